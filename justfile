@@ -1,0 +1,35 @@
+# The commands of every day. .ci/run runs the same cargo commands and does not need `just`.
+
+# List the recipes.
+default:
+    @just --list
+
+# Build and run the server; it reads .env if there is one.
+run *arguments:
+    cargo run --release -- {{arguments}}
+
+# Run every test, on SQLite and on PostgreSQL.
+test *filter:
+    cargo test --locked {{filter}}
+
+# Check the format, the lints and the documentation.
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets --all-features --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+# Open the documentation of the code.
+doc:
+    cargo doc --no-deps --locked --open
+
+# Measure; what is measured is said in benches/.
+bench *arguments:
+    benches/run {{arguments}}
+
+# Check the licences, advisories and sources of the dependencies (needs cargo-deny).
+deny:
+    cargo deny --locked check
+
+# Do all that CI does. On Debian, as root, it also installs what is missing.
+ci:
+    .ci/run

@@ -1,0 +1,247 @@
+//! From the configuration to a listening server, and its graceful stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::middleware::{Condition, from_fn};
+use actix_web::{App, HttpServer};
+
+use crate::config::{Config, Database, Registration};
+use crate::domain::{Clock, NoRandomness, Random, StoredKey};
+use crate::hashing::{Hasher, InvalidCost};
+use crate::http::{CursorKey, Services, endpoints, mount, wrap};
+use crate::master_key::{MasterKeyError, load_master_key};
+use crate::store::{Engine, OnRevoked, Store, StoreError, migrate};
+use crate::token::{Issuer, KeyError, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Verifier};
+
+/// How often a replica asks what others revoked. With a request's own time, within a second.
+const REVOCATION_POLL: Duration = Duration::from_millis(500);
+
+/// After so many polls everything is read anew, and what has passed is forgotten.
+const POLLS_PER_RELOAD: u32 = 60;
+
+/// How long a client may take for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long requests in flight may take to finish when the server is told to stop, in seconds.
+const SHUTDOWN_TIMEOUT: u64 = 30;
+
+/// What a server has from outside: the time and randomness.
+#[derive(Clone, Default)]
+pub struct Surroundings {
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The database is away, or its schema could not be brought up to date.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The master key cannot be had.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// The signing keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The cost of a password hash is out of range.
+    #[error(transparent)]
+    Cost(#[from] InvalidCost),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+}
+
+/// A server that listens.
+pub struct Server {
+    /// Where.
+    pub address: SocketAddr,
+    /// Its public URL.
+    pub issuer: String,
+    running: actix_web::dev::Server,
+}
+
+impl Server {
+    /// Migrates the database, makes what is missing (the master key, the first signing key) and
+    /// begins to listen.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Self, StartError> {
+        let engine = engine(config);
+        migrate(&engine)?;
+        let listener = TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
+        let services = Arc::new(services(config, address, surroundings).await?);
+        let issuer = services.issuer_url.clone();
+        let workers = usize::from(config.workers);
+        let running = listen(listener, workers, cors_of(config), services)
+            .map_err(|error| StartError::Listen(address, error))?;
+        Ok(Self { address, issuer, running })
+    }
+
+    /// A handle that stops it from elsewhere.
+    pub fn handle(&self) -> actix_web::dev::ServerHandle {
+        self.running.handle()
+    }
+
+    /// Serves until it is told to stop. SIGTERM lets requests in flight finish.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self) -> std::io::Result<()> {
+        self.running.await
+    }
+}
+
+/// Where the configuration says that the data is.
+pub fn engine(config: &Config) -> Engine {
+    match &config.database {
+        Database::Sqlite(path) => Engine::Sqlite(path.clone()),
+        Database::Postgres(url) => Engine::Postgres(url.clone()),
+    }
+}
+
+/// The store alone, for the command line.
+pub fn open_store(config: &Config, surroundings: &Surroundings, on_revoked: OnRevoked) -> Store {
+    let lifetime = config.access_token_ttl + config.leeway;
+    Store::new(
+        engine(config),
+        usize::from(config.db_pool),
+        surroundings.clock.clone(),
+        surroundings.random.clone(),
+        chrono::Duration::from_std(lifetime).unwrap_or(chrono::Duration::days(1)),
+        on_revoked,
+    )
+}
+
+/// The lane in which passwords are hashed.
+///
+/// # Errors
+/// When the cost is one that argon2id does not take.
+pub fn hasher(config: &Config, surroundings: &Surroundings) -> Result<Hasher, InvalidCost> {
+    let (lanes, queue) = (usize::from(config.hash_lanes), usize::from(config.hash_queue));
+    Hasher::new(config.argon2, lanes, queue, surroundings.random.clone())
+}
+
+async fn services(config: &Config, address: SocketAddr, surroundings: Surroundings) -> Result<Services, StartError> {
+    let Surroundings { clock, random } = surroundings.clone();
+    let revocations = Arc::new(Revocations::default());
+    let told = Arc::clone(&revocations);
+    let store = open_store(config, &surroundings, Arc::new(move |revoked| told.apply(revoked)));
+    let master = load_master_key(config, &random)?;
+    let keys = Arc::new(Keys::new(key_ring(config, &store, &master, &surroundings).await?));
+    let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
+    let leeway = config.leeway;
+    let verifier = Verifier::new(&issuer_url, &audience, leeway, Arc::clone(&keys), Arc::clone(&revocations), clock.clone());
+    follow_revocations(store.clone(), revocations, clock.clone()).await?;
+    Ok(Services {
+        verifier,
+        issuer: Issuer::new(&issuer_url, &audience, config.access_token_ttl, keys, clock.clone(), random.clone()),
+        hasher: hasher(config, &surroundings)?,
+        store,
+        clock,
+        random,
+        issuer_url,
+        audience,
+        registration_open: config.registration == Registration::Open,
+        cursors: CursorKey::new(&master.derive("cursor")),
+    })
+}
+
+/// The keys of the database, and a first one for the algorithm that signs if there is none yet.
+async fn key_ring(
+    config: &Config,
+    store: &Store,
+    master: &MasterKey,
+    Surroundings { clock, random }: &Surroundings,
+) -> Result<KeyRing, StartError> {
+    let algorithm = config.signing_algorithm;
+    let mut stored = store.signing_keys().await?;
+    let has_one = stored.iter().any(|key| key.algorithm == algorithm.as_str());
+    if !has_one && algorithm != SigningAlgorithm::Hs256 {
+        let first = StoredKey::generate(algorithm, master, random, clock)?;
+        stored = store.add_first_key(first).await?;
+    }
+    Ok(KeyRing::open(stored, config.hs256_secret.as_ref(), algorithm, master)?)
+}
+
+fn listen(
+    listener: TcpListener,
+    workers: usize,
+    cors_origins: Vec<String>,
+    services: Arc<Services>,
+) -> std::io::Result<actix_web::dev::Server> {
+    let server = HttpServer::new(move || {
+        let services = Arc::clone(&services);
+        let for_edge = Arc::clone(&services);
+        App::new()
+            .configure(move |config| mount(config, endpoints(), &services))
+            .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
+            .wrap(from_fn(move |request, next| wrap(Arc::clone(&for_edge), request, next)))
+    });
+    let server = server
+        .workers(workers)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_TIMEOUT)
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+fn cors_of(config: &Config) -> Vec<String> {
+    config.cors_origins.clone()
+}
+
+/// Exact origins, and no cookies: the token is in a header that a page must set itself.
+fn cors(origins: &[String]) -> Cors {
+    let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
+    cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+        .allowed_headers(["authorization", "content-type", "if-match", "if-none-match", "x-request-id"])
+        .expose_headers(["etag", "link", "location", "retry-after", "www-authenticate", "x-request-id"])
+        .block_on_origin_mismatch(false)
+        .max_age(600)
+}
+
+/// Loads what was revoked, and keeps asking what other replicas revoke.
+async fn follow_revocations(store: Store, revocations: Arc<Revocations>, clock: Clock) -> Result<(), StoreError> {
+    let (known, mut last) = store.revocations(0).await?;
+    revocations.apply(&known);
+    actix_web::rt::spawn(async move {
+        let mut away = false;
+        for poll in 1_u32.. {
+            actix_web::rt::time::sleep(REVOCATION_POLL).await;
+            let reload = poll % POLLS_PER_RELOAD == 0;
+            match store.revocations(if reload { 0 } else { last }).await {
+                Ok((new, newest)) => {
+                    revocations.apply(&new);
+                    last = newest.max(last);
+                    away = false;
+                }
+                Err(error) if !away => {
+                    log::error!("what other replicas revoke cannot be read: {error}");
+                    away = true;
+                }
+                Err(_) => {}
+            }
+            if reload && !away {
+                revocations.prune(clock.now());
+                if let Err(error) = store.prune_revocations().await {
+                    log::warn!("{error}");
+                }
+            }
+        }
+    });
+    Ok(())
+}

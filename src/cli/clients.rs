@@ -1,0 +1,184 @@
+//! `cloakroom clients`: programs that get tokens of their own (RFC 6749 §2).
+
+use actix_web::rt::System;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::output::{Failure, print, print_json};
+use super::{group, json_flag, required, scope};
+use crate::authz::action::{Action, Create, Delete, List, Read, Update};
+use crate::authz::{Allowed, Can, Operator, ScopeSet};
+use crate::domain::{Client, ClientId, ClientSecret, GrantType, NewClient, format_time, plain_text};
+use crate::store::{Store, StoreError, Stored as _};
+
+const MOST_NAME: usize = 200;
+
+pub(super) fn command() -> Command {
+    let id =
+        || Arg::new("id").value_name("ID").required(true).value_parser(|text: &str| text.parse::<ClientId>());
+    let one = |name, about| Command::new(name).about(about).args([id().help("Its client_id"), json_flag()]);
+    let grants = PossibleValuesParser::new(GrantType::ALL.map(GrantType::as_str));
+    let grants = grants.try_map(|name| name.parse::<GrantType>());
+    let grant =
+        Arg::new("grant").long("grant").value_name("GRANT").action(ArgAction::Append).value_parser(grants);
+    let scope =
+        Arg::new("scope").long("scope").value_name("SCOPES").required(true).value_parser(scope::parse);
+    let name = Arg::new("name")
+        .long("name")
+        .value_name("NAME")
+        .value_parser(|text: &str| plain_text(text, MOST_NAME, false));
+    let create = Command::new("create")
+        .about("Register a client; prints its id and its secret, once")
+        .after_help("Example:\n  cloakroom clients create --id reports --scope \"users:read:any profiles:read:any\"")
+        .after_long_help(format!(
+            "Example:\n  cloakroom clients create --id reports --scope \"users:read:any profiles:read:any\"\n\n\
+             Scopes:\n{}",
+            scope::table()
+        ))
+        .args([
+            id().long("id").help("Its client_id: 1 to 64 of A-Z a-z 0-9 . _ -"),
+            scope.help("The scopes that it may ask for, between spaces"),
+            grant.help("A way of getting tokens; may be repeated [default: client_credentials]"),
+            name.help("A name for people"),
+            json_flag(),
+        ]);
+    group(
+        "clients",
+        "Register, find and remove programs that get tokens of their own, also while the server runs",
+        [
+            create,
+            Command::new("list").about("List all: id, grants, scopes, name").arg(json_flag()),
+            one("show", "Show one client"),
+            one(
+                "rotate-secret",
+                "Replace its secret; prints the new one, once. Its tokens live on until they expire",
+            ),
+            one("delete", "Remove it; its tokens are dead"),
+        ],
+    )
+    .after_help("Example:\n  cloakroom clients rotate-secret reports --json")
+}
+
+pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
+    let Some((name, given)) = matches.subcommand() else { return Ok(()) };
+    let store = if name == "create" { context.migrated_store()? } else { context.store()? };
+    let clients = Clients { context, store, operator: context.operator(), json: given.get_flag("json") };
+    System::new().block_on(async {
+        match name {
+            "create" => clients.create(given).await,
+            "list" => clients.list().await,
+            "show" => clients.show(required(given, "id")?).await,
+            "rotate-secret" => clients.rotate_secret(required(given, "id")?).await,
+            _ => clients.delete(required(given, "id")?).await,
+        }
+    })
+}
+
+struct Clients<'a> {
+    context: &'a Context,
+    store: Store,
+    operator: Operator,
+    json: bool,
+}
+
+impl Clients<'_> {
+    async fn open<A: Action>(&self, id: ClientId) -> Result<Allowed<Client, A>, Failure>
+    where
+        Client: Can<A>,
+    {
+        let missing = Failure::new(format!("there is no client {id}; see cloakroom clients list"));
+        self.operator.open(Client::find(&self.store, id).await?).map_err(|_| missing)
+    }
+
+    async fn create(&self, given: &ArgMatches) -> Result<(), Failure> {
+        let id: ClientId = required(given, "id")?;
+        let scope: ScopeSet = required(given, "scope")?;
+        let mut grants: Vec<GrantType> = given.get_many("grant").into_iter().flatten().copied().collect();
+        if grants.is_empty() {
+            grants.push(GrantType::ClientCredentials);
+        }
+        grants.dedup();
+        let secret = self.new_secret()?;
+        let new = NewClient {
+            id: id.clone(),
+            name: given.get_one::<String>("name").cloned(),
+            scope: scope.iter().map(|scope| scope.to_string()).collect(),
+            grants,
+            secret: secret.hash(),
+        };
+        match self.store.create_client(self.operator.reach::<Client, Create>()?, new).await {
+            Err(StoreError::Taken) => {
+                return Err(Failure::new(format!("a client has this id; see cloakroom clients show {id}")));
+            }
+            made => made?,
+        }
+        self.tell_secret(&id, &secret)
+    }
+
+    async fn list(&self) -> Result<(), Failure> {
+        let clients = self.store.clients(&self.operator.reach::<Client, List>()?).await?;
+        if self.json {
+            return print_json(&clients.iter().map(as_json).collect());
+        }
+        let line = |client: &Client| {
+            let name = client.name.as_deref().unwrap_or_default();
+            format!("{}\t{}\t{}\t{name}\n", client.id, grant_names(client), client.scope.join(" "))
+        };
+        print(&clients.iter().map(line).collect::<String>())
+    }
+
+    async fn show(&self, id: ClientId) -> Result<(), Failure> {
+        let client = self.open::<Read>(id).await?;
+        let value = as_json(&client);
+        if self.json {
+            return print_json(&value);
+        }
+        let line = |(name, value): (&String, &Value)| match value {
+            Value::String(text) => format!("{name}: {text}\n"),
+            Value::Array(_) => format!("{name}: {}\n", grant_names(&client)),
+            _ => format!("{name}:\n"),
+        };
+        print(&value.as_object().into_iter().flatten().map(line).collect::<String>())
+    }
+
+    async fn rotate_secret(&self, id: ClientId) -> Result<(), Failure> {
+        let client = self.open::<Update>(id.clone()).await?;
+        let secret = self.new_secret()?;
+        self.store.set_client_secret(client, secret.hash()).await?;
+        self.tell_secret(&id, &secret)
+    }
+
+    async fn delete(&self, id: ClientId) -> Result<(), Failure> {
+        let client = self.open::<Delete>(id.clone()).await?;
+        self.store.delete_client(client).await?;
+        if self.json { print_json(&json!({ "client_id": id })) } else { print(&format!("{id} is deleted\n")) }
+    }
+
+    fn new_secret(&self) -> Result<ClientSecret, Failure> {
+        Ok(ClientSecret::generate(&self.context.surroundings.random)?)
+    }
+
+    fn tell_secret(&self, id: &ClientId, secret: &ClientSecret) -> Result<(), Failure> {
+        if self.json {
+            return print_json(&json!({ "client_id": id, "client_secret": secret.expose() }));
+        }
+        print(&format!("client_id: {id}\nclient_secret: {}\n", secret.expose()))
+    }
+}
+
+fn grant_names(client: &Client) -> String {
+    client.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(",")
+}
+
+fn as_json(client: &Client) -> Value {
+    json!({
+        "client_id": client.id,
+        "name": client.name,
+        "scope": client.scope.join(" "),
+        "grants": client.grants,
+        "created_at": format_time(client.created_at),
+        "secret_changed_at": format_time(client.secret_changed_at),
+    })
+}

@@ -1,0 +1,29 @@
+//! `cloakroom config`: every setting, and everything that is wrong.
+
+use clap::{ArgMatches, Command};
+use serde_json::json;
+
+use super::json_flag;
+use super::output::{Failure, print, print_json};
+use crate::config::{Config, Report, Sources};
+
+pub(super) fn command() -> Command {
+    Command::new("config")
+        .about("Show every setting: its value, where it came from, what it means; and all faults")
+        .after_help("Secrets are hidden. The exit code is 1 when something is wrong.\n\nExample:\n  cloakroom config --json")
+        .arg(json_flag())
+}
+
+pub(super) fn run(matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
+    let sources = Sources::from_process(matches);
+    let report = Report::of(&sources);
+    let checked = Config::load(&sources);
+    if given.get_flag("json") {
+        let faults = checked.as_ref().err().map_or_else(|| json!([]), |faults| faults.to_json());
+        print_json(&json!({ "settings": report.to_json(), "faults": faults }))?;
+    } else {
+        print(&report.to_table())?;
+    }
+    checked?;
+    Ok(())
+}

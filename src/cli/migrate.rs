@@ -1,0 +1,48 @@
+//! `cloakroom migrate`: the schema, brought up to date.
+
+use clap::{ArgMatches, Command};
+use serde_json::json;
+
+use super::context::Context;
+use super::output::{Failure, print, print_json};
+use super::{json_flag, switch};
+use crate::app::engine;
+use crate::store::migrate;
+
+pub(super) fn command() -> Command {
+    Command::new("migrate")
+        .about("Bring the schema up to date, and name what was applied")
+        .after_help("Example:\n  cloakroom migrate --dry-run --database-url postgres://localhost/cloakroom")
+        .args([
+            switch("status", "List every migration, applied or pending").conflicts_with("dry-run"),
+            switch("dry-run", "Name what would be applied"),
+            json_flag(),
+        ])
+}
+
+pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
+    let json = matches.get_flag("json");
+    if matches.get_flag("status") {
+        return status(context, json);
+    }
+    let (heading, names) = if matches.get_flag("dry-run") {
+        let pending = context.migration_states()?.into_iter().filter(|state| !state.applied);
+        ("pending", pending.map(|state| state.name).collect())
+    } else {
+        ("applied", migrate(&engine(&context.config))?)
+    };
+    match names.as_slice() {
+        _ if json => print_json(&json!({ heading: names })),
+        [] => print("nothing to do\n"),
+        names => print(&names.iter().map(|name| format!("{heading} {name}\n")).collect::<String>()),
+    }
+}
+
+fn status(context: &Context, json: bool) -> Result<(), Failure> {
+    let states = context.migration_states()?;
+    if json {
+        return print_json(&json!(states));
+    }
+    let word = |applied| if applied { "applied" } else { "pending" };
+    print(&states.iter().map(|state| format!("{} {}\n", word(state.applied), state.name)).collect::<String>())
+}

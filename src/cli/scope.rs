@@ -1,0 +1,41 @@
+//! A list of scopes as the operator writes it.
+
+use crate::authz::{Scope, ScopeSet};
+
+/// Names of scopes between spaces. A name that the server does not know is refused with the nearest.
+pub(super) fn parse(list: &str) -> Result<ScopeSet, String> {
+    let scopes: ScopeSet = list.split_whitespace().map(known).collect::<Result<_, _>>()?;
+    if scopes.is_empty() { Err("name at least one scope".to_owned()) } else { Ok(scopes) }
+}
+
+fn known(name: &str) -> Result<Scope, String> {
+    let unknown = || {
+        let distance = |scope: &&Scope| strsim::damerau_levenshtein(scope.as_str(), name);
+        let nearest = Scope::ALL.iter().min_by_key(distance).map_or("", |scope| scope.as_str());
+        format!("{name} is not a scope; the nearest is {nearest}")
+    };
+    Scope::named(name).ok_or_else(unknown)
+}
+
+/// Every scope and what it allows, for the help.
+pub(super) fn table() -> String {
+    Scope::ALL.iter().map(|scope| format!("  {:<22} {}\n", scope.as_str(), scope.meaning())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn a_list_has_known_names_each_once() {
+        assert_eq!(
+            parse(" users:read:any  clients:read users:read:any").unwrap().to_string(),
+            "clients:read users:read:any"
+        );
+        assert_eq!(
+            parse("users:raed:any").unwrap_err(),
+            "users:raed:any is not a scope; the nearest is users:read:any"
+        );
+        assert!(parse(" ").is_err());
+    }
+}

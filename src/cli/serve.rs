@@ -1,0 +1,57 @@
+//! `cloakroom serve`, and `cloakroom` alone.
+
+use actix_web::rt::System;
+use clap::Command;
+
+use super::context::Context;
+use super::output::{Failure, complain, print};
+use crate::app::{Server, StartError};
+use crate::config::{Config, Registration};
+
+pub(super) fn command() -> Command {
+    Command::new("serve")
+        .about("Bring the schema up to date, then serve; what happens without a command")
+        .after_help(
+            "Example:\n  cloakroom serve --listen 127.0.0.1:0 --database-url sqlite://data/cloakroom.db",
+        )
+}
+
+pub(super) fn run(context: &Context) -> Result<(), Failure> {
+    System::new().block_on(async {
+        let server = Server::start(&context.config, context.surroundings.clone()).await?;
+        // Nobody may be there to read it; that is no reason not to serve.
+        if let Err(Failure::Said(lines)) = print(&greeting(&context.config, &server)) {
+            complain(&lines);
+        }
+        server.run().await.map_err(|error| Failure::new(format!("the server stopped: {error}")))
+    })
+}
+
+fn greeting(config: &Config, server: &Server) -> String {
+    let (address, issuer, database) = (server.address, &server.issuer, config.database.describe());
+    let register = match config.registration {
+        Registration::Closed => String::new(),
+        Registration::Open => format!(
+            "  Register:\n    curl -H 'content-type: application/json' \\\n      \
+             -d '{{\"email\": \"ada@example.com\", \"password\": \"a most unusual passphrase\"}}' \\\n      \
+             {issuer}/users\n"
+        ),
+    };
+    format!(
+        "listening on http://{address}\ndatabase {database}\nissuer {issuer}\n\nWhat to try next:\n{register}  \
+         Make an administrator, here and with the same settings:\n    \
+         cloakroom users create --email you@example.com --role admin\n"
+    )
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Store(error) => error.into(),
+            StartError::Listen(..) => {
+                Self::new(format!("{error}; choose another address with --listen, such as 127.0.0.1:0"))
+            }
+            _ => Self::new(error.to_string()),
+        }
+    }
+}

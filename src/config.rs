@@ -1,0 +1,214 @@
+//! The configuration: one struct, each field declared once with its meaning, variable, default and
+//! check. The struct, the loader, the flags, `cloakroom config` and the pages that explain it all
+//! come from that one list.
+
+mod auto;
+mod fault;
+mod load;
+mod parse;
+mod report;
+mod setting;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+pub use fault::{Fault, Faults, Source};
+pub use load::Sources;
+pub use report::{Report, Row};
+pub use setting::{DefaultValue, Setting, flags};
+pub use values::{Database, LogFormat, MasterKeySource, Off, Registration};
+
+use crate::hashing::Argon2Cost;
+use crate::token::{MasterKey, SigningAlgorithm};
+use load::Reader;
+use setting::{DefaultValue::*, at};
+
+macro_rules! settings {
+    ($($(#[doc = $meaning:literal])+ $field:ident: $type:ty = $setting:expr, $parse:expr;)*) => {
+        /// Every setting of the server, checked.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $($(#[doc = $meaning])+ pub $field: $type,)*
+            report: Report,
+        }
+
+        /// Every setting there is, in the order in which they are shown.
+        pub const SETTINGS: &[Setting] =
+            &[$($setting.means(concat!($($meaning),+).trim_ascii())),*];
+
+        impl Config {
+            /// Reads every field, also after a fault; a faulty one falls back to its default, so
+            /// that the settings can still be checked against each other.
+            fn read(reader: &mut Reader<'_>) -> Option<Self> {
+                $(let $field = reader.read(&$setting, $parse);)*
+                Some(Self { $($field: $field?,)* report: Report::of(reader.sources()) })
+            }
+        }
+    };
+}
+
+settings! {
+    /// Where the data is: `sqlite://path`, or `postgres://user:password@host:port/name`, in which
+    /// several hosts may stand, separated by commas.
+    database: Database =
+        at("DATABASE_URL", Is("sqlite://cloakroom.db")).with_password(), parse::database;
+
+    /// The address and port to listen on. Port 0 takes any free one; the one taken is printed.
+    listen: SocketAddr = at("CLOAKROOM_LISTEN", Is("127.0.0.1:8080")), parse::listen;
+
+    /// The public URL of this server, which stands in every token as `iss`. It must be https,
+    /// unless its host is this machine, and must be given when the server listens beyond it.
+    issuer: Option<String> =
+        at("CLOAKROOM_ISSUER", Unset("`http://` and the listening address")),
+        parse::optional(parse::issuer);
+
+    /// What `aud` of a token must contain.
+    audience: Option<String> =
+        at("CLOAKROOM_AUDIENCE", Unset("the issuer")), parse::optional(parse::audience);
+
+    /// Whether anyone may register an account: `open` or `closed`.
+    registration: Registration =
+        at("CLOAKROOM_REGISTRATION", Is("open")), parse::registration;
+
+    /// The key that seals the signing keys at rest: 32 bytes in base64. With PostgreSQL this, or
+    /// the file, must be given.
+    master_key: Option<MasterKey> =
+        at("CLOAKROOM_MASTER_KEY", Unset("none")).hidden(), parse::optional(parse::master_key);
+
+    /// A file that holds the master key, instead of the variable. With SQLite and neither of the
+    /// two, the server makes one at its first start, readable by its owner alone.
+    master_key_file: Option<PathBuf> =
+        at("CLOAKROOM_MASTER_KEY_FILE", Unset("`cloakroom.master-key` beside the SQLite database")),
+        parse::optional(parse::path);
+
+    /// How tokens are signed: `ES256`, `EdDSA`, `RS256`, `PS256`, or `HS256`, which needs the
+    /// HS256 secret.
+    signing_algorithm: SigningAlgorithm =
+        at("CLOAKROOM_SIGNING_ALGORITHM", Is("ES256")), parse::signing_algorithm;
+
+    /// The secret for HS256, its bytes as given, at least 32 of them.
+    hs256_secret: Option<SecretString> =
+        at("CLOAKROOM_HS256_SECRET", Unset("none")).hidden(), parse::optional(parse::hs256_secret);
+
+    /// How long an access token is good for: whole seconds from `1s` to `24h`.
+    access_token_ttl: Duration =
+        at("CLOAKROOM_ACCESS_TOKEN_TTL", Is("10m")), parse::duration(1..=86_400);
+
+    /// By how much the clocks of two machines may differ when a token's times are checked: whole
+    /// seconds from `0s` to `60s`.
+    leeway: Duration = at("CLOAKROOM_LEEWAY", Is("5s")), parse::duration(0..=60);
+
+    /// The origins whose pages may call from a browser: exact, such as `https://app.example.org`,
+    /// separated by commas.
+    cors_origins: Vec<String> = at("CLOAKROOM_CORS_ORIGINS", Unset("none")), parse::cors_origins;
+
+    /// Where to serve metrics. This version has none, and takes only `off`.
+    metrics_listen: Off = at("CLOAKROOM_METRICS_LISTEN", Is("off")), parse::off;
+
+    /// Threads that serve requests, 1 to 1024; `auto` is one for each core.
+    workers: u16 = at("CLOAKROOM_WORKERS", Auto(auto::workers)), parse::count(1..=1024);
+
+    /// Connections to the database, 1 to 1024; `auto` is two for each core, and at least 4.
+    db_pool: u16 = at("CLOAKROOM_DB_POOL", Auto(auto::db_pool)), parse::count(1..=1024);
+
+    /// Password hashes computed at the same time, 1 to 64; `auto` is one for each core.
+    hash_lanes: u16 = at("CLOAKROOM_HASH_LANES", Auto(auto::hash_lanes)), parse::count(1..=64);
+
+    /// Password hashes that may wait for a lane before further ones are turned away, 1 to 1024;
+    /// `auto` is 32 for each lane.
+    hash_queue: u16 = at("CLOAKROOM_HASH_QUEUE", Auto(auto::hash_queue)), parse::count(1..=1024);
+
+    /// What a password hash costs (Argon2id): `m` KiB of memory, `t` passes, `p` lanes. The server
+    /// does not start below the OWASP minimum.
+    argon2: Argon2Cost = at("CLOAKROOM_ARGON2", Is("m=19456,t=2,p=1")), parse::argon2;
+
+    /// Limits on login, registration and token requests. This version has none, and takes only
+    /// `off`.
+    rate_limits: Off = at("CLOAKROOM_RATE_LIMITS", Is("off")), parse::off;
+
+    /// The form of a log line on standard error: `text`, `json`, or `auto`, which is text on a
+    /// terminal and JSON elsewhere.
+    log_format: LogFormat = at("CLOAKROOM_LOG_FORMAT", Auto(auto::log_format)), parse::log_format;
+
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`, also for each module, as
+    /// in `info,cloakroom::store=debug`.
+    log_filter: String = at("RUST_LOG", Is("info")), parse::log_filter;
+}
+
+impl Config {
+    /// Checks every setting, alone and against the others.
+    ///
+    /// # Errors
+    /// All faults there are, not only the first.
+    pub fn load(sources: &Sources) -> Result<Self, Faults> {
+        let mut reader = Reader::new(sources);
+        let config = Self::read(&mut reader);
+        if let Some(config) = &config {
+            config.contradictions(&mut reader);
+        }
+        reader.finish(config)
+    }
+
+    fn contradictions(&self, reader: &mut Reader<'_>) {
+        let hs256 = self.signing_algorithm == SigningAlgorithm::Hs256;
+        reader.contradiction(
+            !self.listen.ip().to_canonical().is_loopback() && self.issuer.is_none(),
+            &["CLOAKROOM_ISSUER", "CLOAKROOM_LISTEN"],
+            "must be given, because the server listens beyond this machine; write its public URL, \
+             such as https://id.example.org",
+        );
+        reader.contradiction(
+            self.master_key.is_some() && self.master_key_file.is_some(),
+            &["CLOAKROOM_MASTER_KEY", "CLOAKROOM_MASTER_KEY_FILE"],
+            "is given and CLOAKROOM_MASTER_KEY_FILE too; take one of them away",
+        );
+        reader.contradiction(
+            self.master_key_source().is_none(),
+            &["CLOAKROOM_MASTER_KEY", "CLOAKROOM_MASTER_KEY_FILE", "DATABASE_URL"],
+            "must be given with PostgreSQL, or else CLOAKROOM_MASTER_KEY_FILE; make one with \
+             `head -c 32 /dev/urandom | base64` and keep it",
+        );
+        reader.contradiction(
+            hs256 && self.hs256_secret.is_none(),
+            &["CLOAKROOM_HS256_SECRET", "CLOAKROOM_SIGNING_ALGORITHM"],
+            "must be given with HS256; make one with `head -c 32 /dev/urandom | base64`",
+        );
+        reader.contradiction(
+            !hs256 && self.hs256_secret.is_some(),
+            &["CLOAKROOM_HS256_SECRET", "CLOAKROOM_SIGNING_ALGORITHM"],
+            "would be ignored; take it away, or set CLOAKROOM_SIGNING_ALGORITHM=HS256",
+        );
+    }
+
+    /// The issuer of a server that listens on `bound`, the address taken for [`Config::listen`].
+    pub fn issuer_at(&self, bound: SocketAddr) -> String {
+        self.issuer.clone().unwrap_or_else(|| format!("http://{bound}"))
+    }
+
+    /// The audience of a server that listens on `bound`.
+    pub fn audience_at(&self, bound: SocketAddr) -> String {
+        self.audience.clone().unwrap_or_else(|| self.issuer_at(bound))
+    }
+
+    /// Where the master key comes from. None only with PostgreSQL and no key given, which
+    /// [`Config::load`] refuses.
+    pub fn master_key_source(&self) -> Option<MasterKeySource> {
+        match (&self.master_key, &self.master_key_file, &self.database) {
+            (Some(key), _, _) => Some(MasterKeySource::Given(key.clone())),
+            (None, Some(file), _) => Some(MasterKeySource::File(file.clone())),
+            (None, None, Database::Sqlite(database)) => {
+                Some(MasterKeySource::DataDirectory(database.with_file_name("cloakroom.master-key")))
+            }
+            (None, None, Database::Postgres(_)) => None,
+        }
+    }
+
+    /// Every setting as it was loaded: its value, where it came from and what it means.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+}

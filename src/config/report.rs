@@ -1,0 +1,73 @@
+//! Every setting as `cloakroom config` shows it.
+
+use serde_json::{Value, json};
+
+use super::{DefaultValue, SETTINGS, Setting, Source, Sources};
+
+/// One setting: what it is, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The environment variable.
+    pub variable: &'static str,
+    /// The value in effect; a secret is `(hidden)`, and without a value it says what happens.
+    pub value: String,
+    /// Where the value came from.
+    pub source: Source,
+    /// What the setting is for.
+    pub meaning: &'static str,
+}
+
+/// Every setting, in the order of [`SETTINGS`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report(Vec<Row>);
+
+impl Report {
+    /// What the sources say, faulty or not.
+    pub fn of(sources: &Sources) -> Self {
+        Self(SETTINGS.iter().map(|setting| Row::of(setting, sources)).collect())
+    }
+
+    /// The rows, one for each setting.
+    pub fn rows(&self) -> &[Row] {
+        &self.0
+    }
+
+    /// Columns for a person: variable, value, source, meaning.
+    pub fn to_table(&self) -> String {
+        let sources: Vec<String> = self.0.iter().map(|row| row.source.to_string()).collect();
+        let widest =
+            |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
+        let variable = widest(&mut self.0.iter().map(|row| row.variable));
+        let value = widest(&mut self.0.iter().map(|row| row.value.as_str()));
+        let source = widest(&mut sources.iter().map(String::as_str));
+        let line = |(row, from): (&Row, &String)| {
+            let meaning = row.meaning.replace('`', "");
+            format!("{:variable$}  {:value$}  {from:source$}  {meaning}\n", row.variable, row.value)
+        };
+        self.0.iter().zip(&sources).map(line).collect()
+    }
+
+    /// An array of `{variable, value, source, meaning}`.
+    pub fn to_json(&self) -> Value {
+        let object = |row: &Row| {
+            json!({
+                "variable": row.variable,
+                "value": row.value,
+                "source": row.source.to_string(),
+                "meaning": row.meaning,
+            })
+        };
+        self.0.iter().map(object).collect()
+    }
+}
+
+impl Row {
+    fn of(setting: &Setting, sources: &Sources) -> Self {
+        let (source, text) = setting.resolve(sources);
+        let value = match setting.default {
+            DefaultValue::Unset(words) if text.is_empty() => words.replace('`', ""),
+            _ => setting.shown(&text),
+        };
+        Self { variable: setting.variable, value, source, meaning: setting.meaning }
+    }
+}

@@ -1,0 +1,87 @@
+//! What comes from outside every request: the time and randomness. Both are passed in as values,
+//! so that a test can hold the clock still; this is the one file that may ask the system for them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use uuid::Uuid;
+
+/// Where the time comes from: the system, or a hand that a test moves.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<AtomicI64>>);
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands still at `now` until it is moved by [`Clock::advance`].
+    pub fn standing(now: DateTime<Utc>) -> Self {
+        Self(Some(Arc::new(AtomicI64::new(now.timestamp_millis()))))
+    }
+
+    /// The time, in whole milliseconds: what is answered is exactly what is stored and compared.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    pub fn now(&self) -> DateTime<Utc> {
+        let millis = match &self.0 {
+            Some(hand) => hand.load(Ordering::SeqCst),
+            None => Utc::now().timestamp_millis(),
+        };
+        DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::UNIX_EPOCH)
+    }
+
+    /// Moves a standing clock; the system's clock moves by itself.
+    pub fn advance(&self, by: chrono::Duration) {
+        if let Some(hand) = &self.0 {
+            hand.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+        }
+    }
+}
+
+/// The operating system's cryptographic randomness.
+#[derive(Clone, Debug, Default)]
+pub struct Random(());
+
+/// The operating system gave no randomness: nothing that needs it may go on.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system gives no randomness")]
+pub struct NoRandomness;
+
+impl Random {
+    /// The system's generator.
+    pub fn system() -> Self {
+        Self(())
+    }
+
+    /// `N` unpredictable bytes.
+    ///
+    /// # Errors
+    /// When the operating system cannot give any.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
+    pub fn bytes<const N: usize>(&self) -> Result<[u8; N], NoRandomness> {
+        let mut bytes = [0; N];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
+        Ok(bytes)
+    }
+
+    /// A new UUIDv7 (RFC 9562 §5.7): ordered by `at`, unguessable in its last 74 bits.
+    ///
+    /// # Errors
+    /// As [`Random::bytes`].
+    pub fn uuid_at(&self, at: DateTime<Utc>) -> Result<Uuid, NoRandomness> {
+        let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()?).into_uuid())
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds, the only form in which a time leaves the server.
+pub fn format_time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Reads an RFC 3339 time, in whatever offset, as UTC.
+pub fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
+}

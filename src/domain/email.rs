@@ -1,0 +1,115 @@
+//! E-mail addresses.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::text::{Invalid, fold_case};
+
+/// An address that can exist: trimmed, NFC, its domain in lower-case ASCII (IDNA). The local part
+/// keeps its spelling for display; [`Email::key`] is what makes it unique.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Email(String);
+
+/// RFC 5321 §4.5.3.1: 64 octets before the `@`, 254 in all.
+const MOST_OCTETS: usize = 254;
+const MOST_LOCAL_OCTETS: usize = 64;
+
+impl Email {
+    /// Reads an address as a person typed it.
+    ///
+    /// # Errors
+    /// `invalid-email` with what is wrong.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let wrong = |detail: &str| Invalid::new("invalid-email", detail);
+        let text: String = text.trim().nfc().collect();
+        let (local, domain) = text
+            .rsplit_once('@')
+            .ok_or_else(|| wrong("must be an e-mail address, like ada@example.com"))?;
+        if local.len() > MOST_LOCAL_OCTETS || local.is_empty() {
+            return Err(wrong("must have 1 to 64 bytes before the @"));
+        }
+        if local.split('.').any(|atom| atom.is_empty() || !atom.chars().all(is_atom_character)) {
+            return Err(wrong("has a character before the @ that an e-mail address cannot have"));
+        }
+        let domain = idna::domain_to_ascii_strict(domain)
+            .ok()
+            .filter(|domain| !domain.is_empty())
+            .ok_or_else(|| wrong("has no valid domain after the @"))?;
+        let address = format!("{local}@{domain}");
+        if address.len() > MOST_OCTETS {
+            return Err(wrong("must be at most 254 bytes long"));
+        }
+        Ok(Self(address))
+    }
+
+    /// An address that was parsed when it was stored.
+    pub(crate) fn stored(address: String) -> Self {
+        Self(address)
+    }
+
+    /// The form in which addresses are compared; also of a beginning of one, as a search has it.
+    pub fn comparable(text: &str) -> String {
+        fold_case(text.trim())
+    }
+
+    /// The address with its original spelling.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The form in which it is unique: two addresses that differ in case alone share it.
+    pub fn key(&self) -> String {
+        Self::comparable(&self.0)
+    }
+}
+
+/// RFC 5322 §3.2.3 `atext`, and beyond ASCII the letters and digits of RFC 6532.
+fn is_atom_character(c: char) -> bool {
+    match c {
+        '!' | '#' | '$' | '%' | '&' | '\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^' | '_' | '`'
+        | '{' | '|' | '}' | '~' => true,
+        _ if c.is_ascii() => c.is_ascii_alphanumeric(),
+        _ => c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c),
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Email(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_trimmed_and_its_domain_is_lower_case_ascii() {
+        let email = Email::parse("  Ada@BÜCHER.Example ").unwrap();
+        assert_eq!(email.as_str(), "Ada@xn--bcher-kva.example");
+        assert_eq!(email.key(), "ada@xn--bcher-kva.example");
+    }
+
+    #[test]
+    fn addresses_that_differ_in_case_or_composition_share_one_key() {
+        let key = |text: &str| Email::parse(text).unwrap().key();
+        assert_eq!(key("\u{c9}mile@x.org"), key("e\u{301}mile@X.ORG"));
+        assert_eq!(key("ΟΔΟΣ@x.org"), key("οδος@x.org"));
+        assert_ne!(key("emile@x.org"), key("émile@x.org"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in ["", "@", "a@", "@b", "a b@c.d", "a@b c", "a..b@c.d", ".a@c.d", "a@-c.d", "a\0@c.d", "a@c..d"] {
+            assert!(Email::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Email::parse(&format!("{}@x.org", "a".repeat(65))).is_err());
+    }
+}

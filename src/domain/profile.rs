@@ -1,0 +1,214 @@
+//! A profile: the OpenID standard claims that a person says of themself (OpenID Connect Core
+//! §5.1), and `bio`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::NaiveDate;
+use url::Url;
+
+use super::text::{Invalid, plain_text};
+use super::{InvalidId, UserId};
+
+/// A member of a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProfileClaim {
+    /// The full name, as it is displayed.
+    Name,
+    /// The given name or names.
+    GivenName,
+    /// The family name or names.
+    FamilyName,
+    /// A casual name.
+    Nickname,
+    /// The name by which the person wishes to be referred to; not unique.
+    PreferredUsername,
+    /// The URL of a picture.
+    Picture,
+    /// The URL of a page or blog.
+    Website,
+    /// `YYYY-MM-DD`, `YYYY`, or `0000-MM-DD` when the year is not told.
+    Birthdate,
+    /// A zone of the IANA time zone database, as `Europe/Paris`.
+    Zoneinfo,
+    /// A BCP 47 language tag, as `en-US`.
+    Locale,
+    /// A few lines about the person.
+    Bio,
+}
+
+impl ProfileClaim {
+    /// Every member, in the order in which they are answered.
+    pub const ALL: [ProfileClaim; 11] = [
+        ProfileClaim::Name,
+        ProfileClaim::GivenName,
+        ProfileClaim::FamilyName,
+        ProfileClaim::Nickname,
+        ProfileClaim::PreferredUsername,
+        ProfileClaim::Picture,
+        ProfileClaim::Website,
+        ProfileClaim::Birthdate,
+        ProfileClaim::Zoneinfo,
+        ProfileClaim::Locale,
+        ProfileClaim::Bio,
+    ];
+
+    /// The member's name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProfileClaim::Name => "name",
+            ProfileClaim::GivenName => "given_name",
+            ProfileClaim::FamilyName => "family_name",
+            ProfileClaim::Nickname => "nickname",
+            ProfileClaim::PreferredUsername => "preferred_username",
+            ProfileClaim::Picture => "picture",
+            ProfileClaim::Website => "website",
+            ProfileClaim::Birthdate => "birthdate",
+            ProfileClaim::Zoneinfo => "zoneinfo",
+            ProfileClaim::Locale => "locale",
+            ProfileClaim::Bio => "bio",
+        }
+    }
+
+    /// Checks a value of this member.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(self, text: &str) -> Result<String, Invalid> {
+        match self {
+            ProfileClaim::Picture | ProfileClaim::Website => web_address(text),
+            ProfileClaim::Birthdate => birthdate(text),
+            ProfileClaim::Zoneinfo => matching(text, is_zone, "must be a time zone, like Europe/Paris"),
+            ProfileClaim::Locale => matching(text, is_language_tag, "must be a language tag, like en-US"),
+            ProfileClaim::Bio => plain_text(text, 2_000, true),
+            _ => plain_text(text, 200, false),
+        }
+    }
+}
+
+impl fmt::Display for ProfileClaim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ProfileClaim {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        ProfileClaim::ALL
+            .into_iter()
+            .find(|claim| claim.as_str() == text)
+            .ok_or(InvalidId("is not a member of a profile"))
+    }
+}
+
+/// A user's profile: the members that are set.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The members that are set, checked.
+    pub claims: BTreeMap<ProfileClaim, String>,
+    /// Grows with every change; what `If-Match` compares.
+    pub revision: i64,
+}
+
+/// What is to become of each member that is named: a value, or `None` to unset it.
+#[derive(Clone, Debug, Default)]
+pub struct ProfileChange(pub BTreeMap<ProfileClaim, Option<String>>);
+
+impl ProfileChange {
+    /// The change that makes these the only members that are set.
+    pub fn replacing(mut self) -> Self {
+        for claim in ProfileClaim::ALL {
+            self.0.entry(claim).or_insert(None);
+        }
+        self
+    }
+
+    /// Carries the change out.
+    pub fn apply(self, claims: &mut BTreeMap<ProfileClaim, String>) {
+        for (claim, value) in self.0 {
+            match value {
+                Some(value) => claims.insert(claim, value),
+                None => claims.remove(&claim),
+            };
+        }
+    }
+}
+
+fn web_address(text: &str) -> Result<String, Invalid> {
+    let text = plain_text(text, 2_048, false)?;
+    let web = Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if !web || text.chars().any(char::is_whitespace) {
+        return Err(Invalid::new("invalid-url", "must be an http or https URL"));
+    }
+    Ok(text)
+}
+
+fn birthdate(text: &str) -> Result<String, Invalid> {
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let known = match text.len() {
+        4 => digits(text) && text != "0000",
+        // A leap year stands in for the year that is not told, so that 29 February is a date.
+        10 => NaiveDate::parse_from_str(&text.replacen("0000-", "2000-", 1), "%Y-%m-%d").is_ok(),
+        _ => false,
+    };
+    if !known {
+        return Err(Invalid::new("invalid-date", "must be YYYY-MM-DD, YYYY, or 0000-MM-DD without the year"));
+    }
+    Ok(text.to_owned())
+}
+
+fn matching(text: &str, shape: fn(&str) -> bool, detail: &str) -> Result<String, Invalid> {
+    if text.len() > 64 || !shape(text) {
+        return Err(Invalid::new("invalid-format", detail));
+    }
+    Ok(text.to_owned())
+}
+
+fn is_zone(text: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+'))
+    };
+    text.split('/').all(part) && text.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+fn is_language_tag(text: &str) -> bool {
+    let subtag = |tag: &str| (1..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric());
+    let language = text.split('-').next().unwrap_or_default();
+    (2..=8).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_alphabetic()) && text.split('-').all(subtag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_member_is_found_by_its_name() {
+        for claim in ProfileClaim::ALL {
+            assert_eq!(claim.as_str().parse(), Ok(claim));
+        }
+    }
+
+    #[test]
+    fn members_take_what_openid_connect_says_and_nothing_else() {
+        use ProfileClaim::*;
+        for (claim, good) in [
+            (Birthdate, "1815-12-10"), (Birthdate, "0000-02-29"), (Birthdate, "1815"),
+            (Zoneinfo, "America/Argentina/Buenos_Aires"), (Zoneinfo, "UTC"), (Locale, "en-US"),
+            (Locale, "sr-Latn-RS"), (Website, "https://example.com/~ada"), (Bio, "two\nlines"),
+        ] {
+            assert_eq!(claim.check(good).as_deref(), Ok(good), "{claim}");
+        }
+        for (claim, bad) in [
+            (Birthdate, "10.12.1815"), (Birthdate, "2023-02-29"), (Birthdate, "0000"),
+            (Zoneinfo, "../etc/passwd"), (Locale, "e"), (Locale, "en_US"), (Website, "javascript:alert(1)"),
+            (Picture, "https://a b"), (Name, "two\nlines"), (Name, "nul\0"), (Bio, "nul\0"), (Name, ""),
+        ] {
+            assert!(claim.check(bad).is_err(), "{claim}: {bad:?}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Password hashes (argon2id, RFC 9106) in a lane of their own: a few at a time, a few waiting, the
+//! rest turned away, so that ten times the logins that the cores can hash slow nothing else.
+
+mod stored;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use subtle::ConstantTimeEq as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zeroize::Zeroizing;
+
+use self::stored::Stored;
+use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
+
+const SALT_BYTES: usize = 16;
+const HASH_BYTES: usize = 32;
+
+/// What a password hash costs (argon2id, RFC 9106 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Argon2Cost {
+    /// `m`, in KiB; 8 for each lane to 4 GiB.
+    pub memory_kib: u32,
+    /// `t`; 1 to 1024.
+    pub passes: u32,
+    /// `p`; 1 to 16.
+    pub lanes: u32,
+}
+
+impl Argon2Cost {
+    /// Bounded, since a cost is also read from the database.
+    fn params(self, hash_bytes: usize) -> Option<Params> {
+        let Self { memory_kib, passes, lanes } = self;
+        if memory_kib > 4 << 20 || passes > 1024 || lanes > 16 {
+            return None;
+        }
+        Params::new(memory_kib, passes, lanes, Some(hash_bytes)).ok()
+    }
+}
+
+/// The cost is out of range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("argon2id takes m of 8 KiB for each lane to 4 GiB, t from 1 to 1024, and p from 1 to 16")]
+pub struct InvalidCost;
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HashError {
+    /// As many wait as may: try again later (503 with `Retry-After`).
+    #[error("too many passwords are being hashed")]
+    Busy,
+    /// There is no randomness, no memory, or the stored hash is not one.
+    #[error("the password could not be hashed")]
+    Failed,
+}
+
+/// What comes of comparing a password with a hash.
+pub enum Verdict {
+    /// It is the password.
+    Match {
+        /// A new hash of the password, to be stored in place of the old one, which has another
+        /// cost than the one configured.
+        upgraded: Option<PasswordHash>,
+    },
+    /// It is not, or there is no hash to be compared with.
+    Mismatch,
+}
+
+/// The one place where passwords are hashed. Cheap to clone; all clones share the lanes.
+#[derive(Clone)]
+pub struct Hasher {
+    argon2id: Arc<Argon2id>,
+    permits: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    queue: usize,
+}
+
+impl Hasher {
+    /// Hashes at this `cost`, `lanes` at a time (at least one), while at most `queue` more wait.
+    ///
+    /// # Errors
+    /// When the cost is out of range.
+    pub fn new(cost: Argon2Cost, lanes: usize, queue: usize, random: Random) -> Result<Self, InvalidCost> {
+        let params = cost.params(HASH_BYTES).ok_or(InvalidCost)?;
+        Ok(Self {
+            argon2id: Arc::new(Argon2id { params, random, idle: Mutex::default() }),
+            permits: Arc::new(Semaphore::new(lanes.max(1))),
+            waiting: Arc::default(),
+            queue,
+        })
+    }
+
+    /// Hashes a password with a new salt.
+    ///
+    /// # Errors
+    /// As [`HashError`] says.
+    pub async fn hash(&self, password: &NewPassword) -> Result<PasswordHash, HashError> {
+        let password = Zeroizing::new(password.expose().to_vec());
+        self.in_lane(move |argon2id| argon2id.new_hash(&password)).await
+    }
+
+    /// Compares what somebody typed with a stored hash, in constant time. With none, as when there
+    /// is no such user, it takes as long and is a mismatch.
+    ///
+    /// # Errors
+    /// As [`HashError`] says.
+    pub async fn verify(
+        &self,
+        attempt: PasswordAttempt,
+        against: Option<PasswordHash>,
+    ) -> Result<Verdict, HashError> {
+        let stored = match &against {
+            Some(hash) => Some(Stored::read(hash.expose_phc()).ok_or_else(|| {
+                log::error!("a stored password hash is not one of argon2id at a cost taken here");
+                HashError::Failed
+            })?),
+            None => None,
+        };
+        self.in_lane(move |argon2id| match stored {
+            Some(stored) => argon2id.compare(attempt.expose(), &stored),
+            None => argon2id.compare_with_none(attempt.expose()),
+        })
+        .await
+    }
+
+    /// Does the work on a thread that may block, which holds the lane until it is done, whether or
+    /// not somebody still waits for it.
+    async fn in_lane<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Argon2id) -> Option<T> + Send + 'static,
+    ) -> Result<T, HashError> {
+        let permit = self.enter().await?;
+        let argon2id = Arc::clone(&self.argon2id);
+        let done = tokio::task::spawn_blocking(move || {
+            let _held = permit;
+            work(&argon2id)
+        });
+        done.await.unwrap_or(None).ok_or_else(|| {
+            log::error!("a password could not be hashed: no memory or no randomness");
+            HashError::Failed
+        })
+    }
+
+    /// Waits for a lane. The place in the queue is given back also when the caller stops waiting.
+    async fn enter(&self) -> Result<OwnedSemaphorePermit, HashError> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _place = Place::take(&self.waiting, self.queue).ok_or(HashError::Busy)?;
+        Arc::clone(&self.permits).acquire_owned().await.map_err(|_| HashError::Failed)
+    }
+}
+
+/// A place in the queue.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let one_more = |count: usize| (count < most).then_some(count + 1);
+        waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
+        Some(Self(waiting))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The function at its configured cost, and the memory it works in, used again and again: an
+/// allocator that keeps some for each thread would keep far more. There is at most one buffer a
+/// lane, since every run takes one before it makes one.
+struct Argon2id {
+    params: Params,
+    random: Random,
+    idle: Mutex<Vec<Vec<Block>>>,
+}
+
+impl Argon2id {
+    fn new_hash(&self, password: &[u8]) -> Option<PasswordHash> {
+        let salt: [u8; SALT_BYTES] = self.random.bytes().ok()?;
+        let hash = self.run(self.params.clone(), password, &salt)?;
+        let (m, t, p) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
+        let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(&*hash));
+        Some(PasswordHash::from_phc(format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${hash}")))
+    }
+
+    fn compare(&self, password: &[u8], stored: &Stored) -> Option<Verdict> {
+        let computed = self.run(stored.params.clone(), password, &stored.salt)?;
+        if !bool::from(computed.ct_eq(&stored.hash)) {
+            return Some(Verdict::Mismatch);
+        }
+        let current = stored.params == self.params && stored.salt.len() >= SALT_BYTES;
+        // Without a new hash the old one will do.
+        let upgraded = if current { None } else { self.new_hash(password) };
+        Some(Verdict::Match { upgraded })
+    }
+
+    fn compare_with_none(&self, password: &[u8]) -> Option<Verdict> {
+        self.run(self.params.clone(), password, &[0; SALT_BYTES])?;
+        Some(Verdict::Mismatch)
+    }
+
+    fn run(&self, params: Params, password: &[u8], salt: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let mut hash = Zeroizing::new(vec![0; params.output_len()?]);
+        let mut memory = self.take_memory(params.block_count())?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let done = argon2.hash_password_into_with_memory(password, salt, &mut hash, &mut memory);
+        // A larger one was for an old hash of a higher cost, and is not kept.
+        if memory.len() == self.params.block_count() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        }
+        done.ok().map(|()| hash)
+    }
+
+    fn take_memory(&self, blocks: usize) -> Option<Vec<Block>> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(memory) = idle.filter(|memory| memory.len() >= blocks) {
+            return Some(memory);
+        }
+        let blocks = blocks.max(self.params.block_count());
+        let mut memory = Vec::new();
+        memory.try_reserve_exact(blocks).ok()?;
+        memory.resize(blocks, Block::new());
+        Some(memory)
+    }
+}

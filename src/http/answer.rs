@@ -1,0 +1,247 @@
+//! What handlers return, and how it becomes an answer: bodies, entity tags and conditions.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::call::{Argument, Call};
+use super::describe::{AnswerDescription, Description};
+use super::problem::{Code, Problem};
+
+/// What a handler returns when all went well.
+pub trait Answer {
+    /// Makes the answer.
+    fn respond(self, call: &Call) -> HttpResponse;
+    /// What it means for the API's description.
+    fn describe(description: &mut Description);
+}
+
+/// 204.
+pub struct NoContent;
+
+/// 200 with a JSON body.
+pub struct Json<T>(pub T);
+
+/// 200 with a record in a version: it carries an `ETag`, and `If-None-Match` is honoured.
+pub struct Record<T> {
+    /// The record.
+    pub view: T,
+    /// Its version; what [`IfMatch`] compares.
+    pub revision: i64,
+}
+
+/// 201 with the new record, its `ETag` and its `Location`.
+pub struct Created<T> {
+    /// The record.
+    pub record: Record<T>,
+    /// Its path.
+    pub location: String,
+}
+
+/// 200 with a page of a list.
+#[derive(Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The records.
+    pub items: Vec<T>,
+    /// The cursor of the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+impl Answer for NoContent {
+    fn respond(self, _: &Call) -> HttpResponse {
+        HttpResponse::NoContent().finish()
+    }
+
+    fn describe(description: &mut Description) {
+        description.answers.push(AnswerDescription { status: 204, meaning: "Done", content: None, headers: &[] });
+    }
+}
+
+impl<T: Serialize + ToSchema> Answer for Json<T> {
+    fn respond(self, _: &Call) -> HttpResponse {
+        with_json(HttpResponse::Ok(), &self.0)
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<T>(description, 200, "What was asked for", &[]);
+    }
+}
+
+impl<T: Serialize + ToSchema> Answer for Record<T> {
+    fn respond(self, call: &Call) -> HttpResponse {
+        let (body, tag) = self.tagged();
+        let unchanged = call.header(header::IF_NONE_MATCH).is_some_and(|list| {
+            list.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+        });
+        let safe = matches!(call.request().method().as_str(), "GET" | "HEAD");
+        let mut response = HttpResponse::Ok();
+        response.insert_header((header::ETAG, tag));
+        if safe && unchanged {
+            return response.status(StatusCode::NOT_MODIFIED).finish();
+        }
+        response.content_type("application/json").body(body)
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<T>(description, 200, "The record", &["ETag"]);
+    }
+}
+
+impl<T: Serialize> Record<T> {
+    /// The body, and its entity tag: the version, which writes compare, and a hash of what this
+    /// caller sees, so that a tag is equal only where the bytes are (RFC 9110 §8.8.3).
+    fn tagged(&self) -> (Vec<u8>, String) {
+        let body = serde_json::to_vec(&self.view).unwrap_or_default();
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
+        let hash: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        (body, format!("\"{}-{hash}\"", self.revision))
+    }
+}
+
+impl<T: Serialize + ToSchema> Answer for Created<T> {
+    fn respond(self, call: &Call) -> HttpResponse {
+        let (body, tag) = self.record.tagged();
+        HttpResponse::Created()
+            .insert_header((header::ETAG, tag))
+            .insert_header((header::LOCATION, format!("{}{}", call.services().issuer_url, self.location)))
+            .content_type("application/json")
+            .body(body)
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<T>(description, 201, "The new record", &["ETag", "Location"]);
+    }
+}
+
+impl<T: Serialize + ToSchema> Answer for Page<T> {
+    fn respond(self, call: &Call) -> HttpResponse {
+        let mut response = HttpResponse::Ok();
+        if let Some(cursor) = &self.next {
+            let kept = form_urlencoded::parse(call.request().query_string().as_bytes())
+                .filter(|(name, _)| name != "cursor");
+            let query = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(kept)
+                .append_pair("cursor", cursor)
+                .finish();
+            let link = format!("<{}{}?{query}>; rel=\"next\"", call.services().issuer_url, call.request().path());
+            response.insert_header((header::LINK, link));
+        }
+        with_json(response, &self)
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<Page<T>>(description, 200, "A page of the list", &["Link"]);
+    }
+}
+
+fn with_json<T: Serialize>(mut response: HttpResponseBuilder, value: &T) -> HttpResponse {
+    response.content_type("application/json").body(serde_json::to_vec(value).unwrap_or_default())
+}
+
+fn answers_json<T: ToSchema>(
+    description: &mut Description,
+    status: u16,
+    meaning: &'static str,
+    headers: &'static [&'static str],
+) {
+    let schema = description.schema_of::<T>();
+    let content = Some(("application/json", schema));
+    description.answers.push(AnswerDescription { status, meaning, content, headers });
+}
+
+/// A body that was made beforehand, with its type and how long it may be kept.
+pub struct Document {
+    /// The media type.
+    pub media_type: &'static str,
+    /// The body.
+    pub body: String,
+    /// `Cache-Control`.
+    pub cache_control: &'static str,
+}
+
+impl Answer for Document {
+    fn respond(self, _: &Call) -> HttpResponse {
+        HttpResponse::Ok()
+            .content_type(self.media_type)
+            .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control)))
+            .body(self.body)
+    }
+
+    fn describe(description: &mut Description) {
+        let content = None;
+        description.answers.push(AnswerDescription { status: 200, meaning: "The document", content, headers: &[] });
+    }
+}
+
+/// The versions that a writer will overwrite (`If-Match`, RFC 9110 §13.1.1).
+pub struct IfMatch(Option<Vec<Expected>>);
+
+enum Expected {
+    Any,
+    Revision(i64),
+    Unknown,
+}
+
+impl IfMatch {
+    /// The condition must be there, and hold.
+    ///
+    /// # Errors
+    /// 428 when it is missing, 412 when it does not hold.
+    pub fn require(&self, revision: i64) -> Result<(), Problem> {
+        match self.0 {
+            None => Err(Problem::new(Code::PreconditionRequired)),
+            Some(_) => self.check(revision).map(|_| ()),
+        }
+    }
+
+    /// The condition, if it is there, must hold; the revision that the writer then relies on.
+    ///
+    /// # Errors
+    /// 412 when it does not hold.
+    pub fn check(&self, revision: i64) -> Result<Option<i64>, Problem> {
+        let Some(expected) = &self.0 else { return Ok(None) };
+        if expected.iter().any(|expected| matches!(expected, Expected::Any)) {
+            return Ok(None);
+        }
+        let known = |expected: &Expected| matches!(expected, Expected::Revision(known) if *known == revision);
+        if expected.iter().any(known) { Ok(Some(revision)) } else { Err(Problem::new(Code::PreconditionFailed)) }
+    }
+
+    /// What a write that lost a race is answered with: the condition failed, if there was one.
+    pub fn or_changed(&self, problem: Problem) -> Problem {
+        match (&self.0, problem.code()) {
+            (Some(_), Code::ChangedMeanwhile) => Problem::new(Code::PreconditionFailed),
+            _ => problem,
+        }
+    }
+}
+
+/// Strong comparison: a weak tag matches nothing. Of a tag, writes compare the version alone.
+fn expected(tag: &str) -> Expected {
+    let revision = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.split_once('-'));
+    match revision.map(|(revision, _)| revision.parse()) {
+        _ if tag == "*" => Expected::Any,
+        Some(Ok(revision)) => Expected::Revision(revision),
+        _ => Expected::Unknown,
+    }
+}
+
+impl Argument for IfMatch {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        let tags: Vec<Expected> = call
+            .request()
+            .headers()
+            .get_all(header::IF_MATCH)
+            .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+            .map(|tag| expected(tag.trim()))
+            .collect();
+        Ok(Self((!tags.is_empty()).then_some(tags)))
+    }
+
+    fn describe(description: &mut Description) {
+        description.if_match = true;
+        description.problems.extend([Code::PreconditionFailed, Code::PreconditionRequired]);
+    }
+}

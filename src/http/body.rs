@@ -1,0 +1,283 @@
+//! Request bodies: JSON, read strictly, every broken rule named with a pointer to its place.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use actix_web::http::{Method, header};
+use actix_web::web::BytesMut;
+use futures_util::StreamExt as _;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::call::{Argument, Call};
+use super::describe::Description;
+use super::problem::{BrokenRule, Code, Problem};
+use crate::domain::Invalid;
+use crate::json::{JsonError, parse_strict};
+
+/// The largest body that is read, in bytes.
+pub const LARGEST_BODY: usize = 64 * 1024;
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// More broken rules than a person would read are not listed.
+const MOST_BROKEN_RULES: usize = 100;
+
+/// What a route takes as its body: its schema, its media type, an example that is valid.
+pub trait BodyType: ToSchema + 'static {
+    /// The media type; JSON unless the method is PATCH (RFC 7396).
+    const MEDIA_TYPE: &'static str = "application/json";
+
+    /// A body that the route accepts, for its documentation and for its tests.
+    fn example() -> Value;
+}
+
+/// A JSON object that came as a body, not yet checked against the rules of `T`.
+pub struct Body<T> {
+    members: Members,
+    kind: PhantomData<T>,
+}
+
+impl<T> Body<T> {
+    /// Reads the members. Whatever `read` leaves untouched is an unknown member.
+    ///
+    /// # Errors
+    /// 422 with every broken rule.
+    pub fn read<V>(mut self, read: impl FnOnce(&mut Members) -> Option<V>) -> Result<V, Problem> {
+        let value = read(&mut self.members);
+        match (value, self.members.finish()) {
+            (Some(value), errors) if errors.is_empty() => Ok(value),
+            (_, errors) => Err(Problem::broken_rules(errors)),
+        }
+    }
+}
+
+impl<T: BodyType> Argument for Body<T> {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        check_type(call, T::MEDIA_TYPE)?;
+        let bytes = read_bytes(call).await?;
+        let value = parse_strict(&bytes).map_err(|error| {
+            Problem::new(Code::MalformedBody).with_detail(match error {
+                JsonError::Malformed(detail) => format!("not JSON: {detail}"),
+                JsonError::DuplicateMember(name) => format!("the member {name:?} stands twice"),
+                JsonError::TooDeep => "nested too deeply".to_owned(),
+            })
+        })?;
+        match value {
+            Value::Object(object) => Ok(Self { members: Members::of(object, ""), kind: PhantomData }),
+            _ => Err(Problem::broken_rule("", Invalid::new("not-an-object", "must be a JSON object"))),
+        }
+    }
+
+    fn describe(description: &mut Description) {
+        description.takes_body::<T>();
+    }
+}
+
+/// The members of a JSON object: each is taken once, and what is wrong is collected.
+pub struct Members {
+    object: Map<String, Value>,
+    pointer: String,
+    errors: Vec<BrokenRule>,
+}
+
+/// A member that may be left out, and may be null.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Given<T> {
+    /// It is not there.
+    Absent,
+    /// It is null.
+    Null,
+    /// It has a value.
+    Value(T),
+}
+
+impl<T> Given<T> {
+    /// The value, if there is one.
+    pub fn value(self) -> Option<T> {
+        match self {
+            Given::Value(value) => Some(value),
+            Given::Absent | Given::Null => None,
+        }
+    }
+}
+
+impl Members {
+    fn of(object: Map<String, Value>, pointer: &str) -> Self {
+        Self { object, pointer: pointer.to_owned(), errors: Vec::new() }
+    }
+
+    fn pointer_to(&self, name: &str) -> String {
+        format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"))
+    }
+
+    /// Notes that a member breaks a rule.
+    pub fn broken(&mut self, name: &str, rule: Invalid) {
+        let pointer = self.pointer_to(name);
+        self.errors.push(BrokenRule { pointer, code: rule.code, detail: rule.detail });
+    }
+
+    /// Takes a member out, whatever it is.
+    fn take(&mut self, name: &str) -> Given<Value> {
+        match self.object.shift_remove(name) {
+            None => Given::Absent,
+            Some(Value::Null) => Given::Null,
+            Some(value) => Given::Value(value),
+        }
+    }
+
+    /// A text that may be left out or null.
+    pub fn text<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Given<T> {
+        let rule = match self.take(name) {
+            Given::Absent => return Given::Absent,
+            Given::Null => return Given::Null,
+            Given::Value(Value::String(text)) => match parse(&text) {
+                Ok(value) => return Given::Value(value),
+                Err(rule) => rule,
+            },
+            Given::Value(_) => Invalid::new("wrong-type", "must be a string"),
+        };
+        self.broken(name, rule);
+        Given::Absent
+    }
+
+    /// A text that must be there.
+    pub fn required_text<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Option<T> {
+        let before = self.errors.len();
+        let value = self.text(name, parse).value();
+        if value.is_none() && self.errors.len() == before {
+            self.required(name);
+        }
+        value
+    }
+
+    /// True or false; may be left out, but not be null.
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        match self.take(name) {
+            Given::Absent => None,
+            Given::Value(Value::Bool(value)) => Some(value),
+            _ => {
+                self.broken(name, Invalid::new("wrong-type", "must be true or false"));
+                None
+            }
+        }
+    }
+
+    /// A list of texts; may be left out, but not be null.
+    pub fn texts<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Invalid>) -> Option<Vec<T>> {
+        let items = match self.take(name) {
+            Given::Absent => return None,
+            Given::Value(Value::Array(items)) => items,
+            _ => {
+                self.broken(name, Invalid::new("wrong-type", "must be an array of strings"));
+                return None;
+            }
+        };
+        let list = self.pointer_to(name);
+        let mut values = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let parsed = item.as_str().ok_or_else(|| Invalid::new("wrong-type", "must be a string")).and_then(&parse);
+            match parsed {
+                Ok(value) => values.push(value),
+                Err(rule) => {
+                    let pointer = format!("{list}/{index}");
+                    self.errors.push(BrokenRule { pointer, code: rule.code, detail: rule.detail });
+                }
+            }
+        }
+        Some(values)
+    }
+
+    /// An object with rules of its own; may be left out, but not be null.
+    pub fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Members) -> Option<T>) -> Option<T> {
+        match self.take(name) {
+            Given::Absent => None,
+            Given::Value(Value::Object(object)) => {
+                let mut inner = Members::of(object, &self.pointer_to(name));
+                let value = read(&mut inner);
+                self.errors.append(&mut inner.finish());
+                value
+            }
+            _ => {
+                self.broken(name, Invalid::new("wrong-type", "must be an object"));
+                None
+            }
+        }
+    }
+
+    /// Notes that a member which must be there is not.
+    pub fn required(&mut self, name: &str) {
+        self.broken(name, Invalid::new("required", "is required"));
+    }
+
+    /// Members that exist but are not the caller's to write.
+    pub fn read_only(&mut self, names: &[&str]) {
+        for name in names {
+            if self.object.shift_remove(*name).is_some() {
+                self.broken(name, Invalid::new("read-only", "is not yours to write"));
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Vec<BrokenRule> {
+        let unknown: Vec<String> = self.object.keys().take(MOST_BROKEN_RULES).cloned().collect();
+        for name in unknown {
+            self.broken(&name, Invalid::new("unknown", "is not a member that this route knows"));
+        }
+        self.errors.truncate(MOST_BROKEN_RULES);
+        std::mem::take(&mut self.errors)
+    }
+}
+
+/// Refuses a body of another media type, or one that is compressed.
+pub(super) fn check_type(call: &Call, expected: &'static str) -> Result<(), Problem> {
+    let text = |name| call.request().headers().get(name).and_then(|value| value.to_str().ok());
+    let declared = text(header::CONTENT_TYPE).unwrap_or_default();
+    let mut parts = declared.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    let plain = text(header::CONTENT_ENCODING).is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
+    if essence.eq_ignore_ascii_case(expected) && utf8 && plain {
+        return Ok(());
+    }
+    let accept = match *call.request().method() {
+        Method::PATCH => header::HeaderName::from_static("accept-patch"),
+        Method::POST => header::HeaderName::from_static("accept-post"),
+        _ => header::ACCEPT,
+    };
+    Err(Problem::new(Code::UnsupportedMediaType)
+        .with_detail(format!("the body must be {expected} in UTF-8, not compressed"))
+        .with_header(accept, expected))
+}
+
+/// Reads the whole body, within its size and its time.
+pub(super) async fn read_bytes(call: &mut Call) -> Result<BytesMut, Problem> {
+    let too_large = || Problem::new(Code::BodyTooLarge);
+    let announced = call.request().headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > LARGEST_BODY) {
+        return Err(too_large());
+    }
+    let mut payload = call.take_payload();
+    let reading = async {
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Problem::new(Code::MalformedBody).with_detail("the body broke off"))?;
+            if bytes.len() + chunk.len() > LARGEST_BODY {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    };
+    match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+        Ok(done) => done,
+        Err(_) => Err(Problem::new(Code::RequestTimeout)),
+    }
+}

@@ -1,0 +1,174 @@
+//! One request on its way through: who calls, and what a handler takes after its decision.
+
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+
+use super::describe::Description;
+use super::problem::{Asked, Code, Problem};
+use super::services::Services;
+use crate::authz::{Caller, Reason, Refusal};
+use crate::store::Store;
+use crate::token::{InvalidToken, Ticket, Verified};
+
+/// A request, and the services that answer it.
+pub struct Call {
+    request: HttpRequest,
+    payload: Payload,
+    services: Arc<Services>,
+}
+
+/// What a handler takes besides its decision. Taken in the order in which they stand, each after
+/// the one before it: the body is not read before the decision is made.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot take a `{Self}`",
+    label = "not something that a request can give",
+    note = "after its decision a handler takes `Body<…>`, `IfMatch`, `Query<…>`, `Store` or `Arc<Services>`"
+)]
+pub trait Argument: Sized {
+    /// Takes it from the request.
+    fn take(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
+
+    /// What it means for the API's description.
+    fn describe(_: &mut Description) {}
+}
+
+/// The id of a request, as its answer and the log carry it.
+#[derive(Clone)]
+pub struct RequestId(pub String);
+
+impl Call {
+    pub(super) fn new(request: HttpRequest, payload: Payload, services: Arc<Services>) -> Self {
+        Self { request, payload, services }
+    }
+
+    /// The request.
+    pub fn request(&self) -> &HttpRequest {
+        &self.request
+    }
+
+    /// The services.
+    pub fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
+    /// The id by which the log knows the request.
+    pub fn request_id(&self) -> String {
+        self.request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
+    }
+
+    /// A segment of the path by its name in the route.
+    pub fn segment(&self, name: &str) -> &str {
+        self.request.match_info().get(name).unwrap_or_default()
+    }
+
+    pub(super) fn take_payload(&mut self) -> Payload {
+        self.payload.take()
+    }
+
+    /// The one value of a header; the first if it stands more than once.
+    pub fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.request.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Who is calling.
+    ///
+    /// # Errors
+    /// 401 without a token or with one that is not acceptable, 400 with two (RFC 6750 §3.1).
+    pub async fn caller(&self) -> Result<Caller, Problem> {
+        match self.presented_token()? {
+            Some(token) => self.verify(token).await.map(|verified| verified.caller().clone()),
+            None => {
+                Err(Problem::new(Code::Unauthenticated)
+                    .with_header(header::WWW_AUTHENTICATE, self.challenge("")))
+            }
+        }
+    }
+
+    /// Who is calling, when nobody has to be.
+    ///
+    /// # Errors
+    /// As [`Call::caller`], but for the missing token.
+    pub async fn caller_if_any(&self) -> Result<Option<Caller>, Problem> {
+        match self.presented_token()? {
+            Some(_) => self.caller().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The token of the Authorization header (RFC 6750 §2.1). The other two ways of that section
+    /// are not taken; to use one of them besides is to use two at once.
+    fn presented_token(&self) -> Result<Option<&HeaderValue>, Problem> {
+        let mut bearers = self.request.headers().get_all(header::AUTHORIZATION).filter(|value| {
+            let scheme = value.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
+            scheme.eq_ignore_ascii_case(b"bearer")
+        });
+        let token = bearers.next();
+        let in_query = form_urlencoded::parse(self.request.query_string().as_bytes())
+            .take(64)
+            .any(|(name, _)| name == "access_token");
+        if bearers.next().is_some() || (token.is_some() && in_query) {
+            let challenge = self.challenge("error=\"invalid_request\"");
+            return Err(Problem::new(Code::TwoTokens).with_header(header::WWW_AUTHENTICATE, challenge));
+        }
+        Ok(token)
+    }
+
+    async fn verify(&self, header: &HeaderValue) -> Result<Verified, Problem> {
+        let token = header.to_str().ok().and_then(|text| text.split_once(' ')).map_or("", |(_, token)| token.trim());
+        let ticket = self.services.verifier.verify(token).map_err(|reason| self.not_acceptable(&reason))?;
+        match ticket {
+            Ticket::Complete(verified) => Ok(verified),
+            Ticket::Unconfirmed(unconfirmed) => {
+                let standing = self.services.store.standing(unconfirmed.user_id()).await?;
+                unconfirmed.confirm(standing.as_ref()).map_err(|reason| self.not_acceptable(&reason))
+            }
+        }
+    }
+
+    fn not_acceptable(&self, reason: &InvalidToken) -> Problem {
+        log::info!("request_id={} token refused: {reason}", self.request_id());
+        let challenge = self.challenge("error=\"invalid_token\", error_description=\"the access token is not acceptable\"");
+        Problem::new(Code::InvalidToken).with_header(header::WWW_AUTHENTICATE, challenge)
+    }
+
+    /// A Bearer challenge (RFC 6750 §3) that names the resource metadata (RFC 9728 §5.1).
+    pub(super) fn challenge(&self, error: &str) -> String {
+        let metadata = format!("{}/.well-known/oauth-protected-resource", self.services.issuer_url);
+        let separator = if error.is_empty() { "" } else { ", " };
+        format!("Bearer {error}{separator}resource_metadata=\"{metadata}\"")
+    }
+
+    /// The answer to a problem. A refusal gets the id of its decision here, and the log says who
+    /// was refused what, by which rule and at which step.
+    pub(super) fn answer(&self, problem: Problem) -> HttpResponse {
+        let request_id = self.request_id();
+        let decision_id = self.services.random.uuid_at(self.services.clock.now()).ok();
+        let mut problem = problem;
+        if let (Some(Refusal { by, rule, reason }), Some(id)) = (problem.refusal(), decision_id) {
+            let who = by.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+            let (action, resource, path) = (rule.action, rule.resource, self.request.path());
+            log::info!("request_id={request_id} decision_id={id} refused: {who} may not {action} {resource} at {path:?}: {reason:?}");
+            if let Reason::InsufficientScope(scope) = reason {
+                let challenge = self.challenge(&format!("error=\"insufficient_scope\", scope=\"{scope}\""));
+                problem = problem.with_header(header::WWW_AUTHENTICATE, challenge);
+            }
+        }
+        let issuer = &self.services.issuer_url;
+        problem.respond(&Asked { issuer, path: self.request.path(), request_id: &request_id, decision_id })
+    }
+}
+
+impl Argument for Store {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        Ok(call.services.store.clone())
+    }
+}
+
+impl Argument for Arc<Services> {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        Ok(Arc::clone(&call.services))
+    }
+}

@@ -1,0 +1,199 @@
+//! An endpoint: a method, a path and a handler whose first argument is a decision. There is no
+//! other way to mount a handler.
+//!
+//! A handler that decides nothing does not compile:
+//! ```compile_fail,E0277
+//! use cloakroom::http::{endpoint, Endpoint, NoContent, Problem};
+//! use cloakroom::store::Store;
+//! use actix_web::http::Method;
+//! async fn open_door(store: Store) -> Result<NoContent, Problem> { Ok(NoContent) }
+//! fn mount() -> Endpoint { endpoint(Method::GET, "/door", "A door", open_door) }
+//! ```
+//! ```
+//! use cloakroom::http::{endpoint, Endpoint, NoContent, Problem, Public};
+//! use cloakroom::store::Store;
+//! use actix_web::http::Method;
+//! async fn open_door(_: Public, store: Store) -> Result<NoContent, Problem> { Ok(NoContent) }
+//! fn mount() -> Endpoint { endpoint(Method::GET, "/door", "A door", open_door) }
+//! ```
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::{Method, header};
+use actix_web::{HttpRequest, HttpResponse, guard, web};
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+
+use super::answer::Answer;
+use super::call::{Argument, Call};
+use super::decide::{Access, Decision};
+use super::describe::Description;
+use super::problem::{Code, Problem};
+use super::services::Services;
+
+type Run = Rc<dyn for<'a> Fn(&'a mut Call) -> LocalBoxFuture<'a, Result<HttpResponse, Problem>>>;
+
+/// A route of the API.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// The method; GET answers HEAD too.
+    pub method: Method,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// Who gets in.
+    pub access: Access,
+    describe: fn(&mut Description),
+    run: Run,
+}
+
+/// A function that answers a route: its first argument is a [`Decision`], the others are
+/// [`Argument`]s, and it returns `Result<impl Answer, Problem>`.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot be mounted: its first argument must be a decision",
+    label = "the first argument is no decision",
+    note = "write `async fn name(user: Allowed<User, Read>, …) -> Result<impl Answer, Problem>`",
+    note = "a route that is open to everybody says so: its first argument is `Public`"
+)]
+pub trait Handler<Arguments>: Clone + 'static {
+    /// Who gets in.
+    fn access() -> Access;
+    /// What its types say of the route.
+    fn describe(description: &mut Description);
+    /// Decides, takes the arguments in their order, and does the work.
+    fn handle(&self, call: &mut Call) -> impl Future<Output = Result<HttpResponse, Problem>>;
+}
+
+macro_rules! handlers {
+    ($(($($argument:ident $value:ident),*);)*) => {$(
+        impl<F, Fut, T, D, $($argument),*> Handler<(D, $($argument,)*)> for F
+        where
+            F: Fn(D, $($argument),*) -> Fut + Clone + 'static,
+            Fut: Future<Output = Result<T, Problem>>,
+            T: Answer,
+            D: Decision,
+            $($argument: Argument,)*
+        {
+            fn access() -> Access {
+                D::access()
+            }
+
+            fn describe(description: &mut Description) {
+                D::describe(description);
+                $($argument::describe(description);)*
+                T::describe(description);
+            }
+
+            async fn handle(&self, call: &mut Call) -> Result<HttpResponse, Problem> {
+                let decision = D::decide(call).await?;
+                $(let $value = $argument::take(call).await?;)*
+                let answer = self(decision, $($value),*).await?;
+                Ok(answer.respond(call))
+            }
+        }
+    )*};
+}
+
+handlers! {
+    ();
+    (A a);
+    (A a, B b);
+    (A a, B b, C c);
+}
+
+/// Mounts `handler` at a path.
+pub fn endpoint<Arguments, H>(method: Method, path: &'static str, summary: &'static str, handler: H) -> Endpoint
+where
+    H: Handler<Arguments>,
+{
+    Endpoint {
+        method,
+        path,
+        summary,
+        access: H::access(),
+        describe: H::describe,
+        run: Rc::new(move |call| {
+            let handler = handler.clone();
+            Box::pin(async move { handler.handle(call).await })
+        }),
+    }
+}
+
+impl Endpoint {
+    /// What its handler's types say of it.
+    pub fn description(&self) -> Description {
+        let mut description = Description::default();
+        (self.describe)(&mut description);
+        description
+    }
+}
+
+/// Mounts the endpoints: a known path answers a wrong method with 405, everything else is 404.
+#[expect(clippy::disallowed_methods, reason = "the one way in: everything mounted here has made its decision")]
+pub(crate) fn mount(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>, services: &Arc<Services>) {
+    let mut paths: BTreeMap<&'static str, Vec<Endpoint>> = BTreeMap::new();
+    for endpoint in endpoints {
+        paths.entry(endpoint.path).or_default().push(endpoint);
+    }
+    // What is literal stands before what is a parameter: `/users/me` before `/users/{id}`.
+    let mut paths: Vec<_> = paths.into_iter().collect();
+    paths.sort_by_key(|(path, _)| path.matches('{').count());
+    for (path, endpoints) in paths {
+        let allow = allowed_methods(&endpoints);
+        let mut resource = web::resource(path);
+        for endpoint in endpoints {
+            let services = Arc::clone(services);
+            let run = Rc::clone(&endpoint.run);
+            let mut method = guard::Any(guard::Method(endpoint.method.clone()));
+            if endpoint.method == Method::GET {
+                method = method.or(guard::Method(Method::HEAD));
+            }
+            resource = resource.route(web::route().guard(method).to(move |request: HttpRequest, payload: web::Payload| {
+                let mut call = Call::new(request, payload.into_inner(), Arc::clone(&services));
+                let run = Rc::clone(&run);
+                async move {
+                    let done = AssertUnwindSafe(run(&mut call)).catch_unwind().await;
+                    let done = done.unwrap_or_else(|_| {
+                        log::error!("request_id={} the handler panicked", call.request_id());
+                        Err(Problem::new(Code::Internal))
+                    });
+                    done.unwrap_or_else(|problem| call.answer(problem))
+                }
+            }));
+        }
+        let services = Arc::clone(services);
+        config.service(resource.default_service(web::to(move |request: HttpRequest| {
+            std::future::ready(wrong_method(request, &services, &allow))
+        })));
+    }
+    let services = Arc::clone(services);
+    config.default_service(web::to(move |request: HttpRequest| {
+        std::future::ready(unrouted(request, &services, Problem::new(Code::UnknownPath)))
+    }));
+}
+
+fn allowed_methods(endpoints: &[Endpoint]) -> String {
+    let mut methods: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    methods.sort_unstable();
+    methods.join(", ")
+}
+
+fn wrong_method(request: HttpRequest, services: &Arc<Services>, allow: &str) -> HttpResponse {
+    if request.method() == Method::OPTIONS {
+        return HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish();
+    }
+    unrouted(request, services, Problem::new(Code::MethodNotAllowed).with_header(header::ALLOW, allow))
+}
+
+fn unrouted(request: HttpRequest, services: &Arc<Services>, problem: Problem) -> HttpResponse {
+    Call::new(request, Payload::None, Arc::clone(services)).answer(problem)
+}

@@ -1,0 +1,292 @@
+//! The one table from what went wrong to what the caller is told: problem documents (RFC 9457),
+//! and under `/oauth/` the errors of RFC 6749 §5.2.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::authz::{Reason, Refusal};
+use crate::domain::Invalid;
+use crate::hashing::HashError;
+use crate::store::StoreError;
+
+macro_rules! problems {
+    ($($code:ident = $status:literal $name:literal $oauth:literal $title:literal: $meaning:literal;)*) => {
+        /// What went wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = $title] $code,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Code] = &[$(Code::$code),*];
+
+            /// The stable name.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$code => $name,)* }
+            }
+
+            /// The HTTP status.
+            pub fn status(self) -> StatusCode {
+                let status = match self { $(Code::$code => $status,)* };
+                StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+
+            /// What it is, in a few words.
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$code => $title,)* }
+            }
+
+            /// What it means and what to do about it.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Code::$code => $meaning,)* }
+            }
+
+            /// The error code of RFC 6749 §5.2 under `/oauth/`.
+            fn oauth(self) -> &'static str {
+                match self { $(Code::$code => $oauth,)* }
+            }
+        }
+    };
+}
+
+problems! {
+    Unauthenticated = 401 "unauthenticated" "invalid_request" "An access token is needed":
+        "The route needs an access token and none was sent. Send one as `Authorization: Bearer …`; the resource metadata named in the challenge says where to get one.";
+    InvalidToken = 401 "invalid-token" "invalid_request" "The access token is not acceptable":
+        "The token is malformed, expired, revoked, issued by or for somebody else, or its signature does not hold. Get a new one. For the reason, see the server's log under the request id.";
+    TwoTokens = 400 "two-tokens" "invalid_request" "The token was sent in two ways":
+        "Send one access token, in the Authorization header alone.";
+    InvalidCredentials = 401 "invalid-credentials" "invalid_grant" "E-mail or password is wrong":
+        "No active account has this e-mail and this password. The answer is the same whether or not the account exists.";
+    InsufficientScope = 403 "insufficient-scope" "invalid_scope" "The token does not allow this":
+        "The token carries no scope for this route. The challenge names the weakest scope that would do; ask for it when you get a token, if your roles and the client grant it.";
+    NotOwner = 403 "not-owner" "access_denied" "This record is not yours":
+        "The token allows this on your own records, and this is not one. Whether it exists is not said. Another token of the same user would not help; a scope that ends in `:any` would.";
+    AboveCaller = 403 "above-caller" "access_denied" "This is above your own roles":
+        "Nobody may grant a power that they do not have, nor act on the account of somebody who has one.";
+    NotFound = 404 "not-found" "invalid_request" "There is no such record":
+        "The record is not there, or it is not yours to know about.";
+    UnknownPath = 404 "unknown-path" "invalid_request" "There is no such path":
+        "The server has no route with this path. `cloakroom routes` and `/openapi.json` list them all.";
+    MethodNotAllowed = 405 "method-not-allowed" "invalid_request" "The path does not take this method":
+        "The `Allow` header lists the methods that it takes.";
+    RequestTimeout = 408 "request-timeout" "invalid_request" "The request came too slowly":
+        "The body did not arrive in time. Send it again.";
+    EmailTaken = 409 "email-taken" "invalid_request" "The e-mail address is taken":
+        "Another account has this address. Addresses that differ in case alone are the same.";
+    LastAdmin = 409 "last-admin" "invalid_request" "The last administrator must stay":
+        "The change would leave no active administrator. Make another one first.";
+    ChangedMeanwhile = 409 "changed-meanwhile" "invalid_request" "The record was changed meanwhile":
+        "Somebody else changed the record while the request was being handled. Read it again and repeat the request.";
+    PreconditionFailed = 412 "precondition-failed" "invalid_request" "The record was changed since you read it":
+        "`If-Match` names a version that is no longer the current one. Read the record again and repeat the change on what it is now.";
+    PreconditionRequired = 428 "precondition-required" "invalid_request" "If-Match is required":
+        "Read the record, and send its `ETag` as `If-Match`, so that nobody's change is overwritten unseen.";
+    BodyTooLarge = 413 "body-too-large" "invalid_request" "The body is too large":
+        "A body may have 64 KiB.";
+    UnsupportedMediaType = 415 "unsupported-media-type" "invalid_request" "The body is of another type":
+        "The answer names the media type that the route takes.";
+    MalformedBody = 400 "malformed-body" "invalid_request" "The body cannot be read":
+        "The body is not valid JSON in UTF-8, is nested too deeply, or names a member twice.";
+    InvalidBody = 422 "invalid-body" "invalid_request" "The body breaks a rule":
+        "`errors` lists every rule that is broken, each with a JSON pointer (RFC 6901) to the place.";
+    InvalidQuery = 400 "invalid-query" "invalid_request" "The query breaks a rule":
+        "A parameter is unknown, stands twice, or has a value that it cannot have; the detail says which.";
+    InvalidCursor = 400 "invalid-cursor" "invalid_request" "The cursor is not one of ours":
+        "A cursor comes from the `next` of a page, and goes with the same filters and the same order. Begin again at the first page.";
+    InvalidRequest = 400 "invalid-request" "invalid_request" "The request is malformed":
+        "A parameter is missing, stands twice, or contradicts another.";
+    InvalidClient = 401 "invalid-client" "invalid_client" "The client could not be authenticated":
+        "The client is unknown, its secret is wrong, or it used a method that this server does not offer.";
+    UnauthorizedClient = 400 "unauthorized-client" "unauthorized_client" "The client may not use this grant":
+        "The client is not registered for this grant type.";
+    UnsupportedGrantType = 400 "unsupported-grant-type" "unsupported_grant_type" "The grant type is not offered":
+        "The metadata document lists the grant types that are.";
+    InvalidScope = 400 "invalid-scope" "invalid_scope" "None of the scopes can be granted":
+        "What was asked for, what the client is registered for and what exists have nothing in common.";
+    Busy = 503 "busy" "temporarily_unavailable" "Too many logins at once":
+        "Passwords are checked a few at a time, and the queue is full. Try again after the seconds that `Retry-After` names.";
+    Unavailable = 503 "unavailable" "temporarily_unavailable" "The database is not available":
+        "Nothing was done. Try again after the seconds that `Retry-After` names.";
+    Internal = 500 "internal" "server_error" "Something went wrong here":
+        "It is not your fault, and nothing is said of the inside. The server's log has the rest under the request id.";
+}
+
+impl Code {
+    /// The code of this name.
+    pub fn named(name: &str) -> Option<Code> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+}
+
+/// A broken rule and the place in the body that breaks it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct BrokenRule {
+    /// A JSON pointer (RFC 6901) into the body.
+    pub pointer: String,
+    /// Stable, kebab-case.
+    #[schema(value_type = String)]
+    pub code: &'static str,
+    /// What is wrong and what would be right.
+    pub detail: String,
+}
+
+/// Why a request is not answered as it was asked.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    detail: Option<String>,
+    errors: Vec<BrokenRule>,
+    refusal: Option<Refusal>,
+    headers: Vec<(HeaderName, String)>,
+}
+
+/// What a problem document says of the request it answers.
+pub struct Asked<'a> {
+    /// The server's own URL, never from a header of the request.
+    pub issuer: &'a str,
+    /// The path of the request.
+    pub path: &'a str,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// The id under which a refusal can be looked up.
+    pub decision_id: Option<Uuid>,
+}
+
+impl Problem {
+    /// A problem of this kind.
+    pub fn new(code: Code) -> Self {
+        Self { code, detail: None, errors: Vec::new(), refusal: None, headers: Vec::new() }
+    }
+
+    /// What is the matter this time; never anything of the inside.
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// A header that goes with it.
+    pub fn with_header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// A body that breaks these rules.
+    pub fn broken_rules(errors: Vec<BrokenRule>) -> Self {
+        Self { errors, ..Self::new(Code::InvalidBody) }
+    }
+
+    /// A body of which one member breaks a rule.
+    pub fn broken_rule(pointer: &str, rule: Invalid) -> Self {
+        Self::broken_rules(vec![BrokenRule { pointer: pointer.to_owned(), code: rule.code, detail: rule.detail }])
+    }
+
+    /// The refusal behind it, if it is one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_ref()
+    }
+
+    /// Its kind.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The answer.
+    pub fn respond(self, asked: &Asked<'_>) -> HttpResponse {
+        let mut response = HttpResponse::build(self.code.status());
+        for (name, value) in &self.headers {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                response.append_header((name.clone(), value));
+            }
+        }
+        if matches!(self.code, Code::Unavailable | Code::Busy) {
+            response.insert_header((header::RETRY_AFTER, "1"));
+        }
+        if asked.path.starts_with("/oauth/") {
+            response.insert_header((header::CONTENT_TYPE, "application/json"));
+            response.insert_header((header::PRAGMA, "no-cache"));
+            return response.body(self.oauth_error().to_string());
+        }
+        response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        response.body(self.document(asked).to_string())
+    }
+
+    fn oauth_error(&self) -> Value {
+        let description = self.detail.as_deref().unwrap_or_else(|| self.code.title());
+        json!({ "error": self.code.oauth(), "error_description": description })
+    }
+
+    fn document(&self, asked: &Asked<'_>) -> Value {
+        let mut document = Map::new();
+        let mut put = |name: &str, value: Value| document.insert(name.to_owned(), value);
+        put("type", format!("{}/problems/{}", asked.issuer, self.code.as_str()).into());
+        put("title", self.code.title().into());
+        put("status", self.code.status().as_u16().into());
+        put("detail", self.detail.as_deref().unwrap_or_else(|| self.code.meaning()).into());
+        put("instance", asked.path.into());
+        put("code", self.code.as_str().into());
+        put("request_id", asked.request_id.into());
+        if let (Some(id), Some(_)) = (asked.decision_id, &self.refusal) {
+            put("decision_id", id.to_string().into());
+        }
+        if !self.errors.is_empty() {
+            put("errors", json!(self.errors));
+        }
+        Value::Object(document)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let rule = &refusal.rule;
+        let problem = match refusal.reason {
+            // Not told from a record that is not there, so it carries no decision either.
+            Reason::NotFound => return Self::new(Code::NotFound),
+            Reason::InsufficientScope(scope) => Self::new(Code::InsufficientScope)
+                .with_detail(format!("the scope {scope} is needed: {}", scope.meaning())),
+            Reason::NotOwner => Self::new(Code::NotOwner).with_detail(match rule.own {
+                Some(own) => format!("{own} reaches your own {} alone; {} reaches everyone's", rule.resource, rule.any),
+                None => format!("only {} reaches a {}", rule.any, rule.resource),
+            }),
+            Reason::AboveCaller => Self::new(Code::AboveCaller)
+                .with_detail("it takes a power over others that you do not have"),
+        };
+        Self { refusal: Some(refusal), ..problem }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::Unavailable(_) => Code::Unavailable,
+            StoreError::Taken => Code::EmailTaken,
+            StoreError::Changed => Code::ChangedMeanwhile,
+            StoreError::LastAdmin => Code::LastAdmin,
+            StoreError::Internal(_) => Code::Internal,
+        };
+        if code.status().is_server_error() {
+            log::error!("{error}");
+        }
+        Self::new(code)
+    }
+}
+
+impl From<HashError> for Problem {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::new(Code::Busy),
+            HashError::Failed => Self::new(Code::Internal),
+        }
+    }
+}
+
+impl From<crate::domain::NoRandomness> for Problem {
+    fn from(error: crate::domain::NoRandomness) -> Self {
+        log::error!("{error}");
+        Self::new(Code::Internal)
+    }
+}

@@ -1,0 +1,75 @@
+//! The server about itself: health, the API's description, and what its errors mean.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answer::{Document, Json};
+use super::call::{Argument, Call};
+use super::decide::Public;
+use super::openapi::document;
+use super::problem::{Code, Problem};
+use super::services::Services;
+use crate::store::Store;
+
+/// How the server is.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    #[schema(value_type = String)]
+    status: &'static str,
+}
+
+/// `GET /health/live`: the process runs; nothing else is asked.
+pub async fn live(_: Public) -> Result<Json<Health>, Problem> {
+    Ok(Json(Health { status: "ok" }))
+}
+
+/// `GET /health/ready`: the database answers too.
+pub async fn ready(_: Public, store: Store) -> Result<Json<Health>, Problem> {
+    store.ping().await?;
+    Ok(Json(Health { status: "ok" }))
+}
+
+/// `GET /openapi.json`
+pub async fn openapi(_: Public, services: Arc<Services>) -> Result<Document, Problem> {
+    let body = document(&services.issuer_url).to_string();
+    Ok(Document { media_type: "application/json", body, cache_control: "public, max-age=300" })
+}
+
+/// The code in the path of a problem's page.
+pub struct NamedCode(Code);
+
+impl Argument for NamedCode {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        Code::named(call.segment("code")).map(Self).ok_or_else(|| Problem::new(Code::NotFound))
+    }
+
+    fn describe(description: &mut super::describe::Description) {
+        description.names_a_record();
+    }
+}
+
+/// `GET /problems/{code}`: what the `type` of a problem document leads to.
+pub async fn problem(_: Public, code: NamedCode) -> Result<Document, Problem> {
+    let code = code.0;
+    let page = maud::html! {
+        (maud::DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (code.title()) }
+                style { "body{font:16px/1.6 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}" }
+            }
+            body {
+                p { code { (code.status().as_u16()) " " (code.as_str()) } }
+                h1 { (code.title()) }
+                p { (code.meaning()) }
+            }
+        }
+    };
+    let cache_control = "public, max-age=3600";
+    Ok(Document { media_type: "text/html; charset=utf-8", body: page.into_string(), cache_control })
+}

@@ -1,0 +1,302 @@
+//! `/users`: accounts.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::actions::{Actions, actions_on};
+use super::answer::{Created, IfMatch, NoContent, Record};
+use super::body::{Body, BodyType, Given};
+use super::problem::Problem;
+use super::profiles::{ProfileView, example_profile, read_profile};
+use super::services::Services;
+use crate::authz::action::{Delete, Read, SetPassword, SetRoles, SetStatus, Update};
+use crate::authz::{Allowed, Caller, Registration};
+use crate::domain::{Email, Invalid, NewPassword, PasswordAttempt, Role, Status, User, format_time};
+use crate::hashing::Verdict;
+use crate::store::{NewUser, Store, UserChange};
+
+/// An account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
+pub struct UserView {
+    /// Made by the server, never reused.
+    id: Uuid,
+    /// Where the user can be reached; unique ignoring case.
+    #[schema(format = "email", examples("ada@example.com"))]
+    email: String,
+    /// Whether the address is known to be the user's.
+    email_verified: bool,
+    /// Whether the account may be used.
+    status: Status,
+    /// What the user's tokens may be granted.
+    roles: Vec<Role>,
+    /// When it was made.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// When it was last changed.
+    #[schema(format = "date-time")]
+    updated_at: String,
+    /// When somebody last logged in.
+    #[schema(format = "date-time")]
+    last_login_at: Option<String>,
+    /// What this caller may do to it: each action with the members that it may write.
+    _actions: Actions,
+}
+
+impl UserView {
+    /// The account as `by` sees it; nobody in particular may do nothing to it.
+    pub fn of(user: &User, by: Option<&Caller>) -> Self {
+        let time = |at: DateTime<Utc>| format_time(at);
+        Self {
+            id: user.id.0,
+            email: user.email.to_string(),
+            email_verified: user.email_verified,
+            status: user.status,
+            roles: user.roles.clone(),
+            created_at: time(user.created_at),
+            updated_at: time(user.updated_at),
+            last_login_at: user.last_login_at.map(time),
+            _actions: by.map(|caller| actions_on(user, caller)).unwrap_or_default(),
+        }
+    }
+
+    fn record<A>(user: &Allowed<User, A>) -> Record<Self> {
+        Record { view: Self::of(user, Some(user.by())), revision: user.revision }
+    }
+}
+
+/// What `POST /users` takes.
+#[derive(ToSchema)]
+#[schema(as = NewUser)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct NewUserBody {
+    /// Where the user can be reached.
+    #[schema(format = "email", max_length = 254)]
+    email: String,
+    /// 8 to 256 code points after NFC, not a common one; no rules of composition.
+    #[schema(format = "password", min_length = 8, max_length = 256)]
+    password: String,
+    /// What is known of the person.
+    profile: Option<ProfileView>,
+    /// `user` when left out; takes `users:create` and `roles:write`.
+    roles: Option<Vec<Role>>,
+    /// `active` when left out; takes `users:create` and `roles:write`.
+    status: Option<Status>,
+}
+
+impl BodyType for NewUserBody {
+    fn example() -> Value {
+        json!({ "email": "grace@example.com", "password": "a most unusual passphrase", "profile": example_profile() })
+    }
+}
+
+/// `POST /users`
+pub async fn create(entry: Registration, body: Body<NewUserBody>, services: Arc<Services>) -> Result<Created<UserView>, Problem> {
+    let (email, password, profile, roles, status) = body.read(|members| {
+        let email = members.required_text("email", Email::parse);
+        let context: Vec<&str> = email.iter().map(Email::as_str).collect();
+        let password = members.required_text("password", |text| NewPassword::parse(text, &context));
+        let profile = members.object("profile", |members| Some(read_profile(members))).unwrap_or_default();
+        members.read_only(SERVER_SET);
+        members.read_only(&["email_verified"]);
+        if !entry.may_grant() {
+            members.read_only(&["roles", "status"]);
+        }
+        let roles = members.texts("roles", role);
+        let status = members.text("status", status_of).value().unwrap_or(Status::Active);
+        Some((email?, password?, profile, roles, status))
+    })?;
+    let grant = entry.grant(roles)?;
+    let password = Some(services.hasher.hash(&password).await?);
+    let user = services.store.create_user(NewUser { email, password, profile, status }, grant).await?;
+    Ok(Created {
+        location: format!("/users/{}", user.id),
+        record: Record { view: UserView::of(&user, entry.by()), revision: user.revision },
+    })
+}
+
+/// `GET /users/{id}`
+pub async fn read(user: Allowed<User, Read>) -> Result<Record<UserView>, Problem> {
+    Ok(UserView::record(&user))
+}
+
+/// What `PATCH /users/{id}` takes: a merge patch (RFC 7396).
+#[derive(ToSchema)]
+#[schema(as = UserPatch)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct UserPatch {
+    /// A new address; `email_verified` becomes false.
+    #[schema(format = "email", max_length = 254)]
+    email: Option<String>,
+    /// Takes `users:write:any`.
+    email_verified: Option<bool>,
+}
+
+impl BodyType for UserPatch {
+    const MEDIA_TYPE: &'static str = "application/merge-patch+json";
+
+    fn example() -> Value {
+        json!({ "email": "ada.lovelace@example.com" })
+    }
+}
+
+/// `PATCH /users/{id}`
+pub async fn update(
+    user: Allowed<User, Update>,
+    body: Body<UserPatch>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<Record<UserView>, Problem> {
+    let change = body.read(|members| {
+        let email = match members.text("email", Email::parse) {
+            Given::Null => {
+                members.required("email");
+                None
+            }
+            given => given.value(),
+        };
+        members.read_only(SERVER_SET);
+        members.read_only(&["roles", "status"]);
+        if !user.reaches_everyone() {
+            members.read_only(&["email_verified"]);
+        }
+        Some(UserChange { email, email_verified: members.boolean("email_verified") })
+    })?;
+    if_match.require(user.revision)?;
+    let user = store.update_user(user, change).await.map_err(|error| if_match.or_changed(error.into()))?;
+    Ok(UserView::record(&user))
+}
+
+/// `DELETE /users/{id}`
+pub async fn delete(user: Allowed<User, Delete>, if_match: IfMatch, store: Store) -> Result<NoContent, Problem> {
+    if_match.check(user.revision)?;
+    store.delete_user(user).await.map_err(|error| if_match.or_changed(error.into()))?;
+    Ok(NoContent)
+}
+
+/// What `PUT /users/{id}/password` takes.
+#[derive(ToSchema)]
+#[schema(as = PasswordChange)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct PasswordChange {
+    /// The password that is replaced; needed for one's own, unknown for anybody else's.
+    #[schema(format = "password")]
+    current_password: Option<String>,
+    /// By the rules of `POST /users`.
+    #[schema(format = "password", min_length = 8, max_length = 256)]
+    new_password: String,
+}
+
+impl BodyType for PasswordChange {
+    fn example() -> Value {
+        json!({ "current_password": "a most unusual passphrase", "new_password": "an even stranger passphrase" })
+    }
+}
+
+/// `PUT /users/{id}/password`
+pub async fn set_password(
+    user: Allowed<User, SetPassword>,
+    body: Body<PasswordChange>,
+    services: Arc<Services>,
+) -> Result<NoContent, Problem> {
+    let own = user.by().user_id() == Some(user.id);
+    let (current, new) = body.read(|members| {
+        let current = if own { members.required_text("current_password", any_password) } else { None };
+        let new = members.required_text("new_password", |text| NewPassword::parse(text, &[user.email.as_str()]));
+        (!own || current.is_some()).then_some((current, new?))
+    })?;
+    if let Some(current) = current {
+        let hash = services.store.login_by_id(user.id).await?;
+        if let Verdict::Mismatch = services.hasher.verify(current, hash).await? {
+            let wrong = Invalid::new("wrong-password", "is not the current password");
+            return Err(Problem::broken_rule("/current_password", wrong));
+        }
+    }
+    let hash = services.hasher.hash(&new).await?;
+    let kept = user.by().session().filter(|_| own);
+    services.store.set_password(user, hash, kept).await?;
+    Ok(NoContent)
+}
+
+/// What `PUT /users/{id}/roles` takes.
+#[derive(ToSchema)]
+#[schema(as = RolesChange)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct RolesChange {
+    /// All the roles that the user is to have.
+    roles: Vec<Role>,
+}
+
+impl BodyType for RolesChange {
+    fn example() -> Value {
+        json!({ "roles": ["user"] })
+    }
+}
+
+/// `PUT /users/{id}/roles`
+pub async fn set_roles(
+    user: Allowed<User, SetRoles>,
+    body: Body<RolesChange>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<Record<UserView>, Problem> {
+    let roles = body.read(|members| {
+        let roles = members.texts("roles", role);
+        if roles.is_none() {
+            members.required("roles");
+        }
+        roles
+    })?;
+    if_match.check(user.revision)?;
+    let grant = user.grant(roles)?;
+    let user = store.set_roles(user, grant).await.map_err(|error| if_match.or_changed(error.into()))?;
+    Ok(UserView::record(&user))
+}
+
+/// What `PUT /users/{id}/status` takes.
+#[derive(ToSchema)]
+#[schema(as = StatusChange)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct StatusChange {
+    /// What the account's status is to be.
+    status: Status,
+}
+
+impl BodyType for StatusChange {
+    fn example() -> Value {
+        json!({ "status": "active" })
+    }
+}
+
+/// `PUT /users/{id}/status`
+pub async fn set_status(
+    user: Allowed<User, SetStatus>,
+    body: Body<StatusChange>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<Record<UserView>, Problem> {
+    let status = body.read(|members| members.required_text("status", status_of))?;
+    if_match.check(user.revision)?;
+    let user = store.set_status(user, status).await.map_err(|error| if_match.or_changed(error.into()))?;
+    Ok(UserView::record(&user))
+}
+
+/// Members of an account that nobody writes.
+const SERVER_SET: &[&str] = &["id", "created_at", "updated_at", "last_login_at", "_actions"];
+
+fn role(text: &str) -> Result<Role, Invalid> {
+    text.parse().map_err(|error: crate::domain::InvalidId| Invalid::new("unknown-role", error.0))
+}
+
+fn status_of(text: &str) -> Result<Status, Invalid> {
+    text.parse().map_err(|error: crate::domain::InvalidId| Invalid::new("unknown-status", error.0))
+}
+
+fn any_password(text: &str) -> Result<PasswordAttempt, Invalid> {
+    Ok(PasswordAttempt::new(text))
+}

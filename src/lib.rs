@@ -1,0 +1,19 @@
+//! User management over HTTP with authorization built in: you hand over your ticket and get your
+//! own coat, and nobody else's.
+//!
+//! Dependencies point one way: `http → oauth → token, store → authz → domain`. The map of the
+//! house, and where to start for each kind of change, is in `docs/architecture.md`.
+
+pub mod app;
+pub mod authz;
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod hashing;
+pub mod http;
+pub mod json;
+pub mod logging;
+pub(crate) mod master_key;
+pub mod oauth;
+pub mod store;
+pub mod token;

@@ -1,0 +1,172 @@
+//! The master key, from wherever the configuration says: given, in a file, or made beside the
+//! SQLite database at the first start.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::config::{Config, MasterKeySource};
+use crate::domain::{NoRandomness, Random};
+use crate::token::MasterKey;
+
+/// Why there is no master key.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterKeyError {
+    /// The configuration names none.
+    #[error("there is no master key; set CLOAKROOM_MASTER_KEY or CLOAKROOM_MASTER_KEY_FILE")]
+    NotGiven,
+    /// The file cannot be read.
+    #[error(
+        "the master key {} cannot be read: {error}; put the file there, or see to its permissions",
+        .path.display()
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file holds something else.
+    #[error(
+        "{} is not a master key; it must hold exactly 32 bytes in base64, the same that sealed the signing keys",
+        .0.display()
+    )]
+    NotAKey(PathBuf),
+    /// The file cannot be made.
+    #[error(
+        "the master key {} cannot be made: {error}; let the server write there, or set CLOAKROOM_MASTER_KEY",
+        .path.display()
+    )]
+    NotMade {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// There is nothing to make it of.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+/// The master key of this configuration; made if it is to be.
+///
+/// # Errors
+/// As [`MasterKeyError`] says, each with the path and what to do.
+pub fn load_master_key(config: &Config, random: &Random) -> Result<MasterKey, MasterKeyError> {
+    match config.master_key_source() {
+        None => Err(MasterKeyError::NotGiven),
+        Some(MasterKeySource::Given(key)) => Ok(key),
+        Some(MasterKeySource::File(path)) => read(path),
+        Some(MasterKeySource::DataDirectory(path)) => read_or_make(path, random),
+    }
+}
+
+fn read_or_make(path: PathBuf, random: &Random) -> Result<MasterKey, MasterKeyError> {
+    match read(path) {
+        Err(MasterKeyError::Unreadable { path, error }) if error.kind() == ErrorKind::NotFound => {
+            let key = MasterKey::new(random.bytes()?);
+            let beside = temporary(&path, random)?;
+            match make(&path, &beside, &key) {
+                Ok(()) => log::info!("made the master key {}; keep a copy of it", path.display()),
+                // Another process was faster: its key is the key.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(MasterKeyError::NotMade { path, error }),
+            }
+            read(path)
+        }
+        done => done,
+    }
+}
+
+fn read(path: PathBuf) -> Result<MasterKey, MasterKeyError> {
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == ErrorKind::InvalidData => return Err(MasterKeyError::NotAKey(path)),
+        Err(error) => return Err(MasterKeyError::Unreadable { path, error }),
+    };
+    warn_of_readers(&path);
+    MasterKey::from_base64(&text).ok_or(MasterKeyError::NotAKey(path))
+}
+
+/// Appears whole or not at all, and never in place of another: the file is written under a name
+/// that nobody reads, and then linked.
+fn make(path: &Path, beside: &Path, key: &MasterKey) -> io::Result<()> {
+    let written = write(beside, key).and_then(|()| fs::hard_link(beside, path));
+    let removed = fs::remove_file(beside);
+    written.and(removed)?;
+    File::open(directory(path))?.sync_all()
+}
+
+fn write(path: &Path, key: &MasterKey) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(key.to_base64().as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()
+}
+
+fn temporary(path: &Path, random: &Random) -> Result<PathBuf, NoRandomness> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{:016x}", u64::from_ne_bytes(random.bytes()?)));
+    Ok(path.with_file_name(name))
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Some mounts give no choice, so it is a warning.
+fn warn_of_readers(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::metadata(path)
+        && metadata.is_file()
+        && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+    {
+        let path = path.display();
+        log::warn!("the master key {path} is open to other users of this machine; chmod 600 {path}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_processes_that_make_the_key_at_once_have_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cloakroom.master-key");
+        let make = |_| {
+            let path = path.clone();
+            std::thread::spawn(move || read_or_make(path, &Random::system()).unwrap().to_base64().to_string())
+        };
+        let makers: Vec<_> = (0..8).map(make).collect();
+        let mut keys: Vec<String> = makers.into_iter().map(|maker| maker.join().unwrap()).collect();
+        keys.dedup();
+        assert_eq!(keys.len(), 1);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left behind");
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let text = read(path.clone()).unwrap_err().to_string();
+        assert!(text.contains(path.to_str().unwrap()) && text.contains("put the file there"), "{text}");
+        for wrong in [b"AAAA".as_slice(), b"", b"\xff"] {
+            fs::write(&path, wrong).unwrap();
+            let text = read_or_make(path.clone(), &Random::system()).unwrap_err().to_string();
+            assert!(text.contains(path.to_str().unwrap()) && text.contains("32 bytes"), "{text}");
+        }
+        let nowhere = dir.path().join("none/key");
+        let text = read_or_make(nowhere, &Random::system()).unwrap_err().to_string();
+        assert!(text.contains("none/key") && text.contains("set CLOAKROOM_MASTER_KEY"), "{text}");
+    }
+}

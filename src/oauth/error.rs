@@ -1,0 +1,39 @@
+//! What the authorization server refuses.
+
+use crate::hashing::HashError;
+use crate::store::StoreError;
+
+/// A refusal, or a failure, of the authorization server (RFC 6749 §5.2).
+#[derive(Debug, thiserror::Error)]
+pub enum OAuthError {
+    /// A parameter is missing, stands twice, or contradicts another.
+    #[error("{0}")]
+    InvalidRequest(&'static str),
+    /// The client is unknown or did not prove who it is; whether it tried HTTP Basic.
+    #[error("the client could not be authenticated")]
+    InvalidClient {
+        /// Whether it tried HTTP Basic, and has to be challenged so (RFC 6749 §5.2).
+        basic: bool,
+    },
+    /// The client is not registered for the grant.
+    #[error("the client may not use this grant")]
+    UnauthorizedClient,
+    /// The grant is not offered.
+    #[error("the grant type is not offered")]
+    UnsupportedGrantType,
+    /// Nothing of the scope can be granted.
+    #[error("none of the scopes can be granted")]
+    InvalidScope,
+    /// Unknown address or wrong password: not told apart.
+    #[error("e-mail or password is wrong")]
+    InvalidCredentials,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The password could not be checked.
+    #[error("the password could not be checked")]
+    Hash(#[from] HashError),
+    /// The token could not be signed.
+    #[error("the token could not be issued")]
+    Issue(#[from] crate::token::IssueError),
+}

@@ -1,0 +1,57 @@
+//! First-party login: an e-mail and its password for an access token.
+
+use super::{OAuthError, granted};
+use crate::authz::{ScopeSet, policy::granted_by};
+use crate::domain::{ClientId, Email, PasswordAttempt};
+use crate::hashing::{Hasher, Verdict};
+use crate::store::{LoginRefused, Store};
+use crate::token::{IssueRequest, IssueTo, IssuedToken, Issuer};
+
+/// What somebody who logs in says.
+pub struct PasswordLogin {
+    /// Their address, as they typed it.
+    pub email: String,
+    /// Their password.
+    pub password: PasswordAttempt,
+    /// The scopes that they ask for.
+    pub scope: Option<ScopeSet>,
+}
+
+/// The device that logs in, as far as it can be seen.
+pub struct Device {
+    /// `User-Agent`.
+    pub name: Option<String>,
+    /// The peer's address.
+    pub address: Option<String>,
+}
+
+/// Begins a session and issues its first token. An unknown address, a wrong password, an account
+/// without one and a suspended account take the same time and get the same answer.
+///
+/// # Errors
+/// [`OAuthError::InvalidCredentials`], [`OAuthError::InvalidScope`], or a failure.
+pub async fn log_in(
+    store: &Store,
+    hasher: &Hasher,
+    issuer: &Issuer,
+    login: PasswordLogin,
+    device: Device,
+) -> Result<IssuedToken, OAuthError> {
+    // An address that cannot exist is looked up all the same: it must not answer any faster.
+    let key = Email::parse(&login.email).map_or_else(|_| String::new(), |email| email.key());
+    let account = store.login_by_email(key).await?;
+    let (user_id, hash) = account.map(|account| (account.user_id, account.hash)).unzip();
+    let verdict = hasher.verify(login.password, hash.clone().flatten()).await?;
+    let (Some(user_id), Some(proved), Verdict::Match { upgraded }) = (user_id, hash.flatten(), verdict) else {
+        return Err(OAuthError::InvalidCredentials);
+    };
+    let start = store.begin_session(user_id, proved, upgraded, device.name, device.address).await?;
+    let start = start.map_err(|LoginRefused| OAuthError::InvalidCredentials)?;
+    let scope = granted(login.scope.as_ref(), &granted_by(&start.roles))?;
+    Ok(issuer.issue(IssueRequest {
+        subject: IssueTo::User { id: user_id, roles: start.roles, epoch: start.epoch },
+        client_id: ClientId::FIRST_PARTY.to_owned(),
+        scope: &scope,
+        session: Some(start.session.id),
+    })?)
+}

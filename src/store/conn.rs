@@ -1,0 +1,151 @@
+//! Two engines behind one connection: how each is opened, begun and migrated. An engine more is a
+//! variant more here and its migrations.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection, SqliteConnection};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::error::StoreError;
+
+/// How long a statement or a lock may take before the database itself gives up. Less than the
+/// deadline of a request, so that nothing goes on after it was answered with 503.
+const STATEMENT_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// Where the data is.
+#[derive(Clone)]
+pub enum Engine {
+    /// An SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL URL, which may hold a password.
+    Postgres(SecretString),
+}
+
+/// An open connection to either engine.
+pub(super) enum Link {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// A pooled connection; it knows whether the server behind it is still the one it was opened to.
+pub(super) struct Connection {
+    pub(super) link: Link,
+    generation: u64,
+    broken: bool,
+}
+
+/// Runs a block on whichever connection it is: `on!(conn, |c| users.load(c))`. With a name for the
+/// backend, `on!(conn, DB, |c| …)`, the block can box a query.
+macro_rules! on {
+    ($conn:expr, |$c:ident| $body:expr) => {
+        match &mut $conn.link {
+            $crate::store::conn::Link::Sqlite($c) => $body,
+            $crate::store::conn::Link::Postgres($c) => $body,
+        }
+    };
+    ($conn:expr, $db:ident, |$c:ident| $body:expr) => {
+        match &mut $conn.link {
+            $crate::store::conn::Link::Sqlite($c) => {
+                type $db = diesel::sqlite::Sqlite;
+                $body
+            }
+            $crate::store::conn::Link::Postgres($c) => {
+                type $db = diesel::pg::Pg;
+                $body
+            }
+        }
+    };
+}
+pub(super) use on;
+
+impl Engine {
+    /// Opens one connection and readies it.
+    pub(super) fn open(&self) -> Result<Link, StoreError> {
+        let away = |error: diesel::ConnectionError| StoreError::Unavailable(error.to_string());
+        match self {
+            Engine::Sqlite(path) => {
+                let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(away)?;
+                conn.batch_execute(&format!(
+                    "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;",
+                    STATEMENT_TIMEOUT.as_millis()
+                ))?;
+                Ok(Link::Sqlite(conn))
+            }
+            Engine::Postgres(url) => {
+                let mut conn = PgConnection::establish(url.expose_secret()).map_err(away)?;
+                let millis = STATEMENT_TIMEOUT.as_millis();
+                conn.batch_execute(&format!(
+                    "SET statement_timeout = {millis}; SET lock_timeout = {millis}; \
+                     SET idle_in_transaction_session_timeout = '10s'"
+                ))?;
+                Ok(Link::Postgres(conn))
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Takes the write lock at once where there is one lock: a transaction that reads first and
+    /// then finds the lock taken could only fail.
+    pub(super) fn begin(&mut self) -> Result<(), StoreError> {
+        self.broken = true;
+        match &mut self.link {
+            Link::Sqlite(c) => c.batch_execute("BEGIN IMMEDIATE")?,
+            Link::Postgres(c) => c.batch_execute("BEGIN")?,
+        }
+        Ok(())
+    }
+
+    /// Makes what was done since [`Connection::begin`] last.
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        on!(self, |c| c.batch_execute("COMMIT"))?;
+        self.broken = false;
+        Ok(())
+    }
+
+    /// Undoes it. A connection that cannot even do that is not used again.
+    pub(super) fn roll_back(&mut self) {
+        self.broken = on!(self, |c| c.batch_execute("ROLLBACK")).is_err();
+    }
+}
+
+/// Makes connections for the pool.
+pub(super) struct Manager {
+    engine: Engine,
+    generation: Arc<AtomicU64>,
+}
+
+impl Manager {
+    pub(super) fn new(engine: Engine, generation: Arc<AtomicU64>) -> Self {
+        Self { engine, generation }
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Connection;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        let generation = self.generation.load(Ordering::Acquire);
+        Ok(Connection { link: self.engine.open()?, generation, broken: false })
+    }
+
+    /// Costs no round trip: when one connection is found dead, the generation moves on and all
+    /// the others of its age are replaced as they are checked out.
+    fn is_valid(&self, conn: &mut Connection) -> Result<(), StoreError> {
+        if conn.generation == self.generation.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable("the connection is of before an outage".to_owned()))
+    }
+
+    /// Still in a transaction (a panic ended it) or found dead.
+    fn has_broken(&self, conn: &mut Connection) -> bool {
+        conn.broken || conn.generation != self.generation.load(Ordering::Acquire)
+    }
+}

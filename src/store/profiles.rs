@@ -1,0 +1,91 @@
+//! Profiles: a column of the account, so that every account has one.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+
+use super::conn::{Connection, on};
+use super::error::StoreError;
+use super::schema::users;
+use super::types::DbUuid;
+use super::{Store, Stored};
+use crate::authz::action::Update;
+use crate::authz::{Allowed, Sealed};
+use crate::domain::{Profile, ProfileChange, ProfileClaim, UserId, fold_case};
+
+impl Stored for Profile {
+    async fn find(store: &Store, id: UserId) -> Result<Sealed<Self>, StoreError> {
+        store.read(move |conn| load(conn, id).map(Sealed::new)).await
+    }
+}
+
+impl Store {
+    /// Changes a profile. With `expected`, only if it still has that revision; without, the
+    /// members that are not named keep whatever value they have by now.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`].
+    pub async fn update_profile(
+        &self,
+        profile: Allowed<Profile, Update>,
+        change: ProfileChange,
+        expected: Option<i64>,
+    ) -> Result<Allowed<Profile, Update>, StoreError> {
+        let id = profile.user_id;
+        let next = self
+            .write(move |conn, _| {
+                lock(conn, id)?;
+                let mut next = load(conn, id)?.ok_or(StoreError::Changed)?;
+                if expected.is_some_and(|expected| expected != next.revision) {
+                    return Err(StoreError::Changed);
+                }
+                change.apply(&mut next.claims);
+                next.revision += 1;
+                on!(conn, |c| diesel::update(users::table.filter(users::id.eq(DbUuid(id.0))))
+                    .set((
+                        users::profile.eq(to_json(&next.claims)),
+                        users::profile_revision.eq(next.revision),
+                        users::name_key.eq(name_key(&next.claims)),
+                    ))
+                    .execute(c))?;
+                Ok(next)
+            })
+            .await?;
+        Ok(profile.changed(|record| *record = next))
+    }
+}
+
+/// Holds the row until the transaction ends; on SQLite the transaction holds the database.
+fn lock(conn: &mut Connection, id: UserId) -> Result<(), StoreError> {
+    if let super::conn::Link::Postgres(c) = &mut conn.link {
+        let row = users::table.filter(users::id.eq(DbUuid(id.0))).select(users::id).for_update();
+        row.load::<DbUuid>(c)?;
+    }
+    Ok(())
+}
+
+fn load(conn: &mut Connection, id: UserId) -> Result<Option<Profile>, StoreError> {
+    let row: Option<(String, i64)> = on!(conn, |c| users::table
+        .filter(users::id.eq(DbUuid(id.0)))
+        .select((users::profile, users::profile_revision))
+        .get_result(c)
+        .optional())?;
+    row.map(|(json, revision)| Ok(Profile { user_id: id, claims: from_json(&json)?, revision })).transpose()
+}
+
+/// The profile as it is stored: a JSON object of the members that are set.
+pub(super) fn to_json(claims: &BTreeMap<ProfileClaim, String>) -> String {
+    let members = claims.iter().map(|(claim, value)| (claim.to_string(), value.clone().into()));
+    serde_json::Value::Object(members.collect()).to_string()
+}
+
+fn from_json(json: &str) -> Result<BTreeMap<ProfileClaim, String>, StoreError> {
+    let members: BTreeMap<String, String> = serde_json::from_str(json)
+        .map_err(|_| StoreError::Internal("a stored profile cannot be read".to_owned()))?;
+    Ok(members.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value))).collect())
+}
+
+/// The name in the form in which it is searched.
+pub(super) fn name_key(claims: &BTreeMap<ProfileClaim, String>) -> Option<String> {
+    claims.get(&ProfileClaim::Name).map(|name| fold_case(name))
+}

@@ -1,0 +1,397 @@
+//! Accounts.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+
+use super::conn::{Connection, on};
+use super::error::StoreError;
+use super::schema::{sessions, user_roles, users};
+use super::types::{DbTime, DbUuid};
+use super::{Changes, Inner, Store, Stored, profiles};
+use crate::authz::action::{Delete, SetPassword, SetRoles, SetStatus, Update};
+use crate::authz::{Allowed, Grant, Sealed};
+use crate::domain::{
+    Email, PasswordHash, Profile, ProfileChange, Revoked, Role, SessionId, Standing, Status, User, UserId,
+};
+
+/// The columns of an account; never the password's hash.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(super) struct UserRow {
+    id: DbUuid,
+    email: String,
+    email_verified: bool,
+    status: String,
+    created_at: DbTime,
+    updated_at: DbTime,
+    last_login_at: Option<DbTime>,
+    revision: i64,
+    epoch: i64,
+}
+
+impl UserRow {
+    pub(super) fn id(&self) -> DbUuid {
+        self.id
+    }
+
+    pub(super) fn with_roles(self, mut roles: Vec<Role>) -> User {
+        roles.sort();
+        User {
+            id: UserId(self.id.0),
+            email: Email::stored(self.email),
+            email_verified: self.email_verified,
+            // What cannot be read locks, it does not unlock.
+            status: self.status.parse().unwrap_or(Status::Suspended),
+            roles,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+            last_login_at: self.last_login_at.map(|time| time.0),
+            revision: self.revision,
+            epoch: self.epoch,
+        }
+    }
+}
+
+/// What is needed to make an account.
+pub struct NewUser {
+    /// Its address.
+    pub email: Email,
+    /// Without one nobody can log in until one is set.
+    pub password: Option<PasswordHash>,
+    /// What is known of the person.
+    pub profile: ProfileChange,
+    /// Whether it may be used.
+    pub status: Status,
+}
+
+/// What is to become of an account; what is `None` stays.
+#[derive(Default)]
+pub struct UserChange {
+    /// A new address; it has to be verified anew.
+    pub email: Option<Email>,
+    /// Whether the address is known to be the user's.
+    pub email_verified: Option<bool>,
+}
+
+impl Stored for User {
+    async fn find(store: &Store, id: UserId) -> Result<Sealed<Self>, StoreError> {
+        store.read(move |conn| load(conn, id).map(Sealed::new)).await
+    }
+}
+
+pub(super) fn load(conn: &mut Connection, id: UserId) -> Result<Option<User>, StoreError> {
+    let rows: Vec<(UserRow, Option<String>)> = on!(conn, |c| users::table
+        .left_join(user_roles::table)
+        .filter(users::id.eq(DbUuid(id.0)))
+        .select((UserRow::as_select(), user_roles::role.nullable()))
+        .load(c))?;
+    let mut roles: Vec<Role> = Vec::new();
+    let mut user = None;
+    for (row, role) in rows {
+        roles.extend(role.and_then(|role| role.parse::<Role>().ok()));
+        user = Some(row);
+    }
+    Ok(user.map(|row| row.with_roles(roles)))
+}
+
+impl Store {
+    /// Makes an account with the roles that were granted.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when the address belongs to another account.
+    pub async fn create_user(&self, new: NewUser, grant: Grant) -> Result<User, StoreError> {
+        let inner = self.0.clone();
+        self.write(move |conn, _| inner.insert_user(conn, new, grant)).await
+    }
+
+    /// The id of the account with this address, for the operator.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn user_id_by_email(&self, email: &Email) -> Result<Option<UserId>, StoreError> {
+        let key = email.key();
+        self.read(move |conn| {
+            let id: Option<DbUuid> = on!(conn, |c| users::table
+                .filter(users::email_key.eq(&key))
+                .select(users::id)
+                .get_result(c)
+                .optional())?;
+            Ok(id.map(|id| UserId(id.0)))
+        })
+        .await
+    }
+
+    /// How a user stands now, for a token that does not say when it was issued in the user's own
+    /// count.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
+        self.read(move |conn| {
+            let Some(user) = load(conn, id)? else { return Ok(None) };
+            let began: Option<DbTime> = on!(conn, |c| users::table
+                .filter(users::id.eq(DbUuid(id.0)))
+                .select(users::epoch_began_at)
+                .get_result(c))?;
+            Ok(Some(Standing {
+                status: user.status,
+                roles: user.roles,
+                epoch_began_at: began.map(|time| time.0),
+            }))
+        })
+        .await
+    }
+
+    /// Changes an account. A new address clears `email_verified`, unless the change sets it too.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`], [`StoreError::Changed`].
+    pub async fn update_user(
+        &self,
+        user: Allowed<User, Update>,
+        change: UserChange,
+    ) -> Result<Allowed<User, Update>, StoreError> {
+        let now = self.0.clock.now();
+        let mut next = (*user).clone();
+        if let Some(email) = change.email {
+            next.email_verified &= next.email == email;
+            next.email = email;
+        }
+        next.email_verified = change.email_verified.unwrap_or(next.email_verified);
+        next.updated_at = now;
+        next.revision += 1;
+        let written = next.clone();
+        self.write(move |conn, _| {
+            let rows = on!(conn, |c| diesel::update(users::table)
+                .filter(users::id.eq(DbUuid(written.id.0)))
+                .filter(users::revision.eq(written.revision - 1))
+                .set((
+                    users::email.eq(written.email.as_str()),
+                    users::email_key.eq(written.email.key()),
+                    users::email_verified.eq(written.email_verified),
+                    users::updated_at.eq(DbTime(now)),
+                    users::revision.eq(written.revision),
+                ))
+                .execute(c))?;
+            one_row(rows)
+        })
+        .await?;
+        Ok(user.changed(|record| *record = next))
+    }
+
+    /// Removes an account and everything that is its own. Its tokens are dead, also when somebody
+    /// registers the same address again.
+    ///
+    /// # Errors
+    /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
+    pub async fn delete_user(&self, user: Allowed<User, Delete>) -> Result<(), StoreError> {
+        let inner = self.0.clone();
+        self.write(move |conn, changes| {
+            keep_an_admin(conn, &user, false)?;
+            let this = users::table
+                .filter(users::id.eq(DbUuid(user.id.0)))
+                .filter(users::revision.eq(user.revision));
+            one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
+            changes.revoke(&inner, Revoked::User(user.id, i64::MAX));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Replaces a password. Every session but `kept` ends; when no session is kept, every token
+    /// that the user has is dead.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`].
+    pub async fn set_password(
+        &self,
+        user: Allowed<User, SetPassword>,
+        hash: PasswordHash,
+        kept: Option<SessionId>,
+    ) -> Result<(), StoreError> {
+        let inner = self.0.clone();
+        self.write(move |conn, changes| {
+            let rows = on!(conn, |c| diesel::update(users::table)
+                .filter(users::id.eq(DbUuid(user.id.0)))
+                .filter(users::revision.eq(user.revision))
+                .set(users::password_hash.eq(hash.expose_phc()))
+                .execute(c))?;
+            one_row(rows)?;
+            inner.touch(conn, &user, kept.is_none(), changes)?;
+            inner.end_sessions_of(conn, user.id, kept, changes)
+        })
+        .await
+    }
+
+    /// Replaces the roles. The user's tokens are dead: they carry what the old ones granted.
+    ///
+    /// # Errors
+    /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
+    pub async fn set_roles(
+        &self,
+        user: Allowed<User, SetRoles>,
+        grant: Grant,
+    ) -> Result<Allowed<User, SetRoles>, StoreError> {
+        if user.roles == grant.roles() {
+            return Ok(user);
+        }
+        let inner = self.0.clone();
+        let (user, next) = self
+            .write(move |conn, changes| {
+                keep_an_admin(conn, &user, grant.roles().contains(&Role::Admin))?;
+                inner.touch(conn, &user, true, changes)?;
+                let old = user_roles::table.filter(user_roles::user_id.eq(DbUuid(user.id.0)));
+                on!(conn, |c| diesel::delete(old).execute(c))?;
+                insert_roles(conn, user.id, grant.roles())?;
+                let next = load(conn, user.id)?.ok_or(StoreError::Changed)?;
+                Ok((user, next))
+            })
+            .await?;
+        Ok(user.changed(|record| *record = next))
+    }
+
+    /// Suspends or activates an account. Suspending ends its sessions and its tokens; activating
+    /// does not bring them back.
+    ///
+    /// # Errors
+    /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
+    pub async fn set_status(
+        &self,
+        user: Allowed<User, SetStatus>,
+        status: Status,
+    ) -> Result<Allowed<User, SetStatus>, StoreError> {
+        if user.status == status {
+            return Ok(user);
+        }
+        let inner = self.0.clone();
+        let (user, next) = self
+            .write(move |conn, changes| {
+                keep_an_admin(conn, &user, status == Status::Active)?;
+                inner.touch(conn, &user, status == Status::Suspended, changes)?;
+                on!(conn, |c| diesel::update(users::table.filter(users::id.eq(DbUuid(user.id.0))))
+                    .set(users::status.eq(status.as_str()))
+                    .execute(c))?;
+                if status == Status::Suspended {
+                    inner.end_sessions_of(conn, user.id, None, changes)?;
+                }
+                let next = load(conn, user.id)?.ok_or(StoreError::Changed)?;
+                Ok((user, next))
+            })
+            .await?;
+        Ok(user.changed(|record| *record = next))
+    }
+}
+
+impl Inner {
+    fn insert_user(&self, conn: &mut Connection, new: NewUser, grant: Grant) -> Result<User, StoreError> {
+        let now = self.clock.now();
+        let id = UserId(self.random.uuid_at(now)?);
+        let mut claims = BTreeMap::new();
+        new.profile.apply(&mut claims);
+        let profile = Profile { user_id: id, claims, revision: 1 };
+        on!(conn, |c| diesel::insert_into(users::table)
+            .values((
+                users::id.eq(DbUuid(id.0)),
+                users::email.eq(new.email.as_str()),
+                users::email_key.eq(new.email.key()),
+                users::email_verified.eq(false),
+                users::status.eq(new.status.as_str()),
+                users::password_hash.eq(new.password.as_ref().map(PasswordHash::expose_phc)),
+                users::created_at.eq(DbTime(now)),
+                users::updated_at.eq(DbTime(now)),
+                users::revision.eq(1),
+                users::epoch.eq(1),
+                users::profile.eq(profiles::to_json(&profile.claims)),
+                users::profile_revision.eq(profile.revision),
+                users::name_key.eq(profiles::name_key(&profile.claims)),
+            ))
+            .execute(c))?;
+        insert_roles(conn, id, grant.roles())?;
+        load(conn, id)?.ok_or(StoreError::Changed)
+    }
+
+    /// Marks the account as changed, provided that nobody else did; a new epoch ends its tokens.
+    fn touch<A>(
+        &self,
+        conn: &mut Connection,
+        user: &Allowed<User, A>,
+        new_epoch: bool,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let now = DbTime(self.clock.now());
+        let epoch = user.epoch + i64::from(new_epoch);
+        let rows = on!(conn, |c| diesel::update(users::table)
+            .filter(users::id.eq(DbUuid(user.id.0)))
+            .filter(users::revision.eq(user.revision))
+            .set((
+                users::updated_at.eq(now),
+                users::revision.eq(user.revision + 1),
+                users::epoch.eq(epoch),
+                users::epoch_began_at.eq(now),
+            ))
+            .execute(c))?;
+        one_row(rows)?;
+        if new_epoch {
+            changes.revoke(self, Revoked::User(user.id, epoch));
+        }
+        Ok(())
+    }
+
+    /// Ends a user's sessions, all but the one that is kept.
+    pub(super) fn end_sessions_of(
+        &self,
+        conn: &mut Connection,
+        user: UserId,
+        kept: Option<SessionId>,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let of_user = sessions::user_id.eq(DbUuid(user.0));
+        let ids: Vec<DbUuid> =
+            on!(conn, |c| sessions::table.filter(of_user).select(sessions::id).load(c))?;
+        let ended: Vec<DbUuid> =
+            ids.into_iter().filter(|id| kept.is_none_or(|kept| kept.0 != id.0)).collect();
+        on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq_any(&ended))).execute(c))?;
+        for id in ended {
+            changes.revoke(self, Revoked::Session(SessionId(id.0)));
+        }
+        Ok(())
+    }
+}
+
+fn insert_roles(conn: &mut Connection, id: UserId, roles: &[Role]) -> Result<(), StoreError> {
+    let rows: Vec<_> = roles
+        .iter()
+        .map(|role| (user_roles::user_id.eq(DbUuid(id.0)), user_roles::role.eq(role.as_str())))
+        .collect();
+    on!(conn, |c| diesel::insert_into(user_roles::table).values(&rows).execute(c))?;
+    Ok(())
+}
+
+/// Refuses a change after which no active administrator would be left, unless the user `stays` one.
+fn keep_an_admin<A>(
+    conn: &mut Connection,
+    user: &Allowed<User, A>,
+    stays: bool,
+) -> Result<(), StoreError> {
+    let is_admin = user.roles.contains(&Role::Admin) && user.status == Status::Active;
+    if !is_admin || stays {
+        return Ok(());
+    }
+    // Two administrators who demote each other must not both succeed.
+    if let super::conn::Link::Postgres(c) = &mut conn.link {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(7021786)").execute(c)?;
+    }
+    let others: i64 = on!(conn, |c| users::table
+        .inner_join(user_roles::table)
+        .filter(user_roles::role.eq(Role::Admin.as_str()))
+        .filter(users::status.eq(Status::Active.as_str()))
+        .filter(users::id.ne(DbUuid(user.id.0)))
+        .count()
+        .get_result(c))?;
+    if others == 0 { Err(StoreError::LastAdmin) } else { Ok(()) }
+}
+
+fn one_row(rows: usize) -> Result<(), StoreError> {
+    if rows == 1 { Ok(()) } else { Err(StoreError::Changed) }
+}

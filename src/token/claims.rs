@@ -1,0 +1,149 @@
+//! The claims of an access token (RFC 9068 §2.2): as they are written, and as they are read.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
+
+use super::invalid::InvalidToken;
+use super::jws::{optional_text, parse_object};
+use super::revocation::{Bearer, Speaker};
+use crate::authz::ScopeSet;
+use crate::domain::{Role, SessionId};
+
+/// The claims of a token that this server issues. `epoch` is its own: tokens of an epoch before
+/// the user's or the client's present one are dead.
+#[derive(serde::Serialize)]
+pub(super) struct AccessTokenClaims<'a> {
+    pub(super) iss: &'a str,
+    pub(super) sub: &'a str,
+    pub(super) aud: &'a str,
+    pub(super) exp: i64,
+    pub(super) iat: i64,
+    pub(super) jti: String,
+    pub(super) client_id: &'a str,
+    pub(super) scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sid: Option<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) roles: Option<&'a [Role]>,
+    pub(super) epoch: i64,
+}
+
+/// The claims that were read, each of its right type.
+#[derive(Debug)]
+pub(super) struct Claims {
+    issuer: String,
+    audience: Vec<String>,
+    issued_at: DateTime<Utc>,
+    not_before: Option<DateTime<Utc>>,
+    pub(super) expires_at: DateTime<Utc>,
+    pub(super) bearer: Bearer,
+    pub(super) client_id: Option<String>,
+    pub(super) scope: ScopeSet,
+    pub(super) roles: Option<Vec<Role>>,
+    pub(super) jti: Option<String>,
+}
+
+impl Claims {
+    pub(super) fn read(payload: &[u8]) -> Result<Self, InvalidToken> {
+        let claims = parse_object(payload)?;
+        let text = |name, otherwise| optional_text(&claims, name, otherwise);
+        let required =
+            |name, otherwise| text(name, otherwise)?.filter(|text| !text.is_empty()).ok_or(otherwise);
+        let date = |name, otherwise| claims.get(name).map(|date| numeric_date(date).ok_or(otherwise));
+        let issuer = required("iss", InvalidToken::MalformedIssuer)?;
+        let subject = required("sub", InvalidToken::MalformedSubject)?;
+        let audience = audience(&claims)?;
+        let (exp, iat) = (InvalidToken::MalformedExpiry, InvalidToken::MalformedIssueTime);
+        let client_id = text("client_id", InvalidToken::MalformedClientId)?;
+        let scope = text("scope", InvalidToken::MalformedScope)?.unwrap_or_default();
+        let session = match text("sid", InvalidToken::MalformedSession)? {
+            Some(id) => Some(id.parse().map_err(|_| InvalidToken::MalformedSession)?),
+            None => None,
+        };
+        let epoch = match claims.get("epoch") {
+            Some(epoch) => Some(epoch.as_i64().ok_or(InvalidToken::MalformedEpoch)?),
+            None => None,
+        };
+        Ok(Self {
+            issuer,
+            audience,
+            expires_at: date("exp", exp).ok_or(exp)??,
+            issued_at: date("iat", iat).ok_or(iat)??,
+            not_before: date("nbf", InvalidToken::MalformedNotBefore).transpose()?,
+            jti: text("jti", InvalidToken::MalformedTokenId)?,
+            roles: roles(&claims)?,
+            bearer: Bearer { speaker: speaker(subject, client_id.as_deref())?, epoch, session },
+            client_id,
+            scope: ScopeSet::parse(&scope),
+        })
+    }
+
+    /// Whether the token is from `issuer` and for `audience`, exactly, and its times do not lie
+    /// in the future. That it has not expired is checked at every use, not once.
+    pub(super) fn check(
+        &self,
+        issuer: &str,
+        audience: &str,
+        now: DateTime<Utc>,
+        leeway: TimeDelta,
+    ) -> Result<(), InvalidToken> {
+        if self.issuer != issuer {
+            return Err(InvalidToken::WrongIssuer);
+        }
+        if !self.audience.iter().any(|named| named == audience) {
+            return Err(InvalidToken::WrongAudience);
+        }
+        // The leeway goes to our own time: a token's may be at the end of the calendar.
+        if self.not_before.is_some_and(|time| time > now + leeway) {
+            return Err(InvalidToken::NotYetValid);
+        }
+        if self.issued_at > now + leeway {
+            return Err(InvalidToken::IssuedInTheFuture);
+        }
+        Ok(())
+    }
+
+    /// Whether the token was issued after `moment`, told apart by whole seconds, which is all that
+    /// `iat` has: one of the same second is taken for older.
+    pub(super) fn issued_after(&self, moment: DateTime<Utc>) -> bool {
+        self.issued_at.timestamp() > moment.timestamp()
+    }
+}
+
+/// A NumericDate (RFC 7519 §2), of whole seconds alone and not before 1970.
+fn numeric_date(date: &Value) -> Option<DateTime<Utc>> {
+    let seconds = date.as_i64().filter(|seconds| *seconds >= 0)?;
+    DateTime::from_timestamp(seconds, 0)
+}
+
+/// RFC 7519 §4.1.3: one string, or an array of them.
+fn audience(claims: &Map<String, Value>) -> Result<Vec<String>, InvalidToken> {
+    let strings = match claims.get("aud") {
+        Some(Value::String(one)) => Some(vec![one.clone()]),
+        Some(Value::Array(several)) if !several.is_empty() => strings(several),
+        _ => None,
+    };
+    strings.ok_or(InvalidToken::MalformedAudience)
+}
+
+/// A role that this version does not know grants nothing.
+fn roles(claims: &Map<String, Value>) -> Result<Option<Vec<Role>>, InvalidToken> {
+    let names = match claims.get("roles") {
+        None => return Ok(None),
+        Some(Value::Array(names)) => strings(names),
+        Some(_) => None,
+    };
+    let names = names.ok_or(InvalidToken::MalformedRoles)?;
+    Ok(Some(names.iter().filter_map(|name| name.parse().ok()).collect()))
+}
+
+fn strings(values: &[Value]) -> Option<Vec<String>> {
+    values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+}
+
+fn speaker(subject: String, client_id: Option<&str>) -> Result<Speaker, InvalidToken> {
+    if client_id == Some(subject.as_str()) {
+        return Ok(Speaker::Client(subject));
+    }
+    subject.parse().map(Speaker::User).map_err(|_| InvalidToken::SpeaksForNobody)
+}

@@ -1,0 +1,170 @@
+//! Issuing access tokens (RFC 9068 §2).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use jsonwebtoken::Algorithm;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::claims::AccessTokenClaims;
+use super::keys::{Keys, SigningKey};
+use crate::authz::ScopeSet;
+use crate::domain::{Clock, NoRandomness, Random, Role, SessionId, UserId};
+
+/// The one maker of access tokens.
+pub struct Issuer {
+    issuer: String,
+    audience: String,
+    ttl: u64,
+    keys: Arc<Keys>,
+    clock: Clock,
+    random: Random,
+}
+
+/// Whom a token is to speak for.
+#[derive(Clone, Debug)]
+pub enum IssueTo {
+    /// A user, to whom the client gives access.
+    User {
+        /// `sub`.
+        id: UserId,
+        /// The roles that the user has now.
+        roles: Vec<Role>,
+        /// The user's epoch.
+        epoch: i64,
+    },
+    /// The client itself.
+    Client {
+        /// `sub`, the same as `client_id`.
+        id: String,
+        /// The client's epoch.
+        epoch: i64,
+    },
+}
+
+/// What a token is to say.
+#[derive(Clone, Debug)]
+pub struct IssueRequest<'a> {
+    /// Whom it speaks for.
+    pub subject: IssueTo,
+    /// The client that gets it.
+    pub client_id: String,
+    /// What it allows: already cut to what client and roles may have.
+    pub scope: &'a ScopeSet,
+    /// The session it is issued in.
+    pub session: Option<SessionId>,
+}
+
+/// An access token. It has no `Debug` and no `Serialize`: it is read by [`AccessToken::expose`]
+/// alone.
+///
+/// ```compile_fail
+/// fn leak(token: cloakroom::token::AccessToken) -> String {
+///     format!("{token:?}")
+/// }
+/// ```
+/// ```
+/// fn keep(token: cloakroom::token::AccessToken) -> cloakroom::token::AccessToken {
+///     token
+/// }
+/// ```
+pub struct AccessToken(SecretString);
+
+impl AccessToken {
+    /// The token, for the answer that carries it to its owner.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// What the token answer says (RFC 6749 §5.1).
+pub struct IssuedToken {
+    /// The token.
+    pub access_token: AccessToken,
+    /// How long it is good for, in seconds.
+    pub expires_in: u64,
+    /// What it allows.
+    pub scope: ScopeSet,
+    /// Its `exp`.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Why no token was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// There is none for its id.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// The lifetime leads beyond the calendar, or the key does not sign.
+    #[error("the token could not be signed")]
+    NotSigned,
+}
+
+#[derive(serde::Serialize)]
+struct Header<'a> {
+    typ: &'static str,
+    alg: Algorithm,
+    kid: &'a str,
+}
+
+impl Issuer {
+    /// Issues tokens from `issuer` for `audience`, good for `ttl` in whole seconds.
+    pub fn new(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        ttl: Duration,
+        keys: Arc<Keys>,
+        clock: Clock,
+        random: Random,
+    ) -> Self {
+        let (issuer, audience) = (issuer.into(), audience.into());
+        Self { issuer, audience, ttl: ttl.as_secs(), keys, clock, random }
+    }
+
+    /// Issues a token.
+    ///
+    /// # Errors
+    /// When the system gives no randomness or the key does not sign.
+    pub fn issue(&self, request: IssueRequest<'_>) -> Result<IssuedToken, IssueError> {
+        let iat = self.clock.now().timestamp();
+        let expires_at = DateTime::from_timestamp(iat.saturating_add_unsigned(self.ttl), 0)
+            .ok_or(IssueError::NotSigned)?;
+        let (sub, roles, epoch) = match request.subject {
+            IssueTo::User { id, roles, epoch } => (id.to_string(), Some(roles), epoch),
+            IssueTo::Client { id, epoch } => (id, None, epoch),
+        };
+        let claims = AccessTokenClaims {
+            iss: &self.issuer,
+            sub: &sub,
+            aud: &self.audience,
+            exp: expires_at.timestamp(),
+            iat,
+            jti: URL_SAFE_NO_PAD.encode(self.random.bytes::<16>()?),
+            client_id: &request.client_id,
+            scope: request.scope.to_string(),
+            sid: request.session,
+            roles: roles.as_deref(),
+            epoch,
+        };
+        let token = sign(&claims, &self.keys.current().signing)?;
+        Ok(IssuedToken {
+            access_token: AccessToken(SecretString::from(token)),
+            expires_in: self.ttl,
+            scope: request.scope.clone(),
+            expires_at,
+        })
+    }
+}
+
+fn sign(claims: &AccessTokenClaims<'_>, key: &SigningKey) -> Result<String, IssueError> {
+    let header = Header { typ: "at+jwt", alg: key.algorithm, kid: &key.kid };
+    let header = serde_json::to_vec(&header).map_err(|_| IssueError::NotSigned)?;
+    let claims = serde_json::to_vec(claims).map_err(|_| IssueError::NotSigned)?;
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key.key, key.algorithm)
+        .map_err(|_| IssueError::NotSigned)?;
+    Ok(format!("{message}.{signature}"))
+}

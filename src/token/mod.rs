@@ -1,0 +1,38 @@
+//! Access tokens: JWTs by RFC 9068, issued and verified here and nowhere else.
+//!
+//! [`Issuer`] makes them, [`Verifier`] is the one way from a token to a
+//! [`Caller`](crate::authz::Caller). Both use the same [`Keys`]: a [`KeyRing`] opened from keys
+//! that rest sealed with the [`MasterKey`]. [`Revocations`] end tokens before they expire.
+
+mod algorithm;
+mod cache;
+mod claims;
+mod invalid;
+mod issue;
+mod jws;
+mod keys;
+mod private;
+mod revocation;
+mod seal;
+mod ticket;
+mod verification_key;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
+pub use invalid::InvalidToken;
+pub use issue::{AccessToken, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
+pub use keys::{KeyError, KeyRing, Keys};
+pub use revocation::Revocations;
+pub use seal::{MasterKey, SealError};
+pub use ticket::{Ticket, Unconfirmed, Verified};
+pub use verification_key::{UnfitKey, VerificationKey};
+pub use verify::Verifier;
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
+    digest
+}

@@ -1,0 +1,175 @@
+//! The private half of a signing key: made, sealed, opened.
+
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{self, KeySize};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use jsonwebtoken::EncodingKey;
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::algorithm::SigningAlgorithm;
+use super::keys::KeyError;
+use super::seal::MasterKey;
+use crate::domain::Random;
+
+/// The private half of an asymmetric key, as PKCS#8 (RFC 5208).
+pub(super) struct PrivateKey {
+    algorithm: SigningAlgorithm,
+    pkcs8: Zeroizing<Vec<u8>>,
+}
+
+/// The public half as it is published (RFC 7517), and its name.
+pub(super) struct PublicKey {
+    /// The thumbprint of RFC 7638.
+    pub(super) kid: String,
+    pub(super) jwk: Value,
+}
+
+impl PrivateKey {
+    pub(super) fn generate(algorithm: SigningAlgorithm) -> Result<Self, KeyError> {
+        let failed = |_| KeyError::NotGenerated;
+        let pkcs8 = match algorithm {
+            SigningAlgorithm::Es256 => {
+                let der = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+                    .and_then(|pair| pair.to_pkcs8v1());
+                der.map_err(failed)?.as_ref().to_vec()
+            }
+            SigningAlgorithm::EdDsa => {
+                let der = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new());
+                der.map_err(failed)?.as_ref().to_vec()
+            }
+            SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
+                let pair = rsa::KeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
+                let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
+                der.as_ref().to_vec()
+            }
+            SigningAlgorithm::Hs256 => return Err(KeyError::Symmetric),
+        };
+        Ok(Self { algorithm, pkcs8: Zeroizing::new(pkcs8) })
+    }
+
+    pub(super) fn seal(&self, kid: &str, master: &MasterKey, random: &Random) -> Result<Vec<u8>, KeyError> {
+        let context = context(kid, self.algorithm);
+        master.seal(random, &self.pkcs8, &context).map_err(|_| KeyError::NotGenerated)
+    }
+
+    pub(super) fn open(
+        kid: &str,
+        algorithm: SigningAlgorithm,
+        sealed: &[u8],
+        master: &MasterKey,
+    ) -> Result<Self, KeyError> {
+        let pkcs8 =
+            master.open(sealed, &context(kid, algorithm)).map_err(|_| KeyError::Sealed(kid.to_owned()))?;
+        Ok(Self { algorithm, pkcs8 })
+    }
+
+    /// The key in the form in which `jsonwebtoken` signs with it.
+    pub(super) fn signing_key(&self) -> Result<EncodingKey, KeyError> {
+        match self.algorithm {
+            SigningAlgorithm::Es256 => Ok(EncodingKey::from_ec_der(&self.pkcs8)),
+            SigningAlgorithm::EdDsa => Ok(EncodingKey::from_ed_der(&self.pkcs8)),
+            SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
+                let pkcs1 = pkcs1_inside(&self.pkcs8).ok_or(KeyError::Malformed)?;
+                Ok(EncodingKey::from_rsa_der(pkcs1))
+            }
+            SigningAlgorithm::Hs256 => Err(KeyError::Symmetric),
+        }
+    }
+
+    pub(super) fn public_key(&self) -> Result<PublicKey, KeyError> {
+        let malformed = |_| KeyError::Malformed;
+        let mut jwk =
+            Jwk::from_encoding_key(&self.signing_key()?, self.algorithm.jws()).map_err(malformed)?;
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(malformed)?;
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        jwk.common.key_id = Some(kid.clone());
+        let jwk = serde_json::to_value(jwk).map_err(|_| KeyError::Malformed)?;
+        Ok(PublicKey { kid, jwk })
+    }
+}
+
+fn context(kid: &str, algorithm: SigningAlgorithm) -> String {
+    format!("signing key {kid} {algorithm}")
+}
+
+/// The RSAPrivateKey (RFC 8017 §A.1.2) in a PrivateKeyInfo (RFC 5208 §5): its third element, after
+/// the version and the algorithm. `jsonwebtoken` signs with the former, aws-lc writes the latter.
+fn pkcs1_inside(pkcs8: &[u8]) -> Option<&[u8]> {
+    const INTEGER: u8 = 0x02;
+    const OCTET_STRING: u8 = 0x04;
+    const SEQUENCE: u8 = 0x30;
+    let (info, _) = der_element(pkcs8, SEQUENCE)?;
+    let (_, rest) = der_element(info, INTEGER)?;
+    let (_, rest) = der_element(rest, SEQUENCE)?;
+    let (key, _) = der_element(rest, OCTET_STRING)?;
+    Some(key)
+}
+
+/// The content of the DER element at the beginning, which must have this tag, and what follows it.
+fn der_element(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&[found, length], rest) = input.split_first_chunk()?;
+    if found != tag {
+        return None;
+    }
+    let (length, rest) = match length {
+        0x00..=0x7f => (usize::from(length), rest),
+        0x81 => rest.split_first().map(|(&length, rest)| (usize::from(length), rest))?,
+        0x82 => rest.split_first_chunk().map(|(&length, rest)| (u16::from_be_bytes(length).into(), rest))?,
+        _ => return None,
+    };
+    rest.split_at_checked(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{KeyPair as _, RsaKeyPair};
+
+    use super::*;
+
+    #[test]
+    fn the_rsa_key_inside_pkcs8_is_the_same_key() {
+        let key = PrivateKey::generate(SigningAlgorithm::Rs256).unwrap();
+        let outer = RsaKeyPair::from_pkcs8(&key.pkcs8).unwrap();
+        let inner = RsaKeyPair::from_der(pkcs1_inside(&key.pkcs8).unwrap()).unwrap();
+        assert_eq!(outer.public_key().as_ref(), inner.public_key().as_ref());
+        assert_eq!(inner.public_modulus_len(), 256);
+    }
+
+    #[test]
+    fn der_that_is_cut_or_of_another_kind_is_refused() {
+        let key = PrivateKey::generate(SigningAlgorithm::Rs256).unwrap();
+        for length in 0..key.pkcs8.len() {
+            assert!(pkcs1_inside(&key.pkcs8[..length]).is_none(), "{length}");
+        }
+        assert!(pkcs1_inside(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]).is_none());
+        assert!(pkcs1_inside(&[0x31, 0]).is_none());
+    }
+
+    #[test]
+    fn a_public_jwk_has_the_members_of_its_kind_and_nothing_private() {
+        for (algorithm, members) in [
+            (SigningAlgorithm::Es256, ["kty", "crv", "x", "y"].as_slice()),
+            (SigningAlgorithm::EdDsa, &["kty", "crv", "x"]),
+            (SigningAlgorithm::Rs256, &["kty", "n", "e"]),
+            (SigningAlgorithm::Ps256, &["kty", "n", "e"]),
+        ] {
+            let key = PrivateKey::generate(algorithm).unwrap().public_key().unwrap();
+            let mut expected: Vec<&str> = members.iter().copied().chain(["alg", "kid", "use"]).collect();
+            let mut found: Vec<&str> = key.jwk.as_object().unwrap().keys().map(String::as_str).collect();
+            expected.sort_unstable();
+            found.sort_unstable();
+            assert_eq!(found, expected);
+            assert_eq!(key.jwk["alg"], algorithm.as_str());
+            assert_eq!(key.jwk["use"], "sig");
+            assert_eq!(key.jwk["kid"], key.kid);
+        }
+    }
+
+    #[test]
+    fn a_symmetric_key_is_never_made_here() {
+        assert!(matches!(PrivateKey::generate(SigningAlgorithm::Hs256), Err(KeyError::Symmetric)));
+    }
+}

@@ -1,0 +1,170 @@
+//! Revocations in memory: what ends a token before it expires. Another part feeds them from the
+//! database; every use of a token asks them.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{PoisonError, RwLock};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::{Revocation, Revoked, SessionId, UserId};
+
+/// How much longer than its time a revocation is kept: a token lives on for the verifier's leeway
+/// after it expired, and replicas' clocks differ.
+const KEPT_LONGER: TimeDelta = TimeDelta::minutes(5);
+
+/// Whom a token speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Speaker {
+    User(UserId),
+    Client(String),
+}
+
+/// By what a token can be revoked.
+#[derive(Clone, Debug)]
+pub(super) struct Bearer {
+    pub(super) speaker: Speaker,
+    /// None when it was minted elsewhere.
+    pub(super) epoch: Option<i64>,
+    pub(super) session: Option<SessionId>,
+}
+
+/// The revocations that still matter.
+#[derive(Debug, Default)]
+pub struct Revocations(RwLock<Ended>);
+
+#[derive(Debug, Default)]
+struct Ended {
+    users: HashMap<UserId, Entry>,
+    clients: HashMap<String, Entry>,
+    sessions: HashMap<SessionId, Entry>,
+}
+
+/// The epoch before which tokens are dead (of no meaning for a session), and until when that
+/// needs to be known.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    epoch: i64,
+    until: DateTime<Utc>,
+}
+
+impl Revocations {
+    /// Puts revocations in force, at once and for the whole process. In any order and as often as
+    /// one likes: nothing that was ended comes alive again.
+    pub fn apply(&self, revocations: &[Revocation]) {
+        if revocations.is_empty() {
+            return;
+        }
+        let mut ended = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for Revocation { subject, until } in revocations {
+            match subject {
+                Revoked::User(id, epoch) => end(&mut ended.users, *id, *epoch, *until),
+                Revoked::Client(id, epoch) => end(&mut ended.clients, id.clone(), *epoch, *until),
+                Revoked::Session(id) => end(&mut ended.sessions, *id, 0, *until),
+            }
+        }
+    }
+
+    /// Forgets those whose tokens have all expired by `now`.
+    pub fn prune(&self, now: DateTime<Utc>) {
+        let kept = |entry: &Entry| entry.until > now - KEPT_LONGER;
+        let mut ended = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        ended.users.retain(|_, entry| kept(entry));
+        ended.clients.retain(|_, entry| kept(entry));
+        ended.sessions.retain(|_, entry| kept(entry));
+    }
+
+    /// Whether the bearer's token is dead. A user's token without an epoch is not judged by
+    /// epochs here, but by the user's standing; a client's is taken for one of before any.
+    pub(super) fn ended(&self, bearer: &Bearer) -> bool {
+        let ended = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let before = |entry: &Entry, epoch: i64| epoch < entry.epoch;
+        let by_epoch = match &bearer.speaker {
+            Speaker::User(id) => bearer
+                .epoch
+                .is_some_and(|epoch| ended.users.get(id).is_some_and(|entry| before(entry, epoch))),
+            Speaker::Client(id) => {
+                let epoch = bearer.epoch.unwrap_or(i64::MIN);
+                ended.clients.get(id).is_some_and(|entry| before(entry, epoch))
+            }
+        };
+        by_epoch || bearer.session.is_some_and(|id| ended.sessions.contains_key(&id))
+    }
+}
+
+fn end<K: Hash + Eq>(entries: &mut HashMap<K, Entry>, key: K, epoch: i64, until: DateTime<Utc>) {
+    let entry = entries.entry(key).or_insert(Entry { epoch, until });
+    entry.epoch = entry.epoch.max(epoch);
+    entry.until = entry.until.max(until);
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const USER: UserId = UserId(Uuid::from_u128(1));
+    const SESSION: SessionId = SessionId(Uuid::from_u128(2));
+
+    fn until(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn revocations(subjects: &[Revoked]) -> Revocations {
+        let revocations = Revocations::default();
+        for subject in subjects {
+            revocations.apply(&[Revocation { subject: subject.clone(), until: until(1_000) }]);
+        }
+        revocations
+    }
+
+    fn user(epoch: Option<i64>, session: Option<SessionId>) -> Bearer {
+        Bearer { speaker: Speaker::User(USER), epoch, session }
+    }
+
+    fn client(id: &str, epoch: Option<i64>) -> Bearer {
+        Bearer { speaker: Speaker::Client(id.to_owned()), epoch, session: None }
+    }
+
+    #[test]
+    fn tokens_of_an_earlier_epoch_are_dead_and_no_others() {
+        let known = revocations(&[Revoked::User(USER, 3), Revoked::Client("app".to_owned(), 2)]);
+        assert!(known.ended(&user(Some(2), None)));
+        assert!(!known.ended(&user(Some(3), None)));
+        assert!(!known.ended(&user(None, None)));
+        assert!(known.ended(&client("app", Some(1))));
+        assert!(known.ended(&client("app", None)));
+        assert!(!known.ended(&client("app", Some(2))));
+        assert!(!known.ended(&client("other", None)));
+    }
+
+    #[test]
+    fn a_client_named_like_a_user_does_not_share_its_revocations() {
+        let known = revocations(&[Revoked::User(USER, 3)]);
+        assert!(!known.ended(&client(&USER.to_string(), Some(0))));
+    }
+
+    #[test]
+    fn the_tokens_of_an_ended_session_are_dead_whatever_their_epoch() {
+        let known = revocations(&[Revoked::Session(SESSION)]);
+        assert!(known.ended(&user(Some(9), Some(SESSION))));
+        assert!(known.ended(&user(None, Some(SESSION))));
+        assert!(!known.ended(&user(Some(9), None)));
+    }
+
+    #[test]
+    fn an_older_revocation_that_comes_late_brings_nothing_back() {
+        let known = revocations(&[Revoked::User(USER, 5), Revoked::User(USER, 3)]);
+        assert!(known.ended(&user(Some(4), None)));
+    }
+
+    #[test]
+    fn a_revocation_is_forgotten_only_when_no_token_can_be_left() {
+        let known = revocations(&[Revoked::Session(SESSION)]);
+        known.prune(until(1_000) + KEPT_LONGER - TimeDelta::seconds(1));
+        assert!(known.ended(&user(None, Some(SESSION))));
+        known.prune(until(1_000) + KEPT_LONGER);
+        assert!(!known.ended(&user(None, Some(SESSION))));
+    }
+}

@@ -1,0 +1,180 @@
+//! What is issued, and that it verifies.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::super::{
+    IssueRequest, IssueTo, IssuedToken, Issuer, KeyError, KeyRing, MasterKey, SigningAlgorithm,
+};
+use super::{AUDIENCE, ISSUER, NOW, SECRET, STORED, USER, World, at, master, ring, stored};
+use crate::authz::{ScopeSet, Subject};
+use crate::domain::{Random, Role, SessionId, StoredKey};
+
+const SESSION: SessionId = SessionId(Uuid::from_u128(5));
+
+fn issue(world: &World, subject: IssueTo, client_id: &str, session: Option<SessionId>) -> IssuedToken {
+    let ttl = Duration::from_secs(600);
+    let issuer =
+        Issuer::new(ISSUER, AUDIENCE, ttl, world.keys.clone(), world.clock.clone(), Random::system());
+    let scope = ScopeSet::parse("users:read sessions:read");
+    let request = IssueRequest { subject, client_id: client_id.to_owned(), scope: &scope, session };
+    issuer.issue(request).unwrap()
+}
+
+fn to_user() -> IssueTo {
+    IssueTo::User { id: USER.parse().unwrap(), roles: vec![Role::Support, Role::User], epoch: 3 }
+}
+
+fn part(token: &str, place: usize) -> Value {
+    let part = token.split('.').nth(place).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+fn open(
+    stored: Vec<StoredKey>,
+    secret: Option<&str>,
+    signing: SigningAlgorithm,
+) -> Result<KeyRing, KeyError> {
+    KeyRing::open(stored, secret.map(SecretString::from).as_ref(), signing, &master())
+}
+
+#[test]
+fn every_algorithm_issues_what_it_verifies() {
+    let world = World::new();
+    for algorithm in SigningAlgorithm::ALL {
+        world.keys.replace(ring(algorithm));
+        let issued = issue(&world, to_user(), "cloakroom", Some(SESSION));
+        assert_eq!(part(issued.access_token.expose(), 0)["alg"], algorithm.as_str());
+        let verified = world.verify(issued.access_token.expose()).unwrap();
+        let caller = verified.caller();
+        let subject = Subject::User { id: USER.parse().unwrap(), roles: vec![Role::Support, Role::User] };
+        assert_eq!(*caller.subject(), subject);
+        assert_eq!(*caller.scope(), issued.scope);
+        assert_eq!(caller.session(), Some(SESSION));
+        assert_eq!(verified.client_id(), Some("cloakroom"));
+        assert_eq!((verified.expires_at(), issued.expires_in), (at(NOW + 600), 600));
+        assert_eq!(issued.expires_at, at(NOW + 600));
+    }
+}
+
+#[test]
+fn a_users_token_has_the_claims_of_rfc_9068() {
+    let world = World::new();
+    let issued = issue(&world, to_user(), "cloakroom", Some(SESSION));
+    let header = part(issued.access_token.expose(), 0);
+    assert_eq!(header, json!({ "typ": "at+jwt", "alg": "ES256", "kid": world.keys.current().signing.kid }));
+    let mut claims = part(issued.access_token.expose(), 1);
+    let jti = claims["jti"].take();
+    assert_eq!(jti.as_str().unwrap().len(), 22);
+    assert_eq!(
+        claims,
+        json!({
+            "iss": ISSUER, "sub": USER, "aud": AUDIENCE, "exp": NOW + 600, "iat": NOW, "jti": null,
+            "client_id": "cloakroom", "scope": "sessions:read users:read", "sid": SESSION.to_string(),
+            "roles": ["support", "user"], "epoch": 3,
+        })
+    );
+    let other = issue(&world, to_user(), "cloakroom", Some(SESSION));
+    assert_ne!(part(other.access_token.expose(), 1)["jti"], jti);
+}
+
+#[test]
+fn a_clients_token_speaks_for_the_client_and_has_no_roles_or_session() {
+    let world = World::new();
+    let issued = issue(&world, IssueTo::Client { id: "app".to_owned(), epoch: 1 }, "app", None);
+    let claims = part(issued.access_token.expose(), 1);
+    assert_eq!((&claims["sub"], &claims["client_id"]), (&json!("app"), &json!("app")));
+    assert!(claims.get("roles").is_none() && claims.get("sid").is_none());
+    let verified = world.verify(issued.access_token.expose()).unwrap();
+    assert_eq!(*verified.caller().subject(), Subject::Client { id: "app".to_owned() });
+}
+
+#[test]
+fn the_newest_key_of_the_algorithm_signs_and_the_older_ones_verify_still() {
+    let world = World::new();
+    let old = issue(&world, to_user(), "cloakroom", None);
+    let mut newer = stored(SigningAlgorithm::Es256);
+    newer.created_at = at(NOW + 1);
+    let kid = newer.kid.clone();
+    world.keys.replace(super::ring_of([vec![newer], STORED.clone()].concat(), SigningAlgorithm::Es256));
+    let new = issue(&world, to_user(), "cloakroom", None);
+    assert_eq!(part(new.access_token.expose(), 0)["kid"], kid);
+    assert!(world.verify(new.access_token.expose()).is_ok());
+    assert!(world.verify(old.access_token.expose()).is_ok());
+}
+
+#[test]
+fn jwks_publishes_every_asymmetric_key_and_nothing_secret() {
+    let jwks = ring(SigningAlgorithm::Hs256).jwks().clone();
+    let keys = jwks["keys"].as_array().unwrap();
+    let stored: Vec<Value> =
+        STORED.iter().map(|key| serde_json::from_str(&key.public_jwk).unwrap()).collect();
+    assert_eq!(keys.len(), 4);
+    assert!(stored.iter().all(|jwk| keys.contains(jwk)));
+    for key in keys {
+        assert!(key["kty"] != "oct" && key["use"] == "sig");
+        assert!(["d", "p", "q", "dp", "dq", "qi", "k"].iter().all(|member| key.get(member).is_none()));
+    }
+}
+
+#[test]
+fn a_ring_without_a_key_to_sign_with_or_with_a_short_secret_does_not_open() {
+    use SigningAlgorithm::{Es256, Hs256};
+    assert!(open(STORED.clone(), None, Es256).is_ok());
+    assert!(open(Vec::new(), Some(SECRET), Hs256).is_ok());
+    assert!(matches!(open(Vec::new(), None, Es256), Err(KeyError::NoSigningKey(Es256))));
+    assert!(matches!(open(STORED.clone(), None, Hs256), Err(KeyError::NoSigningKey(Hs256))));
+    for short in ["", "x", &SECRET[..31]] {
+        assert!(matches!(open(STORED.clone(), Some(short), Es256), Err(KeyError::ShortSecret)));
+        assert!(matches!(open(STORED.clone(), Some(short), Hs256), Err(KeyError::ShortSecret)));
+    }
+}
+
+#[test]
+fn a_stored_key_opens_with_its_own_master_key_name_and_algorithm_alone() {
+    let key = stored(SigningAlgorithm::Rs256);
+    let refused =
+        |key: StoredKey| matches!(open(vec![key], None, SigningAlgorithm::Ps256), Err(KeyError::Sealed(_)));
+    assert!(open(vec![key.clone()], None, SigningAlgorithm::Rs256).is_ok());
+    assert!(refused(StoredKey { algorithm: "PS256".to_owned(), ..key.clone() }));
+    assert!(refused(StoredKey { kid: "other".to_owned(), ..key.clone() }));
+    assert!(refused(StoredKey { sealed: vec![0; 40], ..key.clone() }));
+    let other = KeyRing::open(vec![key], None, SigningAlgorithm::Rs256, &MasterKey::new([8; 32]));
+    assert!(matches!(other, Err(KeyError::Sealed(_))));
+}
+
+#[test]
+fn what_the_database_says_of_the_public_half_is_not_believed() {
+    let (mut ours, theirs) = (stored(SigningAlgorithm::Es256), stored(SigningAlgorithm::Es256));
+    let honest: Value = serde_json::from_str(&ours.public_jwk).unwrap();
+    ours.public_jwk = theirs.public_jwk;
+    let ring = open(vec![ours], None, SigningAlgorithm::Es256).ok().unwrap();
+    assert_eq!(ring.jwks()["keys"], json!([honest]));
+}
+
+#[test]
+fn of_keys_that_share_a_kid_none_verifies() {
+    let key = stored(SigningAlgorithm::Es256);
+    let ring = open(vec![key.clone(), key.clone()], None, SigningAlgorithm::Es256).ok().unwrap();
+    assert!(ring.verification.find(Some(&key.kid), jsonwebtoken::Algorithm::ES256).is_err());
+}
+
+#[test]
+fn a_key_of_an_algorithm_of_a_newer_version_is_passed_over() {
+    let mut newer = stored(SigningAlgorithm::Es256);
+    newer.algorithm = "ML-DSA-65".to_owned();
+    let ring = open([vec![newer], STORED.clone()].concat(), None, SigningAlgorithm::Es256);
+    assert_eq!(ring.ok().unwrap().jwks()["keys"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_stored_key_is_printed_without_its_private_half() {
+    let key = stored(SigningAlgorithm::Es256);
+    let printed = format!("{key:?}");
+    assert!(printed.contains(&key.kid) && !printed.contains("sealed"), "{printed}");
+}

@@ -1,0 +1,196 @@
+//! When a token that was good stops being good, first use or cached.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::super::InvalidToken::{self, *};
+use super::super::SigningAlgorithm::{Es256, Hs256};
+use super::super::cache::TokenCache;
+use super::super::{KeyRing, Ticket, Unconfirmed};
+use super::{NOW, STORED, USER, World, at, claims, forge, header, master, ring, token, with};
+use crate::authz::Subject;
+use crate::domain::{Revocation, Revoked, Role, Standing, Status, UserId};
+
+fn user() -> UserId {
+    USER.parse().unwrap()
+}
+
+fn revoke(world: &World, subject: Revoked) {
+    world.revocations.apply(&[Revocation { subject, until: at(NOW + 700) }]);
+}
+
+fn refused(world: &World, token: &str) -> Option<InvalidToken> {
+    world.verifier.verify(token).err()
+}
+
+fn unconfirmed(world: &World, claims: &Value) -> Unconfirmed {
+    match world.verifier.verify(&token(claims)).unwrap() {
+        Ticket::Unconfirmed(unconfirmed) => unconfirmed,
+        Ticket::Complete(_) => panic!("is complete"),
+    }
+}
+
+/// A user's token as somebody else mints it, with the shared secret.
+fn foreign() -> Value {
+    with(&with(&claims(), "epoch", None), "roles", None)
+}
+
+fn standing(status: Status, epoch_began_at: Option<i64>) -> Standing {
+    Standing { status, roles: vec![Role::Support], epoch_began_at: epoch_began_at.map(at) }
+}
+
+#[test]
+fn a_cached_token_dies_when_it_expires() {
+    let world = World::new();
+    let token = token(&claims());
+    assert!(world.verify(&token).is_ok());
+    assert_eq!(world.verifier.cached(), 1);
+    world.clock.advance(TimeDelta::milliseconds(604_999));
+    assert!(world.verify(&token).is_ok());
+    world.clock.advance(TimeDelta::milliseconds(1));
+    assert_eq!(refused(&world, &token), Some(Expired));
+    assert_eq!(world.verifier.cached(), 0);
+}
+
+#[test]
+fn a_token_dies_with_its_epoch_session_or_client_whether_cached_or_not() {
+    let sid = "01890a5d-ac96-774b-bcce-b302099a8058";
+    let of_session = with(&claims(), "sid", Some(json!(sid)));
+    let of_client = with(&claims(), "sub", Some(json!("cloakroom")));
+    for (claims, revoked) in [
+        (claims(), Revoked::User(user(), 2)),
+        (of_session, Revoked::Session(sid.parse().unwrap())),
+        (of_client, Revoked::Client("cloakroom".to_owned(), 2)),
+    ] {
+        let token = token(&claims);
+        let (warm, cold) = (World::new(), World::new());
+        assert!(warm.verify(&token).is_ok());
+        for world in [warm, cold] {
+            revoke(&world, revoked.clone());
+            assert_eq!(refused(&world, &token), Some(Revoked), "{revoked:?}");
+            assert_eq!(refused(&world, &token), Some(Revoked), "{revoked:?}");
+            assert_eq!(world.verifier.cached(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_token_of_the_new_epoch_outlives_the_revocation_of_the_old() {
+    let world = World::new();
+    revoke(&world, Revoked::User(user(), 2));
+    assert_eq!(refused(&world, &token(&claims())), Some(Revoked));
+    assert!(world.verify(&token(&with(&claims(), "epoch", Some(json!(2))))).is_ok());
+}
+
+#[test]
+fn a_cached_token_dies_with_the_removal_of_its_key() {
+    let world = World::new();
+    let token = forge(Es256, &header(Es256).to_string(), &claims().to_string());
+    assert!(world.verify(&token).is_ok());
+    let kid = ring(Es256).signing.kid;
+    let others = STORED.iter().filter(|key| key.kid != kid).cloned().collect();
+    world.keys.replace(super::ring_of(others, Hs256));
+    assert_eq!(refused(&world, &token), Some(UnknownKey));
+    world.keys.replace(ring(Es256));
+    assert!(world.verify(&token).is_ok());
+}
+
+#[test]
+fn a_cached_token_dies_when_its_kid_comes_to_name_another_key() {
+    let world = World::new();
+    let token = token(&claims());
+    assert!(world.verify(&token).is_ok());
+    let another = secrecy::SecretString::from("another secret of at least 32 bytes");
+    world.keys.replace(KeyRing::open(STORED.clone(), Some(&another), Es256, &master()).unwrap());
+    assert_eq!(refused(&world, &token), Some(WrongSignature));
+    assert_eq!(refused(&world, &token), Some(WrongSignature));
+}
+
+#[test]
+fn a_cached_token_lives_through_a_rotation_that_keeps_its_key() {
+    let world = World::new();
+    let token = token(&claims());
+    assert!(world.verify(&token).is_ok());
+    world.keys.replace(ring(Hs256));
+    assert!(world.verify(&token).is_ok());
+    assert_eq!(world.verifier.cached(), 1);
+}
+
+#[test]
+fn only_what_was_accepted_is_cached_and_no_more_than_the_cache_holds() {
+    let world = World::new();
+    for _ in 0..3 {
+        assert!(refused(&world, &token(&with(&claims(), "iss", Some(json!("x"))))).is_some());
+    }
+    assert_eq!(world.verifier.cached(), 0);
+
+    let small = TokenCache::new(8);
+    assert!(world.verify(&token(&claims())).is_ok());
+    let digest = |n: u64| super::super::sha256(&n.to_be_bytes());
+    let accepted = world.verifier.cached_token(&token(&claims())).unwrap();
+    for n in 0..1_000 {
+        small.insert(digest(n), accepted.clone());
+    }
+    assert!(small.len() <= 8);
+}
+
+#[test]
+fn a_users_token_without_epoch_or_roles_is_worth_nothing_until_it_is_confirmed() {
+    let world = World::new();
+    for member in ["epoch", "roles"] {
+        let ticket = world.verifier.verify(&token(&with(&claims(), member, None)));
+        assert!(matches!(ticket, Ok(Ticket::Unconfirmed(_))), "{member}");
+    }
+    let ticket = unconfirmed(&world, &foreign());
+    assert_eq!(ticket.user_id(), user());
+    assert_eq!(ticket.confirm(None).err(), Some(NoSuchUser));
+    assert_eq!(ticket.confirm(Some(&standing(Status::Suspended, None))).err(), Some(Suspended));
+    let verified = ticket.confirm(Some(&standing(Status::Active, None))).unwrap();
+    let subject = Subject::User { id: user(), roles: vec![Role::Support] };
+    assert_eq!(*verified.caller().subject(), subject);
+}
+
+#[test]
+fn roles_come_from_the_user_and_not_from_a_token_without_an_epoch() {
+    let claims = with(&with(&claims(), "epoch", None), "roles", Some(json!(["admin"])));
+    let verified = unconfirmed(&World::new(), &claims).confirm(Some(&standing(Status::Active, None)));
+    assert!(
+        matches!(verified.unwrap().caller().subject(), Subject::User { roles, .. } if *roles == [Role::Support])
+    );
+}
+
+#[test]
+fn a_token_without_an_epoch_must_be_younger_than_the_last_change_of_its_user() {
+    let world = World::new();
+    let ticket = unconfirmed(&world, &foreign());
+    let confirm = |began_at| ticket.confirm(Some(&standing(Status::Active, Some(began_at)))).err();
+    assert_eq!(confirm(NOW - 1), None);
+    assert_eq!(confirm(NOW), Some(Superseded));
+    assert_eq!(confirm(NOW + 1), Some(Superseded));
+    let mut within_the_second = standing(Status::Active, Some(NOW - 1));
+    within_the_second.epoch_began_at = Some(at(NOW - 1) + TimeDelta::milliseconds(999));
+    assert_eq!(ticket.confirm(Some(&within_the_second)).err(), None);
+}
+
+#[test]
+fn an_unconfirmed_token_stays_unconfirmed_in_the_cache_and_its_session_can_be_ended() {
+    let sid = "01890a5d-ac96-774b-bcce-b302099a8058";
+    let world = World::new();
+    let claims = with(&foreign(), "sid", Some(json!(sid)));
+    for _ in 0..2 {
+        assert_eq!(unconfirmed(&world, &claims).confirm(None).err(), Some(NoSuchUser));
+    }
+    assert_eq!(world.verifier.cached(), 1);
+    revoke(&world, Revoked::User(user(), 9));
+    assert!(world.verifier.verify(&token(&claims)).is_ok());
+    revoke(&world, Revoked::Session(sid.parse().unwrap()));
+    assert_eq!(refused(&world, &token(&claims)), Some(Revoked));
+}
+
+#[test]
+fn a_client_whose_id_is_a_users_id_is_a_client() {
+    let claims = with(&claims(), "client_id", Some(json!(USER)));
+    let verified = World::new().verify(&token(&claims)).unwrap();
+    assert_eq!(*verified.caller().subject(), Subject::Client { id: USER.to_owned() });
+    assert_eq!(verified.caller().user_id(), None);
+}

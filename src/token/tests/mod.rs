@@ -1,0 +1,130 @@
+//! The whole of this module at work: hand-made tokens against a verifier.
+
+mod issuing;
+mod jwk;
+mod lifetime;
+mod refusals;
+mod refused_claims;
+mod wycheproof;
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, EncodingKey};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::{
+    InvalidToken, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Ticket, Verified, Verifier,
+};
+use crate::domain::{Clock, Random, StoredKey};
+
+const ISSUER: &str = "https://id.example.org";
+const AUDIENCE: &str = "https://api.example.org";
+const NOW: i64 = 1_800_000_000;
+const USER: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const SECRET: &str = "an HS256 secret of at least 32 bytes";
+
+/// Made once: an RSA key takes its time.
+static STORED: LazyLock<Vec<StoredKey>> = LazyLock::new(|| {
+    let asymmetric = &SigningAlgorithm::ALL[..4];
+    asymmetric.iter().map(|algorithm| stored(*algorithm)).collect()
+});
+
+fn master() -> MasterKey {
+    MasterKey::new([9; 32])
+}
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).unwrap()
+}
+
+fn stored(algorithm: SigningAlgorithm) -> StoredKey {
+    let clock = Clock::standing(at(NOW));
+    StoredKey::generate(algorithm, &master(), &Random::system(), &clock).unwrap()
+}
+
+/// A ring of all the stored keys and the secret.
+fn ring(signing: SigningAlgorithm) -> KeyRing {
+    ring_of(STORED.clone(), signing)
+}
+
+fn ring_of(stored: Vec<StoredKey>, signing: SigningAlgorithm) -> KeyRing {
+    KeyRing::open(stored, Some(&SecretString::from(SECRET)), signing, &master()).unwrap()
+}
+
+/// A verifier and what it stands on.
+struct World {
+    clock: Clock,
+    keys: Arc<Keys>,
+    revocations: Arc<Revocations>,
+    verifier: Verifier,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Clock::standing(at(NOW));
+        let keys = Arc::new(Keys::new(ring(SigningAlgorithm::Es256)));
+        let revocations = Arc::new(Revocations::default());
+        let leeway = Duration::from_secs(5);
+        let verifier =
+            Verifier::new(ISSUER, AUDIENCE, leeway, keys.clone(), revocations.clone(), clock.clone());
+        Self { clock, keys, revocations, verifier }
+    }
+
+    fn verify(&self, token: &str) -> Result<Verified, InvalidToken> {
+        self.verifier.verify(token).map(complete)
+    }
+}
+
+fn complete(ticket: Ticket) -> Verified {
+    match ticket {
+        Ticket::Complete(verified) => verified,
+        Ticket::Unconfirmed(_) => panic!("is not confirmed"),
+    }
+}
+
+/// The claims of a good token of a user.
+fn claims() -> Value {
+    json!({
+        "iss": ISSUER, "sub": USER, "aud": AUDIENCE, "exp": NOW + 600, "iat": NOW, "jti": "j",
+        "client_id": "cloakroom", "scope": "users:read", "roles": ["user"], "epoch": 1,
+    })
+}
+
+/// The header of a good token by this algorithm's key.
+fn header(algorithm: SigningAlgorithm) -> Value {
+    json!({ "typ": "at+jwt", "alg": algorithm.as_str(), "kid": ring(algorithm).signing.kid })
+}
+
+/// Signs header and claims as they stand, by this algorithm's key.
+fn forge(algorithm: SigningAlgorithm, header: &str, claims: &str) -> String {
+    let signing = ring(algorithm).signing;
+    forge_by(&signing.key, signing.algorithm, header, claims)
+}
+
+/// Signs header and claims as they stand, by any key.
+fn forge_by(key: &EncodingKey, algorithm: Algorithm, header: &str, claims: &str) -> String {
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm);
+    format!("{message}.{}", signature.unwrap())
+}
+
+/// A token by the HS256 secret with these claims.
+fn token(claims: &Value) -> String {
+    let algorithm = SigningAlgorithm::Hs256;
+    forge(algorithm, &header(algorithm).to_string(), &claims.to_string())
+}
+
+/// `object` with a member replaced, or taken away.
+fn with(object: &Value, member: &str, value: Option<Value>) -> Value {
+    let mut changed = object.clone();
+    match value {
+        Some(value) => changed[member] = value,
+        None => drop(changed.as_object_mut().unwrap().remove(member)),
+    }
+    changed
+}

@@ -1,0 +1,124 @@
+//! Database, listening address, issuer, audience and origins.
+
+use super::*;
+
+#[test]
+fn a_database_is_a_file_or_a_postgresql_url_with_one_host_or_several() {
+    for (url, path) in [
+        ("sqlite://data/app.db", "data/app.db"),
+        ("sqlite:///var/lib/app.db", "/var/lib/app.db"),
+        ("sqlite:app.db", "app.db"),
+    ] {
+        let Database::Sqlite(file) = loaded(&[("DATABASE_URL", url)]).database else {
+            panic!("{url} is no file")
+        };
+        assert_eq!(file, PathBuf::from(path));
+    }
+    for (url, shown) in [
+        ("postgres://u:p@h1:5432,h2:5432/db", "postgres://u@h1:5432,h2:5432/db"),
+        ("postgresql://[::1]:5432/db?sslmode=require", "postgresql://[::1]:5432/db"),
+        ("postgres://u:p/p@p@h", "postgres://u@h"),
+    ] {
+        let config = loaded(&[("DATABASE_URL", url), ("CLOAKROOM_MASTER_KEY", KEY)]);
+        assert_eq!(config.database.describe(), shown);
+    }
+    assert_refused(
+        "DATABASE_URL",
+        &["app.db", "sqlite://", "sqlite:d/", "sqlite://a?mode=ro", "mysql://h/d"],
+    );
+    for memory in ["sqlite::memory:", "sqlite://:memory:"] {
+        assert_fault(&[("DATABASE_URL", memory)], "DATABASE_URL", "lost at the end");
+    }
+}
+
+#[test]
+fn it_listens_on_an_address_with_a_port() {
+    for (text, address) in [
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("localhost:8080", "127.0.0.1:8080"),
+        ("[::1]:80", "[::1]:80"),
+    ] {
+        let listen = loaded(&[("CLOAKROOM_LISTEN", text)]).listen;
+        assert_eq!(listen.to_string(), address);
+    }
+    assert_refused(
+        "CLOAKROOM_LISTEN",
+        &["8080", ":8080", "127.0.0.1", "example.org:80", "127.0.0.1:70000"],
+    );
+}
+
+#[test]
+fn the_issuer_is_the_listening_address_and_the_audience_is_the_issuer_unless_given() {
+    let bound = SocketAddr::from(([127, 0, 0, 1], 4711));
+    let config = loaded(&[("CLOAKROOM_LISTEN", "127.0.0.1:0")]);
+    assert_eq!(config.issuer_at(bound), "http://127.0.0.1:4711");
+    assert_eq!(config.audience_at(bound), "http://127.0.0.1:4711");
+    let issuer = ("CLOAKROOM_ISSUER", "https://id.example.org");
+    let config = loaded(&[issuer]);
+    assert_eq!(config.issuer_at(bound), "https://id.example.org");
+    assert_eq!(config.audience_at(bound), "https://id.example.org");
+    let config = loaded(&[issuer, ("CLOAKROOM_AUDIENCE", "notes")]);
+    assert_eq!(config.audience_at(bound), "notes");
+}
+
+#[test]
+fn the_issuer_is_https_unless_it_is_this_machine() {
+    for here in
+        ["http://localhost:8080", "http://127.0.0.2", "http://[::1]:1", "https://id.example.org/a"]
+    {
+        assert_eq!(loaded(&[("CLOAKROOM_ISSUER", here)]).issuer.as_deref(), Some(here));
+    }
+    for there in ["http://id.example.org", "http://localhost.example.org", "http://10.0.0.1"] {
+        assert_fault(&[("CLOAKROOM_ISSUER", there)], "CLOAKROOM_ISSUER", "must be https");
+    }
+}
+
+#[test]
+fn the_issuer_is_written_as_others_will_compare_it() {
+    let bare = loaded(&[("CLOAKROOM_ISSUER", "https://id.example.org/")]).issuer;
+    assert_eq!(bare.as_deref(), Some("https://id.example.org"));
+    for odd in ["https://ID.example.org", "https://id.example.org:443"] {
+        assert_fault(
+            &[("CLOAKROOM_ISSUER", odd)],
+            "CLOAKROOM_ISSUER",
+            "write https://id.example.org",
+        );
+    }
+    assert_refused(
+        "CLOAKROOM_ISSUER",
+        &["https://i.d/a/", "https://i.d?a", "https://i.d#a", "https://u@i.d", "i.d", "ftp://i.d"],
+    );
+}
+
+#[test]
+fn beyond_this_machine_the_issuer_must_be_given() {
+    for listen in ["0.0.0.0:80", "[::]:80", "10.0.0.1:80"] {
+        let listen = ("CLOAKROOM_LISTEN", listen);
+        assert_fault(&[listen], "CLOAKROOM_ISSUER", "must be given");
+        loaded(&[listen, ("CLOAKROOM_ISSUER", "https://id.example.org")]);
+    }
+}
+
+#[test]
+fn origins_are_exact() {
+    let origins = "https://app.example.org, http://localhost:3000";
+    let config = loaded(&[("CLOAKROOM_CORS_ORIGINS", origins)]);
+    assert_eq!(config.cors_origins, ["https://app.example.org", "http://localhost:3000"]);
+    assert_refused(
+        "CLOAKROOM_CORS_ORIGINS",
+        &[
+            "*",
+            "null",
+            "app.example.org",
+            "https://a.b/",
+            "https://a.b/c",
+            "https://a.b:443",
+            "https://a.b,",
+        ],
+    );
+    assert_fault(
+        &[("CLOAKROOM_CORS_ORIGINS", "https://A.b/c")],
+        "CLOAKROOM_CORS_ORIGINS",
+        "write https://a.b",
+    );
+}

@@ -1,0 +1,70 @@
+//! Where a value comes from.
+
+use super::*;
+
+#[test]
+fn without_any_setting_it_is_safe_on_this_machine() {
+    let config = loaded(&[]);
+    assert!(config.listen.ip().is_loopback());
+    assert_eq!(config.database.describe(), "sqlite://cloakroom.db");
+    assert_eq!(config.registration, Registration::Open);
+    assert_eq!(config.signing_algorithm, SigningAlgorithm::Es256);
+    assert_eq!(config.access_token_ttl, Duration::from_secs(600));
+    assert_eq!(config.leeway, Duration::from_secs(5));
+    assert!(config.cors_origins.is_empty());
+    assert!(config.db_pool >= 4 && config.workers >= 1);
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_over_dotenv_over_the_default() {
+    let name = "CLOAKROOM_LEEWAY";
+    let mut sources = Sources {
+        flags: map(&[(name, "1s")]),
+        environment: map(&[(name, "2s")]),
+        dotenv: map(&[(name, "3s")]),
+        ..Sources::default()
+    };
+    let leeway = |sources: &Sources| {
+        let config = Config::load(sources).unwrap_or_else(|faults| panic!("{faults}"));
+        let row = config.report().rows().iter().find(|row| row.variable == name).cloned();
+        (config.leeway.as_secs(), row.map(|row| row.source))
+    };
+    assert_eq!(leeway(&sources), (1, Some(Source::Flag)));
+    sources.flags.clear();
+    assert_eq!(leeway(&sources), (2, Some(Source::Environment)));
+    sources.environment.clear();
+    assert_eq!(leeway(&sources), (3, Some(Source::DotEnv)));
+    sources.dotenv.clear();
+    assert_eq!(leeway(&sources), (5, Some(Source::Default)));
+}
+
+#[test]
+fn a_flag_counts_before_and_after_a_command() {
+    let command = || {
+        let serve = clap::Command::new("serve");
+        clap::Command::new("cloakroom").args(flags()).subcommand(serve)
+    };
+    for line in [["cloakroom", "--leeway=7s", "serve"], ["cloakroom", "serve", "--leeway=7s"]] {
+        let matches =
+            command().try_get_matches_from(line).unwrap_or_else(|error| panic!("{error}"));
+        let sources = Sources::from_process(&matches);
+        assert_eq!(sources.flags, map(&[("CLOAKROOM_LEEWAY", "7s")]), "{line:?}");
+    }
+}
+
+#[test]
+fn a_dotenv_line_that_cannot_be_read_is_named_by_its_number_and_not_shown() {
+    let mut sources = Sources::default();
+    sources.read_dotenv("# CLOAKROOM notes\nCLOAKROOM_LEEWAY=1s\n\nCLOAKROOM hunter2\nOTHER=x\n");
+    let text = Config::load(&sources).map(|_| ()).unwrap_err().to_string();
+    assert!(text.starts_with(".env line 4 ") && !text.contains("hunter2"), "{text}");
+    assert_eq!(sources.dotenv, map(&[("CLOAKROOM_LEEWAY", "1s")]));
+}
+
+#[test]
+fn an_empty_value_is_none_where_none_is_the_default_and_else_a_fault() {
+    assert!(loaded(&[("CLOAKROOM_CORS_ORIGINS", "")]).cors_origins.is_empty());
+    for setting in SETTINGS.iter().filter(|setting| setting.variable != "CLOAKROOM_CORS_ORIGINS") {
+        assert_fault(&[(setting.variable, "")], setting.variable, "is \"\" (environment)");
+    }
+}

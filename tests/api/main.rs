@@ -1,0 +1,21 @@
+//! The API as a specification: every test speaks HTTP to a real server on a port and a database of
+//! its own. The files mirror the API's paths.
+
+mod support;
+
+mod authz_matrix;
+mod cli;
+mod configuration;
+mod documents;
+mod edge;
+mod oauth_token;
+mod order_of_answers;
+mod passwords;
+mod profiles;
+mod roles_and_status;
+mod schemas;
+mod sessions;
+mod tokens;
+mod user_list;
+mod users;
+mod whose_record;

@@ -1,0 +1,117 @@
+//! `/oauth/token` and `/.well-known/…`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Server, on_both_engines};
+
+fn register_client(server: &Server, id: &str, scope: &str) -> String {
+    let made = server.operator(&["clients", "create", "--id", id, "--scope", scope, "--json"]);
+    let made: Value = serde_json::from_str(&made).unwrap();
+    made["client_secret"].as_str().unwrap().to_owned()
+}
+
+fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+#[track_caller]
+fn expect_error(answer: Answer, status: u16, error: &str) -> Answer {
+    let answer = answer.expect(status);
+    assert_eq!(answer.json()["error"], error, "{answer:?}");
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    answer
+}
+
+const GRANT: (&str, &str) = ("grant_type", "client_credentials");
+
+on_both_engines! {
+    fn a_client_gets_a_token_for_itself_by_basic_and_by_post(server) {
+        let secret = register_client(&server, "reports", "users:read:any profiles:read:any");
+        let by_basic = server.post("/oauth/token").header("authorization", &basic("reports", &secret)).form(&[GRANT]).send();
+        let by_post = server.post("/oauth/token").form(&[GRANT, ("client_id", "reports"), ("client_secret", &secret)]).send();
+        for answer in [by_basic, by_post] {
+            let token = answer.expect(200).json();
+            assert_eq!((&token["token_type"], &token["scope"]), (&json!("Bearer"), &json!("profiles:read:any users:read:any")));
+            let (_, claims) = crate::support::decoded(token["access_token"].as_str().unwrap());
+            assert_eq!((&claims["sub"], &claims["client_id"]), (&json!("reports"), &json!("reports")));
+            assert_eq!(claims.get("sid"), None);
+            server.get("/users").bearer(token["access_token"].as_str().unwrap()).send().expect(200);
+        }
+    }
+
+    fn a_scope_is_narrowed_to_what_the_client_is_registered_for(server) {
+        let secret = register_client(&server, "reports", "users:read:any");
+        let ask = |scope: &str| {
+            let form = [GRANT, ("scope", scope)];
+            server.post("/oauth/token").header("authorization", &basic("reports", &secret)).form(&form).send()
+        };
+        assert_eq!(ask("users:read:any users:delete:any").expect(200).json()["scope"], "users:read:any");
+        expect_error(ask("users:delete:any"), 400, "invalid_scope");
+        expect_error(ask("bad\u{7f}"), 400, "invalid_scope");
+        expect_error(ask(&"a ".repeat(10_000)), 400, "invalid_scope");
+    }
+
+    fn an_unknown_client_and_a_wrong_secret_are_not_told_apart(server) {
+        let secret = register_client(&server, "reports", "users:read:any");
+        let ask = |authorization: &str| {
+            server.post("/oauth/token").header("authorization", authorization).header("x-request-id", "same").form(&[GRANT]).send()
+        };
+        let wrong = expect_error(ask(&basic("reports", "wrong")), 401, "invalid_client");
+        assert!(wrong.header("www-authenticate").unwrap().starts_with("Basic "));
+        for authorization in [basic("nobody", &secret), basic("\0", "x"), basic("reports", &secret[1..]), "Basic %%%".to_owned(), "Bearer x".to_owned()] {
+            assert_eq!(expect_error(ask(&authorization), 401, "invalid_client").body, wrong.body);
+        }
+        expect_error(server.post("/oauth/token").form(&[GRANT]).send(), 401, "invalid_client");
+    }
+
+    fn a_request_that_contradicts_itself_is_refused(server) {
+        let secret = register_client(&server, "reports", "users:read:any");
+        let with_basic = || server.post("/oauth/token").header("authorization", &basic("reports", &secret));
+        expect_error(with_basic().form(&[GRANT, ("client_secret", &secret)]).send(), 400, "invalid_request");
+        expect_error(with_basic().form(&[GRANT, ("client_id", "other")]).send(), 400, "invalid_request");
+        expect_error(with_basic().form(&[GRANT, GRANT]).send(), 400, "invalid_request");
+        expect_error(with_basic().form(&[("scope", "users:read:any")]).send(), 400, "invalid_request");
+        expect_error(with_basic().form(&[("grant_type", "password")]).send(), 400, "unsupported_grant_type");
+        expect_error(with_basic().json(&json!({})).send(), 415, "invalid_request");
+        expect_error(server.get("/oauth/token").send(), 405, "invalid_request");
+        expect_error(with_basic().form(&[("x", &"y".repeat(70_000))]).send(), 413, "invalid_request");
+    }
+
+    fn a_rotated_secret_and_a_deleted_client_are_worth_nothing(server) {
+        let secret = register_client(&server, "reports", "users:read:any");
+        let ask = |secret: &str| server.post("/oauth/token").header("authorization", &basic("reports", secret)).form(&[GRANT]).send();
+        let rotated: Value = serde_json::from_str(&server.operator(&["clients", "rotate-secret", "reports", "--json"])).unwrap();
+        expect_error(ask(&secret), 401, "invalid_client");
+        let token = ask(rotated["client_secret"].as_str().unwrap()).expect(200).json();
+        let token = token["access_token"].as_str().unwrap();
+        server.get("/users").bearer(token).send().expect(200);
+        server.operator(&["clients", "delete", "reports"]);
+        let dead = (0..50).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            server.get("/users").bearer(token).send().status == 401
+        });
+        assert!(dead, "the token of a deleted client still works");
+    }
+
+    fn the_public_keys_are_published_and_nothing_of_the_private_ones(server) {
+        let answer = server.get("/.well-known/jwks.json").send().expect(200);
+        let key = &answer.json()["keys"][0];
+        assert_eq!((&key["kty"], &key["crv"], &key["alg"], &key["use"]), (&json!("EC"), &json!("P-256"), &json!("ES256"), &json!("sig")));
+        for private in ["d", "p", "q", "dp", "dq", "qi", "k", "oth"] {
+            assert_eq!(key.get(private), None);
+        }
+    }
+
+    fn the_metadata_names_what_is_there(server) {
+        let resource = server.get("/.well-known/oauth-protected-resource").send().expect(200).json();
+        assert_eq!(resource["resource"], server.url);
+        let issuer = resource["authorization_servers"][0].as_str().unwrap();
+        let metadata = server.get("/.well-known/oauth-authorization-server").send().expect(200).json();
+        assert_eq!(metadata["issuer"], issuer);
+        assert_eq!(metadata["token_endpoint"], format!("{issuer}/oauth/token"));
+        assert!(metadata["scopes_supported"].as_array().unwrap().contains(&json!("users:read:any")));
+    }
+}

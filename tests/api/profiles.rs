@@ -1,0 +1,100 @@
+//! `/users/{id}/profile`.
+
+use serde_json::{Value, json};
+
+use crate::support::on_both_engines;
+
+/// Strings that have broken other systems: each is stored and found as it is, or refused.
+const NAUGHTY: &[&str] = &[
+    "undefined", "NULL", "0x0", "1e309", "-0", "'; DROP TABLE users;--", "\" OR \"\"=\"", "<script>alert(1)</script>",
+    "${jndi:ldap://x}", "{{7*7}}", "%00", "%s%s%n", "../../etc/passwd", "Ω≈ç√∫˜µ≤", "田中さんにあげて下さい",
+    "👩‍👩‍👧‍👦", "ا\u{202e}ب", "Z̮̞̠͙͔ͅḀ̗̞͈̻", "\u{feff}bom", "\u{200b}zero width", "ﬁ", "ﷺ", "I\u{307}", "ß", "\\", "'", "\"", "`", "_%",
+];
+
+on_both_engines! {
+    fn a_profile_begins_with_what_was_registered_and_unset_members_are_null(server) {
+        let ada = server.register("ada");
+        let answer = server.get("/users/me/profile").bearer(&ada.token).send().expect(200);
+        let profile = answer.json();
+        assert_eq!(profile["name"], Value::Null);
+        assert_eq!(profile.as_object().unwrap().len(), 11);
+        assert!(answer.etag().starts_with("\"1-"));
+    }
+
+    fn put_replaces_the_whole_profile_and_what_was_read_can_be_put_back(server) {
+        let ada = server.register("ada");
+        let put = |body: &Value| server.put("/users/me/profile").bearer(&ada.token).json(body).send();
+        let full = json!({ "name": "Ada Lovelace", "website": "https://example.com/", "bio": "two\nlines" });
+        let written = put(&full).expect(200);
+        assert_eq!(written.json()["bio"], "two\nlines");
+        let read = server.get("/users/me/profile").bearer(&ada.token).send();
+        assert_eq!(put(&read.json()).expect(200).json(), read.json());
+        let replaced = put(&json!({ "nickname": "Countess" })).expect(200).json();
+        assert_eq!((&replaced["name"], &replaced["nickname"]), (&Value::Null, &json!("Countess")));
+    }
+
+    fn patch_is_a_merge_patch(server) {
+        let ada = server.register("ada");
+        let patch = |body: &Value| server.patch("/users/me/profile").bearer(&ada.token).json(body).send();
+        patch(&json!({ "name": "Ada", "locale": "en-GB" })).expect(200);
+        let merged = patch(&json!({ "name": null, "zoneinfo": "Europe/London" })).expect(200).json();
+        assert_eq!(merged["name"], Value::Null);
+        assert_eq!(merged["locale"], "en-GB");
+        assert_eq!(merged["zoneinfo"], "Europe/London");
+        assert_eq!(patch(&json!({})).expect(200).json(), merged);
+    }
+
+    fn a_version_that_is_named_must_be_the_current_one(server) {
+        let ada = server.register("ada");
+        let read = server.get("/users/me/profile").bearer(&ada.token).send();
+        let put = |tag: &str| server.put("/users/me/profile").bearer(&ada.token).if_match(tag).json(&json!({ "name": "A" })).send();
+        put(read.etag()).expect(200);
+        put(read.etag()).expect_problem(412, "precondition-failed");
+        let changed = server.get("/users/me/profile").bearer(&ada.token).header("if-none-match", read.etag()).send();
+        changed.expect(200);
+    }
+
+    fn members_that_are_no_claims_of_a_profile_are_refused(server) {
+        let ada = server.register("ada");
+        for member in ["sub", "scope", "roles", "email", "updated_at", "id", "user_id", "iss", "__proto__"] {
+            let answer = server.patch("/users/me/profile").bearer(&ada.token).json(&json!({ member: "x" })).send();
+            assert_eq!(answer.expect_problem(422, "invalid-body").broken_rules(), [(format!("/{member}"), "unknown".to_owned())]);
+        }
+        let wrong = json!({ "name": 1, "picture": "javascript:alert(1)", "birthdate": "1815-13-01", "bio": ["x"] });
+        let answer = server.put("/users/me/profile").bearer(&ada.token).json(&wrong).send();
+        assert_eq!(answer.expect(422).broken_rules().len(), 4);
+    }
+
+    fn text_is_kept_as_it_is_or_refused_cleanly(server) {
+        let ada = server.register("ada");
+        let put = |name: &str| server.put("/users/me/profile").bearer(&ada.token).json(&json!({ "name": name })).send();
+        for text in NAUGHTY {
+            put(text).expect(200);
+            let read = server.get("/users/me/profile").bearer(&ada.token).send().json();
+            assert_eq!(read["name"], *text);
+        }
+        for text in ["\0", "a\0b", "line\nbreak", "\u{7f}", "\u{85}", &"long".repeat(2_500)] {
+            put(text).expect_problem(422, "invalid-body");
+        }
+        let surrogate = server.put("/users/me/profile").bearer(&ada.token).body("application/json", r#"{"name":"\ud800"}"#);
+        surrogate.send().expect_problem(400, "malformed-body");
+    }
+
+    fn changes_of_different_members_at_the_same_time_are_all_kept(server) {
+        let ada = server.register("ada");
+        let members = ["name", "nickname", "given_name", "family_name", "bio", "preferred_username"];
+        std::thread::scope(|scope| {
+            for member in members {
+                let (server, ada) = (&server, &ada);
+                scope.spawn(move || {
+                    let body = json!({ member: member });
+                    server.patch("/users/me/profile").bearer(&ada.token).json(&body).send().expect(200);
+                });
+            }
+        });
+        let profile = server.get("/users/me/profile").bearer(&ada.token).send().json();
+        for member in members {
+            assert_eq!(profile[member], member);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `PUT /users/{id}/roles` and `…/status`: nobody acts above themself.
+
+use serde_json::{Value, json};
+
+use crate::support::{PASSWORD, Person, Server, on_both_engines};
+
+fn set_roles(server: &Server, by: &str, of: &Person, roles: &[&str]) -> crate::support::Answer {
+    server.put(&format!("{}/roles", of.path())).bearer(by).json(&json!({ "roles": roles })).send()
+}
+
+fn set_status(server: &Server, by: &str, of: &Person, status: &str) -> crate::support::Answer {
+    server.put(&format!("{}/status", of.path())).bearer(by).json(&json!({ "status": status })).send()
+}
+
+on_both_engines! {
+    fn roles_are_replaced_and_the_old_tokens_are_dead(server) {
+        let (ada, admin) = (server.register("ada"), server.admin());
+        let answer = set_roles(&server, &admin.token, &ada, &["support", "user", "user"]).expect(200);
+        assert_eq!(answer.json()["roles"], json!(["support", "user"]));
+        server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
+        let token = server.log_in(&ada.email);
+        server.get("/users").bearer(&token).send().expect(200);
+        set_roles(&server, &admin.token, &ada, &["user"]).expect(200);
+        server.get("/users").bearer(&token).send().expect_problem(401, "invalid-token");
+        server.get("/users").bearer(&server.log_in(&ada.email)).send().expect_problem(403, "insufficient-scope");
+    }
+
+    fn nobody_grants_a_power_that_they_do_not_have(server) {
+        let ada = server.register("ada");
+        let clerk = server.client_token("clerk", "roles:write users:read:any profiles:read:any audit:read:any");
+        set_roles(&server, &clerk, &ada, &["support"]).expect(200);
+        set_roles(&server, &clerk, &ada, &["admin"]).expect_problem(403, "above-caller");
+        let porter = server.client_token("porter", "roles:write");
+        set_roles(&server, &porter, &ada, &["user"]).expect_problem(403, "above-caller");
+        let grace = server.register("grace");
+        set_roles(&server, &porter, &grace, &["support"]).expect_problem(403, "above-caller");
+        set_roles(&server, &porter, &grace, &["user"]).expect(200);
+    }
+
+    fn nobody_acts_on_an_account_above_their_own(server) {
+        let admin = server.admin();
+        let weak = server.client_token("weak", "users:write:any users:delete:any users:read:any sessions:revoke:any");
+        set_status(&server, &weak, &admin, "suspended").expect_problem(403, "above-caller");
+        let patch = server.patch(&admin.path()).bearer(&weak).if_match("*").json(&json!({ "email": "mine@example.com" }));
+        patch.send().expect_problem(403, "above-caller");
+        let reset = server.put(&format!("{}/password", admin.path())).bearer(&weak).json(&json!({ "new_password": "an even stranger passphrase" }));
+        reset.send().expect_problem(403, "above-caller");
+        server.delete(&admin.path()).bearer(&weak).send().expect_problem(403, "above-caller");
+        server.delete(&format!("{}/sessions", admin.path())).bearer(&weak).send().expect_problem(403, "above-caller");
+        server.get(&admin.path()).bearer(&weak).send().expect(200);
+        server.get("/users/me").bearer(&admin.token).send().expect(200);
+    }
+
+    fn whoever_makes_accounts_obeys_the_same_rule(server) {
+        let make = |token: &str, email: &str, roles: Value| {
+            let body = json!({ "email": email, "password": PASSWORD, "roles": roles, "status": "suspended" });
+            server.post("/users").bearer(token).json(&body).send()
+        };
+        let clerk = server.client_token("clerk", "users:create roles:write");
+        make(&clerk, "a@example.com", json!(["admin"])).expect_problem(403, "above-caller");
+        let made = make(&clerk, "a@example.com", json!(["user"])).expect(201).json();
+        assert_eq!(made["status"], "suspended");
+        let maker = server.client_token("maker", "users:create");
+        let refused = make(&maker, "b@example.com", json!(["user"])).expect_problem(422, "invalid-body");
+        let read_only = |name: &str| (format!("/{name}"), "read-only".to_owned());
+        assert_eq!(refused.broken_rules(), [read_only("roles"), read_only("status")]);
+        let admin = server.admin();
+        make(&admin.token, "c@example.com", json!(["admin"])).expect(201);
+    }
+
+    fn the_last_administrator_stays(server) {
+        let admin = server.admin();
+        set_roles(&server, &admin.token, &admin, &["user"]).expect_problem(409, "last-admin");
+        set_status(&server, &admin.token, &admin, "suspended").expect_problem(409, "last-admin");
+        server.delete("/users/me").bearer(&admin.token).send().expect_problem(409, "last-admin");
+        let second = server.person_with_roles("second", &["admin"]);
+        set_status(&server, &admin.token, &second, "suspended").expect(200);
+        server.delete("/users/me").bearer(&admin.token).send().expect_problem(409, "last-admin");
+        set_status(&server, &admin.token, &second, "active").expect(200);
+        server.delete("/users/me").bearer(&admin.token).send().expect(204);
+    }
+
+    fn two_administrators_who_demote_each_other_do_not_both_succeed(server) {
+        let (one, two) = (server.admin(), server.person_with_roles("two", &["admin"]));
+        let statuses = std::thread::scope(|scope| {
+            let first = scope.spawn(|| set_roles(&server, &one.token, &two, &["user"]).status);
+            let second = scope.spawn(|| set_roles(&server, &two.token, &one, &["user"]).status);
+            [first.join().unwrap(), second.join().unwrap()]
+        });
+        assert!(statuses.contains(&200) && statuses.iter().any(|status| matches!(status, 401 | 409)), "{statuses:?}");
+    }
+
+    fn a_suspended_users_token_is_dead_and_nobody_can_log_in(server) {
+        let (ada, admin) = (server.register("ada"), server.admin());
+        assert_eq!(set_status(&server, &admin.token, &ada, "suspended").expect(200).json()["status"], "suspended");
+        server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
+        let login = json!({ "email": ada.email, "password": PASSWORD });
+        server.post("/sessions").json(&login).send().expect_problem(401, "invalid-credentials");
+        set_status(&server, &admin.token, &ada, "active").expect(200);
+        server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
+        server.get("/users/me").bearer(&server.log_in(&ada.email)).send().expect(200);
+    }
+
+    fn what_is_no_role_or_status_is_refused(server) {
+        let (ada, admin) = (server.register("ada"), server.admin());
+        let rule = |answer: crate::support::Answer| answer.expect(422).broken_rules().remove(0);
+        assert_eq!(rule(set_roles(&server, &admin.token, &ada, &["user", "root"])), ("/roles/1".to_owned(), "unknown-role".to_owned()));
+        assert_eq!(rule(set_status(&server, &admin.token, &ada, "gone")), ("/status".to_owned(), "unknown-status".to_owned()));
+    }
+
+    fn every_replica_learns_within_a_second(server) {
+        let replica = server.replica();
+        let (ada, admin) = (server.register("ada"), server.admin());
+        replica.get("/users/me").bearer(&ada.token).send().expect(200);
+        set_status(&server, &admin.token, &ada, "suspended").expect(200);
+        let dead = (0..50).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            replica.get("/users/me").bearer(&ada.token).send().status == 401
+        });
+        assert!(dead, "the other replica still takes the token");
+    }
+}

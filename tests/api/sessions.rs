@@ -1,0 +1,96 @@
+//! `/sessions` and `/users/{id}/sessions`.
+
+use serde_json::json;
+
+use crate::support::{PASSWORD, on_both_engines};
+
+on_both_engines! {
+    fn login_answers_with_a_token_by_rfc_6749_and_rfc_9068(server) {
+        let ada = server.register("ada");
+        let answer = server.post("/sessions").json(&json!({ "email": " ADA@example.com", "password": PASSWORD })).send().expect(200);
+        let token = answer.json();
+        assert_eq!(token["token_type"], "Bearer");
+        assert_eq!(token["expires_in"], 600);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let (header, claims) = crate::support::decoded(token["access_token"].as_str().unwrap());
+        assert_eq!((&header["typ"], &header["alg"]), (&json!("at+jwt"), &json!("ES256")));
+        assert_eq!(claims["iss"], server.url);
+        assert_eq!(claims["aud"], server.url);
+        assert_eq!(claims["sub"], ada.id);
+        assert_eq!(claims["client_id"], "cloakroom");
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 600);
+        assert!(claims["jti"].is_string() && claims["sid"].is_string());
+        assert_eq!(claims["scope"], token["scope"]);
+        assert!(!claims["scope"].as_str().unwrap().contains(":any"));
+    }
+
+    fn a_token_carries_what_was_asked_for_and_the_roles_grant(server) {
+        let ada = server.register("ada");
+        let log_in = |scope: &str| {
+            server.post("/sessions").json(&json!({ "email": ada.email, "password": PASSWORD, "scope": scope })).send()
+        };
+        assert_eq!(log_in("users:read users:read:any nonsense").expect(200).json()["scope"], "users:read");
+        log_in("users:read:any").expect_problem(400, "invalid-scope");
+        log_in("bad  spaces").expect_problem(422, "invalid-body");
+        log_in(&"a ".repeat(10_000)).expect_problem(422, "invalid-body");
+    }
+
+    fn an_unknown_address_and_a_wrong_password_get_the_same_bytes(server) {
+        let ada = server.register("ada");
+        let log_in = |email: &str, password: &str| {
+            let request = server.post("/sessions").header("x-request-id", "same");
+            request.json(&json!({ "email": email, "password": password })).send().expect_problem(401, "invalid-credentials")
+        };
+        let wrong = log_in(&ada.email, "not the password");
+        for (email, password) in [("nobody@example.com", "not the password"), ("no address", "x"), ("\0", "x"), (&ada.email, "")] {
+            let unknown = log_in(email, password);
+            assert_eq!(unknown.body, wrong.body);
+            let without_date = |answer: &crate::support::Answer| {
+                let mut headers = answer.headers.clone();
+                headers.retain(|(name, _)| name != "date");
+                headers
+            };
+            assert_eq!(without_date(&unknown), without_date(&wrong));
+        }
+    }
+
+    fn logging_out_ends_this_session_and_no_other(server) {
+        let ada = server.register("ada");
+        let elsewhere = server.log_in(&ada.email);
+        server.delete("/sessions/current").bearer(&ada.token).send().expect(204);
+        server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
+        server.get("/users/me").bearer(&elsewhere).send().expect(200);
+        server.delete("/sessions/current").send().expect_problem(401, "unauthenticated");
+    }
+
+    fn a_user_sees_where_they_are_logged_in_and_ends_what_they_do_not_know(server) {
+        let ada = server.register("ada");
+        let request = server.post("/sessions").header("user-agent", "Phone/1.0");
+        let phone = request.json(&json!({ "email": ada.email, "password": PASSWORD })).send().expect(200);
+        let phone = phone.json()["access_token"].as_str().unwrap().to_owned();
+        let list = server.get("/users/me/sessions").bearer(&ada.token).send().expect(200).json();
+        let sessions = list["items"].as_array().unwrap();
+        assert_eq!(sessions.len(), 2);
+        let current: Vec<_> = sessions.iter().filter(|session| session["current"] == true).collect();
+        assert_eq!(current.len(), 1);
+        let other = sessions.iter().find(|session| session["device"] == "Phone/1.0").unwrap();
+        assert_eq!(other["address"], "127.0.0.1");
+        let path = format!("/users/me/sessions/{}", other["id"].as_str().unwrap());
+        server.delete(&path).bearer(&ada.token).send().expect(204);
+        server.get("/users/me").bearer(&phone).send().expect_problem(401, "invalid-token");
+        server.delete(&path).bearer(&ada.token).send().expect_problem(404, "not-found");
+        server.delete("/users/me/sessions/nonsense").bearer(&ada.token).send().expect_problem(404, "not-found");
+        server.delete("/users/me/sessions").bearer(&ada.token).send().expect(204);
+        server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
+    }
+
+    fn a_session_of_somebody_else_cannot_be_ended_through_ones_own_path(server) {
+        let (ada, grace) = (server.register("ada"), server.register("grace"));
+        let list = server.get("/users/me/sessions").bearer(&grace.token).send().json();
+        let id = list["items"][0]["id"].as_str().unwrap();
+        server.delete(&format!("/users/me/sessions/{id}")).bearer(&ada.token).send().expect_problem(404, "not-found");
+        let direct = server.delete(&format!("{}/sessions/{id}", grace.path())).bearer(&ada.token).send();
+        direct.expect_problem(403, "not-owner");
+        server.get("/users/me").bearer(&grace.token).send().expect(200);
+    }
+}

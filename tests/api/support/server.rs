@@ -1,0 +1,170 @@
+//! A server of a test's own, in this process, with a clock that the test moves.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+
+use cloakroom::app::Surroundings;
+use cloakroom::config::{Config, Sources};
+use cloakroom::domain::{Clock, Random};
+use cloakroom::hashing::Argon2Cost;
+use tempfile::TempDir;
+
+use super::http::Request;
+use super::postgres::Postgres;
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Settings that a test gives its server, by variable.
+pub type Settings<'a> = &'a [(&'a str, &'a str)];
+
+/// 32 bytes in base64, for what is given and not made.
+const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A running server. It stops when it is dropped.
+pub struct Server {
+    pub address: SocketAddr,
+    pub url: String,
+    pub clock: Clock,
+    pub engine: Engine,
+    pub database_url: String,
+    handle: actix_web::dev::ServerHandle,
+    thread: Option<std::thread::JoinHandle<()>>,
+    dir: Option<TempDir>,
+}
+
+impl Server {
+    pub fn start(engine: Engine) -> Self {
+        Self::start_with(engine, &[])
+    }
+
+    /// On a database of its own.
+    pub fn start_with(engine: Engine, settings: Settings) -> Self {
+        Self::start_at(engine, settings, Clock::system())
+    }
+
+    /// With a clock that stands still until the test moves it.
+    pub fn start_with_standing_clock(engine: Engine, settings: Settings) -> Self {
+        Self::start_at(engine, settings, Clock::standing(Clock::system().now()))
+    }
+
+    fn start_at(engine: Engine, settings: Settings, clock: Clock) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let url = match engine {
+            Engine::Sqlite => format!("sqlite://{}", dir.path().join("cloakroom.db").display()),
+            Engine::Postgres => Postgres::new_database(),
+        };
+        let mut server = Self::start_on(engine, &url, settings, clock);
+        server.dir = Some(dir);
+        server
+    }
+
+    /// Another replica on the same database.
+    pub fn replica(&self) -> Self {
+        let issuer = [("CLOAKROOM_ISSUER", self.url.as_str())];
+        Self::start_on(self.engine, &self.database_url, &issuer, self.clock.clone())
+    }
+
+    fn start_on(engine: Engine, database_url: &str, settings: Settings, clock: Clock) -> Self {
+        let mut sources = Sources::default();
+        let given = [
+            ("DATABASE_URL", database_url),
+            ("CLOAKROOM_LISTEN", "127.0.0.1:0"),
+            ("CLOAKROOM_MASTER_KEY", MASTER_KEY),
+            ("CLOAKROOM_WORKERS", "2"),
+        ];
+        for (name, value) in given.iter().chain(settings) {
+            sources.environment.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let mut config = Config::load(&sources).unwrap_or_else(|faults| panic!("{faults}"));
+        if !settings.iter().any(|(name, _)| *name == "CLOAKROOM_ARGON2") {
+            // Below the floor that a configuration must keep: the tests are not about its strength.
+            config.argon2 = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
+        }
+        let (send, receive) = mpsc::channel();
+        let surroundings = Surroundings { clock: clock.clone(), random: Random::system() };
+        let thread = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let server = cloakroom::app::Server::start(&config, surroundings).await.expect("the server starts");
+                send.send((server.address, server.handle())).expect("the test waits");
+                server.run().await.expect("the server runs");
+            });
+        });
+        let (address, handle) = receive.recv().expect("the server starts");
+        Self {
+            address,
+            url: format!("http://{address}"),
+            clock,
+            engine,
+            database_url: database_url.to_owned(),
+            handle,
+            thread: Some(thread),
+            dir: None,
+        }
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(method, format!("{}{path}", self.url))
+    }
+
+    pub fn get(&self, path: &str) -> Request {
+        self.request("GET", path)
+    }
+
+    pub fn post(&self, path: &str) -> Request {
+        self.request("POST", path)
+    }
+
+    pub fn put(&self, path: &str) -> Request {
+        self.request("PUT", path)
+    }
+
+    pub fn patch(&self, path: &str) -> Request {
+        self.request("PATCH", path)
+    }
+
+    pub fn delete(&self, path: &str) -> Request {
+        self.request("DELETE", path)
+    }
+
+    /// Runs the command line on this server's database, as its operator would; its standard output.
+    pub fn operator(&self, arguments: &[&str]) -> String {
+        self.operator_with_input(arguments, "")
+    }
+
+    pub fn operator_with_input(&self, arguments: &[&str], input: &str) -> String {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cloakroom"))
+            .args(arguments)
+            .env_clear()
+            .env("DATABASE_URL", &self.database_url)
+            .env("CLOAKROOM_MASTER_KEY", MASTER_KEY)
+            .env("CLOAKROOM_ARGON2", "m=7168,t=5,p=1")
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command line runs");
+        let _ = child.stdin.take().expect("an input").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("the command line ends");
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {out}{err}");
+        out.into_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Not gracefully: a test's connections are kept alive by its client.
+        drop(self.handle.stop(false));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

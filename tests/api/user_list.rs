@@ -1,0 +1,124 @@
+//! `GET /users`: pages, filters, order.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{Server, on_both_engines};
+
+fn emails(page: &Value) -> Vec<String> {
+    let items = page["items"].as_array().unwrap();
+    items.iter().map(|user| user["email"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The addresses of every page, in the order in which they come.
+fn all_pages(server: &Server, token: &str, query: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut path = format!("/users?{query}");
+    for _ in 0..100 {
+        let answer = server.get(&path).bearer(token).send().expect(200);
+        let page = answer.json();
+        all.extend(emails(&page));
+        let Some(cursor) = page["next"].as_str() else {
+            assert_eq!(answer.header("link"), None);
+            return all;
+        };
+        let link = answer.header("link").unwrap();
+        assert!(link.starts_with(&format!("<{}/users?", server.url)) && link.ends_with(">; rel=\"next\""), "{link}");
+        path = format!("/users?{query}&cursor={cursor}");
+        assert!(link.contains(cursor), "{link}");
+    }
+    panic!("the pages do not end");
+}
+
+fn people(server: &Server, names: &[&str]) {
+    for name in names {
+        let body = json!({ "email": format!("{name}@example.com"), "password": "a most unusual passphrase" });
+        server.post("/users").json(&body).send().expect(201);
+    }
+}
+
+on_both_engines! {
+    fn every_account_stands_on_one_page_in_every_order(server) {
+        let admin = server.admin();
+        people(&server, &["Zoe", "a.b", "a-b", "ab", "élise", "Emma", "b_c", "b%c", "ß", "Ωmega"]);
+        let mut by_sort = Vec::new();
+        for sort in ["created_at", "-created_at", "email", "-email"] {
+            let paged = all_pages(&server, &admin.token, &format!("limit=3&sort={sort}"));
+            let whole = all_pages(&server, &admin.token, &format!("limit=200&sort={sort}"));
+            assert_eq!(paged, whole, "{sort}");
+            assert_eq!(paged.iter().collect::<HashSet<_>>().len(), 11, "{sort}");
+            by_sort.push(paged);
+        }
+        assert!(by_sort[0].iter().eq(by_sort[1].iter().rev()));
+        assert!(by_sort[2].iter().eq(by_sort[3].iter().rev()));
+        // The order of code points after case folding, the same on every database.
+        let expected = ["a-b", "a.b", "ab", "admin", "b%c", "b_c", "Emma", "ß", "Zoe", "élise", "Ωmega"];
+        assert_eq!(by_sort[2], expected.map(|name| format!("{name}@example.com")));
+    }
+
+    fn filters_find_what_they_name_and_nothing_else(server) {
+        let admin = server.admin();
+        people(&server, &["anna", "ANNABEL", "b_c", "bxc", "b%c"]);
+        let bob = server.register("bob");
+        server.put("/users/me/profile").bearer(&bob.token).json(&json!({ "name": "Änne Bobsen" })).send().expect(200);
+        server.put(&format!("{}/status", bob.path())).bearer(&admin.token).json(&json!({ "status": "suspended" })).send().expect(200);
+        let find = |query: &str| {
+            let mut found = all_pages(&server, &admin.token, query);
+            found.sort();
+            found
+        };
+        assert_eq!(find("email=Anna%40EXAMPLE.com"), ["anna@example.com"]);
+        assert_eq!(find("q=ann"), ["ANNABEL@example.com", "anna@example.com"]);
+        assert_eq!(find("q=b_"), ["b_c@example.com"]);
+        assert_eq!(find("q=b%25"), ["b%c@example.com"]);
+        assert_eq!(find("q=%C3%A4NN"), ["bob@example.com"]);
+        assert_eq!(find("q=nn"), Vec::<String>::new());
+        assert_eq!(find("status=suspended"), ["bob@example.com"]);
+        assert_eq!(find("role=admin"), ["admin@example.com"]);
+        assert_eq!(find("role=support"), Vec::<String>::new());
+        assert_eq!(find("created_after=2999-01-01T00:00:00Z"), Vec::<String>::new());
+        assert_eq!(find("created_before=2999-01-01T00:00:00%2B01:00&q=bob"), ["bob@example.com"]);
+        assert_eq!(find("q=%27%20OR%201%3D1%20--"), Vec::<String>::new());
+    }
+
+    fn a_query_that_breaks_a_rule_is_refused(server) {
+        let admin = server.admin();
+        for query in ["limit=0", "limit=201", "limit=x", "limit=1&limit=2", "sort=password_hash", "sort=email,id",
+            "status=gone", "role=root", "created_after=yesterday", "unknown=1", "q=", "q=%00", "email=%0a", "page=2"] {
+            server.get(&format!("/users?{query}")).bearer(&admin.token).send().expect_problem(400, "invalid-query");
+        }
+        let many = (0..10_000).map(|number| format!("k{number}=1")).collect::<Vec<_>>().join("&");
+        let answer = server.get(&format!("/users?{many}")).bearer(&admin.token).send();
+        assert!((400..500).contains(&answer.status), "{}", answer.status);
+    }
+
+    fn a_cursor_is_good_for_its_own_list_alone_and_cannot_be_forged(server) {
+        let admin = server.admin();
+        people(&server, &["a", "b", "c"]);
+        let page = server.get("/users?limit=2&sort=email").bearer(&admin.token).send().json();
+        let cursor = page["next"].as_str().unwrap();
+        let with = |query: &str, cursor: &str| server.get(&format!("/users?{query}&cursor={cursor}")).bearer(&admin.token).send();
+        with("limit=2&sort=email", cursor).expect(200);
+        with("limit=1&sort=email", cursor).expect(200);
+        with("sort=-email", cursor).expect_problem(400, "invalid-cursor");
+        with("sort=email&status=active", cursor).expect_problem(400, "invalid-cursor");
+        let mut forged = cursor.to_owned().into_bytes();
+        forged[30] = if forged[30] == b'A' { b'B' } else { b'A' };
+        with("sort=email", std::str::from_utf8(&forged).unwrap()).expect_problem(400, "invalid-cursor");
+        with("sort=email", &cursor[..cursor.len() - 4]).expect_problem(400, "invalid-cursor");
+        with("sort=email", "'%20OR%201=1").expect_problem(400, "invalid-cursor");
+    }
+
+    fn nobody_lists_without_the_scope_that_reaches_everyone(server) {
+        let ada = server.register("ada");
+        let answer = server.get("/users").bearer(&ada.token).send().expect_problem(403, "insufficient-scope");
+        assert!(answer.header("www-authenticate").unwrap().contains("scope=\"users:read:any\""));
+        let support = server.person_with_roles("support", &["support"]);
+        server.get("/users").bearer(&support.token).send().expect(200);
+        let client = server.client_token("reports", "users:read:any");
+        let page = server.get("/users").bearer(&client).send().expect(200).json();
+        assert_eq!(page["items"][0]["_actions"], json!({ "read": [] }));
+        assert!(!page.to_string().contains("hash"));
+    }
+}

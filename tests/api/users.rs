@@ -1,0 +1,180 @@
+//! `/users` and `/users/{id}`.
+
+use serde_json::{Value, json};
+
+use crate::support::on_both_engines;
+
+on_both_engines! {
+    fn registration_answers_with_the_account_its_location_and_its_tag(server) {
+        let body = json!({ "email": "Ada@Example.com", "password": "a most unusual passphrase", "profile": { "name": "Ada" } });
+        let answer = server.post("/users").json(&body).send().expect(201);
+        let user = answer.json();
+        let id = user["id"].as_str().unwrap();
+        assert_eq!(answer.header("location"), Some(format!("{}/users/{id}", server.url).as_str()));
+        assert!(answer.etag().starts_with("\"1-"));
+        assert_eq!(user["email"], "Ada@example.com");
+        assert_eq!(user["email_verified"], false);
+        assert_eq!(user["status"], "active");
+        assert_eq!(user["roles"], json!(["user"]));
+        assert_eq!(user["last_login_at"], Value::Null);
+        assert_eq!(id.as_bytes()[14], b'7', "ids are UUIDv7");
+        assert!(!answer.body.contains("argon2") && !answer.body.contains("passphrase"));
+    }
+
+    fn an_address_is_taken_whatever_its_case_or_composition(server) {
+        server.register("emile");
+        for email in ["EMILE@example.com", " emile@EXAMPLE.COM "] {
+            let body = json!({ "email": email, "password": "a most unusual passphrase" });
+            server.post("/users").json(&body).send().expect_problem(409, "email-taken");
+        }
+        let composed = json!({ "email": "\u{c9}mile@example.com", "password": "a most unusual passphrase" });
+        server.post("/users").json(&composed).send().expect(201);
+        let decomposed = json!({ "email": "e\u{301}mile@example.com", "password": "a most unusual passphrase" });
+        server.post("/users").json(&decomposed).send().expect_problem(409, "email-taken");
+    }
+
+    fn fifty_registrations_of_one_address_make_one_account(server) {
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let register = || {
+                let body = json!({ "email": "one@example.com", "password": "a most unusual passphrase" });
+                server.post("/users").json(&body).send().status
+            };
+            let threads: Vec<_> = (0..50).map(|_| scope.spawn(register)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|status| matches!(status, 201 | 409)), "{statuses:?}");
+    }
+
+    fn every_broken_rule_of_a_registration_is_named(server) {
+        let body = json!({ "email": "no address", "password": "short", "profile": { "birthdate": "yesterday", "sub": "x" },
+            "id": "mine", "roles": ["admin"], "nick": 1 });
+        let answer = server.post("/users").json(&body).send().expect_problem(422, "invalid-body");
+        let mut broken: Vec<_> = answer.broken_rules();
+        broken.sort();
+        let expected = [("/email", "invalid-email"), ("/id", "read-only"), ("/nick", "unknown"),
+            ("/password", "too-short"), ("/profile/birthdate", "invalid-date"), ("/profile/sub", "unknown"),
+            ("/roles", "read-only")];
+        assert_eq!(broken, expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
+    }
+
+    fn the_owner_reads_themself_by_id_and_as_me(server) {
+        let ada = server.register("ada");
+        let by_id = server.get(&ada.path()).bearer(&ada.token).send().expect(200);
+        let as_me = server.get("/users/me").bearer(&ada.token).send().expect(200);
+        assert_eq!(by_id.body, as_me.body);
+        assert_eq!(by_id.header("cache-control"), Some("no-store"));
+        assert!(by_id.json()["last_login_at"].as_str().unwrap().ends_with('Z'));
+        server.request("HEAD", &ada.path()).bearer(&ada.token).send().expect(200);
+    }
+
+    fn actions_say_what_this_caller_may_do(server) {
+        let ada = server.register("ada");
+        let admin = server.admin();
+        let own = server.get("/users/me").bearer(&ada.token).send().json();
+        assert_eq!(own["_actions"]["update"], json!(["email"]));
+        assert_eq!(own["_actions"]["set_password"], json!(["current_password", "new_password"]));
+        assert_eq!(own["_actions"].get("set_roles"), None);
+        let reader = server.log_in_for(&ada.email, Some("users:read"));
+        let weak = server.get("/users/me").bearer(&reader).send().json();
+        assert_eq!(weak["_actions"], json!({ "read": [] }));
+        let by_admin = server.get(&ada.path()).bearer(&admin.token).send().json();
+        assert_eq!(by_admin["_actions"]["update"], json!(["email", "email_verified"]));
+        assert_eq!(by_admin["_actions"]["set_roles"], json!(["roles"]));
+    }
+
+    fn an_unchanged_account_is_not_sent_again(server) {
+        let ada = server.register("ada");
+        let first = server.get("/users/me").bearer(&ada.token).send().expect(200);
+        for tags in [first.etag().to_owned(), format!("\"x\", W/{}", first.etag()), "*".to_owned()] {
+            let again = server.get("/users/me").bearer(&ada.token).header("if-none-match", &tags).send().expect(304);
+            assert_eq!((again.etag(), again.body.as_str()), (first.etag(), ""));
+        }
+        server.get("/users/me").bearer(&ada.token).header("if-none-match", "\"x\"").send().expect(200);
+        server.log_in(&ada.email);
+        server.get("/users/me").bearer(&ada.token).header("if-none-match", first.etag()).send().expect(200);
+    }
+
+    fn a_change_needs_the_version_that_it_changes(server) {
+        let ada = server.register("ada");
+        let change = json!({ "email": "countess@example.com" });
+        let patch = || server.patch("/users/me").bearer(&ada.token);
+        patch().json(&change).send().expect_problem(428, "precondition-required");
+        patch().if_match("\"7-0000000000000000\"").json(&change).send().expect_problem(412, "precondition-failed");
+        let read = server.get("/users/me").bearer(&ada.token).send();
+        patch().if_match(&format!("W/{}", read.etag())).json(&change).send().expect_problem(412, "precondition-failed");
+        let written = patch().if_match(read.etag()).json(&change).send().expect(200);
+        assert_eq!(written.json()["email"], "countess@example.com");
+        assert_ne!(written.etag(), read.etag());
+        patch().if_match(read.etag()).json(&change).send().expect_problem(412, "precondition-failed");
+        patch().if_match("*").json(&json!({ "email": "ada@example.com" })).send().expect(200);
+    }
+
+    fn of_fifty_changes_of_one_version_one_is_made(server) {
+        let ada = server.register("ada");
+        let read = server.get("/users/me").bearer(&ada.token).send();
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let change = |number| {
+                let body = json!({ "email": format!("ada{number}@example.com") });
+                server.patch("/users/me").bearer(&ada.token).if_match(read.etag()).json(&body).send().status
+            };
+            let threads: Vec<_> = (0..50).map(|number| scope.spawn(move || change(number))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|status| matches!(status, 200 | 412)), "{statuses:?}");
+    }
+
+    fn a_new_address_has_to_be_verified_anew(server) {
+        let ada = server.register("ada");
+        let admin = server.admin();
+        let verified = server.patch(&ada.path()).bearer(&admin.token).if_match("*");
+        let verified = verified.json(&json!({ "email_verified": true })).send().expect(200);
+        assert_eq!(verified.json()["email_verified"], true);
+        let moved = server.patch("/users/me").bearer(&ada.token).if_match("*");
+        let moved = moved.json(&json!({ "email": "new@example.com" })).send().expect(200);
+        assert_eq!(moved.json()["email_verified"], false);
+    }
+
+    fn members_that_are_not_the_callers_to_write_are_refused_and_nothing_changes(server) {
+        let ada = server.register("ada");
+        let before = server.get("/users/me").bearer(&ada.token).send();
+        for member in ["id", "roles", "status", "email_verified", "created_at", "updated_at", "last_login_at", "_actions"] {
+            let body = json!({ "email": "else@example.com", member: "x" });
+            let answer = server.patch("/users/me").bearer(&ada.token).if_match("*").json(&body).send();
+            let answer = answer.expect_problem(422, "invalid-body");
+            assert_eq!(answer.broken_rules(), [(format!("/{member}"), "read-only".to_owned())]);
+        }
+        for member in ["owner", "password", "password_hash", "sub", "scope", "user_id"] {
+            let body = json!({ member: "x" });
+            let answer = server.patch("/users/me").bearer(&ada.token).if_match("*").json(&body).send();
+            let answer = answer.expect_problem(422, "invalid-body");
+            assert_eq!(answer.broken_rules(), [(format!("/{member}"), "unknown".to_owned())]);
+        }
+        server.patch("/users/me").bearer(&ada.token).if_match("*").json(&json!({ "email": null })).send().expect(422);
+        let after = server.get("/users/me").bearer(&ada.token).send();
+        assert_eq!(before.body, after.body);
+    }
+
+    fn an_address_cannot_be_changed_to_one_that_is_taken(server) {
+        let ada = server.register("ada");
+        server.register("grace");
+        let change = json!({ "email": "GRACE@example.com" });
+        let answer = server.patch("/users/me").bearer(&ada.token).if_match("*").json(&change).send();
+        answer.expect_problem(409, "email-taken");
+    }
+
+    fn a_deleted_account_is_gone_and_its_token_is_dead_for_good(server) {
+        let ada = server.register("ada");
+        let admin = server.admin();
+        server.delete("/users/me").bearer(&ada.token).header("if-match", "\"9-0000000000000000\"").send().expect(412);
+        let deleted = server.delete("/users/me").bearer(&ada.token).send().expect(204);
+        assert_eq!(deleted.body, "");
+        server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
+        server.get(&ada.path()).bearer(&admin.token).send().expect_problem(404, "not-found");
+        let again = server.register("ada");
+        assert_ne!(again.id, ada.id);
+        server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
+        server.get(&again.path()).bearer(&ada.token).send().expect_problem(401, "invalid-token");
+    }
+}
