@@ -33,3 +33,8 @@ deny:
 # Do all that CI does. On Debian, as root, it also installs what is missing.
 ci:
     .ci/run
+
+# Write the README's table of routes anew.
+matrix:
+    cargo run --quiet -- routes --format markdown > target/routes.md
+    sed -i -e '/<!-- routes:begin -->/,/<!-- routes:end -->/{//!d}' -e '/<!-- routes:begin -->/r target/routes.md' README.md

@@ -5,7 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::context::Context;
+use super::context::{Context, operator};
 use super::output::{Failure, print, print_json};
 use super::{group, json_flag, required, scope};
 use crate::authz::action::{Action, Create, Delete, List, Read, Update};
@@ -64,7 +64,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
     let Some((name, given)) = matches.subcommand() else { return Ok(()) };
     let store = if name == "create" { context.migrated_store()? } else { context.store()? };
-    let clients = Clients { context, store, operator: context.operator(), json: given.get_flag("json") };
+    let clients = Clients { context, store, operator: operator(), json: given.get_flag("json") };
     System::new().block_on(async {
         match name {
             "create" => clients.create(given).await,
@@ -95,11 +95,13 @@ impl Clients<'_> {
     async fn create(&self, given: &ArgMatches) -> Result<(), Failure> {
         let id: ClientId = required(given, "id")?;
         let scope: ScopeSet = required(given, "scope")?;
-        let mut grants: Vec<GrantType> = given.get_many("grant").into_iter().flatten().copied().collect();
-        if grants.is_empty() {
-            grants.push(GrantType::ClientCredentials);
-        }
-        grants.dedup();
+        let grants = match given.get_many::<GrantType>("grant") {
+            Some(named) => {
+                let named: Vec<&GrantType> = named.collect();
+                GrantType::ALL.into_iter().filter(|grant| named.contains(&grant)).collect()
+            }
+            None => vec![GrantType::ClientCredentials],
+        };
         let secret = self.new_secret()?;
         let new = NewClient {
             id: id.clone(),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::json_flag;
 use super::output::{Failure, print, print_json};
-use crate::config::{Config, Report, Sources};
+use crate::config::{Config, Faults, Report, Sources};
 
 pub(super) fn command() -> Command {
     Command::new("config")
@@ -19,7 +19,7 @@ pub(super) fn run(matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failur
     let report = Report::of(&sources);
     let checked = Config::load(&sources);
     if given.get_flag("json") {
-        let faults = checked.as_ref().err().map_or_else(|| json!([]), |faults| faults.to_json());
+        let faults = checked.as_ref().err().map_or_else(|| json!([]), Faults::to_json);
         print_json(&json!({ "settings": report.to_json(), "faults": faults }))?;
     } else {
         print(&report.to_table())?;

@@ -25,12 +25,6 @@ impl Context {
         Ok(Self { config, surroundings: Surroundings::default() })
     }
 
-    /// Who gives the commands.
-    #[expect(clippy::disallowed_methods, reason = "this is the command line")]
-    pub(super) fn operator(&self) -> Operator {
-        Operator::at_the_command_line()
-    }
-
     /// The store, provided that its schema is this program's.
     pub(super) fn store(&self) -> Result<Store, Failure> {
         if self.migration_states()?.iter().all(|state| state.applied) {
@@ -60,4 +54,10 @@ impl Context {
     fn open_store(&self) -> Store {
         app::open_store(&self.config, &self.surroundings, Arc::new(|_| {}))
     }
+}
+
+/// Who gives the commands.
+#[expect(clippy::disallowed_methods, reason = "this is the command line")]
+pub(super) fn operator() -> Operator {
+    Operator::at_the_command_line()
 }

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::context::Context;
+use super::context::{Context, operator};
 use super::output::{Failure, print, print_json};
 use super::password::{Password, password_flag};
 use super::{group, json_flag, required};
@@ -59,7 +59,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
     let Some((name, given)) = matches.subcommand() else { return Ok(()) };
     let store = if name == "create" { context.migrated_store()? } else { context.store()? };
-    let users = Users { context, store, operator: context.operator(), json: given.get_flag("json") };
+    let users = Users { context, store, operator: operator(), json: given.get_flag("json") };
     System::new().block_on(async {
         match name {
             "create" => users.create(given).await,

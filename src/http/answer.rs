@@ -132,6 +132,7 @@ impl<T: Serialize + ToSchema> Answer for Page<T> {
     }
 
     fn describe(description: &mut Description) {
+        description.schema_of::<T>();
         answers_json::<Page<T>>(description, 200, "A page of the list", &["Link"]);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection as _;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
 use diesel::{Connection as _, PgConnection, SqliteConnection};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -95,22 +95,22 @@ impl Connection {
     pub(super) fn begin(&mut self) -> Result<(), StoreError> {
         self.broken = true;
         match &mut self.link {
-            Link::Sqlite(c) => c.batch_execute("BEGIN IMMEDIATE")?,
-            Link::Postgres(c) => c.batch_execute("BEGIN")?,
+            Link::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
+            Link::Postgres(c) => AnsiTransactionManager::begin_transaction(c)?,
         }
         Ok(())
     }
 
     /// Makes what was done since [`Connection::begin`] last.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
-        on!(self, |c| c.batch_execute("COMMIT"))?;
+        on!(self, |c| AnsiTransactionManager::commit_transaction(c))?;
         self.broken = false;
         Ok(())
     }
 
     /// Undoes it. A connection that cannot even do that is not used again.
     pub(super) fn roll_back(&mut self) {
-        self.broken = on!(self, |c| c.batch_execute("ROLLBACK")).is_err();
+        self.broken = on!(self, |c| AnsiTransactionManager::rollback_transaction(c)).is_err();
     }
 }
 

@@ -78,7 +78,8 @@ impl VerificationKeys {
         Self(keys.iter().filter(|key| !shares(&key.kid)).cloned().collect())
     }
 
-    /// The one key that may have signed a token with this header.
+    /// The key that a token's header names, or without a `kid` the only one for its `alg`. Whether
+    /// the `alg` is that of the key is checked with the signature.
     pub(super) fn find(
         &self,
         kid: Option<&str>,
@@ -86,8 +87,7 @@ impl VerificationKeys {
     ) -> Result<&Arc<VerificationKey>, InvalidToken> {
         if let Some(kid) = kid {
             let named = |key: &&Arc<VerificationKey>| key.kid.as_deref() == Some(kid);
-            let key = self.0.iter().find(named).ok_or(InvalidToken::UnknownKey)?;
-            return if key.algorithm == algorithm { Ok(key) } else { Err(InvalidToken::WrongAlgorithm) };
+            return self.0.iter().find(named).ok_or(InvalidToken::UnknownKey);
         }
         let mut fitting = self.0.iter().filter(|key| key.algorithm == algorithm);
         match (fitting.next(), fitting.next()) {

@@ -58,6 +58,7 @@ fn user(id: UserId, roles: &[Role]) -> Subject {
 }
 
 impl Verified {
+    #[expect(clippy::disallowed_methods, reason = "this is token verification")]
     fn of(subject: Subject, claims: &Claims) -> Self {
         Self(Arc::new(Facts {
             caller: Caller::verified(subject, claims.scope.clone(), claims.bearer.session),

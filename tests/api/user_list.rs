@@ -89,8 +89,9 @@ on_both_engines! {
             server.get(&format!("/users?{query}")).bearer(&admin.token).send().expect_problem(400, "invalid-query");
         }
         let many = (0..10_000).map(|number| format!("k{number}=1")).collect::<Vec<_>>().join("&");
-        let answer = server.get(&format!("/users?{many}")).bearer(&admin.token).send();
-        assert!((400..500).contains(&answer.status), "{}", answer.status);
+        let head = format!("GET /users?{many} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", admin.token);
+        let answer = crate::support::send_raw(server.address, head.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
 
     fn a_cursor_is_good_for_its_own_list_alone_and_cannot_be_forged(server) {

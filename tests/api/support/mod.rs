@@ -9,7 +9,7 @@ mod server;
 pub use http::{Answer, Request, decoded, send_raw};
 pub use people::{PASSWORD, Person};
 pub use postgres::Postgres;
-pub use server::{Engine, Server, Settings};
+pub use server::{Engine, Server};
 
 /// Each test twice: on SQLite and on PostgreSQL.
 macro_rules! on_both_engines {

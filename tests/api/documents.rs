@@ -1,0 +1,70 @@
+//! What the pages say is what the code says.
+
+use cloakroom::authz::{Scope, matrix::as_markdown};
+use cloakroom::http::{Code, endpoints, matrix, openapi_document};
+use serde_json::Value;
+
+fn section(name: &str) -> String {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
+    let from = text.find(&begin).unwrap_or_else(|| panic!("no {begin}")) + begin.len();
+    let to = text.find(&end).unwrap_or_else(|| panic!("no {end}"));
+    text[from..to].trim().to_owned()
+}
+
+#[test]
+fn the_matrix_in_the_readme_is_the_one_that_is_enforced() {
+    assert_eq!(section("routes"), as_markdown(&matrix()).trim(), "write it anew: cloakroom routes --format markdown");
+}
+
+#[test]
+fn the_scopes_in_the_readme_are_those_of_the_table() {
+    let scopes = section("scopes");
+    for scope in Scope::ALL {
+        assert!(scopes.contains(&format!("`{scope}`")) && scopes.contains(scope.meaning()), "{scope}");
+    }
+    assert_eq!(scopes.matches("\n| `").count(), Scope::ALL.len());
+}
+
+#[test]
+fn every_route_is_in_the_openapi_document_with_its_decision_and_an_example() {
+    let document = openapi_document("http://localhost");
+    assert_eq!(document["openapi"], "3.1.0");
+    for endpoint in endpoints() {
+        let operation = &document["paths"][endpoint.path][endpoint.method.as_str().to_lowercase()];
+        assert!(operation["summary"].is_string() && operation["responses"].is_object(), "{} {}", endpoint.method, endpoint.path);
+        assert!(operation["security"].is_array());
+        if let Some(content) = operation["requestBody"]["content"].as_object() {
+            assert!(content.values().all(|media| media["example"].is_object() && media["schema"].is_object()));
+        }
+    }
+}
+
+#[test]
+fn every_reference_of_the_openapi_document_leads_somewhere() {
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+    let document = openapi_document("http://localhost");
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(!found.is_empty());
+    for reference in found {
+        assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+    }
+}
+
+#[test]
+fn every_problem_has_a_name_of_its_own_and_an_explanation() {
+    for code in Code::ALL {
+        assert_eq!(Code::named(code.as_str()), Some(*code));
+        assert!(!code.meaning().is_empty() && !code.title().is_empty());
+    }
+}

@@ -1,0 +1,160 @@
+//! What holds for every request: ids, headers, methods, bodies, CORS, and what is no HTTP.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Engine, Server, on_both_engines, send_raw};
+
+on_both_engines! {
+    fn every_answer_carries_its_request_id_and_is_not_kept_or_sniffed(server) {
+        for path in ["/users", "/users/me", "/nowhere", "/health/live", "/oauth/token"] {
+            let answer = server.get(path).send();
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+            assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+            assert!(answer.header("x-request-id").is_some_and(|id| id.len() == 36), "{path}");
+        }
+        let own = server.get("/users").header("x-request-id", "Abc-1.2_3").send();
+        assert_eq!(own.header("x-request-id"), Some("Abc-1.2_3"));
+        let forged = server.get("/users").header("x-request-id", "a b").send();
+        assert_ne!(forged.header("x-request-id"), Some("a b"));
+    }
+
+    fn an_unknown_path_is_404_and_a_wrong_method_405_with_what_is_allowed(server) {
+        for path in ["/", "/user", "/users/", "/users/me/", "/users/me/nothing", "/USERS", "/users/me/sessions/x/y", "//users"] {
+            server.get(path).send().expect_problem(404, "unknown-path");
+        }
+        let answer = server.put("/users").send().expect_problem(405, "method-not-allowed");
+        assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS, POST"));
+        server.request("TRACE", "/users/me").send().expect_problem(405, "method-not-allowed");
+        let options = server.request("OPTIONS", "/users/me").send().expect(204);
+        assert_eq!(options.header("allow"), Some("DELETE, GET, HEAD, OPTIONS, PATCH"));
+    }
+
+    fn the_type_of_a_problem_leads_to_a_page_that_explains_it(server) {
+        let problem = server.get("/users/me").send().json();
+        let page = server.get(problem["type"].as_str().unwrap().strip_prefix(&server.url).unwrap()).send().expect(200);
+        assert!(page.body.contains("An access token is needed"));
+        server.get("/problems/none").send().expect_problem(404, "not-found");
+    }
+
+    fn a_body_is_small_json_of_the_right_type_that_names_nothing_twice(server) {
+        let ada = server.register("ada");
+        let put = || server.put("/users/me/profile").bearer(&ada.token);
+        put().body("application/json", "x".repeat(65_537)).send().expect_problem(413, "body-too-large");
+        put().body("application/json", vec![b'['; 60_000]).send().expect_problem(400, "malformed-body");
+        for broken in ["{", "{}x", "{\"name\":}", "\u{feff}{}", "{\"name\":\"\\ud800\"}", "{\"name\":\"a\",\"name\":\"b\"}", "{\"a\":{\"b\":1,\"b\":1}}", "nul", " "] {
+            put().body("application/json", broken).send().expect_problem(400, "malformed-body");
+        }
+        put().body("application/json", vec![b'{', b'"', 0xff, b'"', b':', b'1', b'}']).send().expect_problem(400, "malformed-body");
+        for other in ["null", "[]", "1", "\"x\""] {
+            put().body("application/json", other).send().expect_problem(422, "invalid-body");
+        }
+        for media in ["text/plain", "application/merge-patch+json", "application/json; charset=latin1", "application/jsonx"] {
+            let answer = put().body(media, "{}").send().expect_problem(415, "unsupported-media-type");
+            assert_eq!(answer.header("accept"), Some("application/json"));
+        }
+        put().body("application/json", "{}").header("content-encoding", "gzip").send().expect(415);
+        put().body("Application/JSON; charset=UTF-8", "{}").send().expect(200);
+        let patch = server.patch("/users/me").bearer(&ada.token).body("application/json", "{}").send();
+        assert_eq!(patch.expect(415).header("accept-patch"), Some("application/merge-patch+json"));
+        let post = server.post("/users").body("text/plain", "{}").send();
+        assert_eq!(post.expect(415).header("accept-post"), Some("application/json"));
+    }
+}
+
+#[test]
+fn ten_megabytes_are_refused_without_being_read() {
+    let server = Server::start(Engine::Sqlite);
+    let head = "POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10485760\r\n\r\n";
+    let answer = send_raw(server.address, head.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[test]
+fn a_chunked_body_is_cut_off_at_the_same_size() {
+    let server = Server::start(Engine::Sqlite);
+    let mut request = b"POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    for _ in 0..70 {
+        request.extend_from_slice(b"400\r\n");
+        request.extend(std::iter::repeat_n(b' ', 1024));
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"0\r\n\r\n");
+    let answer = send_raw(server.address, &request);
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[test]
+fn a_head_with_two_lengths_is_no_request() {
+    let server = Server::start(Engine::Sqlite);
+    for lengths in ["content-length: 2\r\ncontent-length: 3", "content-length: 2\r\ntransfer-encoding: chunked", "content-length: 2, 3"] {
+        let request = format!("POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{lengths}\r\n\r\n{{}}");
+        let answer = send_raw(server.address, request.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 400"), "{lengths}: {answer}");
+    }
+}
+
+#[test]
+fn nobody_is_slowed_by_bodies_that_never_come() {
+    let server = Server::start(Engine::Sqlite);
+    let head = b"POST /sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let slow: Vec<TcpStream> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(head).unwrap();
+            stream
+        })
+        .collect();
+    let ada = server.register("ada");
+    server.get("/users/me").bearer(&ada.token).send().expect(200);
+    drop(slow);
+}
+
+#[test]
+fn only_the_origins_that_were_named_may_read_the_answers() {
+    let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_CORS_ORIGINS", "https://app.example.com")]);
+    let preflight = |origin: &str| {
+        let request = server.request("OPTIONS", "/users/me").header("origin", origin);
+        let request = request.header("access-control-request-method", "PATCH");
+        request.header("access-control-request-headers", "authorization,if-match").send()
+    };
+    let allowed = preflight("https://app.example.com");
+    assert_eq!(allowed.header("access-control-allow-origin"), Some("https://app.example.com"));
+    assert_eq!(allowed.header("access-control-allow-credentials"), None);
+    assert!(allowed.header("vary").is_some_and(|vary| vary.to_lowercase().contains("origin")));
+    for origin in ["https://evil.example.com", "null", "https://app.example.com.evil.com", "http://app.example.com"] {
+        assert_eq!(preflight(origin).header("access-control-allow-origin"), None, "{origin}");
+        let read = server.get("/health/live").header("origin", origin).send();
+        assert_eq!(read.header("access-control-allow-origin"), None, "{origin}");
+    }
+    let read = server.get("/users/me").header("origin", "https://app.example.com").send().expect(401);
+    assert_eq!(read.header("access-control-allow-origin"), Some("https://app.example.com"));
+    assert!(read.header("access-control-expose-headers").is_some_and(|names| names.contains("etag")));
+}
+
+#[test]
+fn links_come_from_the_configuration_and_never_from_the_request() {
+    let server = Server::start(Engine::Sqlite);
+    let body = json!({ "email": "ada@example.com", "password": "a most unusual passphrase" }).to_string();
+    let request = format!(
+        "POST /users HTTP/1.1\r\nhost: evil.example\r\nforwarded: host=evil.example\r\nx-forwarded-host: evil.example\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = send_raw(server.address, request.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 201") && !answer.contains("evil"), "{answer}");
+}
+
+#[test]
+fn hostile_input_is_answered_at_once() {
+    let server = Server::start(Engine::Sqlite);
+    let began = Instant::now();
+    for token in [".".repeat(7_000), "a.".repeat(3_500), "=".repeat(7_000)] {
+        server.get("/users/me").bearer(&token).send().expect_problem(401, "invalid-token");
+    }
+    // A generous bound against work that grows with the square of the input.
+    assert!(began.elapsed() < Duration::from_secs(5));
+}

@@ -1,0 +1,139 @@
+//! The two engines' schemas say the same.
+
+use std::collections::BTreeSet;
+
+use cloakroom::store::{Engine as StoreEngine, migrate, migration_states};
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use diesel::{PgConnection, SqliteConnection};
+use secrecy::SecretString;
+
+use crate::support::Postgres;
+
+#[derive(QueryableByName, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    relation: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Bool)]
+    nullable: bool,
+}
+
+#[derive(QueryableByName, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Index {
+    #[diesel(sql_type = Text)]
+    relation: String,
+    #[diesel(sql_type = Bool)]
+    is_unique: bool,
+    #[diesel(sql_type = Text)]
+    columns: String,
+}
+
+#[derive(QueryableByName, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct ForeignKey {
+    #[diesel(sql_type = Text)]
+    relation: String,
+    #[diesel(sql_type = Text)]
+    target: String,
+    #[diesel(sql_type = Text)]
+    on_delete: String,
+}
+
+type Schema = (BTreeSet<Column>, BTreeSet<Index>, BTreeSet<ForeignKey>);
+
+fn of_sqlite(conn: &mut SqliteConnection) -> Schema {
+    let ours = "m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '__diesel%'";
+    let columns = format!(
+        "SELECT m.name AS relation, c.name AS name, upper(c.type) AS kind, NOT c.\"notnull\" AS nullable \
+         FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE {ours}"
+    );
+    let indexes = format!(
+        "SELECT m.name AS relation, i.\"unique\" AS is_unique, \
+           (SELECT group_concat(name, ',') FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno)) AS columns \
+         FROM sqlite_master m JOIN pragma_index_list(m.name) i WHERE {ours} \
+         UNION SELECT m.name, 1, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+           WHERE {ours} AND c.pk = 1 AND upper(c.type) = 'INTEGER'"
+    );
+    let keys = format!(
+        "SELECT m.name AS relation, f.\"table\" || '.' || f.\"to\" AS target, f.on_delete AS on_delete \
+         FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE {ours}"
+    );
+    (load(conn, &columns), load(conn, &indexes), load(conn, &keys))
+}
+
+fn of_postgres(conn: &mut PgConnection) -> Schema {
+    let columns = "SELECT table_name::text AS relation, column_name::text AS name, upper(data_type)::text AS kind, \
+           is_nullable = 'YES' AS nullable FROM information_schema.columns \
+         WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_diesel%'";
+    let indexes = "SELECT t.relname::text AS relation, x.indisunique AS is_unique, \
+           (SELECT string_agg(a.attname::text, ',' ORDER BY k.position) FROM unnest(x.indkey) WITH ORDINALITY k(number, position) \
+            JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number) AS columns \
+         FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace \
+         WHERE n.nspname = 'public' AND t.relname NOT LIKE '\\_\\_diesel%'";
+    let keys = "SELECT c.conrelid::regclass::text AS relation, c.confrelid::regclass::text || '.' || a.attname AS target, \
+           CASE c.confdeltype WHEN 'c' THEN 'CASCADE' ELSE 'OTHER' END AS on_delete \
+         FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = c.confkey[1] WHERE c.contype = 'f'";
+    (load(conn, columns), load(conn, indexes), load(conn, keys))
+}
+
+fn load<C, T>(conn: &mut C, sql: &str) -> BTreeSet<T>
+where
+    C: Connection + diesel::connection::LoadConnection,
+    T: diesel::deserialize::QueryableByName<C::Backend> + Ord + 'static,
+    diesel::query_builder::SqlQuery: diesel::query_dsl::LoadQuery<'static, C, T>,
+{
+    let rows: Vec<T> = diesel::sql_query(sql.to_owned()).load(conn).expect(sql);
+    rows.into_iter().collect()
+}
+
+/// One concept, two spellings.
+fn concept(kind: &str) -> &'static str {
+    match kind {
+        "TEXT" => "text",
+        "BOOLEAN" => "boolean",
+        "UUID" => "blob or id",
+        "BYTEA" | "BLOB" => "blob or id",
+        "BIGINT" | "INTEGER" | "TIMESTAMP WITH TIME ZONE" => "number or time",
+        other => panic!("{other} has no counterpart"),
+    }
+}
+
+#[test]
+fn both_engines_have_the_same_tables_columns_indexes_and_keys() {
+    if !Postgres::is_here() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("schema.db");
+    migrate(&StoreEngine::Sqlite(path.clone())).unwrap();
+    let mut sqlite = of_sqlite(&mut SqliteConnection::establish(path.to_str().unwrap()).unwrap());
+    let mut postgres = of_postgres(&mut PgConnection::establish(&Postgres::new_database()).unwrap());
+    for schema in [&mut sqlite, &mut postgres] {
+        let columns = std::mem::take(&mut schema.0);
+        schema.0 = columns.into_iter().map(|column| Column { kind: concept(&column.kind).to_owned(), ..column }).collect();
+    }
+    assert_eq!(sqlite.0, postgres.0, "columns");
+    assert_eq!(sqlite.1, postgres.1, "indexes");
+    assert_eq!(sqlite.2, postgres.2, "foreign keys");
+    assert!(sqlite.0.len() > 30 && sqlite.1.len() > 8 && sqlite.2.len() == 2);
+}
+
+#[test]
+fn replicas_that_start_together_migrate_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut engines = vec![StoreEngine::Sqlite(dir.path().join("together.db"))];
+    if Postgres::is_here() {
+        engines.push(StoreEngine::Postgres(SecretString::from(Postgres::new_empty_database())));
+    }
+    for engine in engines {
+        let applied: Vec<Vec<String>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| migrate(&engine).unwrap())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(applied.iter().filter(|names| !names.is_empty()).count(), 1, "{applied:?}");
+        assert!(migration_states(&engine).unwrap().iter().all(|state| state.applied));
+    }
+}
