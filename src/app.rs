@@ -81,7 +81,8 @@ impl Server {
     pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Self, StartError> {
         let engine = engine(config);
         migrate(&engine)?;
-        let listener = TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
+        let listener =
+            TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
         let services = Arc::new(services(config, address, surroundings).await?);
         let issuer = services.issuer_url.clone();
@@ -135,20 +136,39 @@ pub fn hasher(config: &Config, surroundings: &Surroundings) -> Result<Hasher, In
     Hasher::new(config.argon2, lanes, queue, surroundings.random.clone())
 }
 
-async fn services(config: &Config, address: SocketAddr, surroundings: Surroundings) -> Result<Services, StartError> {
+async fn services(
+    config: &Config,
+    address: SocketAddr,
+    surroundings: Surroundings,
+) -> Result<Services, StartError> {
     let Surroundings { clock, random } = surroundings.clone();
     let revocations = Arc::new(Revocations::default());
     let told = Arc::clone(&revocations);
     let store = open_store(config, &surroundings, Arc::new(move |revoked| told.apply(revoked)));
-    let master = load_master_key(config, &random)?;
+    let sealed_already = !store.signing_keys().await?.is_empty();
+    let master = load_master_key(config, &random, sealed_already)?;
     let keys = Arc::new(Keys::new(key_ring(config, &store, &master, &surroundings).await?));
     let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
     let leeway = config.leeway;
-    let verifier = Verifier::new(&issuer_url, &audience, leeway, Arc::clone(&keys), Arc::clone(&revocations), clock.clone());
+    let verifier = Verifier::new(
+        &issuer_url,
+        &audience,
+        leeway,
+        Arc::clone(&keys),
+        Arc::clone(&revocations),
+        clock.clone(),
+    );
     follow_revocations(store.clone(), revocations, clock.clone()).await?;
     Ok(Services {
         verifier,
-        issuer: Issuer::new(&issuer_url, &audience, config.access_token_ttl, keys, clock.clone(), random.clone()),
+        issuer: Issuer::new(
+            &issuer_url,
+            &audience,
+            config.access_token_ttl,
+            keys,
+            clock.clone(),
+            random.clone(),
+        ),
         hasher: hasher(config, &surroundings)?,
         store,
         clock,
@@ -215,7 +235,11 @@ fn cors(origins: &[String]) -> Cors {
 }
 
 /// Loads what was revoked, and keeps asking what other replicas revoke.
-async fn follow_revocations(store: Store, revocations: Arc<Revocations>, clock: Clock) -> Result<(), StoreError> {
+async fn follow_revocations(
+    store: Store,
+    revocations: Arc<Revocations>,
+    clock: Clock,
+) -> Result<(), StoreError> {
     let (known, mut last) = store.revocations(0).await?;
     revocations.apply(&known);
     actix_web::rt::spawn(async move {

@@ -3,6 +3,9 @@
 //!
 //! Dependencies point one way: `http → oauth → token, store → authz → domain`. The map of the
 //! house, and where to start for each kind of change, is in `docs/architecture.md`.
+// What input can reach does not panic, and standard output belongs to the command's result.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod app;
 pub mod authz;

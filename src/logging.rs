@@ -66,8 +66,7 @@ mod tests {
     use super::*;
 
     const TIME: &str = "2026-11-23T10:00:00.000Z";
-    const HOSTILE: &str =
-        "a\r\n2026 INFO b\u{1b}[31m\u{9b}\u{85}\u{7f}\u{2028}\u{2029}\u{202e}\t\0é";
+    const HOSTILE: &str = "a\r\n2026 INFO b\u{1b}[31m\u{9b}\u{85}\u{7f}\u{2028}\u{2029}\u{202e}\t\0é";
 
     #[test]
     fn a_text_line_reads_time_level_target_message() {
@@ -90,8 +89,7 @@ mod tests {
         let line = json_line(TIME, log::Level::Warn, "cloakroom", HOSTILE);
         assert!(!line.chars().any(|c| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)));
         let object: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-        let expected =
-            json!({"ts": TIME, "level": "WARN", "target": "cloakroom", "message": HOSTILE});
+        let expected = json!({"ts": TIME, "level": "WARN", "target": "cloakroom", "message": HOSTILE});
         assert_eq!(object, expected);
     }
 }

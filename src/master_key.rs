@@ -50,15 +50,17 @@ pub enum MasterKeyError {
     NoRandomness(#[from] NoRandomness),
 }
 
-/// The master key of this configuration; made if it is to be.
+/// The master key of this configuration; made if it is to be, and only when nothing is sealed
+/// `already`: a new key could not open that.
 ///
 /// # Errors
 /// As [`MasterKeyError`] says, each with the path and what to do.
-pub fn load_master_key(config: &Config, random: &Random) -> Result<MasterKey, MasterKeyError> {
+pub fn load_master_key(config: &Config, random: &Random, already: bool) -> Result<MasterKey, MasterKeyError> {
     match config.master_key_source() {
         None => Err(MasterKeyError::NotGiven),
         Some(MasterKeySource::Given(key)) => Ok(key),
         Some(MasterKeySource::File(path)) => read(path),
+        Some(MasterKeySource::DataDirectory(path)) if already => read(path),
         Some(MasterKeySource::DataDirectory(path)) => read_or_make(path, random),
     }
 }

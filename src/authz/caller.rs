@@ -48,6 +48,10 @@ struct Facts {
 impl Caller {
     /// The caller that a verified token speaks for.
     pub(crate) fn verified(subject: Subject, scope: ScopeSet, session: Option<SessionId>) -> Self {
+        Self::new(subject, scope, session)
+    }
+
+    fn new(subject: Subject, scope: ScopeSet, session: Option<SessionId>) -> Self {
         let powers = match &subject {
             Subject::User { roles, .. } => powers_of(roles),
             Subject::Client { .. } => scope.powers(),
@@ -94,7 +98,7 @@ impl Operator {
     /// The operator.
     pub(crate) fn at_the_command_line() -> Self {
         let subject = Subject::Client { id: "operator".to_owned() };
-        Self(Caller::verified(subject, granted_by(&[Role::Admin]), None))
+        Self(Caller::new(subject, granted_by(&[Role::Admin]), None))
     }
 }
 

@@ -33,7 +33,7 @@ impl<R> Sealed<R> {
 pub struct Allowed<R, A> {
     record: R,
     by: Caller,
-    rule: Rule,
+    rule: &'static Rule,
     action: PhantomData<A>,
 }
 
@@ -44,8 +44,8 @@ impl<R, A> Allowed<R, A> {
     }
 
     /// The rule by which.
-    pub fn rule(&self) -> &Rule {
-        &self.rule
+    pub fn rule(&self) -> &'static Rule {
+        self.rule
     }
 
     /// Whether the token reaches everyone's records of the kind, and not the caller's own alone.
@@ -80,7 +80,7 @@ impl Allowed<User, SetRoles> {
     /// # Errors
     /// [`Reason::AboveCaller`] when a role gives a power that the caller does not have.
     pub fn grant(&self, roles: Vec<Role>) -> Result<Grant, Refusal> {
-        Grant::by(&self.by, &self.rule, roles)
+        Grant::by(&self.by, self.rule, roles)
     }
 }
 
@@ -88,7 +88,7 @@ impl Allowed<User, SetRoles> {
 #[must_use = "a decision is made to be acted upon"]
 pub struct Reach<R, A> {
     by: Caller,
-    rule: Rule,
+    rule: &'static Rule,
     kind: PhantomData<(R, A)>,
 }
 
@@ -146,7 +146,7 @@ impl Registration {
         };
         let rule = Rule::of::<User, Create>();
         match self {
-            Self::Entitled(reach) if self.may_grant() => Grant::by(reach.by(), &rule, roles),
+            Self::Entitled(reach) if self.may_grant() => Grant::by(reach.by(), rule, roles),
             _ => {
                 let by = self.by().map(|caller| caller.subject().clone());
                 Err(Refusal { by, rule, reason: Reason::InsufficientScope(ROLES_WRITE) })
@@ -161,7 +161,7 @@ impl Registration {
 pub struct Grant(Vec<Role>);
 
 impl Grant {
-    fn by(caller: &Caller, rule: &Rule, mut roles: Vec<Role>) -> Result<Self, Refusal> {
+    fn by(caller: &Caller, rule: &'static Rule, mut roles: Vec<Role>) -> Result<Self, Refusal> {
         if !powers_of(&roles).is_subset(caller.powers()) {
             return Err(rule.refuse(caller, Reason::AboveCaller));
         }

@@ -62,7 +62,11 @@ impl Entry {
             Some(OwnerFrom::Record) => "the record",
             Some(OwnerFrom::Nobody) | None => "–",
         };
-        let any = if self.not_above { format!("{}, not above", scope(self.any_scope)) } else { scope(self.any_scope) };
+        let any = if self.not_above {
+            format!("{}, not above", scope(self.any_scope))
+        } else {
+            scope(self.any_scope)
+        };
         [self.access.to_owned(), scope(self.own_scope), any, owner.to_owned()]
     }
 }

@@ -77,12 +77,17 @@ pub struct Rule {
 
 impl Rule {
     /// The rule for `A` on `R`.
-    pub fn of<R: Can<A>, A: Action>() -> Self {
-        Self {
-            resource: R::NAME,
-            action: A::NAME,
-            own: R::OWN,
-            any: R::ANY, owner: R::OWNER, ranked: R::RANKED }
+    pub fn of<R: Can<A>, A: Action>() -> &'static Self {
+        const {
+            &Self {
+                resource: R::NAME,
+                action: A::NAME,
+                own: R::OWN,
+                any: R::ANY,
+                owner: R::OWNER,
+                ranked: R::RANKED,
+            }
+        }
     }
 
     /// The weakest scope that could satisfy it.
@@ -91,7 +96,7 @@ impl Rule {
     }
 
     /// The first step, from the route alone: does the token carry a scope for this at all?
-    pub(super) fn check_scope(&self, caller: &Caller) -> Result<(), Refusal> {
+    pub(super) fn check_scope(&'static self, caller: &Caller) -> Result<(), Refusal> {
         let held = |scope| caller.scope().contains(scope);
         if held(self.any) || self.own.is_some_and(held) {
             return Ok(());
@@ -100,7 +105,7 @@ impl Rule {
     }
 
     /// The second step: may the caller reach the records of `owner`?
-    pub(super) fn check_owner(&self, caller: &Caller, owner: Option<UserId>) -> Result<(), Refusal> {
+    pub(super) fn check_owner(&'static self, caller: &Caller, owner: Option<UserId>) -> Result<(), Refusal> {
         if caller.scope().contains(self.any) {
             return Ok(());
         }
@@ -112,7 +117,7 @@ impl Rule {
 
     /// The third step: on somebody else's record, is the caller above its owner or level with them?
     pub(super) fn check_rank(
-        &self,
+        &'static self,
         caller: &Caller,
         owner: Option<UserId>,
         powers: &ScopeSet,
@@ -125,8 +130,8 @@ impl Rule {
     }
 
     /// The refusal of this caller at this step.
-    pub(super) fn refuse(&self, caller: &Caller, reason: Reason) -> Refusal {
-        Refusal { by: Some(caller.subject().clone()), rule: *self, reason }
+    pub(super) fn refuse(&'static self, caller: &Caller, reason: Reason) -> Refusal {
+        Refusal { by: Some(caller.subject().clone()), rule: self, reason }
     }
 }
 
@@ -136,7 +141,7 @@ pub struct Refusal {
     /// Who was refused; nobody in particular when no token was sent.
     pub by: Option<Subject>,
     /// The rule that was applied.
-    pub rule: Rule,
+    pub rule: &'static Rule,
     /// The step that decided.
     pub reason: Reason,
 }

@@ -179,7 +179,9 @@ fn is_zone(text: &str) -> bool {
 fn is_language_tag(text: &str) -> bool {
     let subtag = |tag: &str| (1..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric());
     let language = text.split('-').next().unwrap_or_default();
-    (2..=8).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_alphabetic()) && text.split('-').all(subtag)
+    (2..=8).contains(&language.len())
+        && language.bytes().all(|b| b.is_ascii_alphabetic())
+        && text.split('-').all(subtag)
 }
 
 #[cfg(test)]
@@ -197,16 +199,31 @@ mod tests {
     fn members_take_what_openid_connect_says_and_nothing_else() {
         use ProfileClaim::*;
         for (claim, good) in [
-            (Birthdate, "1815-12-10"), (Birthdate, "0000-02-29"), (Birthdate, "1815"),
-            (Zoneinfo, "America/Argentina/Buenos_Aires"), (Zoneinfo, "UTC"), (Locale, "en-US"),
-            (Locale, "sr-Latn-RS"), (Website, "https://example.com/~ada"), (Bio, "two\nlines"),
+            (Birthdate, "1815-12-10"),
+            (Birthdate, "0000-02-29"),
+            (Birthdate, "1815"),
+            (Zoneinfo, "America/Argentina/Buenos_Aires"),
+            (Zoneinfo, "UTC"),
+            (Locale, "en-US"),
+            (Locale, "sr-Latn-RS"),
+            (Website, "https://example.com/~ada"),
+            (Bio, "two\nlines"),
         ] {
             assert_eq!(claim.check(good).as_deref(), Ok(good), "{claim}");
         }
         for (claim, bad) in [
-            (Birthdate, "10.12.1815"), (Birthdate, "2023-02-29"), (Birthdate, "0000"),
-            (Zoneinfo, "../etc/passwd"), (Locale, "e"), (Locale, "en_US"), (Website, "javascript:alert(1)"),
-            (Picture, "https://a b"), (Name, "two\nlines"), (Name, "nul\0"), (Bio, "nul\0"), (Name, ""),
+            (Birthdate, "10.12.1815"),
+            (Birthdate, "2023-02-29"),
+            (Birthdate, "0000"),
+            (Zoneinfo, "../etc/passwd"),
+            (Locale, "e"),
+            (Locale, "en_US"),
+            (Website, "javascript:alert(1)"),
+            (Picture, "https://a b"),
+            (Name, "two\nlines"),
+            (Name, "nul\0"),
+            (Bio, "nul\0"),
+            (Name, ""),
         ] {
             assert!(claim.check(bad).is_err(), "{claim}: {bad:?}");
         }

@@ -13,7 +13,11 @@ pub type Actions = BTreeMap<&'static str, Vec<&'static str>>;
 /// What `caller` may do to `user` and to what belongs to them.
 pub fn actions_on(user: &User, caller: &Caller) -> Actions {
     let own = caller.user_id() == Some(user.id);
-    let email = if caller.holds(<User as Can<Update>>::ANY) { vec!["email", "email_verified"] } else { vec!["email"] };
+    let email = if caller.holds(<User as Can<Update>>::ANY) {
+        vec!["email", "email_verified"]
+    } else {
+        vec!["email"]
+    };
     let password = if own { vec!["current_password", "new_password"] } else { vec!["new_password"] };
     let profile = || ProfileClaim::ALL.iter().map(|claim| claim.as_str()).collect();
     [

@@ -55,7 +55,12 @@ impl Answer for NoContent {
     }
 
     fn describe(description: &mut Description) {
-        description.answers.push(AnswerDescription { status: 204, meaning: "Done", content: None, headers: &[] });
+        description.answers.push(AnswerDescription {
+            status: 204,
+            meaning: "Done",
+            content: None,
+            headers: &[],
+        });
     }
 }
 
@@ -125,7 +130,8 @@ impl<T: Serialize + ToSchema> Answer for Page<T> {
                 .extend_pairs(kept)
                 .append_pair("cursor", cursor)
                 .finish();
-            let link = format!("<{}{}?{query}>; rel=\"next\"", call.services().issuer_url, call.request().path());
+            let link =
+                format!("<{}{}?{query}>; rel=\"next\"", call.services().issuer_url, call.request().path());
             response.insert_header((header::LINK, link));
         }
         with_json(response, &self)
@@ -172,7 +178,12 @@ impl Answer for Document {
 
     fn describe(description: &mut Description) {
         let content = None;
-        description.answers.push(AnswerDescription { status: 200, meaning: "The document", content, headers: &[] });
+        description.answers.push(AnswerDescription {
+            status: 200,
+            meaning: "The document",
+            content,
+            headers: &[],
+        });
     }
 }
 
@@ -207,7 +218,11 @@ impl IfMatch {
             return Ok(None);
         }
         let known = |expected: &Expected| matches!(expected, Expected::Revision(known) if *known == revision);
-        if expected.iter().any(known) { Ok(Some(revision)) } else { Err(Problem::new(Code::PreconditionFailed)) }
+        if expected.iter().any(known) {
+            Ok(Some(revision))
+        } else {
+            Err(Problem::new(Code::PreconditionFailed))
+        }
     }
 
     /// What a write that lost a race is answered with: the condition failed, if there was one.
@@ -221,7 +236,8 @@ impl IfMatch {
 
 /// Strong comparison: a weak tag matches nothing. Of a tag, writes compare the version alone.
 fn expected(tag: &str) -> Expected {
-    let revision = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.split_once('-'));
+    let revision =
+        tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.split_once('-'));
     match revision.map(|(revision, _)| revision.parse()) {
         _ if tag == "*" => Expected::Any,
         Some(Ok(revision)) => Expected::Revision(revision),

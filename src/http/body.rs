@@ -143,7 +143,11 @@ impl Members {
     }
 
     /// A text that must be there.
-    pub fn required_text<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Option<T> {
+    pub fn required_text<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Option<T> {
         let before = self.errors.len();
         let value = self.text(name, parse).value();
         if value.is_none() && self.errors.len() == before {
@@ -177,7 +181,8 @@ impl Members {
         let list = self.pointer_to(name);
         let mut values = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            let parsed = item.as_str().ok_or_else(|| Invalid::new("wrong-type", "must be a string")).and_then(&parse);
+            let parsed =
+                item.as_str().ok_or_else(|| Invalid::new("wrong-type", "must be a string")).and_then(&parse);
             match parsed {
                 Ok(value) => values.push(value),
                 Err(rule) => {
@@ -260,7 +265,8 @@ pub(super) fn check_type(call: &Call, expected: &'static str) -> Result<(), Prob
 pub(super) async fn read_bytes(call: &mut Call) -> Result<BytesMut, Problem> {
     let too_large = || Problem::new(Code::BodyTooLarge);
     let announced = call.request().headers().get(header::CONTENT_LENGTH);
-    let announced = announced.and_then(|length| length.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
+    let announced =
+        announced.and_then(|length| length.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
     if announced.is_some_and(|length| length > LARGEST_BODY) {
         return Err(too_large());
     }
@@ -268,7 +274,8 @@ pub(super) async fn read_bytes(call: &mut Call) -> Result<BytesMut, Problem> {
     let reading = async {
         let mut bytes = BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Problem::new(Code::MalformedBody).with_detail("the body broke off"))?;
+            let chunk =
+                chunk.map_err(|_| Problem::new(Code::MalformedBody).with_detail("the body broke off"))?;
             if bytes.len() + chunk.len() > LARGEST_BODY {
                 return Err(too_large());
             }

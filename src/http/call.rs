@@ -117,7 +117,8 @@ impl Call {
     }
 
     async fn verify(&self, header: &HeaderValue) -> Result<Verified, Problem> {
-        let token = header.to_str().ok().and_then(|text| text.split_once(' ')).map_or("", |(_, token)| token.trim());
+        let token =
+            header.to_str().ok().and_then(|text| text.split_once(' ')).map_or("", |(_, token)| token.trim());
         let ticket = self.services.verifier.verify(token).map_err(|reason| self.not_acceptable(&reason))?;
         match ticket {
             Ticket::Complete(verified) => Ok(verified),
@@ -130,7 +131,8 @@ impl Call {
 
     fn not_acceptable(&self, reason: &InvalidToken) -> Problem {
         log::info!("request_id={} token refused: {reason}", self.request_id());
-        let challenge = self.challenge("error=\"invalid_token\", error_description=\"the access token is not acceptable\"");
+        let challenge = self
+            .challenge("error=\"invalid_token\", error_description=\"the access token is not acceptable\"");
         Problem::new(Code::InvalidToken).with_header(header::WWW_AUTHENTICATE, challenge)
     }
 
@@ -150,7 +152,9 @@ impl Call {
         if let (Some(Refusal { by, rule, reason }), Some(id)) = (problem.refusal(), decision_id) {
             let who = by.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
             let (action, resource, path) = (rule.action, rule.resource, self.request.path());
-            log::info!("request_id={request_id} decision_id={id} refused: {who} may not {action} {resource} at {path:?}: {reason:?}");
+            log::info!(
+                "request_id={request_id} decision_id={id} refused: {who} may not {action} {resource} at {path:?}: {reason:?}"
+            );
             if let Reason::InsufficientScope(scope) = reason {
                 let challenge = self.challenge(&format!("error=\"insufficient_scope\", scope=\"{scope}\""));
                 problem = problem.with_header(header::WWW_AUTHENTICATE, challenge);

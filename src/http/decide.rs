@@ -20,9 +20,9 @@ pub enum Access {
     /// Any acceptable access token; nothing but what the token itself names is touched.
     Authenticated,
     /// Everybody while registration is open, otherwise as the rule says.
-    PublicWhileOpen(Rule),
+    PublicWhileOpen(&'static Rule),
     /// As the rule says.
-    Rule(Rule),
+    Rule(&'static Rule),
 }
 
 /// The first argument of every handler: made before anything else of the request is looked at.

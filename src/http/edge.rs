@@ -24,7 +24,9 @@ pub(crate) async fn wrap(
     let mut response = next.call(request).await?;
     log::debug!(
         "request_id={id} {} {:?} {}",
-        response.request().method(), response.request().path(), response.status().as_u16(),
+        response.request().method(),
+        response.request().path(),
+        response.status().as_u16(),
     );
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -40,7 +42,8 @@ pub(crate) async fn wrap(
 /// The caller's own id for the request, if it is one that can be logged, or a new one.
 fn request_id(request: &ServiceRequest, services: &Services) -> String {
     let plain = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        (1..=64).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(plain);
     match given {

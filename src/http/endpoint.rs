@@ -107,7 +107,12 @@ handlers! {
 }
 
 /// Mounts `handler` at a path.
-pub fn endpoint<Arguments, H>(method: Method, path: &'static str, summary: &'static str, handler: H) -> Endpoint
+pub fn endpoint<Arguments, H>(
+    method: Method,
+    path: &'static str,
+    summary: &'static str,
+    handler: H,
+) -> Endpoint
 where
     H: Handler<Arguments>,
 {
@@ -134,7 +139,10 @@ impl Endpoint {
 }
 
 /// Mounts the endpoints: a known path answers a wrong method with 405, everything else is 404.
-#[expect(clippy::disallowed_methods, reason = "the one way in: everything mounted here has made its decision")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one way in: everything mounted here has made its decision"
+)]
 pub(crate) fn mount(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>, services: &Arc<Services>) {
     let mut paths: BTreeMap<&'static str, Vec<Endpoint>> = BTreeMap::new();
     for endpoint in endpoints {
@@ -153,18 +161,20 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>, s
             if endpoint.method == Method::GET {
                 method = method.or(guard::Method(Method::HEAD));
             }
-            resource = resource.route(web::route().guard(method).to(move |request: HttpRequest, payload: web::Payload| {
-                let mut call = Call::new(request, payload.into_inner(), Arc::clone(&services));
-                let run = Rc::clone(&run);
-                async move {
-                    let done = AssertUnwindSafe(run(&mut call)).catch_unwind().await;
-                    let done = done.unwrap_or_else(|_| {
-                        log::error!("request_id={} the handler panicked", call.request_id());
-                        Err(Problem::new(Code::Internal))
-                    });
-                    done.unwrap_or_else(|problem| call.answer(problem))
-                }
-            }));
+            resource = resource.route(web::route().guard(method).to(
+                move |request: HttpRequest, payload: web::Payload| {
+                    let mut call = Call::new(request, payload.into_inner(), Arc::clone(&services));
+                    let run = Rc::clone(&run);
+                    async move {
+                        let done = AssertUnwindSafe(run(&mut call)).catch_unwind().await;
+                        let done = done.unwrap_or_else(|_| {
+                            log::error!("request_id={} the handler panicked", call.request_id());
+                            Err(Problem::new(Code::Internal))
+                        });
+                        done.unwrap_or_else(|problem| call.answer(problem))
+                    }
+                },
+            ));
         }
         let services = Arc::clone(services);
         config.service(resource.default_service(web::to(move |request: HttpRequest| {

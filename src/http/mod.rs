@@ -1,8 +1,10 @@
-//! The API over HTTP. [`routes`] is the whole of it on one screen; a request goes from there
+//! The API over HTTP. [`endpoints`] is the whole of it on one screen; a request goes from there
 //! through [`decide`](Decision) to its handler and back as an [`Answer`].
 
 mod actions;
 mod answer;
+#[cfg(feature = "bench-limits")]
+mod bench_limits;
 mod body;
 mod call;
 mod cursor;

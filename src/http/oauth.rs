@@ -73,7 +73,10 @@ impl Form {
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(known, value)| known == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -89,7 +92,9 @@ impl Decision for ClientAuth {
                 return Err(OAuthError::InvalidRequest("the client authenticates in two ways at once").into());
             }
             (Some(basic), None) if form.get("client_id").is_some_and(|id| id != basic.id) => {
-                return Err(OAuthError::InvalidRequest("client_id names another client than the header").into());
+                return Err(
+                    OAuthError::InvalidRequest("client_id names another client than the header").into()
+                );
             }
             (Some(basic), None) => basic,
             (None, Some(secret)) => {
@@ -106,8 +111,15 @@ impl Decision for ClientAuth {
         let schema = description.schema_of::<TokenRequest>();
         let example = serde_json::json!({ "grant_type": "client_credentials", "scope": "users:read:any" });
         description.body = Some(BodyDescription { media_type: FORM, schema, example });
-        description.problems.extend([Code::InvalidRequest, Code::InvalidClient, Code::UnauthorizedClient,
-            Code::UnsupportedGrantType, Code::InvalidScope, Code::BodyTooLarge, Code::UnsupportedMediaType]);
+        description.problems.extend([
+            Code::InvalidRequest,
+            Code::InvalidClient,
+            Code::UnauthorizedClient,
+            Code::UnsupportedGrantType,
+            Code::InvalidScope,
+            Code::BodyTooLarge,
+            Code::UnsupportedMediaType,
+        ]);
     }
 }
 
@@ -191,7 +203,8 @@ impl From<OAuthError> for Problem {
             OAuthError::InvalidClient { basic } => {
                 let problem = Self::new(Code::InvalidClient);
                 return if basic {
-                    problem.with_header(header::WWW_AUTHENTICATE, "Basic realm=\"cloakroom\", charset=\"UTF-8\"")
+                    problem
+                        .with_header(header::WWW_AUTHENTICATE, "Basic realm=\"cloakroom\", charset=\"UTF-8\"")
                 } else {
                     problem
                 };

@@ -117,9 +117,15 @@ fn responses(endpoint: &Endpoint, description: &Description) -> Value {
     problems.extend(&description.problems);
     match endpoint.access {
         Access::Public | Access::Client => {}
-        Access::Authenticated => problems.extend([Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens]),
+        Access::Authenticated => {
+            problems.extend([Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens])
+        }
         Access::PublicWhileOpen(_) | Access::Rule(_) => problems.extend([
-            Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens, Code::InsufficientScope, Code::NotOwner,
+            Code::Unauthenticated,
+            Code::InvalidToken,
+            Code::TwoTokens,
+            Code::InsufficientScope,
+            Code::NotOwner,
         ]),
     }
     let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
@@ -134,7 +140,8 @@ fn responses(endpoint: &Endpoint, description: &Description) -> Value {
     for (status, mut codes) in by_status {
         codes.dedup();
         let reference = json!({ "$ref": format!("#/components/schemas/{schema}") });
-        let problem = json!({ "description": codes.join(", "), "content": { media: { "schema": reference } } });
+        let problem =
+            json!({ "description": codes.join(", "), "content": { media: { "schema": reference } } });
         responses.insert(status.to_string(), problem);
     }
     json!(responses)
@@ -154,7 +161,8 @@ fn security(access: &Access) -> Value {
 }
 
 fn security_schemes(issuer: &str) -> Value {
-    let scopes: BTreeMap<&str, &str> = Scope::ALL.iter().map(|scope| (scope.as_str(), scope.meaning())).collect();
+    let scopes: BTreeMap<&str, &str> =
+        Scope::ALL.iter().map(|scope| (scope.as_str(), scope.meaning())).collect();
     json!({
         "bearer": { "type": "oauth2", "description": "A bearer token (RFC 6750)", "flows": {
             "clientCredentials": { "tokenUrl": format!("{issuer}/oauth/token"), "scopes": scopes },

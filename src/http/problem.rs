@@ -137,7 +137,10 @@ pub struct BrokenRule {
 
 /// Why a request is not answered as it was asked.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Details>);
+
+#[derive(Debug)]
+struct Details {
     code: Code,
     detail: Option<String>,
     errors: Vec<BrokenRule>,
@@ -160,61 +163,69 @@ pub struct Asked<'a> {
 impl Problem {
     /// A problem of this kind.
     pub fn new(code: Code) -> Self {
-        Self { code, detail: None, errors: Vec::new(), refusal: None, headers: Vec::new() }
+        Self(Box::new(Details { code, detail: None, errors: Vec::new(), refusal: None, headers: Vec::new() }))
     }
 
     /// What is the matter this time; never anything of the inside.
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.0.detail = Some(detail.into());
         self
     }
 
     /// A header that goes with it.
     pub fn with_header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        self.0.headers.push((name, value.into()));
         self
     }
 
     /// A body that breaks these rules.
     pub fn broken_rules(errors: Vec<BrokenRule>) -> Self {
-        Self { errors, ..Self::new(Code::InvalidBody) }
+        let mut problem = Self::new(Code::InvalidBody);
+        problem.0.errors = errors;
+        problem
     }
 
     /// A body of which one member breaks a rule.
     pub fn broken_rule(pointer: &str, rule: Invalid) -> Self {
-        Self::broken_rules(vec![BrokenRule { pointer: pointer.to_owned(), code: rule.code, detail: rule.detail }])
+        Self::broken_rules(vec![BrokenRule {
+            pointer: pointer.to_owned(),
+            code: rule.code,
+            detail: rule.detail,
+        }])
     }
 
     /// The refusal behind it, if it is one.
     pub fn refusal(&self) -> Option<&Refusal> {
-        self.refusal.as_ref()
+        self.0.refusal.as_ref()
     }
 
     /// Its kind.
     pub fn code(&self) -> Code {
-        self.code
+        self.0.code
     }
 
     /// The answer.
     pub fn respond(self, asked: &Asked<'_>) -> HttpResponse {
-        let mut response = HttpResponse::build(self.code.status());
-        for (name, value) in &self.headers {
+        let mut response = HttpResponse::build(self.0.code.status());
+        for (name, value) in &self.0.headers {
             if let Ok(value) = HeaderValue::from_str(value) {
                 response.append_header((name.clone(), value));
             }
         }
-        if matches!(self.code, Code::Unavailable | Code::Busy) {
+        if matches!(self.0.code, Code::Unavailable | Code::Busy) {
             response.insert_header((header::RETRY_AFTER, "1"));
         }
         if asked.path.starts_with("/oauth/") {
             response.insert_header((header::CONTENT_TYPE, "application/json"));
             response.insert_header((header::PRAGMA, "no-cache"));
-            return response.body(self.oauth_error().to_string());
+            return response.body(self.0.oauth_error().to_string());
         }
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
-        response.body(self.document(asked).to_string())
+        response.body(self.0.document(asked).to_string())
     }
+}
 
+impl Details {
     fn oauth_error(&self) -> Value {
         let description = self.detail.as_deref().unwrap_or_else(|| self.code.title());
         json!({ "error": self.code.oauth(), "error_description": description })
@@ -249,13 +260,18 @@ impl From<Refusal> for Problem {
             Reason::InsufficientScope(scope) => Self::new(Code::InsufficientScope)
                 .with_detail(format!("the scope {scope} is needed: {}", scope.meaning())),
             Reason::NotOwner => Self::new(Code::NotOwner).with_detail(match rule.own {
-                Some(own) => format!("{own} reaches your own {} alone; {} reaches everyone's", rule.resource, rule.any),
+                Some(own) => {
+                    format!("{own} reaches your own {} alone; {} reaches everyone's", rule.resource, rule.any)
+                }
                 None => format!("only {} reaches a {}", rule.any, rule.resource),
             }),
-            Reason::AboveCaller => Self::new(Code::AboveCaller)
-                .with_detail("it takes a power over others that you do not have"),
+            Reason::AboveCaller => {
+                Self::new(Code::AboveCaller).with_detail("it takes a power over others that you do not have")
+            }
         };
-        Self { refusal: Some(refusal), ..problem }
+        let mut problem = problem;
+        problem.0.refusal = Some(refusal);
+        problem
     }
 }
 

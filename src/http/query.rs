@@ -32,7 +32,11 @@ impl Parameters {
     ///
     /// # Errors
     /// When it stands twice, holds a control character, or `parse` refuses it.
-    pub fn take<T, E: Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<Option<T>, String> {
+    pub fn take<T, E: Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, String> {
         let Some(index) = self.0.iter().position(|(known, _)| known == name) else { return Ok(None) };
         let (_, value) = self.0.swap_remove(index);
         if self.0.iter().any(|(known, _)| known == name) {

@@ -13,7 +13,7 @@ use crate::authz::matrix::{Entry, Row};
 pub fn endpoints() -> Vec<Endpoint> {
     let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
     let (patch, delete) = (Method::PATCH, Method::DELETE);
-    vec![
+    let endpoints = vec![
         endpoint(post.clone(),   "/users",                      "Make an account",                      users::create),
         endpoint(get.clone(),    "/users",                      "List accounts",                        user_list::list),
         endpoint(get.clone(),    "/users/{id}",                 "Read an account; `me` is the caller",  users::read),
@@ -41,7 +41,10 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(get.clone(), "/health/ready",    "Can requests be answered",         service::ready),
         endpoint(get.clone(), "/openapi.json",    "This API described (OpenAPI 3.1)", service::openapi),
         endpoint(get,         "/problems/{code}", "What an error means",              service::problem),
-    ]
+    ];
+    #[cfg(feature = "bench-limits")]
+    let endpoints = [endpoints, super::bench_limits::endpoints()].concat();
+    endpoints
 }
 
 /// The authorization matrix of these routes.

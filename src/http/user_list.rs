@@ -38,7 +38,11 @@ impl QueryType for UserListQuery {
         let time = || json!({ "type": "string", "format": "date-time" });
         let sorts: Vec<&str> = SORTS.iter().map(|(name, _)| *name).collect();
         [
-            ("limit", "At most so many", json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 })),
+            (
+                "limit",
+                "At most so many",
+                json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
+            ),
             ("cursor", "The `next` of the page before, with the same filters and order", text()),
             ("email", "The account with this address, ignoring case", text()),
             ("q", "Those whose address or name begins so, ignoring case", text()),

@@ -96,7 +96,11 @@ impl BodyType for NewUserBody {
 }
 
 /// `POST /users`
-pub async fn create(entry: Registration, body: Body<NewUserBody>, services: Arc<Services>) -> Result<Created<UserView>, Problem> {
+pub async fn create(
+    entry: Registration,
+    body: Body<NewUserBody>,
+    services: Arc<Services>,
+) -> Result<Created<UserView>, Problem> {
     let (email, password, profile, roles, status) = body.read(|members| {
         let email = members.required_text("email", Email::parse);
         let context: Vec<&str> = email.iter().map(Email::as_str).collect();
@@ -173,7 +177,11 @@ pub async fn update(
 }
 
 /// `DELETE /users/{id}`
-pub async fn delete(user: Allowed<User, Delete>, if_match: IfMatch, store: Store) -> Result<NoContent, Problem> {
+pub async fn delete(
+    user: Allowed<User, Delete>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<NoContent, Problem> {
     if_match.check(user.revision)?;
     store.delete_user(user).await.map_err(|error| if_match.or_changed(error.into()))?;
     Ok(NoContent)
@@ -207,7 +215,8 @@ pub async fn set_password(
     let own = user.by().user_id() == Some(user.id);
     let (current, new) = body.read(|members| {
         let current = if own { members.required_text("current_password", any_password) } else { None };
-        let new = members.required_text("new_password", |text| NewPassword::parse(text, &[user.email.as_str()]));
+        let new =
+            members.required_text("new_password", |text| NewPassword::parse(text, &[user.email.as_str()]));
         (!own || current.is_some()).then_some((current, new?))
     })?;
     if let Some(current) = current {

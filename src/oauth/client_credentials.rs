@@ -10,7 +10,11 @@ use crate::token::{IssueRequest, IssueTo, IssuedToken, Issuer};
 ///
 /// # Errors
 /// [`OAuthError::UnauthorizedClient`], [`OAuthError::InvalidScope`], or a failure.
-pub fn issue(issuer: &Issuer, client: &StoredClient, asked: Option<&ScopeSet>) -> Result<IssuedToken, OAuthError> {
+pub fn issue(
+    issuer: &Issuer,
+    client: &StoredClient,
+    asked: Option<&ScopeSet>,
+) -> Result<IssuedToken, OAuthError> {
     if !client.client.grants.contains(&GrantType::ClientCredentials) {
         return Err(OAuthError::UnauthorizedClient);
     }

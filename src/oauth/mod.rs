@@ -23,7 +23,9 @@ use crate::domain::Invalid;
 /// # Errors
 /// When it is no list of scope tokens, or a longer one than anybody needs.
 pub fn scope_parameter(list: &str) -> Result<ScopeSet, Invalid> {
-    let token = |token: &str| !token.is_empty() && token.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
+    let token = |token: &str| {
+        !token.is_empty() && token.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    };
     if list.len() > 4_096 || list.split(' ').count() > 128 || !list.split(' ').all(token) {
         return Err(Invalid::new("invalid-scope", "must be at most 128 scopes, separated by single spaces"));
     }

@@ -42,7 +42,8 @@ pub async fn log_in(
     let account = store.login_by_email(key).await?;
     let (user_id, hash) = account.map(|account| (account.user_id, account.hash)).unzip();
     let verdict = hasher.verify(login.password, hash.clone().flatten()).await?;
-    let (Some(user_id), Some(proved), Verdict::Match { upgraded }) = (user_id, hash.flatten(), verdict) else {
+    let (Some(user_id), Some(proved), Verdict::Match { upgraded }) = (user_id, hash.flatten(), verdict)
+    else {
         return Err(OAuthError::InvalidCredentials);
     };
     let start = store.begin_session(user_id, proved, upgraded, device.name, device.address).await?;

@@ -128,12 +128,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         let now = self.0.clock.now();
         self.write(move |conn, _| {
-            let rows = on!(conn, |c| diesel::update(clients::table.filter(clients::id.eq(client.id.as_str())))
-                .set((
-                    clients::secret_hash.eq(secret.as_bytes().as_slice()),
-                    clients::secret_changed_at.eq(DbTime(now)),
-                ))
-                .execute(c))?;
+            let rows =
+                on!(conn, |c| diesel::update(clients::table.filter(clients::id.eq(client.id.as_str())))
+                    .set((
+                        clients::secret_hash.eq(secret.as_bytes().as_slice()),
+                        clients::secret_changed_at.eq(DbTime(now)),
+                    ))
+                    .execute(c))?;
             if rows == 1 { Ok(()) } else { Err(StoreError::Changed) }
         })
         .await

@@ -2,11 +2,11 @@
 
 use diesel::prelude::*;
 
+use super::Store;
 use super::conn::{Connection, Link, on};
 use super::error::StoreError;
 use super::schema::signing_keys;
 use super::types::DbTime;
-use super::Store;
 use crate::domain::StoredKey;
 
 #[derive(Queryable, Selectable, Insertable)]

@@ -95,10 +95,7 @@ impl Store {
                 .filter(users::id.eq(DbUuid(id.0)))
                 .filter(users::password_hash.eq(proved.expose_phc()))
                 .filter(users::status.eq(Status::Active.as_str()))
-                .set((
-                    users::last_login_at.eq(DbTime(now)),
-                    users::password_hash.eq(kept.expose_phc()),
-                ))
+                .set((users::last_login_at.eq(DbTime(now)), users::password_hash.eq(kept.expose_phc()),))
                 .execute(c))?;
             let user = if rows == 1 { accounts::load(conn, id)? } else { None };
             let Some(user) = user else { return Ok(Err(LoginRefused)) };

@@ -47,9 +47,14 @@ pub fn migrate(engine: &Engine) -> Result<Vec<String>, StoreError> {
 /// # Errors
 /// When the database is away.
 pub fn migration_states(engine: &Engine) -> Result<Vec<MigrationState>, StoreError> {
+    // Asking makes the table that is asked; it goes again with the connection's open transaction.
     let states = match engine.open()? {
-        Link::Sqlite(mut c) => states(&mut c, &SQLITE),
-        Link::Postgres(mut c) => states(&mut c, &POSTGRES),
+        Link::Sqlite(mut c) => {
+            c.batch_execute("BEGIN").map_err(Into::into).and_then(|()| states(&mut c, &SQLITE))
+        }
+        Link::Postgres(mut c) => {
+            c.batch_execute("BEGIN").map_err(Into::into).and_then(|()| states(&mut c, &POSTGRES))
+        }
     };
     states.map_err(|failure| StoreError::Internal(format!("migration: {failure}")))
 }
@@ -77,7 +82,10 @@ where
 }
 
 /// The migrations that the database does not have, in their order.
-fn pending<DB, C>(conn: &mut C, migrations: &EmbeddedMigrations) -> Result<Vec<Box<dyn Migration<DB>>>, Failure>
+fn pending<DB, C>(
+    conn: &mut C,
+    migrations: &EmbeddedMigrations,
+) -> Result<Vec<Box<dyn Migration<DB>>>, Failure>
 where
     DB: diesel::backend::Backend,
     C: MigrationHarness<DB>,
@@ -101,7 +109,10 @@ where
         .migrations()?
         .iter()
         .map(|migration| migration.name().to_string())
-        .map(|name| MigrationState { applied: pending.iter().all(|other| other.name().to_string() != name), name })
+        .map(|name| MigrationState {
+            applied: pending.iter().all(|other| other.name().to_string() != name),
+            name,
+        })
         .collect();
     states.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(states)

@@ -1,4 +1,4 @@
-//! Where records are kept. A function that reads one returns it [`Sealed`](crate::authz::Sealed);
+//! Where records are kept. A function that reads one returns it [`Sealed`];
 //! one that changes one takes the proof that the caller may ([`Allowed`](crate::authz::Allowed)).
 //! The schema and the connections are private to this module.
 //!
@@ -170,7 +170,9 @@ impl Store {
                 conn.begin()?;
                 let result = work(conn, &mut changes);
                 let committed = match result {
-                    Ok(value) => revocations::persist(conn, &changes).and_then(|()| conn.commit()).map(|()| value),
+                    Ok(value) => {
+                        revocations::persist(conn, &changes).and_then(|()| conn.commit()).map(|()| value)
+                    }
                     Err(error) => Err(error),
                 };
                 if committed.is_err() {

@@ -89,7 +89,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn list_users(&self, reach: &Reach<User, List>, query: UserQuery) -> Result<UserPage, StoreError> {
+    pub async fn list_users(
+        &self,
+        reach: &Reach<User, List>,
+        query: UserQuery,
+    ) -> Result<UserPage, StoreError> {
         let owner = reach.owner();
         self.read(move |conn| {
             let rows: Vec<UserRow> = on!(conn, DB, |c| {

@@ -347,8 +347,7 @@ impl Inner {
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
         let of_user = sessions::user_id.eq(DbUuid(user.0));
-        let ids: Vec<DbUuid> =
-            on!(conn, |c| sessions::table.filter(of_user).select(sessions::id).load(c))?;
+        let ids: Vec<DbUuid> = on!(conn, |c| sessions::table.filter(of_user).select(sessions::id).load(c))?;
         let ended: Vec<DbUuid> =
             ids.into_iter().filter(|id| kept.is_none_or(|kept| kept.0 != id.0)).collect();
         on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq_any(&ended))).execute(c))?;
@@ -369,11 +368,7 @@ fn insert_roles(conn: &mut Connection, id: UserId, roles: &[Role]) -> Result<(),
 }
 
 /// Refuses a change after which no active administrator would be left, unless the user `stays` one.
-fn keep_an_admin<A>(
-    conn: &mut Connection,
-    user: &Allowed<User, A>,
-    stays: bool,
-) -> Result<(), StoreError> {
+fn keep_an_admin<A>(conn: &mut Connection, user: &Allowed<User, A>, stays: bool) -> Result<(), StoreError> {
     let is_admin = user.roles.contains(&Role::Admin) && user.status == Status::Active;
     if !is_admin || stays {
         return Ok(());

@@ -14,22 +14,21 @@ pub use server::{Engine, Server};
 /// Each test twice: on SQLite and on PostgreSQL.
 macro_rules! on_both_engines {
     ($($(#[$meta:meta])* fn $name:ident($server:ident) $body:block)*) => {$(
-        mod $name {
-            #[allow(unused_imports, reason = "a test may need nothing but its server")]
-            use super::*;
+        $(#[$meta])*
+        fn $name($server: crate::support::Server) $body
 
-            $(#[$meta])*
-            fn run($server: crate::support::Server) $body
+        mod $name {
+            use crate::support::{Engine, Postgres, Server};
 
             #[test]
             fn sqlite() {
-                run(crate::support::Server::start(crate::support::Engine::Sqlite));
+                super::$name(Server::start(Engine::Sqlite));
             }
 
             #[test]
             fn postgres() {
-                if crate::support::Postgres::is_here() {
-                    run(crate::support::Server::start(crate::support::Engine::Postgres));
+                if Postgres::is_here() {
+                    super::$name(Server::start(Engine::Postgres));
                 }
             }
         }
