@@ -2,7 +2,7 @@
 //! comes out, [`Allowed`], is the proof that every change asks for. Knows no HTTP and no database.
 //!
 //! A record cannot be read while it is sealed:
-//! ```compile_fail,E0599
+//! ```compile_fail,E0609
 //! use cloakroom::{authz::Sealed, domain::User};
 //! fn read(user: Sealed<User>) -> String { user.email.to_string() }
 //! ```

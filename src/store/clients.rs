@@ -68,7 +68,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn client_credentials(&self, id: String) -> Result<Option<StoredClient>, StoreError> {
+    pub(crate) async fn client_credentials(&self, id: String) -> Result<Option<StoredClient>, StoreError> {
         self.read(move |conn| {
             let row: Option<ClientRow> = on!(conn, |c| clients::table
                 .filter(clients::id.eq(&id))

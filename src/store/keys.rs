@@ -48,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn signing_keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+    pub(crate) async fn signing_keys(&self) -> Result<Vec<StoredKey>, StoreError> {
         self.read(load).await
     }
 
@@ -57,7 +57,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn add_first_key(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
+    pub(crate) async fn add_first_key(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
         self.write(move |conn, _| {
             if let Link::Postgres(c) = &mut conn.link {
                 diesel::sql_query("LOCK TABLE signing_keys IN EXCLUSIVE MODE").execute(c)?;

@@ -38,7 +38,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn login_by_email(&self, key: String) -> Result<Option<Login>, StoreError> {
+    pub(crate) async fn login_by_email(&self, key: String) -> Result<Option<Login>, StoreError> {
         self.read(move |conn| {
             let row: Option<(DbUuid, Option<String>)> = on!(conn, |c| users::table
                 .filter(users::email_key.eq(&key))
@@ -54,7 +54,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn login_by_id(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError> {
+    pub(crate) async fn login_by_id(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError> {
         self.read(move |conn| {
             let phc: Option<Option<String>> = on!(conn, |c| users::table
                 .filter(users::id.eq(DbUuid(id.0)))
@@ -71,7 +71,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn begin_session(
+    pub(crate) async fn begin_session(
         &self,
         id: UserId,
         proved: PasswordHash,

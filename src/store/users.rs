@@ -109,7 +109,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn user_id_by_email(&self, email: &Email) -> Result<Option<UserId>, StoreError> {
+    pub(crate) async fn user_id_by_email(&self, email: &Email) -> Result<Option<UserId>, StoreError> {
         let key = email.key();
         self.read(move |conn| {
             let id: Option<DbUuid> = on!(conn, |c| users::table
@@ -127,7 +127,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
+    pub(crate) async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
         self.read(move |conn| {
             let Some(user) = load(conn, id)? else { return Ok(None) };
             let began: Option<DbTime> = on!(conn, |c| users::table
