@@ -21,6 +21,7 @@ mod routes;
 mod service;
 mod services;
 mod sessions;
+mod standing;
 mod user_list;
 mod users;
 

@@ -14,10 +14,9 @@ use super::body::{Body, BodyType, Given};
 use super::problem::Problem;
 use super::profiles::{ProfileView, example_profile, read_profile};
 use super::services::Services;
-use crate::authz::action::{Delete, Read, SetPassword, SetRoles, SetStatus, Update};
+use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Caller, Registration};
-use crate::domain::{Email, Invalid, NewPassword, PasswordAttempt, Role, Status, User, format_time};
-use crate::hashing::Verdict;
+use crate::domain::{Email, Invalid, NewPassword, Role, Status, User, format_time};
 use crate::store::{NewUser, Store, UserChange};
 
 /// An account.
@@ -65,7 +64,7 @@ impl UserView {
         }
     }
 
-    fn record<A>(user: &Allowed<User, A>) -> Record<Self> {
+    pub(super) fn record<A>(user: &Allowed<User, A>) -> Record<Self> {
         Record { view: Self::of(user, Some(user.by())), revision: user.revision }
     }
 }
@@ -187,125 +186,13 @@ pub async fn delete(
     Ok(NoContent)
 }
 
-/// What `PUT /users/{id}/password` takes.
-#[derive(ToSchema)]
-#[schema(as = PasswordChange)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct PasswordChange {
-    /// The password that is replaced; needed for one's own, unknown for anybody else's.
-    #[schema(format = "password")]
-    current_password: Option<String>,
-    /// By the rules of `POST /users`.
-    #[schema(format = "password", min_length = 8, max_length = 256)]
-    new_password: String,
-}
-
-impl BodyType for PasswordChange {
-    fn example() -> Value {
-        json!({ "current_password": "a most unusual passphrase", "new_password": "an even stranger passphrase" })
-    }
-}
-
-/// `PUT /users/{id}/password`
-pub async fn set_password(
-    user: Allowed<User, SetPassword>,
-    body: Body<PasswordChange>,
-    services: Arc<Services>,
-) -> Result<NoContent, Problem> {
-    let own = user.by().user_id() == Some(user.id);
-    let (current, new) = body.read(|members| {
-        let current = if own { members.required_text("current_password", any_password) } else { None };
-        let new =
-            members.required_text("new_password", |text| NewPassword::parse(text, &[user.email.as_str()]));
-        (!own || current.is_some()).then_some((current, new?))
-    })?;
-    if let Some(current) = current {
-        let hash = services.store.login_by_id(user.id).await?;
-        if let Verdict::Mismatch = services.hasher.verify(current, hash).await? {
-            let wrong = Invalid::new("wrong-password", "is not the current password");
-            return Err(Problem::broken_rule("/current_password", wrong));
-        }
-    }
-    let hash = services.hasher.hash(&new).await?;
-    let kept = user.by().session().filter(|_| own);
-    services.store.set_password(user, hash, kept).await?;
-    Ok(NoContent)
-}
-
-/// What `PUT /users/{id}/roles` takes.
-#[derive(ToSchema)]
-#[schema(as = RolesChange)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct RolesChange {
-    /// All the roles that the user is to have.
-    roles: Vec<Role>,
-}
-
-impl BodyType for RolesChange {
-    fn example() -> Value {
-        json!({ "roles": ["user"] })
-    }
-}
-
-/// `PUT /users/{id}/roles`
-pub async fn set_roles(
-    user: Allowed<User, SetRoles>,
-    body: Body<RolesChange>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<Record<UserView>, Problem> {
-    let roles = body.read(|members| {
-        let roles = members.texts("roles", role);
-        if roles.is_none() {
-            members.required("roles");
-        }
-        roles
-    })?;
-    if_match.check(user.revision)?;
-    let grant = user.grant(roles)?;
-    let user = store.set_roles(user, grant).await.map_err(|error| if_match.or_changed(error.into()))?;
-    Ok(UserView::record(&user))
-}
-
-/// What `PUT /users/{id}/status` takes.
-#[derive(ToSchema)]
-#[schema(as = StatusChange)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct StatusChange {
-    /// What the account's status is to be.
-    status: Status,
-}
-
-impl BodyType for StatusChange {
-    fn example() -> Value {
-        json!({ "status": "active" })
-    }
-}
-
-/// `PUT /users/{id}/status`
-pub async fn set_status(
-    user: Allowed<User, SetStatus>,
-    body: Body<StatusChange>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<Record<UserView>, Problem> {
-    let status = body.read(|members| members.required_text("status", status_of))?;
-    if_match.check(user.revision)?;
-    let user = store.set_status(user, status).await.map_err(|error| if_match.or_changed(error.into()))?;
-    Ok(UserView::record(&user))
-}
-
 /// Members of an account that nobody writes.
 const SERVER_SET: &[&str] = &["id", "created_at", "updated_at", "last_login_at", "_actions"];
 
-fn role(text: &str) -> Result<Role, Invalid> {
+pub(super) fn role(text: &str) -> Result<Role, Invalid> {
     text.parse().map_err(|error: crate::domain::InvalidId| Invalid::new("unknown-role", error.0))
 }
 
-fn status_of(text: &str) -> Result<Status, Invalid> {
+pub(super) fn status_of(text: &str) -> Result<Status, Invalid> {
     text.parse().map_err(|error: crate::domain::InvalidId| Invalid::new("unknown-status", error.0))
-}
-
-fn any_password(text: &str) -> Result<PasswordAttempt, Invalid> {
-    Ok(PasswordAttempt::new(text))
 }

@@ -30,15 +30,16 @@ mod profiles;
 mod revocations;
 mod schema;
 mod sessions;
+mod standing;
 mod types;
 mod user_list;
 mod users;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::authz::{Resource, Sealed};
 use crate::domain::{Clock, Random, Revocation};
@@ -52,11 +53,11 @@ pub use migrate::{MigrationState, migrate, migration_states};
 pub use user_list::{SortKey, UserFilter, UserPage, UserQuery, UserSort};
 pub use users::{NewUser, UserChange};
 
-/// How long a request waits for its turn at the database before it is answered with 503.
+/// How long a request waits for its turn and its connection before it is answered with 503.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// After this long a request stops waiting for the database, whatever it is doing.
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_millis(1_900);
 
 /// Told of every revocation as soon as it is persisted, before the request that caused it is
 /// answered.
@@ -70,9 +71,9 @@ struct Inner {
     engine: Engine,
     pool: r2d2::Pool<Manager>,
     generation: Arc<AtomicU64>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     /// SQLite has one writer at a time; waiting here is fair, waiting for its file lock is not.
-    writers: Semaphore,
+    writers: Arc<Semaphore>,
     clock: Clock,
     random: Random,
     token_lifetime: chrono::Duration,
@@ -116,8 +117,8 @@ impl Store {
             engine,
             pool,
             generation,
-            turns: Semaphore::new(connections),
-            writers: Semaphore::new(writers),
+            turns: Arc::new(Semaphore::new(connections)),
+            writers: Arc::new(Semaphore::new(writers)),
             clock,
             random,
             token_lifetime,
@@ -145,11 +146,15 @@ impl Store {
         &self,
         work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _turn = take_turn(&self.0.turns).await?;
-        self.hop(move |store| {
-            let first = store.with_connection(|conn| work(conn));
+        let patience = Instant::now() + PATIENCE;
+        let turn = take_turn(&self.0.turns, patience).await?;
+        self.hop(move |store, _| {
+            let _held = turn;
+            let first = store.with_connection(patience, |conn| work(conn));
             match first {
-                Err(StoreError::Unavailable(_)) => store.with_connection(|conn| work(conn)),
+                Err(StoreError::Unavailable(_)) if Instant::now() < patience => {
+                    store.with_connection(patience, |conn| work(conn))
+                }
                 done => done,
             }
         })
@@ -162,23 +167,27 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _turn = take_turn(&self.0.turns).await?;
-        let _writer = take_turn(&self.0.writers).await?;
-        self.hop(move |store| {
+        let patience = Instant::now() + PATIENCE;
+        // In this order: writers that wait for each other must not keep readers waiting too.
+        let writer = take_turn(&self.0.writers, patience).await?;
+        let turn = take_turn(&self.0.turns, patience).await?;
+        self.hop(move |store, given_up| {
+            let _held = (turn, writer);
             let mut changes = Changes { revoked: Vec::new() };
-            let done = store.with_connection(|conn| {
+            let done = store.with_connection(patience, |conn| {
                 conn.begin()?;
-                let result = work(conn, &mut changes);
-                let committed = match result {
-                    Ok(value) => {
-                        revocations::persist(conn, &changes).and_then(|()| conn.commit()).map(|()| value)
+                let done = work(conn, &mut changes).and_then(|value| {
+                    revocations::persist(conn, &changes)?;
+                    if given_up.load(Ordering::Acquire) {
+                        return Err(StoreError::Unavailable("it was answered already".to_owned()));
                     }
-                    Err(error) => Err(error),
-                };
-                if committed.is_err() {
+                    conn.commit()?;
+                    Ok(value)
+                });
+                if done.is_err() {
                     conn.roll_back();
                 }
-                committed
+                done
             })?;
             if !changes.revoked.is_empty() {
                 (store.on_revoked)(&changes.revoked);
@@ -188,17 +197,21 @@ impl Store {
         .await
     }
 
-    /// One hop to a thread that may block. The work goes on when the request is abandoned; the
-    /// database's own time-outs end it.
+    /// One hop to a thread that may block. The work is told when nobody waits for it any more: a
+    /// change that was answered with 503 must not be made after all.
     async fn hop<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&Inner, &AtomicBool) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let inner = Arc::clone(&self.0);
-        match tokio::time::timeout(DEADLINE, tokio::task::spawn_blocking(move || work(&inner))).await {
+        let (inner, given_up) = (Arc::clone(&self.0), Arc::new(AtomicBool::new(false)));
+        let told = Arc::clone(&given_up);
+        match tokio::time::timeout(DEADLINE, tokio::task::spawn_blocking(move || work(&inner, &told))).await {
             Ok(Ok(done)) => done,
             Ok(Err(panic)) => Err(StoreError::Internal(format!("the work ended early: {panic}"))),
-            Err(_) => Err(StoreError::Unavailable("it does not answer in time".to_owned())),
+            Err(_) => {
+                given_up.store(true, Ordering::Release);
+                Err(StoreError::Unavailable("it does not answer in time".to_owned()))
+            }
         }
     }
 }
@@ -206,9 +219,12 @@ impl Store {
 impl Inner {
     fn with_connection<T>(
         &self,
+        patience: Instant,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut conn = self.pool.get().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let left = patience.saturating_duration_since(Instant::now());
+        let away = |error: r2d2::Error| StoreError::Unavailable(error.to_string());
+        let mut conn = self.pool.get_timeout(left).map_err(away)?;
         let done = work(&mut conn);
         let postgres = matches!(self.engine, Engine::Postgres(_));
         if postgres && matches!(done, Err(StoreError::Unavailable(_))) {
@@ -218,8 +234,10 @@ impl Inner {
     }
 }
 
-async fn take_turn(turns: &Semaphore) -> Result<tokio::sync::SemaphorePermit<'_>, StoreError> {
-    match tokio::time::timeout(PATIENCE, turns.acquire()).await {
+/// A turn is held by the thread that does the work, not by the request: work that a request no
+/// longer waits for still takes its place.
+async fn take_turn(turns: &Arc<Semaphore>, patience: Instant) -> Result<OwnedSemaphorePermit, StoreError> {
+    match tokio::time::timeout_at(patience.into(), Arc::clone(turns).acquire_owned()).await {
         Ok(Ok(turn)) => Ok(turn),
         _ => Err(StoreError::Unavailable("every connection is taken".to_owned())),
     }

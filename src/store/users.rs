@@ -6,14 +6,13 @@ use diesel::prelude::*;
 
 use super::conn::{Connection, on};
 use super::error::StoreError;
-use super::schema::{sessions, user_roles, users};
+use super::schema::{user_roles, users};
 use super::types::{DbTime, DbUuid};
-use super::{Changes, Inner, Store, Stored, profiles};
-use crate::authz::action::{Delete, SetPassword, SetRoles, SetStatus, Update};
+use super::standing::keep_an_admin;
+use super::{Inner, Store, Stored, profiles};
+use crate::authz::action::{Delete, Update};
 use crate::authz::{Allowed, Grant, Sealed};
-use crate::domain::{
-    Email, PasswordHash, Profile, ProfileChange, Revoked, Role, SessionId, Standing, Status, User, UserId,
-};
+use crate::domain::{Email, PasswordHash, Profile, ProfileChange, Revoked, Role, Status, User, UserId};
 
 /// The columns of an account; never the password's hash.
 #[derive(Queryable, Selectable)]
@@ -122,27 +121,6 @@ impl Store {
         .await
     }
 
-    /// How a user stands now, for a token that does not say when it was issued in the user's own
-    /// count.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
-        self.read(move |conn| {
-            let Some(user) = load(conn, id)? else { return Ok(None) };
-            let began: Option<DbTime> = on!(conn, |c| users::table
-                .filter(users::id.eq(DbUuid(id.0)))
-                .select(users::epoch_began_at)
-                .get_result(c))?;
-            Ok(Some(Standing {
-                status: user.status,
-                roles: user.roles,
-                epoch_began_at: began.map(|time| time.0),
-            }))
-        })
-        .await
-    }
-
     /// Changes an account. A new address clears `email_verified`, unless the change sets it too.
     ///
     /// # Errors
@@ -198,89 +176,6 @@ impl Store {
         })
         .await
     }
-
-    /// Replaces a password. Every session but `kept` ends; when no session is kept, every token
-    /// that the user has is dead.
-    ///
-    /// # Errors
-    /// [`StoreError::Changed`].
-    pub async fn set_password(
-        &self,
-        user: Allowed<User, SetPassword>,
-        hash: PasswordHash,
-        kept: Option<SessionId>,
-    ) -> Result<(), StoreError> {
-        let inner = self.0.clone();
-        self.write(move |conn, changes| {
-            let rows = on!(conn, |c| diesel::update(users::table)
-                .filter(users::id.eq(DbUuid(user.id.0)))
-                .filter(users::revision.eq(user.revision))
-                .set(users::password_hash.eq(hash.expose_phc()))
-                .execute(c))?;
-            one_row(rows)?;
-            inner.touch(conn, &user, kept.is_none(), changes)?;
-            inner.end_sessions_of(conn, user.id, kept, changes)
-        })
-        .await
-    }
-
-    /// Replaces the roles. The user's tokens are dead: they carry what the old ones granted.
-    ///
-    /// # Errors
-    /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
-    pub async fn set_roles(
-        &self,
-        user: Allowed<User, SetRoles>,
-        grant: Grant,
-    ) -> Result<Allowed<User, SetRoles>, StoreError> {
-        if user.roles == grant.roles() {
-            return Ok(user);
-        }
-        let inner = self.0.clone();
-        let (user, next) = self
-            .write(move |conn, changes| {
-                keep_an_admin(conn, &user, grant.roles().contains(&Role::Admin))?;
-                inner.touch(conn, &user, true, changes)?;
-                let old = user_roles::table.filter(user_roles::user_id.eq(DbUuid(user.id.0)));
-                on!(conn, |c| diesel::delete(old).execute(c))?;
-                insert_roles(conn, user.id, grant.roles())?;
-                let next = load(conn, user.id)?.ok_or(StoreError::Changed)?;
-                Ok((user, next))
-            })
-            .await?;
-        Ok(user.changed(|record| *record = next))
-    }
-
-    /// Suspends or activates an account. Suspending ends its sessions and its tokens; activating
-    /// does not bring them back.
-    ///
-    /// # Errors
-    /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
-    pub async fn set_status(
-        &self,
-        user: Allowed<User, SetStatus>,
-        status: Status,
-    ) -> Result<Allowed<User, SetStatus>, StoreError> {
-        if user.status == status {
-            return Ok(user);
-        }
-        let inner = self.0.clone();
-        let (user, next) = self
-            .write(move |conn, changes| {
-                keep_an_admin(conn, &user, status == Status::Active)?;
-                inner.touch(conn, &user, status == Status::Suspended, changes)?;
-                on!(conn, |c| diesel::update(users::table.filter(users::id.eq(DbUuid(user.id.0))))
-                    .set(users::status.eq(status.as_str()))
-                    .execute(c))?;
-                if status == Status::Suspended {
-                    inner.end_sessions_of(conn, user.id, None, changes)?;
-                }
-                let next = load(conn, user.id)?.ok_or(StoreError::Changed)?;
-                Ok((user, next))
-            })
-            .await?;
-        Ok(user.changed(|record| *record = next))
-    }
 }
 
 impl Inner {
@@ -310,55 +205,9 @@ impl Inner {
         insert_roles(conn, id, grant.roles())?;
         load(conn, id)?.ok_or(StoreError::Changed)
     }
-
-    /// Marks the account as changed, provided that nobody else did; a new epoch ends its tokens.
-    fn touch<A>(
-        &self,
-        conn: &mut Connection,
-        user: &Allowed<User, A>,
-        new_epoch: bool,
-        changes: &mut Changes,
-    ) -> Result<(), StoreError> {
-        let now = DbTime(self.clock.now());
-        let epoch = user.epoch + i64::from(new_epoch);
-        let rows = on!(conn, |c| diesel::update(users::table)
-            .filter(users::id.eq(DbUuid(user.id.0)))
-            .filter(users::revision.eq(user.revision))
-            .set((
-                users::updated_at.eq(now),
-                users::revision.eq(user.revision + 1),
-                users::epoch.eq(epoch),
-                users::epoch_began_at.eq(now),
-            ))
-            .execute(c))?;
-        one_row(rows)?;
-        if new_epoch {
-            changes.revoke(self, Revoked::User(user.id, epoch));
-        }
-        Ok(())
-    }
-
-    /// Ends a user's sessions, all but the one that is kept.
-    pub(super) fn end_sessions_of(
-        &self,
-        conn: &mut Connection,
-        user: UserId,
-        kept: Option<SessionId>,
-        changes: &mut Changes,
-    ) -> Result<(), StoreError> {
-        let of_user = sessions::user_id.eq(DbUuid(user.0));
-        let ids: Vec<DbUuid> = on!(conn, |c| sessions::table.filter(of_user).select(sessions::id).load(c))?;
-        let ended: Vec<DbUuid> =
-            ids.into_iter().filter(|id| kept.is_none_or(|kept| kept.0 != id.0)).collect();
-        on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq_any(&ended))).execute(c))?;
-        for id in ended {
-            changes.revoke(self, Revoked::Session(SessionId(id.0)));
-        }
-        Ok(())
-    }
 }
 
-fn insert_roles(conn: &mut Connection, id: UserId, roles: &[Role]) -> Result<(), StoreError> {
+pub(super) fn insert_roles(conn: &mut Connection, id: UserId, roles: &[Role]) -> Result<(), StoreError> {
     let rows: Vec<_> = roles
         .iter()
         .map(|role| (user_roles::user_id.eq(DbUuid(id.0)), user_roles::role.eq(role.as_str())))
@@ -367,26 +216,6 @@ fn insert_roles(conn: &mut Connection, id: UserId, roles: &[Role]) -> Result<(),
     Ok(())
 }
 
-/// Refuses a change after which no active administrator would be left, unless the user `stays` one.
-fn keep_an_admin<A>(conn: &mut Connection, user: &Allowed<User, A>, stays: bool) -> Result<(), StoreError> {
-    let is_admin = user.roles.contains(&Role::Admin) && user.status == Status::Active;
-    if !is_admin || stays {
-        return Ok(());
-    }
-    // Two administrators who demote each other must not both succeed.
-    if let super::conn::Link::Postgres(c) = &mut conn.link {
-        diesel::sql_query("SELECT pg_advisory_xact_lock(7021786)").execute(c)?;
-    }
-    let others: i64 = on!(conn, |c| users::table
-        .inner_join(user_roles::table)
-        .filter(user_roles::role.eq(Role::Admin.as_str()))
-        .filter(users::status.eq(Status::Active.as_str()))
-        .filter(users::id.ne(DbUuid(user.id.0)))
-        .count()
-        .get_result(c))?;
-    if others == 0 { Err(StoreError::LastAdmin) } else { Ok(()) }
-}
-
-fn one_row(rows: usize) -> Result<(), StoreError> {
+pub(super) fn one_row(rows: usize) -> Result<(), StoreError> {
     if rows == 1 { Ok(()) } else { Err(StoreError::Changed) }
 }
