@@ -42,14 +42,14 @@ impl Entry {
         Self { access, action: None, own_scope: None, any_scope: None, owner_from: None, not_above: false }
     }
 
-    /// A route with one.
-    pub fn of(access: &'static str, rule: &Rule) -> Self {
+    /// A route with one; a collection has no owner.
+    pub fn of(access: &'static str, rule: &Rule, names_a_record: bool) -> Self {
         Self {
             access,
             action: Some(format!("{} {}", rule.action, rule.resource)),
             own_scope: rule.own.map(|scope| scope.as_str()),
             any_scope: Some(rule.any.as_str()),
-            owner_from: Some(rule.owner),
+            owner_from: names_a_record.then_some(rule.owner),
             not_above: rule.ranked,
         }
     }

@@ -1,5 +1,7 @@
 //! A rule, the refusal that names it, and the one function that decides.
 
+use std::fmt;
+
 use super::action::Action;
 use super::caller::{Caller, Subject};
 use super::scope::{Scope, ScopeSet};
@@ -157,4 +159,15 @@ pub enum Reason {
     NotFound,
     /// The caller would act on, or grant, power that they do not have.
     AboveCaller,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::InsufficientScope(scope) => write!(f, "the token has no scope for it, {scope} at the least"),
+            Reason::NotOwner => f.write_str("not the owner"),
+            Reason::NotFound => f.write_str("not there"),
+            Reason::AboveCaller => f.write_str("above the caller"),
+        }
+    }
 }

@@ -153,7 +153,7 @@ impl Call {
             let who = by.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
             let (action, resource, path) = (rule.action, rule.resource, self.request.path());
             log::info!(
-                "request_id={request_id} decision_id={id} refused: {who} may not {action} {resource} at {path:?}: {reason:?}"
+                "request_id={request_id} decision_id={id} refused: {who} may not {action} {resource} at {path:?}: {reason}"
             );
             if let Reason::InsufficientScope(scope) = reason {
                 let challenge = self.challenge(&format!("error=\"insufficient_scope\", scope=\"{scope}\""));

@@ -20,6 +20,9 @@ use crate::oauth::{OAuthError, client_credentials, metadata, scope_parameter};
 use crate::store::StoredClient;
 use crate::token::IssuedToken;
 
+/// More parameters than any grant has.
+const MOST_PARAMETERS: usize = 32;
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The answer of RFC 6749 §5.1.
@@ -62,7 +65,10 @@ impl Form {
         check_type(call, FORM)?;
         let bytes = read_bytes(call).await?;
         let mut pairs: Vec<(String, String)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(&bytes).take(64) {
+        for (name, value) in form_urlencoded::parse(&bytes) {
+            if pairs.len() == MOST_PARAMETERS {
+                return Err(OAuthError::InvalidRequest("there are too many parameters").into());
+            }
             if pairs.iter().any(|(known, _)| *known == name) {
                 return Err(OAuthError::InvalidRequest("a parameter stands twice").into());
             }

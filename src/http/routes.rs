@@ -59,17 +59,18 @@ pub fn matrix() -> Vec<Row> {
             method: endpoint.method.to_string(),
             path: endpoint.path.to_owned(),
             summary: endpoint.summary.to_owned(),
-            entry: entry(&endpoint.access),
+            entry: entry(endpoint),
         })
         .collect()
 }
 
-fn entry(access: &Access) -> Entry {
-    match access {
+fn entry(endpoint: &Endpoint) -> Entry {
+    let names_a_record = endpoint.path.contains('{');
+    match endpoint.access {
         Access::Public => Entry::without_rule("everybody"),
         Access::Client => Entry::without_rule("a client with its secret"),
         Access::Authenticated => Entry::without_rule("anybody with a token, for that token"),
-        Access::PublicWhileOpen(rule) => Entry::of("everybody while registration is open", rule),
-        Access::Rule(rule) => Entry::of("by scope", rule),
+        Access::PublicWhileOpen(rule) => Entry::of("everybody while registration is open", rule, names_a_record),
+        Access::Rule(rule) => Entry::of("by scope", rule, names_a_record),
     }
 }

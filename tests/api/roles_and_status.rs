@@ -20,6 +20,8 @@ on_both_engines! {
         server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
         let token = server.log_in(&ada.email);
         server.get("/users").bearer(&token).send().expect(200);
+        assert_eq!(set_roles(&server, &admin.token, &ada, &[]).expect(200).json()["roles"], json!([]));
+        server.get("/users/me").bearer(&server.log_in(&ada.email)).send().expect_problem(403, "insufficient-scope");
         set_roles(&server, &admin.token, &ada, &["user"]).expect(200);
         server.get("/users").bearer(&token).send().expect_problem(401, "invalid-token");
         server.get("/users").bearer(&server.log_in(&ada.email)).send().expect_problem(403, "insufficient-scope");
