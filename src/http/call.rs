@@ -160,6 +160,10 @@ impl Call {
                 problem = problem.with_header(header::WWW_AUTHENTICATE, challenge);
             }
         }
+        if problem.code() == Code::InvalidCredentials {
+            // RFC 9110 §15.5.2: a 401 says what would be accepted.
+            problem = problem.with_header(header::WWW_AUTHENTICATE, self.challenge(""));
+        }
         let issuer = &self.services.issuer_url;
         problem.respond(&Asked { issuer, path: self.request.path(), request_id: &request_id, decision_id })
     }

@@ -12,6 +12,7 @@ mod oauth_token;
 mod order_of_answers;
 mod passwords;
 mod profiles;
+mod properties;
 mod roles_and_status;
 mod schemas;
 mod sessions;
