@@ -164,7 +164,9 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::InsufficientScope(scope) => write!(f, "the token has no scope for it, {scope} at the least"),
+            Reason::InsufficientScope(scope) => {
+                write!(f, "the token has no scope for it, {scope} at the least")
+            }
             Reason::NotOwner => f.write_str("not the owner"),
             Reason::NotFound => f.write_str("not there"),
             Reason::AboveCaller => f.write_str("above the caller"),

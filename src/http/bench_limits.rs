@@ -17,12 +17,12 @@ use crate::store::{Store, Stored as _};
 /// About as long as an account without `_actions`.
 const CONSTANT: &str = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","email":"ada@example.com","email_verified":false,"status":"active","roles":["user"],"created_at":"2026-01-01T00:00:00.000Z","updated_at":"2026-01-01T00:00:00.000Z","last_login_at":"2026-01-01T00:00:00.000Z","_actions":{}}"#;
 
-/// The routes.
+/// The routes. Their paths are as long as `/users/{id}`: what the router costs depends on it.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint(Method::GET, "/bench/constant", "A constant", constant),
-        endpoint(Method::GET, "/bench/unchecked/{id}", "An account, whoever asks", unchecked),
-        endpoint(Method::GET, "/bench/checked/{id}", "An account without `_actions`", checked),
+        endpoint(Method::GET, "/bench/{id}", "An account, whoever asks", unchecked),
+        endpoint(Method::GET, "/check/{id}", "An account without `_actions`", checked),
     ]
 }
 

@@ -67,6 +67,7 @@ impl Description {
             Code::BodyTooLarge,
             Code::UnsupportedMediaType,
             Code::InvalidBody,
+            Code::RequestTimeout,
         ]);
     }
 

@@ -49,6 +49,7 @@ pub struct Endpoint {
     /// Who gets in.
     pub access: Access,
     describe: fn(&mut Description),
+    problems: &'static [Code],
     run: Run,
 }
 
@@ -122,6 +123,7 @@ where
         summary,
         access: H::access(),
         describe: H::describe,
+        problems: &[],
         run: Rc::new(move |call| {
             let handler = handler.clone();
             Box::pin(async move { handler.handle(call).await })
@@ -130,10 +132,17 @@ where
 }
 
 impl Endpoint {
-    /// What its handler's types say of it.
+    /// Problems that its handler may answer with, besides those that its types tell of.
+    pub fn or(mut self, problems: &'static [Code]) -> Self {
+        self.problems = problems;
+        self
+    }
+
+    /// What its handler's types say of it, and what was added.
     pub fn description(&self) -> Description {
         let mut description = Description::default();
         (self.describe)(&mut description);
+        description.problems.extend(self.problems);
         description
     }
 }

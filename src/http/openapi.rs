@@ -138,6 +138,7 @@ fn responses(endpoint: &Endpoint, description: &Description) -> Value {
         ("application/problem+json", "Problem")
     };
     for (status, mut codes) in by_status {
+        codes.sort_unstable();
         codes.dedup();
         let reference = json!({ "$ref": format!("#/components/schemas/{schema}") });
         let problem =

@@ -5,6 +5,7 @@ use actix_web::http::Method;
 
 use super::decide::Access;
 use super::endpoint::{Endpoint, endpoint};
+use super::problem::Code::*;
 use super::{oauth, profiles, service, sessions, standing, user_list, users};
 use crate::authz::matrix::{Entry, Row};
 
@@ -18,22 +19,22 @@ const DELETE: Method = Method::DELETE;
 #[rustfmt::skip]
 pub fn endpoints() -> Vec<Endpoint> {
     let endpoints = vec![
-        endpoint(POST,   "/users",                                   "Make an account",                       users::create),
-        endpoint(GET,    "/users",                                   "List accounts",                         user_list::list),
+        endpoint(POST,   "/users",                                   "Make an account",                       users::create).or(&[EmailTaken, AboveCaller, Busy]),
+        endpoint(GET,    "/users",                                   "List accounts",                         user_list::list).or(&[InvalidCursor]),
         endpoint(GET,    "/users/{id}",                              "Read an account; `me` is the caller",   users::read),
-        endpoint(PATCH,  "/users/{id}",                              "Change an account",                     users::update),
-        endpoint(DELETE, "/users/{id}",                              "Delete an account",                     users::delete),
+        endpoint(PATCH,  "/users/{id}",                              "Change an account",                     users::update).or(&[EmailTaken, AboveCaller, ChangedMeanwhile]),
+        endpoint(DELETE, "/users/{id}",                              "Delete an account",                     users::delete).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
         endpoint(GET,    "/users/{id}/profile",                      "Read a profile",                        profiles::read),
-        endpoint(PUT,    "/users/{id}/profile",                      "Replace a profile",                     profiles::replace),
-        endpoint(PATCH,  "/users/{id}/profile",                      "Change a profile",                      profiles::update),
-        endpoint(PUT,    "/users/{id}/password",                     "Replace a password",                    standing::set_password),
-        endpoint(PUT,    "/users/{id}/roles",                        "Replace a user's roles",                standing::set_roles),
-        endpoint(PUT,    "/users/{id}/status",                       "Suspend or activate an account",        standing::set_status),
+        endpoint(PUT,    "/users/{id}/profile",                      "Replace a profile",                     profiles::replace).or(&[ChangedMeanwhile]),
+        endpoint(PATCH,  "/users/{id}/profile",                      "Change a profile",                      profiles::update).or(&[ChangedMeanwhile]),
+        endpoint(PUT,    "/users/{id}/password",                     "Replace a password",                    standing::set_password).or(&[AboveCaller, ChangedMeanwhile, Busy]),
+        endpoint(PUT,    "/users/{id}/roles",                        "Replace a user's roles",                standing::set_roles).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
+        endpoint(PUT,    "/users/{id}/status",                       "Suspend or activate an account",        standing::set_status).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
         endpoint(GET,    "/users/{id}/sessions",                     "See where a user is logged in",         sessions::list),
-        endpoint(DELETE, "/users/{id}/sessions",                     "Log a user out everywhere",             sessions::end_all),
+        endpoint(DELETE, "/users/{id}/sessions",                     "Log a user out everywhere",             sessions::end_all).or(&[AboveCaller]),
         endpoint(DELETE, "/users/{id}/sessions/{sid}",               "End one session",                       sessions::end),
 
-        endpoint(POST,   "/sessions",                                "Log in with e-mail and password",       sessions::log_in),
+        endpoint(POST,   "/sessions",                                "Log in with e-mail and password",       sessions::log_in).or(&[InvalidCredentials, InvalidScope, Busy]),
         endpoint(DELETE, "/sessions/current",                        "Log out",                               sessions::log_out),
         endpoint(POST,   "/oauth/token",                             "Get a client's token (RFC 6749)",       oauth::token),
 
@@ -70,7 +71,9 @@ fn entry(endpoint: &Endpoint) -> Entry {
         Access::Public => Entry::without_rule("everybody"),
         Access::Client => Entry::without_rule("a client with its secret"),
         Access::Authenticated => Entry::without_rule("anybody with a token, for that token"),
-        Access::PublicWhileOpen(rule) => Entry::of("everybody while registration is open", rule, names_a_record),
+        Access::PublicWhileOpen(rule) => {
+            Entry::of("everybody while registration is open", rule, names_a_record)
+        }
         Access::Rule(rule) => Entry::of("by scope", rule, names_a_record),
     }
 }

@@ -167,7 +167,11 @@ impl Inner {
 }
 
 /// Refuses a change after which no active administrator would be left, unless the user `stays` one.
-pub(super) fn keep_an_admin<A>(conn: &mut Connection, user: &Allowed<User, A>, stays: bool) -> Result<(), StoreError> {
+pub(super) fn keep_an_admin<A>(
+    conn: &mut Connection,
+    user: &Allowed<User, A>,
+    stays: bool,
+) -> Result<(), StoreError> {
     let is_admin = user.roles.contains(&Role::Admin) && user.status == Status::Active;
     if !is_admin || stays {
         return Ok(());
@@ -185,4 +189,3 @@ pub(super) fn keep_an_admin<A>(conn: &mut Connection, user: &Allowed<User, A>, s
         .get_result(c))?;
     if others == 0 { Err(StoreError::LastAdmin) } else { Ok(()) }
 }
-

@@ -41,6 +41,18 @@ fn every_route_is_in_the_openapi_document_with_its_decision_and_an_example() {
 }
 
 #[test]
+fn what_a_handler_may_answer_besides_is_in_the_openapi_document() {
+    let document = openapi_document("http://localhost");
+    let documented = |path: &str, method: &str, status: &str| {
+        document["paths"][path][method]["responses"][status]["description"].as_str().unwrap_or_default().to_owned()
+    };
+    assert!(documented("/sessions", "post", "401").contains("invalid-credentials"));
+    assert!(documented("/users", "post", "409").contains("email-taken"));
+    assert!(documented("/users/{id}", "delete", "409").contains("last-admin"));
+    assert!(documented("/users", "get", "400").contains("invalid-cursor"));
+}
+
+#[test]
 fn every_reference_of_the_openapi_document_leads_somewhere() {
     fn references(value: &Value, found: &mut Vec<String>) {
         match value {
