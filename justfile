@@ -22,7 +22,7 @@ lint:
 doc:
     cargo doc --no-deps --locked --open
 
-# Measure; what is measured is said in benches/.
+# Measure a read of one account beside what it cannot be cheaper than (needs wrk); see docs/performance.md.
 bench *arguments:
     benches/run {{arguments}}
 

@@ -147,7 +147,8 @@ impl Call {
     /// was refused what, by which rule and at which step.
     pub(super) fn answer(&self, problem: Problem) -> HttpResponse {
         let request_id = self.request_id();
-        let decision_id = self.services.random.uuid_at(self.services.clock.now()).ok();
+        let new_id = |_| self.services.random.uuid_at(self.services.clock.now()).ok();
+        let decision_id = problem.refusal().and_then(new_id);
         let mut problem = problem;
         if let (Some(Refusal { by, rule, reason }), Some(id)) = (problem.refusal(), decision_id) {
             let who = by.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);

@@ -241,7 +241,7 @@ impl Details {
         put("instance", asked.path.into());
         put("code", self.code.as_str().into());
         put("request_id", asked.request_id.into());
-        if let (Some(id), Some(_)) = (asked.decision_id, &self.refusal) {
+        if let Some(id) = asked.decision_id {
             put("decision_id", id.to_string().into());
         }
         if !self.errors.is_empty() {

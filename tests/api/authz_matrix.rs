@@ -95,7 +95,8 @@ impl World {
         let owner = self.new_owner();
         let sessions = self.server.get("/users/me/sessions").bearer(&owner.token).send().expect(200).json();
         let sid = sessions["items"][0]["id"].as_str().unwrap();
-        let path = endpoint.path.replace("{id}", &owner.id).replace("{sid}", sid).replace("{code}", "not-owner");
+        let path =
+            endpoint.path.replace("{id}", &owner.id).replace("{sid}", sid).replace("{code}", "not-owner");
         let token = self.token(kind, &owner);
         let mut request = self.server.request(endpoint.method.as_str(), &path).if_match("*");
         if let Some(token) = token {
@@ -111,7 +112,9 @@ impl World {
         let answer = request.send();
         let code = match answer.header("content-type") {
             Some("application/problem+json") => format!(" {}", answer.code()),
-            Some("application/json") if answer.status >= 400 => format!(" {}", answer.json()["error"].as_str().unwrap()),
+            Some("application/json") if answer.status >= 400 => {
+                format!(" {}", answer.json()["error"].as_str().unwrap())
+            }
             _ => String::new(),
         };
         format!("{}{code}", answer.status)
@@ -178,12 +181,17 @@ fn postgres() {
 
 #[test]
 fn no_route_that_names_a_user_is_open_to_another() {
-    let golden = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/authz_matrix.golden.md")).unwrap();
+    let golden =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/authz_matrix.golden.md"))
+            .unwrap();
     let column = |kind: &str| KINDS.iter().position(|known| *known == kind).unwrap() + 2;
     for line in golden.lines().filter(|line| line.contains("{id}")) {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         assert!(cells[column("another user")].starts_with("403"), "{line}");
-        assert!(cells[column("nobody")].starts_with("401") && cells[column("bad signature")].starts_with("401"), "{line}");
+        assert!(
+            cells[column("nobody")].starts_with("401") && cells[column("bad signature")].starts_with("401"),
+            "{line}"
+        );
         assert!(cells[column("the owner, suspended")].starts_with("401"), "{line}");
     }
 }

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cloakroom::config::{
-    Config, Database, DefaultValue, Faults, LogFormat, MasterKeySource, Registration, Report, SETTINGS, Source,
-    Sources, flags,
+    Config, Database, DefaultValue, Faults, LogFormat, MasterKeySource, Registration, Report, SETTINGS,
+    Source, Sources, flags,
 };
 use cloakroom::token::SigningAlgorithm;
 

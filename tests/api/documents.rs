@@ -14,7 +14,11 @@ fn section(name: &str) -> String {
 
 #[test]
 fn the_matrix_in_the_readme_is_the_one_that_is_enforced() {
-    assert_eq!(section("routes"), as_markdown(&matrix()).trim(), "write it anew: cloakroom routes --format markdown");
+    assert_eq!(
+        section("routes"),
+        as_markdown(&matrix()).trim(),
+        "write it anew: cloakroom routes --format markdown"
+    );
 }
 
 #[test]
@@ -32,10 +36,17 @@ fn every_route_is_in_the_openapi_document_with_its_decision_and_an_example() {
     assert_eq!(document["openapi"], "3.1.0");
     for endpoint in endpoints() {
         let operation = &document["paths"][endpoint.path][endpoint.method.as_str().to_lowercase()];
-        assert!(operation["summary"].is_string() && operation["responses"].is_object(), "{} {}", endpoint.method, endpoint.path);
+        assert!(
+            operation["summary"].is_string() && operation["responses"].is_object(),
+            "{} {}",
+            endpoint.method,
+            endpoint.path
+        );
         assert!(operation["security"].is_array());
         if let Some(content) = operation["requestBody"]["content"].as_object() {
-            assert!(content.values().all(|media| media["example"].is_object() && media["schema"].is_object()));
+            assert!(
+                content.values().all(|media| media["example"].is_object() && media["schema"].is_object())
+            );
         }
     }
 }
@@ -44,7 +55,10 @@ fn every_route_is_in_the_openapi_document_with_its_decision_and_an_example() {
 fn what_a_handler_may_answer_besides_is_in_the_openapi_document() {
     let document = openapi_document("http://localhost");
     let documented = |path: &str, method: &str, status: &str| {
-        document["paths"][path][method]["responses"][status]["description"].as_str().unwrap_or_default().to_owned()
+        document["paths"][path][method]["responses"][status]["description"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     };
     assert!(documented("/sessions", "post", "401").contains("invalid-credentials"));
     assert!(documented("/users", "post", "409").contains("email-taken"));

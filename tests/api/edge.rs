@@ -90,8 +90,14 @@ fn a_chunked_body_is_cut_off_at_the_same_size() {
 #[test]
 fn a_head_with_two_lengths_is_no_request() {
     let server = Server::start(Engine::Sqlite);
-    for lengths in ["content-length: 2\r\ncontent-length: 3", "content-length: 2\r\ntransfer-encoding: chunked", "content-length: 2, 3"] {
-        let request = format!("POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{lengths}\r\n\r\n{{}}");
+    for lengths in [
+        "content-length: 2\r\ncontent-length: 3",
+        "content-length: 2\r\ntransfer-encoding: chunked",
+        "content-length: 2, 3",
+    ] {
+        let request = format!(
+            "POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{lengths}\r\n\r\n{{}}"
+        );
         let answer = send_raw(server.address, request.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 400"), "{lengths}: {answer}");
     }
@@ -125,7 +131,9 @@ fn only_the_origins_that_were_named_may_read_the_answers() {
     assert_eq!(allowed.header("access-control-allow-origin"), Some("https://app.example.com"));
     assert_eq!(allowed.header("access-control-allow-credentials"), None);
     assert!(allowed.header("vary").is_some_and(|vary| vary.to_lowercase().contains("origin")));
-    for origin in ["https://evil.example.com", "null", "https://app.example.com.evil.com", "http://app.example.com"] {
+    for origin in
+        ["https://evil.example.com", "null", "https://app.example.com.evil.com", "http://app.example.com"]
+    {
         assert_eq!(preflight(origin).header("access-control-allow-origin"), None, "{origin}");
         let read = server.get("/health/live").header("origin", origin).send();
         assert_eq!(read.header("access-control-allow-origin"), None, "{origin}");

@@ -8,6 +8,7 @@ mod cli;
 mod configuration;
 mod documents;
 mod edge;
+mod faults;
 mod oauth_token;
 mod order_of_answers;
 mod passwords;

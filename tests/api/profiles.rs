@@ -6,9 +6,35 @@ use crate::support::on_both_engines;
 
 /// Strings that have broken other systems: each is stored and found as it is, or refused.
 const NAUGHTY: &[&str] = &[
-    "undefined", "NULL", "0x0", "1e309", "-0", "'; DROP TABLE users;--", "\" OR \"\"=\"", "<script>alert(1)</script>",
-    "${jndi:ldap://x}", "{{7*7}}", "%00", "%s%s%n", "../../etc/passwd", "Ω≈ç√∫˜µ≤", "田中さんにあげて下さい",
-    "👩‍👩‍👧‍👦", "ا\u{202e}ب", "Z̮̞̠͙͔ͅḀ̗̞͈̻", "\u{feff}bom", "\u{200b}zero width", "ﬁ", "ﷺ", "I\u{307}", "ß", "\\", "'", "\"", "`", "_%",
+    "undefined",
+    "NULL",
+    "0x0",
+    "1e309",
+    "-0",
+    "'; DROP TABLE users;--",
+    "\" OR \"\"=\"",
+    "<script>alert(1)</script>",
+    "${jndi:ldap://x}",
+    "{{7*7}}",
+    "%00",
+    "%s%s%n",
+    "../../etc/passwd",
+    "Ω≈ç√∫˜µ≤",
+    "田中さんにあげて下さい",
+    "👩‍👩‍👧‍👦",
+    "ا\u{202e}ب",
+    "Z̮̞̠͙͔ͅḀ̗̞͈̻",
+    "\u{feff}bom",
+    "\u{200b}zero width",
+    "ﬁ",
+    "ﷺ",
+    "I\u{307}",
+    "ß",
+    "\\",
+    "'",
+    "\"",
+    "`",
+    "_%",
 ];
 
 on_both_engines! {

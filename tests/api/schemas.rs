@@ -113,7 +113,10 @@ fn both_engines_have_the_same_tables_columns_indexes_and_keys() {
     let mut postgres = of_postgres(&mut PgConnection::establish(&Postgres::new_database()).unwrap());
     for schema in [&mut sqlite, &mut postgres] {
         let columns = std::mem::take(&mut schema.0);
-        schema.0 = columns.into_iter().map(|column| Column { kind: concept(&column.kind).to_owned(), ..column }).collect();
+        schema.0 = columns
+            .into_iter()
+            .map(|column| Column { kind: concept(&column.kind).to_owned(), ..column })
+            .collect();
     }
     assert_eq!(sqlite.0, postgres.0, "columns");
     assert_eq!(sqlite.1, postgres.1, "indexes");

@@ -24,7 +24,10 @@ fn all_pages(server: &Server, token: &str, query: &str) -> Vec<String> {
             return all;
         };
         let link = answer.header("link").unwrap();
-        assert!(link.starts_with(&format!("<{}/users?", server.url)) && link.ends_with(">; rel=\"next\""), "{link}");
+        assert!(
+            link.starts_with(&format!("<{}/users?", server.url)) && link.ends_with(">; rel=\"next\""),
+            "{link}"
+        );
         path = format!("/users?{query}&cursor={cursor}");
         assert!(link.contains(cursor), "{link}");
     }

@@ -33,18 +33,13 @@ fn a_database_is_a_file_or_a_postgresql_url_with_one_host_or_several() {
 
 #[test]
 fn it_listens_on_an_address_with_a_port() {
-    for (text, address) in [
-        ("127.0.0.1:0", "127.0.0.1:0"),
-        ("localhost:8080", "127.0.0.1:8080"),
-        ("[::1]:80", "[::1]:80"),
-    ] {
+    for (text, address) in
+        [("127.0.0.1:0", "127.0.0.1:0"), ("localhost:8080", "127.0.0.1:8080"), ("[::1]:80", "[::1]:80")]
+    {
         let listen = loaded(&[("CLOAKROOM_LISTEN", text)]).listen;
         assert_eq!(listen.to_string(), address);
     }
-    assert_refused(
-        "CLOAKROOM_LISTEN",
-        &["8080", ":8080", "127.0.0.1", "example.org:80", "127.0.0.1:70000"],
-    );
+    assert_refused("CLOAKROOM_LISTEN", &["8080", ":8080", "127.0.0.1", "example.org:80", "127.0.0.1:70000"]);
 }
 
 #[test]
@@ -63,9 +58,7 @@ fn the_issuer_is_the_listening_address_and_the_audience_is_the_issuer_unless_giv
 
 #[test]
 fn the_issuer_is_https_unless_it_is_this_machine() {
-    for here in
-        ["http://localhost:8080", "http://127.0.0.2", "http://[::1]:1", "https://id.example.org/a"]
-    {
+    for here in ["http://localhost:8080", "http://127.0.0.2", "http://[::1]:1", "https://id.example.org/a"] {
         assert_eq!(loaded(&[("CLOAKROOM_ISSUER", here)]).issuer.as_deref(), Some(here));
     }
     for there in ["http://id.example.org", "http://localhost.example.org", "http://10.0.0.1"] {
@@ -78,11 +71,7 @@ fn the_issuer_is_written_as_others_will_compare_it() {
     let bare = loaded(&[("CLOAKROOM_ISSUER", "https://id.example.org/")]).issuer;
     assert_eq!(bare.as_deref(), Some("https://id.example.org"));
     for odd in ["https://ID.example.org", "https://id.example.org:443"] {
-        assert_fault(
-            &[("CLOAKROOM_ISSUER", odd)],
-            "CLOAKROOM_ISSUER",
-            "write https://id.example.org",
-        );
+        assert_fault(&[("CLOAKROOM_ISSUER", odd)], "CLOAKROOM_ISSUER", "write https://id.example.org");
     }
     assert_refused(
         "CLOAKROOM_ISSUER",
@@ -106,15 +95,7 @@ fn origins_are_exact() {
     assert_eq!(config.cors_origins, ["https://app.example.org", "http://localhost:3000"]);
     assert_refused(
         "CLOAKROOM_CORS_ORIGINS",
-        &[
-            "*",
-            "null",
-            "app.example.org",
-            "https://a.b/",
-            "https://a.b/c",
-            "https://a.b:443",
-            "https://a.b,",
-        ],
+        &["*", "null", "app.example.org", "https://a.b/", "https://a.b/c", "https://a.b:443", "https://a.b,"],
     );
     assert_fault(
         &[("CLOAKROOM_CORS_ORIGINS", "https://A.b/c")],

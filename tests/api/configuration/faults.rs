@@ -66,12 +66,8 @@ fn secrets_are_in_no_fault_no_report_and_no_debug_text() {
     ];
     let config = loaded(&settings);
     let report = config.report();
-    let shown = format!(
-        "{config:?}{}{}{:?}",
-        report.to_table(),
-        report.to_json(),
-        config.master_key_source()
-    );
+    let shown =
+        format!("{config:?}{}{}{:?}", report.to_table(), report.to_json(), config.master_key_source());
     assert!(secrets.iter().all(|secret| !shown.contains(secret)), "{shown}");
     assert!(report.to_table().contains("(hidden)") && shown.contains("postgres://app@db/app"));
 

@@ -12,7 +12,11 @@ fn a_master_key_is_32_bytes_in_any_base64() {
         assert_eq!(*key.to_base64(), KEY);
     }
     for text in ["AAEC", &format!("AAAA{KEY}"), &format!("AA{}", KEY.replace('=', "")), "!"] {
-        assert_fault(&[(variable, text)], variable, "is \"(hidden)\" (environment): must be exactly 32 bytes");
+        assert_fault(
+            &[(variable, text)],
+            variable,
+            "is \"(hidden)\" (environment): must be exactly 32 bytes",
+        );
     }
 }
 

@@ -19,10 +19,7 @@ fn env_example_has_every_setting_with_its_meaning_and_default() {
             DefaultValue::Unset(words) => {
                 (format!("{}=", setting.variable), format!("{} Default: {words}.", setting.meaning))
             }
-            _ => (
-                format!("{}={}", setting.variable, setting.default_text()),
-                setting.meaning.to_owned(),
-            ),
+            _ => (format!("{}={}", setting.variable, setting.default_text()), setting.meaning.to_owned()),
         })
         .collect();
     assert_eq!(written, known);
@@ -70,10 +67,6 @@ fn every_setting_has_a_flag_but_the_secrets() {
     let command = clap::Command::new("cloakroom").args(flags());
     let flags: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
     assert_eq!(flags.len(), SETTINGS.len() - 2);
-    assert!(
-        ["listen", "database-url", "log-format", "rust-log"]
-            .iter()
-            .all(|flag| flags.contains(flag))
-    );
+    assert!(["listen", "database-url", "log-format", "rust-log"].iter().all(|flag| flags.contains(flag)));
     assert!(!flags.contains(&"master-key") && !flags.contains(&"hs256-secret"));
 }

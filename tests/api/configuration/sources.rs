@@ -45,8 +45,7 @@ fn a_flag_counts_before_and_after_a_command() {
         clap::Command::new("cloakroom").args(flags()).subcommand(serve)
     };
     for line in [["cloakroom", "--leeway=7s", "serve"], ["cloakroom", "serve", "--leeway=7s"]] {
-        let matches =
-            command().try_get_matches_from(line).unwrap_or_else(|error| panic!("{error}"));
+        let matches = command().try_get_matches_from(line).unwrap_or_else(|error| panic!("{error}"));
         let sources = Sources::from_process(&matches);
         assert_eq!(sources.flags, map(&[("CLOAKROOM_LEEWAY", "7s")]), "{line:?}");
     }

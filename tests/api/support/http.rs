@@ -59,7 +59,14 @@ impl Request {
         self.header("content-type", media)
     }
 
+    #[track_caller]
     pub fn send(self) -> Answer {
+        let asked = format!("{} {}", self.method, self.url);
+        self.try_send().unwrap_or_else(|error| panic!("{asked}: {error}"))
+    }
+
+    /// The answer, unless the server goes away before it is there.
+    pub fn try_send(self) -> Result<Answer, ureq::Error> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -71,18 +78,17 @@ impl Request {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let sent = if self.body.is_empty() {
+        let mut answer = if self.body.is_empty() {
             agent.run(request.body(()).expect("a request"))
         } else {
             agent.run(request.body(self.body.as_slice()).expect("a request"))
-        };
-        let mut answer = sent.unwrap_or_else(|error| panic!("{} {}: {error}", self.method, self.url));
+        }?;
         let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        Answer {
+        Ok(Answer {
             status: answer.status().as_u16(),
             headers: answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
-            body: answer.body_mut().read_to_string().expect("a body in UTF-8"),
-        }
+            body: answer.body_mut().read_to_string()?,
+        })
     }
 }
 

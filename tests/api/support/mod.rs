@@ -1,18 +1,42 @@
 //! What every test stands on: a real server on a port and a database of its own, spoken to over
 //! HTTP. Helpers that touch the database directly are named `db_…`.
 
+mod cluster;
 mod http;
 mod people;
 mod postgres;
+mod process;
 mod server;
 
 pub use http::{Answer, Request, decoded, send_raw};
 pub use people::{PASSWORD, Person};
 pub use postgres::Postgres;
-pub use server::{Engine, Server};
+pub use process::Process;
+pub use server::{Engine, MASTER_KEY, Server};
 
-/// Each test twice: on SQLite and on PostgreSQL.
+/// Each test twice: on SQLite and on PostgreSQL. A test that needs a server of another kind takes
+/// the engine instead: `fn name(engine: Engine)`.
 macro_rules! on_both_engines {
+    ($($(#[$meta:meta])* fn $name:ident($engine:ident: Engine) $body:block)*) => {$(
+        $(#[$meta])*
+        fn $name($engine: crate::support::Engine) $body
+
+        mod $name {
+            use crate::support::{Engine, Postgres};
+
+            #[test]
+            fn sqlite() {
+                super::$name(Engine::Sqlite);
+            }
+
+            #[test]
+            fn postgres() {
+                if Postgres::is_here() {
+                    super::$name(Engine::Postgres);
+                }
+            }
+        }
+    )*};
     ($($(#[$meta:meta])* fn $name:ident($server:ident) $body:block)*) => {$(
         $(#[$meta])*
         fn $name($server: crate::support::Server) $body

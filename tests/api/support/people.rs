@@ -25,7 +25,8 @@ impl Server {
     /// Registers a user and logs them in.
     pub fn register(&self, name: &str) -> Person {
         let email = format!("{name}@example.com");
-        let answer = self.post("/users").json(&json!({ "email": email, "password": PASSWORD })).send().expect(201);
+        let answer =
+            self.post("/users").json(&json!({ "email": email, "password": PASSWORD })).send().expect(201);
         let id = answer.json()["id"].as_str().expect("an id").to_owned();
         Person { token: self.log_in(&email), id, email }
     }
@@ -50,7 +51,8 @@ impl Server {
         let email = format!("{name}@example.com");
         let mut arguments = vec!["users", "create", "--email", &email, "--json", "--password-stdin"];
         arguments.extend(roles.iter().flat_map(|role| ["--role", role]));
-        let made: Value = serde_json::from_str(&self.operator_with_input(&arguments, PASSWORD)).expect("JSON");
+        let made: Value =
+            serde_json::from_str(&self.operator_with_input(&arguments, PASSWORD)).expect("JSON");
         let id = made["id"].as_str().expect("an id").to_owned();
         Person { token: self.log_in(&email), id, email }
     }

@@ -3,28 +3,39 @@
 //! `CI` set, they fail.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use diesel::{Connection as _, PgConnection, connection::SimpleConnection as _};
 use secrecy::SecretString;
 
+use super::cluster::Cluster;
+
 static POSTGRES: OnceLock<Option<Postgres>> = OnceLock::new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-/// A cluster in which each test has a database of its own.
+/// A PostgreSQL in which each test has a database of its own.
 pub struct Postgres {
     /// A URL with `{}` in place of the database.
     url: String,
+    /// Ends with this process.
+    _cluster: Option<Cluster>,
 }
 
 impl Postgres {
     /// Whether there is one; says aloud that a test is skipped when there is none.
     pub fn is_here() -> bool {
-        let here = Self::get().is_some();
+        Self::or_skipped(Self::get().is_some())
+    }
+
+    /// A cluster that a test may stop; none, said aloud, when this machine cannot make one.
+    pub fn of_its_own() -> Option<Cluster> {
+        let cluster = Cluster::start();
+        Self::or_skipped(cluster.is_some());
+        cluster
+    }
+
+    fn or_skipped(here: bool) -> bool {
         assert!(here || std::env::var_os("CI").is_none(), "in CI the tests on PostgreSQL must run");
         if !here {
             // Past the test harness's capture, so that nobody takes a skipped test for a passed one.
@@ -36,11 +47,11 @@ impl Postgres {
     fn get() -> Option<&'static Postgres> {
         POSTGRES
             .get_or_init(|| {
-                let url = match std::env::var("TEST_POSTGRES_URL") {
-                    Ok(url) => url,
-                    Err(_) => start_cluster()?,
+                let postgres = match std::env::var("TEST_POSTGRES_URL") {
+                    Ok(url) => Postgres { url, _cluster: None },
+                    Err(_) => Cluster::start()
+                        .map(|cluster| Postgres { url: cluster.url(), _cluster: Some(cluster) })?,
                 };
-                let postgres = Postgres { url };
                 postgres.make_template();
                 Some(postgres)
             })
@@ -75,61 +86,12 @@ impl Postgres {
     }
 
     fn admin(&self, sql: &str) {
-        let mut conn = PgConnection::establish(&self.url.replace("{}", "postgres")).expect("PostgreSQL answers");
+        let mut conn =
+            PgConnection::establish(&self.url.replace("{}", "postgres")).expect("PostgreSQL answers");
         conn.batch_execute(sql).expect(sql);
     }
 }
 
 fn template() -> String {
     format!("cloakroom_template_{}", std::process::id())
-}
-
-/// Makes a cluster and starts it on a socket in its own directory. It ends with this process: a
-/// shell waits for the end of its input, which is this process's end, and stops it.
-fn start_cluster() -> Option<String> {
-    let bin = find_bin()?;
-    let dir = std::env::temp_dir().join(format!("cloakroom-pg-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).ok()?;
-    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-    if root {
-        Command::new("chown").arg("postgres").arg(&dir).status().ok()?;
-    }
-    let script = format!(
-        "cd / && '{bin}/initdb' -D '{dir}/data' -U postgres -A trust -N -E UTF8 --locale=C.UTF-8 >/dev/null || exit 1
-         '{bin}/postgres' -D '{dir}/data' -k '{dir}' -c listen_addresses= -c fsync=off -c full_page_writes=off \
-            -c synchronous_commit=off -c max_connections=400 -c autovacuum=off >'{dir}/log' 2>&1 &
-         cat >/dev/null; '{bin}/pg_ctl' -D '{dir}/data' -m immediate stop >/dev/null 2>&1; rm -rf '{dir}'",
-        bin = bin.display(),
-        dir = dir.display(),
-    );
-    let mut shell = if root {
-        let mut runuser = Command::new("runuser");
-        runuser.args(["-u", "postgres", "--", "sh", "-c", &script]);
-        runuser
-    } else {
-        let mut sh = Command::new("sh");
-        sh.args(["-c", &script]);
-        sh
-    };
-    let child = shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
-    // Its input stays open for as long as this process lives.
-    std::mem::forget(child);
-    let url = format!("postgres://postgres@/{{}}?host={}", dir.display());
-    wait_for(&url).then_some(url)
-}
-
-fn wait_for(url: &str) -> bool {
-    (0..300).any(|_| {
-        std::thread::sleep(Duration::from_millis(100));
-        PgConnection::establish(&url.replace("{}", "postgres")).is_ok()
-    })
-}
-
-fn find_bin() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut debian: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
-    debian.sort();
-    let on_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or(vec![]);
-    let has_initdb = |dir: &&PathBuf| Path::new(dir).join("initdb").exists();
-    debian.iter().rev().chain(&on_path).find(has_initdb).cloned()
 }

@@ -25,7 +25,7 @@ pub enum Engine {
 pub type Settings<'a> = &'a [(&'a str, &'a str)];
 
 /// 32 bytes in base64, for what is given and not made.
-const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// A running server. It stops when it is dropped.
 pub struct Server {
@@ -71,6 +71,14 @@ impl Server {
         Self::start_on(self.engine, &self.database_url, &issuer, self.clock.clone())
     }
 
+    /// Stops it, and starts it again on the same database: the issuer stays, the port does not.
+    pub fn restart(mut self) -> Self {
+        self.stop();
+        let mut again = self.replica();
+        again.dir = self.dir.take();
+        again
+    }
+
     fn start_on(engine: Engine, database_url: &str, settings: Settings, clock: Clock) -> Self {
         let mut sources = Sources::default();
         let given = [
@@ -91,7 +99,8 @@ impl Server {
         let surroundings = Surroundings { clock: clock.clone(), random: Random::system() };
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let server = cloakroom::app::Server::start(&config, surroundings).await.expect("the server starts");
+                let server =
+                    cloakroom::app::Server::start(&config, surroundings).await.expect("the server starts");
                 send.send((server.address, server.handle())).expect("the test waits");
                 server.run().await.expect("the server runs");
             });
@@ -159,12 +168,18 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
+impl Server {
+    fn stop(&mut self) {
         // Not gracefully: a test's connections are kept alive by its client.
         drop(self.handle.stop(false));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
     }
 }

@@ -1,0 +1,146 @@
+//! More at once than can be done: writers on SQLite, another process that locks the file, logins
+//! that want hashing.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{expect_retry_later, expect_unavailable};
+use crate::support::{Engine, PASSWORD, Process, Server};
+
+#[test]
+fn thirty_two_writers_on_sqlite_all_get_their_turn() {
+    let server = Server::start(Engine::Sqlite);
+    let admin = server.admin();
+    std::thread::scope(|scope| {
+        for writer in 0..32 {
+            let server = &server;
+            scope.spawn(move || {
+                for number in 0..4 {
+                    let person = server.register(&format!("user{writer}.{number}"));
+                    let profile = json!({ "name": format!("{writer} {number}") });
+                    let path = format!("{}/profile", person.path());
+                    server.put(&path).bearer(&person.token).json(&profile).send().expect(200);
+                }
+            });
+        }
+    });
+    let there = server.get("/users?limit=200&q=user").bearer(&admin.token).send().expect(200);
+    assert_eq!(there.json()["items"].as_array().unwrap().len(), 32 * 4);
+    for writer in 0..32 {
+        let token = server.log_in(&format!("user{writer}.3@example.com"));
+        let profile = server.get("/users/me/profile").bearer(&token).send().expect(200);
+        assert_eq!(profile.json()["name"], format!("{writer} 3"));
+    }
+}
+
+/// Locks the database for itself alone, as another process may.
+fn db_lock(directory: &Path) -> SqliteConnection {
+    let path = directory.join("cloakroom.db");
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    conn.batch_execute("PRAGMA busy_timeout = 10000; BEGIN EXCLUSIVE").unwrap();
+    conn
+}
+
+#[test]
+fn while_another_process_locks_the_file_writes_are_503_and_reads_go_on() {
+    let dir = TempDir::new().unwrap();
+    let server = Process::start(dir.path(), &[]);
+    server.registration("ada@example.com").send().expect(201);
+    let ada = server.token("ada@example.com");
+    let read = || server.get("/users/me").bearer(&ada).send().expect(200);
+    read();
+
+    let mut lock = db_lock(dir.path());
+    for _ in 0..2 {
+        expect_unavailable("a registration", server.registration("grace@example.com"));
+        read();
+    }
+    expect_unavailable("a login", server.login("ada@example.com"));
+    let put = || server.request("PUT", "/users/me/profile").bearer(&ada).json(&json!({ "name": "Ada" }));
+    expect_unavailable("a change", put());
+    expect_unavailable("logging out", server.request("DELETE", "/sessions/current").bearer(&ada));
+    read();
+    server.get("/health/live").send().expect(200);
+    server.get("/health/ready").send().expect(200);
+    server.login("nobody@example.com").send().expect_problem(401, "invalid-credentials");
+
+    lock.batch_execute("COMMIT").unwrap();
+    server.registration("grace@example.com").send().expect(201);
+    let profile = server.get("/users/me/profile").bearer(&ada).send().expect(200);
+    assert_eq!(profile.json()["name"], json!(null), "what was refused did not happen");
+    put().send().expect(200);
+}
+
+#[test]
+fn logins_beyond_the_queue_are_turned_away_and_reads_are_answered_meanwhile() {
+    let settings = [
+        ("CLOAKROOM_ARGON2", "m=65536,t=24,p=1"),
+        ("CLOAKROOM_HASH_LANES", "1"),
+        ("CLOAKROOM_HASH_QUEUE", "1"),
+    ];
+    let server = Server::start_with(Engine::Sqlite, &settings);
+    let ada = server.register("ada");
+    let log_in = |email: &str, password: &str| {
+        server.post("/sessions").json(&json!({ "email": email, "password": password })).send()
+    };
+    let done = AtomicBool::new(false);
+    let (answers, reads) = std::thread::scope(|scope| {
+        let guesses =
+            [(ada.email.as_str(), PASSWORD), ("nobody@example.com", "x"), (ada.email.as_str(), "wrong")];
+        let logins: Vec<_> =
+            (0..12).map(|n| scope.spawn(move || log_in(guesses[n % 3].0, guesses[n % 3].1))).collect();
+        let reader = scope.spawn(|| {
+            let mut reads = 0;
+            while !done.load(Ordering::Relaxed) {
+                server.get("/users/me").bearer(&ada.token).send().expect(200);
+                server.get("/health/ready").send().expect(200);
+                reads += 1;
+            }
+            reads
+        });
+        let answers: Vec<_> = logins.into_iter().map(|login| login.join().unwrap()).collect();
+        done.store(true, Ordering::Relaxed);
+        (answers, reader.join().unwrap())
+    });
+    let (busy, served): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 503);
+    println!("{} served, {} turned away, {reads} reads meanwhile", served.len(), busy.len());
+    assert!(!busy.is_empty() && served.len() >= 2 && reads > 0);
+    assert!(served.iter().all(|answer| matches!(answer.status, 200 | 401)), "{served:?}");
+    for answer in busy {
+        expect_retry_later(answer, "busy");
+    }
+    // The lane is free again.
+    assert_eq!(log_in(&ada.email, PASSWORD).status, 200);
+}
+
+#[test]
+fn a_registration_beyond_the_queue_is_turned_away_and_makes_no_account() {
+    let settings = [
+        ("CLOAKROOM_ARGON2", "m=65536,t=24,p=1"),
+        ("CLOAKROOM_HASH_LANES", "1"),
+        ("CLOAKROOM_HASH_QUEUE", "1"),
+    ];
+    let server = Server::start_with(Engine::Sqlite, &settings);
+    let register = |number: usize| {
+        let body = json!({ "email": format!("user{number}@example.com"), "password": PASSWORD });
+        server.post("/users").json(&body).send()
+    };
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|number| scope.spawn(move || register(number))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let refused: Vec<usize> = (0..8).filter(|number| answers[*number].status == 503).collect();
+    assert!(!refused.is_empty() && refused.len() <= 6, "{answers:?}");
+    for answer in answers {
+        match answer.status {
+            201 => {}
+            _ => expect_retry_later(answer, "busy"),
+        }
+    }
+    register(refused[0]).expect(201);
+}

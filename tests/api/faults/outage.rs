@@ -1,0 +1,171 @@
+//! PostgreSQL stops, or closes its connections, while the server runs.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use diesel::prelude::*;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{eventually, expect_unavailable, on_database};
+use crate::support::{Engine, Postgres, Process, Server};
+
+const SOMEBODY: &str = "/users/01890000-0000-7000-8000-000000000000";
+
+#[test]
+fn what_needs_the_database_is_503_while_it_is_away_and_works_again_when_it_is_back() {
+    let Some(mut cluster) = Postgres::of_its_own() else { return };
+    let dir = TempDir::new().unwrap();
+    let url = cluster.url().replace("{}", "postgres");
+    let server = Process::start(dir.path(), &on_database(&url));
+    server.registration("ada@example.com").send().expect(201);
+    let (ada, left) = (server.token("ada@example.com"), server.token("ada@example.com"));
+    server.request("DELETE", "/sessions/current").bearer(&left).send().expect(204);
+    let me = || server.get("/users/me").bearer(&ada);
+    let tag = me().send().expect(200).etag().to_owned();
+
+    cluster.stop();
+    expect_unavailable("a read", me());
+    expect_unavailable("another read", me());
+    expect_unavailable("a registration", server.registration("grace@example.com"));
+    expect_unavailable("a login", server.login("ada@example.com"));
+    let patch = server.request("PATCH", "/users/me").bearer(&ada).if_match(&tag);
+    expect_unavailable("a change", patch.json(&json!({ "email": "countess@example.com" })));
+    expect_unavailable("logging out", server.request("DELETE", "/sessions/current").bearer(&ada));
+    expect_unavailable("readiness", server.get("/health/ready"));
+
+    std::thread::scope(|scope| {
+        for number in 0..32 {
+            let (server, me) = (&server, &me);
+            scope.spawn(move || match number % 4 {
+                0 => expect_unavailable(
+                    "a registration among many",
+                    server.registration(&format!("u{number}@example.com")),
+                ),
+                1 => expect_unavailable("a login among many", server.login("ada@example.com")),
+                2 => drop(server.get("/health/live").send().expect(200)),
+                _ => expect_unavailable("a read among many", me()),
+            });
+        }
+    });
+
+    server.get("/health/live").send().expect(200);
+    server.get("/.well-known/jwks.json").send().expect(200);
+    server.get("/users/me").send().expect_problem(401, "unauthenticated");
+    for dead in ["a.b.c", &format!("{ada}x"), &left] {
+        server.get("/users/me").bearer(dead).send().expect_problem(401, "invalid-token");
+    }
+    server.get(SOMEBODY).bearer(&ada).send().expect_problem(403, "not-owner");
+    server.get("/users").bearer(&ada).send().expect_problem(403, "insufficient-scope");
+    server.post("/users").body("text/plain", "x").send().expect_problem(415, "unsupported-media-type");
+
+    cluster.start_again();
+    eventually("it is ready again", || server.get("/health/ready").send().status == 200);
+    let read = me().send().expect(200);
+    assert_eq!(read.json()["email"], "ada@example.com");
+    assert_eq!(read.etag(), tag, "what was refused did not happen");
+    server.registration("grace@example.com").send().expect(201);
+    server.request("DELETE", "/sessions/current").bearer(&ada).send().expect(204);
+    me().send().expect_problem(401, "invalid-token");
+}
+
+#[test]
+fn what_postgres_acknowledged_before_it_crashed_is_there_and_nothing_by_half() {
+    let Some(mut cluster) = Postgres::of_its_own() else { return };
+    let dir = TempDir::new().unwrap();
+    let url = cluster.url().replace("{}", "postgres");
+    let server = Process::start(dir.path(), &on_database(&url));
+    let (made, refused) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (server, made, refused, stop) = (&server, &made, &refused, &stop);
+            scope.spawn(move || {
+                for number in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let email = format!("user{number}.{thread}@example.com");
+                    match server.registration(&email).send().status {
+                        201 => made.lock().unwrap().push(email),
+                        503 => refused.lock().unwrap().push(email),
+                        status => panic!("{email}: {status}"),
+                    }
+                }
+            });
+        }
+        eventually("some are made", || made.lock().unwrap().len() >= 20);
+        cluster.stop();
+        eventually("some are refused", || refused.lock().unwrap().len() >= 4);
+        stop.store(true, Ordering::Relaxed);
+    });
+    cluster.start_again();
+    eventually("it is ready again", || server.get("/health/ready").send().status == 200);
+    let (made, refused) = (made.into_inner().unwrap(), refused.into_inner().unwrap());
+    println!("{} made, {} refused", made.len(), refused.len());
+    for email in made {
+        server.login(&email).send().expect(200);
+    }
+    for email in refused {
+        // A commit whose acknowledgement was lost may have happened, but then wholly.
+        let again = server.registration(&email).send();
+        assert!(matches!(again.status, 201 | 409), "{email}: {again:?}");
+        server.login(&email).send().expect(200);
+    }
+}
+
+#[derive(QueryableByName)]
+struct Ended {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    count: i64,
+}
+
+/// Ends every connection to the database but this one, and says how many there were.
+fn db_end_connections(url: &str) -> i64 {
+    let mut conn = PgConnection::establish(url).unwrap();
+    let sql = "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 5000)) AS count FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    diesel::sql_query(sql).get_result::<Ended>(&mut conn).unwrap().count
+}
+
+#[test]
+fn a_read_does_not_notice_that_every_pooled_connection_was_ended() {
+    if !Postgres::is_here() {
+        return;
+    }
+    let server = Server::start_with(Engine::Postgres, &[("CLOAKROOM_DB_POOL", "8")]);
+    let ada = server.register("ada");
+    let read = || server.get("/users/me").bearer(&ada.token).send().status;
+    for _ in 0..3 {
+        let statuses = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..16).map(|_| scope.spawn(read)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(statuses, [200; 16]);
+        assert!(db_end_connections(&server.database_url) > 0);
+        let statuses: Vec<u16> = (0..16).map(|_| read()).collect();
+        assert_eq!(statuses, [200; 16]);
+    }
+}
+
+#[test]
+fn a_write_recovers_when_every_pooled_connection_was_ended() {
+    if !Postgres::is_here() {
+        return;
+    }
+    let server = Server::start_with(Engine::Postgres, &[("CLOAKROOM_DB_POOL", "8")]);
+    let ada = server.register("ada");
+    for round in 0..3 {
+        assert!(db_end_connections(&server.database_url) > 0);
+        let put = |name: &str| {
+            let body = json!({ "name": name });
+            server.put("/users/me/profile").bearer(&ada.token).json(&body).send().status
+        };
+        // One may find its connection dead; it is not repeated, since it could have happened.
+        let statuses: Vec<u16> = (0..8).map(|number| put(&format!("Ada {round} {number}"))).collect();
+        let refused = statuses.iter().filter(|status| **status == 503).count();
+        assert!(refused <= 1 && statuses.iter().all(|status| matches!(status, 200 | 503)), "{statuses:?}");
+        let profile = server.get("/users/me/profile").bearer(&ada.token).send().expect(200);
+        assert_eq!(profile.json()["name"], format!("Ada {round} 7"));
+    }
+}

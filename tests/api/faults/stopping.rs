@@ -1,0 +1,121 @@
+//! SIGTERM: what is in flight is answered, nothing new is begun, and the process ends well.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{PATIENCE, eventually};
+use crate::support::{PASSWORD, Process};
+
+/// A login whose head has been taken by a handler, which asks for the body.
+struct Login {
+    stream: TcpStream,
+    body: String,
+}
+
+impl Login {
+    fn begin(server: &Process) -> Self {
+        let body = json!({ "email": "ada@example.com", "password": PASSWORD }).to_string();
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = format!(
+            "POST /sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+             expect: 100-continue\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut go_on = [0; 25];
+        stream.read_exact(&mut go_on).unwrap();
+        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        Self { stream, body }
+    }
+
+    fn send(&mut self, part: std::ops::Range<usize>) {
+        self.stream.write_all(&self.body.as_bytes()[part]).unwrap();
+    }
+
+    fn answer(mut self) -> String {
+        let mut answer = String::new();
+        self.stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+fn is_refused(server: &Process) -> bool {
+    TcpStream::connect(server.address).is_err()
+}
+
+#[test]
+fn a_request_whose_body_is_still_coming_is_answered_before_the_process_ends() {
+    let dir = TempDir::new().unwrap();
+    let mut server = Process::start(dir.path(), &[]);
+    server.registration("ada@example.com").send().expect(201);
+    let mut login = Login::begin(&server);
+    let half = login.body.len() / 2;
+    login.send(0..half);
+    server.terminate();
+    eventually("nobody is let in any more", || is_refused(&server));
+    login.send(half..login.body.len());
+    let answer = login.answer();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("access_token"), "{answer}");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_request_that_is_worked_on_is_answered_before_the_process_ends() {
+    let dir = TempDir::new().unwrap();
+    let mut server = Process::start(dir.path(), &[("CLOAKROOM_ARGON2", "m=65536,t=24,p=1")]);
+    server.registration("ada@example.com").send().expect(201);
+    let began = Instant::now();
+    let mut logins = [Login::begin(&server), Login::begin(&server)];
+    for login in &mut logins {
+        login.send(0..login.body.len());
+    }
+    server.terminate();
+    eventually("nobody is let in any more", || is_refused(&server));
+    println!("refused after {} ms", began.elapsed().as_millis());
+    for login in logins {
+        let answer = login.answer();
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("access_token"), "{answer}");
+    }
+    println!("answered after {} ms", began.elapsed().as_millis());
+    assert_eq!(server.wait().code(), Some(0));
+    println!("ended after {} ms", began.elapsed().as_millis());
+}
+
+#[test]
+fn what_was_answered_before_the_end_is_there_at_the_next_start() {
+    let dir = TempDir::new().unwrap();
+    let mut server = Process::start(dir.path(), &[]);
+    server.registration("ada@example.com").send().expect(201);
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+    let server = Process::start(dir.path(), &[]);
+    server.login("ada@example.com").send().expect(200);
+}
+
+#[test]
+fn a_connection_that_is_merely_kept_open_does_not_hold_up_the_end() {
+    let dir = TempDir::new().unwrap();
+    let mut server = Process::start(dir.path(), &[]);
+    let idle: Vec<TcpStream> = (0..8)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            let mut status = [0; 15];
+            stream.read_exact(&mut status).unwrap();
+            assert_eq!(&status, b"HTTP/1.1 200 OK");
+            stream
+        })
+        .collect();
+    let began = Instant::now();
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+    println!("ended after {} ms", began.elapsed().as_millis());
+    // Far less than the time that requests in flight are given.
+    assert!(began.elapsed() < Duration::from_secs(15));
+    drop(idle);
+}

@@ -1,0 +1,104 @@
+//! A throw-away PostgreSQL cluster, made with the `initdb` of this machine: one for all tests
+//! together, and one of its own for a test that stops it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use diesel::{Connection as _, PgConnection};
+
+static CLUSTERS: AtomicU32 = AtomicU32::new(0);
+
+/// A cluster on a socket in its own directory. It ends when it is dropped, and with this process
+/// at the latest: a shell waits for the end of its input, stops the cluster and removes it.
+pub struct Cluster {
+    dir: PathBuf,
+    shell: Child,
+}
+
+impl Cluster {
+    /// None when this machine has no `initdb`, or it fails.
+    pub fn start() -> Option<Self> {
+        let bin = find_bin()?;
+        let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("cloakroom-pg-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&dir).ok()?;
+        let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+        if root {
+            Command::new("chown").arg("postgres").arg(&dir).status().ok()?;
+        }
+        let script = script(&bin, &dir);
+        let mut shell = if root { Command::new("runuser") } else { Command::new("sh") };
+        if root {
+            shell.args(["-u", "postgres", "--", "sh"]);
+        }
+        shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let cluster = Self { shell: shell.spawn().ok()?, dir };
+        cluster.wait_until(true).then_some(cluster)
+    }
+
+    /// The cluster's URL with `{}` in place of the database.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@/{{}}?host={}", self.dir.display())
+    }
+
+    /// Stops it as a crash would: nobody is told, nothing is tidied up.
+    pub fn stop(&mut self) {
+        self.order("stop");
+        assert!(self.wait_until(false), "PostgreSQL does not stop");
+    }
+
+    /// Starts it after [`Cluster::stop`]; returns when it answers.
+    pub fn start_again(&mut self) {
+        self.order("start");
+        assert!(self.wait_until(true), "PostgreSQL does not start again");
+    }
+
+    fn order(&mut self, order: &str) {
+        let input = self.shell.stdin.as_mut().expect("an input");
+        writeln!(input, "{order}").expect("the shell listens");
+    }
+
+    fn wait_until(&self, answers: bool) -> bool {
+        let url = self.url().replace("{}", "postgres");
+        (0..300).any(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            PgConnection::establish(&url).is_ok() == answers
+        })
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait();
+    }
+}
+
+/// Makes the cluster, then obeys until its input ends. What interrupts the tests must not keep it
+/// from tidying up.
+fn script(bin: &Path, dir: &Path) -> String {
+    format!(
+        "trap '' INT TERM; cd / && '{bin}/initdb' -D '{dir}/data' -U postgres -A trust -N -E UTF8 --locale=C.UTF-8 || exit 1
+         printf '%s\\n' \"unix_socket_directories = '{dir}'\" \"listen_addresses = ''\" 'fsync = off' \
+            'full_page_writes = off' 'max_connections = 400' 'autovacuum = off' >>'{dir}/data/postgresql.conf'
+         run() {{ '{bin}/pg_ctl' -D '{dir}/data' -l '{dir}/log' -m immediate \"$1\" </dev/null; }}
+         run start
+         while read -r order; do run \"$order\"; done
+         run stop; rm -rf '{dir}'",
+        bin = bin.display(),
+        dir = dir.display(),
+    )
+}
+
+fn find_bin() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut debian: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    debian.sort();
+    let on_path =
+        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or(vec![]);
+    let has_initdb = |dir: &&PathBuf| Path::new(dir).join("initdb").exists();
+    debian.iter().rev().chain(&on_path).find(has_initdb).cloned()
+}

@@ -1,0 +1,111 @@
+//! The server as its operator runs it: a process, which can be stopped, killed and read the log of.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::http::{Answer, Request};
+use super::people::PASSWORD;
+
+/// A running process. It is killed when it is dropped.
+pub struct Process {
+    pub address: SocketAddr,
+    pub url: String,
+    child: Child,
+    log: PathBuf,
+    _out: BufReader<ChildStdout>,
+}
+
+impl Process {
+    /// Serves from `directory`: with SQLite, its database and its master key are there.
+    pub fn start(directory: &Path, settings: &[(&str, &str)]) -> Self {
+        let log = directory.join("log");
+        let mut child = Self::command(directory, settings, &[]).spawn().expect("it starts");
+        let mut out = BufReader::new(child.stdout.take().expect("an output"));
+        let mut first = String::new();
+        out.read_line(&mut first).expect("UTF-8");
+        let url = first.trim_end().strip_prefix("listening on ").map(str::to_owned);
+        let url =
+            url.unwrap_or_else(|| panic!("{first}{}", std::fs::read_to_string(&log).unwrap_or_default()));
+        let address = url.trim_start_matches("http://").parse().expect("an address");
+        Self { address, url, child, log, _out: out }
+    }
+
+    /// The program in `directory`, with nothing else in its environment. It logs to `log` there.
+    pub fn command(directory: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
+        let log = std::fs::File::options().create(true).append(true).open(directory.join("log"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+        command.args(arguments).current_dir(directory).env_clear();
+        command.env("CLOAKROOM_LISTEN", "127.0.0.1:0").env("CLOAKROOM_ARGON2", "m=7168,t=5,p=1");
+        command.envs(settings.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.expect("a log"));
+        command
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(method, format!("{}{path}", self.url))
+    }
+
+    pub fn get(&self, path: &str) -> Request {
+        self.request("GET", path)
+    }
+
+    pub fn post(&self, path: &str) -> Request {
+        self.request("POST", path)
+    }
+
+    /// A registration with everybody's password.
+    pub fn registration(&self, email: &str) -> Request {
+        self.post("/users").json(&json!({ "email": email, "password": PASSWORD }))
+    }
+
+    /// A login with everybody's password.
+    pub fn login(&self, email: &str) -> Request {
+        self.post("/sessions").json(&json!({ "email": email, "password": PASSWORD }))
+    }
+
+    /// The token of a login that succeeds.
+    pub fn token(&self, email: &str) -> String {
+        let answer: Answer = self.login(email).send().expect(200);
+        answer.json()["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// All that was logged in its directory.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("a log in UTF-8")
+    }
+
+    /// Asks it to stop, as a service manager does.
+    pub fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()));
+    }
+
+    /// Waits until it has stopped by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        for _ in 0..1_200 {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("it does not end: {}", self.log());
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,184 @@
+//! The log at its most talkative: nothing secret is in it, and no input forges a line of it.
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{SECRET, mint};
+use crate::support::{Engine, MASTER_KEY, Person, Postgres, Process, decoded, on_both_engines, send_raw};
+
+const PASSWORD: &str = "the secret Passphrase of Ada";
+const WRONG: &str = "the wrong Passphrase of Eve";
+const NEW: &str = "the newer Passphrase of Ada";
+
+/// A server that logs all there is, and its settings.
+struct Talker {
+    dir: TempDir,
+    settings: Vec<(&'static str, String)>,
+    server: Process,
+}
+
+impl Talker {
+    fn start(engine: Engine, more: &[(&'static str, &str)]) -> Self {
+        let dir = TempDir::new().unwrap();
+        let mut settings =
+            vec![("RUST_LOG", "trace".to_owned()), ("CLOAKROOM_MASTER_KEY", MASTER_KEY.to_owned())];
+        settings.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        if engine == Engine::Postgres {
+            settings.push(("DATABASE_URL", Postgres::new_database()));
+        }
+        let server = Process::start(dir.path(), &borrowed(&settings));
+        Self { dir, settings, server }
+    }
+
+    fn operator(&self, arguments: &[&str]) -> Value {
+        let output =
+            Process::command(self.dir.path(), &borrowed(&self.settings), arguments).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    }
+
+    fn post(&self, path: &str, body: &Value) -> crate::support::Answer {
+        self.server.post(path).json(body).send()
+    }
+}
+
+fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
+/// Does all that has to do with a secret, and returns the secrets.
+fn handle_secrets(talker: &Talker) -> Vec<String> {
+    let (server, login) =
+        (&talker.server, |password: &str| json!({ "email": "ada@example.com", "password": password }));
+    let made = talker.post("/users", &login(PASSWORD)).expect(201).json();
+    let ada =
+        Person { id: made["id"].as_str().unwrap().to_owned(), email: String::new(), token: String::new() };
+    let token = talker.post("/sessions", &login(PASSWORD)).expect(200).json()["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    talker.post("/sessions", &login(WRONG)).expect(401);
+    talker.post("/sessions", &json!({ "email": WRONG, "password": WRONG, "scope": 1 })).expect(422);
+    talker.post("/users", &login("short12")).expect(422);
+    server.get("/users/me").bearer(&token).send().expect(200);
+    server.get("/users/me").bearer(&format!("{token}x")).send().expect(401);
+    server.get("/users/me").header("authorization", &format!("Basic {token}")).send().expect(401);
+    server.get(&format!("/users/me?access_token={token}")).send().expect(401);
+    let change = json!({ "current_password": PASSWORD, "new_password": NEW });
+    server
+        .request("PUT", &format!("{}/password", ada.path()))
+        .bearer(&token)
+        .json(&change)
+        .send()
+        .expect(204);
+
+    let client =
+        talker.operator(&["clients", "create", "--id", "reports", "--scope", "users:read:any", "--json"]);
+    let secret = client["client_secret"].as_str().unwrap().to_owned();
+    let grant = |secret: &str| {
+        let form =
+            [("grant_type", "client_credentials"), ("client_id", "reports"), ("client_secret", secret)];
+        server.post("/oauth/token").form(&form).send()
+    };
+    let client_token = grant(&secret).expect(200).json()["access_token"].as_str().unwrap().to_owned();
+    grant(WRONG).expect(401);
+    server.get("/users").bearer(&client_token).send().expect(200);
+    server.get("/users?cursor=nonsense").bearer(&client_token).send().expect(400);
+    let forged = mint(WRONG.as_bytes(), &decoded(&token).0, &decoded(&token).1);
+    server.get("/users/me").bearer(&forged).send().expect(401);
+
+    let mut secrets =
+        vec![PASSWORD.to_owned(), WRONG.to_owned(), NEW.to_owned(), "short12".to_owned(), secret];
+    for token in [token, client_token, forged] {
+        secrets.extend(token.split('.').skip(1).map(str::to_owned));
+    }
+    secrets
+}
+
+/// A text, and what of it could be looked for in a log that has it as bytes.
+fn in_any_form(secret: &str) -> [String; 3] {
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let list: Vec<String> = secret.bytes().map(|byte| byte.to_string()).collect();
+    [secret.to_owned(), hex, list.join(", ")]
+}
+
+on_both_engines! {
+    fn nothing_secret_is_in_the_log_at_any_level(engine: Engine) {
+        for more in [&[][..], &[("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", SECRET)]] {
+            let talker = Talker::start(engine, more);
+            let mut secrets = handle_secrets(&talker);
+            secrets.extend([MASTER_KEY, SECRET, "$argon2", "PRIVATE KEY", "current_password"].map(str::to_owned));
+            let log = talker.server.log();
+            assert!(log.contains("TRACE") && log.contains("token refused"), "it talks: {log}");
+            for secret in secrets {
+                for form in in_any_form(&secret) {
+                    assert!(!log.contains(&form), "{form} in {log}");
+                }
+            }
+        }
+    }
+}
+
+/// Sends what would be a line of its own in a log, wherever input can be put.
+fn forge_lines(talker: &Talker) {
+    let server = &talker.server;
+    server.registration("ada@example.com").send().expect(201);
+    for hostile in [
+        "a\n2026-01-01T00:00:00Z INFO forged",
+        "a\r\n{\"level\":\"INFO\",\"message\":\"forged\"}",
+        "a\u{1b}[2Jforged",
+        "a\u{2028}forged\u{85}",
+    ] {
+        talker.post("/sessions", &json!({ "email": hostile, "password": hostile })).expect(401);
+        talker.post("/users", &json!({ "email": hostile, "password": hostile, hostile: 1 })).expect(422);
+        let encoded: String = form_urlencoded::byte_serialize(hostile.as_bytes()).collect();
+        let token = server.token("ada@example.com");
+        server.get(&format!("/users/{encoded}")).bearer(&token).send().expect(403);
+        server.get(&format!("/{encoded}?{encoded}")).bearer(&encoded).send().expect(404);
+        for name in ["user-agent", "x-request-id", "authorization", "x-forwarded-for", "cookie"] {
+            let request = format!(
+                "GET /users/me?x={encoded} HTTP/1.1\r\nhost: x\r\n{name}: {hostile}\r\nconnection: close\r\n\r\n"
+            );
+            let answer = send_raw(server.address, request.as_bytes());
+            assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+        }
+        send_raw(
+            server.address,
+            format!("GET /{hostile} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes(),
+        );
+        send_raw(
+            server.address,
+            format!("{hostile} / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes(),
+        );
+    }
+}
+
+#[test]
+fn no_input_forges_a_line_of_text() {
+    let talker = Talker::start(Engine::Sqlite, &[("CLOAKROOM_LOG_FORMAT", "text")]);
+    forge_lines(&talker);
+    let log = talker.server.log();
+    assert!(log.contains("forged"), "what was sent is logged");
+    for line in log.lines() {
+        let mut words = line.split(' ');
+        let time = words.next().and_then(|time| time.strip_suffix('Z')).unwrap_or_else(|| panic!("{line}"));
+        assert!(time.len() == "2026-01-01T00:00:00.000".len() && time.starts_with("20"), "{line}");
+        assert!(matches!(words.next(), Some("ERROR" | "WARN" | "INFO" | "DEBUG" | "TRACE")), "{line}");
+        let control = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        assert!(!line.contains(control), "{line:?}");
+    }
+}
+
+#[test]
+fn no_input_forges_a_line_of_json() {
+    let talker = Talker::start(Engine::Sqlite, &[("CLOAKROOM_LOG_FORMAT", "json")]);
+    forge_lines(&talker);
+    let log = talker.server.log();
+    assert!(log.contains("forged"), "what was sent is logged");
+    for line in log.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+        let members: Vec<&str> = entry.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(members, ["ts", "level", "target", "message"], "{line}");
+        assert_ne!(entry["message"], "forged");
+        assert!(!line.contains('\u{1b}') && !line.contains('\u{2028}'), "{line:?}");
+    }
+}
