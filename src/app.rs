@@ -11,7 +11,7 @@ use actix_web::{App, HttpServer};
 use crate::config::{Config, Database, Registration};
 use crate::domain::{Clock, NoRandomness, Random, StoredKey};
 use crate::hashing::{Hasher, InvalidCost};
-use crate::http::{CursorKey, Services, endpoints, mount, wrap};
+use crate::http::{CursorKey, Endpoint, Services, endpoints, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
 use crate::store::{Engine, OnRevoked, Store, StoreError, migrate};
 use crate::token::{Issuer, KeyError, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Verifier};
@@ -79,6 +79,14 @@ impl Server {
     /// # Errors
     /// What keeps it from starting.
     pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Self, StartError> {
+        Self::start_with(config, surroundings, endpoints).await
+    }
+
+    async fn start_with(
+        config: &Config,
+        surroundings: Surroundings,
+        endpoints: fn() -> Vec<Endpoint>,
+    ) -> Result<Self, StartError> {
         let engine = engine(config);
         migrate(&engine)?;
         let listener =
@@ -87,7 +95,7 @@ impl Server {
         let services = Arc::new(services(config, address, surroundings).await?);
         let issuer = services.issuer_url.clone();
         let workers = usize::from(config.workers);
-        let running = listen(listener, workers, cors_of(config), services)
+        let running = listen(listener, workers, config.cors_origins.clone(), services, endpoints)
             .map_err(|error| StartError::Listen(address, error))?;
         Ok(Self { address, issuer, running })
     }
@@ -202,6 +210,7 @@ fn listen(
     workers: usize,
     cors_origins: Vec<String>,
     services: Arc<Services>,
+    endpoints: fn() -> Vec<Endpoint>,
 ) -> std::io::Result<actix_web::dev::Server> {
     let server = HttpServer::new(move || {
         let services = Arc::clone(&services);
@@ -218,10 +227,6 @@ fn listen(
         .shutdown_timeout(SHUTDOWN_TIMEOUT)
         .listen(listener)?;
     Ok(server.run())
-}
-
-fn cors_of(config: &Config) -> Vec<String> {
-    config.cors_origins.clone()
 }
 
 /// Exact origins, and no cookies: the token is in a header that a page must set itself.
@@ -268,4 +273,60 @@ async fn follow_revocations(
         }
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+
+    use super::*;
+    use crate::config::Sources;
+    use crate::http::{NoContent, Problem, Public, endpoint};
+
+    async fn fails(_: Public) -> Result<NoContent, Problem> {
+        panic!("on purpose, with a secret in its message")
+    }
+
+    async fn works(_: Public) -> Result<NoContent, Problem> {
+        Ok(NoContent)
+    }
+
+    fn two() -> Vec<Endpoint> {
+        vec![endpoint(Method::GET, "/fails", "", fails), endpoint(Method::GET, "/works", "", works)]
+    }
+
+    fn get(url: &str) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer = agent.get(url).call().unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    }
+
+    #[test]
+    fn a_handler_that_panics_is_a_500_that_says_nothing_and_the_worker_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sources = Sources::default();
+        let database = format!("sqlite://{}", dir.path().join("panic.db").display());
+        for (name, value) in
+            [("DATABASE_URL", &*database), ("CLOAKROOM_LISTEN", "127.0.0.1:0"), ("CLOAKROOM_WORKERS", "1")]
+        {
+            sources.environment.insert(name.to_owned(), value.to_owned());
+        }
+        let config = Config::load(&sources).unwrap();
+        actix_web::rt::System::new().block_on(async {
+            let server = Server::start_with(&config, Surroundings::default(), two).await.unwrap();
+            let (url, handle) = (server.issuer.clone(), server.handle());
+            let running = actix_web::rt::spawn(server.run());
+            let asked = actix_web::web::block(move || {
+                for _ in 0..3 {
+                    let (status, body) = get(&format!("{url}/fails"));
+                    assert_eq!(status, 500);
+                    assert!(body.contains("\"code\":\"internal\"") && !body.contains("secret"), "{body}");
+                    assert_eq!(get(&format!("{url}/works")).0, 204);
+                }
+            });
+            asked.await.unwrap();
+            handle.stop(false).await;
+            running.await.unwrap().unwrap();
+        });
+    }
 }
