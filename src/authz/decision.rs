@@ -200,7 +200,7 @@ impl Caller {
         let hidden = || rule.refuse(self, Reason::NotFound);
         let record = sealed.0.ok_or_else(hidden)?;
         rule.check_owner(self, record.owner()).map_err(|_| hidden())?;
-        rule.check_rank(self, record.owner(), &record.powers())?;
+        rule.check_rank(self, record.owner(), || record.powers())?;
         Ok(Allowed { record, by: self.clone(), rule, action: PhantomData })
     }
 
@@ -209,7 +209,7 @@ impl Caller {
         let rule = Rule::of::<R, A>();
         rule.check_scope(self).is_ok()
             && rule.check_owner(self, record.owner()).is_ok()
-            && rule.check_rank(self, record.owner(), &record.powers()).is_ok()
+            && rule.check_rank(self, record.owner(), || record.powers()).is_ok()
     }
 
     /// Whether the caller may do `A` to the record that this id names, as far as the id alone says.

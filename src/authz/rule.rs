@@ -122,10 +122,10 @@ impl Rule {
         &'static self,
         caller: &Caller,
         owner: Option<UserId>,
-        powers: &ScopeSet,
+        powers: impl FnOnce() -> ScopeSet,
     ) -> Result<(), Refusal> {
         let own = owner.is_some() && caller.user_id() == owner;
-        if !self.ranked || own || powers.is_subset(caller.powers()) {
+        if !self.ranked || own || powers().is_subset(caller.powers()) {
             return Ok(());
         }
         Err(self.refuse(caller, Reason::AboveCaller))

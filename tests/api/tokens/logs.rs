@@ -9,6 +9,8 @@ use crate::support::{Engine, MASTER_KEY, Person, Postgres, Process, decoded, on_
 const PASSWORD: &str = "the secret Passphrase of Ada";
 const WRONG: &str = "the wrong Passphrase of Eve";
 const NEW: &str = "the newer Passphrase of Ada";
+const SHARED_SECRET: [(&str, &str); 2] =
+    [("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", SECRET)];
 
 /// A server that logs all there is, and its settings.
 struct Talker {
@@ -103,7 +105,7 @@ fn in_any_form(secret: &str) -> [String; 3] {
 
 on_both_engines! {
     fn nothing_secret_is_in_the_log_at_any_level(engine: Engine) {
-        for more in [&[][..], &[("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", SECRET)]] {
+        for more in [&[][..], &SHARED_SECRET] {
             let talker = Talker::start(engine, more);
             let mut secrets = handle_secrets(&talker);
             secrets.extend([MASTER_KEY, SECRET, "$argon2", "PRIVATE KEY", "current_password"].map(str::to_owned));
@@ -134,6 +136,11 @@ fn forge_lines(talker: &Talker) {
         let token = server.token("ada@example.com");
         server.get(&format!("/users/{encoded}")).bearer(&token).send().expect(403);
         server.get(&format!("/{encoded}?{encoded}")).bearer(&encoded).send().expect(404);
+        // A client's name as whoever has the secret writes it; the log says who was refused.
+        let mut claims = decoded(&token).1;
+        (claims["sub"], claims["client_id"]) = (hostile.into(), hostile.into());
+        let namesake = mint(SECRET.as_bytes(), &decoded(&token).0, &claims);
+        server.get("/users/me").bearer(&namesake).send().expect_problem(403, "not-owner");
         for name in ["user-agent", "x-request-id", "authorization", "x-forwarded-for", "cookie"] {
             let request = format!(
                 "GET /users/me?x={encoded} HTTP/1.1\r\nhost: x\r\n{name}: {hostile}\r\nconnection: close\r\n\r\n"
@@ -154,7 +161,8 @@ fn forge_lines(talker: &Talker) {
 
 #[test]
 fn no_input_forges_a_line_of_text() {
-    let talker = Talker::start(Engine::Sqlite, &[("CLOAKROOM_LOG_FORMAT", "text")]);
+    let talker =
+        Talker::start(Engine::Sqlite, &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "text")]].concat());
     forge_lines(&talker);
     let log = talker.server.log();
     assert!(log.contains("forged"), "what was sent is logged");
@@ -170,7 +178,8 @@ fn no_input_forges_a_line_of_text() {
 
 #[test]
 fn no_input_forges_a_line_of_json() {
-    let talker = Talker::start(Engine::Sqlite, &[("CLOAKROOM_LOG_FORMAT", "json")]);
+    let talker =
+        Talker::start(Engine::Sqlite, &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "json")]].concat());
     forge_lines(&talker);
     let log = talker.server.log();
     assert!(log.contains("forged"), "what was sent is logged");
