@@ -1,7 +1,8 @@
 //! Two engines behind one connection: how each is opened, begun and migrated. An engine more is a
 //! variant more here and its migrations.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -68,6 +69,7 @@ impl Engine {
         let away = |error: diesel::ConnectionError| StoreError::Unavailable(error.to_string());
         match self {
             Engine::Sqlite(path) => {
+                make_private(path);
                 let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(away)?;
                 conn.batch_execute(&format!(
                     "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -87,6 +89,19 @@ impl Engine {
             }
         }
     }
+}
+
+/// A new database file is its owner's alone, and so are the files that SQLite keeps beside it.
+fn make_private(path: &Path) {
+    if path == Path::new(":memory:") {
+        return;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // That it is there already is the usual case; what else may be wrong SQLite says better.
+    drop(options.open(path));
 }
 
 impl Connection {

@@ -124,6 +124,16 @@ fn both_engines_have_the_same_tables_columns_indexes_and_keys() {
     assert!(sqlite.0.len() > 30 && sqlite.1.len() > 8 && sqlite.2.len() == 2);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_new_sqlite_database_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("private.db");
+    migrate(&StoreEngine::Sqlite(path.clone())).unwrap();
+    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
 #[test]
 fn replicas_that_start_together_migrate_once() {
     let dir = tempfile::tempdir().unwrap();
