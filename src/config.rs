@@ -5,7 +5,8 @@
 mod auto;
 mod fault;
 mod load;
-mod parse;
+mod own;
+pub mod parse;
 mod report;
 mod setting;
 mod values;
@@ -14,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+pub use secrecy::{ExposeSecret, SecretString};
 
 pub use fault::{Fault, Faults, Source};
 pub use load::Sources;
@@ -55,29 +56,30 @@ settings! {
     /// Where the data is: `sqlite://path`, or `postgres://user:password@host:port/name`, in which
     /// several hosts may stand, separated by commas.
     database: Database =
-        at("DATABASE_URL", Is("sqlite://cloakroom.db")).with_password(), parse::database;
+        at("DATABASE_URL", Is("sqlite://cloakroom.db")).with_password(), own::database;
 
     /// The address and port to listen on. Port 0 takes any free one; the one taken is printed.
-    listen: SocketAddr = at("CLOAKROOM_LISTEN", Is("127.0.0.1:8080")), parse::listen;
+    listen: SocketAddr = at("CLOAKROOM_LISTEN", Is("127.0.0.1:8080")), own::listen;
 
     /// The public URL of this server, which stands in every token as `iss`. It must be https,
     /// unless its host is this machine, and must be given when the server listens beyond it.
     issuer: Option<String> =
         at("CLOAKROOM_ISSUER", Unset("`http://` and the listening address")),
-        parse::optional(parse::issuer);
+        parse::optional(own::issuer);
 
     /// What `aud` of a token must contain.
     audience: Option<String> =
-        at("CLOAKROOM_AUDIENCE", Unset("the issuer")), parse::optional(parse::audience);
+        at("CLOAKROOM_AUDIENCE", Unset("the issuer")), parse::optional(own::audience);
 
     /// Whether anyone may register an account: `open` or `closed`.
     registration: Registration =
-        at("CLOAKROOM_REGISTRATION", Is("open")), parse::registration;
+        at("CLOAKROOM_REGISTRATION", Is("open")),
+        parse::choice([("open", Registration::Open), ("closed", Registration::Closed)]);
 
     /// The key that seals the signing keys at rest: 32 bytes in base64. With PostgreSQL this, or
     /// the file, must be given.
     master_key: Option<MasterKey> =
-        at("CLOAKROOM_MASTER_KEY", Unset("none")).hidden(), parse::optional(parse::master_key);
+        at("CLOAKROOM_MASTER_KEY", Unset("none")).hidden(), parse::optional(own::master_key);
 
     /// A file that holds the master key, instead of the variable. With SQLite and neither of the
     /// two, the server makes one at its first start, readable by its owner alone.
@@ -88,11 +90,11 @@ settings! {
     /// How tokens are signed: `ES256`, `EdDSA`, `RS256`, `PS256`, or `HS256`, which needs the
     /// HS256 secret.
     signing_algorithm: SigningAlgorithm =
-        at("CLOAKROOM_SIGNING_ALGORITHM", Is("ES256")), parse::signing_algorithm;
+        at("CLOAKROOM_SIGNING_ALGORITHM", Is("ES256")), own::signing_algorithm;
 
     /// The secret for HS256, its bytes as given, at least 32 of them.
     hs256_secret: Option<SecretString> =
-        at("CLOAKROOM_HS256_SECRET", Unset("none")).hidden(), parse::optional(parse::hs256_secret);
+        at("CLOAKROOM_HS256_SECRET", Unset("none")).hidden(), parse::optional(parse::secret(32));
 
     /// How long an access token is good for: whole seconds from `1s` to `24h`.
     access_token_ttl: Duration =
@@ -104,39 +106,39 @@ settings! {
 
     /// The origins whose pages may call from a browser: exact, such as `https://app.example.org`,
     /// separated by commas.
-    cors_origins: Vec<String> = at("CLOAKROOM_CORS_ORIGINS", Unset("none")), parse::cors_origins;
+    cors_origins: Vec<String> = at("CLOAKROOM_CORS_ORIGINS", Unset("none")), parse::list(own::origin);
 
     /// Where to serve metrics. This version has none, and takes only `off`.
-    metrics_listen: Off = at("CLOAKROOM_METRICS_LISTEN", Is("off")), parse::off;
+    metrics_listen: Off = at("CLOAKROOM_METRICS_LISTEN", Is("off")), own::off;
 
     /// Threads that serve requests, 1 to 1024; `auto` is one for each core.
-    workers: u16 = at("CLOAKROOM_WORKERS", Auto(auto::workers)), parse::count(1..=1024);
+    workers: u16 = at("CLOAKROOM_WORKERS", Auto(auto::workers)), parse::number_or_auto(1..=1024);
 
     /// Connections to the database, 1 to 1024; `auto` is two for each core, and at least 4.
-    db_pool: u16 = at("CLOAKROOM_DB_POOL", Auto(auto::db_pool)), parse::count(1..=1024);
+    db_pool: u16 = at("CLOAKROOM_DB_POOL", Auto(auto::db_pool)), parse::number_or_auto(1..=1024);
 
     /// Password hashes computed at the same time, 1 to 64; `auto` is one for each core.
-    hash_lanes: u16 = at("CLOAKROOM_HASH_LANES", Auto(auto::hash_lanes)), parse::count(1..=64);
+    hash_lanes: u16 = at("CLOAKROOM_HASH_LANES", Auto(auto::hash_lanes)), parse::number_or_auto(1..=64);
 
     /// Password hashes that may wait for a lane before further ones are turned away, 1 to 1024;
     /// `auto` is 32 for each lane.
-    hash_queue: u16 = at("CLOAKROOM_HASH_QUEUE", Auto(auto::hash_queue)), parse::count(1..=1024);
+    hash_queue: u16 = at("CLOAKROOM_HASH_QUEUE", Auto(auto::hash_queue)), parse::number_or_auto(1..=1024);
 
     /// What a password hash costs (Argon2id): `m` KiB of memory, `t` passes, `p` lanes. The server
     /// does not start below the OWASP minimum.
-    argon2: Argon2Cost = at("CLOAKROOM_ARGON2", Is("m=19456,t=2,p=1")), parse::argon2;
+    argon2: Argon2Cost = at("CLOAKROOM_ARGON2", Is("m=19456,t=2,p=1")), own::argon2;
 
     /// Limits on login, registration and token requests. This version has none, and takes only
     /// `off`.
-    rate_limits: Off = at("CLOAKROOM_RATE_LIMITS", Is("off")), parse::off;
+    rate_limits: Off = at("CLOAKROOM_RATE_LIMITS", Is("off")), own::off;
 
     /// The form of a log line on standard error: `text`, `json`, or `auto`, which is text on a
     /// terminal and JSON elsewhere.
-    log_format: LogFormat = at("CLOAKROOM_LOG_FORMAT", Auto(auto::log_format)), parse::log_format;
+    log_format: LogFormat = at("CLOAKROOM_LOG_FORMAT", Auto(auto::log_format)), own::log_format;
 
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`, also for each module, as
     /// in `info,cloakroom::store=debug`.
-    log_filter: String = at("RUST_LOG", Is("info")), parse::log_filter;
+    log_filter: String = at("RUST_LOG", Is("info")), own::log_filter;
 }
 
 impl Config {

@@ -1,146 +1,70 @@
-//! One check for each kind of setting: the value, or what to write instead.
+//! The checks that any setting may want. Each makes a function from the text of a setting to its
+//! value, or to what to write instead; whatever else does so can stand in its place.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use url::{Host, Url};
 
-use super::{Database, LogFormat, Off, Registration};
-use crate::hashing::Argon2Cost;
-use crate::token::{MasterKey, SigningAlgorithm};
+/// The value, or what to write instead, such as `write a number from 1 to 9`: it stands behind the
+/// name of the variable and what was written there.
+pub type Parsed<T> = Result<T, String>;
 
-type Parsed<T> = Result<T, String>;
-
-/// Nothing for an empty text, which is what a setting without a value is.
-pub(super) fn optional<T>(parse: fn(&str) -> Parsed<T>) -> impl Fn(&str) -> Parsed<Option<T>> {
+/// Nothing for an empty text, which is what a setting without a value is: for settings whose
+/// default is [`Unset`](super::DefaultValue::Unset).
+pub fn optional<T>(parse: impl Fn(&str) -> Parsed<T>) -> impl Fn(&str) -> Parsed<Option<T>> {
     move |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
 }
 
-pub(super) fn database(text: &str) -> Parsed<Database> {
-    match text.split_once(':') {
-        Some(("sqlite", rest)) => sqlite(rest.strip_prefix("//").unwrap_or(rest)),
-        Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
-            without_password(text).ok_or(
-                "write postgres://user:password@host:port/name, with numbers for ports, and with \
-                 %40, %2F, %3A, %3F for @ / : ? in a password",
-            )?;
-            Ok(Database::Postgres(SecretString::from(text)))
-        }
-        _ => Err("write sqlite://path or postgres://user:password@host/name".to_owned()),
+/// Values separated by commas, and none for an empty text.
+pub fn list<T>(parse: impl Fn(&str) -> Parsed<T>) -> impl Fn(&str) -> Parsed<Vec<T>> {
+    move |text| {
+        let values = text.split(',').map(str::trim).filter(|_| !text.is_empty());
+        values.map(&parse).collect()
     }
 }
 
-fn sqlite(path: &str) -> Parsed<Database> {
-    if path.contains(":memory:") {
-        return Err("write the path of a file: each connection would have a memory of its own, \
-                    and all of it would be lost at the end"
-            .to_owned());
-    }
-    // SQLite reads a name that starts with `file:` as a URI with parameters of its own.
-    let is_file = !path.is_empty() && !path.ends_with('/') && !path.starts_with("file:");
-    if !is_file || path.contains('?') {
-        return Err("write sqlite:// and the path of a file, without parameters".to_owned());
-    }
-    Ok(Database::Sqlite(PathBuf::from(path)))
-}
-
-/// The URL without password and parameters; none when it cannot be told where those are.
-pub(super) fn without_password(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let (address, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-    if parameters.contains('@') {
-        return None;
-    }
-    let (user, place) = match address.rsplit_once('@') {
-        Some((user, place)) => (format!("{}@", user.split(':').next()?), place),
-        None => (String::new(), address),
-    };
-    let hosts = place.split('/').next()?;
-    let has_good_port = |host: &str| match host.rsplit_once(':') {
-        Some((_, port)) => host.ends_with(']') || port.parse::<u16>().is_ok(),
-        None => true,
-    };
-    hosts.split(',').all(has_good_port).then(|| format!("{scheme}://{user}{place}"))
-}
-
-pub(super) fn listen(text: &str) -> Parsed<SocketAddr> {
-    if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
-        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    }
-    text.parse().map_err(|_| "write address:port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
-}
-
-pub(super) fn issuer(text: &str) -> Parsed<String> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
-    let url = url.ok_or("write the public URL, such as https://id.example.org")?;
-    let here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    if url.scheme() != "https" && !here {
-        return Err("must be https, unless the host is localhost, 127.0.0.1 or [::1]".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user or a password".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("must end before ? and #".to_owned());
-    }
-    // The parser puts a slash after a bare host; that one alone may be left out or written.
-    let canonical = if url.path() == "/" { url.as_str().trim_end_matches('/') } else { url.as_str() };
-    if canonical.ends_with('/') {
-        return Err("must not end in a slash: others compare it letter by letter".to_owned());
-    }
-    if text != canonical && text != url.as_str() {
-        return Err(format!("others compare it letter by letter; write {canonical}"));
-    }
-    Ok(canonical.to_owned())
-}
-
-pub(super) fn audience(text: &str) -> Parsed<String> {
-    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("write one name without spaces, such as https://api.example.org".to_owned());
-    }
+/// Any text.
+pub fn text(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
-pub(super) fn registration(text: &str) -> Parsed<Registration> {
-    match text {
-        "open" => Ok(Registration::Open),
-        "closed" => Ok(Registration::Closed),
-        _ => Err("write open or closed".to_owned()),
-    }
-}
-
-pub(super) fn master_key(text: &str) -> Parsed<MasterKey> {
-    let key = MasterKey::from_base64(text);
-    key.ok_or_else(|| {
-        "must be exactly 32 bytes in base64; make one with `head -c 32 /dev/urandom | base64`".to_owned()
-    })
-}
-
-pub(super) fn path(text: &str) -> Parsed<PathBuf> {
+/// A path, whether or not something is there.
+pub fn path(text: &str) -> Parsed<PathBuf> {
     Ok(PathBuf::from(text))
 }
 
-pub(super) fn signing_algorithm(text: &str) -> Parsed<SigningAlgorithm> {
-    let names = SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).join(", ");
-    text.parse().map_err(|_| format!("write one of {names}"))
-}
-
-pub(super) fn hs256_secret(text: &str) -> Parsed<SecretString> {
-    if text.len() < 32 {
-        return Err("must be at least 32 bytes; make one with `head -c 32 /dev/urandom | base64`".to_owned());
+/// One of these names, for the value beside it. A switch is
+/// `choice([("on", true), ("off", false)])`.
+pub fn choice<T: Clone, const N: usize>(choices: [(&'static str, T); N]) -> impl Fn(&str) -> Parsed<T> {
+    move |text| match choices.iter().find(|(name, _)| *name == text) {
+        Some((_, value)) => Ok(value.clone()),
+        None => Err(format!("write {}", choices.each_ref().map(|(name, _)| *name).join(" or "))),
     }
-    Ok(SecretString::from(text))
 }
 
-pub(super) fn duration(seconds: RangeInclusive<u64>) -> impl Fn(&str) -> Parsed<Duration> {
+/// A number within `range`.
+pub fn number<N: FromStr + PartialOrd + Display>(range: RangeInclusive<N>) -> impl Fn(&str) -> Parsed<N> {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("write a number from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// A number within `range`, for settings whose default is [`Auto`](super::DefaultValue::Auto).
+pub fn number_or_auto<N>(range: RangeInclusive<N>) -> impl Fn(&str) -> Parsed<N>
+where
+    N: FromStr + PartialOrd + Display,
+{
+    let number = number(range);
+    move |text| number(text).map_err(|problem| problem.replacen("write", "write auto, or", 1))
+}
+
+/// A time such as `90s` or `1h 30m`, in whole seconds, as many as `seconds` has.
+pub fn duration(seconds: RangeInclusive<u64>) -> impl Fn(&str) -> Parsed<Duration> {
     move |text| {
         let duration = humantime::parse_duration(text).ok();
         let whole =
@@ -151,91 +75,13 @@ pub(super) fn duration(seconds: RangeInclusive<u64>) -> impl Fn(&str) -> Parsed<
     }
 }
 
-pub(super) fn cors_origins(text: &str) -> Parsed<Vec<String>> {
-    let origins = text.split(',').map(str::trim).filter(|_| !text.is_empty());
-    origins.map(cors_origin).collect()
-}
-
-fn cors_origin(text: &str) -> Parsed<String> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
-    let url = url.ok_or(
-        "write exact origins, separated by commas, such as https://app.example.org; * and null \
-         are none",
-    )?;
-    let origin = url.origin().ascii_serialization();
-    if text != origin {
-        return Err(format!("an origin is a scheme, a host and a port and no more; write {origin}"));
+/// A secret of at least so many bytes, as they are written. Its setting wants to be
+/// [hidden](super::Setting::hidden) too.
+pub fn secret(bytes: usize) -> impl Fn(&str) -> Parsed<SecretString> {
+    move |text| match text.len() >= bytes {
+        true => Ok(SecretString::from(text)),
+        false => Err(format!(
+            "must be at least {bytes} bytes; make one with `head -c {bytes} /dev/urandom | base64`"
+        )),
     }
-    Ok(origin)
-}
-
-pub(super) fn count(range: RangeInclusive<u16>) -> impl Fn(&str) -> Parsed<u16> {
-    move |text| {
-        let count = text.parse().ok().filter(|count| range.contains(count));
-        let (least, most) = (range.start(), range.end());
-        count.ok_or_else(|| format!("write auto, or a number from {least} to {most}"))
-    }
-}
-
-/// The cheapest costs that the OWASP Password Storage Cheat Sheet holds for equally strong:
-/// memory in KiB and passes.
-const ARGON2_FLOOR: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
-
-pub(super) fn argon2(text: &str) -> Parsed<Argon2Cost> {
-    let cost = argon2_cost(text).ok_or("write m=KiB,t=passes,p=lanes, such as m=19456,t=2,p=1")?;
-    let enough = |(memory, passes)| cost.memory_kib >= memory && cost.passes >= passes;
-    if !ARGON2_FLOOR.into_iter().any(enough) {
-        let floor = ARGON2_FLOOR.map(|(memory, passes)| format!("m={memory},t={passes}"));
-        return Err(format!("is too cheap to guess; write at least {}", floor.join(" or ")));
-    }
-    let (memory, passes, lanes) = (cost.memory_kib, cost.passes, cost.lanes);
-    if memory > 4 * 1024 * 1024 || passes > 1024 || !(1..=16).contains(&lanes) {
-        return Err("write m of at most 4194304 (4 GiB), t of at most 1024 and p from 1 to 16".to_owned());
-    }
-    Ok(cost)
-}
-
-fn argon2_cost(text: &str) -> Option<Argon2Cost> {
-    let rest = text.strip_prefix("m=")?;
-    let (memory, rest) = rest.split_once(",t=")?;
-    let (passes, lanes) = rest.split_once(",p=")?;
-    Some(Argon2Cost {
-        memory_kib: memory.parse().ok()?,
-        passes: passes.parse().ok()?,
-        lanes: lanes.parse().ok()?,
-    })
-}
-
-pub(super) fn off(text: &str) -> Parsed<Off> {
-    match text {
-        "off" => Ok(Off),
-        _ => Err("this version does not have it; write off, or take the variable away".to_owned()),
-    }
-}
-
-pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
-    match text {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        _ => Err("write text, json or auto".to_owned()),
-    }
-}
-
-/// env_logger drops what it does not understand with a warning; here it is a fault.
-pub(super) fn log_filter(text: &str) -> Parsed<String> {
-    let (directives, pattern) = text.split_once('/').unwrap_or((text, ""));
-    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '-');
-    let is_good = |directive: &str| match directive.split_once('=') {
-        Some((module, level)) => {
-            module.trim().chars().all(is_name)
-                && (level.is_empty() || level.trim().parse::<log::LevelFilter>().is_ok())
-        }
-        None => directive.trim().chars().all(is_name),
-    };
-    if pattern.contains('/') || !directives.split(',').all(is_good) {
-        return Err("write a level, or module=level, separated by commas, such as \
-                    info,cloakroom::store=debug"
-            .to_owned());
-    }
-    Ok(text.to_owned())
 }

@@ -3,7 +3,7 @@
 use clap::Arg;
 
 use super::load::Sources;
-use super::{SETTINGS, Source, parse};
+use super::{SETTINGS, Source, own};
 
 /// What holds while nobody sets a setting.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +104,7 @@ impl Setting {
 
 /// Of a faulty URL nobody can tell where the password is.
 fn database_shown(text: &str) -> String {
-    match (parse::database(text), text.split_once("://")) {
+    match (own::database(text), text.split_once("://")) {
         (Ok(database), _) => database.describe(),
         (Err(_), _) if text.starts_with("sqlite:") => text.to_owned(),
         (Err(_), Some((scheme, _))) if scheme.chars().all(char::is_alphanumeric) => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::parse;
+use super::own;
 use crate::token::MasterKey;
 
 /// Where the data is.
@@ -22,7 +22,7 @@ impl Database {
         match self {
             Self::Sqlite(path) => format!("sqlite://{}", path.display()),
             Self::Postgres(url) => {
-                parse::without_password(url.expose_secret()).unwrap_or_else(|| "postgres://…".to_owned())
+                own::without_password(url.expose_secret()).unwrap_or_else(|| "postgres://…".to_owned())
             }
         }
     }
