@@ -1,12 +1,19 @@
 //! The configuration: one struct, each field declared once with its meaning, variable, default and
 //! check. The struct, the loader, the flags, `cloakroom config` and the pages that explain it all
 //! come from that one list.
+//!
+//! An application declares its own settings in the same way, by [`settings!`](crate::settings!).
+//! Its variables begin with a name of its own, and one that begins so and is no setting is not a
+//! fault: only `CLOAKROOM_…` belongs to cloakroom alone, and other programs may use the rest.
 
 mod auto;
+mod declare;
 mod fault;
+mod list;
 mod load;
 mod own;
 pub mod parse;
+mod reader;
 mod report;
 mod setting;
 mod values;
@@ -17,142 +24,139 @@ use std::time::Duration;
 
 pub use secrecy::{ExposeSecret, SecretString};
 
+pub use declare::Settings;
 pub use fault::{Fault, Faults, Source};
+pub use list::SettingsList;
 pub use load::Sources;
+pub use reader::Reader;
 pub use report::{Report, Row};
-pub use setting::{DefaultValue, Setting, flags};
+pub use setting::{DefaultValue, Setting, at};
 pub use values::{Database, LogFormat, MasterKeySource, Off, Registration};
 
 use crate::hashing::Argon2Cost;
 use crate::token::{MasterKey, SigningAlgorithm};
-use load::Reader;
-use setting::{DefaultValue::*, at};
+use setting::DefaultValue::*;
 
-macro_rules! settings {
-    ($($(#[doc = $meaning:literal])+ $field:ident: $type:ty = $setting:expr, $parse:expr;)*) => {
-        /// Every setting of the server, checked.
-        #[derive(Clone, Debug)]
-        pub struct Config {
-            $($(#[doc = $meaning])+ pub $field: $type,)*
-            report: Report,
-        }
+crate::settings! {
+    /// Every setting of the server, checked.
+    #[derive(Clone, Debug)]
+    pub struct Config {
+        /// Where the data is: `sqlite://path`, or `postgres://user:password@host:port/name`, in which
+        /// several hosts may stand, separated by commas.
+        database: Database =
+            at("DATABASE_URL", Is("sqlite://cloakroom.db")).with_password(), own::database;
 
-        /// Every setting there is, in the order in which they are shown.
-        pub const SETTINGS: &[Setting] =
-            &[$($setting.means(concat!($($meaning),+).trim_ascii())),*];
+        /// The address and port to listen on. Port 0 takes any free one; the one taken is printed.
+        listen: SocketAddr = at("CLOAKROOM_LISTEN", Is("127.0.0.1:8080")), own::listen;
 
-        impl Config {
-            /// Reads every field, also after a fault; a faulty one falls back to its default, so
-            /// that the settings can still be checked against each other.
-            fn read(reader: &mut Reader<'_>) -> Option<Self> {
-                $(let $field = reader.read(&$setting, $parse);)*
-                Some(Self { $($field: $field?,)* report: Report::of(reader.sources()) })
-            }
-        }
-    };
-}
+        /// The public URL of this server, which stands in every token as `iss`. It must be https,
+        /// unless its host is this machine, and must be given when the server listens beyond it.
+        issuer: Option<String> =
+            at("CLOAKROOM_ISSUER", Unset("`http://` and the listening address")),
+            parse::optional(own::issuer);
 
-settings! {
-    /// Where the data is: `sqlite://path`, or `postgres://user:password@host:port/name`, in which
-    /// several hosts may stand, separated by commas.
-    database: Database =
-        at("DATABASE_URL", Is("sqlite://cloakroom.db")).with_password(), own::database;
+        /// What `aud` of a token must contain.
+        audience: Option<String> =
+            at("CLOAKROOM_AUDIENCE", Unset("the issuer")), parse::optional(own::audience);
 
-    /// The address and port to listen on. Port 0 takes any free one; the one taken is printed.
-    listen: SocketAddr = at("CLOAKROOM_LISTEN", Is("127.0.0.1:8080")), own::listen;
+        /// Whether anyone may register an account: `open` or `closed`.
+        registration: Registration =
+            at("CLOAKROOM_REGISTRATION", Is("open")),
+            parse::choice([("open", Registration::Open), ("closed", Registration::Closed)]);
 
-    /// The public URL of this server, which stands in every token as `iss`. It must be https,
-    /// unless its host is this machine, and must be given when the server listens beyond it.
-    issuer: Option<String> =
-        at("CLOAKROOM_ISSUER", Unset("`http://` and the listening address")),
-        parse::optional(own::issuer);
+        /// The key that seals the signing keys at rest: 32 bytes in base64. With PostgreSQL this, or
+        /// the file, must be given.
+        master_key: Option<MasterKey> =
+            at("CLOAKROOM_MASTER_KEY", Unset("none")).hidden(), parse::optional(own::master_key);
 
-    /// What `aud` of a token must contain.
-    audience: Option<String> =
-        at("CLOAKROOM_AUDIENCE", Unset("the issuer")), parse::optional(own::audience);
+        /// A file that holds the master key, instead of the variable. With SQLite and neither of the
+        /// two, the server makes one at its first start, readable by its owner alone.
+        master_key_file: Option<PathBuf> =
+            at("CLOAKROOM_MASTER_KEY_FILE", Unset("`cloakroom.master-key` beside the SQLite database")),
+            parse::optional(parse::path);
 
-    /// Whether anyone may register an account: `open` or `closed`.
-    registration: Registration =
-        at("CLOAKROOM_REGISTRATION", Is("open")),
-        parse::choice([("open", Registration::Open), ("closed", Registration::Closed)]);
+        /// How tokens are signed: `ES256`, `EdDSA`, `RS256`, `PS256`, or `HS256`, which needs the
+        /// HS256 secret.
+        signing_algorithm: SigningAlgorithm =
+            at("CLOAKROOM_SIGNING_ALGORITHM", Is("ES256")), own::signing_algorithm;
 
-    /// The key that seals the signing keys at rest: 32 bytes in base64. With PostgreSQL this, or
-    /// the file, must be given.
-    master_key: Option<MasterKey> =
-        at("CLOAKROOM_MASTER_KEY", Unset("none")).hidden(), parse::optional(own::master_key);
+        /// The secret for HS256, its bytes as given, at least 32 of them.
+        hs256_secret: Option<SecretString> =
+            at("CLOAKROOM_HS256_SECRET", Unset("none")).hidden(), parse::optional(parse::secret(32));
 
-    /// A file that holds the master key, instead of the variable. With SQLite and neither of the
-    /// two, the server makes one at its first start, readable by its owner alone.
-    master_key_file: Option<PathBuf> =
-        at("CLOAKROOM_MASTER_KEY_FILE", Unset("`cloakroom.master-key` beside the SQLite database")),
-        parse::optional(parse::path);
+        /// How long an access token is good for: whole seconds from `1s` to `24h`.
+        access_token_ttl: Duration =
+            at("CLOAKROOM_ACCESS_TOKEN_TTL", Is("10m")), parse::duration(1..=86_400);
 
-    /// How tokens are signed: `ES256`, `EdDSA`, `RS256`, `PS256`, or `HS256`, which needs the
-    /// HS256 secret.
-    signing_algorithm: SigningAlgorithm =
-        at("CLOAKROOM_SIGNING_ALGORITHM", Is("ES256")), own::signing_algorithm;
+        /// By how much the clocks of two machines may differ when a token's times are checked: whole
+        /// seconds from `0s` to `60s`.
+        leeway: Duration = at("CLOAKROOM_LEEWAY", Is("5s")), parse::duration(0..=60);
 
-    /// The secret for HS256, its bytes as given, at least 32 of them.
-    hs256_secret: Option<SecretString> =
-        at("CLOAKROOM_HS256_SECRET", Unset("none")).hidden(), parse::optional(parse::secret(32));
+        /// The origins whose pages may call from a browser: exact, such as `https://app.example.org`,
+        /// separated by commas.
+        cors_origins: Vec<String> = at("CLOAKROOM_CORS_ORIGINS", Unset("none")), parse::list(own::origin);
 
-    /// How long an access token is good for: whole seconds from `1s` to `24h`.
-    access_token_ttl: Duration =
-        at("CLOAKROOM_ACCESS_TOKEN_TTL", Is("10m")), parse::duration(1..=86_400);
+        /// Where to serve metrics. This version has none, and takes only `off`.
+        metrics_listen: Off = at("CLOAKROOM_METRICS_LISTEN", Is("off")), own::off;
 
-    /// By how much the clocks of two machines may differ when a token's times are checked: whole
-    /// seconds from `0s` to `60s`.
-    leeway: Duration = at("CLOAKROOM_LEEWAY", Is("5s")), parse::duration(0..=60);
+        /// Threads that serve requests, 1 to 1024; `auto` is one for each core.
+        workers: u16 = at("CLOAKROOM_WORKERS", Auto(auto::workers)), parse::number_or_auto(1..=1024);
 
-    /// The origins whose pages may call from a browser: exact, such as `https://app.example.org`,
-    /// separated by commas.
-    cors_origins: Vec<String> = at("CLOAKROOM_CORS_ORIGINS", Unset("none")), parse::list(own::origin);
+        /// Connections to the database, 1 to 1024; `auto` is two for each core, and at least 4.
+        db_pool: u16 = at("CLOAKROOM_DB_POOL", Auto(auto::db_pool)), parse::number_or_auto(1..=1024);
 
-    /// Where to serve metrics. This version has none, and takes only `off`.
-    metrics_listen: Off = at("CLOAKROOM_METRICS_LISTEN", Is("off")), own::off;
+        /// Password hashes computed at the same time, 1 to 64; `auto` is one for each core.
+        hash_lanes: u16 = at("CLOAKROOM_HASH_LANES", Auto(auto::hash_lanes)), parse::number_or_auto(1..=64);
 
-    /// Threads that serve requests, 1 to 1024; `auto` is one for each core.
-    workers: u16 = at("CLOAKROOM_WORKERS", Auto(auto::workers)), parse::number_or_auto(1..=1024);
+        /// Password hashes that may wait for a lane before further ones are turned away, 1 to 1024;
+        /// `auto` is 32 for each lane.
+        hash_queue: u16 = at("CLOAKROOM_HASH_QUEUE", Auto(auto::hash_queue)), parse::number_or_auto(1..=1024);
 
-    /// Connections to the database, 1 to 1024; `auto` is two for each core, and at least 4.
-    db_pool: u16 = at("CLOAKROOM_DB_POOL", Auto(auto::db_pool)), parse::number_or_auto(1..=1024);
+        /// What a password hash costs (Argon2id): `m` KiB of memory, `t` passes, `p` lanes. The server
+        /// does not start below the OWASP minimum.
+        argon2: Argon2Cost = at("CLOAKROOM_ARGON2", Is("m=19456,t=2,p=1")), own::argon2;
 
-    /// Password hashes computed at the same time, 1 to 64; `auto` is one for each core.
-    hash_lanes: u16 = at("CLOAKROOM_HASH_LANES", Auto(auto::hash_lanes)), parse::number_or_auto(1..=64);
+        /// Limits on login, registration and token requests. This version has none, and takes only
+        /// `off`.
+        rate_limits: Off = at("CLOAKROOM_RATE_LIMITS", Is("off")), own::off;
 
-    /// Password hashes that may wait for a lane before further ones are turned away, 1 to 1024;
-    /// `auto` is 32 for each lane.
-    hash_queue: u16 = at("CLOAKROOM_HASH_QUEUE", Auto(auto::hash_queue)), parse::number_or_auto(1..=1024);
+        /// The form of a log line on standard error: `text`, `json`, or `auto`, which is text on a
+        /// terminal and JSON elsewhere.
+        log_format: LogFormat = at("CLOAKROOM_LOG_FORMAT", Auto(auto::log_format)), own::log_format;
 
-    /// What a password hash costs (Argon2id): `m` KiB of memory, `t` passes, `p` lanes. The server
-    /// does not start below the OWASP minimum.
-    argon2: Argon2Cost = at("CLOAKROOM_ARGON2", Is("m=19456,t=2,p=1")), own::argon2;
-
-    /// Limits on login, registration and token requests. This version has none, and takes only
-    /// `off`.
-    rate_limits: Off = at("CLOAKROOM_RATE_LIMITS", Is("off")), own::off;
-
-    /// The form of a log line on standard error: `text`, `json`, or `auto`, which is text on a
-    /// terminal and JSON elsewhere.
-    log_format: LogFormat = at("CLOAKROOM_LOG_FORMAT", Auto(auto::log_format)), own::log_format;
-
-    /// What is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`, also for each module, as
-    /// in `info,cloakroom::store=debug`.
-    log_filter: String = at("RUST_LOG", Is("info")), own::log_filter;
+        /// What is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`, also for each module, as
+        /// in `info,cloakroom::store=debug`.
+        log_filter: String = at("RUST_LOG", Is("info")), own::log_filter;
+    }
+    check Config::contradictions;
 }
 
 impl Config {
-    /// Checks every setting, alone and against the others.
+    /// Checks every setting of the program, alone and against the others, and keeps those of
+    /// cloakroom.
     ///
     /// # Errors
     /// All faults there are, not only the first.
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
+        Self::load_and(sources, sources.settings.check_application).map(|(config, ())| config)
+    }
+
+    /// The same, and keeps those of the application too.
+    ///
+    /// # Errors
+    /// All faults there are, in either.
+    pub fn load_with<S: Settings>(sources: &Sources) -> Result<(Self, S), Faults> {
+        Self::load_and(sources, S::read)
+    }
+
+    fn load_and<T>(
+        sources: &Sources,
+        read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+    ) -> Result<(Self, T), Faults> {
         let mut reader = Reader::new(sources);
         let config = Self::read(&mut reader);
-        if let Some(config) = &config {
-            config.contradictions(&mut reader);
-        }
-        reader.finish(config)
+        let application = read(&mut reader);
+        reader.finish(config.zip(application))
     }
 
     fn contradictions(&self, reader: &mut Reader<'_>) {
@@ -207,10 +211,5 @@ impl Config {
             }
             (None, None, Database::Postgres(_)) => None,
         }
-    }
-
-    /// Every setting as it was loaded: its value, where it came from and what it means.
-    pub fn report(&self) -> &Report {
-        &self.report
     }
 }

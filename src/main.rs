@@ -4,5 +4,5 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    cloakroom::cli::run()
+    cloakroom::cli::run(cloakroom::config::SettingsList::default())
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::json_flag;
 use super::output::{Failure, print, print_json};
-use crate::config::{Config, Faults, Report, Sources};
+use crate::config::{Config, Faults, Report, SettingsList, Sources};
 
 pub(super) fn command() -> Command {
     Command::new("config")
@@ -14,8 +14,8 @@ pub(super) fn command() -> Command {
         .arg(json_flag())
 }
 
-pub(super) fn run(matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
-    let sources = Sources::from_process(matches);
+pub(super) fn run(settings: SettingsList, matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
+    let sources = Sources::from_process(settings, matches);
     let report = Report::of(&sources);
     let checked = Config::load(&sources);
     if given.get_flag("json") {

@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use super::output::Failure;
 use crate::app::{self, Surroundings};
 use crate::authz::Operator;
-use crate::config::{Config, Sources};
+use crate::config::{Config, SettingsList, Sources};
 use crate::logging;
 use crate::store::{Engine, MigrationState, Store, migrate, migration_states};
 
@@ -19,8 +19,8 @@ pub(super) struct Context {
 
 impl Context {
     /// Reads the configuration and starts the log.
-    pub(super) fn load(matches: &ArgMatches) -> Result<Self, Failure> {
-        let config = Config::load(&Sources::from_process(matches))?;
+    pub(super) fn load(settings: SettingsList, matches: &ArgMatches) -> Result<Self, Failure> {
+        let config = Config::load(&Sources::from_process(settings, matches))?;
         logging::init(config.log_format, &config.log_filter);
         Ok(Self { config, surroundings: Surroundings::default() })
     }

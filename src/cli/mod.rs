@@ -16,13 +16,13 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::config::flags;
+use crate::config::SettingsList;
 use context::Context;
 use output::Failure;
 
-/// Runs the command that the process was started with.
-pub fn run() -> ExitCode {
-    let matches = match command().try_get_matches() {
+/// Runs the command that the process was started with, in a program that has these settings.
+pub fn run(settings: SettingsList) -> ExitCode {
+    let matches = match command(settings).try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
             // Help is an "error" too, of exit code 0. There is nobody else to tell if it fails.
@@ -30,7 +30,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match dispatch(&matches) {
+    match dispatch(settings, &matches) {
         Ok(()) | Err(Failure::NobodyReads) => ExitCode::SUCCESS,
         Err(Failure::Said(lines)) => {
             output::complain(&lines);
@@ -39,20 +39,21 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
+fn dispatch(settings: SettingsList, matches: &ArgMatches) -> Result<(), Failure> {
+    let context = || Context::load(settings, matches);
     let (name, given) = matches.subcommand().unwrap_or(("serve", matches));
     match name {
-        "config" => config::run(matches, given),
+        "config" => config::run(settings, matches, given),
         "routes" => api::routes(given),
-        "openapi" => api::openapi(&Context::load(matches)?),
-        "migrate" => migrate::run(&Context::load(matches)?, given),
-        "users" => users::run(&Context::load(matches)?, given),
-        "clients" => clients::run(&Context::load(matches)?, given),
-        _ => serve::run(&Context::load(matches)?),
+        "openapi" => api::openapi(&context()?),
+        "migrate" => migrate::run(&context()?, given),
+        "users" => users::run(&context()?, given),
+        "clients" => clients::run(&context()?, given),
+        _ => serve::run(&context()?),
     }
 }
 
-fn command() -> Command {
+fn command(settings: SettingsList) -> Command {
     Command::new("cloakroom")
         .version(env!("CARGO_PKG_VERSION"))
         .about("User management over HTTP with authorization built in. Without a command it serves.")
@@ -64,7 +65,7 @@ fn command() -> Command {
              Settings are environment variables, lines in .env, or flags: see --help.\n\
              Exit codes: 0 done, 1 refused or failed, 2 wrong usage.",
         )
-        .args(flags())
+        .args(settings.flags())
         .subcommands([
             serve::command(),
             migrate::command(),
@@ -100,8 +101,10 @@ fn required<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) 
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn no_two_flags_of_a_command_meet() {
-        super::command().debug_assert();
+        command(SettingsList::default()).debug_assert();
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{DefaultValue, SETTINGS, Setting, Source, Sources};
+use super::{DefaultValue, Setting, Source, Sources};
 
 /// One setting: what it is, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,14 +17,14 @@ pub struct Row {
     pub meaning: &'static str,
 }
 
-/// Every setting, in the order of [`SETTINGS`].
+/// Every setting of the program: cloakroom's, then the application's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report(Vec<Row>);
 
 impl Report {
     /// What the sources say, faulty or not.
     pub fn of(sources: &Sources) -> Self {
-        Self(SETTINGS.iter().map(|setting| Row::of(setting, sources)).collect())
+        Self(sources.settings.iter().map(|setting| Row::of(setting, sources)).collect())
     }
 
     /// The rows, one for each setting.

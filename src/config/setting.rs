@@ -2,8 +2,7 @@
 
 use clap::Arg;
 
-use super::load::Sources;
-use super::{SETTINGS, Source, own};
+use super::{Source, Sources, own};
 
 /// What holds while nobody sets a setting.
 #[derive(Clone, Copy, Debug)]
@@ -35,16 +34,22 @@ pub struct Setting {
     visibility: Visibility,
 }
 
-pub(super) const fn at(variable: &'static str, default: DefaultValue) -> Setting {
+/// A setting with this variable, which anyone may see. Begin the variable with the name of the
+/// application, as in `NOTES_MOST_NOTES`.
+pub const fn at(variable: &'static str, default: DefaultValue) -> Setting {
     Setting { variable, meaning: "", default, visibility: Visibility::Open }
 }
 
 impl Setting {
-    pub(super) const fn means(self, meaning: &'static str) -> Self {
+    /// The same setting with its meaning, which [`settings!`](crate::settings!) takes from the
+    /// comment above the field.
+    pub const fn means(self, meaning: &'static str) -> Self {
         Self { meaning, ..self }
     }
 
-    pub(super) const fn hidden(self) -> Self {
+    /// A secret: shown nowhere, and without a flag. Its value wants a type that hides it too, such
+    /// as `SecretString`.
+    pub const fn hidden(self) -> Self {
         Self { visibility: Visibility::Hidden, ..self }
     }
 
@@ -65,6 +70,18 @@ impl Setting {
     pub fn flag(&self) -> Option<String> {
         let name = self.variable.strip_prefix("CLOAKROOM_").unwrap_or(self.variable);
         (self.visibility != Visibility::Hidden).then(|| name.to_lowercase().replace('_', "-"))
+    }
+
+    /// The flag for the command line; the name of the variable is its id.
+    pub(super) fn arg(&self) -> Option<Arg> {
+        let warning = match self.visibility {
+            Visibility::Password => " Other users of the machine can read a password in a flag.",
+            _ => "",
+        };
+        let (variable, default) = (self.variable, self.default_text());
+        let help = format!("{}{warning} [{variable}, default: {default}]", self.meaning);
+        let arg = Arg::new(variable).long(self.flag()?).value_name("VALUE").global(true);
+        Some(arg.help(help.replace('`', "")).help_heading("Settings").hide_short_help(true))
     }
 
     /// The value in effect and where it came from; empty when there is none.
@@ -113,21 +130,4 @@ fn database_shown(text: &str) -> String {
         (Err(_), _) if text.contains([':', '=', '@']) => "(hidden)".to_owned(),
         (Err(_), _) => text.to_owned(),
     }
-}
-
-/// A flag for every setting that is not a secret, for every command. The name of its variable is
-/// the id of each.
-pub fn flags() -> Vec<Arg> {
-    SETTINGS.iter().filter_map(flag).collect()
-}
-
-fn flag(setting: &Setting) -> Option<Arg> {
-    let warning = match setting.visibility {
-        Visibility::Password => " Other users of the machine can read a password in a flag.",
-        _ => "",
-    };
-    let (variable, default) = (setting.variable, setting.default_text());
-    let help = format!("{}{warning} [{variable}, default: {default}]", setting.meaning);
-    let arg = Arg::new(variable).long(setting.flag()?).value_name("VALUE").global(true);
-    Some(arg.help(help.replace('`', "")).help_heading("Settings").hide_short_help(true))
 }

@@ -1,6 +1,7 @@
 //! The configuration: what may be set, what is refused, and how that is said.
 
 mod addresses;
+mod applications;
 mod faults;
 mod keys;
 mod limits;
@@ -14,11 +15,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cloakroom::config::{
-    Config, Database, DefaultValue, Faults, LogFormat, MasterKeySource, Registration, Report, SETTINGS,
-    Source, Sources, flags,
+    Config, Database, DefaultValue, Faults, LogFormat, MasterKeySource, Registration, Report, Setting,
+    Settings, SettingsList, Source, Sources,
 };
 use cloakroom::token::SigningAlgorithm;
 
+const SETTINGS: &[Setting] = Config::SETTINGS;
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const SECRET: &str = "a secret of more than thirty-two bytes";
 

@@ -26,7 +26,7 @@ fn a_flag_wins_over_the_environment_over_dotenv_over_the_default() {
     };
     let leeway = |sources: &Sources| {
         let config = Config::load(sources).unwrap_or_else(|faults| panic!("{faults}"));
-        let row = config.report().rows().iter().find(|row| row.variable == name).cloned();
+        let row = Report::of(sources).rows().iter().find(|row| row.variable == name).cloned();
         (config.leeway.as_secs(), row.map(|row| row.source))
     };
     assert_eq!(leeway(&sources), (1, Some(Source::Flag)));
@@ -42,11 +42,11 @@ fn a_flag_wins_over_the_environment_over_dotenv_over_the_default() {
 fn a_flag_counts_before_and_after_a_command() {
     let command = || {
         let serve = clap::Command::new("serve");
-        clap::Command::new("cloakroom").args(flags()).subcommand(serve)
+        clap::Command::new("cloakroom").args(SettingsList::default().flags()).subcommand(serve)
     };
     for line in [["cloakroom", "--leeway=7s", "serve"], ["cloakroom", "serve", "--leeway=7s"]] {
         let matches = command().try_get_matches_from(line).unwrap_or_else(|error| panic!("{error}"));
-        let sources = Sources::from_process(&matches);
+        let sources = Sources::from_process(SettingsList::default(), &matches);
         assert_eq!(sources.flags, map(&[("CLOAKROOM_LEEWAY", "7s")]), "{line:?}");
     }
 }
