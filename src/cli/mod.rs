@@ -2,6 +2,7 @@
 //! the result alone; what went wrong is a line on standard error, and the exit code is 1.
 
 mod api;
+mod clashes;
 mod clients;
 mod config;
 mod context;
@@ -22,6 +23,11 @@ use output::Failure;
 
 /// Runs the command that the process was started with, in a program that has these settings.
 pub fn run(settings: SettingsList) -> ExitCode {
+    let clashes = clashes::clashes(settings, commands());
+    if !clashes.is_empty() {
+        output::complain(&clashes);
+        return ExitCode::FAILURE;
+    }
     let matches = match command(settings).try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
@@ -54,6 +60,10 @@ fn dispatch(settings: SettingsList, matches: &ArgMatches) -> Result<(), Failure>
 }
 
 fn command(settings: SettingsList) -> Command {
+    commands().args(settings.flags())
+}
+
+fn commands() -> Command {
     Command::new("cloakroom")
         .version(env!("CARGO_PKG_VERSION"))
         .about("User management over HTTP with authorization built in. Without a command it serves.")
@@ -65,7 +75,6 @@ fn command(settings: SettingsList) -> Command {
              Settings are environment variables, lines in .env, or flags: see --help.\n\
              Exit codes: 0 done, 1 refused or failed, 2 wrong usage.",
         )
-        .args(settings.flags())
         .subcommands([
             serve::command(),
             migrate::command(),

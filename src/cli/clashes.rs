@@ -1,0 +1,73 @@
+//! The names that an application's settings cannot have, because a command would not know which of
+//! two is meant.
+
+use std::collections::BTreeSet;
+
+use clap::{Arg, Command};
+
+use crate::config::SettingsList;
+
+/// What the application must declare otherwise before any command can run, a sentence each.
+pub(super) fn clashes(settings: SettingsList, mut commands: Command) -> Vec<String> {
+    // Clap adds --help and --version here.
+    commands.build();
+    let taken = flags(&commands);
+    let with_a_command = settings.iter().filter_map(|setting| {
+        let flag = setting.flag().filter(|flag| taken.contains(flag))?;
+        Some(format!("{} would have the flag --{flag}, which is that of a command", setting.variable))
+    });
+    settings.clashes().into_iter().chain(with_a_command).collect()
+}
+
+fn flags(command: &Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter_map(Arg::get_long).map(str::to_owned);
+    own.chain(command.get_subcommands().flat_map(flags)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{command, commands};
+    use super::*;
+    use crate::config::{DefaultValue::*, at, parse};
+
+    crate::settings! {
+        #[expect(dead_code, reason = "declared, and never read")]
+        struct Notes {
+            /// How many notes one user may keep.
+            most_notes: u32 = at("NOTES_MOST_NOTES", Is("1000")), parse::number(1..=10_000);
+            /// The key of another service.
+            key: Option<String> = at("NOTES_KEY", Unset("none")).hidden(), parse::optional(parse::text);
+        }
+    }
+
+    crate::settings! {
+        #[expect(dead_code, reason = "declared, and never read")]
+        struct Careless {
+            /// Another address.
+            listen: String = at("LISTEN", Is("")), parse::text;
+            /// Another answer.
+            json: String = at("JSON", Is("")), parse::text;
+            /// Another version.
+            version: String = at("VERSION", Is("")), parse::text;
+        }
+    }
+
+    #[test]
+    fn no_two_flags_of_a_command_meet_with_an_applications_either() {
+        let settings = SettingsList::of::<Notes>();
+        assert!(clashes(settings, commands()).is_empty());
+        command(settings).debug_assert();
+        let line = ["notes", "users", "list", "--notes-most-notes", "7"];
+        assert!(command(settings).try_get_matches_from(line).is_ok());
+        let line = ["notes", "--notes-key", "7"];
+        assert!(command(settings).try_get_matches_from(line).is_err());
+    }
+
+    #[test]
+    fn a_flag_that_a_command_has_is_no_setting() {
+        let clashes = clashes(SettingsList::of::<Careless>(), commands()).join("\n");
+        for (variable, flag) in [("LISTEN", "listen"), ("JSON", "json"), ("VERSION", "version")] {
+            assert!(clashes.contains(&format!("{variable} would have the flag --{flag},")), "{clashes}");
+        }
+    }
+}
