@@ -1,332 +1,162 @@
-//! From the configuration to a listening server, and its graceful stop.
+//! An application: cloakroom itself, or one that is built on it and adds records of its own.
 
-use std::net::{SocketAddr, TcpListener};
+use std::any::{Any, TypeId};
+use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_cors::Cors;
-use actix_web::middleware::{Condition, from_fn};
-use actix_web::{App, HttpServer};
+use crate::authz::{Scope, Vocabulary};
+use crate::check::faults;
+use crate::config::{Config, Faults, Settings, SettingsList, Sources};
+use crate::domain::{Role, Surroundings};
+use crate::http::{self, Endpoint};
+use crate::server::{Server, StartError};
+use crate::store::{Migrations, OWN_MIGRATIONS};
 
-use crate::config::{Config, Database, Registration};
-use crate::domain::{Clock, NoRandomness, Random, StoredKey};
-use crate::hashing::{Hasher, InvalidCost};
-use crate::http::{CursorKey, Endpoint, Services, endpoints, mount, wrap};
-use crate::master_key::{MasterKeyError, load_master_key};
-use crate::store::{Engine, OnRevoked, Store, StoreError, migrate};
-use crate::token::{Issuer, KeyError, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Verifier};
-
-/// How often a replica asks what others revoked. With a request's own time, within a second.
-const REVOCATION_POLL: Duration = Duration::from_millis(500);
-
-/// After so many polls everything is read anew, and what has passed is forgotten.
-const POLLS_PER_RELOAD: u32 = 60;
-
-/// How long a client may take for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long an idle connection is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
-/// How long requests in flight may take to finish when the server is told to stop, in seconds.
-const SHUTDOWN_TIMEOUT: u64 = 30;
-
-/// What a server has from outside: the time and randomness.
-#[derive(Clone, Default)]
-pub struct Surroundings {
-    /// The time.
-    pub clock: Clock,
-    /// Randomness.
-    pub random: Random,
+/// An application: what cloakroom serves, and what is added to it. [`App::run`] is its `main`.
+///
+/// What the compiler cannot see of it, [`App::faults`] says, and no command runs while there is
+/// one.
+///
+/// ```
+/// use cloakroom::App;
+/// use cloakroom::domain::Role;
+/// use cloakroom::http::{Endpoint, Json, Problem, Public, endpoint};
+/// use actix_web::http::Method;
+///
+/// cloakroom::scopes! {
+///     SCOPES:
+///     PEGS_COUNT = "pegs:count", "Count the pegs", administrative;
+/// }
+///
+/// async fn hello(_: Public) -> Result<Json<String>, Problem> {
+///     Ok(Json("Good evening. Your coat?".to_owned()))
+/// }
+///
+/// fn app() -> App {
+///     App::new("wardrobe")
+///         .scopes(SCOPES)
+///         .role(Role::new("attendant"), &[PEGS_COUNT])
+///         .endpoints(vec![endpoint(Method::GET, "/hello", "Say hello", hello)])
+/// }
+/// assert!(app().faults().is_empty());
+/// ```
+pub struct App {
+    pub(crate) name: &'static str,
+    pub(crate) vocabulary: Vocabulary,
+    pub(crate) migrations: Vec<&'static Migrations>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) settings: SettingsList,
+    pub(crate) settings_type: TypeId,
+    load: fn(&Sources) -> Result<Loaded, Faults>,
 }
 
-/// Why the server does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {0}: {1}")]
-    Listen(SocketAddr, std::io::Error),
-    /// The database is away, or its schema could not be brought up to date.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The master key cannot be had.
-    #[error(transparent)]
-    MasterKey(#[from] MasterKeyError),
-    /// The signing keys cannot be used.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
-    /// The cost of a password hash is out of range.
-    #[error(transparent)]
-    Cost(#[from] InvalidCost),
-    /// No randomness.
-    #[error(transparent)]
-    Random(#[from] NoRandomness),
+/// The settings of an application, checked.
+#[derive(Clone)]
+pub struct Loaded {
+    /// Cloakroom's.
+    pub config: Config,
+    /// The application's own.
+    pub(crate) own: Arc<dyn Any + Send + Sync>,
 }
 
-/// A server that listens.
-pub struct Server {
-    /// Where.
-    pub address: SocketAddr,
-    /// Its public URL.
-    pub issuer: String,
-    running: actix_web::dev::Server,
+impl Default for App {
+    /// Cloakroom itself.
+    fn default() -> Self {
+        Self::new("cloakroom")
+    }
 }
 
-impl Server {
-    /// Migrates the database, makes what is missing (the master key, the first signing key) and
-    /// begins to listen.
+impl App {
+    /// An application of this name, which serves what cloakroom does until something is added.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            vocabulary: Vocabulary::default(),
+            migrations: vec![&OWN_MIGRATIONS],
+            endpoints: http::endpoints(),
+            settings: SettingsList::default(),
+            settings_type: TypeId::of::<()>(),
+            load: load::<()>,
+        }
+    }
+
+    /// Adds scopes, declared with [`scopes!`](crate::scopes). Administrators have them at once,
+    /// users those that reach their own records.
+    pub fn scopes(mut self, scopes: &[Scope]) -> Self {
+        self.vocabulary.add_scopes(scopes);
+        self
+    }
+
+    /// Lets a role, which is made if it is new, grant these scopes besides what it grants already.
+    pub fn role(mut self, role: Role, grants: &[Scope]) -> Self {
+        self.vocabulary.grant(role, grants);
+        self
+    }
+
+    /// Adds tables, for both engines.
+    pub fn migrations(mut self, migrations: &'static Migrations) -> Self {
+        self.migrations.push(migrations);
+        self
+    }
+
+    /// Adds routes.
+    pub fn endpoints(mut self, endpoints: Vec<Endpoint>) -> Self {
+        self.endpoints.extend(endpoints);
+        self
+    }
+
+    /// Adds settings, declared with [`settings!`](crate::settings!); handlers take them as
+    /// [`Configured`](crate::http::Configured).
+    pub fn settings<S: Settings>(mut self) -> Self {
+        self.settings = SettingsList::of::<S>();
+        self.settings_type = TypeId::of::<S>();
+        self.load = load::<S>;
+        self
+    }
+
+    /// Its routes, cloakroom's first.
+    pub fn routes(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// Its scopes and roles.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// Its settings.
+    pub fn settings_list(&self) -> SettingsList {
+        self.settings
+    }
+
+    /// What is wrong with it, a sentence each, which names the route, the scope or the migration.
+    pub fn faults(&self) -> Vec<String> {
+        faults(self)
+    }
+
+    /// Reads and checks every setting.
+    ///
+    /// # Errors
+    /// All faults there are.
+    pub fn load(&self, sources: &Sources) -> Result<Loaded, Faults> {
+        (self.load)(sources)
+    }
+
+    /// Brings the database up to date, makes what is missing and begins to listen.
     ///
     /// # Errors
     /// What keeps it from starting.
-    pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Self, StartError> {
-        Self::start_with(config, surroundings, endpoints).await
+    pub async fn start(&self, settings: &Loaded, surroundings: Surroundings) -> Result<Server, StartError> {
+        Server::start(self, settings, surroundings).await
     }
 
-    async fn start_with(
-        config: &Config,
-        surroundings: Surroundings,
-        endpoints: fn() -> Vec<Endpoint>,
-    ) -> Result<Self, StartError> {
-        let engine = engine(config);
-        migrate(&engine)?;
-        let listener =
-            TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
-        let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
-        let services = Arc::new(services(config, address, surroundings).await?);
-        let issuer = services.issuer_url.clone();
-        let workers = usize::from(config.workers);
-        let running = listen(listener, workers, config.cors_origins.clone(), services, endpoints)
-            .map_err(|error| StartError::Listen(address, error))?;
-        Ok(Self { address, issuer, running })
-    }
-
-    /// A handle that stops it from elsewhere.
-    pub fn handle(&self) -> actix_web::dev::ServerHandle {
-        self.running.handle()
-    }
-
-    /// Serves until it is told to stop. SIGTERM lets requests in flight finish.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn run(self) -> std::io::Result<()> {
-        self.running.await
+    /// Runs the command that the process was started with; without one, it serves.
+    pub fn run(self) -> ExitCode {
+        crate::cli::run(self)
     }
 }
 
-/// Where the configuration says that the data is.
-pub fn engine(config: &Config) -> Engine {
-    match &config.database {
-        Database::Sqlite(path) => Engine::Sqlite(path.clone()),
-        Database::Postgres(url) => Engine::Postgres(url.clone()),
-    }
-}
-
-/// The store alone, for the command line.
-pub fn open_store(config: &Config, surroundings: &Surroundings, on_revoked: OnRevoked) -> Store {
-    let lifetime = config.access_token_ttl + config.leeway;
-    Store::new(
-        engine(config),
-        usize::from(config.db_pool),
-        surroundings.clock.clone(),
-        surroundings.random.clone(),
-        chrono::Duration::from_std(lifetime).unwrap_or(chrono::Duration::days(1)),
-        on_revoked,
-    )
-}
-
-/// The lane in which passwords are hashed.
-///
-/// # Errors
-/// When the cost is one that argon2id does not take.
-pub fn hasher(config: &Config, surroundings: &Surroundings) -> Result<Hasher, InvalidCost> {
-    let (lanes, queue) = (usize::from(config.hash_lanes), usize::from(config.hash_queue));
-    Hasher::new(config.argon2, lanes, queue, surroundings.random.clone())
-}
-
-async fn services(
-    config: &Config,
-    address: SocketAddr,
-    surroundings: Surroundings,
-) -> Result<Services, StartError> {
-    let Surroundings { clock, random } = surroundings.clone();
-    let revocations = Arc::new(Revocations::default());
-    let told = Arc::clone(&revocations);
-    let store = open_store(config, &surroundings, Arc::new(move |revoked| told.apply(revoked)));
-    let sealed_already = !store.signing_keys().await?.is_empty();
-    let master = load_master_key(config, &random, sealed_already)?;
-    let keys = Arc::new(Keys::new(key_ring(config, &store, &master, &surroundings).await?));
-    let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
-    let leeway = config.leeway;
-    let verifier = Verifier::new(
-        &issuer_url,
-        &audience,
-        leeway,
-        Arc::clone(&keys),
-        Arc::clone(&revocations),
-        clock.clone(),
-    );
-    follow_revocations(store.clone(), revocations, clock.clone()).await?;
-    Ok(Services {
-        verifier,
-        issuer: Issuer::new(
-            &issuer_url,
-            &audience,
-            config.access_token_ttl,
-            keys,
-            clock.clone(),
-            random.clone(),
-        ),
-        hasher: hasher(config, &surroundings)?,
-        store,
-        clock,
-        random,
-        issuer_url,
-        audience,
-        registration_open: config.registration == Registration::Open,
-        cursors: CursorKey::new(&master.derive("cursor")),
-    })
-}
-
-/// The keys of the database, and a first one for the algorithm that signs if there is none yet.
-async fn key_ring(
-    config: &Config,
-    store: &Store,
-    master: &MasterKey,
-    Surroundings { clock, random }: &Surroundings,
-) -> Result<KeyRing, StartError> {
-    let algorithm = config.signing_algorithm;
-    let mut stored = store.signing_keys().await?;
-    let has_one = stored.iter().any(|key| key.algorithm == algorithm.as_str());
-    if !has_one && algorithm != SigningAlgorithm::Hs256 {
-        let first = StoredKey::generate(algorithm, master, random, clock)?;
-        stored = store.add_first_key(first).await?;
-    }
-    Ok(KeyRing::open(stored, config.hs256_secret.as_ref(), algorithm, master)?)
-}
-
-fn listen(
-    listener: TcpListener,
-    workers: usize,
-    cors_origins: Vec<String>,
-    services: Arc<Services>,
-    endpoints: fn() -> Vec<Endpoint>,
-) -> std::io::Result<actix_web::dev::Server> {
-    let server = HttpServer::new(move || {
-        let services = Arc::clone(&services);
-        let for_edge = Arc::clone(&services);
-        App::new()
-            .configure(move |config| mount(config, endpoints(), &services))
-            .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
-            .wrap(from_fn(move |request, next| wrap(Arc::clone(&for_edge), request, next)))
-    });
-    let server = server
-        .workers(workers)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(SHUTDOWN_TIMEOUT)
-        .listen(listener)?;
-    Ok(server.run())
-}
-
-/// Exact origins, and no cookies: the token is in a header that a page must set itself.
-fn cors(origins: &[String]) -> Cors {
-    let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
-    cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers(["authorization", "content-type", "if-match", "if-none-match", "x-request-id"])
-        .expose_headers(["etag", "link", "location", "retry-after", "www-authenticate", "x-request-id"])
-        .block_on_origin_mismatch(false)
-        .max_age(600)
-}
-
-/// Loads what was revoked, and keeps asking what other replicas revoke.
-async fn follow_revocations(
-    store: Store,
-    revocations: Arc<Revocations>,
-    clock: Clock,
-) -> Result<(), StoreError> {
-    let (known, mut last) = store.revocations(0).await?;
-    revocations.apply(&known);
-    actix_web::rt::spawn(async move {
-        let mut away = false;
-        for poll in 1_u32.. {
-            actix_web::rt::time::sleep(REVOCATION_POLL).await;
-            let reload = poll % POLLS_PER_RELOAD == 0;
-            match store.revocations(if reload { 0 } else { last }).await {
-                Ok((new, newest)) => {
-                    revocations.apply(&new);
-                    last = newest.max(last);
-                    away = false;
-                }
-                Err(error) if !away => {
-                    log::error!("what other replicas revoke cannot be read: {error}");
-                    away = true;
-                }
-                Err(_) => {}
-            }
-            if reload && !away {
-                revocations.prune(clock.now());
-                if let Err(error) = store.prune_revocations().await {
-                    log::warn!("{error}");
-                }
-            }
-        }
-    });
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::http::Method;
-
-    use super::*;
-    use crate::config::Sources;
-    use crate::http::{NoContent, Problem, Public, endpoint};
-
-    async fn fails(_: Public) -> Result<NoContent, Problem> {
-        panic!("on purpose, with a secret in its message")
-    }
-
-    async fn works(_: Public) -> Result<NoContent, Problem> {
-        Ok(NoContent)
-    }
-
-    fn two() -> Vec<Endpoint> {
-        vec![endpoint(Method::GET, "/fails", "", fails), endpoint(Method::GET, "/works", "", works)]
-    }
-
-    fn get(url: &str) -> (u16, String) {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut answer = agent.get(url).call().unwrap();
-        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
-    }
-
-    #[test]
-    fn a_handler_that_panics_is_a_500_that_says_nothing_and_the_worker_goes_on() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut sources = Sources::default();
-        let database = format!("sqlite://{}", dir.path().join("panic.db").display());
-        for (name, value) in
-            [("DATABASE_URL", &*database), ("CLOAKROOM_LISTEN", "127.0.0.1:0"), ("CLOAKROOM_WORKERS", "1")]
-        {
-            sources.environment.insert(name.to_owned(), value.to_owned());
-        }
-        let config = Config::load(&sources).unwrap();
-        actix_web::rt::System::new().block_on(async {
-            let server = Server::start_with(&config, Surroundings::default(), two).await.unwrap();
-            let (url, handle) = (server.issuer.clone(), server.handle());
-            let running = actix_web::rt::spawn(server.run());
-            let asked = actix_web::web::block(move || {
-                for _ in 0..3 {
-                    let (status, body) = get(&format!("{url}/fails"));
-                    assert_eq!(status, 500);
-                    assert!(body.contains("\"code\":\"internal\"") && !body.contains("secret"), "{body}");
-                    assert_eq!(get(&format!("{url}/works")).0, 204);
-                }
-            });
-            asked.await.unwrap();
-            handle.stop(false).await;
-            running.await.unwrap().unwrap();
-        });
-    }
+fn load<S: Settings>(sources: &Sources) -> Result<Loaded, Faults> {
+    let (config, own) = Config::load_with::<S>(sources)?;
+    Ok(Loaded { config, own: Arc::new(own) })
 }

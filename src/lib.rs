@@ -7,9 +7,10 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod app;
+mod app;
 pub mod authz;
-pub mod cli;
+mod check;
+pub(crate) mod cli;
 pub mod config;
 pub mod domain;
 pub mod hashing;
@@ -18,5 +19,14 @@ pub mod json;
 pub mod logging;
 pub(crate) mod master_key;
 pub mod oauth;
+pub mod server;
 pub mod store;
 pub mod token;
+
+pub use app::{App, Loaded};
+
+/// What the macros of this crate write into an application.
+#[doc(hidden)]
+pub mod __private {
+    pub use {chrono, diesel, serde, serde_json, utoipa, uuid};
+}

@@ -1,8 +1,8 @@
-//! The binary; everything it does is in [`cloakroom::cli`].
+//! The binary; everything it does is in the library.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    cloakroom::cli::run(cloakroom::config::SettingsList::default())
+    cloakroom::App::default().run()
 }

@@ -1,9 +1,10 @@
 //! Who is calling. A [`Caller`] is made by the token verifier alone.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::policy::{granted_by, powers_of};
-use super::scope::ScopeSet;
+use super::scope::{Scope, ScopeSet};
+use super::vocabulary::Vocabulary;
 use crate::domain::{Role, SessionId, UserId};
 
 /// Whom the access token speaks for.
@@ -22,6 +23,8 @@ pub enum Subject {
         /// `client_id`.
         id: String,
     },
+    /// The person at the server's command line; no token speaks for them.
+    Operator,
 }
 
 impl std::fmt::Display for Subject {
@@ -29,13 +32,35 @@ impl std::fmt::Display for Subject {
         match self {
             Subject::User { id, .. } => write!(f, "user {id}"),
             Subject::Client { id } => write!(f, "client {}", id.escape_debug()),
+            Subject::Operator => f.write_str("the operator"),
         }
     }
 }
 
+/// The token that a caller presented, as far as the audit trail names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenId {
+    /// The token's own id; every token that this server issues has one.
+    pub jti: Option<String>,
+    /// The client that the token was issued to.
+    pub client_id: Option<String>,
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The id by which answer and log know the request.
+    pub request_id: Option<Arc<str>>,
+    /// The peer's address.
+    pub address: Option<IpAddr>,
+}
+
 /// Somebody who presented an acceptable access token. Cheap to clone: every proof carries one.
 #[derive(Clone, Debug)]
-pub struct Caller(Arc<Facts>);
+pub struct Caller {
+    facts: Arc<Facts>,
+    origin: Origin,
+}
 
 #[derive(Debug)]
 struct Facts {
@@ -43,49 +68,94 @@ struct Facts {
     scope: ScopeSet,
     powers: ScopeSet,
     session: Option<SessionId>,
+    token: TokenId,
+    vocabulary: Arc<Vocabulary>,
 }
 
 impl Caller {
     /// The caller that a verified token speaks for.
-    pub(crate) fn verified(subject: Subject, scope: ScopeSet, session: Option<SessionId>) -> Self {
-        Self::new(subject, scope, session)
+    pub(crate) fn verified(
+        vocabulary: Arc<Vocabulary>,
+        subject: Subject,
+        scope: ScopeSet,
+        session: Option<SessionId>,
+        token: TokenId,
+    ) -> Self {
+        Self::new(vocabulary, subject, scope, session, token)
     }
 
-    fn new(subject: Subject, scope: ScopeSet, session: Option<SessionId>) -> Self {
+    fn new(
+        vocabulary: Arc<Vocabulary>,
+        subject: Subject,
+        scope: ScopeSet,
+        session: Option<SessionId>,
+        token: TokenId,
+    ) -> Self {
         let powers = match &subject {
-            Subject::User { roles, .. } => powers_of(roles),
-            Subject::Client { .. } => scope.powers(),
+            Subject::User { roles, .. } => vocabulary.powers_of(roles),
+            Subject::Client { .. } | Subject::Operator => scope.powers(),
         };
-        Self(Arc::new(Facts { subject, scope, powers, session }))
+        let facts = Facts { subject, scope, powers, session, token, vocabulary };
+        Self { facts: Arc::new(facts), origin: Origin::default() }
+    }
+
+    /// The same caller, in this very request.
+    pub(crate) fn calling_from(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// Whom the token speaks for.
     pub fn subject(&self) -> &Subject {
-        &self.0.subject
+        &self.facts.subject
     }
 
     /// The user, when it speaks for one.
     pub fn user_id(&self) -> Option<UserId> {
-        match self.0.subject {
+        match self.facts.subject {
             Subject::User { id, .. } => Some(id),
-            Subject::Client { .. } => None,
+            Subject::Client { .. } | Subject::Operator => None,
         }
+    }
+
+    /// Whether it speaks for a user who has the role.
+    pub fn has_role(&self, role: Role) -> bool {
+        matches!(&self.facts.subject, Subject::User { roles, .. } if roles.contains(&role))
     }
 
     /// What the token allows.
     pub fn scope(&self) -> &ScopeSet {
-        &self.0.scope
+        &self.facts.scope
+    }
+
+    /// Whether the token carries the scope.
+    pub fn holds(&self, scope: Scope) -> bool {
+        self.scope().contains(scope)
     }
 
     /// The power over others that the caller has: a user's by their roles, whatever part of it
     /// this token carries; a client's by its token.
     pub fn powers(&self) -> &ScopeSet {
-        &self.0.powers
+        &self.facts.powers
+    }
+
+    /// Whether the caller has every power over others that these roles give.
+    pub fn outranks(&self, roles: &[Role]) -> bool {
+        self.facts.vocabulary.powers_of(roles).is_subset(self.powers())
     }
 
     /// The session that the token was issued in.
     pub fn session(&self) -> Option<SessionId> {
-        self.0.session
+        self.facts.session
+    }
+
+    /// The token that was presented.
+    pub fn token(&self) -> &TokenId {
+        &self.facts.token
+    }
+
+    /// Where the request came from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 }
 
@@ -95,10 +165,10 @@ impl Caller {
 pub struct Operator(Caller);
 
 impl Operator {
-    /// The operator.
-    pub(crate) fn at_the_command_line() -> Self {
-        let subject = Subject::Client { id: "operator".to_owned() };
-        Self(Caller::new(subject, granted_by(&[Role::Admin]), None))
+    /// The operator of an application with these scopes.
+    pub(crate) fn at_the_command_line(vocabulary: Arc<Vocabulary>) -> Self {
+        let everything = vocabulary.scopes().iter().copied().collect();
+        Self(Caller::new(vocabulary, Subject::Operator, everything, None, TokenId::default()))
     }
 }
 

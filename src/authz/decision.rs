@@ -4,34 +4,49 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use super::action::{Action, Create, SetRoles};
+use super::action::{Action, Create, Read, SetRoles};
 use super::caller::Caller;
-use super::policy::powers_of;
-use super::rule::{Can, OwnerFrom, Reason, Refusal, Rule};
-use super::scope::{ROLES_WRITE, Scope};
+use super::event::{Event, Outcome};
+use super::relation::Held;
+use super::resource::{OwnerFrom, Resource};
+use super::rule::{Facts, Reason, Refusal, Rule};
+use super::scope::ROLES_WRITE;
+use super::sight::Sight;
+use super::who::Can;
 use crate::domain::{Role, User, UserId};
 
 /// A record as the store hands it out, found or not: it can be carried, not read.
 #[must_use = "a sealed record is of no use until a caller opens it"]
-pub struct Sealed<R>(Option<R>);
+pub struct Sealed<R>(Option<(R, Held)>);
 
-impl<R> Sealed<R> {
-    /// Seals what was looked up.
-    pub(crate) fn new(found: Option<R>) -> Self {
+impl<R: Resource> Sealed<R> {
+    /// Seals what was looked up, of a kind that has no relations.
+    pub fn new(found: Option<R>) -> Self {
+        Self(found.map(|record| (record, Held::NONE)))
+    }
+
+    /// Seals what was looked up, with the relations that the record has to the caller.
+    pub fn with_relations(found: Option<(R, Held)>) -> Self {
         Self(found)
     }
 
     /// Opens it without asking anybody, to measure what asking costs.
     #[cfg(feature = "bench-limits")]
     pub(crate) fn open_unchecked(self) -> Option<R> {
-        self.0
+        self.0.map(|(record, _)| record)
     }
 }
 
-/// The caller may do `A` to this very record.
+/// The caller may do `A` to this very record. It reads as the record itself.
+///
+/// ```
+/// use cloakroom::{authz::{Allowed, action::Read}, domain::User};
+/// fn address(user: &Allowed<User, Read>) -> String { user.email.to_string() }
+/// ```
 #[must_use = "a decision is made to be acted upon"]
 pub struct Allowed<R, A> {
     record: R,
+    held: Held,
     by: Caller,
     rule: &'static Rule,
     action: PhantomData<A>,
@@ -48,9 +63,9 @@ impl<R, A> Allowed<R, A> {
         self.rule
     }
 
-    /// Whether the token reaches everyone's records of the kind, and not the caller's own alone.
-    pub fn reaches_everyone(&self) -> bool {
-        self.by.scope().contains(self.rule.any)
+    /// The relations that the record has to the caller.
+    pub fn held(&self) -> Held {
+        self.held
     }
 
     /// The record itself.
@@ -63,6 +78,23 @@ impl<R, A> Allowed<R, A> {
         let mut allowed = self;
         change(&mut allowed.record);
         allowed
+    }
+
+    /// The record, who may and what it is to them.
+    pub(crate) fn into_parts(self) -> (R, Caller, Held) {
+        (self.record, self.by, self.held)
+    }
+}
+
+impl<R: Resource, A> Allowed<R, A> {
+    /// Whether another rule lets the caller too, on this record.
+    pub(crate) fn permits(&self, rule: &'static Rule) -> bool {
+        rule.permits(&self.by, Facts::of(&self.record, self.held))
+    }
+
+    /// Whether the caller owns the record.
+    pub fn is_own(&self) -> bool {
+        self.by.user_id().is_some() && self.by.user_id() == self.record.owner()
     }
 }
 
@@ -80,11 +112,16 @@ impl Allowed<User, SetRoles> {
     /// # Errors
     /// [`Reason::AboveCaller`] when a role gives a power that the caller does not have.
     pub fn grant(&self, roles: Vec<Role>) -> Result<Grant, Refusal> {
-        Grant::by(&self.by, self.rule, roles)
+        Grant::by(&self.by, self.rule, roles).map_err(|refusal| refusal.on(self.id, Some(self.id)))
     }
 }
 
-/// A collection that the caller may do `A` to: everyone's records, or one owner's.
+/// A collection that the caller may do `A` to: the records within its [`Sight`].
+///
+/// ```
+/// use cloakroom::{authz::{Reach, action::List}, domain::User};
+/// fn is_for_everyone(reach: &Reach<User, List>) -> bool { reach.sight().is_everything() }
+/// ```
 #[must_use = "a decision is made to be acted upon"]
 pub struct Reach<R, A> {
     by: Caller,
@@ -98,9 +135,36 @@ impl<R, A> Reach<R, A> {
         &self.by
     }
 
-    /// Whose records alone are within reach; `None`: everyone's.
-    pub fn owner(&self) -> Option<UserId> {
-        if self.by.scope().contains(self.rule.any) { None } else { self.by.user_id() }
+    /// The rule by which.
+    pub fn rule(&self) -> &'static Rule {
+        self.rule
+    }
+
+    /// Which records a query may return.
+    pub fn sight(&self) -> Sight {
+        Sight::of(&self.by, &[self.rule])
+    }
+
+    /// The user to whom new records of the caller's belong.
+    ///
+    /// # Errors
+    /// [`Reason::NotOwner`] for a client, which owns nothing.
+    pub fn owner(&self) -> Result<UserId, Refusal> {
+        self.by.user_id().ok_or_else(|| self.rule.refuse(&self.by, Reason::NotOwner))
+    }
+}
+
+impl<R: Resource> Reach<R, Create> {
+    /// The proof that the caller may make this very record: one of their own, or anybody's where
+    /// the policy says `anyone`.
+    ///
+    /// # Errors
+    /// [`Reason::NotOwner`], [`Reason::AboveCaller`].
+    pub fn make(self, record: R) -> Result<Allowed<R, Create>, Refusal> {
+        let facts = Facts::of(&record, Held::NONE);
+        self.rule.check_owner(&self.by, facts)?;
+        self.rule.check_rank(&self.by, facts)?;
+        Ok(Allowed { record, held: Held::NONE, by: self.by, rule: self.rule, action: PhantomData })
     }
 }
 
@@ -142,14 +206,15 @@ impl Registration {
     /// [`Reason::InsufficientScope`] when the caller may not name roles at all.
     pub fn grant(&self, roles: Option<Vec<Role>>) -> Result<Grant, Refusal> {
         let Some(roles) = roles else {
-            return Ok(Grant(vec![Role::User]));
+            return Ok(Grant { by: self.by().cloned(), roles: vec![Role::USER] });
         };
         let rule = Rule::of::<User, Create>();
         match self {
             Self::Entitled(reach) if self.may_grant() => Grant::by(reach.by(), rule, roles),
             _ => {
-                let by = self.by().map(|caller| caller.subject().clone());
-                Err(Refusal { by, rule, reason: Reason::InsufficientScope(ROLES_WRITE) })
+                let rule = Rule::of::<User, SetRoles>();
+                let reason = Reason::InsufficientScope;
+                Err(Refusal { by: self.by().cloned(), rule, reason, record: None, owner: None })
             }
         }
     }
@@ -158,21 +223,36 @@ impl Registration {
 /// Roles that somebody was entitled to give.
 #[derive(Debug)]
 #[must_use = "roles are granted in order to be given"]
-pub struct Grant(Vec<Role>);
+pub struct Grant {
+    by: Option<Caller>,
+    roles: Vec<Role>,
+}
 
 impl Grant {
     fn by(caller: &Caller, rule: &'static Rule, mut roles: Vec<Role>) -> Result<Self, Refusal> {
-        if !powers_of(&roles).is_subset(caller.powers()) {
+        if !caller.outranks(&roles) {
             return Err(rule.refuse(caller, Reason::AboveCaller));
         }
         roles.sort();
         roles.dedup();
-        Ok(Self(roles))
+        Ok(Self { by: Some(caller.clone()), roles })
     }
 
     /// The roles, sorted, each once.
     pub fn roles(&self) -> &[Role] {
-        &self.0
+        &self.roles
+    }
+
+    /// That a user was made with them.
+    pub(crate) fn event(&self, user: UserId) -> Event {
+        Event {
+            by: self.by.clone(),
+            action: Create::NAME,
+            resource: User::NAME,
+            record: Some(user.to_string()),
+            owner: Some(user),
+            outcome: Outcome::Done,
+        }
     }
 }
 
@@ -180,8 +260,7 @@ impl Caller {
     /// May the caller do `A` to records of this kind at all? Asked before any lookup.
     ///
     /// # Errors
-    /// [`Reason::InsufficientScope`]; for a client that reaches only its own records,
-    /// [`Reason::NotOwner`] is left to [`Caller::open`].
+    /// [`Reason::InsufficientScope`].
     pub fn reach<R: Can<A>, A: Action>(&self) -> Result<Reach<R, A>, Refusal> {
         let rule = Rule::of::<R, A>();
         rule.check_scope(self)?;
@@ -191,35 +270,28 @@ impl Caller {
     /// May the caller do `A` to this very record?
     ///
     /// # Errors
-    /// By the order of the contract: the scope, the owner, whether it is there, the rank. Where
-    /// the owner is known from the record alone, a record of somebody else's is
+    /// By the order of the contract: the scope, whose it is, whether it is there, its state, the
+    /// rank. Whatever stands against it, a record that the caller may not read is
     /// [`Reason::NotFound`], exactly as one that is not there.
-    pub fn open<R: Can<A>, A: Action>(&self, sealed: Sealed<R>) -> Result<Allowed<R, A>, Refusal> {
+    pub fn open<R, A>(&self, sealed: Sealed<R>) -> Result<Allowed<R, A>, Refusal>
+    where
+        R: Can<A> + Can<Read>,
+        A: Action,
+    {
         let rule = Rule::of::<R, A>();
         rule.check_scope(self)?;
-        let hidden = || rule.refuse(self, Reason::NotFound);
-        let record = sealed.0.ok_or_else(hidden)?;
-        rule.check_owner(self, record.owner()).map_err(|_| hidden())?;
-        rule.check_rank(self, record.owner(), || record.powers())?;
-        Ok(Allowed { record, by: self.clone(), rule, action: PhantomData })
+        let (record, held) = sealed.0.ok_or_else(|| rule.refuse(self, Reason::NotFound))?;
+        let facts = Facts::of(&record, held);
+        match rule.check(self, facts) {
+            Ok(()) => Ok(Allowed { record, held, by: self.clone(), rule, action: PhantomData }),
+            Err(refusal) if self.may_know(&refusal, Rule::of::<R, Read>(), facts) => Err(refusal),
+            Err(refusal) => Err(Refusal { reason: Reason::NotFound, ..refusal }),
+        }
     }
 
-    /// Whether the caller may do `A` to the record, for `_actions`; it opens nothing.
-    pub fn may<R: Can<A>, A: Action>(&self, record: &R) -> bool {
-        let rule = Rule::of::<R, A>();
-        rule.check_scope(self).is_ok()
-            && rule.check_owner(self, record.owner()).is_ok()
-            && rule.check_rank(self, record.owner(), || record.powers()).is_ok()
-    }
-
-    /// Whether the caller may do `A` to the record that this id names, as far as the id alone says.
-    pub fn may_by_id<R: Can<A>, A: Action>(&self, id: &R::Id) -> bool {
-        self.reach::<R, A>().and_then(|reach| reach.admit(id)).is_ok()
-    }
-
-    /// Whether the token carries the scope.
-    pub fn holds(&self, scope: Scope) -> bool {
-        self.scope().contains(scope)
+    /// Who is above the caller is seen by who could otherwise act; all else by who may read.
+    fn may_know(&self, refusal: &Refusal, read: &'static Rule, facts: Facts<'_>) -> bool {
+        refusal.reason == Reason::AboveCaller || read.check(self, facts).is_ok()
     }
 }
 
@@ -231,21 +303,45 @@ impl<R: Can<A>, A: Action> Reach<R, A> {
     /// [`Reason::NotOwner`].
     pub fn admit(&self, id: &R::Id) -> Result<(), Refusal> {
         match R::owner_by_id(id) {
-            Some(owner) => self.rule.check_owner(&self.by, Some(owner)),
+            Some(owner) => {
+                let facts = Facts { owner: Some(owner), held: Held::NONE, owner_roles: &[] };
+                self.rule.check_owner(&self.by, facts).map_err(|refusal| Refusal {
+                    owner: Some(owner),
+                    ..refusal
+                })
+            }
             None => Ok(()),
         }
     }
 
+    /// Is there anything at all that the caller reaches, whatever the store holds? A client has no
+    /// records of its own.
+    ///
+    /// # Errors
+    /// [`Reason::NotOwner`].
+    pub fn admit_collection(&self) -> Result<(), Refusal> {
+        if self.sight().extents().is_empty() {
+            return Err(self.rule.refuse(&self.by, Reason::NotOwner));
+        }
+        Ok(())
+    }
+
     /// The refusal of an id that names no record of the kind: the same as for an id that could.
     pub fn no_such_record(&self) -> Refusal {
-        match self.rule.check_owner(&self.by, None) {
-            Err(refusal) if self.rule.owner == OwnerFrom::Url => refusal,
-            _ => self.rule.refuse(&self.by, Reason::NotFound),
-        }
+        let hidden = self.rule.owner_from == OwnerFrom::Url && !self.rule.reaches_everyone(&self.by);
+        self.rule.refuse(&self.by, if hidden { Reason::NotOwner } else { Reason::NotFound })
     }
 
     /// The refusal of "my own record" to a caller who has none: a client.
     pub fn no_own_record(&self) -> Refusal {
         self.rule.refuse(&self.by, Reason::NotOwner)
+    }
+}
+
+impl<R: Can<A> + Can<Read>, A: Action> Reach<R, A> {
+    /// Which records a lookup for this action may return: those within its reach, and those that
+    /// the caller may read, to whom a refusal may then say why.
+    pub fn sight_of_one(&self) -> Sight {
+        Sight::of(&self.by, &[self.rule, Rule::of::<R, Read>()])
     }
 }

@@ -3,7 +3,10 @@
 
 use serde::Serialize;
 
-use super::rule::{OwnerFrom, Rule};
+use super::relation::Relation;
+use super::resource::OwnerFrom;
+use super::rule::Rule;
+use super::scope::Scope;
 
 /// A route and who gets in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,7 +23,7 @@ pub struct Row {
 }
 
 /// Who gets in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// In a few words.
     pub access: &'static str,
@@ -28,46 +31,71 @@ pub struct Entry {
     pub action: Option<String>,
     /// The scope that reaches one's own.
     pub own_scope: Option<&'static str>,
+    /// What else a record can be to the caller that lets them in, each with its scope.
+    pub related: Vec<Way>,
+    /// The roles that let somebody in, each with its scope.
+    pub roles: Vec<Way>,
     /// The scope that reaches everyone's.
     pub any_scope: Option<&'static str>,
+    /// The state that the record must be in.
+    pub only_while: Option<&'static str>,
     /// Where the owner is read from.
     pub owner_from: Option<OwnerFrom>,
     /// Whether the caller must have every power that the record's owner has.
     pub not_above: bool,
 }
 
+/// A way in that is neither owning the record nor a scope for everyone's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Way {
+    /// The relation's, or the role's, name.
+    pub name: &'static str,
+    /// The scope that it takes.
+    pub scope: &'static str,
+}
+
 impl Entry {
     /// A route without a rule.
     pub fn without_rule(access: &'static str) -> Self {
-        Self { access, action: None, own_scope: None, any_scope: None, owner_from: None, not_above: false }
+        Self { access, ..Self::default() }
     }
 
     /// A route with one; a collection has no owner.
     pub fn of(access: &'static str, rule: &Rule, names_a_record: bool) -> Self {
+        let who = &rule.who;
+        let way = |name, scope: Scope| Way { name, scope: scope.as_str() };
         Self {
             access,
             action: Some(format!("{} {}", rule.action, rule.resource)),
-            own_scope: rule.own.map(|scope| scope.as_str()),
-            any_scope: Some(rule.any.as_str()),
-            owner_from: names_a_record.then_some(rule.owner),
-            not_above: rule.ranked,
+            own_scope: who.owner_scope().map(Scope::as_str),
+            related: who.relations().map(|(relation, scope)| way(relation.name(), scope)).collect(),
+            roles: who.roles().map(|(role, scope)| way(role.as_str(), scope)).collect(),
+            any_scope: who.anyone_scope().map(Scope::as_str),
+            only_while: who.state().map(Relation::name),
+            owner_from: names_a_record.then_some(rule.owner_from),
+            not_above: who.is_ranked(),
         }
     }
 
-    /// The scope for one's own, and the scope for anyone's, in words.
+    /// Who, the scope for one's own, the scope for anyone's, and where the owner is read from.
     fn columns(&self) -> [String; 4] {
-        let scope = |scope: Option<&str>| scope.unwrap_or("–").to_owned();
+        let ways = |ways: Vec<String>| if ways.is_empty() { "–".to_owned() } else { ways.join("; ") };
+        let named = |ways: &[Way], what: &str| {
+            ways.iter().map(|way| format!("{what}{}: {}", way.name, way.scope)).collect::<Vec<_>>()
+        };
+        let scope = |scope: Option<&str>| scope.map(str::to_owned).into_iter().collect::<Vec<_>>();
         let owner = match self.owner_from {
             Some(OwnerFrom::Url) => "the URL",
             Some(OwnerFrom::Record) => "the record",
             Some(OwnerFrom::Nobody) | None => "–",
         };
-        let any = if self.not_above {
-            format!("{}, not above", scope(self.any_scope))
-        } else {
-            scope(self.any_scope)
+        let who = match self.only_while {
+            Some(state) => format!("{}, only while {state}", self.access),
+            None => self.access.to_owned(),
         };
-        [self.access.to_owned(), scope(self.own_scope), any, owner.to_owned()]
+        let own = ways([scope(self.own_scope), named(&self.related, "")].concat());
+        let any = ways([named(&self.roles, "role "), scope(self.any_scope)].concat());
+        [who, own, if self.not_above { format!("{any}, not above") } else { any }, owner.to_owned()]
     }
 }
 

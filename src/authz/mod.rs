@@ -14,14 +14,14 @@
 //! A proof cannot be made by hand, nor can a caller:
 //! ```compile_fail,E0624
 //! use cloakroom::{authz::Caller, domain::UserId};
-//! fn pretend(id: UserId) -> Caller { Caller::verified(cloakroom::authz::Subject::User { id, roles: vec![] }, Default::default(), None) }
+//! fn pretend(id: UserId) -> Caller { Caller::verified(Default::default(), cloakroom::authz::Subject::User { id, roles: vec![] }, Default::default(), None, Default::default()) }
 //! ```
 //! ```
 //! use cloakroom::{authz::Caller, domain::UserId};
 //! fn pretend(id: UserId, caller: Caller) -> Caller { caller }
 //! ```
 //!
-//! An action without a line in [`policy`] is nobody's:
+//! An action without a line in the policy is nobody's:
 //! ```compile_fail,E0277
 //! use cloakroom::{authz::{Caller, Refusal, Reach, action::SetRoles}, domain::Profile};
 //! fn reach(caller: &Caller) -> Result<Reach<Profile, SetRoles>, Refusal> { caller.reach() }
@@ -34,13 +34,27 @@
 pub mod action;
 mod caller;
 mod decision;
+mod event;
 pub mod matrix;
-pub mod policy;
+mod member;
+mod policy;
+mod relation;
+mod resource;
 mod rule;
 mod scope;
+mod sight;
+mod vocabulary;
+mod who;
 
-pub use caller::{Caller, Operator, Subject};
+pub use caller::{Caller, Operator, Origin, Subject, TokenId};
 pub use decision::{Allowed, Grant, Reach, Registration, Sealed};
-pub use policy::powers_of;
-pub use rule::{Can, OwnerFrom, Reason, Refusal, Resource, Rule};
+pub use event::{Event, Outcome};
+pub use member::Member;
+pub use relation::{Held, Relation};
+pub use resource::{OwnerFrom, Resource};
+pub use rule::{Reason, Refusal, Rule};
+pub(crate) use rule::Facts;
 pub use scope::{Scope, ScopeSet};
+pub use sight::{Extent, Sight};
+pub use vocabulary::Vocabulary;
+pub use who::{Can, Who};

@@ -1,68 +1,57 @@
-//! The policy: every action that exists and what it takes, one line each; and what each role
-//! grants. An action without a line here does not compile.
+//! Who may do what to cloakroom's own records: one table. An action without a line here does not
+//! compile.
 
 use super::action::*;
-use super::rule::{Can, OwnerFrom, Resource};
+use super::member::Member;
+use super::resource::{OwnerFrom, Resource};
 use super::scope::*;
-use crate::domain::{Client, ClientId, Profile, Role, Session, SessionId, User, UserId};
+use crate::domain::{Client, ClientId, Profile, Role, Session, SessionOf, User, UserId};
 
-macro_rules! policy {
-    ($($resource:ident $action:ident: $own:expr, $any:expr $(, $flag:ident)?;)*) => {
-        $(impl Can<$action> for $resource {
-            const OWN: Option<Scope> = $own;
-            const ANY: Scope = $any;
-            $(const RANKED: bool = { stringify!($flag); true };)?
-        })*
-    };
-}
-
-// `not_above`: on somebody else's record, only when its owner has no power that the caller lacks.
-policy! {
-    // resource action       one's own               anyone's
-    User    Create:       None,                   USERS_CREATE;
-    User    List:         None,                   USERS_READ_ANY;
-    User    Read:         Some(USERS_READ),       USERS_READ_ANY;
-    User    Update:       Some(USERS_WRITE),      USERS_WRITE_ANY,     not_above;
-    User    Delete:       Some(USERS_DELETE),     USERS_DELETE_ANY,    not_above;
-    User    SetPassword:  Some(USERS_WRITE),      USERS_WRITE_ANY,     not_above;
-    User    SetRoles:     None,                   ROLES_WRITE,         not_above;
-    User    SetStatus:    None,                   USERS_WRITE_ANY,     not_above;
-    User    ListSessions: Some(SESSIONS_READ),    SESSIONS_READ_ANY;
-    User    EndSessions:  Some(SESSIONS_REVOKE),  SESSIONS_REVOKE_ANY, not_above;
-    Session Delete:       Some(SESSIONS_REVOKE),  SESSIONS_REVOKE_ANY;
-    Client  Create:       None,                   CLIENTS_WRITE;
-    Client  List:         None,                   CLIENTS_READ;
-    Client  Read:         None,                   CLIENTS_READ;
-    Client  Update:       None,                   CLIENTS_WRITE;
-    Client  Delete:       None,                   CLIENTS_WRITE;
-    Profile Read:         Some(PROFILES_READ),    PROFILES_READ_ANY;
-    Profile Update:       Some(PROFILES_WRITE),   PROFILES_WRITE_ANY;
-}
-
-/// What a role grants; a token never carries more than its user's roles do.
-pub fn grants(role: Role) -> ScopeSet {
-    match role {
-        Role::Admin => Scope::ALL.iter().copied().collect(),
-        Role::Support => [USERS_READ_ANY, PROFILES_READ_ANY, AUDIT_READ_ANY].into_iter().collect(),
-        Role::User => Scope::ALL.iter().copied().filter(|scope| !scope.reaches_others()).collect(),
+crate::policy! {
+    User {
+        Create:        anyone(USERS_CREATE);
+        List:          anyone(USERS_READ_ANY);
+        Read:          owner(USERS_READ), anyone(USERS_READ_ANY);
+        Update:        owner(USERS_WRITE), anyone(USERS_WRITE_ANY), not_above;
+        VerifyEmail:   anyone(USERS_WRITE_ANY), not_above;
+        Delete:        owner(USERS_DELETE), anyone(USERS_DELETE_ANY), not_above;
+        SetPassword:   owner(USERS_WRITE), anyone(USERS_WRITE_ANY), not_above;
+        ProvePassword: owner(USERS_WRITE);
+        SetRoles:      anyone(ROLES_WRITE), not_above;
+        SetStatus:     anyone(USERS_WRITE_ANY), not_above;
+        ListSessions:  owner(SESSIONS_READ), anyone(SESSIONS_READ_ANY);
+        EndSessions:   owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY), not_above;
+        ReadAudit:     owner(AUDIT_READ), anyone(AUDIT_READ_ANY);
     }
-}
-
-/// What these roles grant together.
-pub fn granted_by(roles: &[Role]) -> ScopeSet {
-    roles.iter().flat_map(|role| grants(*role).iter().collect::<Vec<_>>()).collect()
-}
-
-/// The power over others that these roles give: what nobody may grant, take or overrule without
-/// having it.
-pub fn powers_of(roles: &[Role]) -> ScopeSet {
-    granted_by(roles).powers()
+    Session {
+        Read:          owner(SESSIONS_READ), anyone(SESSIONS_READ_ANY);
+        Delete:        owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY);
+    }
+    Client {
+        Create:        anyone(CLIENTS_WRITE);
+        List:          anyone(CLIENTS_READ);
+        Read:          anyone(CLIENTS_READ);
+        Update:        anyone(CLIENTS_WRITE);
+        Delete:        anyone(CLIENTS_WRITE);
+    }
+    Profile {
+        Read:          owner(PROFILES_READ), anyone(PROFILES_READ_ANY);
+        Update:        owner(PROFILES_WRITE), anyone(PROFILES_WRITE_ANY);
+    }
 }
 
 impl Resource for User {
     type Id = UserId;
     const NAME: &'static str = "user";
     const OWNER: OwnerFrom = OwnerFrom::Url;
+    const MEMBERS: &'static [Member] = &[
+        Member::new("email_verified").written_by::<User, VerifyEmail>(),
+        Member::new("current_password").written_by::<User, ProvePassword>(),
+    ];
+
+    fn id(&self) -> UserId {
+        self.id
+    }
 
     fn owner(&self) -> Option<UserId> {
         Some(self.id)
@@ -72,8 +61,8 @@ impl Resource for User {
         Some(*id)
     }
 
-    fn powers(&self) -> ScopeSet {
-        powers_of(&self.roles)
+    fn owner_roles(&self) -> &[Role] {
+        &self.roles
     }
 }
 
@@ -81,6 +70,11 @@ impl Resource for Profile {
     type Id = UserId;
     const NAME: &'static str = "profile";
     const OWNER: OwnerFrom = OwnerFrom::Url;
+    const PART_OF: Option<&'static str> = Some("user");
+
+    fn id(&self) -> UserId {
+        self.user_id
+    }
 
     fn owner(&self) -> Option<UserId> {
         Some(self.user_id)
@@ -92,16 +86,20 @@ impl Resource for Profile {
 }
 
 impl Resource for Session {
-    type Id = (UserId, SessionId);
+    type Id = SessionOf;
     const NAME: &'static str = "session";
     const OWNER: OwnerFrom = OwnerFrom::Url;
+
+    fn id(&self) -> SessionOf {
+        SessionOf { user: self.user_id, session: self.id }
+    }
 
     fn owner(&self) -> Option<UserId> {
         Some(self.user_id)
     }
 
-    fn owner_by_id((owner, _): &(UserId, SessionId)) -> Option<UserId> {
-        Some(*owner)
+    fn owner_by_id(id: &SessionOf) -> Option<UserId> {
+        Some(id.user)
     }
 }
 
@@ -109,6 +107,10 @@ impl Resource for Client {
     type Id = ClientId;
     const NAME: &'static str = "client";
     const OWNER: OwnerFrom = OwnerFrom::Nobody;
+
+    fn id(&self) -> ClientId {
+        self.id.clone()
+    }
 
     fn owner(&self) -> Option<UserId> {
         None

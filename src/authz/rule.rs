@@ -1,175 +1,209 @@
-//! A rule, the refusal that names it, and the one function that decides.
+//! A rule, the refusal that names it, and the one place that decides.
 
 use std::fmt;
 
 use super::action::Action;
 use super::caller::{Caller, Subject};
-use super::scope::{Scope, ScopeSet};
-use crate::domain::UserId;
+use super::relation::{Held, Relation};
+use super::resource::{OwnerFrom, Resource};
+use super::scope::Scope;
+use super::who::{Can, Who};
+use crate::domain::{Role, UserId};
 
-/// A kind of record that somebody may own.
-pub trait Resource: Sized + 'static {
-    /// What names one record; parsed from the URL.
-    type Id: Clone + Send + 'static;
-
-    /// The name by which the matrix and the log know the kind.
-    const NAME: &'static str;
-
-    /// Where the owner is read from. With [`OwnerFrom::Url`], [`Resource::owner_by_id`] must say.
-    const OWNER: OwnerFrom;
-
-    /// Whose record this is.
-    fn owner(&self) -> Option<UserId>;
-
-    /// Whose record the id names, where the id alone says so: the refusal then comes before any
-    /// lookup, the same for an id that exists and one that does not.
-    fn owner_by_id(_: &Self::Id) -> Option<UserId> {
-        None
-    }
-
-    /// The power over others that the record's owner has, where it is known.
-    fn powers(&self) -> ScopeSet {
-        ScopeSet::default()
-    }
-}
-
-/// A line of the policy: what action `A` takes on this kind of record.
-#[diagnostic::on_unimplemented(
-    message = "no policy says who may `{A}` a `{Self}`",
-    label = "this action has no line in the policy",
-    note = "write one in `authz/policy.rs`: `{Self} {A}: Some(<scope for one's own>), <scope for anyone's>;`"
-)]
-pub trait Can<A: Action>: Resource {
-    /// The scope that reaches the caller's own record; none where owning it is not enough.
-    const OWN: Option<Scope>;
-    /// The scope that reaches everyone's.
-    const ANY: Scope;
-    /// Whether, on somebody else's record, the caller must have every power that its owner has.
-    const RANKED: bool = false;
-}
-
-/// Where the owner of the record is read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OwnerFrom {
-    /// From the URL: a refusal comes before any lookup.
-    Url,
-    /// From the record: a record of somebody else's answers like one that is not there.
-    Record,
-    /// Nobody owns records of the kind.
-    Nobody,
-}
-
-/// A line of the policy as a value, for the matrix, the log and the OpenAPI document.
+/// A line of the policy as a value, for the decision, the matrix, the log and the OpenAPI document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The kind of record.
     pub resource: &'static str,
+    /// The kind of record that it is part of.
+    pub part_of: Option<&'static str>,
     /// What is done to it.
     pub action: &'static str,
-    /// The scope that reaches one's own.
-    pub own: Option<Scope>,
-    /// The scope that reaches everyone's.
-    pub any: Scope,
+    /// Whether that changes anything.
+    pub changes: bool,
+    /// Who may.
+    pub who: Who,
     /// Where the owner is read from.
-    pub owner: OwnerFrom,
-    /// Whether the caller must have every power that the record's owner has.
-    pub ranked: bool,
+    pub owner_from: OwnerFrom,
+    relations: &'static [Relation],
+}
+
+/// What a decision looks at in a record.
+#[derive(Clone, Copy)]
+pub(crate) struct Facts<'a> {
+    pub(crate) owner: Option<UserId>,
+    pub(crate) held: Held,
+    pub(crate) owner_roles: &'a [Role],
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn of<R: Resource>(record: &'a R, held: Held) -> Self {
+        Self { owner: record.owner(), held, owner_roles: record.owner_roles() }
+    }
 }
 
 impl Rule {
     /// The rule for `A` on `R`.
-    pub fn of<R: Can<A>, A: Action>() -> &'static Self {
+    pub const fn of<R: Can<A>, A: Action>() -> &'static Self {
         const {
             &Self {
                 resource: R::NAME,
+                part_of: R::PART_OF,
                 action: A::NAME,
-                own: R::OWN,
-                any: R::ANY,
-                owner: R::OWNER,
-                ranked: R::RANKED,
+                changes: A::CHANGES,
+                who: R::WHO,
+                owner_from: R::OWNER,
+                relations: R::RELATIONS,
             }
         }
     }
 
+    /// The relations that the kind of record has.
+    pub fn relations(&self) -> &'static [Relation] {
+        self.relations
+    }
+
     /// The weakest scope that could satisfy it.
-    pub fn weakest_scope(&self) -> Scope {
-        self.own.unwrap_or(self.any)
+    pub fn weakest_scope(&self) -> Option<Scope> {
+        self.who.scopes().next()
+    }
+
+    /// Whether the caller's token and roles reach everyone's records.
+    pub(super) fn reaches_everyone(&self, caller: &Caller) -> bool {
+        let holds = |scope| caller.scope().contains(scope);
+        self.who.anyone_scope().is_some_and(holds)
+            || self.who.roles().any(|(role, scope)| holds(scope) && caller.has_role(role))
     }
 
     /// The first step, from the route alone: does the token carry a scope for this at all?
     pub(super) fn check_scope(&'static self, caller: &Caller) -> Result<(), Refusal> {
-        let held = |scope| caller.scope().contains(scope);
-        if held(self.any) || self.own.is_some_and(held) {
+        if self.who.scopes().any(|scope| caller.scope().contains(scope)) {
             return Ok(());
         }
-        Err(self.refuse(caller, Reason::InsufficientScope(self.weakest_scope())))
+        Err(self.refuse(caller, Reason::InsufficientScope))
     }
 
-    /// The second step: may the caller reach the records of `owner`?
-    pub(super) fn check_owner(&'static self, caller: &Caller, owner: Option<UserId>) -> Result<(), Refusal> {
-        if caller.scope().contains(self.any) {
+    /// The second step: is the record the caller's own, or one that it reaches otherwise?
+    pub(super) fn check_owner(&'static self, caller: &Caller, facts: Facts<'_>) -> Result<(), Refusal> {
+        let holds = |scope| caller.scope().contains(scope);
+        let own = || {
+            let mine = caller.user_id().is_some() && caller.user_id() == facts.owner;
+            mine && self.who.owner_scope().is_some_and(holds)
+        };
+        let related = || {
+            self.who.relations().any(|(relation, scope)| {
+                holds(scope)
+                    && (!relation.is_personal() || caller.user_id().is_some())
+                    && facts.held.includes(self.relations, relation)
+            })
+        };
+        if self.reaches_everyone(caller) || own() || related() {
             return Ok(());
         }
-        match (caller.subject(), owner) {
-            (Subject::User { id, .. }, Some(owner)) if *id == owner => Ok(()),
-            _ => Err(self.refuse(caller, Reason::NotOwner)),
+        Err(self.refuse(caller, Reason::NotOwner))
+    }
+
+    /// The third step: does the record's state allow it?
+    pub(super) fn check_state(&'static self, caller: &Caller, held: Held) -> Result<(), Refusal> {
+        match self.who.state() {
+            Some(state) if !held.includes(self.relations, state) => {
+                Err(self.refuse(caller, Reason::WrongState))
+            }
+            _ => Ok(()),
         }
     }
 
-    /// The third step: on somebody else's record, is the caller above its owner or level with them?
-    pub(super) fn check_rank(
-        &'static self,
-        caller: &Caller,
-        owner: Option<UserId>,
-        powers: impl FnOnce() -> ScopeSet,
-    ) -> Result<(), Refusal> {
-        let own = owner.is_some() && caller.user_id() == owner;
-        if !self.ranked || own || powers().is_subset(caller.powers()) {
+    /// The fourth step: on somebody else's record, is the caller above its owner or level with them?
+    pub(super) fn check_rank(&'static self, caller: &Caller, facts: Facts<'_>) -> Result<(), Refusal> {
+        let own = facts.owner.is_some() && caller.user_id() == facts.owner;
+        if !self.who.is_ranked() || own || caller.outranks(facts.owner_roles) {
             return Ok(());
         }
         Err(self.refuse(caller, Reason::AboveCaller))
     }
 
+    /// All steps, on a record.
+    pub(crate) fn check(&'static self, caller: &Caller, facts: Facts<'_>) -> Result<(), Refusal> {
+        self.check_scope(caller)?;
+        self.check_owner(caller, facts)?;
+        self.check_state(caller, facts.held)?;
+        self.check_rank(caller, facts)
+    }
+
+    /// Whether all steps let the caller.
+    pub(crate) fn permits(&'static self, caller: &Caller, facts: Facts<'_>) -> bool {
+        self.check(caller, facts).is_ok()
+    }
+
     /// The refusal of this caller at this step.
     pub(super) fn refuse(&'static self, caller: &Caller, reason: Reason) -> Refusal {
-        Refusal { by: Some(caller.subject().clone()), rule: self, reason }
+        Refusal { by: Some(caller.clone()), rule: self, reason, record: None, owner: None }
     }
 }
 
 /// Why a request was refused: the rule and the step that decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     /// Who was refused; nobody in particular when no token was sent.
-    pub by: Option<Subject>,
+    pub by: Option<Caller>,
     /// The rule that was applied.
     pub rule: &'static Rule,
     /// The step that decided.
     pub reason: Reason,
+    /// The record's id, where the path names one.
+    pub record: Option<String>,
+    /// Whose record it is, where that is known.
+    pub owner: Option<UserId>,
+}
+
+impl Refusal {
+    /// Who was refused.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.by.as_ref().map(Caller::subject)
+    }
+
+    /// The same refusal, of this very record.
+    pub(crate) fn on(self, record: impl fmt::Display, owner: Option<UserId>) -> Self {
+        Self { record: Some(record.to_string()), owner, ..self }
+    }
 }
 
 /// The step that decided against the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The token carries none of the rule's scopes; this would have been the weakest.
-    InsufficientScope(Scope),
-    /// The record is not the caller's, and the token reaches only the caller's own.
+    /// The token carries none of the rule's scopes.
+    InsufficientScope,
+    /// The record is neither the caller's nor one that it reaches otherwise.
     NotOwner,
     /// The record is not there, or must not be known to be there.
     NotFound,
+    /// The record's state does not allow it.
+    WrongState,
     /// The caller would act on, or grant, power that they do not have.
     AboveCaller,
 }
 
+impl Reason {
+    /// The name by which the audit trail knows it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::InsufficientScope => "insufficient-scope",
+            Reason::NotOwner => "not-owner",
+            Reason::NotFound => "not-found",
+            Reason::WrongState => "wrong-state",
+            Reason::AboveCaller => "above-caller",
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reason::InsufficientScope(scope) => {
-                write!(f, "the token has no scope for it, {scope} at the least")
-            }
-            Reason::NotOwner => f.write_str("not the owner"),
-            Reason::NotFound => f.write_str("not there"),
-            Reason::AboveCaller => f.write_str("above the caller"),
-        }
+        f.write_str(match self {
+            Reason::InsufficientScope => "the token has no scope for it",
+            Reason::NotOwner => "not the owner",
+            Reason::NotFound => "not there",
+            Reason::WrongState => "not in the state for it",
+            Reason::AboveCaller => "above the caller",
+        })
     }
 }

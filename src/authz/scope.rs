@@ -1,34 +1,56 @@
-//! Scopes (RFC 6749 §3.3): what a token allows. One table says everything there is to say of
-//! them; the OpenAPI document, the metadata and the README's table are made from it.
+//! Scopes (RFC 6749 §3.3): what a token allows. Each stands once, with its meaning; the OpenAPI
+//! document, the metadata and the README's table are made from it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
-/// A scope that this server knows. `x:y` reaches the caller's own records, `x:y:any` everyone's;
-/// the short name is the weak one, so that a slip fails closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Scope(&'static str);
+/// A scope. `x:y` reaches the caller's own records, `x:y:any` everyone's; the short name is the
+/// weak one, so that a slip fails closed. Declared with [`scopes!`](crate::scopes).
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    name: &'static str,
+    meaning: &'static str,
+    administrative: bool,
+}
 
+/// Declares scopes: a constant for each, and the list of them all for
+/// [`App::scopes`](crate::App::scopes).
+///
+/// A scope that gives power over others' records without ending in `:any` says `administrative`:
+/// administrators have it, other users do not.
+///
+/// ```
+/// cloakroom::scopes! {
+///     /// The scopes of notes.
+///     pub SCOPES:
+///     NOTES_READ = "notes:read", "Read your notes";
+///     NOTES_READ_ANY = "notes:read:any", "Read everyone's notes";
+///     NOTES_COUNT = "notes:count", "Count notes", administrative;
+/// }
+/// assert_eq!(SCOPES.len(), 3);
+/// assert!(NOTES_COUNT.reaches_others() && !NOTES_READ.reaches_others());
+/// ```
+#[macro_export]
 macro_rules! scopes {
-    ($($constant:ident = $name:literal, $meaning:literal;)*) => {
-        $(#[doc = $meaning] pub const $constant: Scope = Scope($name);)*
-
-        impl Scope {
-            /// Every scope, in the order of the table.
-            pub const ALL: &'static [Scope] = &[$($constant),*];
-
-            /// What it allows, in words that a consent page can show.
-            pub fn meaning(self) -> &'static str {
-                match self.0 {
-                    $($name => $meaning,)*
-                    _ => "",
-                }
-            }
-        }
+    (
+        $(#[$about:meta])* $visibility:vis $list:ident:
+        $($constant:ident = $name:literal, $meaning:literal $(, $administrative:ident)?;)*
+    ) => {
+        $(
+            #[doc = $meaning]
+            $visibility const $constant: $crate::authz::Scope =
+                $crate::authz::Scope::new($name, $meaning)$(.$administrative())?;
+        )*
+        $(#[$about])*
+        $visibility const $list: &[$crate::authz::Scope] = &[$($constant),*];
     };
 }
 
-scopes! {
+crate::scopes! {
+    /// The scopes of cloakroom itself.
+    pub(super) SCOPES:
     USERS_READ = "users:read", "Read your account";
     USERS_WRITE = "users:write", "Change your account";
     USERS_DELETE = "users:delete", "Delete your account";
@@ -45,50 +67,96 @@ scopes! {
     SESSIONS_READ_ANY = "sessions:read:any", "See where everyone is logged in";
     SESSIONS_REVOKE_ANY = "sessions:revoke:any", "Log everyone out";
     AUDIT_READ_ANY = "audit:read:any", "Read the whole audit trail";
-    USERS_CREATE = "users:create", "Create accounts";
-    ROLES_WRITE = "roles:write", "Grant and take roles";
-    CLIENTS_READ = "clients:read", "See the registered clients";
-    CLIENTS_WRITE = "clients:write", "Register and change clients";
-    KEYS_ROTATE = "keys:rotate", "Rotate the signing keys";
-    AUTHZ_EXPLAIN = "authz:explain", "Ask why a request was refused";
+    USERS_CREATE = "users:create", "Create accounts", administrative;
+    ROLES_WRITE = "roles:write", "Grant and take roles", administrative;
+    CLIENTS_READ = "clients:read", "See the registered clients", administrative;
+    CLIENTS_WRITE = "clients:write", "Register and change clients", administrative;
+    KEYS_ROTATE = "keys:rotate", "Rotate the signing keys", administrative;
+    AUTHZ_EXPLAIN = "authz:explain", "Ask why a request was refused", administrative;
 }
 
 impl Scope {
-    /// The scope of this name.
-    pub fn named(name: &str) -> Option<Scope> {
-        Self::ALL.iter().copied().find(|scope| scope.0 == name)
+    /// A scope of this name, in the words of a consent page. [`scopes!`](crate::scopes) is the
+    /// shorter way.
+    ///
+    /// # Panics
+    /// When the name is no scope token (RFC 6749 §3.3); in a constant it then does not compile.
+    pub const fn new(name: &'static str, meaning: &'static str) -> Self {
+        assert!(is_scope_token(name.as_bytes()), "a scope is one or more printable characters, none of space \" \\");
+        Self { name, meaning, administrative: false }
+    }
+
+    /// The same scope, which gives power over others' records though it does not end in `:any`.
+    pub const fn administrative(self) -> Self {
+        Self { administrative: true, ..self }
     }
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
-        self.0
+        self.name
+    }
+
+    /// What it allows, in words that a consent page can show.
+    pub fn meaning(self) -> &'static str {
+        self.meaning
     }
 
     /// Whether it gives power over records that are not the caller's own.
     pub fn reaches_others(self) -> bool {
-        let administrative =
-            [USERS_CREATE, ROLES_WRITE, CLIENTS_READ, CLIENTS_WRITE, KEYS_ROTATE, AUTHZ_EXPLAIN];
-        self.0.ends_with(":any") || administrative.contains(&self)
+        self.administrative || self.name.ends_with(":any")
+    }
+}
+
+#[expect(clippy::indexing_slicing, reason = "a constant function has no iterators; the index is below the length")]
+const fn is_scope_token(name: &[u8]) -> bool {
+    let mut at = 0;
+    while at < name.len() {
+        if !matches!(name[at], 0x21 | 0x23..=0x5b | 0x5d..=0x7e) {
+            return false;
+        }
+        at += 1;
+    }
+    !name.is_empty()
+}
+
+impl PartialEq for Scope {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Scope {}
+
+impl PartialOrd for Scope {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Scope {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name.cmp(other.name)
+    }
+}
+
+impl Hash for Scope {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
     }
 }
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.name)
     }
 }
 
-/// A set of scopes; written as the space-separated list of RFC 6749 §3.3.
+/// A set of scopes; written as the space-separated list of RFC 6749 §3.3, and read by
+/// [`Vocabulary::scopes_in`](super::Vocabulary::scopes_in).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScopeSet(BTreeSet<Scope>);
 
 impl ScopeSet {
-    /// The known scopes in a space-separated list; names that the server does not know grant
-    /// nothing and are left out.
-    pub fn parse(list: &str) -> Self {
-        list.split(' ').filter_map(Scope::named).collect()
-    }
-
     /// Whether the scope is in the set.
     pub fn contains(&self, scope: Scope) -> bool {
         self.0.contains(&scope)
@@ -128,7 +196,7 @@ impl FromIterator<Scope> for ScopeSet {
 
 impl fmt::Display for ScopeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.0.iter().map(|scope| scope.0).collect();
+        let names: Vec<&str> = self.0.iter().map(|scope| scope.name).collect();
         f.write_str(&names.join(" "))
     }
 }

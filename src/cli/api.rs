@@ -7,6 +7,7 @@ use serde_json::json;
 use super::context::Context;
 use super::output::{Failure, print, print_json};
 use super::required;
+use crate::App;
 use crate::authz::matrix::{as_html, as_markdown, as_table};
 use crate::http::{matrix, openapi_document};
 
@@ -25,8 +26,8 @@ pub(super) fn openapi_command() -> Command {
         .after_help("Example:\n  cloakroom openapi --issuer https://id.example.org > openapi.json")
 }
 
-pub(super) fn routes(matches: &ArgMatches) -> Result<(), Failure> {
-    let rows = matrix();
+pub(super) fn routes(app: &App, matches: &ArgMatches) -> Result<(), Failure> {
+    let rows = matrix(app.routes());
     match required::<String>(matches, "format")?.as_str() {
         "json" => print_json(&json!(rows)),
         "html" => print(&(as_html(&rows) + "\n")),
@@ -36,6 +37,6 @@ pub(super) fn routes(matches: &ArgMatches) -> Result<(), Failure> {
 }
 
 pub(super) fn openapi(context: &Context) -> Result<(), Failure> {
-    let config = &context.config;
-    print_json(&openapi_document(&config.issuer_at(config.listen)))
+    let (app, config) = (&context.app, context.config());
+    print_json(&openapi_document(app.name, app.routes(), app.vocabulary(), &config.issuer_at(config.listen)))
 }

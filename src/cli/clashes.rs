@@ -8,7 +8,7 @@ use clap::{Arg, Command};
 use crate::config::SettingsList;
 
 /// What the application must declare otherwise before any command can run, a sentence each.
-pub(super) fn clashes(settings: SettingsList, mut commands: Command) -> Vec<String> {
+pub(super) fn with_commands(settings: SettingsList, mut commands: Command) -> Vec<String> {
     // Clap adds --help and --version here.
     commands.build();
     let taken = flags(&commands);
@@ -16,7 +16,7 @@ pub(super) fn clashes(settings: SettingsList, mut commands: Command) -> Vec<Stri
         let flag = setting.flag().filter(|flag| taken.contains(flag))?;
         Some(format!("{} would have the flag --{flag}, which is that of a command", setting.variable))
     });
-    settings.clashes().into_iter().chain(with_a_command).collect()
+    with_a_command.collect()
 }
 
 fn flags(command: &Command) -> BTreeSet<String> {
@@ -28,6 +28,9 @@ fn flags(command: &Command) -> BTreeSet<String> {
 mod tests {
     use super::super::{command, commands};
     use super::*;
+    use std::sync::Arc;
+
+    use crate::App;
     use crate::config::{DefaultValue::*, at, parse};
 
     crate::settings! {
@@ -54,18 +57,21 @@ mod tests {
 
     #[test]
     fn no_two_flags_of_a_command_meet_with_an_applications_either() {
-        let settings = SettingsList::of::<Notes>();
-        assert!(clashes(settings, commands()).is_empty());
-        command(settings).debug_assert();
+        let app = Arc::new(App::new("notes").settings::<Notes>());
+        assert!(app.faults().is_empty());
+        assert!(with_commands(app.settings_list(), commands(&app)).is_empty());
+        command(&app).debug_assert();
         let line = ["notes", "users", "list", "--notes-most-notes", "7"];
-        assert!(command(settings).try_get_matches_from(line).is_ok());
+        assert!(command(&app).try_get_matches_from(line).is_ok());
         let line = ["notes", "--notes-key", "7"];
-        assert!(command(settings).try_get_matches_from(line).is_err());
+        assert!(command(&app).try_get_matches_from(line).is_err());
     }
 
     #[test]
     fn a_flag_that_a_command_has_is_no_setting() {
-        let clashes = clashes(SettingsList::of::<Careless>(), commands()).join("\n");
+        let app = Arc::new(App::new("notes").settings::<Careless>());
+        let found = with_commands(app.settings_list(), commands(&app));
+        let clashes = [app.faults(), found].concat().join("\n");
         for (variable, flag) in [("LISTEN", "listen"), ("JSON", "json"), ("VERSION", "version")] {
             assert!(clashes.contains(&format!("{variable} would have the flag --{flag},")), "{clashes}");
         }

@@ -1,13 +1,16 @@
 //! `cloakroom clients`: programs that get tokens of their own (RFC 6749 §2).
 
+use std::sync::Arc;
+
 use actix_web::rt::System;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::context::{Context, operator};
+use super::context::Context;
 use super::output::{Failure, print, print_json};
 use super::{group, json_flag, required, scope};
+use crate::App;
 use crate::authz::action::{Action, Create, Delete, List, Read, Update};
 use crate::authz::{Allowed, Can, Operator, ScopeSet};
 use crate::domain::{Client, ClientId, ClientSecret, GrantType, NewClient, format_time, plain_text};
@@ -15,7 +18,8 @@ use crate::store::{Store, StoreError, Stored as _};
 
 const MOST_NAME: usize = 200;
 
-pub(super) fn command() -> Command {
+pub(super) fn command(app: &Arc<App>) -> Command {
+    let known = Arc::clone(app);
     let id =
         || Arg::new("id").value_name("ID").required(true).value_parser(|text: &str| text.parse::<ClientId>());
     let one = |name, about| Command::new(name).about(about).args([id().help("Its client_id"), json_flag()]);
@@ -24,7 +28,7 @@ pub(super) fn command() -> Command {
     let grant =
         Arg::new("grant").long("grant").value_name("GRANT").action(ArgAction::Append).value_parser(grants);
     let scope =
-        Arg::new("scope").long("scope").value_name("SCOPES").required(true).value_parser(scope::parse);
+        Arg::new("scope").long("scope").value_name("SCOPES").required(true).value_parser(move |list: &str| scope::parse(list, known.vocabulary()));
     let name = Arg::new("name")
         .long("name")
         .value_name("NAME")
@@ -35,7 +39,7 @@ pub(super) fn command() -> Command {
         .after_long_help(format!(
             "Example:\n  cloakroom clients create --id reports --scope \"users:read:any profiles:read:any\"\n\n\
              Scopes:\n{}",
-            scope::table()
+            scope::table(app.vocabulary())
         ))
         .args([
             id().long("id").help("Its client_id: 1 to 64 of A-Z a-z 0-9 . _ -"),
@@ -64,7 +68,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
     let Some((name, given)) = matches.subcommand() else { return Ok(()) };
     let store = if name == "create" { context.migrated_store()? } else { context.store()? };
-    let clients = Clients { context, store, operator: operator(), json: given.get_flag("json") };
+    let clients = Clients { context, store, operator: context.operator(), json: given.get_flag("json") };
     System::new().block_on(async {
         match name {
             "create" => clients.create(given).await,
@@ -89,7 +93,8 @@ impl Clients<'_> {
         Client: Can<A>,
     {
         let missing = Failure::new(format!("there is no client {id}; see cloakroom clients list"));
-        self.operator.open(Client::find(&self.store, id).await?).map_err(|_| missing)
+        let sight = self.operator.reach::<Client, A>()?.sight_of_one();
+        self.operator.open(Client::find(&self.store, id, sight).await?).map_err(|_| missing)
     }
 
     async fn create(&self, given: &ArgMatches) -> Result<(), Failure> {

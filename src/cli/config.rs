@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::json_flag;
 use super::output::{Failure, print, print_json};
-use crate::config::{Config, Faults, Report, SettingsList, Sources};
+use crate::App;
+use crate::config::{Faults, Report, Sources};
 
 pub(super) fn command() -> Command {
     Command::new("config")
@@ -14,10 +15,10 @@ pub(super) fn command() -> Command {
         .arg(json_flag())
 }
 
-pub(super) fn run(settings: SettingsList, matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
-    let sources = Sources::from_process(settings, matches);
+pub(super) fn run(app: &App, matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
+    let sources = Sources::from_process(app.settings_list(), matches);
     let report = Report::of(&sources);
-    let checked = Config::load(&sources);
+    let checked = app.load(&sources);
     if given.get_flag("json") {
         let faults = checked.as_ref().err().map_or_else(|| json!([]), Faults::to_json);
         print_json(&json!({ "settings": report.to_json(), "faults": faults }))?;

@@ -14,21 +14,23 @@ mod serve;
 mod users;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::config::SettingsList;
+use crate::App;
 use context::Context;
 use output::Failure;
 
-/// Runs the command that the process was started with, in a program that has these settings.
-pub fn run(settings: SettingsList) -> ExitCode {
-    let clashes = clashes::clashes(settings, commands());
-    if !clashes.is_empty() {
-        output::complain(&clashes);
+/// Runs the command that the process was started with, in this application.
+pub(crate) fn run(app: App) -> ExitCode {
+    let app = Arc::new(app);
+    let faults = [app.faults(), clashes::with_commands(app.settings_list(), commands(&app))].concat();
+    if !faults.is_empty() {
+        output::complain(&faults);
         return ExitCode::FAILURE;
     }
-    let matches = match command(settings).try_get_matches() {
+    let matches = match command(&app).try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
             // Help is an "error" too, of exit code 0. There is nobody else to tell if it fails.
@@ -36,7 +38,7 @@ pub fn run(settings: SettingsList) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match dispatch(settings, &matches) {
+    match dispatch(&app, &matches) {
         Ok(()) | Err(Failure::NobodyReads) => ExitCode::SUCCESS,
         Err(Failure::Said(lines)) => {
             output::complain(&lines);
@@ -45,12 +47,12 @@ pub fn run(settings: SettingsList) -> ExitCode {
     }
 }
 
-fn dispatch(settings: SettingsList, matches: &ArgMatches) -> Result<(), Failure> {
-    let context = || Context::load(settings, matches);
+fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
+    let context = || Context::load(app, matches);
     let (name, given) = matches.subcommand().unwrap_or(("serve", matches));
     match name {
-        "config" => config::run(settings, matches, given),
-        "routes" => api::routes(given),
+        "config" => config::run(app, matches, given),
+        "routes" => api::routes(app, given),
         "openapi" => api::openapi(&context()?),
         "migrate" => migrate::run(&context()?, given),
         "users" => users::run(&context()?, given),
@@ -59,12 +61,12 @@ fn dispatch(settings: SettingsList, matches: &ArgMatches) -> Result<(), Failure>
     }
 }
 
-fn command(settings: SettingsList) -> Command {
-    commands().args(settings.flags())
+fn command(app: &Arc<App>) -> Command {
+    commands(app).args(app.settings_list().flags())
 }
 
-fn commands() -> Command {
-    Command::new("cloakroom")
+fn commands(app: &Arc<App>) -> Command {
+    Command::new(app.name)
         .version(env!("CARGO_PKG_VERSION"))
         .about("User management over HTTP with authorization built in. Without a command it serves.")
         .after_help(
@@ -79,8 +81,8 @@ fn commands() -> Command {
             serve::command(),
             migrate::command(),
             config::command(),
-            users::command(),
-            clients::command(),
+            users::command(app),
+            clients::command(app),
             api::routes_command(),
             api::openapi_command(),
         ])
@@ -114,6 +116,6 @@ mod tests {
 
     #[test]
     fn no_two_flags_of_a_command_meet() {
-        command(SettingsList::default()).debug_assert();
+        command(&Arc::new(App::default())).debug_assert();
     }
 }

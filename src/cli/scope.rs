@@ -1,30 +1,36 @@
 //! A list of scopes as the operator writes it.
 
-use crate::authz::{Scope, ScopeSet};
+use crate::authz::{Scope, ScopeSet, Vocabulary};
 
 /// Names of scopes between spaces. A name that the server does not know is refused with the nearest.
-pub(super) fn parse(list: &str) -> Result<ScopeSet, String> {
+pub(super) fn parse(list: &str, vocabulary: &Vocabulary) -> Result<ScopeSet, String> {
+    let known = |name| known(name, vocabulary);
     let scopes: ScopeSet = list.split_whitespace().map(known).collect::<Result<_, _>>()?;
     if scopes.is_empty() { Err("name at least one scope".to_owned()) } else { Ok(scopes) }
 }
 
-fn known(name: &str) -> Result<Scope, String> {
+fn known(name: &str, vocabulary: &Vocabulary) -> Result<Scope, String> {
     let unknown = || {
         let distance = |scope: &&Scope| strsim::damerau_levenshtein(scope.as_str(), name);
-        let nearest = Scope::ALL.iter().min_by_key(distance).map_or("", |scope| scope.as_str());
+        let nearest = vocabulary.scopes().iter().min_by_key(distance).map_or("", |scope| scope.as_str());
         format!("{name} is not a scope; the nearest is {nearest}")
     };
-    Scope::named(name).ok_or_else(unknown)
+    vocabulary.scope(name).ok_or_else(unknown)
 }
 
 /// Every scope and what it allows, for the help.
-pub(super) fn table() -> String {
-    Scope::ALL.iter().map(|scope| format!("  {:<22} {}\n", scope.as_str(), scope.meaning())).collect()
+pub(super) fn table(vocabulary: &Vocabulary) -> String {
+    let scopes = vocabulary.scopes().iter();
+    scopes.map(|scope| format!("  {:<22} {}\n", scope.as_str(), scope.meaning())).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::*;
+
+    fn parse(list: &str) -> Result<ScopeSet, String> {
+        super::parse(list, &Vocabulary::default())
+    }
 
     #[test]
     fn a_list_has_known_names_each_once() {

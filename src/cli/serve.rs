@@ -5,7 +5,7 @@ use clap::Command;
 
 use super::context::Context;
 use super::output::{Failure, complain, print};
-use crate::app::{Server, StartError};
+use crate::server::{Server, StartError};
 use crate::config::{Config, Registration};
 
 pub(super) fn command() -> Command {
@@ -18,16 +18,16 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     System::new().block_on(async {
-        let server = Server::start(&context.config, context.surroundings.clone()).await?;
+        let server = context.app.start(&context.settings, context.surroundings.clone()).await?;
         // Nobody may be there to read it; that is no reason not to serve.
-        if let Err(Failure::Said(lines)) = print(&greeting(&context.config, &server)) {
+        if let Err(Failure::Said(lines)) = print(&greeting(context.app.name, context.config(), &server)) {
             complain(&lines);
         }
         server.run().await.map_err(|error| Failure::new(format!("the server stopped: {error}")))
     })
 }
 
-fn greeting(config: &Config, server: &Server) -> String {
+fn greeting(name: &str, config: &Config, server: &Server) -> String {
     let (address, issuer, database) = (server.address, &server.issuer, config.database.describe());
     let register = match config.registration {
         Registration::Closed => String::new(),
@@ -40,7 +40,7 @@ fn greeting(config: &Config, server: &Server) -> String {
     format!(
         "listening on http://{address}\ndatabase {database}\nissuer {issuer}\n\nWhat to try next:\n{register}  \
          Make an administrator, here and with the same settings:\n    \
-         cloakroom users create --email you@example.com --role admin\n"
+         {name} users create --email you@example.com --role admin\n"
     )
 }
 

@@ -1,17 +1,19 @@
 //! `cloakroom users`: the operator's way in when nobody can log in.
 
 use std::fmt;
+use std::sync::Arc;
 
 use actix_web::rt::System;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::context::{Context, operator};
+use super::context::Context;
 use super::output::{Failure, print, print_json};
 use super::password::{Password, password_flag};
 use super::{group, json_flag, required};
-use crate::app;
+use crate::App;
+use crate::server::hasher;
 use crate::authz::action::{Action, Create, Delete, List, Read, SetPassword, SetStatus};
 use crate::authz::{Allowed, Can, Operator, Registration};
 use crate::domain::{Email, PasswordHash, ProfileChange, Role, Status, User, UserId, format_time};
@@ -19,8 +21,11 @@ use crate::store::{NewUser, Store, StoreError, Stored as _, UserFilter, UserQuer
 
 const PAGE: u16 = 500;
 
-pub(super) fn command() -> Command {
-    let roles = PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|name| name.parse::<Role>());
+pub(super) fn command(app: &Arc<App>) -> Command {
+    let known = Arc::clone(app);
+    let roles = PossibleValuesParser::new(app.vocabulary().roles().map(Role::as_str)).try_map(move |name| {
+        known.vocabulary().role(&name).ok_or("is not a role")
+    });
     let email = Arg::new("email").long("email").value_name("EMAIL").required(true).value_parser(Email::parse);
     let role = Arg::new("role").long("role").value_name("ROLE").action(ArgAction::Append).value_parser(roles);
     let user = || {
@@ -59,7 +64,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
     let Some((name, given)) = matches.subcommand() else { return Ok(()) };
     let store = if name == "create" { context.migrated_store()? } else { context.store()? };
-    let users = Users { context, store, operator: operator(), json: given.get_flag("json") };
+    let users = Users { context, store, operator: context.operator(), json: given.get_flag("json") };
     System::new().block_on(async {
         match name {
             "create" => users.create(given).await,
@@ -118,7 +123,8 @@ impl Users<'_> {
             Named::Id(id) => *id,
             Named::Email(email) => self.store.user_id_by_email(email).await?.ok_or_else(missing)?,
         };
-        self.operator.open(User::find(&self.store, id).await?).map_err(|_| missing())
+        let sight = self.operator.reach::<User, A>()?.sight_of_one();
+        self.operator.open(User::find(&self.store, id, sight).await?).map_err(|_| missing())
     }
 
     async fn create(&self, given: &ArgMatches) -> Result<(), Failure> {
@@ -208,7 +214,7 @@ impl Users<'_> {
     }
 
     async fn hash(&self, password: &Password) -> Result<PasswordHash, Failure> {
-        let hasher = app::hasher(&self.context.config, &self.context.surroundings)?;
+        let hasher = hasher(self.context.config(), &self.context.surroundings)?;
         Ok(hasher.hash(&password.new).await?)
     }
 

@@ -1,11 +1,17 @@
 //! What comes from outside every request: the time and randomness. Both are passed in as values,
 //! so that a test can hold the clock still; this is the one file that may ask the system for them.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
 use uuid::Uuid;
+
+use super::InvalidId;
 
 /// Where the time comes from: the system, or a hand that a test moves.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +81,62 @@ impl Random {
         Ok(uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()?).into_uuid())
     }
 }
+
+/// What comes from outside: the time and randomness.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+/// A time as records hold it: in JSON and in the database.
+///
+/// ```
+/// use cloakroom::domain::Time;
+/// let time: Time = "2026-01-31T12:00:00+01:00".parse().unwrap();
+/// assert_eq!(time.to_string(), "2026-01-31T11:00:00.000Z");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub DateTime<Utc>);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format_time(self.0))
+    }
+}
+
+impl FromStr for Time {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        // A query whose `+` was not escaped has a space there.
+        parse_time(&text.replace(' ', "+")).map(Self).ok_or(InvalidId("is not an RFC 3339 time"))
+    }
+}
+
+impl serde::Serialize for Time {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Time {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for Time {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+    }
+}
+
+impl utoipa::ToSchema for Time {}
 
 /// RFC 3339 in UTC with milliseconds, the only form in which a time leaves the server.
 pub fn format_time(at: DateTime<Utc>) -> String {

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
 use uuid::Uuid;
 
 /// The text is not an id of this kind.
@@ -11,42 +13,93 @@ use uuid::Uuid;
 #[error("{0}")]
 pub struct InvalidId(pub &'static str);
 
-macro_rules! uuid_id {
-    ($(#[$meaning:meta])* $name:ident) => {
+/// A tuple struct around a UUID: its text, its JSON, its schema.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __uuid_id {
+    ($(#[$meaning:meta])* $visibility:vis struct $name:ident;) => {
         $(#[$meaning])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-        #[serde(transparent)]
-        pub struct $name(pub Uuid);
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        $visibility struct $name(
+            /// The id itself.
+            pub $crate::__private::uuid::Uuid,
+        );
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 self.0.fmt(f)
             }
         }
 
-        impl FromStr for $name {
-            type Err = InvalidId;
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::domain::InvalidId;
 
-            /// Takes the hyphenated form alone, in either case: one id has one spelling in a URL.
-            fn from_str(text: &str) -> Result<Self, InvalidId> {
-                let hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
-                match Uuid::try_parse(text) {
-                    Ok(id) if hyphenated => Ok(Self(id)),
-                    _ => Err(InvalidId("is not a hyphenated UUID")),
-                }
+            fn from_str(text: &str) -> Result<Self, $crate::domain::InvalidId> {
+                $crate::domain::hyphenated(text).map(Self)
             }
         }
+
+        impl $crate::__private::serde::Serialize for $name {
+            fn serialize<S>(&self, serializer: S) -> Result<S::Ok, S::Error>
+            where
+                S: $crate::__private::serde::Serializer,
+            {
+                self.0.serialize(serializer)
+            }
+        }
+
+        impl $crate::__private::utoipa::PartialSchema for $name {
+            fn schema() -> $crate::__private::utoipa::openapi::RefOr<$crate::__private::utoipa::openapi::Schema> {
+                $crate::domain::uuid_schema()
+            }
+        }
+
+        impl $crate::__private::utoipa::ToSchema for $name {}
     };
 }
 
-uuid_id!(
+crate::__uuid_id! {
     /// A user's id; `sub` in the user's tokens.
-    UserId
-);
-uuid_id!(
+    pub struct UserId;
+}
+crate::__uuid_id! {
     /// A session's id; `sid` in the tokens issued in it.
-    SessionId
-);
+    pub struct SessionId;
+}
+
+/// The schema of an id.
+#[doc(hidden)]
+pub fn uuid_schema() -> RefOr<Schema> {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Uuid);
+    ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+}
+
+/// A UUID in the hyphenated form alone, in either case: one id has one spelling in a URL.
+///
+/// # Errors
+/// For every other text.
+#[doc(hidden)]
+pub fn hyphenated(text: &str) -> Result<Uuid, InvalidId> {
+    match Uuid::try_parse(text) {
+        Ok(id) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(id),
+        _ => Err(InvalidId("is not a hyphenated UUID")),
+    }
+}
+
+/// A session as the URL names it: whose it is, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionOf {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
+    pub session: SessionId,
+}
+
+impl fmt::Display for SessionOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.session.fmt(f)
+    }
+}
 
 /// A client's id: 1 to 64 of `A-Z a-z 0-9 . _ -`, never UUID-shaped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]

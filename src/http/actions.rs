@@ -1,39 +1,83 @@
 //! `_actions`: what this very caller may do to a record, and which members they may write, so that
-//! a frontend shows the buttons that work.
+//! a frontend shows the buttons that work. Made from the list of endpoints and their rules.
 
 use std::collections::BTreeMap;
 
-use crate::authz::action::*;
-use crate::authz::{Caller, Can};
-use crate::domain::{Profile, ProfileClaim, User};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
-/// Each action that the caller may do, with the members that it may write.
-pub type Actions = BTreeMap<&'static str, Vec<&'static str>>;
+use super::decide::Access;
+use super::endpoint::Endpoint;
+use crate::authz::{Caller, Facts, Held, Member, Resource, Rule};
 
-/// What `caller` may do to `user` and to what belongs to them.
-pub fn actions_on(user: &User, caller: &Caller) -> Actions {
-    let own = caller.user_id() == Some(user.id);
-    let email = if caller.holds(<User as Can<Update>>::ANY) {
-        vec!["email", "email_verified"]
-    } else {
-        vec!["email"]
-    };
-    let password = if own { vec!["current_password", "new_password"] } else { vec!["new_password"] };
-    let profile = || ProfileClaim::ALL.iter().map(|claim| claim.as_str()).collect();
-    [
-        (Read::NAME, caller.may::<User, Read>(user), vec![]),
-        (Update::NAME, caller.may::<User, Update>(user), email),
-        (Delete::NAME, caller.may::<User, Delete>(user), vec![]),
-        (SetPassword::NAME, caller.may::<User, SetPassword>(user), password),
-        (SetRoles::NAME, caller.may::<User, SetRoles>(user), vec!["roles"]),
-        (SetStatus::NAME, caller.may::<User, SetStatus>(user), vec!["status"]),
-        (ListSessions::NAME, caller.may::<User, ListSessions>(user), vec![]),
-        (EndSessions::NAME, caller.may::<User, EndSessions>(user), vec![]),
-        ("read_profile", caller.may_by_id::<Profile, Read>(&user.id), vec![]),
-        ("update_profile", caller.may_by_id::<Profile, Update>(&user.id), profile()),
-    ]
-    .into_iter()
-    .filter(|(_, may, _)| *may)
-    .map(|(name, _, members)| (name, members))
-    .collect()
+/// Every action on a record that has a route, by the kind of record.
+#[derive(Default)]
+pub(crate) struct ActionTable(BTreeMap<&'static str, BTreeMap<String, ActionOn>>);
+
+/// An action, and the members that its routes write.
+struct ActionOn {
+    rule: &'static Rule,
+    members: Vec<String>,
+}
+
+impl ActionTable {
+    /// Of these endpoints. The actions on what is part of a record are among that record's.
+    pub(crate) fn of(endpoints: &[Endpoint]) -> Self {
+        let mut table = Self::default();
+        for endpoint in endpoints {
+            let Access::Record(rule) = endpoint.access else { continue };
+            let (kind, name) = match rule.part_of {
+                Some(whole) => (whole, format!("{}_{}", rule.action, rule.resource)),
+                None => (rule.resource, rule.action.to_owned()),
+            };
+            let actions = table.0.entry(kind).or_default();
+            let action = actions.entry(name).or_insert_with(|| ActionOn { rule, members: Vec::new() });
+            for member in endpoint.description().body_members() {
+                if !action.members.contains(&member) {
+                    action.members.push(member);
+                }
+            }
+        }
+        table
+    }
+
+    /// Those that `caller` may do to `record`.
+    pub(crate) fn on<'a, R: Resource>(
+        &'a self,
+        record: &'a R,
+        held: Held,
+        caller: Option<&'a Caller>,
+    ) -> Actions<'a> {
+        let facts = Facts::of(record, held);
+        Actions { actions: self.0.get(R::NAME), facts, members: R::MEMBERS, caller }
+    }
+}
+
+/// The actions on one record; nobody in particular may do nothing to it.
+pub(crate) struct Actions<'a> {
+    actions: Option<&'a BTreeMap<String, ActionOn>>,
+    facts: Facts<'a>,
+    members: &'static [Member],
+    caller: Option<&'a Caller>,
+}
+
+impl Actions<'_> {
+    fn may_write(&self, caller: &Caller, name: &str) -> bool {
+        let rule = self.members.iter().find(|member| member.name() == name).and_then(Member::write_rule);
+        rule.is_none_or(|rule| rule.permits(caller, self.facts))
+    }
+}
+
+impl Serialize for Actions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let Some(caller) = self.caller else { return map.end() };
+        for (name, action) in self.actions.into_iter().flatten() {
+            if action.rule.permits(caller, self.facts) {
+                let written = action.members.iter().filter(|name| self.may_write(caller, name));
+                map.serialize_entry(name, &written.collect::<Vec<_>>())?;
+            }
+        }
+        map.end()
+    }
 }

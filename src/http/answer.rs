@@ -24,20 +24,13 @@ pub struct NoContent;
 /// 200 with a JSON body.
 pub struct Json<T>(pub T);
 
-/// 200 with a record in a version: it carries an `ETag`, and `If-None-Match` is honoured.
+/// 200 with something in a version: it carries an `ETag`, and `If-None-Match` is honoured. A record
+/// with `_actions` is [`Shown`](super::Shown).
 pub struct Record<T> {
     /// The record.
     pub view: T,
     /// Its version; what [`IfMatch`] compares.
     pub revision: i64,
-}
-
-/// 201 with the new record, its `ETag` and its `Location`.
-pub struct Created<T> {
-    /// The record.
-    pub record: Record<T>,
-    /// Its path.
-    pub location: String,
 }
 
 /// 200 with a page of a list.
@@ -76,17 +69,8 @@ impl<T: Serialize + ToSchema> Answer for Json<T> {
 
 impl<T: Serialize + ToSchema> Answer for Record<T> {
     fn respond(self, call: &Call) -> HttpResponse {
-        let (body, tag) = self.tagged();
-        let unchanged = call.header(header::IF_NONE_MATCH).is_some_and(|list| {
-            list.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
-        });
-        let safe = matches!(call.request().method().as_str(), "GET" | "HEAD");
-        let mut response = HttpResponse::Ok();
-        response.insert_header((header::ETAG, tag));
-        if safe && unchanged {
-            return response.status(StatusCode::NOT_MODIFIED).finish();
-        }
-        response.content_type("application/json").body(body)
+        let body = serde_json::to_vec(&self.view).unwrap_or_default();
+        versioned(call, self.revision, body)
     }
 
     fn describe(description: &mut Description) {
@@ -94,47 +78,32 @@ impl<T: Serialize + ToSchema> Answer for Record<T> {
     }
 }
 
-impl<T: Serialize> Record<T> {
-    /// The body, and its entity tag: the version, which writes compare, and a hash of what this
-    /// caller sees, so that a tag is equal only where the bytes are (RFC 9110 §8.8.3).
-    fn tagged(&self) -> (Vec<u8>, String) {
-        let body = serde_json::to_vec(&self.view).unwrap_or_default();
-        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
-        let hash: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        (body, format!("\"{}-{hash}\"", self.revision))
+/// 200 with the body and its `ETag`, or 304 to who has it already.
+pub(super) fn versioned(call: &Call, revision: i64, body: Vec<u8>) -> HttpResponse {
+    let tag = entity_tag(revision, &body);
+    let known = call.header(header::IF_NONE_MATCH).is_some_and(|list| {
+        list.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+    });
+    let safe = matches!(call.request().method().as_str(), "GET" | "HEAD");
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::ETAG, tag));
+    if safe && known {
+        return response.status(StatusCode::NOT_MODIFIED).finish();
     }
+    response.content_type("application/json").body(body)
 }
 
-impl<T: Serialize + ToSchema> Answer for Created<T> {
-    fn respond(self, call: &Call) -> HttpResponse {
-        let (body, tag) = self.record.tagged();
-        HttpResponse::Created()
-            .insert_header((header::ETAG, tag))
-            .insert_header((header::LOCATION, format!("{}{}", call.services().issuer_url, self.location)))
-            .content_type("application/json")
-            .body(body)
-    }
-
-    fn describe(description: &mut Description) {
-        answers_json::<T>(description, 201, "The new record", &["ETag", "Location"]);
-    }
+/// The version, which writes compare, and a hash of what this caller sees, so that a tag is equal
+/// only where the bytes are (RFC 9110 §8.8.3).
+pub(super) fn entity_tag(revision: i64, body: &[u8]) -> String {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
+    let hash: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{revision}-{hash}\"")
 }
 
 impl<T: Serialize + ToSchema> Answer for Page<T> {
     fn respond(self, call: &Call) -> HttpResponse {
-        let mut response = HttpResponse::Ok();
-        if let Some(cursor) = &self.next {
-            let kept = form_urlencoded::parse(call.request().query_string().as_bytes())
-                .filter(|(name, _)| name != "cursor");
-            let query = form_urlencoded::Serializer::new(String::new())
-                .extend_pairs(kept)
-                .append_pair("cursor", cursor)
-                .finish();
-            let link =
-                format!("<{}{}?{query}>; rel=\"next\"", call.services().issuer_url, call.request().path());
-            response.insert_header((header::LINK, link));
-        }
-        with_json(response, &self)
+        page(call, self.next.as_deref(), serde_json::to_vec(&self).unwrap_or_default())
     }
 
     fn describe(description: &mut Description) {
@@ -143,11 +112,27 @@ impl<T: Serialize + ToSchema> Answer for Page<T> {
     }
 }
 
+/// 200 with the body of a page, and the link to the next one (RFC 8288).
+pub(super) fn page(call: &Call, next: Option<&str>, body: Vec<u8>) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if let Some(cursor) = next {
+        let kept = form_urlencoded::parse(call.request().query_string().as_bytes())
+            .filter(|(name, _)| name != "cursor");
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(kept)
+            .append_pair("cursor", cursor)
+            .finish();
+        let link = format!("<{}{}?{query}>; rel=\"next\"", call.services().issuer_url, call.request().path());
+        response.insert_header((header::LINK, link));
+    }
+    response.content_type("application/json").body(body)
+}
+
 fn with_json<T: Serialize>(mut response: HttpResponseBuilder, value: &T) -> HttpResponse {
     response.content_type("application/json").body(serde_json::to_vec(value).unwrap_or_default())
 }
 
-fn answers_json<T: ToSchema>(
+pub(super) fn answers_json<T: ToSchema>(
     description: &mut Description,
     status: u16,
     meaning: &'static str,

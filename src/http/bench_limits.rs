@@ -4,14 +4,14 @@
 use actix_web::http::Method;
 
 use super::answer::{Document, Record};
-use super::call::{Argument, Call};
 use super::decide::Public;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::{Code, Problem};
+use super::services::Segments;
 use super::users::UserView;
-use crate::authz::Allowed;
+use crate::authz::{Allowed, Sight};
 use crate::authz::action::Read;
-use crate::domain::{User, UserId};
+use crate::domain::User;
 use crate::store::{Store, Stored as _};
 
 /// About as long as an account without `_actions`.
@@ -30,8 +30,9 @@ async fn constant(_: Public) -> Result<Document, Problem> {
     Ok(Document { media_type: "application/json", body: CONSTANT.to_owned(), cache_control: "no-store" })
 }
 
-async fn unchecked(_: Public, id: UserId, store: Store) -> Result<Record<UserView>, Problem> {
-    let user = User::find(&store, id).await?.open_unchecked();
+async fn unchecked(_: Public, segments: Segments, store: Store) -> Result<Record<UserView>, Problem> {
+    let id = segments.get("id")?;
+    let user = User::find(&store, id, Sight::nothing()).await?.open_unchecked();
     user.map(|user| without_actions(&user)).ok_or_else(|| Problem::new(Code::NotFound))
 }
 
@@ -40,11 +41,5 @@ async fn checked(user: Allowed<User, Read>) -> Result<Record<UserView>, Problem>
 }
 
 fn without_actions(user: &User) -> Record<UserView> {
-    Record { view: UserView::of(user, None), revision: user.revision }
-}
-
-impl Argument for UserId {
-    async fn take(call: &mut Call) -> Result<Self, Problem> {
-        call.segment("id").parse().map_err(|_| Problem::new(Code::NotFound))
-    }
+    Record { view: UserView::from(user), revision: user.revision }
 }

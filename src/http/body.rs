@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::call::{Argument, Call};
 use super::describe::Description;
 use super::problem::{BrokenRule, Code, Problem};
+use crate::authz::{Allowed, Resource};
 use crate::domain::Invalid;
 use crate::json::{JsonError, parse_strict};
 
@@ -50,6 +51,26 @@ impl<T> Body<T> {
             (Some(value), errors) if errors.is_empty() => Ok(value),
             (_, errors) => Err(Problem::broken_rules(errors)),
         }
+    }
+}
+
+impl<T> Body<T> {
+    /// As [`Body::read`], for a change of this record: members that are not the caller's to write
+    /// ([`Member`](crate::authz::Member)) are refused.
+    ///
+    /// # Errors
+    /// 422 with every broken rule.
+    pub fn read_by<R: Resource, A, V>(
+        mut self,
+        record: &Allowed<R, A>,
+        read: impl FnOnce(&mut Members) -> Option<V>,
+    ) -> Result<V, Problem> {
+        for member in R::MEMBERS {
+            if member.write_rule().is_some_and(|rule| !record.permits(rule)) {
+                self.members.read_only(&[member.name()]);
+            }
+        }
+        self.read(read)
     }
 }
 

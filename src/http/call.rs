@@ -9,7 +9,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use super::describe::Description;
 use super::problem::{Asked, Code, Problem};
 use super::services::Services;
-use crate::authz::{Caller, Reason, Refusal};
+use crate::authz::{Caller, Event, Origin, Reason, Refusal};
 use crate::store::Store;
 use crate::token::{InvalidToken, Ticket, Verified};
 
@@ -25,7 +25,7 @@ pub struct Call {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take a `{Self}`",
     label = "not something that a request can give",
-    note = "after its decision a handler takes `Body<…>`, `IfMatch`, `Query<…>`, `Store` or `Arc<Services>`"
+    note = "after its decision a handler takes `Body<…>`, `IfMatch`, `Query<…>`, `Segments`, `Configured<…>`, `Store` or `Arc<Services>`"
 )]
 pub trait Argument: Sized {
     /// Takes it from the request.
@@ -37,7 +37,7 @@ pub trait Argument: Sized {
 
 /// The id of a request, as its answer and the log carry it.
 #[derive(Clone)]
-pub struct RequestId(pub String);
+pub struct RequestId(pub Arc<str>);
 
 impl Call {
     pub(super) fn new(request: HttpRequest, payload: Payload, services: Arc<Services>) -> Self {
@@ -55,8 +55,14 @@ impl Call {
     }
 
     /// The id by which the log knows the request.
-    pub fn request_id(&self) -> String {
-        self.request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
+    pub fn request_id(&self) -> Arc<str> {
+        self.request.extensions().get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0))
+    }
+
+    /// Where the request came from.
+    pub fn origin(&self) -> Origin {
+        let address = self.request.peer_addr().map(|peer| peer.ip());
+        Origin { request_id: Some(self.request_id()), address }
     }
 
     /// A segment of the path by its name in the route.
@@ -79,7 +85,10 @@ impl Call {
     /// 401 without a token or with one that is not acceptable, 400 with two (RFC 6750 §3.1).
     pub async fn caller(&self) -> Result<Caller, Problem> {
         match self.presented_token()? {
-            Some(token) => self.verify(token).await.map(|verified| verified.caller().clone()),
+            Some(token) => {
+                let verified = self.verify(token).await?;
+                Ok(verified.caller().clone().calling_from(self.origin()))
+            }
             None => {
                 Err(Problem::new(Code::Unauthenticated)
                     .with_header(header::WWW_AUTHENTICATE, self.challenge("")))
@@ -150,13 +159,15 @@ impl Call {
         let new_id = |_| self.services.random.uuid_at(self.services.clock.now()).ok();
         let decision_id = problem.refusal().and_then(new_id);
         let mut problem = problem;
-        if let (Some(Refusal { by, rule, reason }), Some(id)) = (problem.refusal(), decision_id) {
-            let who = by.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+        if let (Some(refusal), Some(id)) = (problem.refusal(), decision_id) {
+            self.services.recorder.note(&Event::refused(refusal, Some(id)));
+            let Refusal { rule, reason, .. } = refusal;
+            let who = refusal.subject().map_or_else(|| "nobody".to_owned(), ToString::to_string);
             let (action, resource, path) = (rule.action, rule.resource, self.request.path());
             log::info!(
                 "request_id={request_id} decision_id={id} refused: {who} may not {action} {resource} at {path:?}: {reason}"
             );
-            if let Reason::InsufficientScope(scope) = reason {
+            if let (Reason::InsufficientScope, Some(scope)) = (reason, rule.weakest_scope()) {
                 let challenge = self.challenge(&format!("error=\"insufficient_scope\", scope=\"{scope}\""));
                 problem = problem.with_header(header::WWW_AUTHENTICATE, challenge);
             }

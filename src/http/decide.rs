@@ -6,8 +6,8 @@ use super::call::Call;
 use super::describe::Description;
 use super::problem::Problem;
 use crate::authz::action::{Action, Create};
-use crate::authz::{Allowed, Caller, Can, Reach, Registration, Rule};
-use crate::domain::{SessionId, User, UserId};
+use crate::authz::{Allowed, Caller, Can, Event, Reach, Refusal, Registration, Rule};
+use crate::domain::{SessionId, SessionOf, User, UserId};
 use crate::store::Stored;
 
 /// Who gets in, as the matrix and the OpenAPI document tell it.
@@ -21,8 +21,20 @@ pub enum Access {
     Authenticated,
     /// Everybody while registration is open, otherwise as the rule says.
     PublicWhileOpen(&'static Rule),
-    /// As the rule says.
-    Rule(&'static Rule),
+    /// To one record, as the rule says.
+    Record(&'static Rule),
+    /// To a collection, as the rule says.
+    Collection(&'static Rule),
+}
+
+impl Access {
+    /// The rule, where there is one.
+    pub fn rule(&self) -> Option<&'static Rule> {
+        match self {
+            Self::Public | Self::Client | Self::Authenticated => None,
+            Self::PublicWhileOpen(rule) | Self::Record(rule) | Self::Collection(rule) => Some(rule),
+        }
+    }
 }
 
 /// The first argument of every handler: made before anything else of the request is looked at.
@@ -66,13 +78,69 @@ pub enum Named<Id> {
     NoOwn,
 }
 
-/// An id that stands in the path of a route.
+/// An id that stands in the path of a route. [`uuid_id!`](crate::uuid_id) implements it.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` cannot be read from the path of a route",
+    label = "no id that a path can name",
+    note = "declare it with `uuid_id! {{ pub struct {Self}; }}`"
+)]
 pub trait PathId: Sized {
-    /// Reads it; `me` is the caller.
+    /// Reads it.
     fn from_path(call: &Call, caller: &Caller) -> Named<Self>;
+
+    /// What it means for the API's description.
+    fn describe(description: &mut Description);
+}
+
+/// A UUID in the segment `{id}`.
+#[doc(hidden)]
+pub fn uuid_from_path<Id: std::str::FromStr>(call: &Call) -> Named<Id> {
+    call.segment("id").parse().map_or(Named::Nothing, Named::Record)
+}
+
+/// Declares the id of a kind of record: a UUID, made by [`Services::new_id`](super::Services::new_id),
+/// read from the segment `{id}` of a path, written in JSON and in the database.
+///
+/// ```
+/// cloakroom::uuid_id! {
+///     /// A note's id.
+///     pub struct NoteId;
+/// }
+/// let id: NoteId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+/// assert_eq!(id.to_string(), "01890a5d-ac96-774b-bcce-b302099a8057");
+/// ```
+#[macro_export]
+macro_rules! uuid_id {
+    ($(#[$meaning:meta])* $visibility:vis struct $name:ident;) => {
+        $crate::__uuid_id! { $(#[$meaning])* $visibility struct $name; }
+        $crate::__stored_as_uid!($name);
+
+        impl From<$crate::__private::uuid::Uuid> for $name {
+            fn from(id: $crate::__private::uuid::Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl $crate::http::PathId for $name {
+            fn from_path(
+                call: &$crate::http::Call,
+                _: &$crate::authz::Caller,
+            ) -> $crate::http::Named<Self> {
+                $crate::http::uuid_from_path(call)
+            }
+
+            fn describe(description: &mut $crate::http::Description) {
+                description.segment("id", "The record's id", "uuid");
+            }
+        }
+    };
 }
 
 impl PathId for UserId {
+    fn describe(description: &mut Description) {
+        description.segment("id", "A user's id, or `me`", "");
+    }
+
     fn from_path(call: &Call, caller: &Caller) -> Named<Self> {
         match (call.segment("id"), caller.user_id()) {
             ("me", Some(own)) => Named::Record(own),
@@ -82,12 +150,18 @@ impl PathId for UserId {
     }
 }
 
-impl PathId for (UserId, SessionId) {
+impl PathId for SessionOf {
+    fn describe(description: &mut Description) {
+        UserId::describe(description);
+        description.segment("sid", "A session's id", "uuid");
+    }
+
     fn from_path(call: &Call, caller: &Caller) -> Named<Self> {
         match UserId::from_path(call, caller) {
-            // An id that is none names no session of this user, whoever asks.
             Named::Record(user) => {
-                Named::Record((user, call.segment("sid").parse().unwrap_or(SessionId(Uuid::nil()))))
+                // An id that is none names no session of this user, whoever asks.
+                let session = call.segment("sid").parse().unwrap_or(SessionId(Uuid::nil()));
+                Named::Record(Self { user, session })
             }
             Named::Nothing => Named::Nothing,
             Named::NoOwn => Named::NoOwn,
@@ -122,10 +196,11 @@ where
     A: Action,
 {
     fn access() -> Access {
-        Access::Rule(Rule::of::<R, A>())
+        Access::Record(Rule::of::<R, A>())
     }
 
-    /// The order of the contract: scope, owner, lookup, rank. The first two touch no database.
+    /// The order of the contract: scope, owner, lookup, state, rank. The first two touch no
+    /// database.
     async fn decide(call: &mut Call) -> Result<Self, Problem> {
         let caller = call.caller().await?;
         let reach = caller.reach::<R, A>()?;
@@ -134,23 +209,33 @@ where
             Named::Nothing => return Err(reach.no_such_record().into()),
             Named::NoOwn => return Err(reach.no_own_record().into()),
         };
-        reach.admit(&id)?;
-        let sealed = R::find(&call.services().store, id).await?;
-        Ok(caller.open(sealed)?)
+        let refused = |refusal: Refusal| refusal.on(&id, R::owner_by_id(&id));
+        reach.admit(&id).map_err(refused)?;
+        let sealed = R::find(&call.services().store, id.clone(), reach.sight_of_one()).await?;
+        let allowed = caller.open(sealed).map_err(refused)?;
+        if !A::CHANGES && !allowed.is_own() {
+            // Somebody looked at what is not theirs; a change writes itself down.
+            call.services().recorder.note(&Event::from(&allowed));
+        }
+        Ok(allowed)
     }
 
     fn describe(description: &mut Description) {
+        R::Id::describe(description);
         description.names_a_record();
+        description.check_resolved::<R, A>();
     }
 }
 
 impl<R: Can<A>, A: Action> Decision for Reach<R, A> {
     fn access() -> Access {
-        Access::Rule(Rule::of::<R, A>())
+        Access::Collection(Rule::of::<R, A>())
     }
 
     async fn decide(call: &mut Call) -> Result<Self, Problem> {
-        Ok(call.caller().await?.reach()?)
+        let reach = call.caller().await?.reach::<R, A>()?;
+        reach.admit_collection()?;
+        Ok(reach)
     }
 }
 

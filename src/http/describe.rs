@@ -1,12 +1,17 @@
 //! What a handler's own types say of a route: the material of the OpenAPI document and of the
 //! tests that walk the routes.
 
+use std::any::TypeId;
+
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
 use super::body::BodyType;
 use super::problem::Code;
+use crate::authz::Can;
+use crate::authz::action::Action;
+use crate::store::Stored;
 
 /// A route, as far as its handler's types tell it.
 #[derive(Default)]
@@ -23,6 +28,12 @@ pub struct Description {
     pub if_match: bool,
     /// The schemas that the above refer to, by name.
     pub schemas: Vec<(String, RefOr<Schema>)>,
+    /// The segments of its path: name, meaning, and format if it has one.
+    pub segments: Vec<(&'static str, &'static str, &'static str)>,
+    /// The settings of the application that its handler takes.
+    pub settings: Vec<(TypeId, &'static str)>,
+    /// What is wrong with the route, of what the compiler cannot see.
+    pub faults: Vec<String>,
 }
 
 /// A body.
@@ -74,6 +85,47 @@ impl Description {
     /// The path names a record, which may not be there.
     pub fn names_a_record(&mut self) {
         self.problems.push(Code::NotFound);
+    }
+
+    /// What a segment of the path means, and its format (`uuid`), if it has one.
+    pub fn segment(&mut self, name: &'static str, meaning: &'static str, format: &'static str) {
+        self.segments.push((name, meaning, format));
+    }
+
+    /// The relations that the rule names are ones that the lookup resolves.
+    pub(super) fn check_resolved<R: Stored + Can<A>, A: Action>(&mut self) {
+        let who = <R as Can<A>>::WHO;
+        for relation in who.relations().map(|(relation, _)| relation).chain(who.state()) {
+            if !R::RELATIONS.contains(&relation) || !R::RESOLVED.contains(&relation) {
+                self.faults.push(format!(
+                    "the policy names the relation {:?}, which a {} does not have: name it in \
+                     Resource::RELATIONS and say in stored! what it means",
+                    relation.name(),
+                    R::NAME
+                ));
+            }
+        }
+    }
+
+    /// The names of the members of the body.
+    pub(super) fn body_members(&self) -> Vec<String> {
+        match self.body.as_ref().map(|body| &body.schema) {
+            Some(schema) => self.members_of(schema, 0),
+            None => Vec::new(),
+        }
+    }
+
+    fn members_of(&self, schema: &RefOr<Schema>, depth: u8) -> Vec<String> {
+        match schema {
+            RefOr::T(Schema::Object(object)) => object.properties.keys().cloned().collect(),
+            // A patch is often a name for the schema of what it patches.
+            RefOr::Ref(reference) if depth < 4 => {
+                let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
+                let named = self.schemas.iter().find(|(known, _)| known == name);
+                named.map(|(_, schema)| self.members_of(schema, depth + 1)).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// A reference to the schema of `T`, whose definition is kept.

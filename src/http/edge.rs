@@ -20,7 +20,7 @@ pub(crate) async fn wrap(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = request_id(&request, &services);
-    request.extensions_mut().insert(RequestId(id.clone()));
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let mut response = next.call(request).await?;
     log::debug!(
         "request_id={id} {} {:?} {}",
@@ -40,14 +40,14 @@ pub(crate) async fn wrap(
 }
 
 /// The caller's own id for the request, if it is one that can be logged, or a new one.
-fn request_id(request: &ServiceRequest, services: &Services) -> String {
+fn request_id(request: &ServiceRequest, services: &Services) -> Arc<str> {
     let plain = |id: &&str| {
         (1..=64).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(plain);
     match given {
-        Some(id) => id.to_owned(),
-        None => services.random.uuid_at(services.clock.now()).unwrap_or_default().to_string(),
+        Some(id) => id.into(),
+        None => services.random.uuid_at(services.clock.now()).unwrap_or_default().to_string().into(),
     }
 }

@@ -19,7 +19,6 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
@@ -35,7 +34,8 @@ use super::describe::Description;
 use super::problem::{Code, Problem};
 use super::services::Services;
 
-type Run = Rc<dyn for<'a> Fn(&'a mut Call) -> LocalBoxFuture<'a, Result<HttpResponse, Problem>>>;
+type Answered<'a> = LocalBoxFuture<'a, Result<HttpResponse, Problem>>;
+type Run = Arc<dyn for<'a> Fn(&'a mut Call) -> Answered<'a> + Send + Sync>;
 
 /// A route of the API.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ pub struct Endpoint {
     note = "write `async fn name(user: Allowed<User, Read>, …) -> Result<impl Answer, Problem>`",
     note = "a route that is open to everybody says so: its first argument is `Public`"
 )]
-pub trait Handler<Arguments>: Clone + 'static {
+pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
     /// Who gets in.
     fn access() -> Access;
     /// What its types say of the route.
@@ -74,7 +74,7 @@ macro_rules! handlers {
     ($(($($argument:ident $value:ident),*);)*) => {$(
         impl<F, Fut, T, D, $($argument),*> Handler<(D, $($argument,)*)> for F
         where
-            F: Fn(D, $($argument),*) -> Fut + Clone + 'static,
+            F: Fn(D, $($argument),*) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = Result<T, Problem>>,
             T: Answer,
             D: Decision,
@@ -105,6 +105,7 @@ handlers! {
     (A a);
     (A a, B b);
     (A a, B b, C c);
+    (A a, B b, C c, E e);
 }
 
 /// Mounts `handler` at a path.
@@ -124,7 +125,7 @@ where
         access: H::access(),
         describe: H::describe,
         problems: &[],
-        run: Rc::new(move |call| {
+        run: Arc::new(move |call| {
             let handler = handler.clone();
             Box::pin(async move { handler.handle(call).await })
         }),
@@ -152,10 +153,10 @@ impl Endpoint {
     clippy::disallowed_methods,
     reason = "the one way in: everything mounted here has made its decision"
 )]
-pub(crate) fn mount(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>, services: &Arc<Services>) {
+pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
     let mut paths: BTreeMap<&'static str, Vec<Endpoint>> = BTreeMap::new();
-    for endpoint in endpoints {
-        paths.entry(endpoint.path).or_default().push(endpoint);
+    for endpoint in services.endpoints.iter() {
+        paths.entry(endpoint.path).or_default().push(endpoint.clone());
     }
     // What is literal stands before what is a parameter: `/users/me` before `/users/{id}`.
     let mut paths: Vec<_> = paths.into_iter().collect();
@@ -165,7 +166,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>, s
         let mut resource = web::resource(path);
         for endpoint in endpoints {
             let services = Arc::clone(services);
-            let run = Rc::clone(&endpoint.run);
+            let run = Arc::clone(&endpoint.run);
             let mut method = guard::Any(guard::Method(endpoint.method.clone()));
             if endpoint.method == Method::GET {
                 method = method.or(guard::Method(Method::HEAD));
@@ -173,7 +174,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>, s
             resource = resource.route(web::route().guard(method).to(
                 move |request: HttpRequest, payload: web::Payload| {
                     let mut call = Call::new(request, payload.into_inner(), Arc::clone(&services));
-                    let run = Rc::clone(&run);
+                    let run = Arc::clone(&run);
                     async move {
                         let done = AssertUnwindSafe(run(&mut call)).catch_unwind().await;
                         let done = done.unwrap_or_else(|_| {

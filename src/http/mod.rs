@@ -3,6 +3,7 @@
 
 mod actions;
 mod answer;
+mod audit;
 #[cfg(feature = "bench-limits")]
 mod bench_limits;
 mod body;
@@ -12,6 +13,7 @@ mod decide;
 mod describe;
 mod edge;
 mod endpoint;
+mod list;
 mod oauth;
 mod openapi;
 mod problem;
@@ -21,22 +23,28 @@ mod routes;
 mod service;
 mod services;
 mod sessions;
+mod shown;
 mod standing;
 mod user_list;
 mod users;
 
-pub use answer::{Answer, Created, Document, IfMatch, Json, NoContent, Page, Record};
+pub use answer::{Answer, Document, IfMatch, Json, NoContent, Page, Record};
 pub use body::{Body, BodyType, Given, Members};
 pub use call::{Argument, Call};
 pub use cursor::CursorKey;
+#[doc(hidden)]
+pub use decide::uuid_from_path;
 pub use decide::{Access, Authenticated, Decision, Named, PathId, Public};
 pub use describe::Description;
 pub use endpoint::{Endpoint, Handler, endpoint};
+pub use list::ListOf;
 pub use openapi::document as openapi_document;
 pub use problem::{BrokenRule, Code, Problem};
 pub use query::{Parameters, Query, QueryType};
 pub use routes::{endpoints, matrix};
-pub use services::Services;
+pub use services::{Configured, Segments, Services};
+pub use shown::{Created, Listed, Shown, View};
 
+pub(crate) use actions::ActionTable;
 pub(crate) use edge::wrap;
 pub(crate) use endpoint::mount;

@@ -172,9 +172,9 @@ pub async fn token(client: ClientAuth, services: Arc<Services>) -> Result<Json<T
     let ClientAuth { client, form } = client;
     match form.get("grant_type") {
         Some("client_credentials") => {
-            let asked = form.get("scope").map(scope_parameter).transpose();
+            let asked = form.get("scope").map(|list| scope_parameter(list, &services.vocabulary)).transpose();
             let asked = asked.map_err(|_| OAuthError::InvalidScope)?;
-            Ok(Json(client_credentials::issue(&services.issuer, &client, asked.as_ref())?.into()))
+            Ok(Json(client_credentials::issue(&services.issuer, &services.vocabulary, &client, asked.as_ref())?.into()))
         }
         Some(_) => Err(OAuthError::UnsupportedGrantType.into()),
         None => Err(OAuthError::InvalidRequest("grant_type is missing").into()),
@@ -194,12 +194,13 @@ pub async fn jwks(_: Public, services: Arc<Services>) -> Result<Document, Proble
 
 /// `GET /.well-known/oauth-authorization-server`
 pub async fn authorization_server(_: Public, services: Arc<Services>) -> Result<Document, Problem> {
-    Ok(json_document(&metadata::authorization_server(&services.issuer_url)))
+    Ok(json_document(&metadata::authorization_server(&services.issuer_url, &services.vocabulary)))
 }
 
 /// `GET /.well-known/oauth-protected-resource`
 pub async fn protected_resource(_: Public, services: Arc<Services>) -> Result<Document, Problem> {
-    Ok(json_document(&metadata::protected_resource(&services.issuer_url, &services.audience)))
+    let Services { issuer_url, audience, vocabulary, .. } = services.as_ref();
+    Ok(json_document(&metadata::protected_resource(issuer_url, audience, vocabulary)))
 }
 
 impl From<OAuthError> for Problem {

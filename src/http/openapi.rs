@@ -8,16 +8,17 @@ use super::decide::Access;
 use super::describe::Description;
 use super::endpoint::Endpoint;
 use super::problem::{BrokenRule, Code};
-use super::routes::endpoints;
-use crate::authz::Scope;
+use crate::authz::matrix::Entry;
+use crate::authz::{Rule, Scope, Vocabulary};
+use crate::domain::Role;
 
-/// The document, for a server at `issuer`.
-pub fn document(issuer: &str) -> Value {
+/// The document of an application's routes, for a server at `issuer`.
+pub fn document(name: &str, endpoints: &[Endpoint], vocabulary: &Vocabulary, issuer: &str) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     let mut schemas: BTreeMap<String, Value> = BTreeMap::new();
-    for endpoint in endpoints() {
+    for endpoint in endpoints {
         let description = endpoint.description();
-        let operation = operation(&endpoint, &description);
+        let operation = operation(endpoint, &description);
         let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
             path.insert(endpoint.method.as_str().to_lowercase(), operation);
@@ -26,17 +27,19 @@ pub fn document(issuer: &str) -> Value {
     }
     schemas.insert("Problem".to_owned(), problem_schema());
     schemas.insert("OAuthError".to_owned(), oauth_error_schema());
+    let roles: Vec<&str> = vocabulary.roles().map(Role::as_str).collect();
+    schemas.insert("Role".to_owned(), json!({ "type": "string", "enum": roles }));
     json!({
         "openapi": "3.1.0",
         "info": {
-            "title": "cloakroom",
+            "title": name,
             "version": env!("CARGO_PKG_VERSION"),
             "description": "User management with authorization built in. Each operation's `x-decision` says who may call it.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": issuer }],
         "paths": paths,
-        "components": { "schemas": schemas, "securitySchemes": security_schemes(issuer) },
+        "components": { "schemas": schemas, "securitySchemes": security_schemes(issuer, vocabulary) },
     })
 }
 
@@ -52,18 +55,8 @@ fn operation(endpoint: &Endpoint, description: &Description) -> Value {
         let content = json!({ body.media_type: { "schema": body.schema, "example": body.example } });
         operation.insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
     }
-    if let (Some(operation), Access::Rule(rule) | Access::PublicWhileOpen(rule)) =
-        (operation.as_object_mut(), &endpoint.access)
-    {
-        let decision = json!({
-            "resource": rule.resource,
-            "action": rule.action,
-            "own": rule.own.map(|scope| scope.as_str()),
-            "any": rule.any.as_str(),
-            "owner": rule.owner,
-            "not_above": rule.ranked,
-        });
-        operation.insert("x-decision".to_owned(), decision);
+    if let (Some(operation), Some(rule)) = (operation.as_object_mut(), endpoint.access.rule()) {
+        operation.insert("x-decision".to_owned(), json!(Entry::of("by scope", rule, true)));
     }
     operation
 }
@@ -76,7 +69,7 @@ fn operation_id(endpoint: &Endpoint) -> String {
 
 fn parameters(endpoint: &Endpoint, description: &Description) -> Vec<Value> {
     let names = endpoint.path.split(['{', '}']).skip(1).step_by(2);
-    let mut parameters: Vec<Value> = names.map(path_parameter).collect();
+    let mut parameters: Vec<Value> = names.map(|name| path_parameter(name, description)).collect();
     parameters.extend(description.parameters.iter().map(|parameter| {
         json!({
             "name": parameter.name, "in": "query", "required": false,
@@ -92,12 +85,16 @@ fn parameters(endpoint: &Endpoint, description: &Description) -> Vec<Value> {
     parameters
 }
 
-fn path_parameter(name: &str) -> Value {
-    let (meaning, schema) = match name {
-        "id" => ("A user's id, or `me`", json!({ "type": "string", "examples": ["me"] })),
-        "sid" => ("A session's id", json!({ "type": "string", "format": "uuid" })),
-        _ => ("A problem's code", json!({ "type": "string", "enum": codes() })),
-    };
+fn path_parameter(name: &str, description: &Description) -> Value {
+    let told = description.segments.iter().find(|(known, ..)| *known == name);
+    let (meaning, format) = told.map_or(("", ""), |(_, meaning, format)| (*meaning, *format));
+    let mut schema = json!({ "type": "string" });
+    match (name, format) {
+        ("code", _) => schema["enum"] = json!(codes()),
+        ("id", "") => schema["examples"] = json!(["me"]),
+        (_, "") => {}
+        (_, format) => schema["format"] = json!(format),
+    }
     json!({ "name": name, "in": "path", "required": true, "description": meaning, "schema": schema })
 }
 
@@ -120,13 +117,16 @@ fn responses(endpoint: &Endpoint, description: &Description) -> Value {
         Access::Authenticated => {
             problems.extend([Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens])
         }
-        Access::PublicWhileOpen(_) | Access::Rule(_) => problems.extend([
-            Code::Unauthenticated,
-            Code::InvalidToken,
-            Code::TwoTokens,
-            Code::InsufficientScope,
-            Code::NotOwner,
-        ]),
+        Access::PublicWhileOpen(rule) | Access::Record(rule) | Access::Collection(rule) => {
+            problems.extend([
+                Code::Unauthenticated,
+                Code::InvalidToken,
+                Code::TwoTokens,
+                Code::InsufficientScope,
+                Code::NotOwner,
+            ]);
+            problems.extend(rule.who.state().map(|_| Code::WrongState));
+        }
     }
     let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
     for code in problems {
@@ -153,17 +153,22 @@ fn security(access: &Access) -> Value {
         Access::Public => json!([]),
         Access::Client => json!([{ "client": [] }]),
         Access::Authenticated => json!([{ "bearer": [] }]),
-        Access::PublicWhileOpen(rule) => json!([{}, { "bearer": [rule.any.as_str()] }]),
-        Access::Rule(rule) => {
-            let scopes = rule.own.into_iter().chain([rule.any]);
-            scopes.map(|scope| json!({ "bearer": [scope.as_str()] })).collect()
+        Access::PublicWhileOpen(rule) => {
+            std::iter::once(json!({})).chain(ways(rule)).collect()
         }
+        Access::Record(rule) | Access::Collection(rule) => ways(rule).collect(),
     }
 }
 
-fn security_schemes(issuer: &str) -> Value {
+/// Each scope that opens a way, once.
+fn ways(rule: &Rule) -> impl Iterator<Item = Value> {
+    let scopes: std::collections::BTreeSet<&str> = rule.who.scopes().map(Scope::as_str).collect();
+    scopes.into_iter().map(|scope| json!({ "bearer": [scope] }))
+}
+
+fn security_schemes(issuer: &str, vocabulary: &Vocabulary) -> Value {
     let scopes: BTreeMap<&str, &str> =
-        Scope::ALL.iter().map(|scope| (scope.as_str(), scope.meaning())).collect();
+        vocabulary.scopes().iter().map(|scope| (scope.as_str(), scope.meaning())).collect();
     json!({
         "bearer": { "type": "oauth2", "description": "A bearer token (RFC 6750)", "flows": {
             "clientCredentials": { "tokenUrl": format!("{issuer}/oauth/token"), "scopes": scopes },

@@ -7,7 +7,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::authz::{Reason, Refusal};
+use crate::authz::{Reason, Refusal, Relation, Rule};
 use crate::domain::Invalid;
 use crate::hashing::HashError;
 use crate::store::StoreError;
@@ -68,6 +68,8 @@ problems! {
         "The token allows this on your own records, and this is not one. Whether it exists is not said. Another token of the same user would not help; a scope that ends in `:any` would.";
     AboveCaller = 403 "above-caller" "access_denied" "This is above your own roles":
         "Nobody may grant a power that they do not have, nor act on the account of somebody who has one.";
+    WrongState = 403 "wrong-state" "access_denied" "The record is not in the state for this":
+        "The policy allows this only while the record is in a certain state, which the detail names. Change the state first, if you may.";
     NotFound = 404 "not-found" "invalid_request" "There is no such record":
         "The record is not there, or it is not yours to know about.";
     UnknownPath = 404 "unknown-path" "invalid_request" "There is no such path":
@@ -78,6 +80,10 @@ problems! {
         "The body did not arrive in time. Send it again.";
     EmailTaken = 409 "email-taken" "invalid_request" "The e-mail address is taken":
         "Another account has this address. Addresses that differ in case alone are the same.";
+    Taken = 409 "taken" "invalid_request" "Another record has this already":
+        "What must be a record's own, such as its name, belongs to another one.";
+    Conflict = 409 "conflict" "invalid_request" "It collides with what is there":
+        "The request cannot be done to the record as it is now; the detail says why.";
     LastAdmin = 409 "last-admin" "invalid_request" "The last administrator must stay":
         "The change would leave no active administrator. Make another one first.";
     ChangedMeanwhile = 409 "changed-meanwhile" "invalid_request" "The record was changed meanwhile":
@@ -194,6 +200,11 @@ impl Problem {
         }])
     }
 
+    /// The same, but where `from` was the matter it is `to`.
+    pub(super) fn instead(self, from: Code, to: Code) -> Self {
+        if self.0.code == from { Self::new(to) } else { self }
+    }
+
     /// The refusal behind it, if it is one.
     pub fn refusal(&self) -> Option<&Refusal> {
         self.0.refusal.as_ref()
@@ -257,14 +268,13 @@ impl From<Refusal> for Problem {
         let problem = match refusal.reason {
             // Not told from a record that is not there, so it carries no decision either.
             Reason::NotFound => return Self::new(Code::NotFound),
-            Reason::InsufficientScope(scope) => Self::new(Code::InsufficientScope)
-                .with_detail(format!("the scope {scope} is needed: {}", scope.meaning())),
-            Reason::NotOwner => Self::new(Code::NotOwner).with_detail(match rule.own {
-                Some(own) => {
-                    format!("{own} reaches your own {} alone; {} reaches everyone's", rule.resource, rule.any)
-                }
-                None => format!("only {} reaches a {}", rule.any, rule.resource),
-            }),
+            Reason::InsufficientScope => Self::new(Code::InsufficientScope).with_detail(needed(rule)),
+            Reason::NotOwner => Self::new(Code::NotOwner).with_detail(reached(rule)),
+            Reason::WrongState => Self::new(Code::WrongState).with_detail(format!(
+                "it takes a {} that is {}",
+                rule.resource,
+                rule.who.state().map_or("", Relation::name)
+            )),
             Reason::AboveCaller => {
                 Self::new(Code::AboveCaller).with_detail("it takes a power over others that you do not have")
             }
@@ -275,11 +285,33 @@ impl From<Refusal> for Problem {
     }
 }
 
+fn needed(rule: &Rule) -> String {
+    let scope = rule.weakest_scope();
+    scope.map_or_else(String::new, |scope| format!("the scope {scope} is needed: {}", scope.meaning()))
+}
+
+/// What each way into the rule reaches.
+fn reached(rule: &Rule) -> String {
+    let (who, kind) = (&rule.who, rule.resource);
+    let own = who.owner_scope().map(|scope| match who.relations().next() {
+        Some(_) => format!("{scope} reaches your own {kind}"),
+        None => format!("{scope} reaches your own {kind} alone"),
+    });
+    let related =
+        who.relations().map(|(relation, scope)| format!("{scope} one to which you are {}", relation.name()));
+    let roles = who.roles().map(|(role, scope)| format!("{scope} with the role {role} everyone's"));
+    let any = who.anyone_scope().map(|scope| match who.owner_scope() {
+        Some(_) => format!("{scope} reaches everyone's"),
+        None => format!("only {scope} reaches a {kind}"),
+    });
+    own.into_iter().chain(related).chain(roles).chain(any).collect::<Vec<_>>().join("; ")
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let code = match &error {
             StoreError::Unavailable(_) => Code::Unavailable,
-            StoreError::Taken => Code::EmailTaken,
+            StoreError::Taken => Code::Taken,
             StoreError::Changed => Code::ChangedMeanwhile,
             StoreError::LastAdmin => Code::LastAdmin,
             StoreError::Internal(_) => Code::Internal,

@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use super::decide::Access;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Code::*;
-use super::{oauth, profiles, service, sessions, standing, user_list, users};
+use super::{audit, oauth, profiles, service, sessions, standing, user_list, users};
 use crate::authz::matrix::{Entry, Row};
 
 const GET: Method = Method::GET;
@@ -15,7 +15,7 @@ const PUT: Method = Method::PUT;
 const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
-/// Every route.
+/// Every route of cloakroom itself.
 #[rustfmt::skip]
 pub fn endpoints() -> Vec<Endpoint> {
     let endpoints = vec![
@@ -33,6 +33,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(GET,    "/users/{id}/sessions",                     "See where a user is logged in",         sessions::list),
         endpoint(DELETE, "/users/{id}/sessions",                     "Log a user out everywhere",             sessions::end_all).or(&[AboveCaller]),
         endpoint(DELETE, "/users/{id}/sessions/{sid}",               "End one session",                       sessions::end),
+
+        endpoint(GET,    "/users/{id}/audit",                        "See who did what to a user's records",  audit::list).or(&[InvalidCursor]),
 
         endpoint(POST,   "/sessions",                                "Log in with e-mail and password",       sessions::log_in).or(&[InvalidCredentials, InvalidScope, Busy]),
         endpoint(DELETE, "/sessions/current",                        "Log out",                               sessions::log_out),
@@ -53,8 +55,8 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// The authorization matrix of these routes.
-pub fn matrix() -> Vec<Row> {
-    endpoints()
+pub fn matrix(endpoints: &[Endpoint]) -> Vec<Row> {
+    endpoints
         .iter()
         .map(|endpoint| Row {
             method: endpoint.method.to_string(),
@@ -66,14 +68,14 @@ pub fn matrix() -> Vec<Row> {
 }
 
 fn entry(endpoint: &Endpoint) -> Entry {
-    let names_a_record = endpoint.path.contains('{');
     match endpoint.access {
         Access::Public => Entry::without_rule("everybody"),
         Access::Client => Entry::without_rule("a client with its secret"),
         Access::Authenticated => Entry::without_rule("anybody with a token, for that token"),
         Access::PublicWhileOpen(rule) => {
-            Entry::of("everybody while registration is open", rule, names_a_record)
+            Entry::of("everybody while registration is open", rule, false)
         }
-        Access::Rule(rule) => Entry::of("by scope", rule, names_a_record),
+        Access::Record(rule) => Entry::of("by scope", rule, true),
+        Access::Collection(rule) => Entry::of("by scope", rule, false),
     }
 }

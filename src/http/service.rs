@@ -34,7 +34,8 @@ pub async fn ready(_: Public, store: Store) -> Result<Json<Health>, Problem> {
 
 /// `GET /openapi.json`
 pub async fn openapi(_: Public, services: Arc<Services>) -> Result<Document, Problem> {
-    let body = document(&services.issuer_url).to_string();
+    let Services { name, endpoints, vocabulary, issuer_url, .. } = services.as_ref();
+    let body = document(name, endpoints, vocabulary, issuer_url).to_string();
     Ok(Document { media_type: "application/json", body, cache_control: "public, max-age=300" })
 }
 
@@ -47,6 +48,7 @@ impl Argument for NamedCode {
     }
 
     fn describe(description: &mut super::describe::Description) {
+        description.segment("code", "A problem's code", "");
         description.names_a_record();
     }
 }

@@ -1,11 +1,22 @@
 //! What handlers work with.
 
+use std::any::Any;
+use std::sync::Arc;
+
+use super::actions::ActionTable;
+use super::call::{Argument, Call};
+use super::cursor::CursorKey;
+use super::describe::Description;
+use super::endpoint::Endpoint;
+use super::problem::{Code, Problem};
+use crate::authz::Vocabulary;
+use crate::config::Settings;
 use crate::domain::{Clock, Random};
 use crate::hashing::Hasher;
-use crate::store::Store;
+use crate::oauth::password_login::Means;
+use crate::store::{Recorder, Store};
 use crate::token::{Issuer, Verifier};
-
-use super::cursor::CursorKey;
+use uuid::Uuid;
 
 /// Everything a handler may need; made once, when the server starts.
 pub struct Services {
@@ -21,6 +32,10 @@ pub struct Services {
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
+    /// The scopes and roles of the application.
+    pub vocabulary: Arc<Vocabulary>,
+    /// What takes events for the audit trail.
+    pub recorder: Recorder,
     /// What `aud` must contain.
     pub audience: String,
     /// The server's public URL: `iss`, and the beginning of every link.
@@ -29,4 +44,74 @@ pub struct Services {
     pub registration_open: bool,
     /// What makes cursors unforgeable.
     pub cursors: CursorKey,
+    /// The application's name.
+    pub name: &'static str,
+    /// The routes.
+    pub endpoints: Vec<Endpoint>,
+    pub(crate) actions: ActionTable,
+    pub(crate) settings: Arc<dyn Any + Send + Sync>,
+}
+
+impl Services {
+    /// What a login with a password is done with.
+    pub(super) fn login(&self) -> Means<'_> {
+        let Self { store, hasher, issuer, vocabulary, recorder, .. } = self;
+        Means { store, hasher, issuer, vocabulary, recorder }
+    }
+
+    /// A new id, ordered by the time of its making.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn new_id<Id: From<Uuid>>(&self) -> Result<Id, Problem> {
+        Ok(Id::from(self.random.uuid_at(self.clock.now())?))
+    }
+}
+
+/// The settings that the application declared with [`settings!`](crate::settings!) and named with
+/// [`App::settings`](crate::App::settings), for a handler to take.
+pub struct Configured<S>(Arc<S>);
+
+impl<S> std::ops::Deref for Configured<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.0
+    }
+}
+
+impl<S: Settings> Argument for Configured<S> {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        let settings = Arc::clone(&call.services().settings).downcast();
+        settings.map(Self).map_err(|_| Problem::new(Code::Internal))
+    }
+
+    fn describe(description: &mut Description) {
+        description.settings.push((std::any::TypeId::of::<S>(), std::any::type_name::<S>()));
+    }
+}
+
+/// The segments of the path, for what an id in it does not say.
+pub struct Segments(Vec<(String, String)>);
+
+impl Segments {
+    /// The segment of this name.
+    ///
+    /// # Errors
+    /// 404 when it is not what is expected: nothing is found there.
+    pub fn get<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
+        let segment = self.0.iter().find(|(known, _)| known == name);
+        segment.and_then(|(_, text)| text.parse().ok()).ok_or_else(|| Problem::new(Code::NotFound))
+    }
+}
+
+impl Argument for Segments {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        let segments = call.request().match_info().iter();
+        Ok(Self(segments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+    }
+
+    fn describe(description: &mut Description) {
+        description.names_a_record();
+    }
 }

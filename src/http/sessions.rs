@@ -53,11 +53,10 @@ pub async fn log_in(
     let login = body.read(|members| {
         let email = members.required_text("email", |text| Ok(text.to_owned()));
         let password = members.required_text("password", |text| Ok(PasswordAttempt::new(text)));
-        let scope = members.text("scope", scope_parameter).value();
+        let scope = members.text("scope", |list| scope_parameter(list, &services.vocabulary)).value();
         Some(PasswordLogin { email: email?, password: password?, scope })
     })?;
-    let Services { store, hasher, issuer, .. } = services.as_ref();
-    Ok(Json(password_login::log_in(store, hasher, issuer, login, device).await?.into()))
+    Ok(Json(password_login::log_in(&services.login(), login, device).await?.into()))
 }
 
 /// What can be seen of the device that logs in.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::answer::{IfMatch, NoContent, Record};
+use super::answer::{IfMatch, NoContent};
 use super::body::{Body, BodyType};
 use super::problem::Problem;
 use super::services::Services;
-use super::users::{UserView, role, status_of};
+use super::shown::Shown;
+use super::users::{role, status_of};
 use crate::authz::Allowed;
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
 use crate::domain::{Invalid, NewPassword, PasswordAttempt, Role, Status, User};
@@ -41,7 +42,7 @@ pub async fn set_password(
     body: Body<PasswordChange>,
     services: Arc<Services>,
 ) -> Result<NoContent, Problem> {
-    let own = user.by().user_id() == Some(user.id);
+    let own = user.is_own();
     let (current, new) = body.read(|members| {
         let current = if own { members.required_text("current_password", any_password) } else { None };
         let new =
@@ -81,10 +82,10 @@ pub async fn set_roles(
     user: Allowed<User, SetRoles>,
     body: Body<RolesChange>,
     if_match: IfMatch,
-    store: Store,
-) -> Result<Record<UserView>, Problem> {
+    services: Arc<Services>,
+) -> Result<Shown<User>, Problem> {
     let roles = body.read(|members| {
-        let roles = members.texts("roles", role);
+        let roles = members.texts("roles", |name| role(name, &services.vocabulary));
         if roles.is_none() {
             members.required("roles");
         }
@@ -92,8 +93,8 @@ pub async fn set_roles(
     })?;
     if_match.check(user.revision)?;
     let grant = user.grant(roles)?;
-    let user = store.set_roles(user, grant).await.map_err(|error| if_match.or_changed(error.into()))?;
-    Ok(UserView::record(&user))
+    let changed = services.store.set_roles(user, grant).await;
+    Ok(changed.map_err(|error| if_match.or_changed(error.into()))?.into())
 }
 
 /// What `PUT /users/{id}/status` takes.
@@ -117,11 +118,11 @@ pub async fn set_status(
     body: Body<StatusChange>,
     if_match: IfMatch,
     store: Store,
-) -> Result<Record<UserView>, Problem> {
+) -> Result<Shown<User>, Problem> {
     let status = body.read(|members| members.required_text("status", status_of))?;
     if_match.check(user.revision)?;
-    let user = store.set_status(user, status).await.map_err(|error| if_match.or_changed(error.into()))?;
-    Ok(UserView::record(&user))
+    let changed = store.set_status(user, status).await;
+    Ok(changed.map_err(|error| if_match.or_changed(error.into()))?.into())
 }
 
 fn any_password(text: &str) -> Result<PasswordAttempt, Invalid> {

@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::answer::Page;
 use super::describe::Parameter;
+use super::list::{DEFAULT_LIMIT, cursor_parameter, limit, limit_parameter, text, text_schema};
 use super::problem::{Code, Problem};
 use super::query::{Parameters, Query, QueryType};
 use super::services::Services;
-use super::users::UserView;
+use super::shown::Listed;
+use super::users::role;
 use crate::authz::Reach;
 use crate::authz::action::List;
 use crate::domain::{User, UserId, parse_time};
@@ -22,6 +23,8 @@ pub struct UserListQuery {
     limit: u16,
     cursor: Option<String>,
     filter: UserFilter,
+    /// Looked up by the handler: the application's roles are not known here.
+    role: Option<String>,
     sort: UserSort,
 }
 
@@ -34,55 +37,37 @@ const SORTS: [(&str, UserSort); 4] = [
 
 impl QueryType for UserListQuery {
     fn parameters() -> Vec<Parameter> {
-        let text = || json!({ "type": "string" });
+        let text = text_schema;
         let time = || json!({ "type": "string", "format": "date-time" });
         let sorts: Vec<&str> = SORTS.iter().map(|(name, _)| *name).collect();
-        [
-            (
-                "limit",
-                "At most so many",
-                json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
-            ),
-            ("cursor", "The `next` of the page before, with the same filters and order", text()),
+        let others = [
             ("email", "The account with this address, ignoring case", text()),
             ("q", "Those whose address or name begins so, ignoring case", text()),
             ("status", "Those with this status", json!({ "enum": ["active", "suspended"] })),
-            ("role", "Those with this role", json!({ "enum": ["admin", "support", "user"] })),
+            ("role", "Those with this role", json!({ "$ref": "#/components/schemas/Role" })),
             ("created_after", "Those made after this time (RFC 3339)", time()),
             ("created_before", "Those made before this time (RFC 3339)", time()),
             ("sort", "The order", json!({ "enum": sorts, "default": "created_at" })),
-        ]
-        .into_iter()
-        .map(|(name, meaning, schema)| Parameter { name, meaning, schema })
-        .collect()
+        ];
+        let others = others.map(|(name, meaning, schema)| Parameter { name, meaning, schema });
+        [limit_parameter(), cursor_parameter()].into_iter().chain(others).collect()
     }
 
     fn read(parameters: &mut Parameters) -> Result<Self, String> {
         Ok(Self {
-            limit: parameters.take("limit", limit)?.unwrap_or(50),
+            limit: parameters.take("limit", limit)?.unwrap_or(DEFAULT_LIMIT),
             cursor: parameters.take("cursor", text)?,
             filter: UserFilter {
                 email: parameters.take("email", text)?,
                 prefix: parameters.take("q", text)?,
                 status: parameters.take("status", str::parse)?,
-                role: parameters.take("role", str::parse)?,
+                role: None,
                 created_after: parameters.take("created_after", time)?,
                 created_before: parameters.take("created_before", time)?,
             },
+            role: parameters.take("role", text)?,
             sort: parameters.take("sort", sort)?.unwrap_or(UserSort::CreatedAt),
         })
-    }
-}
-
-fn limit(value: &str) -> Result<u16, &'static str> {
-    value.parse().ok().filter(|limit| (1..=200).contains(limit)).ok_or("must be a number from 1 to 200")
-}
-
-fn text(value: &str) -> Result<String, &'static str> {
-    match value.chars().count() {
-        0 => Err("must not be empty"),
-        1..=512 => Ok(value.to_owned()),
-        _ => Err("is too long"),
     }
 }
 
@@ -125,8 +110,14 @@ pub async fn list(
     reach: Reach<User, List>,
     Query(query): Query<UserListQuery>,
     services: Arc<Services>,
-) -> Result<Page<UserView>, Problem> {
-    let list = format!("users {:?} {:?} {:?}", query.sort, query.filter, reach.owner());
+) -> Result<Listed<User>, Problem> {
+    let mut filter = query.filter;
+    if let Some(name) = query.role {
+        let known = role(&name, &services.vocabulary);
+        let unknown = |why| Problem::new(Code::InvalidQuery).with_detail(format!("role {why}"));
+        filter.role = Some(known.map_err(unknown)?);
+    }
+    let list = format!("users {:?} {filter:?}", query.sort);
     let after = match query.cursor {
         None => None,
         Some(cursor) => {
@@ -134,10 +125,8 @@ pub async fn list(
             Some(position.ok_or_else(|| Problem::new(Code::InvalidCursor))?)
         }
     };
-    let query = UserQuery { filter: query.filter, sort: query.sort, after, limit: query.limit };
+    let query = UserQuery { filter, sort: query.sort, after, limit: query.limit };
     let page = services.store.list_users(&reach, query).await?;
-    Ok(Page {
-        items: page.users.iter().map(|user| UserView::of(user, Some(reach.by()))).collect(),
-        next: page.next.map(|position| services.cursors.seal(&list, &Position::from(position))),
-    })
+    let next = page.next.map(|position| services.cursors.seal(&list, &Position::from(position)));
+    Ok(Listed::new(page.users, reach.by().clone(), next))
 }

@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::actions::{Actions, actions_on};
-use super::answer::{Created, IfMatch, NoContent, Record};
+use super::answer::{IfMatch, NoContent};
 use super::body::{Body, BodyType, Given};
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::profiles::{ProfileView, example_profile, read_profile};
 use super::services::Services;
+use super::shown::{Created, Shown, View};
 use crate::authz::action::{Delete, Read, Update};
-use crate::authz::{Allowed, Caller, Registration};
+use crate::authz::{Allowed, Registration, Vocabulary};
 use crate::domain::{Email, Invalid, NewPassword, Role, Status, User, format_time};
-use crate::store::{NewUser, Store, UserChange};
+use crate::store::{NewUser, Store, StoreError, UserChange};
 
 /// An account.
 #[derive(Serialize, ToSchema)]
@@ -43,13 +43,10 @@ pub struct UserView {
     /// When somebody last logged in.
     #[schema(format = "date-time")]
     last_login_at: Option<String>,
-    /// What this caller may do to it: each action with the members that it may write.
-    _actions: Actions,
 }
 
-impl UserView {
-    /// The account as `by` sees it; nobody in particular may do nothing to it.
-    pub fn of(user: &User, by: Option<&Caller>) -> Self {
+impl From<&User> for UserView {
+    fn from(user: &User) -> Self {
         let time = |at: DateTime<Utc>| format_time(at);
         Self {
             id: user.id.0,
@@ -60,12 +57,19 @@ impl UserView {
             created_at: time(user.created_at),
             updated_at: time(user.updated_at),
             last_login_at: user.last_login_at.map(time),
-            _actions: by.map(|caller| actions_on(user, caller)).unwrap_or_default(),
         }
     }
+}
 
-    pub(super) fn record<A>(user: &Allowed<User, A>) -> Record<Self> {
-        Record { view: Self::of(user, Some(user.by())), revision: user.revision }
+impl View for User {
+    type Json = UserView;
+
+    fn view(&self) -> impl Serialize {
+        UserView::from(self)
+    }
+
+    fn revision(&self) -> i64 {
+        self.revision
     }
 }
 
@@ -99,7 +103,7 @@ pub async fn create(
     entry: Registration,
     body: Body<NewUserBody>,
     services: Arc<Services>,
-) -> Result<Created<UserView>, Problem> {
+) -> Result<Created<User>, Problem> {
     let (email, password, profile, roles, status) = body.read(|members| {
         let email = members.required_text("email", Email::parse);
         let context: Vec<&str> = email.iter().map(Email::as_str).collect();
@@ -110,22 +114,20 @@ pub async fn create(
         if !entry.may_grant() {
             members.read_only(&["roles", "status"]);
         }
-        let roles = members.texts("roles", role);
+        let roles = members.texts("roles", |name| role(name, &services.vocabulary));
         let status = members.text("status", status_of).value().unwrap_or(Status::Active);
         Some((email?, password?, profile, roles, status))
     })?;
     let grant = entry.grant(roles)?;
     let password = Some(services.hasher.hash(&password).await?);
-    let user = services.store.create_user(NewUser { email, password, profile, status }, grant).await?;
-    Ok(Created {
-        location: format!("/users/{}", user.id),
-        record: Record { view: UserView::of(&user, entry.by()), revision: user.revision },
-    })
+    let new = NewUser { email, password, profile, status };
+    let user = services.store.create_user(new, grant).await.map_err(email_taken)?;
+    Ok(Shown::to(user, entry.by().cloned()).created_in("/users"))
 }
 
 /// `GET /users/{id}`
-pub async fn read(user: Allowed<User, Read>) -> Result<Record<UserView>, Problem> {
-    Ok(UserView::record(&user))
+pub async fn read(user: Allowed<User, Read>) -> Result<Shown<User>, Problem> {
+    Ok(user.into())
 }
 
 /// What `PATCH /users/{id}` takes: a merge patch (RFC 7396).
@@ -154,8 +156,8 @@ pub async fn update(
     body: Body<UserPatch>,
     if_match: IfMatch,
     store: Store,
-) -> Result<Record<UserView>, Problem> {
-    let change = body.read(|members| {
+) -> Result<Shown<User>, Problem> {
+    let change = body.read_by(&user, |members| {
         let email = match members.text("email", Email::parse) {
             Given::Null => {
                 members.required("email");
@@ -165,14 +167,11 @@ pub async fn update(
         };
         members.read_only(SERVER_SET);
         members.read_only(&["roles", "status"]);
-        if !user.reaches_everyone() {
-            members.read_only(&["email_verified"]);
-        }
         Some(UserChange { email, email_verified: members.boolean("email_verified") })
     })?;
     if_match.require(user.revision)?;
-    let user = store.update_user(user, change).await.map_err(|error| if_match.or_changed(error.into()))?;
-    Ok(UserView::record(&user))
+    let changed = store.update_user(user, change).await;
+    Ok(changed.map_err(|error| if_match.or_changed(email_taken(error)))?.into())
 }
 
 /// `DELETE /users/{id}`
@@ -189,8 +188,17 @@ pub async fn delete(
 /// Members of an account that nobody writes.
 const SERVER_SET: &[&str] = &["id", "created_at", "updated_at", "last_login_at", "_actions"];
 
-pub(super) fn role(text: &str) -> Result<Role, Invalid> {
-    text.parse().map_err(|error: crate::domain::InvalidId| Invalid::new("unknown-role", error.0))
+pub(super) fn role(name: &str, vocabulary: &Vocabulary) -> Result<Role, Invalid> {
+    let unknown = || {
+        let known: Vec<&str> = vocabulary.roles().map(Role::as_str).collect();
+        Invalid::new("unknown-role", format!("is not a role: {}", known.join(", ")))
+    };
+    vocabulary.role(name).ok_or_else(unknown)
+}
+
+/// What must be a user's own is the address.
+fn email_taken(error: StoreError) -> Problem {
+    Problem::from(error).instead(Code::Taken, Code::EmailTaken)
 }
 
 pub(super) fn status_of(text: &str) -> Result<Status, Invalid> {

@@ -1,7 +1,7 @@
 //! The client credentials grant (RFC 6749 §4.4): a client acts for itself.
 
 use super::{OAuthError, granted};
-use crate::authz::ScopeSet;
+use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::GrantType;
 use crate::store::StoredClient;
 use crate::token::{IssueRequest, IssueTo, IssuedToken, Issuer};
@@ -12,13 +12,14 @@ use crate::token::{IssueRequest, IssueTo, IssuedToken, Issuer};
 /// [`OAuthError::UnauthorizedClient`], [`OAuthError::InvalidScope`], or a failure.
 pub fn issue(
     issuer: &Issuer,
+    vocabulary: &Vocabulary,
     client: &StoredClient,
     asked: Option<&ScopeSet>,
 ) -> Result<IssuedToken, OAuthError> {
     if !client.client.grants.contains(&GrantType::ClientCredentials) {
         return Err(OAuthError::UnauthorizedClient);
     }
-    let registered = ScopeSet::parse(&client.client.scope.join(" "));
+    let registered = vocabulary.scopes_in(&client.client.scope.join(" "));
     let scope = granted(asked, &registered)?;
     let id = client.client.id.to_string();
     Ok(issuer.issue(IssueRequest {

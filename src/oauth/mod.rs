@@ -15,21 +15,21 @@ pub mod password_login;
 
 pub use error::OAuthError;
 
-use crate::authz::ScopeSet;
+use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::Invalid;
 
 /// Reads a `scope` parameter (RFC 6749 §3.3). Names that the server does not know grant nothing.
 ///
 /// # Errors
 /// When it is no list of scope tokens, or a longer one than anybody needs.
-pub fn scope_parameter(list: &str) -> Result<ScopeSet, Invalid> {
+pub fn scope_parameter(list: &str, vocabulary: &Vocabulary) -> Result<ScopeSet, Invalid> {
     let token = |token: &str| {
         !token.is_empty() && token.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
     };
     if list.len() > 4_096 || list.split(' ').count() > 128 || !list.split(' ').all(token) {
         return Err(Invalid::new("invalid-scope", "must be at most 128 scopes, separated by single spaces"));
     }
-    Ok(ScopeSet::parse(list))
+    Ok(vocabulary.scopes_in(list))
 }
 
 /// What is granted: what was asked for, as far as the client is registered for it and, for a user,

@@ -1,10 +1,10 @@
 //! First-party login: an e-mail and its password for an access token.
 
 use super::{OAuthError, granted};
-use crate::authz::{ScopeSet, policy::granted_by};
-use crate::domain::{ClientId, Email, PasswordAttempt};
+use crate::authz::{Event, Outcome, Resource as _, ScopeSet, Vocabulary};
+use crate::domain::{ClientId, Email, PasswordAttempt, Session, UserId};
 use crate::hashing::{Hasher, Verdict};
-use crate::store::{LoginRefused, Store};
+use crate::store::{LoginRefused, Recorder, Store};
 use crate::token::{IssueRequest, IssueTo, IssuedToken, Issuer};
 
 /// What somebody who logs in says.
@@ -25,18 +25,42 @@ pub struct Device {
     pub address: Option<String>,
 }
 
+/// What a login is done with.
+pub struct Means<'a> {
+    /// Where accounts and sessions are kept.
+    pub store: &'a Store,
+    /// The lane in which the password is checked.
+    pub hasher: &'a Hasher,
+    /// What issues the token.
+    pub issuer: &'a Issuer,
+    /// What each role grants.
+    pub vocabulary: &'a Vocabulary,
+    /// What takes a failed login for the audit trail.
+    pub recorder: &'a Recorder,
+}
+
+fn failed_login(user: UserId) -> Event {
+    Event {
+        by: None,
+        action: "log_in",
+        resource: Session::NAME,
+        record: None,
+        owner: Some(user),
+        outcome: Outcome::WrongPassword,
+    }
+}
+
 /// Begins a session and issues its first token. An unknown address, a wrong password, an account
 /// without one and a suspended account take the same time and get the same answer.
 ///
 /// # Errors
 /// [`OAuthError::InvalidCredentials`], [`OAuthError::InvalidScope`], or a failure.
 pub async fn log_in(
-    store: &Store,
-    hasher: &Hasher,
-    issuer: &Issuer,
+    with: &Means<'_>,
     login: PasswordLogin,
     device: Device,
 ) -> Result<IssuedToken, OAuthError> {
+    let Means { store, hasher, issuer, vocabulary, recorder } = with;
     // An address that cannot exist is looked up all the same: it must not answer any faster.
     let key = Email::parse(&login.email).map_or_else(|_| String::new(), |email| email.key());
     let account = store.login_by_email(key).await?;
@@ -44,11 +68,14 @@ pub async fn log_in(
     let verdict = hasher.verify(login.password, hash.clone().flatten()).await?;
     let (Some(user_id), Some(proved), Verdict::Match { upgraded }) = (user_id, hash.flatten(), verdict)
     else {
+        if let Some(user) = user_id {
+            recorder.note(&failed_login(user));
+        }
         return Err(OAuthError::InvalidCredentials);
     };
     let start = store.begin_session(user_id, proved, upgraded, device.name, device.address).await?;
     let start = start.map_err(|LoginRefused| OAuthError::InvalidCredentials)?;
-    let scope = granted(login.scope.as_ref(), &granted_by(&start.roles))?;
+    let scope = granted(login.scope.as_ref(), &vocabulary.granted_by(&start.roles))?;
     Ok(issuer.issue(IssueRequest {
         subject: IssueTo::User { id: user_id, roles: start.roles, epoch: start.epoch },
         client_id: ClientId::FIRST_PARTY.to_owned(),

@@ -2,14 +2,13 @@
 
 use diesel::prelude::*;
 
-use super::conn::on;
+use crate::on;
 use super::error::StoreError;
 use super::schema::clients;
-use super::types::DbTime;
 use super::{Store, Stored};
 use crate::authz::action::{Create, Delete, List, Update};
-use crate::authz::{Allowed, Reach, Sealed};
-use crate::domain::{Client, ClientId, NewClient, Revoked, SecretHash};
+use crate::authz::{Allowed, Event, Reach, Sealed, Sight};
+use crate::domain::{Client, ClientId, NewClient, Revoked, SecretHash, Time};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = clients)]
@@ -20,8 +19,8 @@ struct ClientRow {
     grants: String,
     secret_hash: Vec<u8>,
     epoch: i64,
-    created_at: DbTime,
-    secret_changed_at: DbTime,
+    created_at: Time,
+    secret_changed_at: Time,
 }
 
 /// What a client is authenticated against and what its tokens say.
@@ -58,7 +57,7 @@ fn words(list: &str) -> Vec<String> {
 }
 
 impl Stored for Client {
-    async fn find(store: &Store, id: ClientId) -> Result<Sealed<Self>, StoreError> {
+    async fn find(store: &Store, id: ClientId, _: Sight) -> Result<Sealed<Self>, StoreError> {
         Ok(Sealed::new(store.client_credentials(id.as_str().to_owned()).await?.map(|stored| stored.client)))
     }
 }
@@ -84,8 +83,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Taken`] when the id is.
-    pub async fn create_client(&self, _may: Reach<Client, Create>, new: NewClient) -> Result<(), StoreError> {
-        let now = self.0.clock.now();
+    pub async fn create_client(&self, may: Reach<Client, Create>, new: NewClient) -> Result<(), StoreError> {
+        let now = self.0.surroundings.clock.now();
         let grants: Vec<&str> = new.grants.iter().map(|grant| grant.as_str()).collect();
         let row = ClientRow {
             id: new.id.to_string(),
@@ -94,10 +93,11 @@ impl Store {
             grants: grants.join(" "),
             secret_hash: new.secret.as_bytes().to_vec(),
             epoch: now.timestamp_millis(),
-            created_at: DbTime(now),
-            secret_changed_at: DbTime(now),
+            created_at: Time(now),
+            secret_changed_at: Time(now),
         };
-        self.write(move |conn, _| {
+        let deed = Event::made(&may, &row.id);
+        self.write(Some(deed), move |conn, _| {
             on!(conn, |c| diesel::insert_into(clients::table).values(&row).execute(c))?;
             Ok(())
         })
@@ -126,13 +126,13 @@ impl Store {
         client: Allowed<Client, Update>,
         secret: SecretHash,
     ) -> Result<(), StoreError> {
-        let now = self.0.clock.now();
-        self.write(move |conn, _| {
+        let (deed, now) = (Event::from(&client), self.0.surroundings.clock.now());
+        self.write(Some(deed), move |conn, _| {
             let rows =
                 on!(conn, |c| diesel::update(clients::table.filter(clients::id.eq(client.id.as_str())))
                     .set((
                         clients::secret_hash.eq(secret.as_bytes().as_slice()),
-                        clients::secret_changed_at.eq(DbTime(now)),
+                        clients::secret_changed_at.eq(Time(now)),
                     ))
                     .execute(c))?;
             if rows == 1 { Ok(()) } else { Err(StoreError::Changed) }
@@ -145,13 +145,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Changed`] when it is gone already.
     pub async fn delete_client(&self, client: Allowed<Client, Delete>) -> Result<(), StoreError> {
-        let inner = self.0.clone();
-        self.write(move |conn, changes| {
+        let (deed, inner) = (Event::from(&client), self.0.clone());
+        self.write(Some(deed), move |conn, changes| {
             let this = clients::table.filter(clients::id.eq(client.id.as_str()));
             if on!(conn, |c| diesel::delete(this).execute(c))? != 1 {
                 return Err(StoreError::Changed);
             }
-            let epoch = inner.clock.now().timestamp_millis() + 1;
+            let epoch = inner.surroundings.clock.now().timestamp_millis() + 1;
             changes.revoke(&inner, Revoked::Client(client.id.to_string(), epoch));
             Ok(())
         })

@@ -26,42 +26,57 @@ pub enum Engine {
     Postgres(SecretString),
 }
 
-/// An open connection to either engine.
-pub(super) enum Link {
+/// An open connection to either engine; [`on!`](crate::on) works with whichever it is.
+#[doc(hidden)]
+pub enum Link {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
-/// A pooled connection; it knows whether the server behind it is still the one it was opened to.
-pub(super) struct Connection {
-    pub(super) link: Link,
+/// A pooled connection to either engine. The store hands it out against a proof, and
+/// [`on!`](crate::on) runs queries on it.
+pub struct Connection {
+    link: Link,
+    /// Whether the server behind it is still the one it was opened to.
     generation: u64,
     broken: bool,
 }
 
-/// Runs a block on whichever connection it is: `on!(conn, |c| users.load(c))`. With a name for the
-/// backend, `on!(conn, DB, |c| …)`, the block can box a query.
+/// Runs diesel queries on whichever engine a [`Connection`] leads to, written once.
+///
+/// With a name for the backend, `on!(conn, DB, |c| …)`, the block can box a query.
+///
+/// ```
+/// use cloakroom::{on, store::{Connection, StoreError}};
+/// use diesel::prelude::*;
+///
+/// diesel::table! { pegs (id) { id -> BigInt, taken -> Bool } }
+///
+/// fn free_pegs(conn: &mut Connection) -> Result<i64, StoreError> {
+///     Ok(on!(conn, |c| pegs::table.filter(pegs::taken.eq(false)).count().get_result(c))?)
+/// }
+/// ```
+#[macro_export]
 macro_rules! on {
     ($conn:expr, |$c:ident| $body:expr) => {
-        match &mut $conn.link {
-            $crate::store::conn::Link::Sqlite($c) => $body,
-            $crate::store::conn::Link::Postgres($c) => $body,
+        match $crate::store::Connection::link($conn) {
+            $crate::store::Link::Sqlite($c) => $body,
+            $crate::store::Link::Postgres($c) => $body,
         }
     };
     ($conn:expr, $db:ident, |$c:ident| $body:expr) => {
-        match &mut $conn.link {
-            $crate::store::conn::Link::Sqlite($c) => {
-                type $db = diesel::sqlite::Sqlite;
+        match $crate::store::Connection::link($conn) {
+            $crate::store::Link::Sqlite($c) => {
+                type $db = $crate::__private::diesel::sqlite::Sqlite;
                 $body
             }
-            $crate::store::conn::Link::Postgres($c) => {
-                type $db = diesel::pg::Pg;
+            $crate::store::Link::Postgres($c) => {
+                type $db = $crate::__private::diesel::pg::Pg;
                 $body
             }
         }
     };
 }
-pub(super) use on;
 
 impl Engine {
     /// Opens one connection and readies it.
@@ -105,6 +120,11 @@ fn make_private(path: &Path) {
 }
 
 impl Connection {
+    #[doc(hidden)]
+    pub fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
     /// Takes the write lock at once where there is one lock: a transaction that reads first and
     /// then finds the lock taken could only fail.
     pub(super) fn begin(&mut self) -> Result<(), StoreError> {

@@ -3,11 +3,11 @@
 use diesel::prelude::*;
 
 use super::Store;
-use super::conn::{Connection, Link, on};
+use super::conn::{Connection, Link};
+use crate::on;
 use super::error::StoreError;
 use super::schema::signing_keys;
-use super::types::DbTime;
-use crate::domain::StoredKey;
+use crate::domain::{StoredKey, Time};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = signing_keys)]
@@ -16,7 +16,7 @@ struct KeyRow {
     algorithm: String,
     sealed: Vec<u8>,
     public_jwk: String,
-    created_at: DbTime,
+    created_at: Time,
 }
 
 impl From<StoredKey> for KeyRow {
@@ -26,7 +26,7 @@ impl From<StoredKey> for KeyRow {
             algorithm: key.algorithm,
             sealed: key.sealed,
             public_jwk: key.public_jwk,
-            created_at: DbTime(key.created_at),
+            created_at: Time(key.created_at),
         }
     }
 }
@@ -58,8 +58,8 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub(crate) async fn add_first_key(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
-        self.write(move |conn, _| {
-            if let Link::Postgres(c) = &mut conn.link {
+        self.write(None, move |conn, _| {
+            if let Link::Postgres(c) = conn.link() {
                 diesel::sql_query("LOCK TABLE signing_keys IN EXCLUSIVE MODE").execute(c)?;
             }
             if load(conn)?.iter().all(|other| other.algorithm != key.algorithm) {

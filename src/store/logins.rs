@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 
-use super::conn::on;
+use crate::on;
 use super::error::StoreError;
 use super::schema::{sessions, users};
 use super::sessions::SessionRow;
-use super::types::{DbTime, DbUuid};
 use super::{Store, users as accounts};
-use crate::domain::{PasswordHash, Role, Session, SessionId, Status, UserId};
+use crate::authz::{Event, Outcome, Resource as _};
+use crate::domain::{PasswordHash, Role, Session, SessionId, Status, Time, UserId};
 
 /// What a login is checked against.
 pub struct Login {
@@ -33,6 +33,18 @@ pub struct SessionStart {
 #[derive(Debug)]
 pub struct LoginRefused;
 
+/// The user logs in to their own account: no token speaks for them yet.
+fn logged_in(session: &Session) -> Event {
+    Event {
+        by: None,
+        action: "log_in",
+        resource: Session::NAME,
+        record: Some(session.id.to_string()),
+        owner: Some(session.user_id),
+        outcome: Outcome::Done,
+    }
+}
+
 impl Store {
     /// What a login with this address is checked against.
     ///
@@ -40,12 +52,12 @@ impl Store {
     /// When the database is away.
     pub(crate) async fn login_by_email(&self, key: String) -> Result<Option<Login>, StoreError> {
         self.read(move |conn| {
-            let row: Option<(DbUuid, Option<String>)> = on!(conn, |c| users::table
+            let row: Option<(UserId, Option<String>)> = on!(conn, |c| users::table
                 .filter(users::email_key.eq(&key))
                 .select((users::id, users::password_hash))
                 .get_result(c)
                 .optional())?;
-            Ok(row.map(|(id, phc)| Login { user_id: UserId(id.0), hash: phc.map(PasswordHash::from_phc) }))
+            Ok(row.map(|(id, phc)| Login { user_id: id, hash: phc.map(PasswordHash::from_phc) }))
         })
         .await
     }
@@ -57,7 +69,7 @@ impl Store {
     pub(crate) async fn login_by_id(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError> {
         self.read(move |conn| {
             let phc: Option<Option<String>> = on!(conn, |c| users::table
-                .filter(users::id.eq(DbUuid(id.0)))
+                .filter(users::id.eq(id))
                 .select(users::password_hash)
                 .get_result(c)
                 .optional())?;
@@ -79,9 +91,9 @@ impl Store {
         device: Option<String>,
         address: Option<String>,
     ) -> Result<Result<SessionStart, LoginRefused>, StoreError> {
-        let now = self.0.clock.now();
+        let now = self.0.surroundings.clock.now();
         let session = Session {
-            id: SessionId(self.0.random.uuid_at(now)?),
+            id: SessionId(self.0.surroundings.random.uuid_at(now)?),
             user_id: id,
             device,
             address,
@@ -89,19 +101,21 @@ impl Store {
             last_used_at: now,
             expires_at: now + self.0.token_lifetime,
         };
-        self.write(move |conn, _| {
+        let inner = self.0.clone();
+        self.write(None, move |conn, _| {
             let kept = upgraded.as_ref().unwrap_or(&proved);
             let rows = on!(conn, |c| diesel::update(users::table)
-                .filter(users::id.eq(DbUuid(id.0)))
+                .filter(users::id.eq(id))
                 .filter(users::password_hash.eq(proved.expose_phc()))
                 .filter(users::status.eq(Status::Active.as_str()))
-                .set((users::last_login_at.eq(DbTime(now)), users::password_hash.eq(kept.expose_phc()),))
+                .set((users::last_login_at.eq(Time(now)), users::password_hash.eq(kept.expose_phc()),))
                 .execute(c))?;
-            let user = if rows == 1 { accounts::load(conn, id)? } else { None };
+            let user = if rows == 1 { accounts::load(conn, &inner.vocabulary, id)? } else { None };
             let Some(user) = user else { return Ok(Err(LoginRefused)) };
+            inner.write_down(conn, &logged_in(&session))?;
             let expired = sessions::table
-                .filter(sessions::user_id.eq(DbUuid(id.0)))
-                .filter(sessions::expires_at.le(DbTime(now)));
+                .filter(sessions::user_id.eq(id))
+                .filter(sessions::expires_at.le(Time(now)));
             on!(conn, |c| diesel::delete(expired).execute(c))?;
             on!(conn, |c| diesel::insert_into(sessions::table)
                 .values(SessionRow::from(&session))

@@ -2,14 +2,63 @@
 //! replicas may start together, and a migration that is killed has not happened.
 
 use diesel::connection::{Connection as _, SimpleConnection as _};
-use diesel::migration::{Migration, MigrationSource as _};
+use diesel::migration::{Migration, MigrationSource};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::conn::{Engine, Link};
 use super::error::StoreError;
 
-static SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-static POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+/// Migrations, embedded in the program: the same names for both engines.
+///
+/// ```ignore
+/// static MIGRATIONS: Migrations = Migrations {
+///     sqlite: embed_migrations!("migrations/sqlite"),
+///     postgres: embed_migrations!("migrations/postgres"),
+/// };
+/// ```
+pub struct Migrations {
+    /// For SQLite.
+    pub sqlite: EmbeddedMigrations,
+    /// For PostgreSQL.
+    pub postgres: EmbeddedMigrations,
+}
+
+/// Cloakroom's own.
+pub(crate) static OWN_MIGRATIONS: Migrations = Migrations {
+    sqlite: embed_migrations!("migrations/sqlite"),
+    postgres: embed_migrations!("migrations/postgres"),
+};
+
+/// The migrations of an application: cloakroom's, and its own.
+type All<'a> = &'a [&'static Migrations];
+
+impl Migrations {
+    /// What one engine has and the other lacks.
+    pub(crate) fn faults(&'static self) -> Vec<String> {
+        let sqlite = names::<diesel::sqlite::Sqlite>([&self.sqlite]);
+        let postgres = names::<diesel::pg::Pg>([&self.postgres]);
+        let missing = |here: &[String], there: &[String], engine: &str| -> Vec<String> {
+            let lacking = here.iter().filter(|name| !there.contains(name));
+            lacking.map(|name| format!("the migration {name} is missing for {engine}")).collect()
+        };
+        [missing(&sqlite, &postgres, "PostgreSQL"), missing(&postgres, &sqlite, "SQLite")].concat()
+    }
+
+    /// The versions: what stands before the first `_` of each name.
+    pub(crate) fn versions(&'static self) -> Vec<String> {
+        let names = names::<diesel::sqlite::Sqlite>([&self.sqlite]);
+        names.iter().map(|name| name.split('_').next().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+fn names<DB: diesel::backend::Backend>(
+    migrations: impl IntoIterator<Item = &'static EmbeddedMigrations>,
+) -> Vec<String> {
+    let all = migrations.into_iter().filter_map(|some| MigrationSource::<DB>::migrations(some).ok()).flatten();
+    let mut names: Vec<String> = all.map(|migration| migration.name().to_string()).collect();
+    names.sort();
+    names
+}
 
 /// The advisory lock that every migrating replica takes; an arbitrary number of our own.
 const LOCK: i64 = 0x636c_6f61_6b72_6f6f;
@@ -29,14 +78,14 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// # Errors
 /// When the database is away, or a statement fails; then nothing was applied.
-pub fn migrate(engine: &Engine) -> Result<Vec<String>, StoreError> {
+pub fn migrate(engine: &Engine, migrations: &[&'static Migrations]) -> Result<Vec<String>, StoreError> {
     let applied = match engine.open()? {
-        Link::Sqlite(mut c) => c.immediate_transaction(|c| apply(c, &SQLITE)),
+        Link::Sqlite(mut c) => c.immediate_transaction(|c| apply(c, migrations, |all| &all.sqlite)),
         Link::Postgres(mut c) => c.transaction(|c| {
             // Waiting for another replica's migration may take longer than a request may.
             c.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")?;
             c.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"))?;
-            apply(c, &POSTGRES)
+            apply(c, migrations, |all| &all.postgres)
         }),
     };
     applied.map_err(|Failed(failure)| StoreError::Internal(format!("migration: {failure}")))
@@ -46,18 +95,24 @@ pub fn migrate(engine: &Engine) -> Result<Vec<String>, StoreError> {
 ///
 /// # Errors
 /// When the database is away.
-pub fn migration_states(engine: &Engine) -> Result<Vec<MigrationState>, StoreError> {
+pub fn migration_states(
+    engine: &Engine,
+    migrations: &[&'static Migrations],
+) -> Result<Vec<MigrationState>, StoreError> {
     // Asking makes the table that is asked; it goes again with the connection's open transaction.
     let states = match engine.open()? {
         Link::Sqlite(mut c) => {
-            c.batch_execute("BEGIN").map_err(Into::into).and_then(|()| states(&mut c, &SQLITE))
+            c.batch_execute("BEGIN").map_err(Into::into).and_then(|()| states(&mut c, migrations, |all| &all.sqlite))
         }
         Link::Postgres(mut c) => {
-            c.batch_execute("BEGIN").map_err(Into::into).and_then(|()| states(&mut c, &POSTGRES))
+            c.batch_execute("BEGIN").map_err(Into::into).and_then(|()| states(&mut c, migrations, |all| &all.postgres))
         }
     };
     states.map_err(|failure| StoreError::Internal(format!("migration: {failure}")))
 }
+
+/// Which of an application's migrations are for the engine at hand.
+type Of = fn(&'static Migrations) -> &'static EmbeddedMigrations;
 
 struct Failed(Failure);
 
@@ -67,14 +122,14 @@ impl From<diesel::result::Error> for Failed {
     }
 }
 
-fn apply<DB, C>(conn: &mut C, migrations: &EmbeddedMigrations) -> Result<Vec<String>, Failed>
+fn apply<DB, C>(conn: &mut C, migrations: All<'_>, of: Of) -> Result<Vec<String>, Failed>
 where
     DB: diesel::backend::Backend,
     C: MigrationHarness<DB>,
-    EmbeddedMigrations: diesel::migration::MigrationSource<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
 {
     let mut applied = Vec::new();
-    for migration in pending(conn, migrations).map_err(Failed)? {
+    for migration in pending(conn, migrations, of).map_err(Failed)? {
         conn.run_migration(&migration).map_err(Failed)?;
         applied.push(migration.name().to_string());
     }
@@ -84,36 +139,37 @@ where
 /// The migrations that the database does not have, in their order.
 fn pending<DB, C>(
     conn: &mut C,
-    migrations: &EmbeddedMigrations,
+    migrations: All<'_>,
+    of: Of,
 ) -> Result<Vec<Box<dyn Migration<DB>>>, Failure>
 where
     DB: diesel::backend::Backend,
     C: MigrationHarness<DB>,
-    EmbeddedMigrations: diesel::migration::MigrationSource<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
 {
     let applied = conn.applied_migrations()?;
-    let mut pending: Vec<Box<dyn Migration<DB>>> = migrations.migrations()?;
+    let mut pending: Vec<Box<dyn Migration<DB>>> = Vec::new();
+    for some in migrations {
+        pending.extend(of(some).migrations()?);
+    }
     pending.retain(|migration| !applied.contains(&migration.name().version()));
     pending.sort_by_key(|migration| migration.name().to_string());
     Ok(pending)
 }
 
-fn states<DB, C>(conn: &mut C, migrations: &EmbeddedMigrations) -> Result<Vec<MigrationState>, Failure>
+fn states<DB, C>(conn: &mut C, migrations: All<'_>, of: Of) -> Result<Vec<MigrationState>, Failure>
 where
     DB: diesel::backend::Backend,
     C: MigrationHarness<DB>,
-    EmbeddedMigrations: diesel::migration::MigrationSource<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
 {
-    let pending = pending(conn, migrations)?;
-    let mut states: Vec<MigrationState> = migrations
-        .migrations()?
-        .iter()
-        .map(|migration| migration.name().to_string())
+    let pending = pending(conn, migrations, of)?;
+    let states: Vec<MigrationState> = names::<DB>(migrations.iter().map(|some| of(some)))
+        .into_iter()
         .map(|name| MigrationState {
             applied: pending.iter().all(|other| other.name().to_string() != name),
             name,
         })
         .collect();
-    states.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(states)
 }

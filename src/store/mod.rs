@@ -20,17 +20,21 @@
 //! use cloakroom::store::Store;
 //! ```
 
+mod audit;
 mod clients;
 mod conn;
 mod error;
+mod kept;
 mod keys;
 mod logins;
 mod migrate;
 mod profiles;
+mod recorder;
 mod revocations;
 mod schema;
 mod sessions;
 mod standing;
+mod stored;
 mod types;
 mod user_list;
 mod users;
@@ -41,15 +45,23 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::authz::{Resource, Sealed};
-use crate::domain::{Clock, Random, Revocation};
-use conn::{Connection, Manager};
+use crate::authz::action::Read;
+use crate::authz::{Can, Event, Held, Relation, Resource, Sealed, Sight, Vocabulary};
+use crate::domain::{Revocation, Surroundings};
+use conn::Manager;
 
+pub use audit::{Entry, EntryId};
 pub use clients::StoredClient;
-pub use conn::Engine;
+pub use conn::{Connection, Engine};
+#[doc(hidden)]
+pub use conn::Link;
 pub use error::StoreError;
+pub use kept::{Kept, Position, Selected, Selection};
+pub use recorder::Recorder;
 pub use logins::{Login, LoginRefused, SessionStart};
-pub use migrate::{MigrationState, migrate, migration_states};
+pub(crate) use migrate::OWN_MIGRATIONS;
+pub use migrate::{MigrationState, Migrations, migrate, migration_states};
+pub use types::{Moment, Uid};
 pub use user_list::{SortKey, UserFilter, UserPage, UserQuery, UserSort};
 pub use users::{NewUser, UserChange};
 
@@ -74,16 +86,30 @@ struct Inner {
     turns: Arc<Semaphore>,
     /// SQLite has one writer at a time; waiting here is fair, waiting for its file lock is not.
     writers: Arc<Semaphore>,
-    clock: Clock,
-    random: Random,
+    surroundings: Surroundings,
+    vocabulary: Arc<Vocabulary>,
     token_lifetime: chrono::Duration,
     on_revoked: OnRevoked,
 }
 
-/// A record that can be looked up by its id.
-pub trait Stored: Resource {
-    /// Looks the record up; found or not, it comes back sealed.
-    fn find(store: &Store, id: Self::Id) -> impl Future<Output = Result<Sealed<Self>, StoreError>>;
+/// A kind of record that can be looked up by its id. [`stored!`](crate::stored) implements it for
+/// one in a table of its own; by hand it is the place where relations are asked of something else
+/// than this database.
+#[diagnostic::on_unimplemented(
+    message = "the store cannot look up a `{Self}`",
+    label = "no table is named for it",
+    note = "write `stored! {{ {Self} in table {{ owner: owner_id; }} }}`"
+)]
+pub trait Stored: Resource + Can<Read> {
+    /// The relations that [`Stored::find`] resolves.
+    const RESOLVED: &'static [Relation] = Self::RELATIONS;
+
+    /// Looks the record up, provided that it is within `sight`; found or not, it comes back sealed.
+    fn find(
+        store: &Store,
+        id: Self::Id,
+        sight: Sight,
+    ) -> impl Future<Output = Result<Sealed<Self>, StoreError>>;
 }
 
 /// What a transaction did that others have to be told of.
@@ -97,8 +123,8 @@ impl Store {
     pub fn new(
         engine: Engine,
         connections: usize,
-        clock: Clock,
-        random: Random,
+        surroundings: Surroundings,
+        vocabulary: Arc<Vocabulary>,
         token_lifetime: chrono::Duration,
         on_revoked: OnRevoked,
     ) -> Self {
@@ -119,8 +145,8 @@ impl Store {
             generation,
             turns: Arc::new(Semaphore::new(connections)),
             writers: Arc::new(Semaphore::new(writers)),
-            clock,
-            random,
+            surroundings,
+            vocabulary,
             token_lifetime,
             on_revoked,
         }))
@@ -137,7 +163,19 @@ impl Store {
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         use diesel::connection::SimpleConnection as _;
-        self.read(|conn| Ok(conn::on!(conn, |c| c.batch_execute("SELECT 1"))?)).await
+        self.read(|conn| Ok(crate::on!(conn, |c| c.batch_execute("SELECT 1"))?)).await
+    }
+
+    /// Looks up one record and the relations that it has to the caller; it comes back sealed. For
+    /// an implementation of [`Stored`] by hand.
+    ///
+    /// # Errors
+    /// What `work` fails with.
+    pub async fn look_up<R: Resource + Send>(
+        &self,
+        work: impl Fn(&mut Connection) -> Result<Option<(R, Held)>, StoreError> + Send + 'static,
+    ) -> Result<Sealed<R>, StoreError> {
+        Ok(Sealed::with_relations(self.read(work).await?))
     }
 
     /// Runs a read on a connection of its own thread. A connection that turns out to be dead is
@@ -161,10 +199,11 @@ impl Store {
         .await
     }
 
-    /// Runs a change in a transaction; all of it happens or nothing does. What it revokes is in
-    /// force on this replica before this returns.
+    /// Runs a change in a transaction, with the line that the audit trail has of it; all of it
+    /// happens or nothing does. What it revokes is in force on this replica before this returns.
     async fn write<T: Send + 'static>(
         &self,
+        deed: Option<Event>,
         work: impl FnOnce(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let patience = Instant::now() + PATIENCE;
@@ -178,6 +217,9 @@ impl Store {
                 conn.begin()?;
                 let done = work(conn, &mut changes).and_then(|value| {
                     revocations::persist(conn, &changes)?;
+                    if let Some(deed) = &deed {
+                        store.write_down(conn, deed)?;
+                    }
                     if given_up.load(Ordering::Acquire) {
                         return Err(StoreError::Unavailable("it was answered already".to_owned()));
                     }
@@ -241,6 +283,12 @@ async fn take_turn(turns: &Arc<Semaphore>, patience: Instant) -> Result<OwnedSem
         Ok(Ok(turn)) => Ok(turn),
         _ => Err(StoreError::Unavailable("every connection is taken".to_owned())),
     }
+}
+
+/// What a cursor that is ours holds is well-formed; where it is not, the kind of record changed.
+#[doc(hidden)]
+pub fn position_part<T, E>(part: Result<T, E>) -> Result<T, StoreError> {
+    part.map_err(|_| StoreError::Internal("a cursor of another version of the application".to_owned()))
 }
 
 /// Says in the log why the pool cannot open a connection.

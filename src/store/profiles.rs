@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
-use super::conn::{Connection, on};
+use super::conn::Connection;
+use crate::on;
 use super::error::StoreError;
 use super::schema::users;
-use super::types::DbUuid;
 use super::{Store, Stored};
 use crate::authz::action::Update;
-use crate::authz::{Allowed, Sealed};
+use crate::authz::{Allowed, Event, Sealed, Sight};
 use crate::domain::{Profile, ProfileChange, ProfileClaim, UserId, fold_case};
 
 impl Stored for Profile {
-    async fn find(store: &Store, id: UserId) -> Result<Sealed<Self>, StoreError> {
+    async fn find(store: &Store, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
         store.read(move |conn| load(conn, id).map(Sealed::new)).await
     }
 }
@@ -31,9 +31,9 @@ impl Store {
         change: ProfileChange,
         expected: Option<i64>,
     ) -> Result<Allowed<Profile, Update>, StoreError> {
-        let id = profile.user_id;
+        let (deed, id) = (Event::from(&profile), profile.user_id);
         let next = self
-            .write(move |conn, _| {
+            .write(Some(deed), move |conn, _| {
                 lock(conn, id)?;
                 let mut next = load(conn, id)?.ok_or(StoreError::Changed)?;
                 if expected.is_some_and(|expected| expected != next.revision) {
@@ -41,7 +41,7 @@ impl Store {
                 }
                 change.apply(&mut next.claims);
                 next.revision += 1;
-                on!(conn, |c| diesel::update(users::table.filter(users::id.eq(DbUuid(id.0))))
+                on!(conn, |c| diesel::update(users::table.filter(users::id.eq(id)))
                     .set((
                         users::profile.eq(to_json(&next.claims)),
                         users::profile_revision.eq(next.revision),
@@ -57,16 +57,16 @@ impl Store {
 
 /// Holds the row until the transaction ends; on SQLite the transaction holds the database.
 fn lock(conn: &mut Connection, id: UserId) -> Result<(), StoreError> {
-    if let super::conn::Link::Postgres(c) = &mut conn.link {
-        let row = users::table.filter(users::id.eq(DbUuid(id.0))).select(users::id).for_update();
-        row.load::<DbUuid>(c)?;
+    if let super::conn::Link::Postgres(c) = conn.link() {
+        let row = users::table.filter(users::id.eq(id)).select(users::id).for_update();
+        row.load::<UserId>(c)?;
     }
     Ok(())
 }
 
 fn load(conn: &mut Connection, id: UserId) -> Result<Option<Profile>, StoreError> {
     let row: Option<(String, i64)> = on!(conn, |c| users::table
-        .filter(users::id.eq(DbUuid(id.0)))
+        .filter(users::id.eq(id))
         .select((users::profile, users::profile_revision))
         .get_result(c)
         .optional())?;

@@ -3,11 +3,11 @@
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::conn::{Connection, on};
+use super::conn::Connection;
+use crate::on;
 use super::schema::revocations;
-use super::types::DbTime;
 use super::{Changes, Inner, Store, StoreError};
-use crate::domain::{Revocation, Revoked, SessionId, UserId};
+use crate::domain::{Revocation, Revoked, SessionId, Time, UserId};
 
 /// A reader looks this many numbers behind the last one it saw: numbers are given out before
 /// their transactions end, and transactions do not end in order.
@@ -22,13 +22,13 @@ struct RevocationRow {
     kind: &'static str,
     subject: String,
     epoch: i64,
-    until: DbTime,
+    until: Time,
 }
 
 impl Changes {
     /// Ends the tokens of `subject` when the transaction is made to last.
     pub(super) fn revoke(&mut self, store: &Inner, subject: Revoked) {
-        let until = store.clock.now() + store.token_lifetime + CLOCK_SKEW;
+        let until = store.surroundings.clock.now() + store.token_lifetime + CLOCK_SKEW;
         self.revoked.push(Revocation { subject, until });
     }
 }
@@ -50,11 +50,11 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn revocations(&self, last: i64) -> Result<(Vec<Revocation>, i64), StoreError> {
-        let now = self.0.clock.now();
+        let now = self.0.surroundings.clock.now();
         self.read(move |conn| {
-            let rows: Vec<(i64, String, String, i64, DbTime)> = on!(conn, |c| revocations::table
+            let rows: Vec<(i64, String, String, i64, Time)> = on!(conn, |c| revocations::table
                 .filter(revocations::seq.gt(last - OVERLAP))
-                .filter(revocations::until.gt(DbTime(now)))
+                .filter(revocations::until.gt(Time(now)))
                 .order(revocations::seq)
                 .load(c))?;
             let newest = rows.last().map_or(last, |row| row.0);
@@ -69,9 +69,9 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn prune_revocations(&self) -> Result<(), StoreError> {
-        let now = self.0.clock.now();
-        self.write(move |conn, _| {
-            let passed = revocations::table.filter(revocations::until.le(DbTime(now)));
+        let now = self.0.surroundings.clock.now();
+        self.write(None, move |conn, _| {
+            let passed = revocations::table.filter(revocations::until.le(Time(now)));
             on!(conn, |c| diesel::delete(passed).execute(c))?;
             Ok(())
         })
@@ -85,11 +85,11 @@ fn row(revocation: &Revocation) -> RevocationRow {
         Revoked::Session(id) => ("session", id.to_string(), 0),
         Revoked::Client(id, epoch) => ("client", id.clone(), *epoch),
     };
-    RevocationRow { kind, subject, epoch, until: DbTime(revocation.until) }
+    RevocationRow { kind, subject, epoch, until: Time(revocation.until) }
 }
 
 /// A kind that this version does not know is for a newer replica to act upon.
-fn read(kind: String, subject: String, epoch: i64, until: DbTime) -> Option<Revocation> {
+fn read(kind: String, subject: String, epoch: i64, until: Time) -> Option<Revocation> {
     let uuid = || Uuid::try_parse(&subject).ok();
     let subject = match kind.as_str() {
         "user" => Revoked::User(UserId(uuid()?), epoch),

@@ -92,6 +92,29 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::{Moment, Uid};
+
+    audit (id) {
+        id -> Uid,
+        at -> Moment,
+        outcome -> Text,
+        reason -> Nullable<Text>,
+        action -> Text,
+        resource -> Text,
+        record -> Nullable<Text>,
+        owner_id -> Nullable<Uid>,
+        actor -> Nullable<Text>,
+        client_id -> Nullable<Text>,
+        jti -> Nullable<Text>,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        decision_id -> Nullable<Uid>,
+        count -> BigInt,
+    }
+}
+
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(users, user_roles, sessions);

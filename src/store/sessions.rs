@@ -3,37 +3,36 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::conn::on;
+use crate::on;
 use super::error::StoreError;
 use super::schema::sessions;
-use super::types::{DbTime, DbUuid};
 use super::{Store, Stored};
 use crate::authz::action::{Delete, EndSessions, ListSessions};
-use crate::authz::{Allowed, Caller, Sealed};
-use crate::domain::{Revoked, Session, SessionId, User, UserId};
+use crate::authz::{Allowed, Caller, Event, Outcome, Resource as _, Sealed, Sight};
+use crate::domain::{Revoked, Session, SessionId, SessionOf, Time, User, UserId};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions)]
 pub(super) struct SessionRow {
-    id: DbUuid,
-    user_id: DbUuid,
+    id: SessionId,
+    user_id: UserId,
     device: Option<String>,
     address: Option<String>,
-    created_at: DbTime,
-    last_used_at: DbTime,
-    expires_at: DbTime,
+    created_at: Time,
+    last_used_at: Time,
+    expires_at: Time,
 }
 
 impl From<&Session> for SessionRow {
     fn from(session: &Session) -> Self {
         Self {
-            id: DbUuid(session.id.0),
-            user_id: DbUuid(session.user_id.0),
+            id: session.id,
+            user_id: session.user_id,
             device: session.device.clone(),
             address: session.address.clone(),
-            created_at: DbTime(session.created_at),
-            last_used_at: DbTime(session.last_used_at),
-            expires_at: DbTime(session.expires_at),
+            created_at: Time(session.created_at),
+            last_used_at: Time(session.last_used_at),
+            expires_at: Time(session.expires_at),
         }
     }
 }
@@ -41,8 +40,8 @@ impl From<&Session> for SessionRow {
 impl From<SessionRow> for Session {
     fn from(row: SessionRow) -> Self {
         Self {
-            id: SessionId(row.id.0),
-            user_id: UserId(row.user_id.0),
+            id: row.id,
+            user_id: row.user_id,
             device: row.device,
             address: row.address,
             created_at: row.created_at.0,
@@ -52,11 +51,23 @@ impl From<SessionRow> for Session {
     }
 }
 
+/// A caller ends the session of their own token.
+fn logged_out(by: &Caller, session: SessionId) -> Event {
+    Event {
+        by: Some(by.clone()),
+        action: "log_out",
+        resource: Session::NAME,
+        record: Some(session.to_string()),
+        owner: by.user_id(),
+        outcome: Outcome::Done,
+    }
+}
+
 impl Stored for Session {
-    async fn find(store: &Store, (user, id): (UserId, SessionId)) -> Result<Sealed<Self>, StoreError> {
-        let now = store.0.clock.now();
-        let found = move |session: &Session| session.id == id;
-        let sessions = store.live_sessions(user, now).await?;
+    async fn find(store: &Store, id: SessionOf, _: Sight) -> Result<Sealed<Self>, StoreError> {
+        let now = store.0.surroundings.clock.now();
+        let found = move |session: &Session| session.id == id.session;
+        let sessions = store.live_sessions(id.user, now).await?;
         Ok(Sealed::new(sessions.into_iter().find(found)))
     }
 }
@@ -67,7 +78,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn sessions(&self, user: &Allowed<User, ListSessions>) -> Result<Vec<Session>, StoreError> {
-        self.live_sessions(user.id, self.0.clock.now()).await
+        self.live_sessions(user.id, self.0.surroundings.clock.now()).await
     }
 
     /// Ends every session of the user.
@@ -75,8 +86,8 @@ impl Store {
     /// # Errors
     /// When the database is away; then no session ended.
     pub async fn end_sessions(&self, user: Allowed<User, EndSessions>) -> Result<(), StoreError> {
-        let inner = self.0.clone();
-        self.write(move |conn, changes| inner.end_sessions_of(conn, user.id, None, changes)).await
+        let (deed, inner) = (Event::from(&user), self.0.clone());
+        self.write(Some(deed), move |conn, changes| inner.end_sessions_of(conn, user.id, None, changes)).await
     }
 
     /// Ends one session.
@@ -84,7 +95,7 @@ impl Store {
     /// # Errors
     /// When the database is away; then the session goes on.
     pub async fn end_session(&self, session: Allowed<Session, Delete>) -> Result<(), StoreError> {
-        self.end(session.id).await
+        self.end(Event::from(&session), session.id).await
     }
 
     /// Ends the session that the caller's own token was issued in, if it was issued in one.
@@ -93,15 +104,15 @@ impl Store {
     /// When the database is away; then the session goes on.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), StoreError> {
         match caller.session() {
-            Some(session) => self.end(session).await,
+            Some(session) => self.end(logged_out(caller, session), session).await,
             None => Ok(()),
         }
     }
 
-    async fn end(&self, id: SessionId) -> Result<(), StoreError> {
+    async fn end(&self, deed: Event, id: SessionId) -> Result<(), StoreError> {
         let inner = self.0.clone();
-        self.write(move |conn, changes| {
-            on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq(DbUuid(id.0)))).execute(c))?;
+        self.write(Some(deed), move |conn, changes| {
+            on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq(id))).execute(c))?;
             changes.revoke(&inner, Revoked::Session(id));
             Ok(())
         })
@@ -111,8 +122,8 @@ impl Store {
     async fn live_sessions(&self, user: UserId, now: DateTime<Utc>) -> Result<Vec<Session>, StoreError> {
         self.read(move |conn| {
             let rows: Vec<SessionRow> = on!(conn, |c| sessions::table
-                .filter(sessions::user_id.eq(DbUuid(user.0)))
-                .filter(sessions::expires_at.gt(DbTime(now)))
+                .filter(sessions::user_id.eq(user))
+                .filter(sessions::expires_at.gt(Time(now)))
                 .order((sessions::created_at.desc(), sessions::id.desc()))
                 .select(SessionRow::as_select())
                 .load(c))?;

@@ -2,15 +2,16 @@
 
 use diesel::prelude::*;
 
-use super::conn::{Connection, Link, on};
+use super::conn::{Connection, Link};
+use crate::on;
 use super::error::StoreError;
 use super::schema::{sessions, user_roles, users};
-use super::types::{DbTime, DbUuid};
-use super::users::{insert_roles, load, one_row};
+use super::kept::one_row;
+use super::users::{insert_roles, load};
 use super::{Changes, Inner, Store};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
-use crate::authz::{Allowed, Grant};
-use crate::domain::{PasswordHash, Revoked, Role, SessionId, Standing, Status, User, UserId};
+use crate::authz::{Allowed, Event, Grant};
+use crate::domain::{PasswordHash, Revoked, Role, SessionId, Standing, Status, Time, User, UserId};
 
 impl Store {
     /// How a user stands now, for a token that does not say when it was issued in the user's own
@@ -19,10 +20,11 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub(crate) async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
+        let inner = self.0.clone();
         self.read(move |conn| {
-            let Some(user) = load(conn, id)? else { return Ok(None) };
-            let began: Option<DbTime> = on!(conn, |c| users::table
-                .filter(users::id.eq(DbUuid(id.0)))
+            let Some(user) = load(conn, &inner.vocabulary, id)? else { return Ok(None) };
+            let began: Option<Time> = on!(conn, |c| users::table
+                .filter(users::id.eq(id))
                 .select(users::epoch_began_at)
                 .get_result(c))?;
             Ok(Some(Standing {
@@ -45,10 +47,10 @@ impl Store {
         hash: PasswordHash,
         kept: Option<SessionId>,
     ) -> Result<(), StoreError> {
-        let inner = self.0.clone();
-        self.write(move |conn, changes| {
+        let (deed, inner) = (Event::from(&user), self.0.clone());
+        self.write(Some(deed), move |conn, changes| {
             let rows = on!(conn, |c| diesel::update(users::table)
-                .filter(users::id.eq(DbUuid(user.id.0)))
+                .filter(users::id.eq(user.id))
                 .filter(users::revision.eq(user.revision))
                 .set(users::password_hash.eq(hash.expose_phc()))
                 .execute(c))?;
@@ -71,15 +73,15 @@ impl Store {
         if user.roles == grant.roles() {
             return Ok(user);
         }
-        let inner = self.0.clone();
+        let (deed, inner) = (Event::from(&user), self.0.clone());
         let (user, next) = self
-            .write(move |conn, changes| {
-                keep_an_admin(conn, &user, grant.roles().contains(&Role::Admin))?;
+            .write(Some(deed), move |conn, changes| {
+                keep_an_admin(conn, &user, grant.roles().contains(&Role::ADMIN))?;
                 inner.touch(conn, &user, true, changes)?;
-                let old = user_roles::table.filter(user_roles::user_id.eq(DbUuid(user.id.0)));
+                let old = user_roles::table.filter(user_roles::user_id.eq(user.id));
                 on!(conn, |c| diesel::delete(old).execute(c))?;
                 insert_roles(conn, user.id, grant.roles())?;
-                let next = load(conn, user.id)?.ok_or(StoreError::Changed)?;
+                let next = load(conn, &inner.vocabulary, user.id)?.ok_or(StoreError::Changed)?;
                 Ok((user, next))
             })
             .await?;
@@ -99,18 +101,18 @@ impl Store {
         if user.status == status {
             return Ok(user);
         }
-        let inner = self.0.clone();
+        let (deed, inner) = (Event::from(&user), self.0.clone());
         let (user, next) = self
-            .write(move |conn, changes| {
+            .write(Some(deed), move |conn, changes| {
                 keep_an_admin(conn, &user, status == Status::Active)?;
                 inner.touch(conn, &user, status == Status::Suspended, changes)?;
-                on!(conn, |c| diesel::update(users::table.filter(users::id.eq(DbUuid(user.id.0))))
+                on!(conn, |c| diesel::update(users::table.filter(users::id.eq(user.id)))
                     .set(users::status.eq(status.as_str()))
                     .execute(c))?;
                 if status == Status::Suspended {
                     inner.end_sessions_of(conn, user.id, None, changes)?;
                 }
-                let next = load(conn, user.id)?.ok_or(StoreError::Changed)?;
+                let next = load(conn, &inner.vocabulary, user.id)?.ok_or(StoreError::Changed)?;
                 Ok((user, next))
             })
             .await?;
@@ -127,10 +129,10 @@ impl Inner {
         new_epoch: bool,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
-        let now = DbTime(self.clock.now());
+        let now = Time(self.surroundings.clock.now());
         let epoch = user.epoch + i64::from(new_epoch);
         let rows = on!(conn, |c| diesel::update(users::table)
-            .filter(users::id.eq(DbUuid(user.id.0)))
+            .filter(users::id.eq(user.id))
             .filter(users::revision.eq(user.revision))
             .set((
                 users::updated_at.eq(now),
@@ -154,13 +156,13 @@ impl Inner {
         kept: Option<SessionId>,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
-        let of_user = sessions::user_id.eq(DbUuid(user.0));
-        let ids: Vec<DbUuid> = on!(conn, |c| sessions::table.filter(of_user).select(sessions::id).load(c))?;
-        let ended: Vec<DbUuid> =
-            ids.into_iter().filter(|id| kept.is_none_or(|kept| kept.0 != id.0)).collect();
+        let of_user = sessions::user_id.eq(user);
+        let ids: Vec<SessionId> = on!(conn, |c| sessions::table.filter(of_user).select(sessions::id).load(c))?;
+        let ended: Vec<SessionId> =
+            ids.into_iter().filter(|id| kept.is_none_or(|kept| kept != *id)).collect();
         on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq_any(&ended))).execute(c))?;
         for id in ended {
-            changes.revoke(self, Revoked::Session(SessionId(id.0)));
+            changes.revoke(self, Revoked::Session(id));
         }
         Ok(())
     }
@@ -172,19 +174,19 @@ pub(super) fn keep_an_admin<A>(
     user: &Allowed<User, A>,
     stays: bool,
 ) -> Result<(), StoreError> {
-    let is_admin = user.roles.contains(&Role::Admin) && user.status == Status::Active;
+    let is_admin = user.roles.contains(&Role::ADMIN) && user.status == Status::Active;
     if !is_admin || stays {
         return Ok(());
     }
     // Two administrators who demote each other must not both succeed.
-    if let Link::Postgres(c) = &mut conn.link {
+    if let Link::Postgres(c) = conn.link() {
         diesel::sql_query("SELECT pg_advisory_xact_lock(7021786)").execute(c)?;
     }
     let others: i64 = on!(conn, |c| users::table
         .inner_join(user_roles::table)
-        .filter(user_roles::role.eq(Role::Admin.as_str()))
+        .filter(user_roles::role.eq(Role::ADMIN.as_str()))
         .filter(users::status.eq(Status::Active.as_str()))
-        .filter(users::id.ne(DbUuid(user.id.0)))
+        .filter(users::id.ne(user.id))
         .count()
         .get_result(c))?;
     if others == 0 { Err(StoreError::LastAdmin) } else { Ok(()) }

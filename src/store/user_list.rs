@@ -5,14 +5,13 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::Store;
-use super::conn::on;
+use crate::on;
 use super::error::StoreError;
 use super::schema::{user_roles, users};
-use super::types::{DbTime, DbUuid};
 use super::users::UserRow;
-use crate::authz::Reach;
+use crate::authz::{Reach, Vocabulary};
 use crate::authz::action::List;
-use crate::domain::{Email, Role, Status, User, UserId, fold_case};
+use crate::domain::{Email, Role, Status, Time, User, UserId, fold_case};
 
 /// Which accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,12 +93,13 @@ impl Store {
         reach: &Reach<User, List>,
         query: UserQuery,
     ) -> Result<UserPage, StoreError> {
-        let owner = reach.owner();
+        let everyone = reach.sight().is_everything();
+        let vocabulary = self.0.vocabulary.clone();
         self.read(move |conn| {
             let rows: Vec<UserRow> = on!(conn, DB, |c| {
                 let mut list = users::table.select(UserRow::as_select()).into_boxed::<DB>();
-                if let Some(owner) = owner {
-                    list = list.filter(users::id.eq(DbUuid(owner.0)));
+                if !everyone {
+                    list = list.filter(false.into_sql::<diesel::sql_types::Bool>());
                 }
                 let filter = &query.filter;
                 if let Some(email) = &filter.email {
@@ -128,19 +128,19 @@ impl Store {
                     list = list.filter(diesel::dsl::exists(with_role));
                 }
                 if let Some(after) = filter.created_after {
-                    list = list.filter(users::created_at.gt(DbTime(after)));
+                    list = list.filter(users::created_at.gt(Time(after)));
                 }
                 if let Some(before) = filter.created_before {
-                    list = list.filter(users::created_at.lt(DbTime(before)));
+                    list = list.filter(users::created_at.lt(Time(before)));
                 }
                 // `a >= x AND (a > x OR id > y)` uses the index; `a > x OR (a = x AND id > y)` scans.
                 list = match (query.sort, &query.after) {
                     (UserSort::CreatedAt, Some((SortKey::CreatedAt(at), id))) => list
-                        .filter(users::created_at.ge(DbTime(*at)))
-                        .filter(users::created_at.gt(DbTime(*at)).or(users::id.gt(DbUuid(id.0)))),
+                        .filter(users::created_at.ge(Time(*at)))
+                        .filter(users::created_at.gt(Time(*at)).or(users::id.gt(id))),
                     (UserSort::CreatedAtDescending, Some((SortKey::CreatedAt(at), id))) => list
-                        .filter(users::created_at.le(DbTime(*at)))
-                        .filter(users::created_at.lt(DbTime(*at)).or(users::id.lt(DbUuid(id.0)))),
+                        .filter(users::created_at.le(Time(*at)))
+                        .filter(users::created_at.lt(Time(*at)).or(users::id.lt(id))),
                     (UserSort::Email, Some((SortKey::Email(key), _))) => {
                         list.filter(users::email_key.gt(key.clone()))
                     }
@@ -157,18 +157,23 @@ impl Store {
                 };
                 list.limit(i64::from(query.limit) + 1).load(c)
             })?;
-            let ids: Vec<DbUuid> = rows.iter().map(UserRow::id).collect();
-            let roles: Vec<(DbUuid, String)> = on!(conn, |c| user_roles::table
+            let ids: Vec<UserId> = rows.iter().map(UserRow::id).collect();
+            let roles: Vec<(UserId, String)> = on!(conn, |c| user_roles::table
                 .filter(user_roles::user_id.eq_any(&ids))
                 .select((user_roles::user_id, user_roles::role))
                 .load(c))?;
-            Ok(page(rows, &roles, &query))
+            Ok(page(rows, &roles, &vocabulary, &query))
         })
         .await
     }
 }
 
-fn page(rows: Vec<UserRow>, roles: &[(DbUuid, String)], query: &UserQuery) -> UserPage {
+fn page(
+    rows: Vec<UserRow>,
+    roles: &[(UserId, String)],
+    vocabulary: &Vocabulary,
+    query: &UserQuery,
+) -> UserPage {
     let more = rows.len() > usize::from(query.limit);
     let users: Vec<User> = rows
         .into_iter()
@@ -176,7 +181,7 @@ fn page(rows: Vec<UserRow>, roles: &[(DbUuid, String)], query: &UserQuery) -> Us
         .map(|row| {
             let id = row.id();
             let of_user = roles.iter().filter(|(user, _)| *user == id);
-            row.with_roles(of_user.filter_map(|(_, role)| role.parse().ok()).collect())
+            row.with_roles(of_user.filter_map(|(_, role)| vocabulary.role(role)).collect())
         })
         .collect();
     let last = users.last().map(|user| (query.sort.key(user), user.id));

@@ -4,40 +4,41 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
-use super::conn::{Connection, on};
+use super::conn::Connection;
+use crate::on;
 use super::error::StoreError;
+use super::kept::one_row;
 use super::schema::{user_roles, users};
 use super::standing::keep_an_admin;
-use super::types::{DbTime, DbUuid};
 use super::{Inner, Store, Stored, profiles};
 use crate::authz::action::{Delete, Update};
-use crate::authz::{Allowed, Grant, Sealed};
-use crate::domain::{Email, PasswordHash, Profile, ProfileChange, Revoked, Role, Status, User, UserId};
+use crate::authz::{Allowed, Event, Grant, Sealed, Sight, Vocabulary};
+use crate::domain::{Email, PasswordHash, Profile, ProfileChange, Revoked, Role, Status, Time, User, UserId};
 
 /// The columns of an account; never the password's hash.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
 pub(super) struct UserRow {
-    id: DbUuid,
+    id: UserId,
     email: String,
     email_verified: bool,
     status: String,
-    created_at: DbTime,
-    updated_at: DbTime,
-    last_login_at: Option<DbTime>,
+    created_at: Time,
+    updated_at: Time,
+    last_login_at: Option<Time>,
     revision: i64,
     epoch: i64,
 }
 
 impl UserRow {
-    pub(super) fn id(&self) -> DbUuid {
+    pub(super) fn id(&self) -> UserId {
         self.id
     }
 
     pub(super) fn with_roles(self, mut roles: Vec<Role>) -> User {
         roles.sort();
         User {
-            id: UserId(self.id.0),
+            id: self.id,
             email: Email::stored(self.email),
             email_verified: self.email_verified,
             // What cannot be read locks, it does not unlock.
@@ -74,21 +75,26 @@ pub struct UserChange {
 }
 
 impl Stored for User {
-    async fn find(store: &Store, id: UserId) -> Result<Sealed<Self>, StoreError> {
-        store.read(move |conn| load(conn, id).map(Sealed::new)).await
+    async fn find(store: &Store, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+        let inner = store.0.clone();
+        store.read(move |conn| load(conn, &inner.vocabulary, id).map(Sealed::new)).await
     }
 }
 
-pub(super) fn load(conn: &mut Connection, id: UserId) -> Result<Option<User>, StoreError> {
+pub(super) fn load(
+    conn: &mut Connection,
+    vocabulary: &Vocabulary,
+    id: UserId,
+) -> Result<Option<User>, StoreError> {
     let rows: Vec<(UserRow, Option<String>)> = on!(conn, |c| users::table
         .left_join(user_roles::table)
-        .filter(users::id.eq(DbUuid(id.0)))
+        .filter(users::id.eq(id))
         .select((UserRow::as_select(), user_roles::role.nullable()))
         .load(c))?;
     let mut roles: Vec<Role> = Vec::new();
     let mut user = None;
     for (row, role) in rows {
-        roles.extend(role.and_then(|role| role.parse::<Role>().ok()));
+        roles.extend(role.and_then(|role| vocabulary.role(&role)));
         user = Some(row);
     }
     Ok(user.map(|row| row.with_roles(roles)))
@@ -101,7 +107,7 @@ impl Store {
     /// [`StoreError::Taken`] when the address belongs to another account.
     pub async fn create_user(&self, new: NewUser, grant: Grant) -> Result<User, StoreError> {
         let inner = self.0.clone();
-        self.write(move |conn, _| inner.insert_user(conn, new, grant)).await
+        self.write(None, move |conn, _| inner.insert_user(conn, new, grant)).await
     }
 
     /// The id of the account with this address, for the operator.
@@ -111,12 +117,12 @@ impl Store {
     pub(crate) async fn user_id_by_email(&self, email: &Email) -> Result<Option<UserId>, StoreError> {
         let key = email.key();
         self.read(move |conn| {
-            let id: Option<DbUuid> = on!(conn, |c| users::table
+            let id: Option<UserId> = on!(conn, |c| users::table
                 .filter(users::email_key.eq(&key))
                 .select(users::id)
                 .get_result(c)
                 .optional())?;
-            Ok(id.map(|id| UserId(id.0)))
+            Ok(id)
         })
         .await
     }
@@ -130,7 +136,7 @@ impl Store {
         user: Allowed<User, Update>,
         change: UserChange,
     ) -> Result<Allowed<User, Update>, StoreError> {
-        let now = self.0.clock.now();
+        let (deed, now) = (Event::from(&user), self.0.surroundings.clock.now());
         let mut next = (*user).clone();
         if let Some(email) = change.email {
             next.email_verified &= next.email == email;
@@ -140,15 +146,15 @@ impl Store {
         next.updated_at = now;
         next.revision += 1;
         let written = next.clone();
-        self.write(move |conn, _| {
+        self.write(Some(deed), move |conn, _| {
             let rows = on!(conn, |c| diesel::update(users::table)
-                .filter(users::id.eq(DbUuid(written.id.0)))
+                .filter(users::id.eq(written.id))
                 .filter(users::revision.eq(written.revision - 1))
                 .set((
                     users::email.eq(written.email.as_str()),
                     users::email_key.eq(written.email.key()),
                     users::email_verified.eq(written.email_verified),
-                    users::updated_at.eq(DbTime(now)),
+                    users::updated_at.eq(Time(now)),
                     users::revision.eq(written.revision),
                 ))
                 .execute(c))?;
@@ -164,11 +170,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
     pub async fn delete_user(&self, user: Allowed<User, Delete>) -> Result<(), StoreError> {
-        let inner = self.0.clone();
-        self.write(move |conn, changes| {
+        let (deed, inner) = (Event::from(&user), self.0.clone());
+        self.write(Some(deed), move |conn, changes| {
             keep_an_admin(conn, &user, false)?;
             let this = users::table
-                .filter(users::id.eq(DbUuid(user.id.0)))
+                .filter(users::id.eq(user.id))
                 .filter(users::revision.eq(user.revision));
             one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
             changes.revoke(&inner, Revoked::User(user.id, i64::MAX));
@@ -180,21 +186,21 @@ impl Store {
 
 impl Inner {
     fn insert_user(&self, conn: &mut Connection, new: NewUser, grant: Grant) -> Result<User, StoreError> {
-        let now = self.clock.now();
-        let id = UserId(self.random.uuid_at(now)?);
+        let now = self.surroundings.clock.now();
+        let id = UserId(self.surroundings.random.uuid_at(now)?);
         let mut claims = BTreeMap::new();
         new.profile.apply(&mut claims);
         let profile = Profile { user_id: id, claims, revision: 1 };
         on!(conn, |c| diesel::insert_into(users::table)
             .values((
-                users::id.eq(DbUuid(id.0)),
+                users::id.eq(id),
                 users::email.eq(new.email.as_str()),
                 users::email_key.eq(new.email.key()),
                 users::email_verified.eq(false),
                 users::status.eq(new.status.as_str()),
                 users::password_hash.eq(new.password.as_ref().map(PasswordHash::expose_phc)),
-                users::created_at.eq(DbTime(now)),
-                users::updated_at.eq(DbTime(now)),
+                users::created_at.eq(Time(now)),
+                users::updated_at.eq(Time(now)),
                 users::revision.eq(1),
                 users::epoch.eq(1),
                 users::profile.eq(profiles::to_json(&profile.claims)),
@@ -203,19 +209,16 @@ impl Inner {
             ))
             .execute(c))?;
         insert_roles(conn, id, grant.roles())?;
-        load(conn, id)?.ok_or(StoreError::Changed)
+        self.write_down(conn, &grant.event(id))?;
+        load(conn, &self.vocabulary, id)?.ok_or(StoreError::Changed)
     }
 }
 
 pub(super) fn insert_roles(conn: &mut Connection, id: UserId, roles: &[Role]) -> Result<(), StoreError> {
     let rows: Vec<_> = roles
         .iter()
-        .map(|role| (user_roles::user_id.eq(DbUuid(id.0)), user_roles::role.eq(role.as_str())))
+        .map(|role| (user_roles::user_id.eq(id), user_roles::role.eq(role.as_str())))
         .collect();
     on!(conn, |c| diesel::insert_into(user_roles::table).values(&rows).execute(c))?;
     Ok(())
-}
-
-pub(super) fn one_row(rows: usize) -> Result<(), StoreError> {
-    if rows == 1 { Ok(()) } else { Err(StoreError::Changed) }
 }

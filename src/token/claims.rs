@@ -1,12 +1,14 @@
 //! The claims of an access token (RFC 9068 §2.2): as they are written, and as they are read.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
 use super::invalid::InvalidToken;
 use super::jws::{optional_text, parse_object};
 use super::revocation::{Bearer, Speaker};
-use crate::authz::ScopeSet;
+use crate::authz::{ScopeSet, TokenId, Vocabulary};
 use crate::domain::{Role, SessionId};
 
 /// The claims of a token that this server issues. `epoch` is its own: tokens of an epoch before
@@ -37,14 +39,14 @@ pub(super) struct Claims {
     not_before: Option<DateTime<Utc>>,
     pub(super) expires_at: DateTime<Utc>,
     pub(super) bearer: Bearer,
-    pub(super) client_id: Option<String>,
+    pub(super) token: TokenId,
     pub(super) scope: ScopeSet,
     pub(super) roles: Option<Vec<Role>>,
-    pub(super) jti: Option<String>,
+    pub(super) vocabulary: Arc<Vocabulary>,
 }
 
 impl Claims {
-    pub(super) fn read(payload: &[u8]) -> Result<Self, InvalidToken> {
+    pub(super) fn read(payload: &[u8], vocabulary: &Arc<Vocabulary>) -> Result<Self, InvalidToken> {
         let claims = parse_object(payload)?;
         let text = |name, otherwise| optional_text(&claims, name, otherwise);
         let required =
@@ -70,11 +72,11 @@ impl Claims {
             expires_at: date("exp", exp).ok_or(exp)??,
             issued_at: date("iat", iat).ok_or(iat)??,
             not_before: date("nbf", InvalidToken::MalformedNotBefore).transpose()?,
-            jti: text("jti", InvalidToken::MalformedTokenId)?,
-            roles: roles(&claims)?,
+            roles: roles(&claims, vocabulary)?,
             bearer: Bearer { speaker: speaker(subject, client_id.as_deref())?, epoch, session },
-            client_id,
-            scope: ScopeSet::parse(&scope),
+            token: TokenId { jti: text("jti", InvalidToken::MalformedTokenId)?, client_id },
+            scope: vocabulary.scopes_in(&scope),
+            vocabulary: Arc::clone(vocabulary),
         })
     }
 
@@ -127,14 +129,14 @@ fn audience(claims: &Map<String, Value>) -> Result<Vec<String>, InvalidToken> {
 }
 
 /// A role that this version does not know grants nothing.
-fn roles(claims: &Map<String, Value>) -> Result<Option<Vec<Role>>, InvalidToken> {
+fn roles(claims: &Map<String, Value>, vocabulary: &Vocabulary) -> Result<Option<Vec<Role>>, InvalidToken> {
     let names = match claims.get("roles") {
         None => return Ok(None),
         Some(Value::Array(names)) => strings(names),
         Some(_) => None,
     };
     let names = names.ok_or(InvalidToken::MalformedRoles)?;
-    Ok(Some(names.iter().filter_map(|name| name.parse().ok()).collect()))
+    Ok(Some(names.iter().filter_map(|name| vocabulary.role(name)).collect()))
 }
 
 fn strings(values: &[Value]) -> Option<Vec<String>> {

@@ -27,8 +27,6 @@ pub struct Verified(Arc<Facts>);
 #[derive(Debug)]
 struct Facts {
     caller: Caller,
-    jti: Option<String>,
-    client_id: Option<String>,
     expires_at: DateTime<Utc>,
 }
 
@@ -60,27 +58,19 @@ fn user(id: UserId, roles: &[Role]) -> Subject {
 impl Verified {
     #[expect(clippy::disallowed_methods, reason = "this is token verification")]
     fn of(subject: Subject, claims: &Claims) -> Self {
-        Self(Arc::new(Facts {
-            caller: Caller::verified(subject, claims.scope.clone(), claims.bearer.session),
-            jti: claims.jti.clone(),
-            client_id: claims.client_id.clone(),
-            expires_at: claims.expires_at,
-        }))
+        let caller = Caller::verified(
+            Arc::clone(&claims.vocabulary),
+            subject,
+            claims.scope.clone(),
+            claims.bearer.session,
+            claims.token.clone(),
+        );
+        Self(Arc::new(Facts { caller, expires_at: claims.expires_at }))
     }
 
     /// Who is calling.
     pub fn caller(&self) -> &Caller {
         &self.0.caller
-    }
-
-    /// The token's id; every token that this server issues has one.
-    pub fn jti(&self) -> Option<&str> {
-        self.0.jti.as_deref()
-    }
-
-    /// The client that the token was issued to; every token that this server issues has one.
-    pub fn client_id(&self) -> Option<&str> {
-        self.0.client_id.as_deref()
     }
 
     /// The token's `exp`.

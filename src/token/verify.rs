@@ -14,6 +14,7 @@ use super::keys::{KeyRing, Keys};
 use super::revocation::Revocations;
 use super::sha256;
 use super::ticket::Ticket;
+use crate::authz::Vocabulary;
 use crate::domain::Clock;
 
 /// The one way from a token to a caller. Keys, cache and revocations are behind it, so that no
@@ -25,12 +26,14 @@ pub struct Verifier {
     keys: Arc<Keys>,
     revocations: Arc<Revocations>,
     clock: Clock,
+    vocabulary: Arc<Vocabulary>,
     cache: TokenCache,
 }
 
 impl Verifier {
     /// Takes tokens whose `iss` is exactly `issuer` and whose `aud` has exactly `audience`.
-    /// `leeway` is by how much clocks may differ.
+    /// `leeway` is by how much clocks may differ;
+    /// of scopes and roles, those that the vocabulary has are understood.
     pub fn new(
         issuer: impl Into<String>,
         audience: impl Into<String>,
@@ -38,6 +41,7 @@ impl Verifier {
         keys: Arc<Keys>,
         revocations: Arc<Revocations>,
         clock: Clock,
+        vocabulary: Arc<Vocabulary>,
     ) -> Self {
         Self {
             issuer: issuer.into(),
@@ -46,6 +50,7 @@ impl Verifier {
             keys,
             revocations,
             clock,
+            vocabulary,
             cache: TokenCache::new(CACHED_TOKENS),
         }
     }
@@ -89,7 +94,7 @@ impl Verifier {
             return Err(InvalidToken::WrongType);
         }
         let key = keys.verification.find(jws.header.kid.as_deref(), jws.header.algorithm)?;
-        let claims = Claims::read(&jws.verify(key)?)?;
+        let claims = Claims::read(&jws.verify(key)?, &self.vocabulary)?;
         claims.check(&self.issuer, &self.audience, now, self.leeway)?;
         Ok(Accepted {
             bearer: claims.bearer.clone(),

@@ -21,13 +21,13 @@ fn issue(world: &World, subject: IssueTo, client_id: &str, session: Option<Sessi
     let ttl = Duration::from_secs(600);
     let issuer =
         Issuer::new(ISSUER, AUDIENCE, ttl, world.keys.clone(), world.clock.clone(), Random::system());
-    let scope = ScopeSet::parse("users:read sessions:read");
+    let scope = Vocabulary::default().scopes_in("users:read sessions:read");
     let request = IssueRequest { subject, client_id: client_id.to_owned(), scope: &scope, session };
     issuer.issue(request).unwrap()
 }
 
 fn to_user() -> IssueTo {
-    IssueTo::User { id: USER.parse().unwrap(), roles: vec![Role::Support, Role::User], epoch: 3 }
+    IssueTo::User { id: USER.parse().unwrap(), roles: vec![Role::SUPPORT, Role::USER], epoch: 3 }
 }
 
 fn part(token: &str, place: usize) -> Value {
@@ -52,7 +52,7 @@ fn every_algorithm_issues_what_it_verifies() {
         assert_eq!(part(issued.access_token.expose(), 0)["alg"], algorithm.as_str());
         let verified = world.verify(issued.access_token.expose()).unwrap();
         let caller = verified.caller();
-        let subject = Subject::User { id: USER.parse().unwrap(), roles: vec![Role::Support, Role::User] };
+        let subject = Subject::User { id: USER.parse().unwrap(), roles: vec![Role::SUPPORT, Role::USER] };
         assert_eq!(*caller.subject(), subject);
         assert_eq!(*caller.scope(), issued.scope);
         assert_eq!(caller.session(), Some(SESSION));

@@ -37,7 +37,7 @@ fn foreign() -> Value {
 }
 
 fn standing(status: Status, epoch_began_at: Option<i64>) -> Standing {
-    Standing { status, roles: vec![Role::Support], epoch_began_at: epoch_began_at.map(at) }
+    Standing { status, roles: vec![Role::SUPPORT], epoch_began_at: epoch_began_at.map(at) }
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_users_token_without_epoch_or_roles_is_worth_nothing_until_it_is_confirmed()
     assert_eq!(ticket.confirm(None).err(), Some(NoSuchUser));
     assert_eq!(ticket.confirm(Some(&standing(Status::Suspended, None))).err(), Some(Suspended));
     let verified = ticket.confirm(Some(&standing(Status::Active, None))).unwrap();
-    let subject = Subject::User { id: user(), roles: vec![Role::Support] };
+    let subject = Subject::User { id: user(), roles: vec![Role::SUPPORT] };
     assert_eq!(*verified.caller().subject(), subject);
 }
 
@@ -156,7 +156,7 @@ fn roles_come_from_the_user_and_not_from_a_token_without_an_epoch() {
     let claims = with(&with(&claims(), "epoch", None), "roles", Some(json!(["admin"])));
     let verified = unconfirmed(&World::new(), &claims).confirm(Some(&standing(Status::Active, None)));
     assert!(
-        matches!(verified.unwrap().caller().subject(), Subject::User { roles, .. } if *roles == [Role::Support])
+        matches!(verified.unwrap().caller().subject(), Subject::User { roles, .. } if *roles == [Role::SUPPORT])
     );
 }
 

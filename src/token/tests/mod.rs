@@ -70,8 +70,8 @@ impl World {
         let keys = Arc::new(Keys::new(ring(SigningAlgorithm::Es256)));
         let revocations = Arc::new(Revocations::default());
         let leeway = Duration::from_secs(5);
-        let verifier =
-            Verifier::new(ISSUER, AUDIENCE, leeway, keys.clone(), revocations.clone(), clock.clone());
+        let (ring, ended) = (keys.clone(), revocations.clone());
+        let verifier = Verifier::new(ISSUER, AUDIENCE, leeway, ring, ended, clock.clone(), Arc::default());
         Self { clock, keys, revocations, verifier }
     }
 

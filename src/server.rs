@@ -1,0 +1,351 @@
+//! From an application and its settings to a listening server, and its graceful stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::middleware::{Condition, from_fn};
+use actix_web::HttpServer;
+
+use crate::config::{Config, Database, Registration};
+use crate::app::{App, Loaded};
+use crate::domain::{Clock, NoRandomness, StoredKey, Surroundings};
+use crate::hashing::{Hasher, InvalidCost};
+use crate::http::{ActionTable, CursorKey, Services, mount, wrap};
+use crate::master_key::{MasterKeyError, load_master_key};
+use crate::store::{Engine, OnRevoked, Recorder, Store, StoreError, migrate};
+use crate::token::{Issuer, KeyError, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Verifier};
+
+/// How often a replica asks what others revoked. With a request's own time, within a second.
+const REVOCATION_POLL: Duration = Duration::from_millis(500);
+
+/// After so many polls everything is read anew, and what has passed is forgotten.
+const POLLS_PER_RELOAD: u32 = 60;
+
+/// How long a client may take for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long requests in flight may take to finish when the server is told to stop, in seconds.
+const SHUTDOWN_TIMEOUT: u64 = 30;
+
+/// How long the end of the server waits for the last lines of the audit trail.
+const LAST_LINES: Duration = Duration::from_secs(3);
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The application has faults that the compiler could not see.
+    #[error("the application is faulty:\n{}", .0.join("\n"))]
+    Faulty(Vec<String>),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The database is away, or its schema could not be brought up to date.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The master key cannot be had.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// The signing keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The cost of a password hash is out of range.
+    #[error(transparent)]
+    Cost(#[from] InvalidCost),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+}
+
+/// A server that listens.
+pub struct Server {
+    /// Where.
+    pub address: SocketAddr,
+    /// Its public URL.
+    pub issuer: String,
+    running: actix_web::dev::Server,
+    services: Arc<Services>,
+}
+
+impl Server {
+    /// Migrates the database, makes what is missing (the master key, the first signing key) and
+    /// begins to listen.
+    pub(crate) async fn start(
+        app: &App,
+        settings: &Loaded,
+        surroundings: Surroundings,
+    ) -> Result<Self, StartError> {
+        let faults = app.faults();
+        if !faults.is_empty() {
+            return Err(StartError::Faulty(faults));
+        }
+        let config = &settings.config;
+        migrate(&engine(config), &app.migrations)?;
+        let listener =
+            TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
+        let services = Arc::new(services(app, settings, address, surroundings).await?);
+        let issuer = services.issuer_url.clone();
+        let workers = usize::from(config.workers);
+        let running = listen(listener, workers, config.cors_origins.clone(), Arc::clone(&services))
+            .map_err(|error| StartError::Listen(address, error))?;
+        Ok(Self { address, issuer, running, services })
+    }
+
+    /// A handle that stops it from elsewhere.
+    pub fn handle(&self) -> actix_web::dev::ServerHandle {
+        self.running.handle()
+    }
+
+    /// Serves until it is told to stop. SIGTERM lets requests in flight finish.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self) -> std::io::Result<()> {
+        let ended = self.running.await;
+        let written = self.services.recorder.flush();
+        if tokio::time::timeout(LAST_LINES, written).await.is_err() {
+            log::error!("the last lines of the audit trail could not be written");
+        }
+        ended
+    }
+}
+
+/// Where the configuration says that the data is.
+pub(crate) fn engine(config: &Config) -> Engine {
+    match &config.database {
+        Database::Sqlite(path) => Engine::Sqlite(path.clone()),
+        Database::Postgres(url) => Engine::Postgres(url.clone()),
+    }
+}
+
+/// The store alone, for the command line.
+pub(crate) fn open_store(
+    app: &App,
+    config: &Config,
+    surroundings: &Surroundings,
+    on_revoked: OnRevoked,
+) -> Store {
+    let lifetime = config.access_token_ttl + config.leeway;
+    Store::new(
+        engine(config),
+        usize::from(config.db_pool),
+        surroundings.clone(),
+        Arc::new(app.vocabulary.clone()),
+        chrono::Duration::from_std(lifetime).unwrap_or(chrono::Duration::days(1)),
+        on_revoked,
+    )
+}
+
+/// The lane in which passwords are hashed.
+///
+/// # Errors
+/// When the cost is one that argon2id does not take.
+pub(crate) fn hasher(config: &Config, surroundings: &Surroundings) -> Result<Hasher, InvalidCost> {
+    let (lanes, queue) = (usize::from(config.hash_lanes), usize::from(config.hash_queue));
+    Hasher::new(config.argon2, lanes, queue, surroundings.random.clone())
+}
+
+async fn services(
+    app: &App,
+    settings: &Loaded,
+    address: SocketAddr,
+    surroundings: Surroundings,
+) -> Result<Services, StartError> {
+    let config = &settings.config;
+    let vocabulary = Arc::new(app.vocabulary.clone());
+    let Surroundings { clock, random } = surroundings.clone();
+    let revocations = Arc::new(Revocations::default());
+    let told = Arc::clone(&revocations);
+    let store = open_store(app, config, &surroundings, Arc::new(move |revoked| told.apply(revoked)));
+    let sealed_already = !store.signing_keys().await?.is_empty();
+    let master = load_master_key(config, &random, sealed_already)?;
+    let keys = Arc::new(Keys::new(key_ring(config, &store, &master, &surroundings).await?));
+    let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
+    let leeway = config.leeway;
+    let verifier = Verifier::new(
+        &issuer_url,
+        &audience,
+        leeway,
+        Arc::clone(&keys),
+        Arc::clone(&revocations),
+        clock.clone(),
+        Arc::clone(&vocabulary),
+    );
+    follow_revocations(store.clone(), revocations, clock.clone()).await?;
+    let (recorder, writing) = Recorder::new(store.clone());
+    actix_web::rt::spawn(writing);
+    Ok(Services {
+        verifier,
+        issuer: Issuer::new(
+            &issuer_url,
+            &audience,
+            config.access_token_ttl,
+            keys,
+            clock.clone(),
+            random.clone(),
+        ),
+        hasher: hasher(config, &surroundings)?,
+        store,
+        clock,
+        random,
+        issuer_url,
+        audience,
+        registration_open: config.registration == Registration::Open,
+        cursors: CursorKey::new(&master.derive("cursor")),
+        vocabulary,
+        recorder,
+        name: app.name,
+        actions: ActionTable::of(&app.endpoints),
+        endpoints: app.endpoints.clone(),
+        settings: Arc::clone(&settings.own),
+    })
+}
+
+/// The keys of the database, and a first one for the algorithm that signs if there is none yet.
+async fn key_ring(
+    config: &Config,
+    store: &Store,
+    master: &MasterKey,
+    Surroundings { clock, random }: &Surroundings,
+) -> Result<KeyRing, StartError> {
+    let algorithm = config.signing_algorithm;
+    let mut stored = store.signing_keys().await?;
+    let has_one = stored.iter().any(|key| key.algorithm == algorithm.as_str());
+    if !has_one && algorithm != SigningAlgorithm::Hs256 {
+        let first = StoredKey::generate(algorithm, master, random, clock)?;
+        stored = store.add_first_key(first).await?;
+    }
+    Ok(KeyRing::open(stored, config.hs256_secret.as_ref(), algorithm, master)?)
+}
+
+fn listen(
+    listener: TcpListener,
+    workers: usize,
+    cors_origins: Vec<String>,
+    services: Arc<Services>,
+) -> std::io::Result<actix_web::dev::Server> {
+    let server = HttpServer::new(move || {
+        let services = Arc::clone(&services);
+        let for_edge = Arc::clone(&services);
+        actix_web::App::new()
+            .configure(move |config| mount(config, &services))
+            .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
+            .wrap(from_fn(move |request, next| wrap(Arc::clone(&for_edge), request, next)))
+    });
+    let server = server
+        .workers(workers)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_TIMEOUT)
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+/// Exact origins, and no cookies: the token is in a header that a page must set itself.
+fn cors(origins: &[String]) -> Cors {
+    let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
+    cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+        .allowed_headers(["authorization", "content-type", "if-match", "if-none-match", "x-request-id"])
+        .expose_headers(["etag", "link", "location", "retry-after", "www-authenticate", "x-request-id"])
+        .block_on_origin_mismatch(false)
+        .max_age(600)
+}
+
+/// Loads what was revoked, and keeps asking what other replicas revoke.
+async fn follow_revocations(
+    store: Store,
+    revocations: Arc<Revocations>,
+    clock: Clock,
+) -> Result<(), StoreError> {
+    let (known, mut last) = store.revocations(0).await?;
+    revocations.apply(&known);
+    actix_web::rt::spawn(async move {
+        let mut away = false;
+        for poll in 1_u32.. {
+            actix_web::rt::time::sleep(REVOCATION_POLL).await;
+            let reload = poll % POLLS_PER_RELOAD == 0;
+            match store.revocations(if reload { 0 } else { last }).await {
+                Ok((new, newest)) => {
+                    revocations.apply(&new);
+                    last = newest.max(last);
+                    away = false;
+                }
+                Err(error) if !away => {
+                    log::error!("what other replicas revoke cannot be read: {error}");
+                    away = true;
+                }
+                Err(_) => {}
+            }
+            if reload && !away {
+                revocations.prune(clock.now());
+                if let Err(error) = store.prune_revocations().await {
+                    log::warn!("{error}");
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+
+    use super::*;
+    use crate::config::Sources;
+    use crate::http::{NoContent, Problem, Public, endpoint};
+
+    async fn fails(_: Public) -> Result<NoContent, Problem> {
+        panic!("on purpose, with a secret in its message")
+    }
+
+    async fn works(_: Public) -> Result<NoContent, Problem> {
+        Ok(NoContent)
+    }
+
+    fn two() -> App {
+        let fails = endpoint(Method::GET, "/fails", "Fail", fails);
+        App::default().endpoints(vec![fails, endpoint(Method::GET, "/works", "Work", works)])
+    }
+
+    fn get(url: &str) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer = agent.get(url).call().unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    }
+
+    #[test]
+    fn a_handler_that_panics_is_a_500_that_says_nothing_and_the_worker_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sources = Sources::default();
+        let database = format!("sqlite://{}", dir.path().join("panic.db").display());
+        for (name, value) in
+            [("DATABASE_URL", &*database), ("CLOAKROOM_LISTEN", "127.0.0.1:0"), ("CLOAKROOM_WORKERS", "1")]
+        {
+            sources.environment.insert(name.to_owned(), value.to_owned());
+        }
+        let (app, surroundings) = (two(), Surroundings::default());
+        let settings = app.load(&sources).unwrap();
+        actix_web::rt::System::new().block_on(async {
+            let server = app.start(&settings, surroundings).await.unwrap();
+            let (url, handle) = (server.issuer.clone(), server.handle());
+            let running = actix_web::rt::spawn(server.run());
+            let asked = actix_web::web::block(move || {
+                for _ in 0..3 {
+                    let (status, body) = get(&format!("{url}/fails"));
+                    assert_eq!(status, 500);
+                    assert!(body.contains("\"code\":\"internal\"") && !body.contains("secret"), "{body}");
+                    assert_eq!(get(&format!("{url}/works")).0, 204);
+                }
+            });
+            asked.await.unwrap();
+            handle.stop(false).await;
+            running.await.unwrap().unwrap();
+        });
+    }
+}

@@ -1,0 +1,122 @@
+//! What is written into the audit trail without anybody waiting for it: refusals, and that somebody
+//! looked at what is not theirs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::audit::Entry;
+use super::{Store, StoreError};
+use crate::authz::{Event, Outcome};
+
+/// How many entries may wait to be written. What comes on top is counted, not kept.
+const MOST_WAITING: usize = 1_024;
+
+/// How many are written in one transaction.
+const BATCH: usize = 256;
+
+/// The pause after each transaction: a flood of refusals costs ten of them a second.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait before a write that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Takes events for the audit trail and never makes anybody wait.
+pub struct Recorder {
+    store: Store,
+    queue: mpsc::Sender<Message>,
+    missed: Arc<AtomicI64>,
+}
+
+enum Message {
+    Entry(Entry),
+    /// Everything before this is to be written, and then said.
+    Flush(oneshot::Sender<()>),
+}
+
+impl Recorder {
+    /// A recorder and the task that writes behind it, to be spawned.
+    pub fn new(store: Store) -> (Self, impl Future<Output = ()>) {
+        let (queue, waiting) = mpsc::channel(MOST_WAITING);
+        let missed = Arc::new(AtomicI64::new(0));
+        let writing = write(store.clone(), waiting, Arc::clone(&missed));
+        (Self { store, queue, missed }, writing)
+    }
+
+    /// Takes an event. When too many wait, it is counted.
+    pub fn note(&self, event: &Event) {
+        let taken = match self.store.entry(event) {
+            Ok(entry) => self.queue.try_send(Message::Entry(entry)).is_ok(),
+            Err(_) => false,
+        };
+        if !taken {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns when everything that was taken before is written.
+    pub async fn flush(&self) {
+        let (say, said) = oneshot::channel();
+        if self.queue.send(Message::Flush(say)).await.is_ok() {
+            let _ = said.await;
+        }
+    }
+}
+
+async fn write(store: Store, mut waiting: mpsc::Receiver<Message>, missed: Arc<AtomicI64>) {
+    let mut messages = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut messages, BATCH).await > 0 {
+        let mut entries = Vec::new();
+        let mut flushed = Vec::new();
+        for message in messages.drain(..) {
+            match message {
+                Message::Entry(entry) => entries.push(entry),
+                Message::Flush(say) => flushed.push(say),
+            }
+        }
+        let count = missed.swap(0, Ordering::Relaxed);
+        if count > 0 {
+            entries.extend(store.entry(&overflow(count)).ok());
+        }
+        if !entries.is_empty() {
+            append(&store, entries).await;
+        }
+        for say in flushed {
+            let _ = say.send(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Tries until the database takes them; meanwhile the queue fills, and what does not fit is counted.
+async fn append(store: &Store, entries: Vec<Entry>) {
+    let mut away = false;
+    loop {
+        match store.append_entries(entries.clone()).await {
+            Ok(()) => return,
+            Err(StoreError::Unavailable(why)) if !away => {
+                log::error!("the audit trail cannot be written: {why}");
+                away = true;
+            }
+            Err(StoreError::Unavailable(_)) => {}
+            Err(error) => {
+                log::error!("{} lines of the audit trail are lost: {error}", entries.len());
+                return;
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn overflow(count: i64) -> Event {
+    Event {
+        by: None,
+        action: "refuse",
+        resource: "request",
+        record: None,
+        owner: None,
+        outcome: Outcome::Overflow(count),
+    }
+}
