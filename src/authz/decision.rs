@@ -80,6 +80,11 @@ impl<R, A> Allowed<R, A> {
         allowed
     }
 
+    /// The same decision about the record as it is now, with the relations that it has by now.
+    pub(crate) fn now(self, (record, held): (R, Held)) -> Self {
+        Self { record, held, ..self }
+    }
+
     /// The record, who may and what it is to them.
     pub(crate) fn into_parts(self) -> (R, Caller, Held) {
         (self.record, self.by, self.held)

@@ -27,6 +27,12 @@ pub struct Extent {
 }
 
 impl Sight {
+    /// Everything; the relations are the caller's. For the record that a caller has just changed.
+    pub(crate) fn everything(caller: &Caller) -> Self {
+        let everyone = Extent { everyone: true, own: false, related: Held::NONE, only_while: Held::NONE };
+        Self { caller: caller.user_id(), extents: vec![everyone] }
+    }
+
     /// What the caller sees by any of the rules.
     pub(super) fn of(caller: &Caller, rules: &[&'static Rule]) -> Self {
         let extents = rules.iter().filter_map(|rule| rule.extent(caller)).collect();

@@ -115,6 +115,15 @@ pub enum Given<T> {
 }
 
 impl<T> Given<T> {
+    /// Carries a merge patch out (RFC 7396): null unsets, what is absent stays.
+    pub fn apply(self, member: &mut Option<T>) {
+        match self {
+            Given::Value(value) => *member = Some(value),
+            Given::Null => *member = None,
+            Given::Absent => {}
+        }
+    }
+
     /// The value, if there is one.
     pub fn value(self) -> Option<T> {
         match self {
@@ -163,6 +172,20 @@ impl Members {
         Given::Absent
     }
 
+    /// A text that may be left out, but not be null: in a merge patch (RFC 7396), one that cannot
+    /// be unset.
+    pub fn optional_text<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        let given = self.text(name, parse);
+        if matches!(given, Given::Null) {
+            self.required(name);
+        }
+        given.value()
+    }
+
     /// A text that must be there.
     pub fn required_text<T>(
         &mut self,
@@ -187,6 +210,16 @@ impl Members {
                 None
             }
         }
+    }
+
+    /// True or false; must be there.
+    pub fn required_boolean(&mut self, name: &str) -> Option<bool> {
+        let before = self.errors.len();
+        let value = self.boolean(name);
+        if value.is_none() && self.errors.len() == before {
+            self.required(name);
+        }
+        value
     }
 
     /// A list of texts; may be left out, but not be null.

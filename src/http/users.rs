@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::answer::{IfMatch, NoContent};
-use super::body::{Body, BodyType, Given};
+use super::body::{Body, BodyType};
 use super::problem::{Code, Problem};
 use super::profiles::{ProfileView, example_profile, read_profile};
 use super::services::Services;
@@ -158,13 +158,7 @@ pub async fn update(
     store: Store,
 ) -> Result<Shown<User>, Problem> {
     let change = body.read_by(&user, |members| {
-        let email = match members.text("email", Email::parse) {
-            Given::Null => {
-                members.required("email");
-                None
-            }
-            given => given.value(),
-        };
+        let email = members.optional_text("email", Email::parse);
         members.read_only(SERVER_SET);
         members.read_only(&["roles", "status"]);
         Some(UserChange { email, email_verified: members.boolean("email_verified") })

@@ -110,9 +110,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Taken`] when another has what must be its own.
     pub async fn insert<R: Kept>(&self, new: Allowed<R, Create>) -> Result<Allowed<R, Create>, StoreError> {
-        let (deed, record) = (Event::from(&new), (*new).clone());
-        self.write(Some(deed), move |conn, _| one_row(record.insert(conn)?)).await?;
-        Ok(new)
+        let (deed, sight) = (Event::from(&new), Sight::everything(new.by()));
+        let record = (*new).clone();
+        let kept = self.write(Some(deed), move |conn, _| {
+            one_row(record.insert(conn)?)?;
+            as_it_is_now(conn, &record, &sight)
+        });
+        Ok(new.now(kept.await?))
     }
 
     /// Changes a record, provided that nobody else did since it was read.
@@ -128,9 +132,12 @@ impl Store {
         let mut next = (*record).clone();
         change(&mut next);
         next.next(self.0.surroundings.clock.now());
-        let written = next.clone();
-        self.write(Some(deed), move |conn, _| one_row(written.overwrite(conn)?)).await?;
-        Ok(record.changed(|record| *record = next))
+        let sight = Sight::everything(record.by());
+        let kept = self.write(Some(deed), move |conn, _| {
+            one_row(next.overwrite(conn)?)?;
+            as_it_is_now(conn, &next, &sight)
+        });
+        Ok(record.now(kept.await?))
     }
 
     /// Removes a record, provided that nobody changed it since it was read.
@@ -196,6 +203,11 @@ impl Store {
         let sight = reach.sight();
         self.read(move |conn| work(conn, &sight)).await
     }
+}
+
+/// The record after a change, with the relations that it has to the caller by now.
+fn as_it_is_now<R: Kept>(conn: &mut Connection, record: &R, sight: &Sight) -> Result<(R, Held), StoreError> {
+    R::find_one(conn, &record.id(), sight)?.ok_or(StoreError::Changed)
 }
 
 pub(super) fn one_row(rows: usize) -> Result<(), StoreError> {

@@ -103,6 +103,7 @@ macro_rules! stored {
             use $crate::authz::{Held, Relation, Resource, Sight};
             use $crate::store::{Connection, Kept, Position, Selection, StoreError};
 
+            type Row = ($record, (bool, $($($crate::stored!(@flag $relation),)+)?));
             type Condition<DB> = Box<dyn BoxableExpression<$table::table, DB, SqlType = Bool>>;
 
             /// Builds the condition that a sight puts on a query of engine `$db`; none when it
@@ -176,7 +177,7 @@ macro_rules! stored {
 
             macro_rules! opened {
                 ($row:expr) => {{
-                    let (record, flags) = $row;
+                    let (record, flags): Row = $row;
                     (record, held(&$crate::stored!(@flags flags $($($relation)+)?)))
                 }};
             }
@@ -239,7 +240,7 @@ macro_rules! stored {
                         if let Some(condition) = condition!(DB, sight) {
                             query = query.filter(condition);
                         }
-                        Ok(query.get_result(c).optional()?.map(|row| opened!(row)))
+                        Ok(query.get_result::<Row>(c).optional()?.map(|row| opened!(row)))
                     })
                 }
 
@@ -283,7 +284,7 @@ macro_rules! stored {
                                 query.order(($table::$sort.asc(), $table::id.asc()))
                             };
                         })+)?
-                        let rows = query.limit(i64::from(selection.limit) + 1).load(c)?;
+                        let rows = query.limit(i64::from(selection.limit) + 1).load::<Row>(c)?;
                         Ok(rows.into_iter().map(|row| opened!(row)).collect())
                     })
                 }
@@ -308,6 +309,8 @@ macro_rules! stored {
             }
         };
     };
+
+    (@flag $relation:ident) => { bool };
 
     // A tuple of flags, the first of which says nothing, as an array.
     (@flags $flags:ident) => { <[bool; 1]>::from([$flags.0]) };

@@ -1,0 +1,43 @@
+//! A complete application built on cloakroom: notes that belong to whoever wrote them, shared by
+//! their owner with named users to read or to edit, and looked after by moderators.
+//!
+//! `cargo run --example notes` serves it, with everything that cloakroom serves besides.
+//! `docs/extending.md` goes through it step by step.
+
+#[path = "notes/moderation.rs"]
+mod moderation;
+#[path = "notes/note.rs"]
+mod note;
+#[path = "notes/shares.rs"]
+mod shares;
+
+use std::process::ExitCode;
+
+use cloakroom::App;
+use cloakroom::domain::Role;
+use cloakroom::store::Migrations;
+use diesel_migrations::embed_migrations;
+
+static MIGRATIONS: Migrations = Migrations {
+    sqlite: embed_migrations!("examples/notes/migrations/sqlite"),
+    postgres: embed_migrations!("examples/notes/migrations/postgres"),
+};
+
+/// Looks after everyone's notes.
+const MODERATOR: Role = Role::new("moderator");
+
+/// Cloakroom, and notes.
+pub fn app() -> App {
+    App::new("notes")
+        .settings::<shares::ShareSettings>()
+        .migrations(&MIGRATIONS)
+        .scopes(note::SCOPES)
+        .role(MODERATOR, &[note::NOTES_READ_ANY, note::NOTES_MODERATE])
+        .endpoints(note::endpoints())
+        .endpoints(shares::endpoints())
+        .endpoints(moderation::endpoints())
+}
+
+fn main() -> ExitCode {
+    app().run()
+}

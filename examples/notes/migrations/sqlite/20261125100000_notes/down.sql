@@ -1,0 +1,2 @@
+DROP TABLE note_shares;
+DROP TABLE notes;

@@ -1,0 +1,261 @@
+//! Notes: what one is, who may do what to it, where it is kept, and its routes.
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use cloakroom::authz::action::{Create, Delete, List, Read, Update};
+use cloakroom::authz::{Allowed, Member, OwnerFrom, Reach, Relation, Resource};
+use cloakroom::domain::{Time, UserId, plain_text};
+use cloakroom::http::{
+    Body, BodyType, Created, Endpoint, IfMatch, ListOf, Listed, NoContent, Problem, Query, Services, Shown,
+    endpoint,
+};
+use cloakroom::store::{Moment, Store, Uid};
+use diesel::prelude::*;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::moderation::{Count, Moderate};
+use super::shares::{Archive, ListShares, Share};
+
+// What a note is.
+
+cloakroom::uuid_id! {
+    /// A note's id.
+    pub struct NoteId;
+}
+
+/// A note.
+#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
+#[diesel(table_name = notes, treat_none_as_null = true)]
+pub struct Note {
+    /// Made by the server.
+    pub id: NoteId,
+    /// Who wrote it.
+    pub owner_id: UserId,
+    /// What it is about.
+    pub title: String,
+    /// What it says.
+    pub text: String,
+    /// Whether it is put away: then it is not changed any more.
+    pub archived: bool,
+    /// What the moderators say of it, among themselves.
+    pub verdict: Option<String>,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it was last changed.
+    pub updated_at: Time,
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub revision: i64,
+}
+
+impl Resource for Note {
+    type Id = NoteId;
+    const NAME: &'static str = "note";
+    const OWNER: OwnerFrom = OwnerFrom::Record;
+    const RELATIONS: &'static [Relation] = &[READER, EDITOR, OPEN];
+    const MEMBERS: &'static [Member] = &[Member::new("verdict").read_by::<Note, Moderate>()];
+
+    fn id(&self) -> NoteId {
+        self.id
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        Some(self.owner_id)
+    }
+}
+
+// Who may do what.
+
+cloakroom::scopes! {
+    /// The scopes of notes.
+    pub SCOPES:
+    NOTES_READ = "notes:read", "Read your notes and those shared with you";
+    NOTES_WRITE = "notes:write", "Write, change, share and delete your notes";
+    NOTES_READ_ANY = "notes:read:any", "Read everyone's notes";
+    NOTES_MODERATE = "notes:moderate", "Say what moderators think of a note", administrative;
+    NOTES_COUNT = "notes:count", "Count everyone's notes", administrative;
+}
+
+/// The owner lets the caller read it.
+pub const READER: Relation = Relation::to_caller("reader");
+/// The owner lets the caller read and change it.
+pub const EDITOR: Relation = Relation::to_caller("editor");
+/// It is not put away.
+pub const OPEN: Relation = Relation::state("open");
+
+cloakroom::policy! {
+    Note {
+        Create:     owner(NOTES_WRITE);
+        List:       owner(NOTES_READ), related(READER, NOTES_READ), related(EDITOR, NOTES_READ), anyone(NOTES_READ_ANY);
+        Read:       owner(NOTES_READ), related(READER, NOTES_READ), related(EDITOR, NOTES_READ), anyone(NOTES_READ_ANY);
+        Update:     owner(NOTES_WRITE), related(EDITOR, NOTES_WRITE), only_while(OPEN);
+        Delete:     owner(NOTES_WRITE);
+        Archive:    owner(NOTES_WRITE);
+        Share:      owner(NOTES_WRITE);
+        ListShares: owner(NOTES_READ);
+        Moderate:   anyone(NOTES_MODERATE);
+        Count:      anyone(NOTES_COUNT);
+    }
+}
+
+// Where it is kept.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::{Moment, Uid};
+
+    notes (id) {
+        id -> Uid,
+        owner_id -> Uid,
+        title -> Text,
+        text -> Text,
+        archived -> Bool,
+        verdict -> Nullable<Text>,
+        created_at -> Moment,
+        updated_at -> Moment,
+        revision -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::Uid;
+
+    note_shares (note_id, user_id) {
+        note_id -> Uid,
+        user_id -> Uid,
+        may_edit -> Bool,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(notes, note_shares);
+
+/// The share of a note with a user, if there is one.
+#[diesel::dsl::auto_type]
+fn share_with(user: UserId) -> _ {
+    let with_user: diesel::dsl::Eq<note_shares::user_id, UserId> = note_shares::user_id.eq(user);
+    note_shares::table.filter(note_shares::note_id.eq(notes::id)).filter(with_user)
+}
+
+cloakroom::stored! {
+    Note in notes {
+        owner: owner_id;
+        touch: updated_at;
+        relations: {
+            READER(me) => diesel::dsl::exists(share_with(me).filter(note_shares::may_edit.eq(false)));
+            EDITOR(me) => diesel::dsl::exists(share_with(me).filter(note_shares::may_edit.eq(true)));
+            OPEN => notes::archived.eq(false);
+        }
+        sort: created_at: Time, title: String;
+        filter: archived: bool, owner_id: UserId, verdict: String;
+    }
+}
+
+// Its routes.
+
+/// The routes of notes.
+#[rustfmt::skip]
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::POST,   "/notes",      "Write a note",                           create),
+        endpoint(Method::GET,    "/notes",      "List one's notes and those shared",      list),
+        endpoint(Method::GET,    "/notes/{id}", "Read a note",                            read),
+        endpoint(Method::PATCH,  "/notes/{id}", "Change a note",                          update),
+        endpoint(Method::DELETE, "/notes/{id}", "Delete a note",                          delete),
+    ]
+}
+
+/// What `POST /notes` takes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct NewNote {
+    /// What it is about.
+    #[schema(max_length = 200)]
+    title: String,
+    /// What it says.
+    #[schema(max_length = 10_000)]
+    text: String,
+}
+
+impl BodyType for NewNote {
+    fn example() -> Value {
+        json!({ "title": "Coats", "text": "The blue one has a loose button." })
+    }
+}
+
+async fn create(
+    reach: Reach<Note, Create>,
+    body: Body<NewNote>,
+    services: Arc<Services>,
+) -> Result<Created<Note>, Problem> {
+    let (title, text) = body.read(|members| {
+        let title = members.required_text("title", |text| plain_text(text, 200, false));
+        let text = members.required_text("text", |text| plain_text(text, 10_000, true));
+        Some((title?, text?))
+    })?;
+    let (id, now) = (services.new_id()?, Time(services.clock.now()));
+    let (owner_id, archived, verdict) = (reach.owner()?, false, None);
+    let note =
+        Note { id, owner_id, title, text, archived, verdict, created_at: now, updated_at: now, revision: 1 };
+    Ok(Shown::from(services.store.insert(reach.make(note)?).await?).created_in("/notes"))
+}
+
+async fn list(
+    reach: Reach<Note, List>,
+    Query(query): Query<ListOf<Note>>,
+    services: Arc<Services>,
+) -> Result<Listed<Note>, Problem> {
+    query.within(reach, &services).await
+}
+
+async fn read(note: Allowed<Note, Read>) -> Result<Shown<Note>, Problem> {
+    Ok(note.into())
+}
+
+/// What `PATCH /notes/{id}` takes: a merge patch (RFC 7396).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct NotePatch {
+    /// What it is about.
+    #[schema(max_length = 200)]
+    title: Option<String>,
+    /// What it says.
+    #[schema(max_length = 10_000)]
+    text: Option<String>,
+}
+
+impl BodyType for NotePatch {
+    const MEDIA_TYPE: &'static str = "application/merge-patch+json";
+
+    fn example() -> Value {
+        json!({ "text": "The blue one has a new button." })
+    }
+}
+
+async fn update(
+    note: Allowed<Note, Update>,
+    body: Body<NotePatch>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<Shown<Note>, Problem> {
+    let (title, text) = body.read_by(&note, |members| {
+        let title = members.optional_text("title", |text| plain_text(text, 200, false));
+        let text = members.optional_text("text", |text| plain_text(text, 10_000, true));
+        Some((title, text))
+    })?;
+    if_match.require(note.revision)?;
+    let changed = store.update(note, |note| {
+        note.title = title.unwrap_or_else(|| note.title.clone());
+        note.text = text.unwrap_or_else(|| note.text.clone());
+    });
+    Ok(changed.await.map_err(|error| if_match.or_changed(error.into()))?.into())
+}
+
+async fn delete(note: Allowed<Note, Delete>, if_match: IfMatch, store: Store) -> Result<NoContent, Problem> {
+    if_match.check(note.revision)?;
+    store.remove(note).await.map_err(|error| if_match.or_changed(error.into()))?;
+    Ok(NoContent)
+}

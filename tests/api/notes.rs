@@ -1,0 +1,330 @@
+//! The example application: notes with an owner, shared to read or to edit, put away, moderated.
+//! Everything that cloakroom has works for them.
+
+#[expect(dead_code, reason = "`main` is the example's own")]
+#[path = "../../examples/notes.rs"]
+mod example;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection, SqliteConnection};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Engine, Person, Server, on_both_engines};
+
+pub use example::app;
+
+/// The application's server and three of its users.
+struct World {
+    server: Server,
+    ada: Person,
+    bob: Person,
+    eve: Person,
+}
+
+impl World {
+    fn new(engine: Engine) -> Self {
+        let server = Server::start_app(engine, app);
+        let [ada, bob, eve] = ["ada", "bob", "eve"].map(|name| server.register(name));
+        Self { server, ada, bob, eve }
+    }
+
+    fn write(&self, by: &Person, title: &str) -> String {
+        let body = json!({ "title": title, "text": "The blue one has a loose button." });
+        let answer = self.server.post("/notes").bearer(&by.token).json(&body).send().expect(201);
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    fn share(&self, note: &str, with: &str, may_edit: bool) -> Answer {
+        let path = format!("/notes/{note}/shares/{with}");
+        self.server.put(&path).bearer(&self.ada.token).json(&json!({ "may_edit": may_edit })).send()
+    }
+
+    fn read(&self, note: &str, by: &Person) -> Answer {
+        self.server.get(&format!("/notes/{note}")).bearer(&by.token).send()
+    }
+
+    fn change(&self, note: &str, by: &Person) -> Answer {
+        let patch = json!({ "text": "It has a new button." });
+        self.server.patch(&format!("/notes/{note}")).bearer(&by.token).if_match("*").json(&patch).send()
+    }
+
+    fn put_away(&self, note: &str, archived: bool) -> Answer {
+        let path = format!("/notes/{note}/archived");
+        self.server.put(&path).bearer(&self.ada.token).json(&json!({ "archived": archived })).send()
+    }
+
+    fn list(&self, by: &Person, query: &str) -> Answer {
+        self.server.get(&format!("/notes{query}")).bearer(&by.token).send()
+    }
+}
+
+/// A client's token with scopes that cloakroom's own command line does not know.
+fn db_client_token(server: &Server, id: &str, scope: &str) -> String {
+    let arguments = ["clients", "create", "--id", id, "--scope", "users:read:any", "--json"];
+    let made: Value = serde_json::from_str(&server.operator(&arguments)).unwrap();
+    let update = format!("UPDATE clients SET scope = '{scope}' WHERE id = '{id}'");
+    match server.engine {
+        Engine::Sqlite => {
+            let path = server.database_url.trim_start_matches("sqlite://");
+            SqliteConnection::establish(path).unwrap().batch_execute(&update).unwrap();
+        }
+        Engine::Postgres => {
+            PgConnection::establish(&server.database_url).unwrap().batch_execute(&update).unwrap();
+        }
+    }
+    let credentials = [
+        ("grant_type", "client_credentials"),
+        ("client_id", id),
+        ("client_secret", made["client_secret"].as_str().unwrap()),
+    ];
+    let answer = server.post("/oauth/token").form(&credentials).send().expect(200);
+    answer.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+fn ids(page: &Answer) -> Vec<String> {
+    let items = page.json()["items"].as_array().cloned().unwrap();
+    items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn actions(answer: &Answer) -> Vec<String> {
+    answer.json()["_actions"].as_object().unwrap().keys().cloned().collect()
+}
+
+/// What an answer says besides the ids of this very request.
+fn said(answer: &Answer) -> (u16, Value) {
+    let mut body = answer.json();
+    for member in ["instance", "request_id", "decision_id"] {
+        body.as_object_mut().unwrap().remove(member);
+    }
+    (answer.status, body)
+}
+
+on_both_engines! {
+    fn a_note_of_somebody_elses_answers_like_one_that_is_not_there(engine: Engine) {
+        let world = World::new(engine);
+        let note = world.write(&world.ada, "Coats");
+        let missing = "01890a5d-ac96-774b-bcce-b302099a8057";
+        for by in [&world.bob, &world.eve] {
+            for (real, none) in [
+                (world.read(&note, by), world.read(missing, by)),
+                (world.change(&note, by), world.change(missing, by)),
+            ] {
+                assert_eq!(said(&real), said(&none));
+                real.expect_problem(404, "not-found");
+            }
+            let delete = |id: &str| {
+                world.server.delete(&format!("/notes/{id}")).bearer(&by.token).send().expect_problem(404, "not-found")
+            };
+            assert_eq!(said(&delete(&note)), said(&delete(missing)));
+        }
+        world.read(&note, &world.ada).expect(200);
+    }
+}
+
+on_both_engines! {
+    fn who_may_read_a_note_may_know_why_they_may_not_change_it(engine: Engine) {
+        let world = World::new(engine);
+        let note = world.write(&world.ada, "Coats");
+        world.share(&note, &world.bob.id, false).expect(204);
+        assert_eq!(actions(&world.read(&note, &world.bob).expect(200)), ["read"]);
+        world.change(&note, &world.bob).expect_problem(403, "not-owner");
+        world.share(&note, &world.bob.id, true).expect(204);
+        let changed = world.change(&note, &world.bob).expect(200);
+        assert_eq!(changed.json()["text"], "It has a new button.");
+        assert_eq!(actions(&changed), ["read", "update"]);
+        // Neither share nor right to edit lets Bob pass the note on or remove it.
+        let shares = format!("/notes/{note}/shares/{}", world.eve.id);
+        let share = world.server.put(&shares).bearer(&world.bob.token).json(&json!({ "may_edit": true }));
+        share.send().expect_problem(403, "not-owner");
+        let delete = world.server.delete(&format!("/notes/{note}")).bearer(&world.bob.token);
+        delete.send().expect_problem(403, "not-owner");
+        let unshare = world.server.delete(&format!("/notes/{note}/shares/{}", world.bob.id));
+        unshare.bearer(&world.ada.token).send().expect(204);
+        world.read(&note, &world.bob).expect_problem(404, "not-found");
+    }
+}
+
+on_both_engines! {
+    fn sharing_does_not_tell_whether_there_is_such_a_user(engine: Engine) {
+        let world = World::new(engine);
+        let note = world.write(&world.ada, "Coats");
+        world.share(&note, "01890a5d-ac96-774b-bcce-b302099a8057", true).expect(204);
+        world.share(&note, "nobody", true).expect_problem(404, "not-found");
+    }
+}
+
+on_both_engines! {
+    fn a_note_that_is_put_away_is_not_changed(engine: Engine) {
+        let world = World::new(engine);
+        let note = world.write(&world.ada, "Coats");
+        assert!(actions(&world.read(&note, &world.ada)).contains(&"update".to_owned()));
+        let away = world.put_away(&note, true).expect(200);
+        assert!(!actions(&away).contains(&"update".to_owned()), "{away:?}");
+        let refused = world.change(&note, &world.ada).expect_problem(403, "wrong-state");
+        assert!(refused.json()["detail"].as_str().unwrap().contains("open"), "{refused:?}");
+        // To somebody who may not read it, it is not even there.
+        world.change(&note, &world.eve).expect_problem(404, "not-found");
+        world.put_away(&note, false).expect(200);
+        world.change(&note, &world.ada).expect(200);
+    }
+}
+
+on_both_engines! {
+    fn a_list_holds_exactly_what_could_be_read_one_by_one(engine: Engine) {
+        let world = World::new(engine);
+        let mut notes = Vec::new();
+        for number in 0..12 {
+            let note = world.write(&world.ada, &format!("Coat {number:02}"));
+            if number % 3 == 0 {
+                world.share(&note, &world.bob.id, number % 2 == 0).expect(204);
+            }
+            notes.push(note);
+        }
+        notes.push(world.write(&world.bob, "Hat"));
+        let moderator = world.server.admin();
+        for by in [&world.ada, &world.bob, &world.eve, &moderator] {
+            let readable: Vec<&String> =
+                notes.iter().filter(|note| world.read(note, by).status == 200).collect();
+            assert_eq!(ids(&world.list(by, "").expect(200)).iter().collect::<Vec<_>>(), readable);
+            // In pages of two, none of them cut short by what is hidden.
+            let mut found = Vec::new();
+            let mut query = "?limit=2".to_owned();
+            loop {
+                let page = world.list(by, &query).expect(200);
+                let next = page.json()["next"].as_str().map(str::to_owned);
+                let on_page = ids(&page);
+                assert!(next.is_none() || on_page.len() == 2, "{page:?}");
+                found.extend(on_page);
+                let Some(next) = next else { break };
+                query = format!("?limit=2&cursor={next}");
+            }
+            assert_eq!(found.iter().collect::<Vec<_>>(), readable);
+        }
+    }
+}
+
+on_both_engines! {
+    fn a_list_is_sorted_and_filtered_by_what_it_offers(engine: Engine) {
+        let world = World::new(engine);
+        let [b, a] = ["B", "A"].map(|title| world.write(&world.ada, title));
+        assert_eq!(ids(&world.list(&world.ada, "?sort=title").expect(200)), [a.clone(), b.clone()]);
+        assert_eq!(ids(&world.list(&world.ada, "?sort=-title").expect(200)), [b.clone(), a.clone()]);
+        let first = world.list(&world.ada, "?sort=-title&limit=1").expect(200);
+        let next = first.json()["next"].as_str().unwrap().to_owned();
+        assert_eq!(ids(&world.list(&world.ada, &format!("?sort=-title&limit=1&cursor={next}"))), [a.clone()]);
+        // A cursor goes with its order and its owner.
+        world.list(&world.ada, &format!("?sort=title&cursor={next}")).expect_problem(400, "invalid-cursor");
+        world.list(&world.bob, &format!("?sort=-title&cursor={next}")).expect_problem(400, "invalid-cursor");
+        world.put_away(&a, true).expect(200);
+        assert_eq!(ids(&world.list(&world.ada, "?archived=true").expect(200)), [a]);
+        assert_eq!(ids(&world.list(&world.ada, "?archived=false").expect(200)), [b]);
+        for query in ["?archived=maybe", "?sort=text", "?text=x", "?limit=0"] {
+            world.list(&world.ada, query).expect_problem(400, "invalid-query");
+        }
+    }
+}
+
+on_both_engines! {
+    fn what_moderators_say_is_told_to_moderators_alone(engine: Engine) {
+        let world = World::new(engine);
+        let moderator = world.server.admin();
+        let note = world.write(&world.ada, "Coats");
+        let verdict = |token: &str| {
+            let request = world.server.put(&format!("/notes/{note}/verdict")).bearer(token);
+            request.json(&json!({ "verdict": "harmless" })).send()
+        };
+        verdict(&world.ada.token).expect_problem(403, "insufficient-scope");
+        assert_eq!(verdict(&moderator.token).expect(200).json()["verdict"], "harmless");
+        assert_eq!(world.read(&note, &moderator).json()["verdict"], "harmless");
+        assert_eq!(world.read(&note, &world.ada).json().get("verdict"), None);
+        assert_eq!(world.list(&world.ada, "").json()["items"][0].get("verdict"), None);
+        // Nor does a filter tell of it.
+        world.list(&world.ada, "?verdict=harmless").expect_problem(403, "insufficient-scope");
+        assert_eq!(ids(&world.list(&moderator, "?verdict=harmless").expect(200)), [note.clone()]);
+        // What its owner changes keeps the verdict.
+        world.change(&note, &world.ada).expect(200);
+        assert_eq!(world.read(&note, &moderator).json()["verdict"], "harmless");
+    }
+}
+
+on_both_engines! {
+    fn versions_and_members_are_checked_as_everywhere(engine: Engine) {
+        let world = World::new(engine);
+        let note = world.write(&world.ada, "Coats");
+        let path = format!("/notes/{note}");
+        let read = world.read(&note, &world.ada).expect(200);
+        let patch = |body: Value| world.server.patch(&path).bearer(&world.ada.token).json(&body);
+        patch(json!({ "title": "Hats" })).send().expect_problem(428, "precondition-required");
+        patch(json!({ "title": "Hats" })).if_match(read.etag()).send().expect(200);
+        patch(json!({ "title": "Hats" })).if_match(read.etag()).send().expect_problem(412, "precondition-failed");
+        let known = world.server.get(&path).bearer(&world.ada.token);
+        let tag = world.read(&note, &world.ada).etag().to_owned();
+        known.header("if-none-match", &tag).send().expect(304);
+        for (body, pointer) in [
+            (json!({ "owner_id": world.bob.id }), "/owner_id"),
+            (json!({ "verdict": "harmless" }), "/verdict"),
+            (json!({ "title": null }), "/title"),
+            (json!({ "text": "\u{0}" }), "/text"),
+        ] {
+            let answer = patch(body).if_match("*").send().expect_problem(422, "invalid-body");
+            assert_eq!(answer.broken_rules()[0].0, pointer, "{answer:?}");
+        }
+    }
+}
+
+on_both_engines! {
+    fn a_client_owns_no_notes_and_counts_them_with_a_scope_of_its_own(engine: Engine) {
+        let world = World::new(engine);
+        world.write(&world.ada, "Coats");
+        let writer = db_client_token(&world.server, "writer", "notes:read notes:write");
+        let note = json!({ "title": "Coats", "text": "None." });
+        world.server.post("/notes").bearer(&writer).json(&note).send().expect_problem(403, "not-owner");
+        world.server.get("/notes").bearer(&writer).send().expect_problem(403, "not-owner");
+        let counter = db_client_token(&world.server, "counter", "notes:count");
+        let count = world.server.get("/note-count");
+        assert_eq!(count.bearer(&counter).send().expect(200).json()["notes"], 1);
+        world.server.get("/note-count").bearer(&world.ada.token).send().expect_problem(403, "insufficient-scope");
+    }
+}
+
+on_both_engines! {
+    fn what_was_done_to_a_note_is_in_its_owners_trail(engine: Engine) {
+        let world = World::new(engine);
+        let note = world.write(&world.ada, "Coats");
+        world.share(&note, &world.bob.id, true).expect(204);
+        world.change(&note, &world.bob).expect(200);
+        let trail = world.server.get("/users/me/audit").bearer(&world.ada.token).send().expect(200).json();
+        let deeds: Vec<(&str, &str)> = trail["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| entry["resource"] == "note" && entry["outcome"] == "done")
+            .map(|entry| (entry["action"].as_str().unwrap(), entry["actor"].as_str().unwrap()))
+            .collect();
+        let (ada, bob) = (format!("user:{}", world.ada.id), format!("user:{}", world.bob.id));
+        assert_eq!(deeds, [("update", bob.as_str()), ("share", &ada), ("create", &ada)]);
+    }
+}
+
+on_both_engines! {
+    fn the_notes_of_a_deleted_user_are_gone(engine: Engine) {
+        let world = World::new(engine);
+        let note = world.write(&world.ada, "Coats");
+        world.share(&note, &world.bob.id, false).expect(204);
+        world.server.delete("/users/me").bearer(&world.ada.token).send().expect(204);
+        world.read(&note, &world.bob).expect_problem(404, "not-found");
+    }
+}
+
+#[test]
+fn the_api_describes_notes_like_everything_else() {
+    let app = app();
+    assert_eq!(app.faults(), Vec::<String>::new());
+    let document = cloakroom::http::openapi_document("notes", app.routes(), app.vocabulary(), "http://x");
+    let note = &document["components"]["schemas"]["Note"];
+    assert!(note["properties"].get("_actions").is_some() && note["properties"].get("revision").is_none());
+    assert_eq!(document["paths"]["/notes/{id}"]["patch"]["x-decision"]["only_while"], "open");
+    assert_eq!(document["paths"]["/notes"]["get"]["x-decision"]["related"][1]["name"], "editor");
+    let matrix = cloakroom::authz::matrix::as_markdown(&cloakroom::http::matrix(app.routes()));
+    assert!(matrix.contains("| `PATCH /notes/{id}` | by scope, only while open | notes:write; editor: notes:write | – |"), "{matrix}");
+}
