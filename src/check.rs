@@ -83,3 +83,128 @@ fn of_migrations(app: &App) -> Vec<String> {
     let twice: Vec<String> = names.filter(|version| !known.insert(version.clone())).collect();
     twice.iter().map(|version| format!("two migrations have the version {version}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel_migrations::embed_migrations;
+
+    use super::*;
+    use crate::authz::action::{Create, Read, Update};
+    use crate::authz::{Allowed, Held, OwnerFrom, Reach, Relation, Resource, Scope, Sealed, Sight};
+    use crate::config::{DefaultValue::Is, at, parse};
+    use crate::domain::{Role, UserId};
+    use crate::http::{Configured, NoContent, Problem, Public, endpoint};
+    use crate::store::{Migrations, Store, StoreError, Stored};
+
+    const KNOWN: Scope = Scope::new("users:read", "Read your account");
+    const UNKNOWN: Scope = Scope::new("coats:write", "Change your coats");
+    const LENT: Relation = Relation::to_caller("borrower");
+
+    crate::uuid_id! {
+        struct CoatId;
+    }
+
+    struct Coat(CoatId, UserId);
+
+    impl Resource for Coat {
+        type Id = CoatId;
+        const NAME: &'static str = "coat";
+        const OWNER: OwnerFrom = OwnerFrom::Record;
+
+        fn id(&self) -> CoatId {
+            self.0
+        }
+
+        fn owner(&self) -> Option<UserId> {
+            Some(self.1)
+        }
+    }
+
+    crate::policy! {
+        Coat {
+            Create: owner(UNKNOWN);
+            Read:   owner(KNOWN), related(LENT, KNOWN);
+            Update: role(Role::new("tailor"), KNOWN);
+        }
+    }
+
+    impl Stored for Coat {
+        async fn find(_: &Store, _: CoatId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+            Ok(Sealed::with_relations(None::<(Self, Held)>))
+        }
+    }
+
+    crate::settings! {
+        /// Settings that nobody named.
+        #[expect(dead_code, reason = "declared, and never read")]
+        struct PegSettings {
+            /// How many pegs there are.
+            pegs: u32 = at("COATS_PEGS", Is("10")), parse::number(1..=100);
+        }
+    }
+
+    static LOPSIDED: Migrations = Migrations {
+        sqlite: embed_migrations!("examples/notes/migrations/sqlite"),
+        postgres: embed_migrations!("migrations/postgres"),
+    };
+
+    async fn create(_: Reach<Coat, Create>) -> Result<NoContent, Problem> {
+        Ok(NoContent)
+    }
+
+    async fn read(_: Allowed<Coat, Read>) -> Result<NoContent, Problem> {
+        Ok(NoContent)
+    }
+
+    async fn update(_: Allowed<Coat, Update>) -> Result<NoContent, Problem> {
+        Ok(NoContent)
+    }
+
+    async fn hello(_: Public) -> Result<NoContent, Problem> {
+        Ok(NoContent)
+    }
+
+    async fn pegs(_: Public, _: Configured<PegSettings>) -> Result<NoContent, Problem> {
+        Ok(NoContent)
+    }
+
+    #[test]
+    fn every_fault_names_its_route_and_says_what_to_do() {
+        let app = App::new("wardrobe").endpoints(vec![
+            endpoint(Method::POST, "/coats", "Bring a coat", create),
+            endpoint(Method::GET, "/coats/{id}", "See a coat", read),
+            endpoint(Method::GET, "/coats/{coat}/mend", "Mend a coat", update),
+            endpoint(Method::PUT, "/coats/{id}/mend", "Mend a coat", update),
+            endpoint(Method::GET, "/hello", "", hello),
+            endpoint(Method::GET, "/health/live", "Say hello", hello),
+            endpoint(Method::GET, "/pegs/", "Count the pegs", pegs),
+        ]);
+        let faults = app.faults().join("\n");
+        for fault in [
+            "POST /coats: nobody can get the scope coats:write: add it with App::scopes",
+            "GET /coats/{id}: the policy names the relation \"borrower\", which a coat does not have",
+            "GET /coats/{coat}/mend: GET must not change anything, and update does",
+            "GET /coats/{coat}/mend: nobody can have the role tailor: add it with App::role",
+            "PUT /coats/{id}/mend: /coats/{coat}/mend is the same path with other names",
+            "GET /hello: it has no documentation",
+            "GET /health/live: there are two routes for it",
+            "GET /pegs/: its path must begin with / and not end with it",
+            "PegSettings: name it with App::settings",
+        ] {
+            assert!(faults.contains(fault), "{fault} is not in\n{faults}");
+        }
+    }
+
+    #[test]
+    fn a_migration_is_there_for_both_engines_and_a_scope_is_declared_once() {
+        let faults = App::new("wardrobe").migrations(&LOPSIDED).scopes(&[KNOWN]).faults().join("\n");
+        for fault in [
+            "the migration 20261125100000_notes is missing for PostgreSQL",
+            "the migration 20261123000000_accounts is missing for SQLite",
+            "the scope users:read is declared twice",
+        ] {
+            assert!(faults.contains(fault), "{fault} is not in\n{faults}");
+        }
+        assert!(App::default().faults().is_empty());
+    }
+}
