@@ -43,13 +43,13 @@ fn of_route(app: &App, endpoint: &Endpoint) -> Vec<String> {
 
 fn of_rule(app: &App, rule: &Rule) -> Vec<String> {
     let unknown = rule.who.scopes().filter(|scope| app.vocabulary.scope(scope.as_str()).is_none());
-    let scopes = unknown
-        .map(|scope| format!("nobody can get the scope {scope}: add it with App::scopes"));
+    let scopes = unknown.map(|scope| format!("nobody can get the scope {scope}: add it with App::scopes"));
     let roles = rule.who.roles().filter(|(role, _)| app.vocabulary.role(role.as_str()).is_none());
     let roles = roles.map(|(role, _)| format!("nobody can have the role {role}: add it with App::role"));
-    let nobody = rule.weakest_scope().is_none().then(|| {
-        format!("the policy lets nobody {} a {}: give it a way in", rule.action, rule.resource)
-    });
+    let nobody = rule
+        .weakest_scope()
+        .is_none()
+        .then(|| format!("the policy lets nobody {} a {}: give it a way in", rule.action, rule.resource));
     scopes.chain(roles).chain(nobody).collect()
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_web::middleware::{Condition, from_fn};
 use actix_web::HttpServer;
+use actix_web::middleware::{Condition, from_fn};
 
-use crate::config::{Config, Database, Registration};
 use crate::app::{App, Loaded};
+use crate::config::{Config, Database, Registration};
 use crate::domain::{Clock, NoRandomness, StoredKey, Surroundings};
 use crate::hashing::{Hasher, InvalidCost};
 use crate::http::{ActionTable, CursorKey, Services, mount, wrap};

@@ -86,8 +86,7 @@ async fn share(
     let most = settings.most_shares;
     let shared = store.change(&note, move |conn, note| {
         let of_note = note_shares::table.filter(note_shares::note_id.eq(note.id));
-        let others: i64 =
-            on!(conn, |c| of_note.filter(note_shares::user_id.ne(user)).count().get_result(c))?;
+        let others: i64 = on!(conn, |c| of_note.filter(note_shares::user_id.ne(user)).count().get_result(c))?;
         if others >= most {
             return Ok(false);
         }
@@ -111,11 +110,7 @@ async fn share(
     }
 }
 
-async fn unshare(
-    note: Allowed<Note, Share>,
-    segments: Segments,
-    store: Store,
-) -> Result<NoContent, Problem> {
+async fn unshare(note: Allowed<Note, Share>, segments: Segments, store: Store) -> Result<NoContent, Problem> {
     let user: UserId = segments.get("user")?;
     let unshared = store.change(&note, move |conn, note| {
         let with_user = note_shares::table.find((note.id, user));

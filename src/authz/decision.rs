@@ -310,10 +310,9 @@ impl<R: Can<A>, A: Action> Reach<R, A> {
         match R::owner_by_id(id) {
             Some(owner) => {
                 let facts = Facts { owner: Some(owner), held: Held::NONE, owner_roles: &[] };
-                self.rule.check_owner(&self.by, facts).map_err(|refusal| Refusal {
-                    owner: Some(owner),
-                    ..refusal
-                })
+                self.rule
+                    .check_owner(&self.by, facts)
+                    .map_err(|refusal| Refusal { owner: Some(owner), ..refusal })
             }
             None => Ok(()),
         }

@@ -43,6 +43,8 @@ mod resource;
 mod rule;
 mod scope;
 mod sight;
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 mod who;
 
@@ -52,8 +54,8 @@ pub use event::{Event, Outcome};
 pub use member::Member;
 pub use relation::{Held, Relation};
 pub use resource::{OwnerFrom, Resource};
-pub use rule::{Reason, Refusal, Rule};
 pub(crate) use rule::Facts;
+pub use rule::{Reason, Refusal, Rule};
 pub use scope::{Scope, ScopeSet};
 pub use sight::{Extent, Sight};
 pub use vocabulary::Vocabulary;

@@ -82,7 +82,10 @@ impl Scope {
     /// # Panics
     /// When the name is no scope token (RFC 6749 §3.3); in a constant it then does not compile.
     pub const fn new(name: &'static str, meaning: &'static str) -> Self {
-        assert!(is_scope_token(name.as_bytes()), "a scope is one or more printable characters, none of space \" \\");
+        assert!(
+            is_scope_token(name.as_bytes()),
+            "a scope is one or more printable characters, none of space \" \\"
+        );
         Self { name, meaning, administrative: false }
     }
 
@@ -107,7 +110,10 @@ impl Scope {
     }
 }
 
-#[expect(clippy::indexing_slicing, reason = "a constant function has no iterators; the index is below the length")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a constant function has no iterators; the index is below the length"
+)]
 const fn is_scope_token(name: &[u8]) -> bool {
     let mut at = 0;
     while at < name.len() {

@@ -115,7 +115,10 @@ impl Who {
     }
 }
 
-#[expect(clippy::indexing_slicing, reason = "a constant function has no iterators; the index is below the length")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a constant function has no iterators; the index is below the length"
+)]
 #[expect(clippy::panic, reason = "in a constant, which every policy is, it is an error of the compiler's")]
 const fn with<T: Copy>(mut ways: [Option<T>; MOST_WAYS], way: T) -> [Option<T>; MOST_WAYS] {
     let mut place = 0;

@@ -27,8 +27,11 @@ pub(super) fn command(app: &Arc<App>) -> Command {
     let grants = grants.try_map(|name| name.parse::<GrantType>());
     let grant =
         Arg::new("grant").long("grant").value_name("GRANT").action(ArgAction::Append).value_parser(grants);
-    let scope =
-        Arg::new("scope").long("scope").value_name("SCOPES").required(true).value_parser(move |list: &str| scope::parse(list, known.vocabulary()));
+    let scope = Arg::new("scope")
+        .long("scope")
+        .value_name("SCOPES")
+        .required(true)
+        .value_parser(move |list: &str| scope::parse(list, known.vocabulary()));
     let name = Arg::new("name")
         .long("name")
         .value_name("NAME")

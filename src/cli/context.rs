@@ -9,9 +9,9 @@ use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Sources};
 use crate::domain::Surroundings;
 use crate::logging;
-use crate::{App, Loaded};
 use crate::server::{engine, open_store};
 use crate::store::{Engine, MigrationState, Store, migrate, migration_states};
+use crate::{App, Loaded};
 
 /// The configuration, and what comes from outside.
 pub(super) struct Context {
@@ -42,7 +42,10 @@ impl Context {
             return Ok(self.open_store());
         }
         let database = self.config().database.describe();
-        Err(Failure::new(format!("the schema of {database} is not up to date; run {} migrate", self.app.name)))
+        Err(Failure::new(format!(
+            "the schema of {database} is not up to date; run {} migrate",
+            self.app.name
+        )))
     }
 
     /// The store, brought up to date first, so that a new machine needs nothing else.
@@ -72,5 +75,3 @@ impl Context {
         open_store(&self.app, self.config(), &self.surroundings, Arc::new(|_| {}))
     }
 }
-
-

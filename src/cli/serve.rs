@@ -5,8 +5,8 @@ use clap::Command;
 
 use super::context::Context;
 use super::output::{Failure, complain, print};
-use crate::server::{Server, StartError};
 use crate::config::{Config, Registration};
+use crate::server::{Server, StartError};
 
 pub(super) fn command() -> Command {
     Command::new("serve")

@@ -13,19 +13,18 @@ use super::output::{Failure, print, print_json};
 use super::password::{Password, password_flag};
 use super::{group, json_flag, required};
 use crate::App;
-use crate::server::hasher;
 use crate::authz::action::{Action, Create, Delete, List, Read, SetPassword, SetStatus};
 use crate::authz::{Allowed, Can, Operator, Registration};
 use crate::domain::{Email, PasswordHash, ProfileChange, Role, Status, User, UserId, format_time};
+use crate::server::hasher;
 use crate::store::{NewUser, Store, StoreError, Stored as _, UserFilter, UserQuery, UserSort};
 
 const PAGE: u16 = 500;
 
 pub(super) fn command(app: &Arc<App>) -> Command {
     let known = Arc::clone(app);
-    let roles = PossibleValuesParser::new(app.vocabulary().roles().map(Role::as_str)).try_map(move |name| {
-        known.vocabulary().role(&name).ok_or("is not a role")
-    });
+    let roles = PossibleValuesParser::new(app.vocabulary().roles().map(Role::as_str))
+        .try_map(move |name| known.vocabulary().role(&name).ok_or("is not a role"));
     let email = Arg::new("email").long("email").value_name("EMAIL").required(true).value_parser(Email::parse);
     let role = Arg::new("role").long("role").value_name("ROLE").action(ArgAction::Append).value_parser(roles);
     let user = || {

@@ -17,9 +17,9 @@ mod user;
 pub use ambient::{Clock, NoRandomness, Random, Surroundings, Time, format_time, parse_time};
 pub use client::{Client, ClientSecret, GrantType, NewClient, SecretHash};
 pub use email::Email;
+pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 #[doc(hidden)]
 pub use ids::{hyphenated, uuid_schema};
-pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 pub use key::StoredKey;
 pub use password::{NewPassword, PasswordAttempt, PasswordHash};
 pub use profile::{Profile, ProfileChange, ProfileClaim};

@@ -9,8 +9,8 @@ use super::endpoint::{Endpoint, endpoint};
 use super::problem::{Code, Problem};
 use super::services::Segments;
 use super::users::UserView;
-use crate::authz::{Allowed, Sight};
 use crate::authz::action::Read;
+use crate::authz::{Allowed, Sight};
 use crate::domain::User;
 use crate::store::{Store, Stored as _};
 

@@ -133,5 +133,7 @@ pub(super) fn text(value: &str) -> Result<String, &'static str> {
 fn sort<R: Kept>(value: &str) -> Result<(&'static str, bool), String> {
     let (name, descending) = value.strip_prefix('-').map_or((value, false), |name| (name, true));
     let known = R::SORTS.iter().find(|sort| **sort == name);
-    known.map(|sort| (*sort, descending)).ok_or_else(|| format!("must be one of {}, or - and one of them", R::SORTS.join(", ")))
+    known
+        .map(|sort| (*sort, descending))
+        .ok_or_else(|| format!("must be one of {}, or - and one of them", R::SORTS.join(", ")))
 }

@@ -174,7 +174,10 @@ pub async fn token(client: ClientAuth, services: Arc<Services>) -> Result<Json<T
         Some("client_credentials") => {
             let asked = form.get("scope").map(|list| scope_parameter(list, &services.vocabulary)).transpose();
             let asked = asked.map_err(|_| OAuthError::InvalidScope)?;
-            Ok(Json(client_credentials::issue(&services.issuer, &services.vocabulary, &client, asked.as_ref())?.into()))
+            Ok(Json(
+                client_credentials::issue(&services.issuer, &services.vocabulary, &client, asked.as_ref())?
+                    .into(),
+            ))
         }
         Some(_) => Err(OAuthError::UnsupportedGrantType.into()),
         None => Err(OAuthError::InvalidRequest("grant_type is missing").into()),

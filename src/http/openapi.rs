@@ -153,9 +153,7 @@ fn security(access: &Access) -> Value {
         Access::Public => json!([]),
         Access::Client => json!([{ "client": [] }]),
         Access::Authenticated => json!([{ "bearer": [] }]),
-        Access::PublicWhileOpen(rule) => {
-            std::iter::once(json!({})).chain(ways(rule)).collect()
-        }
+        Access::PublicWhileOpen(rule) => std::iter::once(json!({})).chain(ways(rule)).collect(),
         Access::Record(rule) | Access::Collection(rule) => ways(rule).collect(),
     }
 }

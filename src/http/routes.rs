@@ -72,9 +72,7 @@ fn entry(endpoint: &Endpoint) -> Entry {
         Access::Public => Entry::without_rule("everybody"),
         Access::Client => Entry::without_rule("a client with its secret"),
         Access::Authenticated => Entry::without_rule("anybody with a token, for that token"),
-        Access::PublicWhileOpen(rule) => {
-            Entry::of("everybody while registration is open", rule, false)
-        }
+        Access::PublicWhileOpen(rule) => Entry::of("everybody while registration is open", rule, false),
         Access::Record(rule) => Entry::of("by scope", rule, true),
         Access::Collection(rule) => Entry::of("by scope", rule, false),
     }

@@ -125,7 +125,8 @@ fn json<R: View>(call: &Call, record: &R, held: Held, by: Option<&Caller>) -> Ve
         _ => Map::new(),
     };
     for member in R::MEMBERS {
-        let may = |by: &Caller| member.read_rule().is_none_or(|rule| rule.permits(by, Facts::of(record, held)));
+        let may =
+            |by: &Caller| member.read_rule().is_none_or(|rule| rule.permits(by, Facts::of(record, held)));
         if !by.is_some_and(may) {
             members.shift_remove(member.name());
         }

@@ -5,13 +5,13 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::conn::Connection;
-use crate::on;
 use super::error::StoreError;
 use super::schema::audit;
 use super::{Inner, Store};
 use crate::authz::action::ReadAudit;
 use crate::authz::{Allowed, Event, Outcome, Subject};
 use crate::domain::{NoRandomness, Time, User, UserId};
+use crate::on;
 
 /// Longer texts from outside are cut.
 const MOST_CHARACTERS: usize = 200;

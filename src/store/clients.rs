@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 
-use crate::on;
 use super::error::StoreError;
 use super::schema::clients;
 use super::{Store, Stored};
 use crate::authz::action::{Create, Delete, List, Update};
 use crate::authz::{Allowed, Event, Reach, Sealed, Sight};
 use crate::domain::{Client, ClientId, NewClient, Revoked, SecretHash, Time};
+use crate::on;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = clients)]

@@ -40,7 +40,11 @@ pub trait Kept: Stored + Clone + Send + Sync {
     #[doc(hidden)]
     fn position(&self, sort: &str) -> Position;
     #[doc(hidden)]
-    fn find_one(conn: &mut Connection, id: &Self::Id, sight: &Sight) -> Result<Option<(Self, Held)>, StoreError>;
+    fn find_one(
+        conn: &mut Connection,
+        id: &Self::Id,
+        sight: &Sight,
+    ) -> Result<Option<(Self, Held)>, StoreError>;
     #[doc(hidden)]
     fn find_page(conn: &mut Connection, query: &Selection<Self>) -> Result<Vec<(Self, Held)>, StoreError>;
     #[doc(hidden)]

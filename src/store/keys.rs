@@ -4,10 +4,10 @@ use diesel::prelude::*;
 
 use super::Store;
 use super::conn::{Connection, Link};
-use crate::on;
 use super::error::StoreError;
 use super::schema::signing_keys;
 use crate::domain::{StoredKey, Time};
+use crate::on;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = signing_keys)]

@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 
-use crate::on;
 use super::error::StoreError;
 use super::schema::{sessions, users};
 use super::sessions::SessionRow;
 use super::{Store, users as accounts};
 use crate::authz::{Event, Outcome, Resource as _};
 use crate::domain::{PasswordHash, Role, Session, SessionId, Status, Time, UserId};
+use crate::on;
 
 /// What a login is checked against.
 pub struct Login {
@@ -113,9 +113,8 @@ impl Store {
             let user = if rows == 1 { accounts::load(conn, &inner.vocabulary, id)? } else { None };
             let Some(user) = user else { return Ok(Err(LoginRefused)) };
             inner.write_down(conn, &logged_in(&session))?;
-            let expired = sessions::table
-                .filter(sessions::user_id.eq(id))
-                .filter(sessions::expires_at.le(Time(now)));
+            let expired =
+                sessions::table.filter(sessions::user_id.eq(id)).filter(sessions::expires_at.le(Time(now)));
             on!(conn, |c| diesel::delete(expired).execute(c))?;
             on!(conn, |c| diesel::insert_into(sessions::table)
                 .values(SessionRow::from(&session))

@@ -54,7 +54,8 @@ impl Migrations {
 fn names<DB: diesel::backend::Backend>(
     migrations: impl IntoIterator<Item = &'static EmbeddedMigrations>,
 ) -> Vec<String> {
-    let all = migrations.into_iter().filter_map(|some| MigrationSource::<DB>::migrations(some).ok()).flatten();
+    let all =
+        migrations.into_iter().filter_map(|some| MigrationSource::<DB>::migrations(some).ok()).flatten();
     let mut names: Vec<String> = all.map(|migration| migration.name().to_string()).collect();
     names.sort();
     names
@@ -101,12 +102,14 @@ pub fn migration_states(
 ) -> Result<Vec<MigrationState>, StoreError> {
     // Asking makes the table that is asked; it goes again with the connection's open transaction.
     let states = match engine.open()? {
-        Link::Sqlite(mut c) => {
-            c.batch_execute("BEGIN").map_err(Into::into).and_then(|()| states(&mut c, migrations, |all| &all.sqlite))
-        }
-        Link::Postgres(mut c) => {
-            c.batch_execute("BEGIN").map_err(Into::into).and_then(|()| states(&mut c, migrations, |all| &all.postgres))
-        }
+        Link::Sqlite(mut c) => c
+            .batch_execute("BEGIN")
+            .map_err(Into::into)
+            .and_then(|()| states(&mut c, migrations, |all| &all.sqlite)),
+        Link::Postgres(mut c) => c
+            .batch_execute("BEGIN")
+            .map_err(Into::into)
+            .and_then(|()| states(&mut c, migrations, |all| &all.postgres)),
     };
     states.map_err(|failure| StoreError::Internal(format!("migration: {failure}")))
 }
@@ -137,11 +140,7 @@ where
 }
 
 /// The migrations that the database does not have, in their order.
-fn pending<DB, C>(
-    conn: &mut C,
-    migrations: All<'_>,
-    of: Of,
-) -> Result<Vec<Box<dyn Migration<DB>>>, Failure>
+fn pending<DB, C>(conn: &mut C, migrations: All<'_>, of: Of) -> Result<Vec<Box<dyn Migration<DB>>>, Failure>
 where
     DB: diesel::backend::Backend,
     C: MigrationHarness<DB>,

@@ -52,15 +52,15 @@ use conn::Manager;
 
 pub use audit::{Entry, EntryId};
 pub use clients::StoredClient;
-pub use conn::{Connection, Engine};
 #[doc(hidden)]
 pub use conn::Link;
+pub use conn::{Connection, Engine};
 pub use error::StoreError;
 pub use kept::{Kept, Position, Selected, Selection};
-pub use recorder::Recorder;
 pub use logins::{Login, LoginRefused, SessionStart};
 pub(crate) use migrate::OWN_MIGRATIONS;
 pub use migrate::{MigrationState, Migrations, migrate, migration_states};
+pub use recorder::Recorder;
 pub use types::{Moment, Uid};
 pub use user_list::{SortKey, UserFilter, UserPage, UserQuery, UserSort};
 pub use users::{NewUser, UserChange};

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 
 use super::conn::Connection;
-use crate::on;
 use super::error::StoreError;
 use super::schema::users;
 use super::{Store, Stored};
 use crate::authz::action::Update;
 use crate::authz::{Allowed, Event, Sealed, Sight};
 use crate::domain::{Profile, ProfileChange, ProfileClaim, UserId, fold_case};
+use crate::on;
 
 impl Stored for Profile {
     async fn find(store: &Store, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {

@@ -4,10 +4,10 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::conn::Connection;
-use crate::on;
 use super::schema::revocations;
 use super::{Changes, Inner, Store, StoreError};
 use crate::domain::{Revocation, Revoked, SessionId, Time, UserId};
+use crate::on;
 
 /// A reader looks this many numbers behind the last one it saw: numbers are given out before
 /// their transactions end, and transactions do not end in order.

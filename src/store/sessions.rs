@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use crate::on;
 use super::error::StoreError;
 use super::schema::sessions;
 use super::{Store, Stored};
 use crate::authz::action::{Delete, EndSessions, ListSessions};
 use crate::authz::{Allowed, Caller, Event, Outcome, Resource as _, Sealed, Sight};
 use crate::domain::{Revoked, Session, SessionId, SessionOf, Time, User, UserId};
+use crate::on;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions)]

@@ -3,15 +3,15 @@
 use diesel::prelude::*;
 
 use super::conn::{Connection, Link};
-use crate::on;
 use super::error::StoreError;
-use super::schema::{sessions, user_roles, users};
 use super::kept::one_row;
+use super::schema::{sessions, user_roles, users};
 use super::users::{insert_roles, load};
 use super::{Changes, Inner, Store};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
 use crate::authz::{Allowed, Event, Grant};
 use crate::domain::{PasswordHash, Revoked, Role, SessionId, Standing, Status, Time, User, UserId};
+use crate::on;
 
 impl Store {
     /// How a user stands now, for a token that does not say when it was issued in the user's own
@@ -157,7 +157,8 @@ impl Inner {
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
         let of_user = sessions::user_id.eq(user);
-        let ids: Vec<SessionId> = on!(conn, |c| sessions::table.filter(of_user).select(sessions::id).load(c))?;
+        let ids: Vec<SessionId> =
+            on!(conn, |c| sessions::table.filter(of_user).select(sessions::id).load(c))?;
         let ended: Vec<SessionId> =
             ids.into_iter().filter(|id| kept.is_none_or(|kept| kept != *id)).collect();
         on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq_any(&ended))).execute(c))?;

@@ -58,7 +58,6 @@ macro_rules! __stored_as_uid {
 macro_rules! __stored_as {
     ($name:ident as $sql:ident: $postgres:ident) => {
         const _: () = {
-            use $crate::__private::diesel;
             use diesel::backend::Backend;
             use diesel::deserialize::{self, FromSql, FromStaticSqlRow, Queryable};
             use diesel::expression::AsExpression;
@@ -66,6 +65,7 @@ macro_rules! __stored_as {
             use diesel::pg::{Pg, PgValue};
             use diesel::serialize::{self, Output, ToSql};
             use diesel::sql_types::{self, Nullable};
+            use $crate::__private::diesel;
             use $crate::store::$sql;
 
             impl ToSql<$sql, Pg> for $name {

@@ -5,13 +5,13 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::Store;
-use crate::on;
 use super::error::StoreError;
 use super::schema::{user_roles, users};
 use super::users::UserRow;
-use crate::authz::{Reach, Vocabulary};
 use crate::authz::action::List;
+use crate::authz::{Reach, Vocabulary};
 use crate::domain::{Email, Role, Status, Time, User, UserId, fold_case};
+use crate::on;
 
 /// Which accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 
 use super::conn::Connection;
-use crate::on;
 use super::error::StoreError;
 use super::kept::one_row;
 use super::schema::{user_roles, users};
@@ -14,6 +13,7 @@ use super::{Inner, Store, Stored, profiles};
 use crate::authz::action::{Delete, Update};
 use crate::authz::{Allowed, Event, Grant, Sealed, Sight, Vocabulary};
 use crate::domain::{Email, PasswordHash, Profile, ProfileChange, Revoked, Role, Status, Time, User, UserId};
+use crate::on;
 
 /// The columns of an account; never the password's hash.
 #[derive(Queryable, Selectable)]
@@ -173,9 +173,7 @@ impl Store {
         let (deed, inner) = (Event::from(&user), self.0.clone());
         self.write(Some(deed), move |conn, changes| {
             keep_an_admin(conn, &user, false)?;
-            let this = users::table
-                .filter(users::id.eq(user.id))
-                .filter(users::revision.eq(user.revision));
+            let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
             changes.revoke(&inner, Revoked::User(user.id, i64::MAX));
             Ok(())
@@ -215,10 +213,8 @@ impl Inner {
 }
 
 pub(super) fn insert_roles(conn: &mut Connection, id: UserId, roles: &[Role]) -> Result<(), StoreError> {
-    let rows: Vec<_> = roles
-        .iter()
-        .map(|role| (user_roles::user_id.eq(id), user_roles::role.eq(role.as_str())))
-        .collect();
+    let rows: Vec<_> =
+        roles.iter().map(|role| (user_roles::user_id.eq(id), user_roles::role.eq(role.as_str()))).collect();
     on!(conn, |c| diesel::insert_into(user_roles::table).values(&rows).execute(c))?;
     Ok(())
 }

@@ -1,0 +1,186 @@
+//! The decision, way by way: what each lets in, what it does not, and that a single record and a
+//! list are decided alike.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::action::{Create, Read, Update};
+use super::*;
+use crate::domain::{Role, UserId};
+
+const READ: Scope = Scope::new("coats:read", "See your coats");
+const WRITE: Scope = Scope::new("coats:write", "Change your coats");
+const READ_ANY: Scope = Scope::new("coats:read:any", "See everyone's coats");
+const BORROWER: Relation = Relation::to_caller("borrower");
+const HUNG: Relation = Relation::state("hung");
+const SHOWN: Relation = Relation::state("shown");
+const ATTENDANT: Role = Role::new("attendant");
+
+/// A coat: whose, and what it is to whom.
+#[derive(Clone, Copy)]
+struct Coat(UserId);
+
+impl Resource for Coat {
+    type Id = Uuid;
+    const NAME: &'static str = "coat";
+    const OWNER: OwnerFrom = OwnerFrom::Record;
+    const RELATIONS: &'static [Relation] = &[BORROWER, HUNG, SHOWN];
+
+    fn id(&self) -> Uuid {
+        Uuid::nil()
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        Some(self.0)
+    }
+
+    fn owner_roles(&self) -> &[Role] {
+        if self.0 == ADMIN { &[Role::ADMIN] } else { &[Role::USER] }
+    }
+}
+
+crate::policy! {
+    Coat {
+        Create: owner(WRITE);
+        Read:   owner(READ), related(BORROWER, READ), related(SHOWN, READ), role(ATTENDANT, READ), anyone(READ_ANY);
+        Update: owner(WRITE), related(BORROWER, WRITE), role(ATTENDANT, WRITE), only_while(HUNG), not_above;
+    }
+}
+
+const ADA: UserId = UserId(Uuid::from_u128(1));
+const BOB: UserId = UserId(Uuid::from_u128(2));
+const ADMIN: UserId = UserId(Uuid::from_u128(3));
+const NOTHING: [bool; 3] = [false, false, false];
+
+#[expect(clippy::disallowed_methods, reason = "the decision is what is tested")]
+fn caller(subject: Subject, scope: &[Scope]) -> Caller {
+    let mut vocabulary = Vocabulary::default();
+    vocabulary.add_scopes(&[READ, WRITE, READ_ANY]);
+    vocabulary.grant(ATTENDANT, &[]);
+    let scope = scope.iter().copied().collect();
+    Caller::verified(Arc::new(vocabulary), subject, scope, None, TokenId::default())
+}
+
+fn user(id: UserId, roles: &[Role], scope: &[Scope]) -> Caller {
+    caller(Subject::User { id, roles: roles.to_vec() }, scope)
+}
+
+fn outcome<A: action::Action>(by: &Caller, coat: Coat, holds: [bool; 3]) -> Result<(), Reason>
+where
+    Coat: Can<A>,
+{
+    let sealed = Sealed::with_relations(Some((coat, Held::of(holds))));
+    by.open::<Coat, A>(sealed).map(drop).map_err(|refusal| refusal.reason)
+}
+
+#[test]
+fn each_way_takes_its_scope_and_what_the_record_is_to_the_caller() {
+    let bob = user(BOB, &[Role::USER], &[READ]);
+    assert_eq!(outcome::<Read>(&bob, Coat(BOB), NOTHING), Ok(()));
+    assert_eq!(outcome::<Read>(&bob, Coat(ADA), NOTHING), Err(Reason::NotFound));
+    assert_eq!(outcome::<Read>(&bob, Coat(ADA), [true, false, false]), Ok(()));
+    assert_eq!(outcome::<Read>(&bob, Coat(ADA), [false, true, false]), Err(Reason::NotFound));
+    assert_eq!(outcome::<Read>(&bob, Coat(ADA), [false, false, true]), Ok(()));
+    let without = user(BOB, &[Role::USER], &[WRITE]);
+    assert_eq!(outcome::<Read>(&without, Coat(BOB), [true; 3]), Err(Reason::InsufficientScope));
+    let anyone = user(BOB, &[Role::USER], &[READ_ANY]);
+    assert_eq!(outcome::<Read>(&anyone, Coat(ADA), NOTHING), Ok(()));
+}
+
+#[test]
+fn a_role_reaches_everyones_with_its_scope_and_a_scope_without_the_role_does_not() {
+    let attendant = user(BOB, &[ATTENDANT], &[READ]);
+    assert_eq!(outcome::<Read>(&attendant, Coat(ADA), NOTHING), Ok(()));
+    let without_scope = user(BOB, &[ATTENDANT], &[WRITE]);
+    assert_eq!(outcome::<Read>(&without_scope, Coat(ADA), NOTHING), Err(Reason::InsufficientScope));
+    let client = caller(Subject::Client { id: "attendant".to_owned() }, &[READ]);
+    assert_eq!(outcome::<Read>(&client, Coat(ADA), NOTHING), Err(Reason::NotFound));
+}
+
+#[test]
+fn a_client_has_no_relation_to_a_record_but_sees_what_everyone_sees() {
+    let client = caller(Subject::Client { id: BOB.to_string() }, &[READ]);
+    assert_eq!(outcome::<Read>(&client, Coat(BOB), [true, false, false]), Err(Reason::NotFound));
+    assert_eq!(outcome::<Read>(&client, Coat(BOB), [false, false, true]), Ok(()));
+}
+
+#[test]
+fn a_state_stops_whoever_could_otherwise_and_tells_only_those_who_may_read() {
+    let ada = user(ADA, &[Role::USER], &[READ, WRITE]);
+    assert_eq!(outcome::<Update>(&ada, Coat(ADA), [false, true, false]), Ok(()));
+    assert_eq!(outcome::<Update>(&ada, Coat(ADA), NOTHING), Err(Reason::WrongState));
+    let blind = user(ADA, &[Role::USER], &[WRITE]);
+    assert_eq!(outcome::<Update>(&blind, Coat(ADA), NOTHING), Err(Reason::NotFound));
+    let reader = user(BOB, &[Role::USER], &[READ, WRITE]);
+    assert_eq!(outcome::<Update>(&reader, Coat(ADA), [false, true, true]), Err(Reason::NotOwner));
+    assert_eq!(outcome::<Update>(&reader, Coat(ADA), [false, true, false]), Err(Reason::NotFound));
+}
+
+#[test]
+fn nobody_acts_on_what_belongs_to_somebody_above_them() {
+    let attendant = user(BOB, &[ATTENDANT], &[READ, WRITE]);
+    assert_eq!(outcome::<Update>(&attendant, Coat(ADA), [false, true, false]), Ok(()));
+    assert_eq!(outcome::<Update>(&attendant, Coat(ADMIN), [false, true, false]), Err(Reason::AboveCaller));
+    let admin = user(ADMIN, &[Role::ADMIN], &[WRITE]);
+    assert_eq!(outcome::<Update>(&admin, Coat(ADMIN), [false, true, false]), Ok(()));
+}
+
+#[test]
+fn one_makes_records_of_ones_own_alone() {
+    let bob = user(BOB, &[Role::USER], &[WRITE]);
+    let make = |by: &Caller, owner| {
+        let reach = by.reach::<Coat, Create>().unwrap();
+        reach.make(Coat(owner)).map(drop).map_err(|refusal| refusal.reason)
+    };
+    assert_eq!(make(&bob, BOB), Ok(()));
+    assert_eq!(make(&bob, ADA), Err(Reason::NotOwner));
+    let client = caller(Subject::Client { id: "tailor".to_owned() }, &[WRITE]);
+    assert_eq!(make(&client, ADA), Err(Reason::NotOwner));
+    assert!(client.reach::<Coat, Create>().unwrap().admit_collection().is_err());
+}
+
+/// What [`stored!`](crate::stored) puts into SQL, in Rust.
+fn is_within(sight: &Sight, coat: Coat, held: Held) -> bool {
+    sight.extents().iter().any(|extent| {
+        let own = extent.own && sight.caller() == coat.owner();
+        let related = (0..3).any(|place| extent.related.at(place) && held.at(place));
+        let state = (0..3).all(|place| !extent.only_while.at(place) || held.at(place));
+        (extent.everyone || own || related) && state
+    })
+}
+
+#[test]
+fn a_sight_holds_exactly_what_could_be_opened_one_by_one() {
+    let scopes = [READ, WRITE, READ_ANY];
+    for mask in 0..8_u8 {
+        let scope: Vec<Scope> = scopes
+            .into_iter()
+            .zip(0..)
+            .filter(|(_, bit)| mask & (1 << bit) != 0)
+            .map(|(scope, _)| scope)
+            .collect();
+        let users = [BOB, ADMIN]
+            .into_iter()
+            .flat_map(|id| [vec![Role::USER], vec![ATTENDANT]].map(|roles| user(id, &roles, &scope)));
+        let client = caller(Subject::Client { id: "tailor".to_owned() }, &scope);
+        for by in users.chain([client]) {
+            for held in 0..8_u8 {
+                let holds = [0, 1, 2].map(|bit| held & (1 << bit) != 0);
+                for owner in [ADA, BOB, ADMIN] {
+                    let opened = outcome::<Read>(&by, Coat(owner), holds).is_ok();
+                    let seen = by
+                        .reach::<Coat, Read>()
+                        .is_ok_and(|reach| is_within(&reach.sight(), Coat(owner), Held::of(holds)));
+                    assert_eq!(opened, seen, "{by:?} {owner} {holds:?}");
+                    // A lookup for a change returns nothing that may neither be read nor changed.
+                    if let Ok(reach) = by.reach::<Coat, Update>() {
+                        let looked_up = is_within(&reach.sight_of_one(), Coat(owner), Held::of(holds));
+                        let known = outcome::<Update>(&by, Coat(owner), holds) != Err(Reason::NotFound);
+                        assert_eq!(looked_up, known, "{by:?} {owner} {holds:?}");
+                    }
+                }
+            }
+        }
+    }
+}
