@@ -247,15 +247,14 @@ async fn update(
         Some((title, text))
     })?;
     if_match.require(note.revision)?;
-    let changed = store.update(note, |note| {
+    let change = store.update(note, |note| {
         note.title = title.unwrap_or_else(|| note.title.clone());
         note.text = text.unwrap_or_else(|| note.text.clone());
     });
-    Ok(changed.await.map_err(|error| if_match.or_changed(error.into()))?.into())
+    Ok(if_match.change(change).await?.into())
 }
 
 async fn delete(note: Allowed<Note, Delete>, if_match: IfMatch, store: Store) -> Result<NoContent, Problem> {
     if_match.check(note.revision)?;
-    store.remove(note).await.map_err(|error| if_match.or_changed(error.into()))?;
-    Ok(NoContent)
+    Ok(if_match.change(store.remove(note)).await?.into())
 }

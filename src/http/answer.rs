@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::call::{Argument, Call};
 use super::describe::{AnswerDescription, Description};
 use super::problem::{Code, Problem};
+use crate::store::StoreError;
 
 /// What a handler returns when all went well.
 pub trait Answer {
@@ -40,6 +41,12 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// The cursor of the next page; null on the last one.
     pub next: Option<String>,
+}
+
+impl From<()> for NoContent {
+    fn from((): ()) -> Self {
+        Self
+    }
 }
 
 impl Answer for NoContent {
@@ -210,12 +217,17 @@ impl IfMatch {
         }
     }
 
-    /// What a write that lost a race is answered with: the condition failed, if there was one.
-    pub fn or_changed(&self, problem: Problem) -> Problem {
-        match (&self.0, problem.code()) {
-            (Some(_), Code::ChangedMeanwhile) => Problem::new(Code::PreconditionFailed),
-            _ => problem,
-        }
+    /// Waits for a change. One that lost a race is answered as a condition that failed, if there
+    /// was one.
+    ///
+    /// # Errors
+    /// 412, or what the change fails with.
+    pub async fn change<T>(&self, change: impl Future<Output = Result<T, StoreError>>) -> Result<T, Problem> {
+        let changed = change.await.map_err(Problem::from);
+        changed.map_err(|problem| match self.0 {
+            Some(_) => problem.instead(Code::ChangedMeanwhile, Code::PreconditionFailed),
+            None => problem,
+        })
     }
 }
 

@@ -154,6 +154,5 @@ async fn write(
     store: Store,
 ) -> Result<Record<ProfileAnswer>, Problem> {
     let expected = if_match.check(profile.revision)?;
-    let written = store.update_profile(profile, change, expected).await;
-    Ok(record(written.map_err(|error| if_match.or_changed(error.into()))?))
+    Ok(record(if_match.change(store.update_profile(profile, change, expected)).await?))
 }

@@ -93,8 +93,7 @@ pub async fn set_roles(
     })?;
     if_match.check(user.revision)?;
     let grant = user.grant(roles)?;
-    let changed = services.store.set_roles(user, grant).await;
-    Ok(changed.map_err(|error| if_match.or_changed(error.into()))?.into())
+    Ok(if_match.change(services.store.set_roles(user, grant)).await?.into())
 }
 
 /// What `PUT /users/{id}/status` takes.
@@ -121,8 +120,7 @@ pub async fn set_status(
 ) -> Result<Shown<User>, Problem> {
     let status = body.read(|members| members.required_text("status", status_of))?;
     if_match.check(user.revision)?;
-    let changed = store.set_status(user, status).await;
-    Ok(changed.map_err(|error| if_match.or_changed(error.into()))?.into())
+    Ok(if_match.change(store.set_status(user, status)).await?.into())
 }
 
 fn any_password(text: &str) -> Result<PasswordAttempt, Invalid> {

@@ -17,7 +17,7 @@ use super::shown::{Created, Shown, View};
 use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Registration, Vocabulary};
 use crate::domain::{Email, Invalid, NewPassword, Role, Status, User, format_time};
-use crate::store::{NewUser, Store, StoreError, UserChange};
+use crate::store::{NewUser, Store, UserChange};
 
 /// An account.
 #[derive(Serialize, ToSchema)]
@@ -121,7 +121,8 @@ pub async fn create(
     let grant = entry.grant(roles)?;
     let password = Some(services.hasher.hash(&password).await?);
     let new = NewUser { email, password, profile, status };
-    let user = services.store.create_user(new, grant).await.map_err(email_taken)?;
+    let made = services.store.create_user(new, grant).await;
+    let user = made.map_err(Problem::from).map_err(email_taken)?;
     Ok(Shown::to(user, entry.by().cloned()).created_in("/users"))
 }
 
@@ -164,8 +165,7 @@ pub async fn update(
         Some(UserChange { email, email_verified: members.boolean("email_verified") })
     })?;
     if_match.require(user.revision)?;
-    let changed = store.update_user(user, change).await;
-    Ok(changed.map_err(|error| if_match.or_changed(email_taken(error)))?.into())
+    Ok(if_match.change(store.update_user(user, change)).await.map_err(email_taken)?.into())
 }
 
 /// `DELETE /users/{id}`
@@ -175,8 +175,7 @@ pub async fn delete(
     store: Store,
 ) -> Result<NoContent, Problem> {
     if_match.check(user.revision)?;
-    store.delete_user(user).await.map_err(|error| if_match.or_changed(error.into()))?;
-    Ok(NoContent)
+    Ok(if_match.change(store.delete_user(user)).await?.into())
 }
 
 /// Members of an account that nobody writes.
@@ -191,8 +190,8 @@ pub(super) fn role(name: &str, vocabulary: &Vocabulary) -> Result<Role, Invalid>
 }
 
 /// What must be a user's own is the address.
-fn email_taken(error: StoreError) -> Problem {
-    Problem::from(error).instead(Code::Taken, Code::EmailTaken)
+fn email_taken(problem: Problem) -> Problem {
+    problem.instead(Code::Taken, Code::EmailTaken)
 }
 
 pub(super) fn status_of(text: &str) -> Result<Status, Invalid> {
