@@ -90,11 +90,11 @@ mod tests {
 
     use super::*;
     use crate::authz::action::{Create, Read, Update};
-    use crate::authz::{Allowed, Held, OwnerFrom, Reach, Relation, Resource, Scope, Sealed, Sight};
+    use crate::authz::{Allowed, OwnerFrom, Reach, Relation, Resource, Scope, Sealed, Sight};
     use crate::config::{DefaultValue::Is, at, parse};
     use crate::domain::{Role, UserId};
     use crate::http::{Configured, NoContent, Problem, Public, endpoint};
-    use crate::store::{Migrations, Store, StoreError, Stored};
+    use crate::store::{Lookup, Migrations, StoreError, Stored};
 
     const KNOWN: Scope = Scope::new("users:read", "Read your account");
     const UNKNOWN: Scope = Scope::new("coats:write", "Change your coats");
@@ -129,8 +129,8 @@ mod tests {
     }
 
     impl Stored for Coat {
-        async fn find(_: &Store, _: CoatId, _: Sight) -> Result<Sealed<Self>, StoreError> {
-            Ok(Sealed::with_relations(None::<(Self, Held)>))
+        async fn find(_: Lookup<'_>, _: CoatId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+            Err(StoreError::Changed)
         }
     }
 

@@ -21,12 +21,12 @@ pub struct Sealed<R>(Option<(R, Held)>);
 
 impl<R: Resource> Sealed<R> {
     /// Seals what was looked up, of a kind that has no relations.
-    pub fn new(found: Option<R>) -> Self {
+    pub(crate) fn new(found: Option<R>) -> Self {
         Self(found.map(|record| (record, Held::NONE)))
     }
 
     /// Seals what was looked up, with the relations that the record has to the caller.
-    pub fn with_relations(found: Option<(R, Held)>) -> Self {
+    pub(crate) fn with_relations(found: Option<(R, Held)>) -> Self {
         Self(found)
     }
 

@@ -14,7 +14,7 @@ use crate::App;
 use crate::authz::action::{Action, Create, Delete, List, Read, Update};
 use crate::authz::{Allowed, Can, Operator, ScopeSet};
 use crate::domain::{Client, ClientId, ClientSecret, GrantType, NewClient, format_time, plain_text};
-use crate::store::{Store, StoreError, Stored as _};
+use crate::store::{Store, StoreError};
 
 const MOST_NAME: usize = 200;
 
@@ -97,7 +97,7 @@ impl Clients<'_> {
     {
         let missing = Failure::new(format!("there is no client {id}; see cloakroom clients list"));
         let sight = self.operator.reach::<Client, A>()?.sight_of_one();
-        self.operator.open(Client::find(&self.store, id, sight).await?).map_err(|_| missing)
+        self.operator.open(self.store.find(id, sight).await?).map_err(|_| missing)
     }
 
     async fn create(&self, given: &ArgMatches) -> Result<(), Failure> {

@@ -17,7 +17,7 @@ use crate::authz::action::{Action, Create, Delete, List, Read, SetPassword, SetS
 use crate::authz::{Allowed, Can, Operator, Registration};
 use crate::domain::{Email, PasswordHash, ProfileChange, Role, Status, User, UserId, format_time};
 use crate::server::hasher;
-use crate::store::{NewUser, Store, StoreError, Stored as _, UserFilter, UserQuery, UserSort};
+use crate::store::{NewUser, Store, StoreError, UserFilter, UserQuery, UserSort};
 
 const PAGE: u16 = 500;
 
@@ -123,7 +123,7 @@ impl Users<'_> {
             Named::Email(email) => self.store.user_id_by_email(email).await?.ok_or_else(missing)?,
         };
         let sight = self.operator.reach::<User, A>()?.sight_of_one();
-        self.operator.open(User::find(&self.store, id, sight).await?).map_err(|_| missing())
+        self.operator.open(self.store.find(id, sight).await?).map_err(|_| missing())
     }
 
     async fn create(&self, given: &ArgMatches) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use super::users::UserView;
 use crate::authz::action::Read;
 use crate::authz::{Allowed, Sight};
 use crate::domain::User;
-use crate::store::{Store, Stored as _};
+use crate::store::Store;
 
 /// About as long as an account without `_actions`.
 const CONSTANT: &str = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","email":"ada@example.com","email_verified":false,"status":"active","roles":["user"],"created_at":"2026-01-01T00:00:00.000Z","updated_at":"2026-01-01T00:00:00.000Z","last_login_at":"2026-01-01T00:00:00.000Z","_actions":{}}"#;
@@ -32,7 +32,7 @@ async fn constant(_: Public) -> Result<Document, Problem> {
 
 async fn unchecked(_: Public, segments: Segments, store: Store) -> Result<Record<UserView>, Problem> {
     let id = segments.get("id")?;
-    let user = User::find(&store, id, Sight::nothing()).await?.open_unchecked();
+    let user = store.find::<User>(id, Sight::nothing()).await?.open_unchecked();
     user.map(|user| without_actions(&user)).ok_or_else(|| Problem::new(Code::NotFound))
 }
 

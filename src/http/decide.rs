@@ -6,7 +6,7 @@ use super::call::Call;
 use super::describe::Description;
 use super::problem::Problem;
 use crate::authz::action::{Action, Create};
-use crate::authz::{Allowed, Caller, Can, Event, Reach, Refusal, Registration, Rule};
+use crate::authz::{Allowed, Caller, Can, Event, Reach, Refusal, Registration, Rule, Sealed};
 use crate::domain::{SessionId, SessionOf, User, UserId};
 use crate::store::Stored;
 
@@ -211,7 +211,7 @@ where
         };
         let refused = |refusal: Refusal| refusal.on(&id, R::owner_by_id(&id));
         reach.admit(&id).map_err(refused)?;
-        let sealed = R::find(&call.services().store, id.clone(), reach.sight_of_one()).await?;
+        let sealed: Sealed<R> = call.services().store.find(id.clone(), reach.sight_of_one()).await?;
         let allowed = caller.open(sealed).map_err(refused)?;
         if !A::CHANGES && !allowed.is_own() {
             // Somebody looked at what is not theirs; a change writes itself down.

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::schema::clients;
-use super::{Store, Stored};
+use super::{Connection, Lookup, Store, Stored};
 use crate::authz::action::{Create, Delete, List, Update};
 use crate::authz::{Allowed, Event, Reach, Sealed, Sight};
 use crate::domain::{Client, ClientId, NewClient, Revoked, SecretHash, Time};
@@ -56,9 +56,18 @@ fn words(list: &str) -> Vec<String> {
     list.split_whitespace().map(str::to_owned).collect()
 }
 
+fn load(conn: &mut Connection, id: &str) -> Result<Option<StoredClient>, StoreError> {
+    let row: Option<ClientRow> = on!(conn, |c| clients::table
+        .filter(clients::id.eq(id))
+        .select(ClientRow::as_select())
+        .get_result(c)
+        .optional())?;
+    row.map(ClientRow::read).transpose()
+}
+
 impl Stored for Client {
-    async fn find(store: &Store, id: ClientId, _: Sight) -> Result<Sealed<Self>, StoreError> {
-        Ok(Sealed::new(store.client_credentials(id.as_str().to_owned()).await?.map(|stored| stored.client)))
+    async fn find(lookup: Lookup<'_>, id: ClientId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+        lookup.record(move |conn| Ok(load(conn, id.as_str())?.map(|stored| stored.client))).await
     }
 }
 
@@ -68,15 +77,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub(crate) async fn client_credentials(&self, id: String) -> Result<Option<StoredClient>, StoreError> {
-        self.read(move |conn| {
-            let row: Option<ClientRow> = on!(conn, |c| clients::table
-                .filter(clients::id.eq(&id))
-                .select(ClientRow::as_select())
-                .get_result(c)
-                .optional())?;
-            row.map(ClientRow::read).transpose()
-        })
-        .await
+        self.read(move |conn| load(conn, &id)).await
     }
 
     /// Registers a client.

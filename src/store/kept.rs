@@ -135,6 +135,9 @@ impl Store {
         let deed = Event::from(&record);
         let mut next = (*record).clone();
         change(&mut next);
+        if next.id().to_string() != record.id().to_string() {
+            return Err(StoreError::Internal("a change must not make another record of it".to_owned()));
+        }
         next.next(self.0.surroundings.clock.now());
         let sight = Sight::everything(record.by());
         let kept = self.write(Some(deed), move |conn, _| {

@@ -106,10 +106,38 @@ pub trait Stored: Resource + Can<Read> {
 
     /// Looks the record up, provided that it is within `sight`; found or not, it comes back sealed.
     fn find(
-        store: &Store,
+        lookup: Lookup<'_>,
         id: Self::Id,
         sight: Sight,
     ) -> impl Future<Output = Result<Sealed<Self>, StoreError>>;
+}
+
+/// One lookup, for [`Stored::find`] alone: what it returns is sealed, and nothing else seals.
+pub struct Lookup<'a>(&'a Store);
+
+impl Lookup<'_> {
+    /// The record, of a kind that has no relations. It may be read twice, when a connection turns
+    /// out dead.
+    ///
+    /// # Errors
+    /// What `work` fails with.
+    pub async fn record<R: Resource + Send>(
+        self,
+        work: impl Fn(&mut Connection) -> Result<Option<R>, StoreError> + Send + 'static,
+    ) -> Result<Sealed<R>, StoreError> {
+        Ok(Sealed::new(self.0.read(work).await?))
+    }
+
+    /// The record, and the relations that it has to the caller.
+    ///
+    /// # Errors
+    /// What `work` fails with.
+    pub async fn related<R: Resource + Send>(
+        self,
+        work: impl Fn(&mut Connection) -> Result<Option<(R, Held)>, StoreError> + Send + 'static,
+    ) -> Result<Sealed<R>, StoreError> {
+        Ok(Sealed::with_relations(self.0.read(work).await?))
+    }
 }
 
 /// What a transaction did that others have to be told of.
@@ -166,16 +194,9 @@ impl Store {
         self.read(|conn| Ok(crate::on!(conn, |c| c.batch_execute("SELECT 1"))?)).await
     }
 
-    /// Looks up one record and the relations that it has to the caller; it comes back sealed. For
-    /// an implementation of [`Stored`] by hand.
-    ///
-    /// # Errors
-    /// What `work` fails with.
-    pub async fn look_up<R: Resource + Send>(
-        &self,
-        work: impl Fn(&mut Connection) -> Result<Option<(R, Held)>, StoreError> + Send + 'static,
-    ) -> Result<Sealed<R>, StoreError> {
-        Ok(Sealed::with_relations(self.read(work).await?))
+    /// Looks up one record for a decision.
+    pub(crate) async fn find<R: Stored>(&self, id: R::Id, sight: Sight) -> Result<Sealed<R>, StoreError> {
+        R::find(Lookup(self), id, sight).await
     }
 
     /// Runs a read on a connection of its own thread. A connection that turns out to be dead is

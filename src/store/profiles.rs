@@ -7,15 +7,15 @@ use diesel::prelude::*;
 use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::users;
-use super::{Store, Stored};
+use super::{Lookup, Store, Stored};
 use crate::authz::action::Update;
 use crate::authz::{Allowed, Event, Sealed, Sight};
 use crate::domain::{Profile, ProfileChange, ProfileClaim, UserId, fold_case};
 use crate::on;
 
 impl Stored for Profile {
-    async fn find(store: &Store, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
-        store.read(move |conn| load(conn, id).map(Sealed::new)).await
+    async fn find(lookup: Lookup<'_>, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+        lookup.record(move |conn| load(conn, id)).await
     }
 }
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::schema::sessions;
-use super::{Store, Stored};
+use super::{Connection, Lookup, Store, Stored};
 use crate::authz::action::{Delete, EndSessions, ListSessions};
 use crate::authz::{Allowed, Caller, Event, Outcome, Resource as _, Sealed, Sight};
 use crate::domain::{Revoked, Session, SessionId, SessionOf, Time, User, UserId};
@@ -64,11 +64,10 @@ fn logged_out(by: &Caller, session: SessionId) -> Event {
 }
 
 impl Stored for Session {
-    async fn find(store: &Store, id: SessionOf, _: Sight) -> Result<Sealed<Self>, StoreError> {
-        let now = store.0.surroundings.clock.now();
+    async fn find(lookup: Lookup<'_>, id: SessionOf, _: Sight) -> Result<Sealed<Self>, StoreError> {
+        let now = lookup.0.0.surroundings.clock.now();
         let found = move |session: &Session| session.id == id.session;
-        let sessions = store.live_sessions(id.user, now).await?;
-        Ok(Sealed::new(sessions.into_iter().find(found)))
+        lookup.record(move |conn| Ok(live(conn, id.user, now)?.into_iter().find(found))).await
     }
 }
 
@@ -78,7 +77,8 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn sessions(&self, user: &Allowed<User, ListSessions>) -> Result<Vec<Session>, StoreError> {
-        self.live_sessions(user.id, self.0.surroundings.clock.now()).await
+        let (id, now) = (user.id, self.0.surroundings.clock.now());
+        self.read(move |conn| live(conn, id, now)).await
     }
 
     /// Ends every session of the user.
@@ -118,17 +118,14 @@ impl Store {
         })
         .await
     }
+}
 
-    async fn live_sessions(&self, user: UserId, now: DateTime<Utc>) -> Result<Vec<Session>, StoreError> {
-        self.read(move |conn| {
-            let rows: Vec<SessionRow> = on!(conn, |c| sessions::table
-                .filter(sessions::user_id.eq(user))
-                .filter(sessions::expires_at.gt(Time(now)))
-                .order((sessions::created_at.desc(), sessions::id.desc()))
-                .select(SessionRow::as_select())
-                .load(c))?;
-            Ok(rows.into_iter().map(Session::from).collect())
-        })
-        .await
-    }
+fn live(conn: &mut Connection, user: UserId, now: DateTime<Utc>) -> Result<Vec<Session>, StoreError> {
+    let rows: Vec<SessionRow> = on!(conn, |c| sessions::table
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::expires_at.gt(Time(now)))
+        .order((sessions::created_at.desc(), sessions::id.desc()))
+        .select(SessionRow::as_select())
+        .load(c))?;
+    Ok(rows.into_iter().map(Session::from).collect())
 }

@@ -85,12 +85,12 @@ macro_rules! stored {
             const RESOLVED: &'static [$crate::authz::Relation] = &[$($($relation),+)?];
 
             async fn find(
-                store: &$crate::store::Store,
+                lookup: $crate::store::Lookup<'_>,
                 id: Self::Id,
                 sight: $crate::authz::Sight,
             ) -> ::std::result::Result<$crate::authz::Sealed<Self>, $crate::store::StoreError> {
-                store
-                    .look_up(move |conn| <Self as $crate::store::Kept>::find_one(conn, &id, &sight))
+                lookup
+                    .related(move |conn| <Self as $crate::store::Kept>::find_one(conn, &id, &sight))
                     .await
             }
         }

@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::kept::one_row;
 use super::schema::{user_roles, users};
 use super::standing::keep_an_admin;
-use super::{Inner, Store, Stored, profiles};
+use super::{Inner, Lookup, Store, Stored, profiles};
 use crate::authz::action::{Delete, Update};
 use crate::authz::{Allowed, Event, Grant, Sealed, Sight, Vocabulary};
 use crate::domain::{Email, PasswordHash, Profile, ProfileChange, Revoked, Role, Status, Time, User, UserId};
@@ -75,9 +75,9 @@ pub struct UserChange {
 }
 
 impl Stored for User {
-    async fn find(store: &Store, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
-        let inner = store.0.clone();
-        store.read(move |conn| load(conn, &inner.vocabulary, id).map(Sealed::new)).await
+    async fn find(lookup: Lookup<'_>, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+        let vocabulary = lookup.0.0.vocabulary.clone();
+        lookup.record(move |conn| load(conn, &vocabulary, id)).await
     }
 }
 
