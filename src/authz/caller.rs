@@ -55,7 +55,16 @@ pub struct Origin {
     pub address: Option<IpAddr>,
 }
 
-/// Somebody who presented an acceptable access token. Cheap to clone: every proof carries one.
+/// Somebody who presented an acceptable access token.
+///
+/// ```
+/// # use cloakroom::http::{Authenticated, Json, Problem};
+/// async fn who_am_i(caller: Authenticated) -> Result<Json<String>, Problem> {
+///     Ok(Json(caller.caller().subject().to_string()))
+/// }
+/// ```
+///
+/// Cheap to clone: every proof carries one.
 #[derive(Clone, Debug)]
 pub struct Caller {
     facts: Arc<Facts>,

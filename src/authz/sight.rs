@@ -6,6 +6,18 @@ use super::rule::{Refusal, Rule};
 use crate::domain::UserId;
 
 /// Which records of a kind a query may return to a caller: those within any of its extents.
+///
+/// ```
+/// use cloakroom::{authz::{Reach, action::List}, domain::User, http::Problem, store::{Store, StoreError}};
+/// async fn count(reach: Reach<User, List>, store: Store) -> Result<i64, Problem> {
+///     let counted = store.gather(&reach, |_conn, sight| match sight.is_everything() {
+///         true => Ok::<i64, StoreError>(7),
+///         false => Ok(0),
+///     });
+///     Ok(counted.await?)
+/// }
+/// ```
+///
 /// [`stored!`](crate::stored) puts it into SQL; a query written by hand must do the same.
 #[derive(Clone, Debug)]
 pub struct Sight {

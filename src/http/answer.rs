@@ -20,9 +20,26 @@ pub trait Answer {
 }
 
 /// 204.
+///
+/// ```
+/// # use cloakroom::{authz::{Allowed, action::EndSessions}, domain::User, http::{NoContent, Problem}, store::Store};
+/// async fn log_out_everywhere(
+///     user: Allowed<User, EndSessions>,
+///     store: Store,
+/// ) -> Result<NoContent, Problem> {
+///     Ok(store.end_sessions(user).await?.into())
+/// }
+/// ```
 pub struct NoContent;
 
 /// 200 with a JSON body.
+///
+/// ```
+/// # use cloakroom::{authz::{Allowed, action::ListSessions}, domain::User, http::{Json, Problem}, store::Store};
+/// async fn how_many(user: Allowed<User, ListSessions>, store: Store) -> Result<Json<usize>, Problem> {
+///     Ok(Json(store.sessions(&user).await?.len()))
+/// }
+/// ```
 pub struct Json<T>(pub T);
 
 /// 200 with something in a version: it carries an `ETag`, and `If-None-Match` is honoured. A record
@@ -151,6 +168,14 @@ pub(super) fn answers_json<T: ToSchema>(
 }
 
 /// A body that was made beforehand, with its type and how long it may be kept.
+///
+/// ```
+/// # use cloakroom::http::{Document, Problem, Public};
+/// async fn robots(_: Public) -> Result<Document, Problem> {
+///     let body = "User-agent: *\nDisallow: /\n".to_owned();
+///     Ok(Document { media_type: "text/plain", body, cache_control: "public, max-age=3600" })
+/// }
+/// ```
 pub struct Document {
     /// The media type.
     pub media_type: &'static str,
@@ -180,6 +205,18 @@ impl Answer for Document {
 }
 
 /// The versions that a writer will overwrite (`If-Match`, RFC 9110 §13.1.1).
+///
+/// ```
+/// # use cloakroom::{authz::{Allowed, action::Delete}, domain::User, http::{IfMatch, NoContent, Problem}, store::Store};
+/// async fn delete(
+///     user: Allowed<User, Delete>,
+///     if_match: IfMatch,
+///     store: Store,
+/// ) -> Result<NoContent, Problem> {
+///     if_match.require(user.revision)?;
+///     Ok(if_match.change(store.delete_user(user)).await?.into())
+/// }
+/// ```
 pub struct IfMatch(Option<Vec<Expected>>);
 
 enum Expected {

@@ -34,7 +34,34 @@ pub trait BodyType: ToSchema + 'static {
     fn example() -> Value;
 }
 
-/// A JSON object that came as a body, not yet checked against the rules of `T`.
+/// A JSON object that came as a body, not yet checked against the rules of `T`. It is checked
+/// whole, before anything is written: every broken rule is reported, and what nobody takes out of
+/// it is an unknown member.
+///
+/// ```
+/// use cloakroom::authz::{Allowed, action::Update};
+/// use cloakroom::domain::{User, plain_text};
+/// use cloakroom::http::{Body, BodyType, Json, Problem};
+///
+/// /// What the route takes.
+/// #[derive(utoipa::ToSchema)]
+/// struct Ticket { number: String, note: Option<String> }
+///
+/// impl BodyType for Ticket {
+///     fn example() -> serde_json::Value {
+///         serde_json::json!({ "number": "A 17", "note": "a blue coat" })
+///     }
+/// }
+///
+/// async fn bring(user: Allowed<User, Update>, body: Body<Ticket>) -> Result<Json<String>, Problem> {
+///     let (number, note) = body.read_by(&user, |members| {
+///         let number = members.required_text("number", |text| plain_text(text, 10, false));
+///         let note = members.optional_text("note", |text| plain_text(text, 200, true));
+///         Some((number?, note.unwrap_or_default()))
+///     })?;
+///     Ok(Json(format!("{number}: {note}")))
+/// }
+/// ```
 pub struct Body<T> {
     members: Members,
     kind: PhantomData<T>,

@@ -108,7 +108,22 @@ handlers! {
     (A a, B b, C c, E e);
 }
 
-/// Mounts `handler` at a path.
+/// Mounts `handler` at a path, with what it does in a sentence.
+///
+/// ```
+/// use actix_web::http::Method;
+/// use cloakroom::authz::{Allowed, action::Read};
+/// use cloakroom::domain::User;
+/// use cloakroom::http::{Code, Endpoint, Problem, Shown, endpoint};
+///
+/// async fn read(user: Allowed<User, Read>) -> Result<Shown<User>, Problem> {
+///     Ok(user.into())
+/// }
+///
+/// fn endpoints() -> Vec<Endpoint> {
+///     vec![endpoint(Method::GET, "/people/{id}", "Read an account", read).or(&[Code::Conflict])]
+/// }
+/// ```
 pub fn endpoint<Arguments, H>(
     method: Method,
     path: &'static str,

@@ -14,12 +14,16 @@ use crate::store::{Kept, Position, Selection};
 
 /// The query of a list: `limit`, `cursor`, `sort`, and the filters of the kind of record.
 ///
-/// ```ignore
-/// async fn list(
-///     reach: Reach<Note, List>,
-///     Query(query): Query<ListOf<Note>>,
+/// ```
+/// # use std::sync::Arc;
+/// # use cloakroom::authz::{Can, Reach, action::List};
+/// # use cloakroom::http::{ListOf, Listed, Problem, Query, Services};
+/// # use cloakroom::store::Kept;
+/// async fn list<R: Kept + Can<List>>(
+///     reach: Reach<R, List>,
+///     Query(query): Query<ListOf<R>>,
 ///     services: Arc<Services>,
-/// ) -> Result<Listed<Note>, Problem> {
+/// ) -> Result<Listed<R>, Problem> {
 ///     query.within(reach, &services).await
 /// }
 /// ```

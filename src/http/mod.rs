@@ -35,7 +35,7 @@ pub use cursor::CursorKey;
 #[doc(hidden)]
 pub use decide::uuid_from_path;
 pub use decide::{Access, Authenticated, Decision, Named, PathId, Public};
-pub use describe::Description;
+pub use describe::{Description, Parameter};
 pub use endpoint::{Endpoint, Handler, endpoint};
 pub use list::ListOf;
 pub use openapi::document as openapi_document;

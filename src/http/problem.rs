@@ -141,7 +141,13 @@ pub struct BrokenRule {
     pub detail: String,
 }
 
-/// Why a request is not answered as it was asked.
+/// Why a request is not answered as it was asked (RFC 9457).
+///
+/// ```
+/// use cloakroom::http::{Code, Problem};
+/// let problem = Problem::new(Code::Conflict).with_detail("every peg is taken");
+/// assert_eq!(problem.code(), Code::Conflict);
+/// ```
 #[derive(Debug)]
 pub struct Problem(Box<Details>);
 

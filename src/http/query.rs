@@ -22,6 +22,28 @@ pub trait QueryType: Sized + 'static {
 }
 
 /// A query that was read.
+///
+/// ```
+/// use cloakroom::http::{Json, Parameter, Parameters, Problem, Public, Query, QueryType};
+///
+/// struct Greeting { name: String }
+///
+/// impl QueryType for Greeting {
+///     fn parameters() -> Vec<Parameter> {
+///         let schema = serde_json::json!({ "type": "string" });
+///         vec![Parameter { name: "name", meaning: "Who is greeted", schema }]
+///     }
+///
+///     fn read(parameters: &mut Parameters) -> Result<Self, String> {
+///         let name = parameters.take("name", str::parse::<String>)?;
+///         Ok(Self { name: name.unwrap_or_else(|| "nobody".to_owned()) })
+///     }
+/// }
+///
+/// async fn greet(_: Public, Query(greeting): Query<Greeting>) -> Result<Json<String>, Problem> {
+///     Ok(Json(format!("Good evening, {}", greeting.name)))
+/// }
+/// ```
 pub struct Query<T>(pub T);
 
 /// Parameters, not yet taken.

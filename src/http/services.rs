@@ -68,8 +68,29 @@ impl Services {
     }
 }
 
-/// The settings that the application declared with [`settings!`](crate::settings!) and named with
-/// [`App::settings`](crate::App::settings), for a handler to take.
+/// The settings of the application, for a handler to take.
+///
+/// ```
+/// use cloakroom::config::{DefaultValue::Is, at, parse};
+/// use cloakroom::http::{Configured, Json, Problem, Public};
+///
+/// cloakroom::settings! {
+///     /// The settings of the wardrobe.
+///     pub struct WardrobeSettings {
+///         /// How many pegs there are.
+///         pegs: u32 = at("WARDROBE_PEGS", Is("100")), parse::number(1..=10_000);
+///     }
+/// }
+///
+/// async fn pegs(_: Public, settings: Configured<WardrobeSettings>) -> Result<Json<u32>, Problem> {
+///     Ok(Json(settings.pegs))
+/// }
+///
+/// let app = cloakroom::App::new("wardrobe").settings::<WardrobeSettings>();
+/// ```
+///
+/// They are those that the application declared with [`settings!`](crate::settings!) and named with
+/// [`App::settings`](crate::App::settings).
 pub struct Configured<S>(Arc<S>);
 
 impl<S> std::ops::Deref for Configured<S> {
@@ -91,7 +112,15 @@ impl<S: Settings> Argument for Configured<S> {
     }
 }
 
-/// The segments of the path, for what an id in it does not say.
+/// The segments of the path, for what the decision does not read of it.
+///
+/// ```
+/// # use cloakroom::{authz::{Allowed, action::Read}, domain::{User, UserId}, http::{Json, Problem, Segments}};
+/// async fn is_it_them(user: Allowed<User, Read>, segments: Segments) -> Result<Json<bool>, Problem> {
+///     let other: UserId = segments.get("other")?;
+///     Ok(Json(user.id == other))
+/// }
+/// ```
 pub struct Segments(Vec<(String, String)>);
 
 impl Segments {

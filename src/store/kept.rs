@@ -89,6 +89,23 @@ pub struct Selected<R> {
     pub next: Option<Position>,
 }
 
+/// What the store does with the records of an application, each with the proof that it takes:
+///
+/// ```
+/// use cloakroom::authz::action::{Create, Delete, Update};
+/// use cloakroom::authz::{Allowed, Can};
+/// use cloakroom::http::Problem;
+/// use cloakroom::store::{Kept, Store};
+///
+/// async fn life<R>(store: Store, new: Allowed<R, Create>, old: Allowed<R, Delete>) -> Result<(), Problem>
+/// where
+///     R: Kept + Can<Create> + Can<Delete>,
+/// {
+///     store.insert(new).await?;
+///     store.remove(old).await?;
+///     Ok(())
+/// }
+/// ```
 impl Store {
     /// A page of the records within reach.
     ///

@@ -10,7 +10,10 @@ use super::error::StoreError;
 
 /// Migrations, embedded in the program: the same names for both engines.
 ///
-/// ```ignore
+/// ```
+/// use cloakroom::store::Migrations;
+/// use diesel_migrations::embed_migrations;
+///
 /// static MIGRATIONS: Migrations = Migrations {
 ///     sqlite: embed_migrations!("migrations/sqlite"),
 ///     postgres: embed_migrations!("migrations/postgres"),
