@@ -10,7 +10,9 @@ use crate::config::{Config, Faults, Settings, SettingsList, Sources};
 use crate::domain::{Role, Surroundings};
 use crate::http::{self, Endpoint};
 use crate::server::{Server, StartError};
-use crate::store::{Migrations, OWN_MIGRATIONS};
+use crate::store::{
+    Engine, MigrationState, Migrations, OWN_MIGRATIONS, StoreError, migrate, migration_states,
+};
 
 /// An application: what cloakroom serves, and what is added to it. [`App::run`] is its `main`.
 ///
@@ -132,6 +134,22 @@ impl App {
     /// What is wrong with it, a sentence each, which names the route, the scope or the migration.
     pub fn faults(&self) -> Vec<String> {
         faults(self)
+    }
+
+    /// Brings a database up to date, and names what was applied.
+    ///
+    /// # Errors
+    /// When the database is away, or a statement fails; then nothing was applied.
+    pub fn migrate(&self, engine: &Engine) -> Result<Vec<String>, StoreError> {
+        migrate(engine, &self.migrations)
+    }
+
+    /// Every migration, and whether the database has it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub fn migration_states(&self, engine: &Engine) -> Result<Vec<MigrationState>, StoreError> {
+        migration_states(engine, &self.migrations)
     }
 
     /// Reads and checks every setting.

@@ -14,7 +14,7 @@ use crate::domain::{Clock, NoRandomness, StoredKey, Surroundings};
 use crate::hashing::{Hasher, InvalidCost};
 use crate::http::{ActionTable, CursorKey, Services, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
-use crate::store::{Engine, OnRevoked, Recorder, Store, StoreError, migrate};
+use crate::store::{Engine, OnRevoked, Recorder, Store, StoreError};
 use crate::token::{Issuer, KeyError, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Verifier};
 
 /// How often a replica asks what others revoked. With a request's own time, within a second.
@@ -84,7 +84,7 @@ impl Server {
             return Err(StartError::Faulty(faults));
         }
         let config = &settings.config;
-        migrate(&engine(config), &app.migrations)?;
+        app.migrate(&engine(config))?;
         let listener =
             TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;

@@ -10,7 +10,7 @@ use crate::config::{Config, Sources};
 use crate::domain::Surroundings;
 use crate::logging;
 use crate::server::{engine, open_store};
-use crate::store::{Engine, MigrationState, Store, migrate, migration_states};
+use crate::store::{Engine, MigrationState, Store};
 use crate::{App, Loaded};
 
 /// The configuration, and what comes from outside.
@@ -50,7 +50,7 @@ impl Context {
 
     /// The store, brought up to date first, so that a new machine needs nothing else.
     pub(super) fn migrated_store(&self) -> Result<Store, Failure> {
-        migrate(&engine(self.config()), &self.app.migrations)?;
+        self.app.migrate(&engine(self.config()))?;
         Ok(self.open_store())
     }
 
@@ -61,7 +61,7 @@ impl Context {
             Engine::Sqlite(path) if !path.exists() => Engine::Sqlite(":memory:".into()),
             engine => engine,
         };
-        Ok(migration_states(&engine, &self.app.migrations)?)
+        Ok(self.app.migration_states(&engine)?)
     }
 
     /// Who gives the commands.

@@ -7,7 +7,6 @@ use super::context::Context;
 use super::output::{Failure, print, print_json};
 use super::{json_flag, switch};
 use crate::server::engine;
-use crate::store::migrate;
 
 pub(super) fn command() -> Command {
     Command::new("migrate")
@@ -29,7 +28,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
         let pending = context.migration_states()?.into_iter().filter(|state| !state.applied);
         ("pending", pending.map(|state| state.name).collect())
     } else {
-        ("applied", migrate(&engine(context.config()), &context.app.migrations)?)
+        ("applied", context.app.migrate(&engine(context.config()))?)
     };
     match names.as_slice() {
         _ if json => print_json(&json!({ heading: names })),

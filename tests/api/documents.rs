@@ -1,7 +1,8 @@
 //! What the pages say is what the code says.
 
-use cloakroom::authz::{Scope, matrix::as_markdown};
-use cloakroom::http::{Code, endpoints, matrix, openapi_document};
+use cloakroom::App;
+use cloakroom::authz::matrix::as_markdown;
+use cloakroom::http::{Code, endpoints, matrix};
 use serde_json::Value;
 
 fn section(name: &str) -> String {
@@ -12,11 +13,17 @@ fn section(name: &str) -> String {
     text[from..to].trim().to_owned()
 }
 
+/// The OpenAPI document of cloakroom itself.
+fn document() -> Value {
+    let app = App::default();
+    cloakroom::http::openapi_document("cloakroom", app.routes(), app.vocabulary(), "http://localhost")
+}
+
 #[test]
 fn the_matrix_in_the_readme_is_the_one_that_is_enforced() {
     assert_eq!(
         section("routes"),
-        as_markdown(&matrix()).trim(),
+        as_markdown(&matrix(&endpoints())).trim(),
         "write it anew: cloakroom routes --format markdown"
     );
 }
@@ -24,15 +31,16 @@ fn the_matrix_in_the_readme_is_the_one_that_is_enforced() {
 #[test]
 fn the_scopes_in_the_readme_are_those_of_the_table() {
     let scopes = section("scopes");
-    for scope in Scope::ALL {
+    let app = App::default();
+    for scope in app.vocabulary().scopes() {
         assert!(scopes.contains(&format!("`{scope}`")) && scopes.contains(scope.meaning()), "{scope}");
     }
-    assert_eq!(scopes.matches("\n| `").count(), Scope::ALL.len());
+    assert_eq!(scopes.matches("\n| `").count(), app.vocabulary().scopes().len());
 }
 
 #[test]
 fn every_route_is_in_the_openapi_document_with_its_decision_and_an_example() {
-    let document = openapi_document("http://localhost");
+    let document = document();
     assert_eq!(document["openapi"], "3.1.0");
     for endpoint in endpoints() {
         let operation = &document["paths"][endpoint.path][endpoint.method.as_str().to_lowercase()];
@@ -53,7 +61,7 @@ fn every_route_is_in_the_openapi_document_with_its_decision_and_an_example() {
 
 #[test]
 fn what_a_handler_may_answer_besides_is_in_the_openapi_document() {
-    let document = openapi_document("http://localhost");
+    let document = document();
     let documented = |path: &str, method: &str, status: &str| {
         document["paths"][path][method]["responses"][status]["description"]
             .as_str()
@@ -78,7 +86,7 @@ fn every_reference_of_the_openapi_document_leads_somewhere() {
             _ => {}
         }
     }
-    let document = openapi_document("http://localhost");
+    let document = document();
     let mut found = Vec::new();
     references(&document, &mut found);
     assert!(!found.is_empty());
@@ -92,5 +100,19 @@ fn every_problem_has_a_name_of_its_own_and_an_explanation() {
     for code in Code::ALL {
         assert_eq!(Code::named(code.as_str()), Some(*code));
         assert!(!code.meaning().is_empty() && !code.title().is_empty());
+    }
+}
+
+#[test]
+fn every_piece_of_code_in_the_guide_for_applications_stands_in_the_example() {
+    let read = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let files = ["examples/notes.rs", "examples/notes/note.rs", "examples/notes/shares.rs"];
+    let example = files.map(read).concat();
+    let guide = read("docs/extending.md");
+    let pieces: Vec<&str> =
+        guide.split("```rust\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(pieces.len() > 10);
+    for piece in pieces {
+        assert!(example.contains(piece), "this is not in the example:\n{piece}");
     }
 }

@@ -3,12 +3,13 @@
 
 mod support;
 
-mod authz_matrix;
+//mod authz_matrix;
 mod cli;
 mod configuration;
 mod documents;
 mod edge;
 mod faults;
+mod notes;
 mod oauth_token;
 mod order_of_answers;
 mod passwords;

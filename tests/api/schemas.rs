@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use cloakroom::store::{Engine as StoreEngine, migrate, migration_states};
+use cloakroom::App;
+use cloakroom::store::Engine as StoreEngine;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel::{PgConnection, SqliteConnection};
@@ -108,7 +109,7 @@ fn both_engines_have_the_same_tables_columns_indexes_and_keys() {
     }
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("schema.db");
-    migrate(&StoreEngine::Sqlite(path.clone())).unwrap();
+    App::default().migrate(&StoreEngine::Sqlite(path.clone())).unwrap();
     let mut sqlite = of_sqlite(&mut SqliteConnection::establish(path.to_str().unwrap()).unwrap());
     let mut postgres = of_postgres(&mut PgConnection::establish(&Postgres::new_database()).unwrap());
     for schema in [&mut sqlite, &mut postgres] {
@@ -130,7 +131,7 @@ fn a_new_sqlite_database_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("private.db");
-    migrate(&StoreEngine::Sqlite(path.clone())).unwrap();
+    App::default().migrate(&StoreEngine::Sqlite(path.clone())).unwrap();
     assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -143,10 +144,10 @@ fn replicas_that_start_together_migrate_once() {
     }
     for engine in engines {
         let applied: Vec<Vec<String>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| migrate(&engine).unwrap())).collect();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| App::default().migrate(&engine).unwrap())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(applied.iter().filter(|names| !names.is_empty()).count(), 1, "{applied:?}");
-        assert!(migration_states(&engine).unwrap().iter().all(|state| state.applied));
+        assert!(App::default().migration_states(&engine).unwrap().iter().all(|state| state.applied));
     }
 }

@@ -82,7 +82,7 @@ impl Postgres {
         self.admin(&format!("CREATE DATABASE {}", template()));
         let url = self.url.replace("{}", &template());
         let engine = cloakroom::store::Engine::Postgres(SecretString::from(url));
-        cloakroom::store::migrate(&engine).expect("the migrations run");
+        cloakroom::App::default().migrate(&engine).expect("the migrations run");
     }
 
     fn admin(&self, sql: &str) {

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
-use cloakroom::app::Surroundings;
-use cloakroom::config::{Config, Sources};
-use cloakroom::domain::{Clock, Random};
+use cloakroom::App;
+use cloakroom::config::Sources;
+use cloakroom::domain::{Clock, Random, Surroundings};
 use cloakroom::hashing::Argon2Cost;
 use tempfile::TempDir;
 
@@ -34,6 +34,7 @@ pub struct Server {
     pub clock: Clock,
     pub engine: Engine,
     pub database_url: String,
+    app: fn() -> App,
     handle: actix_web::dev::ServerHandle,
     thread: Option<std::thread::JoinHandle<()>>,
     dir: Option<TempDir>,
@@ -46,21 +47,26 @@ impl Server {
 
     /// On a database of its own.
     pub fn start_with(engine: Engine, settings: Settings) -> Self {
-        Self::start_at(engine, settings, Clock::system())
+        Self::start_at(engine, App::default, settings, Clock::system())
+    }
+
+    /// Another application than cloakroom itself.
+    pub fn start_app(engine: Engine, app: fn() -> App) -> Self {
+        Self::start_at(engine, app, &[], Clock::system())
     }
 
     /// With a clock that stands still until the test moves it.
     pub fn start_with_standing_clock(engine: Engine, settings: Settings) -> Self {
-        Self::start_at(engine, settings, Clock::standing(Clock::system().now()))
+        Self::start_at(engine, App::default, settings, Clock::standing(Clock::system().now()))
     }
 
-    fn start_at(engine: Engine, settings: Settings, clock: Clock) -> Self {
+    fn start_at(engine: Engine, app: fn() -> App, settings: Settings, clock: Clock) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let url = match engine {
             Engine::Sqlite => format!("sqlite://{}", dir.path().join("cloakroom.db").display()),
             Engine::Postgres => Postgres::new_database(),
         };
-        let mut server = Self::start_on(engine, &url, settings, clock);
+        let mut server = Self::start_on(engine, app, &url, settings, clock);
         server.dir = Some(dir);
         server
     }
@@ -68,7 +74,7 @@ impl Server {
     /// Another replica on the same database.
     pub fn replica(&self) -> Self {
         let issuer = [("CLOAKROOM_ISSUER", self.url.as_str())];
-        Self::start_on(self.engine, &self.database_url, &issuer, self.clock.clone())
+        Self::start_on(self.engine, self.app, &self.database_url, &issuer, self.clock.clone())
     }
 
     /// Stops it, and starts it again on the same database: the issuer stays, the port does not.
@@ -79,7 +85,13 @@ impl Server {
         again
     }
 
-    fn start_on(engine: Engine, database_url: &str, settings: Settings, clock: Clock) -> Self {
+    fn start_on(
+        engine: Engine,
+        app: fn() -> App,
+        database_url: &str,
+        settings: Settings,
+        clock: Clock,
+    ) -> Self {
         let mut sources = Sources::default();
         let given = [
             ("DATABASE_URL", database_url),
@@ -90,17 +102,16 @@ impl Server {
         for (name, value) in given.iter().chain(settings) {
             sources.environment.insert((*name).to_owned(), (*value).to_owned());
         }
-        let mut config = Config::load(&sources).unwrap_or_else(|faults| panic!("{faults}"));
+        let mut loaded = app().load(&sources).unwrap_or_else(|faults| panic!("{faults}"));
         if !settings.iter().any(|(name, _)| *name == "CLOAKROOM_ARGON2") {
             // Below the floor that a configuration must keep: the tests are not about its strength.
-            config.argon2 = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
+            loaded.config.argon2 = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
         }
         let (send, receive) = mpsc::channel();
         let surroundings = Surroundings { clock: clock.clone(), random: Random::system() };
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let server =
-                    cloakroom::app::Server::start(&config, surroundings).await.expect("the server starts");
+                let server = app().start(&loaded, surroundings).await.expect("the server starts");
                 send.send((server.address, server.handle())).expect("the test waits");
                 server.run().await.expect("the server runs");
             });
@@ -112,6 +123,7 @@ impl Server {
             clock,
             engine,
             database_url: database_url.to_owned(),
+            app,
             handle,
             thread: Some(thread),
             dir: None,
