@@ -82,7 +82,10 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// # Errors
 /// When the database is away, or a statement fails; then nothing was applied.
-pub(crate) fn migrate(engine: &Engine, migrations: &[&'static Migrations]) -> Result<Vec<String>, StoreError> {
+pub(crate) fn migrate(
+    engine: &Engine,
+    migrations: &[&'static Migrations],
+) -> Result<Vec<String>, StoreError> {
     let applied = match engine.open()? {
         Link::Sqlite(mut c) => c.immediate_transaction(|c| apply(c, migrations, |all| &all.sqlite)),
         Link::Postgres(mut c) => c.transaction(|c| {

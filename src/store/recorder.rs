@@ -120,3 +120,50 @@ fn overflow(count: i64) -> Event {
         outcome: Outcome::Overflow(count),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use diesel::prelude::*;
+
+    use super::super::schema::audit;
+    use super::super::{Engine, Store};
+    use super::*;
+    use crate::domain::{Surroundings, UserId};
+    use crate::{App, on};
+
+    fn look(owner: UserId) -> Event {
+        Event { owner: Some(owner), action: "read", resource: "user", outcome: Outcome::Done, ..overflow(1) }
+    }
+
+    fn store(dir: &tempfile::TempDir) -> Store {
+        let engine = Engine::Sqlite(dir.path().join("cloakroom.db"));
+        App::default().migrate(&engine).unwrap();
+        let lifetime = chrono::Duration::minutes(10);
+        Store::new(engine, 4, Surroundings::default(), Arc::default(), lifetime, Arc::new(|_| {}))
+    }
+
+    #[test]
+    fn what_does_not_fit_into_the_queue_is_counted_in_one_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows: Vec<(String, i64)> = actix_web::rt::System::new().block_on(async {
+            let store = store(&dir);
+            let (recorder, writing) = Recorder::new(store.clone());
+            for _ in 0..MOST_WAITING + 500 {
+                recorder.note(&look(UserId(uuid::Uuid::from_u128(7))));
+            }
+            actix_web::rt::spawn(writing);
+            recorder.flush().await;
+            let rows = store.read(|conn| {
+                let rows = audit::table.select((audit::outcome, audit::count)).order(audit::id);
+                Ok(on!(conn, |c| rows.load(c))?)
+            });
+            rows.await.unwrap()
+        });
+        let (lines, overflow): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|(outcome, _)| outcome == "done");
+        assert_eq!(lines.len(), MOST_WAITING);
+        assert_eq!(overflow, [("overflow".to_owned(), 500)]);
+    }
+}

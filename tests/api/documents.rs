@@ -105,7 +105,8 @@ fn every_problem_has_a_name_of_its_own_and_an_explanation() {
 
 #[test]
 fn every_piece_of_code_in_the_guide_for_applications_stands_in_the_example() {
-    let read = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let read =
+        |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let files = ["examples/notes.rs", "examples/notes/note.rs", "examples/notes/shares.rs"];
     let example = files.map(read).concat();
     let guide = read("docs/extending.md");

@@ -4,6 +4,7 @@
 mod support;
 
 //mod authz_matrix;
+mod audit;
 mod cli;
 mod configuration;
 mod documents;

@@ -144,7 +144,8 @@ fn replicas_that_start_together_migrate_once() {
     }
     for engine in engines {
         let applied: Vec<Vec<String>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| App::default().migrate(&engine).unwrap())).collect();
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| App::default().migrate(&engine).unwrap())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(applied.iter().filter(|names| !names.is_empty()).count(), 1, "{applied:?}");

@@ -1,0 +1,187 @@
+//! `/users/{id}/audit`: who did, or was refused, what on a user's records.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{PASSWORD, Person, Server, on_both_engines};
+
+fn trail(server: &Server, of: &str, token: &str) -> Vec<Value> {
+    let answer = server.get(&format!("/users/{of}/audit?limit=200")).bearer(token).send().expect(200);
+    answer.json()["items"].as_array().cloned().unwrap()
+}
+
+/// What nobody waits for is there soon; the entries that match, newest first.
+fn soon(server: &Server, of: &Person, matches: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let found: Vec<Value> =
+            trail(server, &of.id, &of.token).into_iter().filter(|entry| matches(entry)).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "it is not in the trail: {:?}", trail(server, &of.id, &of.token));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn refused(entry: &Value) -> bool {
+    entry["outcome"] == "refused"
+}
+
+on_both_engines! {
+    fn a_user_deletes_another_and_the_trail_shows_it_as_refused(server) {
+        let (ada, bob) = (server.register("ada"), server.register("bob"));
+        let answer = server.delete(&bob.path()).bearer(&ada.token).send().expect_problem(403, "not-owner");
+        let [entry] = &soon(&server, &bob, refused)[..] else { panic!("one entry") };
+        assert_eq!(entry["action"], "delete");
+        assert_eq!((&entry["resource"], &entry["record"]), (&json!("user"), &json!(bob.id)));
+        assert_eq!(entry["reason"], "not-owner");
+        assert_eq!(entry["actor"], format!("user:{}", ada.id));
+        assert_eq!(entry["decision_id"], answer.json()["decision_id"]);
+        assert_eq!(entry["request_id"].as_str(), answer.header("x-request-id"));
+        // Of the other's token and address the owner is told nothing.
+        assert_eq!((&entry["jti"], &entry["address"]), (&Value::Null, &Value::Null));
+        assert!(trail(&server, &ada.id, &ada.token).iter().all(|entry| !refused(entry)));
+    }
+
+    fn what_a_user_does_to_their_own_account_is_there_at_once(server) {
+        let ada = server.register("ada");
+        server.put("/users/me/profile").bearer(&ada.token).json(&json!({ "name": "Ada" })).send().expect(200);
+        let entries = trail(&server, "me", &ada.token);
+        let done: Vec<(&str, &str)> =
+            entries.iter().map(|entry| (entry["action"].as_str().unwrap(), entry["resource"].as_str().unwrap())).collect();
+        assert_eq!(done, [("update", "profile"), ("log_in", "session"), ("create", "user")]);
+        assert_eq!(entries[0]["actor"], format!("user:{}", ada.id));
+        assert_eq!(entries[0]["client_id"], "cloakroom");
+        assert_eq!(entries[0]["address"], "127.0.0.1");
+        let (_, claims) = crate::support::decoded(&ada.token);
+        assert_eq!(entries[0]["jti"], claims["jti"]);
+    }
+
+    fn who_looks_at_what_is_not_theirs_is_seen_and_who_looks_at_their_own_is_not(server) {
+        let ada = server.register("ada");
+        let support = server.person_with_roles("support", &["support"]);
+        server.get("/users/me").bearer(&ada.token).send().expect(200);
+        server.get(&ada.path()).bearer(&support.token).send().expect(200);
+        let looks = soon(&server, &ada, |entry| entry["action"] == "read");
+        assert_eq!(looks.len(), 1, "{looks:?}");
+        assert_eq!(looks[0]["actor"], format!("user:{}", support.id));
+        assert_eq!(looks[0]["outcome"], "done");
+    }
+
+    fn a_login_that_fails_is_there(server) {
+        let ada = server.register("ada");
+        let guess = json!({ "email": ada.email, "password": "not this one, surely" });
+        server.post("/sessions").json(&guess).send().expect_problem(401, "invalid-credentials");
+        let [entry] = &soon(&server, &ada, refused)[..] else { panic!("one entry") };
+        assert_eq!((&entry["action"], &entry["reason"]), (&json!("log_in"), &json!("wrong-password")));
+        assert_eq!(entry["actor"], Value::Null);
+    }
+
+    fn a_change_that_was_not_made_leaves_no_deed(server) {
+        let (ada, bob) = (server.register("ada"), server.register("bob"));
+        let patch = |tag: &str, email: &str| {
+            server.patch(&ada.path()).bearer(&ada.token).if_match(tag).json(&json!({ "email": email })).send()
+        };
+        patch("\"9-x\"", "other@example.com").expect_problem(412, "precondition-failed");
+        patch("*", &bob.email).expect_problem(409, "email-taken");
+        patch("*", "no address").expect_problem(422, "invalid-body");
+        assert!(trail(&server, "me", &ada.token).iter().all(|entry| entry["action"] != "update"));
+        patch("*", "other@example.com").expect(200);
+        assert_eq!(trail(&server, "me", &ada.token)[0]["action"], "update");
+    }
+
+    fn the_operator_is_named_as_such(server) {
+        let ada = server.register("ada");
+        server.operator(&["users", "suspend", &ada.email]);
+        server.operator(&["users", "activate", &ada.email]);
+        let token = server.log_in(&ada.email);
+        let entries = trail(&server, "me", &token);
+        let by_operator = entries.iter().filter(|entry| entry["actor"] == "operator");
+        assert_eq!(by_operator.map(|entry| &entry["action"]).collect::<Vec<_>>(), ["set_status", "set_status"]);
+    }
+
+    fn the_trail_is_its_subjects_and_of_those_who_read_everyones(server) {
+        let (ada, bob) = (server.register("ada"), server.register("bob"));
+        let support = server.person_with_roles("support", &["support"]);
+        let path = format!("{}/audit", ada.path());
+        server.get(&path).bearer(&bob.token).send().expect_problem(403, "not-owner");
+        let narrow = server.log_in_for(&ada.email, Some("users:read"));
+        server.get(&path).bearer(&narrow).send().expect_problem(403, "insufficient-scope");
+        // Who reads everyone's is told the address as well.
+        server.put("/users/me/profile").bearer(&ada.token).json(&json!({ "name": "Ada" })).send().expect(200);
+        assert_eq!(trail(&server, &ada.id, &support.token)[0]["address"], "127.0.0.1");
+    }
+
+    fn pages_lead_to_the_end_and_a_cursor_belongs_to_one_trail(server) {
+        let (ada, bob) = (server.register("ada"), server.register("bob"));
+        for name in ["a", "b", "c"] {
+            server.put("/users/me/profile").bearer(&ada.token).json(&json!({ "name": name })).send().expect(200);
+        }
+        let all = trail(&server, "me", &ada.token);
+        let mut found = Vec::new();
+        let mut query = "?limit=2".to_owned();
+        let mut cursors = Vec::new();
+        loop {
+            let page = server.get(&format!("/users/me/audit{query}")).bearer(&ada.token).send().expect(200).json();
+            found.extend(page["items"].as_array().cloned().unwrap());
+            let Some(next) = page["next"].as_str() else { break };
+            cursors.push(next.to_owned());
+            query = format!("?limit=2&cursor={next}");
+        }
+        assert_eq!(found, all);
+        let read = |who: &Person, cursor: &str| {
+            server.get(&format!("/users/me/audit?cursor={cursor}")).bearer(&who.token).send()
+        };
+        read(&bob, &cursors[0]).expect_problem(400, "invalid-cursor");
+        read(&ada, &cursors[0][1..]).expect_problem(400, "invalid-cursor");
+    }
+
+    fn a_flood_of_refusals_is_counted_and_keeps_nobody_waiting(server) {
+        let (ada, bob) = (server.register("ada"), server.register("bob"));
+        let flood = 3_000;
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..flood / 4 {
+                        server.get(&bob.path()).bearer(&ada.token).send().expect(403);
+                    }
+                });
+            }
+        });
+        // Each of them is either a line of its own or in the count of those that did not fit.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while db_refusals(&server) != flood {
+            assert!(Instant::now() < deadline, "{} of {flood}", db_refusals(&server));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        server.post("/sessions").json(&json!({ "email": bob.email, "password": PASSWORD })).send().expect(200);
+    }
+}
+
+/// How many refusals the table accounts for.
+fn db_refusals(server: &Server) -> i64 {
+    use diesel::prelude::*;
+    use diesel::sql_types::BigInt;
+
+    #[derive(QueryableByName)]
+    struct Total {
+        #[diesel(sql_type = BigInt)]
+        total: i64,
+    }
+
+    let query = "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) AS total FROM audit WHERE outcome IN ('refused', 'overflow')";
+    let totals: Vec<Total> = match server.engine {
+        crate::support::Engine::Sqlite => {
+            let path = server.database_url.trim_start_matches("sqlite://");
+            let mut conn = SqliteConnection::establish(path).unwrap();
+            diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut conn).unwrap();
+            diesel::sql_query(query).load(&mut conn).unwrap()
+        }
+        crate::support::Engine::Postgres => diesel::sql_query(query)
+            .load(&mut PgConnection::establish(&server.database_url).unwrap())
+            .unwrap(),
+    };
+    totals[0].total
+}
