@@ -12,7 +12,7 @@ use super::super::{
     IssueRequest, IssueTo, IssuedToken, Issuer, KeyError, KeyRing, MasterKey, SigningAlgorithm,
 };
 use super::{AUDIENCE, ISSUER, NOW, SECRET, STORED, USER, World, at, master, ring, stored};
-use crate::authz::{ScopeSet, Subject};
+use crate::authz::{Subject, Vocabulary};
 use crate::domain::{Random, Role, SessionId, StoredKey};
 
 const SESSION: SessionId = SessionId(Uuid::from_u128(5));
@@ -56,7 +56,7 @@ fn every_algorithm_issues_what_it_verifies() {
         assert_eq!(*caller.subject(), subject);
         assert_eq!(*caller.scope(), issued.scope);
         assert_eq!(caller.session(), Some(SESSION));
-        assert_eq!(verified.client_id(), Some("cloakroom"));
+        assert_eq!(caller.token().client_id.as_deref(), Some("cloakroom"));
         assert_eq!((verified.expires_at(), issued.expires_in), (at(NOW + 600), 600));
         assert_eq!(issued.expires_at, at(NOW + 600));
     }
