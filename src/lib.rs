@@ -21,6 +21,8 @@ pub(crate) mod master_key;
 pub mod oauth;
 pub mod server;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod token;
 
 pub use app::{App, Loaded};

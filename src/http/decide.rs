@@ -222,8 +222,7 @@ where
 
     fn describe(description: &mut Description) {
         R::Id::describe(description);
-        description.names_a_record();
-        description.check_resolved::<R, A>();
+        description.decides_on::<R, A>();
     }
 }
 

@@ -9,8 +9,8 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::body::BodyType;
 use super::problem::Code;
-use crate::authz::Can;
-use crate::authz::action::Action;
+use crate::authz::action::{Action, Read};
+use crate::authz::{Can, Rule};
 use crate::store::Stored;
 
 /// A route, as far as its handler's types tell it.
@@ -30,6 +30,8 @@ pub struct Description {
     pub schemas: Vec<(String, RefOr<Schema>)>,
     /// The segments of its path: name, meaning, and format if it has one.
     pub segments: Vec<(&'static str, &'static str, &'static str)>,
+    /// Where it names a record, the rule that says who may know of it: that for reading it.
+    pub read_rule: Option<&'static Rule>,
     /// The settings of the application that its handler takes.
     pub settings: Vec<(TypeId, &'static str)>,
     /// What is wrong with the route, of what the compiler cannot see.
@@ -87,13 +89,20 @@ impl Description {
         self.problems.push(Code::NotFound);
     }
 
+    /// The path names a record of this kind, whose lookup is the decision's.
+    pub(super) fn decides_on<R: Stored + Can<A>, A: Action>(&mut self) {
+        self.names_a_record();
+        self.read_rule = Some(Rule::of::<R, Read>());
+        self.check_resolved::<R, A>();
+    }
+
     /// What a segment of the path means, and its format (`uuid`), if it has one.
     pub fn segment(&mut self, name: &'static str, meaning: &'static str, format: &'static str) {
         self.segments.push((name, meaning, format));
     }
 
     /// The relations that the rule names are ones that the lookup resolves.
-    pub(super) fn check_resolved<R: Stored + Can<A>, A: Action>(&mut self) {
+    fn check_resolved<R: Stored + Can<A>, A: Action>(&mut self) {
         let who = <R as Can<A>>::WHO;
         for relation in who.relations().map(|(relation, _)| relation).chain(who.state()) {
             if !R::RELATIONS.contains(&relation) || !R::RESOLVED.contains(&relation) {

@@ -3,7 +3,7 @@
 
 mod support;
 
-//mod authz_matrix;
+mod authz_matrix;
 mod audit;
 mod cli;
 mod configuration;

@@ -1,0 +1,78 @@
+//! The outcome of a walk.
+
+use std::fmt;
+use std::path::Path;
+
+use super::kind::Kind;
+
+/// With this variable set, the golden page is written anew.
+const UPDATE: &str = "UPDATE_GOLDEN";
+
+/// What every kind of caller was answered on every route. It reads as Markdown.
+///
+/// ```
+/// let page = cloakroom::testing::Page::default();
+/// assert!(page.to_string().starts_with("# Every route as every kind of caller"));
+/// assert!(page.broken().is_empty());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    rows: Vec<String>,
+    broken: Vec<String>,
+}
+
+impl Page {
+    pub(super) fn add(&mut self, route: &str, cells: &[String]) {
+        self.rows.push(format!("| `{route}` | {} |", cells.join(" | ")));
+    }
+
+    pub(super) fn note(&mut self, route: &str, kind: Kind, broken: impl IntoIterator<Item = String>) {
+        let name = kind.name();
+        self.broken.extend(broken.into_iter().map(|what| format!("{route}: {name} {what}")));
+    }
+
+    /// What does not hold though it holds for every application, a line each, which names the route.
+    pub fn broken(&self) -> &[String] {
+        &self.broken
+    }
+
+    /// Holds the page against an earlier one, a path from the root of the package. With
+    /// `UPDATE_GOLDEN` set it is written anew instead, provided that nothing is broken.
+    ///
+    /// # Panics
+    /// When something is broken, or a line is another.
+    #[track_caller]
+    pub fn assert_golden(&self, golden: impl AsRef<Path>) {
+        let (golden, page) = (golden.as_ref(), self.to_string());
+        assert!(self.broken.is_empty(), "does not hold:\n{}", self.broken.join("\n"));
+        if std::env::var_os(UPDATE).is_some() {
+            return std::fs::write(golden, page).expect("the page can be written");
+        }
+        let hint = format!("{} is written by a run with {UPDATE}=1", golden.display());
+        let before = std::fs::read_to_string(golden).unwrap_or_else(|error| panic!("{error}: {hint}"));
+        assert!(page == before, "who may do what has changed:\n{}\n{hint}", difference(&before, &page));
+    }
+}
+
+impl fmt::Display for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = Kind::ALL.map(Kind::name);
+        f.write_str(
+            "# Every route as every kind of caller\n\n\
+             What the running server answered, the same on both engines. Made by a test from the list that mounts the\n\
+             routes; a change here is a change of who may do what.\n\n",
+        )?;
+        writeln!(f, "| route | {} |", kinds.join(" | "))?;
+        writeln!(f, "|---|{}", "---|".repeat(kinds.len()))?;
+        self.rows.iter().try_for_each(|row| writeln!(f, "{row}"))
+    }
+}
+
+/// The lines that only one of the two has.
+fn difference(before: &str, now: &str) -> String {
+    let lacking = |here: &str, there: &str, mark: &str| -> Vec<String> {
+        let known: Vec<&str> = there.lines().collect();
+        here.lines().filter(|line| !known.contains(line)).map(|line| format!("{mark} {line}")).collect()
+    };
+    [lacking(before, now, "-"), lacking(now, before, "+")].concat().join("\n")
+}
