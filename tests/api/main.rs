@@ -5,6 +5,7 @@ mod support;
 
 mod authz_matrix;
 mod cli;
+mod compiler;
 mod configuration;
 mod documents;
 mod edge;
