@@ -11,8 +11,7 @@ pub trait Action: 'static {
 /// An action that changes something: what the functions of the store that write ask for.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is an action that only reads: no change can be made with its proof",
-    label = "a proof of reading does not let anybody write",
-    note = "take a proof of an action that changes, such as `Allowed<_, Update>`",
+    label = "take the proof of an action that changes, such as `Allowed<_, Update>`",
     note = "an action of your own that changes something says so: `actions! {{ Publish = \"publish\", changes; }}`"
 )]
 pub trait Changing: Action {}

@@ -17,7 +17,7 @@ use crate::domain::{Role, User, UserId};
 
 /// A record as the store hands it out, found or not: it can be carried, not read.
 #[must_use = "a sealed record is of no use until a caller opens it"]
-pub struct Sealed<R>(Option<(R, Held)>);
+pub struct Sealed<R: Resource>(Option<(R, Held)>);
 
 impl<R: Resource> Sealed<R> {
     /// Seals what was looked up, of a kind that has no relations.
@@ -44,7 +44,7 @@ impl<R: Resource> Sealed<R> {
 /// fn address(user: &Allowed<User, Read>) -> String { user.email.to_string() }
 /// ```
 #[must_use = "a decision is made to be acted upon"]
-pub struct Allowed<R, A> {
+pub struct Allowed<R: Resource, A> {
     record: R,
     held: Held,
     by: Caller,
@@ -52,7 +52,7 @@ pub struct Allowed<R, A> {
     action: PhantomData<A>,
 }
 
-impl<R, A> Allowed<R, A> {
+impl<R: Resource, A> Allowed<R, A> {
     /// Who is allowed.
     pub fn by(&self) -> &Caller {
         &self.by
@@ -103,7 +103,7 @@ impl<R: Resource, A> Allowed<R, A> {
     }
 }
 
-impl<R, A> Deref for Allowed<R, A> {
+impl<R: Resource, A> Deref for Allowed<R, A> {
     type Target = R;
 
     fn deref(&self) -> &R {
@@ -128,13 +128,13 @@ impl Allowed<User, SetRoles> {
 /// fn is_for_everyone(reach: &Reach<User, List>) -> bool { reach.sight().is_everything() }
 /// ```
 #[must_use = "a decision is made to be acted upon"]
-pub struct Reach<R, A> {
+pub struct Reach<R: Resource, A> {
     by: Caller,
     rule: &'static Rule,
     kind: PhantomData<(R, A)>,
 }
 
-impl<R, A> Reach<R, A> {
+impl<R: Resource, A> Reach<R, A> {
     /// Who is allowed.
     pub fn by(&self) -> &Caller {
         &self.by

@@ -11,8 +11,7 @@ use crate::domain::{Role, UserId};
 /// See [`policy!`](crate::policy) for an example.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no resource: nothing says whose it is",
-    label = "nobody owns this yet",
-    note = "write `impl Resource for {Self}`, where `fn owner` says whose record it is"
+    label = "write `impl Resource for {Self}`, where `fn owner` says whose record it is"
 )]
 pub trait Resource: Sized + 'static {
     /// What names one record; parsed from the URL.

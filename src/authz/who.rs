@@ -136,8 +136,7 @@ const fn with<T: Copy>(mut ways: [Option<T>; MOST_WAYS], way: T) -> [Option<T>; 
 /// [`policy!`](crate::policy).
 #[diagnostic::on_unimplemented(
     message = "no policy says who may `{A}` a `{Self}`",
-    label = "this action has no line in the policy of `{Self}`",
-    note = "write one: `policy! {{ {Self} {{ {A}: owner(SCOPE), anyone(SCOPE_ANY); }} }}`"
+    label = "write `policy! {{ {Self} {{ {A}: owner(SCOPE), anyone(SCOPE_ANY); }} }}`"
 )]
 pub trait Can<A: Action>: Resource {
     /// Who may.
@@ -177,7 +176,7 @@ pub trait Can<A: Action>: Resource {
 /// ```
 #[macro_export]
 macro_rules! policy {
-    ($($resource:ident { $($action:ident: $($way:ident $(($($given:expr),+))?),+;)+ })+) => {
+    ($($resource:path { $($action:path: $($way:ident $(($($given:expr),+))?),+;)+ })+) => {
         $($(
             impl $crate::authz::Can<$action> for $resource {
                 const WHO: $crate::authz::Who = $crate::authz::Who::NOBODY$(.$way($($($given),+)?))+;

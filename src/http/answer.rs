@@ -12,6 +12,11 @@ use super::problem::{Code, Problem};
 use crate::store::StoreError;
 
 /// What a handler returns when all went well.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot answer with a `{Self}`",
+    label = "answer with `Shown<…>`, `Created<…>`, `Listed<…>`, `Json<…>` or `NoContent`",
+    note = "`Json<{Self}>` takes whatever derives `serde::Serialize` and `utoipa::ToSchema`"
+)]
 pub trait Answer {
     /// Makes the answer.
     fn respond(self, call: &Call) -> HttpResponse;

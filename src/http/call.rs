@@ -23,9 +23,9 @@ pub struct Call {
 /// What a handler takes besides its decision. Taken in the order in which they stand, each after
 /// the one before it: the body is not read before the decision is made.
 #[diagnostic::on_unimplemented(
-    message = "a handler cannot take a `{Self}`",
-    label = "not something that a request can give",
-    note = "after its decision a handler takes `Body<…>`, `IfMatch`, `Query<…>`, `Segments`, `Configured<…>`, `Store` or `Arc<Services>`"
+    message = "after its decision a handler cannot take a `{Self}`",
+    label = "it can take `Body<…>`, `IfMatch`, `Query<…>`, `Segments`, `Configured<…>`, `Store`, `Arc<Services>`",
+    note = "a handler makes one decision, and it is the first argument"
 )]
 pub trait Argument: Sized {
     /// Takes it from the request.

@@ -6,7 +6,7 @@ use super::call::Call;
 use super::describe::Description;
 use super::problem::Problem;
 use crate::authz::action::{Action, Create};
-use crate::authz::{Allowed, Caller, Can, Event, Reach, Refusal, Registration, Rule, Sealed};
+use crate::authz::{Allowed, Caller, Can, Event, Reach, Refusal, Registration, Resource, Rule, Sealed};
 use crate::domain::{SessionId, SessionOf, User, UserId};
 use crate::store::Stored;
 
@@ -40,9 +40,9 @@ impl Access {
 /// The first argument of every handler: made before anything else of the request is looked at.
 #[diagnostic::on_unimplemented(
     message = "the first argument of a handler must be a decision, and `{Self}` is none",
-    label = "this handler decides nothing",
-    note = "take `Allowed<Resource, Action>` for one record, `Reach<Resource, Action>` for a collection",
-    note = "or say that there is nothing to decide: `Public`, `Authenticated`"
+    label = "let the handler begin with `Allowed<Note, Read>`, with `Reach<Note, List>` or with `Public`",
+    note = "`Allowed<Note, Read>` is one record, `Reach<Note, List>` a collection",
+    note = "`Public` and `Authenticated` say that there is nothing to decide"
 )]
 pub trait Decision: Sized {
     /// Who gets in.
@@ -81,8 +81,7 @@ pub enum Named<Id> {
 /// An id that stands in the path of a route. [`uuid_id!`](crate::uuid_id) implements it.
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` cannot be read from the path of a route",
-    label = "no id that a path can name",
-    note = "declare it with `uuid_id! {{ pub struct {Self}; }}`"
+    label = "declare it with `uuid_id! {{ pub struct {Self}; }}`"
 )]
 pub trait PathId: Sized {
     /// Reads it.
@@ -191,7 +190,7 @@ impl Decision for Authenticated {
 
 impl<R, A> Decision for Allowed<R, A>
 where
-    R: Stored + Can<A>,
+    R: Resource + Can<A> + Stored,
     R::Id: PathId,
     A: Action,
 {

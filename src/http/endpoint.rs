@@ -54,32 +54,69 @@ pub struct Endpoint {
 }
 
 /// A function that answers a route: its first argument is a [`Decision`], the others are
-/// [`Argument`]s, and it returns `Result<impl Answer, Problem>`.
+/// [`Argument`]s, and it returns `Result<impl Answer, Problem>`. This says only that it is an
+/// asynchronous function; [`Arguments`] and [`Outcome`] say the rest, so that the compiler names
+/// the one type that is wrong.
 #[diagnostic::on_unimplemented(
-    message = "this function cannot be mounted: its first argument must be a decision",
-    label = "the first argument is no decision",
-    note = "write `async fn name(user: Allowed<User, Read>, …) -> Result<impl Answer, Problem>`",
-    note = "a route that is open to everybody says so: its first argument is `Public`"
+    message = "this cannot be mounted: a handler is an `async fn` whose first argument is a decision",
+    label = "write `async fn name(note: Allowed<Note, Read>, …) -> Result<impl Answer, Problem>`",
+    note = "a route that is open to everybody says so: its first argument is `Public`",
+    note = "after the decision there can be four more arguments"
 )]
 pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
+    /// What it returns.
+    type Outcome;
+    /// Does the work.
+    fn handle(&self, arguments: Arguments) -> impl Future<Output = Self::Outcome>;
+}
+
+/// What a handler takes: a [`Decision`], then [`Argument`]s.
+pub trait Arguments: Sized {
     /// Who gets in.
     fn access() -> Access;
-    /// What its types say of the route.
+    /// What they say of the route.
     fn describe(description: &mut Description);
-    /// Decides, takes the arguments in their order, and does the work.
-    fn handle(&self, call: &mut Call) -> impl Future<Output = Result<HttpResponse, Problem>>;
+    /// Decides, then takes the others in their order.
+    fn take(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
+}
+
+/// What a handler returns: `Result<impl Answer, Problem>`.
+#[diagnostic::on_unimplemented(
+    message = "a handler returns `Result<impl Answer, Problem>`, and this one a `{Self}`",
+    label = "write `-> Result<Shown<Note>, Problem>`, or another `Answer` than `Shown<Note>`"
+)]
+pub trait Outcome {
+    /// What it says of the route.
+    fn describe(description: &mut Description);
+    /// The answer.
+    fn respond(self, call: &Call) -> Result<HttpResponse, Problem>;
+}
+
+impl<T: Answer> Outcome for Result<T, Problem> {
+    fn describe(description: &mut Description) {
+        T::describe(description);
+    }
+
+    fn respond(self, call: &Call) -> Result<HttpResponse, Problem> {
+        self.map(|answer| answer.respond(call))
+    }
 }
 
 macro_rules! handlers {
     ($(($($argument:ident $value:ident),*);)*) => {$(
-        impl<F, Fut, T, D, $($argument),*> Handler<(D, $($argument,)*)> for F
+        impl<F, Fut, D, $($argument),*> Handler<(D, $($argument,)*)> for F
         where
             F: Fn(D, $($argument),*) -> Fut + Clone + Send + Sync + 'static,
-            Fut: Future<Output = Result<T, Problem>>,
-            T: Answer,
-            D: Decision,
-            $($argument: Argument,)*
+            Fut: Future,
         {
+            type Outcome = Fut::Output;
+
+            fn handle(&self, (decision, $($value,)*): (D, $($argument,)*)) -> impl Future<Output = Fut::Output> {
+                self(decision, $($value),*)
+            }
+        }
+
+        impl<D: Decision, $($argument: Argument),*> Arguments for (D, $($argument,)*) {
             fn access() -> Access {
                 D::access()
             }
@@ -87,14 +124,10 @@ macro_rules! handlers {
             fn describe(description: &mut Description) {
                 D::describe(description);
                 $($argument::describe(description);)*
-                T::describe(description);
             }
 
-            async fn handle(&self, call: &mut Call) -> Result<HttpResponse, Problem> {
-                let decision = D::decide(call).await?;
-                $(let $value = $argument::take(call).await?;)*
-                let answer = self(decision, $($value),*).await?;
-                Ok(answer.respond(call))
+            async fn take(call: &mut Call) -> Result<Self, Problem> {
+                Ok((D::decide(call).await?, $($argument::take(call).await?,)*))
             }
         }
     )*};
@@ -124,25 +157,28 @@ handlers! {
 ///     vec![endpoint(Method::GET, "/people/{id}", "Read an account", read).or(&[Code::Conflict])]
 /// }
 /// ```
-pub fn endpoint<Arguments, H>(
-    method: Method,
-    path: &'static str,
-    summary: &'static str,
-    handler: H,
-) -> Endpoint
+pub fn endpoint<A, H>(method: Method, path: &'static str, summary: &'static str, handler: H) -> Endpoint
 where
-    H: Handler<Arguments>,
+    H: Handler<A>,
+    A: Arguments,
+    H::Outcome: Outcome,
 {
     Endpoint {
         method,
         path,
         summary,
-        access: H::access(),
-        describe: H::describe,
+        access: A::access(),
+        describe: |description| {
+            A::describe(description);
+            H::Outcome::describe(description);
+        },
         problems: &[],
         run: Arc::new(move |call| {
             let handler = handler.clone();
-            Box::pin(async move { handler.handle(call).await })
+            Box::pin(async move {
+                let arguments = A::take(call).await?;
+                handler.handle(arguments).await.respond(call)
+            })
         }),
     }
 }

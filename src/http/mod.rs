@@ -36,7 +36,7 @@ pub use cursor::CursorKey;
 pub use decide::uuid_from_path;
 pub use decide::{Access, Authenticated, Decision, Named, PathId, Public};
 pub use describe::{Description, Parameter};
-pub use endpoint::{Endpoint, Handler, endpoint};
+pub use endpoint::{Arguments, Endpoint, Handler, Outcome, endpoint};
 pub use list::ListOf;
 pub use openapi::document as openapi_document;
 pub use problem::{BrokenRule, Code, Problem};

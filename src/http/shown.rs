@@ -20,8 +20,7 @@ use crate::store::Kept;
 /// [`stored!`](crate::stored) has it already.
 #[diagnostic::on_unimplemented(
     message = "nothing says how a `{Self}` reads in JSON",
-    label = "it cannot be answered with",
-    note = "derive `serde::Serialize` and `utoipa::ToSchema` for `{Self}`, and keep it with `stored!`"
+    label = "derive `serde::Serialize` and `utoipa::ToSchema` for it, and keep it with `stored!`"
 )]
 pub trait View: Resource {
     /// The schema of what [`View::view`] writes.
@@ -34,6 +33,7 @@ pub trait View: Resource {
     fn revision(&self) -> i64;
 }
 
+#[diagnostic::do_not_recommend]
 impl<R: Kept + Serialize + ToSchema> View for R {
     type Json = R;
 
@@ -74,7 +74,7 @@ pub struct Listed<R> {
     next: Option<String>,
 }
 
-impl<R, A> From<Allowed<R, A>> for Shown<R> {
+impl<R: Resource, A> From<Allowed<R, A>> for Shown<R> {
     fn from(allowed: Allowed<R, A>) -> Self {
         let (record, by, held) = allowed.into_parts();
         Self { record, held, by: Some(by) }

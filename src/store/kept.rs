@@ -14,8 +14,7 @@ use crate::authz::{Allowed, Can, Event, Held, Reach, Sight};
 /// with every change. Implemented by [`stored!`](crate::stored).
 #[diagnostic::on_unimplemented(
     message = "the store does not know where a `{Self}` is kept",
-    label = "no table is named for it",
-    note = "write `stored! {{ {Self} in table {{ owner: owner_id; }} }}`"
+    label = "write `stored! {{ {Self} in table {{ owner: owner_id; }} }}`"
 )]
 pub trait Kept: Stored + Clone + Send + Sync {
     /// What a list can be filtered by, read from a query.

@@ -97,8 +97,7 @@ struct Inner {
 /// than this database.
 #[diagnostic::on_unimplemented(
     message = "the store cannot look up a `{Self}`",
-    label = "no table is named for it",
-    note = "write `stored! {{ {Self} in table {{ owner: owner_id; }} }}`"
+    label = "write `stored! {{ {Self} in table {{ owner: owner_id; }} }}`"
 )]
 pub trait Stored: Resource + Can<Read> {
     /// The relations that [`Stored::find`] resolves.

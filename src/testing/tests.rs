@@ -13,10 +13,10 @@ use super::people::World;
 use super::server::Server;
 use crate::App;
 use crate::authz::action::{Create, Delete, List, Read};
-use crate::authz::{Allowed, Held, OwnerFrom, Reach, Resource, Sealed, Sight};
+use crate::authz::{Allowed, OwnerFrom, Reach, Resource, Sealed, Sight};
 use crate::domain::{Random, Surroundings, UserId};
 use crate::http::{Body, BodyType, Endpoint, Json, NoContent, Problem, endpoint};
-use crate::store::{Store, StoreError, Stored};
+use crate::store::{Lookup, StoreError, Stored};
 
 crate::scopes! {
     SCOPES:
@@ -69,11 +69,11 @@ fn kept() -> MutexGuard<'static, BTreeMap<HatId, Hat>> {
 }
 
 impl Stored for Hat {
-    async fn find(store: &Store, id: HatId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_>, id: HatId, _: Sight) -> Result<Sealed<Self>, StoreError> {
         // The mistake: what is not there is taken for a fault.
         let hat = kept().get(&id).cloned();
         let hat = hat.ok_or_else(|| StoreError::Internal("there is no such hat".to_owned()))?;
-        store.look_up(move |_| Ok(Some((hat.clone(), Held::NONE)))).await
+        lookup.record(move |_| Ok(Some(hat.clone()))).await
     }
 }
 

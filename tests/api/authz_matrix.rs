@@ -5,14 +5,22 @@
 use cloakroom::App;
 use cloakroom::testing::Walk;
 
+use crate::notes;
 use crate::support::{Engine, Postgres, on_both_engines};
 
 on_both_engines! {
     fn who_may_do_what(engine: Engine) {
-        let walk = match engine {
-            Engine::Sqlite => Walk::of(App::default()),
-            Engine::Postgres => Walk::of(App::default()).on(Postgres::new_database()),
-        };
-        walk.run().assert_golden("tests/api/authz_matrix.golden.md");
+        walk(App::default(), engine).run().assert_golden("tests/api/authz_matrix.golden.md");
+    }
+
+    fn who_may_do_what_with_notes(engine: Engine) {
+        walk(notes::app(), engine).run().assert_golden("tests/api/notes.golden.md");
+    }
+}
+
+fn walk(app: App, engine: Engine) -> Walk {
+    match engine {
+        Engine::Sqlite => Walk::of(app),
+        Engine::Postgres => Walk::of(app).on(Postgres::new_database()),
     }
 }

@@ -3,9 +3,10 @@
 
 mod support;
 
-mod authz_matrix;
 mod audit;
+mod authz_matrix;
 mod cli;
+mod compiler;
 mod configuration;
 mod documents;
 mod edge;

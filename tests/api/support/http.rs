@@ -105,11 +105,6 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
-    /// The code of a problem document.
-    pub fn code(&self) -> String {
-        self.json()["code"].as_str().unwrap_or_else(|| panic!("no problem: {self:?}")).to_owned()
-    }
-
     /// The pointers of the broken rules, each with its code.
     pub fn broken_rules(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -1,0 +1,215 @@
+//! What the compiler says to somebody who forgets something. Each file in `compiler/` makes one
+//! mistake and does not compile; what the compiler then says stands beside it, reviewed, and says
+//! in its first lines what to write. `UPDATE_GOLDEN=1` writes what it says anew.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The twin of all cases, which makes no mistake.
+const CORRECT: &str = "correct";
+
+/// Each case, and words that the first lines of its message must hold. Where the language gives a
+/// library no say in the message, they are those by which it names the wall.
+const CASES: &[(&str, &str)] = &[
+    ("answer_that_is_none", "answer with `Shown<…>`"),
+    ("answer_without_a_view", "keep it with `stored!`"),
+    ("caller_made_by_hand", "`verified` is private"),
+    (
+        "change_with_a_proof_of_reading",
+        "take the proof of an action that changes, such as `Allowed<_, Update>`",
+    ),
+    ("decision_after_the_body", "let the handler begin with `Allowed<Note, Read>`"),
+    ("decision_forgotten", "with `Reach<Note, List>` or with `Public`"),
+    ("decision_made_twice", "it can take `Body<…>`, `IfMatch`"),
+    ("decision_of_no_such_type", "let the handler begin with `Allowed<Note, Read>`"),
+    (
+        "handler_of_actix",
+        "write `async fn name(note: Allowed<Note, Read>, …) -> Result<impl Answer, Problem>`",
+    ),
+    ("handler_of_actix_with_its_arguments", "let the handler begin with `Allowed<Note, Read>`"),
+    ("id_that_no_path_names", "declare it with `uuid_id! { pub struct ShelfNumber; }`"),
+    ("policy_without_the_action", "write `policy! { Note { Publish: owner(SCOPE), anyone(SCOPE_ANY); } }`"),
+    ("policy_without_the_action_on_a_collection", "write `policy! { Note { Publish: owner(SCOPE)"),
+    ("proof_made_by_hand", "of struct `Allowed` are private"),
+    ("record_kept_nowhere", "write `stored! { Shelf in table { owner: owner_id; } }`"),
+    ("removal_with_a_proof_of_change", "expected `Allowed<_, Delete>`, found `Allowed<Note, Update>`"),
+    ("resource_not_declared", "write `impl Resource for Shelf`, where `fn owner` says whose record it is"),
+    ("resource_without_its_owner", "missing: `owner`"),
+    ("sealed_record_answered", "but trait `From<Allowed<Note, _>>` is implemented for it"),
+    ("sealed_record_read", "no field `text` on type `cloakroom::authz::Sealed<Note>`"),
+];
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/compiler")
+}
+
+/// The compiler, and the libraries that a case is compiled with.
+struct Compiler {
+    libraries: Vec<OsString>,
+    out: tempfile::TempDir,
+}
+
+impl Compiler {
+    /// Of each library there is one for every set of features that was ever asked for: cloakroom as
+    /// it was built last, and of the others the one that it was built with, which its metadata name.
+    fn new() -> Self {
+        let program = std::env::current_exe().expect("this program");
+        let directory = program.parent().expect("a directory");
+        let built = |path: &PathBuf| path.metadata().and_then(|of| of.modified()).expect("a time");
+        let cloakroom = libraries(directory, "cloakroom").max_by_key(built).expect("the library");
+        let metadata = std::fs::read(cloakroom.with_extension("rmeta")).expect("its metadata");
+        let metadata = String::from_utf8_lossy(&metadata);
+
+        let mut libraries_of_a_case = vec!["-L".into(), concat("dependency=", directory)];
+        let mut add = |name: &str, path: &Path| {
+            libraries_of_a_case.extend(["--extern".into(), concat(&format!("{name}="), path)]);
+        };
+        add("cloakroom", &cloakroom);
+        for name in ["actix_web", "diesel", "serde", "serde_json", "utoipa"] {
+            let is_named = |path: &PathBuf| {
+                let file = path.file_stem().and_then(|file| file.to_str()).unwrap_or_default();
+                file.rsplit_once('-').is_some_and(|(_, hash)| metadata.contains(&format!("-{hash}")))
+            };
+            add(name, &libraries(directory, name).find(is_named).expect("the library"));
+        }
+        Self { libraries: libraries_of_a_case, out: tempfile::tempdir().expect("a directory") }
+    }
+
+    /// What the compiler says of a case; nothing when there is nothing wrong.
+    fn says(&self, case: &str) -> String {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let mut command = Command::new(rustc);
+        command.args([
+            "--edition",
+            "2024",
+            "--crate-type",
+            "lib",
+            "--crate-name",
+            "case",
+            "--emit",
+            "metadata",
+        ]);
+        command.args(["--cap-lints", "allow", "--error-format", "human", "--color", "never"]);
+        command.args(["--diagnostic-width", "120"]).args(&self.libraries);
+        command.arg("-o").arg(self.out.path().join(case).with_extension("rmeta"));
+        let output = command.arg(format!("{case}.rs")).current_dir(directory()).output().expect("rustc");
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.success(), said.is_empty(), "{case}: {said}");
+        assert!(!said.contains("error[E0463]") && !said.contains("error[E0464]"), "no case: {said}");
+        without_noise(&said)
+    }
+}
+
+fn concat(beginning: &str, end: &Path) -> OsString {
+    let mut whole = OsString::from(beginning);
+    whole.push(end);
+    whole
+}
+
+/// Every library of this name.
+fn libraries(directory: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
+    let prefix = format!("lib{name}-");
+    let entries = std::fs::read_dir(directory).expect("a directory").filter_map(Result::ok);
+    entries.map(|entry| entry.path()).filter(move |path| {
+        let file = path.file_name().and_then(|file| file.to_str()).unwrap_or_default();
+        file.starts_with(&prefix) && file.ends_with(".rlib")
+    })
+}
+
+/// The message without what differs between machines, or with a line more in cloakroom's code: the
+/// numbers of its lines, their margin, and where the compiler wrote a long type.
+fn without_noise(said: &str) -> String {
+    let home = format!("{}/", env!("CARGO_MANIFEST_DIR"));
+    let kept = said.lines().filter(|line| {
+        ![
+            "the full name for the type has been written to",
+            "consider using `--verbose`",
+            "For more information",
+        ]
+        .iter()
+        .any(|noise| line.contains(noise))
+    });
+    let lines = kept.map(|line| plain(&line.replace(&home, ""))).collect::<Vec<_>>();
+    lines.join("\n").trim_end().to_owned() + "\n"
+}
+
+/// A line with a margin of four columns.
+fn plain(line: &str) -> String {
+    let text = line.trim_start();
+    let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    for mark in ["--> ", "::: "] {
+        if let Some(place) = text.strip_prefix(mark) {
+            let own = place.starts_with("src/");
+            let place = if own { place.split(':').next().unwrap_or_default() } else { place };
+            return format!("  {mark}{place}");
+        }
+    }
+    match () {
+        () if digits.starts_with(" |") && text.len() > digits.len() => {
+            format!("{:>3}{digits}", &text[..text.len() - digits.len()])
+        }
+        () if text.starts_with("...") || text.starts_with('|') => format!("    {text}").trim_end().to_owned(),
+        () if text.starts_with("= ") => format!("    {text}"),
+        () if text.len() < line.len() => format!("        {text}"),
+        () => line.to_owned(),
+    }
+}
+
+/// What the compiler says of every case. Two at a time: each takes most of a second.
+fn all() -> Vec<(&'static str, String)> {
+    let compiler = Compiler::new();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mine = std::iter::from_fn(|| CASES.get(next.fetch_add(1, Ordering::SeqCst)));
+        mine.map(|(case, _)| (*case, compiler.says(case))).collect::<Vec<_>>()
+    };
+    std::thread::scope(|scope| {
+        let others = scope.spawn(work);
+        let mine = work();
+        [mine, others.join().expect("it ends")].concat()
+    })
+}
+
+#[test]
+fn each_mistake_is_told_as_it_was_reviewed() {
+    let mut different = Vec::new();
+    for (case, said) in all() {
+        assert!(!said.trim().is_empty(), "{case} compiles");
+        let path = directory().join(format!("{case}.stderr"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&path, &said).expect("a file");
+        }
+        let reviewed = std::fs::read_to_string(&path).unwrap_or_default();
+        if reviewed != said {
+            different.push(format!("{case}.stderr says\n{reviewed}\nand the compiler\n{said}"));
+        }
+    }
+    assert!(different.is_empty(), "{}\nUPDATE_GOLDEN=1 writes them anew", different.join("\n"));
+}
+
+#[test]
+fn who_makes_no_mistake_compiles() {
+    let said = Compiler::new().says(CORRECT);
+    assert!(said.trim().is_empty(), "{said}");
+}
+
+#[test]
+fn the_first_lines_say_what_to_write() {
+    for (case, words) in CASES {
+        let said = std::fs::read_to_string(directory().join(format!("{case}.stderr"))).expect("a message");
+        let first: Vec<&str> = said.lines().take(8).collect();
+        assert!(first.iter().any(|line| line.contains(words)), "{case} does not say {words}:\n{said}");
+    }
+}
+
+#[test]
+fn every_file_is_a_case() {
+    let files = std::fs::read_dir(directory()).expect("a directory").filter_map(Result::ok);
+    for path in files.map(|file| file.path()) {
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let known = CASES.iter().any(|(case, _)| *case == name);
+        assert!(known || ["preamble", CORRECT].contains(&name.as_str()), "{name} is no case");
+    }
+}
