@@ -15,7 +15,9 @@ use crate::hashing::{Hasher, InvalidCost};
 use crate::http::{ActionTable, CursorKey, Services, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
 use crate::store::{Engine, OnRevoked, Recorder, Store, StoreError};
-use crate::token::{Issuer, KeyError, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Verifier};
+use crate::token::{
+    Expected, Issuer, KeyError, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Verifier,
+};
 
 /// How often a replica asks what others revoked. With a request's own time, within a second.
 const REVOCATION_POLL: Duration = Duration::from_millis(500);
@@ -166,11 +168,9 @@ async fn services(
     let master = load_master_key(config, &random, sealed_already)?;
     let keys = Arc::new(Keys::new(key_ring(config, &store, &master, &surroundings).await?));
     let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
-    let leeway = config.leeway;
+    let (issuer, leeway) = (issuer_url.clone(), config.leeway);
     let verifier = Verifier::new(
-        &issuer_url,
-        &audience,
-        leeway,
+        Expected { issuer, audience: audience.clone(), leeway },
         Arc::clone(&keys),
         Arc::clone(&revocations),
         clock.clone(),

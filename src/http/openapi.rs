@@ -88,13 +88,12 @@ fn parameters(endpoint: &Endpoint, description: &Description) -> Vec<Value> {
 fn path_parameter(name: &str, description: &Description) -> Value {
     let told = description.segments.iter().find(|(known, ..)| *known == name);
     let (meaning, format) = told.map_or(("", ""), |(_, meaning, format)| (*meaning, *format));
-    let mut schema = json!({ "type": "string" });
-    match (name, format) {
-        ("code", _) => schema["enum"] = json!(codes()),
-        ("id", "") => schema["examples"] = json!(["me"]),
-        (_, "") => {}
-        (_, format) => schema["format"] = json!(format),
-    }
+    let schema = match (name, format) {
+        ("code", _) => json!({ "type": "string", "enum": codes() }),
+        ("id", "") => json!({ "type": "string", "examples": ["me"] }),
+        (_, "") => json!({ "type": "string" }),
+        (_, format) => json!({ "type": "string", "format": format }),
+    };
     json!({ "name": name, "in": "path", "required": true, "description": meaning, "schema": schema })
 }
 

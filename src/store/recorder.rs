@@ -31,7 +31,7 @@ pub struct Recorder {
 }
 
 enum Message {
-    Entry(Entry),
+    Entry(Box<Entry>),
     /// Everything before this is to be written, and then said.
     Flush(oneshot::Sender<()>),
 }
@@ -48,7 +48,7 @@ impl Recorder {
     /// Takes an event. When too many wait, it is counted.
     pub fn note(&self, event: &Event) {
         let taken = match self.store.entry(event) {
-            Ok(entry) => self.queue.try_send(Message::Entry(entry)).is_ok(),
+            Ok(entry) => self.queue.try_send(Message::Entry(Box::new(entry))).is_ok(),
             Err(_) => false,
         };
         if !taken {
@@ -72,7 +72,7 @@ async fn write(store: Store, mut waiting: mpsc::Receiver<Message>, missed: Arc<A
         let mut flushed = Vec::new();
         for message in messages.drain(..) {
             match message {
-                Message::Entry(entry) => entries.push(entry),
+                Message::Entry(entry) => entries.push(*entry),
                 Message::Flush(say) => flushed.push(say),
             }
         }

@@ -29,7 +29,7 @@ pub use revocation::Revocations;
 pub use seal::{MasterKey, SealError};
 pub use ticket::{Ticket, Unconfirmed, Verified};
 pub use verification_key::{UnfitKey, VerificationKey};
-pub use verify::Verifier;
+pub use verify::{Expected, Verifier};
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut digest = [0; 32];

@@ -30,23 +30,31 @@ pub struct Verifier {
     cache: TokenCache,
 }
 
+/// Whose tokens are taken.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// What `iss` is, exactly.
+    pub issuer: String,
+    /// What `aud` has, exactly.
+    pub audience: String,
+    /// By how much clocks may differ.
+    pub leeway: Duration,
+}
+
 impl Verifier {
-    /// Takes tokens whose `iss` is exactly `issuer` and whose `aud` has exactly `audience`.
-    /// `leeway` is by how much clocks may differ;
-    /// of scopes and roles, those that the vocabulary has are understood.
+    /// Takes the tokens that are expected; of scopes and roles, it understands those that the
+    /// vocabulary has.
     pub fn new(
-        issuer: impl Into<String>,
-        audience: impl Into<String>,
-        leeway: Duration,
+        expected: Expected,
         keys: Arc<Keys>,
         revocations: Arc<Revocations>,
         clock: Clock,
         vocabulary: Arc<Vocabulary>,
     ) -> Self {
         Self {
-            issuer: issuer.into(),
-            audience: audience.into(),
-            leeway: TimeDelta::from_std(leeway).unwrap_or_default(),
+            leeway: TimeDelta::from_std(expected.leeway).unwrap_or_default(),
+            issuer: expected.issuer,
+            audience: expected.audience,
             keys,
             revocations,
             clock,

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// The compiler whose messages were reviewed.
+const REVIEWED: &str = "1.95";
+
 /// The twin of all cases, which makes no mistake.
 const CORRECT: &str = "correct";
 
@@ -172,11 +175,26 @@ fn all() -> Vec<(&'static str, String)> {
     })
 }
 
+/// Whether this compiler's words are those that were reviewed: another version has its own.
+fn is_reviewed_compiler() -> bool {
+    let version = Command::new("rustc").arg("--version").output().expect("a compiler");
+    let version = String::from_utf8_lossy(&version.stdout).into_owned();
+    let reviewed = version.starts_with(&format!("rustc {REVIEWED}."));
+    if !reviewed {
+        eprintln!("skipped: the messages were reviewed with rustc {REVIEWED}, and this is {version}");
+    }
+    reviewed
+}
+
 #[test]
 fn each_mistake_is_told_as_it_was_reviewed() {
+    let reviewed_by = is_reviewed_compiler();
     let mut different = Vec::new();
     for (case, said) in all() {
         assert!(!said.trim().is_empty(), "{case} compiles");
+        if !reviewed_by {
+            continue;
+        }
         let path = directory().join(format!("{case}.stderr"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&path, &said).expect("a file");

@@ -18,7 +18,8 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
-    InvalidToken, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Ticket, Verified, Verifier,
+    Expected, InvalidToken, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Ticket, Verified,
+    Verifier,
 };
 use crate::domain::{Clock, Random, StoredKey};
 
@@ -70,8 +71,9 @@ impl World {
         let keys = Arc::new(Keys::new(ring(SigningAlgorithm::Es256)));
         let revocations = Arc::new(Revocations::default());
         let leeway = Duration::from_secs(5);
+        let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), leeway };
         let (ring, ended) = (keys.clone(), revocations.clone());
-        let verifier = Verifier::new(ISSUER, AUDIENCE, leeway, ring, ended, clock.clone(), Arc::default());
+        let verifier = Verifier::new(expected, ring, ended, clock.clone(), Arc::default());
         Self { clock, keys, revocations, verifier }
     }
 
