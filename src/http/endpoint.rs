@@ -70,14 +70,19 @@ pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
     fn handle(&self, arguments: Arguments) -> impl Future<Output = Self::Outcome>;
 }
 
-/// What a handler takes: a [`Decision`], then [`Argument`]s.
-pub trait Arguments: Sized {
+/// What a handler takes: a [`Decision`], then [`Argument`]s. Nothing else can be it.
+pub trait Arguments: closed::Closed + Sized {
     /// Who gets in.
     fn access() -> Access;
     /// What they say of the route.
     fn describe(description: &mut Description);
     /// Decides, then takes the others in their order.
     fn take(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
+}
+
+mod closed {
+    /// Nobody else implements what asks for it.
+    pub trait Closed {}
 }
 
 /// What a handler returns: `Result<impl Answer, Problem>`.
@@ -115,6 +120,8 @@ macro_rules! handlers {
                 self(decision, $($value),*)
             }
         }
+
+        impl<D: Decision, $($argument: Argument),*> closed::Closed for (D, $($argument,)*) {}
 
         impl<D: Decision, $($argument: Argument),*> Arguments for (D, $($argument,)*) {
             fn access() -> Access {

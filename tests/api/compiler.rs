@@ -56,14 +56,21 @@ struct Compiler {
 
 impl Compiler {
     /// Of each library there is one for every set of features that was ever asked for: cloakroom as
-    /// it was built last, and of the others the one that it was built with, which its metadata name.
+    /// it was built last for tests, and of the others the one that it was built with, which its
+    /// metadata name.
     fn new() -> Self {
         let program = std::env::current_exe().expect("this program");
         let directory = program.parent().expect("a directory");
         let built = |path: &PathBuf| path.metadata().and_then(|of| of.modified()).expect("a time");
-        let cloakroom = libraries(directory, "cloakroom").max_by_key(built).expect("the library");
-        let metadata = std::fs::read(cloakroom.with_extension("rmeta")).expect("its metadata");
-        let metadata = String::from_utf8_lossy(&metadata);
+        let metadata = |path: &PathBuf| {
+            let bytes = std::fs::read(path.with_extension("rmeta")).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let mut all: Vec<PathBuf> = libraries(directory, "cloakroom").collect();
+        all.sort_by_key(|path| std::cmp::Reverse(built(path)));
+        let mut for_tests = all.into_iter().map(|path| (metadata(&path), path));
+        let (metadata, cloakroom) =
+            for_tests.find(|(metadata, _)| metadata.contains("assert_matrix")).expect("the library");
 
         let mut libraries_of_a_case = vec!["-L".into(), concat("dependency=", directory)];
         let mut add = |name: &str, path: &Path| {
