@@ -24,6 +24,11 @@ fn of_route(app: &App, endpoint: &Endpoint) -> Vec<String> {
     if endpoint.summary.trim().is_empty() {
         faults.push("it has no documentation: say in a sentence what it does".to_owned());
     }
+    for segment in endpoint.path.split(['{', '}']).skip(1).step_by(2) {
+        if description.segments.iter().all(|(known, ..)| *known != segment) {
+            faults.push(format!("nothing says what {{{segment}}} is: add `.segment({segment:?}, …)`"));
+        }
+    }
     if !endpoint.path.starts_with('/') || endpoint.path.ends_with('/') {
         faults.push("its path must begin with / and not end with it".to_owned());
     }
@@ -183,6 +188,7 @@ mod tests {
         for fault in [
             "POST /coats: nobody can get the scope coats:write: add it with App::scopes",
             "GET /coats/{id}: the policy names the relation \"borrower\", which a coat does not have",
+            "GET /coats/{coat}/mend: nothing says what {coat} is: add `.segment(\"coat\", …)`",
             "GET /coats/{coat}/mend: GET must not change anything, and update does",
             "GET /coats/{coat}/mend: nobody can have the role tailor: add it with App::role",
             "PUT /coats/{id}/mend: /coats/{coat}/mend is the same path with other names",

@@ -39,8 +39,8 @@ cloakroom::settings! {
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint(Method::GET,    "/notes/{id}/shares",        "See with whom a note is shared",      list),
-        endpoint(Method::PUT,    "/notes/{id}/shares/{user}", "Let a user read or edit a note",      share).or(&[Code::Conflict]),
-        endpoint(Method::DELETE, "/notes/{id}/shares/{user}", "Let a user no longer read a note",    unshare),
+        endpoint(Method::PUT,    "/notes/{id}/shares/{user}", "Let a user read or edit a note",      share).segment("user", "With whom").or(&[Code::Conflict]),
+        endpoint(Method::DELETE, "/notes/{id}/shares/{user}", "Let a user no longer read a note",    unshare).segment("user", "With whom no longer"),
         endpoint(Method::PUT,    "/notes/{id}/archived",      "Put a note away, or take it out",     archive),
     ]
 }

@@ -38,13 +38,14 @@ impl Access {
 }
 
 /// The first argument of every handler: made before anything else of the request is looked at.
+/// Nothing else than what this crate has can be it.
 #[diagnostic::on_unimplemented(
     message = "the first argument of a handler must be a decision, and `{Self}` is none",
     label = "let the handler begin with `Allowed<Note, Read>`, with `Reach<Note, List>` or with `Public`",
     note = "`Allowed<Note, Read>` is one record, `Reach<Note, List>` a collection",
     note = "`Public` and `Authenticated` say that there is nothing to decide"
 )]
-pub trait Decision: Sized {
+pub trait Decision: closed::Closed + Sized {
     /// Who gets in.
     fn access() -> Access;
 
@@ -54,6 +55,17 @@ pub trait Decision: Sized {
     /// What it means for the API's description, besides the access.
     fn describe(_: &mut Description) {}
 }
+
+pub(super) mod closed {
+    /// Nobody else implements what asks for it.
+    pub trait Closed {}
+}
+
+impl closed::Closed for Public {}
+impl closed::Closed for Authenticated {}
+impl closed::Closed for Registration {}
+impl<R: Resource, A> closed::Closed for Allowed<R, A> {}
+impl<R: Resource, A> closed::Closed for Reach<R, A> {}
 
 /// Everybody may call this, and the handler touches nobody's record.
 pub struct Public(());

@@ -29,7 +29,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::answer::Answer;
 use super::call::{Argument, Call};
-use super::decide::{Access, Decision};
+use super::decide::{Access, Decision, closed};
 use super::describe::Description;
 use super::problem::{Code, Problem};
 use super::services::Services;
@@ -50,6 +50,7 @@ pub struct Endpoint {
     pub access: Access,
     describe: fn(&mut Description),
     problems: &'static [Code],
+    segments: Vec<(&'static str, &'static str)>,
     run: Run,
 }
 
@@ -78,11 +79,6 @@ pub trait Arguments: closed::Closed + Sized {
     fn describe(description: &mut Description);
     /// Decides, then takes the others in their order.
     fn take(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
-}
-
-mod closed {
-    /// Nobody else implements what asks for it.
-    pub trait Closed {}
 }
 
 /// What a handler returns: `Result<impl Answer, Problem>`.
@@ -180,6 +176,7 @@ where
             H::Outcome::describe(description);
         },
         problems: &[],
+        segments: Vec::new(),
         run: Arc::new(move |call| {
             let handler = handler.clone();
             Box::pin(async move {
@@ -197,9 +194,18 @@ impl Endpoint {
         self
     }
 
+    /// What a segment of its path means, where it is not the id that the decision reads.
+    pub fn segment(mut self, name: &'static str, meaning: &'static str) -> Self {
+        self.segments.push((name, meaning));
+        self
+    }
+
     /// What its handler's types say of it, and what was added.
     pub fn description(&self) -> Description {
         let mut description = Description::default();
+        for (name, meaning) in &self.segments {
+            description.segment(name, meaning, "");
+        }
         (self.describe)(&mut description);
         description.problems.extend(self.problems);
         description

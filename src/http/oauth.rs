@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::answer::{Document, Json};
 use super::body::{check_type, read_bytes};
 use super::call::Call;
+use super::decide::closed::Closed;
 use super::decide::{Access, Decision, Public};
 use super::describe::{BodyDescription, Description};
 use super::problem::{Code, Problem};
@@ -85,6 +86,8 @@ impl Form {
             .map(|(_, value)| value.as_str())
     }
 }
+
+impl Closed for ClientAuth {}
 
 impl Decision for ClientAuth {
     fn access() -> Access {
