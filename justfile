@@ -30,6 +30,18 @@ bench *arguments:
 deny:
     cargo deny --locked check
 
+# Say whether the public API breaks a promise that it made at a revision (needs cargo-semver-checks).
+semver since:
+    cargo semver-checks --baseline-rev {{since}}
+
+# Run the example application.
+notes *arguments:
+    cargo run --example notes -- {{arguments}}
+
+# Write the pages of who may do what, and the compiler's messages, anew; read the difference.
+golden:
+    UPDATE_GOLDEN=1 cargo test --locked --test api -- authz_matrix compiler
+
 # Do all that CI does. On Debian, as root, it also installs what is missing.
 ci:
     .ci/run
