@@ -136,6 +136,31 @@ impl Connection {
         Ok(())
     }
 
+    /// Runs `work` where the engine itself lets nothing be written.
+    pub(super) fn read_only<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.broken = true;
+        match &mut self.link {
+            Link::Sqlite(c) => c.batch_execute("PRAGMA query_only = ON")?,
+            Link::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN READ ONLY")?,
+        }
+        let done = work(self);
+        match &mut self.link {
+            Link::Sqlite(c) => c.batch_execute("PRAGMA query_only = OFF")?,
+            Link::Postgres(c) => AnsiTransactionManager::rollback_transaction(c)?,
+        }
+        self.broken = false;
+        done.map_err(|error| match error {
+            // Elsewhere it says that the server is a standby; here, that the query is a mistake.
+            StoreError::Unavailable(why) if why.contains("read-only transaction") => {
+                StoreError::Internal(why)
+            }
+            error => error,
+        })
+    }
+
     /// Makes what was done since [`Connection::begin`] last.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
         on!(self, |c| AnsiTransactionManager::commit_transaction(c))?;

@@ -190,7 +190,8 @@ impl Store {
         self.write(Some(deed), move |conn, _| work(conn, &record)).await
     }
 
-    /// Reads what belongs to a record. It may be read twice, when a connection turns out dead.
+    /// Reads what belongs to a record; the engine lets nothing be written. It may be read twice,
+    /// when a connection turns out dead.
     ///
     /// # Errors
     /// What `work` fails with.
@@ -205,11 +206,12 @@ impl Store {
         T: Send + 'static,
     {
         let record = (**record).clone();
-        self.read(move |conn| work(conn, &record)).await
+        self.read(move |conn| conn.read_only(|conn| work(conn, &record))).await
     }
 
     /// Reads from a collection by a query of one's own, which must return nothing outside of the
-    /// [`Sight`] that it is given. It may be read twice, when a connection turns out dead.
+    /// [`Sight`] that it is given; the engine lets nothing be written. It may be read twice, when a
+    /// connection turns out dead.
     ///
     /// # Errors
     /// What `work` fails with.
@@ -224,7 +226,7 @@ impl Store {
         T: Send + 'static,
     {
         let sight = reach.sight();
-        self.read(move |conn| work(conn, &sight)).await
+        self.read(move |conn| conn.read_only(|conn| work(conn, &sight))).await
     }
 }
 

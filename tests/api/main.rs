@@ -3,6 +3,7 @@
 
 mod support;
 
+mod applications;
 mod audit;
 mod authz_matrix;
 mod cli;
