@@ -7,6 +7,7 @@ mod clients;
 mod config;
 mod context;
 mod migrate;
+mod new;
 mod output;
 mod password;
 mod scope;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::App;
+use crate::domain::Surroundings;
 use context::Context;
 use output::Failure;
 
@@ -54,6 +56,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "config" => config::run(app, matches, given),
         "routes" => api::routes(app, given),
         "openapi" => api::openapi(&context()?),
+        "new" => new::run(app, &Surroundings::default().clock, given),
         "migrate" => migrate::run(&context()?, given),
         "users" => users::run(&context()?, given),
         "clients" => clients::run(&context()?, given),
@@ -85,6 +88,7 @@ fn commands(app: &Arc<App>) -> Command {
             clients::command(app),
             api::routes_command(),
             api::openapi_command(),
+            new::command(),
         ])
 }
 

@@ -77,7 +77,7 @@ impl Compiler {
             libraries_of_a_case.extend(["--extern".into(), concat(&format!("{name}="), path)]);
         };
         add("cloakroom", &cloakroom);
-        for name in ["actix_web", "diesel", "serde", "serde_json", "utoipa"] {
+        for name in ["actix_web", "diesel", "diesel_migrations", "serde", "serde_json", "utoipa"] {
             let is_named = |path: &PathBuf| {
                 let file = path.file_stem().and_then(|file| file.to_str()).unwrap_or_default();
                 file.rsplit_once('-').is_some_and(|(_, hash)| metadata.contains(&format!("-{hash}")))
@@ -89,26 +89,35 @@ impl Compiler {
 
     /// What the compiler says of a case; nothing when there is nothing wrong.
     fn says(&self, case: &str) -> String {
-        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let mut command = Command::new(rustc);
+        let mut command = self.command(&directory(), case);
+        let output =
+            command.args(["--cap-lints", "allow"]).arg(format!("{case}.rs")).output().expect("rustc");
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.success(), said.is_empty(), "{case}: {said}");
+        assert!(!said.contains("error[E0463]") && !said.contains("error[E0464]"), "no case: {said}");
+        without_noise(&said)
+    }
+
+    /// The compiler in `directory`, where it makes the metadata of a crate of this name.
+    fn command(&self, directory: &Path, name: &str) -> Command {
+        let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
         command.args([
             "--edition",
             "2024",
             "--crate-type",
             "lib",
-            "--crate-name",
-            "case",
             "--emit",
             "metadata",
+            "--crate-name",
+            name,
         ]);
-        command.args(["--cap-lints", "allow", "--error-format", "human", "--color", "never"]);
-        command.args(["--diagnostic-width", "120"]).args(&self.libraries);
-        command.arg("-o").arg(self.out.path().join(case).with_extension("rmeta"));
-        let output = command.arg(format!("{case}.rs")).current_dir(directory()).output().expect("rustc");
-        let said = String::from_utf8(output.stderr).expect("UTF-8");
-        assert_eq!(output.status.success(), said.is_empty(), "{case}: {said}");
-        assert!(!said.contains("error[E0463]") && !said.contains("error[E0464]"), "no case: {said}");
-        without_noise(&said)
+        command.args(["--error-format", "human", "--color", "never", "--diagnostic-width", "120"]);
+        command.args(&self.libraries).arg("-o").arg(self.made(name)).current_dir(directory);
+        command
+    }
+
+    fn made(&self, name: &str) -> PathBuf {
+        self.out.path().join(format!("lib{name}.rmeta"))
     }
 }
 
@@ -218,6 +227,28 @@ fn each_mistake_is_told_as_it_was_reviewed() {
 fn who_makes_no_mistake_compiles() {
     let said = Compiler::new().says(CORRECT);
     assert!(said.trim().is_empty(), "{said}");
+}
+
+/// What `cloakroom new` writes; the tests of the command line serve it.
+#[test]
+fn a_written_application_compiles_without_a_warning() {
+    let compiler = Compiler::new();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/generated");
+    for (name, file) in [
+        ("entries", "src/lib.rs"),
+        ("binary", "src/main.rs"),
+        ("who_may_do_what", "tests/who_may_do_what.rs"),
+    ] {
+        let mut command = compiler.command(&directory, name);
+        command.env("CARGO_MANIFEST_DIR", &directory).args(["-D", "warnings"]).arg(file);
+        command.arg("--extern").arg(concat("entries=", &compiler.made("entries")));
+        if name != "entries" {
+            // Compiled as a library, of which nobody calls `main` or the test.
+            command.args(["-A", "dead_code"]);
+        }
+        let output = command.output().expect("rustc");
+        assert!(output.status.success(), "{file}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[test]

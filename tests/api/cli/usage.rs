@@ -8,6 +8,7 @@ const COMMANDS: &[&str] = &[
     "config",
     "routes",
     "openapi",
+    "new resource",
     "users create",
     "users list",
     "users show",

@@ -1,0 +1,167 @@
+//! What a resource is called, in every form in which the written code names it.
+
+use std::collections::BTreeSet;
+
+use super::files::TEMPLATES;
+use crate::App;
+
+/// Tables of cloakroom's that no route and no scope is named after.
+const TABLES: &[&str] = &["audit", "revocations", "signing_keys", "user_roles"];
+
+/// Words that Rust keeps for itself and the templates do not use; those that they use are refused
+/// with everything else that is in them.
+const KEYWORDS: &[&str] = &[
+    "abstract", "as", "become", "box", "break", "continue", "do", "dyn", "else", "enum", "extern", "false",
+    "final", "gen", "in", "loop", "macro", "match", "move", "override", "priv", "ref", "return", "trait",
+    "true", "try", "typeof", "union", "unsafe", "unsized", "virtual", "where", "while", "yield",
+];
+
+/// The names of a resource. The templates have them as a parcel and as parcels.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// One record.
+    pub(super) name: String,
+    /// The collection: the module, the table, the path and the first part of the scopes.
+    pub(super) plural: String,
+}
+
+impl Names {
+    /// Those of a resource that an application like `app` can get.
+    ///
+    /// # Errors
+    /// Why it cannot, in a sentence.
+    pub(super) fn new(app: &App, name: &str, plural: Option<&str>) -> Result<Self, String> {
+        let names =
+            Self { name: name.to_owned(), plural: plural.map_or_else(|| format!("{name}s"), str::to_owned) };
+        for word in [&names.name, &names.plural] {
+            if !is_identifier(word) {
+                return Err(format!("{word:?} cannot be a name: write it like note or lost_coat"));
+            }
+        }
+        if names.name == names.plural {
+            return Err(format!("one {name} and all of them need two names: see --plural"));
+        }
+        if let Some(word) = names.taken_in(app) {
+            return Err(format!("{} has {word} already; choose another name", app.name));
+        }
+        if let Some(word) = names.taken_in_the_code() {
+            return Err(format!("the code to be written uses the word {word} already; choose another name"));
+        }
+        Ok(names)
+    }
+
+    /// The type of a record: `LostCoat`.
+    fn kind(&self) -> String {
+        self.name.split('_').map(capitalised).collect()
+    }
+
+    /// A template with these names.
+    pub(super) fn write(&self, template: &str) -> String {
+        let article = if self.name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        template
+            .replace(" a parcel", &format!(" {article} parcel"))
+            .replace("PARCELS", &self.plural.to_uppercase())
+            .replace("Parcels", &capitalised(&self.plural))
+            .replace("parcels", &self.plural)
+            .replace("Parcel", &self.kind())
+            .replace("parcel", &self.name)
+    }
+
+    /// Which of the names the application has already: for a kind of record, at the beginning of a
+    /// path or of a scope, or for a table.
+    fn taken_in(&self, app: &App) -> Option<&str> {
+        let rules = app.routes().iter().filter_map(|route| route.access.rule());
+        let paths = app.routes().iter().filter_map(|route| route.path.split('/').nth(1));
+        let scopes = app.vocabulary().scopes().iter().filter_map(|scope| scope.as_str().split(':').next());
+        let mut kinds = rules.map(|rule| rule.resource);
+        let mut collections = paths.chain(scopes).chain(TABLES.iter().copied());
+        if kinds.any(|kind| kind == self.name) {
+            return Some(&self.name);
+        }
+        collections.any(|known| known == self.plural).then_some(&self.plural)
+    }
+
+    fn taken_in_the_code(&self) -> Option<String> {
+        let used: BTreeSet<&str> = TEMPLATES.iter().flat_map(|template| words(template)).collect();
+        let mine = [self.name.clone(), self.plural.clone(), self.kind()];
+        mine.into_iter().find(|word| used.contains(word.as_str()) || KEYWORDS.contains(&word.as_str()))
+    }
+}
+
+/// The words of a template's code, without those that it has for the names.
+fn words(template: &str) -> impl Iterator<Item = &str> {
+    let code = template.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let words = code.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    words.filter(|word| !word.to_ascii_lowercase().contains("parcel"))
+}
+
+/// Whether it begins with a letter, and is of lowercase letters, digits and single `_` between them.
+fn is_identifier(word: &str) -> bool {
+    let parts = || word.split('_');
+    let plain = |part: &str| part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    word.starts_with(|c: char| c.is_ascii_lowercase())
+        && word.len() <= 40
+        && parts().all(|part| !part.is_empty() && plain(part))
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(name: &str, plural: Option<&str>) -> Result<Names, String> {
+        Names::new(&App::default(), name, plural)
+    }
+
+    #[test]
+    fn every_form_is_made_of_the_name() {
+        let names = names("lost_coat", None).unwrap();
+        let written = names.write("a parcel, parcels, Parcel, ParcelId, PARCELS_READ, Parcels");
+        assert_eq!(written, "a lost_coat, lost_coats, LostCoat, LostCoatId, LOST_COATS_READ, Lost_coats");
+        let names = self::names("entry", Some("entries")).unwrap();
+        assert_eq!(names.write("Make a parcel, one of your parcels"), "Make an entry, one of your entries");
+    }
+
+    #[test]
+    fn what_is_no_name_or_taken_is_refused() {
+        for (name, plural, words) in [
+            ("Note", None, "cannot be a name"),
+            ("lost-coat", None, "cannot be a name"),
+            ("_note", None, "cannot be a name"),
+            ("a__b", None, "cannot be a name"),
+            ("", None, "cannot be a name"),
+            ("note", Some("../notes"), "cannot be a name"),
+            ("sheep", Some("sheep"), "--plural"),
+            ("user", None, "cloakroom has user already"),
+            ("profile", None, "cloakroom has profile already"),
+            ("account", Some("users"), "cloakroom has users already"),
+            ("report", Some("health"), "cloakroom has health already"),
+            ("signing_key", None, "cloakroom has signing_keys already"),
+            ("match", None, "match"),
+            ("type", None, "type"),
+            ("body", None, "body"),
+            ("time", None, "Time"),
+            ("shelf", Some("diesel"), "diesel"),
+        ] {
+            let refused = names(name, plural).unwrap_err();
+            assert!(refused.contains(words), "{name}: {refused}");
+        }
+    }
+
+    #[test]
+    fn every_table_is_taken() {
+        let tables = include_str!("../../store/schema.rs").lines().filter_map(|line| {
+            let (table, key) = line.trim().split_once(" (")?;
+            key.ends_with(") {").then_some(table)
+        });
+        let tables: Vec<&str> = tables.collect();
+        assert!(tables.len() >= 7, "{tables:?}");
+        for table in tables {
+            assert!(names("thing", Some(table)).unwrap_err().contains("already"), "{table}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Parcels: what one is, who may do what to it, where it is kept, and its routes.
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use cloakroom::authz::action::{Create, Delete, List, Read, Update};
+use cloakroom::authz::{Allowed, OwnerFrom, Reach, Resource};
+use cloakroom::domain::{Invalid, Time, UserId, plain_text};
+use cloakroom::http::{
+    Body, BodyType, Created, Endpoint, IfMatch, ListOf, Listed, NoContent, Problem, Query,
+    Services, Shown, endpoint,
+};
+use cloakroom::store::{Moment, Store, Uid};
+use diesel::prelude::*;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+// What a parcel is.
+
+cloakroom::uuid_id! {
+    /// The id of a parcel.
+    pub struct ParcelId;
+}
+
+/// A row of the table and, as JSON, what is answered.
+#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
+#[diesel(table_name = parcels, treat_none_as_null = true)]
+pub struct Parcel {
+    /// Made by the server.
+    pub id: ParcelId,
+    /// Whose it is.
+    pub owner_id: UserId,
+    /// What it says.
+    pub text: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it was last changed.
+    pub updated_at: Time,
+    /// Grows with every change; it is in the `ETag`, not in the JSON.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub revision: i64,
+}
+
+impl Resource for Parcel {
+    type Id = ParcelId;
+    const NAME: &'static str = "parcel";
+    const OWNER: OwnerFrom = OwnerFrom::Record;
+
+    fn id(&self) -> ParcelId {
+        self.id
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        Some(self.owner_id)
+    }
+}
+
+// Who may do what.
+
+cloakroom::scopes! {
+    /// What tokens allow.
+    pub SCOPES:
+    PARCELS_READ = "parcels:read", "Read your parcels";
+    PARCELS_WRITE = "parcels:write", "Make, change and delete your parcels";
+    PARCELS_READ_ANY = "parcels:read:any", "Read everyone's parcels";
+}
+
+cloakroom::policy! {
+    Parcel {
+        Create: owner(PARCELS_WRITE);
+        List:   owner(PARCELS_READ), anyone(PARCELS_READ_ANY);
+        Read:   owner(PARCELS_READ), anyone(PARCELS_READ_ANY);
+        Update: owner(PARCELS_WRITE);
+        Delete: owner(PARCELS_WRITE);
+    }
+}
+
+// Where it is kept: the table of `migrations/`.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::{Moment, Uid};
+
+    parcels (id) {
+        id -> Uid,
+        owner_id -> Uid,
+        text -> Text,
+        created_at -> Moment,
+        updated_at -> Moment,
+        revision -> BigInt,
+    }
+}
+
+cloakroom::stored! {
+    Parcel in parcels {
+        owner: owner_id;
+        touch: updated_at;
+        sort: created_at: Time;
+        filter: owner_id: UserId;
+    }
+}
+
+// Its routes.
+
+/// The routes; `app()` in `lib.rs` adds them.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::POST, "/parcels", "Make a parcel", create),
+        endpoint(Method::GET, "/parcels", "List parcels", list),
+        endpoint(Method::GET, "/parcels/{id}", "Read a parcel", read),
+        endpoint(Method::PATCH, "/parcels/{id}", "Change a parcel", update),
+        endpoint(Method::DELETE, "/parcels/{id}", "Delete a parcel", delete),
+    ]
+}
+
+/// What `POST /parcels` takes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct NewParcel {
+    /// What it says.
+    #[schema(max_length = 10_000)]
+    text: String,
+}
+
+impl BodyType for NewParcel {
+    fn example() -> Value {
+        json!({ "text": "The blue one has a loose button." })
+    }
+}
+
+/// What `PATCH /parcels/{id}` takes: a merge patch (RFC 7396).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct ParcelPatch {
+    /// What it says.
+    #[schema(max_length = 10_000)]
+    text: Option<String>,
+}
+
+impl BodyType for ParcelPatch {
+    const MEDIA_TYPE: &'static str = "application/merge-patch+json";
+
+    fn example() -> Value {
+        json!({ "text": "The blue one has a new button." })
+    }
+}
+
+fn text_of(text: &str) -> Result<String, Invalid> {
+    plain_text(text, 10_000, true)
+}
+
+async fn create(
+    reach: Reach<Parcel, Create>,
+    body: Body<NewParcel>,
+    services: Arc<Services>,
+) -> Result<Created<Parcel>, Problem> {
+    let text = body.read(|members| members.required_text("text", text_of))?;
+    let (id, now) = (services.new_id()?, Time(services.clock.now()));
+    let owner_id = reach.owner()?;
+    let new = Parcel {
+        id,
+        owner_id,
+        text,
+        created_at: now,
+        updated_at: now,
+        revision: 1,
+    };
+    let made = services.store.insert(reach.make(new)?).await?;
+    Ok(Shown::from(made).created_in("/parcels"))
+}
+
+async fn list(
+    reach: Reach<Parcel, List>,
+    Query(query): Query<ListOf<Parcel>>,
+    services: Arc<Services>,
+) -> Result<Listed<Parcel>, Problem> {
+    query.within(reach, &services).await
+}
+
+async fn read(parcel: Allowed<Parcel, Read>) -> Result<Shown<Parcel>, Problem> {
+    Ok(parcel.into())
+}
+
+async fn update(
+    parcel: Allowed<Parcel, Update>,
+    body: Body<ParcelPatch>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<Shown<Parcel>, Problem> {
+    let text = body.read_by(&parcel, |members| {
+        Some(members.optional_text("text", text_of))
+    })?;
+    if_match.require(parcel.revision)?;
+    let change = store.update(parcel, |parcel| {
+        if let Some(text) = text {
+            parcel.text = text;
+        }
+    });
+    Ok(if_match.change(change).await?.into())
+}
+
+async fn delete(
+    parcel: Allowed<Parcel, Delete>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<NoContent, Problem> {
+    if_match.check(parcel.revision)?;
+    Ok(if_match.change(store.remove(parcel)).await?.into())
+}

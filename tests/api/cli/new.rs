@@ -1,0 +1,126 @@
+//! `cloakroom new`: what it writes, what it refuses, and that what it writes works.
+
+use cloakroom::App;
+use cloakroom::store::Migrations;
+use cloakroom::testing::Walk;
+use diesel_migrations::embed_migrations;
+
+use super::*;
+use crate::support::{Person, Server, on_both_engines};
+
+/// What is written for `cloakroom new resource entry --plural entries`.
+#[rustfmt::skip]
+#[path = "../../generated/src/entries.rs"]
+mod entries;
+
+static MIGRATIONS: Migrations = Migrations {
+    sqlite: embed_migrations!("tests/generated/migrations/sqlite"),
+    postgres: embed_migrations!("tests/generated/migrations/postgres"),
+};
+
+fn app() -> App {
+    App::new("entries").migrations(&MIGRATIONS).scopes(entries::SCOPES).endpoints(entries::endpoints())
+}
+
+fn written(machine: &Machine, path: &str) -> String {
+    std::fs::read_to_string(machine.path().join(path)).expect("a file")
+}
+
+#[test]
+fn an_application_is_written_where_there_is_none() {
+    let machine = Machine::new();
+    let told = machine.json(&["new", "resource", "lost_coat", "--dir", "wardrobe"]);
+    let paths: Vec<&str> = told["written"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(paths.len(), 9, "{told}");
+    assert!(paths.iter().all(|path| path.starts_with("wardrobe/") && machine.path().join(path).is_file()));
+    assert_eq!((&told["add"], machine.files()), (&json!([]), 1));
+    let migration = paths.iter().find_map(|path| path.strip_prefix("wardrobe/migrations/sqlite/"));
+    let (version, rest) = migration.unwrap().split_once('_').unwrap();
+    assert_eq!((version.len(), rest), (14, "lost_coats/up.sql"));
+    assert!(written(&machine, "wardrobe/src/lost_coats.rs").contains("pub struct LostCoat {"));
+    let version = format!("cloakroom = {{ version = \"{}\" }}", env!("CARGO_PKG_VERSION"));
+    assert!(written(&machine, "wardrobe/Cargo.toml").contains(&version));
+}
+
+#[test]
+fn what_an_application_lacks_is_told_and_not_written() {
+    let machine = Machine::new();
+    let first = machine.done(&["new", "resource", "note", "--cloakroom-path", "../\"cloakroom\""]);
+    for words in ["wrote src/notes.rs\n", "wrote tests/who_may_do_what.rs\n", "UPDATE_GOLDEN=1 cargo test"] {
+        assert!(first.contains(words), "{first}");
+    }
+    assert!(
+        written(&machine, "Cargo.toml").contains(r#"path = "../\"cloakroom\"", features = ["testing"] }"#)
+    );
+    let app = written(&machine, "src/lib.rs");
+    let second = machine.json(&["new", "resource", "tag"]);
+    assert_eq!(
+        second["add"],
+        json!(["pub mod tags;", ".scopes(tags::SCOPES)", ".endpoints(tags::endpoints())"])
+    );
+    assert_eq!(second["written"].as_array().map(Vec::len), Some(5));
+    assert_eq!(app, written(&machine, "src/lib.rs"));
+    // Two migrations that are written within a second have two versions.
+    let migrations = std::fs::read_dir(machine.path().join("migrations/postgres")).unwrap();
+    let name = |entry: std::fs::DirEntry| entry.file_name().into_string().unwrap();
+    let mut versions: Vec<String> =
+        migrations.map(|entry| name(entry.unwrap()).split('_').next().unwrap().to_owned()).collect();
+    versions.dedup();
+    assert_eq!(versions.len(), 2, "{versions:?}");
+}
+
+#[test]
+fn an_application_without_cloakroom_is_told_all() {
+    let machine = Machine::new();
+    std::fs::create_dir(machine.path().join("src")).unwrap();
+    std::fs::write(machine.path().join("src/main.rs"), "fn main() {}\n").unwrap();
+    let told = machine.done(&["new", "resource", "note"]);
+    for line in
+        ["cloakroom = { version", "static MIGRATIONS", ".migrations(&MIGRATIONS)", "assert_matrix(app(), "]
+    {
+        assert!(told.contains(line), "{told}");
+    }
+    assert_eq!(written(&machine, "src/main.rs"), "fn main() {}\n");
+}
+
+#[test]
+fn nothing_is_overwritten_and_no_other_name_taken() {
+    let machine = Machine::new();
+    machine.done(&["new", "resource", "note"]);
+    let main = written(&machine, "src/main.rs");
+    machine.refused(&["new", "resource", "note"], &["src/notes.rs is there already", "nothing was written"]);
+    std::fs::remove_file(machine.path().join("src/main.rs")).unwrap();
+    machine.refused(&["new", "resource", "tag"], &["Cargo.toml is there already"]);
+    assert!(!machine.path().join("src/tags.rs").exists(), "all or nothing; it was {main}");
+    machine.refused(&["new", "resource", "Note"], &["cannot be a name", "note or lost_coat"]);
+    machine.refused(&["new", "resource", "session"], &["cloakroom has session already"]);
+    machine.refused(&["new", "resource", "store"], &["uses the word"]);
+    machine.misused(&["new", "resource"], "NAME");
+}
+
+#[test]
+fn a_written_application_has_no_faults() {
+    assert_eq!(app().faults(), Vec::<String>::new());
+    assert_eq!(Walk::of(app()).run().broken(), Vec::<String>::new());
+}
+
+on_both_engines! {
+    fn a_written_resource_is_served(engine: Engine) {
+        let server = Server::start_app(engine, app);
+        let [ada, bob] = ["ada", "bob"].map(|name| server.register(name));
+        let new = server.post("/entries").bearer(&ada.token).json(&json!({ "text": "A coat." })).send().expect(201);
+        let path = format!("/entries/{}", new.json()["id"].as_str().unwrap());
+        assert_eq!(server.get(&path).bearer(&bob.token).send().status, 404);
+        let patch = json!({ "text": "A blue coat." });
+        let change = || server.patch(&path).bearer(&ada.token).json(&patch);
+        assert_eq!(change().send().status, 428);
+        assert_eq!(change().if_match("*").send().expect(200).json()["text"], "A blue coat.");
+        let list = |person: &Person| {
+            let list = server.get("/entries?sort=-created_at").bearer(&person.token).send().expect(200);
+            list.json()["items"].as_array().map(Vec::len)
+        };
+        assert_eq!((list(&ada), list(&bob)), (Some(1), Some(0)));
+        server.delete(&path).bearer(&ada.token).send().expect(204);
+        assert_eq!(list(&ada), Some(0));
+    }
+}

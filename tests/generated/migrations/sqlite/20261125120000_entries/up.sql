@@ -1,0 +1,10 @@
+CREATE TABLE "entries" (
+    id BLOB NOT NULL PRIMARY KEY,
+    owner_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    text TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    revision BIGINT NOT NULL
+);
+CREATE INDEX entries_by_created_at ON "entries" (created_at, id);
+CREATE INDEX entries_by_owner_id ON "entries" (owner_id, created_at, id);

@@ -1,0 +1,211 @@
+//! Entries: what one is, who may do what to it, where it is kept, and its routes.
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use cloakroom::authz::action::{Create, Delete, List, Read, Update};
+use cloakroom::authz::{Allowed, OwnerFrom, Reach, Resource};
+use cloakroom::domain::{Invalid, Time, UserId, plain_text};
+use cloakroom::http::{
+    Body, BodyType, Created, Endpoint, IfMatch, ListOf, Listed, NoContent, Problem, Query,
+    Services, Shown, endpoint,
+};
+use cloakroom::store::{Moment, Store, Uid};
+use diesel::prelude::*;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+// What an entry is.
+
+cloakroom::uuid_id! {
+    /// The id of an entry.
+    pub struct EntryId;
+}
+
+/// A row of the table and, as JSON, what is answered.
+#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
+#[diesel(table_name = entries, treat_none_as_null = true)]
+pub struct Entry {
+    /// Made by the server.
+    pub id: EntryId,
+    /// Whose it is.
+    pub owner_id: UserId,
+    /// What it says.
+    pub text: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it was last changed.
+    pub updated_at: Time,
+    /// Grows with every change; it is in the `ETag`, not in the JSON.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub revision: i64,
+}
+
+impl Resource for Entry {
+    type Id = EntryId;
+    const NAME: &'static str = "entry";
+    const OWNER: OwnerFrom = OwnerFrom::Record;
+
+    fn id(&self) -> EntryId {
+        self.id
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        Some(self.owner_id)
+    }
+}
+
+// Who may do what.
+
+cloakroom::scopes! {
+    /// What tokens allow.
+    pub SCOPES:
+    ENTRIES_READ = "entries:read", "Read your entries";
+    ENTRIES_WRITE = "entries:write", "Make, change and delete your entries";
+    ENTRIES_READ_ANY = "entries:read:any", "Read everyone's entries";
+}
+
+cloakroom::policy! {
+    Entry {
+        Create: owner(ENTRIES_WRITE);
+        List:   owner(ENTRIES_READ), anyone(ENTRIES_READ_ANY);
+        Read:   owner(ENTRIES_READ), anyone(ENTRIES_READ_ANY);
+        Update: owner(ENTRIES_WRITE);
+        Delete: owner(ENTRIES_WRITE);
+    }
+}
+
+// Where it is kept: the table of `migrations/`.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::{Moment, Uid};
+
+    entries (id) {
+        id -> Uid,
+        owner_id -> Uid,
+        text -> Text,
+        created_at -> Moment,
+        updated_at -> Moment,
+        revision -> BigInt,
+    }
+}
+
+cloakroom::stored! {
+    Entry in entries {
+        owner: owner_id;
+        touch: updated_at;
+        sort: created_at: Time;
+        filter: owner_id: UserId;
+    }
+}
+
+// Its routes.
+
+/// The routes; `app()` in `lib.rs` adds them.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::POST, "/entries", "Make an entry", create),
+        endpoint(Method::GET, "/entries", "List entries", list),
+        endpoint(Method::GET, "/entries/{id}", "Read an entry", read),
+        endpoint(Method::PATCH, "/entries/{id}", "Change an entry", update),
+        endpoint(Method::DELETE, "/entries/{id}", "Delete an entry", delete),
+    ]
+}
+
+/// What `POST /entries` takes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct NewEntry {
+    /// What it says.
+    #[schema(max_length = 10_000)]
+    text: String,
+}
+
+impl BodyType for NewEntry {
+    fn example() -> Value {
+        json!({ "text": "The blue one has a loose button." })
+    }
+}
+
+/// What `PATCH /entries/{id}` takes: a merge patch (RFC 7396).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct EntryPatch {
+    /// What it says.
+    #[schema(max_length = 10_000)]
+    text: Option<String>,
+}
+
+impl BodyType for EntryPatch {
+    const MEDIA_TYPE: &'static str = "application/merge-patch+json";
+
+    fn example() -> Value {
+        json!({ "text": "The blue one has a new button." })
+    }
+}
+
+fn text_of(text: &str) -> Result<String, Invalid> {
+    plain_text(text, 10_000, true)
+}
+
+async fn create(
+    reach: Reach<Entry, Create>,
+    body: Body<NewEntry>,
+    services: Arc<Services>,
+) -> Result<Created<Entry>, Problem> {
+    let text = body.read(|members| members.required_text("text", text_of))?;
+    let (id, now) = (services.new_id()?, Time(services.clock.now()));
+    let owner_id = reach.owner()?;
+    let new = Entry {
+        id,
+        owner_id,
+        text,
+        created_at: now,
+        updated_at: now,
+        revision: 1,
+    };
+    let made = services.store.insert(reach.make(new)?).await?;
+    Ok(Shown::from(made).created_in("/entries"))
+}
+
+async fn list(
+    reach: Reach<Entry, List>,
+    Query(query): Query<ListOf<Entry>>,
+    services: Arc<Services>,
+) -> Result<Listed<Entry>, Problem> {
+    query.within(reach, &services).await
+}
+
+async fn read(entry: Allowed<Entry, Read>) -> Result<Shown<Entry>, Problem> {
+    Ok(entry.into())
+}
+
+async fn update(
+    entry: Allowed<Entry, Update>,
+    body: Body<EntryPatch>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<Shown<Entry>, Problem> {
+    let text = body.read_by(&entry, |members| {
+        Some(members.optional_text("text", text_of))
+    })?;
+    if_match.require(entry.revision)?;
+    let change = store.update(entry, |entry| {
+        if let Some(text) = text {
+            entry.text = text;
+        }
+    });
+    Ok(if_match.change(change).await?.into())
+}
+
+async fn delete(
+    entry: Allowed<Entry, Delete>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<NoContent, Problem> {
+    if_match.check(entry.revision)?;
+    Ok(if_match.change(store.remove(entry)).await?.into())
+}
