@@ -196,11 +196,11 @@ async fn create(
         let text = members.required_text("text", |text| plain_text(text, 10_000, true));
         Some((title?, text?))
     })?;
-    let (id, now) = (services.new_id()?, Time(services.clock.now()));
+    let (id, now) = (services.new_id()?, services.now());
     let (owner_id, archived, verdict) = (reach.owner()?, false, None);
     let note =
         Note { id, owner_id, title, text, archived, verdict, created_at: now, updated_at: now, revision: 1 };
-    Ok(Shown::from(services.store.insert(reach.make(note)?).await?).created_in("/notes"))
+    Ok(Shown::from(services.store.insert(reach.make(note)?).await?).created())
 }
 
 async fn list(

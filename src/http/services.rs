@@ -11,7 +11,7 @@ use super::endpoint::Endpoint;
 use super::problem::{Code, Problem};
 use crate::authz::Vocabulary;
 use crate::config::Settings;
-use crate::domain::{Clock, Random};
+use crate::domain::{Clock, Random, Time};
 use crate::hashing::Hasher;
 use crate::oauth::password_login::Means;
 use crate::store::{Recorder, Store};
@@ -57,6 +57,11 @@ impl Services {
     pub(super) fn login(&self) -> Means<'_> {
         let Self { store, hasher, issuer, vocabulary, recorder, .. } = self;
         Means { store, hasher, issuer, vocabulary, recorder }
+    }
+
+    /// The time, as records hold it.
+    pub fn now(&self) -> Time {
+        Time(self.clock.now())
     }
 
     /// A new id, ordered by the time of its making.

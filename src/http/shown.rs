@@ -62,10 +62,7 @@ pub struct Shown<R> {
 }
 
 /// 201 with the new record, its `ETag` and its `Location`.
-pub struct Created<R> {
-    shown: Shown<R>,
-    collection: &'static str,
-}
+pub struct Created<R>(Shown<R>);
 
 /// 200 with a page of a list: the records, each with `_actions`, and the cursor of the next page.
 pub struct Listed<R> {
@@ -88,9 +85,9 @@ impl<R> Shown<R> {
         Self { record, held: Held::NONE, by }
     }
 
-    /// 201: the record was made, and is found below the path of its collection.
-    pub fn created_in(self, collection: &'static str) -> Created<R> {
-        Created { shown: self, collection }
+    /// 201: the record was made, and is found below the path of the request.
+    pub fn created(self) -> Created<R> {
+        Created(self)
     }
 }
 
@@ -147,9 +144,9 @@ impl<R: View> Answer for Shown<R> {
 
 impl<R: View> Answer for Created<R> {
     fn respond(self, call: &Call) -> HttpResponse {
-        let Shown { record, held, by } = self.shown;
+        let Shown { record, held, by } = self.0;
         let body = json(call, &record, held, by.as_ref());
-        let location = format!("{}{}/{}", call.services().issuer_url, self.collection, record.id());
+        let location = format!("{}{}/{}", call.services().issuer_url, call.request().path(), record.id());
         HttpResponse::Created()
             .insert_header((header::ETAG, entity_tag(record.revision(), &body)))
             .insert_header((header::LOCATION, location))

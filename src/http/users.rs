@@ -123,7 +123,7 @@ pub async fn create(
     let new = NewUser { email, password, profile, status };
     let made = services.store.create_user(new, grant).await;
     let user = made.map_err(Problem::from).map_err(email_taken)?;
-    Ok(Shown::to(user, entry.by().cloned()).created_in("/users"))
+    Ok(Shown::to(user, entry.by().cloned()).created())
 }
 
 /// `GET /users/{id}`

@@ -2,7 +2,8 @@
 
 /// Names the table in which a kind of record is kept, and how the caller's sight of it reads in
 /// SQL. The record's struct derives diesel's `Queryable`, `Selectable`, `Insertable` and
-/// `AsChangeset`, and its `Resource` says whose it is.
+/// `AsChangeset`, and its `Resource` says whose it is. Two of its fields, and columns of the table,
+/// are `id`, the primary key, and `revision: i64`, which is 1 at first and grows with every change.
 ///
 /// - `owner`: the column that holds the owner's id; left out where nobody owns the records.
 /// - `touch`: the columns that become the time of every change.

@@ -157,7 +157,7 @@ async fn create(
     services: Arc<Services>,
 ) -> Result<Created<Entry>, Problem> {
     let text = body.read(|members| members.required_text("text", text_of))?;
-    let (id, now) = (services.new_id()?, Time(services.clock.now()));
+    let (id, now) = (services.new_id()?, services.now());
     let owner_id = reach.owner()?;
     let new = Entry {
         id,
@@ -168,7 +168,7 @@ async fn create(
         revision: 1,
     };
     let made = services.store.insert(reach.make(new)?).await?;
-    Ok(Shown::from(made).created_in("/entries"))
+    Ok(Shown::from(made).created())
 }
 
 async fn list(
