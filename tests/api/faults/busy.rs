@@ -79,7 +79,7 @@ fn while_another_process_locks_the_file_writes_are_503_and_reads_go_on() {
 #[test]
 fn logins_beyond_the_queue_are_turned_away_and_reads_are_answered_meanwhile() {
     let settings = [
-        ("CLOAKROOM_ARGON2", "m=65536,t=24,p=1"),
+        ("CLOAKROOM_ARGON2", "m=65536,t=8,p=1"),
         ("CLOAKROOM_HASH_LANES", "1"),
         ("CLOAKROOM_HASH_QUEUE", "1"),
     ];
@@ -121,7 +121,7 @@ fn logins_beyond_the_queue_are_turned_away_and_reads_are_answered_meanwhile() {
 #[test]
 fn a_registration_beyond_the_queue_is_turned_away_and_makes_no_account() {
     let settings = [
-        ("CLOAKROOM_ARGON2", "m=65536,t=24,p=1"),
+        ("CLOAKROOM_ARGON2", "m=65536,t=8,p=1"),
         ("CLOAKROOM_HASH_LANES", "1"),
         ("CLOAKROOM_HASH_QUEUE", "1"),
     ];
