@@ -70,69 +70,83 @@ impl Rule {
 
     /// Whether the caller's token and roles reach everyone's records.
     pub(super) fn reaches_everyone(&self, caller: &Caller) -> bool {
-        let holds = |scope| caller.scope().contains(scope);
-        self.who.anyone_scope().is_some_and(holds)
-            || self.who.roles().any(|(role, scope)| holds(scope) && caller.has_role(role))
+        self.who.anyone_scope().is_some_and(|scope| caller.holds(scope))
+            || self.who.roles().any(|(role, scope)| caller.holds(scope) && caller.has_role(role))
     }
 
     /// The first step, from the route alone: does the token carry a scope for this at all?
     pub(super) fn check_scope(&'static self, caller: &Caller) -> Result<(), Refusal> {
-        if self.who.scopes().any(|scope| caller.scope().contains(scope)) {
-            return Ok(());
-        }
-        Err(self.refuse(caller, Reason::InsufficientScope))
+        self.unless(self.lets_scope(caller), caller, Reason::InsufficientScope)
     }
 
     /// The second step: is the record the caller's own, or one that it reaches otherwise?
     pub(super) fn check_owner(&'static self, caller: &Caller, facts: Facts<'_>) -> Result<(), Refusal> {
-        let holds = |scope| caller.scope().contains(scope);
-        let own = || {
-            let mine = caller.user_id().is_some() && caller.user_id() == facts.owner;
-            mine && self.who.owner_scope().is_some_and(holds)
-        };
-        let related = || {
-            self.who.relations().any(|(relation, scope)| {
-                holds(scope)
-                    && (!relation.is_personal() || caller.user_id().is_some())
-                    && facts.held.includes(self.relations, relation)
-            })
-        };
-        if self.reaches_everyone(caller) || own() || related() {
-            return Ok(());
-        }
-        Err(self.refuse(caller, Reason::NotOwner))
+        self.unless(self.lets_owner(caller, facts), caller, Reason::NotOwner)
     }
 
-    /// The third step: does the record's state allow it?
-    pub(super) fn check_state(&'static self, caller: &Caller, held: Held) -> Result<(), Refusal> {
-        match self.who.state() {
-            Some(state) if !held.includes(self.relations, state) => {
-                Err(self.refuse(caller, Reason::WrongState))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The fourth step: on somebody else's record, is the caller above its owner or level with them?
+    /// The last step: on somebody else's record, is the caller above its owner or level with them?
     pub(super) fn check_rank(&'static self, caller: &Caller, facts: Facts<'_>) -> Result<(), Refusal> {
-        let own = facts.owner.is_some() && caller.user_id() == facts.owner;
-        if !self.who.is_ranked() || own || caller.outranks(facts.owner_roles) {
-            return Ok(());
-        }
-        Err(self.refuse(caller, Reason::AboveCaller))
+        self.unless(self.lets_rank(caller, facts), caller, Reason::AboveCaller)
     }
 
     /// All steps, on a record.
     pub(crate) fn check(&'static self, caller: &Caller, facts: Facts<'_>) -> Result<(), Refusal> {
-        self.check_scope(caller)?;
-        self.check_owner(caller, facts)?;
-        self.check_state(caller, facts.held)?;
-        self.check_rank(caller, facts)
+        match self.against(caller, facts) {
+            None => Ok(()),
+            Some(reason) => Err(self.refuse(caller, reason)),
+        }
     }
 
     /// Whether all steps let the caller.
-    pub(crate) fn permits(&'static self, caller: &Caller, facts: Facts<'_>) -> bool {
-        self.check(caller, facts).is_ok()
+    pub(crate) fn permits(&self, caller: &Caller, facts: Facts<'_>) -> bool {
+        self.against(caller, facts).is_none()
+    }
+
+    /// The first step that decides against the caller.
+    fn against(&self, caller: &Caller, facts: Facts<'_>) -> Option<Reason> {
+        if !self.lets_scope(caller) {
+            Some(Reason::InsufficientScope)
+        } else if !self.lets_owner(caller, facts) {
+            Some(Reason::NotOwner)
+        } else if !self.lets_state(facts.held) {
+            Some(Reason::WrongState)
+        } else if !self.lets_rank(caller, facts) {
+            Some(Reason::AboveCaller)
+        } else {
+            None
+        }
+    }
+
+    fn lets_scope(&self, caller: &Caller) -> bool {
+        self.who.scopes().any(|scope| caller.holds(scope))
+    }
+
+    fn lets_owner(&self, caller: &Caller, facts: Facts<'_>) -> bool {
+        let own = || {
+            let mine = caller.user_id().is_some() && caller.user_id() == facts.owner;
+            mine && self.who.owner_scope().is_some_and(|scope| caller.holds(scope))
+        };
+        let related = || {
+            self.who.relations().any(|(relation, scope)| {
+                caller.holds(scope)
+                    && (!relation.is_personal() || caller.user_id().is_some())
+                    && facts.held.includes(self.relations, relation)
+            })
+        };
+        own() || self.reaches_everyone(caller) || related()
+    }
+
+    fn lets_state(&self, held: Held) -> bool {
+        self.who.state().is_none_or(|state| held.includes(self.relations, state))
+    }
+
+    fn lets_rank(&self, caller: &Caller, facts: Facts<'_>) -> bool {
+        let own = || facts.owner.is_some() && caller.user_id() == facts.owner;
+        !self.who.is_ranked() || own() || caller.outranks(facts.owner_roles)
+    }
+
+    fn unless(&'static self, lets: bool, caller: &Caller, reason: Reason) -> Result<(), Refusal> {
+        if lets { Ok(()) } else { Err(self.refuse(caller, reason)) }
     }
 
     /// The refusal of this caller at this step.

@@ -89,12 +89,12 @@ impl Who {
 
     /// The relations in which somebody may, each with its scope.
     pub fn relations(&self) -> impl Iterator<Item = (Relation, Scope)> {
-        self.related.into_iter().flatten()
+        self.related.iter().flatten().copied()
     }
 
     /// The roles in which somebody may, each with its scope.
     pub fn roles(&self) -> impl Iterator<Item = (Role, Scope)> {
-        self.roles.into_iter().flatten()
+        self.roles.iter().flatten().copied()
     }
 
     /// The state that the record must be in.
