@@ -7,8 +7,7 @@ use cloakroom::authz::action::{Create, Delete, List, Read, Update};
 use cloakroom::authz::{Allowed, Member, OwnerFrom, Reach, Relation, Resource};
 use cloakroom::domain::{Time, UserId, plain_text};
 use cloakroom::http::{
-    Body, BodyType, Created, Endpoint, IfMatch, ListOf, Listed, NoContent, Problem, Query, Services, Shown,
-    endpoint,
+    Body, BodyType, Created, Endpoint, IfMatch, Problem, Services, Shown, endpoint, plain,
 };
 use cloakroom::store::{Moment, Store, Uid};
 use diesel::prelude::*;
@@ -160,11 +159,11 @@ cloakroom::stored! {
 #[rustfmt::skip]
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::POST,   "/notes",      "Write a note",                           create),
-        endpoint(Method::GET,    "/notes",      "List one's notes and those shared",      list),
-        endpoint(Method::GET,    "/notes/{id}", "Read a note",                            read),
-        endpoint(Method::PATCH,  "/notes/{id}", "Change a note",                          update),
-        endpoint(Method::DELETE, "/notes/{id}", "Delete a note",                          delete),
+        endpoint(Method::POST,   "/notes",      "Write a note",                      create),
+        endpoint(Method::GET,    "/notes",      "List one's notes and those shared", plain::list::<Note>),
+        endpoint(Method::GET,    "/notes/{id}", "Read a note",                       plain::read::<Note>),
+        endpoint(Method::PATCH,  "/notes/{id}", "Change a note",                     update),
+        endpoint(Method::DELETE, "/notes/{id}", "Delete a note",                     plain::delete::<Note>),
     ]
 }
 
@@ -201,18 +200,6 @@ async fn create(
     let note =
         Note { id, owner_id, title, text, archived, verdict, created_at: now, updated_at: now, revision: 1 };
     Ok(Shown::from(services.store.insert(reach.make(note)?).await?).created())
-}
-
-async fn list(
-    reach: Reach<Note, List>,
-    Query(query): Query<ListOf<Note>>,
-    services: Arc<Services>,
-) -> Result<Listed<Note>, Problem> {
-    query.within(reach, &services).await
-}
-
-async fn read(note: Allowed<Note, Read>) -> Result<Shown<Note>, Problem> {
-    Ok(note.into())
 }
 
 /// What `PATCH /notes/{id}` takes: a merge patch (RFC 7396).
@@ -252,9 +239,4 @@ async fn update(
         note.text = text.unwrap_or_else(|| note.text.clone());
     });
     Ok(if_match.change(change).await?.into())
-}
-
-async fn delete(note: Allowed<Note, Delete>, if_match: IfMatch, store: Store) -> Result<NoContent, Problem> {
-    if_match.check(note.revision)?;
-    Ok(if_match.change(store.remove(note)).await?.into())
 }

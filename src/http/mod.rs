@@ -16,6 +16,7 @@ mod endpoint;
 mod list;
 mod oauth;
 mod openapi;
+pub mod plain;
 mod problem;
 mod profiles;
 mod query;

@@ -7,8 +7,7 @@ use cloakroom::authz::action::{Create, Delete, List, Read, Update};
 use cloakroom::authz::{Allowed, OwnerFrom, Reach, Resource};
 use cloakroom::domain::{Invalid, Time, UserId, plain_text};
 use cloakroom::http::{
-    Body, BodyType, Created, Endpoint, IfMatch, ListOf, Listed, NoContent, Problem, Query,
-    Services, Shown, endpoint,
+    Body, BodyType, Created, Endpoint, IfMatch, Problem, Services, Shown, endpoint, plain,
 };
 use cloakroom::store::{Moment, Store, Uid};
 use diesel::prelude::*;
@@ -108,10 +107,10 @@ cloakroom::stored! {
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST, "/entries", "Make an entry", create),
-        endpoint(Method::GET, "/entries", "List entries", list),
-        endpoint(Method::GET, "/entries/{id}", "Read an entry", read),
+        endpoint(Method::GET, "/entries", "List entries", plain::list::<Entry>),
+        endpoint(Method::GET, "/entries/{id}", "Read an entry", plain::read::<Entry>),
         endpoint(Method::PATCH, "/entries/{id}", "Change an entry", update),
-        endpoint(Method::DELETE, "/entries/{id}", "Delete an entry", delete),
+        endpoint(Method::DELETE, "/entries/{id}", "Delete an entry", plain::delete::<Entry>),
     ]
 }
 
@@ -171,18 +170,6 @@ async fn create(
     Ok(Shown::from(made).created())
 }
 
-async fn list(
-    reach: Reach<Entry, List>,
-    Query(query): Query<ListOf<Entry>>,
-    services: Arc<Services>,
-) -> Result<Listed<Entry>, Problem> {
-    query.within(reach, &services).await
-}
-
-async fn read(entry: Allowed<Entry, Read>) -> Result<Shown<Entry>, Problem> {
-    Ok(entry.into())
-}
-
 async fn update(
     entry: Allowed<Entry, Update>,
     body: Body<EntryPatch>,
@@ -199,13 +186,4 @@ async fn update(
         }
     });
     Ok(if_match.change(change).await?.into())
-}
-
-async fn delete(
-    entry: Allowed<Entry, Delete>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<NoContent, Problem> {
-    if_match.check(entry.revision)?;
-    Ok(if_match.change(store.remove(entry)).await?.into())
 }

@@ -7,8 +7,7 @@ use cloakroom::authz::action::{Create, Delete, List, Read, Update};
 use cloakroom::authz::{Allowed, OwnerFrom, Reach, Resource};
 use cloakroom::domain::{Invalid, Time, UserId, plain_text};
 use cloakroom::http::{
-    Body, BodyType, Created, Endpoint, IfMatch, ListOf, Listed, NoContent, Problem, Query,
-    Services, Shown, endpoint,
+    Body, BodyType, Created, Endpoint, IfMatch, Problem, Services, Shown, endpoint, plain,
 };
 use cloakroom::store::{Moment, Store, Uid};
 use diesel::prelude::*;
@@ -108,10 +107,10 @@ cloakroom::stored! {
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST, "/parcels", "Make a parcel", create),
-        endpoint(Method::GET, "/parcels", "List parcels", list),
-        endpoint(Method::GET, "/parcels/{id}", "Read a parcel", read),
+        endpoint(Method::GET, "/parcels", "List parcels", plain::list::<Parcel>),
+        endpoint(Method::GET, "/parcels/{id}", "Read a parcel", plain::read::<Parcel>),
         endpoint(Method::PATCH, "/parcels/{id}", "Change a parcel", update),
-        endpoint(Method::DELETE, "/parcels/{id}", "Delete a parcel", delete),
+        endpoint(Method::DELETE, "/parcels/{id}", "Delete a parcel", plain::delete::<Parcel>),
     ]
 }
 
@@ -171,18 +170,6 @@ async fn create(
     Ok(Shown::from(made).created())
 }
 
-async fn list(
-    reach: Reach<Parcel, List>,
-    Query(query): Query<ListOf<Parcel>>,
-    services: Arc<Services>,
-) -> Result<Listed<Parcel>, Problem> {
-    query.within(reach, &services).await
-}
-
-async fn read(parcel: Allowed<Parcel, Read>) -> Result<Shown<Parcel>, Problem> {
-    Ok(parcel.into())
-}
-
 async fn update(
     parcel: Allowed<Parcel, Update>,
     body: Body<ParcelPatch>,
@@ -199,13 +186,4 @@ async fn update(
         }
     });
     Ok(if_match.change(change).await?.into())
-}
-
-async fn delete(
-    parcel: Allowed<Parcel, Delete>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<NoContent, Problem> {
-    if_match.check(parcel.revision)?;
-    Ok(if_match.change(store.remove(parcel)).await?.into())
 }
