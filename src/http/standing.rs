@@ -11,8 +11,8 @@ use super::problem::Problem;
 use super::services::Services;
 use super::shown::Shown;
 use super::users::{role, status_of};
-use crate::authz::Allowed;
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
+use crate::authz::{Allowed, Event, Outcome};
 use crate::domain::{Invalid, NewPassword, PasswordAttempt, Role, Status, User};
 use crate::hashing::Verdict;
 use crate::store::Store;
@@ -52,6 +52,7 @@ pub async fn set_password(
     if let Some(current) = current {
         let hash = services.store.login_by_id(user.id).await?;
         if let Verdict::Mismatch = services.hasher.verify(current, hash).await? {
+            services.recorder.note(&Event { outcome: Outcome::WrongPassword, ..Event::from(&user) });
             let wrong = Invalid::new("wrong-password", "is not the current password");
             return Err(Problem::broken_rule("/current_password", wrong));
         }

@@ -79,6 +79,24 @@ on_both_engines! {
         assert_eq!(entry["actor"], Value::Null);
     }
 
+    fn a_refused_look_is_in_the_trail_of_whose_record_it_is(server) {
+        let (ada, bob) = (server.register("ada"), server.register("bob"));
+        let answer = server.get(&bob.path()).bearer(&ada.token).send().expect_problem(403, "not-owner");
+        let [entry] = &soon(&server, &bob, refused)[..] else { panic!("one entry") };
+        assert_eq!((&entry["action"], &entry["reason"]), (&json!("read"), &json!("not-owner")));
+        assert_eq!(entry["actor"], format!("user:{}", ada.id));
+        assert_eq!(entry["decision_id"], answer.json()["decision_id"]);
+    }
+
+    fn a_guess_at_the_current_password_is_there_as_a_failed_login_is(server) {
+        let ada = server.register("ada");
+        let guess = json!({ "current_password": "not this one, surely", "new_password": "an even stranger passphrase" });
+        server.put("/users/me/password").bearer(&ada.token).json(&guess).send().expect_problem(422, "invalid-body");
+        let [entry] = &soon(&server, &ada, refused)[..] else { panic!("one entry") };
+        assert_eq!((&entry["action"], &entry["reason"]), (&json!("set_password"), &json!("wrong-password")));
+        assert_eq!(entry["actor"], format!("user:{}", ada.id));
+    }
+
     fn a_change_that_was_not_made_leaves_no_deed(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let patch = |tag: &str, email: &str| {
@@ -109,9 +127,12 @@ on_both_engines! {
         server.get(&path).bearer(&bob.token).send().expect_problem(403, "not-owner");
         let narrow = server.log_in_for(&ada.email, Some("users:read"));
         server.get(&path).bearer(&narrow).send().expect_problem(403, "insufficient-scope");
-        // Who reads everyone's is told the address as well.
+        // Who reads everyone's is told the token and the address as well.
         server.put("/users/me/profile").bearer(&ada.token).json(&json!({ "name": "Ada" })).send().expect(200);
-        assert_eq!(trail(&server, &ada.id, &support.token)[0]["address"], "127.0.0.1");
+        let entry = &trail(&server, &ada.id, &support.token)[0];
+        assert_eq!(entry["address"], "127.0.0.1");
+        let (_, claims) = crate::support::decoded(&ada.token);
+        assert_eq!(entry["jti"], claims["jti"]);
     }
 
     fn pages_lead_to_the_end_and_a_cursor_belongs_to_one_trail(server) {
