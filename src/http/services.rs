@@ -55,8 +55,8 @@ pub struct Services {
 impl Services {
     /// What a login with a password is done with.
     pub(super) fn login(&self) -> Means<'_> {
-        let Self { store, hasher, issuer, vocabulary, recorder, .. } = self;
-        Means { store, hasher, issuer, vocabulary, recorder }
+        let Self { store, hasher, issuer, recorder, .. } = self;
+        Means { store, hasher, issuer, recorder }
     }
 
     /// The time, as records hold it.

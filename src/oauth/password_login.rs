@@ -1,10 +1,10 @@
 //! First-party login: an e-mail and its password for an access token.
 
 use super::{OAuthError, granted};
-use crate::authz::{Event, Outcome, Resource as _, ScopeSet, Vocabulary};
+use crate::authz::{Event, Outcome, Resource as _, ScopeSet};
 use crate::domain::{ClientId, Email, PasswordAttempt, Session, UserId};
 use crate::hashing::{Hasher, Verdict};
-use crate::store::{LoginRefused, Recorder, Store};
+use crate::store::{LoginRefused, Proved, Recorder, Store};
 use crate::token::{IssueRequest, IssueTo, IssuedToken, Issuer};
 
 /// What somebody who logs in says.
@@ -33,8 +33,6 @@ pub struct Means<'a> {
     pub hasher: &'a Hasher,
     /// What issues the token.
     pub issuer: &'a Issuer,
-    /// What each role grants.
-    pub vocabulary: &'a Vocabulary,
     /// What takes a failed login for the audit trail.
     pub recorder: &'a Recorder,
 }
@@ -60,26 +58,29 @@ pub async fn log_in(
     login: PasswordLogin,
     device: Device,
 ) -> Result<IssuedToken, OAuthError> {
-    let Means { store, hasher, issuer, vocabulary, recorder } = with;
+    let Means { store, hasher, issuer, recorder } = with;
     // An address that cannot exist is looked up all the same: it must not answer any faster.
     let key = Email::parse(&login.email).map_or_else(|_| String::new(), |email| email.key());
     let account = store.login_by_email(key).await?;
     let (user_id, hash) = account.map(|account| (account.user_id, account.hash)).unzip();
     let verdict = hasher.verify(login.password, hash.clone().flatten()).await?;
-    let (Some(user_id), Some(proved), Verdict::Match { upgraded }) = (user_id, hash.flatten(), verdict)
-    else {
+    let (Some(user_id), Some(hash), Verdict::Match { upgraded }) = (user_id, hash.flatten(), verdict) else {
         if let Some(user) = user_id {
             recorder.note(&failed_login(user));
         }
         return Err(OAuthError::InvalidCredentials);
     };
-    let start = store.begin_session(user_id, proved, upgraded, device.name, device.address).await?;
-    let start = start.map_err(|LoginRefused| OAuthError::InvalidCredentials)?;
-    let scope = granted(login.scope.as_ref(), &vocabulary.granted_by(&start.roles))?;
+    let (proved, asked) = (Proved { hash, upgraded }, login.scope);
+    let grant = move |grantable: &ScopeSet| granted(asked.as_ref(), grantable).ok();
+    let start = store.begin_session(user_id, proved, device.name, device.address, grant).await?;
+    let start = start.map_err(|refused| match refused {
+        LoginRefused::Account => OAuthError::InvalidCredentials,
+        LoginRefused::Scope => OAuthError::InvalidScope,
+    })?;
     Ok(issuer.issue(IssueRequest {
         subject: IssueTo::User { id: user_id, roles: start.roles, epoch: start.epoch },
         client_id: ClientId::FIRST_PARTY.to_owned(),
-        scope: &scope,
+        scope: &start.scope,
         session: Some(start.session.id),
     })?)
 }

@@ -6,7 +6,7 @@ use super::error::StoreError;
 use super::schema::{sessions, users};
 use super::sessions::SessionRow;
 use super::{Store, users as accounts};
-use crate::authz::{Event, Outcome, Resource as _};
+use crate::authz::{Event, Outcome, Resource as _, ScopeSet};
 use crate::domain::{PasswordHash, Role, Session, SessionId, Status, Time, UserId};
 use crate::on;
 
@@ -18,6 +18,14 @@ pub struct Login {
     pub hash: Option<PasswordHash>,
 }
 
+/// A password that was right.
+pub(crate) struct Proved {
+    /// The hash that it was compared with.
+    pub hash: PasswordHash,
+    /// A hash of the same password with the parameters of today, where they are others.
+    pub upgraded: Option<PasswordHash>,
+}
+
 /// A session that has begun, and what its tokens say of the user.
 pub struct SessionStart {
     /// The session.
@@ -26,12 +34,19 @@ pub struct SessionStart {
     pub roles: Vec<Role>,
     /// The epoch in which the tokens are issued.
     pub epoch: i64,
+    /// What the tokens may carry.
+    pub scope: ScopeSet,
 }
 
-/// The account cannot be logged in to: it is suspended, gone, or its password was changed while
-/// this login was being checked.
+/// Why no session begins, though the password was right.
 #[derive(Debug)]
-pub struct LoginRefused;
+pub enum LoginRefused {
+    /// The account cannot be logged in to: it is suspended, gone, or its password was changed while
+    /// this login was being checked.
+    Account,
+    /// Nothing of the scope that was asked for can be granted.
+    Scope,
+}
 
 /// The user logs in to their own account: no token speaks for them yet.
 fn logged_in(session: &Session) -> Event {
@@ -78,18 +93,18 @@ impl Store {
         .await
     }
 
-    /// Begins a session for the user whose password had the hash `proved`; with `upgraded`, the
-    /// hash is replaced by one of the same password with the parameters of today.
+    /// Begins a session for the user whose password was right. `grant` is asked what it may carry,
+    /// of all that the user's roles grant.
     ///
     /// # Errors
     /// When the database is away.
     pub(crate) async fn begin_session(
         &self,
         id: UserId,
-        proved: PasswordHash,
-        upgraded: Option<PasswordHash>,
+        proved: Proved,
         device: Option<String>,
         address: Option<String>,
+        grant: impl FnOnce(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
     ) -> Result<Result<SessionStart, LoginRefused>, StoreError> {
         let now = self.0.surroundings.clock.now();
         let session = Session {
@@ -103,15 +118,22 @@ impl Store {
         };
         let inner = self.0.clone();
         self.write(None, move |conn, _| {
-            let kept = upgraded.as_ref().unwrap_or(&proved);
+            let kept = proved.upgraded.as_ref().unwrap_or(&proved.hash);
             let rows = on!(conn, |c| diesel::update(users::table)
                 .filter(users::id.eq(id))
-                .filter(users::password_hash.eq(proved.expose_phc()))
+                .filter(users::password_hash.eq(proved.hash.expose_phc()))
                 .filter(users::status.eq(Status::Active.as_str()))
-                .set((users::last_login_at.eq(Time(now)), users::password_hash.eq(kept.expose_phc()),))
+                .set(users::password_hash.eq(kept.expose_phc()))
                 .execute(c))?;
             let user = if rows == 1 { accounts::load(conn, &inner.vocabulary, id)? } else { None };
-            let Some(user) = user else { return Ok(Err(LoginRefused)) };
+            let Some(user) = user else { return Ok(Err(LoginRefused::Account)) };
+            let Some(scope) = grant(&inner.vocabulary.granted_by(&user.roles)) else {
+                return Ok(Err(LoginRefused::Scope));
+            };
+            // Only now has anybody logged in.
+            on!(conn, |c| diesel::update(users::table.find(id))
+                .set(users::last_login_at.eq(Time(now)))
+                .execute(c))?;
             inner.write_down(conn, &logged_in(&session))?;
             let expired =
                 sessions::table.filter(sessions::user_id.eq(id)).filter(sessions::expires_at.le(Time(now)));
@@ -119,7 +141,7 @@ impl Store {
             on!(conn, |c| diesel::insert_into(sessions::table)
                 .values(SessionRow::from(&session))
                 .execute(c))?;
-            Ok(Ok(SessionStart { session, roles: user.roles, epoch: user.epoch }))
+            Ok(Ok(SessionStart { session, roles: user.roles, epoch: user.epoch, scope }))
         })
         .await
     }

@@ -57,6 +57,7 @@ pub use conn::Link;
 pub use conn::{Connection, Engine};
 pub use error::StoreError;
 pub use kept::{Kept, Position, Selected, Selection};
+pub(crate) use logins::Proved;
 pub use logins::{Login, LoginRefused, SessionStart};
 pub use migrate::{MigrationState, Migrations};
 pub(crate) use migrate::{OWN_MIGRATIONS, migrate, migration_states};

@@ -97,6 +97,19 @@ on_both_engines! {
         assert_eq!(entry["actor"], format!("user:{}", ada.id));
     }
 
+    fn a_login_that_gets_no_token_begins_no_session_and_leaves_no_deed(server) {
+        let ada = server.register("ada");
+        let me = || server.get("/users/me").bearer(&ada.token).send().expect(200).json();
+        let before = me()["last_login_at"].clone();
+        let login = json!({ "email": ada.email, "password": PASSWORD, "scope": "users:read:any" });
+        server.post("/sessions").json(&login).send().expect_problem(400, "invalid-scope");
+        let sessions = server.get("/users/me/sessions").bearer(&ada.token).send().expect(200).json();
+        assert_eq!(sessions["items"].as_array().map(Vec::len), Some(1), "{sessions}");
+        let logins = trail(&server, "me", &ada.token).into_iter().filter(|entry| entry["action"] == "log_in");
+        assert_eq!(logins.count(), 1);
+        assert_eq!(me()["last_login_at"], before);
+    }
+
     fn a_change_that_was_not_made_leaves_no_deed(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let patch = |tag: &str, email: &str| {
