@@ -13,6 +13,7 @@ mod decide;
 mod describe;
 mod edge;
 mod endpoint;
+mod form;
 mod list;
 mod oauth;
 mod openapi;

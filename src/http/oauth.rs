@@ -8,11 +8,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::{Document, Json};
-use super::body::{check_type, read_bytes};
 use super::call::Call;
 use super::decide::closed::Closed;
 use super::decide::{Access, Decision, Public};
 use super::describe::{BodyDescription, Description};
+use super::form::{FORM, Form};
 use super::problem::{Code, Problem};
 use super::services::Services;
 use crate::domain::ClientSecret;
@@ -20,11 +20,6 @@ use crate::oauth::client_authentication::{ClientCredentials, authenticate};
 use crate::oauth::{OAuthError, client_credentials, metadata, scope_parameter};
 use crate::store::StoredClient;
 use crate::token::IssuedToken;
-
-/// More parameters than any grant has.
-const MOST_PARAMETERS: usize = 32;
-
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The answer of RFC 6749 §5.1.
 #[derive(Serialize, ToSchema)]
@@ -56,35 +51,6 @@ impl From<IssuedToken> for TokenAnswer {
 pub struct ClientAuth {
     client: StoredClient,
     form: Form,
-}
-
-/// The parameters of a form, each of which may stand once (RFC 6749 §3.2).
-struct Form(Vec<(String, String)>);
-
-impl Form {
-    async fn read(call: &mut Call) -> Result<Self, Problem> {
-        check_type(call, FORM)?;
-        let bytes = read_bytes(call).await?;
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(&bytes) {
-            if pairs.len() == MOST_PARAMETERS {
-                return Err(OAuthError::InvalidRequest("there are too many parameters").into());
-            }
-            if pairs.iter().any(|(known, _)| *known == name) {
-                return Err(OAuthError::InvalidRequest("a parameter stands twice").into());
-            }
-            // RFC 6749 §3.2: a parameter without a value is as one that is left out.
-            pairs.push((name.into_owned(), value.into_owned()));
-        }
-        Ok(Self(pairs))
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, value)| known == name && !value.is_empty())
-            .map(|(_, value)| value.as_str())
-    }
 }
 
 impl Closed for ClientAuth {}

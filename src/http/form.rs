@@ -1,0 +1,45 @@
+//! Forms: what a client sends to the token endpoint, and a browser from our pages.
+
+use super::body::{check_type, read_bytes};
+use super::call::Call;
+use super::problem::Problem;
+use crate::oauth::OAuthError;
+
+/// The media type of a form.
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
+/// More parameters than any grant and any page has.
+const MOST_PARAMETERS: usize = 32;
+
+/// The parameters of a form, each of which may stand once (RFC 6749 §3.2).
+pub struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// Reads the body of a request.
+    ///
+    /// # Errors
+    /// 413, 415, 408, or 400 when there are too many parameters or one stands twice.
+    pub async fn read(call: &mut Call) -> Result<Self, Problem> {
+        check_type(call, FORM)?;
+        let bytes = read_bytes(call).await?;
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(&bytes) {
+            if pairs.len() == MOST_PARAMETERS {
+                return Err(OAuthError::InvalidRequest("there are too many parameters").into());
+            }
+            if pairs.iter().any(|(known, _)| *known == name) {
+                return Err(OAuthError::InvalidRequest("a parameter stands twice").into());
+            }
+            pairs.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The value of a parameter. One without a value is as one that is left out (RFC 6749 §3.2).
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, value)| known == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
+    }
+}
