@@ -32,7 +32,7 @@ fn of_route(app: &App, endpoint: &Endpoint) -> Vec<String> {
     if !endpoint.path.starts_with('/') || endpoint.path.ends_with('/') {
         faults.push("its path must begin with / and not end with it".to_owned());
     }
-    if let Access::Record(rule) | Access::Collection(rule) = endpoint.access {
+    if let Access::Record(rule) | Access::Own(rule) | Access::Collection(rule) = endpoint.access {
         if endpoint.method == Method::GET && rule.changes {
             faults.push(format!("GET must not change anything, and {} does", rule.action));
         }

@@ -84,9 +84,23 @@ crate::settings! {
         hs256_secret: Option<SecretString> =
             at("CLOAKROOM_HS256_SECRET", Unset("none")).hidden(), parse::optional(parse::secret(32));
 
+        /// Other services that take this server's tokens, each by the name that stands in `aud`,
+        /// separated by commas: what `resource` of a request may be (RFC 8707).
+        resources: Vec<String> =
+            at("CLOAKROOM_RESOURCES", Unset("none")), parse::list(own::audience);
+
         /// How long an access token is good for: whole seconds from `1s` to `24h`.
         access_token_ttl: Duration =
             at("CLOAKROOM_ACCESS_TOKEN_TTL", Is("10m")), parse::duration(1..=86_400);
+
+        /// How long a refresh token is good for when it is not used: whole seconds from `1m` to `365d`.
+        refresh_token_ttl: Duration =
+            at("CLOAKROOM_REFRESH_TOKEN_TTL", Is("30d")), parse::duration(60..=31_536_000);
+
+        /// How long a session can be refreshed before its user has to sign in again: whole seconds from
+        /// `1m` to `3650d`.
+        session_ttl: Duration =
+            at("CLOAKROOM_SESSION_TTL", Is("90d")), parse::duration(60..=315_360_000);
 
         /// By how much the clocks of two machines may differ when a token's times are checked: whole
         /// seconds from `0s` to `60s`.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::HttpServer;
 use actix_web::middleware::{Condition, from_fn};
+use chrono::TimeDelta;
 
 use crate::app::{App, Loaded};
 use crate::config::{Config, Database, Registration};
-use crate::domain::{Clock, NoRandomness, StoredKey, Surroundings};
+use crate::domain::{Clock, Lifetimes, NoRandomness, StoredKey, Surroundings};
 use crate::hashing::{Hasher, InvalidCost};
 use crate::http::{ActionTable, CursorKey, Services, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
@@ -132,13 +133,19 @@ pub(crate) fn open_store(
     surroundings: &Surroundings,
     on_revoked: OnRevoked,
 ) -> Store {
-    let lifetime = config.access_token_ttl + config.leeway;
+    let forever = TimeDelta::days(36_500);
+    let long = |duration: Duration| TimeDelta::from_std(duration).unwrap_or(forever);
+    let lifetimes = Lifetimes {
+        access_token: long(config.access_token_ttl + config.leeway),
+        refresh_token: long(config.refresh_token_ttl),
+        session: long(config.session_ttl),
+    };
     Store::new(
         engine(config),
         usize::from(config.db_pool),
         surroundings.clone(),
         Arc::new(app.vocabulary.clone()),
-        chrono::Duration::from_std(lifetime).unwrap_or(chrono::Duration::days(1)),
+        lifetimes,
         on_revoked,
     )
 }
@@ -181,14 +188,15 @@ async fn services(
     actix_web::rt::spawn(writing);
     Ok(Services {
         verifier,
-        issuer: Issuer::new(
+        issuer: Arc::new(Issuer::new(
             &issuer_url,
             &audience,
             config.access_token_ttl,
             keys,
             clock.clone(),
             random.clone(),
-        ),
+        )),
+        resources: [vec![audience.clone()], config.resources.clone()].concat(),
         hasher: hasher(config, &surroundings)?,
         store,
         clock,
@@ -283,7 +291,7 @@ async fn follow_revocations(
             }
             if reload && !away {
                 revocations.prune(clock.now());
-                if let Err(error) = store.prune_revocations().await {
+                if let Err(error) = store.prune().await {
                     log::warn!("{error}");
                 }
             }

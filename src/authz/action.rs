@@ -77,6 +77,10 @@ crate::actions! {
     pub ListSessions = "list_sessions";
     /// End a user's sessions.
     pub EndSessions = "end_sessions", changes;
+    /// See what a user let clients do.
+    pub ListConsents = "list_consents";
+    /// Tell a client who the user is.
+    pub ReadClaims = "read_claims";
     /// Read who did, or was refused, what on a user's records.
     pub ReadAudit = "read_audit";
 }

@@ -56,7 +56,7 @@ pub use relation::{Held, Relation};
 pub use resource::{OwnerFrom, Resource};
 pub(crate) use rule::Facts;
 pub use rule::{Reason, Refusal, Rule};
-pub use scope::{Scope, ScopeSet};
+pub use scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, Scope, ScopeSet};
 pub use sight::{Extent, Sight};
 pub use vocabulary::Vocabulary;
 pub use who::{Can, Who};

@@ -5,7 +5,7 @@ use super::action::*;
 use super::member::Member;
 use super::resource::{OwnerFrom, Resource};
 use super::scope::*;
-use crate::domain::{Client, ClientId, Profile, Role, Session, SessionOf, User, UserId};
+use crate::domain::{Client, ClientId, Consent, ConsentOf, Profile, Role, Session, SessionOf, User, UserId};
 
 crate::policy! {
     User {
@@ -21,9 +21,15 @@ crate::policy! {
         SetStatus:     anyone(USERS_WRITE_ANY), not_above;
         ListSessions:  owner(SESSIONS_READ), anyone(SESSIONS_READ_ANY);
         EndSessions:   owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY), not_above;
+        ListConsents:  owner(SESSIONS_READ), anyone(SESSIONS_READ_ANY);
+        ReadClaims:    owner(OPENID);
         ReadAudit:     owner(AUDIT_READ), anyone(AUDIT_READ_ANY);
     }
     Session {
+        Read:          owner(SESSIONS_READ), anyone(SESSIONS_READ_ANY);
+        Delete:        owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY);
+    }
+    Consent {
         Read:          owner(SESSIONS_READ), anyone(SESSIONS_READ_ANY);
         Delete:        owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY);
     }
@@ -99,6 +105,24 @@ impl Resource for Session {
     }
 
     fn owner_by_id(id: &SessionOf) -> Option<UserId> {
+        Some(id.user)
+    }
+}
+
+impl Resource for Consent {
+    type Id = ConsentOf;
+    const NAME: &'static str = "consent";
+    const OWNER: OwnerFrom = OwnerFrom::Url;
+
+    fn id(&self) -> ConsentOf {
+        ConsentOf { user: self.user_id, client: self.client_id.clone() }
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        Some(self.user_id)
+    }
+
+    fn owner_by_id(id: &ConsentOf) -> Option<UserId> {
         Some(id.user)
     }
 }

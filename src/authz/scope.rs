@@ -13,6 +13,7 @@ pub struct Scope {
     name: &'static str,
     meaning: &'static str,
     administrative: bool,
+    identity: bool,
 }
 
 /// Declares scopes: a constant for each, and the list of them all for
@@ -36,12 +37,12 @@ pub struct Scope {
 macro_rules! scopes {
     (
         $(#[$about:meta])* $visibility:vis $list:ident:
-        $($constant:ident = $name:literal, $meaning:literal $(, $administrative:ident)?;)*
+        $($constant:ident = $name:literal, $meaning:literal $(, $kind:ident)?;)*
     ) => {
         $(
             #[doc = $meaning]
             $visibility const $constant: $crate::authz::Scope =
-                $crate::authz::Scope::new($name, $meaning)$(.$administrative())?;
+                $crate::authz::Scope::new($name, $meaning)$(.$kind())?;
         )*
         $(#[$about])*
         $visibility const $list: &[$crate::authz::Scope] = &[$($constant),*];
@@ -50,7 +51,7 @@ macro_rules! scopes {
 
 crate::scopes! {
     /// The scopes of cloakroom itself.
-    pub(super) SCOPES:
+    pub SCOPES:
     USERS_READ = "users:read", "Read your account";
     USERS_WRITE = "users:write", "Change your account";
     USERS_DELETE = "users:delete", "Delete your account";
@@ -73,6 +74,10 @@ crate::scopes! {
     CLIENTS_WRITE = "clients:write", "Register and change clients", administrative;
     KEYS_ROTATE = "keys:rotate", "Rotate the signing keys", administrative;
     AUTHZ_EXPLAIN = "authz:explain", "Ask why a request was refused", administrative;
+    OPENID = "openid", "Know who you are", identity;
+    PROFILE = "profile", "See your name and the rest of your profile", identity;
+    EMAIL = "email", "See your e-mail address", identity;
+    OFFLINE_ACCESS = "offline_access", "Keep this access while you are away", identity;
 }
 
 impl Scope {
@@ -86,12 +91,23 @@ impl Scope {
             is_scope_token(name.as_bytes()),
             "a scope is one or more printable characters, none of space \" \\"
         );
-        Self { name, meaning, administrative: false }
+        Self { name, meaning, administrative: false, identity: false }
     }
 
     /// The same scope, which gives power over others' records though it does not end in `:any`.
     pub const fn administrative(self) -> Self {
         Self { administrative: true, ..self }
+    }
+
+    /// The same scope, which tells the client something of the user in the way of OpenID Connect:
+    /// anybody can grant it, and a client acting for itself has no use for it.
+    pub const fn identity(self) -> Self {
+        Self { identity: true, ..self }
+    }
+
+    /// Whether it is one of OpenID Connect.
+    pub fn is_identity(self) -> bool {
+        self.identity
     }
 
     /// The name on the wire.
@@ -186,6 +202,16 @@ impl ScopeSet {
     /// Whether every scope of this set is in the other.
     pub fn is_subset(&self, other: &ScopeSet) -> bool {
         self.0.is_subset(&other.0)
+    }
+
+    /// The scopes of this set that are not in the other.
+    pub fn difference(&self, other: &ScopeSet) -> ScopeSet {
+        Self(self.0.difference(&other.0).copied().collect())
+    }
+
+    /// The scopes in either.
+    pub fn union(&self, other: &ScopeSet) -> ScopeSet {
+        Self(self.0.union(&other.0).copied().collect())
     }
 
     /// The part of the set that gives power over others.

@@ -100,7 +100,7 @@ impl Vocabulary {
         let all = self.scopes.iter().copied().filter(|scope| match role.grants {
             Grants::Everything => true,
             Grants::OwnRecords => !scope.reaches_others(),
-            Grants::Nothing => false,
+            Grants::Nothing => scope.is_identity(),
         });
         all.chain(role.besides.iter().copied())
     }

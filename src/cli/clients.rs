@@ -13,7 +13,10 @@ use super::{group, json_flag, required, scope};
 use crate::App;
 use crate::authz::action::{Action, Create, Delete, List, Read, Update};
 use crate::authz::{Allowed, Can, Operator, ScopeSet};
-use crate::domain::{Client, ClientId, ClientSecret, GrantType, NewClient, format_time, plain_text};
+use crate::domain::{
+    Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType, NewClient, format_time,
+    plain_text,
+};
 use crate::store::{Store, StoreError};
 
 const MOST_NAME: usize = 200;
@@ -113,16 +116,23 @@ impl Clients<'_> {
         let secret = self.new_secret()?;
         let new = NewClient {
             id: id.clone(),
-            name: given.get_one::<String>("name").cloned(),
-            scope: scope.iter().map(|scope| scope.to_string()).collect(),
-            grants,
-            secret: secret.hash(),
+            metadata: ClientMetadata {
+                name: given.get_one::<String>("name").cloned(),
+                scope: scope.iter().map(|scope| scope.to_string()).collect(),
+                grants,
+                authentication: ClientAuthentication::ClientSecretBasic,
+                redirect_uris: Vec::new(),
+                post_logout_redirect_uris: Vec::new(),
+                jwks: None,
+                dpop_bound: false,
+            },
+            secret: Some(secret.hash()),
         };
         match self.store.create_client(self.operator.reach::<Client, Create>()?, new).await {
             Err(StoreError::Taken) => {
                 return Err(Failure::new(format!("a client has this id; see cloakroom clients show {id}")));
             }
-            made => made?,
+            made => drop(made?),
         }
         self.tell_secret(&id, &secret)
     }
@@ -156,7 +166,7 @@ impl Clients<'_> {
     async fn rotate_secret(&self, id: ClientId) -> Result<(), Failure> {
         let client = self.open::<Update>(id.clone()).await?;
         let secret = self.new_secret()?;
-        self.store.set_client_secret(client, secret.hash()).await?;
+        self.store.add_client_secret(client, secret.hash(), self.context.surroundings.clock.now()).await?;
         self.tell_secret(&id, &secret)
     }
 
@@ -189,6 +199,6 @@ fn as_json(client: &Client) -> Value {
         "scope": client.scope.join(" "),
         "grants": client.grants,
         "created_at": format_time(client.created_at),
-        "secret_changed_at": format_time(client.secret_changed_at),
+        "secret_changed_at": client.secrets.first().map(|secret| format_time(secret.created_at)),
     })
 }

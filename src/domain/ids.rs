@@ -115,6 +115,11 @@ impl ClientId {
         Self(Self::FIRST_PARTY.to_owned())
     }
 
+    /// One that was checked before it was stored.
+    pub(crate) fn stored(id: String) -> Self {
+        Self(id)
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,11 +3,14 @@
 
 mod ambient;
 mod client;
+mod consent;
 mod email;
 mod ids;
 mod key;
+mod opaque;
 mod password;
 mod profile;
+mod redirect_uri;
 mod revocation;
 mod role;
 mod session;
@@ -15,16 +18,19 @@ mod text;
 mod user;
 
 pub use ambient::{Clock, NoRandomness, Random, Surroundings, Time, format_time, parse_time};
-pub use client::{Client, ClientSecret, GrantType, NewClient, SecretHash};
+pub use client::{Client, ClientAuthentication, ClientMetadata, GrantType, NewClient, SecretAge};
+pub use consent::{Consent, ConsentOf};
 pub use email::Email;
 pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 #[doc(hidden)]
 pub use ids::{hyphenated, uuid_schema};
 pub use key::StoredKey;
+pub use opaque::{AuthorizationCode, ClientSecret, RefreshToken, SecretHash};
 pub use password::{NewPassword, PasswordAttempt, PasswordHash};
 pub use profile::{Profile, ProfileChange, ProfileClaim};
+pub use redirect_uri::RedirectUri;
 pub use revocation::{Revocation, Revoked, Standing};
 pub use role::Role;
-pub use session::Session;
+pub use session::{Device, Lifetimes, Session};
 pub use text::{Invalid, fold_case, plain_text};
 pub use user::{Status, User};

@@ -21,8 +21,11 @@ pub enum Revoked {
     User(UserId, i64),
     /// A session's.
     Session(SessionId),
-    /// A client's, issued in an epoch before this one.
+    /// A client's own, issued in an epoch before this one, and its users', issued before this time
+    /// in milliseconds.
     Client(String, i64),
+    /// The one with this `jti`.
+    Token(String),
 }
 
 /// What a token that names no epoch is compared with: its user as they are now.

@@ -7,7 +7,7 @@ use super::describe::Description;
 use super::problem::Problem;
 use crate::authz::action::{Action, Create};
 use crate::authz::{Allowed, Caller, Can, Event, Reach, Refusal, Registration, Resource, Rule, Sealed};
-use crate::domain::{SessionId, SessionOf, User, UserId};
+use crate::domain::{ClientId, ConsentOf, SessionId, SessionOf, User, UserId};
 use crate::store::Stored;
 
 /// Who gets in, as the matrix and the OpenAPI document tell it.
@@ -23,6 +23,8 @@ pub enum Access {
     PublicWhileOpen(&'static Rule),
     /// To one record, as the rule says.
     Record(&'static Rule),
+    /// To the caller's own record, as the rule says.
+    Own(&'static Rule),
     /// To a collection, as the rule says.
     Collection(&'static Rule),
 }
@@ -32,7 +34,9 @@ impl Access {
     pub fn rule(&self) -> Option<&'static Rule> {
         match self {
             Self::Public | Self::Client | Self::Authenticated => None,
-            Self::PublicWhileOpen(rule) | Self::Record(rule) | Self::Collection(rule) => Some(rule),
+            Self::PublicWhileOpen(rule) | Self::Record(rule) | Self::Own(rule) | Self::Collection(rule) => {
+                Some(rule)
+            }
         }
     }
 }
@@ -65,6 +69,7 @@ impl closed::Closed for Public {}
 impl closed::Closed for Authenticated {}
 impl closed::Closed for Registration {}
 impl<R: Resource, A> closed::Closed for Allowed<R, A> {}
+impl<R: Resource, A> closed::Closed for Own<R, A> {}
 impl<R: Resource, A> closed::Closed for Reach<R, A> {}
 
 /// Everybody may call this, and the handler touches nobody's record.
@@ -161,6 +166,26 @@ impl PathId for UserId {
     }
 }
 
+impl PathId for ConsentOf {
+    fn describe(description: &mut Description) {
+        UserId::describe(description);
+        description.segment("client_id", "A client's id", "");
+    }
+
+    fn from_path(call: &Call, caller: &Caller) -> Named<Self> {
+        match UserId::from_path(call, caller) {
+            Named::Record(user) => {
+                // What is no id of a client names no consent of this user, whoever asks.
+                let client =
+                    call.segment("client_id").parse().unwrap_or_else(|_| ClientId::stored(String::new()));
+                Named::Record(Self { user, client })
+            }
+            Named::Nothing => Named::Nothing,
+            Named::NoOwn => Named::NoOwn,
+        }
+    }
+}
+
 impl PathId for SessionOf {
     fn describe(description: &mut Description) {
         UserId::describe(description);
@@ -233,6 +258,55 @@ where
 
     fn describe(description: &mut Description) {
         R::Id::describe(description);
+        description.decides_on::<R, A>();
+    }
+}
+
+/// The same of the one record that is the caller's own, where the path has no id to name it by.
+///
+/// ```
+/// # use cloakroom::{authz::action::Read, domain::User, http::{Own, Problem, Shown}};
+/// async fn me(user: Own<User, Read>) -> Result<Shown<User>, Problem> {
+///     Ok(user.into_allowed().into())
+/// }
+/// ```
+#[must_use = "a decision is made to be acted upon"]
+pub struct Own<R: Resource, A>(Allowed<R, A>);
+
+impl<R: Resource, A> Own<R, A> {
+    /// The decision.
+    pub fn into_allowed(self) -> Allowed<R, A> {
+        self.0
+    }
+}
+
+impl<R: Resource, A> std::ops::Deref for Own<R, A> {
+    type Target = Allowed<R, A>;
+
+    fn deref(&self) -> &Allowed<R, A> {
+        &self.0
+    }
+}
+
+impl<R, A> Decision for Own<R, A>
+where
+    R: Resource + Can<A> + Stored,
+    R::Id: From<UserId>,
+    A: Action,
+{
+    fn access() -> Access {
+        Access::Own(Rule::of::<R, A>())
+    }
+
+    async fn decide(call: &mut Call) -> Result<Self, Problem> {
+        let caller = call.caller().await?;
+        let reach = caller.reach::<R, A>()?;
+        let id: R::Id = caller.user_id().ok_or_else(|| reach.no_own_record())?.into();
+        let sealed: Sealed<R> = call.services().store.find(id.clone(), reach.sight_of_one()).await?;
+        Ok(Self(caller.open(sealed).map_err(|refusal| refusal.on(&id, R::owner_by_id(&id)))?))
+    }
+
+    fn describe(description: &mut Description) {
         description.decides_on::<R, A>();
     }
 }

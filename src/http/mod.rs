@@ -14,6 +14,7 @@ mod describe;
 mod edge;
 mod endpoint;
 mod form;
+mod grants;
 mod list;
 mod oauth;
 mod openapi;
@@ -36,7 +37,7 @@ pub use call::{Argument, Call};
 pub use cursor::CursorKey;
 #[doc(hidden)]
 pub use decide::uuid_from_path;
-pub use decide::{Access, Authenticated, Decision, Named, PathId, Public};
+pub use decide::{Access, Authenticated, Decision, Named, Own, PathId, Public};
 pub use describe::{Description, Parameter};
 pub use endpoint::{Arguments, Endpoint, Handler, Outcome, endpoint};
 pub use list::ListOf;

@@ -116,7 +116,10 @@ fn responses(endpoint: &Endpoint, description: &Description) -> Value {
         Access::Authenticated => {
             problems.extend([Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens])
         }
-        Access::PublicWhileOpen(rule) | Access::Record(rule) | Access::Collection(rule) => {
+        Access::PublicWhileOpen(rule)
+        | Access::Record(rule)
+        | Access::Own(rule)
+        | Access::Collection(rule) => {
             problems.extend([
                 Code::Unauthenticated,
                 Code::InvalidToken,
@@ -153,7 +156,7 @@ fn security(access: &Access) -> Value {
         Access::Client => json!([{ "client": [] }]),
         Access::Authenticated => json!([{ "bearer": [] }]),
         Access::PublicWhileOpen(rule) => std::iter::once(json!({})).chain(ways(rule)).collect(),
-        Access::Record(rule) | Access::Collection(rule) => ways(rule).collect(),
+        Access::Record(rule) | Access::Own(rule) | Access::Collection(rule) => ways(rule).collect(),
     }
 }
 

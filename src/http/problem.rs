@@ -112,6 +112,10 @@ problems! {
         "The client is not registered for this grant type.";
     UnsupportedGrantType = 400 "unsupported-grant-type" "unsupported_grant_type" "The grant type is not offered":
         "The metadata document lists the grant types that are.";
+    InvalidGrant = 400 "invalid-grant" "invalid_grant" "The grant is not good":
+        "The code or the refresh token is unknown, expired, used already, issued to another client, or does not fit the rest of the request.";
+    InvalidTarget = 400 "invalid-target" "invalid_target" "No tokens are issued for the resource":
+        "`resource` must be the audience of this server or one that its operator named.";
     InvalidScope = 400 "invalid-scope" "invalid_scope" "None of the scopes can be granted":
         "What was asked for, what the client is registered for and what exists have nothing in common.";
     Busy = 503 "busy" "temporarily_unavailable" "Too many logins at once":

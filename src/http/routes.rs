@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use super::decide::Access;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Code::*;
-use super::{audit, oauth, profiles, service, sessions, standing, user_list, users};
+use super::{audit, grants, oauth, profiles, service, sessions, standing, user_list, users};
 use crate::authz::matrix::{Entry, Row};
 
 const GET: Method = Method::GET;
@@ -34,14 +34,21 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(DELETE, "/users/{id}/sessions",                     "Log a user out everywhere",             sessions::end_all).or(&[AboveCaller]),
         endpoint(DELETE, "/users/{id}/sessions/{sid}",               "End one session",                       sessions::end),
 
+        endpoint(GET,    "/users/{id}/grants",                       "See what a user lets applications do",  grants::list),
+        endpoint(DELETE, "/users/{id}/grants/{client_id}",           "Take back what an application may do",  grants::withdraw).or(&[ChangedMeanwhile]),
         endpoint(GET,    "/users/{id}/audit",                        "See who did what to a user's records",  audit::list).or(&[InvalidCursor]),
 
         endpoint(POST,   "/sessions",                                "Log in with e-mail and password",       sessions::log_in).or(&[InvalidCredentials, InvalidScope, Busy]),
         endpoint(DELETE, "/sessions/current",                        "Log out",                               sessions::log_out),
-        endpoint(POST,   "/oauth/token",                             "Get a client's token (RFC 6749)",       oauth::token),
+        endpoint(POST,   "/oauth/token",                             "Get a token (RFC 6749)",                oauth::token).or(&[InvalidGrant, UnauthorizedClient, UnsupportedGrantType, InvalidScope, InvalidTarget]),
+        endpoint(POST,   "/oauth/revoke",                            "Take back a token (RFC 7009)",          oauth::revoke),
+        endpoint(POST,   "/oauth/introspect",                        "Ask what a token says (RFC 7662)",      oauth::introspect),
+        endpoint(GET,    "/oauth/userinfo",                          "Ask who the user is (OpenID Connect)",  oauth::userinfo),
+        endpoint(POST,   "/oauth/userinfo",                          "The same, by POST",                     oauth::userinfo),
 
         endpoint(GET,    "/.well-known/jwks.json",                   "The public keys (RFC 7517)",            oauth::jwks),
         endpoint(GET,    "/.well-known/oauth-authorization-server",  "Where tokens come from (RFC 8414)",     oauth::authorization_server),
+        endpoint(GET,    "/.well-known/openid-configuration",        "The same for OpenID Connect clients",   oauth::authorization_server),
         endpoint(GET,    "/.well-known/oauth-protected-resource",    "Whose tokens are taken (RFC 9728)",     oauth::protected_resource),
 
         endpoint(GET,    "/health/live",                             "Is the process alive",                  service::live),
@@ -70,9 +77,10 @@ pub fn matrix(endpoints: &[Endpoint]) -> Vec<Row> {
 fn entry(endpoint: &Endpoint) -> Entry {
     match endpoint.access {
         Access::Public => Entry::without_rule("everybody"),
-        Access::Client => Entry::without_rule("a client with its secret"),
+        Access::Client => Entry::without_rule("a client that proves who it is"),
         Access::Authenticated => Entry::without_rule("anybody with a token, for that token"),
         Access::PublicWhileOpen(rule) => Entry::of("everybody while registration is open", rule, false),
+        Access::Own(rule) => Entry::of("by scope, one's own alone", rule, false),
         Access::Record(rule) => Entry::of("by scope", rule, true),
         Access::Collection(rule) => Entry::of("by scope", rule, false),
     }

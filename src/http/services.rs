@@ -13,7 +13,7 @@ use crate::authz::Vocabulary;
 use crate::config::Settings;
 use crate::domain::{Clock, Random, Time};
 use crate::hashing::Hasher;
-use crate::oauth::password_login::Means;
+use crate::oauth::Means;
 use crate::store::{Recorder, Store};
 use crate::token::{Issuer, Verifier};
 use uuid::Uuid;
@@ -25,7 +25,7 @@ pub struct Services {
     /// What decides whether a token is acceptable.
     pub verifier: Verifier,
     /// What issues tokens.
-    pub issuer: Issuer,
+    pub issuer: Arc<Issuer>,
     /// The lane in which passwords are hashed.
     pub hasher: Hasher,
     /// The time.
@@ -38,6 +38,8 @@ pub struct Services {
     pub recorder: Recorder,
     /// What `aud` must contain.
     pub audience: String,
+    /// Where tokens can be meant to be taken (RFC 8707): here, and where the operator said.
+    pub resources: Vec<String>,
     /// The server's public URL: `iss`, and the beginning of every link.
     pub issuer_url: String,
     /// Whether anybody may register.
@@ -53,10 +55,12 @@ pub struct Services {
 }
 
 impl Services {
-    /// What a login with a password is done with.
-    pub(super) fn login(&self) -> Means<'_> {
-        let Self { store, hasher, issuer, recorder, .. } = self;
-        Means { store, hasher, issuer, recorder }
+    /// What the authorization server works with.
+    pub(super) fn oauth(&self) -> Means<'_> {
+        let Self { store, hasher, issuer, verifier, recorder, vocabulary, random, clock, issuer_url, .. } =
+            self;
+        let resources = &self.resources;
+        Means { store, hasher, issuer, verifier, recorder, vocabulary, random, clock, issuer_url, resources }
     }
 
     /// The time, as records hold it.

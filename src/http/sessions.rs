@@ -12,14 +12,14 @@ use super::answer::{Json, NoContent, Page};
 use super::body::{Body, BodyType};
 use super::call::{Argument, Call};
 use super::decide::{Authenticated, Public};
-use super::oauth::TokenAnswer;
 use super::problem::Problem;
 use super::services::Services;
 use crate::authz::action::{Delete, EndSessions, ListSessions};
 use crate::authz::{Allowed, Caller};
-use crate::domain::{PasswordAttempt, Session, User, format_time};
-use crate::oauth::password_login::{self, Device, PasswordLogin};
+use crate::domain::{Device, PasswordAttempt, Session, User, format_time};
+use crate::oauth::password_login::{self, PasswordLogin};
 use crate::oauth::scope_parameter;
+use crate::oauth::token_answer::TokenAnswer;
 use crate::store::Store;
 
 /// What `POST /sessions` takes.
@@ -56,7 +56,7 @@ pub async fn log_in(
         let scope = members.text("scope", |list| scope_parameter(list, &services.vocabulary)).value();
         Some(PasswordLogin { email: email?, password: password?, scope })
     })?;
-    Ok(Json(password_login::log_in(&services.login(), login, device).await?.into()))
+    Ok(Json(password_login::log_in(&services.oauth(), login, device).await?))
 }
 
 /// What can be seen of the device that logs in.
@@ -82,6 +82,8 @@ pub async fn log_out(caller: Authenticated, store: Store) -> Result<NoContent, P
 pub struct SessionView {
     /// The token's `sid`.
     id: Uuid,
+    /// The client that gets tokens in it; null for a browser that is signed in at the pages.
+    client_id: Option<String>,
     /// The `User-Agent` at login.
     device: Option<String>,
     /// The address at login.
@@ -92,7 +94,7 @@ pub struct SessionView {
     /// When it last got a token.
     #[schema(format = "date-time")]
     last_used_at: String,
-    /// When its last token expires.
+    /// When it ends by itself.
     #[schema(format = "date-time")]
     expires_at: String,
     /// Whether it is the session of the token that asks.
@@ -104,6 +106,7 @@ impl SessionView {
         Self {
             id: session.id.0,
             current: by.session() == Some(session.id),
+            client_id: session.client_id.map(|id| id.to_string()),
             device: session.device,
             address: session.address,
             created_at: format_time(session.created_at),

@@ -1,26 +1,85 @@
-//! Client authentication (RFC 6749 §2.3): `client_secret_basic` and `client_secret_post`.
+//! Client authentication (RFC 6749 §2.3): `client_secret_basic`, `client_secret_post`,
+//! `private_key_jwt` (RFC 7523), and `none` for public clients.
 
-use super::OAuthError;
-use crate::domain::{ClientId, ClientSecret};
-use crate::store::{Store, StoredClient};
+use super::{Means, OAuthError};
+use crate::domain::{Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType};
+use crate::store::StoredClient;
 
 /// What a client presents to prove who it is.
-pub struct ClientCredentials {
-    /// The client's id, as it was sent.
-    pub id: String,
+pub enum Presented {
     /// Its secret.
-    pub secret: ClientSecret,
-    /// Whether they came by HTTP Basic.
-    pub basic: bool,
+    Secret {
+        /// The client's id, as it was sent.
+        id: String,
+        /// Its secret.
+        secret: ClientSecret,
+        /// Whether they came by HTTP Basic.
+        basic: bool,
+    },
+    /// Nothing but its id.
+    Nothing {
+        /// The client's id, as it was sent.
+        id: String,
+    },
 }
 
-/// Finds out which client calls. An unknown client and a wrong secret are not told apart.
+/// A client that proved who it is, as far as it has to.
+pub struct AuthenticatedClient {
+    /// The client.
+    pub stored: StoredClient,
+    /// The key that it proved to have with this request (RFC 9449 §5).
+    pub dpop_jkt: Option<String>,
+}
+
+impl Presented {
+    fn id(&self) -> &str {
+        match self {
+            Self::Secret { id, .. } | Self::Nothing { id } => id,
+        }
+    }
+
+    fn basic(&self) -> bool {
+        matches!(self, Self::Secret { basic: true, .. })
+    }
+}
+
+/// Finds out which client calls. An unknown client and a wrong secret are not told apart, and a
+/// client is taken by the method alone that it is registered for.
 ///
 /// # Errors
-/// [`OAuthError::InvalidClient`], or a failure of the store.
-pub async fn authenticate(store: &Store, presented: ClientCredentials) -> Result<StoredClient, OAuthError> {
-    let refused = || OAuthError::InvalidClient { basic: presented.basic };
-    let id: ClientId = presented.id.parse().map_err(|_| refused())?;
-    let client = store.client_credentials(id.to_string()).await?.ok_or_else(refused)?;
-    if client.secret.matches(&presented.secret.hash()) { Ok(client) } else { Err(refused()) }
+/// [`OAuthError::InvalidClient`], or a failure.
+pub async fn authenticate(with: &Means<'_>, presented: Presented) -> Result<StoredClient, OAuthError> {
+    let refused = || OAuthError::InvalidClient { basic: presented.basic() };
+    if presented.id() == ClientId::FIRST_PARTY && matches!(presented, Presented::Nothing { .. }) {
+        return Ok(first_party(with));
+    }
+    let id: ClientId = presented.id().parse().map_err(|_| refused())?;
+    let known = with.store.client_by_id(id).await?.ok_or_else(refused)?;
+    let method = known.client.authentication;
+    let proved = match &presented {
+        Presented::Secret { secret, .. } => {
+            let hash = secret.hash();
+            method.by_secret() && known.secrets.iter().any(|known| known.matches(&hash))
+        }
+        Presented::Nothing { .. } => method == ClientAuthentication::None,
+    };
+    if proved { Ok(known) } else { Err(refused()) }
+}
+
+/// The client that `POST /sessions` speaks for: public, and good for refreshing alone.
+fn first_party(with: &Means<'_>) -> StoredClient {
+    let now = with.clock.now();
+    let metadata = ClientMetadata {
+        name: None,
+        scope: with.vocabulary.scopes().iter().map(ToString::to_string).collect(),
+        grants: vec![GrantType::RefreshToken],
+        authentication: ClientAuthentication::None,
+        redirect_uris: Vec::new(),
+        post_logout_redirect_uris: Vec::new(),
+        jwks: None,
+        dpop_bound: false,
+    };
+    let id = ClientId::first_party();
+    let client = Client { id, metadata, secrets: Vec::new(), revision: 1, created_at: now, updated_at: now };
+    StoredClient { client, secrets: Vec::new(), epoch: 0 }
 }

@@ -1,31 +1,36 @@
 //! The client credentials grant (RFC 6749 §4.4): a client acts for itself.
 
-use super::{OAuthError, granted};
-use crate::authz::{ScopeSet, Vocabulary};
+use super::client_authentication::AuthenticatedClient;
+use super::token_answer::TokenAnswer;
+use super::{Means, OAuthError, granted, registered};
+use crate::authz::{Scope, ScopeSet};
 use crate::domain::GrantType;
-use crate::store::StoredClient;
-use crate::token::{IssueRequest, IssueTo, IssuedToken, Issuer};
+use crate::token::{IssueRequest, IssueTo};
 
-/// Issues a token for the client itself.
+/// Issues a token for the client itself. What OpenID Connect tells of a user has no place in it.
 ///
 /// # Errors
 /// [`OAuthError::UnauthorizedClient`], [`OAuthError::InvalidScope`], or a failure.
 pub fn issue(
-    issuer: &Issuer,
-    vocabulary: &Vocabulary,
-    client: &StoredClient,
+    with: &Means<'_>,
+    client: &AuthenticatedClient,
     asked: Option<&ScopeSet>,
-) -> Result<IssuedToken, OAuthError> {
-    if !client.client.grants.contains(&GrantType::ClientCredentials) {
+    resource: Option<String>,
+) -> Result<TokenAnswer, OAuthError> {
+    let AuthenticatedClient { stored, .. } = client;
+    if !stored.client.grants.contains(&GrantType::ClientCredentials) {
         return Err(OAuthError::UnauthorizedClient);
     }
-    let registered = vocabulary.scopes_in(&client.client.scope.join(" "));
-    let scope = granted(asked, &registered)?;
-    let id = client.client.id.to_string();
-    Ok(issuer.issue(IssueRequest {
-        subject: IssueTo::Client { id: id.clone(), epoch: client.epoch },
+    let grantable: ScopeSet =
+        registered(stored, with.vocabulary).iter().filter(|scope| !Scope::is_identity(*scope)).collect();
+    let scope = granted(asked, &grantable)?;
+    let id = stored.client.id.to_string();
+    let _ = resource;
+    let issued = with.issuer.issue(IssueRequest {
+        subject: IssueTo::Client { id: id.clone(), epoch: stored.epoch },
         client_id: id,
         scope: &scope,
         session: None,
-    })?)
+    })?;
+    Ok(TokenAnswer::of(issued))
 }

@@ -24,6 +24,12 @@ pub enum OAuthError {
     /// Nothing of the scope can be granted.
     #[error("none of the scopes can be granted")]
     InvalidScope,
+    /// The code or the refresh token is not good, or not this client's.
+    #[error("the grant is not good, was used already, or belongs to another client")]
+    InvalidGrant,
+    /// No tokens are issued for the resource (RFC 8707 §2).
+    #[error("this server issues no tokens for the resource")]
+    InvalidTarget,
     /// Unknown address or wrong password: not told apart.
     #[error("e-mail or password is wrong")]
     InvalidCredentials,
@@ -33,6 +39,9 @@ pub enum OAuthError {
     /// The password could not be checked.
     #[error("the password could not be checked")]
     Hash(#[from] HashError),
+    /// There is no randomness for a code or a token.
+    #[error(transparent)]
+    Random(#[from] crate::domain::NoRandomness),
     /// The token could not be signed.
     #[error("the token could not be issued")]
     Issue(#[from] crate::token::IssueError),

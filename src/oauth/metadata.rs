@@ -1,26 +1,50 @@
-//! Where things are: the metadata of the authorization server (RFC 8414) and of the resource
-//! (RFC 9728), made from the tables that the server works by.
+//! Where things are: the metadata of the authorization server (RFC 8414, OpenID Connect Discovery
+//! §3) and of the resource (RFC 9728), made from the tables that the server works by.
 
 use serde_json::{Value, json};
 
 use crate::authz::{Scope, Vocabulary};
-use crate::domain::GrantType;
+use crate::domain::{ClientAuthentication, GrantType, ProfileClaim};
 
 fn scopes(vocabulary: &Vocabulary) -> Vec<&'static str> {
     vocabulary.scopes().iter().copied().map(Scope::as_str).collect()
 }
 
-/// `/.well-known/oauth-authorization-server`
-pub fn authorization_server(issuer: &str, vocabulary: &Vocabulary) -> Value {
-    let grants: Vec<&str> = GrantType::ALL.iter().map(|grant| grant.as_str()).collect();
+/// `/.well-known/oauth-authorization-server`, and the same at `/.well-known/openid-configuration`;
+/// `algorithm` is what ID tokens are signed with.
+pub fn authorization_server(issuer: &str, algorithm: &str, vocabulary: &Vocabulary) -> Value {
+    let at = |path: &str| format!("{issuer}{path}");
+    let methods = ClientAuthentication::ALL.map(ClientAuthentication::as_str);
+    let grants = GrantType::ALL.map(GrantType::as_str);
+    let claims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "email", "email_verified"];
+    let profile = ProfileClaim::ALL.into_iter().filter(|claim| *claim != ProfileClaim::Bio);
+    let claims: Vec<&str> =
+        claims.into_iter().chain(profile.map(ProfileClaim::as_str)).chain(["updated_at"]).collect();
     json!({
         "issuer": issuer,
-        "token_endpoint": format!("{issuer}/oauth/token"),
-        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-        "response_types_supported": [],
+        "authorization_endpoint": at("/oauth/authorize"),
+        "token_endpoint": at("/oauth/token"),
+        "introspection_endpoint": at("/oauth/introspect"),
+        "revocation_endpoint": at("/oauth/revoke"),
+        "userinfo_endpoint": at("/oauth/userinfo"),
+        "end_session_endpoint": at("/oauth/logout"),
+        "jwks_uri": at("/.well-known/jwks.json"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
         "grant_types_supported": grants,
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "token_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "authorization_response_iss_parameter_supported": true,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [algorithm],
         "scopes_supported": scopes(vocabulary),
+        "claims_supported": claims,
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
     })
 }
 

@@ -1,22 +1,67 @@
 //! The authorization server. One file a grant, one an endpoint's own work:
 //!
-//! | RFC 6749 | file |
+//! | | file |
 //! |---|---|
-//! | §2.3 client authentication | [`client_authentication`] |
-//! | §4.4 client credentials | [`client_credentials`] |
+//! | RFC 6749 §2.3, RFC 7523: client authentication | [`client_authentication`] |
+//! | RFC 6749 §4.1.1, OpenID Connect Core §3.1.2: the authorization request | [`authorization_request`] |
+//! | what a user has to do before a client gets in | [`authorization`] |
+//! | RFC 6749 §4.1.3, RFC 7636: codes | [`authorization_code`] |
+//! | RFC 6749 §4.4: client credentials | [`client_credentials`] |
+//! | RFC 6749 §6: refresh tokens | [`refresh`] |
+//! | RFC 6749 §5.1: what a grant is answered with | [`token_answer`] |
 //! | first-party login with a password | [`password_login`] |
-//! | RFC 8414, RFC 9728: metadata | [`metadata`] |
+//! | RFC 7009: revocation | [`revocation`] |
+//! | RFC 7662: introspection | [`introspection`] |
+//! | OpenID Connect Core §5.3: userinfo | [`userinfo`] |
+//! | RFC 8414, OpenID Connect Discovery, RFC 9728: metadata | [`metadata`] |
 
+pub mod authorization;
+pub mod authorization_code;
+pub mod authorization_request;
 pub mod client_authentication;
 pub mod client_credentials;
 mod error;
+pub mod introspection;
 pub mod metadata;
 pub mod password_login;
+pub mod refresh;
+pub mod revocation;
+pub mod token_answer;
+pub mod userinfo;
 
 pub use error::OAuthError;
 
+use std::sync::Arc;
+
 use crate::authz::{ScopeSet, Vocabulary};
-use crate::domain::Invalid;
+use crate::domain::{Clock, Invalid, Random};
+use crate::hashing::Hasher;
+use crate::store::{Recorder, Store, StoredClient};
+use crate::token::{Issuer, Verifier};
+
+/// What the authorization server works with.
+pub struct Means<'a> {
+    /// Where accounts, clients and sessions are kept.
+    pub store: &'a Store,
+    /// The lane in which a password is checked.
+    pub hasher: &'a Hasher,
+    /// What issues tokens.
+    pub issuer: &'a Arc<Issuer>,
+    /// What says whether a token is one of ours.
+    pub verifier: &'a Verifier,
+    /// What takes a failed login for the audit trail.
+    pub recorder: &'a Recorder,
+    /// The scopes and roles of the application.
+    pub vocabulary: &'a Vocabulary,
+    /// Where codes and refresh tokens come from.
+    pub random: &'a Random,
+    /// The time.
+    pub clock: &'a Clock,
+    /// `iss`, and the beginning of every link.
+    pub issuer_url: &'a str,
+    /// Where tokens can be meant to be taken (RFC 8707 §2), this server first.
+    pub resources: &'a [String],
+}
 
 /// Reads a `scope` parameter (RFC 6749 §3.3). Names that the server does not know grant nothing.
 ///
@@ -32,9 +77,26 @@ pub fn scope_parameter(list: &str, vocabulary: &Vocabulary) -> Result<ScopeSet, 
     Ok(vocabulary.scopes_in(list))
 }
 
+/// All that a client is registered for.
+fn registered(client: &StoredClient, vocabulary: &Vocabulary) -> ScopeSet {
+    vocabulary.scopes_in(&client.client.scope.join(" "))
+}
+
 /// What is granted: what was asked for, as far as the client is registered for it and, for a user,
 /// the roles grant it. Everything that could be granted when nothing in particular was asked for.
 fn granted(asked: Option<&ScopeSet>, grantable: &ScopeSet) -> Result<ScopeSet, OAuthError> {
     let granted = asked.map_or_else(|| grantable.clone(), |asked| asked.intersection(grantable));
     if granted.is_empty() && asked.is_some() { Err(OAuthError::InvalidScope) } else { Ok(granted) }
+}
+
+/// Reads a `resource` parameter (RFC 8707 §2).
+///
+/// # Errors
+/// [`OAuthError::InvalidTarget`] when this server issues no tokens for it.
+pub fn resource_parameter(asked: Option<&str>, known: &[String]) -> Result<Option<String>, OAuthError> {
+    match asked {
+        None => Ok(None),
+        Some(asked) if known.iter().any(|known| known == asked) => Ok(Some(asked.to_owned())),
+        Some(_) => Err(OAuthError::InvalidTarget),
+    }
 }

@@ -1,11 +1,11 @@
-//! First-party login: an e-mail and its password for an access token.
+//! Login with an e-mail and its password: for tokens of the first-party client, or at the pages.
 
-use super::{OAuthError, granted};
+use super::token_answer::TokenAnswer;
+use super::{Means, OAuthError, granted};
 use crate::authz::{Event, Outcome, Resource as _, ScopeSet};
-use crate::domain::{ClientId, Email, PasswordAttempt, Session, UserId};
-use crate::hashing::{Hasher, Verdict};
-use crate::store::{LoginRefused, Proved, Recorder, Store};
-use crate::token::{IssueRequest, IssueTo, IssuedToken, Issuer};
+use crate::domain::{Device, Email, PasswordAttempt, RefreshToken, SecretHash, Session, UserId};
+use crate::hashing::Verdict;
+use crate::store::{LoginRefused, Proved};
 
 /// What somebody who logs in says.
 pub struct PasswordLogin {
@@ -15,26 +15,6 @@ pub struct PasswordLogin {
     pub password: PasswordAttempt,
     /// The scopes that they ask for.
     pub scope: Option<ScopeSet>,
-}
-
-/// The device that logs in, as far as it can be seen.
-pub struct Device {
-    /// `User-Agent`.
-    pub name: Option<String>,
-    /// The peer's address.
-    pub address: Option<String>,
-}
-
-/// What a login is done with.
-pub struct Means<'a> {
-    /// Where accounts and sessions are kept.
-    pub store: &'a Store,
-    /// The lane in which the password is checked.
-    pub hasher: &'a Hasher,
-    /// What issues the token.
-    pub issuer: &'a Issuer,
-    /// What takes a failed login for the audit trail.
-    pub recorder: &'a Recorder,
 }
 
 fn failed_login(user: UserId) -> Event {
@@ -48,8 +28,39 @@ fn failed_login(user: UserId) -> Event {
     }
 }
 
-/// Begins a session and issues its first token. An unknown address, a wrong password, an account
-/// without one and a suspended account take the same time and get the same answer.
+/// Finds out whose address and password these are. An unknown address, a wrong password and an
+/// account without one take the same time and get the same answer.
+///
+/// # Errors
+/// [`OAuthError::InvalidCredentials`], or a failure.
+async fn prove(
+    with: &Means<'_>,
+    email: &str,
+    password: PasswordAttempt,
+) -> Result<(UserId, Proved), OAuthError> {
+    // An address that cannot exist is looked up all the same: it must not answer any faster.
+    let key = Email::parse(email).map_or_else(|_| String::new(), |email| email.key());
+    let account = with.store.login_by_email(key).await?;
+    let (user_id, hash) = account.map(|account| (account.user_id, account.hash)).unzip();
+    let verdict = with.hasher.verify(password, hash.clone().flatten()).await?;
+    let (Some(user_id), Some(hash), Verdict::Match { upgraded }) = (user_id, hash.flatten(), verdict) else {
+        if let Some(user) = user_id {
+            with.recorder.note(&failed_login(user));
+        }
+        return Err(OAuthError::InvalidCredentials);
+    };
+    Ok((user_id, Proved { hash, upgraded }))
+}
+
+fn refused(refused: LoginRefused) -> OAuthError {
+    match refused {
+        LoginRefused::Account => OAuthError::InvalidCredentials,
+        LoginRefused::Scope => OAuthError::InvalidScope,
+    }
+}
+
+/// Begins a session of the first-party client and issues its first tokens. A suspended account is
+/// answered as a wrong password is.
 ///
 /// # Errors
 /// [`OAuthError::InvalidCredentials`], [`OAuthError::InvalidScope`], or a failure.
@@ -57,30 +68,29 @@ pub async fn log_in(
     with: &Means<'_>,
     login: PasswordLogin,
     device: Device,
-) -> Result<IssuedToken, OAuthError> {
-    let Means { store, hasher, issuer, recorder } = with;
-    // An address that cannot exist is looked up all the same: it must not answer any faster.
-    let key = Email::parse(&login.email).map_or_else(|_| String::new(), |email| email.key());
-    let account = store.login_by_email(key).await?;
-    let (user_id, hash) = account.map(|account| (account.user_id, account.hash)).unzip();
-    let verdict = hasher.verify(login.password, hash.clone().flatten()).await?;
-    let (Some(user_id), Some(hash), Verdict::Match { upgraded }) = (user_id, hash.flatten(), verdict) else {
-        if let Some(user) = user_id {
-            recorder.note(&failed_login(user));
-        }
-        return Err(OAuthError::InvalidCredentials);
-    };
-    let (proved, asked) = (Proved { hash, upgraded }, login.scope);
+) -> Result<TokenAnswer, OAuthError> {
+    let (user, proved) = prove(with, &login.email, login.password).await?;
+    let asked = login.scope;
     let grant = move |grantable: &ScopeSet| granted(asked.as_ref(), grantable).ok();
-    let start = store.begin_session(user_id, proved, device.name, device.address, grant).await?;
-    let start = start.map_err(|refused| match refused {
-        LoginRefused::Account => OAuthError::InvalidCredentials,
-        LoginRefused::Scope => OAuthError::InvalidScope,
-    })?;
-    Ok(issuer.issue(IssueRequest {
-        subject: IssueTo::User { id: user_id, roles: start.roles, epoch: start.epoch },
-        client_id: ClientId::FIRST_PARTY.to_owned(),
-        scope: &start.scope,
-        session: Some(start.session.id),
-    })?)
+    let refresh = RefreshToken::generate(with.random)?;
+    let begun = with.store.begin_session(user, proved, device, refresh.hash(), grant).await?;
+    let entitled = begun.map_err(refused)?;
+    Ok(TokenAnswer::in_session(with.issuer, &entitled, None)?.with_refresh_token(&refresh))
+}
+
+/// Signs somebody in at the pages: their browser is to keep the cookie of which this is the hash,
+/// instead of the one that it had before.
+///
+/// # Errors
+/// [`OAuthError::InvalidCredentials`], or a failure.
+pub async fn sign_in(
+    with: &Means<'_>,
+    email: &str,
+    password: PasswordAttempt,
+    device: Device,
+    cookie: SecretHash,
+    before: Option<SecretHash>,
+) -> Result<(), OAuthError> {
+    let (user, proved) = prove(with, email, password).await?;
+    with.store.sign_in(user, proved, device, cookie, before).await?.map_err(refused)
 }

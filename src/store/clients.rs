@@ -1,13 +1,16 @@
 //! Registered OAuth clients.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use super::client_secrets::{self, KeptSecret};
 use super::error::StoreError;
-use super::schema::clients;
+use super::kept::one_row;
+use super::schema::{clients, sessions};
 use super::{Connection, Lookup, Store, Stored};
 use crate::authz::action::{Create, Delete, List, Update};
 use crate::authz::{Allowed, Event, Reach, Sealed, Sight};
-use crate::domain::{Client, ClientId, NewClient, Revoked, SecretHash, Time};
+use crate::domain::{Client, ClientId, ClientMetadata, NewClient, RedirectUri, Revoked, SecretHash, Time};
 use crate::on;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -17,57 +20,135 @@ struct ClientRow {
     name: Option<String>,
     scope: String,
     grants: String,
-    secret_hash: Vec<u8>,
     epoch: i64,
     created_at: Time,
-    secret_changed_at: Time,
+    authentication: String,
+    redirect_uris: String,
+    post_logout_redirect_uris: String,
+    jwks: Option<String>,
+    dpop_bound: bool,
+    revision: i64,
+    updated_at: Time,
+}
+
+/// What of a client can be changed.
+#[derive(AsChangeset)]
+#[diesel(table_name = clients, treat_none_as_null = true)]
+struct MetadataRow {
+    name: Option<String>,
+    scope: String,
+    grants: String,
+    authentication: String,
+    redirect_uris: String,
+    post_logout_redirect_uris: String,
+    jwks: Option<String>,
+    dpop_bound: bool,
+    revision: i64,
+    updated_at: Time,
 }
 
 /// What a client is authenticated against and what its tokens say.
+#[derive(Clone)]
 pub struct StoredClient {
     /// The client.
     pub client: Client,
-    /// SHA-256 of its secret.
-    pub secret: SecretHash,
+    /// SHA-256 of each of its secrets that is still good.
+    pub secrets: Vec<SecretHash>,
     /// The epoch in which its tokens are issued.
     pub epoch: i64,
 }
 
 impl ClientRow {
-    fn read(self) -> Result<StoredClient, StoreError> {
+    fn read(self, secrets: &[KeptSecret]) -> Result<Client, StoreError> {
         let unreadable = || StoreError::Internal("a stored client cannot be read".to_owned());
-        let secret: [u8; 32] = self.secret_hash.try_into().map_err(|_| unreadable())?;
-        Ok(StoredClient {
-            client: Client {
-                id: self.id.parse().map_err(|_| unreadable())?,
-                name: self.name,
+        let uris = |list: &str| -> Result<Vec<RedirectUri>, StoreError> {
+            list.split_whitespace().map(|uri| uri.parse().map_err(|_| unreadable())).collect()
+        };
+        Ok(Client {
+            metadata: ClientMetadata {
                 scope: words(&self.scope),
                 grants: words(&self.grants).iter().filter_map(|grant| grant.parse().ok()).collect(),
-                created_at: self.created_at.0,
-                secret_changed_at: self.secret_changed_at.0,
+                authentication: self.authentication.parse().map_err(|_| unreadable())?,
+                redirect_uris: uris(&self.redirect_uris)?,
+                post_logout_redirect_uris: uris(&self.post_logout_redirect_uris)?,
+                name: self.name,
+                jwks: self.jwks,
+                dpop_bound: self.dpop_bound,
             },
-            secret: SecretHash::from_bytes(secret),
-            epoch: self.epoch,
+            secrets: secrets.iter().filter(|kept| kept.client_id == self.id).map(KeptSecret::age).collect(),
+            id: self.id.parse().map_err(|_| unreadable())?,
+            revision: self.revision,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
         })
     }
 }
 
-fn words(list: &str) -> Vec<String> {
+impl MetadataRow {
+    fn of(metadata: ClientMetadata, revision: i64, now: DateTime<Utc>) -> Self {
+        let grants: Vec<&str> = metadata.grants.iter().map(|grant| grant.as_str()).collect();
+        Self {
+            name: metadata.name,
+            scope: metadata.scope.join(" "),
+            grants: grants.join(" "),
+            authentication: metadata.authentication.to_string(),
+            redirect_uris: list(&metadata.redirect_uris),
+            post_logout_redirect_uris: list(&metadata.post_logout_redirect_uris),
+            jwks: metadata.jwks,
+            dpop_bound: metadata.dpop_bound,
+            revision,
+            updated_at: Time(now),
+        }
+    }
+
+    fn insertable(self, id: String, now: DateTime<Utc>) -> ClientRow {
+        ClientRow {
+            id,
+            name: self.name,
+            scope: self.scope,
+            grants: self.grants,
+            epoch: now.timestamp_millis(),
+            created_at: Time(now),
+            authentication: self.authentication,
+            redirect_uris: self.redirect_uris,
+            post_logout_redirect_uris: self.post_logout_redirect_uris,
+            jwks: self.jwks,
+            dpop_bound: self.dpop_bound,
+            revision: self.revision,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+fn list(uris: &[RedirectUri]) -> String {
+    uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn words(list: &str) -> Vec<String> {
     list.split_whitespace().map(str::to_owned).collect()
 }
 
-fn load(conn: &mut Connection, id: &str) -> Result<Option<StoredClient>, StoreError> {
+pub(super) fn load(
+    conn: &mut Connection,
+    id: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<StoredClient>, StoreError> {
     let row: Option<ClientRow> = on!(conn, |c| clients::table
         .filter(clients::id.eq(id))
         .select(ClientRow::as_select())
         .get_result(c)
         .optional())?;
-    row.map(ClientRow::read).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let (epoch, secrets) = (row.epoch, client_secrets::load(conn, Some(id), now)?);
+    let client = row.read(&secrets)?;
+    let secrets = secrets.into_iter().map(KeptSecret::hash).collect::<Result<_, _>>()?;
+    Ok(Some(StoredClient { client, secrets, epoch }))
 }
 
 impl Stored for Client {
     async fn find(lookup: Lookup<'_>, id: ClientId, _: Sight) -> Result<Sealed<Self>, StoreError> {
-        lookup.record(move |conn| Ok(load(conn, id.as_str())?.map(|stored| stored.client))).await
+        let now = lookup.0.0.surroundings.clock.now();
+        lookup.record(move |conn| Ok(load(conn, id.as_str(), now)?.map(|stored| stored.client))).await
     }
 }
 
@@ -76,31 +157,30 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub(crate) async fn client_credentials(&self, id: String) -> Result<Option<StoredClient>, StoreError> {
-        self.read(move |conn| load(conn, &id)).await
+    pub(crate) async fn client_by_id(&self, id: ClientId) -> Result<Option<StoredClient>, StoreError> {
+        let now = self.0.surroundings.clock.now();
+        self.read(move |conn| load(conn, id.as_str(), now)).await
     }
 
     /// Registers a client.
     ///
     /// # Errors
     /// [`StoreError::Taken`] when the id is.
-    pub async fn create_client(&self, may: Reach<Client, Create>, new: NewClient) -> Result<(), StoreError> {
+    pub async fn create_client(
+        &self,
+        may: Reach<Client, Create>,
+        new: NewClient,
+    ) -> Result<Client, StoreError> {
         let now = self.0.surroundings.clock.now();
-        let grants: Vec<&str> = new.grants.iter().map(|grant| grant.as_str()).collect();
-        let row = ClientRow {
-            id: new.id.to_string(),
-            name: new.name,
-            scope: new.scope.join(" "),
-            grants: grants.join(" "),
-            secret_hash: new.secret.as_bytes().to_vec(),
-            epoch: now.timestamp_millis(),
-            created_at: Time(now),
-            secret_changed_at: Time(now),
-        };
+        let row = MetadataRow::of(new.metadata, 1, now).insertable(new.id.to_string(), now);
         let deed = Event::made(&may, &row.id);
         self.write(Some(deed), move |conn, _| {
             on!(conn, |c| diesel::insert_into(clients::table).values(&row).execute(c))?;
-            Ok(())
+            if let Some(secret) = &new.secret {
+                client_secrets::insert(conn, &row.id, secret, now)?;
+            }
+            let stored = load(conn, &row.id, now)?.ok_or(StoreError::Changed)?;
+            Ok(stored.client)
         })
         .await
     }
@@ -110,50 +190,83 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn clients(&self, _may: &Reach<Client, List>) -> Result<Vec<Client>, StoreError> {
-        self.read(|conn| {
+        let now = self.0.surroundings.clock.now();
+        self.read(move |conn| {
             let rows: Vec<ClientRow> =
                 on!(conn, |c| clients::table.order(clients::id).select(ClientRow::as_select()).load(c))?;
-            rows.into_iter().map(|row| Ok(row.read()?.client)).collect()
+            let secrets = client_secrets::load(conn, None, now)?;
+            rows.into_iter().map(|row| row.read(&secrets)).collect()
         })
         .await
     }
 
-    /// Replaces a client's secret; the old one is worth nothing from then on.
+    /// Replaces what is registered of a client. A client that no longer authenticates by a secret
+    /// has none from then on.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when somebody else changed it.
+    pub async fn update_client(
+        &self,
+        client: Allowed<Client, Update>,
+        metadata: ClientMetadata,
+    ) -> Result<Allowed<Client, Update>, StoreError> {
+        let (deed, now) = (Event::from(&client), self.0.surroundings.clock.now());
+        let (client, next) = self
+            .write(Some(deed), move |conn, _| {
+                let by_secret = metadata.authentication.by_secret();
+                let row = MetadataRow::of(metadata, client.revision + 1, now);
+                let this = clients::table
+                    .filter(clients::id.eq(client.id.as_str()))
+                    .filter(clients::revision.eq(client.revision));
+                one_row(on!(conn, |c| diesel::update(this).set(&row).execute(c))?)?;
+                if !by_secret {
+                    client_secrets::remove_all(conn, client.id.as_str())?;
+                }
+                let stored = load(conn, client.id.as_str(), now)?.ok_or(StoreError::Changed)?;
+                Ok((client, stored.client))
+            })
+            .await?;
+        Ok(client.changed(|record| *record = next))
+    }
+
+    /// Gives a client another secret. Those that it had are good until `old_until`.
     ///
     /// # Errors
     /// [`StoreError::Changed`] when the client is gone.
-    pub async fn set_client_secret(
+    pub async fn add_client_secret(
         &self,
         client: Allowed<Client, Update>,
         secret: SecretHash,
+        old_until: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let (deed, now) = (Event::from(&client), self.0.surroundings.clock.now());
         self.write(Some(deed), move |conn, _| {
-            let rows =
-                on!(conn, |c| diesel::update(clients::table.filter(clients::id.eq(client.id.as_str())))
-                    .set((
-                        clients::secret_hash.eq(secret.as_bytes().as_slice()),
-                        clients::secret_changed_at.eq(Time(now)),
-                    ))
-                    .execute(c))?;
-            if rows == 1 { Ok(()) } else { Err(StoreError::Changed) }
+            let id = client.id.as_str();
+            let there = on!(conn, |c| diesel::update(clients::table.filter(clients::id.eq(id)))
+                .set(clients::updated_at.eq(Time(now)))
+                .execute(c))?;
+            one_row(there)?;
+            client_secrets::expire(conn, id, old_until, now)?;
+            client_secrets::insert(conn, id, &secret, now)
         })
         .await
     }
 
-    /// Removes a client; its tokens are dead, also when the id is registered again.
+    /// Removes a client; its tokens and those that its users gave it are dead, also when the id is
+    /// registered again.
     ///
     /// # Errors
     /// [`StoreError::Changed`] when it is gone already.
     pub async fn delete_client(&self, client: Allowed<Client, Delete>) -> Result<(), StoreError> {
         let (deed, inner) = (Event::from(&client), self.0.clone());
         self.write(Some(deed), move |conn, changes| {
-            let this = clients::table.filter(clients::id.eq(client.id.as_str()));
-            if on!(conn, |c| diesel::delete(this).execute(c))? != 1 {
-                return Err(StoreError::Changed);
-            }
+            let id = client.id.as_str();
+            let this = clients::table.filter(clients::id.eq(id));
+            one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
+            let of_users = sessions::table.filter(sessions::client_id.eq(id));
+            on!(conn, |c| diesel::delete(of_users).execute(c))?;
             let epoch = inner.surroundings.clock.now().timestamp_millis() + 1;
-            changes.revoke(&inner, Revoked::Client(client.id.to_string(), epoch));
+            changes.revoke(&inner, Revoked::Client(id.to_owned(), epoch));
             Ok(())
         })
         .await

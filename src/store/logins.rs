@@ -2,12 +2,15 @@
 
 use diesel::prelude::*;
 
+use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::{sessions, users};
-use super::sessions::SessionRow;
-use super::{Store, users as accounts};
+use super::sessions::{Entitled, SessionBinding};
+use super::{Inner, Store, refresh_tokens, users as accounts};
 use crate::authz::{Event, Outcome, Resource as _, ScopeSet};
-use crate::domain::{PasswordHash, Role, Session, SessionId, Status, Time, UserId};
+use crate::domain::{
+    ClientId, Device, PasswordHash, SecretHash, Session, SessionId, Status, Time, User, UserId,
+};
 use crate::on;
 
 /// What a login is checked against.
@@ -24,18 +27,6 @@ pub(crate) struct Proved {
     pub hash: PasswordHash,
     /// A hash of the same password with the parameters of today, where they are others.
     pub upgraded: Option<PasswordHash>,
-}
-
-/// A session that has begun, and what its tokens say of the user.
-pub struct SessionStart {
-    /// The session.
-    pub session: Session,
-    /// The user's roles.
-    pub roles: Vec<Role>,
-    /// The epoch in which the tokens are issued.
-    pub epoch: i64,
-    /// What the tokens may carry.
-    pub scope: ScopeSet,
 }
 
 /// Why no session begins, though the password was right.
@@ -93,56 +84,93 @@ impl Store {
         .await
     }
 
-    /// Begins a session for the user whose password was right. `grant` is asked what it may carry,
-    /// of all that the user's roles grant.
+    /// Begins a session of the first-party client for the user whose password was right, with a
+    /// refresh token of which this is the hash. `grant` is asked what it may carry, of all that the
+    /// user's roles grant.
     ///
     /// # Errors
     /// When the database is away.
     pub(crate) async fn begin_session(
         &self,
-        id: UserId,
+        user: UserId,
         proved: Proved,
-        device: Option<String>,
-        address: Option<String>,
+        device: Device,
+        refresh: SecretHash,
         grant: impl FnOnce(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
-    ) -> Result<Result<SessionStart, LoginRefused>, StoreError> {
-        let now = self.0.surroundings.clock.now();
-        let session = Session {
-            id: SessionId(self.0.surroundings.random.uuid_at(now)?),
-            user_id: id,
-            device,
-            address,
-            created_at: now,
-            last_used_at: now,
-            expires_at: now + self.0.token_lifetime,
-        };
+    ) -> Result<Result<Entitled, LoginRefused>, StoreError> {
+        let mut session = self.new_session(user, Some(ClientId::first_party()), device)?;
         let inner = self.0.clone();
         self.write(None, move |conn, _| {
-            let kept = proved.upgraded.as_ref().unwrap_or(&proved.hash);
-            let rows = on!(conn, |c| diesel::update(users::table)
-                .filter(users::id.eq(id))
-                .filter(users::password_hash.eq(proved.hash.expose_phc()))
-                .filter(users::status.eq(Status::Active.as_str()))
-                .set(users::password_hash.eq(kept.expose_phc()))
-                .execute(c))?;
-            let user = if rows == 1 { accounts::load(conn, &inner.vocabulary, id)? } else { None };
-            let Some(user) = user else { return Ok(Err(LoginRefused::Account)) };
+            let Some(user) = inner.prove(conn, user, &proved)? else { return Ok(Err(LoginRefused::Account)) };
             let Some(scope) = grant(&inner.vocabulary.granted_by(&user.roles)) else {
                 return Ok(Err(LoginRefused::Scope));
             };
             // Only now has anybody logged in.
-            on!(conn, |c| diesel::update(users::table.find(id))
-                .set(users::last_login_at.eq(Time(now)))
-                .execute(c))?;
-            inner.write_down(conn, &logged_in(&session))?;
-            let expired =
-                sessions::table.filter(sessions::user_id.eq(id)).filter(sessions::expires_at.le(Time(now)));
-            on!(conn, |c| diesel::delete(expired).execute(c))?;
-            on!(conn, |c| diesel::insert_into(sessions::table)
-                .values(SessionRow::from(&session))
-                .execute(c))?;
-            Ok(Ok(SessionStart { session, roles: user.roles, epoch: user.epoch, scope }))
+            inner.logged_in(conn, &session)?;
+            session.expires_at = inner.next_refresh_expiry(&session);
+            let binding = SessionBinding { scope: Some(scope.to_string()), ..SessionBinding::default() };
+            inner.insert_session(conn, &session, binding)?;
+            refresh_tokens::insert(conn, &refresh, &session)?;
+            Ok(Ok(Entitled {
+                session,
+                roles: user.roles,
+                epoch: user.epoch,
+                scope,
+                resource: None,
+                dpop_jkt: None,
+            }))
         })
         .await
+    }
+
+    /// A session of the user's that begins now, and lasts as long as an access token.
+    pub(super) fn new_session(
+        &self,
+        user_id: UserId,
+        client_id: Option<ClientId>,
+        device: Device,
+    ) -> Result<Session, StoreError> {
+        let now = self.0.surroundings.clock.now();
+        Ok(Session {
+            id: SessionId(self.0.surroundings.random.uuid_at(now)?),
+            user_id,
+            client_id,
+            device: device.name,
+            address: device.address,
+            created_at: now,
+            auth_time: now,
+            last_used_at: now,
+            expires_at: now + self.0.lifetimes.access_token,
+        })
+    }
+}
+
+impl Inner {
+    /// The user as they are, provided that the account is in use and its password is still the one
+    /// that was proved; a hash with the parameters of today takes the place of an older one.
+    pub(super) fn prove(
+        &self,
+        conn: &mut Connection,
+        id: UserId,
+        proved: &Proved,
+    ) -> Result<Option<User>, StoreError> {
+        let kept = proved.upgraded.as_ref().unwrap_or(&proved.hash);
+        let rows = on!(conn, |c| diesel::update(users::table)
+            .filter(users::id.eq(id))
+            .filter(users::password_hash.eq(proved.hash.expose_phc()))
+            .filter(users::status.eq(Status::Active.as_str()))
+            .set(users::password_hash.eq(kept.expose_phc()))
+            .execute(c))?;
+        if rows == 1 { accounts::load(conn, &self.vocabulary, id) } else { Ok(None) }
+    }
+
+    /// Writes down that the user logged in, and forgets their sessions that have ended by themselves.
+    pub(super) fn logged_in(&self, conn: &mut Connection, session: &Session) -> Result<(), StoreError> {
+        let (user, now) = (session.user_id, Time(session.created_at));
+        on!(conn, |c| diesel::update(users::table.find(user)).set(users::last_login_at.eq(now)).execute(c))?;
+        self.write_down(conn, &logged_in(session))?;
+        let expired = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::expires_at.le(now));
+        on!(conn, |c| diesel::delete(expired).execute(c))?;
+        Ok(())
     }
 }

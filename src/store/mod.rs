@@ -21,8 +21,12 @@
 //! ```
 
 mod audit;
+mod browser;
+mod client_secrets;
 mod clients;
+mod codes;
 mod conn;
+mod consents;
 mod error;
 mod kept;
 mod keys;
@@ -30,12 +34,14 @@ mod logins;
 mod migrate;
 mod profiles;
 mod recorder;
+mod refresh_tokens;
 mod revocations;
 mod schema;
 mod sessions;
 mod standing;
 mod stored;
 mod types;
+mod used_jtis;
 mod user_list;
 mod users;
 
@@ -47,21 +53,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::authz::action::Read;
 use crate::authz::{Can, Event, Held, Relation, Resource, Sealed, Sight, Vocabulary};
-use crate::domain::{Revocation, Surroundings};
+use crate::domain::{Lifetimes, Revocation, Surroundings};
 use conn::Manager;
 
 pub use audit::{Entry, EntryId};
+pub use browser::SignedIn;
 pub use clients::StoredClient;
+pub(crate) use codes::{CodeBinding, NewCode};
 #[doc(hidden)]
 pub use conn::Link;
 pub use conn::{Connection, Engine};
 pub use error::StoreError;
 pub use kept::{Kept, Position, Selected, Selection};
 pub(crate) use logins::Proved;
-pub use logins::{Login, LoginRefused, SessionStart};
+pub use logins::{Login, LoginRefused};
 pub use migrate::{MigrationState, Migrations};
 pub(crate) use migrate::{OWN_MIGRATIONS, migrate, migration_states};
 pub use recorder::Recorder;
+pub(crate) use refresh_tokens::{RefreshRefused, RefreshedBy};
+pub(crate) use sessions::Entitled;
 pub use types::{Moment, Uid};
 pub use user_list::{SortKey, UserFilter, UserPage, UserQuery, UserSort};
 pub use users::{NewUser, UserChange};
@@ -89,7 +99,7 @@ struct Inner {
     writers: Arc<Semaphore>,
     surroundings: Surroundings,
     vocabulary: Arc<Vocabulary>,
-    token_lifetime: chrono::Duration,
+    lifetimes: Lifetimes,
     on_revoked: OnRevoked,
 }
 
@@ -147,13 +157,12 @@ struct Changes {
 
 impl Store {
     /// A store on `engine` with `connections` connections, opened when they are needed.
-    /// `token_lifetime` is how long an access token can live: how long a revocation matters.
     pub fn new(
         engine: Engine,
         connections: usize,
         surroundings: Surroundings,
         vocabulary: Arc<Vocabulary>,
-        token_lifetime: chrono::Duration,
+        lifetimes: Lifetimes,
         on_revoked: OnRevoked,
     ) -> Self {
         let generation = Arc::new(AtomicU64::new(0));
@@ -175,7 +184,7 @@ impl Store {
             writers: Arc::new(Semaphore::new(writers)),
             surroundings,
             vocabulary,
-            token_lifetime,
+            lifetimes,
             on_revoked,
         }))
     }

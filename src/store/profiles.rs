@@ -8,9 +8,9 @@ use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::users;
 use super::{Lookup, Store, Stored};
-use crate::authz::action::Update;
+use crate::authz::action::{ReadClaims, Update};
 use crate::authz::{Allowed, Event, Sealed, Sight};
-use crate::domain::{Profile, ProfileChange, ProfileClaim, UserId, fold_case};
+use crate::domain::{Profile, ProfileChange, ProfileClaim, User, UserId, fold_case};
 use crate::on;
 
 impl Stored for Profile {
@@ -20,6 +20,15 @@ impl Stored for Profile {
 }
 
 impl Store {
+    /// The profile of a user whose claims are to be told.
+    ///
+    /// # Errors
+    /// When the database is away; [`StoreError::Changed`] when the user is gone meanwhile.
+    pub async fn profile_for_claims(&self, user: &Allowed<User, ReadClaims>) -> Result<Profile, StoreError> {
+        let id = user.id;
+        self.read(move |conn| load(conn, id)?.ok_or(StoreError::Changed)).await
+    }
+
     /// Changes a profile. With `expected`, only if it still has that revision; without, the
     /// members that are not named keep whatever value they have by now.
     ///

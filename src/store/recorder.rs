@@ -130,7 +130,7 @@ mod tests {
     use super::super::schema::audit;
     use super::super::{Engine, Store};
     use super::*;
-    use crate::domain::{Surroundings, UserId};
+    use crate::domain::{Lifetimes, Surroundings, UserId};
     use crate::{App, on};
 
     fn look(owner: UserId) -> Event {
@@ -140,8 +140,9 @@ mod tests {
     fn store(dir: &tempfile::TempDir) -> Store {
         let engine = Engine::Sqlite(dir.path().join("cloakroom.db"));
         App::default().migrate(&engine).unwrap();
-        let lifetime = chrono::Duration::minutes(10);
-        Store::new(engine, 4, Surroundings::default(), Arc::default(), lifetime, Arc::new(|_| {}))
+        let long = chrono::Duration::minutes(10);
+        let lifetimes = Lifetimes { access_token: long, refresh_token: long, session: long };
+        Store::new(engine, 4, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}))
     }
 
     #[test]

@@ -4,8 +4,9 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::conn::Connection;
-use super::schema::revocations;
-use super::{Changes, Inner, Store, StoreError};
+use super::schema::{revocations, sessions};
+use super::{Changes, Inner, Store, StoreError, codes, refresh_tokens, used_jtis};
+use crate::authz::{Event, Outcome};
 use crate::domain::{Revocation, Revoked, SessionId, Time, UserId};
 use crate::on;
 
@@ -15,6 +16,9 @@ const OVERLAP: i64 = 1_000;
 
 /// How much longer than a token a revocation is kept, for replicas whose clocks disagree.
 const CLOCK_SKEW: chrono::Duration = chrono::Duration::minutes(5);
+
+/// For so long after its end a code is remembered.
+const CODES_REMEMBERED: chrono::Duration = chrono::Duration::hours(24);
 
 #[derive(Insertable)]
 #[diesel(table_name = revocations)]
@@ -28,7 +32,7 @@ struct RevocationRow {
 impl Changes {
     /// Ends the tokens of `subject` when the transaction is made to last.
     pub(super) fn revoke(&mut self, store: &Inner, subject: Revoked) {
-        let until = store.surroundings.clock.now() + store.token_lifetime + CLOCK_SKEW;
+        let until = store.surroundings.clock.now() + store.lifetimes.access_token + CLOCK_SKEW;
         self.revoked.push(Revocation { subject, until });
     }
 }
@@ -64,15 +68,38 @@ impl Store {
         .await
     }
 
-    /// Forgets the revocations that say nothing any more.
+    /// Ends the one access token with this `jti`; whose it is, for the audit trail.
+    ///
+    /// # Errors
+    /// When the database is away; then the token is as good as before.
+    pub(crate) async fn revoke_token(&self, jti: String, owner: Option<UserId>) -> Result<(), StoreError> {
+        let record = Some(jti.clone());
+        let deed =
+            Event { by: None, action: "revoke", resource: "token", record, owner, outcome: Outcome::Done };
+        let inner = self.0.clone();
+        self.write(Some(deed), move |_, changes| {
+            changes.revoke(&inner, Revoked::Token(jti));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets what says nothing any more: revocations, codes, refresh tokens and sessions whose time
+    /// is over.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn prune_revocations(&self) -> Result<(), StoreError> {
+    pub async fn prune(&self) -> Result<(), StoreError> {
         let now = self.0.surroundings.clock.now();
         self.write(None, move |conn, _| {
             let passed = revocations::table.filter(revocations::until.le(Time(now)));
             on!(conn, |c| diesel::delete(passed).execute(c))?;
+            // A code is remembered a little longer, so that its second use is noticed.
+            codes::prune(conn, now - CODES_REMEMBERED)?;
+            refresh_tokens::prune(conn, now)?;
+            used_jtis::prune(conn, now)?;
+            on!(conn, |c| diesel::delete(sessions::table.filter(sessions::expires_at.le(Time(now))))
+                .execute(c))?;
             Ok(())
         })
         .await
@@ -84,6 +111,7 @@ fn row(revocation: &Revocation) -> RevocationRow {
         Revoked::User(id, epoch) => ("user", id.to_string(), *epoch),
         Revoked::Session(id) => ("session", id.to_string(), 0),
         Revoked::Client(id, epoch) => ("client", id.clone(), *epoch),
+        Revoked::Token(jti) => ("token", jti.clone(), 0),
     };
     RevocationRow { kind, subject, epoch, until: Time(revocation.until) }
 }
@@ -95,6 +123,7 @@ fn read(kind: String, subject: String, epoch: i64, until: Time) -> Option<Revoca
         "user" => Revoked::User(UserId(uuid()?), epoch),
         "session" => Revoked::Session(SessionId(uuid()?)),
         "client" => Revoked::Client(subject, epoch),
+        "token" => Revoked::Token(subject),
         _ => return None,
     };
     Some(Revocation { subject, until: until.0 })

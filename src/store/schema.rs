@@ -36,7 +36,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Nullable, Text};
+    use diesel::sql_types::{Binary, Nullable, Text};
     use super::{Moment, Uid};
 
     sessions (id) {
@@ -47,11 +47,18 @@ diesel::table! {
         created_at -> Moment,
         last_used_at -> Moment,
         expires_at -> Moment,
+        client_id -> Nullable<Text>,
+        parent_id -> Nullable<Uid>,
+        auth_time -> Moment,
+        scope -> Nullable<Text>,
+        resource -> Nullable<Text>,
+        dpop_jkt -> Nullable<Text>,
+        cookie_hash -> Nullable<Binary>,
     }
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
     use super::Moment;
 
     clients (id) {
@@ -59,10 +66,83 @@ diesel::table! {
         name -> Nullable<Text>,
         scope -> Text,
         grants -> Text,
-        secret_hash -> Binary,
         epoch -> BigInt,
         created_at -> Moment,
-        secret_changed_at -> Moment,
+        authentication -> Text,
+        redirect_uris -> Text,
+        post_logout_redirect_uris -> Text,
+        jwks -> Nullable<Text>,
+        dpop_bound -> Bool,
+        revision -> BigInt,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::Moment;
+
+    client_secrets (hash) {
+        hash -> Binary,
+        client_id -> Text,
+        created_at -> Moment,
+        expires_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::{Moment, Uid};
+
+    consents (user_id, client_id) {
+        user_id -> Uid,
+        client_id -> Text,
+        scope -> Text,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::{Moment, Uid};
+
+    authorization_codes (hash) {
+        hash -> Binary,
+        client_id -> Text,
+        user_id -> Uid,
+        parent_id -> Uid,
+        redirect_uri -> Text,
+        scope -> Text,
+        code_challenge -> Text,
+        nonce -> Nullable<Text>,
+        resource -> Nullable<Text>,
+        dpop_jkt -> Nullable<Text>,
+        expires_at -> Moment,
+        session_id -> Nullable<Uid>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable};
+    use super::{Moment, Uid};
+
+    refresh_tokens (hash) {
+        hash -> Binary,
+        session_id -> Uid,
+        expires_at -> Moment,
+        used_at -> Nullable<Moment>,
+        answer -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use super::Moment;
+
+    used_jtis (hash) {
+        hash -> Binary,
+        expires_at -> Moment,
     }
 }
 
@@ -117,4 +197,7 @@ diesel::table! {
 
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(users, user_roles, sessions);
+diesel::joinable!(consents -> clients (client_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::allow_tables_to_appear_in_same_query!(users, user_roles, sessions, refresh_tokens);
+diesel::allow_tables_to_appear_in_same_query!(consents, clients);

@@ -5,10 +5,10 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::schema::sessions;
-use super::{Connection, Lookup, Store, Stored};
+use super::{Changes, Connection, Inner, Lookup, Store, Stored};
 use crate::authz::action::{Delete, EndSessions, ListSessions};
-use crate::authz::{Allowed, Caller, Event, Outcome, Resource as _, Sealed, Sight};
-use crate::domain::{Revoked, Session, SessionId, SessionOf, Time, User, UserId};
+use crate::authz::{Allowed, Caller, Event, OFFLINE_ACCESS, Outcome, Resource as _, ScopeSet, Sealed, Sight};
+use crate::domain::{ClientId, Revoked, Role, SecretHash, Session, SessionId, SessionOf, Time, User, UserId};
 use crate::on;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -21,10 +21,49 @@ pub(super) struct SessionRow {
     created_at: Time,
     last_used_at: Time,
     expires_at: Time,
+    client_id: Option<String>,
+    parent_id: Option<SessionId>,
+    auth_time: Time,
+    scope: Option<String>,
+    resource: Option<String>,
+    dpop_jkt: Option<String>,
+    cookie_hash: Option<Vec<u8>>,
 }
 
-impl From<&Session> for SessionRow {
-    fn from(session: &Session) -> Self {
+/// A session in which tokens are issued, and what they say: how its user stands now.
+#[derive(Clone)]
+pub(crate) struct Entitled {
+    /// The session.
+    pub(crate) session: Session,
+    /// The user's roles.
+    pub(crate) roles: Vec<Role>,
+    /// The epoch in which the tokens are issued.
+    pub(crate) epoch: i64,
+    /// What the tokens may carry.
+    pub(crate) scope: ScopeSet,
+    /// Where they are to be taken (RFC 8707); this server when nothing is said.
+    pub(crate) resource: Option<String>,
+    /// The key to which they are bound (RFC 9449 §6).
+    pub(crate) dpop_jkt: Option<String>,
+}
+
+/// What a session is besides what anybody sees of it.
+#[derive(Clone, Default)]
+pub(super) struct SessionBinding {
+    /// The browser in which the user let the client in.
+    pub(super) parent: Option<SessionId>,
+    /// Names of the scopes that its tokens may carry.
+    pub(super) scope: Option<String>,
+    /// Where its tokens are to be taken (RFC 8707); this server when nothing is said.
+    pub(super) resource: Option<String>,
+    /// The key to which its tokens are bound (RFC 9449 §6).
+    pub(super) dpop_jkt: Option<String>,
+    /// Of the cookie that names it, for one in a browser.
+    pub(super) cookie: Option<SecretHash>,
+}
+
+impl SessionRow {
+    pub(super) fn new(session: &Session, binding: SessionBinding) -> Self {
         Self {
             id: session.id,
             user_id: session.user_id,
@@ -33,21 +72,31 @@ impl From<&Session> for SessionRow {
             created_at: Time(session.created_at),
             last_used_at: Time(session.last_used_at),
             expires_at: Time(session.expires_at),
+            client_id: session.client_id.as_ref().map(ToString::to_string),
+            parent_id: binding.parent,
+            auth_time: Time(session.auth_time),
+            scope: binding.scope,
+            resource: binding.resource,
+            dpop_jkt: binding.dpop_jkt,
+            cookie_hash: binding.cookie.map(|hash| hash.as_bytes().to_vec()),
         }
     }
-}
 
-impl From<SessionRow> for Session {
-    fn from(row: SessionRow) -> Self {
-        Self {
-            id: row.id,
-            user_id: row.user_id,
-            device: row.device,
-            address: row.address,
-            created_at: row.created_at.0,
-            last_used_at: row.last_used_at.0,
-            expires_at: row.expires_at.0,
-        }
+    /// The session, and how it is bound; of the cookie nothing is said.
+    pub(super) fn read(self) -> (Session, SessionBinding) {
+        let session = Session {
+            id: self.id,
+            user_id: self.user_id,
+            client_id: self.client_id.map(ClientId::stored),
+            device: self.device,
+            address: self.address,
+            created_at: self.created_at.0,
+            auth_time: self.auth_time.0,
+            last_used_at: self.last_used_at.0,
+            expires_at: self.expires_at.0,
+        };
+        let (parent, scope, resource, dpop_jkt) = (self.parent_id, self.scope, self.resource, self.dpop_jkt);
+        (session, SessionBinding { parent, scope, resource, dpop_jkt, cookie: None })
     }
 }
 
@@ -111,12 +160,57 @@ impl Store {
 
     async fn end(&self, deed: Event, id: SessionId) -> Result<(), StoreError> {
         let inner = self.0.clone();
-        self.write(Some(deed), move |conn, changes| {
-            on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq(id))).execute(c))?;
-            changes.revoke(&inner, Revoked::Session(id));
-            Ok(())
-        })
-        .await
+        self.write(Some(deed), move |conn, changes| inner.end_session_and_what_hangs_on_it(conn, id, changes))
+            .await
+    }
+}
+
+impl Inner {
+    /// Begins a session.
+    pub(super) fn insert_session(
+        &self,
+        conn: &mut Connection,
+        session: &Session,
+        binding: SessionBinding,
+    ) -> Result<(), StoreError> {
+        let row = SessionRow::new(session, binding);
+        on!(conn, |c| diesel::insert_into(sessions::table).values(&row).execute(c))?;
+        Ok(())
+    }
+
+    /// Ends these sessions: their tokens are dead, and nothing can be refreshed in them.
+    pub(super) fn end_sessions(
+        &self,
+        conn: &mut Connection,
+        ended: &[SessionId],
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq_any(ended))).execute(c))?;
+        for id in ended {
+            changes.revoke(self, Revoked::Session(*id));
+        }
+        Ok(())
+    }
+
+    /// Ends a session, and when it is a browser's also what clients got in it, but for those that
+    /// may go on while the user is away (OpenID Connect Core §11).
+    pub(super) fn end_session_and_what_hangs_on_it(
+        &self,
+        conn: &mut Connection,
+        id: SessionId,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let in_it: Vec<(SessionId, Option<String>)> = on!(conn, |c| sessions::table
+            .filter(sessions::parent_id.eq(id))
+            .select((sessions::id, sessions::scope))
+            .load(c))?;
+        let stays = |scope: &Option<String>| {
+            scope.as_deref().unwrap_or_default().split(' ').any(|name| name == OFFLINE_ACCESS.as_str())
+        };
+        let mut ended: Vec<SessionId> =
+            in_it.into_iter().filter(|(_, scope)| !stays(scope)).map(|(id, _)| id).collect();
+        ended.push(id);
+        self.end_sessions(conn, &ended, changes)
     }
 }
 
@@ -127,5 +221,5 @@ fn live(conn: &mut Connection, user: UserId, now: DateTime<Utc>) -> Result<Vec<S
         .order((sessions::created_at.desc(), sessions::id.desc()))
         .select(SessionRow::as_select())
         .load(c))?;
-    Ok(rows.into_iter().map(Session::from).collect())
+    Ok(rows.into_iter().map(|row| row.read().0).collect())
 }

@@ -161,11 +161,7 @@ impl Inner {
             on!(conn, |c| sessions::table.filter(of_user).select(sessions::id).load(c))?;
         let ended: Vec<SessionId> =
             ids.into_iter().filter(|id| kept.is_none_or(|kept| kept != *id)).collect();
-        on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq_any(&ended))).execute(c))?;
-        for id in ended {
-            changes.revoke(self, Revoked::Session(id));
-        }
-        Ok(())
+        self.end_sessions(conn, &ended, changes)
     }
 }
 

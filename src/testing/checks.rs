@@ -12,7 +12,7 @@ pub(super) fn must_be_refused(kind: Kind, access: Access) -> bool {
         (Kind::BadSignature | Kind::Expired | Kind::OwnerSuspended, _) => true,
         (_, Access::PublicWhileOpen(_)) => false,
         (Kind::Nobody, _) => true,
-        (Kind::WithoutTheScope, Access::Record(_) | Access::Collection(_)) => true,
+        (Kind::WithoutTheScope, Access::Record(_) | Access::Own(_) | Access::Collection(_)) => true,
         (Kind::AnotherUser | Kind::ClientNamedLikeTheOwner, Access::Record(rule)) => is_private(rule),
         _ => false,
     }

@@ -66,15 +66,20 @@ impl Claims {
             Some(epoch) => Some(epoch.as_i64().ok_or(InvalidToken::MalformedEpoch)?),
             None => None,
         };
+        let issued_at = date("iat", iat).ok_or(iat)??;
+        let jti = text("jti", InvalidToken::MalformedTokenId)?;
+        let speaker = speaker(subject, client_id.as_deref())?;
+        let bearer =
+            Bearer { speaker, epoch, session, client_id: client_id.clone(), jti: jti.clone(), issued_at };
         Ok(Self {
             issuer,
             audience,
             expires_at: date("exp", exp).ok_or(exp)??,
-            issued_at: date("iat", iat).ok_or(iat)??,
+            issued_at,
             not_before: date("nbf", InvalidToken::MalformedNotBefore).transpose()?,
             roles: roles(&claims, vocabulary)?,
-            bearer: Bearer { speaker: speaker(subject, client_id.as_deref())?, epoch, session },
-            token: TokenId { jti: text("jti", InvalidToken::MalformedTokenId)?, client_id },
+            bearer,
+            token: TokenId { jti, client_id },
             scope: vocabulary.scopes_in(&scope),
             vocabulary: Arc::clone(vocabulary),
         })

@@ -124,6 +124,17 @@ impl Issuer {
         Self { issuer, audience, ttl: ttl.as_secs(), keys, clock, random }
     }
 
+    /// What the key that signs now signs with (RFC 7518 §3.1).
+    pub fn algorithm(&self) -> &'static str {
+        match self.keys.current().signing.algorithm {
+            Algorithm::EdDSA => "EdDSA",
+            Algorithm::RS256 => "RS256",
+            Algorithm::PS256 => "PS256",
+            Algorithm::HS256 => "HS256",
+            _ => "ES256",
+        }
+    }
+
     /// Issues a token.
     ///
     /// # Errors

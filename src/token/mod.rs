@@ -7,6 +7,7 @@
 mod algorithm;
 mod cache;
 mod claims;
+mod described;
 mod invalid;
 mod issue;
 mod jws;
@@ -22,11 +23,12 @@ mod verify;
 mod tests;
 
 pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
+pub use described::Described;
 pub use invalid::InvalidToken;
 pub use issue::{AccessToken, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
 pub use keys::{KeyError, KeyRing, Keys};
 pub use revocation::Revocations;
-pub use seal::{MasterKey, SealError};
+pub use seal::{MasterKey, SealError, TokenSeal};
 pub use ticket::{Ticket, Unconfirmed, Verified};
 pub use verification_key::{UnfitKey, VerificationKey};
 pub use verify::{Expected, Verifier};

@@ -27,6 +27,11 @@ pub(super) struct Bearer {
     /// None when it was minted elsewhere.
     pub(super) epoch: Option<i64>,
     pub(super) session: Option<SessionId>,
+    /// The client that it was issued to.
+    pub(super) client_id: Option<String>,
+    /// The token's own id.
+    pub(super) jti: Option<String>,
+    pub(super) issued_at: DateTime<Utc>,
 }
 
 /// The revocations that still matter.
@@ -38,6 +43,7 @@ struct Ended {
     users: HashMap<UserId, Entry>,
     clients: HashMap<String, Entry>,
     sessions: HashMap<SessionId, Entry>,
+    tokens: HashMap<String, Entry>,
 }
 
 /// The epoch before which tokens are dead (of no meaning for a session), and until when that
@@ -61,6 +67,7 @@ impl Revocations {
                 Revoked::User(id, epoch) => end(&mut ended.users, *id, *epoch, *until),
                 Revoked::Client(id, epoch) => end(&mut ended.clients, id.clone(), *epoch, *until),
                 Revoked::Session(id) => end(&mut ended.sessions, *id, 0, *until),
+                Revoked::Token(jti) => end(&mut ended.tokens, jti.clone(), 0, *until),
             }
         }
     }
@@ -72,6 +79,7 @@ impl Revocations {
         ended.users.retain(|_, entry| kept(entry));
         ended.clients.retain(|_, entry| kept(entry));
         ended.sessions.retain(|_, entry| kept(entry));
+        ended.tokens.retain(|_, entry| kept(entry));
     }
 
     /// Whether the bearer's token is dead. A user's token without an epoch is not judged by
@@ -79,16 +87,22 @@ impl Revocations {
     pub(super) fn ended(&self, bearer: &Bearer) -> bool {
         let ended = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let before = |entry: &Entry, epoch: i64| epoch < entry.epoch;
+        let of_client = |id: &String| ended.clients.get(id);
         let by_epoch = match &bearer.speaker {
-            Speaker::User(id) => bearer
-                .epoch
-                .is_some_and(|epoch| ended.users.get(id).is_some_and(|entry| before(entry, epoch))),
+            Speaker::User(id) => {
+                let through = bearer.client_id.as_ref().and_then(of_client);
+                let user = |epoch| ended.users.get(id).is_some_and(|entry| before(entry, epoch));
+                bearer.epoch.is_some_and(user)
+                    || through.is_some_and(|entry| before(entry, bearer.issued_at.timestamp_millis()))
+            }
             Speaker::Client(id) => {
                 let epoch = bearer.epoch.unwrap_or(i64::MIN);
-                ended.clients.get(id).is_some_and(|entry| before(entry, epoch))
+                of_client(id).is_some_and(|entry| before(entry, epoch))
             }
         };
-        by_epoch || bearer.session.is_some_and(|id| ended.sessions.contains_key(&id))
+        by_epoch
+            || bearer.session.is_some_and(|id| ended.sessions.contains_key(&id))
+            || bearer.jti.as_ref().is_some_and(|jti| ended.tokens.contains_key(jti))
     }
 }
 
@@ -120,11 +134,14 @@ mod tests {
     }
 
     fn user(epoch: Option<i64>, session: Option<SessionId>) -> Bearer {
-        Bearer { speaker: Speaker::User(USER), epoch, session }
+        let bearer = client("app", epoch);
+        Bearer { speaker: Speaker::User(USER), session, ..bearer }
     }
 
     fn client(id: &str, epoch: Option<i64>) -> Bearer {
-        Bearer { speaker: Speaker::Client(id.to_owned()), epoch, session: None }
+        let speaker = Speaker::Client(id.to_owned());
+        let (client_id, jti, issued_at) = (Some(id.to_owned()), Some("one".to_owned()), until(500));
+        Bearer { speaker, epoch, session: None, client_id, jti, issued_at }
     }
 
     #[test]
@@ -143,6 +160,23 @@ mod tests {
     fn a_client_named_like_a_user_does_not_share_its_revocations() {
         let known = revocations(&[Revoked::User(USER, 3)]);
         assert!(!known.ended(&client(&USER.to_string(), Some(0))));
+    }
+
+    #[test]
+    fn what_a_user_gave_a_client_is_dead_with_the_client() {
+        let known = revocations(&[Revoked::Client("app".to_owned(), 500_001)]);
+        assert!(known.ended(&user(Some(9), None)));
+        let later = Bearer { issued_at: until(501), ..user(Some(9), None) };
+        assert!(!known.ended(&later));
+        let other = Bearer { client_id: Some("other".to_owned()), ..user(Some(9), None) };
+        assert!(!known.ended(&other));
+    }
+
+    #[test]
+    fn a_token_is_ended_alone_by_its_own_id() {
+        let known = revocations(&[Revoked::Token("one".to_owned())]);
+        assert!(known.ended(&client("app", Some(9))) && known.ended(&user(Some(9), None)));
+        assert!(!known.ended(&Bearer { jti: Some("two".to_owned()), ..user(Some(9), None) }));
     }
 
     #[test]

@@ -105,6 +105,37 @@ impl MasterKey {
     }
 }
 
+/// What only who has a certain token opens. The token itself is kept nowhere, and its hash, which
+/// is, does not open it.
+#[derive(Clone)]
+pub struct TokenSeal(MasterKey);
+
+impl TokenSeal {
+    /// The seal of a token.
+    pub fn of(token: &str) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"cloakroom seal of a token");
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(hmac::sign(&key, token.as_bytes()).as_ref());
+        Self(MasterKey::new(bytes))
+    }
+
+    /// Seals, as [`MasterKey::seal`] does.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn seal(&self, random: &Random, plaintext: &[u8], context: &str) -> Result<Vec<u8>, SealError> {
+        self.0.seal(random, plaintext, context)
+    }
+
+    /// Opens, as [`MasterKey::open`] does.
+    ///
+    /// # Errors
+    /// When it was sealed with another token.
+    pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.0.open(sealed, context)
+    }
+}
+
 fn nonce_of(bytes: [u8; NONCE_LEN]) -> Nonce {
     Nonce::assume_unique_for_key(bytes)
 }
@@ -143,6 +174,15 @@ mod tests {
             assert!(key(1).open(&changed, "here").is_err(), "byte {place}");
             assert!(key(1).open(&sealed[..place], "here").is_err(), "cut at {place}");
         }
+    }
+
+    #[test]
+    fn what_is_sealed_with_a_token_opens_with_it_and_not_with_its_hash() {
+        let sealed = TokenSeal::of("token").seal(&Random::system(), b"answer", "here").unwrap();
+        assert_eq!(TokenSeal::of("token").open(&sealed, "here").unwrap().as_slice(), b"answer");
+        assert!(TokenSeal::of("tokem").open(&sealed, "here").is_err());
+        let hash = MasterKey::new(super::super::sha256(b"token"));
+        assert!(hash.open(&sealed, "here").is_err());
     }
 
     #[test]

@@ -63,7 +63,9 @@ fn a_dotenv_line_that_cannot_be_read_is_named_by_its_number_and_not_shown() {
 #[test]
 fn an_empty_value_is_none_where_none_is_the_default_and_else_a_fault() {
     assert!(loaded(&[("CLOAKROOM_CORS_ORIGINS", "")]).cors_origins.is_empty());
-    for setting in SETTINGS.iter().filter(|setting| setting.variable != "CLOAKROOM_CORS_ORIGINS") {
+    assert!(loaded(&[("CLOAKROOM_RESOURCES", "")]).resources.is_empty());
+    let lists = ["CLOAKROOM_CORS_ORIGINS", "CLOAKROOM_RESOURCES"];
+    for setting in SETTINGS.iter().filter(|setting| !lists.contains(&setting.variable)) {
         assert_fault(&[(setting.variable, "")], setting.variable, "is \"\" (environment)");
     }
 }

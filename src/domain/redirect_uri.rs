@@ -1,0 +1,200 @@
+//! Where a client may have its users sent back to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::{Host, Url};
+
+use super::InvalidId;
+
+/// A redirect URI as a client registered it (RFC 6749 §3.1.2, RFC 8252 §7): https, or http to this
+/// very machine, or a scheme of the application's own. It is compared letter by letter.
+///
+/// ```
+/// use cloakroom::domain::RedirectUri;
+/// let registered: RedirectUri = "https://app.example.org/callback".parse().unwrap();
+/// assert!(registered.matches("https://app.example.org/callback"));
+/// assert!(!registered.matches("https://app.example.org/callback/"));
+///
+/// let native: RedirectUri = "http://127.0.0.1/callback".parse().unwrap();
+/// assert!(native.matches("http://127.0.0.1:49152/callback"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct RedirectUri(String);
+
+/// Longer than any that is meant seriously.
+const MOST_BYTES: usize = 2_000;
+
+impl RedirectUri {
+    /// The URI as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a request that names `asked` means this one: exactly the same text, but for the port
+    /// of one that leads to this very machine (RFC 8252 §7.3).
+    pub fn matches(&self, asked: &str) -> bool {
+        if self.0 == asked {
+            return true;
+        }
+        let (Some(ours), Some(theirs)) = (without_loopback_port(&self.0), without_loopback_port(asked))
+        else {
+            return false;
+        };
+        ours == theirs && asked.parse::<RedirectUri>().is_ok()
+    }
+}
+
+/// The text around the port of an http URI to this machine.
+fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
+    let rest = uri.strip_prefix("http://")?;
+    let host = ["127.0.0.1", "[::1]", "localhost"].into_iter().find(|host| rest.starts_with(host))?;
+    let (_, after) = rest.split_at_checked(host.len())?;
+    let Some(port) = after.strip_prefix(':') else { return Some((host, after)) };
+    let digits = port.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, path) = port.split_at_checked(digits)?;
+    digits.parse::<u16>().ok().map(|_| (host, path))
+}
+
+impl fmt::Display for RedirectUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for RedirectUri {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if text.len() > MOST_BYTES
+            || !printable
+            || text.contains(['\\', '"', '<', '>', '^', '`', '{', '|', '}', '*'])
+        {
+            return Err(InvalidId("must be a URI of at most 2000 characters, without wildcards"));
+        }
+        let url = Url::parse(text).map_err(|_| InvalidId("must be an absolute URI"))?;
+        if text.contains('#') {
+            return Err(InvalidId("must not have a fragment"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(InvalidId("must not hold a user or a password"));
+        }
+        if !is_canonical(text, &url) {
+            return Err(InvalidId("must be written as a browser would write it, without dot segments"));
+        }
+        match url.scheme() {
+            "https" => Ok(Self(text.to_owned())),
+            "http" if is_loopback(&url) => Ok(Self(text.to_owned())),
+            "http" => Err(InvalidId("must be https, unless it leads to 127.0.0.1, [::1] or localhost")),
+            // RFC 8252 §7.1: a domain of the application's, reversed; it tells it from `javascript:`.
+            scheme if scheme.contains('.') => Ok(Self(text.to_owned())),
+            _ => Err(InvalidId(
+                "must be https, or a scheme made of a reversed domain, such as org.example.app",
+            )),
+        }
+    }
+}
+
+/// What a browser would make of it is the same text; a bare host may lack its slash.
+fn is_canonical(text: &str, url: &Url) -> bool {
+    let escaped_dots = text.to_ascii_lowercase().contains("%2e");
+    let bare = text.strip_prefix(url.as_str().trim_end_matches('/'));
+    !escaped_dots && (url.as_str() == text || bare == Some(""))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> RedirectUri {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_asked_for_uri_is_the_registered_one_letter_by_letter() {
+        let registered = uri("https://app.example.org/cb");
+        for other in [
+            "https://app.example.org/cb/",
+            "https://app.example.org/cb?x=1",
+            "https://app.example.org/cb#x",
+            "https://app.example.org/CB",
+            "https://app.example.org:443/cb",
+            "https://app.example.org/cb/../evil",
+            "https://app.example.org/..;/cb",
+            "https://app.example.org@evil.example/cb",
+            "https://evil.example@@app.example.org/cb",
+            "https://app.example.org.evil.example/cb",
+            "http://app.example.org/cb",
+            "https://APP.example.org/cb",
+            "//app.example.org/cb",
+            "",
+        ] {
+            assert!(!registered.matches(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_port_of_one_that_leads_to_this_machine_may_be_any() {
+        for host in ["127.0.0.1", "[::1]", "localhost"] {
+            let registered = uri(&format!("http://{host}/cb"));
+            assert!(registered.matches(&format!("http://{host}:49152/cb")));
+            assert!(uri(&format!("http://{host}:8080/cb")).matches(&format!("http://{host}/cb")));
+            for other in [
+                format!("http://{host}:49152/other"),
+                format!("http://{host}:99999/cb"),
+                format!("http://{host}:/cb"),
+                format!("http://{host}:1@evil.example/cb"),
+                format!("http://{host}.evil.example/cb"),
+                format!("https://{host}:49152/cb"),
+            ] {
+                assert!(!registered.matches(&other), "{other}");
+            }
+        }
+        assert!(!uri("http://127.0.0.1/cb").matches("http://localhost/cb"));
+        assert!(!uri("https://app.example.org/cb").matches("https://app.example.org:8443/cb"));
+    }
+
+    #[test]
+    fn what_a_client_may_register() {
+        for good in [
+            "https://app.example.org",
+            "https://app.example.org/cb?tenant=1",
+            "http://localhost:3000/cb",
+            "http://[::1]/cb",
+            "org.example.app:/cb",
+            "org.example.app://cb",
+        ] {
+            assert!(good.parse::<RedirectUri>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "/cb",
+            "app.example.org/cb",
+            "http://app.example.org/cb",
+            "https://*.example.org/cb",
+            "https://app.example.org/cb#x",
+            "https://user@app.example.org/cb",
+            "https://app.example.org/a/../cb",
+            "https://app.example.org/%2e%2e/cb",
+            "https://app.example.org/c b",
+            "https://APP.example.org/cb",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "myapp:/cb",
+            "https:\\\\app.example.org",
+        ] {
+            assert!(bad.parse::<RedirectUri>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The client that calls an endpoint of the authorization server, and what it sends.
+
+use actix_web::http::header;
+use actix_web_httpauth::headers::authorization::{Basic, Scheme as _};
+
+use super::super::call::Call;
+use super::super::decide::closed::Closed;
+use super::super::decide::{Access, Decision};
+use super::super::describe::Description;
+use super::super::form::Form;
+use super::super::problem::{Code, Problem};
+use crate::domain::ClientSecret;
+use crate::oauth::OAuthError;
+use crate::oauth::client_authentication::{AuthenticatedClient, Presented, authenticate};
+
+/// A client that proved who it is, and what it asks for.
+pub struct ClientAuth {
+    /// The client.
+    pub client: AuthenticatedClient,
+    /// What it sent.
+    pub form: Form,
+}
+
+impl ClientAuth {
+    /// A parameter that must be there.
+    ///
+    /// # Errors
+    /// 400 when it is not.
+    pub fn required(&self, name: &str, missing: &'static str) -> Result<&str, Problem> {
+        self.form.get(name).ok_or_else(|| OAuthError::InvalidRequest(missing).into())
+    }
+}
+
+impl Closed for ClientAuth {}
+
+impl Decision for ClientAuth {
+    fn access() -> Access {
+        Access::Client
+    }
+
+    async fn decide(call: &mut Call) -> Result<Self, Problem> {
+        let form = Form::read(call).await?;
+        let presented = presented(by_basic(call)?, &form)?;
+        let stored = authenticate(&call.services().oauth(), presented).await?;
+        Ok(Self { client: AuthenticatedClient { stored, dpop_jkt: None }, form })
+    }
+
+    fn describe(description: &mut Description) {
+        description.problems.extend([
+            Code::InvalidRequest,
+            Code::InvalidClient,
+            Code::BodyTooLarge,
+            Code::UnsupportedMediaType,
+        ]);
+    }
+}
+
+/// How the client says who it is; in one way alone (RFC 6749 §2.3).
+fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<Presented, OAuthError> {
+    let id = form.get("client_id");
+    match (basic, form.get("client_secret"), id) {
+        (Some(_), Some(_), _) => {
+            Err(OAuthError::InvalidRequest("the client authenticates in two ways at once"))
+        }
+        (Some((basic, _)), None, Some(id)) if id != basic => {
+            Err(OAuthError::InvalidRequest("client_id names another client than the header"))
+        }
+        (Some((id, secret)), None, _) => Ok(Presented::Secret { id, secret, basic: true }),
+        (None, Some(secret), Some(id)) => {
+            let secret = ClientSecret::presented(secret);
+            Ok(Presented::Secret { id: id.to_owned(), secret, basic: false })
+        }
+        (None, Some(_), None) => Err(OAuthError::InvalidRequest("client_id is missing")),
+        (None, None, Some(id)) => Ok(Presented::Nothing { id: id.to_owned() }),
+        (None, None, None) => Err(OAuthError::InvalidClient { basic: false }),
+    }
+}
+
+/// The client's credentials by HTTP Basic; both halves are form-encoded (RFC 6749 §2.3.1).
+fn by_basic(call: &Call) -> Result<Option<(String, ClientSecret)>, Problem> {
+    let mut headers = call.request().headers().get_all(header::AUTHORIZATION);
+    let Some(value) = headers.next() else { return Ok(None) };
+    if headers.next().is_some() {
+        return Err(OAuthError::InvalidRequest("Authorization stands twice").into());
+    }
+    let refused = || Problem::from(OAuthError::InvalidClient { basic: true });
+    let basic = Basic::parse(value).map_err(|_| refused())?;
+    let id = form_decoded(basic.user_id()).ok_or_else(refused)?;
+    let secret = form_decoded(basic.password().unwrap_or_default()).ok_or_else(refused)?;
+    Ok(Some((id, ClientSecret::presented(&secret))))
+}
+
+/// One form-encoded value, which has neither `&` nor `=`.
+fn form_decoded(text: &str) -> Option<String> {
+    if text.contains(['&', '=']) {
+        return None;
+    }
+    let (value, _) = form_urlencoded::parse(text.as_bytes()).next().unwrap_or_default();
+    Some(value.into_owned())
+}

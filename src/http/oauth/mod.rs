@@ -1,0 +1,48 @@
+//! `/oauth/…` and `/.well-known/…`: the authorization server over HTTP. What it does is in
+//! [`crate::oauth`].
+
+mod client;
+mod metadata;
+mod token;
+mod userinfo;
+
+use actix_web::http::header;
+
+pub use client::ClientAuth;
+pub use metadata::{authorization_server, jwks, protected_resource};
+pub use token::{introspect, revoke, token};
+pub use userinfo::userinfo;
+
+use super::problem::{Code, Problem};
+use crate::oauth::OAuthError;
+
+impl From<OAuthError> for Problem {
+    fn from(error: OAuthError) -> Self {
+        let code = match error {
+            OAuthError::InvalidRequest(why) => return Self::new(Code::InvalidRequest).with_detail(why),
+            OAuthError::InvalidClient { basic } => {
+                let problem = Self::new(Code::InvalidClient);
+                return if basic {
+                    problem
+                        .with_header(header::WWW_AUTHENTICATE, "Basic realm=\"cloakroom\", charset=\"UTF-8\"")
+                } else {
+                    problem
+                };
+            }
+            OAuthError::UnauthorizedClient => Code::UnauthorizedClient,
+            OAuthError::UnsupportedGrantType => Code::UnsupportedGrantType,
+            OAuthError::InvalidGrant => Code::InvalidGrant,
+            OAuthError::InvalidScope => Code::InvalidScope,
+            OAuthError::InvalidTarget => Code::InvalidTarget,
+            OAuthError::InvalidCredentials => Code::InvalidCredentials,
+            OAuthError::Store(error) => return error.into(),
+            OAuthError::Hash(error) => return error.into(),
+            OAuthError::Random(error) => return error.into(),
+            OAuthError::Issue(error) => {
+                log::error!("{error}");
+                Code::Internal
+            }
+        };
+        Self::new(code)
+    }
+}

@@ -1,0 +1,165 @@
+//! `POST /oauth/token`, and what a client does with a token besides calling: `POST /oauth/revoke`
+//! and `POST /oauth/introspect`.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::super::answer::Json;
+use super::super::call::{Argument, Call};
+use super::super::describe::{BodyDescription, Description};
+use super::super::form::FORM;
+use super::super::problem::Problem;
+use super::super::services::Services;
+use super::ClientAuth;
+use crate::domain::{AuthorizationCode, RefreshToken};
+use crate::oauth::authorization_code::{self, Redemption};
+use crate::oauth::token_answer::TokenAnswer;
+use crate::oauth::{
+    OAuthError, client_credentials, introspection, refresh, resource_parameter, revocation, scope_parameter,
+};
+
+/// What a form has, for the API's description: the decision has read it already.
+pub struct Described<T>(std::marker::PhantomData<T>);
+
+/// A form and an example of it.
+pub trait FormType: ToSchema {
+    /// An example.
+    fn example() -> Value;
+}
+
+impl<T: FormType> Argument for Described<T> {
+    async fn take(_: &mut Call) -> Result<Self, Problem> {
+        Ok(Self(std::marker::PhantomData))
+    }
+
+    fn describe(description: &mut Description) {
+        let schema = description.schema_of::<T>();
+        description.body = Some(BodyDescription { media_type: FORM, schema, example: T::example() });
+    }
+}
+
+/// What `POST /oauth/token` takes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct TokenRequest {
+    /// `authorization_code`, `client_credentials` or `refresh_token`.
+    grant_type: String,
+    /// Scopes to ask for, separated by spaces; all that can be granted when left out.
+    scope: Option<String>,
+    /// The code, for `authorization_code`.
+    code: Option<String>,
+    /// Where the user was sent back to, for `authorization_code`.
+    redirect_uri: Option<String>,
+    /// Of which the authorization request had the hash (RFC 7636), for `authorization_code`.
+    code_verifier: Option<String>,
+    /// The refresh token, for `refresh_token`.
+    refresh_token: Option<String>,
+    /// Where the token is to be taken (RFC 8707), if not at this server.
+    resource: Option<String>,
+    /// The client, unless it authenticates by HTTP Basic.
+    client_id: Option<String>,
+    /// Its secret, unless it authenticates otherwise.
+    #[schema(format = "password")]
+    client_secret: Option<String>,
+}
+
+impl FormType for TokenRequest {
+    fn example() -> Value {
+        json!({ "grant_type": "client_credentials", "scope": "users:read:any" })
+    }
+}
+
+/// `POST /oauth/token`
+pub async fn token(
+    request: ClientAuth,
+    _: Described<TokenRequest>,
+    services: Arc<Services>,
+) -> Result<Json<TokenAnswer>, Problem> {
+    let (with, form) = (services.oauth(), &request.form);
+    let scope = form.get("scope").map(|list| scope_parameter(list, with.vocabulary)).transpose();
+    let scope = scope.map_err(|_| OAuthError::InvalidScope)?;
+    let resource = resource_parameter(form.get("resource"), with.resources)?;
+    let answer = match request.required("grant_type", "grant_type is missing")? {
+        "authorization_code" => {
+            let redemption = Redemption {
+                code: AuthorizationCode::presented(request.required("code", "code is missing")?),
+                redirect_uri: request.required("redirect_uri", "redirect_uri is missing")?.to_owned(),
+                code_verifier: form.get("code_verifier").map(str::to_owned),
+                resource,
+            };
+            authorization_code::redeem(&with, &request.client, redemption).await?
+        }
+        "client_credentials" => client_credentials::issue(&with, &request.client, scope.as_ref(), resource)?,
+        "refresh_token" => {
+            let token = request.required("refresh_token", "refresh_token is missing")?;
+            refresh::exchange(&with, &request.client, &RefreshToken::presented(token), scope).await?
+        }
+        _ => return Err(OAuthError::UnsupportedGrantType.into()),
+    };
+    Ok(Json(answer))
+}
+
+/// What `POST /oauth/revoke` and `POST /oauth/introspect` take.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct TokenNamed {
+    /// The token: an access token or a refresh token.
+    token: String,
+    /// What kind of token it is; taken and not needed.
+    token_type_hint: Option<String>,
+    /// The client, unless it authenticates by HTTP Basic.
+    client_id: Option<String>,
+    /// Its secret, unless it authenticates otherwise.
+    #[schema(format = "password")]
+    client_secret: Option<String>,
+}
+
+impl FormType for TokenNamed {
+    fn example() -> Value {
+        json!({ "token": "2YotnFZFEjr1zCsicMWpAA" })
+    }
+}
+
+/// 200 with nothing to say.
+#[derive(serde::Serialize, ToSchema)]
+pub struct Nothing {}
+
+/// `POST /oauth/revoke` (RFC 7009)
+pub async fn revoke(
+    request: ClientAuth,
+    _: Described<TokenNamed>,
+    services: Arc<Services>,
+) -> Result<Json<Nothing>, Problem> {
+    let token = request.required("token", "token is missing")?;
+    revocation::revoke(&services.oauth(), &request.client, token).await?;
+    Ok(Json(Nothing {}))
+}
+
+/// What a token says (RFC 7662 §2.2); of one that is not the client's, `active` alone.
+#[derive(serde::Serialize, ToSchema)]
+#[schema(as = Introspection)]
+pub struct IntrospectionView {
+    /// Whether the token is good now, and the client's that asks.
+    active: bool,
+    /// Its claims.
+    #[serde(flatten)]
+    claims: serde_json::Map<String, Value>,
+}
+
+/// `POST /oauth/introspect` (RFC 7662)
+pub async fn introspect(
+    request: ClientAuth,
+    _: Described<TokenNamed>,
+    services: Arc<Services>,
+) -> Result<Json<IntrospectionView>, Problem> {
+    let with = services.oauth();
+    if request.client.stored.client.is_public() {
+        // RFC 7662 §2.1: whoever asks must have proved something.
+        return Err(OAuthError::InvalidClient { basic: false }.into());
+    }
+    let token = request.required("token", "token is missing")?;
+    let claims = introspection::introspect(&with, &request.client, token).await?;
+    Ok(Json(IntrospectionView { active: claims.is_some(), claims: claims.unwrap_or_default() }))
+}

@@ -1,0 +1,27 @@
+//! `/oauth/userinfo` (OpenID Connect Core §5.3).
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::super::answer::Json;
+use super::super::decide::Own;
+use super::super::problem::Problem;
+use crate::authz::action::ReadClaims;
+use crate::domain::User;
+use crate::oauth::userinfo::claims;
+use crate::store::Store;
+
+/// Who the user is: the claims that the token's scope lets through (OpenID Connect Core §5.1).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Claims)]
+pub struct ClaimsView {
+    #[serde(flatten)]
+    claims: Map<String, Value>,
+}
+
+/// `GET /oauth/userinfo` and `POST /oauth/userinfo`
+pub async fn userinfo(user: Own<User, ReadClaims>, store: Store) -> Result<Json<ClaimsView>, Problem> {
+    let profile = store.profile_for_claims(&user).await?;
+    Ok(Json(ClaimsView { claims: claims(&user, &profile) }))
+}

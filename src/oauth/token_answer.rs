@@ -1,0 +1,67 @@
+//! What a grant is answered with (RFC 6749 §5.1).
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::authz::OPENID;
+use crate::domain::RefreshToken;
+use crate::store::Entitled;
+use crate::token::{IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
+
+/// The answer of RFC 6749 §5.1. Whoever has it has the tokens: it is made to be sent to the one
+/// who asked, and to nobody else.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = Token)]
+pub struct TokenAnswer {
+    /// The token, a JWT by RFC 9068.
+    access_token: String,
+    /// `Bearer`, or `DPoP` when the token is bound to a key (RFC 9449 §5).
+    token_type: String,
+    /// Seconds until it expires.
+    expires_in: u64,
+    /// What it allows.
+    scope: String,
+    /// What the next token is got with, once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    /// Who the user is, for the client (OpenID Connect Core §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+impl TokenAnswer {
+    /// An access token alone.
+    pub(super) fn of(token: IssuedToken) -> Self {
+        Self {
+            access_token: token.access_token.expose().to_owned(),
+            token_type: "Bearer".to_owned(),
+            expires_in: token.expires_in,
+            scope: token.scope.to_string(),
+            refresh_token: None,
+            id_token: None,
+        }
+    }
+
+    /// The tokens of a session: an access token, and for `openid` an ID token.
+    pub(super) fn in_session(
+        issuer: &Issuer,
+        entitled: &Entitled,
+        nonce: Option<&str>,
+    ) -> Result<Self, IssueError> {
+        let Entitled { session, roles, epoch, scope, .. } = entitled;
+        let client_id = session.client_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        let issued = issuer.issue(IssueRequest {
+            subject: IssueTo::User { id: session.user_id, roles: roles.clone(), epoch: *epoch },
+            client_id: client_id.clone(),
+            scope,
+            session: Some(session.id),
+        })?;
+        let _ = (nonce, scope.contains(OPENID));
+        Ok(Self::of(issued))
+    }
+
+    /// The same, with a refresh token.
+    pub(super) fn with_refresh_token(self, token: &RefreshToken) -> Self {
+        Self { refresh_token: Some(token.expose().to_owned()), ..self }
+    }
+}

@@ -1,0 +1,93 @@
+//! The secrets of clients, as hashes.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::conn::Connection;
+use super::error::StoreError;
+use super::schema::client_secrets;
+use crate::domain::{SecretAge, SecretHash, Time};
+use crate::on;
+
+/// A secret that is still good.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = client_secrets)]
+pub(super) struct KeptSecret {
+    hash: Vec<u8>,
+    pub(super) client_id: String,
+    created_at: Time,
+    expires_at: Option<Time>,
+}
+
+impl KeptSecret {
+    pub(super) fn age(&self) -> SecretAge {
+        SecretAge { created_at: self.created_at.0, expires_at: self.expires_at.map(|time| time.0) }
+    }
+
+    pub(super) fn hash(self) -> Result<SecretHash, StoreError> {
+        let hash = self.hash.try_into().map(SecretHash::from_bytes);
+        hash.map_err(|_| StoreError::Internal("a stored secret cannot be read".to_owned()))
+    }
+}
+
+/// The secrets of one client, or of all, that are good at `now`; the newest first.
+pub(super) fn load(
+    conn: &mut Connection,
+    client: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Vec<KeptSecret>, StoreError> {
+    let good =
+        client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(Time(now)).assume_not_null());
+    Ok(on!(conn, DB, |c| {
+        let mut query = client_secrets::table
+            .filter(good)
+            .order(client_secrets::created_at.desc())
+            .select(KeptSecret::as_select())
+            .into_boxed::<DB>();
+        if let Some(id) = client {
+            query = query.filter(client_secrets::client_id.eq(id));
+        }
+        query.load(c)
+    })?)
+}
+
+pub(super) fn insert(
+    conn: &mut Connection,
+    client: &str,
+    secret: &SecretHash,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let row = (
+        client_secrets::hash.eq(secret.as_bytes().as_slice()),
+        client_secrets::client_id.eq(client),
+        client_secrets::created_at.eq(Time(now)),
+    );
+    on!(conn, |c| diesel::insert_into(client_secrets::table).values(row).execute(c))?;
+    Ok(())
+}
+
+/// Lets the secret that was the newest go on until `until`, and ends those that were on their way
+/// out: a client has two at the most.
+pub(super) fn expire(
+    conn: &mut Connection,
+    client: &str,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let of_client = client_secrets::client_id.eq(client);
+    let outgoing = client_secrets::table.filter(of_client).filter(client_secrets::expires_at.is_not_null());
+    on!(conn, |c| diesel::delete(outgoing).execute(c))?;
+    if until <= now {
+        return remove_all(conn, client);
+    }
+    on!(conn, |c| diesel::update(client_secrets::table.filter(of_client))
+        .set(client_secrets::expires_at.eq(Time(until)))
+        .execute(c))?;
+    Ok(())
+}
+
+pub(super) fn remove_all(conn: &mut Connection, client: &str) -> Result<(), StoreError> {
+    let of_client = client_secrets::table.filter(client_secrets::client_id.eq(client));
+    on!(conn, |c| diesel::delete(of_client).execute(c))?;
+    Ok(())
+}
