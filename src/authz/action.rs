@@ -63,6 +63,8 @@ crate::actions! {
     pub Update = "update", changes;
     /// Remove the record.
     pub Delete = "delete", changes;
+    /// Give a client another secret.
+    pub RotateSecret = "rotate_secret", changes;
     /// Replace a user's password.
     pub SetPassword = "set_password", changes;
     /// Prove one's own password.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::resource::Ranked;
 use super::scope::{Scope, ScopeSet};
 use super::vocabulary::Vocabulary;
 use crate::domain::{Role, SessionId, UserId};
@@ -150,6 +151,11 @@ impl Caller {
     /// Whether the caller has every power over others that these roles give.
     pub fn outranks(&self, roles: &[Role]) -> bool {
         self.facts.vocabulary.powers_of(roles).is_subset(self.powers())
+    }
+
+    /// Whether the caller has every power over others that the record is worth.
+    pub(super) fn is_level_with(&self, record: &dyn Ranked) -> bool {
+        record.powers(&self.facts.vocabulary).is_subset(self.powers())
     }
 
     /// The session that the token was issued in.

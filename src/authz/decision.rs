@@ -309,7 +309,7 @@ impl<R: Can<A>, A: Action> Reach<R, A> {
     pub fn admit(&self, id: &R::Id) -> Result<(), Refusal> {
         match R::owner_by_id(id) {
             Some(owner) => {
-                let facts = Facts { owner: Some(owner), held: Held::NONE, owner_roles: &[] };
+                let facts = Facts { owner: Some(owner), held: Held::NONE, rank: None };
                 self.rule
                     .check_owner(&self.by, facts)
                     .map_err(|refusal| Refusal { owner: Some(owner), ..refusal })

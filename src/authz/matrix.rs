@@ -41,7 +41,7 @@ pub struct Entry {
     pub only_while: Option<&'static str>,
     /// Where the owner is read from.
     pub owner_from: Option<OwnerFrom>,
-    /// Whether the caller must have every power that the record's owner has.
+    /// Whether the caller must have every power that goes with the record.
     pub not_above: bool,
 }
 

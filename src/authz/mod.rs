@@ -32,6 +32,7 @@
 //! ```
 
 pub mod action;
+mod amend;
 mod caller;
 mod decision;
 mod event;
@@ -48,6 +49,7 @@ mod tests;
 mod vocabulary;
 mod who;
 
+pub use amend::Amended;
 pub use caller::{Caller, Operator, Origin, Subject, TokenId};
 pub use decision::{Allowed, Grant, Reach, Registration, Sealed};
 pub use event::{Event, Outcome};

@@ -5,6 +5,7 @@ use super::action::*;
 use super::member::Member;
 use super::resource::{OwnerFrom, Resource};
 use super::scope::*;
+use super::vocabulary::Vocabulary;
 use crate::domain::{Client, ClientId, Consent, ConsentOf, Profile, Role, Session, SessionOf, User, UserId};
 
 crate::policy! {
@@ -34,11 +35,12 @@ crate::policy! {
         Delete:        owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY);
     }
     Client {
-        Create:        anyone(CLIENTS_WRITE);
+        Create:        anyone(CLIENTS_WRITE), not_above;
         List:          anyone(CLIENTS_READ);
         Read:          anyone(CLIENTS_READ);
-        Update:        anyone(CLIENTS_WRITE);
-        Delete:        anyone(CLIENTS_WRITE);
+        Update:        anyone(CLIENTS_WRITE), not_above;
+        RotateSecret:  anyone(CLIENTS_WRITE), not_above;
+        Delete:        anyone(CLIENTS_WRITE), not_above;
     }
     Profile {
         Read:          owner(PROFILES_READ), anyone(PROFILES_READ_ANY);
@@ -138,5 +140,10 @@ impl Resource for Client {
 
     fn owner(&self) -> Option<UserId> {
         None
+    }
+
+    /// Whoever has its secret, its keys or its redirect URIs in hand has what it may ask for.
+    fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
+        vocabulary.scopes_in(&self.scope.join(" ")).powers()
     }
 }

@@ -4,6 +4,8 @@ use std::fmt::Display;
 
 use super::member::Member;
 use super::relation::Relation;
+use super::scope::ScopeSet;
+use super::vocabulary::Vocabulary;
 use crate::domain::{Role, UserId};
 
 /// A kind of record that somebody may own.
@@ -50,6 +52,24 @@ pub trait Resource: Sized + 'static {
     /// others.
     fn owner_roles(&self) -> &[Role] {
         &[]
+    }
+
+    /// The power over others that the record is worth to who has it in hand: that of its owner,
+    /// unless it has one of its own. What is `not_above` takes all of it.
+    fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
+        vocabulary.powers_of(self.owner_roles())
+    }
+}
+
+/// A record, as far as its rank goes. Worked out only where a rule asks for it.
+pub(crate) trait Ranked {
+    /// As [`Resource::powers`].
+    fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet;
+}
+
+impl<R: Resource> Ranked for R {
+    fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
+        Resource::powers(self, vocabulary)
     }
 }
 

@@ -5,10 +5,10 @@ use std::fmt;
 use super::action::Action;
 use super::caller::{Caller, Subject};
 use super::relation::{Held, Relation};
-use super::resource::{OwnerFrom, Resource};
+use super::resource::{OwnerFrom, Ranked, Resource};
 use super::scope::Scope;
 use super::who::{Can, Who};
-use crate::domain::{Role, UserId};
+use crate::domain::UserId;
 
 /// A line of the policy as a value, for the decision, the matrix, the log and the OpenAPI document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +33,13 @@ pub struct Rule {
 pub(crate) struct Facts<'a> {
     pub(crate) owner: Option<UserId>,
     pub(crate) held: Held,
-    pub(crate) owner_roles: &'a [Role],
+    /// None where the record is not known yet.
+    pub(crate) rank: Option<&'a dyn Ranked>,
 }
 
 impl<'a> Facts<'a> {
     pub(crate) fn of<R: Resource>(record: &'a R, held: Held) -> Self {
-        Self { owner: record.owner(), held, owner_roles: record.owner_roles() }
+        Self { owner: record.owner(), held, rank: Some(record) }
     }
 }
 
@@ -84,7 +85,7 @@ impl Rule {
         self.unless(self.lets_owner(caller, facts), caller, Reason::NotOwner)
     }
 
-    /// The last step: on somebody else's record, is the caller above its owner or level with them?
+    /// The last step: on what is not their own, has the caller every power that goes with it?
     pub(super) fn check_rank(&'static self, caller: &Caller, facts: Facts<'_>) -> Result<(), Refusal> {
         self.unless(self.lets_rank(caller, facts), caller, Reason::AboveCaller)
     }
@@ -142,7 +143,7 @@ impl Rule {
 
     fn lets_rank(&self, caller: &Caller, facts: Facts<'_>) -> bool {
         let own = || facts.owner.is_some() && caller.user_id() == facts.owner;
-        !self.who.is_ranked() || own() || caller.outranks(facts.owner_roles)
+        !self.who.is_ranked() || own() || facts.rank.is_none_or(|record| caller.is_level_with(record))
     }
 
     fn unless(&'static self, lets: bool, caller: &Caller, reason: Reason) -> Result<(), Refusal> {

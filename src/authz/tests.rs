@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::action::{Create, Read, Update};
+use chrono::DateTime;
+
+use super::action::{Create, Delete, Read, RotateSecret, Update};
+use super::scope::{CLIENTS_READ, CLIENTS_WRITE, USERS_READ, USERS_READ_ANY};
 use super::*;
-use crate::domain::{Role, UserId};
+use crate::domain::{Client, ClientMetadata, Role, UserId};
 
 const READ: Scope = Scope::new("coats:read", "See your coats");
 const WRITE: Scope = Scope::new("coats:write", "Change your coats");
@@ -138,6 +141,58 @@ fn one_makes_records_of_ones_own_alone() {
     let client = caller(Subject::Client { id: "tailor".to_owned() }, &[WRITE]);
     assert_eq!(make(&client, ADA), Err(Reason::NotOwner));
     assert!(client.reach::<Coat, Create>().unwrap().admit_collection().is_err());
+}
+
+fn client_for(scopes: &[&str]) -> Client {
+    let scope = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    let metadata = ClientMetadata { scope, ..ClientMetadata::unsaid() };
+    Client::new("reports".parse().unwrap(), metadata, DateTime::UNIX_EPOCH)
+}
+
+fn on_client<A: action::Action>(by: &Caller, scopes: &[&str]) -> Result<(), Reason>
+where
+    Client: Can<A>,
+{
+    let opened = by.open::<Client, A>(Sealed::new(Some(client_for(scopes))));
+    opened.map(drop).map_err(|refusal| refusal.reason)
+}
+
+#[test]
+fn a_client_is_worth_what_it_may_ask_for_and_nobody_gets_hold_of_more_than_they_have() {
+    let clerk =
+        caller(Subject::Client { id: "clerk".to_owned() }, &[CLIENTS_READ, CLIENTS_WRITE, USERS_READ_ANY]);
+    for level in [&["users:read:any"][..], &["users:write", "openid"], &["retired:any"], &[]] {
+        assert_eq!(on_client::<Update>(&clerk, level), Ok(()), "{level:?}");
+        assert_eq!(on_client::<RotateSecret>(&clerk, level), Ok(()), "{level:?}");
+        assert_eq!(on_client::<Delete>(&clerk, level), Ok(()), "{level:?}");
+    }
+    for above in [&["users:write:any"][..], &["users:read:any", "keys:rotate"]] {
+        assert_eq!(on_client::<Read>(&clerk, above), Ok(()));
+        assert_eq!(on_client::<Update>(&clerk, above), Err(Reason::AboveCaller), "{above:?}");
+        assert_eq!(on_client::<RotateSecret>(&clerk, above), Err(Reason::AboveCaller), "{above:?}");
+        assert_eq!(on_client::<Delete>(&clerk, above), Err(Reason::AboveCaller), "{above:?}");
+    }
+    let admin = user(ADMIN, &[Role::ADMIN], &[CLIENTS_WRITE]);
+    assert_eq!(on_client::<RotateSecret>(&admin, &["users:write:any", "keys:rotate"]), Ok(()));
+    let without = user(ADMIN, &[Role::ADMIN], &[CLIENTS_READ]);
+    assert_eq!(on_client::<RotateSecret>(&without, &["users:read"]), Err(Reason::InsufficientScope));
+}
+
+#[test]
+fn nobody_makes_of_a_client_or_registers_what_is_above_them() {
+    let clerk = caller(Subject::Client { id: "clerk".to_owned() }, &[CLIENTS_WRITE, USERS_READ]);
+    let make = |scopes: &[&str]| {
+        let made = clerk.reach::<Client, Create>().unwrap().make(client_for(scopes));
+        made.map(drop).map_err(|refusal| refusal.reason)
+    };
+    assert_eq!(make(&["clients:write", "users:read", "users:delete", "offline_access"]), Ok(()));
+    assert_eq!(make(&["users:read:any"]), Err(Reason::AboveCaller));
+    let amend = |scopes: &[&str]| {
+        let client = clerk.open::<Client, Update>(Sealed::new(Some(client_for(&["users:read"])))).unwrap();
+        client.amend(client_for(scopes)).map(drop).map_err(|refusal| refusal.reason)
+    };
+    assert_eq!(amend(&["users:delete", "clients:write"]), Ok(()));
+    assert_eq!(amend(&["users:read", "roles:write"]), Err(Reason::AboveCaller));
 }
 
 /// What [`stored!`](crate::stored) puts into SQL, in Rust.

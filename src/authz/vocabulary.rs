@@ -1,7 +1,10 @@
 //! What the tokens of an application can say: its scopes, its roles, and what each role grants.
 
 use super::scope::{AUDIT_READ_ANY, PROFILES_READ_ANY, SCOPES, Scope, ScopeSet, USERS_READ_ANY};
-use crate::domain::Role;
+use crate::domain::{Invalid, Role};
+
+/// The most unknown scopes that a refusal names.
+const MOST_NAMED: usize = 5;
 
 /// The scopes and roles of an application: cloakroom's own and those that the application adds.
 #[derive(Clone, Debug)]
@@ -74,6 +77,22 @@ impl Vocabulary {
         list.split(' ').filter_map(|name| self.scope(name)).collect()
     }
 
+    /// The scopes in a list in which every name is known (RFC 6749 §3.3).
+    ///
+    /// # Errors
+    /// Naming those that are not, the first few of them.
+    pub fn known_scopes(&self, list: &str) -> Result<ScopeSet, Invalid> {
+        let unknown: Vec<&str> = list.split(' ').filter(|name| self.scope(name).is_none()).collect();
+        if unknown.is_empty() {
+            return Ok(self.scopes_in(list));
+        }
+        let named = unknown.iter().take(MOST_NAMED).map(|name| name.chars().take(64).collect::<String>());
+        let named: Vec<String> = named.map(|name| format!("{name:?}")).collect();
+        let more = if unknown.len() > MOST_NAMED { ", and others" } else { "" };
+        let detail = format!("must be scopes between single spaces; unknown: {}{more}", named.join(", "));
+        Err(Invalid::new("unknown-scope", detail))
+    }
+
     /// Every role, cloakroom's own first.
     pub fn roles(&self) -> impl Iterator<Item = Role> {
         self.roles.iter().map(|known| known.role)
@@ -124,6 +143,16 @@ mod tests {
         let user = vocabulary.granted_by(&[Role::USER]);
         assert!(user.contains(BOOKS_READ) && !user.contains(BOOKS_READ_ANY));
         assert!(!vocabulary.granted_by(&[Role::SUPPORT]).contains(BOOKS_READ_ANY));
+    }
+
+    #[test]
+    fn a_list_of_scopes_is_known_whole_or_refused_by_name() {
+        let known = |list: &str| Vocabulary::default().known_scopes(list);
+        assert_eq!(known("users:read openid users:read").unwrap().to_string(), "openid users:read");
+        let refused = known("users:read users:raed  \u{7f}").unwrap_err();
+        assert!(refused.detail.ends_with(r#"unknown: "users:raed", "", "\u{7f}""#), "{refused}");
+        assert!(known("").is_err());
+        assert!(known(&"a ".repeat(10_000)).unwrap_err().detail.len() < 200);
     }
 
     #[test]

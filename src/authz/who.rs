@@ -72,7 +72,8 @@ impl Who {
         Self { only_while: Some(state), ..self }
     }
 
-    /// On somebody else's record, only those who have every power over others that its owner has.
+    /// On what is not their own, only those who have every power over others that goes with it:
+    /// its owner's, or the record's own ([`Resource::powers`](super::Resource::powers)).
     pub const fn not_above(self) -> Self {
         Self { not_above: true, ..self }
     }
@@ -102,7 +103,7 @@ impl Who {
         self.only_while
     }
 
-    /// Whether the caller must have every power that the record's owner has.
+    /// Whether the caller must have every power that goes with the record.
     pub fn is_ranked(&self) -> bool {
         self.not_above
     }

@@ -1,74 +1,56 @@
-//! `cloakroom clients`: programs that get tokens of their own (RFC 6749 §2).
+//! `cloakroom clients`: programs that get tokens of their own or their users' (RFC 6749 §2).
+
+mod options;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::rt::System;
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Arg, ArgAction, ArgMatches, Command};
-use serde_json::{Value, json};
+use clap::{Arg, ArgMatches, Command};
+use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::output::{Failure, print, print_json};
-use super::{group, json_flag, required, scope};
+use super::{group, json_flag, required};
 use crate::App;
-use crate::authz::action::{Action, Create, Delete, List, Read, Update};
-use crate::authz::{Allowed, Can, Operator, ScopeSet};
-use crate::domain::{
-    Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType, NewClient, format_time,
-    plain_text,
-};
+use crate::authz::action::{Action, Create, Delete, List, Read, RotateSecret};
+use crate::authz::{Allowed, Can, Operator};
+use crate::config::parse::duration;
+use crate::domain::{Client, ClientId, ClientSecret};
+use crate::http::ClientView;
 use crate::store::{Store, StoreError};
 
-const MOST_NAME: usize = 200;
+const PAGE: u16 = 500;
 
 pub(super) fn command(app: &Arc<App>) -> Command {
-    let known = Arc::clone(app);
-    let id =
-        || Arg::new("id").value_name("ID").required(true).value_parser(|text: &str| text.parse::<ClientId>());
     let one = |name, about| Command::new(name).about(about).args([id().help("Its client_id"), json_flag()]);
-    let grants = PossibleValuesParser::new(GrantType::ALL.map(GrantType::as_str));
-    let grants = grants.try_map(|name| name.parse::<GrantType>());
-    let grant =
-        Arg::new("grant").long("grant").value_name("GRANT").action(ArgAction::Append).value_parser(grants);
-    let scope = Arg::new("scope")
-        .long("scope")
-        .value_name("SCOPES")
-        .required(true)
-        .value_parser(move |list: &str| scope::parse(list, known.vocabulary()));
-    let name = Arg::new("name")
-        .long("name")
-        .value_name("NAME")
-        .value_parser(|text: &str| plain_text(text, MOST_NAME, false));
-    let create = Command::new("create")
-        .about("Register a client; prints its id and its secret, once")
-        .after_help("Example:\n  cloakroom clients create --id reports --scope \"users:read:any profiles:read:any\"")
-        .after_long_help(format!(
-            "Example:\n  cloakroom clients create --id reports --scope \"users:read:any profiles:read:any\"\n\n\
-             Scopes:\n{}",
-            scope::table(app.vocabulary())
-        ))
-        .args([
-            id().long("id").help("Its client_id: 1 to 64 of A-Z a-z 0-9 . _ -"),
-            scope.help("The scopes that it may ask for, between spaces"),
-            grant.help("A way of getting tokens; may be repeated [default: client_credentials]"),
-            name.help("A name for people"),
-            json_flag(),
-        ]);
+    let keep_old = Arg::new("keep-old")
+        .long("keep-old")
+        .value_name("DURATION")
+        .default_value("24h")
+        .value_parser(|text: &str| duration(0..=u64::from(Client::LONGEST_SECRET_OVERLAP))(text))
+        .help("How long the secret that it has now goes on, at most 30 days; 0s ends it at once");
     group(
         "clients",
-        "Register, find and remove programs that get tokens of their own, also while the server runs",
+        "Register, find and remove programs that get tokens, also while the server runs",
         [
-            create,
+            options::command(app),
             Command::new("list").about("List all: id, grants, scopes, name").arg(json_flag()),
             one("show", "Show one client"),
             one(
                 "rotate-secret",
-                "Replace its secret; prints the new one, once. Its tokens live on until they expire",
-            ),
+                "Give it another secret; prints the new one, once. It has two at the most. Its tokens \
+                 live on until they expire",
+            )
+            .arg(keep_old),
             one("delete", "Remove it; its tokens are dead"),
         ],
     )
-    .after_help("Example:\n  cloakroom clients rotate-secret reports --json")
+    .after_help("Example:\n  cloakroom clients rotate-secret reports --keep-old 1h --json")
+}
+
+fn id() -> Arg {
+    Arg::new("id").value_name("ID").required(true).value_parser(|text: &str| text.parse::<ClientId>())
 }
 
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
@@ -80,7 +62,9 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
             "create" => clients.create(given).await,
             "list" => clients.list().await,
             "show" => clients.show(required(given, "id")?).await,
-            "rotate-secret" => clients.rotate_secret(required(given, "id")?).await,
+            "rotate-secret" => {
+                clients.rotate_secret(required(given, "id")?, required(given, "keep-old")?).await
+            }
             _ => clients.delete(required(given, "id")?).await,
         }
     })
@@ -104,70 +88,61 @@ impl Clients<'_> {
     }
 
     async fn create(&self, given: &ArgMatches) -> Result<(), Failure> {
-        let id: ClientId = required(given, "id")?;
-        let scope: ScopeSet = required(given, "scope")?;
-        let grants = match given.get_many::<GrantType>("grant") {
-            Some(named) => {
-                let named: Vec<&GrantType> = named.collect();
-                GrantType::ALL.into_iter().filter(|grant| named.contains(&grant)).collect()
-            }
-            None => vec![GrantType::ClientCredentials],
-        };
-        let secret = self.new_secret()?;
-        let new = NewClient {
-            id: id.clone(),
-            metadata: ClientMetadata {
-                name: given.get_one::<String>("name").cloned(),
-                scope: scope.iter().map(|scope| scope.to_string()).collect(),
-                grants,
-                authentication: ClientAuthentication::ClientSecretBasic,
-                redirect_uris: Vec::new(),
-                post_logout_redirect_uris: Vec::new(),
-                jwks: None,
-                dpop_bound: false,
-            },
-            secret: Some(secret.hash()),
-        };
-        match self.store.create_client(self.operator.reach::<Client, Create>()?, new).await {
+        let (id, metadata) = (required::<ClientId>(given, "id")?, options::metadata(given)?);
+        let secret = metadata.new_secret(&self.context.surroundings.random)?;
+        let client = Client::new(id.clone(), metadata, self.context.surroundings.clock.now());
+        let client = self.operator.reach::<Client, Create>()?.make(client)?;
+        match self.store.create_client(client, secret.as_ref().map(ClientSecret::hash)).await {
             Err(StoreError::Taken) => {
                 return Err(Failure::new(format!("a client has this id; see cloakroom clients show {id}")));
             }
             made => drop(made?),
         }
-        self.tell_secret(&id, &secret)
+        self.tell(&id, secret.as_ref())
     }
 
     async fn list(&self) -> Result<(), Failure> {
-        let clients = self.store.clients(&self.operator.reach::<Client, List>()?).await?;
+        let reach = self.operator.reach::<Client, List>()?;
+        let (mut clients, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.store.list_clients(&reach, after, PAGE).await?;
+            clients.extend(page.clients);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
         if self.json {
             return print_json(&clients.iter().map(as_json).collect());
         }
         let line = |client: &Client| {
+            let grants: Vec<&str> = client.grants.iter().map(|grant| grant.as_str()).collect();
             let name = client.name.as_deref().unwrap_or_default();
-            format!("{}\t{}\t{}\t{name}\n", client.id, grant_names(client), client.scope.join(" "))
+            format!("{}\t{}\t{}\t{name}\n", client.id, grants.join(","), client.scope.join(" "))
         };
         print(&clients.iter().map(line).collect::<String>())
     }
 
     async fn show(&self, id: ClientId) -> Result<(), Failure> {
-        let client = self.open::<Read>(id).await?;
-        let value = as_json(&client);
+        let value = as_json(&*self.open::<Read>(id).await?);
         if self.json {
             return print_json(&value);
         }
-        let line = |(name, value): (&String, &Value)| match value {
-            Value::String(text) => format!("{name}: {text}\n"),
-            Value::Array(_) => format!("{name}: {}\n", grant_names(&client)),
-            _ => format!("{name}:\n"),
-        };
-        print(&value.as_object().into_iter().flatten().map(line).collect::<String>())
+        let line =
+            |(name, value): (&String, &Value)| format!("{name}: {}", plain(value)).trim_end().to_owned();
+        let lines: Vec<String> = value.as_object().into_iter().flatten().map(line).collect();
+        print(&(lines.join("\n") + "\n"))
     }
 
-    async fn rotate_secret(&self, id: ClientId) -> Result<(), Failure> {
-        let client = self.open::<Update>(id.clone()).await?;
-        let secret = self.new_secret()?;
-        self.store.add_client_secret(client, secret.hash(), self.context.surroundings.clock.now()).await?;
-        self.tell_secret(&id, &secret)
+    async fn rotate_secret(&self, id: ClientId, keep_old: Duration) -> Result<(), Failure> {
+        let client = self.open::<RotateSecret>(id.clone()).await?;
+        let Some(secret) = client.new_secret(&self.context.surroundings.random)? else {
+            let method = client.authentication;
+            return Err(Failure::new(format!("{id} authenticates by {method} and has no secret")));
+        };
+        let old_until = self.context.surroundings.clock.now() + keep_old;
+        drop(self.store.add_client_secret(client, secret.hash(), old_until).await?);
+        self.tell(&id, Some(&secret))
     }
 
     async fn delete(&self, id: ClientId) -> Result<(), Failure> {
@@ -176,29 +151,32 @@ impl Clients<'_> {
         if self.json { print_json(&json!({ "client_id": id })) } else { print(&format!("{id} is deleted\n")) }
     }
 
-    fn new_secret(&self) -> Result<ClientSecret, Failure> {
-        Ok(ClientSecret::generate(&self.context.surroundings.random)?)
-    }
-
-    fn tell_secret(&self, id: &ClientId, secret: &ClientSecret) -> Result<(), Failure> {
+    /// The id, and the secret if there is one: the one time that it is told.
+    fn tell(&self, id: &ClientId, secret: Option<&ClientSecret>) -> Result<(), Failure> {
+        let secret = secret.map(ClientSecret::expose);
         if self.json {
-            return print_json(&json!({ "client_id": id, "client_secret": secret.expose() }));
+            let mut told = Map::from_iter([("client_id".to_owned(), json!(id))]);
+            told.extend(secret.map(|secret| ("client_secret".to_owned(), secret.into())));
+            return print_json(&Value::Object(told));
         }
-        print(&format!("client_id: {id}\nclient_secret: {}\n", secret.expose()))
+        let secret = secret.map(|secret| format!("client_secret: {secret}\n")).unwrap_or_default();
+        print(&format!("client_id: {id}\n{secret}"))
     }
 }
 
-fn grant_names(client: &Client) -> String {
-    client.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(",")
+/// As `GET /clients/{id}` has it.
+fn as_json(client: &Client) -> Value {
+    json!(ClientView::from(client))
 }
 
-fn as_json(client: &Client) -> Value {
-    json!({
-        "client_id": client.id,
-        "name": client.name,
-        "scope": client.scope.join(" "),
-        "grants": client.grants,
-        "created_at": format_time(client.created_at),
-        "secret_changed_at": client.secrets.first().map(|secret| format_time(secret.created_at)),
-    })
+/// A value on one line.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+        }
+        other => other.to_string(),
+    }
 }

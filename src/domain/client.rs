@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use super::{ClientId, InvalidId, RedirectUri, SecretHash};
+use super::{ClientId, InvalidId, RedirectUri};
 
 /// A way of getting a token that a client may use (RFC 6749 §1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -149,6 +149,18 @@ impl std::ops::Deref for Client {
 }
 
 impl Client {
+    /// For so long the secret that was the newest goes on beside a new one, unless somebody says
+    /// otherwise, in seconds.
+    pub const SECRET_OVERLAP: u32 = 24 * 60 * 60;
+
+    /// The longest that somebody may say, in seconds.
+    pub const LONGEST_SECRET_OVERLAP: u32 = 30 * 24 * 60 * 60;
+
+    /// One that is being registered.
+    pub fn new(id: ClientId, metadata: ClientMetadata, now: DateTime<Utc>) -> Self {
+        Self { id, metadata, secrets: Vec::new(), revision: 1, created_at: now, updated_at: now }
+    }
+
     /// Whether it is a public client (RFC 6749 §2.1): anybody can say to be it.
     pub fn is_public(&self) -> bool {
         self.authentication == ClientAuthentication::None
@@ -167,14 +179,4 @@ pub struct SecretAge {
     pub created_at: DateTime<Utc>,
     /// When it ends; none while nothing has taken its place.
     pub expires_at: Option<DateTime<Utc>>,
-}
-
-/// What is needed to register a client.
-pub struct NewClient {
-    /// `client_id`.
-    pub id: ClientId,
-    /// What is registered of it.
-    pub metadata: ClientMetadata,
-    /// SHA-256 of its secret, when it authenticates by one.
-    pub secret: Option<SecretHash>,
 }

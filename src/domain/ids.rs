@@ -8,6 +8,8 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use uuid::Uuid;
 
+use super::{NoRandomness, Random};
+
 /// The text is not an id of this kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -113,6 +115,14 @@ impl ClientId {
     /// The first-party client.
     pub fn first_party() -> Self {
         Self(Self::FIRST_PARTY.to_owned())
+    }
+
+    /// One that nobody chose: 96 random bits in hexadecimal, which is shorter than a UUID.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn generate(random: &Random) -> Result<Self, NoRandomness> {
+        Ok(Self(random.bytes::<12>()?.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     /// One that was checked before it was stored.

@@ -3,6 +3,7 @@
 
 mod ambient;
 mod client;
+mod client_rules;
 mod consent;
 mod email;
 mod ids;
@@ -18,7 +19,8 @@ mod text;
 mod user;
 
 pub use ambient::{Clock, NoRandomness, Random, Surroundings, Time, format_time, parse_time};
-pub use client::{Client, ClientAuthentication, ClientMetadata, GrantType, NewClient, SecretAge};
+pub use client::{Client, ClientAuthentication, ClientMetadata, GrantType, SecretAge};
+pub use client_rules::BrokenClientRule;
 pub use consent::{Consent, ConsentOf};
 pub use email::Email;
 pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};

@@ -32,6 +32,12 @@ impl RedirectUri {
         &self.0
     }
 
+    /// Whether it has a scheme of an application's own, which any other application on the same
+    /// machine can claim (RFC 8252 §8.4).
+    pub fn is_private_use(&self) -> bool {
+        !self.0.starts_with("https://") && !self.0.starts_with("http://")
+    }
+
     /// Whether a request that names `asked` means this one: exactly the same text, but for the port
     /// of one that leads to this very machine (RFC 8252 §7.3).
     pub fn matches(&self, asked: &str) -> bool {

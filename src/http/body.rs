@@ -123,6 +123,24 @@ impl<T: BodyType> Argument for Body<T> {
     }
 }
 
+/// A body that may be left out: nothing at all was sent, not even a type.
+impl<T: BodyType> Argument for Option<Body<T>> {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        if call.request().headers().contains_key(header::CONTENT_TYPE) {
+            return Body::take(call).await.map(Some);
+        }
+        match read_bytes(call).await?.is_empty() {
+            true => Ok(None),
+            false => Err(wrong_type(call, T::MEDIA_TYPE)),
+        }
+    }
+
+    fn describe(description: &mut Description) {
+        description.takes_body::<T>();
+        description.body_is_optional = true;
+    }
+}
+
 /// The members of a JSON object: each is taken once, and what is wrong is collected.
 pub struct Members {
     object: Map<String, Value>,
@@ -275,6 +293,30 @@ impl Members {
         Some(values)
     }
 
+    /// A value of whatever JSON type; may be left out or null.
+    pub fn json<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, Invalid>) -> Given<T> {
+        match self.take(name) {
+            Given::Absent => Given::Absent,
+            Given::Null => Given::Null,
+            Given::Value(value) => match parse(&value) {
+                Ok(value) => Given::Value(value),
+                Err(rule) => {
+                    self.broken(name, rule);
+                    Given::Absent
+                }
+            },
+        }
+    }
+
+    /// Whether the member, or what is in it, breaks a rule as far as it was read.
+    pub fn is_broken(&self, name: &str) -> bool {
+        let pointer = self.pointer_to(name);
+        let within = |rule: &BrokenRule| {
+            rule.pointer.strip_prefix(&pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.errors.iter().any(within)
+    }
+
     /// An object with rules of its own; may be left out, but not be null.
     pub fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Members) -> Option<T>) -> Option<T> {
         match self.take(name) {
@@ -332,14 +374,18 @@ pub(super) fn check_type(call: &Call, expected: &'static str) -> Result<(), Prob
     if essence.eq_ignore_ascii_case(expected) && utf8 && plain {
         return Ok(());
     }
+    Err(wrong_type(call, expected))
+}
+
+fn wrong_type(call: &Call, expected: &'static str) -> Problem {
     let accept = match *call.request().method() {
         Method::PATCH => header::HeaderName::from_static("accept-patch"),
         Method::POST => header::HeaderName::from_static("accept-post"),
         _ => header::ACCEPT,
     };
-    Err(Problem::new(Code::UnsupportedMediaType)
+    Problem::new(Code::UnsupportedMediaType)
         .with_detail(format!("the body must be {expected} in UTF-8, not compressed"))
-        .with_header(accept, expected))
+        .with_header(accept, expected)
 }
 
 /// Reads the whole body, within its size and its time.

@@ -166,6 +166,16 @@ impl PathId for UserId {
     }
 }
 
+impl PathId for ClientId {
+    fn describe(description: &mut Description) {
+        description.segment("id", "A client's id", "");
+    }
+
+    fn from_path(call: &Call, _: &Caller) -> Named<Self> {
+        call.segment("id").parse().map_or(Named::Nothing, Named::Record)
+    }
+}
+
 impl PathId for ConsentOf {
     fn describe(description: &mut Description) {
         UserId::describe(description);

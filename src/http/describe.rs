@@ -18,6 +18,8 @@ use crate::store::Stored;
 pub struct Description {
     /// The body it takes.
     pub body: Option<BodyDescription>,
+    /// Whether it may be left out.
+    pub body_is_optional: bool,
     /// The parameters of its query.
     pub parameters: Vec<Parameter>,
     /// What it answers when all goes well.

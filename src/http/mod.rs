@@ -8,6 +8,9 @@ mod audit;
 mod bench_limits;
 mod body;
 mod call;
+mod client_answers;
+mod client_list;
+mod clients;
 mod cursor;
 mod decide;
 mod describe;
@@ -49,5 +52,6 @@ pub use services::{Configured, Segments, Services};
 pub use shown::{Created, Listed, Shown, View};
 
 pub(crate) use actions::ActionTable;
+pub(crate) use client_answers::ClientView;
 pub(crate) use edge::wrap;
 pub(crate) use endpoint::mount;

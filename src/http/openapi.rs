@@ -53,7 +53,10 @@ fn operation(endpoint: &Endpoint, description: &Description) -> Value {
     });
     if let (Some(operation), Some(body)) = (operation.as_object_mut(), &description.body) {
         let content = json!({ body.media_type: { "schema": body.schema, "example": body.example } });
-        operation.insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
+        operation.insert(
+            "requestBody".to_owned(),
+            json!({ "required": !description.body_is_optional, "content": content }),
+        );
     }
     if let (Some(operation), Some(rule)) = (operation.as_object_mut(), endpoint.access.rule()) {
         operation.insert("x-decision".to_owned(), json!(Entry::of("by scope", rule, true)));
@@ -90,7 +93,7 @@ fn path_parameter(name: &str, description: &Description) -> Value {
     let (meaning, format) = told.map_or(("", ""), |(_, meaning, format)| (*meaning, *format));
     let schema = match (name, format) {
         ("code", _) => json!({ "type": "string", "enum": codes() }),
-        ("id", "") => json!({ "type": "string", "examples": ["me"] }),
+        ("id", "") if meaning.contains("`me`") => json!({ "type": "string", "examples": ["me"] }),
         (_, "") => json!({ "type": "string" }),
         (_, format) => json!({ "type": "string", "format": format }),
     };

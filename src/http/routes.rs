@@ -6,7 +6,9 @@ use actix_web::http::Method;
 use super::decide::Access;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Code::*;
-use super::{audit, grants, oauth, profiles, service, sessions, standing, user_list, users};
+use super::{
+    audit, client_list, clients, grants, oauth, profiles, service, sessions, standing, user_list, users,
+};
 use crate::authz::matrix::{Entry, Row};
 
 const GET: Method = Method::GET;
@@ -45,6 +47,13 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(POST,   "/oauth/introspect",                        "Ask what a token says (RFC 7662)",      oauth::introspect),
         endpoint(GET,    "/oauth/userinfo",                          "Ask who the user is (OpenID Connect)",  oauth::userinfo),
         endpoint(POST,   "/oauth/userinfo",                          "The same, by POST",                     oauth::userinfo),
+
+        endpoint(POST,   "/clients",                                 "Register a client",                     clients::create).or(&[Taken, AboveCaller]),
+        endpoint(GET,    "/clients",                                 "List the clients",                      client_list::list).or(&[InvalidCursor]),
+        endpoint(GET,    "/clients/{id}",                            "Read what is registered of a client",   clients::read),
+        endpoint(PATCH,  "/clients/{id}",                            "Change what is registered of a client", clients::update).or(&[AboveCaller, ChangedMeanwhile]),
+        endpoint(DELETE, "/clients/{id}",                            "Remove a client; its tokens are dead",  clients::delete).or(&[AboveCaller, ChangedMeanwhile]),
+        endpoint(POST,   "/clients/{id}/secret",                     "Give a client another secret",          clients::rotate_secret).or(&[AboveCaller, Conflict, ChangedMeanwhile]),
 
         endpoint(GET,    "/.well-known/jwks.json",                   "The public keys (RFC 7517)",            oauth::jwks),
         endpoint(GET,    "/.well-known/oauth-authorization-server",  "Where tokens come from (RFC 8414)",     oauth::authorization_server),

@@ -131,9 +131,26 @@ fn json<R: View>(call: &Call, record: &R, held: Held, by: Option<&Caller>) -> Ve
     serde_json::to_vec(&members).unwrap_or_default()
 }
 
+impl<R: View> Shown<R> {
+    /// Its JSON.
+    pub(super) fn json(&self, call: &Call) -> Vec<u8> {
+        json(call, &self.record, self.held, self.by.as_ref())
+    }
+
+    /// Its `ETag`, given its JSON.
+    pub(super) fn entity_tag(&self, json: &[u8]) -> String {
+        entity_tag(self.record.revision(), json)
+    }
+
+    /// Where it is found, when it was made at the path of the request.
+    pub(super) fn location(&self, call: &Call) -> String {
+        format!("{}{}/{}", call.services().issuer_url, call.request().path(), self.record.id())
+    }
+}
+
 impl<R: View> Answer for Shown<R> {
     fn respond(self, call: &Call) -> HttpResponse {
-        let body = json(call, &self.record, self.held, self.by.as_ref());
+        let body = self.json(call);
         versioned(call, self.record.revision(), body)
     }
 
@@ -144,12 +161,10 @@ impl<R: View> Answer for Shown<R> {
 
 impl<R: View> Answer for Created<R> {
     fn respond(self, call: &Call) -> HttpResponse {
-        let Shown { record, held, by } = self.0;
-        let body = json(call, &record, held, by.as_ref());
-        let location = format!("{}{}/{}", call.services().issuer_url, call.request().path(), record.id());
+        let body = self.0.json(call);
         HttpResponse::Created()
-            .insert_header((header::ETAG, entity_tag(record.revision(), &body)))
-            .insert_header((header::LOCATION, location))
+            .insert_header((header::ETAG, self.0.entity_tag(&body)))
+            .insert_header((header::LOCATION, self.0.location(call)))
             .content_type("application/json")
             .body(body)
     }

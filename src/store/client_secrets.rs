@@ -14,13 +14,13 @@ use crate::on;
 #[diesel(table_name = client_secrets)]
 pub(super) struct KeptSecret {
     hash: Vec<u8>,
-    pub(super) client_id: String,
+    client_id: String,
     created_at: Time,
     expires_at: Option<Time>,
 }
 
 impl KeptSecret {
-    pub(super) fn age(&self) -> SecretAge {
+    fn age(&self) -> SecretAge {
         SecretAge { created_at: self.created_at.0, expires_at: self.expires_at.map(|time| time.0) }
     }
 
@@ -30,25 +30,28 @@ impl KeptSecret {
     }
 }
 
-/// The secrets of one client, or of all, that are good at `now`; the newest first.
+/// The secrets of these clients that are good at `now`.
 pub(super) fn load(
     conn: &mut Connection,
-    client: Option<&str>,
+    clients: &[&str],
     now: DateTime<Utc>,
 ) -> Result<Vec<KeptSecret>, StoreError> {
     let good =
         client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(Time(now)).assume_not_null());
-    Ok(on!(conn, DB, |c| {
-        let mut query = client_secrets::table
-            .filter(good)
-            .order(client_secrets::created_at.desc())
-            .select(KeptSecret::as_select())
-            .into_boxed::<DB>();
-        if let Some(id) = client {
-            query = query.filter(client_secrets::client_id.eq(id));
-        }
-        query.load(c)
-    })?)
+    Ok(on!(conn, |c| client_secrets::table
+        .filter(client_secrets::client_id.eq_any(clients))
+        .filter(good)
+        .order(client_secrets::created_at.desc())
+        .select(KeptSecret::as_select())
+        .load(c))?)
+}
+
+/// The ages of one client's secrets; the newest, which nothing has taken the place of, first.
+pub(super) fn ages(secrets: &[KeptSecret], client: &str) -> Vec<SecretAge> {
+    let mut ages: Vec<SecretAge> =
+        secrets.iter().filter(|kept| kept.client_id == client).map(KeptSecret::age).collect();
+    ages.sort_by_key(|age| age.expires_at.is_some());
+    ages
 }
 
 pub(super) fn insert(

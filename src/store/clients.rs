@@ -8,15 +8,15 @@ use super::error::StoreError;
 use super::kept::one_row;
 use super::schema::{clients, sessions};
 use super::{Connection, Lookup, Store, Stored};
-use crate::authz::action::{Create, Delete, List, Update};
-use crate::authz::{Allowed, Event, Reach, Sealed, Sight};
-use crate::domain::{Client, ClientId, ClientMetadata, NewClient, RedirectUri, Revoked, SecretHash, Time};
+use crate::authz::action::{Create, Delete, RotateSecret, Update};
+use crate::authz::{Allowed, Amended, Event, Sealed, Sight};
+use crate::domain::{Client, ClientId, ClientMetadata, RedirectUri, Revoked, SecretHash, Time};
 use crate::on;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = clients)]
-struct ClientRow {
-    id: String,
+pub(super) struct ClientRow {
+    pub(super) id: String,
     name: Option<String>,
     scope: String,
     grants: String,
@@ -59,7 +59,7 @@ pub struct StoredClient {
 }
 
 impl ClientRow {
-    fn read(self, secrets: &[KeptSecret]) -> Result<Client, StoreError> {
+    pub(super) fn read(self, secrets: &[KeptSecret]) -> Result<Client, StoreError> {
         let unreadable = || StoreError::Internal("a stored client cannot be read".to_owned());
         let uris = |list: &str| -> Result<Vec<RedirectUri>, StoreError> {
             list.split_whitespace().map(|uri| uri.parse().map_err(|_| unreadable())).collect()
@@ -75,7 +75,7 @@ impl ClientRow {
                 jwks: self.jwks,
                 dpop_bound: self.dpop_bound,
             },
-            secrets: secrets.iter().filter(|kept| kept.client_id == self.id).map(KeptSecret::age).collect(),
+            secrets: client_secrets::ages(secrets, &self.id),
             id: self.id.parse().map_err(|_| unreadable())?,
             revision: self.revision,
             created_at: self.created_at.0,
@@ -139,10 +139,22 @@ pub(super) fn load(
         .get_result(c)
         .optional())?;
     let Some(row) = row else { return Ok(None) };
-    let (epoch, secrets) = (row.epoch, client_secrets::load(conn, Some(id), now)?);
+    let (epoch, secrets) = (row.epoch, client_secrets::load(conn, &[id], now)?);
     let client = row.read(&secrets)?;
     let secrets = secrets.into_iter().map(KeptSecret::hash).collect::<Result<_, _>>()?;
     Ok(Some(StoredClient { client, secrets, epoch }))
+}
+
+/// The client after a change.
+fn as_it_is_now(conn: &mut Connection, id: &str, now: DateTime<Utc>) -> Result<Client, StoreError> {
+    Ok(load(conn, id, now)?.ok_or(StoreError::Changed)?.client)
+}
+
+/// The client as the caller's decision knows it: who may do what to it depends on what it may do.
+macro_rules! unchanged {
+    ($id:expr, $revision:expr) => {
+        clients::table.filter(clients::id.eq(&$id)).filter(clients::revision.eq($revision))
+    };
 }
 
 impl Stored for Client {
@@ -162,42 +174,27 @@ impl Store {
         self.read(move |conn| load(conn, id.as_str(), now)).await
     }
 
-    /// Registers a client.
+    /// Registers a client, with its secret if it authenticates by one.
     ///
     /// # Errors
     /// [`StoreError::Taken`] when the id is.
     pub async fn create_client(
         &self,
-        may: Reach<Client, Create>,
-        new: NewClient,
-    ) -> Result<Client, StoreError> {
-        let now = self.0.surroundings.clock.now();
-        let row = MetadataRow::of(new.metadata, 1, now).insertable(new.id.to_string(), now);
-        let deed = Event::made(&may, &row.id);
-        self.write(Some(deed), move |conn, _| {
+        client: Allowed<Client, Create>,
+        secret: Option<SecretHash>,
+    ) -> Result<Allowed<Client, Create>, StoreError> {
+        let (deed, now) = (Event::from(&client), client.created_at);
+        let row = MetadataRow::of(client.metadata.clone(), client.revision, now);
+        let row = row.insertable(client.id.to_string(), now);
+        let stored = self.write(Some(deed), move |conn, _| {
             on!(conn, |c| diesel::insert_into(clients::table).values(&row).execute(c))?;
-            if let Some(secret) = &new.secret {
+            if let Some(secret) = &secret {
                 client_secrets::insert(conn, &row.id, secret, now)?;
             }
-            let stored = load(conn, &row.id, now)?.ok_or(StoreError::Changed)?;
-            Ok(stored.client)
-        })
-        .await
-    }
-
-    /// Every client, by id.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn clients(&self, _may: &Reach<Client, List>) -> Result<Vec<Client>, StoreError> {
-        let now = self.0.surroundings.clock.now();
-        self.read(move |conn| {
-            let rows: Vec<ClientRow> =
-                on!(conn, |c| clients::table.order(clients::id).select(ClientRow::as_select()).load(c))?;
-            let secrets = client_secrets::load(conn, None, now)?;
-            rows.into_iter().map(|row| row.read(&secrets)).collect()
-        })
-        .await
+            as_it_is_now(conn, &row.id, now)
+        });
+        let stored = stored.await?;
+        Ok(client.changed(|record| *record = stored))
     }
 
     /// Replaces what is registered of a client. A client that no longer authenticates by a secret
@@ -207,62 +204,60 @@ impl Store {
     /// [`StoreError::Changed`] when somebody else changed it.
     pub async fn update_client(
         &self,
-        client: Allowed<Client, Update>,
-        metadata: ClientMetadata,
+        change: Amended<Client, Update>,
     ) -> Result<Allowed<Client, Update>, StoreError> {
+        let (client, Client { metadata, .. }) = change.into_parts();
         let (deed, now) = (Event::from(&client), self.0.surroundings.clock.now());
-        let (client, next) = self
-            .write(Some(deed), move |conn, _| {
-                let by_secret = metadata.authentication.by_secret();
-                let row = MetadataRow::of(metadata, client.revision + 1, now);
-                let this = clients::table
-                    .filter(clients::id.eq(client.id.as_str()))
-                    .filter(clients::revision.eq(client.revision));
-                one_row(on!(conn, |c| diesel::update(this).set(&row).execute(c))?)?;
-                if !by_secret {
-                    client_secrets::remove_all(conn, client.id.as_str())?;
-                }
-                let stored = load(conn, client.id.as_str(), now)?.ok_or(StoreError::Changed)?;
-                Ok((client, stored.client))
-            })
-            .await?;
-        Ok(client.changed(|record| *record = next))
+        let (id, revision) = (client.id.to_string(), client.revision);
+        let stored = self.write(Some(deed), move |conn, _| {
+            let by_secret = metadata.authentication.by_secret();
+            let row = MetadataRow::of(metadata, revision + 1, now);
+            one_row(on!(conn, |c| diesel::update(unchanged!(id, revision)).set(&row).execute(c))?)?;
+            if !by_secret {
+                client_secrets::remove_all(conn, &id)?;
+            }
+            as_it_is_now(conn, &id, now)
+        });
+        let stored = stored.await?;
+        Ok(client.changed(|record| *record = stored))
     }
 
-    /// Gives a client another secret. Those that it had are good until `old_until`.
+    /// Gives a client another secret. The newest of those that it had is good until `old_until`,
+    /// the others are not any more.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when the client is gone.
+    /// [`StoreError::Changed`] when somebody else changed it: the secret would be worth something
+    /// else.
     pub async fn add_client_secret(
         &self,
-        client: Allowed<Client, Update>,
+        client: Allowed<Client, RotateSecret>,
         secret: SecretHash,
         old_until: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Allowed<Client, RotateSecret>, StoreError> {
         let (deed, now) = (Event::from(&client), self.0.surroundings.clock.now());
-        self.write(Some(deed), move |conn, _| {
-            let id = client.id.as_str();
-            let there = on!(conn, |c| diesel::update(clients::table.filter(clients::id.eq(id)))
-                .set(clients::updated_at.eq(Time(now)))
-                .execute(c))?;
-            one_row(there)?;
-            client_secrets::expire(conn, id, old_until, now)?;
-            client_secrets::insert(conn, id, &secret, now)
-        })
-        .await
+        let (id, revision) = (client.id.to_string(), client.revision);
+        let stored = self.write(Some(deed), move |conn, _| {
+            let touched = clients::updated_at.eq(Time(now));
+            one_row(on!(conn, |c| diesel::update(unchanged!(id, revision)).set(touched).execute(c))?)?;
+            client_secrets::expire(conn, &id, old_until, now)?;
+            client_secrets::insert(conn, &id, &secret, now)?;
+            as_it_is_now(conn, &id, now)
+        });
+        let stored = stored.await?;
+        Ok(client.changed(|record| *record = stored))
     }
 
     /// Removes a client; its tokens and those that its users gave it are dead, also when the id is
     /// registered again.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when it is gone already.
+    /// [`StoreError::Changed`] when somebody else changed it, or it is gone already.
     pub async fn delete_client(&self, client: Allowed<Client, Delete>) -> Result<(), StoreError> {
         let (deed, inner) = (Event::from(&client), self.0.clone());
+        let revision = client.revision;
         self.write(Some(deed), move |conn, changes| {
             let id = client.id.as_str();
-            let this = clients::table.filter(clients::id.eq(id));
-            one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
+            one_row(on!(conn, |c| diesel::delete(unchanged!(id, revision)).execute(c))?)?;
             let of_users = sessions::table.filter(sessions::client_id.eq(id));
             on!(conn, |c| diesel::delete(of_users).execute(c))?;
             let epoch = inner.surroundings.clock.now().timestamp_millis() + 1;

@@ -22,6 +22,7 @@
 
 mod audit;
 mod browser;
+mod client_list;
 mod client_secrets;
 mod clients;
 mod codes;
@@ -58,6 +59,7 @@ use conn::Manager;
 
 pub use audit::{Entry, EntryId};
 pub use browser::SignedIn;
+pub use client_list::ClientPage;
 pub use clients::StoredClient;
 pub(crate) use codes::{CodeBinding, NewCode};
 #[doc(hidden)]

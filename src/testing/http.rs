@@ -31,6 +31,7 @@ pub(super) struct Request {
 pub(super) struct Answer {
     pub(super) status: u16,
     media_type: String,
+    location: String,
     pub(super) body: String,
 }
 
@@ -71,10 +72,13 @@ impl Client {
             None => self.agent.run(head.body(()).expect(&asked)),
         };
         let mut answer = sent.unwrap_or_else(|error| panic!("{asked}: {error}"));
-        let media_type = answer.headers().get("content-type").and_then(|value| value.to_str().ok());
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        let [media_type, location] =
+            ["content-type", "location"].map(|name| header(name).unwrap_or_default().to_owned());
         Answer {
             status: answer.status().as_u16(),
-            media_type: media_type.unwrap_or_default().to_owned(),
+            media_type,
+            location,
             body: answer.body_mut().read_to_string().unwrap_or_else(|error| panic!("{asked}: {error}")),
         }
     }
@@ -83,6 +87,11 @@ impl Client {
 impl Answer {
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// The id of the record that was made: the end of its address.
+    pub(super) fn made(&self) -> Option<&str> {
+        self.location.rsplit('/').next().filter(|id| self.is_success() && !id.is_empty())
     }
 
     /// The body; null where it is no JSON.

@@ -71,7 +71,7 @@ impl World {
         let id = match answer.json().get("id") {
             Some(Value::String(id)) => Some(id.clone()),
             Some(Value::Number(id)) => Some(id.to_string()),
-            _ => None,
+            _ => answer.made().map(str::to_owned),
         };
         id.filter(|_| answer.is_success()).ok_or_else(|| format!("not created: {}", answer.summary()))
     }

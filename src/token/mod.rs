@@ -7,6 +7,7 @@
 mod algorithm;
 mod cache;
 mod claims;
+mod client_keys;
 mod described;
 mod invalid;
 mod issue;
@@ -23,6 +24,7 @@ mod verify;
 mod tests;
 
 pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
+pub use client_keys::public_keys;
 pub use described::Described;
 pub use invalid::InvalidToken;
 pub use issue::{AccessToken, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};

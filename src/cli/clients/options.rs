@@ -1,0 +1,126 @@
+//! What `cloakroom clients create` is told of a client.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::super::output::Failure;
+use super::super::{json_flag, required, scope, switch};
+use super::id;
+use crate::App;
+use crate::authz::ScopeSet;
+use crate::domain::{BrokenClientRule, ClientAuthentication, ClientMetadata, GrantType, RedirectUri};
+use crate::json::parse_strict;
+use crate::token::public_keys;
+
+/// More bytes than 16 keys have.
+const MOST_BYTES: usize = 64 * 1024;
+
+const EXAMPLES: &str = "Examples:\n  \
+    cloakroom clients create --id reports --scope \"users:read:any profiles:read:any\"\n  \
+    cloakroom clients create --id shop --scope \"openid email\" --redirect-uri https://shop.example.org/callback\n  \
+    cloakroom clients create --id app --scope openid --redirect-uri org.example.app:/callback --public";
+
+pub(super) fn command(app: &Arc<App>) -> Command {
+    let known = Arc::clone(app);
+    let scope = Arg::new("scope")
+        .long("scope")
+        .value_name("SCOPES")
+        .required(true)
+        .value_parser(move |list: &str| scope::parse(list, known.vocabulary()));
+    let name = Arg::new("name").long("name").value_name("NAME").value_parser(ClientMetadata::parse_name);
+    let method = one_of("auth-method", "METHOD", ClientAuthentication::ALL.map(ClientAuthentication::as_str));
+    let grants = one_of("grant", "GRANT", GrantType::ALL.map(GrantType::as_str)).action(ArgAction::Append);
+    let uri = |name: &'static str| {
+        let uri = Arg::new(name).long(name).value_name("URI").action(ArgAction::Append);
+        uri.value_parser(|text: &str| text.parse::<RedirectUri>())
+    };
+    let jwks = Arg::new("jwks").long("jwks").value_name("FILE");
+    let jwks = jwks.value_parser(clap::value_parser!(PathBuf));
+    Command::new("create")
+        .about("Register a client; prints its id and its secret, once")
+        .after_help(EXAMPLES)
+        .after_long_help(format!("{EXAMPLES}\n\nScopes:\n{}", scope::table(app.vocabulary())))
+        .args([
+            id().long("id").help("Its client_id: 1 to 64 of A-Z a-z 0-9 . _ -"),
+            scope.help("The scopes that it may ask for, between spaces"),
+            grants.help(
+                "A way of getting tokens; may be repeated [default: authorization_code and \
+                 refresh_token with --redirect-uri, otherwise client_credentials]",
+            ),
+            uri("redirect-uri").help("Where its users come back to after signing in; may be repeated"),
+            uri("post-logout-redirect-uri").help("The same after signing out; may be repeated"),
+            switch("public", "It can keep no secret: an app, a page; the same as --auth-method none")
+                .conflicts_with("auth-method"),
+            method.help(
+                "How it proves who it is [default: client_secret_basic, or private_key_jwt with --jwks]",
+            ),
+            jwks.help("Its public keys, a JWK Set, to authenticate by"),
+            switch("dpop", "Bind each of its tokens to a key of its own (RFC 9449)"),
+            name.help("A name for people"),
+            json_flag(),
+        ])
+}
+
+fn one_of<const N: usize>(name: &'static str, value: &'static str, words: [&'static str; N]) -> Arg {
+    Arg::new(name).long(name).value_name(value).value_parser(PossibleValuesParser::new(words))
+}
+
+/// What was given, provided that it keeps the rules.
+pub(super) fn metadata(given: &ArgMatches) -> Result<ClientMetadata, Failure> {
+    let scope: ScopeSet = required(given, "scope")?;
+    let jwks = given.get_one::<PathBuf>("jwks").map(|file| keys(file)).transpose()?;
+    let authentication = match words(given, "auth-method").into_iter().next() {
+        Some(method) => method,
+        None if given.get_flag("public") => ClientAuthentication::None,
+        None if jwks.is_some() => ClientAuthentication::PrivateKeyJwt,
+        None => ClientAuthentication::ClientSecretBasic,
+    };
+    let uris = |name| given.get_many::<RedirectUri>(name).into_iter().flatten().cloned().collect();
+    let mut client = ClientMetadata {
+        name: given.get_one::<String>("name").cloned(),
+        scope: scope.iter().map(|scope| scope.to_string()).collect(),
+        grants: words(given, "grant"),
+        authentication,
+        redirect_uris: uris("redirect-uri"),
+        post_logout_redirect_uris: uris("post-logout-redirect-uri"),
+        jwks,
+        dpop_bound: given.get_flag("dpop"),
+    };
+    if client.grants.is_empty() {
+        client.grants = client.usual_grants();
+    }
+    let told = |(member, rule): BrokenClientRule| format!("{}: {rule}", option(member));
+    client.checked().map_err(|rules| Failure::Said(rules.into_iter().map(told).collect()))
+}
+
+/// Words that clap has checked already.
+fn words<T: FromStr>(given: &ArgMatches, name: &str) -> Vec<T> {
+    let words = given.get_many::<String>(name).into_iter().flatten();
+    words.filter_map(|word| word.parse().ok()).collect()
+}
+
+/// The option that sets a member.
+fn option(member: &str) -> &str {
+    match member {
+        "grant_types" => "--grant",
+        "redirect_uris" => "--redirect-uri",
+        "post_logout_redirect_uris" => "--post-logout-redirect-uri",
+        "jwks" => "--jwks",
+        "scope" => "--scope",
+        other => other,
+    }
+}
+
+fn keys(file: &Path) -> Result<String, Failure> {
+    let wrong = |why: String| Failure::new(format!("{}: {why}", file.display()));
+    let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    if bytes.len() > MOST_BYTES {
+        return Err(wrong("is too large for a JWK Set of 16 keys".to_owned()));
+    }
+    let set = parse_strict(&bytes).map_err(|error| wrong(error.to_string()))?;
+    public_keys(&set).map_err(|rule| wrong(rule.to_string()))
+}

@@ -1,0 +1,86 @@
+//! The public keys that a client registers to authenticate by (RFC 7591 §2 `jwks`).
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::verification_key::VerificationKey;
+use crate::domain::Invalid;
+
+/// The most keys of one client.
+const MOST_KEYS: usize = 16;
+
+/// Reads a JWK Set (RFC 7517 §5) of 1 to 16 public keys, each of which can verify signatures, and
+/// returns what is kept of it: the keys, in JSON.
+///
+/// # Errors
+/// What is wrong with the set, or with each key that could never be used.
+pub fn public_keys(set: &Value) -> Result<String, Invalid> {
+    let keys = set.get("keys").and_then(Value::as_array);
+    let keys =
+        keys.ok_or_else(|| Invalid::new("not-a-jwk-set", "must be an object with an array of keys"))?;
+    if !(1..=MOST_KEYS).contains(&keys.len()) {
+        return Err(Invalid::new("number-of-keys", format!("must have 1 to {MOST_KEYS} keys")));
+    }
+    let (mut unfit, mut known) = (Vec::new(), BTreeSet::new());
+    for (place, jwk) in keys.iter().enumerate() {
+        match VerificationKey::from_jwk(jwk) {
+            Err(why) => unfit.push(format!("the key at {place} {why}")),
+            Ok(key) if key.kid.is_some() && !known.insert(key.kid.clone()) => {
+                unfit.push(format!("the key at {place} has the kid of another"));
+            }
+            Ok(_) => {}
+        }
+    }
+    match unfit.is_empty() {
+        true => Ok(serde_json::json!({ "keys": keys }).to_string()),
+        false => Err(Invalid::new("unfit-key", unfit.join("; "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn ed25519(kid: &str) -> Value {
+        // RFC 8037 appendix A.2.
+        json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" })
+    }
+
+    #[test]
+    fn keys_that_can_verify_are_kept() {
+        let set = json!({ "keys": [ed25519("a"), ed25519("b")], "comment": "ours" });
+        let kept: Value = serde_json::from_str(&public_keys(&set).unwrap()).unwrap();
+        assert_eq!(kept, json!({ "keys": set["keys"] }));
+    }
+
+    #[test]
+    fn what_could_never_verify_or_is_no_secret_any_more_is_refused() {
+        let with = |name: &str, value: Value| {
+            let mut key = ed25519("a");
+            key[name] = value;
+            key
+        };
+        for (set, code) in [
+            (json!([]), "not-a-jwk-set"),
+            (json!({ "keys": {} }), "not-a-jwk-set"),
+            (json!({ "keys": [] }), "number-of-keys"),
+            (json!({ "keys": vec![ed25519("a"); 17] }), "number-of-keys"),
+            (json!({ "keys": [ed25519("a"), ed25519("a")] }), "unfit-key"),
+            (json!({ "keys": [with("d", json!("AA"))] }), "unfit-key"),
+            (json!({ "keys": [with("use", json!("enc"))] }), "unfit-key"),
+            (json!({ "keys": [with("x", json!("AA"))] }), "unfit-key"),
+            (json!({ "keys": [{ "kty": "oct", "k": "AAAA" }] }), "unfit-key"),
+            (json!({ "keys": [7] }), "unfit-key"),
+        ] {
+            assert_eq!(public_keys(&set).unwrap_err().code, code, "{set}");
+        }
+        let both = json!({ "keys": [{ "kty": "oct", "k": "AAAA" }, with("d", json!("AA"))] });
+        assert_eq!(
+            public_keys(&both).unwrap_err().detail,
+            "the key at 0 is symmetric; the key at 1 is private"
+        );
+    }
+}
