@@ -225,15 +225,12 @@ fn read_metadata(
 /// without a method nothing of what depends on it.
 fn checked(members: &mut Members, client: ClientMetadata) -> Option<ClientMetadata> {
     let method_known = !members.is_broken("token_endpoint_auth_method");
-    let broken = match client.checked() {
+    let mut broken = match client.checked() {
         Ok(client) => return Some(client),
         Err(broken) => broken,
     };
-    for (member, rule) in broken {
-        if !members.is_broken(member) && (method_known || member == "scope") {
-            members.broken(member, rule);
-        }
-    }
+    broken.retain(|(member, _)| !members.is_broken(member) && (method_known || *member == "scope"));
+    broken.into_iter().for_each(|(member, rule)| members.broken(member, rule));
     None
 }
 

@@ -67,7 +67,7 @@ problems! {
     NotOwner = 403 "not-owner" "access_denied" "This record is not yours":
         "The token allows this on your own records, and this is not one. Whether it exists is not said. Another token of the same user would not help; a scope that ends in `:any` would.";
     AboveCaller = 403 "above-caller" "access_denied" "This is above your own roles":
-        "Nobody may grant a power that they do not have, nor act on the account of somebody who has one.";
+        "Nobody may grant a power that they do not have, nor act on an account or a client that has one.";
     WrongState = 403 "wrong-state" "access_denied" "The record is not in the state for this":
         "The policy allows this only while the record is in a certain state, which the detail names. Change the state first, if you may.";
     NotFound = 404 "not-found" "invalid_request" "There is no such record":

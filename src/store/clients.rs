@@ -1,5 +1,8 @@
 //! Registered OAuth clients.
 
+#[cfg(test)]
+mod tests;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 

@@ -7,6 +7,7 @@ mod applications;
 mod audit;
 mod authz_matrix;
 mod cli;
+mod clients;
 mod compiler;
 mod configuration;
 mod documents;

@@ -83,9 +83,20 @@ on_both_engines! {
     fn a_rotated_secret_and_a_deleted_client_are_worth_nothing(server) {
         let secret = register_client(&server, "reports", "users:read:any");
         let ask = |secret: &str| server.post("/oauth/token").header("authorization", &basic("reports", secret)).form(&[GRANT]).send();
-        let rotated: Value = serde_json::from_str(&server.operator(&["clients", "rotate-secret", "reports", "--json"])).unwrap();
-        expect_error(ask(&secret), 401, "invalid_client");
-        let token = ask(rotated["client_secret"].as_str().unwrap()).expect(200).json();
+        let rotate = |keep_old: &[&str]| {
+            let rotated = server.operator(&[&["clients", "rotate-secret", "reports", "--json"], keep_old].concat());
+            let rotated: Value = serde_json::from_str(&rotated).unwrap();
+            rotated["client_secret"].as_str().unwrap().to_owned()
+        };
+        let second = rotate(&[]);
+        for good in [&secret, &second] {
+            ask(good).expect(200);
+        }
+        let third = rotate(&["--keep-old", "0s"]);
+        for ended in [&secret, &second] {
+            expect_error(ask(ended), 401, "invalid_client");
+        }
+        let token = ask(&third).expect(200).json();
         let token = token["access_token"].as_str().unwrap();
         server.get("/users").bearer(token).send().expect(200);
         server.operator(&["clients", "delete", "reports"]);

@@ -89,17 +89,90 @@ fn a_client_is_registered_shown_without_its_secret_and_removed() {
     machine.refused(&create, &["a client has this id", "clients show reports"]);
     let shown = machine.json(&["clients", "show", "reports"]);
     assert_eq!(shown["scope"], "profiles:read:any users:read:any");
-    assert_eq!((&shown["grants"], &shown["name"]), (&json!(["client_credentials"]), &json!("Ada's")));
+    assert_eq!(
+        (&shown["grant_types"], &shown["client_name"]),
+        (&json!(["client_credentials"]), &json!("Ada's"))
+    );
     assert_eq!(machine.json(&["clients", "list"]), json!([shown]));
     let told = machine.done(&["clients", "list"]) + &machine.done(&["clients", "show", "reports"]);
     assert!(told.starts_with("reports\tclient_credentials\t") && !told.contains(secret), "{told}");
+    assert!(told.contains("\ngrant_types: client_credentials\n") && told.contains("\nclient_name: Ada's\n"));
     let rotated = machine.done(&["clients", "rotate-secret", "reports"]);
     assert!(
         rotated.starts_with("client_id: reports\nclient_secret: ") && !rotated.contains(secret),
         "{rotated}"
     );
+    let shown = machine.json(&["clients", "show", "reports"]);
+    let secrets = shown["client_secrets"].as_array().expect("ages");
+    assert!(secrets.len() == 2 && secrets[0]["expires_at"].is_null() && secrets[1]["expires_at"].is_string());
     assert_eq!(machine.done(&["clients", "delete", "reports"]), "reports is deleted\n");
     for command in ["show", "rotate-secret", "delete"] {
         machine.refused(&["clients", command, "reports"], &["there is no client reports", "clients list"]);
     }
+}
+
+#[test]
+fn a_client_is_registered_in_every_kind() {
+    let machine = Machine::new();
+    let show = |id: &str| machine.json(&["clients", "show", id]);
+    let create = |id: &str, options: &[&str]| {
+        machine.json(&[&["clients", "create", "--id", id, "--scope", "openid users:read"], options].concat())
+    };
+    let web = create("web", &["--redirect-uri", "https://app.example.org/cb", "--dpop"]);
+    assert!(web["client_secret"].is_string());
+    let web = show("web");
+    assert_eq!(web["grant_types"], json!(["authorization_code", "refresh_token"]));
+    assert_eq!(
+        (&web["token_endpoint_auth_method"], &web["dpop_bound_access_tokens"]),
+        (&json!("client_secret_basic"), &json!(true))
+    );
+
+    let native =
+        ["--public", "--redirect-uri", "org.example.app:/cb", "--redirect-uri", "http://127.0.0.1/cb"];
+    let after = ["--post-logout-redirect-uri", "org.example.app:/bye", "--grant", "authorization_code"];
+    assert_eq!(create("native", &[&native[..], &after].concat()), json!({ "client_id": "native" }));
+    let native = show("native");
+    assert_eq!(native["redirect_uris"], json!(["org.example.app:/cb", "http://127.0.0.1/cb"]));
+    assert_eq!(native["post_logout_redirect_uris"], json!(["org.example.app:/bye"]));
+    assert_eq!(
+        (&native["token_endpoint_auth_method"], &native["client_secrets"]),
+        (&json!("none"), &json!([]))
+    );
+    machine.refused(&["clients", "rotate-secret", "native"], &["authenticates by none and has no secret"]);
+
+    let keys = machine.path().join("keys.json");
+    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    std::fs::write(&keys, json!({ "keys": [jwk] }).to_string()).expect("a file");
+    let keys = keys.to_str().expect("UTF-8");
+    assert_eq!(create("signer", &["--jwks", keys]), json!({ "client_id": "signer" }));
+    let signer = show("signer");
+    assert_eq!(
+        (&signer["token_endpoint_auth_method"], &signer["jwks"]["keys"][0]),
+        (&json!("private_key_jwt"), &jwk)
+    );
+    assert!(machine.done(&["clients", "show", "signer"]).contains("\njwks: {\"keys\":["));
+}
+
+#[test]
+fn a_client_that_breaks_the_rules_is_refused_with_all_of_them() {
+    let machine = Machine::new();
+    let create = |options: &[&'static str]| -> Vec<&'static str> {
+        [&["clients", "create", "--id", "a", "--scope", "users:read"], options].concat()
+    };
+    let ran =
+        machine.run(&create(&["--public", "--grant", "client_credentials", "--grant", "refresh_token"]));
+    let told: Vec<&str> = ran.err.lines().collect();
+    assert!(ran.code == Some(1) && told.len() == 2, "{ran:?}");
+    assert!(told[0].contains("--grant: refresh_token goes with authorization_code"), "{ran:?}");
+    assert!(told[1].contains("--grant: client_credentials is not for a public client"), "{ran:?}");
+    machine
+        .refused(&create(&["--grant", "authorization_code"]), &["--redirect-uri: authorization_code needs"]);
+    machine
+        .refused(&create(&["--redirect-uri", "org.example.app:/cb"]), &["--redirect-uri: a scheme of the"]);
+    machine.refused(&create(&["--auth-method", "private_key_jwt"]), &["--jwks: private_key_jwt needs"]);
+    machine.refused(&create(&["--jwks", "/nowhere/keys.json"]), &["/nowhere/keys.json: "]);
+    machine.misused(&create(&["--redirect-uri", "http://app.example.org/cb"]), "must be https");
+    machine.misused(&create(&["--public", "--auth-method", "none"]), "cannot be used with");
+    machine.misused(&["clients", "rotate-secret", "a", "--keep-old", "31d"], "to 30days");
+    assert_eq!(machine.json(&["clients", "list"]), json!([]));
 }

@@ -85,11 +85,25 @@ fn handle_secrets(talker: &Talker) -> Vec<String> {
     grant(WRONG).expect(401);
     server.get("/users").bearer(&client_token).send().expect(200);
     server.get("/users?cursor=nonsense").bearer(&client_token).send().expect(400);
+    let clerk = ["clients", "create", "--id", "clerk", "--scope", "clients:write", "--json"];
+    let clerk = talker.operator(&clerk)["client_secret"].as_str().unwrap().to_owned();
+    let form = [("grant_type", "client_credentials"), ("client_id", "clerk"), ("client_secret", &clerk)];
+    let clerks = server.post("/oauth/token").form(&form).send().expect(200).json();
+    let clerks = clerks["access_token"].as_str().unwrap();
+    let registration = json!({ "client_id": "made", "scope": "users:read", "client_secret": WRONG });
+    server.post("/clients").bearer(clerks).json(&registration).send().expect(422);
+    let registration = json!({ "client_id": "made", "scope": "users:read" });
+    let told = [
+        server.post("/clients").bearer(clerks).json(&registration).send().expect(201),
+        server.post("/clients/made/secret").bearer(clerks).send().expect(200),
+    ];
+    let told = told.map(|answer| answer.json()["client_secret"].as_str().unwrap().to_owned());
     let forged = mint(WRONG.as_bytes(), &decoded(&token).0, &decoded(&token).1);
     server.get("/users/me").bearer(&forged).send().expect(401);
 
     let mut secrets =
-        vec![PASSWORD.to_owned(), WRONG.to_owned(), NEW.to_owned(), "short12".to_owned(), secret];
+        vec![PASSWORD.to_owned(), WRONG.to_owned(), NEW.to_owned(), "short12".to_owned(), secret, clerk];
+    secrets.extend(told);
     for token in [token, client_token, forged] {
         secrets.extend(token.split('.').skip(1).map(str::to_owned));
     }

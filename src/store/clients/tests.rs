@@ -1,0 +1,72 @@
+//! Decisions that were overtaken.
+
+use std::sync::Arc;
+
+use actix_web::rt::System;
+
+use super::*;
+use crate::App;
+use crate::authz::action::Action;
+use crate::authz::{Can, Operator};
+use crate::domain::{ClientSecret, Lifetimes, Random, Surroundings};
+use crate::store::Engine;
+
+#[expect(clippy::disallowed_methods, reason = "this test is its own operator")]
+fn operator() -> Operator {
+    Operator::at_the_command_line(Arc::default())
+}
+
+fn store(dir: &tempfile::TempDir) -> Store {
+    let engine = Engine::Sqlite(dir.path().join("cloakroom.db"));
+    App::default().migrate(&engine).unwrap();
+    let minute = chrono::TimeDelta::minutes(1);
+    let lifetimes = Lifetimes { access_token: minute, refresh_token: minute, session: minute };
+    Store::new(engine, 2, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}))
+}
+
+async fn decided<A: Action>(store: &Store) -> Allowed<Client, A>
+where
+    Client: Can<A>,
+{
+    let operator = operator();
+    let sight = operator.reach::<Client, A>().unwrap().sight_of_one();
+    operator.open(store.find("reports".parse().unwrap(), sight).await.unwrap()).unwrap()
+}
+
+fn hash() -> SecretHash {
+    ClientSecret::generate(&Random::system()).unwrap().hash()
+}
+
+#[test]
+fn a_decision_about_a_client_is_not_good_for_what_became_of_it_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    System::new().block_on(async {
+        let store = store(&dir);
+        let scope = |name: &str| ClientMetadata { scope: vec![name.to_owned()], ..ClientMetadata::unsaid() };
+        let client = Client::new("reports".parse().unwrap(), scope("users:read"), DateTime::UNIX_EPOCH);
+        let new = operator().reach::<Client, Create>().unwrap().make(client.clone()).unwrap();
+        drop(store.create_client(new, Some(hash())).await.unwrap());
+
+        let (rotation, deletion, change) = (
+            decided::<RotateSecret>(&store).await,
+            decided::<Delete>(&store).await,
+            decided::<Update>(&store).await,
+        );
+        let stronger = decided::<Update>(&store).await;
+        let stronger = stronger.amend(Client { metadata: scope("users:delete:any"), ..client.clone() });
+        drop(store.update_client(stronger.unwrap()).await.unwrap());
+
+        let until = DateTime::UNIX_EPOCH;
+        let rotated = store.add_client_secret(rotation, hash(), until).await.map(drop);
+        assert!(matches!(rotated, Err(StoreError::Changed)));
+        let deleted = store.delete_client(deletion).await;
+        assert!(matches!(deleted, Err(StoreError::Changed)));
+        let changed = store.update_client(change.amend(client).unwrap()).await.map(drop);
+        assert!(matches!(changed, Err(StoreError::Changed)));
+
+        let now = decided::<RotateSecret>(&store).await;
+        assert_eq!((now.secrets.len(), now.scope.as_slice()), (1, &["users:delete:any".to_owned()][..]));
+        drop(store.add_client_secret(now, hash(), until).await.unwrap());
+        store.delete_client(decided::<Delete>(&store).await).await.unwrap();
+    });
+}

@@ -1,0 +1,159 @@
+//! `/clients`: what is registered of a client, and who may say so.
+
+mod powers;
+mod rules;
+mod secrets;
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Server, on_both_engines};
+
+fn register(server: &Server, token: &str, body: &Value) -> Answer {
+    server.post("/clients").bearer(token).json(body).send()
+}
+
+/// What the token endpoint answers to a client with this secret.
+fn ask_token(server: &Server, id: &str, secret: &str) -> Answer {
+    let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+    server.post("/oauth/token").form(&form).send()
+}
+
+fn secret_of(answer: &Answer) -> String {
+    answer.json()["client_secret"].as_str().unwrap_or_else(|| panic!("no secret: {answer:?}")).to_owned()
+}
+
+/// The `ETag` of a client as it is now.
+fn etag(server: &Server, token: &str, id: &str) -> String {
+    server.get(&format!("/clients/{id}")).bearer(token).send().expect(200).etag().to_owned()
+}
+
+fn without(mut value: Value, names: &[&str]) -> Value {
+    let members = value.as_object_mut().expect("an object");
+    members.retain(|name, _| !names.contains(&name.as_str()));
+    value
+}
+
+on_both_engines! {
+    fn a_client_is_registered_read_changed_and_removed(server) {
+        let admin = server.admin();
+        let body = json!({
+            "client_id": "shop", "client_name": "The shop", "scope": "openid users:read email openid",
+            "redirect_uris": ["https://shop.example.org/cb", "http://localhost/cb"],
+            "post_logout_redirect_uris": ["https://shop.example.org/bye"], "dpop_bound_access_tokens": true,
+        });
+        let made = register(&server, &admin.token, &body).expect(201);
+        assert_eq!(made.header("location"), Some(format!("{}/clients/shop", server.url).as_str()));
+        assert_eq!(made.header("cache-control"), Some("no-store"));
+        let client = made.json();
+        assert_eq!(
+            without(client.clone(), &["client_secret", "client_secrets", "created_at", "updated_at", "_actions"]),
+            json!({
+                "client_id": "shop", "client_name": "The shop", "scope": "email openid users:read",
+                "grant_types": ["authorization_code", "refresh_token"], "token_endpoint_auth_method": "client_secret_basic",
+                "redirect_uris": ["https://shop.example.org/cb", "http://localhost/cb"],
+                "post_logout_redirect_uris": ["https://shop.example.org/bye"], "jwks": null, "dpop_bound_access_tokens": true,
+            })
+        );
+        assert_eq!(client["client_secrets"], json!([{ "created_at": client["created_at"], "expires_at": null }]));
+        let actions: Vec<&String> = client["_actions"].as_object().unwrap().keys().collect();
+        assert_eq!(actions, ["delete", "read", "rotate_secret", "update"]);
+
+        let read = server.get("/clients/shop").bearer(&admin.token).send().expect(200);
+        assert_eq!((read.etag(), read.json()), (made.etag(), without(client, &["client_secret"])));
+        server.get("/clients/shop").bearer(&admin.token).header("if-none-match", made.etag()).send().expect(304);
+
+        let patch = json!({ "client_name": null, "scope": "openid", "dpop_bound_access_tokens": false, "post_logout_redirect_uris": [] });
+        let patched = server.patch("/clients/shop").bearer(&admin.token).if_match(made.etag()).json(&patch).send().expect(200);
+        let changed = patched.json();
+        assert_eq!((&changed["client_name"], &changed["scope"]), (&Value::Null, &json!("openid")));
+        assert_eq!((&changed["dpop_bound_access_tokens"], &changed["post_logout_redirect_uris"]), (&json!(false), &json!([])));
+        assert_eq!(changed["redirect_uris"], json!(["https://shop.example.org/cb", "http://localhost/cb"]));
+        assert_eq!(server.get("/clients/shop").bearer(&admin.token).send().expect(200).json(), changed);
+
+        server.delete("/clients/shop").bearer(&admin.token).if_match(made.etag()).send().expect_problem(412, "precondition-failed");
+        server.delete("/clients/shop").bearer(&admin.token).if_match(patched.etag()).send().expect(204);
+        for gone in [server.get("/clients/shop"), server.delete("/clients/shop"), server.post("/clients/shop/secret")] {
+            gone.bearer(&admin.token).send().expect_problem(404, "not-found");
+        }
+    }
+
+    fn a_client_that_names_no_id_gets_one_and_one_that_is_taken_is_refused(server) {
+        let admin = server.admin();
+        let made = register(&server, &admin.token, &json!({ "scope": "users:read:any" })).expect(201);
+        let id = made.json()["client_id"].as_str().unwrap().to_owned();
+        assert!(id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+        assert_eq!(made.json()["grant_types"], json!(["client_credentials"]));
+        ask_token(&server, &id, &secret_of(&made)).expect(200);
+        let again = json!({ "client_id": id, "scope": "users:read" });
+        register(&server, &admin.token, &again).expect_problem(409, "taken");
+        ask_token(&server, &id, &secret_of(&made)).expect(200);
+    }
+
+    fn the_clients_are_listed_in_pages_in_one_order(server) {
+        let admin = server.admin();
+        for id in ["a", "B", "c", "Z", "1", "a-b", "a.b", "_"] {
+            register(&server, &admin.token, &json!({ "client_id": id, "scope": "users:read" })).expect(201);
+        }
+        let page = |query: &str| server.get(&format!("/clients?{query}")).bearer(&admin.token).send();
+        let ids = |page: &Value| -> Vec<String> {
+            page["items"].as_array().unwrap().iter().map(|client| client["client_id"].as_str().unwrap().to_owned()).collect()
+        };
+        let mut all = Vec::new();
+        let mut query = "limit=3".to_owned();
+        loop {
+            let answer = page(&query).expect(200);
+            all.extend(ids(&answer.json()));
+            let Some(next) = answer.json()["next"].as_str().map(str::to_owned) else { break };
+            assert!(answer.header("link").unwrap().ends_with(">; rel=\"next\""));
+            query = format!("limit=3&cursor={next}");
+        }
+        assert_eq!(all, ["1", "B", "Z", "_", "a", "a-b", "a.b", "c"]);
+        let whole = page("").expect(200).json();
+        assert_eq!((ids(&whole), &whole["next"]), (all, &Value::Null));
+        assert_eq!(whole["items"][0]["client_secrets"].as_array().unwrap().len(), 1);
+        assert!(!whole.to_string().contains("client_secret\""));
+
+        let users = server.get("/users?limit=1").bearer(&admin.token).send().expect(200).json();
+        server.register("bob");
+        let foreign = server.get("/users?limit=1").bearer(&admin.token).send().json()["next"].as_str().unwrap().to_owned();
+        assert_eq!(users["next"], Value::Null);
+        for cursor in [foreign.as_str(), "bm9uc2Vuc2U", "'%20OR%201=1"] {
+            page(&format!("cursor={cursor}")).expect_problem(400, "invalid-cursor");
+        }
+        for query in ["limit=0", "limit=201", "cursor=", "sort=id", "q=a"] {
+            page(query).expect_problem(400, "invalid-query");
+        }
+    }
+
+    fn of_many_changes_of_one_version_one_is_made(server) {
+        let admin = server.admin();
+        let made = register(&server, &admin.token, &json!({ "client_id": "shop", "scope": "users:read" })).expect(201);
+        let patch = |name: usize| json!({ "client_name": format!("name {name}") });
+        server.patch("/clients/shop").bearer(&admin.token).json(&patch(0)).send().expect_problem(428, "precondition-required");
+        let (tag, server, token) = (made.etag(), &server, admin.token.as_str());
+        let answers: Vec<Answer> = std::thread::scope(|scope| {
+            let tries: Vec<_> = (1..=12)
+                .map(|name| scope.spawn(move || server.patch("/clients/shop").bearer(token).if_match(tag).json(&patch(name)).send()))
+                .collect();
+            tries.into_iter().map(|tried| tried.join().unwrap()).collect()
+        });
+        let done: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 200).collect();
+        assert_eq!(done.len(), 1, "{answers:?}");
+        assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 412)), "{answers:?}");
+        assert_eq!(server.get("/clients/shop").bearer(token).send().json(), done[0].json());
+    }
+
+    fn the_tokens_of_a_removed_client_are_dead_also_when_its_id_comes_back(server) {
+        let admin = server.admin();
+        let body = json!({ "client_id": "reports", "scope": "users:read:any" });
+        let secret = secret_of(&register(&server, &admin.token, &body).expect(201));
+        let token = ask_token(&server, "reports", &secret).expect(200).json()["access_token"].as_str().unwrap().to_owned();
+        server.get("/users").bearer(&token).send().expect(200);
+        server.delete("/clients/reports").bearer(&admin.token).send().expect(204);
+        server.get("/users").bearer(&token).send().expect_problem(401, "invalid-token");
+        let again = register(&server, &admin.token, &body).expect(201);
+        server.get("/users").bearer(&token).send().expect_problem(401, "invalid-token");
+        ask_token(&server, "reports", &secret).expect(401);
+        ask_token(&server, "reports", &secret_of(&again)).expect(200);
+    }
+}

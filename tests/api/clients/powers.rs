@@ -1,0 +1,81 @@
+//! Who may, and that nobody gets hold of more than they have.
+
+use super::*;
+
+on_both_engines! {
+    fn each_route_takes_its_scope(server) {
+        let (ada, admin) = (server.register("ada"), server.admin());
+        let support = server.person_with_roles("support", &["support"]);
+        let reader = server.client_token("reader", "clients:read");
+        register(&server, &admin.token, &json!({ "client_id": "shop", "scope": "users:read" })).expect(201);
+        let body = json!({ "scope": "users:read" });
+        for token in [&ada.token, &support.token] {
+            for asked in [server.get("/clients"), server.get("/clients/shop"), server.get("/clients/nobody")] {
+                asked.bearer(token).send().expect_problem(403, "insufficient-scope");
+            }
+            register(&server, token, &body).expect_problem(403, "insufficient-scope");
+        }
+        server.get("/clients").send().expect_problem(401, "unauthenticated");
+        register(&server, "", &body).expect(401);
+        server.get("/clients").bearer(&reader).send().expect(200);
+        let read = server.get("/clients/shop").bearer(&reader).send().expect(200);
+        assert_eq!(read.json()["_actions"], json!({ "read": [] }));
+        for asked in [
+            server.post("/clients").json(&body),
+            server.patch("/clients/shop").if_match("*").json(&json!({})),
+            server.post("/clients/shop/secret"),
+            server.delete("/clients/shop"),
+        ] {
+            let refused = asked.bearer(&reader).send().expect_problem(403, "insufficient-scope");
+            assert!(refused.header("www-authenticate").unwrap().contains("scope=\"clients:write\""));
+        }
+    }
+
+    fn nobody_registers_a_power_that_they_do_not_have(server) {
+        let clerk = server.client_token("clerk", "clients:read clients:write users:read:any");
+        let register = |id: &str, scope: &str| register(&server, &clerk, &json!({ "client_id": id, "scope": scope }));
+        register("equal", "clients:write users:read:any users:write openid").expect(201);
+        for scope in ["users:write:any", "users:read:any keys:rotate", "roles:write"] {
+            let refused = register("above", scope).expect_problem(403, "above-caller");
+            assert!(refused.json()["decision_id"].is_string());
+        }
+        // Whether an id is taken is not told to who could not have had it.
+        register("equal", "roles:write").expect_problem(403, "above-caller");
+        server.get("/clients/above").bearer(&clerk).send().expect_problem(404, "not-found");
+
+        let before = server.get("/clients/equal").bearer(&clerk).send().expect(200);
+        let patch = |scope: &str| {
+            let request = server.patch("/clients/equal").bearer(&clerk).if_match(before.etag());
+            request.json(&json!({ "scope": scope })).send()
+        };
+        patch("users:read:any users:delete:any").expect_problem(403, "above-caller");
+        assert_eq!(server.get("/clients/equal").bearer(&clerk).send().body, before.body);
+        patch("users:read:any users:delete").expect(200);
+    }
+
+    fn nobody_gets_hold_of_a_client_that_is_above_them(server) {
+        let admin = server.admin();
+        let clerk = server.client_token("clerk", "clients:read clients:write");
+        let body = json!({ "client_id": "strong", "scope": "users:delete:any", "redirect_uris": ["https://a.example/cb"] });
+        let secret = secret_of(&register(&server, &admin.token, &body).expect(201));
+        let before = server.get("/clients/strong").bearer(&clerk).send().expect(200);
+        assert_eq!(before.json()["_actions"], json!({ "read": [] }));
+        for change in [
+            json!({ "redirect_uris": ["https://evil.example/cb"] }),
+            json!({ "client_name": "mine" }),
+            json!({ "scope": "users:read" }),
+            json!({ "token_endpoint_auth_method": "none", "grant_types": ["authorization_code"] }),
+        ] {
+            let request = server.patch("/clients/strong").bearer(&clerk).if_match("*").json(&change);
+            request.send().expect_problem(403, "above-caller");
+        }
+        server.post("/clients/strong/secret").bearer(&clerk).send().expect_problem(403, "above-caller");
+        server.delete("/clients/strong").bearer(&clerk).send().expect_problem(403, "above-caller");
+        let after = server.get("/clients/strong").bearer(&admin.token).send().expect(200).json();
+        assert_eq!(without(after, &["_actions"]), without(before.json(), &["_actions"]));
+        // An administrator has everything, whatever part of it the token carries.
+        let narrow = server.log_in_for(&admin.email, Some("clients:write"));
+        let rotated = server.post("/clients/strong/secret").bearer(&narrow).send().expect(200);
+        assert_ne!(secret_of(&rotated), secret);
+    }
+}
