@@ -16,7 +16,7 @@ use crate::App;
 use crate::authz::action::{Action, Create, Delete, List, Read, RotateSecret};
 use crate::authz::{Allowed, Can, Operator};
 use crate::config::parse::duration;
-use crate::domain::{Client, ClientId, ClientSecret};
+use crate::domain::{Client, ClientId, ClientMetadata, ClientSecret};
 use crate::http::ClientView;
 use crate::store::{Store, StoreError};
 
@@ -55,14 +55,16 @@ fn id() -> Arg {
 
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
     let Some((name, given)) = matches.subcommand() else { return Ok(()) };
-    let store = if name == "create" { context.migrated_store()? } else { context.store()? };
+    // What breaks the rules must not make a database where there is none.
+    let new = if name == "create" { Some(options::metadata(given)?) } else { None };
+    let store = if new.is_some() { context.migrated_store()? } else { context.store()? };
     let clients = Clients { context, store, operator: context.operator(), json: given.get_flag("json") };
     System::new().block_on(async {
-        match name {
-            "create" => clients.create(given).await,
-            "list" => clients.list().await,
-            "show" => clients.show(required(given, "id")?).await,
-            "rotate-secret" => {
+        match (name, new) {
+            (_, Some(metadata)) => clients.create(required(given, "id")?, metadata).await,
+            ("list", _) => clients.list().await,
+            ("show", _) => clients.show(required(given, "id")?).await,
+            ("rotate-secret", _) => {
                 clients.rotate_secret(required(given, "id")?, required(given, "keep-old")?).await
             }
             _ => clients.delete(required(given, "id")?).await,
@@ -87,8 +89,7 @@ impl Clients<'_> {
         self.operator.open(self.store.find(id, sight).await?).map_err(|_| missing)
     }
 
-    async fn create(&self, given: &ArgMatches) -> Result<(), Failure> {
-        let (id, metadata) = (required::<ClientId>(given, "id")?, options::metadata(given)?);
+    async fn create(&self, id: ClientId, metadata: ClientMetadata) -> Result<(), Failure> {
         let secret = metadata.new_secret(&self.context.surroundings.random)?;
         let client = Client::new(id.clone(), metadata, self.context.surroundings.clock.now());
         let client = self.operator.reach::<Client, Create>()?.make(client)?;

@@ -174,5 +174,5 @@ fn a_client_that_breaks_the_rules_is_refused_with_all_of_them() {
     machine.misused(&create(&["--redirect-uri", "http://app.example.org/cb"]), "must be https");
     machine.misused(&create(&["--public", "--auth-method", "none"]), "cannot be used with");
     machine.misused(&["clients", "rotate-secret", "a", "--keep-old", "31d"], "to 30days");
-    assert_eq!(machine.json(&["clients", "list"]), json!([]));
+    assert_eq!(machine.files(), 0);
 }
