@@ -161,6 +161,7 @@ impl PartialSchema for ToldSchema {
             let secret = ObjectBuilder::new()
                 .schema_type(Type::String)
                 .description(Some("Its secret, told this once; left out for a client that has none."));
+            object.description = Some("A client, and its new secret.".to_owned());
             object.properties.insert("client_secret".to_owned(), secret.into());
         }
         schema
