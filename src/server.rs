@@ -13,7 +13,7 @@ use crate::app::{App, Loaded};
 use crate::config::{Config, Database, Registration};
 use crate::domain::{Clock, Lifetimes, NoRandomness, StoredKey, Surroundings};
 use crate::hashing::{Hasher, InvalidCost};
-use crate::http::{ActionTable, CursorKey, Services, mount, wrap};
+use crate::http::{ActionTable, CursorKey, FormGuard, Services, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
 use crate::store::{Engine, OnRevoked, Recorder, Store, StoreError};
 use crate::token::{
@@ -201,6 +201,7 @@ async fn services(
         store,
         clock,
         random,
+        forms: FormGuard::new(&master.derive("form"), &issuer_url),
         issuer_url,
         audience,
         registration_open: config.registration == Registration::Open,

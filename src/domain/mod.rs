@@ -27,7 +27,7 @@ pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 #[doc(hidden)]
 pub use ids::{hyphenated, uuid_schema};
 pub use key::StoredKey;
-pub use opaque::{AuthorizationCode, ClientSecret, RefreshToken, SecretHash};
+pub use opaque::{AuthorizationCode, BrowserSecret, ClientSecret, RefreshToken, SecretHash};
 pub use password::{NewPassword, PasswordAttempt, PasswordHash};
 pub use profile::{Profile, ProfileChange, ProfileClaim};
 pub use redirect_uri::RedirectUri;

@@ -50,6 +50,8 @@ opaque_secrets! {
     AuthorizationCode;
     /// A refresh token (RFC 6749 §1.5).
     RefreshToken;
+    /// What one browser holds in a cookie.
+    BrowserSecret;
 }
 
 /// SHA-256 of a secret of 256 random bits: enough, since there is nothing to guess. Of the whole
@@ -72,8 +74,37 @@ impl SecretHash {
     }
 }
 
+impl BrowserSecret {
+    /// Reads what a cookie holds; none when it cannot be a secret of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 33];
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        (length == 32).then(|| Self::presented(text))
+    }
+}
+
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browsers_secret_is_32_bytes_in_base64url_and_in_no_other_spelling() {
+        let secret = BrowserSecret::generate(&Random::system()).unwrap();
+        let read = BrowserSecret::parse(secret.expose()).unwrap();
+        assert!(read.hash().matches(&secret.hash()));
+        let text = "A".repeat(43);
+        assert!(BrowserSecret::parse(&text).is_some());
+        // The last character holds four bits, so that another spelling of them is not taken.
+        let respelled = format!("{}B", "A".repeat(42));
+        for wrong in ["", &text[1..], &format!("{text}A"), &format!("{text}="), &respelled, &"é".repeat(43)]
+        {
+            assert!(BrowserSecret::parse(wrong).is_none(), "{wrong}");
+        }
+    }
 }

@@ -18,6 +18,9 @@ use crate::store::StoreError;
     note = "`Json<{Self}>` takes whatever derives `serde::Serialize` and `utoipa::ToSchema`"
 )]
 pub trait Answer {
+    /// Whether a person reads it in a browser: then they read a problem there too, as a page.
+    const FOR_PEOPLE: bool = false;
+
     /// Makes the answer.
     fn respond(self, call: &Call) -> HttpResponse;
     /// What it means for the API's description.

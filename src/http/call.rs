@@ -18,6 +18,7 @@ pub struct Call {
     request: HttpRequest,
     payload: Payload,
     services: Arc<Services>,
+    pub(super) for_people: bool,
 }
 
 /// What a handler takes besides its decision. Taken in the order in which they stand, each after
@@ -41,7 +42,7 @@ pub struct RequestId(pub Arc<str>);
 
 impl Call {
     pub(super) fn new(request: HttpRequest, payload: Payload, services: Arc<Services>) -> Self {
-        Self { request, payload, services }
+        Self { request, payload, services, for_people: false }
     }
 
     /// The request.
@@ -176,8 +177,9 @@ impl Call {
             // RFC 9110 §15.5.2: a 401 says what would be accepted.
             problem = problem.with_header(header::WWW_AUTHENTICATE, self.challenge(""));
         }
-        let issuer = &self.services.issuer_url;
-        problem.respond(&Asked { issuer, path: self.request.path(), request_id: &request_id, decision_id })
+        let (issuer, path) = (&self.services.issuer_url, self.request.path());
+        let page_of = self.for_people.then_some(self.services.name);
+        problem.respond(&Asked { issuer, path, request_id: &request_id, decision_id, page_of })
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Endpoint {
     pub summary: &'static str,
     /// Who gets in.
     pub access: Access,
+    /// Whether it answers a person in a browser.
+    pub for_people: bool,
     describe: fn(&mut Description),
     problems: &'static [Code],
     segments: Vec<(&'static str, &'static str)>,
@@ -87,6 +89,8 @@ pub trait Arguments: closed::Closed + Sized {
     label = "write `-> Result<Shown<Note>, Problem>`, or another `Answer` than `Shown<Note>`"
 )]
 pub trait Outcome {
+    /// Whether it is for a person in a browser.
+    const FOR_PEOPLE: bool;
     /// What it says of the route.
     fn describe(description: &mut Description);
     /// The answer.
@@ -94,6 +98,8 @@ pub trait Outcome {
 }
 
 impl<T: Answer> Outcome for Result<T, Problem> {
+    const FOR_PEOPLE: bool = T::FOR_PEOPLE;
+
     fn describe(description: &mut Description) {
         T::describe(description);
     }
@@ -171,6 +177,7 @@ where
         path,
         summary,
         access: A::access(),
+        for_people: H::Outcome::FOR_PEOPLE,
         describe: |description| {
             A::describe(description);
             H::Outcome::describe(description);
@@ -230,7 +237,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
         let mut resource = web::resource(path);
         for endpoint in endpoints {
             let services = Arc::clone(services);
-            let run = Arc::clone(&endpoint.run);
+            let (run, for_people) = (Arc::clone(&endpoint.run), endpoint.for_people);
             let mut method = guard::Any(guard::Method(endpoint.method.clone()));
             if endpoint.method == Method::GET {
                 method = method.or(guard::Method(Method::HEAD));
@@ -238,6 +245,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
             resource = resource.route(web::route().guard(method).to(
                 move |request: HttpRequest, payload: web::Payload| {
                     let mut call = Call::new(request, payload.into_inner(), Arc::clone(&services));
+                    call.for_people = for_people;
                     let run = Arc::clone(&run);
                     async move {
                         let done = AssertUnwindSafe(run(&mut call)).catch_unwind().await;

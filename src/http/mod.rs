@@ -7,6 +7,7 @@ mod audit;
 #[cfg(feature = "bench-limits")]
 mod bench_limits;
 mod body;
+mod browser;
 mod call;
 mod client_answers;
 mod client_list;
@@ -21,6 +22,7 @@ mod grants;
 mod list;
 mod oauth;
 mod openapi;
+pub mod pages;
 pub mod plain;
 mod problem;
 mod profiles;
@@ -36,6 +38,7 @@ mod users;
 
 pub use answer::{Answer, Document, IfMatch, Json, NoContent, Page, Record};
 pub use body::{Body, BodyType, Given, Members};
+pub use browser::{Browser, BrowserForm, Forgery, FormGuard, PageForm, SetCookie};
 pub use call::{Argument, Call};
 pub use cursor::CursorKey;
 #[doc(hidden)]

@@ -137,17 +137,21 @@ fn responses(endpoint: &Endpoint, description: &Description) -> Value {
     for code in problems {
         by_status.entry(code.status().as_u16()).or_default().push(code.as_str());
     }
-    let (media, schema) = if endpoint.path.starts_with("/oauth/") {
-        ("application/json", "OAuthError")
+    let (media, schema) = if endpoint.for_people {
+        ("text/html", None)
+    } else if endpoint.path.starts_with("/oauth/") {
+        ("application/json", Some("OAuthError"))
     } else {
-        ("application/problem+json", "Problem")
+        ("application/problem+json", Some("Problem"))
     };
     for (status, mut codes) in by_status {
         codes.sort_unstable();
         codes.dedup();
-        let reference = json!({ "$ref": format!("#/components/schemas/{schema}") });
-        let problem =
-            json!({ "description": codes.join(", "), "content": { media: { "schema": reference } } });
+        let schema = match schema {
+            Some(name) => json!({ "$ref": format!("#/components/schemas/{name}") }),
+            None => json!({ "type": "string" }),
+        };
+        let problem = json!({ "description": codes.join(", "), "content": { media: { "schema": schema } } });
         responses.insert(status.to_string(), problem);
     }
     json!(responses)

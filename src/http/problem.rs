@@ -7,6 +7,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::pages::{House, of_problem};
 use crate::authz::{Reason, Refusal, Relation, Rule};
 use crate::domain::Invalid;
 use crate::hashing::HashError;
@@ -106,6 +107,8 @@ problems! {
         "A cursor comes from the `next` of a page, and goes with the same filters and the same order. Begin again at the first page.";
     InvalidRequest = 400 "invalid-request" "invalid_request" "The request is malformed":
         "A parameter is missing, stands twice, or contradicts another.";
+    ForeignForm = 403 "foreign-form" "invalid_request" "The form was not shown in this browser":
+        "A form of a page is taken from that page alone, in the browser in which it was shown, with its cookie. Load the page again; the detail says what was missing.";
     InvalidClient = 401 "invalid-client" "invalid_client" "The client could not be authenticated":
         "The client is unknown, its secret is wrong, or it used a method that this server does not offer.";
     UnauthorizedClient = 400 "unauthorized-client" "unauthorized_client" "The client may not use this grant":
@@ -174,6 +177,8 @@ pub struct Asked<'a> {
     pub request_id: &'a str,
     /// The id under which a refusal can be looked up.
     pub decision_id: Option<Uuid>,
+    /// The name of the service, where a person reads the answer in a browser.
+    pub page_of: Option<&'a str>,
 }
 
 impl Problem {
@@ -227,12 +232,21 @@ impl Problem {
 
     /// The answer.
     pub fn respond(self, asked: &Asked<'_>) -> HttpResponse {
-        let mut response = HttpResponse::build(self.0.code.status());
+        let mut response = self.without_its_headers(asked);
         for (name, value) in &self.0.headers {
             if let Ok(value) = HeaderValue::from_str(value) {
-                response.append_header((name.clone(), value));
+                response.headers_mut().append(name.clone(), value);
             }
         }
+        response
+    }
+
+    fn without_its_headers(&self, asked: &Asked<'_>) -> HttpResponse {
+        if let Some(service) = asked.page_of {
+            let house = House { service, request_id: asked.request_id };
+            return of_problem(self.0.code, self.0.code.oauth(), self.0.detail.as_deref()).in_house(&house);
+        }
+        let mut response = HttpResponse::build(self.0.code.status());
         if matches!(self.0.code, Code::Unavailable | Code::Busy) {
             response.insert_header((header::RETRY_AFTER, "1"));
         }

@@ -7,7 +7,7 @@ use super::decide::Access;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Code::*;
 use super::{
-    audit, client_list, clients, grants, oauth, profiles, service, sessions, standing, user_list, users,
+    audit, client_list, clients, grants, oauth, pages, profiles, service, sessions, standing, user_list, users,
 };
 use crate::authz::matrix::{Entry, Row};
 
@@ -54,6 +54,9 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(PATCH,  "/clients/{id}",                            "Change what is registered of a client", clients::update).or(&[AboveCaller, ChangedMeanwhile]),
         endpoint(DELETE, "/clients/{id}",                            "Remove a client; its tokens are dead",  clients::delete).or(&[AboveCaller, ChangedMeanwhile]),
         endpoint(POST,   "/clients/{id}/secret",                     "Give a client another secret",          clients::rotate_secret).or(&[AboveCaller, Conflict, ChangedMeanwhile]),
+
+        endpoint(GET,    "/oauth/pages.css",                         "The stylesheet of the pages",           pages::stylesheet),
+        endpoint(GET,    "/oauth/mark.svg",                          "The mark on the pages",                 pages::mark),
 
         endpoint(GET,    "/.well-known/jwks.json",                   "The public keys (RFC 7517)",            oauth::jwks),
         endpoint(GET,    "/.well-known/oauth-authorization-server",  "Where tokens come from (RFC 8414)",     oauth::authorization_server),

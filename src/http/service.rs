@@ -9,6 +9,7 @@ use super::answer::{Document, Json};
 use super::call::{Argument, Call};
 use super::decide::Public;
 use super::openapi::document;
+use super::pages::{Explanation, explanation};
 use super::problem::{Code, Problem};
 use super::services::Services;
 use crate::store::Store;
@@ -54,24 +55,6 @@ impl Argument for NamedCode {
 }
 
 /// `GET /problems/{code}`: what the `type` of a problem document leads to.
-pub async fn problem(_: Public, code: NamedCode) -> Result<Document, Problem> {
-    let code = code.0;
-    let page = maud::html! {
-        (maud::DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (code.title()) }
-                style { "body{font:16px/1.6 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}" }
-            }
-            body {
-                p { code { (code.status().as_u16()) " " (code.as_str()) } }
-                h1 { (code.title()) }
-                p { (code.meaning()) }
-            }
-        }
-    };
-    let cache_control = "public, max-age=3600";
-    Ok(Document { media_type: "text/html; charset=utf-8", body: page.into_string(), cache_control })
+pub async fn problem(_: Public, code: NamedCode) -> Result<Explanation, Problem> {
+    Ok(explanation(code.0))
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::actions::ActionTable;
+use super::browser::FormGuard;
 use super::call::{Argument, Call};
 use super::cursor::CursorKey;
 use super::describe::Description;
@@ -46,6 +47,8 @@ pub struct Services {
     pub registration_open: bool,
     /// What makes cursors unforgeable.
     pub cursors: CursorKey,
+    /// What makes forms of pages unforgeable.
+    pub forms: FormGuard,
     /// The application's name.
     pub name: &'static str,
     /// The routes.

@@ -16,6 +16,7 @@ mod faults;
 mod notes;
 mod oauth_token;
 mod order_of_answers;
+mod pages;
 mod passwords;
 mod profiles;
 mod properties;

@@ -1,0 +1,32 @@
+//! The pages that a person sees: signing in, consent, signing out, and what went wrong. Made on
+//! the server, without a script and without anything from elsewhere.
+//!
+//! Each page is a function from what it says to a [`PageAnswer`]. One with a form takes the
+//! [`Browser`](super::Browser) besides, for the form's token and its cookie.
+//!
+//! After a form the way back to an application is [`onward`], never a redirect to another site.
+//! Chromium holds `form-action` against every redirect that follows a submission, those of the
+//! application too, and where those lead nobody here can know.
+
+mod answer;
+mod consent;
+mod destination;
+mod error;
+mod files;
+mod layout;
+mod log_in;
+mod log_out;
+mod onward;
+
+pub use answer::{BrowserAnswer, PageAnswer, SeeOther};
+pub use consent::{Consent, ConsentChoice, ConsentForm, Permission, consent};
+pub use destination::Destination;
+pub use error::{ErrorPage, Explanation, error, explanation};
+pub use files::{mark, stylesheet};
+pub use layout::{Application, form};
+pub use log_in::{LogIn, LogInChoice, LogInError, LogInForm, log_in};
+pub use log_out::{LogOut, LogOutChoice, LogOutForm, log_out, logged_out};
+pub use onward::onward;
+
+pub(super) use error::of_problem;
+pub(super) use layout::House;

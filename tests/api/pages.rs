@@ -1,0 +1,288 @@
+//! Pages for people: an application with a form on one, spoken to as a browser speaks, and as those
+//! do who would like to be taken for one.
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use cloakroom::App;
+use cloakroom::domain::BrowserSecret;
+use cloakroom::http::pages::{
+    Application, BrowserAnswer, Destination, LogIn, LogInError, LogInForm, LogOut, PageAnswer, SeeOther,
+    log_in, log_out, onward,
+};
+use cloakroom::http::{Browser, BrowserForm, Code, Endpoint, Problem, Public, Services, SetCookie, endpoint};
+
+use crate::support::{Answer, Engine, Request, Server, on_both_engines};
+
+const PHOTOS: Application<'static> = Application { name: Some("<b>Photos</b>"), id: "photos" };
+
+async fn show(_: Public, browser: Browser) -> Result<PageAnswer, Problem> {
+    Ok(log_in(&browser, &LogIn { application: PHOTOS, request: "r\"1", email: "", error: None }))
+}
+
+async fn take(
+    _: Public,
+    form: BrowserForm<LogInForm>,
+    services: Arc<Services>,
+) -> Result<BrowserAnswer, Problem> {
+    let field = |name| form.get(name).unwrap_or_default();
+    match field("email") {
+        "app" => Ok(onward("com.example.photos:/cb?code=1", PHOTOS)),
+        "site" => Ok(onward("https://photos.example.org/cb?code=1&state=%22", PHOTOS)),
+        "script" => Ok(onward("javascript:alert(1)", PHOTOS)),
+        "breaks" => Ok(SeeOther::to("/a\r\nset-cookie: x=y").into()),
+        "ada" => {
+            let secret = BrowserSecret::generate(&services.random)?;
+            Ok(BrowserAnswer::from(SeeOther::to("/desk")).with_cookie(SetCookie::session(&secret, None)))
+        }
+        email => {
+            let (request, error) = (field("request"), Some(LogInError::Wrong));
+            Ok(log_in(form.browser(), &LogIn { application: PHOTOS, request, email, error }).into())
+        }
+    }
+}
+
+/// Whether the browser has a session; the form to end it goes elsewhere and has another purpose.
+async fn desk(_: Public, browser: Browser) -> Result<PageAnswer, Problem> {
+    let email = if browser.session().is_some() { "somebody" } else { "nobody" };
+    Ok(log_out(&browser, &LogOut { application: None, request: "", email })
+        .leading_to(&Destination::of("com.example.photos:/cb").expect("an app")))
+}
+
+async fn fails(_: Public) -> Result<PageAnswer, Problem> {
+    Err(Problem::new(Code::Unavailable))
+}
+
+async fn panics(_: Public) -> Result<PageAnswer, Problem> {
+    panic!("on purpose, with a secret in its message")
+}
+
+fn app() -> App {
+    App::new("wardrobe").endpoints(endpoints())
+}
+
+fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::GET, "/oauth/login", "Show the form", show),
+        endpoint(Method::POST, "/oauth/login", "Take the form", take),
+        endpoint(Method::GET, "/desk", "Show another form", desk),
+        endpoint(Method::GET, "/fails", "Fail", fails),
+        endpoint(Method::GET, "/panics", "Panic", panics),
+    ]
+}
+
+fn server() -> Server {
+    Server::start_app(Engine::Sqlite, app)
+}
+
+/// What a browser keeps of a page: the cookie and the token of its form.
+struct Shown {
+    cookie: String,
+    token: String,
+}
+
+impl Shown {
+    fn of(page: &Answer) -> Self {
+        let cookie = page.header("set-cookie").and_then(|cookie| cookie.split(';').next());
+        Self { cookie: cookie.unwrap_or_default().to_owned(), token: token(page) }
+    }
+}
+
+fn token(page: &Answer) -> String {
+    let rest = page.body.split("name=\"form_token\" value=\"").nth(1).expect("a form");
+    rest.split('"').next().unwrap_or_default().to_owned()
+}
+
+fn shown(server: &Server) -> Shown {
+    Shown::of(&server.get("/oauth/login").send().expect(200))
+}
+
+fn send(server: &Server, shown: &Shown, email: &str) -> Request {
+    let form = [("form_token", &*shown.token), ("request", "r\"1"), ("email", email), ("choice", "log-in")];
+    server.post("/oauth/login").header("cookie", &shown.cookie).form(&form)
+}
+
+on_both_engines! {
+    fn the_files_of_the_pages_may_be_kept_in_the_version_that_is_served_and_no_other(server) {
+        let page = server.get("/problems/not-owner").send().expect(200);
+        for (file, media) in [("pages.css", "text/css; charset=utf-8"), ("mark.svg", "image/svg+xml")] {
+            let link = page.body.split('"').find(|text| text.contains(file)).expect("a link");
+            let path = link.strip_prefix("..").expect("one level up");
+            let answer = server.get(path).send().expect(200);
+            assert_eq!(answer.header("content-type"), Some(media));
+            assert_eq!(answer.header("cache-control"), Some("public, max-age=31536000, immutable"));
+            for other in [format!("/oauth/{file}"), format!("/oauth/{file}?v=0"), format!("{path}0")] {
+                assert_eq!(server.get(&other).send().expect(200).header("cache-control"), Some("public, max-age=60"));
+            }
+        }
+    }
+
+    fn the_page_of_a_problem_loads_nothing_from_elsewhere_and_runs_nothing(server) {
+        let page = server.get("/problems/not-owner").send().expect(200);
+        assert_eq!(
+            page.header("content-security-policy"),
+            Some("default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
+        );
+        assert_eq!(page.header("cache-control"), Some("public, max-age=3600"));
+        assert!(!page.body.contains("<style") && !page.body.contains("<script") && !page.body.contains(" style="));
+    }
+}
+
+#[test]
+fn a_page_with_a_form_is_for_one_browser_and_for_nobody_to_frame() {
+    let server = server();
+    let page = server.get("/oauth/login").send().expect(200);
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
+    assert!(policy.contains("form-action 'self';") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    for (name, value) in [
+        ("content-type", "text/html; charset=utf-8"),
+        ("cache-control", "no-store"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "same-origin"),
+    ] {
+        assert_eq!(page.header(name), Some(value), "{name}");
+    }
+    assert_eq!(page.header("cross-origin-opener-policy"), None, "it would close the windows of applications");
+    let cookie = page.header("set-cookie").expect("a cookie");
+    assert!(cookie.starts_with("__Host-cloakroom-csrf="), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"), "{cookie}");
+    assert!(page.body.contains("value=\"r&quot;1\"") && page.body.contains("&lt;b&gt;Photos&lt;/b&gt;"));
+    // After it a redirect may open the app on the device, which no other page allows.
+    let desk = server.get("/desk").send().expect(200);
+    let policy = desk.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("form-action 'self' com.example.photos:;"), "{policy}");
+}
+
+#[test]
+fn a_form_comes_back_from_every_tab_of_the_browser_that_it_was_shown_in() {
+    let server = server();
+    let first = shown(&server);
+    let second = server.get("/oauth/login").header("cookie", &first.cookie).send().expect(200);
+    assert_eq!(second.header("set-cookie"), None, "the cookie stays, or the first tab could not be used");
+    let second = Shown { cookie: first.cookie.clone(), token: token(&second) };
+    for tab in [&first, &second] {
+        let answer = send(&server, tab, "eve")
+            .header("origin", &server.url)
+            .header("sec-fetch-site", "same-origin")
+            .send()
+            .expect(403);
+        assert!(answer.body.contains("E-mail or password is wrong."));
+        // The page can be used again as it is.
+        assert_eq!(token(&answer), first.token);
+    }
+    send(&server, &first, "eve").send().expect(403);
+}
+
+#[track_caller]
+fn refused(answer: &Answer, status: u16, why: &str) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(answer.body.contains(why), "{answer:?}");
+    assert!(answer.body.contains(answer.header("x-request-id").expect("an id")));
+    assert!(!answer.body.contains("E-mail or password is wrong"), "the handler was reached");
+}
+
+#[test]
+fn a_form_from_elsewhere_is_refused_with_a_page() {
+    let server = server();
+    let ours = shown(&server);
+    let theirs = shown(&server);
+    for origin in ["null", "https://evil.example", "http://127.0.0.1", "http://localhost:8080"] {
+        let answer = send(&server, &ours, "ada").header("origin", origin).send();
+        refused(&answer, 403, "the form was sent from another site");
+        assert_eq!(answer.header("set-cookie"), None);
+    }
+    for site in ["cross-site", "same-site", "none"] {
+        let answer = send(&server, &ours, "ada").header("sec-fetch-site", site).send();
+        refused(&answer, 403, "as the browser says");
+    }
+    let no_cookie = Shown { cookie: String::new(), token: ours.token.clone() };
+    refused(&send(&server, &no_cookie, "ada").send(), 403, "the cookie of the form is missing");
+    let stolen = Shown { cookie: ours.cookie.clone(), token: theirs.token };
+    refused(&send(&server, &stolen, "ada").send(), 403, "not the one that was shown in this browser");
+    let desk = server.get("/desk").header("cookie", &ours.cookie).send().expect(200);
+    let of_another_page = Shown { cookie: ours.cookie.clone(), token: token(&desk) };
+    refused(
+        &send(&server, &of_another_page, "ada").send(),
+        403,
+        "not the one that was shown in this browser",
+    );
+    for fields in [&[("email", "ada")][..], &[("email", "ada"), ("form_token", "")]] {
+        let answer = server.post("/oauth/login").header("cookie", &ours.cookie).form(fields).send();
+        refused(&answer, 403, "not the one that was shown in this browser");
+    }
+    let twice = Shown { cookie: format!("{}; {}", ours.cookie, ours.cookie), token: ours.token.clone() };
+    refused(&send(&server, &twice, "ada").send(), 400, "two cookies of one name");
+}
+
+#[test]
+fn a_form_is_a_form_each_field_stands_once_and_there_is_no_end_of_fields_to_read() {
+    let server = server();
+    let ours = shown(&server);
+    let post = || server.post("/oauth/login").header("cookie", &ours.cookie);
+    let form = format!("form_token={}&email=ada", ours.token);
+    refused(&post().body("application/json", "{}").send(), 415, "must be application/x-www-form-urlencoded");
+    let media = "application/x-www-form-urlencoded";
+    refused(&post().body(media, format!("{form}&email=eve")).send(), 400, "a parameter stands twice");
+    let many: String = (0..40).map(|n| format!("&f{n}=")).collect();
+    refused(&post().body(media, format!("{form}{many}")).send(), 400, "too many parameters");
+    refused(&post().body(media, format!("{form}&x={}", "x".repeat(70_000))).send(), 413, "mistake");
+}
+
+#[test]
+fn a_session_is_in_a_cookie_that_the_next_page_sees() {
+    let server = server();
+    let ours = shown(&server);
+    let answer = send(&server, &ours, "ada").send().expect(303);
+    assert_eq!(answer.header("location"), Some("/desk"));
+    let session = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
+    assert!(session.starts_with("__Host-cloakroom="), "{session}");
+    let desk = |cookies: &str| server.get("/desk").header("cookie", cookies).send();
+    assert!(desk(&format!("{}; {session}", ours.cookie)).body.contains("somebody"));
+    assert!(desk(&ours.cookie).body.contains("nobody"));
+    assert!(desk("__Host-cloakroom=none").body.contains("nobody"));
+    refused(&desk(&format!("{session}; {session}")), 400, "two cookies of one name");
+}
+
+#[test]
+fn after_a_form_a_site_is_reached_by_a_page_and_an_app_by_a_redirect() {
+    let server = server();
+    let ours = shown(&server);
+    let site = send(&server, &ours, "site").send().expect(200);
+    assert_eq!(site.header("refresh"), Some("0; url=https://photos.example.org/cb?code=1&state=%22"));
+    assert!(site.body.contains("href=\"https://photos.example.org/cb?code=1&amp;state=%22\""));
+    let app = send(&server, &ours, "app").send().expect(303);
+    assert_eq!(app.header("location"), Some("com.example.photos:/cb?code=1"));
+    let script = send(&server, &ours, "script").send().expect(400);
+    assert!(script.header("refresh").is_none() && !script.body.contains("javascript"), "{script:?}");
+    let breaks = send(&server, &ours, "breaks").send().expect(500);
+    assert!(breaks.header("location").is_none() && breaks.header("set-cookie").is_none());
+}
+
+#[test]
+fn what_goes_wrong_on_a_page_is_told_on_a_page() {
+    let server = server();
+    let fails = server.get("/fails").send();
+    refused(&fails, 503, "Please wait a moment");
+    assert_eq!(fails.header("retry-after"), Some("1"));
+    let panics = server.get("/panics").send();
+    refused(&panics, 500, "It is not your fault");
+    assert!(!panics.body.contains("secret"));
+}
+
+#[test]
+fn the_openapi_document_says_that_a_page_is_a_page_and_what_its_form_takes() {
+    let (server, document) = (server(), |server: &Server| server.get("/openapi.json").send().json());
+    let document = document(&server);
+    let post = &document["paths"]["/oauth/login"]["post"];
+    assert!(post["requestBody"]["content"]["application/x-www-form-urlencoded"]["example"].is_object());
+    assert!(post["responses"]["200"]["content"]["text/html"].is_object());
+    assert!(post["responses"]["303"].is_object());
+    assert!(post["responses"]["403"]["content"]["text/html"].is_object());
+    assert!(
+        post["responses"]["403"]["description"].as_str().is_some_and(|codes| codes.contains("foreign-form"))
+    );
+    // What leads to a page may itself be for programs.
+    assert!(document["paths"]["/problems/{code}"]["get"]["responses"]["404"]["content"]["application/problem+json"].is_object());
+}
