@@ -104,9 +104,10 @@ mod tests {
 
     #[test]
     fn a_name_is_escaped_isolated_and_not_endless() {
-        let called = |name| Application { name: Some(name), id: "photos" }.called().into_string();
+        let called = |name: &str| Application { name: Some(name), id: "photos" }.called().into_string();
         assert_eq!(called("<b>&\"'"), "<bdi>&lt;b&gt;&amp;&quot;'</bdi>");
-        assert_eq!(called(&"é".repeat(90)), format!("<bdi>{}…</bdi>", "é".repeat(80)));
+        let long = "é".repeat(90);
+        assert_eq!(called(&long), format!("<bdi>{}…</bdi>", "é".repeat(80)));
         assert_eq!(called("\u{202e}moc.knab\u{2069} صور"), "<bdi>moc.knab صور</bdi>");
         let nameless = Application { name: None, id: "photos" };
         assert_eq!(nameless.called().into_string(), "<bdi>photos</bdi>");
