@@ -7,7 +7,8 @@ use super::decide::Access;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Code::*;
 use super::{
-    audit, client_list, clients, grants, oauth, pages, profiles, service, sessions, standing, user_list, users,
+    audit, client_list, clients, grants, oauth, pages, profiles, service, sessions, standing, user_list,
+    users,
 };
 use crate::authz::matrix::{Entry, Row};
 
@@ -45,6 +46,13 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(POST,   "/oauth/token",                             "Get a token (RFC 6749)",                oauth::token).or(&[InvalidGrant, UnauthorizedClient, UnsupportedGrantType, InvalidScope, InvalidTarget]),
         endpoint(POST,   "/oauth/revoke",                            "Take back a token (RFC 7009)",          oauth::revoke),
         endpoint(POST,   "/oauth/introspect",                        "Ask what a token says (RFC 7662)",      oauth::introspect),
+        endpoint(GET,    "/oauth/authorize",                         "Let a client in (RFC 6749)",            oauth::authorize),
+        endpoint(POST,   "/oauth/authorize",                         "The same, by POST",                     oauth::authorize_by_form),
+        endpoint(POST,   "/oauth/login",                             "Sign in, from the page",                oauth::submit_login).or(&[Busy]),
+        endpoint(POST,   "/oauth/consent",                           "Agree, from the page",                  oauth::submit_consent),
+        endpoint(GET,    "/oauth/logout",                            "Sign out (OpenID Connect)",             oauth::logout),
+        endpoint(POST,   "/oauth/logout",                            "The same, by POST",                     oauth::logout_by_form),
+        endpoint(POST,   "/oauth/confirm-logout",                    "Sign out, from the page",               oauth::confirm_logout),
         endpoint(GET,    "/oauth/userinfo",                          "Ask who the user is (OpenID Connect)",  oauth::userinfo),
         endpoint(POST,   "/oauth/userinfo",                          "The same, by POST",                     oauth::userinfo),
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::authorization_request::{AuthorizationError, AuthorizationRequest};
 use super::{Means, OAuthError, registered};
 use crate::authz::{ScopeSet, Vocabulary};
-use crate::domain::{AuthorizationCode, UserId};
+use crate::domain::AuthorizationCode;
 use crate::store::{CodeBinding, NewCode, SignedIn};
 
 /// How long a code is good for (RFC 6749 §4.1.2 allows ten minutes).
@@ -35,8 +35,6 @@ pub struct Situation<'a> {
     pub signed_in: Option<&'a SignedIn>,
     /// What they let this client do already.
     pub consented: &'a ScopeSet,
-    /// The user whom the client means, if it said so.
-    pub meant: Option<UserId>,
     /// The time.
     pub now: DateTime<Utc>,
 }
@@ -48,7 +46,7 @@ pub fn next_step(request: &AuthorizationRequest, situation: &Situation<'_>, voca
     let signed_in = situation.signed_in.filter(|signed_in| {
         let age = situation.now - signed_in.session.auth_time;
         let fresh = request.max_age.is_none_or(|most| age.num_seconds() <= most);
-        fresh && situation.meant.is_none_or(|meant| meant == signed_in.user.id)
+        fresh && request.meant.is_none_or(|meant| meant == signed_in.user.id)
     });
     let Some(signed_in) = signed_in.filter(|_| !prompt.login) else {
         return asking(prompt.none, Step::SignIn, "login_required", "the user has to sign in");

@@ -5,8 +5,8 @@
 use url::Url;
 
 use super::{Means, OAuthError, resource_parameter, scope_parameter};
-use crate::authz::ScopeSet;
-use crate::domain::{ClientId, GrantType};
+use crate::authz::{OPENID, ScopeSet};
+use crate::domain::{ClientId, GrantType, UserId};
 use crate::store::StoredClient;
 
 /// Longer than any `state` or `nonce` that is meant seriously.
@@ -36,8 +36,8 @@ pub struct AuthorizationRequest {
     pub max_age: Option<i64>,
     /// The address that the client thinks its user has.
     pub login_hint: Option<String>,
-    /// An earlier ID token of the user whom the client means.
-    pub id_token_hint: Option<String>,
+    /// The user whom the client means, by an ID token that it got before.
+    pub meant: Option<UserId>,
     /// Where the tokens are to be taken (RFC 8707 §2.1).
     pub resource: Option<String>,
     /// The key to which the tokens are to be bound (RFC 9449 §10).
@@ -149,6 +149,9 @@ impl AuthorizationRequest {
         let scope = given.get("scope").map(|list| scope_parameter(list, with.vocabulary)).transpose();
         let scope =
             scope.map_err(|_| AuthorizationError::new("invalid_scope", "scope is no list of scopes"))?;
+        if scope.as_ref().is_some_and(|scope| scope.contains(OPENID)) && !with.issuer.signs_id_tokens() {
+            return Err(AuthorizationError::new("invalid_scope", "this server signs no ID tokens"));
+        }
         let resource = resource_parameter(given.get("resource"), with.resources).map_err(|_| {
             AuthorizationError::new("invalid_target", "this server issues no tokens for the resource")
         })?;
@@ -163,6 +166,11 @@ impl AuthorizationRequest {
                 text => Ok(text.map(str::to_owned)),
             }
         };
+        let hint = given.get("id_token_hint").map(|hint| with.issuer.read_id_token_hint(hint));
+        let meant = match hint {
+            Some(None) => return Err(invalid("id_token_hint is no ID token of this server")),
+            hint => hint.flatten().map(|hint| hint.user),
+        };
         let (nonce, login_hint, dpop_jkt) = (short("nonce")?, short("login_hint")?, short("dpop_jkt")?);
         Ok(Self {
             client,
@@ -173,7 +181,7 @@ impl AuthorizationRequest {
             prompt: prompt(given.get("prompt").unwrap_or_default())?,
             max_age,
             login_hint,
-            id_token_hint: given.get("id_token_hint").map(str::to_owned),
+            meant,
             resource,
             dpop_jkt,
         })

@@ -10,6 +10,7 @@
 //! | RFC 6749 §6: refresh tokens | [`refresh`] |
 //! | RFC 6749 §5.1: what a grant is answered with | [`token_answer`] |
 //! | first-party login with a password | [`password_login`] |
+//! | OpenID Connect RP-Initiated Logout | [`logout`] |
 //! | RFC 7009: revocation | [`revocation`] |
 //! | RFC 7662: introspection | [`introspection`] |
 //! | OpenID Connect Core §5.3: userinfo | [`userinfo`] |
@@ -22,6 +23,7 @@ pub mod client_authentication;
 pub mod client_credentials;
 mod error;
 pub mod introspection;
+pub mod logout;
 pub mod metadata;
 pub mod password_login;
 pub mod refresh;

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::authz::OPENID;
 use crate::domain::RefreshToken;
 use crate::store::Entitled;
-use crate::token::{IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
+use crate::token::{IdTokenRequest, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
 
 /// The answer of RFC 6749 §5.1. Whoever has it has the tokens: it is made to be sent to the one
 /// who asked, and to nobody else.
@@ -56,8 +56,18 @@ impl TokenAnswer {
             scope,
             session: Some(session.id),
         })?;
-        let _ = (nonce, scope.contains(OPENID));
-        Ok(Self::of(issued))
+        let id_token = (scope.contains(OPENID) && issuer.signs_id_tokens()).then(|| {
+            issuer.issue_id_token(&IdTokenRequest {
+                user: session.user_id,
+                client_id: &client_id,
+                auth_time: session.auth_time,
+                nonce,
+                session: session.id,
+                access_token: &issued.access_token,
+            })
+        });
+        let id_token = id_token.transpose()?.map(|token| token.expose().to_owned());
+        Ok(Self { id_token, ..Self::of(issued) })
     }
 
     /// The same, with a refresh token.

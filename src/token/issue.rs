@@ -16,10 +16,10 @@ use crate::domain::{Clock, NoRandomness, Random, Role, SessionId, UserId};
 
 /// The one maker of access tokens.
 pub struct Issuer {
-    issuer: String,
+    pub(super) issuer: String,
     audience: String,
     ttl: u64,
-    keys: Arc<Keys>,
+    pub(super) keys: Arc<Keys>,
     clock: Clock,
     random: Random,
 }
@@ -135,14 +135,19 @@ impl Issuer {
         }
     }
 
-    /// Issues a token.
+    /// `iat` and the time of `exp` of what is issued now.
+    pub(super) fn lifetime(&self) -> Result<(i64, DateTime<Utc>), IssueError> {
+        let iat = self.clock.now().timestamp();
+        let expires_at = DateTime::from_timestamp(iat.saturating_add_unsigned(self.ttl), 0);
+        Ok((iat, expires_at.ok_or(IssueError::NotSigned)?))
+    }
+
+    /// Issues an access token.
     ///
     /// # Errors
     /// When the system gives no randomness or the key does not sign.
     pub fn issue(&self, request: IssueRequest<'_>) -> Result<IssuedToken, IssueError> {
-        let iat = self.clock.now().timestamp();
-        let expires_at = DateTime::from_timestamp(iat.saturating_add_unsigned(self.ttl), 0)
-            .ok_or(IssueError::NotSigned)?;
+        let (iat, expires_at) = self.lifetime()?;
         let (sub, roles, epoch) = match request.subject {
             IssueTo::User { id, roles, epoch } => (id.to_string(), Some(roles), epoch),
             IssueTo::Client { id, epoch } => (id, None, epoch),
@@ -160,7 +165,7 @@ impl Issuer {
             roles: roles.as_deref(),
             epoch,
         };
-        let token = sign(&claims, &self.keys.current().signing)?;
+        let token = sign("at+jwt", &claims, &self.keys.current().signing)?;
         Ok(IssuedToken {
             access_token: AccessToken(SecretString::from(token)),
             expires_in: self.ttl,
@@ -170,8 +175,13 @@ impl Issuer {
     }
 }
 
-fn sign(claims: &AccessTokenClaims<'_>, key: &SigningKey) -> Result<String, IssueError> {
-    let header = Header { typ: "at+jwt", alg: key.algorithm, kid: &key.kid };
+/// Signs claims as a token of this `typ` (RFC 7515 §4.1.9).
+pub(super) fn sign(
+    typ: &'static str,
+    claims: &impl serde::Serialize,
+    key: &SigningKey,
+) -> Result<String, IssueError> {
+    let header = Header { typ, alg: key.algorithm, kid: &key.kid };
     let header = serde_json::to_vec(&header).map_err(|_| IssueError::NotSigned)?;
     let claims = serde_json::to_vec(claims).map_err(|_| IssueError::NotSigned)?;
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));

@@ -1,4 +1,4 @@
-//! Access tokens: JWTs by RFC 9068, issued and verified here and nowhere else.
+//! Access tokens, JWTs by RFC 9068, and ID tokens: issued and verified here and nowhere else.
 //!
 //! [`Issuer`] makes them, [`Verifier`] is the one way from a token to a
 //! [`Caller`](crate::authz::Caller). Both use the same [`Keys`]: a [`KeyRing`] opened from keys
@@ -9,6 +9,7 @@ mod cache;
 mod claims;
 mod client_keys;
 mod described;
+mod id_token;
 mod invalid;
 mod issue;
 mod jws;
@@ -26,6 +27,7 @@ mod tests;
 pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
 pub use client_keys::public_keys;
 pub use described::Described;
+pub use id_token::{IdToken, IdTokenHint, IdTokenRequest};
 pub use invalid::InvalidToken;
 pub use issue::{AccessToken, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
 pub use keys::{KeyError, KeyRing, Keys};

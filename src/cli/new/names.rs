@@ -6,7 +6,17 @@ use super::files::TEMPLATES;
 use crate::App;
 
 /// Tables of cloakroom's that no route and no scope is named after.
-const TABLES: &[&str] = &["audit", "revocations", "signing_keys", "user_roles"];
+const TABLES: &[&str] = &[
+    "audit",
+    "authorization_codes",
+    "client_secrets",
+    "consents",
+    "refresh_tokens",
+    "revocations",
+    "signing_keys",
+    "used_jtis",
+    "user_roles",
+];
 
 /// Words that Rust keeps for itself and the templates do not use; those that they use are refused
 /// with everything else that is in them.

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
+
 use super::super::browser::{Browser, BrowserForm, SetCookie};
-use super::super::call::{Argument, Call};
 use super::super::decide::Public;
-use super::super::describe::Description;
 use super::super::form::Form;
 use super::super::pages::{
     Application, BrowserAnswer, Consent, ConsentChoice, ConsentForm, Destination, ErrorPage, LogIn,
@@ -14,6 +14,7 @@ use super::super::pages::{
 };
 use super::super::problem::{Code, Problem};
 use super::super::services::Services;
+use super::asked::{Asked, AskedByForm, Authorization};
 use crate::authz::{OFFLINE_ACCESS, ScopeSet};
 use crate::domain::{BrowserSecret, Client, Device, PasswordAttempt};
 use crate::hashing::HashError;
@@ -22,42 +23,27 @@ use crate::oauth::authorization_request::{AuthorizationError, AuthorizationReque
 use crate::oauth::{OAuthError, password_login};
 use crate::store::SignedIn;
 
-/// The parameters of an authorization request: from the query of a GET, from the form of a POST
-/// (OpenID Connect Core §3.1.2.1).
-pub struct Asked(Form);
-
-impl Argument for Asked {
-    async fn take(call: &mut Call) -> Result<Self, Problem> {
-        if call.request().method() == actix_web::http::Method::POST {
-            return Form::read(call).await.map(Self);
-        }
-        Form::parse(call.request().query_string().as_bytes()).map(Self)
-    }
-
-    fn describe(description: &mut Description) {
-        description.problems.push(Code::InvalidRequest);
-    }
+/// `POST /oauth/authorize` (OpenID Connect Core §3.1.2.1)
+pub async fn authorize_by_form(
+    _: Public,
+    asked: AskedByForm<Authorization>,
+    services: Arc<Services>,
+) -> Result<SeeOther, Problem> {
+    Ok(asked.by_get(&services))
 }
 
-impl Asked {
-    /// The parameters.
-    pub fn form(&self) -> &Form {
-        &self.0
-    }
-}
-
-/// `GET /oauth/authorize` and `POST /oauth/authorize`
+/// `GET /oauth/authorize` (RFC 6749 §4.1.1)
 pub async fn authorize(
     _: Public,
-    asked: Asked,
+    asked: Asked<Authorization>,
     browser: Browser,
     services: Arc<Services>,
 ) -> Result<BrowserAnswer, Problem> {
-    let visit = match Visit::of(&services, &browser, asked.0).await? {
+    let visit = match Visit::of(&services, &browser, asked.parameters).await? {
         Ok(visit) => visit,
         Err(answer) => return Ok(answer),
     };
-    match visit.step()? {
+    match visit.step() {
         Step::SignIn => {
             let hint = visit.request.login_hint.as_deref().unwrap_or_default();
             Ok(visit.login_page(&browser, hint, None))
@@ -126,7 +112,7 @@ pub async fn submit_consent(
     let is_theirs = visit.signed_in.as_ref().map(|signed_in| signed_in.session.id.to_string()).as_deref()
         == shown.get("session");
     let read = services.vocabulary.scopes_in(shown.get("scope").unwrap_or_default());
-    match visit.step()? {
+    match visit.step() {
         Step::Consent { scope, .. } | Step::Issue(scope) if is_theirs => {
             visit.issue(scope.intersection(&read), true).await
         }
@@ -170,11 +156,10 @@ impl<'a> Visit<'a> {
         Ok(Ok(Self { services, given, request, signed_in, consented }))
     }
 
-    fn step(&self) -> Result<Step, Problem> {
-        let meant = None;
+    fn step(&self) -> Step {
         let (signed_in, now) = (self.signed_in.as_ref(), self.services.clock.now());
-        let situation = Situation { signed_in, consented: &self.consented, meant, now };
-        Ok(next_step(&self.request, &situation, &self.services.vocabulary))
+        let situation = Situation { signed_in, consented: &self.consented, now };
+        next_step(&self.request, &situation, &self.services.vocabulary)
     }
 
     fn client(&self) -> &Client {
@@ -253,9 +238,9 @@ fn without_login(given: &Form) -> Form {
 }
 
 /// Nobody is sent anywhere while it is not certain who asks (RFC 9700 §4.11.2).
-fn not_sent_back(sentence: &str) -> PageAnswer {
+pub(super) fn not_sent_back(sentence: &str) -> PageAnswer {
     error(&ErrorPage {
-        status: actix_web::http::StatusCode::BAD_REQUEST,
+        status: StatusCode::BAD_REQUEST,
         title: "The application made a mistake",
         sentence: "Go back to it and start again. If it happens again, tell its makers what stands below.",
         code: Some("invalid_request"),

@@ -1,14 +1,19 @@
 //! `/oauth/…` and `/.well-known/…`: the authorization server over HTTP. What it does is in
 //! [`crate::oauth`].
 
+mod asked;
+mod authorize;
 mod client;
+mod logout;
 mod metadata;
 mod token;
 mod userinfo;
 
 use actix_web::http::header;
 
+pub use authorize::{authorize, authorize_by_form, submit_consent, submit_login};
 pub use client::ClientAuth;
+pub use logout::{confirm_logout, logout, logout_by_form};
 pub use metadata::{authorization_server, jwks, protected_resource};
 pub use token::{introspect, revoke, token};
 pub use userinfo::userinfo;

@@ -34,7 +34,6 @@ pub struct PageAnswer {
     files: &'static str,
     cache_control: &'static str,
     form_action: String,
-    refresh: Option<String>,
     tells_request: bool,
     cookies: Vec<SetCookie>,
 }
@@ -49,7 +48,6 @@ impl PageAnswer {
             files: "",
             cache_control: "no-store",
             form_action: "'none'".to_owned(),
-            refresh: None,
             tells_request: false,
             cookies: Vec::new(),
         }
@@ -62,13 +60,9 @@ impl PageAnswer {
         self
     }
 
-    /// After its form, a redirect may lead to this app on the device. One to a site is [`onward`].
-    ///
-    /// [`onward`]: super::onward
+    /// After its form, a redirect may lead there.
     pub fn leading_to(mut self, destination: &Destination) -> Self {
-        if let Some(scheme) = destination.app_scheme() {
-            self.form_action = format!("{} {scheme}:", self.form_action);
-        }
+        self.form_action = format!("{} {}", self.form_action, destination.form_action());
         self
     }
 
@@ -81,11 +75,6 @@ impl PageAnswer {
     pub fn with_cookie(mut self, cookie: SetCookie) -> Self {
         self.cookies.push(cookie);
         self
-    }
-
-    /// Leads to this URL by itself.
-    pub(super) fn refreshing(self, url: &str) -> Self {
-        Self { refresh: Some(format!("0; url={url}")), ..self }
     }
 
     /// Says the id of the request, by which the log knows it.
@@ -116,9 +105,6 @@ impl PageAnswer {
             .insert_header((header::REFERRER_POLICY, "same-origin"))
             .insert_header((PERMISSIONS_POLICY, NO_PERMISSIONS))
             .insert_header((header::CACHE_CONTROL, self.cache_control));
-        if let Some(refresh) = self.refresh {
-            response.insert_header((header::REFRESH, refresh));
-        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, "1"));
         }

@@ -11,7 +11,7 @@ const NO_DESTINATION: [&str; 9] =
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     shown: String,
-    app_scheme: Option<String>,
+    scheme: String,
 }
 
 impl Destination {
@@ -23,10 +23,7 @@ impl Destination {
         }
         if !matches!(url.scheme(), "http" | "https") {
             let scheme = url.scheme().to_owned();
-            return Some(Self {
-                shown: format!("the app on this device that opens {scheme}:"),
-                app_scheme: Some(scheme),
-            });
+            return Some(Self { shown: format!("the app on this device that opens {scheme}:"), scheme });
         }
         let here = match url.host()? {
             Host::Domain(name) => name == "localhost",
@@ -36,7 +33,7 @@ impl Destination {
         let host = url.host_str()?;
         let place = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let shown = if here { format!("a program on this computer ({place})") } else { place };
-        Some(Self { shown, app_scheme: None })
+        Some(Self { shown, scheme: url.scheme().to_owned() })
     }
 
     /// In words: `photos.example.org`, or `a program on this computer (127.0.0.1:4000)`.
@@ -44,9 +41,15 @@ impl Destination {
         &self.shown
     }
 
-    /// The scheme of an app on the device; none for a site.
-    pub fn app_scheme(&self) -> Option<&str> {
-        self.app_scheme.as_deref()
+    /// What a form of ours may lead to besides ourselves, as `form-action` has it (CSP3 §6.4.2).
+    /// Browsers hold it against every redirect that follows the form, those of the application too,
+    /// and where these lead nobody here can know: to any site, then, but never without TLS unless
+    /// the application itself is on this computer.
+    pub fn form_action(&self) -> String {
+        match self.scheme.as_str() {
+            "https" => "https:".to_owned(),
+            scheme => format!("https: {scheme}:"),
+        }
     }
 }
 
@@ -54,26 +57,27 @@ impl Destination {
 mod tests {
     use super::*;
 
-    fn of(uri: &str) -> Option<(String, Option<String>)> {
-        Destination::of(uri).map(|to| (to.shown, to.app_scheme))
+    fn of(uri: &str) -> Option<(String, String)> {
+        Destination::of(uri).map(|to| (to.form_action(), to.shown))
     }
 
     #[test]
     fn a_site_is_shown_by_its_host_and_an_app_by_its_scheme() {
-        let site = |shown: &str| Some((shown.to_owned(), None));
-        assert_eq!(of("https://photos.example.org/cb?x=1"), site("photos.example.org"));
-        assert_eq!(of("https://photos.example.org:8443/"), site("photos.example.org:8443"));
-        assert_eq!(of("http://127.0.0.1:4000/cb"), site("a program on this computer (127.0.0.1:4000)"));
-        assert_eq!(of("http://[::1]:4000/cb"), site("a program on this computer ([::1]:4000)"));
-        assert_eq!(of("http://localhost/cb"), site("a program on this computer (localhost)"));
-        let app = "com.example.photos";
-        let shown = format!("the app on this device that opens {app}:");
-        assert_eq!(of("com.example.photos:/cb"), Some((shown, Some(app.to_owned()))));
+        let some = |schemes: &str, shown: &str| Some((schemes.to_owned(), shown.to_owned()));
+        let photos = "https://photos.example.org";
+        assert_eq!(of(&format!("{photos}/cb?x=1")), some("https:", "photos.example.org"));
+        assert_eq!(of(&format!("{photos}:8443/")), some("https:", "photos.example.org:8443"));
+        for place in ["127.0.0.1:4000", "[::1]:4000", "localhost"] {
+            let shown = format!("a program on this computer ({place})");
+            assert_eq!(of(&format!("http://{place}/cb")), some("https: http:", &shown));
+        }
+        let shown = "the app on this device that opens com.example.photos:";
+        assert_eq!(of("com.example.photos:/cb"), some("https: com.example.photos:", shown));
     }
 
     #[test]
     fn letters_that_look_like_others_are_seen() {
-        assert_eq!(of("https://gооgle.com/").unwrap().0, "xn--ggle-55da.com");
+        assert_eq!(of("https://gооgle.com/").unwrap().1, "xn--ggle-55da.com");
     }
 
     #[test]

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::answer::PageAnswer;
-use super::destination::Destination;
 use super::layout::{Application, form};
 use crate::http::browser::{Browser, BrowserForm, PageForm};
 
@@ -58,7 +57,7 @@ impl LogOutChoice {
     }
 }
 
-/// Asks whether somebody wants to sign out; goes to `POST logout`.
+/// Asks whether somebody wants to sign out; goes to `POST confirm-logout`.
 pub fn log_out(browser: &Browser, page: &LogOut<'_>) -> PageAnswer {
     let LogOut { application, request, email } = page;
     let content = html! {
@@ -74,20 +73,25 @@ pub fn log_out(browser: &Browser, page: &LogOut<'_>) -> PageAnswer {
             p.lead { strong { (application.called()) } " asks to sign you out." }
         }
         p { "You are signed in as " strong { bdi { (email) } } ". Once you have signed out, this browser no longer opens your account." }
-        (form::<LogOutForm>(browser, "logout", &content))
+        (form::<LogOutForm>(browser, "confirm-logout", &content))
     };
     PageAnswer::new("Sign out", body).for_browser(browser)
 }
 
-/// Says that somebody is signed out, and where they can go: the checked
-/// `post_logout_redirect_uri` of an application.
-pub fn logged_out(back: Option<(&str, Application<'_>)>) -> PageAnswer {
+/// Says that somebody is signed out.
+pub fn logged_out() -> PageAnswer {
     let body = html! {
         h1 { "You are signed out" }
         p { "This browser no longer opens your account. Until next time." }
-        @if let Some((url, application)) = back.filter(|(url, _)| Destination::of(url).is_some()) {
-            p { a.button href=(url) { "Back to " (application.called()) } }
-        }
     };
     PageAnswer::new("Signed out", body)
+}
+
+/// Says that nothing happened.
+pub fn still_logged_in() -> PageAnswer {
+    let body = html! {
+        h1 { "You are still signed in" }
+        p { "Nothing was changed. You can close this page." }
+    };
+    PageAnswer::new("Still signed in", body)
 }

@@ -3,10 +3,6 @@
 //!
 //! Each page is a function from what it says to a [`PageAnswer`]. One with a form takes the
 //! [`Browser`](super::Browser) besides, for the form's token and its cookie.
-//!
-//! After a form the way back to an application is [`onward`], never a redirect to another site.
-//! Chromium holds `form-action` against every redirect that follows a submission, those of the
-//! application too, and where those lead nobody here can know.
 
 mod answer;
 mod consent;
@@ -16,7 +12,6 @@ mod files;
 mod layout;
 mod log_in;
 mod log_out;
-mod onward;
 
 pub use answer::{BrowserAnswer, PageAnswer, SeeOther};
 pub use consent::{Consent, ConsentChoice, ConsentForm, Permission, consent};
@@ -25,8 +20,7 @@ pub use error::{ErrorPage, Explanation, error, explanation};
 pub use files::{mark, stylesheet};
 pub use layout::{Application, form};
 pub use log_in::{LogIn, LogInChoice, LogInError, LogInForm, log_in};
-pub use log_out::{LogOut, LogOutChoice, LogOutForm, log_out, logged_out};
-pub use onward::onward;
+pub use log_out::{LogOut, LogOutChoice, LogOutForm, log_out, logged_out, still_logged_in};
 
 pub(super) use error::of_problem;
 pub(super) use layout::House;

@@ -1,0 +1,106 @@
+//! `/oauth/logout`: a client has its user signed out, or the user signs out alone.
+
+use std::sync::Arc;
+
+use super::super::browser::{Browser, BrowserForm, SetCookie};
+use super::super::decide::Public;
+use super::super::form::Form;
+use super::super::pages::{
+    Application, BrowserAnswer, Destination, LogOut, LogOutChoice, LogOutForm, PageAnswer, SeeOther, log_out,
+    logged_out, still_logged_in,
+};
+use super::super::problem::Problem;
+use super::super::services::Services;
+use super::asked::{Asked, AskedByForm, Logout};
+use super::authorize::not_sent_back;
+use crate::oauth::logout::{LogoutRequest, WrongLogout};
+use crate::store::SignedIn;
+
+/// `GET /oauth/logout`. Who shows an ID token of the user who is signed in signs them out at once;
+/// for everybody else the user is asked, so that no link on another site does it.
+pub async fn logout(
+    _: Public,
+    asked: Asked<Logout>,
+    browser: Browser,
+    services: Arc<Services>,
+) -> Result<BrowserAnswer, Problem> {
+    let request = match read(&services, &asked.parameters).await? {
+        Ok(request) => request,
+        Err(page) => return Ok(page.into()),
+    };
+    match signed_in(&services, &browser).await? {
+        Some(signed_in) if request.user != Some(signed_in.user.id) => {
+            Ok(asking(&browser, &request, &asked.parameters, &signed_in).into())
+        }
+        _ => sign_out(&services, &browser, request).await,
+    }
+}
+
+/// `POST /oauth/logout`
+pub async fn logout_by_form(
+    _: Public,
+    asked: AskedByForm<Logout>,
+    services: Arc<Services>,
+) -> Result<SeeOther, Problem> {
+    Ok(asked.by_get(&services))
+}
+
+/// `POST /oauth/confirm-logout`: what the page that asks sends.
+pub async fn confirm_logout(
+    _: Public,
+    form: BrowserForm<LogOutForm>,
+    services: Arc<Services>,
+) -> Result<BrowserAnswer, Problem> {
+    let given = Form::parse(form.get("request").unwrap_or_default().as_bytes())?;
+    let request = match read(&services, &given).await? {
+        Ok(request) => request,
+        Err(page) => return Ok(page.into()),
+    };
+    match LogOutChoice::of(&form) {
+        LogOutChoice::LogOut => sign_out(&services, form.browser(), request).await,
+        LogOutChoice::Stay => Ok(still_logged_in().into()),
+    }
+}
+
+async fn read(services: &Services, given: &Form) -> Result<Result<LogoutRequest, PageAnswer>, Problem> {
+    match LogoutRequest::read(&services.oauth(), given).await {
+        Ok(request) => Ok(Ok(request)),
+        Err(WrongLogout::Page(sentence)) => Ok(Err(not_sent_back(sentence))),
+        Err(WrongLogout::Failure(error)) => Err(error.into()),
+    }
+}
+
+async fn signed_in(services: &Services, browser: &Browser) -> Result<Option<SignedIn>, Problem> {
+    let Some(cookie) = browser.session() else { return Ok(None) };
+    Ok(services.store.signed_in(cookie).await?)
+}
+
+async fn sign_out(
+    services: &Services,
+    browser: &Browser,
+    request: LogoutRequest,
+) -> Result<BrowserAnswer, Problem> {
+    if let Some(cookie) = browser.session() {
+        services.store.sign_out(cookie).await?;
+    }
+    let answer = match request.back {
+        Some(back) => BrowserAnswer::from(SeeOther::to(back)),
+        None => logged_out().into(),
+    };
+    Ok(answer.with_cookie(SetCookie::end_session()))
+}
+
+fn asking(browser: &Browser, request: &LogoutRequest, given: &Form, signed_in: &SignedIn) -> PageAnswer {
+    let client = request.client.as_ref().map(|stored| &stored.client);
+    let page = LogOut {
+        application: client
+            .map(|client| Application { name: client.name.as_deref(), id: client.id.as_str() }),
+        request: &given.encoded(),
+        email: &signed_in.user.email.to_string(),
+    };
+    let page = log_out(browser, &page);
+    match request.back.as_deref().and_then(Destination::of) {
+        Some(destination) => page.leading_to(&destination),
+        None => page,
+    }
+}
