@@ -14,6 +14,7 @@ mod documents;
 mod edge;
 mod faults;
 mod notes;
+mod oauth;
 mod oauth_token;
 mod order_of_answers;
 mod pages;

@@ -202,7 +202,7 @@ impl<'a> Visit<'a> {
             permissions: &permissions,
             stays: scope.contains(OFFLINE_ACCESS),
         };
-        Ok(self.leading_on(consent(browser, &page)))
+        Ok(consent(browser, &page).into())
     }
 
     fn leading_on(&self, page: PageAnswer) -> BrowserAnswer {

@@ -1,11 +1,8 @@
 //! `POST /clients/{id}/secret`: a secret is told once, two are good during a rotation.
 
 use chrono::TimeDelta;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
 
 use super::*;
-use crate::support::Engine;
 
 fn rotate(server: &Server, token: &str, id: &str, body: Option<Value>) -> Answer {
     let request = server.post(&format!("/clients/{id}/secret")).bearer(token);
@@ -18,31 +15,6 @@ fn rotate(server: &Server, token: &str, id: &str, body: Option<Value>) -> Answer
 fn registered(server: &Server, token: &str) -> String {
     let body = json!({ "client_id": "reports", "scope": "users:read:any" });
     secret_of(&register(server, token, &body).expect(201))
-}
-
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = Text)]
-    row: String,
-}
-
-/// All that the database keeps of clients, and of who did what to them.
-fn db_everything(server: &Server) -> String {
-    match server.engine {
-        Engine::Sqlite => {
-            let path = server.database_url.trim_start_matches("sqlite://");
-            let files = ["", "-wal"].map(|end| std::fs::read(format!("{path}{end}")).unwrap_or_default());
-            String::from_utf8_lossy(&files.concat()).into_owned()
-        }
-        Engine::Postgres => {
-            let mut conn = PgConnection::establish(&server.database_url).expect("a database");
-            let rows = ["clients", "client_secrets", "audit"].map(|table| {
-                let query = format!("SELECT everything::text AS row FROM {table} AS everything");
-                diesel::sql_query(query).load::<Row>(&mut conn).expect("rows")
-            });
-            rows.into_iter().flatten().map(|row| row.row).collect()
-        }
-    }
 }
 
 on_both_engines! {
@@ -61,7 +33,7 @@ on_both_engines! {
             assert!(!answer.body.contains(&first) && !answer.body.contains(&second), "{answer:?}");
             assert!(!answer.body.contains("\"client_secret\"") && !answer.body.contains("hash"), "{answer:?}");
         }
-        let kept = db_everything(&server);
+        let kept = server.db_everything();
         assert!(kept.contains("reports") && kept.contains("rotate_secret"), "it is the right place");
         assert!(!kept.contains(&first) && !kept.contains(&second));
     }

@@ -1,6 +1,8 @@
 //! What every test stands on: a real server on a port and a database of its own, spoken to over
 //! HTTP. Helpers that touch the database directly are named `db_…`.
 
+mod application;
+mod browser;
 mod cluster;
 mod http;
 mod people;
@@ -8,6 +10,8 @@ mod postgres;
 mod process;
 mod server;
 
+pub use application::{Application, CALLBACK, came_back};
+pub use browser::Browser;
 pub use http::{Answer, Request, decoded, send_raw};
 pub use people::{PASSWORD, Person};
 pub use postgres::Postgres;

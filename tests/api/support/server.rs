@@ -195,3 +195,42 @@ impl Drop for Server {
         self.stop();
     }
 }
+
+impl Server {
+    /// A token is refused before long: what ended it was done at another replica or by an operator.
+    #[track_caller]
+    pub fn eventually_refuses(&self, token: &str) {
+        let began = std::time::Instant::now();
+        while self.get("/users/me").bearer(token).send().status != 401 {
+            assert!(began.elapsed() < std::time::Duration::from_secs(10), "the token is still taken");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// All that the database keeps, as text.
+    pub fn db_everything(&self) -> String {
+        use diesel::prelude::*;
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            row: String,
+        }
+        if self.engine == Engine::Sqlite {
+            let path = self.database_url.trim_start_matches("sqlite://");
+            let files = ["", "-wal"].map(|end| std::fs::read(format!("{path}{end}")).unwrap_or_default());
+            return String::from_utf8_lossy(&files.concat()).into_owned();
+        }
+        let mut conn = PgConnection::establish(&self.database_url).expect("a database");
+        let mut load = |query: &str| -> Vec<String> {
+            let rows = diesel::sql_query(query).load::<Row>(&mut conn).expect("rows");
+            rows.into_iter().map(|row| row.row).collect()
+        };
+        let tables = load(
+            "SELECT table_name::text AS row FROM information_schema.tables WHERE table_schema = 'public'",
+        );
+        tables
+            .iter()
+            .flat_map(|table| load(&format!("SELECT everything::text AS row FROM {table} AS everything")))
+            .collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! Codes (RFC 6749 §4.1.3, RFC 7636): for one client, one use, one minute, and whoever has the
+//! verifier.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::support::{Answer, CALLBACK, Server, on_both_engines};
+
+#[track_caller]
+fn refused(answer: Answer) {
+    let answer = answer.expect(400);
+    assert_eq!(answer.json()["error"], "invalid_grant", "{answer:?}");
+}
+
+on_both_engines! {
+    fn a_code_needs_the_verifier_of_its_request(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let public = server.public_application("spa", "openid users:read");
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        for app in [&app, &public] {
+            for verifier in ["", challenge, "x", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjX", &"a".repeat(43), &"a".repeat(129)] {
+                let code = app.code(&server, &ada, &[]);
+                refused(app.redeem_with(&server, &code, &[("code_verifier", verifier)]));
+                // A code that was tried with a wrong verifier is in wrong hands.
+                refused(app.redeem(&server, &code));
+            }
+        }
+    }
+
+    fn a_code_is_its_clients_alone_and_for_the_address_that_it_was_sent_to(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let other = server.application("prints", "openid users:read");
+        let code = app.code(&server, &ada, &[]);
+        refused(other.redeem(&server, &code));
+        app.redeem(&server, &code).expect(200);
+        for uri in ["https://app.example.org/cb", "https://evil.example.org/cb", &format!("{CALLBACK}&x=1")] {
+            let code = app.code(&server, &ada, &[]);
+            refused(app.redeem_with(&server, &code, &[("redirect_uri", uri)]));
+        }
+        let code = app.code(&server, &ada, &[]);
+        let answer = app.redeem_with(&server, &code, &[("redirect_uri", "")]).expect(400);
+        assert_eq!(answer.json()["error"], "invalid_request");
+    }
+
+    fn a_code_with_a_character_changed_or_cut_is_none(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let code = app.code(&server, &ada, &[]);
+        assert_eq!(code.len(), 43);
+        let changed = format!("{}{}", if code.starts_with('A') { 'B' } else { 'A' }, &code[1..]);
+        for wrong in [&changed, &code[1..], &code[..42], &format!("{code}A"), &format!("{code}="), &code.to_lowercase(), "x", "\0"] {
+            if *wrong != code {
+                refused(app.redeem(&server, wrong));
+            }
+        }
+        app.redeem(&server, &code).expect(200);
+    }
+
+    fn a_code_that_is_replayed_ends_what_was_issued_from_it(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let code = app.code(&server, &ada, &[]);
+        let tokens = app.redeem(&server, &code).expect(200).json();
+        let (access, refresh) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+        server.get("/users/me").bearer(access).send().expect(200);
+        refused(app.redeem(&server, &code));
+        server.get("/users/me").bearer(access).send().expect_problem(401, "invalid-token");
+        refused(app.refresh(&server, refresh));
+        // Another client that got hold of it ends nothing.
+        let other = server.application("prints", "openid users:read");
+        let code = app.code(&server, &ada, &[]);
+        let tokens = app.redeem(&server, &code).expect(200).json();
+        refused(other.redeem(&server, &code));
+        server.get("/users/me").bearer(tokens["access_token"].as_str().unwrap()).send().expect(200);
+    }
+
+    fn a_code_is_worth_nothing_once_its_user_is_suspended_or_gone(server) {
+        let (ada, eve, admin) = (server.register("ada"), server.register("eve"), server.admin());
+        let app = server.application("photos", "openid users:read");
+        let (of_ada, of_eve) = (app.code(&server, &ada, &[]), app.code(&server, &eve, &[]));
+        server.put(&format!("{}/status", ada.path())).bearer(&admin.token).json(&json!({ "status": "suspended" })).send().expect(200);
+        server.delete(&eve.path()).bearer(&eve.token).send().expect(204);
+        refused(app.redeem(&server, &of_ada));
+        refused(app.redeem(&server, &of_eve));
+    }
+
+    fn of_fifty_redemptions_at_two_replicas_one_wins(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let replica = server.replica();
+        let code = app.code(&server, &ada, &[]);
+        let answers: Vec<Answer> = std::thread::scope(|scope| {
+            let redeem = |server| { let (app, code) = (&app, &code); scope.spawn(move || app.redeem(server, code)) };
+            let threads: Vec<_> = (0..25).flat_map(|_| [redeem(&server), redeem(&replica)]).collect();
+            threads.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+        });
+        let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
+        assert_eq!((won.len(), lost.len()), (1, 49));
+        lost.into_iter().for_each(refused);
+        // Forty-nine replays: what the one got is dead, everywhere within a second.
+        let access = won[0].json()["access_token"].as_str().unwrap().to_owned();
+        for server in [&server, &replica] {
+            server.eventually_refuses(&access);
+        }
+    }
+
+    fn a_grant_that_the_client_does_not_have_is_refused(server) {
+        let ada = server.register("ada");
+        let app = server.register_application(&json!({ "client_id": "photos", "scope": "openid users:read", "grant_types": ["authorization_code"] }));
+        let tokens = app.tokens(&server, &ada, &[]);
+        assert_eq!(tokens.get("refresh_token"), None);
+        for form in [vec![("grant_type", "client_credentials")], vec![("grant_type", "refresh_token"), ("refresh_token", "x")]] {
+            assert_eq!(app.post(&server, "/oauth/token", &form).expect(400).json()["error"], "unauthorized_client");
+        }
+    }
+}
+
+on_both_engines! {
+    fn a_code_is_good_for_a_minute(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &[]);
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let (first, second) = (app.code(&server, &ada, &[]), app.code(&server, &ada, &[]));
+        server.clock.advance(TimeDelta::seconds(59));
+        app.redeem(&server, &first).expect(200);
+        server.clock.advance(TimeDelta::seconds(1));
+        refused(app.redeem(&server, &second));
+    }
+}

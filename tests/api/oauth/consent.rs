@@ -1,0 +1,122 @@
+//! `POST /oauth/consent` and `/users/{id}/grants`: what a user agreed to, and takes back.
+
+use serde_json::json;
+
+use crate::support::{Browser, Person, Server, came_back, on_both_engines};
+
+fn grants(server: &Server, person: &Person) -> serde_json::Value {
+    server.get(&format!("{}/grants", person.path())).bearer(&person.token).send().expect(200).json()["items"]
+        .clone()
+}
+
+on_both_engines! {
+    fn the_page_says_in_words_what_the_application_may_do(server) {
+        let admin = server.admin();
+        let app = server.register_application(&json!({
+            "client_id": "photos", "client_name": "Ada's <Photos>", "scope": "users:read users:read:any offline_access",
+        }));
+        let mut browser = Browser::new(&server);
+        let page = browser.open(&app.authorize(&[("scope", "users:read users:read:any offline_access")]));
+        assert!(page.body.contains("<bdi>Ada's &lt;Photos&gt;</bdi>"));
+        let page = browser.sign_in(&page, &admin.email).expect(200);
+        for words in ["Ada's &lt;Photos&gt;", "app.example.org", "It reaches what belongs to others", "While you are away"] {
+            assert!(page.body.contains(words), "{words}: {page:?}");
+        }
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("form-action 'self' https:;"), "{policy}");
+        assert!(!policy.contains("unsafe") && !page.body.contains("<script"));
+        // A user without power over others is not asked for what they cannot give.
+        let ada = server.register("ada");
+        let mut browser = Browser::new(&server);
+        let page = browser.open(&app.authorize(&[("scope", "users:read users:read:any")]));
+        let page = browser.sign_in(&page, &ada.email);
+        assert!(!page.body.contains("belongs to others"));
+        let tokens = app.redeem(&server, &came_back(&browser.submit(&page, "allow", &[]), "code")).expect(200).json();
+        assert_eq!(tokens["scope"], "users:read");
+    }
+
+    fn a_user_sees_the_guests_and_takes_one_back_with_all_its_tokens(server) {
+        let (ada, eve) = (server.register("ada"), server.register("eve"));
+        let app = server.register_application(&json!({ "client_id": "photos", "client_name": "Photos", "scope": "openid users:read" }));
+        let other = server.application("prints", "users:read");
+        let (tokens, kept) = (app.tokens(&server, &ada, &[]), other.tokens(&server, &ada, &[("scope", "users:read")]));
+        let unused = app.code(&server, &ada, &[]);
+        let list = grants(&server, &ada);
+        assert_eq!(list.as_array().unwrap().len(), 2);
+        let photos = list.as_array().unwrap().iter().find(|grant| grant["client_id"] == "photos").unwrap();
+        assert_eq!((&photos["name"], &photos["scope"]), (&json!("Photos"), &json!("openid users:read")));
+        assert_eq!(photos["allows"].as_array().unwrap().len(), 2);
+        let path = format!("{}/grants/photos", ada.path());
+        server.delete(&path).bearer(&eve.token).send().expect_problem(403, "not-owner");
+        server.get(&format!("{}/grants", ada.path())).bearer(&eve.token).send().expect_problem(403, "not-owner");
+        server.delete(&path).bearer(&ada.token).send().expect(204);
+        server.delete(&path).bearer(&ada.token).send().expect_problem(404, "not-found");
+        server.get("/users/me").bearer(tokens["access_token"].as_str().unwrap()).send().expect_problem(401, "invalid-token");
+        app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).expect(400);
+        app.redeem(&server, &unused).expect(400);
+        server.get("/users/me").bearer(kept["access_token"].as_str().unwrap()).send().expect(200);
+        other.refresh(&server, kept["refresh_token"].as_str().unwrap()).expect(200);
+        assert_eq!(grants(&server, &ada).as_array().unwrap().len(), 1);
+        let audit = server.get(&format!("{}/audit", ada.path())).bearer(&ada.token).send().expect(200);
+        assert!(audit.body.contains("\"consent\"") && audit.body.contains("photos"), "{audit:?}");
+    }
+
+    fn an_application_cannot_read_or_end_what_its_user_did_not_let_it(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let tokens = app.tokens(&server, &ada, &[]);
+        let token = tokens["access_token"].as_str().unwrap();
+        server.get(&format!("{}/grants", ada.path())).bearer(token).send().expect_problem(403, "insufficient-scope");
+        server.delete(&format!("{}/grants/photos", ada.path())).bearer(token).send().expect_problem(403, "insufficient-scope");
+    }
+
+    fn nobody_agrees_for_somebody_else_or_to_what_was_not_shown(server) {
+        let (ada, eve) = (server.register("ada"), server.register("eve"));
+        let app = server.application("photos", "openid users:read users:delete");
+        let (mut hers, mut evil) = (Browser::new(&server), Browser::new(&server));
+        let page = hers.open(&app.authorize(&[]));
+        let page = hers.sign_in(&page, &ada.email);
+        let evil_page = evil.open(&app.authorize(&[]));
+        let evil_page = evil.sign_in(&evil_page, &eve.email);
+        // Another browser's form, and one without a cookie.
+        hers.submit(&evil_page, "allow", &[]).expect(403);
+        Browser::new(&server).submit(&page, "allow", &[]).expect(403);
+        // More than what was on the page: the form is not the application's to write.
+        let wider = crate::support::Answer { body: page.body.replace("users%253Aread", "users%253Aread%2Busers%253Adelete"), ..page.clone() };
+        assert_ne!(wider.body, page.body);
+        let again = hers.submit(&wider, "allow", &[]);
+        if again.status == 303 {
+            let tokens = app.redeem(&server, &came_back(&again, "code")).expect(200).json();
+            assert!(!tokens["scope"].as_str().unwrap().contains("delete"), "{tokens}");
+        }
+        // Somebody else has signed in in this browser since the page was shown.
+        let login = hers.open(&app.authorize(&[("prompt", "login")]));
+        hers.sign_in(&login, &eve.email);
+        let asked = hers.submit(&page, "allow", &[]).expect(200);
+        assert!(asked.body.contains("eve@example.com"), "{asked:?}");
+        assert_eq!(grants(&server, &eve), json!([]));
+    }
+
+    fn a_form_from_another_site_is_refused(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let mut browser = Browser::new(&server);
+        let page = browser.open(&app.authorize(&[]));
+        let page = browser.sign_in(&page, &ada.email);
+        let cookies = ["__Host-cloakroom", "__Host-cloakroom-csrf"].map(|name| format!("{name}={}", browser.cookie(name).unwrap()));
+        let send = |headers: &[(&str, &str)]| {
+            let request = server.post("/oauth/consent").header("cookie", &cookies.join("; "));
+            let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+            request.form(&[("choice", "allow"), ("form_token", "x"), ("request", "x")]).send()
+        };
+        for headers in [
+            vec![("origin", "https://evil.example.org")],
+            vec![("origin", "null")],
+            vec![("sec-fetch-site", "cross-site")],
+            vec![],
+        ] {
+            let refused = send(&headers).expect(403);
+            assert!(refused.header("location").is_none() && refused.header("content-type").unwrap().starts_with("text/html"));
+        }
+        assert_eq!(grants(&server, &ada), json!([]));
+        assert!(page.status == 200);
+    }
+}

@@ -1,0 +1,141 @@
+//! What must not be answered by sending a browser anywhere, and what is wrong with a request
+//! otherwise (RFC 9700 §4.11, §2.1).
+
+use crate::support::{Browser, CALLBACK, came_back, on_both_engines};
+
+on_both_engines! {
+    fn a_doubtful_way_back_gets_a_page_and_never_a_redirect(server) {
+        let app = server.application("photos", "openid users:read");
+        let other = server.application("prints", "openid users:read");
+        let host = "https://app.example.org";
+        for uri in [
+            String::new(),
+            "https://evil.example.org/cb?tenant=1".to_owned(),
+            host.to_owned(),
+            format!("{host}/cb"),
+            format!("{host}/cb?tenant=2"),
+            format!("{host}/cb?tenant=1&x=1"),
+            format!("{CALLBACK}#x"),
+            format!("{CALLBACK}/"),
+            format!("{host}/CB?tenant=1"),
+            format!("{host}/x/../cb?tenant=1"),
+            format!("{host}/x/..;/cb?tenant=1"),
+            format!("{host}//cb?tenant=1"),
+            format!("{host}:443/cb?tenant=1"),
+            format!("{host}:8443/cb?tenant=1"),
+            "HTTPS://app.example.org/cb?tenant=1".to_owned(),
+            "http://app.example.org/cb?tenant=1".to_owned(),
+            "https://app.example.org@evil.example.org/cb?tenant=1".to_owned(),
+            "https://evil.example.org@@app.example.org/cb?tenant=1".to_owned(),
+            "https://evil.example.org\\@app.example.org/cb?tenant=1".to_owned(),
+            "https://app.example.org.evil.example.org/cb?tenant=1".to_owned(),
+            "//app.example.org/cb?tenant=1".to_owned(),
+            "/cb?tenant=1".to_owned(),
+            format!(" {CALLBACK}"),
+            format!("{CALLBACK}\r\nset-cookie: x=y"),
+            "javascript:alert(1)".to_owned(),
+            "data:text/html,x".to_owned(),
+        ] {
+            for prompt in ["login", "none"] {
+                let path = app.authorize(&[("redirect_uri", &uri), ("prompt", prompt)]);
+                let page = server.get(&path).send().expect(400);
+                assert!(page.header("location").is_none() && page.header("refresh").is_none(), "{uri}: {page:?}");
+                assert!(page.header("content-type").unwrap().starts_with("text/html"), "{uri}");
+                assert!(!page.body.contains("evil"), "{uri}: {page:?}");
+            }
+        }
+        // One that another client registered is no better, nor is a client that nobody registered.
+        let made = server.register_application(&serde_json::json!({ "client_id": "else", "scope": "users:read", "redirect_uris": ["https://else.example.org/cb"] }));
+        server.get(&made.authorize(&[])).send().expect(400);
+        for id in ["", "nobody", "cloakroom", "\0", "../photos"] {
+            let page = server.get(&other.authorize(&[("client_id", id)])).send().expect(400);
+            assert!(page.header("location").is_none(), "{id}");
+        }
+    }
+
+    fn the_port_of_an_application_on_ones_own_computer_may_be_any(server) {
+        let app = server.register_application(&serde_json::json!({
+            "client_id": "cli", "scope": "users:read", "token_endpoint_auth_method": "none",
+            "redirect_uris": ["http://127.0.0.1/cb", "http://[::1]:4000/cb"],
+        }));
+        let ada = server.register("ada");
+        for uri in ["http://127.0.0.1:51004/cb", "http://[::1]:4001/cb", "http://127.0.0.1/cb"] {
+            let back = app.let_in(&mut Browser::new(&server), &ada, &[("redirect_uri", uri), ("scope", "users:read")]);
+            assert!(back.header("location").unwrap().starts_with(&format!("{uri}?code=")), "{back:?}");
+            // The code is bound to the address as it was, port and all.
+            let code = came_back(&back, "code");
+            app.redeem_with(&server, &code, &[("redirect_uri", "http://127.0.0.1:1/cb")]).expect(400);
+        }
+        for uri in ["http://localhost:51004/cb", "http://127.0.0.2:51004/cb", "http://127.0.0.1:51004/cb/", "https://127.0.0.1:51004/cb"] {
+            server.get(&app.authorize(&[("redirect_uri", uri)])).send().expect(400);
+        }
+    }
+
+    fn what_else_is_wrong_is_told_to_the_application(server) {
+        let app = server.application("photos", "openid users:read");
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        for (changes, error) in [
+            (vec![("response_type", "")], "invalid_request"),
+            (vec![("response_type", "token")], "unsupported_response_type"),
+            (vec![("response_type", "code id_token")], "unsupported_response_type"),
+            (vec![("response_mode", "fragment")], "invalid_request"),
+            (vec![("code_challenge", "")], "invalid_request"),
+            (vec![("code_challenge", ""), ("code_challenge_method", "")], "invalid_request"),
+            (vec![("code_challenge_method", "")], "invalid_request"),
+            (vec![("code_challenge_method", "plain")], "invalid_request"),
+            (vec![("code_challenge_method", "s256")], "invalid_request"),
+            (vec![("code_challenge", &challenge[1..])], "invalid_request"),
+            (vec![("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw+cM")], "invalid_request"),
+            (vec![("prompt", "none login")], "invalid_request"),
+            (vec![("prompt", "create")], "invalid_request"),
+            (vec![("max_age", "-1")], "invalid_request"),
+            (vec![("max_age", "soon")], "invalid_request"),
+            (vec![("scope", "a  b")], "invalid_scope"),
+            (vec![("resource", "https://elsewhere.example.org")], "invalid_target"),
+            (vec![("request", "e30.e30.")], "request_not_supported"),
+            (vec![("request_uri", "https://app.example.org/r")], "request_uri_not_supported"),
+            (vec![("registration", "{}")], "registration_not_supported"),
+            (vec![("id_token_hint", "x")], "invalid_request"),
+        ] {
+            let back = server.get(&app.authorize(&changes)).send().expect(303);
+            assert_eq!(came_back(&back, "error"), error, "{changes:?}");
+            assert_eq!((came_back(&back, "state"), came_back(&back, "iss")), ("s t&te".to_owned(), server.url.clone()));
+            assert!(!back.header("location").unwrap().contains("code="), "{back:?}");
+            assert_eq!(back.header("cache-control"), Some("no-store"));
+        }
+        let back = server.get(&app.authorize(&[("state", &"s".repeat(2_049))])).send().expect(303);
+        assert_eq!(came_back(&back, "error"), "invalid_request");
+    }
+
+    fn a_parameter_stands_once(server) {
+        let app = server.application("photos", "openid users:read");
+        for (name, value) in [("state", "s"), ("client_id", "photos"), ("redirect_uri", "https://evil.example.org/"), ("scope", ""), ("x", "1")] {
+            let query = app.request(&[(name, "first")]);
+            let page = server.get(&format!("/oauth/authorize?{query}&{name}={value}")).send().expect(400);
+            assert!(page.header("location").is_none() && !page.body.contains("evil"), "{page:?}");
+        }
+    }
+
+    fn an_application_that_may_not_use_codes_gets_none(server) {
+        server.operator(&["clients", "create", "--id", "reports", "--scope", "users:read:any"]);
+        let app = crate::support::Application { id: "reports".to_owned(), secret: None };
+        server.get(&app.authorize(&[])).send().expect(400);
+        server.get("/oauth/authorize").send().expect(400);
+    }
+
+    fn links_come_from_the_configuration_and_never_from_the_request(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let forged = |path: &str| {
+            let request = server.get(path).header("host", "evil.example.org").header("forwarded", "host=evil.example.org;proto=https");
+            request.header("x-forwarded-host", "evil.example.org").send()
+        };
+        let page = forged(&app.authorize(&[]));
+        assert!(!page.body.contains("evil"), "{page:?}");
+        let back = forged(&app.authorize(&[("prompt", "none")]));
+        assert_eq!(came_back(&back, "iss"), server.url);
+        let metadata = forged("/.well-known/openid-configuration");
+        assert!(!metadata.body.contains("evil"));
+        assert_eq!(metadata.json()["authorization_endpoint"], format!("{}/oauth/authorize", server.url));
+        assert_eq!(crate::support::decoded(app.tokens(&server, &ada, &[])["id_token"].as_str().unwrap()).1["iss"], server.url);
+    }
+}

@@ -1,0 +1,79 @@
+//! `/oauth/logout` (OpenID Connect RP-Initiated Logout 1.0).
+
+use crate::support::{Browser, came_back, on_both_engines};
+
+const BYE: &str = "https://app.example.org/bye";
+
+fn logout(parameters: &[(&str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    format!("/oauth/logout?{query}")
+}
+
+on_both_engines! {
+    fn whoever_shows_an_id_token_of_the_user_signs_them_out_at_once(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let mut browser = Browser::new(&server);
+        let tokens = app.redeem(&server, &came_back(&app.let_in(&mut browser, &ada, &[]), "code")).expect(200).json();
+        let (id_token, access) = (tokens["id_token"].as_str().unwrap(), tokens["access_token"].as_str().unwrap());
+        let back = browser.open(&logout(&[("id_token_hint", id_token), ("post_logout_redirect_uri", BYE), ("state", "s")])).expect(303);
+        assert_eq!(back.header("location"), Some("https://app.example.org/bye?state=s"));
+        assert!(browser.cookie("__Host-cloakroom").is_none());
+        // What the application got in this browser is dead with it.
+        server.get("/users/me").bearer(access).send().expect_problem(401, "invalid-token");
+        app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).expect(400);
+        assert!(browser.open(&app.authorize(&[])).body.contains("<h1>Sign in</h1>"));
+        // The session elsewhere is not.
+        server.get("/users/me").bearer(&ada.token).send().expect(200);
+    }
+
+    fn everybody_else_is_asked(server) {
+        let (ada, eve) = (server.register("ada"), server.register("eve"));
+        let app = server.application("photos", "openid users:read");
+        let of_eve = app.tokens(&server, &eve, &[]);
+        let mut browser = Browser::new(&server);
+        app.let_in(&mut browser, &ada, &[]);
+        for parameters in [vec![], vec![("client_id", "photos")], vec![("id_token_hint", "x")], vec![("id_token_hint", of_eve["id_token"].as_str().unwrap())]] {
+            let page = browser.open(&logout(&parameters)).expect(200);
+            assert!(page.body.contains("<h1>Sign out?</h1>") && page.body.contains("ada@example.com"), "{page:?}");
+        }
+        let page = browser.open(&logout(&[("client_id", "photos"), ("post_logout_redirect_uri", BYE)])).expect(200);
+        let stayed = browser.submit(&page, "stay", &[]).expect(200);
+        assert!(stayed.body.contains("You are still signed in"));
+        browser.open(&app.authorize(&[])).expect(303);
+        assert_eq!(browser.submit(&page, "log-out", &[]).expect(303).header("location"), Some(BYE));
+        assert!(browser.open(&app.authorize(&[])).body.contains("<h1>Sign in</h1>"));
+        assert!(browser.open("/oauth/logout").expect(200).body.contains("You are signed out"));
+    }
+
+    fn nobody_is_sent_where_the_application_did_not_register_to(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let tokens = app.tokens(&server, &ada, &[]);
+        let hint = tokens["id_token"].as_str().unwrap();
+        for parameters in [
+            vec![("post_logout_redirect_uri", BYE)],
+            vec![("id_token_hint", hint), ("post_logout_redirect_uri", "https://evil.example.org/")],
+            vec![("id_token_hint", hint), ("post_logout_redirect_uri", "https://app.example.org/bye/")],
+            vec![("id_token_hint", hint), ("post_logout_redirect_uri", crate::support::CALLBACK)],
+            vec![("id_token_hint", hint), ("client_id", "prints"), ("post_logout_redirect_uri", BYE)],
+            vec![("client_id", "nobody"), ("post_logout_redirect_uri", BYE)],
+            vec![("client_id", "cloakroom"), ("post_logout_redirect_uri", BYE)],
+        ] {
+            let page = server.get(&logout(&parameters)).send().expect(400);
+            assert!(page.header("location").is_none() && !page.body.contains("evil"), "{page:?}");
+        }
+    }
+
+    fn what_may_go_on_while_the_user_is_away_goes_on(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read offline_access"));
+        let mut browser = Browser::new(&server);
+        let back = app.let_in(&mut browser, &ada, &[("scope", "openid users:read offline_access")]);
+        let tokens = app.redeem(&server, &came_back(&back, "code")).expect(200).json();
+        browser.open(&logout(&[("id_token_hint", tokens["id_token"].as_str().unwrap())])).expect(200);
+        app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).expect(200);
+    }
+
+    fn a_request_by_post_is_asked_again_with_the_cookies(server) {
+        let answer = server.post("/oauth/logout").form(&[("client_id", "photos"), ("state", "a b")]).send().expect(303);
+        assert_eq!(answer.header("location"), Some(&*format!("{}/oauth/logout?client_id=photos&state=a+b", server.url)));
+    }
+}

@@ -1,0 +1,199 @@
+//! Refresh tokens (RFC 6749 §6, RFC 9700 §4.14.2): each is used once, and a second use ends the
+//! family, unless it is the very last exchange that is repeated.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, PASSWORD, Server, on_both_engines};
+
+#[track_caller]
+fn refused(answer: Answer) {
+    let answer = answer.expect(400);
+    assert_eq!(answer.json()["error"], "invalid_grant", "{answer:?}");
+}
+
+fn text<'v>(tokens: &'v Value, name: &str) -> &'v str {
+    tokens[name].as_str().unwrap_or_else(|| panic!("no {name}: {tokens}"))
+}
+
+on_both_engines! {
+    fn each_exchange_gives_the_next_token_in_the_same_session(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read users:write"));
+        let mut tokens = app.tokens(&server, &ada, &[("scope", "openid users:read users:write")]);
+        let session = crate::support::decoded(text(&tokens, "access_token")).1["sid"].clone();
+        for _ in 0..3 {
+            let next = app.refresh(&server, text(&tokens, "refresh_token")).expect(200).json();
+            assert_ne!(next["refresh_token"], tokens["refresh_token"]);
+            assert_eq!(crate::support::decoded(text(&next, "access_token")).1["sid"], session);
+            server.get("/users/me").bearer(text(&next, "access_token")).send().expect(200);
+            tokens = next;
+        }
+        // Less for once, and all of it again the next time.
+        let less = app.refresh_for(&server, text(&tokens, "refresh_token"), Some("users:read")).expect(200).json();
+        assert_eq!(less["scope"], "users:read");
+        let all = app.refresh(&server, text(&less, "refresh_token")).expect(200).json();
+        assert_eq!(all["scope"], "openid users:read users:write");
+        // Never more.
+        let more = app.refresh_for(&server, text(&all, "refresh_token"), Some("users:delete")).expect(400);
+        assert_eq!(more.json()["error"], "invalid_scope");
+        app.refresh(&server, text(&all, "refresh_token")).expect(200);
+    }
+
+    fn a_lost_answer_is_given_again_to_the_same_client(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let first = app.tokens(&server, &ada, &[]);
+        let second = app.refresh(&server, text(&first, "refresh_token")).expect(200);
+        let again = app.refresh(&server, text(&first, "refresh_token")).expect(200);
+        assert_eq!(second.body, again.body);
+        app.refresh(&server, text(&again.json(), "refresh_token")).expect(200);
+    }
+
+    fn a_token_of_before_the_last_ends_the_family(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let other = app.tokens(&server, &ada, &[]);
+        let first = app.tokens(&server, &ada, &[]);
+        let second = app.refresh(&server, text(&first, "refresh_token")).expect(200).json();
+        let third = app.refresh(&server, text(&second, "refresh_token")).expect(200).json();
+        refused(app.refresh(&server, text(&first, "refresh_token")));
+        refused(app.refresh(&server, text(&third, "refresh_token")));
+        for tokens in [&first, &second, &third] {
+            server.get("/users/me").bearer(text(tokens, "access_token")).send().expect_problem(401, "invalid-token");
+        }
+        // Another session of the same user at the same client goes on.
+        app.refresh(&server, text(&other, "refresh_token")).expect(200);
+    }
+
+    fn a_token_is_its_clients_alone(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let (other, public) = (server.application("prints", "openid users:read"), server.public_application("spa", "openid users:read"));
+        let tokens = app.tokens(&server, &ada, &[]);
+        let token = text(&tokens, "refresh_token");
+        refused(other.refresh(&server, token));
+        refused(public.refresh(&server, token));
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "cloakroom")];
+        refused(server.post("/oauth/token").form(&form).send());
+        for wrong in [&token[1..], &format!("{token}A"), "x", "\0"] {
+            refused(app.refresh(&server, wrong));
+        }
+        app.refresh(&server, token).expect(200);
+    }
+
+    fn the_tokens_of_a_first_party_login_are_refreshed_without_a_secret(server) {
+        let ada = server.register("ada");
+        let login = server.post("/sessions").json(&json!({ "email": ada.email, "password": PASSWORD })).send().expect(200).json();
+        let form = [("grant_type", "refresh_token"), ("refresh_token", text(&login, "refresh_token")), ("client_id", "cloakroom")];
+        let next = server.post("/oauth/token").form(&form).send().expect(200).json();
+        assert_eq!(next["scope"], login["scope"]);
+        server.delete("/sessions/current").bearer(text(&next, "access_token")).send().expect(204);
+        let form = [("grant_type", "refresh_token"), ("refresh_token", text(&next, "refresh_token")), ("client_id", "cloakroom")];
+        refused(server.post("/oauth/token").form(&form).send());
+    }
+
+    fn what_became_of_user_client_and_scope_is_looked_at_anew(server) {
+        let admin = server.admin();
+        let app = server.application("photos", "openid users:read users:read:any");
+        let tokens_of = |name: &str| {
+            let person = server.person_with_roles(name, &["user", "support"]);
+            let tokens = app.tokens(&server, &person, &[("scope", "openid users:read users:read:any")]);
+            (person, tokens)
+        };
+        let (demoted, tokens) = tokens_of("demoted");
+        server.put(&format!("{}/roles", demoted.path())).bearer(&admin.token).json(&json!({ "roles": ["user"] })).send().expect(200);
+        server.get("/users/me").bearer(text(&tokens, "access_token")).send().expect_problem(401, "invalid-token");
+        let next = app.refresh(&server, text(&tokens, "refresh_token"));
+        if next.status == 200 {
+            assert_eq!(next.json()["scope"], "openid users:read");
+        } else {
+            refused(next);
+        }
+
+        let (suspended, tokens) = tokens_of("suspended");
+        let status = |status: &str| server.put(&format!("{}/status", suspended.path())).bearer(&admin.token).json(&json!({ "status": status })).send().expect(200);
+        status("suspended");
+        refused(app.refresh(&server, text(&tokens, "refresh_token")));
+
+        let (deleted, tokens) = tokens_of("deleted");
+        server.delete(&deleted.path()).bearer(&admin.token).send().expect(204);
+        refused(app.refresh(&server, text(&tokens, "refresh_token")));
+
+        let (changed, tokens) = tokens_of("changed");
+        server.put(&format!("{}/password", changed.path())).bearer(&changed.token).json(&json!({ "current_password": PASSWORD, "new_password": "another unusual passphrase" })).send().expect(204);
+        refused(app.refresh(&server, text(&tokens, "refresh_token")));
+
+        let (_, tokens) = tokens_of("narrowed");
+        server.patch("/clients/photos").bearer(&admin.token).if_match("*").json(&json!({ "scope": "openid users:read" })).send().expect(200);
+        let next = app.refresh(&server, text(&tokens, "refresh_token"));
+        if next.status == 200 {
+            assert_eq!(next.json()["scope"], "openid users:read");
+        } else {
+            refused(next);
+        }
+
+        let (_, tokens) = tokens_of("removed");
+        server.delete("/clients/photos").bearer(&admin.token).if_match("*").send().expect(204);
+        let gone = app.refresh(&server, text(&tokens, "refresh_token"));
+        assert_eq!(gone.expect(401).json()["error"], "invalid_client");
+        server.eventually_refuses(text(&tokens, "access_token"));
+    }
+
+    fn of_fifty_exchanges_at_two_replicas_all_that_succeed_are_the_same_one(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let replica = server.replica();
+        let tokens = app.tokens(&server, &ada, &[]);
+        let token = text(&tokens, "refresh_token");
+        let answers: Vec<Answer> = std::thread::scope(|scope| {
+            let refresh = |server| { let app = &app; scope.spawn(move || app.refresh(server, token)) };
+            let threads: Vec<_> = (0..25).flat_map(|_| [refresh(&server), refresh(&replica)]).collect();
+            threads.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+        });
+        let first = answers.iter().find(|answer| answer.status == 200).expect("one wins");
+        for answer in &answers {
+            assert!((answer.status, &answer.body) == (200, &first.body), "{answer:?}");
+        }
+        app.refresh(&replica, text(&first.json(), "refresh_token")).expect(200);
+        refused(app.refresh(&server, token));
+    }
+
+    fn nothing_of_a_token_is_in_the_database(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let first = app.tokens(&server, &ada, &[]);
+        let second = app.refresh(&server, text(&first, "refresh_token")).expect(200).json();
+        let kept = server.db_everything();
+        assert!(kept.contains("photos"));
+        for tokens in [&first, &second] {
+            for name in ["access_token", "refresh_token", "id_token"] {
+                assert!(!kept.contains(text(tokens, name)), "{name}");
+            }
+        }
+    }
+}
+
+on_both_engines! {
+    fn a_lost_answer_is_given_again_for_ten_seconds_and_then_ends_the_family(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &[]);
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let first = app.tokens(&server, &ada, &[]);
+        let second = app.refresh(&server, text(&first, "refresh_token")).expect(200);
+        server.clock.advance(TimeDelta::milliseconds(9_999));
+        assert_eq!(app.refresh(&server, text(&first, "refresh_token")).expect(200).body, second.body);
+        server.clock.advance(TimeDelta::milliseconds(1));
+        refused(app.refresh(&server, text(&first, "refresh_token")));
+        refused(app.refresh(&server, text(&second.json(), "refresh_token")));
+    }
+
+    fn a_token_that_is_not_used_ends_and_so_does_the_session_that_is(engine: Engine) {
+        let settings = [("CLOAKROOM_REFRESH_TOKEN_TTL", "1h"), ("CLOAKROOM_SESSION_TTL", "150m")];
+        let server = Server::start_with_standing_clock(engine, &settings);
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let tokens = app.tokens(&server, &ada, &[]);
+        server.clock.advance(TimeDelta::minutes(60));
+        refused(app.refresh(&server, text(&tokens, "refresh_token")));
+        let mut tokens = app.tokens(&server, &ada, &[]);
+        for _ in 0..3 {
+            server.clock.advance(TimeDelta::minutes(45));
+            tokens = app.refresh(&server, text(&tokens, "refresh_token")).expect(200).json();
+        }
+        server.clock.advance(TimeDelta::minutes(15));
+        refused(app.refresh(&server, text(&tokens, "refresh_token")));
+    }
+}

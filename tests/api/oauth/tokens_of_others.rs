@@ -1,0 +1,87 @@
+//! `/oauth/introspect`, `/oauth/revoke` (RFC 7662, RFC 7009) and `/oauth/userinfo`.
+
+use serde_json::{Value, json};
+
+use crate::support::{Application, Server, on_both_engines};
+
+fn introspect(server: &Server, app: &Application, token: &str) -> Value {
+    app.post(server, "/oauth/introspect", &[("token", token)]).expect(200).json()
+}
+
+on_both_engines! {
+    fn a_client_is_told_what_its_own_tokens_say_and_of_others_nothing(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let other = server.application("prints", "openid users:read");
+        let tokens = app.tokens(&server, &ada, &[]);
+        let (access, refresh) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+        let told = introspect(&server, &app, access);
+        assert_eq!((&told["active"], &told["sub"], &told["client_id"], &told["scope"], &told["token_type"]), (&json!(true), &json!(ada.id), &json!("photos"), &json!("openid users:read"), &json!("Bearer")));
+        assert!(told["exp"].is_i64() && told["iat"].is_i64() && told["iss"] == server.url);
+        let told = introspect(&server, &app, refresh);
+        assert_eq!((&told["active"], &told["sub"], &told["token_type"]), (&json!(true), &json!(ada.id), &Value::Null));
+        for token in [access, refresh, &access[1..], tokens["id_token"].as_str().unwrap(), "x", "a.b.c", "\0"] {
+            assert_eq!(introspect(&server, &other, token), json!({ "active": false }), "{token}");
+        }
+        // A public client proves nothing and is told nothing.
+        let public = server.public_application("spa", "openid users:read");
+        public.post(&server, "/oauth/introspect", &[("token", access)]).expect(401);
+        server.post("/oauth/introspect").bearer(access).form(&[("token", access)]).send().expect(401);
+        assert_eq!(app.post(&server, "/oauth/introspect", &[]).expect(400).json()["error"], "invalid_request");
+    }
+
+    fn a_client_takes_back_what_it_got_and_nothing_else(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let (other, public) = (server.application("prints", "openid users:read"), server.public_application("spa", "openid users:read"));
+        let revoke = |app: &Application, token: &Value| app.post(&server, "/oauth/revoke", &[("token", token.as_str().unwrap())]).expect(200);
+        let calls = |tokens: &Value| server.get("/users/me").bearer(tokens["access_token"].as_str().unwrap()).send().status;
+
+        let tokens = app.tokens(&server, &ada, &[]);
+        for stranger in [&other, &public] {
+            revoke(stranger, &tokens["access_token"]);
+            revoke(stranger, &tokens["refresh_token"]);
+        }
+        assert_eq!(calls(&tokens), 200);
+        // The access token alone, and its session goes on.
+        revoke(&app, &tokens["access_token"]);
+        assert_eq!(calls(&tokens), 401);
+        assert_eq!(introspect(&server, &app, tokens["access_token"].as_str().unwrap()), json!({ "active": false }));
+        let next = app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).expect(200).json();
+        assert_eq!(calls(&next), 200);
+        // The refresh token, and with it the session and all its tokens.
+        revoke(&app, &next["refresh_token"]);
+        assert_eq!(calls(&next), 401);
+        app.refresh(&server, next["refresh_token"].as_str().unwrap()).expect(400);
+        for token in ["x", "a.b.c"] {
+            revoke(&app, &json!(token));
+        }
+        let tokens = public.tokens(&server, &ada, &[]);
+        revoke(&public, &tokens["refresh_token"]);
+        assert_eq!(calls(&tokens), 401);
+    }
+
+    fn a_client_takes_back_its_own_token_for_itself(server) {
+        let app = server.register_application(&json!({ "client_id": "reports", "scope": "users:read:any", "grant_types": ["client_credentials"], "redirect_uris": [] }));
+        let token = app.post(&server, "/oauth/token", &[("grant_type", "client_credentials")]).expect(200).json();
+        let token = token["access_token"].as_str().unwrap();
+        server.get("/users").bearer(token).send().expect(200);
+        assert_eq!(introspect(&server, &app, token)["sub"], "reports");
+        app.post(&server, "/oauth/revoke", &[("token", token)]).expect(200);
+        server.get("/users").bearer(token).send().expect_problem(401, "invalid-token");
+    }
+
+    fn userinfo_tells_what_was_agreed_to(server) {
+        let ada = server.register("ada");
+        let app = server.application("photos", "openid profile email users:read");
+        server.patch(&format!("{}/profile", ada.path())).bearer(&ada.token).if_match("*").json(&json!({ "name": "Ada", "bio": "secret" })).send().expect(200);
+        let info = |scope: &str| {
+            let tokens = app.tokens(&server, &ada, &[("scope", scope)]);
+            server.get("/oauth/userinfo").bearer(tokens["access_token"].as_str().unwrap()).send()
+        };
+        assert_eq!(info("openid").expect(200).json(), json!({ "sub": ada.id }));
+        let told = info("openid profile email").expect(200).json();
+        assert_eq!((&told["name"], &told["email"]), (&json!("Ada"), &json!(ada.email)));
+        assert_eq!(told.get("bio"), None);
+        info("users:read").expect(403);
+        server.get("/oauth/userinfo").send().expect(401);
+    }
+}

@@ -1,0 +1,160 @@
+//! An application that signs its users in: an OAuth client with a redirect URI.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::browser::Browser;
+use super::http::Answer;
+use super::people::Person;
+use super::server::Server;
+
+/// What the application keeps until its user is back (RFC 7636 §4.1).
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+/// Where the applications of the tests want their users back.
+pub const CALLBACK: &str = "https://app.example.org/cb?tenant=1";
+
+/// A registered application.
+#[derive(Clone, Debug)]
+pub struct Application {
+    pub id: String,
+    pub secret: Option<String>,
+}
+
+impl Server {
+    /// Registers an application with a secret.
+    pub fn application(&self, id: &str, scope: &str) -> Application {
+        self.register_application(&json!({ "client_id": id, "scope": scope }))
+    }
+
+    /// Registers an application without one, as a page or an app on a telephone is.
+    pub fn public_application(&self, id: &str, scope: &str) -> Application {
+        self.register_application(
+            &json!({ "client_id": id, "scope": scope, "token_endpoint_auth_method": "none" }),
+        )
+    }
+
+    /// Registers an application with these members besides those that all have.
+    pub fn register_application(&self, members: &Value) -> Application {
+        let mut body = json!({
+            "grant_types": ["authorization_code", "refresh_token"],
+            "redirect_uris": [CALLBACK],
+            "post_logout_redirect_uris": ["https://app.example.org/bye"],
+        });
+        for (name, value) in members.as_object().expect("members") {
+            body[name] = value.clone();
+        }
+        let token = self.log_in_or_make_registrar();
+        let made = self.post("/clients").bearer(&token).json(&body).send().expect(201).json();
+        Application {
+            id: made["client_id"].as_str().expect("an id").to_owned(),
+            secret: made["client_secret"].as_str().map(str::to_owned),
+        }
+    }
+
+    /// A token of somebody who may register clients.
+    fn log_in_or_make_registrar(&self) -> String {
+        let email = "registrar@example.com";
+        let body = json!({ "email": email, "password": super::PASSWORD });
+        let known = self.post("/sessions").json(&body).send();
+        match known.status {
+            200 => known.json()["access_token"].as_str().expect("a token").to_owned(),
+            _ => self.person_with_roles("registrar", &["admin"]).token,
+        }
+    }
+}
+
+impl Application {
+    /// The parameters of a good request, with these in place of others; an empty one is left out.
+    pub fn request(&self, changes: &[(&str, &str)]) -> String {
+        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()));
+        let usual = [
+            ("response_type", "code"),
+            ("client_id", self.id.as_str()),
+            ("redirect_uri", CALLBACK),
+            ("scope", "openid users:read"),
+            ("state", "s t&te"),
+            ("nonce", "n-1"),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ];
+        let kept = usual.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+        let pairs = kept.chain(changes).filter(|(_, value)| !value.is_empty());
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    }
+
+    /// The path of such a request.
+    pub fn authorize(&self, changes: &[(&str, &str)]) -> String {
+        format!("/oauth/authorize?{}", self.request(changes))
+    }
+
+    /// Signs somebody in, in this browser, who agrees to everything; where the browser is sent.
+    pub fn let_in(&self, browser: &mut Browser, person: &Person, changes: &[(&str, &str)]) -> Answer {
+        let mut answer = browser.open(&self.authorize(changes));
+        if answer.body.contains("<h1>Sign in</h1>") {
+            answer = browser.sign_in(&answer, &person.email);
+        }
+        if answer.status == 200 {
+            answer = browser.submit(&answer, "allow", &[]);
+        }
+        answer.expect(303)
+    }
+
+    /// The same in a new browser; the code.
+    pub fn code(&self, server: &Server, person: &Person, changes: &[(&str, &str)]) -> String {
+        came_back(&self.let_in(&mut Browser::new(server), person, changes), "code")
+    }
+
+    /// The same, all the way to the tokens.
+    pub fn tokens(&self, server: &Server, person: &Person, changes: &[(&str, &str)]) -> Value {
+        self.redeem(server, &self.code(server, person, changes)).expect(200).json()
+    }
+
+    pub fn redeem(&self, server: &Server, code: &str) -> Answer {
+        self.redeem_with(server, code, &[])
+    }
+
+    /// Redeems a code with these parameters in place of others; an empty one is left out.
+    pub fn redeem_with(&self, server: &Server, code: &str, changes: &[(&str, &str)]) -> Answer {
+        let usual = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        let kept = usual.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+        let pairs: Vec<_> = kept.chain(changes).filter(|(_, value)| !value.is_empty()).copied().collect();
+        self.post(server, "/oauth/token", &pairs)
+    }
+
+    pub fn refresh(&self, server: &Server, refresh_token: &str) -> Answer {
+        self.refresh_for(server, refresh_token, None)
+    }
+
+    pub fn refresh_for(&self, server: &Server, refresh_token: &str, scope: Option<&str>) -> Answer {
+        let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
+        form.extend(scope.map(|scope| ("scope", scope)));
+        self.post(server, "/oauth/token", &form)
+    }
+
+    /// Sends a form as itself.
+    pub fn post(&self, server: &Server, path: &str, form: &[(&str, &str)]) -> Answer {
+        let mut form = form.to_vec();
+        form.push(("client_id", &self.id));
+        form.extend(self.secret.as_deref().map(|secret| ("client_secret", secret)));
+        server.post(path).form(&form).send()
+    }
+}
+
+/// What the browser brings back to the application: a parameter of the address it was sent to.
+#[track_caller]
+pub fn came_back(answer: &Answer, name: &str) -> String {
+    let location = answer.header("location").unwrap_or_else(|| panic!("sent nowhere: {answer:?}"));
+    let query = location.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(known, _)| known == name);
+    let value = found.next().unwrap_or_else(|| panic!("no {name} in {location}")).1.into_owned();
+    assert!(found.next().is_none(), "{name} stands twice in {location}");
+    value
+}

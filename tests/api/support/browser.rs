@@ -1,0 +1,108 @@
+//! A browser without scripts: it keeps cookies, fills forms in and goes where it is sent.
+
+use std::collections::BTreeMap;
+
+use super::http::{Answer, Request};
+use super::people::PASSWORD;
+use super::server::Server;
+
+/// Somebody's browser.
+pub struct Browser<'s> {
+    server: &'s Server,
+    cookies: BTreeMap<String, String>,
+}
+
+impl<'s> Browser<'s> {
+    pub fn new(server: &'s Server) -> Self {
+        Self { server, cookies: BTreeMap::new() }
+    }
+
+    /// Another server behind the same name, as behind a load balancer.
+    pub fn at<'t>(&self, server: &'t Server) -> Browser<'t> {
+        Browser { server, cookies: self.cookies.clone() }
+    }
+
+    /// The value of a cookie.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies.get(name).map(String::as_str)
+    }
+
+    /// Opens a page, and goes on for as long as it is sent on within the server.
+    pub fn open(&mut self, path: &str) -> Answer {
+        let answer = self.send(self.server.get(path));
+        self.follow(answer)
+    }
+
+    /// Fills in the form of a page and presses the button of this name.
+    pub fn submit(&mut self, page: &Answer, choice: &str, fields: &[(&str, &str)]) -> Answer {
+        let answer = self.submit_and_stop(page, choice, fields);
+        self.follow(answer)
+    }
+
+    /// The same without going where it is sent.
+    pub fn submit_and_stop(&mut self, page: &Answer, choice: &str, fields: &[(&str, &str)]) -> Answer {
+        let (action, hidden) = form_of(page);
+        let mut pairs: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (&**name, &**value)).collect();
+        pairs.extend(fields);
+        pairs.push(("choice", choice));
+        self.send(self.server.post(&format!("/oauth/{action}")).header("origin", &self.issuer()).form(&pairs))
+    }
+
+    /// Signs in at the page that asks for it.
+    pub fn sign_in(&mut self, page: &Answer, email: &str) -> Answer {
+        assert!(page.body.contains("<h1>Sign in</h1>"), "{page:?}");
+        self.submit(page, "log-in", &[("email", email), ("password", PASSWORD)])
+    }
+
+    fn follow(&mut self, mut answer: Answer) -> Answer {
+        let issuer = self.issuer();
+        for _ in 0..5 {
+            let next = answer.header("location").and_then(|url| url.strip_prefix(&issuer)).map(str::to_owned);
+            let Some(next) = next else { return answer };
+            answer = self.send(self.server.get(&next));
+        }
+        panic!("sent around in circles: {answer:?}");
+    }
+
+    /// Whose pages these are: a replica has the name of the first server, not its own.
+    fn issuer(&self) -> String {
+        let metadata = self.server.get("/.well-known/oauth-authorization-server").send().expect(200);
+        metadata.json()["issuer"].as_str().expect("an issuer").to_owned()
+    }
+
+    fn send(&mut self, request: Request) -> Answer {
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request =
+            if cookies.is_empty() { request } else { request.header("cookie", &cookies.join("; ")) };
+        let answer = request.send();
+        for (_, cookie) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
+            let (name, value) =
+                cookie.split(';').next().and_then(|pair| pair.split_once('=')).expect("a pair");
+            if cookie.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        answer
+    }
+}
+
+/// Where the form of a page goes, and its hidden fields.
+fn form_of(page: &Answer) -> (String, Vec<(String, String)>) {
+    let attribute = |tag: &str, name: &str| {
+        let rest = tag.split(&format!(" {name}=\"")).nth(1)?;
+        let value = rest.split('"').next()?;
+        let unescaped = value.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">");
+        Some(unescaped.replace("&amp;", "&"))
+    };
+    let tags = |kind: &str| {
+        let tags: Vec<&str> = page.body.split(&format!("<{kind}")).skip(1).collect();
+        tags
+    };
+    let action = tags("form").first().and_then(|tag| attribute(tag, "action"));
+    let hidden = tags("input").into_iter().filter(|tag| attribute(tag, "type").as_deref() == Some("hidden"));
+    let hidden = hidden.filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value")?)));
+    (action.unwrap_or_else(|| panic!("no form: {page:?}")), hidden.collect())
+}
