@@ -12,7 +12,7 @@ use super::super::pages::{
 use super::super::problem::Problem;
 use super::super::services::Services;
 use super::asked::{Asked, AskedByForm, Logout};
-use super::authorize::not_sent_back;
+use super::visit::not_sent_back;
 use crate::oauth::logout::{LogoutRequest, WrongLogout};
 use crate::store::SignedIn;
 

@@ -8,6 +8,7 @@ mod logout;
 mod metadata;
 mod token;
 mod userinfo;
+mod visit;
 
 use actix_web::http::header;
 
