@@ -106,7 +106,6 @@ mod tests {
             "__host-cloakroom",
             "%5F%5FHost-cloakroom",
             "\u{2003}__Host-cloakroom",
-            "\u{b}__Host-cloakroom",
             "__Host-cloakroom ",
         ] {
             assert_eq!(session(&[&format!("{other}={A}")]), Ok(None), "{other:?}");

@@ -1,0 +1,50 @@
+//! What a signature of each algorithm costs alone, in microseconds of one core: `{"ES256":21.4,…}`.
+//! `benches/tokens` sets it beside what a whole token costs.
+
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaEncoding, RsaKeyPair,
+};
+
+/// About as long as what is signed of an access token.
+const MESSAGE: [u8; 500] = [b'x'; 500];
+
+/// How long each is measured.
+const LONG: Duration = Duration::from_secs(2);
+
+fn main() {
+    // Whoever runs all benches asks for their list, or for a trial, by an argument.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let random = SystemRandom::new();
+    let p256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
+    let ed25519 = Ed25519KeyPair::generate().expect("a key");
+    let es256 = micros(|| drop(p256.sign(&random, &MESSAGE).expect("a signature")));
+    let eddsa = micros(|| drop(ed25519.sign(&MESSAGE)));
+    let (rs256, ps256) = (rsa(&RSA_PKCS1_SHA256), rsa(&RSA_PSS_SHA256));
+    println!(r#"{{"ES256":{es256:.2},"EdDSA":{eddsa:.2},"RS256":{rs256:.2},"PS256":{ps256:.2}}}"#);
+}
+
+fn rsa(padding: &'static dyn RsaEncoding) -> f64 {
+    let pair = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).expect("a key");
+    let pkcs8: Pkcs8V1Der<'_> = pair.as_der().expect("its encoding");
+    let pair = RsaKeyPair::from_pkcs8(pkcs8.as_ref()).expect("the same key");
+    let mut signature = vec![0; pair.public_modulus_len()];
+    micros(|| pair.sign(padding, &SystemRandom::new(), &MESSAGE, &mut signature).expect("a signature"))
+}
+
+/// What one costs, of as many as there is time for.
+fn micros(mut once: impl FnMut()) -> f64 {
+    let (mut done, began) = (0_u32, Instant::now());
+    while began.elapsed() < LONG {
+        (0..10).for_each(|_| once());
+        done += 10;
+    }
+    began.elapsed().as_secs_f64() * 1e6 / f64::from(done)
+}
