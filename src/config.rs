@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 pub use secrecy::{ExposeSecret, SecretString};
 
 pub use declare::Settings;
@@ -110,6 +111,12 @@ crate::settings! {
         /// separated by commas.
         cors_origins: Vec<String> = at("CLOAKROOM_CORS_ORIGINS", Unset("none")), parse::list(own::origin);
 
+        /// The reverse proxies in front, as networks separated by commas, such as `10.0.0.0/8`:
+        /// whom `X-Forwarded-For` and `Forwarded` of theirs name is the one who calls. Nobody else's
+        /// count.
+        trusted_proxies: Vec<IpNet> =
+            at("CLOAKROOM_TRUSTED_PROXIES", Unset("none")), parse::list(own::network);
+
         /// Where to serve metrics. This version has none, and takes only `off`.
         metrics_listen: Off = at("CLOAKROOM_METRICS_LISTEN", Is("off")), own::off;
 
@@ -130,9 +137,9 @@ crate::settings! {
         /// does not start below the OWASP minimum.
         argon2: Argon2Cost = at("CLOAKROOM_ARGON2", Is("m=19456,t=2,p=1")), own::argon2;
 
-        /// Limits on login, registration and token requests. This version has none, and takes only
-        /// `off`.
-        rate_limits: Off = at("CLOAKROOM_RATE_LIMITS", Is("off")), own::off;
+        /// Whether guesses at passwords are limited, by account and by address: `on` or `off`.
+        rate_limits: bool =
+            at("CLOAKROOM_RATE_LIMITS", Is("on")), parse::choice([("on", true), ("off", false)]);
 
         /// The form of a log line on standard error: `text`, `json`, or `auto`, which is text on a
         /// terminal and JSON elsewhere.

@@ -95,6 +95,11 @@ impl Hasher {
         })
     }
 
+    /// Whether a password that came now would be turned away.
+    pub fn is_full(&self) -> bool {
+        self.permits.available_permits() == 0 && self.waiting.load(Ordering::Acquire) >= self.queue
+    }
+
     /// Hashes a password with a new salt.
     ///
     /// # Errors

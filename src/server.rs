@@ -205,6 +205,8 @@ async fn services(
         issuer_url,
         audience,
         registration_open: config.registration == Registration::Open,
+        limits_guesses: config.rate_limits,
+        trusted_proxies: config.trusted_proxies.clone(),
         cursors: CursorKey::new(&master.derive("cursor")),
         vocabulary,
         recorder,

@@ -1,8 +1,9 @@
 //! The checks that cloakroom's own settings alone need; those for any setting are in `parse`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::{Host, Url};
 
@@ -153,6 +154,15 @@ fn argon2_cost(text: &str) -> Option<Argon2Cost> {
         passes: passes.parse().ok()?,
         lanes: lanes.parse().ok()?,
     })
+}
+
+pub(super) fn network(text: &str) -> Parsed<IpNet> {
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let network = network.map_err(|_| "write networks, such as 10.0.0.0/8 or 192.0.2.1")?;
+    if network.trunc() != network {
+        return Err(format!("write the network, {}, or one address alone", network.trunc()));
+    }
+    Ok(network)
 }
 
 pub(super) fn off(text: &str) -> Parsed<Off> {

@@ -6,6 +6,7 @@ mod client;
 mod client_rules;
 mod consent;
 mod email;
+mod guess;
 mod ids;
 mod key;
 mod opaque;
@@ -23,6 +24,7 @@ pub use client::{Client, ClientAuthentication, ClientMetadata, GrantType, Secret
 pub use client_rules::BrokenClientRule;
 pub use consent::{Consent, ConsentOf};
 pub use email::Email;
+pub use guess::{Bucket, GUESS_WINDOW, Guess};
 pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 #[doc(hidden)]
 pub use ids::{hyphenated, uuid_schema};

@@ -1,5 +1,7 @@
 //! One login on one device, or one client's access to one account.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{ClientId, SessionId, UserId};
@@ -33,8 +35,8 @@ pub struct Session {
 pub struct Device {
     /// `User-Agent`, cut to 256 characters.
     pub name: Option<String>,
-    /// The peer's address.
-    pub address: Option<String>,
+    /// Its address.
+    pub address: Option<IpAddr>,
 }
 
 /// How long what is issued is good for.

@@ -1,11 +1,13 @@
 //! One request on its way through: who calls, and what a handler takes after its decision.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 
+use super::address::forwarded_for;
 use super::describe::Description;
 use super::problem::{Asked, Code, Problem};
 use super::services::Services;
@@ -62,8 +64,13 @@ impl Call {
 
     /// Where the request came from.
     pub fn origin(&self) -> Origin {
-        let address = self.request.peer_addr().map(|peer| peer.ip());
-        Origin { request_id: Some(self.request_id()), address }
+        Origin { request_id: Some(self.request_id()), address: self.address() }
+    }
+
+    /// The address of whoever calls: the peer's, or the one for which a trusted proxy forwards.
+    pub fn address(&self) -> Option<IpAddr> {
+        let peer = self.request.peer_addr()?.ip();
+        Some(forwarded_for(peer, self.request.headers(), &self.services.trusted_proxies))
     }
 
     /// A segment of the path by its name in the route.

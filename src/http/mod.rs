@@ -2,6 +2,7 @@
 //! through [`decide`](Decision) to its handler and back as an [`Answer`].
 
 mod actions;
+mod address;
 mod answer;
 mod audit;
 #[cfg(feature = "bench-limits")]

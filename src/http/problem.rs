@@ -123,6 +123,8 @@ problems! {
         "What was asked for, what the client is registered for and what exists have nothing in common.";
     Busy = 503 "busy" "temporarily_unavailable" "Too many logins at once":
         "Passwords are checked a few at a time, and the queue is full. Try again after the seconds that `Retry-After` names.";
+    TooManyGuesses = 429 "too-many-guesses" "temporarily_unavailable" "Too many passwords were wrong":
+        "Of late too many passwords were wrong at this account or from this address, so none is looked at. Try again after the seconds that `Retry-After` names. Who is logged in stays so.";
     Unavailable = 503 "unavailable" "temporarily_unavailable" "The database is not available":
         "Nothing was done. Try again after the seconds that `Retry-After` names.";
     Internal = 500 "internal" "server_error" "Something went wrong here":

@@ -17,6 +17,7 @@ use crate::hashing::Hasher;
 use crate::oauth::Means;
 use crate::store::{Recorder, Store};
 use crate::token::{Issuer, Verifier};
+use ipnet::IpNet;
 use uuid::Uuid;
 
 /// Everything a handler may need; made once, when the server starts.
@@ -45,6 +46,10 @@ pub struct Services {
     pub issuer_url: String,
     /// Whether anybody may register.
     pub registration_open: bool,
+    /// Whether guesses at passwords are limited.
+    pub limits_guesses: bool,
+    /// The proxies that are believed whom they forward for.
+    pub trusted_proxies: Vec<IpNet>,
     /// What makes cursors unforgeable.
     pub cursors: CursorKey,
     /// What makes forms of pages unforgeable.
@@ -63,7 +68,19 @@ impl Services {
         let Self { store, hasher, issuer, verifier, recorder, vocabulary, random, clock, issuer_url, .. } =
             self;
         let resources = &self.resources;
-        Means { store, hasher, issuer, verifier, recorder, vocabulary, random, clock, issuer_url, resources }
+        Means {
+            store,
+            hasher,
+            limits_guesses: self.limits_guesses,
+            issuer,
+            verifier,
+            recorder,
+            vocabulary,
+            random,
+            clock,
+            issuer_url,
+            resources,
+        }
     }
 
     /// The time, as records hold it.

@@ -13,8 +13,8 @@ use super::shown::Shown;
 use super::users::{role, status_of};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
 use crate::authz::{Allowed, Event, Outcome};
-use crate::domain::{Invalid, NewPassword, PasswordAttempt, Role, Status, User};
-use crate::hashing::Verdict;
+use crate::domain::{Device, Invalid, NewPassword, PasswordAttempt, Role, Status, User};
+use crate::oauth::password_login::is_password_of;
 use crate::store::Store;
 
 /// What `PUT /users/{id}/password` takes.
@@ -40,6 +40,7 @@ impl BodyType for PasswordChange {
 pub async fn set_password(
     user: Allowed<User, SetPassword>,
     body: Body<PasswordChange>,
+    device: Device,
     services: Arc<Services>,
 ) -> Result<NoContent, Problem> {
     let own = user.is_own();
@@ -50,8 +51,7 @@ pub async fn set_password(
         (!own || current.is_some()).then_some((current, new?))
     })?;
     if let Some(current) = current {
-        let hash = services.store.login_by_id(user.id).await?;
-        if let Verdict::Mismatch = services.hasher.verify(current, hash).await? {
+        if !is_password_of(&services.oauth(), &user, current, device.address).await? {
             services.recorder.note(&Event { outcome: Outcome::WrongPassword, ..Event::from(&user) });
             let wrong = Invalid::new("wrong-password", "is not the current password");
             return Err(Problem::broken_rule("/current_password", wrong));

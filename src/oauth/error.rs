@@ -33,6 +33,12 @@ pub enum OAuthError {
     /// Unknown address or wrong password: not told apart.
     #[error("e-mail or password is wrong")]
     InvalidCredentials,
+    /// Too many guesses at passwords were wrong: none is looked at for so many seconds.
+    #[error("too many passwords were wrong")]
+    TooManyGuesses {
+        /// For how long.
+        retry_after: i64,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

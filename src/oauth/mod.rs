@@ -47,6 +47,8 @@ pub struct Means<'a> {
     pub store: &'a Store,
     /// The lane in which a password is checked.
     pub hasher: &'a Hasher,
+    /// Whether guesses at passwords are limited.
+    pub limits_guesses: bool,
     /// What issues tokens.
     pub issuer: &'a Arc<Issuer>,
     /// What says whether a token is one of ours.

@@ -1,10 +1,12 @@
 //! Login with an e-mail and its password: for tokens of the first-party client, or at the pages.
 
+use std::net::IpAddr;
+
 use super::token_answer::TokenAnswer;
 use super::{Means, OAuthError, granted};
 use crate::authz::{Event, Outcome, Resource as _, ScopeSet};
-use crate::domain::{Device, Email, PasswordAttempt, RefreshToken, SecretHash, Session, UserId};
-use crate::hashing::Verdict;
+use crate::domain::{Device, Email, Guess, PasswordAttempt, RefreshToken, SecretHash, Session, User, UserId};
+use crate::hashing::{HashError, Verdict};
 use crate::store::{LoginRefused, Proved};
 
 /// What somebody who logs in says.
@@ -28,28 +30,82 @@ fn failed_login(user: UserId) -> Event {
     }
 }
 
-/// Finds out whose address and password these are. An unknown address, a wrong password and an
-/// account without one take the same time and get the same answer.
-///
-/// # Errors
-/// [`OAuthError::InvalidCredentials`], or a failure.
+/// A guess that is checked: whose account it is at, if there is one, and what came of it.
+struct Checked {
+    user: Option<UserId>,
+    proved: Option<Proved>,
+}
+
+/// Checks a password, counted as a guess. An unknown address, a wrong password and an account
+/// without one take the same time.
+async fn check(
+    with: &Means<'_>,
+    account: String,
+    password: PasswordAttempt,
+    address: Option<IpAddr>,
+) -> Result<Checked, OAuthError> {
+    if with.hasher.is_full() {
+        // Turned away before it costs the database anything.
+        return Err(HashError::Busy.into());
+    }
+    let guess = Guess { account, address };
+    let (login, counted) = with.store.guess(guess, with.limits_guesses).await?.map_err(|wait| {
+        let left = (wait.until - with.clock.now()).num_seconds();
+        OAuthError::TooManyGuesses { retry_after: left.max(0) + 1 }
+    })?;
+    let (user, hash) = login.map(|login| (login.user_id, login.hash)).unzip();
+    let hash = hash.flatten();
+    let verdict = match with.hasher.verify(password, hash.clone()).await {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            with.store.take_back(counted).await?;
+            return Err(error.into());
+        }
+    };
+    let proved = match (hash, verdict) {
+        (Some(hash), Verdict::Match { upgraded }) => Some(Proved { hash, upgraded, counted }),
+        _ => None,
+    };
+    Ok(Checked { user, proved })
+}
+
+/// Finds out whose address and password these are; nobody's are not told from a wrong password.
 async fn prove(
     with: &Means<'_>,
     email: &str,
     password: PasswordAttempt,
+    device: &Device,
 ) -> Result<(UserId, Proved), OAuthError> {
     // An address that cannot exist is looked up all the same: it must not answer any faster.
     let key = Email::parse(email).map_or_else(|_| String::new(), |email| email.key());
-    let account = with.store.login_by_email(key).await?;
-    let (user_id, hash) = account.map(|account| (account.user_id, account.hash)).unzip();
-    let verdict = with.hasher.verify(password, hash.clone().flatten()).await?;
-    let (Some(user_id), Some(hash), Verdict::Match { upgraded }) = (user_id, hash.flatten(), verdict) else {
-        if let Some(user) = user_id {
-            with.recorder.note(&failed_login(user));
+    match check(with, key, password, device.address).await? {
+        Checked { user: Some(user), proved: Some(proved) } => Ok((user, proved)),
+        Checked { user, .. } => {
+            if let Some(user) = user {
+                with.recorder.note(&failed_login(user));
+            }
+            Err(OAuthError::InvalidCredentials)
         }
-        return Err(OAuthError::InvalidCredentials);
-    };
-    Ok((user_id, Proved { hash, upgraded }))
+    }
+}
+
+/// Whether this is the user's password: a guess like one at a login.
+///
+/// # Errors
+/// [`OAuthError::TooManyGuesses`], or a failure.
+pub async fn is_password_of(
+    with: &Means<'_>,
+    user: &User,
+    password: PasswordAttempt,
+    address: Option<IpAddr>,
+) -> Result<bool, OAuthError> {
+    match check(with, user.email.key(), password, address).await?.proved {
+        Some(proved) => {
+            with.store.take_back(proved.counted).await?;
+            Ok(true)
+        }
+        None => Ok(false),
+    }
 }
 
 fn refused(refused: LoginRefused) -> OAuthError {
@@ -69,7 +125,7 @@ pub async fn log_in(
     login: PasswordLogin,
     device: Device,
 ) -> Result<TokenAnswer, OAuthError> {
-    let (user, proved) = prove(with, &login.email, login.password).await?;
+    let (user, proved) = prove(with, &login.email, login.password, &device).await?;
     let asked = login.scope;
     let grant = move |grantable: &ScopeSet| granted(asked.as_ref(), grantable).ok();
     let refresh = RefreshToken::generate(with.random)?;
@@ -91,6 +147,6 @@ pub async fn sign_in(
     cookie: SecretHash,
     before: Option<SecretHash>,
 ) -> Result<(), OAuthError> {
-    let (user, proved) = prove(with, email, password).await?;
+    let (user, proved) = prove(with, email, password, &device).await?;
     with.store.sign_in(user, proved, device, cookie, before).await?.map_err(refused)
 }

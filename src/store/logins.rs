@@ -1,9 +1,10 @@
-//! Login: the only place where a password's hash leaves the database.
+//! Logins: a password was right, and a session begins.
 
 use diesel::prelude::*;
 
 use super::conn::Connection;
 use super::error::StoreError;
+use super::guesses::{self, Counted};
 use super::schema::{sessions, users};
 use super::sessions::{Entitled, SessionBinding};
 use super::{Inner, Store, refresh_tokens, users as accounts};
@@ -13,20 +14,14 @@ use crate::domain::{
 };
 use crate::on;
 
-/// What a login is checked against.
-pub struct Login {
-    /// Whose login it would be.
-    pub user_id: UserId,
-    /// The hash to compare with; none when no password was ever set.
-    pub hash: Option<PasswordHash>,
-}
-
 /// A password that was right.
 pub(crate) struct Proved {
     /// The hash that it was compared with.
     pub hash: PasswordHash,
     /// A hash of the same password with the parameters of today, where they are others.
     pub upgraded: Option<PasswordHash>,
+    /// The guess that it was.
+    pub counted: Counted,
 }
 
 /// Why no session begins, though the password was right.
@@ -52,38 +47,6 @@ fn logged_in(session: &Session) -> Event {
 }
 
 impl Store {
-    /// What a login with this address is checked against.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn login_by_email(&self, key: String) -> Result<Option<Login>, StoreError> {
-        self.read(move |conn| {
-            let row: Option<(UserId, Option<String>)> = on!(conn, |c| users::table
-                .filter(users::email_key.eq(&key))
-                .select((users::id, users::password_hash))
-                .get_result(c)
-                .optional())?;
-            Ok(row.map(|(id, phc)| Login { user_id: id, hash: phc.map(PasswordHash::from_phc) }))
-        })
-        .await
-    }
-
-    /// The hash of the user's current password, to prove that it is them who change it.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn login_by_id(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError> {
-        self.read(move |conn| {
-            let phc: Option<Option<String>> = on!(conn, |c| users::table
-                .filter(users::id.eq(id))
-                .select(users::password_hash)
-                .get_result(c)
-                .optional())?;
-            Ok(phc.flatten().map(PasswordHash::from_phc))
-        })
-        .await
-    }
-
     /// Begins a session of the first-party client for the user whose password was right, with a
     /// refresh token of which this is the hash. `grant` is asked what it may carry, of all that the
     /// user's roles grant.
@@ -136,7 +99,7 @@ impl Store {
             user_id,
             client_id,
             device: device.name,
-            address: device.address,
+            address: device.address.map(|address| address.to_string()),
             created_at: now,
             auth_time: now,
             last_used_at: now,
@@ -154,6 +117,7 @@ impl Inner {
         id: UserId,
         proved: &Proved,
     ) -> Result<Option<User>, StoreError> {
+        guesses::take_back(conn, &proved.counted)?;
         let kept = proved.upgraded.as_ref().unwrap_or(&proved.hash);
         let rows = on!(conn, |c| diesel::update(users::table)
             .filter(users::id.eq(id))

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::conn::Connection;
 use super::schema::{revocations, sessions};
-use super::{Changes, Inner, Store, StoreError, codes, refresh_tokens, used_jtis};
+use super::{Changes, Inner, Store, StoreError, codes, guesses, refresh_tokens, used_jtis};
 use crate::authz::{Event, Outcome};
 use crate::domain::{Revocation, Revoked, SessionId, Time, UserId};
 use crate::on;
@@ -98,6 +98,7 @@ impl Store {
             codes::prune(conn, now - CODES_REMEMBERED)?;
             refresh_tokens::prune(conn, now)?;
             used_jtis::prune(conn, now)?;
+            guesses::prune(conn, now)?;
             on!(conn, |c| diesel::delete(sessions::table.filter(sessions::expires_at.le(Time(now))))
                 .execute(c))?;
             Ok(())

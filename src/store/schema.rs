@@ -147,6 +147,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{Binary, Integer};
+    use super::Moment;
+
+    guesses (key) {
+        key -> Binary,
+        began_at -> Moment,
+        made -> Integer,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::{Binary, Text};
     use super::Moment;
 

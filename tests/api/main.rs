@@ -13,6 +13,7 @@ mod configuration;
 mod documents;
 mod edge;
 mod faults;
+mod guessing;
 mod notes;
 mod oauth;
 mod oauth_token;

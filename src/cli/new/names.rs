@@ -11,6 +11,7 @@ const TABLES: &[&str] = &[
     "authorization_codes",
     "client_secrets",
     "consents",
+    "guesses",
     "refresh_tokens",
     "revocations",
     "signing_keys",

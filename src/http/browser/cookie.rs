@@ -102,12 +102,9 @@ mod tests {
 
     #[test]
     fn a_cookie_of_another_name_is_another_cookie() {
-        for other in [
-            "__host-cloakroom",
-            "%5F%5FHost-cloakroom",
-            "\u{2003}__Host-cloakroom",
-            "__Host-cloakroom ",
-        ] {
+        for other in
+            ["__host-cloakroom", "%5F%5FHost-cloakroom", "\u{2003}__Host-cloakroom", "__Host-cloakroom "]
+        {
             assert_eq!(session(&[&format!("{other}={A}")]), Ok(None), "{other:?}");
         }
     }

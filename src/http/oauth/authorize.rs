@@ -83,6 +83,9 @@ pub async fn submit_login(
         Err(OAuthError::Hash(HashError::Busy)) => {
             visit.login_page(form.browser(), email, Some(LogInError::Busy))
         }
+        Err(OAuthError::TooManyGuesses { .. }) => {
+            visit.login_page(form.browser(), email, Some(LogInError::TooMany))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -41,6 +41,10 @@ impl From<OAuthError> for Problem {
             OAuthError::InvalidScope => Code::InvalidScope,
             OAuthError::InvalidTarget => Code::InvalidTarget,
             OAuthError::InvalidCredentials => Code::InvalidCredentials,
+            OAuthError::TooManyGuesses { retry_after } => {
+                let problem = Self::new(Code::TooManyGuesses);
+                return problem.with_header(header::RETRY_AFTER, retry_after.to_string());
+            }
             OAuthError::Store(error) => return error.into(),
             OAuthError::Hash(error) => return error.into(),
             OAuthError::Random(error) => return error.into(),

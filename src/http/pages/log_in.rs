@@ -28,6 +28,8 @@ pub enum LogInError {
     Wrong,
     /// The lane of the hashes is full.
     Busy,
+    /// Too many passwords were wrong of late.
+    TooMany,
 }
 
 /// What comes back.
@@ -90,6 +92,9 @@ pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
             Some(LogInError::Busy) => p.alert #error role="alert" {
                 "Too many people are signing in at once. Please try again in a moment."
             },
+            Some(LogInError::TooMany) => p.alert #error role="alert" {
+                "Too many passwords were wrong. Please try again in a quarter of an hour."
+            },
             None => {},
         }
         div.field {
@@ -118,6 +123,7 @@ pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
     let status = match error {
         Some(LogInError::Wrong) => StatusCode::FORBIDDEN,
         Some(LogInError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+        Some(LogInError::TooMany) => StatusCode::TOO_MANY_REQUESTS,
         None => StatusCode::OK,
     };
     PageAnswer::new("Sign in", body).with_status(status).for_browser(browser)

@@ -72,8 +72,21 @@ fn log_format_and_filter_are_checked() {
 
 #[test]
 fn what_this_version_does_not_have_can_only_be_off() {
-    for variable in ["CLOAKROOM_METRICS_LISTEN", "CLOAKROOM_RATE_LIMITS"] {
-        loaded(&[(variable, "off")]);
-        assert_fault(&[(variable, "on")], variable, "this version does not have it");
-    }
+    loaded(&[("CLOAKROOM_METRICS_LISTEN", "off")]);
+    assert_fault(
+        &[("CLOAKROOM_METRICS_LISTEN", "on")],
+        "CLOAKROOM_METRICS_LISTEN",
+        "this version does not have it",
+    );
+}
+
+#[test]
+fn proxies_are_networks() {
+    let networks = |text| loaded(&[("CLOAKROOM_TRUSTED_PROXIES", text)]).trusted_proxies;
+    assert_eq!(networks("10.0.0.0/8, ::1,192.0.2.1").len(), 3);
+    assert!(networks("").is_empty());
+    assert_refused(
+        "CLOAKROOM_TRUSTED_PROXIES",
+        &["*", "proxy.example.org", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,"],
+    );
 }
