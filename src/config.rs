@@ -22,7 +22,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use ipnet::IpNet;
+
 pub use secrecy::{ExposeSecret, SecretString};
 
 pub use declare::Settings;
@@ -85,11 +87,14 @@ crate::settings! {
         hs256_secret: Option<SecretString> =
             at("CLOAKROOM_HS256_SECRET", Unset("none")).hidden(), parse::optional(parse::secret(32));
 
+        /// How long a signing key signs before the next one takes its place, from `1h` to `3650d`, or
+        /// `off`. The HS256 secret is yours, and never rotated.
+        key_rotation: Option<TimeDelta> = at("CLOAKROOM_KEY_ROTATION", Is("90d")), own::key_rotation;
+
         /// Other services that take this server's tokens, each by the name that stands in `aud`,
         /// separated by commas: what `resource` of a request may be (RFC 8707).
         resources: Vec<String> =
             at("CLOAKROOM_RESOURCES", Unset("none")), parse::list(own::audience);
-
         /// How long an access token is good for: whole seconds from `1s` to `24h`.
         access_token_ttl: Duration =
             at("CLOAKROOM_ACCESS_TOKEN_TTL", Is("10m")), parse::duration(1..=86_400);

@@ -13,6 +13,7 @@ mod check;
 pub(crate) mod cli;
 pub mod config;
 pub mod domain;
+pub(crate) mod follow;
 pub mod hashing;
 pub mod http;
 pub mod json;

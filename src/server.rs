@@ -11,20 +11,13 @@ use chrono::TimeDelta;
 
 use crate::app::{App, Loaded};
 use crate::config::{Config, Database, Registration};
-use crate::domain::{Clock, Lifetimes, NoRandomness, StoredKey, Surroundings};
+use crate::domain::{Lifetimes, NoRandomness, Surroundings};
+use crate::follow::{FollowError, Follower, Pace, open_keys};
 use crate::hashing::{Hasher, InvalidCost};
 use crate::http::{ActionTable, CursorKey, FormGuard, Services, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
 use crate::store::{Engine, OnRevoked, Recorder, Store, StoreError};
-use crate::token::{
-    Expected, Issuer, KeyError, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Verifier,
-};
-
-/// How often a replica asks what others revoked. With a request's own time, within a second.
-const REVOCATION_POLL: Duration = Duration::from_millis(500);
-
-/// After so many polls everything is read anew, and what has passed is forgotten.
-const POLLS_PER_RELOAD: u32 = 60;
+use crate::token::{Expected, Issuer, KeyError, KeySafe, KeyUse, MasterKey, Revocations, Verifier};
 
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,6 +65,16 @@ pub struct Server {
     pub issuer: String,
     running: actix_web::dev::Server,
     services: Arc<Services>,
+}
+
+impl From<FollowError> for StartError {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Store(error) => error.into(),
+            FollowError::Keys(error) => error.into(),
+            FollowError::Panic(error) => StoreError::Internal(error.to_string()).into(),
+        }
+    }
 }
 
 impl Server {
@@ -136,7 +139,7 @@ pub(crate) fn open_store(
     let forever = TimeDelta::days(36_500);
     let long = |duration: Duration| TimeDelta::from_std(duration).unwrap_or(forever);
     let lifetimes = Lifetimes {
-        access_token: long(config.access_token_ttl + config.leeway),
+        access_token: token_lifetime(config),
         refresh_token: long(config.refresh_token_ttl),
         session: long(config.session_ttl),
     };
@@ -148,6 +151,22 @@ pub(crate) fn open_store(
         lifetimes,
         on_revoked,
     )
+}
+
+/// How long a token is accepted after it was signed.
+pub(crate) fn token_lifetime(config: &Config) -> TimeDelta {
+    TimeDelta::from_std(config.access_token_ttl + config.leeway).unwrap_or(TimeDelta::days(1))
+}
+
+/// What makes keys and opens them.
+pub(crate) fn key_safe(config: &Config, master: MasterKey, surroundings: &Surroundings) -> KeySafe {
+    let usage = KeyUse {
+        algorithm: config.signing_algorithm,
+        hs256_secret: config.hs256_secret.clone(),
+        lifetime: token_lifetime(config),
+        leeway: TimeDelta::from_std(config.leeway).unwrap_or_default(),
+    };
+    KeySafe::new(usage, master, surroundings.clone())
 }
 
 /// The lane in which passwords are hashed.
@@ -173,8 +192,10 @@ async fn services(
     let store = open_store(app, config, &surroundings, Arc::new(move |revoked| told.apply(revoked)));
     let sealed_already = !store.signing_keys().await?.is_empty();
     let master = load_master_key(config, &random, sealed_already)?;
-    let keys = Arc::new(Keys::new(key_ring(config, &store, &master, &surroundings).await?));
     let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
+    let cursors = CursorKey::new(&master.derive("cursor"));
+    let forms = FormGuard::new(&master.derive("form"), &issuer_url);
+    let keys = Arc::new(open_keys(&store, key_safe(config, master, &surroundings)).await?);
     let (issuer, leeway) = (issuer_url.clone(), config.leeway);
     let verifier = Verifier::new(
         Expected { issuer, audience: audience.clone(), leeway },
@@ -183,7 +204,10 @@ async fn services(
         clock.clone(),
         Arc::clone(&vocabulary),
     );
-    follow_revocations(store.clone(), revocations, clock.clone()).await?;
+    let (followed, rotation) = (Arc::clone(&keys), config.key_rotation);
+    let follower =
+        Follower { store: store.clone(), revocations, keys: followed, rotation, clock: clock.clone() };
+    follower.start(store.announcements()?, Pace::default()).await?;
     let (recorder, writing) = Recorder::new(store.clone());
     actix_web::rt::spawn(writing);
     Ok(Services {
@@ -192,7 +216,7 @@ async fn services(
             &issuer_url,
             &audience,
             config.access_token_ttl,
-            keys,
+            Arc::clone(&keys),
             clock.clone(),
             random.clone(),
         )),
@@ -201,13 +225,14 @@ async fn services(
         store,
         clock,
         random,
-        forms: FormGuard::new(&master.derive("form"), &issuer_url),
+        forms,
         issuer_url,
         audience,
         registration_open: config.registration == Registration::Open,
         limits_guesses: config.rate_limits,
         trusted_proxies: config.trusted_proxies.clone(),
-        cursors: CursorKey::new(&master.derive("cursor")),
+        cursors,
+        keys,
         vocabulary,
         recorder,
         name: app.name,
@@ -215,23 +240,6 @@ async fn services(
         endpoints: app.endpoints.clone(),
         settings: Arc::clone(&settings.own),
     })
-}
-
-/// The keys of the database, and a first one for the algorithm that signs if there is none yet.
-async fn key_ring(
-    config: &Config,
-    store: &Store,
-    master: &MasterKey,
-    Surroundings { clock, random }: &Surroundings,
-) -> Result<KeyRing, StartError> {
-    let algorithm = config.signing_algorithm;
-    let mut stored = store.signing_keys().await?;
-    let has_one = stored.iter().any(|key| key.algorithm == algorithm.as_str());
-    if !has_one && algorithm != SigningAlgorithm::Hs256 {
-        let first = StoredKey::generate(algorithm, master, random, clock)?;
-        stored = store.add_first_key(first).await?;
-    }
-    Ok(KeyRing::open(stored, config.hs256_secret.as_ref(), algorithm, master)?)
 }
 
 fn listen(
@@ -265,42 +273,6 @@ fn cors(origins: &[String]) -> Cors {
         .expose_headers(["etag", "link", "location", "retry-after", "www-authenticate", "x-request-id"])
         .block_on_origin_mismatch(false)
         .max_age(600)
-}
-
-/// Loads what was revoked, and keeps asking what other replicas revoke.
-async fn follow_revocations(
-    store: Store,
-    revocations: Arc<Revocations>,
-    clock: Clock,
-) -> Result<(), StoreError> {
-    let (known, mut last) = store.revocations(0).await?;
-    revocations.apply(&known);
-    actix_web::rt::spawn(async move {
-        let mut away = false;
-        for poll in 1_u32.. {
-            actix_web::rt::time::sleep(REVOCATION_POLL).await;
-            let reload = poll % POLLS_PER_RELOAD == 0;
-            match store.revocations(if reload { 0 } else { last }).await {
-                Ok((new, newest)) => {
-                    revocations.apply(&new);
-                    last = newest.max(last);
-                    away = false;
-                }
-                Err(error) if !away => {
-                    log::error!("what other replicas revoke cannot be read: {error}");
-                    away = true;
-                }
-                Err(_) => {}
-            }
-            if reload && !away {
-                revocations.prune(clock.now());
-                if let Err(error) = store.prune().await {
-                    log::warn!("{error}");
-                }
-            }
-        }
-    });
-    Ok(())
 }
 
 #[cfg(test)]

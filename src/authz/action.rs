@@ -83,6 +83,10 @@ crate::actions! {
     pub ListConsents = "list_consents";
     /// Tell a client who the user is.
     pub ReadClaims = "read_claims";
+    /// Make the key that takes over.
+    pub Rotate = "rotate", changes;
+    /// Take a key out of service, and with it all that it signed.
+    pub Retire = "retire", changes;
     /// Read who did, or was refused, what on a user's records.
     pub ReadAudit = "read_audit";
 }

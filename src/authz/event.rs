@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::action::{Action, Create};
+use super::action::Action;
 use super::caller::Caller;
 use super::decision::{Allowed, Reach};
 use super::resource::Resource;
@@ -12,7 +12,8 @@ use crate::domain::UserId;
 /// Something that was done, or refused. A deed is written down in the transaction that does it.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Who did it, or tried to; none for somebody without an acceptable token.
+    /// Who did it, or tried to; none for somebody without an acceptable token, and for what the
+    /// server does by itself.
     pub by: Option<Caller>,
     /// The action's name.
     pub action: &'static str,
@@ -54,10 +55,10 @@ impl<R: Resource, A: Action> From<&Allowed<R, A>> for Event {
 
 impl Event {
     /// That somebody made a record.
-    pub(crate) fn made<R: Resource>(reach: &Reach<R, Create>, record: impl ToString) -> Self {
+    pub(crate) fn made<R: Resource, A: Action>(reach: &Reach<R, A>, record: impl ToString) -> Self {
         Self {
             by: Some(reach.by().clone()),
-            action: Create::NAME,
+            action: A::NAME,
             resource: R::NAME,
             record: Some(record.to_string()),
             owner: None,

@@ -6,7 +6,9 @@ use super::member::Member;
 use super::resource::{OwnerFrom, Resource};
 use super::scope::*;
 use super::vocabulary::Vocabulary;
-use crate::domain::{Client, ClientId, Consent, ConsentOf, Profile, Role, Session, SessionOf, User, UserId};
+use crate::domain::{
+    Client, ClientId, Consent, ConsentOf, Profile, Role, Session, SessionOf, SigningKey, User, UserId,
+};
 
 crate::policy! {
     User {
@@ -41,6 +43,12 @@ crate::policy! {
         Update:        anyone(CLIENTS_WRITE), not_above;
         RotateSecret:  anyone(CLIENTS_WRITE), not_above;
         Delete:        anyone(CLIENTS_WRITE), not_above;
+    }
+    SigningKey {
+        List:          anyone(KEYS_ROTATE);
+        Read:          anyone(KEYS_ROTATE);
+        Rotate:        anyone(KEYS_ROTATE);
+        Retire:        anyone(KEYS_ROTATE);
     }
     Profile {
         Read:          owner(PROFILES_READ), anyone(PROFILES_READ_ANY);
@@ -145,5 +153,19 @@ impl Resource for Client {
     /// Whoever has its secret, its keys or its redirect URIs in hand has what it may ask for.
     fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
         vocabulary.scopes_in(&self.scope.join(" ")).powers()
+    }
+}
+
+impl Resource for SigningKey {
+    type Id = String;
+    const NAME: &'static str = "signing_key";
+    const OWNER: OwnerFrom = OwnerFrom::Nobody;
+
+    fn id(&self) -> String {
+        self.kid.clone()
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        None
     }
 }

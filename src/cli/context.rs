@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use clap::ArgMatches;
 
 use super::output::Failure;
@@ -9,7 +10,7 @@ use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Sources};
 use crate::domain::Surroundings;
 use crate::logging;
-use crate::server::{engine, open_store};
+use crate::server::{engine, open_store, token_lifetime};
 use crate::store::{Engine, MigrationState, Store};
 use crate::{App, Loaded};
 
@@ -30,6 +31,11 @@ impl Context {
 
     pub(super) fn config(&self) -> &Config {
         &self.settings.config
+    }
+
+    /// How long a token is accepted after it was signed.
+    pub(super) fn token_lifetime(&self) -> TimeDelta {
+        token_lifetime(self.config())
     }
 
     pub(super) fn vocabulary(&self) -> &Vocabulary {

@@ -6,6 +6,7 @@ mod clashes;
 mod clients;
 mod config;
 mod context;
+mod keys;
 mod migrate;
 mod new;
 mod output;
@@ -60,6 +61,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "migrate" => migrate::run(&context()?, given),
         "users" => users::run(&context()?, given),
         "clients" => clients::run(&context()?, given),
+        "keys" => keys::run(&context()?, given),
         _ => serve::run(&context()?),
     }
 }
@@ -86,6 +88,7 @@ fn commands(app: &Arc<App>) -> Command {
             config::command(),
             users::command(app),
             clients::command(app),
+            keys::command(),
             api::routes_command(),
             api::openapi_command(),
             new::command(),

@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use super::parse::Parsed;
+use super::parse::{self, Parsed};
 use super::{Database, LogFormat, Off};
 use crate::hashing::Argon2Cost;
 use crate::token::{MasterKey, SigningAlgorithm};
@@ -112,6 +113,16 @@ pub(super) fn master_key(text: &str) -> Parsed<MasterKey> {
 pub(super) fn signing_algorithm(text: &str) -> Parsed<SigningAlgorithm> {
     let names = SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).join(", ");
     text.parse().map_err(|_| format!("write one of {names}"))
+}
+
+/// None for `off`. The shortest is well above the time for which a key is published before it signs.
+pub(super) fn key_rotation(text: &str) -> Parsed<Option<TimeDelta>> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let time = parse::duration(3_600..=3_650 * 86_400)(text).ok();
+    let time = time.and_then(|time| TimeDelta::from_std(time).ok());
+    time.map(Some).ok_or_else(|| "write off, or a time from 1h to 3650d, such as 90d".to_owned())
 }
 
 pub(super) fn origin(text: &str) -> Parsed<String> {

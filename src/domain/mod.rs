@@ -9,6 +9,7 @@ mod email;
 mod guess;
 mod ids;
 mod key;
+mod key_lives;
 mod opaque;
 mod password;
 mod profile;
@@ -28,7 +29,8 @@ pub use guess::{Bucket, GUESS_WINDOW, Guess};
 pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 #[doc(hidden)]
 pub use ids::{hyphenated, uuid_schema};
-pub use key::StoredKey;
+pub use key::{SigningKey, StoredKey};
+pub use key_lives::{KEPT_AFTERWARDS, KeyLives, KeyState, PUBLISHED_AHEAD};
 pub use opaque::{AuthorizationCode, BrowserSecret, ClientSecret, RefreshToken, SecretHash};
 pub use password::{NewPassword, PasswordAttempt, PasswordHash};
 pub use profile::{Profile, ProfileChange, ProfileClaim};

@@ -20,6 +20,7 @@ mod edge;
 mod endpoint;
 mod form;
 mod grants;
+mod keys;
 mod list;
 mod oauth;
 mod openapi;

@@ -7,8 +7,8 @@ use super::decide::Access;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Code::*;
 use super::{
-    audit, client_list, clients, grants, oauth, pages, profiles, service, sessions, standing, user_list,
-    users,
+    audit, client_list, clients, grants, keys, oauth, pages, profiles, service, sessions, standing,
+    user_list, users,
 };
 use crate::authz::matrix::{Entry, Row};
 
@@ -65,6 +65,8 @@ pub fn endpoints() -> Vec<Endpoint> {
 
         endpoint(GET,    "/oauth/pages.css",                         "The stylesheet of the pages",           pages::stylesheet),
         endpoint(GET,    "/oauth/mark.svg",                          "The mark on the pages",                 pages::mark),
+
+        endpoint(POST,   "/keys/rotate",                             "Make the key that signs next",          keys::rotate).or(&[Conflict]),
 
         endpoint(GET,    "/.well-known/jwks.json",                   "The public keys (RFC 7517)",            oauth::jwks),
         endpoint(GET,    "/.well-known/oauth-authorization-server",  "Where tokens come from (RFC 8414)",     oauth::authorization_server),

@@ -16,7 +16,7 @@ use crate::domain::{Clock, Random, Time};
 use crate::hashing::Hasher;
 use crate::oauth::Means;
 use crate::store::{Recorder, Store};
-use crate::token::{Issuer, Verifier};
+use crate::token::{Issuer, Keys, Verifier};
 use ipnet::IpNet;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ pub struct Services {
     pub verifier: Verifier,
     /// What issues tokens.
     pub issuer: Arc<Issuer>,
+    /// What they are signed with.
+    pub keys: Arc<Keys>,
     /// The lane in which passwords are hashed.
     pub hasher: Hasher,
     /// The time.

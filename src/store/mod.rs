@@ -20,6 +20,7 @@
 //! use cloakroom::store::Store;
 //! ```
 
+mod announcements;
 mod audit;
 mod browser;
 mod client_list;
@@ -58,6 +59,7 @@ use crate::authz::{Can, Event, Held, Relation, Resource, Sealed, Sight, Vocabula
 use crate::domain::{Lifetimes, Revocation, Surroundings};
 use conn::Manager;
 
+pub use announcements::Announcements;
 pub use audit::{Entry, EntryId};
 pub use browser::SignedIn;
 pub use client_list::ClientPage;
@@ -155,8 +157,11 @@ impl Lookup<'_> {
 }
 
 /// What a transaction did that others have to be told of.
+#[derive(Default)]
 struct Changes {
     revoked: Vec<Revocation>,
+    /// Whether the set of signing keys is another.
+    keys: bool,
 }
 
 impl Store {
@@ -246,11 +251,12 @@ impl Store {
         let turn = take_turn(&self.0.turns, patience).await?;
         self.hop(move |store, given_up| {
             let _held = (turn, writer);
-            let mut changes = Changes { revoked: Vec::new() };
+            let mut changes = Changes::default();
             let done = store.with_connection(patience, |conn| {
                 conn.begin()?;
                 let done = work(conn, &mut changes).and_then(|value| {
                     revocations::persist(conn, &changes)?;
+                    announcements::announce(conn, &changes)?;
                     if let Some(deed) = &deed {
                         store.write_down(conn, deed)?;
                     }

@@ -158,7 +158,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Binary, Text};
+    use diesel::sql_types::{Binary, Nullable, Text};
     use super::Moment;
 
     signing_keys (kid) {
@@ -167,6 +167,8 @@ diesel::table! {
         sealed -> Binary,
         public_jwk -> Text,
         created_at -> Moment,
+        signs_from -> Moment,
+        retired_at -> Nullable<Moment>,
     }
 }
 

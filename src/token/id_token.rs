@@ -7,6 +7,7 @@ use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
+use super::algorithm::SigningAlgorithm;
 use super::issue::{AccessToken, IssueError, Issuer, sign};
 use super::jws::{Jws, parse_object};
 use crate::domain::{SessionId, UserId};
@@ -67,7 +68,7 @@ struct Claims<'a> {
 impl Issuer {
     /// Whether a client can check what is signed here: not when the key is a shared secret.
     pub fn signs_id_tokens(&self) -> bool {
-        self.keys.current().signing.algorithm != Algorithm::HS256
+        self.algorithm() != SigningAlgorithm::Hs256
     }
 
     /// Issues an ID token, good for as long as an access token is.
@@ -75,7 +76,8 @@ impl Issuer {
     /// # Errors
     /// When its end lies beyond the calendar or the key does not sign.
     pub fn issue_id_token(&self, request: &IdTokenRequest<'_>) -> Result<IdToken, IssueError> {
-        let keys = self.keys.current();
+        let ring = self.keys.current();
+        let key = ring.signing_key()?;
         let (iat, expires_at) = self.lifetime()?;
         let claims = Claims {
             iss: &self.issuer,
@@ -86,9 +88,9 @@ impl Issuer {
             auth_time: request.auth_time.timestamp(),
             nonce: request.nonce,
             sid: request.session,
-            at_hash: left_half_of_hash(request.access_token.expose(), keys.signing.algorithm),
+            at_hash: left_half_of_hash(request.access_token.expose(), key.algorithm),
         };
-        sign(TYPE, &claims, &keys.signing).map(SecretString::from).map(IdToken)
+        sign(TYPE, &claims, key).map(SecretString::from).map(IdToken)
     }
 
     /// Reads an ID token that this server issued, expired or not. None when it is not one, or when
@@ -98,8 +100,8 @@ impl Issuer {
         if jws.header.typ.as_deref() != Some(TYPE) {
             return None;
         }
-        let keys = self.keys.current();
-        let key = keys.verification.find(jws.header.kid.as_deref(), jws.header.algorithm).ok()?;
+        let ring = self.keys.current();
+        let key = ring.verification.find(jws.header.kid.as_deref(), jws.header.algorithm).ok()?;
         let claims: Map<String, Value> = parse_object(&jws.verify(key).ok()?).ok()?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         if text("iss") != Some(&self.issuer) {

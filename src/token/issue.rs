@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::algorithm::SigningAlgorithm;
 use super::claims::AccessTokenClaims;
 use super::keys::{Keys, SigningKey};
 use crate::authz::ScopeSet;
@@ -98,7 +99,7 @@ pub enum IssueError {
     /// There is none for its id.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
-    /// The lifetime leads beyond the calendar, or the key does not sign.
+    /// The lifetime leads beyond the calendar, or no key signs.
     #[error("the token could not be signed")]
     NotSigned,
 }
@@ -124,15 +125,9 @@ impl Issuer {
         Self { issuer, audience, ttl: ttl.as_secs(), keys, clock, random }
     }
 
-    /// What the key that signs now signs with (RFC 7518 §3.1).
-    pub fn algorithm(&self) -> &'static str {
-        match self.keys.current().signing.algorithm {
-            Algorithm::EdDSA => "EdDSA",
-            Algorithm::RS256 => "RS256",
-            Algorithm::PS256 => "PS256",
-            Algorithm::HS256 => "HS256",
-            _ => "ES256",
-        }
+    /// What is signed with by this server's configuration (RFC 7518 §3.1).
+    pub fn algorithm(&self) -> SigningAlgorithm {
+        self.keys.safe().algorithm()
     }
 
     /// `iat` and the time of `exp` of what is issued now.
@@ -165,7 +160,8 @@ impl Issuer {
             roles: roles.as_deref(),
             epoch,
         };
-        let token = sign("at+jwt", &claims, &self.keys.current().signing)?;
+        let ring = self.keys.current();
+        let token = sign("at+jwt", &claims, ring.signing_key()?)?;
         Ok(IssuedToken {
             access_token: AccessToken(SecretString::from(token)),
             expires_in: self.ttl,

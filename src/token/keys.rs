@@ -1,20 +1,18 @@
-//! The server's own keys: made, kept sealed, and held ready to sign and to verify.
+//! The server's own keys, held ready to sign and to verify.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey};
-use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::algorithm::SigningAlgorithm;
 use super::invalid::InvalidToken;
-use super::private::PrivateKey;
-use super::seal::MasterKey;
+use super::issue::IssueError;
+use super::key_safe::KeySafe;
+use super::key_set::KeySet;
 use super::verification_key::{UnfitKey, VerificationKey};
-use crate::domain::{Clock, Random, StoredKey};
-
-/// The `kid` of the HS256 secret, which the operator gave and which is nowhere stored.
-const HS256_KID: &str = "hs256";
+use crate::domain::StoredKey;
 
 /// Why keys cannot be made or used. Nothing of a key is in it.
 #[derive(Debug, thiserror::Error)]
@@ -42,37 +40,12 @@ pub enum KeyError {
     NoSigningKey(SigningAlgorithm),
 }
 
-impl StoredKey {
-    /// Makes a key (RSA: of 2048 bits) and seals its private half. Its `kid` is the thumbprint of
-    /// the public half (RFC 7638).
-    ///
-    /// # Errors
-    /// [`KeyError::Symmetric`] for HS256; otherwise when there is no randomness.
-    pub fn generate(
-        algorithm: SigningAlgorithm,
-        master: &MasterKey,
-        random: &Random,
-        clock: &Clock,
-    ) -> Result<Self, KeyError> {
-        let private = PrivateKey::generate(algorithm)?;
-        let public = private.public_key()?;
-        Ok(Self {
-            sealed: private.seal(&public.kid, master, random)?,
-            kid: public.kid,
-            algorithm: algorithm.as_str().to_owned(),
-            public_jwk: public.jwk.to_string(),
-            created_at: clock.now(),
-        })
-    }
-}
-
 /// Keys that verify, found by what a token's header says.
 pub(super) struct VerificationKeys(Vec<Arc<VerificationKey>>);
 
 impl VerificationKeys {
     /// Of keys that share a `kid` none is used: a token could not say which it means.
-    pub(super) fn of(keys: Vec<VerificationKey>) -> Self {
-        let keys: Vec<_> = keys.into_iter().map(Arc::new).collect();
+    pub(super) fn of(keys: Vec<Arc<VerificationKey>>) -> Self {
         let shares =
             |kid: &Option<String>| kid.is_some() && keys.iter().filter(|other| other.kid == *kid).count() > 1;
         Self(keys.iter().filter(|key| !shares(&key.kid)).cloned().collect())
@@ -106,80 +79,108 @@ pub(super) struct SigningKey {
 
 /// The server's keys at one time.
 pub struct KeyRing {
-    pub(super) signing: SigningKey,
+    pub(super) signing: Option<Arc<SigningKey>>,
     pub(super) verification: VerificationKeys,
-    jwks: Value,
+    pub(super) jwks: Value,
 }
 
 impl KeyRing {
-    /// Opens the stored keys. The newest of the algorithm `signing` signs, or for HS256 the
-    /// secret; all of them verify, each with its own algorithm. What is public about a key is
-    /// taken from its sealed half, so that who can write to the database can add none.
-    ///
-    /// # Errors
-    /// When a key does not open, the secret is short, or nothing can sign.
-    pub fn open(
-        mut stored: Vec<StoredKey>,
-        hs256_secret: Option<&SecretString>,
-        signing: SigningAlgorithm,
-        master: &MasterKey,
-    ) -> Result<Self, KeyError> {
-        stored.sort_by(|a, b| (a.created_at, &a.kid).cmp(&(b.created_at, &b.kid)));
-        let (mut signer, mut verification, mut published) = (None, Vec::new(), Vec::new());
-        for key in stored {
-            let Ok(algorithm) = key.algorithm.parse() else {
-                // One that a newer version of the server made.
-                log::warn!("the key {:?} is of an algorithm that is not known here", key.kid);
-                continue;
-            };
-            let private = PrivateKey::open(&key.kid, algorithm, &key.sealed, master)?;
-            let public = private.public_key()?;
-            let unfit = |why| KeyError::Unfit(public.kid.clone(), why);
-            verification.push(VerificationKey::from_jwk(&public.jwk).map_err(unfit)?);
-            if algorithm == signing {
-                let key = private.signing_key()?;
-                signer = Some(SigningKey { kid: public.kid, algorithm: algorithm.jws(), key });
-            }
-            published.push(public.jwk);
-        }
-        if let Some(secret) = hs256_secret {
-            let secret = secret.expose_secret().as_bytes();
-            let key = VerificationKey::hs256(HS256_KID, secret);
-            verification.push(key.map_err(|_| KeyError::ShortSecret)?);
-            if signing == SigningAlgorithm::Hs256 {
-                let key = EncodingKey::from_secret(secret);
-                signer = Some(SigningKey { kid: HS256_KID.to_owned(), algorithm: Algorithm::HS256, key });
-            }
-        }
-        Ok(Self {
-            signing: signer.ok_or(KeyError::NoSigningKey(signing))?,
-            verification: VerificationKeys::of(verification),
-            jwks: json!({ "keys": published }),
-        })
-    }
-
     /// The public keys as a JWK Set (RFC 7517 §5); never a symmetric one.
     pub fn jwks(&self) -> &Value {
         &self.jwks
     }
+
+    /// What signs.
+    pub(super) fn signing_key(&self) -> Result<&SigningKey, IssueError> {
+        self.signing.as_deref().ok_or(IssueError::NotSigned)
+    }
+
+    /// Whether there is anything to sign with.
+    pub fn signs(&self) -> bool {
+        self.signing.is_some()
+    }
 }
 
-/// The key ring that is in force, to be replaced while the server runs.
-pub struct Keys(RwLock<Arc<KeyRing>>);
+/// The keys that are in force, to be replaced while the server runs. Which of them sign and verify
+/// changes with the clock, at the very moment.
+pub struct Keys {
+    safe: KeySafe,
+    held: RwLock<Held>,
+}
+
+struct Held {
+    set: Arc<KeySet>,
+    ring: Arc<KeyRing>,
+    /// From when until when, by the clock, the ring is what the set says.
+    from: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+}
+
+impl Held {
+    fn of(set: Arc<KeySet>, now: DateTime<Utc>) -> Self {
+        let (ring, until) = set.at(now);
+        Self { set, ring: Arc::new(ring), from: now, until }
+    }
+
+    fn holds_at(&self, now: DateTime<Utc>) -> bool {
+        self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+}
 
 impl Keys {
-    /// Begins with this ring.
-    pub fn new(ring: KeyRing) -> Self {
-        Self(RwLock::new(Arc::new(ring)))
+    /// Begins with these keys, which the safe opens.
+    ///
+    /// # Errors
+    /// When a key does not open, the secret is short, or nothing can sign.
+    pub fn open(safe: KeySafe, stored: Vec<StoredKey>) -> Result<Self, KeyError> {
+        let held = Held::of(Arc::new(safe.open(stored)?), safe.now());
+        if !held.ring.signs() {
+            return Err(KeyError::NoSigningKey(safe.algorithm()));
+        }
+        Ok(Self { safe, held: RwLock::new(held) })
     }
 
-    /// The ring in force.
+    /// What makes and opens them.
+    pub fn safe(&self) -> &KeySafe {
+        &self.safe
+    }
+
+    /// The ring in force now.
     pub fn current(&self) -> Arc<KeyRing> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        let now = self.safe.now();
+        {
+            let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+            if held.holds_at(now) {
+                return Arc::clone(&held.ring);
+            }
+        }
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if !held.holds_at(now) {
+            *held = Held::of(Arc::clone(&held.set), now);
+        }
+        Arc::clone(&held.ring)
     }
 
-    /// Puts another ring in force: from now on a token signed by a key that it lacks is refused.
-    pub fn replace(&self, ring: KeyRing) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+    /// The keys that were loaded last, without their secrets: those in force, and those that were.
+    pub fn known(&self) -> Vec<crate::domain::SigningKey> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).set.known().to_vec()
+    }
+
+    /// Whether these are the keys that were loaded last.
+    pub fn know(&self, stored: &[StoredKey]) -> bool {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.set.known().iter().eq(stored.iter().map(|stored| &stored.key))
+    }
+
+    /// Puts these keys in force. One that does not open is not used, and the log says so: somebody
+    /// else wrote it. From now on a token signed by a key that they lack is refused.
+    pub fn load(&self, stored: Vec<StoredKey>) {
+        self.replace(self.safe.open_each(stored));
+    }
+
+    /// Puts opened keys in force.
+    pub fn replace(&self, set: KeySet) {
+        let held = Held::of(Arc::new(set), self.safe.now());
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
     }
 }

@@ -1,8 +1,8 @@
 //! Access tokens, JWTs by RFC 9068, and ID tokens: issued and verified here and nowhere else.
 //!
 //! [`Issuer`] makes them, [`Verifier`] is the one way from a token to a
-//! [`Caller`](crate::authz::Caller). Both use the same [`Keys`]: a [`KeyRing`] opened from keys
-//! that rest sealed with the [`MasterKey`]. [`Revocations`] end tokens before they expire.
+//! [`Caller`](crate::authz::Caller). Both use the same [`Keys`]: at any time a [`KeyRing`] of those
+//! in force, opened by a [`KeySafe`] from what rests sealed with the [`MasterKey`]. [`Revocations`] end tokens before they expire.
 
 mod algorithm;
 mod cache;
@@ -13,6 +13,8 @@ mod id_token;
 mod invalid;
 mod issue;
 mod jws;
+mod key_safe;
+mod key_set;
 mod keys;
 mod private;
 mod revocation;
@@ -30,6 +32,8 @@ pub use described::Described;
 pub use id_token::{IdToken, IdTokenHint, IdTokenRequest};
 pub use invalid::InvalidToken;
 pub use issue::{AccessToken, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
+pub use key_safe::{KeySafe, KeyUse, SignsFrom};
+pub use key_set::KeySet;
 pub use keys::{KeyError, KeyRing, Keys};
 pub use revocation::Revocations;
 pub use seal::{MasterKey, SealError, TokenSeal};

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::support::{Answer, Browser, Engine, PASSWORD, Server, on_both_engines};
+use crate::support::{Answer, Browser, PASSWORD, Server, on_both_engines};
 
 const PROXIED: [(&str, &str); 1] = [("CLOAKROOM_TRUSTED_PROXIES", "127.0.0.1")];
 

@@ -14,6 +14,7 @@ mod documents;
 mod edge;
 mod faults;
 mod guessing;
+mod keys;
 mod notes;
 mod oauth;
 mod oauth_token;

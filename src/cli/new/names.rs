@@ -151,7 +151,7 @@ mod tests {
             ("profile", None, "cloakroom has profile already"),
             ("account", Some("users"), "cloakroom has users already"),
             ("report", Some("health"), "cloakroom has health already"),
-            ("signing_key", None, "cloakroom has signing_keys already"),
+            ("signing_key", None, "cloakroom has signing_key already"),
             ("match", None, "match"),
             ("type", None, "type"),
             ("body", None, "body"),

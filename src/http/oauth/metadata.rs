@@ -22,7 +22,7 @@ pub async fn jwks(_: Public, services: Arc<Services>) -> Result<Document, Proble
 /// `GET /.well-known/oauth-authorization-server` and `GET /.well-known/openid-configuration`
 pub async fn authorization_server(_: Public, services: Arc<Services>) -> Result<Document, Problem> {
     let Services { issuer_url, issuer, vocabulary, .. } = services.as_ref();
-    Ok(json_document(&metadata::authorization_server(issuer_url, issuer.algorithm(), vocabulary)))
+    Ok(json_document(&metadata::authorization_server(issuer_url, issuer.algorithm().as_str(), vocabulary)))
 }
 
 /// `GET /.well-known/oauth-protected-resource`

@@ -1,23 +1,29 @@
 //! What is issued, and that it verifies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::{
-    IssueRequest, IssueTo, IssuedToken, Issuer, KeyError, KeyRing, MasterKey, SigningAlgorithm,
+    IssueRequest, IssueTo, IssuedToken, Issuer, KeyError, KeyRing, KeySafe, KeyUse, Keys, MasterKey,
+    SigningAlgorithm,
 };
-use super::{AUDIENCE, ISSUER, NOW, SECRET, STORED, USER, World, at, master, ring, stored};
+use super::{AUDIENCE, ISSUER, NOW, SECRET, STORED, USER, World, at, ring, safe, set, set_of, stored};
 use crate::authz::{Subject, Vocabulary};
-use crate::domain::{Random, Role, SessionId, StoredKey};
+use crate::domain::{Clock, Random, Role, SessionId, StoredKey, Surroundings};
 
 const SESSION: SessionId = SessionId(Uuid::from_u128(5));
 
-fn issue(world: &World, subject: IssueTo, client_id: &str, session: Option<SessionId>) -> IssuedToken {
+pub(super) fn issue(
+    world: &World,
+    subject: IssueTo,
+    client_id: &str,
+    session: Option<SessionId>,
+) -> IssuedToken {
     let ttl = Duration::from_secs(600);
     let issuer =
         Issuer::new(ISSUER, AUDIENCE, ttl, world.keys.clone(), world.clock.clone(), Random::system());
@@ -26,11 +32,11 @@ fn issue(world: &World, subject: IssueTo, client_id: &str, session: Option<Sessi
     issuer.issue(request).unwrap()
 }
 
-fn to_user() -> IssueTo {
+pub(super) fn to_user() -> IssueTo {
     IssueTo::User { id: USER.parse().unwrap(), roles: vec![Role::SUPPORT, Role::USER], epoch: 3 }
 }
 
-fn part(token: &str, place: usize) -> Value {
+pub(super) fn part(token: &str, place: usize) -> Value {
     let part = token.split('.').nth(place).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
@@ -39,15 +45,16 @@ fn open(
     stored: Vec<StoredKey>,
     secret: Option<&str>,
     signing: SigningAlgorithm,
-) -> Result<KeyRing, KeyError> {
-    KeyRing::open(stored, secret.map(SecretString::from).as_ref(), signing, &master())
+) -> Result<Arc<KeyRing>, KeyError> {
+    let keys = Keys::open(safe(signing, secret, Clock::standing(at(NOW))), stored)?;
+    Ok(keys.current())
 }
 
 #[test]
 fn every_algorithm_issues_what_it_verifies() {
     let world = World::new();
     for algorithm in SigningAlgorithm::ALL {
-        world.keys.replace(ring(algorithm));
+        world.keys.replace(set(algorithm));
         let issued = issue(&world, to_user(), "cloakroom", Some(SESSION));
         assert_eq!(part(issued.access_token.expose(), 0)["alg"], algorithm.as_str());
         let verified = world.verify(issued.access_token.expose()).unwrap();
@@ -67,7 +74,10 @@ fn a_users_token_has_the_claims_of_rfc_9068() {
     let world = World::new();
     let issued = issue(&world, to_user(), "cloakroom", Some(SESSION));
     let header = part(issued.access_token.expose(), 0);
-    assert_eq!(header, json!({ "typ": "at+jwt", "alg": "ES256", "kid": world.keys.current().signing.kid }));
+    assert_eq!(
+        header,
+        json!({ "typ": "at+jwt", "alg": "ES256", "kid": world.keys.current().signing.as_ref().unwrap().kid })
+    );
     let mut claims = part(issued.access_token.expose(), 1);
     let jti = claims["jti"].take();
     assert_eq!(jti.as_str().unwrap().len(), 22);
@@ -99,9 +109,10 @@ fn the_newest_key_of_the_algorithm_signs_and_the_older_ones_verify_still() {
     let world = World::new();
     let old = issue(&world, to_user(), "cloakroom", None);
     let mut newer = stored(SigningAlgorithm::Es256);
-    newer.created_at = at(NOW + 1);
-    let kid = newer.kid.clone();
-    world.keys.replace(super::ring_of([vec![newer], STORED.clone()].concat(), SigningAlgorithm::Es256));
+    (newer.key.created_at, newer.key.signs_from) = (at(NOW + 1), at(NOW + 1));
+    world.clock.advance(chrono::TimeDelta::seconds(1));
+    let kid = newer.key.kid.clone();
+    world.keys.replace(set_of([vec![newer], STORED.clone()].concat(), SigningAlgorithm::Es256));
     let new = issue(&world, to_user(), "cloakroom", None);
     assert_eq!(part(new.access_token.expose(), 0)["kid"], kid);
     assert!(world.verify(new.access_token.expose()).is_ok());
@@ -141,10 +152,21 @@ fn a_stored_key_opens_with_its_own_master_key_name_and_algorithm_alone() {
     let refused =
         |key: StoredKey| matches!(open(vec![key], None, SigningAlgorithm::Ps256), Err(KeyError::Sealed(_)));
     assert!(open(vec![key.clone()], None, SigningAlgorithm::Rs256).is_ok());
-    assert!(refused(StoredKey { algorithm: "PS256".to_owned(), ..key.clone() }));
-    assert!(refused(StoredKey { kid: "other".to_owned(), ..key.clone() }));
-    assert!(refused(StoredKey { sealed: vec![0; 40], ..key.clone() }));
-    let other = KeyRing::open(vec![key], None, SigningAlgorithm::Rs256, &MasterKey::new([8; 32]));
+    let changed = |change: fn(&mut StoredKey)| {
+        let mut key = key.clone();
+        change(&mut key);
+        key
+    };
+    assert!(refused(changed(|key| key.key.algorithm = "PS256".to_owned())));
+    assert!(refused(changed(|key| key.key.kid = "other".to_owned())));
+    assert!(refused(changed(|key| key.sealed = vec![0; 40])));
+    let usage = KeyUse {
+        algorithm: SigningAlgorithm::Rs256,
+        hs256_secret: None,
+        lifetime: chrono::TimeDelta::seconds(605),
+        leeway: chrono::TimeDelta::seconds(5),
+    };
+    let other = KeySafe::new(usage, MasterKey::new([8; 32]), Surroundings::default()).open(vec![key]);
     assert!(matches!(other, Err(KeyError::Sealed(_))));
 }
 
@@ -161,13 +183,13 @@ fn what_the_database_says_of_the_public_half_is_not_believed() {
 fn of_keys_that_share_a_kid_none_verifies() {
     let key = stored(SigningAlgorithm::Es256);
     let ring = open(vec![key.clone(), key.clone()], None, SigningAlgorithm::Es256).ok().unwrap();
-    assert!(ring.verification.find(Some(&key.kid), jsonwebtoken::Algorithm::ES256).is_err());
+    assert!(ring.verification.find(Some(&key.key.kid), jsonwebtoken::Algorithm::ES256).is_err());
 }
 
 #[test]
 fn a_key_of_an_algorithm_of_a_newer_version_is_passed_over() {
     let mut newer = stored(SigningAlgorithm::Es256);
-    newer.algorithm = "ML-DSA-65".to_owned();
+    newer.key.algorithm = "ML-DSA-65".to_owned();
     let ring = open([vec![newer], STORED.clone()].concat(), None, SigningAlgorithm::Es256);
     assert_eq!(ring.ok().unwrap().jwks()["keys"].as_array().unwrap().len(), 4);
 }
@@ -176,5 +198,5 @@ fn a_key_of_an_algorithm_of_a_newer_version_is_passed_over() {
 fn a_stored_key_is_printed_without_its_private_half() {
     let key = stored(SigningAlgorithm::Es256);
     let printed = format!("{key:?}");
-    assert!(printed.contains(&key.kid) && !printed.contains("sealed"), "{printed}");
+    assert!(printed.contains(&key.key.kid) && !printed.contains("sealed"), "{printed}");
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::super::InvalidToken::{self, *};
 use super::super::SigningAlgorithm::{Es256, Hs256};
 use super::super::cache::TokenCache;
-use super::super::{KeyRing, Ticket, Unconfirmed};
-use super::{NOW, STORED, USER, World, at, claims, forge, header, master, ring, token, with};
+use super::super::{Ticket, Unconfirmed};
+use super::{NOW, STORED, USER, World, at, claims, forge, header, ring, safe, set, set_of, token, with};
 use crate::authz::Subject;
 use crate::domain::{Revocation, Revoked, Role, Standing, Status, UserId};
 
@@ -88,11 +88,11 @@ fn a_cached_token_dies_with_the_removal_of_its_key() {
     let world = World::new();
     let token = forge(Es256, &header(Es256).to_string(), &claims().to_string());
     assert!(world.verify(&token).is_ok());
-    let kid = ring(Es256).signing.kid;
-    let others = STORED.iter().filter(|key| key.kid != kid).cloned().collect();
-    world.keys.replace(super::ring_of(others, Hs256));
+    let kid = ring(Es256).signing.unwrap().kid.clone();
+    let others = STORED.iter().filter(|key| key.key.kid != kid).cloned().collect();
+    world.keys.replace(set_of(others, Hs256));
     assert_eq!(refused(&world, &token), Some(UnknownKey));
-    world.keys.replace(ring(Es256));
+    world.keys.replace(set(Es256));
     assert!(world.verify(&token).is_ok());
 }
 
@@ -101,8 +101,8 @@ fn a_cached_token_dies_when_its_kid_comes_to_name_another_key() {
     let world = World::new();
     let token = token(&claims());
     assert!(world.verify(&token).is_ok());
-    let another = secrecy::SecretString::from("another secret of at least 32 bytes");
-    world.keys.replace(KeyRing::open(STORED.clone(), Some(&another), Es256, &master()).unwrap());
+    let another = safe(Es256, Some("another secret of at least 32 bytes"), world.clock.clone());
+    world.keys.replace(another.open(STORED.clone()).unwrap());
     assert_eq!(refused(&world, &token), Some(WrongSignature));
     assert_eq!(refused(&world, &token), Some(WrongSignature));
 }
@@ -112,7 +112,7 @@ fn a_cached_token_lives_through_a_rotation_that_keeps_its_key() {
     let world = World::new();
     let token = token(&claims());
     assert!(world.verify(&token).is_ok());
-    world.keys.replace(ring(Hs256));
+    world.keys.replace(set(Hs256));
     assert!(world.verify(&token).is_ok());
     assert_eq!(world.verifier.cached(), 1);
 }

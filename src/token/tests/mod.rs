@@ -2,6 +2,7 @@
 
 mod issuing;
 mod jwk;
+mod key_lives;
 mod lifetime;
 mod refusals;
 mod refused_claims;
@@ -12,16 +13,16 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
-    Expected, InvalidToken, KeyRing, Keys, MasterKey, Revocations, SigningAlgorithm, Ticket, Verified,
-    Verifier,
+    Expected, InvalidToken, KeyRing, KeySafe, KeySet, KeyUse, Keys, MasterKey, Revocations, SigningAlgorithm,
+    SignsFrom, Ticket, Verified, Verifier,
 };
-use crate::domain::{Clock, Random, StoredKey};
+use crate::domain::{Clock, Random, StoredKey, Surroundings};
 
 const ISSUER: &str = "https://id.example.org";
 const AUDIENCE: &str = "https://api.example.org";
@@ -44,17 +45,32 @@ fn at(seconds: i64) -> DateTime<Utc> {
 }
 
 fn stored(algorithm: SigningAlgorithm) -> StoredKey {
-    let clock = Clock::standing(at(NOW));
-    StoredKey::generate(algorithm, &master(), &Random::system(), &clock).unwrap()
+    safe(algorithm, None, Clock::standing(at(NOW))).make(SignsFrom::Now).unwrap()
 }
 
-/// A ring of all the stored keys and the secret.
+/// What makes and opens keys of this algorithm. Their tokens are accepted for 605 seconds.
+fn safe(algorithm: SigningAlgorithm, secret: Option<&str>, clock: Clock) -> KeySafe {
+    let usage = KeyUse {
+        algorithm,
+        hs256_secret: secret.map(SecretString::from),
+        lifetime: TimeDelta::seconds(605),
+        leeway: TimeDelta::seconds(5),
+    };
+    KeySafe::new(usage, master(), Surroundings { clock, random: Random::system() })
+}
+
+/// All the stored keys and the secret.
+fn set(signing: SigningAlgorithm) -> KeySet {
+    set_of(STORED.clone(), signing)
+}
+
+fn set_of(stored: Vec<StoredKey>, signing: SigningAlgorithm) -> KeySet {
+    safe(signing, Some(SECRET), Clock::system()).open(stored).unwrap()
+}
+
+/// The same as a ring.
 fn ring(signing: SigningAlgorithm) -> KeyRing {
-    ring_of(STORED.clone(), signing)
-}
-
-fn ring_of(stored: Vec<StoredKey>, signing: SigningAlgorithm) -> KeyRing {
-    KeyRing::open(stored, Some(&SecretString::from(SECRET)), signing, &master()).unwrap()
+    set(signing).at(at(NOW)).0
 }
 
 /// A verifier and what it stands on.
@@ -68,7 +84,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let clock = Clock::standing(at(NOW));
-        let keys = Arc::new(Keys::new(ring(SigningAlgorithm::Es256)));
+        let safe = safe(SigningAlgorithm::Es256, Some(SECRET), clock.clone());
+        let keys = Arc::new(Keys::open(safe, STORED.clone()).unwrap());
         let revocations = Arc::new(Revocations::default());
         let leeway = Duration::from_secs(5);
         let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), leeway };
@@ -100,12 +117,12 @@ fn claims() -> Value {
 
 /// The header of a good token by this algorithm's key.
 fn header(algorithm: SigningAlgorithm) -> Value {
-    json!({ "typ": "at+jwt", "alg": algorithm.as_str(), "kid": ring(algorithm).signing.kid })
+    json!({ "typ": "at+jwt", "alg": algorithm.as_str(), "kid": ring(algorithm).signing.unwrap().kid })
 }
 
 /// Signs header and claims as they stand, by this algorithm's key.
 fn forge(algorithm: SigningAlgorithm, header: &str, claims: &str) -> String {
-    let signing = ring(algorithm).signing;
+    let signing = ring(algorithm).signing.unwrap();
     forge_by(&signing.key, signing.algorithm, header, claims)
 }
 

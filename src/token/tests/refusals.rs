@@ -91,7 +91,7 @@ fn encodings(stored: &StoredKey) -> Vec<Vec<u8>> {
     let jwk: Value = serde_json::from_str(&stored.public_jwk).unwrap();
     let number = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
     let parse = |algorithm, key: &[u8]| UnparsedPublicKey::new(algorithm, key).parse().unwrap();
-    let key = match stored.algorithm.as_str() {
+    let key = match stored.key.algorithm.as_str() {
         "ES256" => parse(&ECDSA_P256_SHA256_FIXED, &[&[4], &number("x")[..], &number("y")].concat()),
         "EdDSA" => parse(&ED25519, &number("x")),
         _ => RsaPublicKeyComponents { n: number("n"), e: number("e") }
@@ -107,7 +107,7 @@ fn encodings(stored: &StoredKey) -> Vec<Vec<u8>> {
         .map(|line| String::from_utf8(line.to_vec()).unwrap())
         .collect();
     let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", lines.join("\n"));
-    let texts = [pem.clone(), format!("{pem}\n"), stored.public_jwk.clone(), stored.kid.clone()];
+    let texts = [pem.clone(), format!("{pem}\n"), stored.public_jwk.clone(), stored.key.kid.clone()];
     let bytes = [key.as_ref().to_vec(), der];
     texts.into_iter().map(String::into_bytes).chain(bytes).collect()
 }
@@ -117,7 +117,7 @@ fn a_mac_under_a_public_key_is_refused_in_whatever_encoding() {
     for stored in STORED.iter() {
         for secret in encodings(stored) {
             let key = EncodingKey::from_secret(&secret);
-            for kid in [Some(json!(stored.kid)), Some(json!("hs256")), None] {
+            for kid in [Some(json!(stored.key.kid)), Some(json!("hs256")), None] {
                 let header = with(&header(Hs256), "kid", kid);
                 let forged = forge_by(&key, Algorithm::HS256, &header.to_string(), &claims().to_string());
                 let why = refused(&forged);
@@ -158,7 +158,7 @@ fn an_unknown_kid_is_refused_and_none_is_taken_only_where_one_key_can_be_meant()
     let nameless = forge(Es256, &with(&header(Es256), "kid", None).to_string(), &claims().to_string());
     assert_eq!(world.verifier.verify(&nameless).err(), None);
     let two = [STORED.clone(), vec![super::stored(Es256)]].concat();
-    world.keys.replace(super::ring_of(two, Es256));
+    world.keys.replace(super::set_of(two, Es256));
     assert_eq!(world.verifier.verify(&nameless).err(), Some(AmbiguousKey));
 }
 

@@ -1,6 +1,8 @@
 //! Project Wycheproof's vectors for JSON Web Signatures (`tests/vectors/wycheproof`), each through
 //! the header, the choice of the key and the signature as a token goes.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -42,7 +44,7 @@ fn every_wycheproof_vector_is_judged_as_its_label_says() {
     for group in vectors["testGroups"].as_array().unwrap() {
         let key = key(group);
         let unfit = key.as_ref().err().copied();
-        let keys = VerificationKeys::of(key.into_iter().collect());
+        let keys = VerificationKeys::of(key.into_iter().map(Arc::new).collect());
         for vector in group["tests"].as_array().unwrap() {
             let id = vector["tcId"].as_u64().unwrap();
             if LEFT_OUT.contains(&id) {

@@ -1,0 +1,171 @@
+//! `cloakroom keys`: what tokens are signed with.
+
+use actix_web::rt::System;
+use clap::{Arg, ArgMatches, Command};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::output::{Failure, print, print_json};
+use super::{group, json_flag, required, switch};
+use crate::authz::Operator;
+use crate::authz::action::{List, Retire, Rotate};
+use crate::domain::{KeyLives, KeyState, SigningKey, format_time};
+use crate::master_key::{MasterKeyError, load_master_key};
+use crate::server::key_safe;
+use crate::store::{Store, StoreError};
+use crate::token::{KeyError, KeySafe, SignsFrom};
+
+pub(super) fn command() -> Command {
+    let kid = Arg::new("kid").value_name("KID").required(true).help("Its id, as tokens have it");
+    group(
+        "keys",
+        "See, rotate and retire what tokens are signed with, also while the server runs",
+        [
+            Command::new("list")
+                .about("List all: id, algorithm, state, made, signs from, verifies until")
+                .after_help(
+                    "States: next (published, signs later), signing, previous (verifies what it signed), \
+                     past (all that it signed has expired), retired.\n\
+                     The HS256 secret is in the configuration and not in this list.",
+                )
+                .arg(json_flag()),
+            Command::new("rotate")
+                .about("Make the key that signs next; prints its id, and from when it signs")
+                .after_help(
+                    "It is published at once and signs when everybody who keeps a copy of the public keys \
+                     has had to fetch them anew.",
+                )
+                .args([
+                    switch("now", "Let it sign as soon as every replica knows it, in a few seconds"),
+                    json_flag(),
+                ]),
+            Command::new("retire")
+                .about("Take one out of service: every token that it signed is dead")
+                .args([kid, json_flag()]),
+        ],
+    )
+    .after_help("Example:\n  cloakroom keys rotate --now")
+}
+
+pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
+    let Some((name, given)) = matches.subcommand() else { return Ok(()) };
+    let store = context.store()?;
+    let keys = Keys { context, store, operator: context.operator(), json: given.get_flag("json") };
+    System::new().block_on(async {
+        match name {
+            "list" => keys.list().await,
+            "rotate" => keys.rotate(given.get_flag("now")).await,
+            _ => keys.retire(required(given, "kid")?).await,
+        }
+    })
+}
+
+struct Keys<'a> {
+    context: &'a Context,
+    store: Store,
+    operator: Operator,
+    json: bool,
+}
+
+impl Keys<'_> {
+    async fn list(&self) -> Result<(), Failure> {
+        let keys = self.store.keys(&self.operator.reach::<SigningKey, List>()?).await?;
+        let lives = KeyLives::new(&keys, self.context.token_lifetime());
+        let (now, algorithm) =
+            (self.context.surroundings.clock.now(), self.context.config().signing_algorithm);
+        let seen = lives.keys().iter().map(|key| {
+            let state = lives.state(key, algorithm.as_str(), now);
+            (*key, state, lives.verifies_until(key).map(format_time))
+        });
+        if self.json {
+            return print_json(
+                &seen.map(|(key, state, until)| as_json(key, state, until.as_deref())).collect(),
+            );
+        }
+        let line = |(key, state, until): (&SigningKey, KeyState, Option<String>)| {
+            let (created, from) = (format_time(key.created_at), format_time(key.signs_from));
+            let until = until.as_deref().unwrap_or("-");
+            format!("{}\t{}\t{state}\t{created}\t{from}\t{until}\n", key.kid, key.algorithm)
+        };
+        print(&seen.map(line).collect::<String>())
+    }
+
+    async fn rotate(&self, now: bool) -> Result<(), Failure> {
+        let safe = self.safe().await?;
+        let key = safe.make(if now { SignsFrom::LearntByReplicas } else { SignsFrom::LearntByAll })?;
+        let (kid, from) = (key.key.kid.clone(), format_time(key.key.signs_from));
+        let answer = json!({
+            "kid": kid,
+            "alg": key.key.algorithm,
+            "created_at": format_time(key.key.created_at),
+            "signs_from": from,
+        });
+        self.store.rotate_keys(self.operator.reach::<SigningKey, Rotate>()?, key).await?;
+        if self.json { print_json(&answer) } else { print(&format!("kid: {kid}\nsigns_from: {from}\n")) }
+    }
+
+    async fn retire(&self, kid: String) -> Result<(), Failure> {
+        let missing = Failure::new(format!("there is no key {kid}; see cloakroom keys list"));
+        let already = || Failure::new(format!("the key {kid} is retired already"));
+        let sight = self.operator.reach::<SigningKey, Retire>()?.sight_of_one();
+        let key = self.operator.open::<SigningKey, Retire>(self.store.find(kid.clone(), sight).await?);
+        let key = key.map_err(|_| missing)?;
+        if key.retired_at.is_some() {
+            return Err(already());
+        }
+        // Only where it signs does anything have to take its place.
+        let replaceable = key.algorithm == self.context.config().signing_algorithm.as_str();
+        let spare = if replaceable { Some(self.safe().await?.make(SignsFrom::Now)?) } else { None };
+        let next = match self.store.retire_key(key, spare).await {
+            Err(StoreError::Changed) => return Err(already()),
+            done => done?.map(|next| next.kid),
+        };
+        if self.json {
+            return print_json(&json!({ "kid": kid, "signing": next }));
+        }
+        let signs =
+            next.map_or_else(String::new, |next| format!("it was the one that signed; {next} signs now\n"));
+        print(&format!("{kid} is retired\n{signs}"))
+    }
+
+    /// What makes keys, provided that it opens those that are there: a server could not use a key
+    /// that is sealed with another master key.
+    async fn safe(&self) -> Result<KeySafe, Failure> {
+        let stored = self.store.signing_keys().await?;
+        let Context { surroundings, .. } = self.context;
+        let master = load_master_key(self.context.config(), &surroundings.random, !stored.is_empty())?;
+        let safe = key_safe(self.context.config(), master, surroundings);
+        safe.open(stored)?;
+        Ok(safe)
+    }
+}
+
+fn as_json(key: &SigningKey, state: KeyState, verifies_until: Option<&str>) -> Value {
+    json!({
+        "kid": key.kid,
+        "alg": key.algorithm,
+        "state": state.as_str(),
+        "created_at": format_time(key.created_at),
+        "signs_from": format_time(key.signs_from),
+        "verifies_until": verifies_until,
+    })
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::new(match error {
+            KeyError::Symmetric => {
+                "tokens are signed with the HS256 secret, which is yours to change: set another \
+                                    CLOAKROOM_HS256_SECRET and start the servers anew"
+                    .to_owned()
+            }
+            error => error.to_string(),
+        })
+    }
+}
+
+impl From<MasterKeyError> for Failure {
+    fn from(error: MasterKeyError) -> Self {
+        Self::new(error.to_string())
+    }
+}

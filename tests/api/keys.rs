@@ -1,0 +1,187 @@
+//! `/keys` and `cloakroom keys`: what tokens are signed with changes while the server runs, and
+//! nobody notices.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Engine, PASSWORD, Postgres, Server, decoded, on_both_engines};
+
+/// The `kid`s of the published keys.
+fn published(server: &Server) -> Vec<String> {
+    let keys = server.get("/.well-known/jwks.json").send().expect(200).json();
+    let kid = |key: &Value| key["kid"].as_str().expect("a kid").to_owned();
+    keys["keys"].as_array().expect("keys").iter().map(kid).collect()
+}
+
+fn signed_by(token: &str) -> String {
+    decoded(token).0["kid"].as_str().expect("a kid").to_owned()
+}
+
+fn rotate(server: &Server, token: &str) -> Answer {
+    server.post("/keys/rotate").bearer(token).send()
+}
+
+/// Waits until something is so.
+#[track_caller]
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(30), "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+on_both_engines! {
+    fn whoever_has_the_scope_rotates_and_nobody_else(server) {
+        let (ada, admin) = (server.register("ada"), server.admin());
+        server.post("/keys/rotate").send().expect_problem(401, "unauthenticated");
+        rotate(&server, &ada.token).expect_problem(403, "insufficient-scope");
+        assert_eq!(published(&server).len(), 1);
+        let made = rotate(&server, &admin.token).expect(200).json();
+        assert_eq!(made["alg"], "ES256");
+        let keys = published(&server);
+        assert!(keys.len() == 2 && keys.contains(&made["kid"].as_str().unwrap().to_owned()), "{keys:?}");
+    }
+
+    fn what_the_operator_rotates_signs_in_a_few_seconds_and_the_old_tokens_hold(server) {
+        let ada = server.register("ada");
+        let replica = server.replica();
+        let before = signed_by(&ada.token);
+        let made: Value = serde_json::from_str(&server.operator(&["keys", "rotate", "--now", "--json"])).unwrap();
+        let next = made["kid"].as_str().unwrap();
+        for server in [&server, &replica] {
+            eventually("the next key signs", || signed_by(&server.log_in(&ada.email)) == next);
+            server.get("/users/me").bearer(&ada.token).send().expect(200);
+        }
+        assert_eq!(published(&server).len(), 2);
+        let listed: Value = serde_json::from_str(&server.operator(&["keys", "list", "--json"])).unwrap();
+        let state = |kid: &str| listed.as_array().unwrap().iter().find(|key| key["kid"] == kid).unwrap()["state"].clone();
+        assert_eq!((state(&before), state(next)), (json!("previous"), json!("signing")));
+    }
+
+    fn a_key_that_is_retired_ends_every_token_that_it_signed(server) {
+        let ada = server.register("ada");
+        let retired = signed_by(&ada.token);
+        let told: Value = serde_json::from_str(&server.operator(&["keys", "retire", &retired, "--json"])).unwrap();
+        assert!(told["signing"].is_string(), "{told}");
+        server.eventually_refuses(&ada.token);
+        let again = server.log_in(&ada.email);
+        assert_eq!(signed_by(&again), told["signing"]);
+        server.get("/users/me").bearer(&again).send().expect(200);
+        assert!(!published(&server).contains(&retired));
+    }
+
+    fn a_restart_and_another_replica_carry_on_with_the_same_keys(server) {
+        let ada = server.register("ada");
+        let replica = server.replica();
+        replica.get("/users/me").bearer(&ada.token).send().expect(200);
+        assert_eq!(published(&replica), published(&server));
+        drop(replica);
+        let again = server.restart();
+        again.get("/users/me").bearer(&ada.token).send().expect(200);
+    }
+
+    fn rotating_under_load_loses_no_request(server) {
+        let ada = server.register("ada");
+        let replica = server.replica();
+        let (login, over) = (json!({ "email": ada.email, "password": PASSWORD }), AtomicBool::new(false));
+        let load = |servers: [&Server; 2]| {
+            let mut token = ada.token.clone();
+            let mut refused = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                for server in servers {
+                    let answer = server.get("/users/me").bearer(&token).send();
+                    refused.extend((answer.status != 200).then_some(answer));
+                }
+                // The next token comes from the one and goes to the other.
+                let answer = servers[0].post("/sessions").json(&login).send();
+                match answer.status {
+                    200 => token = answer.json()["access_token"].as_str().expect("a token").to_owned(),
+                    _ => refused.push(answer),
+                }
+            }
+            refused
+        };
+        let refused = std::thread::scope(|scope| {
+            let servers = [[&server, &replica], [&replica, &server]];
+            let load = &load;
+            let threads = servers.map(|servers| scope.spawn(move || load(servers)));
+            for _ in 0..3 {
+                let made: Value = serde_json::from_str(&server.operator(&["keys", "rotate", "--now", "--json"])).unwrap();
+                eventually("the next key signs", || signed_by(&replica.log_in(&ada.email)) == made["kid"]);
+            }
+            over.store(true, Ordering::Relaxed);
+            threads.into_iter().flat_map(|thread| thread.join().expect("answers")).collect::<Vec<_>>()
+        });
+        assert!(refused.is_empty(), "{} were refused: {:?}", refused.len(), refused.first());
+    }
+}
+
+on_both_engines! {
+    fn a_key_is_published_before_it_signs_and_as_long_as_its_tokens_live(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &[]);
+        let (ada, admin) = (server.register("ada"), server.admin());
+        let first = signed_by(&ada.token);
+        let made = rotate(&server, &admin.token).expect(200).json();
+        let next = made["kid"].as_str().unwrap();
+        server.clock.advance(TimeDelta::seconds(599));
+        let last = server.log_in(&ada.email);
+        assert_eq!(signed_by(&last), first);
+        server.clock.advance(TimeDelta::seconds(1));
+        assert_eq!(signed_by(&server.log_in(&ada.email)), next);
+        server.get("/users/me").bearer(&last).send().expect(200);
+        assert_eq!(published(&server).len(), 2);
+        // Its last token, and the leeway with which that is taken, are over.
+        server.clock.advance(TimeDelta::seconds(604));
+        assert_eq!(published(&server).len(), 2);
+        server.clock.advance(TimeDelta::seconds(1));
+        assert_eq!(published(&server), [next]);
+    }
+
+    fn the_secret_of_hs256_is_the_operators_to_change(engine: Engine) {
+        let settings = [("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", "0123456789abcdef0123456789abcdef")];
+        let server = Server::start_with(engine, &settings);
+        rotate(&server, &server.admin().token).expect_problem(409, "conflict");
+        // A client could not check an ID token, so there is none.
+        let app = server.application("photos", "openid users:read");
+        let back = server.get(&app.authorize(&[])).send().expect(303);
+        assert_eq!(crate::support::came_back(&back, "error"), "invalid_scope");
+    }
+}
+
+/// What replicas tell each other goes by PostgreSQL; what is not heard is asked for.
+#[test]
+fn a_revocation_bites_elsewhere_also_when_nobody_listens() {
+    #[derive(QueryableByName)]
+    struct Listener {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        pid: i32,
+    }
+    if !Postgres::is_here() {
+        return;
+    }
+    let server = Server::start(Engine::Postgres);
+    let (replica, ada) = (server.replica(), server.register("ada"));
+    let mut conn = PgConnection::establish(&server.database_url).expect("a database");
+    let mut listeners = |and: &str| {
+        let query = format!(
+            "SELECT pid{and} FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN cloakroom'"
+        );
+        diesel::sql_query(query).load::<Listener>(&mut conn).expect("pids").len()
+    };
+    let began = Instant::now();
+    while listeners("") < 2 {
+        assert!(began.elapsed() < Duration::from_secs(30), "nobody listens");
+    }
+    assert_eq!(listeners(", pg_terminate_backend(pid)"), 2);
+    replica.get("/users/me").bearer(&ada.token).send().expect(200);
+    server.delete("/sessions/current").bearer(&ada.token).send().expect(204);
+    replica.eventually_refuses(&ada.token);
+    while listeners("") < 2 {
+        assert!(began.elapsed() < Duration::from_secs(60), "nobody listens again");
+    }
+}
