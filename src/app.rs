@@ -121,6 +121,13 @@ impl App {
         &self.endpoints
     }
 
+    /// Those of its routes that a server with this configuration serves: without an authorization
+    /// server, not those of one.
+    pub(crate) fn routes_served(&self, config: &Config) -> Vec<Endpoint> {
+        let served = |route: &&Endpoint| config.authorization_server || !route.issuing;
+        self.endpoints.iter().filter(served).cloned().collect()
+    }
+
     /// Its scopes and roles.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
@@ -157,7 +164,9 @@ impl App {
     /// # Errors
     /// All faults there are.
     pub fn load(&self, sources: &Sources) -> Result<Loaded, Faults> {
-        (self.load)(sources)
+        let loaded = (self.load)(sources)?;
+        loaded.config.check_vocabulary(&self.vocabulary, sources)?;
+        Ok(loaded)
     }
 
     /// Brings the database up to date, makes what is missing and begins to listen.

@@ -9,6 +9,7 @@
 mod auto;
 mod declare;
 mod fault;
+mod issuers;
 mod list;
 mod load;
 mod own;
@@ -37,7 +38,7 @@ pub use setting::{DefaultValue, Setting, at};
 pub use values::{Database, LogFormat, MasterKeySource, Off, Registration};
 
 use crate::hashing::Argon2Cost;
-use crate::token::{MasterKey, SigningAlgorithm};
+use crate::token::{MasterKey, SigningAlgorithm, TrustedIssuer};
 use setting::DefaultValue::*;
 
 crate::settings! {
@@ -111,6 +112,16 @@ crate::settings! {
         /// By how much the clocks of two machines may differ when a token's times are checked: whole
         /// seconds from `0s` to `60s`.
         leeway: Duration = at("CLOAKROOM_LEEWAY", Is("5s")), parse::duration(0..=60);
+
+        /// Other issuers whose tokens are taken: a JSON list, or the path of a file that has it; see
+        /// `docs/external-issuers.md`.
+        trusted_issuers: Vec<TrustedIssuer> =
+            at("CLOAKROOM_TRUSTED_ISSUERS", Unset("none")), issuers::trusted;
+
+        /// Whether the server issues tokens itself: `on`, or `off`, and then it takes those of the
+        /// trusted issuers alone.
+        authorization_server: bool =
+            at("CLOAKROOM_AUTHORIZATION_SERVER", Is("on")), parse::choice([("on", true), ("off", false)]);
 
         /// The origins whose pages may call from a browser: exact, such as `https://app.example.org`,
         /// separated by commas.
@@ -214,6 +225,7 @@ impl Config {
             &["CLOAKROOM_HS256_SECRET", "CLOAKROOM_SIGNING_ALGORITHM"],
             "would be ignored; take it away, or set CLOAKROOM_SIGNING_ALGORITHM=HS256",
         );
+        issuers::contradictions(self, reader);
     }
 
     /// The issuer of a server that listens on `bound`, the address taken for [`Config::listen`].

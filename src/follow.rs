@@ -32,8 +32,8 @@ pub(crate) struct Follower {
     pub(crate) store: Store,
     /// What was revoked.
     pub(crate) revocations: Arc<Revocations>,
-    /// The keys.
-    pub(crate) keys: Arc<Keys>,
+    /// The keys, where the server issues tokens.
+    pub(crate) keys: Option<Arc<Keys>>,
     /// How long a key signs before its successor does; for ever when none.
     pub(crate) rotation: Option<TimeDelta>,
     /// The time.
@@ -118,16 +118,17 @@ impl Follower {
     }
 
     async fn learn_keys(&self) -> Result<(), FollowError> {
+        let Some(keys) = &self.keys else { return Ok(()) };
         let stored = self.store.signing_keys().await?;
-        if self.keys.know(&stored) {
+        if keys.know(&stored) {
             return Ok(());
         }
-        self.load(stored).await?;
-        let algorithm = self.keys.safe().algorithm();
-        if !self.keys.current().signs() && algorithm != SigningAlgorithm::Hs256 {
+        load(keys, stored).await?;
+        let algorithm = keys.safe().algorithm();
+        if !keys.current().signs() && algorithm != SigningAlgorithm::Hs256 {
             log::warn!("no key is left to sign with by {algorithm}; making another one");
-            let first = self.make(SignsFrom::Now).await?;
-            self.load(self.store.add_first_key(first).await?).await?;
+            let first = make(keys, SignsFrom::Now).await?;
+            load(keys, self.store.add_first_key(first).await?).await?;
         }
         Ok(())
     }
@@ -137,14 +138,15 @@ impl Follower {
         let now = self.clock.now();
         self.revocations.prune(now);
         self.store.prune().await?;
-        let (known, algorithm) = (self.keys.known(), self.keys.safe().algorithm());
-        let lives = KeyLives::new(&known, self.keys.safe().lifetime());
+        let Some(keys) = &self.keys else { return Ok(()) };
+        let (known, algorithm) = (keys.known(), keys.safe().algorithm());
+        let lives = KeyLives::new(&known, keys.safe().lifetime());
         if let Some(every) = self.rotation.filter(|every| lives.is_due(algorithm.as_str(), *every, now)) {
-            let next = self.make(SignsFrom::LearntByAll).await?;
+            let next = make(keys, SignsFrom::LearntByAll).await?;
             let (kid, from) = (next.key.kid.clone(), next.key.signs_from);
             if let Some(stored) = self.store.rotate_keys_when_due(next, every).await? {
                 log::info!("made the signing key {kid}, which signs from {from}");
-                self.load(stored).await?;
+                load(keys, stored).await?;
             }
         }
         if lives.forgotten(now).next().is_some() {
@@ -152,17 +154,17 @@ impl Follower {
         }
         Ok(())
     }
+}
 
-    /// Opening keys is work, and making them more.
-    async fn load(&self, stored: Vec<StoredKey>) -> Result<(), FollowError> {
-        let keys = Arc::clone(&self.keys);
-        Ok(tokio::task::spawn_blocking(move || keys.load(stored)).await?)
-    }
+/// Opening keys is work, and making them more.
+async fn load(keys: &Arc<Keys>, stored: Vec<StoredKey>) -> Result<(), FollowError> {
+    let keys = Arc::clone(keys);
+    Ok(tokio::task::spawn_blocking(move || keys.load(stored)).await?)
+}
 
-    async fn make(&self, signs_from: SignsFrom) -> Result<StoredKey, FollowError> {
-        let keys = Arc::clone(&self.keys);
-        Ok(tokio::task::spawn_blocking(move || keys.safe().make(signs_from)).await??)
-    }
+async fn make(keys: &Arc<Keys>, signs_from: SignsFrom) -> Result<StoredKey, FollowError> {
+    let keys = Arc::clone(keys);
+    Ok(tokio::task::spawn_blocking(move || keys.safe().make(signs_from)).await??)
 }
 
 #[cfg(test)]
@@ -204,7 +206,7 @@ mod tests {
         }
 
         async fn follow(&self, rotation: Option<TimeDelta>, announcements: Announcements, pace: Pace) {
-            let (store, keys, clock) = (self.store.clone(), Arc::clone(&self.keys), self.clock.clone());
+            let (store, keys, clock) = (self.store.clone(), Some(Arc::clone(&self.keys)), self.clock.clone());
             let revocations = Arc::clone(&self.revocations);
             let follower = Follower { store, revocations, keys, rotation, clock };
             follower.start(announcements, pace).await.unwrap();

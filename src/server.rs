@@ -17,7 +17,7 @@ use crate::hashing::{Hasher, InvalidCost};
 use crate::http::{ActionTable, CursorKey, FormGuard, Services, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
 use crate::store::{Engine, OnRevoked, Recorder, Store, StoreError};
-use crate::token::{Expected, Issuer, KeyError, KeySafe, KeyUse, MasterKey, Revocations, Verifier};
+use crate::token::{Expected, Issuer, KeyError, KeySafe, KeyUse, MasterKey, Revocations, Verifier, follow};
 
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +37,9 @@ pub enum StartError {
     /// The application has faults that the compiler could not see.
     #[error("the application is faulty:\n{}", .0.join("\n"))]
     Faulty(Vec<String>),
+    /// The server would take its own tokens for another's.
+    #[error("CLOAKROOM_TRUSTED_ISSUERS names {0}, which is this server itself")]
+    TrustsItself(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
@@ -195,28 +198,39 @@ async fn services(
     let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
     let cursors = CursorKey::new(&master.derive("cursor"));
     let forms = FormGuard::new(&master.derive("form"), &issuer_url);
-    let keys = Arc::new(open_keys(&store, key_safe(config, master, &surroundings)).await?);
+    let keys = match config.authorization_server {
+        true => Some(Arc::new(open_keys(&store, key_safe(config, master, &surroundings)).await?)),
+        false => None,
+    };
     let (issuer, leeway) = (issuer_url.clone(), config.leeway);
+    if config.trusts(&issuer) {
+        return Err(StartError::TrustsItself(issuer));
+    }
     let verifier = Verifier::new(
         Expected { issuer, audience: audience.clone(), leeway },
-        Arc::clone(&keys),
+        keys.clone(),
         Arc::clone(&revocations),
         clock.clone(),
         Arc::clone(&vocabulary),
-    );
-    let (followed, rotation) = (Arc::clone(&keys), config.key_rotation);
+    )
+    .trusting(&config.trusted_issuers);
+    for issuer in verifier.foreign_issuers() {
+        actix_web::rt::spawn(follow(Arc::clone(issuer)));
+    }
+    let (followed, rotation) = (keys.clone(), config.key_rotation);
     let follower =
         Follower { store: store.clone(), revocations, keys: followed, rotation, clock: clock.clone() };
     follower.start(store.announcements()?, Pace::default()).await?;
     let (recorder, writing) = Recorder::new(store.clone());
     actix_web::rt::spawn(writing);
+    let endpoints = app.routes_served(config);
     Ok(Services {
         verifier,
         issuer: Arc::new(Issuer::new(
             &issuer_url,
             &audience,
             config.access_token_ttl,
-            Arc::clone(&keys),
+            keys.clone(),
             clock.clone(),
             random.clone(),
         )),
@@ -228,6 +242,7 @@ async fn services(
         forms,
         issuer_url,
         audience,
+        issues_tokens: config.authorization_server,
         registration_open: config.registration == Registration::Open,
         limits_guesses: config.rate_limits,
         trusted_proxies: config.trusted_proxies.clone(),
@@ -236,8 +251,8 @@ async fn services(
         vocabulary,
         recorder,
         name: app.name,
-        actions: ActionTable::of(&app.endpoints),
-        endpoints: app.endpoints.clone(),
+        actions: ActionTable::of(&endpoints),
+        endpoints,
         settings: Arc::clone(&settings.own),
     })
 }

@@ -234,6 +234,12 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// What whoever comes with another issuer's token gets, where the operator lets them in: what
+    /// anybody gets who registers, whether or not anybody may.
+    pub(crate) fn to_a_newcomer() -> Self {
+        Self { by: None, roles: vec![Role::USER] }
+    }
+
     fn by(caller: &Caller, rule: &'static Rule, mut roles: Vec<Role>) -> Result<Self, Refusal> {
         if !caller.outranks(&roles) {
             return Err(rule.refuse(caller, Reason::AboveCaller));

@@ -9,6 +9,7 @@ use super::output::{Failure, print, print_json};
 use super::required;
 use crate::App;
 use crate::authz::matrix::{as_html, as_markdown, as_table};
+use crate::config::Sources;
 use crate::http::{matrix, openapi_document};
 
 pub(super) fn routes_command() -> Command {
@@ -26,9 +27,13 @@ pub(super) fn openapi_command() -> Command {
         .after_help("Example:\n  cloakroom openapi --issuer https://id.example.org > openapi.json")
 }
 
-pub(super) fn routes(app: &App, matches: &ArgMatches) -> Result<(), Failure> {
-    let rows = matrix(app.routes());
-    match required::<String>(matches, "format")?.as_str() {
+/// What is wrong with the settings is no reason not to show the routes; then it shows them all.
+pub(super) fn routes(app: &App, matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
+    let settings = app.load(&Sources::from_process(app.settings_list(), matches));
+    let routes =
+        settings.map_or_else(|_| app.routes().to_vec(), |settings| app.routes_served(&settings.config));
+    let rows = matrix(&routes);
+    match required::<String>(given, "format")?.as_str() {
         "json" => print_json(&json!(rows)),
         "html" => print(&(as_html(&rows) + "\n")),
         "markdown" => print(&as_markdown(&rows)),
@@ -38,5 +43,6 @@ pub(super) fn routes(app: &App, matches: &ArgMatches) -> Result<(), Failure> {
 
 pub(super) fn openapi(context: &Context) -> Result<(), Failure> {
     let (app, config) = (&context.app, context.config());
-    print_json(&openapi_document(app.name, app.routes(), app.vocabulary(), &config.issuer_at(config.listen)))
+    let (routes, issuer) = (app.routes_served(config), config.issuer_at(config.listen));
+    print_json(&openapi_document(app.name, &routes, app.vocabulary(), &issuer))
 }

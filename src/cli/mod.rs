@@ -55,7 +55,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
     let (name, given) = matches.subcommand().unwrap_or(("serve", matches));
     match name {
         "config" => config::run(app, matches, given),
-        "routes" => api::routes(app, given),
+        "routes" => api::routes(app, matches, given),
         "openapi" => api::openapi(&context()?),
         "new" => new::run(app, &Surroundings::default().clock, given),
         "migrate" => migrate::run(&context()?, given),

@@ -29,6 +29,10 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
 
 fn greeting(name: &str, config: &Config, server: &Server) -> String {
     let (address, issuer, database) = (server.address, &server.issuer, config.database.describe());
+    let own = config.authorization_server.then_some(issuer.as_str());
+    let issuers: Vec<&str> =
+        own.into_iter().chain(config.trusted_issuers.iter().map(|trusted| trusted.issuer())).collect();
+    let issuers = issuers.join(", ");
     let register = match config.registration {
         Registration::Closed => String::new(),
         Registration::Open => format!(
@@ -38,7 +42,7 @@ fn greeting(name: &str, config: &Config, server: &Server) -> String {
         ),
     };
     format!(
-        "listening on http://{address}\ndatabase {database}\nissuer {issuer}\n\nWhat to try next:\n{register}  \
+        "listening on http://{address}\ndatabase {database}\nissuer {issuers}\n\nWhat to try next:\n{register}  \
          Make an administrator, here and with the same settings:\n    \
          {name} users create --email you@example.com --role admin\n"
     )

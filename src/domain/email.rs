@@ -15,6 +15,9 @@ pub struct Email(String);
 const MOST_OCTETS: usize = 254;
 const MOST_LOCAL_OCTETS: usize = 64;
 
+/// The domain of addresses that stand for none.
+const PLACEHOLDER_DOMAIN: &str = "users.invalid";
+
 impl Email {
     /// Reads an address as a person typed it.
     ///
@@ -45,6 +48,17 @@ impl Email {
     /// An address that was parsed when it was stored.
     pub(crate) fn stored(address: String) -> Self {
         Self(address)
+    }
+
+    /// An address for an account that has none: nothing is ever delivered to it (RFC 6761 §6.4),
+    /// and `name` keeps it apart from all others.
+    pub(crate) fn placeholder(name: uuid::Uuid) -> Self {
+        Self(format!("{name}@{PLACEHOLDER_DOMAIN}"))
+    }
+
+    /// Whether it is one that stands for none. It belongs to nobody and cannot be verified.
+    pub fn is_placeholder(&self) -> bool {
+        self.0.rsplit_once('@').is_some_and(|(_, domain)| domain == PLACEHOLDER_DOMAIN)
     }
 
     /// The form in which addresses are compared; also of a beginning of one, as a search has it.
@@ -102,6 +116,15 @@ mod tests {
         assert_eq!(key("\u{c9}mile@x.org"), key("e\u{301}mile@X.ORG"));
         assert_eq!(key("ΟΔΟΣ@x.org"), key("οδος@x.org"));
         assert_ne!(key("emile@x.org"), key("émile@x.org"));
+    }
+
+    #[test]
+    fn an_address_that_stands_for_none_is_one_that_could_be_typed() {
+        let none = Email::placeholder(uuid::Uuid::from_u128(7));
+        assert!(none.is_placeholder() && Email::parse(none.as_str()).unwrap() == none);
+        for address in ["ada@example.com", "ada@sub.users.invalid", "users.invalid@example.com"] {
+            assert!(!Email::parse(address).unwrap().is_placeholder(), "{address}");
+        }
     }
 
     #[test]

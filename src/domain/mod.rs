@@ -7,6 +7,7 @@ mod client_rules;
 mod consent;
 mod email;
 mod guess;
+mod identity;
 mod ids;
 mod key;
 mod key_lives;
@@ -26,6 +27,7 @@ pub use client_rules::BrokenClientRule;
 pub use consent::{Consent, ConsentOf};
 pub use email::Email;
 pub use guess::{Bucket, GUESS_WINDOW, Guess};
+pub use identity::{Identity, Newcomer, Resident};
 pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 #[doc(hidden)]
 pub use ids::{hyphenated, uuid_schema};

@@ -136,12 +136,18 @@ impl Call {
     async fn verify(&self, header: &HeaderValue) -> Result<Verified, Problem> {
         let token =
             header.to_str().ok().and_then(|text| text.split_once(' ')).map_or("", |(_, token)| token.trim());
-        let ticket = self.services.verifier.verify(token).map_err(|reason| self.not_acceptable(&reason))?;
+        let ticket =
+            self.services.verifier.admit(token).await.map_err(|reason| self.not_acceptable(&reason))?;
         match ticket {
             Ticket::Complete(verified) => Ok(verified),
             Ticket::Unconfirmed(unconfirmed) => {
                 let standing = self.services.store.standing(unconfirmed.user_id()).await?;
                 unconfirmed.confirm(standing.as_ref()).map_err(|reason| self.not_acceptable(&reason))
+            }
+            Ticket::Stranger(stranger) => {
+                let resident = self.services.store.resident(stranger.newcomer()).await?;
+                let verifier = &self.services.verifier;
+                verifier.recognize(&stranger, resident).map_err(|reason| self.not_acceptable(&reason))
             }
         }
     }

@@ -53,6 +53,8 @@ pub struct Endpoint {
     describe: fn(&mut Description),
     problems: &'static [Code],
     segments: Vec<(&'static str, &'static str)>,
+    /// Whether it belongs to the authorization server, which can be off.
+    pub(crate) issuing: bool,
     run: Run,
 }
 
@@ -184,6 +186,7 @@ where
         },
         problems: &[],
         segments: Vec::new(),
+        issuing: false,
         run: Arc::new(move |call| {
             let handler = handler.clone();
             Box::pin(async move {
@@ -204,6 +207,12 @@ impl Endpoint {
     /// What a segment of its path means, where it is not the id that the decision reads.
     pub fn segment(mut self, name: &'static str, meaning: &'static str) -> Self {
         self.segments.push((name, meaning));
+        self
+    }
+
+    /// It belongs to the authorization server, and is not there when that is off.
+    pub(super) fn issuing(mut self) -> Self {
+        self.issuing = true;
         self
     }
 

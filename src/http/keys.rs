@@ -43,13 +43,14 @@ pub async fn rotate(
     may: Reach<SigningKey, Rotate>,
     services: Arc<Services>,
 ) -> Result<Json<KeyView>, Problem> {
-    let keys = Arc::clone(&services.keys);
-    let made = tokio::task::spawn_blocking(move || keys.safe().make(SignsFrom::LearntByAll));
+    let keys = services.keys.as_ref().ok_or_else(|| Problem::new(Code::Internal))?;
+    let maker = Arc::clone(keys);
+    let made = tokio::task::spawn_blocking(move || maker.safe().make(SignsFrom::LearntByAll));
     let key = made.await.map_err(internal)?.map_err(not_made)?;
     let view = KeyView::from(&key.key);
     let stored = services.store.rotate_keys(may, key).await?;
     // Whoever asks this replica next finds it; the others learn of it.
-    let keys = Arc::clone(&services.keys);
+    let keys = Arc::clone(keys);
     tokio::task::spawn_blocking(move || keys.load(stored)).await.map_err(internal)?;
     Ok(Json(view))
 }

@@ -80,7 +80,21 @@ pub fn endpoints() -> Vec<Endpoint> {
     ];
     #[cfg(feature = "bench-limits")]
     let endpoints = [endpoints, super::bench_limits::endpoints()].concat();
-    endpoints
+    endpoints.into_iter().map(|endpoint| if issues(&endpoint) { endpoint.issuing() } else { endpoint }).collect()
+}
+
+/// Whether the route is there to issue tokens, or to keep what they are issued with: a server whose
+/// authorization server is off has none of these.
+fn issues(endpoint: &Endpoint) -> bool {
+    match endpoint.path {
+        "/sessions" => endpoint.method == POST,
+        // The pages that explain an error are made with them too.
+        "/oauth/pages.css" | "/oauth/mark.svg" => false,
+        "/.well-known/jwks.json"
+        | "/.well-known/oauth-authorization-server"
+        | "/.well-known/openid-configuration" => true,
+        path => ["/oauth/", "/clients", "/keys/"].into_iter().any(|root| path.starts_with(root)),
+    }
 }
 
 /// The authorization matrix of these routes.

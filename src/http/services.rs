@@ -28,8 +28,8 @@ pub struct Services {
     pub verifier: Verifier,
     /// What issues tokens.
     pub issuer: Arc<Issuer>,
-    /// What they are signed with.
-    pub keys: Arc<Keys>,
+    /// What they are signed with, where the server issues any.
+    pub keys: Option<Arc<Keys>>,
     /// The lane in which passwords are hashed.
     pub hasher: Hasher,
     /// The time.
@@ -46,6 +46,8 @@ pub struct Services {
     pub resources: Vec<String>,
     /// The server's public URL: `iss`, and the beginning of every link.
     pub issuer_url: String,
+    /// Whether the server issues tokens itself.
+    pub issues_tokens: bool,
     /// Whether anybody may register.
     pub registration_open: bool,
     /// Whether guesses at passwords are limited.

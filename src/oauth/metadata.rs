@@ -48,13 +48,22 @@ pub fn authorization_server(issuer: &str, algorithm: &str, vocabulary: &Vocabula
     })
 }
 
-/// `/.well-known/oauth-protected-resource`
-pub fn protected_resource(issuer: &str, audience: &str, vocabulary: &Vocabulary) -> Value {
-    json!({
+/// `/.well-known/oauth-protected-resource`: whose tokens are taken, our own first. `own` is none
+/// where the server issues nothing.
+pub fn protected_resource<'a>(
+    own: Option<&'a str>,
+    others: impl Iterator<Item = &'a str>,
+    audience: &str,
+    vocabulary: &Vocabulary,
+) -> Value {
+    let mut metadata = json!({
         "resource": audience,
-        "authorization_servers": [issuer],
-        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        "authorization_servers": own.into_iter().chain(others).collect::<Vec<_>>(),
         "bearer_methods_supported": ["header"],
         "scopes_supported": scopes(vocabulary),
-    })
+    });
+    if let (Some(own), Some(members)) = (own, metadata.as_object_mut()) {
+        members.insert("jwks_uri".to_owned(), format!("{own}/.well-known/jwks.json").into());
+    }
+    metadata
 }

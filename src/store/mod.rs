@@ -31,6 +31,7 @@ mod conn;
 mod consents;
 mod error;
 mod guesses;
+mod identities;
 mod kept;
 mod keys;
 mod logins;

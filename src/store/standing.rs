@@ -21,19 +21,7 @@ impl Store {
     /// When the database is away.
     pub(crate) async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
         let inner = self.0.clone();
-        self.read(move |conn| {
-            let Some(user) = load(conn, &inner.vocabulary, id)? else { return Ok(None) };
-            let began: Option<Time> = on!(conn, |c| users::table
-                .filter(users::id.eq(id))
-                .select(users::epoch_began_at)
-                .get_result(c))?;
-            Ok(Some(Standing {
-                status: user.status,
-                roles: user.roles,
-                epoch_began_at: began.map(|time| time.0),
-            }))
-        })
-        .await
+        self.read(move |conn| inner.standing_of(conn, id)).await
     }
 
     /// Replaces a password. Every session but `kept` ends; when no session is kept, every token
@@ -121,6 +109,24 @@ impl Store {
 }
 
 impl Inner {
+    pub(super) fn standing_of(
+        &self,
+        conn: &mut Connection,
+        id: UserId,
+    ) -> Result<Option<Standing>, StoreError> {
+        let Some(user) = load(conn, &self.vocabulary, id)? else { return Ok(None) };
+        let began: Option<Option<Time>> = on!(conn, |c| users::table
+            .filter(users::id.eq(id))
+            .select(users::epoch_began_at)
+            .get_result(c)
+            .optional())?;
+        Ok(began.map(|began| Standing {
+            status: user.status,
+            roles: user.roles,
+            epoch_began_at: began.map(|time| time.0),
+        }))
+    }
+
     /// Marks the account as changed, provided that nobody else did; a new epoch ends its tokens.
     fn touch<A>(
         &self,
@@ -142,9 +148,8 @@ impl Inner {
             ))
             .execute(c))?;
         one_row(rows)?;
-        if new_epoch {
-            changes.revoke(self, Revoked::User(user.id, epoch));
-        }
+        // Where the epoch stays this ends no token of ours; it says that the account has changed.
+        changes.revoke(self, Revoked::User(user.id, epoch));
         Ok(())
     }
 

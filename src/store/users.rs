@@ -143,6 +143,8 @@ impl Store {
             next.email = email;
         }
         next.email_verified = change.email_verified.unwrap_or(next.email_verified);
+        // What stands for no address cannot be known to be anybody's.
+        next.email_verified &= !next.email.is_placeholder();
         next.updated_at = now;
         next.revision += 1;
         let written = next.clone();
@@ -173,6 +175,7 @@ impl Store {
         let (deed, inner) = (Event::from(&user), self.0.clone());
         self.write(Some(deed), move |conn, changes| {
             keep_an_admin(conn, &user, false)?;
+            inner.depart(conn, user.id)?;
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
             changes.revoke(&inner, Revoked::User(user.id, i64::MAX));
@@ -183,7 +186,12 @@ impl Store {
 }
 
 impl Inner {
-    fn insert_user(&self, conn: &mut Connection, new: NewUser, grant: Grant) -> Result<User, StoreError> {
+    pub(super) fn insert_user(
+        &self,
+        conn: &mut Connection,
+        new: NewUser,
+        grant: Grant,
+    ) -> Result<User, StoreError> {
         let now = self.surroundings.clock.now();
         let id = UserId(self.surroundings.random.uuid_at(now)?);
         let mut claims = BTreeMap::new();

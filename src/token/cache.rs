@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::Algorithm;
 
 use super::invalid::InvalidToken;
+use super::issuers::ForeignIssuer;
 use super::keys::VerificationKeys;
 use super::revocation::{Bearer, Revocations};
 use super::ticket::Ticket;
@@ -15,6 +16,8 @@ pub(super) const CACHED_TOKENS: usize = 10_000;
 
 /// A token that was found acceptable, and all that can make it unacceptable later.
 pub(super) struct Accepted {
+    /// The issuer whose keys it is held against; none for our own.
+    pub(super) from: Option<Arc<ForeignIssuer>>,
     pub(super) ticket: Ticket,
     pub(super) bearer: Bearer,
     pub(super) expires_at: DateTime<Utc>,

@@ -1,5 +1,7 @@
 //! The claims of an access token (RFC 9068 §2.2): as they are written, and as they are read.
 
+mod foreign;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -45,17 +47,39 @@ pub(super) struct Claims {
     pub(super) vocabulary: Arc<Vocabulary>,
 }
 
+/// The claims that every token has, whoever issued it (RFC 7519 §4.1).
+struct Registered {
+    issuer: String,
+    subject: String,
+    audience: Vec<String>,
+    issued_at: DateTime<Utc>,
+    not_before: Option<DateTime<Utc>>,
+    expires_at: DateTime<Utc>,
+}
+
+impl Registered {
+    fn read(claims: &Map<String, Value>) -> Result<Self, InvalidToken> {
+        let required = |name, otherwise| {
+            optional_text(claims, name, otherwise)?.filter(|text| !text.is_empty()).ok_or(otherwise)
+        };
+        let date = |name, otherwise| claims.get(name).map(|date| numeric_date(date).ok_or(otherwise));
+        let (exp, iat) = (InvalidToken::MalformedExpiry, InvalidToken::MalformedIssueTime);
+        Ok(Self {
+            issuer: required("iss", InvalidToken::MalformedIssuer)?,
+            subject: required("sub", InvalidToken::MalformedSubject)?,
+            audience: audience(claims)?,
+            expires_at: date("exp", exp).ok_or(exp)??,
+            issued_at: date("iat", iat).ok_or(iat)??,
+            not_before: date("nbf", InvalidToken::MalformedNotBefore).transpose()?,
+        })
+    }
+}
+
 impl Claims {
     pub(super) fn read(payload: &[u8], vocabulary: &Arc<Vocabulary>) -> Result<Self, InvalidToken> {
         let claims = parse_object(payload)?;
         let text = |name, otherwise| optional_text(&claims, name, otherwise);
-        let required =
-            |name, otherwise| text(name, otherwise)?.filter(|text| !text.is_empty()).ok_or(otherwise);
-        let date = |name, otherwise| claims.get(name).map(|date| numeric_date(date).ok_or(otherwise));
-        let issuer = required("iss", InvalidToken::MalformedIssuer)?;
-        let subject = required("sub", InvalidToken::MalformedSubject)?;
-        let audience = audience(&claims)?;
-        let (exp, iat) = (InvalidToken::MalformedExpiry, InvalidToken::MalformedIssueTime);
+        let registered = Registered::read(&claims)?;
         let client_id = text("client_id", InvalidToken::MalformedClientId)?;
         let scope = text("scope", InvalidToken::MalformedScope)?.unwrap_or_default();
         let session = match text("sid", InvalidToken::MalformedSession)? {
@@ -66,17 +90,21 @@ impl Claims {
             Some(epoch) => Some(epoch.as_i64().ok_or(InvalidToken::MalformedEpoch)?),
             None => None,
         };
-        let issued_at = date("iat", iat).ok_or(iat)??;
         let jti = text("jti", InvalidToken::MalformedTokenId)?;
-        let speaker = speaker(subject, client_id.as_deref())?;
-        let bearer =
-            Bearer { speaker, epoch, session, client_id: client_id.clone(), jti: jti.clone(), issued_at };
+        let bearer = Bearer {
+            speaker: speaker(registered.subject, client_id.as_deref())?,
+            epoch,
+            session,
+            client_id: client_id.clone(),
+            jti: jti.clone(),
+            issued_at: registered.issued_at,
+        };
         Ok(Self {
-            issuer,
-            audience,
-            expires_at: date("exp", exp).ok_or(exp)??,
-            issued_at,
-            not_before: date("nbf", InvalidToken::MalformedNotBefore).transpose()?,
+            issuer: registered.issuer,
+            audience: registered.audience,
+            expires_at: registered.expires_at,
+            issued_at: registered.issued_at,
+            not_before: registered.not_before,
             roles: roles(&claims, vocabulary)?,
             bearer,
             token: TokenId { jti, client_id },

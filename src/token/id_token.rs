@@ -68,7 +68,7 @@ struct Claims<'a> {
 impl Issuer {
     /// Whether a client can check what is signed here: not when the key is a shared secret.
     pub fn signs_id_tokens(&self) -> bool {
-        self.algorithm() != SigningAlgorithm::Hs256
+        self.algorithm().is_some_and(|algorithm| algorithm != SigningAlgorithm::Hs256)
     }
 
     /// Issues an ID token, good for as long as an access token is.
@@ -76,7 +76,7 @@ impl Issuer {
     /// # Errors
     /// When its end lies beyond the calendar or the key does not sign.
     pub fn issue_id_token(&self, request: &IdTokenRequest<'_>) -> Result<IdToken, IssueError> {
-        let ring = self.keys.current();
+        let ring = self.keys()?.current();
         let key = ring.signing_key()?;
         let (iat, expires_at) = self.lifetime()?;
         let claims = Claims {
@@ -100,7 +100,7 @@ impl Issuer {
         if jws.header.typ.as_deref() != Some(TYPE) {
             return None;
         }
-        let ring = self.keys.current();
+        let ring = self.keys().ok()?.current();
         let key = ring.verification.find(jws.header.kid.as_deref(), jws.header.algorithm).ok()?;
         let claims: Map<String, Value> = parse_object(&jws.verify(key).ok()?).ok()?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);

@@ -20,7 +20,8 @@ pub struct Issuer {
     pub(super) issuer: String,
     audience: String,
     ttl: u64,
-    pub(super) keys: Arc<Keys>,
+    /// None where the server issues nothing.
+    keys: Option<Arc<Keys>>,
     clock: Clock,
     random: Random,
 }
@@ -102,6 +103,9 @@ pub enum IssueError {
     /// The lifetime leads beyond the calendar, or no key signs.
     #[error("the token could not be signed")]
     NotSigned,
+    /// The server issues nothing: it has no keys of its own.
+    #[error("this server issues no tokens")]
+    SwitchedOff,
 }
 
 #[derive(serde::Serialize)]
@@ -112,22 +116,29 @@ struct Header<'a> {
 }
 
 impl Issuer {
-    /// Issues tokens from `issuer` for `audience`, good for `ttl` in whole seconds.
+    /// Issues tokens from `issuer` for `audience`, good for `ttl` in whole seconds; without keys,
+    /// none.
     pub fn new(
         issuer: impl Into<String>,
         audience: impl Into<String>,
         ttl: Duration,
-        keys: Arc<Keys>,
+        keys: impl Into<Option<Arc<Keys>>>,
         clock: Clock,
         random: Random,
     ) -> Self {
         let (issuer, audience) = (issuer.into(), audience.into());
-        Self { issuer, audience, ttl: ttl.as_secs(), keys, clock, random }
+        Self { issuer, audience, ttl: ttl.as_secs(), keys: keys.into(), clock, random }
     }
 
-    /// What is signed with by this server's configuration (RFC 7518 §3.1).
-    pub fn algorithm(&self) -> SigningAlgorithm {
-        self.keys.safe().algorithm()
+    /// What is signed with by this server's configuration (RFC 7518 §3.1); none where it issues
+    /// nothing.
+    pub fn algorithm(&self) -> Option<SigningAlgorithm> {
+        self.keys().map(|keys| keys.safe().algorithm()).ok()
+    }
+
+    /// What there is to sign with.
+    pub(super) fn keys(&self) -> Result<&Keys, IssueError> {
+        self.keys.as_deref().ok_or(IssueError::SwitchedOff)
     }
 
     /// `iat` and the time of `exp` of what is issued now.
@@ -140,8 +151,9 @@ impl Issuer {
     /// Issues an access token.
     ///
     /// # Errors
-    /// When the system gives no randomness or the key does not sign.
+    /// When the system gives no randomness, the key does not sign, or there is none.
     pub fn issue(&self, request: IssueRequest<'_>) -> Result<IssuedToken, IssueError> {
+        let ring = self.keys()?.current();
         let (iat, expires_at) = self.lifetime()?;
         let (sub, roles, epoch) = match request.subject {
             IssueTo::User { id, roles, epoch } => (id.to_string(), Some(roles), epoch),
@@ -160,7 +172,6 @@ impl Issuer {
             roles: roles.as_deref(),
             epoch,
         };
-        let ring = self.keys.current();
         let token = sign("at+jwt", &claims, ring.signing_key()?)?;
         Ok(IssuedToken {
             access_token: AccessToken(SecretString::from(token)),

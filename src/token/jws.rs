@@ -41,6 +41,12 @@ impl<'t> Jws<'t> {
         Ok(Self { header: Header::parse(header)?, signed, payload, signature })
     }
 
+    /// Whom the token names as its issuer. It is not believed: it says whose keys to try.
+    pub(super) fn issuer(&self) -> Option<String> {
+        let claims = parse_object(&decode(self.payload).ok()?).ok()?;
+        claims.get("iss").and_then(Value::as_str).map(str::to_owned)
+    }
+
     /// The payload, when the signature is `key`'s.
     pub(super) fn verify(&self, key: &VerificationKey) -> Result<Vec<u8>, InvalidToken> {
         if self.header.algorithm != key.algorithm {

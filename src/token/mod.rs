@@ -2,7 +2,9 @@
 //!
 //! [`Issuer`] makes them, [`Verifier`] is the one way from a token to a
 //! [`Caller`](crate::authz::Caller). Both use the same [`Keys`]: at any time a [`KeyRing`] of those
-//! in force, opened by a [`KeySafe`] from what rests sealed with the [`MasterKey`]. [`Revocations`] end tokens before they expire.
+//! in force, opened by a [`KeySafe`] from what rests sealed with the [`MasterKey`]. Tokens of other
+//! issuers are verified beside our own, each by the keys of its own [`ForeignIssuer`].
+//! [`Revocations`] end tokens before they expire.
 
 mod algorithm;
 mod cache;
@@ -12,11 +14,13 @@ mod described;
 mod id_token;
 mod invalid;
 mod issue;
+mod issuers;
 mod jws;
 mod key_safe;
 mod key_set;
 mod keys;
 mod private;
+mod residents;
 mod revocation;
 mod seal;
 mod ticket;
@@ -32,12 +36,14 @@ pub use described::Described;
 pub use id_token::{IdToken, IdTokenHint, IdTokenRequest};
 pub use invalid::InvalidToken;
 pub use issue::{AccessToken, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
+pub(crate) use issuers::{ClientToken, TokenTyp, follow, is_safe};
+pub use issuers::{ForeignIssuer, TrustedIssuer};
 pub use key_safe::{KeySafe, KeyUse, SignsFrom};
 pub use key_set::KeySet;
 pub use keys::{KeyError, KeyRing, Keys};
 pub use revocation::Revocations;
 pub use seal::{MasterKey, SealError, TokenSeal};
-pub use ticket::{Ticket, Unconfirmed, Verified};
+pub use ticket::{Stranger, Ticket, Unconfirmed, Verified};
 pub use verification_key::{UnfitKey, VerificationKey};
 pub use verify::{Expected, Verifier};
 

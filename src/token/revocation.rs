@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::{Revocation, Revoked, SessionId, UserId};
+use crate::domain::{Newcomer, Revocation, Revoked, SessionId, UserId};
 
 /// How much longer than its time a revocation is kept: a token lives on for the verifier's leeway
 /// after it expired, and replicas' clocks differ.
@@ -18,6 +18,8 @@ const KEPT_LONGER: TimeDelta = TimeDelta::minutes(5);
 pub(super) enum Speaker {
     User(UserId),
     Client(String),
+    /// A person as another issuer names them; who that is here has to be looked up.
+    Stranger(Arc<Newcomer>),
 }
 
 /// By what a token can be revoked.
@@ -40,6 +42,8 @@ pub struct Revocations(RwLock<Ended>);
 
 #[derive(Debug, Default)]
 struct Ended {
+    /// How often anything was put in force.
+    applied: u64,
     users: HashMap<UserId, Entry>,
     clients: HashMap<String, Entry>,
     sessions: HashMap<SessionId, Entry>,
@@ -52,6 +56,8 @@ struct Ended {
 struct Entry {
     epoch: i64,
     until: DateTime<Utc>,
+    /// When it last changed, as [`Ended::applied`] counts.
+    changed: u64,
 }
 
 impl Revocations {
@@ -62,14 +68,29 @@ impl Revocations {
             return;
         }
         let mut ended = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        ended.applied += 1;
+        let changed = ended.applied;
         for Revocation { subject, until } in revocations {
+            let entry = |epoch| Entry { epoch, until: *until, changed };
             match subject {
-                Revoked::User(id, epoch) => end(&mut ended.users, *id, *epoch, *until),
-                Revoked::Client(id, epoch) => end(&mut ended.clients, id.clone(), *epoch, *until),
-                Revoked::Session(id) => end(&mut ended.sessions, *id, 0, *until),
-                Revoked::Token(jti) => end(&mut ended.tokens, jti.clone(), 0, *until),
+                Revoked::User(id, epoch) => end(&mut ended.users, *id, entry(*epoch)),
+                Revoked::Client(id, epoch) => end(&mut ended.clients, id.clone(), entry(*epoch)),
+                Revoked::Session(id) => end(&mut ended.sessions, *id, entry(0)),
+                Revoked::Token(jti) => end(&mut ended.tokens, jti.clone(), entry(0)),
             }
         }
+    }
+
+    /// A mark in time: what is read from the database from now on has seen all that was put in
+    /// force before it.
+    pub(super) fn mark(&self) -> u64 {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).applied
+    }
+
+    /// Whether anything of the user was ended since, so that what was known of them may be old.
+    pub(super) fn changed_since(&self, user: UserId, mark: u64) -> bool {
+        let ended = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        ended.users.get(&user).is_some_and(|entry| entry.changed > mark)
     }
 
     /// Forgets those whose tokens have all expired by `now`.
@@ -84,6 +105,7 @@ impl Revocations {
 
     /// Whether the bearer's token is dead. A user's token without an epoch is not judged by
     /// epochs here, but by the user's standing; a client's is taken for one of before any.
+    /// Another issuer's user is judged by their standing alone.
     pub(super) fn ended(&self, bearer: &Bearer) -> bool {
         let ended = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let before = |entry: &Entry, epoch: i64| epoch < entry.epoch;
@@ -99,6 +121,7 @@ impl Revocations {
                 let epoch = bearer.epoch.unwrap_or(i64::MIN);
                 of_client(id).is_some_and(|entry| before(entry, epoch))
             }
+            Speaker::Stranger(_) => false,
         };
         by_epoch
             || bearer.session.is_some_and(|id| ended.sessions.contains_key(&id))
@@ -106,10 +129,14 @@ impl Revocations {
     }
 }
 
-fn end<K: Hash + Eq>(entries: &mut HashMap<K, Entry>, key: K, epoch: i64, until: DateTime<Utc>) {
-    let entry = entries.entry(key).or_insert(Entry { epoch, until });
-    entry.epoch = entry.epoch.max(epoch);
-    entry.until = entry.until.max(until);
+fn end<K: Hash + Eq>(entries: &mut HashMap<K, Entry>, key: K, new: Entry) {
+    let entry = entries.entry(key).or_insert(new);
+    // A revocation is read more than once; only what it adds is a change.
+    if new.epoch > entry.epoch || new.until > entry.until {
+        entry.changed = new.changed;
+    }
+    entry.epoch = entry.epoch.max(new.epoch);
+    entry.until = entry.until.max(new.until);
 }
 
 #[cfg(test)]
@@ -191,6 +218,22 @@ mod tests {
     fn an_older_revocation_that_comes_late_brings_nothing_back() {
         let known = revocations(&[Revoked::User(USER, 5), Revoked::User(USER, 3)]);
         assert!(known.ended(&user(Some(4), None)));
+    }
+
+    #[test]
+    fn a_user_has_changed_since_a_mark_when_something_new_was_said_of_them() {
+        let known = revocations(&[Revoked::User(USER, 3)]);
+        let mark = known.mark();
+        assert!(known.changed_since(USER, mark - 1) && !known.changed_since(USER, mark));
+        let again = |epoch, seconds| {
+            known.apply(&[Revocation { subject: Revoked::User(USER, epoch), until: until(seconds) }]);
+        };
+        again(3, 1_000);
+        again(2, 900);
+        assert!(!known.changed_since(USER, mark), "it was known already");
+        again(3, 1_001);
+        assert!(known.changed_since(USER, mark));
+        assert!(!known.changed_since(UserId(Uuid::from_u128(9)), mark));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::claims::Claims;
 use super::invalid::InvalidToken;
 use super::revocation::Speaker;
-use crate::authz::{Caller, Subject};
-use crate::domain::{Role, Standing, Status, UserId};
+use crate::authz::{Caller, ScopeSet, Subject};
+use crate::domain::{Newcomer, Resident, Role, Standing, Status, UserId};
 
 /// An acceptable token.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub enum Ticket {
     /// A user's, minted elsewhere with a shared key: it names no epoch or no roles, so the user
     /// must be looked up before it is worth anything.
     Unconfirmed(Unconfirmed),
+    /// Another issuer's user, of whom it is not known, or not known any more, who they are here.
+    Stranger(Stranger),
 }
 
 /// An acceptable token and the caller it speaks for. Cheap to clone.
@@ -37,9 +39,22 @@ pub struct Unconfirmed {
     user: UserId,
 }
 
+/// A token of another issuer whose signature and claims hold. Whom it speaks for must be looked up.
+#[derive(Clone, Debug)]
+pub struct Stranger {
+    claims: Arc<Claims>,
+    newcomer: Arc<Newcomer>,
+    /// A mark of [`Revocations`](super::Revocations) of before they are looked up.
+    pub(super) mark: u64,
+}
+
 impl Ticket {
     pub(super) fn of(claims: Claims) -> Self {
         let subject = match (&claims.bearer.speaker, claims.bearer.epoch, &claims.roles) {
+            (Speaker::Stranger(newcomer), ..) => {
+                let newcomer = Arc::clone(newcomer);
+                return Self::Stranger(Stranger { claims: Arc::new(claims), newcomer, mark: 0 });
+            }
             (Speaker::Client(id), ..) => Subject::Client { id: id.clone() },
             (Speaker::User(id), Some(_), Some(roles)) => user(*id, roles),
             (Speaker::User(id), ..) => {
@@ -47,7 +62,7 @@ impl Ticket {
                 return Self::Unconfirmed(Unconfirmed { claims: Arc::new(claims), user });
             }
         };
-        Self::Complete(Verified::of(subject, &claims))
+        Self::Complete(Verified::of(subject, claims.scope.clone(), &claims))
     }
 }
 
@@ -57,11 +72,11 @@ fn user(id: UserId, roles: &[Role]) -> Subject {
 
 impl Verified {
     #[expect(clippy::disallowed_methods, reason = "this is token verification")]
-    fn of(subject: Subject, claims: &Claims) -> Self {
+    fn of(subject: Subject, scope: ScopeSet, claims: &Claims) -> Self {
         let caller = Caller::verified(
             Arc::clone(&claims.vocabulary),
             subject,
-            claims.scope.clone(),
+            scope,
             claims.bearer.session,
             claims.token.clone(),
         );
@@ -93,12 +108,43 @@ impl Unconfirmed {
     /// of their password, roles or status.
     pub fn confirm(&self, standing: Option<&Standing>) -> Result<Verified, InvalidToken> {
         let standing = standing.ok_or(InvalidToken::NoSuchUser)?;
-        if standing.status == Status::Suspended {
-            return Err(InvalidToken::Suspended);
-        }
-        if standing.epoch_began_at.is_some_and(|began| !self.claims.issued_after(began)) {
-            return Err(InvalidToken::Superseded);
-        }
-        Ok(Verified::of(user(self.user, &standing.roles), &self.claims))
+        check(&self.claims, standing)?;
+        let scope = self.claims.scope.clone();
+        Ok(Verified::of(user(self.user, &standing.roles), scope, &self.claims))
     }
+}
+
+impl Stranger {
+    pub(super) fn looked_up_after(&self, mark: u64) -> Self {
+        Self { mark, ..self.clone() }
+    }
+
+    /// Whom to look up, and to make an account for if there is none and the issuer is trusted
+    /// that far.
+    pub fn newcomer(&self) -> &Arc<Newcomer> {
+        &self.newcomer
+    }
+
+    /// The verdict, given who they are here. The token carries what it says, as far as their roles
+    /// here grant it.
+    pub(super) fn confirm(&self, resident: &Resident) -> Result<Verified, InvalidToken> {
+        if resident.departed_at.is_some_and(|at| !self.claims.issued_after(at)) {
+            return Err(InvalidToken::NoSuchUser);
+        }
+        check(&self.claims, &resident.standing)?;
+        let roles = &resident.standing.roles;
+        let scope = self.claims.scope.intersection(&self.claims.vocabulary.granted_by(roles));
+        Ok(Verified::of(user(resident.user, roles), scope, &self.claims))
+    }
+}
+
+/// Whether a user who stands like this is spoken for by a token of such an age.
+fn check(claims: &Claims, standing: &Standing) -> Result<(), InvalidToken> {
+    if standing.status == Status::Suspended {
+        return Err(InvalidToken::Suspended);
+    }
+    if standing.epoch_began_at.is_some_and(|began| !claims.issued_after(began)) {
+        return Err(InvalidToken::Superseded);
+    }
+    Ok(())
 }

@@ -4,18 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::cache::{Accepted, CACHED_TOKENS, TokenCache};
 use super::claims::Claims;
 use super::invalid::InvalidToken;
+use super::issuers::{ForeignIssuer, TokenTyp, TrustedIssuer};
 use super::jws::{Jws, check_size};
-use super::keys::{KeyRing, Keys};
+use super::keys::{Keys, VerificationKeys};
+use super::residents::Residents;
 use super::revocation::Revocations;
 use super::sha256;
-use super::ticket::Ticket;
+use super::ticket::{Stranger, Ticket, Verified};
 use crate::authz::Vocabulary;
-use crate::domain::Clock;
+use crate::domain::{Clock, Resident};
 
 /// The one way from a token to a caller. Keys, cache and revocations are behind it, so that no
 /// use of a token can leave one of them out.
@@ -23,11 +25,14 @@ pub struct Verifier {
     issuer: String,
     audience: String,
     leeway: TimeDelta,
-    keys: Arc<Keys>,
+    /// None where the server issues nothing itself.
+    keys: Option<Arc<Keys>>,
+    foreign: Vec<Arc<ForeignIssuer>>,
     revocations: Arc<Revocations>,
     clock: Clock,
     vocabulary: Arc<Vocabulary>,
     cache: TokenCache,
+    residents: Residents,
 }
 
 /// Whose tokens are taken.
@@ -43,10 +48,10 @@ pub struct Expected {
 
 impl Verifier {
     /// Takes the tokens that are expected; of scopes and roles, it understands those that the
-    /// vocabulary has.
+    /// vocabulary has. Without keys of its own the server takes no token of its own.
     pub fn new(
         expected: Expected,
-        keys: Arc<Keys>,
+        keys: impl Into<Option<Arc<Keys>>>,
         revocations: Arc<Revocations>,
         clock: Clock,
         vocabulary: Arc<Vocabulary>,
@@ -55,12 +60,59 @@ impl Verifier {
             leeway: TimeDelta::from_std(expected.leeway).unwrap_or_default(),
             issuer: expected.issuer,
             audience: expected.audience,
-            keys,
+            keys: keys.into(),
+            foreign: Vec::new(),
             revocations,
             clock,
             vocabulary,
             cache: TokenCache::new(CACHED_TOKENS),
+            residents: Residents::new(),
         }
+    }
+
+    /// Takes the tokens of these issuers too.
+    pub fn trusting(mut self, issuers: &[TrustedIssuer]) -> Self {
+        let known = issuers.iter().map(|issuer| ForeignIssuer::new(issuer.clone(), &self.audience));
+        self.foreign = known.map(Arc::new).collect();
+        self
+    }
+
+    /// The other issuers whose tokens are taken.
+    pub fn foreign_issuers(&self) -> &[Arc<ForeignIssuer>] {
+        &self.foreign
+    }
+
+    /// As [`Verifier::verify`], but for a token whose key is not known yet: when its issuer may
+    /// have published the key meanwhile, waits a moment for it.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub async fn admit(&self, token: &str) -> Result<Ticket, InvalidToken> {
+        let first = self.verify(token);
+        if !matches!(first, Err(InvalidToken::UnknownKey)) {
+            return first;
+        }
+        let Some(issuer) = Jws::parse(token).ok().and_then(|jws| self.foreign_issuer(&jws)) else {
+            return first;
+        };
+        let Some(mut wait) = issuer.wait_for_keys(self.clock.now()) else { return first };
+        if wait.ended().await { self.verify(token) } else { first }
+    }
+
+    /// Whom a token of another issuer speaks for, now that it was looked up who they are here.
+    ///
+    /// # Errors
+    /// When they are nobody here, suspended, or the token is too old: see [`InvalidToken`].
+    pub fn recognize(
+        &self,
+        stranger: &Stranger,
+        resident: Option<Resident>,
+    ) -> Result<Verified, InvalidToken> {
+        let resident = resident.ok_or(InvalidToken::NoSuchUser)?;
+        let verified = stranger.confirm(&resident)?;
+        let identity = stranger.newcomer().identity.clone();
+        self.residents.insert(identity, resident, stranger.mark, self.clock.now());
+        Ok(verified)
     }
 
     /// Checks a token: its form, its key, its signature, its claims, and that it is neither
@@ -72,15 +124,17 @@ impl Verifier {
     pub fn verify(&self, token: &str) -> Result<Ticket, InvalidToken> {
         check_size(token)?;
         let now = self.clock.now();
-        let keys = self.keys.current();
         let digest = sha256(token.as_bytes());
         let known = self.cache.get(&digest);
         let is_new = known.is_none();
         let accepted = match known {
             Some(accepted) => accepted,
-            None => Arc::new(self.examine(token, &keys, now)?),
+            None => Arc::new(self.examine(token, now)?),
         };
-        match accepted.check(&keys.verification, &self.revocations, now, self.leeway) {
+        let checked = self.with_keys(accepted.from.as_deref(), |keys| {
+            accepted.check(keys, &self.revocations, now, self.leeway)
+        });
+        match checked {
             Ok(()) if is_new => self.cache.insert(digest, Arc::clone(&accepted)),
             Ok(()) => {}
             Err(reason) => {
@@ -88,29 +142,75 @@ impl Verifier {
                 return Err(reason);
             }
         }
-        Ok(accepted.ticket.clone())
+        match &accepted.ticket {
+            Ticket::Stranger(stranger) => self.find_resident(stranger, now),
+            ticket => Ok(ticket.clone()),
+        }
+    }
+
+    /// The stranger as who they are here, if that is known.
+    fn find_resident(&self, stranger: &Stranger, now: DateTime<Utc>) -> Result<Ticket, InvalidToken> {
+        let mark = self.revocations.mark();
+        match self.residents.get(&stranger.newcomer().identity, &self.revocations, now) {
+            Some(resident) => stranger.confirm(&resident).map(Ticket::Complete),
+            None => Ok(Ticket::Stranger(stranger.looked_up_after(mark))),
+        }
     }
 
     /// The public keys in force as a JWK Set (RFC 7517 §5).
     pub fn jwks(&self) -> Value {
-        self.keys.current().jwks().clone()
+        self.keys.as_ref().map_or_else(|| json!({ "keys": [] }), |keys| keys.current().jwks().clone())
     }
 
-    fn examine(&self, token: &str, keys: &KeyRing, now: DateTime<Utc>) -> Result<Accepted, InvalidToken> {
+    /// The issuer that the token names, if it is one of the others.
+    fn foreign_issuer(&self, jws: &Jws<'_>) -> Option<Arc<ForeignIssuer>> {
+        if self.foreign.is_empty() {
+            return None;
+        }
+        let name = jws.issuer()?;
+        self.foreign.iter().find(|issuer| issuer.settings.issuer == name).cloned()
+    }
+
+    /// Runs `check` with the keys of one issuer, ours where none is named, and with no others.
+    fn with_keys<T>(
+        &self,
+        from: Option<&ForeignIssuer>,
+        check: impl FnOnce(&VerificationKeys) -> Result<T, InvalidToken>,
+    ) -> Result<T, InvalidToken> {
+        match (from, &self.keys) {
+            (Some(issuer), _) => check(&issuer.keys()),
+            (None, Some(keys)) => check(&keys.current().verification),
+            (None, None) => Err(InvalidToken::WrongIssuer),
+        }
+    }
+
+    fn examine(&self, token: &str, now: DateTime<Utc>) -> Result<Accepted, InvalidToken> {
         let jws = Jws::parse(token)?;
-        if !jws.header.typ.as_deref().is_some_and(is_access_token) {
+        let from = self.foreign_issuer(&jws);
+        let typ = from.as_ref().map_or(TokenTyp::AccessToken, |issuer| issuer.settings.typ);
+        if !jws.header.typ.as_deref().is_some_and(|name| is_taken(typ, name)) {
             return Err(InvalidToken::WrongType);
         }
-        let key = keys.verification.find(jws.header.kid.as_deref(), jws.header.algorithm)?;
-        let claims = Claims::read(&jws.verify(key)?, &self.vocabulary)?;
-        claims.check(&self.issuer, &self.audience, now, self.leeway)?;
-        Ok(Accepted {
-            bearer: claims.bearer.clone(),
-            expires_at: claims.expires_at,
-            ticket: Ticket::of(claims),
-            kid: jws.header.kid,
-            algorithm: key.algorithm,
-            fingerprint: key.fingerprint,
+        self.with_keys(from.as_deref(), |keys| {
+            let key = keys.find(jws.header.kid.as_deref(), jws.header.algorithm)?;
+            let payload = jws.verify(key)?;
+            let (claims, issuer, audience) = match &from {
+                Some(issuer) => {
+                    let claims = Claims::read_foreign(&payload, issuer, &self.vocabulary)?;
+                    (claims, issuer.settings.issuer.as_str(), issuer.audience.as_str())
+                }
+                None => (Claims::read(&payload, &self.vocabulary)?, &*self.issuer, &*self.audience),
+            };
+            claims.check(issuer, audience, now, self.leeway)?;
+            Ok(Accepted {
+                from: from.clone(),
+                bearer: claims.bearer.clone(),
+                expires_at: claims.expires_at,
+                ticket: Ticket::of(claims),
+                kid: jws.header.kid.clone(),
+                algorithm: key.algorithm,
+                fingerprint: key.fingerprint,
+            })
         })
     }
 
@@ -126,6 +226,10 @@ impl Verifier {
 }
 
 /// RFC 9068 §2.1; media types do not mind case (RFC 7515 §4.1.9).
-fn is_access_token(typ: &str) -> bool {
-    ["at+jwt", "application/at+jwt"].iter().any(|name| name.eq_ignore_ascii_case(typ))
+fn is_taken(typ: TokenTyp, name: &str) -> bool {
+    let names: &[&str] = match typ {
+        TokenTyp::AccessToken => &["at+jwt", "application/at+jwt"],
+        TokenTyp::Any => &["at+jwt", "application/at+jwt", "JWT"],
+    };
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }

@@ -102,7 +102,7 @@ fn mint(secret: &[u8], header: &Value, claims: &Value) -> String {
 }
 
 /// Signs header and claims as they stand, whatever they say.
-fn sign(key: &EncodingKey, algorithm: Algorithm, header: &str, claims: &str) -> String {
+pub(super) fn sign(key: &EncodingKey, algorithm: Algorithm, header: &str, claims: &str) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm).expect("a signature");
     format!("{message}.{signature}")

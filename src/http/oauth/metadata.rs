@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::answer::Document;
 use super::super::decide::Public;
-use super::super::problem::Problem;
+use super::super::problem::{Code, Problem};
 use super::super::services::Services;
 use crate::oauth::metadata;
 
@@ -22,11 +22,14 @@ pub async fn jwks(_: Public, services: Arc<Services>) -> Result<Document, Proble
 /// `GET /.well-known/oauth-authorization-server` and `GET /.well-known/openid-configuration`
 pub async fn authorization_server(_: Public, services: Arc<Services>) -> Result<Document, Problem> {
     let Services { issuer_url, issuer, vocabulary, .. } = services.as_ref();
-    Ok(json_document(&metadata::authorization_server(issuer_url, issuer.algorithm().as_str(), vocabulary)))
+    let algorithm = issuer.algorithm().ok_or_else(|| Problem::new(Code::Internal))?;
+    Ok(json_document(&metadata::authorization_server(issuer_url, algorithm.as_str(), vocabulary)))
 }
 
 /// `GET /.well-known/oauth-protected-resource`
 pub async fn protected_resource(_: Public, services: Arc<Services>) -> Result<Document, Problem> {
-    let Services { issuer_url, audience, vocabulary, .. } = services.as_ref();
-    Ok(json_document(&metadata::protected_resource(issuer_url, audience, vocabulary)))
+    let Services { issuer_url, audience, vocabulary, verifier, .. } = services.as_ref();
+    let own = services.issues_tokens.then_some(issuer_url.as_str());
+    let others = verifier.foreign_issuers().iter().map(|issuer| issuer.name());
+    Ok(json_document(&metadata::protected_resource(own, others, audience, vocabulary)))
 }

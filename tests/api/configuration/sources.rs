@@ -65,7 +65,12 @@ fn an_empty_value_is_none_where_none_is_the_default_and_else_a_fault() {
     assert!(loaded(&[("CLOAKROOM_CORS_ORIGINS", "")]).cors_origins.is_empty());
     assert!(loaded(&[("CLOAKROOM_RESOURCES", "")]).resources.is_empty());
     assert!(loaded(&[("CLOAKROOM_TRUSTED_PROXIES", "")]).trusted_proxies.is_empty());
-    let lists = ["CLOAKROOM_CORS_ORIGINS", "CLOAKROOM_RESOURCES", "CLOAKROOM_TRUSTED_PROXIES"];
+    let lists = [
+        "CLOAKROOM_CORS_ORIGINS",
+        "CLOAKROOM_RESOURCES",
+        "CLOAKROOM_TRUSTED_PROXIES",
+        "CLOAKROOM_TRUSTED_ISSUERS",
+    ];
     for setting in SETTINGS.iter().filter(|setting| !lists.contains(&setting.variable)) {
         assert_fault(&[(setting.variable, "")], setting.variable, "is \"\" (environment)");
     }

@@ -73,8 +73,14 @@ impl Server {
 
     /// Another replica on the same database.
     pub fn replica(&self) -> Self {
+        self.replica_with(&[])
+    }
+
+    /// Another replica with these settings.
+    pub fn replica_with(&self, settings: Settings) -> Self {
         let issuer = [("CLOAKROOM_ISSUER", self.url.as_str())];
-        Self::start_on(self.engine, self.app, &self.database_url, &issuer, self.clock.clone())
+        let settings = [&issuer, settings].concat();
+        Self::start_on(self.engine, self.app, &self.database_url, &settings, self.clock.clone())
     }
 
     /// Stops it, and starts it again on the same database: the issuer stays, the port does not.

@@ -1,0 +1,2 @@
+DROP TABLE departed_identities;
+DROP TABLE identities;

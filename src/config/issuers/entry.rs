@@ -1,0 +1,202 @@
+//! One issuer of the list, read member by member.
+
+use std::collections::BTreeMap;
+
+use jsonwebtoken::Algorithm;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::super::own;
+use super::super::parse::Parsed;
+use crate::token::{ClientToken, TokenTyp, TrustedIssuer, is_safe};
+
+/// What may be said of an issuer.
+const MEMBERS: [&str; 10] = [
+    "issuer",
+    "audience",
+    "algorithms",
+    "jwks_uri",
+    "typ",
+    "scope_claim",
+    "scopes",
+    "client_id_claim",
+    "client_token",
+    "provision",
+];
+
+/// No HMAC: who could check a token could make one.
+const ALGORITHMS: [Algorithm; 8] = [
+    Algorithm::ES256,
+    Algorithm::EdDSA,
+    Algorithm::RS256,
+    Algorithm::PS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS384,
+    Algorithm::PS512,
+];
+
+/// What an issuer is trusted with when nothing is said.
+const USUAL: usize = 4;
+
+/// One issuer, with every fault in it.
+pub(super) fn read(number: usize, entry: &Value, faults: &mut Vec<String>) -> Option<TrustedIssuer> {
+    let Value::Object(members) = entry else {
+        faults.push(format!("issuer {number} must be an object"));
+        return None;
+    };
+    let mut entry = Entry { number, members, faults };
+    entry.refuse_unknown();
+    let issuer = entry.take("issuer", issuer);
+    if issuer.is_none() && !members.contains_key("issuer") {
+        entry.fault("`issuer` is missing");
+    }
+    let audience = entry.take("audience", |value| own::audience(text(value)?));
+    let algorithms = entry.take("algorithms", algorithms);
+    let jwks_uri = entry.take("jwks_uri", |value| jwks_uri(text(value)?));
+    let typ = entry.take("typ", typ);
+    let scope_claims = entry.take("scope_claim", texts);
+    let scopes = entry.take("scopes", scopes);
+    let client_id_claim = entry.take("client_id_claim", name);
+    let client_token = entry.take("client_token", client_token);
+    let provision = entry.take("provision", provision);
+    Some(TrustedIssuer {
+        issuer: issuer?,
+        audience,
+        algorithms: algorithms.unwrap_or_else(|| ALGORITHMS.iter().take(USUAL).copied().collect()),
+        jwks_uri,
+        typ: typ.unwrap_or(TokenTyp::AccessToken),
+        scope_claims: scope_claims.unwrap_or_else(|| vec!["scope".to_owned()]),
+        scopes: scopes.unwrap_or_default(),
+        client_id_claim: client_id_claim.unwrap_or_else(|| "client_id".to_owned()),
+        client_token: client_token.unwrap_or(ClientToken::SubjectIsClient),
+        provision: provision.unwrap_or(false),
+    })
+}
+
+struct Entry<'a> {
+    number: usize,
+    members: &'a Map<String, Value>,
+    faults: &'a mut Vec<String>,
+}
+
+impl<'a> Entry<'a> {
+    fn fault(&mut self, problem: &str) {
+        let name = self.members.get("issuer").and_then(Value::as_str);
+        let name = name.map(|name| format!(" ({})", name.escape_debug())).unwrap_or_default();
+        self.faults.push(format!("issuer {}{name}: {problem}", self.number));
+    }
+
+    fn refuse_unknown(&mut self) {
+        for name in self.members.keys().filter(|name| !MEMBERS.contains(&name.as_str())) {
+            let distance = |known: &&&str| strsim::damerau_levenshtein(known, name);
+            let nearest = MEMBERS.iter().min_by_key(distance).copied().unwrap_or_default();
+            self.fault(&format!("`{}` is not a member; the nearest is `{nearest}`", name.escape_debug()));
+        }
+    }
+
+    fn take<T>(&mut self, name: &str, read: impl Fn(&'a Value) -> Parsed<T>) -> Option<T> {
+        match read(self.members.get(name)?) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.fault(&format!("`{name}`: {problem}"));
+                None
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> Parsed<&str> {
+    value.as_str().ok_or_else(|| "write a string".to_owned())
+}
+
+fn name(value: &Value) -> Parsed<String> {
+    match text(value)? {
+        "" => Err("write a name".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
+/// One name, or a list of them.
+fn texts(value: &Value) -> Parsed<Vec<String>> {
+    match value {
+        Value::Array(names) if !names.is_empty() => names.iter().map(name).collect(),
+        Value::Array(_) => Err("write at least one name".to_owned()),
+        one => name(one).map(|name| vec![name]),
+    }
+}
+
+/// Letter by letter what stands in its tokens; nothing is made canonical here.
+fn issuer(value: &Value) -> Parsed<String> {
+    let text = text(value)?;
+    let url =
+        Url::parse(text).map_err(|_| "write the `iss` of its tokens, such as https://id.example.org")?;
+    if !is_safe(&url) {
+        return Err("must be https, unless the host is localhost, 127.0.0.1 or [::1]".to_owned());
+    }
+    let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '@'));
+    if plain { Ok(text.to_owned()) } else { Err("must not have ? # @ or spaces".to_owned()) }
+}
+
+fn jwks_uri(text: &str) -> Parsed<Url> {
+    let url = Url::parse(text).map_err(|_| "write the URL of its JWK Set".to_owned())?;
+    if !is_safe(&url) {
+        return Err("must be https, unless the host is localhost, 127.0.0.1 or [::1]".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err("must not hold a user, a password or a #".to_owned());
+    }
+    Ok(url)
+}
+
+fn algorithms(value: &Value) -> Parsed<Vec<Algorithm>> {
+    let known = |name: &String| ALGORITHMS.into_iter().find(|known| format!("{known:?}") == *name);
+    let names = texts(value)?;
+    let wrong = names.iter().find(|name| known(name).is_none());
+    if let Some(wrong) = wrong {
+        let names = ALGORITHMS.map(|known| format!("{known:?}")).join(", ");
+        return Err(format!("{} is none of {names}", wrong.escape_debug()));
+    }
+    Ok(names.iter().filter_map(known).collect())
+}
+
+fn typ(value: &Value) -> Parsed<TokenTyp> {
+    match text(value)? {
+        "at+jwt" => Ok(TokenTyp::AccessToken),
+        "JWT" => Ok(TokenTyp::Any),
+        _ => Err("write at+jwt or JWT".to_owned()),
+    }
+}
+
+/// Their names, each with one or more of ours; with none it grants nothing.
+fn scopes(value: &Value) -> Parsed<BTreeMap<String, Vec<String>>> {
+    let wrong = "write an object from their names to ours, such as {\"read\": \"users:read profiles:read\"}";
+    let map = value.as_object().ok_or(wrong)?;
+    let ours = |value: &Value| match value {
+        Value::String(list) => {
+            Some(list.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+        }
+        Value::Array(names) => names.iter().map(|name| name.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    };
+    map.iter().map(|(theirs, value)| Ok((theirs.clone(), ours(value).ok_or(wrong)?))).collect()
+}
+
+fn client_token(value: &Value) -> Parsed<ClientToken> {
+    let wrong = "write {\"claim\": \"gty\", \"value\": \"client-credentials\"}, or the claim alone when it is enough that it is there";
+    let members = value.as_object().ok_or(wrong)?;
+    let claim = members.get("claim").map(name).ok_or(wrong)??;
+    let expected = members.get("value").map(name).transpose()?;
+    match members.keys().all(|name| ["claim", "value"].contains(&name.as_str())) {
+        true => Ok(ClientToken::Claim(claim, expected)),
+        false => Err(wrong.to_owned()),
+    }
+}
+
+fn provision(value: &Value) -> Parsed<bool> {
+    match text(value)? {
+        "jit" => Ok(true),
+        "none" => Ok(false),
+        _ => Err("write jit or none".to_owned()),
+    }
+}

@@ -1,0 +1,112 @@
+//! The whole list of what a token is refused for holds for other issuers' tokens too.
+
+use serde_json::{Value, json};
+
+use super::{AUDIENCE, Trust, claims, header, trusting, with};
+use crate::support::{Engine, ForeignIssuer, on_both_engines};
+
+on_both_engines! {
+    fn claims_are_held_against_the_same_rules_as_our_own(engine: Engine) {
+        let trust = Trust::new(engine);
+        let now = trust.server.clock.now().timestamp();
+        trust.accepts(&trust.claims());
+        let no_dates = [json!(null), json!(true), json!(now.to_string()), json!(1e300), json!(-1), json!([now])];
+        for name in ["exp", "iat", "nbf"] {
+            for wrong in &no_dates {
+                trust.refuses(&with(&trust.claims(), name, wrong.clone()));
+            }
+        }
+        for name in ["iss", "sub", "aud", "exp", "iat", "client_id"] {
+            trust.refuses(&with(&trust.claims(), name, None));
+        }
+        for (name, wrong) in [
+            ("exp", json!(now - 5)), ("iat", json!(now + 6)), ("nbf", json!(now + 6)),
+            ("aud", json!("https://api.example.com")), ("aud", json!([])), ("aud", json!([AUDIENCE, 1])),
+            ("sub", json!("")), ("sub", json!(["ada"])), ("sub", json!("a".repeat(256))), ("sub", json!("a\u{0}da")),
+            ("sub", json!("a\nda")), ("iss", json!([trust.issuer.url])), ("client_id", json!("")), ("jti", json!(7)),
+            ("cnf", json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" })),
+        ] {
+            trust.refuses(&with(&trust.claims(), name, wrong));
+        }
+        for (name, good) in [
+            ("aud", json!(["other", AUDIENCE])), ("exp", json!(now - 4)), ("iat", json!(now + 5)), ("nbf", json!(now)),
+            ("sub", json!("a".repeat(255))), ("sub", json!("'; DROP TABLE users; --")), ("sub", json!("äöü %_")),
+        ] {
+            trust.accepts(&with(&trust.claims(), name, good));
+        }
+    }
+
+    fn a_token_that_was_accepted_does_not_outlive_its_expiry(engine: Engine) {
+        let trust = Trust::new(engine);
+        let claims = trust.claims();
+        trust.accepts(&claims);
+        trust.server.clock.advance(chrono::TimeDelta::seconds(604));
+        trust.accepts(&claims);
+        trust.server.clock.advance(chrono::TimeDelta::seconds(1));
+        trust.refuses(&claims);
+    }
+}
+
+#[test]
+fn headers_are_held_against_the_same_rules_as_our_own() {
+    let trust = Trust::new(Engine::Sqlite);
+    let sign = |header: Value| trust.issuer.key.sign(&header, &trust.claims());
+    for wrong in [
+        json!({}),
+        json!({ "typ": "JWT" }),
+        json!({ "typ": "at+jwt", "crit": ["exp"] }),
+        json!({ "typ": "at+jwt", "kid": 1 }),
+        json!({ "typ": "at+jwt", "kid": "../../etc/passwd" }),
+    ] {
+        trust.refuses_token(&sign(wrong));
+    }
+    trust.server.get("/users/me").bearer(&sign(json!({ "typ": "application/at+jwt" }))).send().expect(200);
+    // What a header brings along is not looked at, and nothing is fetched from it.
+    let stranger = ForeignIssuer::start();
+    let brought = json!({
+        "typ": "at+jwt", "kid": "first", "jwk": stranger.key.jwk(), "jku": format!("{}/keys", stranger.url),
+        "x5u": format!("{}/keys", stranger.url),
+    });
+    trust.refuses_token(&stranger.key.sign(&brought, &trust.claims()));
+    assert_eq!(stranger.paths(), [""; 0]);
+    let token = trust.token(&trust.claims());
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    for form in [
+        signed.to_owned(),
+        format!("{signed}."),
+        format!("{token}.{signature}"),
+        format!("{signed}.{}", "A".repeat(86)),
+        format!("{signed}.{}", "A".repeat(9_000)),
+        format!("{token}="),
+    ] {
+        trust.refuses_token(&form);
+    }
+}
+
+#[test]
+fn an_id_token_is_no_ticket_also_where_its_header_looks_like_one() {
+    let issuer = ForeignIssuer::start();
+    let members = json!({ "typ": "JWT", "provision": "jit", "client_id_claim": "azp" });
+    let server = trusting(Engine::Sqlite, &[(&issuer, members)], &[]);
+    let trust = Trust { issuer, server };
+    let good =
+        with(&with(&claims(&trust.issuer, &trust.server), "client_id", None), "azp", json!("web-shop"));
+    let sign = |claims: &Value| trust.issuer.key.sign(&json!({ "typ": "JWT" }), claims);
+    trust.server.get("/users/me").bearer(&sign(&good)).send().expect(200);
+    trust.server.get("/users/me").bearer(&sign(&with(&good, "typ", json!("Bearer")))).send().expect(200);
+    trust.server.get("/users/me").bearer(&trust.issuer.key.sign(&header(), &good)).send().expect(200);
+    for (name, value) in [
+        ("nonce", json!("n")),
+        ("at_hash", json!("h")),
+        ("c_hash", json!("h")),
+        ("events", json!({})),
+        ("typ", json!("ID")),
+        ("typ", json!("Refresh")),
+        ("azp", json!(AUDIENCE)),
+        ("azp", Value::Null),
+    ] {
+        trust.refuses_token(&sign(&with(&good, name, value)));
+    }
+    trust.refuses_token(&sign(&with(&good, "azp", None)));
+    trust.refuses_token(&trust.issuer.key.sign(&json!({}), &good));
+}

@@ -1,0 +1,108 @@
+//! Issuers that answer what they should not: nothing of it is used, and nobody waits for long.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::{Trust, header, trusting, unknown_key};
+use crate::support::{Engine, ForeignIssuer, IssuerKey, Reply};
+
+/// An issuer whose keys are known, and that then publishes another key by this reply.
+fn after(reply: impl FnOnce(&Value) -> Reply) -> (Trust, String, Duration) {
+    let trust = Trust::new(Engine::Sqlite);
+    trust.accepts(&trust.claims());
+    let next = IssuerKey::new("second");
+    trust.issuer.answers_for_keys(reply(&json!({ "keys": [trust.issuer.key.jwk(), next.jwk()] })));
+    let token = next.sign(&header(), &trust.claims());
+    let began = Instant::now();
+    let answer = trust.server.get("/users/me").bearer(&token).send();
+    let took = began.elapsed();
+    if answer.status == 200 {
+        return (trust, token, took);
+    }
+    answer.expect_problem(401, "invalid-token");
+    // What was known before stays in force.
+    trust.accepts(&trust.claims());
+    (trust, String::new(), took)
+}
+
+#[test]
+fn a_set_of_256_kib_is_read_and_a_longer_one_is_not() {
+    let fits = |set: &Value, more: usize| 256 * 1024 - set.to_string().len() + more;
+    assert_ne!(after(|set| Reply::Padded(set.clone(), fits(set, 0))).1, "");
+    assert_eq!(after(|set| Reply::Padded(set.clone(), fits(set, 1))).1, "");
+    assert_eq!(after(|set| Reply::Padded(set.clone(), 10_000_000)).1, "");
+}
+
+#[test]
+fn an_answer_that_never_ends_holds_a_request_for_two_seconds() {
+    let (trust, accepted, took) = after(|_| Reply::Drips);
+    assert_eq!(accepted, "");
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    // While it still drips, a few may wait; the health of the server does not depend on it.
+    trust.server.get("/health/ready").send().expect(200);
+    trust.accepts(&trust.claims());
+}
+
+#[test]
+fn no_redirect_is_followed() {
+    let elsewhere = ForeignIssuer::start();
+    let to = format!("{}/keys", elsewhere.url);
+    assert_eq!(after(|_| Reply::Redirect(to)).1, "");
+    assert_eq!(elsewhere.paths(), [""; 0]);
+}
+
+#[test]
+fn a_set_that_is_none_is_not_used() {
+    for reply in [
+        Reply::Json(json!({ "keys": "none" })),
+        Reply::Json(json!([])),
+        Reply::Json(json!({})),
+        Reply::Status(204),
+        Reply::Status(404),
+    ] {
+        assert_eq!(after(|_| reply).1, "");
+    }
+    let many = |set: &Value| {
+        let key = &set["keys"][1];
+        let others = (0..100).map(|_| IssuerKey::new("other").jwk());
+        Reply::Json(json!({ "keys": others.chain([key.clone()]).collect::<Vec<_>>() }))
+    };
+    assert_eq!(after(many).1, "");
+}
+
+#[test]
+fn metadata_of_another_issuer_or_of_open_places_is_not_believed() {
+    let other = ForeignIssuer::start();
+    let issuer = ForeignIssuer::start();
+    let keys = format!("{}/keys", issuer.url);
+    for metadata in [
+        json!({ "issuer": other.url, "jwks_uri": keys }),
+        json!({ "issuer": format!("{}/", issuer.url), "jwks_uri": keys }),
+        json!({ "jwks_uri": keys }),
+        json!({ "issuer": issuer.url }),
+        json!({ "issuer": issuer.url, "jwks_uri": "http://id.example.org/keys" }),
+        json!({ "issuer": issuer.url, "jwks_uri": "file:///etc/passwd" }),
+        json!({ "issuer": issuer.url, "jwks_uri": 7 }),
+    ] {
+        issuer.answers_for_metadata(Reply::Json(metadata.clone()));
+        let server = trusting(Engine::Sqlite, &[(&issuer, json!({ "provision": "jit" }))], &[]);
+        let token = issuer.key.sign(&header(), &super::claims(&issuer, &server));
+        server.get("/users/me").bearer(&token).send().expect_problem(401, "invalid-token");
+        assert_eq!(issuer.asked(), 0, "{metadata}");
+    }
+    assert_eq!(other.paths(), [""; 0]);
+}
+
+#[test]
+fn a_set_without_any_key_withdraws_them_all() {
+    let trust = Trust::new(Engine::Sqlite);
+    trust.accepts(&trust.claims());
+    trust.issuer.publishes(&[]);
+    trust.refuses_token(&unknown_key("forged").sign(&header(), &trust.claims()));
+    trust.refuses(&trust.claims());
+    trust.issuer.publishes(&[trust.issuer.key.jwk()]);
+    trust.server.clock.advance(TimeDelta::seconds(60));
+    trust.accepts(&trust.claims());
+}

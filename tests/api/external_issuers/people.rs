@@ -1,0 +1,174 @@
+//! Who another issuer's users are here: made at their first call, and linked by issuer and subject.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::{Trust, claims, header, trusting, with};
+use crate::support::{ForeignIssuer, PASSWORD, on_both_engines};
+
+on_both_engines! {
+    fn the_first_call_makes_an_account_and_every_later_one_finds_it(engine: Engine) {
+        let trust = Trust::new(engine);
+        let made = trust.accepts(&trust.claims()).json();
+        assert_eq!((&made["roles"], &made["status"]), (&json!(["user"]), &json!("active")));
+        assert_eq!(made["email_verified"], json!(false));
+        assert!(made["email"].as_str().unwrap().ends_with("@users.invalid"), "{made}");
+        assert_ne!(made["id"], json!("ada"));
+        assert_eq!(trust.accepts(&with(&trust.claims(), "jti", json!("another"))).json()["id"], made["id"]);
+        assert_ne!(trust.accepts(&with(&trust.claims(), "sub", json!("Ada"))).json()["id"], made["id"]);
+    }
+
+    fn fifty_first_calls_at_once_make_one_account(engine: Engine) {
+        let trust = Trust::new(engine);
+        let token = trust.token(&with(&with(&trust.claims(), "email", json!("ada@example.com")), "email_verified", json!(true)));
+        let ids: BTreeSet<String> = std::thread::scope(|scope| {
+            let call = || trust.server.get("/users/me").bearer(&token).send();
+            let calls: Vec<_> = (0..50).map(|_| scope.spawn(call)).collect();
+            let answers = calls.into_iter().map(|call| call.join().unwrap().expect(200));
+            answers.map(|answer| answer.json()["id"].to_string()).collect()
+        });
+        assert_eq!(ids.len(), 1, "{ids:?}");
+        let admin = trust.server.admin();
+        let users = trust.server.get("/users").bearer(&admin.token).send().expect(200).json();
+        assert_eq!(users["items"].as_array().map(Vec::len), Some(2), "{users}");
+    }
+
+    fn nobody_is_let_in_where_accounts_are_not_made(engine: Engine) {
+        let trust = Trust::with(engine, &json!({}));
+        trust.refuses(&trust.claims());
+    }
+
+    fn an_address_comes_along_when_it_is_verified_and_free_and_never_opens_an_account(engine: Engine) {
+        let trust = Trust::new(engine);
+        let local = trust.server.register("grace");
+        let email = |sub: &str, email: &str, verified| {
+            let claims = with(&with(&trust.claims(), "sub", json!(sub)), "email", json!(email));
+            trust.accepts(&with(&claims, "email_verified", verified)).json()
+        };
+        let ada = email("ada", "Ada@Example.com", json!(true));
+        assert_eq!((&ada["email"], &ada["email_verified"]), (&json!("Ada@example.com"), &json!(true)));
+        for (sub, address, verified) in [
+            ("b", "b@example.com", json!(false)),
+            ("c", "c@example.com", json!("true")),
+            ("d", "GRACE@example.com", json!(true)),
+            ("e", "ada@example.com", json!(true)),
+            ("f", "no address", json!(true)),
+        ] {
+            let made = email(sub, address, verified);
+            assert!(made["email"].as_str().unwrap().ends_with("@users.invalid"), "{made}");
+            assert_eq!(made["email_verified"], json!(false));
+            assert_ne!(made["id"], json!(local.id));
+            assert_ne!(made["id"], ada["id"]);
+        }
+    }
+
+    fn an_address_that_stands_for_none_is_never_verified(engine: Engine) {
+        let trust = Trust::new(engine);
+        let made = trust.accepts(&trust.claims());
+        let admin = trust.server.admin();
+        let path = format!("/users/{}", made.json()["id"].as_str().unwrap());
+        let etag = trust.server.get(&path).bearer(&admin.token).send().expect(200).etag().to_owned();
+        let patch = trust.server.patch(&path).bearer(&admin.token).if_match(&etag);
+        let changed = patch.json(&json!({ "email_verified": true })).send().expect(200).json();
+        assert_eq!(changed["email_verified"], json!(false));
+    }
+
+    fn the_same_subject_of_two_issuers_is_two_people(engine: Engine) {
+        let (one, two) = (ForeignIssuer::start(), ForeignIssuer::start());
+        let jit = json!({ "provision": "jit" });
+        let server = trusting(engine, &[(&one, jit.clone()), (&two, jit)], &[]);
+        let id = |issuer: &ForeignIssuer| {
+            let token = issuer.key.sign(&header(), &claims(issuer, &server));
+            server.get("/users/me").bearer(&token).send().expect(200).json()["id"].clone()
+        };
+        assert_ne!(id(&one), id(&two));
+    }
+
+    fn a_suspended_user_is_refused_at_once_and_let_in_again_with_a_new_token(engine: Engine) {
+        let trust = Trust::new(engine);
+        let id = trust.accepts(&trust.claims()).json()["id"].clone();
+        let admin = trust.server.admin();
+        let status = |status: &str| {
+            let path = format!("/users/{}/status", id.as_str().unwrap());
+            trust.server.put(&path).bearer(&admin.token).json(&json!({ "status": status })).send().expect(200);
+        };
+        let old = trust.claims();
+        status("suspended");
+        trust.refuses(&old);
+        trust.server.clock.advance(TimeDelta::seconds(1));
+        trust.refuses(&trust.claims());
+        status("active");
+        trust.refuses(&old);
+        trust.server.clock.advance(TimeDelta::seconds(1));
+        assert_eq!(trust.accepts(&trust.claims()).json()["id"], id);
+    }
+
+    fn changed_roles_count_with_the_next_token_and_end_the_last(engine: Engine) {
+        let trust = Trust::with(engine, &json!({ "provision": "jit", "scopes": { "staff": "users:read users:read:any" } }));
+        let staff = |trust: &Trust| with(&trust.claims(), "scope", json!("staff"));
+        let old = staff(&trust);
+        let id = trust.accepts(&old).json()["id"].as_str().unwrap().to_owned();
+        let admin = trust.server.admin();
+        let read_other = |claims: &_| {
+            trust.server.get(&admin.path()).bearer(&trust.token(claims)).send()
+        };
+        // Mapped, and not granted to whoever is but a user here.
+        read_other(&old).expect_problem(403, "not-owner");
+        let roles = json!({ "roles": ["support", "user"] });
+        trust.server.put(&format!("/users/{id}/roles")).bearer(&admin.token).json(&roles).send().expect(200);
+        read_other(&old).expect_problem(401, "invalid-token");
+        trust.server.clock.advance(TimeDelta::seconds(1));
+        read_other(&staff(&trust)).expect(200);
+    }
+
+    fn a_deleted_user_does_not_come_back_by_the_token_that_deleted_them(engine: Engine) {
+        let trust = Trust::new(engine);
+        let old = trust.claims();
+        let first = trust.accepts(&old).json()["id"].clone();
+        trust.server.delete("/users/me").bearer(&trust.token(&old)).send().expect(204);
+        trust.refuses(&old);
+        trust.refuses(&with(&trust.claims(), "jti", json!("of the same second")));
+        trust.server.clock.advance(TimeDelta::seconds(1));
+        let second = trust.accepts(&trust.claims()).json()["id"].clone();
+        assert_ne!(first, second, "a new, empty account");
+        trust.refuses(&old);
+        let admin = trust.server.admin();
+        let path = format!("/users/{}", first.as_str().unwrap());
+        trust.server.get(&path).bearer(&admin.token).send().expect_problem(404, "not-found");
+    }
+
+    fn an_external_user_changes_and_reads_what_is_their_own_and_nothing_else(engine: Engine) {
+        let trust = Trust::new(engine);
+        let ada = trust.accepts(&trust.claims());
+        let grace = trust.server.register("grace");
+        let token = trust.token(&trust.claims());
+        let patch = trust.server.patch("/users/me").bearer(&token).if_match(ada.etag());
+        let changed = patch.json(&json!({ "email": "ada@example.com" })).send().expect(200).json();
+        assert_eq!(changed["email"], json!("ada@example.com"));
+        trust.server.get(&grace.path()).bearer(&token).send().expect_problem(403, "not-owner");
+        let log_in = json!({ "email": "ada@example.com", "password": PASSWORD });
+        trust.server.post("/sessions").json(&log_in).send().expect_problem(401, "invalid-credentials");
+    }
+}
+
+#[test]
+fn a_change_on_another_replica_is_seen_within_a_second() {
+    let engine = crate::support::Engine::Sqlite;
+    let issuer = ForeignIssuer::start();
+    let trusted = super::trusted(&[(&issuer, json!({ "provision": "jit" }))]);
+    let settings = [("CLOAKROOM_TRUSTED_ISSUERS", trusted.as_str()), ("CLOAKROOM_AUDIENCE", super::AUDIENCE)];
+    let here = crate::support::Server::start_with(engine, &settings);
+    let there = here.replica_with(&settings);
+    let token = issuer.key.sign(&header(), &claims(&issuer, &here));
+    let ask = |server: &crate::support::Server| server.get("/users/me").bearer(&token).send();
+    let id = ask(&here).expect(200).json()["id"].clone();
+    assert_eq!(ask(&there).expect(200).json()["id"], id);
+    let admin = here.admin();
+    let path = format!("/users/{}/status", id.as_str().unwrap());
+    here.put(&path).bearer(&admin.token).json(&json!({ "status": "suspended" })).send().expect(200);
+    ask(&here).expect_problem(401, "invalid-token");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    ask(&there).expect_problem(401, "invalid-token");
+}
