@@ -1,6 +1,7 @@
 //! What a signature of each algorithm costs alone, in microseconds of one core: `{"ES256":21.4,…}`.
 //! `benches/tokens` sets it beside what a whole token costs.
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
@@ -25,8 +26,12 @@ fn main() {
     let random = SystemRandom::new();
     let p256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
     let ed25519 = Ed25519KeyPair::generate().expect("a key");
-    let es256 = micros(|| drop(p256.sign(&random, &MESSAGE).expect("a signature")));
-    let eddsa = micros(|| drop(ed25519.sign(&MESSAGE)));
+    let es256 = micros(|| {
+        black_box(p256.sign(&random, &MESSAGE).expect("a signature"));
+    });
+    let eddsa = micros(|| {
+        black_box(ed25519.sign(&MESSAGE));
+    });
     let (rs256, ps256) = (rsa(&RSA_PKCS1_SHA256), rsa(&RSA_PSS_SHA256));
     println!(r#"{{"ES256":{es256:.2},"EdDSA":{eddsa:.2},"RS256":{rs256:.2},"PS256":{ps256:.2}}}"#);
 }

@@ -17,7 +17,9 @@ use crate::hashing::{Hasher, InvalidCost};
 use crate::http::{ActionTable, CursorKey, FormGuard, Services, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
 use crate::store::{Engine, OnRevoked, Recorder, Store, StoreError};
-use crate::token::{Expected, Issuer, KeyError, KeySafe, KeyUse, MasterKey, Revocations, Verifier, follow};
+use crate::token::{
+    Expected, Issuer, KeyError, KeySafe, KeyUse, MasterKey, Revocations, UsedProofs, Verifier, follow,
+};
 
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -245,6 +247,8 @@ async fn services(
         issues_tokens: config.authorization_server,
         registration_open: config.registration == Registration::Open,
         limits_guesses: config.rate_limits,
+        used_proofs: UsedProofs::default(),
+        leeway: TimeDelta::from_std(config.leeway).unwrap_or_default(),
         trusted_proxies: config.trusted_proxies.clone(),
         cursors,
         keys,
@@ -284,7 +288,14 @@ fn listen(
 fn cors(origins: &[String]) -> Cors {
     let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
     cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers(["authorization", "content-type", "if-match", "if-none-match", "x-request-id"])
+        .allowed_headers([
+            "authorization",
+            "content-type",
+            "dpop",
+            "if-match",
+            "if-none-match",
+            "x-request-id",
+        ])
         .expose_headers(["etag", "link", "location", "retry-after", "www-authenticate", "x-request-id"])
         .block_on_origin_mismatch(false)
         .max_age(600)

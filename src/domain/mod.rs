@@ -19,6 +19,7 @@ mod revocation;
 mod role;
 mod session;
 mod text;
+mod thumbprint;
 mod user;
 
 pub use ambient::{Clock, NoRandomness, Random, Surroundings, Time, format_time, parse_time};
@@ -41,4 +42,5 @@ pub use revocation::{Revocation, Revoked, Standing};
 pub use role::Role;
 pub use session::{Device, Lifetimes, Session};
 pub use text::{Invalid, fold_case, plain_text};
+pub use thumbprint::Thumbprint;
 pub use user::{Status, User};

@@ -9,11 +9,12 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 
 use super::address::forwarded_for;
 use super::describe::Description;
+use super::possession::prove;
 use super::problem::{Asked, Code, Problem};
 use super::services::Services;
 use crate::authz::{Caller, Event, Origin, Reason, Refusal};
 use crate::store::Store;
-use crate::token::{InvalidToken, Ticket, Verified};
+use crate::token::{DPOP_ALGORITHMS, InvalidProof, InvalidToken, Ticket, Verified};
 
 /// A request, and the services that answer it.
 pub struct Call {
@@ -93,8 +94,8 @@ impl Call {
     /// 401 without a token or with one that is not acceptable, 400 with two (RFC 6750 §3.1).
     pub async fn caller(&self) -> Result<Caller, Problem> {
         match self.presented_token()? {
-            Some(token) => {
-                let verified = self.verify(token).await?;
+            Some((scheme, token)) => {
+                let verified = self.verify(scheme, token).await?;
                 Ok(verified.caller().clone().calling_from(self.origin()))
             }
             None => {
@@ -115,31 +116,42 @@ impl Call {
         }
     }
 
-    /// The token of the Authorization header (RFC 6750 §2.1). The other two ways of that section
-    /// are not taken; to use one of them besides is to use two at once.
-    fn presented_token(&self) -> Result<Option<&HeaderValue>, Problem> {
-        let mut bearers = self.request.headers().get_all(header::AUTHORIZATION).filter(|value| {
-            let scheme = value.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
-            scheme.eq_ignore_ascii_case(b"bearer")
-        });
-        let token = bearers.next();
+    /// The token of the Authorization header (RFC 6750 §2.1, RFC 9449 §7.1). The other two ways of
+    /// RFC 6750 are not taken; to use one of them besides is to use two at once.
+    fn presented_token(&self) -> Result<Option<(Scheme, &HeaderValue)>, Problem> {
+        let values = self.request.headers().get_all(header::AUTHORIZATION);
+        let mut tokens = values.filter_map(|value| Scheme::of(value).map(|scheme| (scheme, value)));
+        let token = tokens.next();
         let in_query = form_urlencoded::parse(self.request.query_string().as_bytes())
             .take(64)
             .any(|(name, _)| name == "access_token");
-        if bearers.next().is_some() || (token.is_some() && in_query) {
+        if tokens.next().is_some() || (token.is_some() && in_query) {
             let challenge = self.challenge("error=\"invalid_request\"");
             return Err(Problem::new(Code::TwoTokens).with_header(header::WWW_AUTHENTICATE, challenge));
         }
         Ok(token)
     }
 
-    async fn verify(&self, header: &HeaderValue) -> Result<Verified, Problem> {
+    async fn verify(&self, scheme: Scheme, header: &HeaderValue) -> Result<Verified, Problem> {
         let token =
             header.to_str().ok().and_then(|text| text.split_once(' ')).map_or("", |(_, token)| token.trim());
         let ticket =
             self.services.verifier.admit(token).await.map_err(|reason| self.not_acceptable(&reason))?;
+        match (ticket, scheme) {
+            (Ticket::Bound(bound), Scheme::Dpop) => {
+                prove(self, &bound, token).map_err(|why| self.not_proved(why))
+            }
+            (_, Scheme::Dpop) => Err(self.not_acceptable(&InvalidToken::NotBound)),
+            (ticket, Scheme::Bearer) => self.confirm(ticket).await,
+        }
+    }
+
+    /// Looks up whom a token speaks for, where it does not say it itself.
+    async fn confirm(&self, ticket: Ticket) -> Result<Verified, Problem> {
         match ticket {
             Ticket::Complete(verified) => Ok(verified),
+            // Whoever took it from its owner would send it so (RFC 9449 §7.2).
+            Ticket::Bound(_) => Err(self.not_acceptable(&InvalidToken::Bound)),
             Ticket::Unconfirmed(unconfirmed) => {
                 let standing = self.services.store.standing(unconfirmed.user_id()).await?;
                 unconfirmed.confirm(standing.as_ref()).map_err(|reason| self.not_acceptable(&reason))
@@ -156,6 +168,14 @@ impl Call {
         log::info!("request_id={} token refused: {reason}", self.request_id());
         let challenge = self
             .challenge("error=\"invalid_token\", error_description=\"the access token is not acceptable\"");
+        Problem::new(Code::InvalidToken).with_header(header::WWW_AUTHENTICATE, challenge)
+    }
+
+    fn not_proved(&self, why: InvalidProof) -> Problem {
+        log::info!("request_id={} token refused: {why}", self.request_id());
+        let algorithms = DPOP_ALGORITHMS.join(" ");
+        let challenge =
+            format!("DPoP error=\"invalid_dpop_proof\", error_description=\"{why}\", algs=\"{algorithms}\"");
         Problem::new(Code::InvalidToken).with_header(header::WWW_AUTHENTICATE, challenge)
     }
 
@@ -193,6 +213,26 @@ impl Call {
         let (issuer, path) = (&self.services.issuer_url, self.request.path());
         let page_of = self.for_people.then_some(self.services.name);
         problem.respond(&Asked { issuer, path, request_id: &request_id, decision_id, page_of })
+    }
+}
+
+/// How a token is sent.
+#[derive(Clone, Copy)]
+enum Scheme {
+    /// By whoever has it (RFC 6750).
+    Bearer,
+    /// By whoever has it and the key to which it is bound (RFC 9449).
+    Dpop,
+}
+
+impl Scheme {
+    fn of(value: &HeaderValue) -> Option<Self> {
+        let scheme = value.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
+        match scheme {
+            scheme if scheme.eq_ignore_ascii_case(b"bearer") => Some(Self::Bearer),
+            scheme if scheme.eq_ignore_ascii_case(b"dpop") => Some(Self::Dpop),
+            _ => None,
+        }
     }
 }
 

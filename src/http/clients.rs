@@ -18,7 +18,7 @@ use crate::authz::action::{Create, Delete, Read, RotateSecret, Update};
 use crate::authz::{Allowed, Reach, Vocabulary};
 use crate::domain::{Client, ClientAuthentication, ClientId, ClientMetadata, GrantType, Invalid};
 use crate::store::Store;
-use crate::token::public_keys;
+use crate::token::ClientKeys;
 
 /// What `POST /clients` takes, by the names of RFC 7591 §2.
 #[derive(ToSchema)]
@@ -214,7 +214,7 @@ fn read_metadata(
         None if before.is_none() => client.grants = client.usual_grants(),
         None => {}
     }
-    members.json("jwks", public_keys).apply(&mut client.jwks);
+    members.json("jwks", ClientKeys::register).apply(&mut client.jwks);
     if let Some(bound) = members.boolean("dpop_bound_access_tokens") {
         client.dpop_bound = bound;
     }

@@ -26,6 +26,7 @@ mod oauth;
 mod openapi;
 pub mod pages;
 pub mod plain;
+mod possession;
 mod problem;
 mod profiles;
 mod query;

@@ -117,6 +117,8 @@ problems! {
         "The metadata document lists the grant types that are.";
     InvalidGrant = 400 "invalid-grant" "invalid_grant" "The grant is not good":
         "The code or the refresh token is unknown, expired, used already, issued to another client, or does not fit the rest of the request.";
+    InvalidDpopProof = 400 "invalid-dpop-proof" "invalid_dpop_proof" "The proof of possession does not hold":
+        "The `DPoP` header must hold one JWT by RFC 9449 §4, made for this very request, signed with the key to which tokens are to be bound. The detail says what is wrong.";
     InvalidTarget = 400 "invalid-target" "invalid_target" "No tokens are issued for the resource":
         "`resource` must be the audience of this server or one that its operator named.";
     InvalidScope = 400 "invalid-scope" "invalid_scope" "None of the scopes can be granted":

@@ -16,7 +16,8 @@ use crate::domain::{Clock, Random, Time};
 use crate::hashing::Hasher;
 use crate::oauth::Means;
 use crate::store::{Recorder, Store};
-use crate::token::{Issuer, Keys, Verifier};
+use crate::token::{Issuer, Keys, UsedProofs, Verifier};
+use chrono::TimeDelta;
 use ipnet::IpNet;
 use uuid::Uuid;
 
@@ -34,6 +35,8 @@ pub struct Services {
     pub hasher: Hasher,
     /// The time.
     pub clock: Clock,
+    /// By how much the clocks of others may differ.
+    pub leeway: TimeDelta,
     /// Randomness.
     pub random: Random,
     /// The scopes and roles of the application.
@@ -54,6 +57,8 @@ pub struct Services {
     pub limits_guesses: bool,
     /// The proxies that are believed whom they forward for.
     pub trusted_proxies: Vec<IpNet>,
+    /// The proofs of possession that were used on this replica.
+    pub used_proofs: UsedProofs,
     /// What makes cursors unforgeable.
     pub cursors: CursorKey,
     /// What makes forms of pages unforgeable.
@@ -82,6 +87,7 @@ impl Services {
             vocabulary,
             random,
             clock,
+            leeway: self.leeway,
             issuer_url,
             resources,
         }

@@ -50,12 +50,12 @@ pub async fn set_password(
             members.required_text("new_password", |text| NewPassword::parse(text, &[user.email.as_str()]));
         (!own || current.is_some()).then_some((current, new?))
     })?;
-    if let Some(current) = current {
-        if !is_password_of(&services.oauth(), &user, current, device.address).await? {
-            services.recorder.note(&Event { outcome: Outcome::WrongPassword, ..Event::from(&user) });
-            let wrong = Invalid::new("wrong-password", "is not the current password");
-            return Err(Problem::broken_rule("/current_password", wrong));
-        }
+    if let Some(current) = current
+        && !is_password_of(&services.oauth(), &user, current, device.address).await?
+    {
+        services.recorder.note(&Event { outcome: Outcome::WrongPassword, ..Event::from(&user) });
+        let wrong = Invalid::new("wrong-password", "is not the current password");
+        return Err(Problem::broken_rule("/current_password", wrong));
     }
     let hash = services.hasher.hash(&new).await?;
     let kept = user.by().session().filter(|_| own);

@@ -10,7 +10,7 @@ use super::client_authentication::AuthenticatedClient;
 use super::token_answer::TokenAnswer;
 use super::{Means, OAuthError, registered};
 use crate::domain::{AuthorizationCode, GrantType, RefreshToken};
-use crate::store::CodeBinding;
+use crate::store::{CodeBinding, RedeemedBy};
 
 /// What is sent to redeem a code.
 pub struct Redemption {
@@ -51,9 +51,13 @@ pub async fn redeem(
             && (binding.dpop_jkt.is_none() || binding.dpop_jkt == shown)
             && (resource.is_none() || resource == binding.resource)
     };
-    let hash = refresh.as_ref().map(RefreshToken::hash);
-    let (id, registered) = (stored.client.id.clone(), registered(stored, with.vocabulary));
-    let redeemed = with.store.redeem_code(code.hash(), id, hash, dpop_jkt.clone(), fits, registered).await?;
+    let by = RedeemedBy {
+        client: stored.client.id.clone(),
+        registered: registered(stored, with.vocabulary),
+        dpop_jkt: dpop_jkt.clone(),
+        refresh: refresh.as_ref().map(RefreshToken::hash),
+    };
+    let redeemed = with.store.redeem_code(code.hash(), by, fits).await?;
     let redeemed = redeemed.map_err(|why| {
         log::info!("a code was refused to the client {}: {why:?}", stored.client.id);
         OAuthError::InvalidGrant

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{Means, OAuthError, resource_parameter, scope_parameter};
 use crate::authz::{OPENID, ScopeSet};
-use crate::domain::{ClientId, GrantType, UserId};
+use crate::domain::{ClientId, GrantType, Thumbprint, UserId};
 use crate::store::StoredClient;
 
 /// Longer than any `state` or `nonce` that is meant seriously.
@@ -41,7 +41,7 @@ pub struct AuthorizationRequest {
     /// Where the tokens are to be taken (RFC 8707 §2.1).
     pub resource: Option<String>,
     /// The key to which the tokens are to be bound (RFC 9449 §10).
-    pub dpop_jkt: Option<String>,
+    pub dpop_jkt: Option<Thumbprint>,
 }
 
 /// `prompt` of OpenID Connect Core §3.1.2.1.
@@ -171,7 +171,11 @@ impl AuthorizationRequest {
             Some(None) => return Err(invalid("id_token_hint is no ID token of this server")),
             hint => hint.flatten().map(|hint| hint.user),
         };
-        let (nonce, login_hint, dpop_jkt) = (short("nonce")?, short("login_hint")?, short("dpop_jkt")?);
+        let (nonce, login_hint) = (short("nonce")?, short("login_hint")?);
+        let dpop_jkt = match given.get("dpop_jkt").map(Thumbprint::parse) {
+            Some(None) => return Err(invalid("dpop_jkt is no thumbprint")),
+            jkt => jkt.flatten(),
+        };
         Ok(Self {
             client,
             reply,

@@ -2,8 +2,11 @@
 //! `private_key_jwt` (RFC 7523), and `none` for public clients.
 
 use super::{Means, OAuthError};
-use crate::domain::{Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType};
+use crate::domain::{
+    Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType, Thumbprint,
+};
 use crate::store::StoredClient;
+use crate::token::{ClientAssertion, ClientKeys};
 
 /// What a client presents to prove who it is.
 pub enum Presented {
@@ -15,6 +18,13 @@ pub enum Presented {
         secret: ClientSecret,
         /// Whether they came by HTTP Basic.
         basic: bool,
+    },
+    /// What it signed with its own key (RFC 7523).
+    Assertion {
+        /// The client's id, as it was sent or as the assertion has it.
+        id: String,
+        /// The JWT.
+        assertion: String,
     },
     /// Nothing but its id.
     Nothing {
@@ -28,13 +38,13 @@ pub struct AuthenticatedClient {
     /// The client.
     pub stored: StoredClient,
     /// The key that it proved to have with this request (RFC 9449 §5).
-    pub dpop_jkt: Option<String>,
+    pub dpop_jkt: Option<Thumbprint>,
 }
 
 impl Presented {
     fn id(&self) -> &str {
         match self {
-            Self::Secret { id, .. } | Self::Nothing { id } => id,
+            Self::Secret { id, .. } | Self::Assertion { id, .. } | Self::Nothing { id } => id,
         }
     }
 
@@ -61,9 +71,24 @@ pub async fn authenticate(with: &Means<'_>, presented: Presented) -> Result<Stor
             let hash = secret.hash();
             method.by_secret() && known.secrets.iter().any(|known| known.matches(&hash))
         }
+        Presented::Assertion { assertion, .. } => {
+            method == ClientAuthentication::PrivateKeyJwt && holds(with, &known, assertion).await?
+        }
         Presented::Nothing { .. } => method == ClientAuthentication::None,
     };
     if proved { Ok(known) } else { Err(refused()) }
+}
+
+/// Whether the assertion is the client's, for this server, and used for the first time on any replica.
+async fn holds(with: &Means<'_>, client: &StoredClient, assertion: &str) -> Result<bool, OAuthError> {
+    let Some(keys) = &client.client.jwks else { return Ok(false) };
+    // RFC 7523 §3: the issuer or the token endpoint.
+    let names = [with.issuer_url.to_owned(), format!("{}/oauth/token", with.issuer_url)];
+    let (keys, id, now) = (ClientKeys::kept(keys), client.client.id.as_str(), with.clock.now());
+    match ClientAssertion::verify(assertion, &keys, id, &names, now, with.leeway) {
+        Some(assertion) => Ok(with.store.use_up(assertion.id, assertion.expires_at).await?),
+        None => Ok(false),
+    }
 }
 
 /// The client that `POST /sessions` speaks for: public, and good for refreshing alone.

@@ -15,9 +15,9 @@ pub fn issue(
     with: &Means<'_>,
     client: &AuthenticatedClient,
     asked: Option<&ScopeSet>,
-    resource: Option<String>,
+    resource: Option<&str>,
 ) -> Result<TokenAnswer, OAuthError> {
-    let AuthenticatedClient { stored, .. } = client;
+    let AuthenticatedClient { stored, dpop_jkt } = client;
     if !stored.client.grants.contains(&GrantType::ClientCredentials) {
         return Err(OAuthError::UnauthorizedClient);
     }
@@ -25,12 +25,13 @@ pub fn issue(
         registered(stored, with.vocabulary).iter().filter(|scope| !Scope::is_identity(*scope)).collect();
     let scope = granted(asked, &grantable)?;
     let id = stored.client.id.to_string();
-    let _ = resource;
     let issued = with.issuer.issue(IssueRequest {
         subject: IssueTo::Client { id: id.clone(), epoch: stored.epoch },
         client_id: id,
         scope: &scope,
         session: None,
+        audience: resource,
+        bound_to: dpop_jkt.as_ref(),
     })?;
     Ok(TokenAnswer::of(issued))
 }

@@ -2,6 +2,7 @@
 
 use crate::hashing::HashError;
 use crate::store::StoreError;
+use crate::token::InvalidProof;
 
 /// A refusal, or a failure, of the authorization server (RFC 6749 §5.2).
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum OAuthError {
     /// The code or the refresh token is not good, or not this client's.
     #[error("the grant is not good, was used already, or belongs to another client")]
     InvalidGrant,
+    /// The proof of possession does not hold (RFC 9449 §5).
+    #[error(transparent)]
+    InvalidProof(InvalidProof),
     /// No tokens are issued for the resource (RFC 8707 §2).
     #[error("this server issues no tokens for the resource")]
     InvalidTarget,

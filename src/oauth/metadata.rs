@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::authz::{Scope, Vocabulary};
 use crate::domain::{ClientAuthentication, GrantType, ProfileClaim};
+use crate::token::{ASSERTION_ALGORITHMS, DPOP_ALGORITHMS};
 
 fn scopes(vocabulary: &Vocabulary) -> Vec<&'static str> {
     vocabulary.scopes().iter().copied().map(Scope::as_str).collect()
@@ -37,6 +38,10 @@ pub fn authorization_server(issuer: &str, algorithm: &str, vocabulary: &Vocabula
         "token_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
+        "introspection_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
+        "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
+        "dpop_signing_alg_values_supported": DPOP_ALGORITHMS,
         "authorization_response_iss_parameter_supported": true,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [algorithm],
@@ -60,6 +65,7 @@ pub fn protected_resource<'a>(
         "resource": audience,
         "authorization_servers": own.into_iter().chain(others).collect::<Vec<_>>(),
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": DPOP_ALGORITHMS,
         "scopes_supported": scopes(vocabulary),
     });
     if let (Some(own), Some(members)) = (own, metadata.as_object_mut()) {

@@ -35,6 +35,8 @@ pub use error::OAuthError;
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::{Clock, Invalid, Random};
 use crate::hashing::Hasher;
@@ -61,6 +63,8 @@ pub struct Means<'a> {
     pub random: &'a Random,
     /// The time.
     pub clock: &'a Clock,
+    /// By how much clocks may differ.
+    pub leeway: TimeDelta,
     /// `iss`, and the beginning of every link.
     pub issuer_url: &'a str,
     /// Where tokens can be meant to be taken (RFC 8707 §2), this server first.

@@ -24,6 +24,7 @@ pub async fn exchange(
     client: &AuthenticatedClient,
     token: &RefreshToken,
     asked: Option<ScopeSet>,
+    resource: Option<String>,
 ) -> Result<TokenAnswer, OAuthError> {
     let AuthenticatedClient { stored, dpop_jkt } = client;
     if !stored.client.grants.contains(&GrantType::RefreshToken) {
@@ -33,6 +34,8 @@ pub async fn exchange(
         client: stored.client.id.clone(),
         registered: registered(stored, with.vocabulary),
         dpop_jkt: dpop_jkt.clone(),
+        is_public: stored.client.is_public(),
+        resource,
     };
     let seal = TokenSeal::of(token.expose());
     let successor = RefreshToken::generate(with.random)?;
@@ -48,6 +51,7 @@ pub async fn exchange(
     let sealed = with.store.refresh(token.hash(), hash, by, narrow, issue).await?;
     let sealed = sealed.map_err(|refused| match refused {
         RefreshRefused::Scope => OAuthError::InvalidScope,
+        RefreshRefused::Target => OAuthError::InvalidTarget,
         RefreshRefused::Unknown | RefreshRefused::Reused | RefreshRefused::Key => OAuthError::InvalidGrant,
     })?;
     let answer = seal.open(&sealed, CONTEXT).map_err(|_| OAuthError::InvalidGrant)?;

@@ -34,7 +34,7 @@ impl TokenAnswer {
     pub(super) fn of(token: IssuedToken) -> Self {
         Self {
             access_token: token.access_token.expose().to_owned(),
-            token_type: "Bearer".to_owned(),
+            token_type: if token.is_bound { "DPoP" } else { "Bearer" }.to_owned(),
             expires_in: token.expires_in,
             scope: token.scope.to_string(),
             refresh_token: None,
@@ -48,13 +48,15 @@ impl TokenAnswer {
         entitled: &Entitled,
         nonce: Option<&str>,
     ) -> Result<Self, IssueError> {
-        let Entitled { session, roles, epoch, scope, .. } = entitled;
+        let Entitled { session, roles, epoch, scope, resource, dpop_jkt } = entitled;
         let client_id = session.client_id.as_ref().map(ToString::to_string).unwrap_or_default();
         let issued = issuer.issue(IssueRequest {
             subject: IssueTo::User { id: session.user_id, roles: roles.clone(), epoch: *epoch },
             client_id: client_id.clone(),
             scope,
             session: Some(session.id),
+            audience: resource.as_deref(),
+            bound_to: dpop_jkt.as_ref(),
         })?;
         let id_token = (scope.contains(OPENID) && issuer.signs_id_tokens()).then(|| {
             issuer.issue_id_token(&IdTokenRequest {

@@ -8,7 +8,9 @@ use super::schema::{authorization_codes as codes, sessions};
 use super::sessions::{Entitled, SessionBinding, SessionRow};
 use super::{Connection, Inner, Store, consents, refresh_tokens, users as accounts};
 use crate::authz::{Event, Outcome, Resource as _, ScopeSet};
-use crate::domain::{ClientId, Consent, SecretHash, Session, SessionId, Status, Time, User, UserId};
+use crate::domain::{
+    ClientId, Consent, SecretHash, Session, SessionId, Status, Thumbprint, Time, User, UserId,
+};
 use crate::on;
 
 /// What a code is issued for.
@@ -39,9 +41,21 @@ pub(crate) struct CodeBinding {
     /// Of the verifier, by S256 (RFC 7636 §4.2).
     pub(crate) code_challenge: String,
     /// The key to which the tokens will be bound, where the request named one (RFC 9449 §10).
-    pub(crate) dpop_jkt: Option<String>,
+    pub(crate) dpop_jkt: Option<Thumbprint>,
     /// Where the tokens are to be taken (RFC 8707), where the request said so.
     pub(crate) resource: Option<String>,
+}
+
+/// Who redeems a code.
+pub(crate) struct RedeemedBy {
+    /// The client that proved who it is.
+    pub(crate) client: ClientId,
+    /// All that it is registered for.
+    pub(crate) registered: ScopeSet,
+    /// The key that it proved to have (RFC 9449 §5).
+    pub(crate) dpop_jkt: Option<Thumbprint>,
+    /// Of its first refresh token, if it gets any.
+    pub(crate) refresh: Option<SecretHash>,
 }
 
 /// Why a code is not redeemed.
@@ -123,7 +137,7 @@ impl Store {
                 codes::code_challenge.eq(&new.binding.code_challenge),
                 codes::nonce.eq(new.nonce.as_deref()),
                 codes::resource.eq(new.binding.resource.as_deref()),
-                codes::dpop_jkt.eq(new.binding.dpop_jkt.as_deref()),
+                codes::dpop_jkt.eq(new.binding.dpop_jkt.as_ref().map(Thumbprint::as_str)),
                 codes::expires_at.eq(Time(new.expires_at)),
             );
             on!(conn, |c| diesel::insert_into(codes::table).values(row).execute(c))?;
@@ -132,21 +146,19 @@ impl Store {
         .await
     }
 
-    /// Redeems a code, once: a session begins, in which `refresh` is the first refresh token, if the
-    /// client gets any. `fits` is asked whether the redemption fits the code; of what the user agreed
-    /// to, the client gets what it is `registered` for and the user's roles still grant.
+    /// Redeems a code, once: a session begins. `fits` is asked whether the redemption fits the code;
+    /// of what the user agreed to, the client gets what it is registered for and the user's roles
+    /// still grant.
     ///
     /// # Errors
     /// When the database is away.
     pub(crate) async fn redeem_code(
         &self,
         code: SecretHash,
-        client: ClientId,
-        refresh: Option<SecretHash>,
-        dpop_jkt: Option<String>,
+        by: RedeemedBy,
         fits: impl FnOnce(&CodeBinding) -> bool + Send + 'static,
-        registered: ScopeSet,
     ) -> Result<Result<Redeemed, CodeRefused>, StoreError> {
+        let RedeemedBy { client, registered, dpop_jkt, refresh } = by;
         let inner = self.0.clone();
         let now = inner.surroundings.clock.now();
         let id = SessionId(inner.surroundings.random.uuid_at(now)?);
@@ -171,7 +183,7 @@ impl Store {
             let binding = CodeBinding {
                 redirect_uri: row.redirect_uri,
                 code_challenge: row.code_challenge,
-                dpop_jkt: row.dpop_jkt,
+                dpop_jkt: row.dpop_jkt.map(Thumbprint::stored),
                 resource: row.resource,
             };
             if !fits(&binding) {

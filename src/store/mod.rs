@@ -65,7 +65,7 @@ pub use audit::{Entry, EntryId};
 pub use browser::SignedIn;
 pub use client_list::ClientPage;
 pub use clients::StoredClient;
-pub(crate) use codes::{CodeBinding, NewCode};
+pub(crate) use codes::{CodeBinding, NewCode, RedeemedBy};
 #[doc(hidden)]
 pub use conn::Link;
 pub use conn::{Connection, Engine};

@@ -9,7 +9,7 @@ use super::schema::{refresh_tokens as tokens, sessions};
 use super::sessions::{Entitled, SessionBinding, SessionRow};
 use super::{Changes, Connection, Inner, Store, users as accounts};
 use crate::authz::ScopeSet;
-use crate::domain::{ClientId, SecretHash, Session, Status, Time};
+use crate::domain::{ClientId, SecretHash, Session, Status, Thumbprint, Time};
 use crate::on;
 
 /// For so long the very last exchange may be repeated, as when its answer was lost on the way.
@@ -22,7 +22,12 @@ pub(crate) struct RefreshedBy {
     /// All that it is registered for.
     pub(crate) registered: ScopeSet,
     /// The key that it proved to have (RFC 9449 §5).
-    pub(crate) dpop_jkt: Option<String>,
+    pub(crate) dpop_jkt: Option<Thumbprint>,
+    /// Whether it is public: its refresh tokens are bound to the key, those of others to the client
+    /// (RFC 9449 §5).
+    pub(crate) is_public: bool,
+    /// Where the token is to be taken, if that is said again (RFC 8707 §2.2).
+    pub(crate) resource: Option<String>,
 }
 
 /// Why a refresh token is not taken.
@@ -36,6 +41,8 @@ pub(crate) enum RefreshRefused {
     Key,
     /// Nothing of the scope that is asked for can be granted.
     Scope,
+    /// The user let the client in for another resource.
+    Target,
 }
 
 /// A token as it is kept, with its session.
@@ -86,8 +93,11 @@ impl Store {
             if known.session.client_id.as_ref() != Some(&by.client) {
                 return Ok(Err(RefreshRefused::Unknown));
             }
-            if known.binding.dpop_jkt.is_some() && known.binding.dpop_jkt != by.dpop_jkt {
+            if by.is_public && known.binding.dpop_jkt.is_some() && known.binding.dpop_jkt != by.dpop_jkt {
                 return Ok(Err(RefreshRefused::Key));
+            }
+            if by.resource.is_some() && by.resource != known.binding.resource {
+                return Ok(Err(RefreshRefused::Target));
             }
             let user = accounts::load(conn, &inner.vocabulary, known.session.user_id)?;
             let Some(user) = user.filter(|user| user.status == Status::Active) else {
@@ -102,7 +112,7 @@ impl Store {
                 return inner.repeat(conn, &token, now, changes);
             }
             let session = inner.refreshed(conn, known.session, &successor, now)?;
-            let SessionBinding { resource, dpop_jkt, .. } = known.binding;
+            let (resource, dpop_jkt) = (known.binding.resource, by.dpop_jkt);
             let entitled =
                 Entitled { session, roles: user.roles, epoch: user.epoch, scope, resource, dpop_jkt };
             let answer = issue(&entitled)?;

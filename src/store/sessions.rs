@@ -8,7 +8,9 @@ use super::schema::sessions;
 use super::{Changes, Connection, Inner, Lookup, Store, Stored};
 use crate::authz::action::{Delete, EndSessions, ListSessions};
 use crate::authz::{Allowed, Caller, Event, OFFLINE_ACCESS, Outcome, Resource as _, ScopeSet, Sealed, Sight};
-use crate::domain::{ClientId, Revoked, Role, SecretHash, Session, SessionId, SessionOf, Time, User, UserId};
+use crate::domain::{
+    ClientId, Revoked, Role, SecretHash, Session, SessionId, SessionOf, Thumbprint, Time, User, UserId,
+};
 use crate::on;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -44,7 +46,7 @@ pub(crate) struct Entitled {
     /// Where they are to be taken (RFC 8707); this server when nothing is said.
     pub(crate) resource: Option<String>,
     /// The key to which they are bound (RFC 9449 §6).
-    pub(crate) dpop_jkt: Option<String>,
+    pub(crate) dpop_jkt: Option<Thumbprint>,
 }
 
 /// What a session is besides what anybody sees of it.
@@ -57,7 +59,7 @@ pub(super) struct SessionBinding {
     /// Where its tokens are to be taken (RFC 8707); this server when nothing is said.
     pub(super) resource: Option<String>,
     /// The key to which its tokens are bound (RFC 9449 §6).
-    pub(super) dpop_jkt: Option<String>,
+    pub(super) dpop_jkt: Option<Thumbprint>,
     /// Of the cookie that names it, for one in a browser.
     pub(super) cookie: Option<SecretHash>,
 }
@@ -77,7 +79,7 @@ impl SessionRow {
             auth_time: Time(session.auth_time),
             scope: binding.scope,
             resource: binding.resource,
-            dpop_jkt: binding.dpop_jkt,
+            dpop_jkt: binding.dpop_jkt.map(|jkt| jkt.to_string()),
             cookie_hash: binding.cookie.map(|hash| hash.as_bytes().to_vec()),
         }
     }
@@ -95,7 +97,8 @@ impl SessionRow {
             last_used_at: self.last_used_at.0,
             expires_at: self.expires_at.0,
         };
-        let (parent, scope, resource, dpop_jkt) = (self.parent_id, self.scope, self.resource, self.dpop_jkt);
+        let (parent, scope, resource, dpop_jkt) =
+            (self.parent_id, self.scope, self.resource, self.dpop_jkt.map(Thumbprint::stored));
         (session, SessionBinding { parent, scope, resource, dpop_jkt, cookie: None })
     }
 }

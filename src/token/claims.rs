@@ -11,7 +11,7 @@ use super::invalid::InvalidToken;
 use super::jws::{optional_text, parse_object};
 use super::revocation::{Bearer, Speaker};
 use crate::authz::{ScopeSet, TokenId, Vocabulary};
-use crate::domain::{Role, SessionId};
+use crate::domain::{Role, SessionId, Thumbprint};
 
 /// The claims of a token that this server issues. `epoch` is its own: tokens of an epoch before
 /// the user's or the client's present one are dead.
@@ -30,6 +30,14 @@ pub(super) struct AccessTokenClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) roles: Option<&'a [Role]>,
     pub(super) epoch: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cnf: Option<Confirmation<'a>>,
+}
+
+/// The key to which a token is bound (RFC 9449 §6.1).
+#[derive(serde::Serialize)]
+pub(super) struct Confirmation<'a> {
+    pub(super) jkt: &'a Thumbprint,
 }
 
 /// The claims that were read, each of its right type.
@@ -44,6 +52,8 @@ pub(super) struct Claims {
     pub(super) token: TokenId,
     pub(super) scope: ScopeSet,
     pub(super) roles: Option<Vec<Role>>,
+    /// The key to which the token is bound, if it is (RFC 9449 §6).
+    pub(super) bound_to: Option<Thumbprint>,
     pub(super) vocabulary: Arc<Vocabulary>,
 }
 
@@ -106,6 +116,7 @@ impl Claims {
             issued_at: registered.issued_at,
             not_before: registered.not_before,
             roles: roles(&claims, vocabulary)?,
+            bound_to: bound_to(&claims)?,
             bearer,
             token: TokenId { jti, client_id },
             scope: vocabulary.scopes_in(&scope),
@@ -113,19 +124,19 @@ impl Claims {
         })
     }
 
-    /// Whether the token is from `issuer` and for `audience`, exactly, and its times do not lie
-    /// in the future. That it has not expired is checked at every use, not once.
+    /// Whether the token is from `issuer` and for `audience`, exactly (for anybody, when it is none),
+    /// and its times do not lie in the future. That it has not expired is checked at every use, not once.
     pub(super) fn check(
         &self,
         issuer: &str,
-        audience: &str,
+        audience: Option<&str>,
         now: DateTime<Utc>,
         leeway: TimeDelta,
     ) -> Result<(), InvalidToken> {
         if self.issuer != issuer {
             return Err(InvalidToken::WrongIssuer);
         }
-        if !self.audience.iter().any(|named| named == audience) {
+        if audience.is_some_and(|audience| !self.audience.iter().any(|named| named == audience)) {
             return Err(InvalidToken::WrongAudience);
         }
         // The leeway goes to our own time: a token's may be at the end of the calendar.
@@ -159,6 +170,13 @@ fn audience(claims: &Map<String, Value>) -> Result<Vec<String>, InvalidToken> {
         _ => None,
     };
     strings.ok_or(InvalidToken::MalformedAudience)
+}
+
+/// RFC 7800 §3.1: a confirmation that is not understood must not be taken for none.
+fn bound_to(claims: &Map<String, Value>) -> Result<Option<Thumbprint>, InvalidToken> {
+    let Some(cnf) = claims.get("cnf") else { return Ok(None) };
+    let jkt = cnf.as_object().filter(|cnf| cnf.len() == 1).and_then(|cnf| cnf.get("jkt")?.as_str());
+    jkt.and_then(Thumbprint::parse).map(Some).ok_or(InvalidToken::MalformedConfirmation)
 }
 
 /// A role that this version does not know grants nothing.

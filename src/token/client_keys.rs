@@ -1,40 +1,65 @@
 //! The public keys that a client registers to authenticate by (RFC 7591 §2 `jwks`).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
+use super::keys::VerificationKeys;
 use super::verification_key::VerificationKey;
 use crate::domain::Invalid;
+
+/// What a client's keys may sign with.
+pub const ASSERTION_ALGORITHMS: [&str; 8] =
+    ["ES256", "EdDSA", "RS256", "PS256", "RS384", "RS512", "PS384", "PS512"];
 
 /// The most keys of one client.
 const MOST_KEYS: usize = 16;
 
-/// Reads a JWK Set (RFC 7517 §5) of 1 to 16 public keys, each of which can verify signatures, and
-/// returns what is kept of it: the keys, in JSON.
-///
-/// # Errors
-/// What is wrong with the set, or with each key that could never be used.
-pub fn public_keys(set: &Value) -> Result<String, Invalid> {
-    let keys = set.get("keys").and_then(Value::as_array);
-    let keys =
-        keys.ok_or_else(|| Invalid::new("not-a-jwk-set", "must be an object with an array of keys"))?;
-    if !(1..=MOST_KEYS).contains(&keys.len()) {
-        return Err(Invalid::new("number-of-keys", format!("must have 1 to {MOST_KEYS} keys")));
-    }
-    let (mut unfit, mut known) = (Vec::new(), BTreeSet::new());
-    for (place, jwk) in keys.iter().enumerate() {
-        match VerificationKey::from_jwk(jwk) {
-            Err(why) => unfit.push(format!("the key at {place} {why}")),
-            Ok(key) if key.kid.is_some() && !known.insert(key.kid.clone()) => {
-                unfit.push(format!("the key at {place} has the kid of another"));
+/// A client's public keys.
+pub struct ClientKeys(VerificationKeys);
+
+impl ClientKeys {
+    /// Reads a JWK Set (RFC 7517 §5) of 1 to 16 public keys, each of which can verify signatures, and
+    /// returns what is kept of it: the keys, in JSON.
+    ///
+    /// # Errors
+    /// What is wrong with the set, or with each key that could never be used.
+    pub fn register(set: &Value) -> Result<String, Invalid> {
+        let keys = set.get("keys").and_then(Value::as_array);
+        let keys =
+            keys.ok_or_else(|| Invalid::new("not-a-jwk-set", "must be an object with an array of keys"))?;
+        if !(1..=MOST_KEYS).contains(&keys.len()) {
+            return Err(Invalid::new("number-of-keys", format!("must have 1 to {MOST_KEYS} keys")));
+        }
+        let (mut unfit, mut known) = (Vec::new(), BTreeSet::new());
+        for (place, jwk) in keys.iter().enumerate() {
+            match VerificationKey::from_jwk(jwk) {
+                Err(why) => unfit.push(format!("the key at {place} {why}")),
+                Ok(key) if key.kid.is_some() && !known.insert(key.kid.clone()) => {
+                    unfit.push(format!("the key at {place} has the kid of another"));
+                }
+                Ok(_) => {}
             }
-            Ok(_) => {}
+        }
+        match unfit.is_empty() {
+            true => Ok(serde_json::json!({ "keys": keys }).to_string()),
+            false => Err(Invalid::new("unfit-key", unfit.join("; "))),
         }
     }
-    match unfit.is_empty() {
-        true => Ok(serde_json::json!({ "keys": keys }).to_string()),
-        false => Err(Invalid::new("unfit-key", unfit.join("; "))),
+
+    /// The keys that were registered.
+    pub fn kept(set: &str) -> Self {
+        let set: Value = serde_json::from_str(set).unwrap_or_default();
+        let keys = set.get("keys").and_then(Value::as_array).into_iter().flatten();
+        let keys = keys.filter_map(|jwk| VerificationKey::from_jwk(jwk).ok().map(Arc::new));
+        Self(VerificationKeys::of(keys.collect()))
+    }
+
+    /// The key that a header names, or the only one for its algorithm.
+    pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&VerificationKey> {
+        self.0.find(kid, algorithm).ok().map(Arc::as_ref)
     }
 }
 
@@ -52,7 +77,7 @@ mod tests {
     #[test]
     fn keys_that_can_verify_are_kept() {
         let set = json!({ "keys": [ed25519("a"), ed25519("b")], "comment": "ours" });
-        let kept: Value = serde_json::from_str(&public_keys(&set).unwrap()).unwrap();
+        let kept: Value = serde_json::from_str(&ClientKeys::register(&set).unwrap()).unwrap();
         assert_eq!(kept, json!({ "keys": set["keys"] }));
     }
 
@@ -75,11 +100,11 @@ mod tests {
             (json!({ "keys": [{ "kty": "oct", "k": "AAAA" }] }), "unfit-key"),
             (json!({ "keys": [7] }), "unfit-key"),
         ] {
-            assert_eq!(public_keys(&set).unwrap_err().code, code, "{set}");
+            assert_eq!(ClientKeys::register(&set).unwrap_err().code, code, "{set}");
         }
         let both = json!({ "keys": [{ "kty": "oct", "k": "AAAA" }, with("d", json!("AA"))] });
         assert_eq!(
-            public_keys(&both).unwrap_err().detail,
+            ClientKeys::register(&both).unwrap_err().detail,
             "the key at 0 is symmetric; the key at 1 is private"
         );
     }

@@ -16,9 +16,14 @@ pub struct Described {
 }
 
 impl Verifier {
-    /// What a token says that this verifier accepts and that `issuer` issued.
+    /// What a token says that is good, here or at another service, and that `issuer` issued.
     pub fn describe(&self, token: &str, issuer: &str) -> Option<Described> {
-        let Ok(Ticket::Complete(verified)) = self.verify(token) else { return None };
+        let ticket = self.verify_elsewhere(token).ok()?;
+        let verified = match &ticket {
+            Ticket::Complete(verified) => verified,
+            Ticket::Bound(bound) => bound.unproved(),
+            Ticket::Unconfirmed(_) | Ticket::Stranger(_) => return None,
+        };
         let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
         let claims: Map<String, Value> = serde_json::from_slice(&payload).ok()?;
         let ours = claims.get("iss").and_then(Value::as_str) == Some(issuer);

@@ -49,11 +49,13 @@ reasons! {
     MalformedSession = "sid is not a UUID";
     MalformedEpoch = "epoch is not an integer";
     MalformedRoles = "roles are not strings";
+    MalformedConfirmation = "cnf is not the thumbprint of a key";
     SpeaksForNobody = "sub is neither a user id nor client_id";
     NoClient = "the claim that names the client is missing";
     UnfitSubject = "sub is longer than 255 characters, or has a control character";
     NotAnAccessToken = "another issuer's token that is not for access: its claims, or its audience, are an ID token's";
-    Bound = "another issuer's token that is bound to a key, of which there is no proof";
+    Bound = "bound to a key, of which there is no proof";
+    NotBound = "sent as one that is bound to a key, and bound to none";
     WrongIssuer = "wrong issuer";
     WrongAudience = "wrong audience";
     Expired = "expired";

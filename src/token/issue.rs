@@ -10,10 +10,10 @@ use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::algorithm::SigningAlgorithm;
-use super::claims::AccessTokenClaims;
+use super::claims::{AccessTokenClaims, Confirmation};
 use super::keys::{Keys, SigningKey};
 use crate::authz::ScopeSet;
-use crate::domain::{Clock, NoRandomness, Random, Role, SessionId, UserId};
+use crate::domain::{Clock, NoRandomness, Random, Role, SessionId, Thumbprint, UserId};
 
 /// The one maker of access tokens.
 pub struct Issuer {
@@ -58,6 +58,10 @@ pub struct IssueRequest<'a> {
     pub scope: &'a ScopeSet,
     /// The session it is issued in.
     pub session: Option<SessionId>,
+    /// Where it is to be taken (RFC 8707); here when nothing is said.
+    pub audience: Option<&'a str>,
+    /// The key to which it is bound (RFC 9449 §6).
+    pub bound_to: Option<&'a Thumbprint>,
 }
 
 /// An access token. It has no `Debug` and no `Serialize`: it is read by [`AccessToken::expose`]
@@ -90,6 +94,8 @@ pub struct IssuedToken {
     pub expires_in: u64,
     /// What it allows.
     pub scope: ScopeSet,
+    /// Whether it is bound to a key.
+    pub is_bound: bool,
     /// Its `exp`.
     pub expires_at: DateTime<Utc>,
 }
@@ -162,7 +168,7 @@ impl Issuer {
         let claims = AccessTokenClaims {
             iss: &self.issuer,
             sub: &sub,
-            aud: &self.audience,
+            aud: request.audience.unwrap_or(&self.audience),
             exp: expires_at.timestamp(),
             iat,
             jti: URL_SAFE_NO_PAD.encode(self.random.bytes::<16>()?),
@@ -171,12 +177,14 @@ impl Issuer {
             sid: request.session,
             roles: roles.as_deref(),
             epoch,
+            cnf: request.bound_to.map(|jkt| Confirmation { jkt }),
         };
         let token = sign("at+jwt", &claims, ring.signing_key()?)?;
         Ok(IssuedToken {
             access_token: AccessToken(SecretString::from(token)),
             expires_in: self.ttl,
             scope: request.scope.clone(),
+            is_bound: request.bound_to.is_some(),
             expires_at,
         })
     }

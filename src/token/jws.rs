@@ -23,6 +23,7 @@ pub(super) struct Header {
 /// A token taken apart, of which nothing is believed yet.
 pub(super) struct Jws<'t> {
     pub(super) header: Header,
+    head: &'t str,
     signed: &'t str,
     payload: &'t str,
     signature: &'t str,
@@ -38,13 +39,18 @@ impl<'t> Jws<'t> {
             return Err(InvalidToken::NotThreeParts);
         };
         let (signed, _) = token.rsplit_once('.').ok_or(InvalidToken::NotThreeParts)?;
-        Ok(Self { header: Header::parse(header)?, signed, payload, signature })
+        Ok(Self { header: Header::parse(header)?, head: header, signed, payload, signature })
     }
 
     /// Whom the token names as its issuer. It is not believed: it says whose keys to try.
     pub(super) fn issuer(&self) -> Option<String> {
         let claims = parse_object(&decode(self.payload).ok()?).ok()?;
         claims.get("iss").and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// The key that a proof of possession brings along. No token is verified by it.
+    pub(super) fn jwk(&self) -> Option<Value> {
+        parse_object(&decode(self.head).ok()?).ok()?.remove("jwk")
     }
 
     /// The payload, when the signature is `key`'s.

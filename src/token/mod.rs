@@ -9,8 +9,10 @@
 mod algorithm;
 mod cache;
 mod claims;
+mod client_assertion;
 mod client_keys;
 mod described;
+mod dpop;
 mod id_token;
 mod invalid;
 mod issue;
@@ -31,8 +33,10 @@ mod verify;
 mod tests;
 
 pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
-pub use client_keys::public_keys;
+pub use client_assertion::ClientAssertion;
+pub use client_keys::{ASSERTION_ALGORITHMS, ClientKeys};
 pub use described::Described;
+pub use dpop::{DPOP_ALGORITHMS, InvalidProof, Proof, ProofFor, UsedProofs};
 pub use id_token::{IdToken, IdTokenHint, IdTokenRequest};
 pub use invalid::InvalidToken;
 pub use issue::{AccessToken, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
@@ -43,7 +47,7 @@ pub use key_set::KeySet;
 pub use keys::{KeyError, KeyRing, Keys};
 pub use revocation::Revocations;
 pub use seal::{MasterKey, SealError, TokenSeal};
-pub use ticket::{Stranger, Ticket, Unconfirmed, Verified};
+pub use ticket::{Bound, Stranger, Ticket, Unconfirmed, Verified};
 pub use verification_key::{UnfitKey, VerificationKey};
 pub use verify::{Expected, Verifier};
 

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::claims::Claims;
+use super::dpop::{InvalidProof, Proof};
 use super::invalid::InvalidToken;
 use super::revocation::Speaker;
 use crate::authz::{Caller, ScopeSet, Subject};
-use crate::domain::{Newcomer, Resident, Role, Standing, Status, UserId};
+use crate::domain::{Newcomer, Resident, Role, Standing, Status, Thumbprint, UserId};
 
 /// An acceptable token.
 #[derive(Clone, Debug)]
 pub enum Ticket {
     /// It says all that is needed.
     Complete(Verified),
+    /// It says all that is needed, and is bound to a key: whoever sends it must prove to have it.
+    Bound(Bound),
     /// A user's, minted elsewhere with a shared key: it names no epoch or no roles, so the user
     /// must be looked up before it is worth anything.
     Unconfirmed(Unconfirmed),
@@ -30,6 +33,13 @@ pub struct Verified(Arc<Facts>);
 struct Facts {
     caller: Caller,
     expires_at: DateTime<Utc>,
+}
+
+/// A token that is good in the hands of whoever has a key (RFC 9449 §6).
+#[derive(Clone, Debug)]
+pub struct Bound {
+    verified: Verified,
+    key: Thumbprint,
 }
 
 /// A token whose signature and claims hold, of a user who is not yet known to exist.
@@ -49,20 +59,26 @@ pub struct Stranger {
 }
 
 impl Ticket {
-    pub(super) fn of(claims: Claims) -> Self {
+    pub(super) fn of(claims: Claims) -> Result<Self, InvalidToken> {
         let subject = match (&claims.bearer.speaker, claims.bearer.epoch, &claims.roles) {
             (Speaker::Stranger(newcomer), ..) => {
                 let newcomer = Arc::clone(newcomer);
-                return Self::Stranger(Stranger { claims: Arc::new(claims), newcomer, mark: 0 });
+                return Ok(Self::Stranger(Stranger { claims: Arc::new(claims), newcomer, mark: 0 }));
             }
             (Speaker::Client(id), ..) => Subject::Client { id: id.clone() },
             (Speaker::User(id), Some(_), Some(roles)) => user(*id, roles),
+            // Nobody but this server binds tokens, and its own name epoch and roles.
+            (Speaker::User(_), ..) if claims.bound_to.is_some() => return Err(InvalidToken::Bound),
             (Speaker::User(id), ..) => {
                 let user = *id;
-                return Self::Unconfirmed(Unconfirmed { claims: Arc::new(claims), user });
+                return Ok(Self::Unconfirmed(Unconfirmed { claims: Arc::new(claims), user }));
             }
         };
-        Self::Complete(Verified::of(subject, claims.scope.clone(), &claims))
+        let verified = Verified::of(subject, claims.scope.clone(), &claims);
+        Ok(match claims.bound_to {
+            Some(key) => Self::Bound(Bound { verified, key }),
+            None => Self::Complete(verified),
+        })
     }
 }
 
@@ -91,6 +107,26 @@ impl Verified {
     /// The token's `exp`.
     pub fn expires_at(&self) -> DateTime<Utc> {
         self.0.expires_at
+    }
+}
+
+impl Bound {
+    /// The key to which it is bound.
+    pub fn key(&self) -> &Thumbprint {
+        &self.key
+    }
+
+    /// The verdict, given the proof that came along.
+    ///
+    /// # Errors
+    /// When it is of another key.
+    pub fn prove(&self, proof: &Proof) -> Result<Verified, InvalidProof> {
+        if proof.key == self.key { Ok(self.verified.clone()) } else { Err(InvalidProof::AnotherKey) }
+    }
+
+    /// What it says, for the client that it was issued to.
+    pub(super) fn unproved(&self) -> &Verified {
+        &self.verified
     }
 }
 

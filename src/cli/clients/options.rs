@@ -14,7 +14,7 @@ use crate::App;
 use crate::authz::ScopeSet;
 use crate::domain::{BrokenClientRule, ClientAuthentication, ClientMetadata, GrantType, RedirectUri};
 use crate::json::parse_strict;
-use crate::token::public_keys;
+use crate::token::ClientKeys;
 
 /// More bytes than 16 keys have.
 const MOST_BYTES: usize = 64 * 1024;
@@ -122,5 +122,5 @@ fn keys(file: &Path) -> Result<String, Failure> {
         return Err(wrong("is too large for a JWK Set of 16 keys".to_owned()));
     }
     let set = parse_strict(&bytes).map_err(|error| wrong(error.to_string()))?;
-    public_keys(&set).map_err(|rule| wrong(rule.to_string()))
+    ClientKeys::register(&set).map_err(|rule| wrong(rule.to_string()))
 }

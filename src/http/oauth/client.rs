@@ -12,6 +12,9 @@ use super::super::problem::{Code, Problem};
 use crate::domain::ClientSecret;
 use crate::oauth::OAuthError;
 use crate::oauth::client_authentication::{AuthenticatedClient, Presented, authenticate};
+use crate::token::ClientAssertion;
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A client that proved who it is, and what it asks for.
 pub struct ClientAuth {
@@ -58,10 +61,16 @@ impl Decision for ClientAuth {
 /// How the client says who it is; in one way alone (RFC 6749 §2.3).
 fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<Presented, OAuthError> {
     let id = form.get("client_id");
-    match (basic, form.get("client_secret"), id) {
-        (Some(_), Some(_), _) => {
-            Err(OAuthError::InvalidRequest("the client authenticates in two ways at once"))
+    if let Some(assertion) = assertion(form)? {
+        if basic.is_some() || form.get("client_secret").is_some() {
+            return Err(TWO_WAYS);
         }
+        let named = || ClientAssertion::client_named_in(assertion);
+        let id = id.map(str::to_owned).or_else(named).ok_or(OAuthError::InvalidClient { basic: false })?;
+        return Ok(Presented::Assertion { id, assertion: assertion.to_owned() });
+    }
+    match (basic, form.get("client_secret"), id) {
+        (Some(_), Some(_), _) => Err(TWO_WAYS),
         (Some((basic, _)), None, Some(id)) if id != basic => {
             Err(OAuthError::InvalidRequest("client_id names another client than the header"))
         }
@@ -73,6 +82,18 @@ fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<Prese
         (None, Some(_), None) => Err(OAuthError::InvalidRequest("client_id is missing")),
         (None, None, Some(id)) => Ok(Presented::Nothing { id: id.to_owned() }),
         (None, None, None) => Err(OAuthError::InvalidClient { basic: false }),
+    }
+}
+
+const TWO_WAYS: OAuthError = OAuthError::InvalidRequest("the client authenticates in two ways at once");
+
+/// What the client signed (RFC 7523 §2.2).
+fn assertion(form: &Form) -> Result<Option<&str>, OAuthError> {
+    match (form.get("client_assertion_type"), form.get("client_assertion")) {
+        (None, None) => Ok(None),
+        (Some(JWT_BEARER), Some(assertion)) => Ok(Some(assertion)),
+        (Some(_), Some(_)) => Err(OAuthError::InvalidRequest("client_assertion_type is none that is taken")),
+        _ => Err(OAuthError::InvalidRequest("client_assertion and its type go together")),
     }
 }
 

@@ -10,6 +10,7 @@ use super::super::answer::Json;
 use super::super::call::{Argument, Call};
 use super::super::describe::{BodyDescription, Description};
 use super::super::form::FORM;
+use super::super::possession::ShownKey;
 use super::super::problem::Problem;
 use super::super::services::Services;
 use super::ClientAuth;
@@ -19,6 +20,7 @@ use crate::oauth::token_answer::TokenAnswer;
 use crate::oauth::{
     OAuthError, client_credentials, introspection, refresh, resource_parameter, revocation, scope_parameter,
 };
+use crate::token::InvalidProof;
 
 /// What a form has, for the API's description: the decision has read it already.
 pub struct Described<T>(std::marker::PhantomData<T>);
@@ -63,6 +65,10 @@ pub struct TokenRequest {
     /// Its secret, unless it authenticates otherwise.
     #[schema(format = "password")]
     client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, when it authenticates by its key.
+    client_assertion_type: Option<String>,
+    /// A JWT that it signed (RFC 7523), when it authenticates by its key.
+    client_assertion: Option<String>,
 }
 
 impl FormType for TokenRequest {
@@ -73,10 +79,15 @@ impl FormType for TokenRequest {
 
 /// `POST /oauth/token`
 pub async fn token(
-    request: ClientAuth,
+    mut request: ClientAuth,
     _: Described<TokenRequest>,
+    key: ShownKey,
     services: Arc<Services>,
 ) -> Result<Json<TokenAnswer>, Problem> {
+    if request.client.stored.client.dpop_bound && key.0.is_none() {
+        return Err(OAuthError::InvalidProof(InvalidProof::Missing).into());
+    }
+    request.client.dpop_jkt = key.0;
     let (with, form) = (services.oauth(), &request.form);
     let scope = form.get("scope").map(|list| scope_parameter(list, with.vocabulary)).transpose();
     let scope = scope.map_err(|_| OAuthError::InvalidScope)?;
@@ -91,10 +102,13 @@ pub async fn token(
             };
             authorization_code::redeem(&with, &request.client, redemption).await?
         }
-        "client_credentials" => client_credentials::issue(&with, &request.client, scope.as_ref(), resource)?,
+        "client_credentials" => {
+            client_credentials::issue(&with, &request.client, scope.as_ref(), resource.as_deref())?
+        }
         "refresh_token" => {
             let token = request.required("refresh_token", "refresh_token is missing")?;
-            refresh::exchange(&with, &request.client, &RefreshToken::presented(token), scope).await?
+            let token = RefreshToken::presented(token);
+            refresh::exchange(&with, &request.client, &token, scope, resource).await?
         }
         _ => return Err(OAuthError::UnsupportedGrantType.into()),
     };

@@ -60,6 +60,7 @@ impl Claims {
             issued_at: registered.issued_at,
             not_before: registered.not_before,
             roles: None,
+            bound_to: None,
             // Revocations of ours mean ids of ours, which another issuer may have given too.
             bearer: Bearer {
                 speaker,

@@ -28,7 +28,14 @@ pub(super) fn issue(
     let issuer =
         Issuer::new(ISSUER, AUDIENCE, ttl, world.keys.clone(), world.clock.clone(), Random::system());
     let scope = Vocabulary::default().scopes_in("users:read sessions:read");
-    let request = IssueRequest { subject, client_id: client_id.to_owned(), scope: &scope, session };
+    let request = IssueRequest {
+        subject,
+        client_id: client_id.to_owned(),
+        scope: &scope,
+        session,
+        audience: None,
+        bound_to: None,
+    };
     issuer.issue(request).unwrap()
 }
 

@@ -102,7 +102,7 @@ impl World {
 fn complete(ticket: Ticket) -> Verified {
     match ticket {
         Ticket::Complete(verified) => Some(verified),
-        Ticket::Unconfirmed(_) | Ticket::Stranger(_) => None,
+        Ticket::Bound(_) | Ticket::Unconfirmed(_) | Ticket::Stranger(_) => None,
     }
     .expect("a token that says all that is needed")
 }

@@ -11,7 +11,7 @@ use super::people::Person;
 use super::server::Server;
 
 /// What the application keeps until its user is back (RFC 7636 §4.1).
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// Where the applications of the tests want their users back.
 pub const CALLBACK: &str = "https://app.example.org/cb?tenant=1";

@@ -17,11 +17,6 @@ impl<'s> Browser<'s> {
         Self { server, cookies: BTreeMap::new() }
     }
 
-    /// Another server behind the same name, as behind a load balancer.
-    pub fn at<'t>(&self, server: &'t Server) -> Browser<'t> {
-        Browser { server, cookies: self.cookies.clone() }
-    }
-
     /// The value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.get(name).map(String::as_str)

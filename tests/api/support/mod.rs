@@ -11,7 +11,7 @@ mod postgres;
 mod process;
 mod server;
 
-pub use application::{Application, CALLBACK, came_back};
+pub use application::{Application, CALLBACK, VERIFIER, came_back};
 pub use browser::Browser;
 pub use http::{Answer, Request, decoded, send_raw};
 pub use issuer::{ForeignIssuer, IssuerKey, Reply};

@@ -1,0 +1,256 @@
+//! Proofs of possession (DPoP, RFC 9449): whoever sends a token shows that they have the key to
+//! which it is bound, for this very request.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::Algorithm;
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+use serde_json::Value;
+use url::Url;
+
+use super::invalid::InvalidToken;
+use super::jws::{Jws, parse_object};
+use super::sha256;
+use super::verification_key::{UnfitKey, VerificationKey};
+use crate::domain::Thumbprint;
+
+/// What proofs may be signed with.
+const ALGORITHMS: [Algorithm; 4] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256];
+
+/// The same, as metadata and challenges have it.
+pub const DPOP_ALGORITHMS: [&str; 4] = ["ES256", "EdDSA", "RS256", "PS256"];
+
+/// How old a proof may be: time for a slow network, and for a clock that is behind.
+const OLDEST: TimeDelta = TimeDelta::seconds(60);
+
+/// By how much the clock of whoever makes it may be ahead.
+const AHEAD: TimeDelta = TimeDelta::seconds(30);
+
+/// More bytes than any `jti` that is meant seriously.
+const LONGEST_JTI: usize = 256;
+
+/// How many proofs are remembered on a replica, as long as they could be used again.
+const MOST_REMEMBERED: usize = 200_000;
+
+/// What a proof has to be for.
+pub struct ProofFor<'a> {
+    /// The method of the request.
+    pub method: &'a str,
+    /// Its public URL; query and fragment do not count.
+    pub url: &'a str,
+    /// The token that comes along.
+    pub access_token: Option<&'a str>,
+    /// The time.
+    pub now: DateTime<Utc>,
+}
+
+/// A proof that holds.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The key that signed it.
+    pub key: Thumbprint,
+    /// By what a second use is noticed.
+    pub id: [u8; 32],
+    /// Until when it could be used.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Why a proof does not hold (RFC 9449 §4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidProof {
+    /// There is none, where one is needed.
+    #[error("the proof is missing")]
+    Missing,
+    /// The header stands twice.
+    #[error("there is more than one proof")]
+    Several,
+    /// It is no JWT, or what it must say is missing or of another type.
+    #[error("the proof is malformed")]
+    Malformed,
+    /// `typ` is not `dpop+jwt`.
+    #[error("typ of the proof is not dpop+jwt")]
+    Type,
+    /// `jwk` is missing, private, weak, or not of an algorithm that is taken.
+    #[error("the key of the proof is missing or cannot be used")]
+    Key,
+    /// The signature is not the key's.
+    #[error("the signature of the proof does not hold")]
+    Signature,
+    /// `htm` is another method.
+    #[error("htm of the proof is not the method")]
+    Method,
+    /// `htu` is another URL.
+    #[error("htu of the proof is not the URL")]
+    Url,
+    /// `iat` is not now.
+    #[error("iat of the proof is not now")]
+    Time,
+    /// `ath` is not the hash of the token.
+    #[error("ath of the proof is not the hash of the token")]
+    Token,
+    /// The token is bound to another key.
+    #[error("the token is bound to another key")]
+    AnotherKey,
+    /// It was used before.
+    #[error("the proof was used before")]
+    Replayed,
+}
+
+impl From<InvalidToken> for InvalidProof {
+    fn from(reason: InvalidToken) -> Self {
+        match reason {
+            InvalidToken::WrongSignature | InvalidToken::WrongAlgorithm => Self::Signature,
+            _ => Self::Malformed,
+        }
+    }
+}
+
+impl From<UnfitKey> for InvalidProof {
+    fn from(_: UnfitKey) -> Self {
+        Self::Key
+    }
+}
+
+impl Proof {
+    /// Checks a proof. That it is used for the first time is not looked at.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn verify(proof: &str, is_for: &ProofFor<'_>) -> Result<Self, InvalidProof> {
+        let jws = Jws::parse(proof)?;
+        if jws.header.typ.as_deref() != Some("dpop+jwt") {
+            return Err(InvalidProof::Type);
+        }
+        if !ALGORITHMS.contains(&jws.header.algorithm) {
+            return Err(InvalidProof::Key);
+        }
+        let mut jwk = jws.jwk().ok_or(InvalidProof::Key)?;
+        let key = thumbprint(&jwk).ok_or(InvalidProof::Key)?;
+        if let Some(jwk) = jwk.as_object_mut() {
+            // An RSA key that does not say for which of its algorithms it is, is for this one.
+            jwk.entry("alg").or_insert_with(|| format!("{:?}", jws.header.algorithm).into());
+        }
+        let claims = parse_object(&jws.verify(&VerificationKey::from_jwk(&jwk)?)?)?;
+        let text = |name: &str| claims.get(name).and_then(Value::as_str).ok_or(InvalidProof::Malformed);
+        if text("htm")? != is_for.method {
+            return Err(InvalidProof::Method);
+        }
+        if place(text("htu")?).is_none_or(|url| Some(url) != place(is_for.url)) {
+            return Err(InvalidProof::Url);
+        }
+        let iat = claims.get("iat").and_then(Value::as_i64).ok_or(InvalidProof::Malformed)?;
+        let made = DateTime::from_timestamp(iat, 0).ok_or(InvalidProof::Malformed)?;
+        if made < is_for.now - OLDEST || made > is_for.now + AHEAD {
+            return Err(InvalidProof::Time);
+        }
+        if let Some(token) = is_for.access_token {
+            let hash = URL_SAFE_NO_PAD.encode(sha256(token.as_bytes()));
+            if text("ath")? != hash {
+                return Err(InvalidProof::Token);
+            }
+        }
+        let jti = text("jti")?;
+        if jti.is_empty() || jti.len() > LONGEST_JTI {
+            return Err(InvalidProof::Malformed);
+        }
+        let id = sha256(format!("proof {key} {jti}").as_bytes());
+        Ok(Self { key, id, expires_at: made + OLDEST })
+    }
+}
+
+/// The thumbprint of a public key (RFC 7638); none when it is no JWK.
+fn thumbprint(jwk: &Value) -> Option<Thumbprint> {
+    let jwk: Jwk = serde_json::from_value(jwk.clone()).ok()?;
+    Thumbprint::parse(&jwk.thumbprint(ThumbprintHash::SHA256).ok()?)
+}
+
+/// A URL without query and fragment, as far as two are the same place (RFC 3986 §6.2.2, §6.2.3).
+fn place(url: &str) -> Option<Url> {
+    let mut url = Url::parse(url).ok()?;
+    url.set_query(None);
+    url.set_fragment(None);
+    Some(url)
+}
+
+/// The proofs that were used on this replica, as long as they could be used again (RFC 9449 §11.1).
+#[derive(Default)]
+pub struct UsedProofs(Mutex<HashMap<[u8; 32], DateTime<Utc>>>);
+
+impl UsedProofs {
+    /// Whether this is the first use of the proof. When more are under way than can be remembered,
+    /// none is believed.
+    pub fn use_up(&self, proof: &Proof, now: DateTime<Utc>) -> bool {
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() >= MOST_REMEMBERED {
+            used.retain(|_, expires_at| *expires_at >= now);
+        }
+        used.len() < MOST_REMEMBERED && used.insert(proof.id, proof.expires_at).is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The example of RFC 9449 §4.2 and §7.1, with its token.
+    const PROOF: &str = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
+
+    fn is_for<'a>(method: &'a str, url: &'a str, seconds: i64) -> ProofFor<'a> {
+        let now = DateTime::from_timestamp(1_562_262_616 + seconds, 0).unwrap();
+        ProofFor { method, url, access_token: None, now }
+    }
+
+    #[test]
+    fn the_example_of_rfc_9449_holds_for_its_request_and_no_other() {
+        let url = "https://server.example.com/token";
+        let proof = Proof::verify(PROOF, &is_for("POST", url, 0)).unwrap();
+        assert_eq!(proof.key.as_str(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+        for same in ["https://SERVER.example.com:443/token", "https://server.example.com/token?a=b#c"] {
+            assert!(Proof::verify(PROOF, &is_for("POST", same, 0)).is_ok(), "{same}");
+        }
+        for (method, url, seconds, why) in [
+            ("GET", url, 0, InvalidProof::Method),
+            ("post", url, 0, InvalidProof::Method),
+            ("POST", "https://server.example.com/token/", 0, InvalidProof::Url),
+            ("POST", "http://server.example.com/token", 0, InvalidProof::Url),
+            ("POST", "https://server.example.com:8443/token", 0, InvalidProof::Url),
+            ("POST", url, 61, InvalidProof::Time),
+            ("POST", url, -31, InvalidProof::Time),
+        ] {
+            assert_eq!(Proof::verify(PROOF, &is_for(method, url, seconds)).unwrap_err(), why, "{url}");
+        }
+        let with_token = ProofFor { access_token: Some("token"), ..is_for("POST", url, 0) };
+        assert_eq!(Proof::verify(PROOF, &with_token).unwrap_err(), InvalidProof::Malformed);
+        let forged = PROOF.replace(".2-Gx", ".3-Gx");
+        assert_eq!(Proof::verify(&forged, &is_for("POST", url, 0)).unwrap_err(), InvalidProof::Signature);
+        for broken in ["", "a.b.c", &PROOF[1..], &PROOF.replace('.', "")] {
+            assert_eq!(Proof::verify(broken, &is_for("POST", url, 0)).unwrap_err(), InvalidProof::Malformed);
+        }
+    }
+
+    #[test]
+    fn the_key_of_rfc_8037_has_its_thumbprint_whatever_else_it_says() {
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let expected = Thumbprint::parse("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert!(expected.is_some());
+        let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
+        assert_eq!(thumbprint(&key), expected);
+        let key = json!({ "kid": "a", "use": "sig", "x": x, "crv": "Ed25519", "kty": "OKP" });
+        assert_eq!(thumbprint(&key), expected);
+    }
+
+    #[test]
+    fn a_proof_is_used_once() {
+        let is_for = is_for("POST", "https://server.example.com/token", 0);
+        let proof = Proof::verify(PROOF, &is_for).unwrap();
+        let used = UsedProofs::default();
+        assert!(used.use_up(&proof, is_for.now));
+        assert!(!used.use_up(&proof, is_for.now));
+    }
+}

@@ -1,0 +1,49 @@
+//! Resource indicators (RFC 8707): a token for another service is no token here.
+
+use serde_json::json;
+
+use crate::support::{Engine, Server, came_back, decoded, on_both_engines};
+
+const LEDGER: &str = "https://ledger.example.org";
+
+fn server(engine: Engine) -> Server {
+    Server::start_with(engine, &[("CLOAKROOM_RESOURCES", LEDGER)])
+}
+
+on_both_engines! {
+    fn a_client_gets_a_token_for_the_service_that_it_names(engine: Engine) {
+        let server = server(engine);
+        let app = server.register_application(&json!({ "client_id": "reports", "scope": "users:read:any", "grant_types": ["client_credentials"], "redirect_uris": [] }));
+        let ask = |resource: &str| app.post(&server, "/oauth/token", &[("grant_type", "client_credentials"), ("resource", resource)]);
+        let audience = |resource: &str| decoded(ask(resource).expect(200).json()["access_token"].as_str().unwrap()).1["aud"].clone();
+        assert_eq!((audience(LEDGER), audience(""), audience(&server.url)), (json!(LEDGER), json!(server.url), json!(server.url)));
+        for unknown in ["https://other.example.org", "https://ledger.example.org/", "LEDGER"] {
+            assert_eq!(ask(unknown).expect(400).json()["error"], "invalid_target");
+        }
+        let token = ask(LEDGER).expect(200).json()["access_token"].as_str().unwrap().to_owned();
+        server.get("/users").bearer(&token).send().expect_problem(401, "invalid-token");
+        // Its client is told what it says, and takes it back.
+        let told = || app.post(&server, "/oauth/introspect", &[("token", &token)]).expect(200).json();
+        assert_eq!((&told()["active"], &told()["aud"]), (&json!(true), &json!(LEDGER)));
+        app.post(&server, "/oauth/revoke", &[("token", &token)]).expect(200);
+        assert_eq!(told(), json!({ "active": false }));
+    }
+
+    fn a_user_lets_an_application_in_for_one_service(engine: Engine) {
+        let server = server(engine);
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let code = || app.code(&server, &ada, &[("resource", LEDGER)]);
+        let tokens = app.redeem(&server, &code()).expect(200).json();
+        let audience = |tokens: &serde_json::Value| decoded(tokens["access_token"].as_str().unwrap()).1["aud"].clone();
+        assert_eq!(audience(&tokens), LEDGER);
+        assert_eq!(decoded(tokens["id_token"].as_str().unwrap()).1["aud"], "photos");
+        app.redeem_with(&server, &code(), &[("resource", LEDGER)]).expect(200);
+        assert_eq!(app.redeem_with(&server, &code(), &[("resource", &server.url)]).expect(400).json()["error"], "invalid_grant");
+        let refresh = |resource: &str, token: &str| app.post(&server, "/oauth/token", &[("grant_type", "refresh_token"), ("refresh_token", token), ("resource", resource)]);
+        let token = tokens["refresh_token"].as_str().unwrap();
+        assert_eq!(refresh(&server.url, token).expect(400).json()["error"], "invalid_target");
+        assert_eq!(audience(&refresh("", token).expect(200).json()), LEDGER);
+        let back = server.get(&app.authorize(&[("resource", "https://other.example.org")])).send().expect(303);
+        assert_eq!(came_back(&back, "error"), "invalid_target");
+    }
+}
