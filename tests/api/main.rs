@@ -15,6 +15,7 @@ mod edge;
 mod external_issuers;
 mod faults;
 mod guessing;
+mod interop;
 mod keys;
 mod notes;
 mod oauth;

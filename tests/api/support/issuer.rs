@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_lc_rs::encoding::{AsBigEndian as _, EcPrivateKeyBin};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 pub struct IssuerKey {
     pub kid: String,
     private: EncodingKey,
+    number: Vec<u8>,
     point: Vec<u8>,
 }
 
@@ -24,7 +26,9 @@ impl IssuerKey {
     pub fn new(kid: &str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
         let private = EncodingKey::from_ec_der(pair.to_pkcs8v1().expect("a document").as_ref());
-        Self { kid: kid.to_owned(), private, point: pair.public_key().as_ref().to_vec() }
+        let number: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().expect("a number");
+        let (number, point) = (number.as_ref().to_vec(), pair.public_key().as_ref().to_vec());
+        Self { kid: kid.to_owned(), private, number, point }
     }
 
     /// The public half, as an issuer publishes it.
@@ -32,6 +36,11 @@ impl IssuerKey {
         let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let (x, y) = (number(&self.point[1..33]), number(&self.point[33..]));
         json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": self.kid, "x": x, "y": y })
+    }
+
+    /// `d` of the private half, for a program that is to sign itself.
+    pub fn private_number(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.number)
     }
 
     /// Signs these claims under this header, to which the key's name is added unless it has one; a

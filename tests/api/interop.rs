@@ -1,0 +1,172 @@
+//! cloakroom spoken to by what others wrote, unmodified. The scripts are in `tests/interop`; each
+//! gets a server of its own, with people and clients, and says by its exit status whether all was
+//! as the library expects. What they need is installed by `just interop` and `.ci/run`.
+
+mod browser;
+mod external;
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Engine, IssuerKey, PASSWORD, Postgres, Server};
+
+/// No script needs longer.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where the applications want their users back: nothing listens there.
+const CALLBACK: &str = "http://127.0.0.1:9/callback";
+const GOODBYE: &str = "http://127.0.0.1:9/goodbye";
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop")
+}
+
+/// The Python that has the packages of `requirements.txt`.
+fn python() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop-venv/bin/python")
+}
+
+/// Whether these files are here; without them a test is skipped aloud, but for CI, where it fails.
+fn are_here(files: &[&Path]) -> bool {
+    let missing: Vec<_> = files.iter().filter(|file| !file.exists()).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    assert!(std::env::var_os("CI").is_none(), "missing: {missing:?}; `just interop` installs what is needed");
+    eprintln!("SKIPPED: missing {missing:?}; `just interop` installs what is needed");
+    false
+}
+
+/// Runs a script to its end.
+fn run(program: &Path, script: &str, facts: &Value) {
+    let mut child = Command::new(program)
+        .arg(scripts().join(script))
+        .current_dir(scripts())
+        .env("CLOAKROOM", facts.to_string())
+        .env("AUTHLIB_INSECURE_TRANSPORT", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let (mut out, mut err) =
+        (child.stdout.take().expect("an output"), child.stderr.take().expect("an output"));
+    let reader = std::thread::spawn(move || {
+        let mut said = String::new();
+        let _ = out.read_to_string(&mut said);
+        said
+    });
+    let errors = std::thread::spawn(move || {
+        let mut said = String::new();
+        let _ = err.read_to_string(&mut said);
+        said
+    });
+    let began = Instant::now();
+    let status = loop {
+        match child.try_wait().expect("a child") {
+            Some(status) => break Some(status),
+            None if began.elapsed() > PATIENCE => {
+                let _ = child.kill();
+                let _ = child.wait();
+                break None;
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let said = [reader, errors].map(|thread| thread.join().unwrap_or_default()).concat();
+    assert!(status.is_some_and(|status| status.success()), "{script}: {status:?}\n{said}");
+}
+
+/// A server with somebody who signs in, and with the clients of the scripts; what these are told.
+fn facts(server: &Server) -> Value {
+    let ada = server.register("ada");
+    let key = Es256::new();
+    let registered = |members: Value| server.register_application(&members).secret;
+    let common = json!({
+        "scope": "openid profile email offline_access users:read profiles:read",
+        "redirect_uris": [CALLBACK], "post_logout_redirect_uris": [GOODBYE],
+    });
+    let with = |members: Value| {
+        let mut all = common.clone();
+        all.as_object_mut().expect("members").extend(members.as_object().expect("members").clone());
+        all
+    };
+    let service = json!({ "grant_types": ["client_credentials"], "redirect_uris": [], "post_logout_redirect_uris": [], "scope": "users:read:any" });
+    let service = |members: Value| {
+        let mut all = service.clone();
+        all.as_object_mut().expect("members").extend(members.as_object().expect("members").clone());
+        all
+    };
+    let app = registered(with(json!({ "client_id": "app" })));
+    registered(with(json!({ "client_id": "spa", "token_endpoint_auth_method": "none" })));
+    let secret = registered(service(json!({ "client_id": "service" })));
+    registered(service(json!({
+        "client_id": "signing-service", "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [key.public] },
+    })));
+    json!({
+        "issuer": server.url,
+        "user": { "email": ada.email, "password": PASSWORD },
+        "admin": server.admin().token,
+        "callback": CALLBACK,
+        "goodbye": GOODBYE,
+        "secrets": { "app": app, "service": secret },
+        "key": key.private,
+    })
+}
+
+/// A key pair of a client, as two JWKs.
+struct Es256 {
+    public: Value,
+    private: Value,
+}
+
+impl Es256 {
+    fn new() -> Self {
+        let key = IssuerKey::new("of-the-service");
+        let (public, mut private) = (key.jwk(), key.jwk());
+        private["d"] = key.private_number().into();
+        // Libraries hold the two against what they are asked to do with the key.
+        private.as_object_mut().expect("a key").retain(|name, _| name != "use");
+        Self { public, private }
+    }
+}
+
+/// Each script twice: on SQLite and on PostgreSQL.
+macro_rules! scripts {
+    ($($name:ident: $program:expr, $script:literal, $needs:expr;)*) => {$(
+        mod $name {
+            use super::*;
+
+            fn on(engine: Engine) {
+                let needed: Vec<PathBuf> = $needs;
+                if are_here(&needed.iter().map(PathBuf::as_path).collect::<Vec<_>>()) {
+                    let server = Server::start(engine);
+                    run($program, $script, &facts(&server));
+                }
+            }
+
+            #[test]
+            fn sqlite() {
+                on(Engine::Sqlite);
+            }
+
+            #[test]
+            fn postgres() {
+                if Postgres::is_here() {
+                    on(Engine::Postgres);
+                }
+            }
+        }
+    )*};
+}
+
+scripts! {
+    oauth4webapi: Path::new("node"), "oauth4webapi.mjs", vec![scripts().join("node_modules/oauth4webapi")];
+    openid_client: Path::new("node"), "openid-client.mjs", vec![scripts().join("node_modules/openid-client")];
+    jose: Path::new("node"), "jose.mjs", vec![scripts().join("node_modules/jose")];
+    authlib: &python(), "authlib_client.py", vec![python()];
+}

@@ -1,0 +1,47 @@
+//! A page of somebody else's, with `oidc-client-ts`, in a real browser, through the real pages.
+
+use std::net::TcpListener;
+
+use super::*;
+
+/// Where Debian has it, unless `CHROMIUM` says otherwise.
+fn chromium() -> PathBuf {
+    std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from)
+}
+
+fn on(engine: Engine) {
+    if !are_here(&[&scripts().join("node_modules/oidc-client-ts"), &chromium()]) {
+        return;
+    }
+    // The port is free now, and the script listens there soon.
+    let application = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
+    let application = format!("http://{application}");
+    let server = Server::start_with(engine, &[("CLOAKROOM_CORS_ORIGINS", &application)]);
+    let ada = server.register("ada");
+    let here = format!("{application}/");
+    server.register_application(&json!({
+        "client_id": "spa", "client_name": "Ada's Photos", "token_endpoint_auth_method": "none",
+        "scope": "openid users:read", "redirect_uris": [here], "post_logout_redirect_uris": [here],
+    }));
+    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages").join(format!("{engine:?}"));
+    let facts = json!({
+        "issuer": server.url,
+        "application": application,
+        "user": { "email": ada.email, "password": PASSWORD },
+        "chromium": chromium(),
+        "pictures": pictures,
+    });
+    run(Path::new("node"), "oidc-client-ts.mjs", &facts);
+}
+
+#[test]
+fn sqlite() {
+    on(Engine::Sqlite);
+}
+
+#[test]
+fn postgres() {
+    if Postgres::is_here() {
+        on(Engine::Postgres);
+    }
+}

@@ -1,0 +1,1 @@
+//! `oidc-provider` as the issuer that is there already.

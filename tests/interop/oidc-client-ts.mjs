@@ -1,0 +1,110 @@
+// oidc-client-ts in Chromium: the page of docs/frontends.md, through the real pages of signing in, consent and signing
+// out. Pictures of them are put where PICTURES says.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { chromium } from 'playwright-core';
+import { facts } from './facts.mjs';
+
+const from = (path) => readFileSync(new URL(path, import.meta.url), 'utf8');
+const files = {
+  '/': ['text/html', from('spa/index.html').replace('https://id.example.org', facts.issuer)],
+  '/oidc-client-ts.js': ['text/javascript', from('node_modules/oidc-client-ts/dist/esm/oidc-client-ts.js')],
+  '/jwt-decode.js': ['text/javascript', from('node_modules/jwt-decode/build/esm/index.js')],
+};
+const application = createServer((request, response) => {
+  const [type, body] = files[new URL(request.url, facts.application).pathname] ?? ['text/plain', ''];
+  response.writeHead(body ? 200 : 404, { 'content-type': type }).end(body);
+});
+await new Promise((resolve) => application.listen(new URL(facts.application).port, '127.0.0.1', resolve));
+
+const browser = await chromium.launch({
+  executablePath: facts.chromium,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+try {
+  await everything(await browser.newContext());
+} finally {
+  await browser.close();
+  application.close();
+}
+
+async function everything(context) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const complaints = [];
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  const says = (text) => page.waitForFunction((text) => document.querySelector('#me')?.textContent === text, text);
+
+  await page.goto(facts.application);
+  await says('nobody');
+  await page.click('#in');
+
+  // The page of a wrong password, by keyboard alone.
+  await page.waitForSelector('h1:text("Sign in")');
+  await pictures(page, 'sign-in');
+  await page.keyboard.type(facts.user.email);
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('not the password');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[role=alert]');
+  await pictures(page, 'wrong-password');
+  assert.equal(await page.inputValue('#email'), facts.user.email);
+  await page.keyboard.type(facts.user.password);
+  await page.keyboard.press('Enter');
+
+  // Consent, and back to the application, which calls the API.
+  await page.waitForSelector('button[value=allow]');
+  await pictures(page, 'consent');
+  await page.click('button[value=allow]');
+  await says(facts.user.email);
+  assert.equal(new URL(page.url()).href, `${facts.application}/`);
+
+  // The session's cookie is out of reach of any script, and goes to no other site.
+  const [session] = (await context.cookies(facts.issuer)).filter(({ name }) => name === '__Host-cloakroom');
+  assert.deepEqual([session.httpOnly, session.secure, session.sameSite, session.path], [true, true, 'Lax', '/']);
+
+  // A renewal that nobody sees, twice; then a page that was loaded anew still knows who is there.
+  for (let times = 0; times < 2; times++) {
+    const renewed = page.waitForResponse((response) => response.url() === `${facts.issuer}/oauth/token` && response.ok());
+    await page.click('#renew');
+    assert.ok((await (await renewed).json()).id_token);
+    await says(facts.user.email);
+  }
+  await page.reload();
+  await says(facts.user.email);
+
+  // Whoever is signed in is asked for consent again (the client is public), and can say no.
+  await page.click('#in');
+  await page.click('button[value=deny]');
+  await says('access_denied');
+
+  // Out: at cloakroom and in the application.
+  await page.click('#out');
+  await says('nobody');
+  assert.equal(new URL(page.url()).href, `${facts.application}/`);
+  await page.click('#in');
+  await page.waitForSelector('h1:text("Sign in")');
+
+  // The pages that nobody wants to see.
+  await page.goto(`${facts.issuer}/oauth/authorize?client_id=nobody`);
+  await page.waitForSelector('h1:text("The application made a mistake")');
+  await pictures(page, 'error');
+  await page.goto(`${facts.issuer}/oauth/logout`);
+  await page.waitForSelector('h1:text("You are signed out")');
+  await pictures(page, 'signed-out');
+
+  // Nothing was blocked by the pages' own policy.
+  assert.deepEqual(complaints.filter((text) => /Content Security Policy/.test(text)), []);
+}
+
+async function pictures(page, name) {
+  mkdirSync(facts.pictures, { recursive: true });
+  for (const colorScheme of ['light', 'dark']) {
+    for (const [device, width] of [['phone', 390], ['desktop', 1280]]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 844 });
+      await page.screenshot({ path: `${facts.pictures}/${name}-${device}-${colorScheme}.png`, fullPage: true });
+    }
+  }
+}
