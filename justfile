@@ -12,6 +12,12 @@ run *arguments:
 test *filter:
     cargo test --locked {{filter}}
 
+# Install what the tests with other people's clients need: their packages, for Node.js and Python. The browser is Chromium.
+interop:
+    npm ci --prefix tests/interop
+    python3 -m venv target/interop-venv
+    target/interop-venv/bin/pip install --quiet --requirement tests/interop/requirements.txt
+
 # Check the format, the lints and the documentation.
 lint:
     cargo fmt --check
@@ -21,6 +27,10 @@ lint:
 # Open the documentation of the code.
 doc:
     cargo doc --no-deps --locked --open
+
+# Measure what a token costs, beside the bare signature and beside oidc-provider (needs wrk and `just interop`).
+bench-tokens *arguments:
+    benches/tokens {{arguments}}
 
 # Measure a read of one account beside what it cannot be cheaper than (needs wrk); see docs/performance.md.
 bench *arguments:

@@ -29,6 +29,13 @@ fn the_matrix_in_the_readme_is_the_one_that_is_enforced() {
 }
 
 #[test]
+fn the_page_for_frontends_shows_the_application_that_the_tests_run() {
+    let page = include_str!("../../docs/frontends.md");
+    let shown = page.split("<!-- spa:begin -->\n```html\n").nth(1).and_then(|rest| rest.split("```\n").next());
+    assert_eq!(shown, Some(include_str!("../interop/spa/index.html")));
+}
+
+#[test]
 fn the_scopes_in_the_readme_are_those_of_the_table() {
     let scopes = section("scopes");
     let app = App::default();

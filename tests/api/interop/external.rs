@@ -1,1 +1,48 @@
-//! `oidc-provider` as the issuer that is there already.
+//! `oidc-provider` as the issuer that is there already, with an authorization server of our own
+//! beside it and without.
+
+use std::net::TcpListener;
+
+use super::*;
+
+const AUDIENCE: &str = "https://api.example.org";
+
+fn on(engine: Engine, issues: bool) {
+    if !are_here(&[&scripts().join("node_modules/oidc-provider")]) {
+        return;
+    }
+    // The port is free now, and the script listens there soon.
+    let provider = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
+    let provider = format!("http://{provider}");
+    let trusted = json!([{
+        "issuer": provider, "audience": AUDIENCE, "algorithms": ["ES256"], "provision": "jit",
+        "scopes": { "profiles": "users:read profiles:read", "everyone": "users:read:any" },
+    }]);
+    let settings = [
+        ("CLOAKROOM_TRUSTED_ISSUERS", trusted.to_string()),
+        ("CLOAKROOM_AUTHORIZATION_SERVER", if issues { "on" } else { "off" }.to_owned()),
+    ];
+    let server =
+        Server::start_with(engine, &settings.each_ref().map(|(name, value)| (*name, value.as_str())));
+    let facts = json!({
+        "issuer": server.url, "provider": provider, "audience": AUDIENCE, "callback": CALLBACK, "issues": issues,
+    });
+    run(Path::new("node"), "oidc-provider.mjs", &facts);
+}
+
+#[test]
+fn sqlite() {
+    on(Engine::Sqlite, true);
+}
+
+#[test]
+fn postgres() {
+    if Postgres::is_here() {
+        on(Engine::Postgres, true);
+    }
+}
+
+#[test]
+fn without_an_authorization_server_of_our_own() {
+    on(Engine::Sqlite, false);
+}
