@@ -7,10 +7,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::answer::Page;
-use super::describe::Parameter;
-use super::list::{DEFAULT_LIMIT, cursor_parameter, limit, limit_parameter, text};
+use super::list::PageQuery;
 use super::problem::{Code, Problem};
-use super::query::{Parameters, Query, QueryType};
+use super::query::Query;
 use super::services::Services;
 use crate::authz::action::{Action as _, ReadAudit};
 use crate::authz::{Allowed, Caller};
@@ -77,27 +76,10 @@ fn reads_everyones(by: &Caller, user: &Allowed<User, ReadAudit>) -> bool {
     user.rule().who.anyone_scope().is_some_and(|scope| by.holds(scope))
 }
 
-/// What `GET /users/{id}/audit` takes.
-pub struct AuditQuery {
-    limit: u16,
-    cursor: Option<String>,
-}
-
-impl QueryType for AuditQuery {
-    fn parameters() -> Vec<Parameter> {
-        vec![limit_parameter(), cursor_parameter()]
-    }
-
-    fn read(parameters: &mut Parameters) -> Result<Self, String> {
-        let limit = parameters.take("limit", limit)?.unwrap_or(DEFAULT_LIMIT);
-        Ok(Self { limit, cursor: parameters.take("cursor", text)? })
-    }
-}
-
 /// `GET /users/{id}/audit`, newest first.
 pub async fn list(
     user: Allowed<User, ReadAudit>,
-    Query(query): Query<AuditQuery>,
+    Query(query): Query<PageQuery>,
     services: Arc<Services>,
 ) -> Result<Page<AuditView>, Problem> {
     let list = format!("{} {}", ReadAudit::NAME, user.id);

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::describe::Parameter;
-use super::list::{DEFAULT_LIMIT, cursor_parameter, limit, limit_parameter, text};
+use super::list::PageQuery;
 use super::problem::{Code, Problem};
-use super::query::{Parameters, Query, QueryType};
+use super::query::Query;
 use super::services::Services;
 use super::shown::Listed;
 use crate::authz::Reach;
@@ -15,27 +14,10 @@ use crate::domain::Client;
 /// What a cursor goes with.
 const LIST: &str = "clients";
 
-/// What `GET /clients` takes.
-pub struct ClientListQuery {
-    limit: u16,
-    cursor: Option<String>,
-}
-
-impl QueryType for ClientListQuery {
-    fn parameters() -> Vec<Parameter> {
-        vec![limit_parameter(), cursor_parameter()]
-    }
-
-    fn read(parameters: &mut Parameters) -> Result<Self, String> {
-        let limit = parameters.take("limit", limit)?.unwrap_or(DEFAULT_LIMIT);
-        Ok(Self { limit, cursor: parameters.take("cursor", text)? })
-    }
-}
-
 /// `GET /clients`
 pub async fn list(
     reach: Reach<Client, List>,
-    Query(query): Query<ClientListQuery>,
+    Query(query): Query<PageQuery>,
     services: Arc<Services>,
 ) -> Result<Listed<Client>, Problem> {
     let after = match query.cursor {

@@ -106,6 +106,25 @@ impl<R: Kept> QueryType for ListOf<R> {
     }
 }
 
+/// The query of a list without filters, of cloakroom's own.
+pub struct PageQuery {
+    /// How many.
+    pub(super) limit: u16,
+    /// Where the page before ended.
+    pub(super) cursor: Option<String>,
+}
+
+impl QueryType for PageQuery {
+    fn parameters() -> Vec<Parameter> {
+        vec![limit_parameter(), cursor_parameter()]
+    }
+
+    fn read(parameters: &mut Parameters) -> Result<Self, String> {
+        let limit = parameters.take("limit", limit)?.unwrap_or(DEFAULT_LIMIT);
+        Ok(Self { limit, cursor: parameters.take("cursor", text)? })
+    }
+}
+
 pub(super) const DEFAULT_LIMIT: u16 = 50;
 
 pub(super) fn limit_parameter() -> Parameter {

@@ -43,11 +43,7 @@ pub(super) struct Confirmation<'a> {
 /// The claims that were read, each of its right type.
 #[derive(Debug)]
 pub(super) struct Claims {
-    issuer: String,
-    audience: Vec<String>,
-    issued_at: DateTime<Utc>,
-    not_before: Option<DateTime<Utc>>,
-    pub(super) expires_at: DateTime<Utc>,
+    registered: Registered,
     pub(super) bearer: Bearer,
     pub(super) token: TokenId,
     pub(super) scope: ScopeSet,
@@ -58,6 +54,7 @@ pub(super) struct Claims {
 }
 
 /// The claims that every token has, whoever issued it (RFC 7519 §4.1).
+#[derive(Debug)]
 struct Registered {
     issuer: String,
     subject: String,
@@ -102,7 +99,7 @@ impl Claims {
         };
         let jti = text("jti", InvalidToken::MalformedTokenId)?;
         let bearer = Bearer {
-            speaker: speaker(registered.subject, client_id.as_deref())?,
+            speaker: speaker(&registered.subject, client_id.as_deref())?,
             epoch,
             session,
             client_id: client_id.clone(),
@@ -110,11 +107,7 @@ impl Claims {
             issued_at: registered.issued_at,
         };
         Ok(Self {
-            issuer: registered.issuer,
-            audience: registered.audience,
-            expires_at: registered.expires_at,
-            issued_at: registered.issued_at,
-            not_before: registered.not_before,
+            registered,
             roles: roles(&claims, vocabulary)?,
             bound_to: bound_to(&claims)?,
             bearer,
@@ -122,6 +115,11 @@ impl Claims {
             scope: vocabulary.scopes_in(&scope),
             vocabulary: Arc::clone(vocabulary),
         })
+    }
+
+    /// `exp`
+    pub(super) fn expires_at(&self) -> DateTime<Utc> {
+        self.registered.expires_at
     }
 
     /// Whether the token is from `issuer` and for `audience`, exactly (for anybody, when it is none),
@@ -133,17 +131,17 @@ impl Claims {
         now: DateTime<Utc>,
         leeway: TimeDelta,
     ) -> Result<(), InvalidToken> {
-        if self.issuer != issuer {
+        if self.registered.issuer != issuer {
             return Err(InvalidToken::WrongIssuer);
         }
-        if audience.is_some_and(|audience| !self.audience.iter().any(|named| named == audience)) {
+        if audience.is_some_and(|audience| !self.registered.audience.iter().any(|named| named == audience)) {
             return Err(InvalidToken::WrongAudience);
         }
         // The leeway goes to our own time: a token's may be at the end of the calendar.
-        if self.not_before.is_some_and(|time| time > now + leeway) {
+        if self.registered.not_before.is_some_and(|time| time > now + leeway) {
             return Err(InvalidToken::NotYetValid);
         }
-        if self.issued_at > now + leeway {
+        if self.registered.issued_at > now + leeway {
             return Err(InvalidToken::IssuedInTheFuture);
         }
         Ok(())
@@ -152,7 +150,7 @@ impl Claims {
     /// Whether the token was issued after `moment`, told apart by whole seconds, which is all that
     /// `iat` has: one of the same second is taken for older.
     pub(super) fn issued_after(&self, moment: DateTime<Utc>) -> bool {
-        self.issued_at.timestamp() > moment.timestamp()
+        self.registered.issued_at.timestamp() > moment.timestamp()
     }
 }
 
@@ -194,9 +192,9 @@ fn strings(values: &[Value]) -> Option<Vec<String>> {
     values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
-fn speaker(subject: String, client_id: Option<&str>) -> Result<Speaker, InvalidToken> {
-    if client_id == Some(subject.as_str()) {
-        return Ok(Speaker::Client(subject));
+fn speaker(subject: &str, client_id: Option<&str>) -> Result<Speaker, InvalidToken> {
+    if client_id == Some(subject) {
+        return Ok(Speaker::Client(subject.to_owned()));
     }
     subject.parse().map(Speaker::User).map_err(|_| InvalidToken::SpeaksForNobody)
 }

@@ -96,7 +96,7 @@ impl Verified {
             claims.bearer.session,
             claims.token.clone(),
         );
-        Self(Arc::new(Facts { caller, expires_at: claims.expires_at }))
+        Self(Arc::new(Facts { caller, expires_at: claims.expires_at() }))
     }
 
     /// Who is calling.

@@ -216,7 +216,7 @@ impl Verifier {
             Ok(Accepted {
                 from: from.clone(),
                 bearer: claims.bearer.clone(),
-                expires_at: claims.expires_at,
+                expires_at: claims.expires_at(),
                 ticket: Ticket::of(claims)?,
                 kid: jws.header.kid.clone(),
                 algorithm: key.algorithm,

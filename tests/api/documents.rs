@@ -31,7 +31,8 @@ fn the_matrix_in_the_readme_is_the_one_that_is_enforced() {
 #[test]
 fn the_page_for_frontends_shows_the_application_that_the_tests_run() {
     let page = include_str!("../../docs/frontends.md");
-    let shown = page.split("<!-- spa:begin -->\n```html\n").nth(1).and_then(|rest| rest.split("```\n").next());
+    let shown =
+        page.split("<!-- spa:begin -->\n```html\n").nth(1).and_then(|rest| rest.split("```\n").next());
     assert_eq!(shown, Some(include_str!("../interop/spa/index.html")));
 }
 

@@ -54,11 +54,6 @@ impl Claims {
         };
         let jti = optional_text(&claims, "jti", InvalidToken::MalformedTokenId)?;
         Ok(Self {
-            issuer: registered.issuer,
-            audience: registered.audience,
-            expires_at: registered.expires_at,
-            issued_at: registered.issued_at,
-            not_before: registered.not_before,
             roles: None,
             bound_to: None,
             // Revocations of ours mean ids of ours, which another issuer may have given too.
@@ -70,6 +65,7 @@ impl Claims {
                 jti: None,
                 issued_at: registered.issued_at,
             },
+            registered,
             token: TokenId { jti, client_id: Some(by) },
             scope: scope(&claims, settings, vocabulary)?,
             vocabulary: Arc::clone(vocabulary),
