@@ -16,7 +16,9 @@ use crate::store::{Store, StoreError};
 use crate::token::{KeyError, KeySafe, SignsFrom};
 
 pub(super) fn command() -> Command {
-    let kid = Arg::new("kid").value_name("KID").required(true).help("Its id, as tokens have it");
+    // A thumbprint may begin with a hyphen.
+    let kid = Arg::new("kid").value_name("KID").required(true).allow_hyphen_values(true);
+    let kid = kid.help("Its id, as tokens have it");
     group(
         "keys",
         "See, rotate and retire what tokens are signed with, also while the server runs",

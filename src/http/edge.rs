@@ -28,6 +28,7 @@ pub(crate) async fn wrap(
         response.request().path(),
         response.status().as_u16(),
     );
+    let is_oauth = response.request().path().starts_with("/oauth/");
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -35,6 +36,10 @@ pub(crate) async fn wrap(
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if is_oauth {
+            // RFC 6749 §5.1 asks for both.
+            headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+        }
     }
     Ok(response)
 }

@@ -256,7 +256,6 @@ impl Problem {
         }
         if asked.path.starts_with("/oauth/") {
             response.insert_header((header::CONTENT_TYPE, "application/json"));
-            response.insert_header((header::PRAGMA, "no-cache"));
             return response.body(self.0.oauth_error().to_string());
         }
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));

@@ -153,6 +153,15 @@ on_both_engines! {
     }
 }
 
+#[test]
+fn a_key_may_have_a_name_that_looks_like_a_flag() {
+    let server = Server::start(Engine::Sqlite);
+    for arguments in [["keys", "retire", "-x-9", "--json"], ["keys", "retire", "--json", "-x-9"]] {
+        let output = server.operator_refused(&arguments);
+        assert!(output.contains("there is no key -x-9"), "{output}");
+    }
+}
+
 /// What replicas tell each other goes by PostgreSQL; what is not heard is asked for.
 #[test]
 fn a_revocation_bites_elsewhere_also_when_nobody_listens() {

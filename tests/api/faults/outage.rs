@@ -70,6 +70,45 @@ fn what_needs_the_database_is_503_while_it_is_away_and_works_again_when_it_is_ba
 }
 
 #[test]
+fn the_authorization_server_promises_nothing_while_the_database_is_away() {
+    let Some(mut cluster) = Postgres::of_its_own() else { return };
+    let dir = TempDir::new().unwrap();
+    let url = cluster.url().replace("{}", "postgres");
+    let server = Process::start(dir.path(), &on_database(&url));
+    server.registration("ada@example.com").send().expect(201);
+    let tokens = server.login("ada@example.com").send().expect(200).json();
+    let (access, refresh) =
+        (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+    let form = |path: &str, pairs: &[(&str, &str)]| {
+        server.post(path).form(&[&[("client_id", "cloakroom")], pairs].concat()).send()
+    };
+    let refreshed = || form("/oauth/token", &[("grant_type", "refresh_token"), ("refresh_token", refresh)]);
+    let revoked = || form("/oauth/revoke", &[("token", access)]);
+
+    cluster.stop();
+    for answer in [refreshed(), revoked(), revoked()] {
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{answer:?}");
+        assert_eq!(answer.json()["error"], "temporarily_unavailable");
+    }
+    for path in ["/oauth/authorize?client_id=photos", "/oauth/logout?client_id=photos"] {
+        let page = server.get(path).send().expect(503);
+        assert!(
+            page.body.contains("We cannot look that up just now") && page.header("location").is_none(),
+            "{page:?}"
+        );
+    }
+
+    cluster.start_again();
+    eventually("it is ready again", || server.get("/health/ready").send().status == 200);
+    // Nothing was revoked, and no refresh token was used up.
+    server.get("/users/me").bearer(access).send().expect(200);
+    let next = refreshed().expect(200).json();
+    revoked().expect(200);
+    server.get("/users/me").bearer(access).send().expect_problem(401, "invalid-token");
+    server.get("/users/me").bearer(next["access_token"].as_str().unwrap()).send().expect(200);
+}
+
+#[test]
 fn what_postgres_acknowledged_before_it_crashed_is_there_and_nothing_by_half() {
     let Some(mut cluster) = Postgres::of_its_own() else { return };
     let dir = TempDir::new().unwrap();

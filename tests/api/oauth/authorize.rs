@@ -32,7 +32,7 @@ on_both_engines! {
         assert_eq!(came_back(&back, "tenant"), "1");
 
         let answer = app.redeem(&server, &came_back(&back, "code")).expect(200);
-        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!((answer.header("cache-control"), answer.header("pragma")), (Some("no-store"), Some("no-cache")));
         let tokens = answer.json();
         assert_eq!((&tokens["token_type"], &tokens["scope"]), (&json!("Bearer"), &json!("email openid users:read")));
         let access = tokens["access_token"].as_str().unwrap();

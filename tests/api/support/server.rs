@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 
 use cloakroom::App;
@@ -165,7 +165,21 @@ impl Server {
         self.operator_with_input(arguments, "")
     }
 
+    /// What the command line says on standard error when it refuses.
+    pub fn operator_refused(&self, arguments: &[&str]) -> String {
+        let output = self.run_operator(arguments, "");
+        assert!(!output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     pub fn operator_with_input(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.run_operator(arguments, input);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {out}{err}");
+        out.into_owned()
+    }
+
+    fn run_operator(&self, arguments: &[&str], input: &str) -> Output {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cloakroom"))
             .args(arguments)
             .env_clear()
@@ -179,10 +193,7 @@ impl Server {
             .spawn()
             .expect("the command line runs");
         let _ = child.stdin.take().expect("an input").write_all(input.as_bytes());
-        let output = child.wait_with_output().expect("the command line ends");
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{arguments:?}: {out}{err}");
-        out.into_owned()
+        child.wait_with_output().expect("the command line ends")
     }
 }
 
