@@ -39,7 +39,7 @@ pub fn document(name: &str, endpoints: &[Endpoint], vocabulary: &Vocabulary, iss
         },
         "servers": [{ "url": issuer }],
         "paths": paths,
-        "components": { "schemas": schemas, "securitySchemes": security_schemes(issuer, vocabulary) },
+        "components": { "schemas": schemas, "securitySchemes": security_schemes(issuer, endpoints, vocabulary) },
     })
 }
 
@@ -173,7 +173,16 @@ fn ways(rule: &Rule) -> impl Iterator<Item = Value> {
     scopes.into_iter().map(|scope| json!({ "bearer": [scope] }))
 }
 
-fn security_schemes(issuer: &str, vocabulary: &Vocabulary) -> Value {
+/// What the routes ask of a caller. A server that issues no tokens says where they come from in its
+/// metadata (RFC 9728), and knows no clients.
+fn security_schemes(issuer: &str, endpoints: &[Endpoint], vocabulary: &Vocabulary) -> Value {
+    if !endpoints.iter().any(|endpoint| endpoint.issuing) {
+        let description =
+            "A bearer token (RFC 6750) of an issuer that /.well-known/oauth-protected-resource names";
+        return json!({
+            "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description },
+        });
+    }
     let scopes: BTreeMap<&str, &str> =
         vocabulary.scopes().iter().map(|scope| (scope.as_str(), scope.meaning())).collect();
     json!({
