@@ -66,6 +66,23 @@ impl TrustedIssuer {
         &self.issuer
     }
 
+    /// One that is trusted with what an issuer is when nothing else is said.
+    #[cfg(test)]
+    pub(super) fn of_tests(issuer: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            audience: None,
+            algorithms: vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256],
+            jwks_uri: None,
+            typ: TokenTyp::AccessToken,
+            scope_claims: vec!["scope".to_owned()],
+            scopes: BTreeMap::new(),
+            client_id_claim: "client_id".to_owned(),
+            client_token: ClientToken::SubjectIsClient,
+            provision: false,
+        }
+    }
+
     /// Names in its map of scopes that lead to none of these.
     pub(crate) fn unknown_scopes(&self, is_known: impl Fn(&str) -> bool) -> Vec<&str> {
         self.scopes.values().flatten().map(String::as_str).filter(|name| !is_known(name)).collect()

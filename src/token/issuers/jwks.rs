@@ -48,3 +48,84 @@ fn is_rsa(algorithm: Algorithm) -> bool {
 fn left_out(issuer: &TrustedIssuer, index: usize, why: &str) {
     log::debug!("{}: key {} of its set is not used: it {why}", issuer.issuer, index + 1);
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
+
+    use super::*;
+    use crate::token::SigningAlgorithm;
+    use crate::token::private::PrivateKey;
+
+    fn jwk(algorithm: SigningAlgorithm) -> Value {
+        PrivateKey::generate(algorithm).unwrap().public_key().unwrap().jwk
+    }
+
+    /// The key with members replaced; null takes one away.
+    fn with(jwk: &Value, changes: Value) -> Value {
+        let mut jwk = jwk.as_object().unwrap().clone();
+        jwk.extend(changes.as_object().unwrap().clone());
+        jwk.retain(|_, value| !value.is_null());
+        jwk.into()
+    }
+
+    /// The names and algorithms of those that are taken.
+    fn taken(keys: &[Value], algorithms: &[Algorithm]) -> Vec<(String, Algorithm)> {
+        let mut issuer = TrustedIssuer::of_tests("https://id.example.org");
+        issuer.algorithms = algorithms.to_vec();
+        let keys = read(&json!({ "keys": keys }), &issuer).unwrap();
+        keys.into_iter().map(|key| (key.kid.unwrap_or_default(), key.algorithm)).collect()
+    }
+
+    #[test]
+    fn a_key_of_the_set_that_cannot_safely_verify_is_left_out_and_the_others_are_not() {
+        use Algorithm::{ES256, EdDSA, PS256, RS256};
+        let (ec, rsa) = (jwk(SigningAlgorithm::Es256), jwk(SigningAlgorithm::Rs256));
+        let odd = |bytes| URL_SAFE_NO_PAD.encode(vec![0xff; bytes]);
+        let keys = [
+            json!({ "kty": "oct", "kid": "symmetric", "alg": "HS256", "k": odd(32) }),
+            with(&rsa, json!({ "kid": "short", "n": odd(128) })),
+            with(&rsa, json!({ "kid": "almost", "n": odd(255) })),
+            with(&rsa, json!({ "kid": "exponent of one", "e": "AQ" })),
+            with(&rsa, json!({ "kid": "mac", "alg": "HS256" })),
+            with(&rsa, json!({ "kid": "none", "alg": "none" })),
+            with(&ec, json!({ "kid": "private", "d": odd(32) })),
+            with(&ec, json!({ "kid": "encrypts", "use": "enc" })),
+            with(&ec, json!({ "kid": "signs", "key_ops": ["sign"] })),
+            with(&ec, json!({ "kid": "curve", "crv": "P-384" })),
+            with(&ec, json!({ "kid": "off the curve", "y": ec["x"] })),
+            with(&ec, json!({ "kid": 7 })),
+            json!("no key"),
+            with(&rsa, json!({ "kid": "rsa" })),
+            with(&ec, json!({ "kid": "ec" })),
+        ];
+        let named = |kid: &str, algorithm| (kid.to_owned(), algorithm);
+        assert_eq!(taken(&keys, &[ES256, RS256]), [named("rsa", RS256), named("ec", ES256)]);
+        assert_eq!(taken(&keys, &[ES256]), [named("ec", ES256)]);
+        assert_eq!(taken(&keys, &[PS256, EdDSA]), []);
+    }
+
+    #[test]
+    fn an_rsa_key_that_names_no_algorithm_is_for_the_first_that_is_trusted() {
+        use Algorithm::{ES256, PS256, RS256, RS512};
+        let silent = [with(&jwk(SigningAlgorithm::Rs256), json!({ "kid": "k", "alg": null }))];
+        for (algorithms, algorithm) in
+            [(&[RS256, PS256], RS256), (&[ES256, PS256], PS256), (&[RS512, RS256], RS512)]
+        {
+            assert_eq!(taken(&silent, algorithms), [("k".to_owned(), algorithm)]);
+        }
+        assert_eq!(taken(&silent, &[ES256]), []);
+    }
+
+    #[test]
+    fn what_is_no_set_or_an_endless_one_is_refused() {
+        let issuer = TrustedIssuer::of_tests("https://id.example.org");
+        for wrong in [json!([]), json!({}), json!({ "keys": {} }), json!({ "keys": vec![1; MOST_KEYS + 1] })]
+        {
+            assert!(read(&wrong, &issuer).is_err(), "{wrong}");
+        }
+        assert!(read(&json!({ "keys": vec![1; MOST_KEYS] }), &issuer).is_ok_and(|keys| keys.is_empty()));
+    }
+}
