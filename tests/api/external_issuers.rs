@@ -1,6 +1,8 @@
 //! Other people's issuers: whose tokens are taken, and as what; and a server that issues none itself.
 
+mod beside_own;
 mod confusion;
+mod documented;
 mod forms;
 mod keys;
 mod misbehaving;

@@ -1,6 +1,9 @@
 //! A key vouches for its own issuer and for nobody else.
 
-use serde_json::json;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, EncodingKey};
+use serde_json::{Value, json};
 
 use super::{Trust, claims, header, trusting, with};
 use crate::support::{Engine, ForeignIssuer, on_both_engines};
@@ -64,4 +67,51 @@ fn each_issuer_has_its_own_audience_and_algorithms() {
     ask(&one, super::AUDIENCE).expect_problem(401, "invalid-token");
     // It is not trusted with ES256, so its key for it is none.
     ask(&two, super::AUDIENCE).expect_problem(401, "invalid-token");
+}
+
+#[test]
+fn a_mac_under_the_public_key_or_nothing_at_all_is_no_signature() {
+    let trust = Trust::new(Engine::Sqlite);
+    trust.accepts(&trust.claims());
+    let (jwk, claims) = (trust.issuer.key.jwk(), trust.claims().to_string());
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
+    let point = [&[4], &number("x")[..], &number("y")].concat();
+    let set = json!({ "keys": [jwk] }).to_string();
+    let secrets = [point[1..].to_vec(), point, number("x"), jwk.to_string().into(), set.into(), Vec::new()];
+    for secret in secrets {
+        for kid in [json!("first"), json!("hs256"), Value::Null] {
+            for alg in ["HS256", "ES256"] {
+                let header = json!({ "typ": "at+jwt", "alg": alg, "kid": kid });
+                let header = with(&header, "kid", Some(kid.clone()).filter(|kid| !kid.is_null()));
+                let secret = EncodingKey::from_secret(&secret);
+                let sign = super::super::tokens::sign;
+                trust.refuses_token(&sign(&secret, Algorithm::HS256, &header.to_string(), &claims));
+            }
+        }
+    }
+    let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    for alg in ["none", "None", "NONE", "nOnE", "", "ES384", "es256"] {
+        let header = json!({ "typ": "at+jwt", "alg": alg, "kid": "first" }).to_string();
+        for signature in ["", "AA"] {
+            trust.refuses_token(&format!("{}.{}.{signature}", encoded(&header), encoded(&claims)));
+        }
+    }
+}
+
+#[test]
+fn what_was_signed_goes_with_its_own_header_and_claims_alone() {
+    let trust = Trust::new(Engine::Sqlite);
+    let good = trust.token(&trust.claims());
+    let parts: Vec<&str> = good.split('.').collect();
+    for (name, value) in [
+        ("sub", json!("grace")),
+        ("scope", json!("users:read:any")),
+        ("exp", json!(4_000_000_000_i64)),
+        ("client_id", json!("ada")),
+        ("email_verified", json!(true)),
+    ] {
+        let claims = URL_SAFE_NO_PAD.encode(with(&trust.claims(), name, value).to_string());
+        trust.refuses_token(&format!("{}.{claims}.{}", parts[0], parts[2]));
+    }
+    trust.server.get("/users/me").bearer(&good).send().expect(200);
 }

@@ -3,10 +3,17 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Trust, claims, header, trusting, with};
-use crate::support::{ForeignIssuer, PASSWORD, on_both_engines};
+use crate::support::{Engine, ForeignIssuer, PASSWORD, Server, on_both_engines};
+
+/// A server with a clock that goes, and what it was told.
+fn in_time(engine: Engine, issuer: &ForeignIssuer) -> (Server, String) {
+    let trusted = super::trusted(&[(issuer, json!({ "provision": "jit" }))]);
+    let settings = [("CLOAKROOM_TRUSTED_ISSUERS", trusted.as_str()), ("CLOAKROOM_AUDIENCE", super::AUDIENCE)];
+    (Server::start_with(engine, &settings), trusted)
+}
 
 on_both_engines! {
     fn the_first_call_makes_an_account_and_every_later_one_finds_it(engine: Engine) {
@@ -18,6 +25,12 @@ on_both_engines! {
         assert_ne!(made["id"], json!("ada"));
         assert_eq!(trust.accepts(&with(&trust.claims(), "jti", json!("another"))).json()["id"], made["id"]);
         assert_ne!(trust.accepts(&with(&trust.claims(), "sub", json!("Ada"))).json()["id"], made["id"]);
+        let admin = trust.server.admin();
+        let trail = format!("/users/{}/audit", made["id"].as_str().unwrap());
+        let trail = trust.server.get(&trail).bearer(&admin.token).send().expect(200).json();
+        let is_creation = |entry: &&Value| entry["action"] == "create" && entry["resource"] == "user";
+        let made = trail["items"].as_array().unwrap().iter().filter(is_creation);
+        assert_eq!(made.count(), 1, "{trail}");
     }
 
     fn fifty_first_calls_at_once_make_one_account(engine: Engine) {
@@ -151,24 +164,54 @@ on_both_engines! {
         let log_in = json!({ "email": "ada@example.com", "password": PASSWORD });
         trust.server.post("/sessions").json(&log_in).send().expect_problem(401, "invalid-credentials");
     }
-}
 
-#[test]
-fn a_change_on_another_replica_is_seen_within_a_second() {
-    let engine = crate::support::Engine::Sqlite;
-    let issuer = ForeignIssuer::start();
-    let trusted = super::trusted(&[(&issuer, json!({ "provision": "jit" }))]);
-    let settings = [("CLOAKROOM_TRUSTED_ISSUERS", trusted.as_str()), ("CLOAKROOM_AUDIENCE", super::AUDIENCE)];
-    let here = crate::support::Server::start_with(engine, &settings);
-    let there = here.replica_with(&settings);
-    let token = issuer.key.sign(&header(), &claims(&issuer, &here));
-    let ask = |server: &crate::support::Server| server.get("/users/me").bearer(&token).send();
-    let id = ask(&here).expect(200).json()["id"].clone();
-    assert_eq!(ask(&there).expect(200).json()["id"], id);
-    let admin = here.admin();
-    let path = format!("/users/{}/status", id.as_str().unwrap());
-    here.put(&path).bearer(&admin.token).json(&json!({ "status": "suspended" })).send().expect(200);
-    ask(&here).expect_problem(401, "invalid-token");
-    std::thread::sleep(std::time::Duration::from_secs(1));
-    ask(&there).expect_problem(401, "invalid-token");
+    fn a_change_on_another_replica_is_seen_within_a_second(engine: Engine) {
+        let issuer = ForeignIssuer::start();
+        let (here, trusted) = in_time(engine, &issuer);
+        let there = here.replica_with(&[("CLOAKROOM_TRUSTED_ISSUERS", &trusted), ("CLOAKROOM_AUDIENCE", super::AUDIENCE)]);
+        let admin = here.admin();
+        for (sub, ends) in [("ada", "suspended"), ("grace", "deleted")] {
+            let token = issuer.key.sign(&header(), &with(&claims(&issuer, &here), "sub", json!(sub)));
+            let ask = |server: &Server| server.get("/users/me").bearer(&token).send();
+            let id = ask(&here).expect(200).json()["id"].clone();
+            assert_eq!(ask(&there).expect(200).json()["id"], id);
+            let path = format!("/users/{}", id.as_str().unwrap());
+            if ends == "suspended" {
+                let status = json!({ "status": ends });
+                here.put(&format!("{path}/status")).bearer(&admin.token).json(&status).send().expect(200);
+            } else {
+                here.delete(&path).bearer(&admin.token).send().expect(204);
+            }
+            ask(&here).expect_problem(401, "invalid-token");
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            ask(&there).expect_problem(401, "invalid-token");
+        }
+    }
+
+    fn what_an_operator_ends_ends_the_tokens_of_an_issuer_too(engine: Engine) {
+        let issuer = ForeignIssuer::start();
+        let (server, _) = in_time(engine, &issuer);
+        for (sub, command) in [("ada", "suspend"), ("grace", "delete"), ("edsger", "set-password")] {
+            let token = issuer.key.sign(&header(), &with(&claims(&issuer, &server), "sub", json!(sub)));
+            let me = server.get("/users/me").bearer(&token).send().expect(200).json();
+            server.operator(&["users", command, me["id"].as_str().unwrap()]);
+            server.eventually_refuses(&token);
+            // Nor does it make another account.
+            server.get("/users/me").bearer(&token).send().expect_problem(401, "invalid-token");
+        }
+    }
+
+    fn an_account_of_an_issuer_has_no_password_to_guess(engine: Engine) {
+        let trust = Trust::new(engine);
+        let named = with(&with(&trust.claims(), "email", json!("ada@example.com")), "email_verified", json!(true));
+        let id = trust.accepts(&named).json()["id"].as_str().unwrap().to_owned();
+        let token = trust.token(&named);
+        for password in ["", PASSWORD] {
+            let body = json!({ "email": "ada@example.com", "password": password });
+            assert!([401, 422].contains(&trust.server.post("/sessions").json(&body).send().status));
+            let body = json!({ "current_password": password, "new_password": "another unusual passphrase" });
+            let answer = trust.server.put(&format!("/users/{id}/password")).bearer(&token).json(&body).send().expect(422);
+            assert_eq!(answer.broken_rules()[0].0, "/current_password", "{answer:?}");
+        }
+    }
 }

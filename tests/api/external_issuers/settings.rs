@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const ISSUERS: &str = "CLOAKROOM_TRUSTED_ISSUERS";
 
-fn faults(settings: &[(&str, &str)]) -> String {
+pub(super) fn faults(settings: &[(&str, &str)]) -> String {
     let environment =
         settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let sources = Sources { environment, ..Sources::default() };

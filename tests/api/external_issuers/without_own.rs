@@ -6,8 +6,8 @@ use diesel::sql_types::BigInt;
 use diesel::{PgConnection, SqliteConnection};
 use serde_json::{Value, json};
 
-use super::{AUDIENCE, Trust, claims, header};
-use crate::support::{Engine, ForeignIssuer, PASSWORD, Server, on_both_engines};
+use super::{AUDIENCE, Trust, claims, header, with};
+use crate::support::{Engine, ForeignIssuer, PASSWORD, Server, decoded, on_both_engines};
 
 /// How many signing keys there are.
 fn db_signing_keys(server: &Server) -> i64 {
@@ -29,6 +29,11 @@ fn db_signing_keys(server: &Server) -> i64 {
     counted.count
 }
 
+/// The server that issues tokens, on a database of its own.
+fn issuing_server(engine: Engine) -> Server {
+    Server::start_with(engine, &[("CLOAKROOM_AUDIENCE", AUDIENCE)])
+}
+
 /// The server that keeps users.
 fn user_service(engine: Engine, issuer: &str, settings: &[(&str, &str)]) -> Server {
     let trusted = json!([{
@@ -46,7 +51,7 @@ fn user_service(engine: Engine, issuer: &str, settings: &[(&str, &str)]) -> Serv
 
 on_both_engines! {
     fn a_client_of_one_server_reads_a_user_of_the_other_with_its_token(engine: Engine) {
-        let issues = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_AUDIENCE", AUDIENCE)]);
+        let issues = issuing_server(engine);
         let keeps = user_service(engine, &issues.url, &[]);
         let body = json!({ "email": "grace@example.com", "password": PASSWORD });
         let grace = keeps.post("/users").json(&body).send().expect(201).json();
@@ -61,7 +66,7 @@ on_both_engines! {
     }
 
     fn a_user_of_one_server_has_an_account_of_their_own_on_the_other(engine: Engine) {
-        let issues = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_AUDIENCE", AUDIENCE)]);
+        let issues = issuing_server(engine);
         let keeps = user_service(engine, &issues.url, &[]);
         let ada = issues.register("ada");
         let here = keeps.get("/users/me").bearer(&ada.token).send().expect(200).json();
@@ -73,8 +78,87 @@ on_both_engines! {
         assert_eq!(keeps.get("/users/me").bearer(&tampered).send().status, 401);
     }
 
+    fn a_users_token_reaches_their_own_on_the_other_server_and_nobody_elses(engine: Engine) {
+        let issues = issuing_server(engine);
+        let keeps = user_service(engine, &issues.url, &[]);
+        let (ada, grace) = (issues.register("ada"), issues.register("grace"));
+        let account = |token: &str| keeps.get("/users/me").bearer(token).send().expect(200);
+        let hers = account(&ada.token);
+        let others = account(&grace.token).json()["id"].as_str().unwrap().to_owned();
+        let own = format!("/users/{}", hers.json()["id"].as_str().unwrap());
+        let profile = format!("{own}/profile");
+        keeps.get(&own).bearer(&ada.token).send().expect(200);
+        keeps.get(&format!("{own}/audit")).bearer(&ada.token).send().expect(200);
+        let named = json!({ "name": "Ada" });
+        keeps.put(&profile).bearer(&ada.token).json(&named).send().expect(200);
+        assert_eq!(keeps.get(&profile).bearer(&ada.token).send().expect(200).json()["name"], "Ada");
+        // Grace's account; what Ada is called at the other server; an id that nobody has.
+        for id in [others.as_str(), &ada.id, "01890000-0000-7000-8000-000000000000"] {
+            let path = format!("/users/{id}");
+            for below in ["", "/profile", "/audit", "/sessions"] {
+                let path = format!("{path}{below}");
+                keeps.get(&path).bearer(&ada.token).send().expect_problem(403, "not-owner");
+            }
+            let patch = keeps.patch(&path).bearer(&ada.token).json(&json!({ "email": "x@example.com" }));
+            patch.send().expect_problem(403, "not-owner");
+            keeps.delete(&path).bearer(&ada.token).send().expect_problem(403, "not-owner");
+        }
+        keeps.get("/users").bearer(&ada.token).send().expect_problem(403, "insufficient-scope");
+        account(&grace.token);
+        // An administrator of the one is a user like others of the other.
+        let admin = issues.admin();
+        assert_eq!(account(&admin.token).json()["roles"], json!(["user"]));
+        keeps.get(&own).bearer(&admin.token).send().expect_problem(403, "not-owner");
+    }
+
+    fn keys_that_one_server_rotates_are_known_to_the_other(engine: Engine) {
+        let issues = issuing_server(engine);
+        let keeps = user_service(engine, &issues.url, &[]);
+        let ada = issues.register("ada");
+        let id = keeps.get("/users/me").bearer(&ada.token).send().expect(200).json()["id"].clone();
+        let made = issues.operator(&["keys", "rotate", "--now", "--json"]);
+        let made: Value = serde_json::from_str(&made).unwrap();
+        let began = std::time::Instant::now();
+        let token = loop {
+            let token = issues.log_in(&ada.email);
+            if decoded(&token).0["kid"] == made["kid"] {
+                break token;
+            }
+            assert!(began.elapsed() < std::time::Duration::from_secs(30), "the next key does not sign");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        };
+        for token in [&token, &ada.token] {
+            assert_eq!(keeps.get("/users/me").bearer(token).send().expect(200).json()["id"], id);
+        }
+    }
+
+    fn a_client_with_every_power_makes_the_first_administrator(engine: Engine) {
+        let issuer = ForeignIssuer::start();
+        let app = cloakroom::App::default();
+        let all: Vec<&str> = app.vocabulary().scopes().iter().filter(|scope| scope.reaches_others()).map(|scope| scope.as_str()).collect();
+        let trusted = json!([{ "issuer": issuer.url, "provision": "jit", "scopes": { "everything": all, "some": ["roles:write", "users:read:any"], "staff": ["users:read", "users:read:any"] } }]);
+        let server = Server::start_with_standing_clock(engine, &[
+            ("CLOAKROOM_AUTHORIZATION_SERVER", "off"), ("CLOAKROOM_AUDIENCE", AUDIENCE),
+            ("CLOAKROOM_TRUSTED_ISSUERS", &trusted.to_string()),
+        ]);
+        let sign = |claims: &Value| issuer.key.sign(&header(), claims);
+        let id = server.get("/users/me").bearer(&sign(&claims(&issuer, &server))).send().expect(200).json()["id"].as_str().unwrap().to_owned();
+        let grant = |scope: &str| {
+            let claims = with(&with(&claims(&issuer, &server), "sub", json!("web-shop")), "scope", json!(scope));
+            server.put(&format!("/users/{id}/roles")).bearer(&sign(&claims)).json(&json!({ "roles": ["admin", "user"] })).send()
+        };
+        grant("some").expect_problem(403, "above-caller");
+        grant("everything").expect(200);
+        server.clock.advance(chrono::TimeDelta::seconds(1));
+        let staff = with(&claims(&issuer, &server), "scope", json!("staff"));
+        server.get("/users").bearer(&sign(&staff)).send().expect(200);
+        // Another person, whose token says the same, has not the roles for it.
+        let other = with(&staff, "sub", json!("grace"));
+        server.get(&format!("/users/{id}")).bearer(&sign(&other)).send().expect_problem(403, "not-owner");
+    }
+
     fn a_list_is_paged_with_cursors_where_no_token_is_issued(engine: Engine) {
-        let issues = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_AUDIENCE", AUDIENCE)]);
+        let issues = issuing_server(engine);
         let keeps = user_service(engine, &issues.url, &[]);
         for name in ["a", "b", "c"] {
             let body = json!({ "email": format!("{name}@example.com"), "password": PASSWORD });
@@ -103,6 +187,13 @@ on_both_engines! {
             let answer = server.request(method, path).send();
             assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
         }
+        // The page of an error wears them.
+        for path in ["/oauth/pages.css", "/oauth/mark.svg"] {
+            server.get(path).send().expect(200);
+        }
+        let token = issuer.key.sign(&header(), &claims(&issuer, &server));
+        server.delete("/sessions/current").bearer(&token).send().expect(204);
+        server.get("/users/me").bearer(&token).send().expect(200);
         let document = server.get("/openapi.json").send().expect(200).json();
         let paths = document["paths"].as_object().unwrap();
         assert!(paths.contains_key("/users/{id}") && paths.contains_key("/sessions/current"), "{paths:?}");
@@ -110,6 +201,9 @@ on_both_engines! {
             let of_pages = ["/oauth/pages.css", "/oauth/mark.svg"].contains(&path.as_str());
             assert!((of_pages || !path.starts_with("/oauth")) && !path.contains("authorization-server") && path != "/sessions", "{path}");
         }
+        let schemes = &document["components"]["securitySchemes"];
+        assert_eq!((&schemes["bearer"]["type"], &schemes["client"]), (&json!("http"), &Value::Null));
+        assert!(!document.to_string().contains("/oauth/token"), "it says where no token is to be had");
         let metadata = server.get("/.well-known/oauth-protected-resource").send().expect(200).json();
         assert_eq!(metadata["authorization_servers"], json!([issuer.url]));
         assert_eq!((&metadata["jwks_uri"], &metadata["resource"]), (&Value::Null, &json!(AUDIENCE)));

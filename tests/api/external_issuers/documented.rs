@@ -1,0 +1,135 @@
+//! The configurations of `docs/external-issuers.md`, each with tokens in the form in which that
+//! issuer makes them.
+
+use serde_json::{Value, json};
+
+use super::{trusting, with};
+use crate::support::{Answer, Engine, ForeignIssuer, Server};
+
+const PAGE: &str = include_str!("../../../docs/external-issuers.md");
+
+/// The issuer whose section has this title.
+fn configured(title: &str) -> Value {
+    let section = PAGE.split(&format!("\n## {title}\n")).nth(1).expect("the section");
+    let block = section.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
+    let list: Value = serde_json::from_str(block.expect("its configuration")).expect("JSON");
+    list[0].clone()
+}
+
+/// A server that is configured as the page says, but for where the issuer is and what it signs with.
+struct Documented {
+    issuer: ForeignIssuer,
+    server: Server,
+    claims: Value,
+}
+
+impl Documented {
+    /// `claims` are those that all of its access tokens have.
+    fn new(title: &str, claims: Value) -> Self {
+        let issuer = ForeignIssuer::start();
+        let configured = with(&configured(title), "algorithms", json!(["ES256"]));
+        let server = trusting(Engine::Sqlite, &[(&issuer, configured)], &[]);
+        let now = server.clock.now().timestamp();
+        let times = json!({ "iss": issuer.url, "iat": now, "exp": now + 300 });
+        let claims = merged(&times, &claims);
+        Self { issuer, server, claims }
+    }
+
+    fn get(&self, path: &str, claims: Value) -> Answer {
+        let token = self.issuer.key.sign(&json!({ "typ": "JWT" }), &merged(&self.claims, &claims));
+        self.server.get(path).bearer(&token).send()
+    }
+
+    /// A user reads themself and nobody else, and a client everybody.
+    #[track_caller]
+    fn tells_apart(&self, user: &Value, client: &Value) {
+        let grace = self.server.register("grace").path();
+        self.get("/users/me", user.clone()).expect(200);
+        self.get("/users/me/profile", user.clone()).expect(200);
+        self.get(&grace, user.clone()).expect_problem(403, "not-owner");
+        self.get(&grace, client.clone()).expect(200);
+        self.get("/users/me", client.clone()).expect_problem(403, "not-owner");
+        let admin = self.server.admin();
+        let users = self.server.get("/users").bearer(&admin.token).send().expect(200).json();
+        assert_eq!(users["items"].as_array().map(Vec::len), Some(3), "the client got no account");
+    }
+}
+
+fn merged(one: &Value, other: &Value) -> Value {
+    let mut all = one.as_object().expect("claims").clone();
+    all.extend(other.as_object().expect("claims").clone());
+    all.into()
+}
+
+#[test]
+fn keycloak() {
+    let there = Documented::new(
+        "Keycloak",
+        json!({
+            "jti": "onrtac:1", "typ": "Bearer", "azp": "shop", "aud": ["users-api", "account"], "acr": "1",
+            "sub": "f1d4c0de-0b5c-4c0e-9d5e-1f2a3b4c5d6e",
+        }),
+    );
+    let user = json!({
+        "scope": "openid profile email", "sid": "5f2b0f7e-5a2f-4a49-9a37-2f2f0f3a7d11", "email_verified": true,
+        "email": "ada@example.com", "preferred_username": "ada",
+        "realm_access": { "roles": ["offline_access", "default-roles-staff"] },
+    });
+    let client = json!({
+        "scope": "profile email", "azp": "reports", "service_account": "true", "client_id": "reports",
+        "preferred_username": "service-account-reports", "realm_access": { "roles": ["user-reader"] },
+    });
+    there.tells_apart(&user, &client);
+    let id_token = merged(&user, &json!({ "typ": "ID", "aud": "shop", "at_hash": "h" }));
+    there.get("/users/me", id_token).expect_problem(401, "invalid-token");
+    // A person who has the role is still a person, with the roles that they have here.
+    let reader = merged(&user, &json!({ "realm_access": { "roles": ["user-reader"] } }));
+    there.get("/users", reader).expect_problem(403, "insufficient-scope");
+}
+
+#[test]
+fn auth0() {
+    let audience = json!(["https://api.example.org", "https://tenant.eu.auth0.com/userinfo"]);
+    let there = Documented::new("Auth0", json!({ "azp": "shop", "aud": audience }));
+    let user = json!({ "sub": "auth0|6553da60a54af58e", "scope": "openid profile", "permissions": [] });
+    let client = json!({
+        "sub": "reports@clients", "azp": "reports", "aud": "https://api.example.org",
+        "gty": "client-credentials", "scope": "read:users", "permissions": ["read:users"],
+    });
+    there.tells_apart(&user, &client);
+    let id_token = merged(&user, &json!({ "aud": "shop", "nonce": "n" }));
+    there.get("/users/me", id_token).expect_problem(401, "invalid-token");
+}
+
+#[test]
+fn entra_id() {
+    let audience = configured("Entra ID")["audience"].clone();
+    let there = Documented::new(
+        "Entra ID",
+        json!({ "aud": audience, "azp": "88888888-2222-3333-4444-555555555555", "ver": "2.0", "uti": "u", "rh": "r" }),
+    );
+    let user = json!({
+        "sub": "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ", "oid": "00000000-0000-0000-66f3-3332eca7ea81",
+        "scp": "access_as_user", "name": "Ada", "preferred_username": "ada@example.org", "idtyp": "user",
+    });
+    let client = json!({
+        "sub": "99999999-2222-3333-4444-555555555555", "oid": "99999999-2222-3333-4444-555555555555",
+        "azpacr": "1", "idtyp": "app", "roles": ["Users.Read.All"],
+    });
+    there.tells_apart(&user, &client);
+    // What a person is asked to sign in for is not what the API is called for.
+    let id_token = merged(&user, &json!({ "azp": null, "nonce": "n" }));
+    there.get("/users/me", id_token).expect_problem(401, "invalid-token");
+}
+
+#[test]
+fn every_configuration_on_the_page_is_one_that_a_server_takes() {
+    let blocks: Vec<&str> =
+        PAGE.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let quoted = PAGE.split("CLOAKROOM_TRUSTED_ISSUERS='").skip(1).filter_map(|rest| rest.split('\'').next());
+    let all: Vec<&str> = blocks.into_iter().chain(quoted).collect();
+    assert!(all.len() >= 5, "{all:?}");
+    for issuers in all {
+        assert_eq!(super::settings::faults(&[("CLOAKROOM_TRUSTED_ISSUERS", issuers)]), "", "{issuers}");
+    }
+}
