@@ -32,7 +32,21 @@ fn greeting(name: &str, config: &Config, server: &Server) -> String {
     let own = config.authorization_server.then_some(issuer.as_str());
     let issuers: Vec<&str> =
         own.into_iter().chain(config.trusted_issuers.iter().map(|trusted| trusted.issuer())).collect();
-    let issuers = issuers.join(", ");
+    let (issuers, next) = (issuers.join(", "), what_next(name, config, issuer));
+    format!(
+        "listening on http://{address}\ndatabase {database}\nissuer {issuers}\n\nWhat to try next:\n{next}"
+    )
+}
+
+fn what_next(name: &str, config: &Config, issuer: &str) -> String {
+    // Nobody could log in to an account that is made here.
+    if !config.authorization_server {
+        return format!(
+            "  Ask whose tokens are taken, then send one:\n    \
+             curl {issuer}/.well-known/oauth-protected-resource\n    \
+             curl -H 'authorization: Bearer …' {issuer}/users/me\n"
+        );
+    }
     let register = match config.registration {
         Registration::Closed => String::new(),
         Registration::Open => format!(
@@ -42,8 +56,7 @@ fn greeting(name: &str, config: &Config, server: &Server) -> String {
         ),
     };
     format!(
-        "listening on http://{address}\ndatabase {database}\nissuer {issuers}\n\nWhat to try next:\n{register}  \
-         Make an administrator, here and with the same settings:\n    \
+        "{register}  Make an administrator, here and with the same settings:\n    \
          {name} users create --email you@example.com --role admin\n"
     )
 }

@@ -9,6 +9,7 @@ mod misbehaving;
 mod people;
 mod scopes;
 mod settings;
+mod two_servers;
 mod without_own;
 
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ use diesel::{PgConnection, SqliteConnection};
 use serde_json::{Value, json};
 
 use super::{AUDIENCE, Trust, claims, header, with};
-use crate::support::{Engine, ForeignIssuer, PASSWORD, Server, decoded, on_both_engines};
+use crate::support::{Engine, ForeignIssuer, PASSWORD, Process, Server, on_both_engines};
 
 /// How many signing keys there are.
 fn db_signing_keys(server: &Server) -> i64 {
@@ -29,13 +29,13 @@ fn db_signing_keys(server: &Server) -> i64 {
     counted.count
 }
 
-/// The server that issues tokens, on a database of its own.
-fn issuing_server(engine: Engine) -> Server {
+/// A server that issues tokens, on a database of its own.
+pub(super) fn issuing_server(engine: Engine) -> Server {
     Server::start_with(engine, &[("CLOAKROOM_AUDIENCE", AUDIENCE)])
 }
 
-/// The server that keeps users.
-fn user_service(engine: Engine, issuer: &str, settings: &[(&str, &str)]) -> Server {
+/// A server that keeps users, on another, and issues none.
+pub(super) fn user_service(engine: Engine, issuer: &str, settings: &[(&str, &str)]) -> Server {
     let trusted = json!([{
         "issuer": issuer, "provision": "jit",
         "scopes": { "users:read:any": "users:read:any", "users:create": "users:create" },
@@ -50,88 +50,6 @@ fn user_service(engine: Engine, issuer: &str, settings: &[(&str, &str)]) -> Serv
 }
 
 on_both_engines! {
-    fn a_client_of_one_server_reads_a_user_of_the_other_with_its_token(engine: Engine) {
-        let issues = issuing_server(engine);
-        let keeps = user_service(engine, &issues.url, &[]);
-        let body = json!({ "email": "grace@example.com", "password": PASSWORD });
-        let grace = keeps.post("/users").json(&body).send().expect(201).json();
-        let path = format!("/users/{}", grace["id"].as_str().unwrap());
-        let client = issues.client_token("reports", "users:read:any users:write:any");
-        assert_eq!(keeps.get(&path).bearer(&client).send().expect(200).json()["email"], "grace@example.com");
-        keeps.patch(&path).bearer(&client).json(&json!({})).send().expect_problem(403, "insufficient-scope");
-        let weak = issues.client_token("stranger", "users:read");
-        keeps.get(&path).bearer(&weak).send().expect_problem(403, "not-owner");
-        // The first does not know whom the second keeps.
-        issues.get(&path).bearer(&client).send().expect_problem(404, "not-found");
-    }
-
-    fn a_user_of_one_server_has_an_account_of_their_own_on_the_other(engine: Engine) {
-        let issues = issuing_server(engine);
-        let keeps = user_service(engine, &issues.url, &[]);
-        let ada = issues.register("ada");
-        let here = keeps.get("/users/me").bearer(&ada.token).send().expect(200).json();
-        assert_ne!(here["id"], json!(ada.id));
-        assert_eq!(here["roles"], json!(["user"]));
-        assert_eq!(keeps.get("/users/me").bearer(&ada.token).send().expect(200).json()["id"], here["id"]);
-        let (signed, signature) = ada.token.rsplit_once('.').unwrap();
-        let tampered = format!("{signed}.{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
-        assert_eq!(keeps.get("/users/me").bearer(&tampered).send().status, 401);
-    }
-
-    fn a_users_token_reaches_their_own_on_the_other_server_and_nobody_elses(engine: Engine) {
-        let issues = issuing_server(engine);
-        let keeps = user_service(engine, &issues.url, &[]);
-        let (ada, grace) = (issues.register("ada"), issues.register("grace"));
-        let account = |token: &str| keeps.get("/users/me").bearer(token).send().expect(200);
-        let hers = account(&ada.token);
-        let others = account(&grace.token).json()["id"].as_str().unwrap().to_owned();
-        let own = format!("/users/{}", hers.json()["id"].as_str().unwrap());
-        let profile = format!("{own}/profile");
-        keeps.get(&own).bearer(&ada.token).send().expect(200);
-        keeps.get(&format!("{own}/audit")).bearer(&ada.token).send().expect(200);
-        let named = json!({ "name": "Ada" });
-        keeps.put(&profile).bearer(&ada.token).json(&named).send().expect(200);
-        assert_eq!(keeps.get(&profile).bearer(&ada.token).send().expect(200).json()["name"], "Ada");
-        // Grace's account; what Ada is called at the other server; an id that nobody has.
-        for id in [others.as_str(), &ada.id, "01890000-0000-7000-8000-000000000000"] {
-            let path = format!("/users/{id}");
-            for below in ["", "/profile", "/audit", "/sessions"] {
-                let path = format!("{path}{below}");
-                keeps.get(&path).bearer(&ada.token).send().expect_problem(403, "not-owner");
-            }
-            let patch = keeps.patch(&path).bearer(&ada.token).json(&json!({ "email": "x@example.com" }));
-            patch.send().expect_problem(403, "not-owner");
-            keeps.delete(&path).bearer(&ada.token).send().expect_problem(403, "not-owner");
-        }
-        keeps.get("/users").bearer(&ada.token).send().expect_problem(403, "insufficient-scope");
-        account(&grace.token);
-        // An administrator of the one is a user like others of the other.
-        let admin = issues.admin();
-        assert_eq!(account(&admin.token).json()["roles"], json!(["user"]));
-        keeps.get(&own).bearer(&admin.token).send().expect_problem(403, "not-owner");
-    }
-
-    fn keys_that_one_server_rotates_are_known_to_the_other(engine: Engine) {
-        let issues = issuing_server(engine);
-        let keeps = user_service(engine, &issues.url, &[]);
-        let ada = issues.register("ada");
-        let id = keeps.get("/users/me").bearer(&ada.token).send().expect(200).json()["id"].clone();
-        let made = issues.operator(&["keys", "rotate", "--now", "--json"]);
-        let made: Value = serde_json::from_str(&made).unwrap();
-        let began = std::time::Instant::now();
-        let token = loop {
-            let token = issues.log_in(&ada.email);
-            if decoded(&token).0["kid"] == made["kid"] {
-                break token;
-            }
-            assert!(began.elapsed() < std::time::Duration::from_secs(30), "the next key does not sign");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        };
-        for token in [&token, &ada.token] {
-            assert_eq!(keeps.get("/users/me").bearer(token).send().expect(200).json()["id"], id);
-        }
-    }
-
     fn a_client_with_every_power_makes_the_first_administrator(engine: Engine) {
         let issuer = ForeignIssuer::start();
         let app = cloakroom::App::default();
@@ -235,4 +153,38 @@ fn a_token_that_the_server_itself_once_issued_is_not_taken_any_more() {
     let token = issuer.key.sign(&header(), &claims(&issuer, &after));
     after.get("/users/me").bearer(&token).send().expect(200);
     before.get("/users/me").bearer(&token).send().expect_problem(401, "invalid-token");
+}
+
+#[test]
+fn what_it_says_at_its_start_is_of_use_where_nobody_can_log_in() {
+    use std::io::{BufRead as _, BufReader};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    let (dir, issuer) = (tempfile::tempdir().unwrap(), ForeignIssuer::start());
+    let trusted = json!([{ "issuer": issuer.url }]).to_string();
+    let said = |settings: &[(&str, &str)], last: &str| {
+        let mut child = Process::command(dir.path(), settings, &[]).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let (send, receive) = mpsc::channel();
+        let reading = std::thread::spawn(move || lines.map(|line| send.send(line)).count());
+        let mut said = String::new();
+        // It goes on serving, so its output does not end by itself.
+        while let (false, Ok(line)) = (said.contains(last), receive.recv_timeout(Duration::from_secs(10))) {
+            said.extend([line.as_str(), "\n"]);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        reading.join().unwrap();
+        said
+    };
+    let trusts = ("CLOAKROOM_TRUSTED_ISSUERS", trusted.as_str());
+    let with_own = said(&[trusts], "users create");
+    assert!(with_own.contains(&format!(", {}\n", issuer.url)) && with_own.contains("Register"), "{with_own}");
+    let without = said(&[trusts, ("CLOAKROOM_AUTHORIZATION_SERVER", "off")], "/users/me");
+    assert!(without.contains(&format!("\nissuer {}\n", issuer.url)), "{without}");
+    assert!(
+        without.contains("/users/me") && !without.contains("users create") && !without.contains("Register"),
+        "{without}"
+    );
 }
