@@ -167,7 +167,7 @@ fn what_it_says_at_its_start_is_of_use_where_nobody_can_log_in() {
         let mut child = Process::command(dir.path(), settings, &[]).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let (send, receive) = mpsc::channel();
-        let reading = std::thread::spawn(move || lines.map(|line| send.send(line)).count());
+        let reading = std::thread::spawn(move || lines.for_each(|line| drop(send.send(line))));
         let mut said = String::new();
         // It goes on serving, so its output does not end by itself.
         while let (false, Ok(line)) = (said.contains(last), receive.recv_timeout(Duration::from_secs(10))) {
