@@ -234,9 +234,10 @@ class Quiet:
         return f"the machine was otherwise idle, {self.spoilt} samples are disturbed"
 
 
-def measure(server, database, load, status, quiet):
+def measure(server, database, load, status, quiet, prepare=lambda: None):
     """One sample of a load, of which every answer has this status. Taken again when something else disturbed it."""
     for attempt in range(SPOILT_AT_MOST):
+        prepare()
         quiet.wait()
         before = (server.cpu(), database.cpu(), own_cpu(), *machine_cpu())
         began = time.monotonic()
