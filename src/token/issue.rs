@@ -11,7 +11,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::algorithm::SigningAlgorithm;
 use super::claims::{AccessTokenClaims, Confirmation};
-use super::keys::{Keys, SigningKey};
+use super::keys::Keys;
+use super::signer::SigningKey;
 use crate::authz::ScopeSet;
 use crate::domain::{Clock, NoRandomness, Random, Role, SessionId, Thumbprint, UserId};
 
@@ -200,7 +201,6 @@ pub(super) fn sign(
     let header = serde_json::to_vec(&header).map_err(|_| IssueError::NotSigned)?;
     let claims = serde_json::to_vec(claims).map_err(|_| IssueError::NotSigned)?;
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key.key, key.algorithm)
-        .map_err(|_| IssueError::NotSigned)?;
+    let signature = URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes())?);
     Ok(format!("{message}.{signature}"))
 }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use jsonwebtoken::{Algorithm, EncodingKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use super::algorithm::SigningAlgorithm;
 use super::key_safe::KeyUse;
-use super::keys::{KeyError, KeyRing, SigningKey as Signer, VerificationKeys};
+use super::keys::{KeyError, KeyRing, VerificationKeys};
 use super::private::PrivateKey;
 use super::seal::MasterKey;
+use super::signer::SigningKey as Signer;
 use super::verification_key::VerificationKey;
 use crate::domain::{KeyLives, SigningKey, StoredKey};
 
@@ -109,7 +109,7 @@ fn open(stored: StoredKey, algorithm: SigningAlgorithm, master: &MasterKey) -> R
     let public = private.public_key()?;
     let unfit = |why| KeyError::Unfit(public.kid.clone(), why);
     let verification = Arc::new(VerificationKey::from_jwk(&public.jwk).map_err(unfit)?);
-    let signer = Signer { kid: public.kid, algorithm: algorithm.jws(), key: private.signing_key()? };
+    let signer = private.signer(&public.kid)?;
     let pair = Pair { signer: Arc::new(signer), verification };
     Ok(OpenKey { key: stored.key, pair, jwk: public.jwk })
 }
@@ -117,7 +117,6 @@ fn open(stored: StoredKey, algorithm: SigningAlgorithm, master: &MasterKey) -> R
 fn hs256(secret: &SecretString) -> Result<Pair, KeyError> {
     let secret = secret.expose_secret().as_bytes();
     let verification = VerificationKey::hs256(HS256_KID, secret).map_err(|_| KeyError::ShortSecret)?;
-    let key = EncodingKey::from_secret(secret);
-    let signer = Signer { kid: HS256_KID.to_owned(), algorithm: Algorithm::HS256, key };
+    let signer = Signer::hs256(HS256_KID, secret);
     Ok(Pair { signer: Arc::new(signer), verification: Arc::new(verification) })
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use jsonwebtoken::{Algorithm, EncodingKey};
+use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
 use super::algorithm::SigningAlgorithm;
@@ -11,6 +11,7 @@ use super::invalid::InvalidToken;
 use super::issue::IssueError;
 use super::key_safe::KeySafe;
 use super::key_set::KeySet;
+use super::signer::SigningKey;
 use super::verification_key::{UnfitKey, VerificationKey};
 use crate::domain::StoredKey;
 
@@ -68,13 +69,6 @@ impl VerificationKeys {
             _ => Err(InvalidToken::AmbiguousKey),
         }
     }
-}
-
-/// What new tokens are signed with.
-pub(super) struct SigningKey {
-    pub(super) kid: String,
-    pub(super) algorithm: Algorithm,
-    pub(super) key: EncodingKey,
 }
 
 /// The server's keys at one time.

@@ -25,6 +25,7 @@ mod private;
 mod residents;
 mod revocation;
 mod seal;
+mod signer;
 mod ticket;
 mod verification_key;
 mod verify;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::algorithm::SigningAlgorithm;
 use super::keys::KeyError;
 use super::seal::MasterKey;
+use super::signer::SigningKey;
 use crate::domain::Random;
 
 /// The private half of an asymmetric key, as PKCS#8 (RFC 5208).
@@ -66,8 +67,13 @@ impl PrivateKey {
         Ok(Self { algorithm, pkcs8 })
     }
 
-    /// The key in the form in which `jsonwebtoken` signs with it.
-    pub(super) fn signing_key(&self) -> Result<EncodingKey, KeyError> {
+    /// What signs with it, under this name.
+    pub(super) fn signer(&self, kid: &str) -> Result<SigningKey, KeyError> {
+        SigningKey::new(kid, self.algorithm, &self.pkcs8)
+    }
+
+    /// The key in the form in which `jsonwebtoken` finds its public half.
+    fn encoding_key(&self) -> Result<EncodingKey, KeyError> {
         match self.algorithm {
             SigningAlgorithm::Es256 => Ok(EncodingKey::from_ec_der(&self.pkcs8)),
             SigningAlgorithm::EdDsa => Ok(EncodingKey::from_ed_der(&self.pkcs8)),
@@ -82,7 +88,7 @@ impl PrivateKey {
     pub(super) fn public_key(&self) -> Result<PublicKey, KeyError> {
         let malformed = |_| KeyError::Malformed;
         let mut jwk =
-            Jwk::from_encoding_key(&self.signing_key()?, self.algorithm.jws()).map_err(malformed)?;
+            Jwk::from_encoding_key(&self.encoding_key()?, self.algorithm.jws()).map_err(malformed)?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(malformed)?;
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         jwk.common.key_id = Some(kid.clone());
@@ -96,7 +102,7 @@ fn context(kid: &str, algorithm: SigningAlgorithm) -> String {
 }
 
 /// The RSAPrivateKey (RFC 8017 §A.1.2) in a PrivateKeyInfo (RFC 5208 §5): its third element, after
-/// the version and the algorithm. `jsonwebtoken` signs with the former, aws-lc writes the latter.
+/// the version and the algorithm. `jsonwebtoken` reads the former, aws-lc writes the latter.
 fn pkcs1_inside(pkcs8: &[u8]) -> Option<&[u8]> {
     const INTEGER: u8 = 0x02;
     const OCTET_STRING: u8 = 0x04;

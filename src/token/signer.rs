@@ -1,0 +1,79 @@
+//! What signs: a private key that was read once, and is not read anew for each signature.
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaEncoding, RsaKeyPair,
+};
+use jsonwebtoken::Algorithm;
+
+use super::algorithm::SigningAlgorithm;
+use super::issue::IssueError;
+use super::keys::KeyError;
+
+/// What new tokens are signed with.
+pub(super) struct SigningKey {
+    pub(super) kid: String,
+    pub(super) algorithm: Algorithm,
+    half: Half,
+}
+
+/// The private half.
+enum Half {
+    Es256(EcdsaKeyPair),
+    EdDsa(Ed25519KeyPair),
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
+    Hs256(Box<hmac::Key>),
+}
+
+impl SigningKey {
+    /// From a private key as PKCS#8 (RFC 5208).
+    ///
+    /// # Errors
+    /// When it is none of the algorithm's.
+    pub(super) fn new(kid: &str, algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Self, KeyError> {
+        let half = match algorithm {
+            SigningAlgorithm::Es256 => {
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map(Half::Es256)
+            }
+            SigningAlgorithm::EdDsa => Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map(Half::EdDsa),
+            SigningAlgorithm::Rs256 => rsa(pkcs8, &RSA_PKCS1_SHA256),
+            SigningAlgorithm::Ps256 => rsa(pkcs8, &RSA_PSS_SHA256),
+            SigningAlgorithm::Hs256 => return Err(KeyError::Symmetric),
+        };
+        let half = half.map_err(|_| KeyError::Malformed)?;
+        Ok(Self { kid: kid.to_owned(), algorithm: algorithm.jws(), half })
+    }
+
+    /// From the secret for HS256.
+    pub(super) fn hs256(kid: &str, secret: &[u8]) -> Self {
+        let half = Half::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret)));
+        Self { kid: kid.to_owned(), algorithm: Algorithm::HS256, half }
+    }
+
+    /// The signature of a message (RFC 7515 §5.1).
+    ///
+    /// # Errors
+    /// When the key does not sign.
+    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+        let failed = |_| IssueError::NotSigned;
+        match &self.half {
+            Half::Es256(pair) => {
+                let signature = pair.sign(&SystemRandom::new(), message).map_err(failed)?;
+                Ok(signature.as_ref().to_vec())
+            }
+            Half::EdDsa(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Half::Rsa(pair, padding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*padding, &SystemRandom::new(), message, &mut signature).map_err(failed)?;
+                Ok(signature)
+            }
+            Half::Hs256(key) => Ok(hmac::sign(key, message).as_ref().to_vec()),
+        }
+    }
+}
+
+fn rsa(pkcs8: &[u8], padding: &'static dyn RsaEncoding) -> Result<Half, aws_lc_rs::error::KeyRejected> {
+    RsaKeyPair::from_pkcs8(pkcs8).map(|pair| Half::Rsa(pair, padding))
+}
