@@ -65,10 +65,11 @@ pub fn protected_resource<'a>(
         "resource": audience,
         "authorization_servers": own.into_iter().chain(others).collect::<Vec<_>>(),
         "bearer_methods_supported": ["header"],
-        "dpop_signing_alg_values_supported": DPOP_ALGORITHMS,
         "scopes_supported": scopes(vocabulary),
     });
     if let (Some(own), Some(members)) = (own, metadata.as_object_mut()) {
+        // Tokens of others that are bound to a key are not taken.
+        members.insert("dpop_signing_alg_values_supported".to_owned(), json!(DPOP_ALGORITHMS));
         members.insert("jwks_uri".to_owned(), format!("{own}/.well-known/jwks.json").into());
     }
     metadata
