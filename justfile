@@ -12,7 +12,7 @@ run *arguments:
 test *filter:
     cargo test --locked {{filter}}
 
-# Install what the tests with other people's clients need: their packages, for Node.js and Python. The browser is Chromium.
+# Install what the tests with other people's clients need: their packages, for Node.js (20 or newer) and Python. The browser is Chromium.
 interop:
     npm ci --prefix tests/interop
     python3 -m venv target/interop-venv

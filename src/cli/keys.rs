@@ -93,6 +93,12 @@ impl Keys<'_> {
     }
 
     async fn rotate(&self, now: bool) -> Result<(), Failure> {
+        if !self.context.config().authorization_server {
+            return Err(Failure::new(
+                "CLOAKROOM_AUTHORIZATION_SERVER is off: this server issues nothing, and needs no key"
+                    .to_owned(),
+            ));
+        }
         let safe = self.safe().await?;
         let key = safe.make(if now { SignsFrom::LearntByReplicas } else { SignsFrom::LearntByAll })?;
         let (kid, from) = (key.key.kid.clone(), format_time(key.key.signs_from));

@@ -125,6 +125,10 @@ on_both_engines! {
         let metadata = server.get("/.well-known/oauth-protected-resource").send().expect(200).json();
         assert_eq!(metadata["authorization_servers"], json!([issuer.url]));
         assert_eq!((&metadata["jwks_uri"], &metadata["resource"]), (&Value::Null, &json!(AUDIENCE)));
+        let trusted = json!([{ "issuer": issuer.url }]).to_string();
+        let settings = ["--authorization-server", "off", "--trusted-issuers", &trusted];
+        let said = server.operator_refused(&[&["keys", "rotate"], &settings[..]].concat());
+        assert!(said.contains("needs no key"), "{said}");
         assert_eq!(db_signing_keys(&server), 0);
     }
 }
