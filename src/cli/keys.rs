@@ -95,8 +95,7 @@ impl Keys<'_> {
     async fn rotate(&self, now: bool) -> Result<(), Failure> {
         if !self.context.config().authorization_server {
             return Err(Failure::new(
-                "CLOAKROOM_AUTHORIZATION_SERVER is off: this server issues nothing, and needs no key"
-                    .to_owned(),
+                "CLOAKROOM_AUTHORIZATION_SERVER is off: this server issues nothing, and needs no key",
             ));
         }
         let safe = self.safe().await?;

@@ -34,6 +34,7 @@ pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 pub use ids::{hyphenated, uuid_schema};
 pub use key::{SigningKey, StoredKey};
 pub use key_lives::{KEPT_AFTERWARDS, KeyLives, KeyState, PUBLISHED_AHEAD};
+pub(crate) use opaque::sha256;
 pub use opaque::{AuthorizationCode, BrowserSecret, ClientSecret, RefreshToken, SecretHash};
 pub use password::{NewPassword, PasswordAttempt, PasswordHash};
 pub use profile::{Profile, ProfileChange, ProfileClaim};

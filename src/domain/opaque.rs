@@ -77,13 +77,17 @@ impl SecretHash {
 impl BrowserSecret {
     /// Reads what a cookie holds; none when it cannot be a secret of ours.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 33];
-        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
-        (length == 32).then(|| Self::presented(text))
+        is_32_bytes(text).then(|| Self::presented(text))
     }
 }
 
-pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+/// Whether this is 32 bytes in base64url, in their one spelling.
+pub(super) fn is_32_bytes(text: &str) -> bool {
+    URL_SAFE_NO_PAD.decode_slice(text, &mut [0; 33]) == Ok(32)
+}
+
+/// SHA-256.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
     out

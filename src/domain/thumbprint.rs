@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use super::opaque::is_32_bytes;
 
 /// SHA-256 of a public key, in base64url.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -13,9 +12,7 @@ pub struct Thumbprint(String);
 impl Thumbprint {
     /// Reads one; none when it is not 32 bytes in base64url.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 33];
-        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
-        (length == 32).then(|| Self(text.to_owned()))
+        is_32_bytes(text).then(|| Self(text.to_owned()))
     }
 
     /// One that was read before.

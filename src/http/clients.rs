@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::answer::{IfMatch, NoContent};
-use super::body::{Body, BodyType, Members};
+use super::body::{Body, BodyType};
 use super::client_answers::{Registered, Renewed};
+use super::members::Members;
 use super::problem::{Code, Problem};
 use super::services::Services;
 use super::shown::Shown;

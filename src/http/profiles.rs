@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::answer::{IfMatch, Record};
-use super::body::{Body, BodyType, Given, Members};
+use super::body::{Body, BodyType};
+use super::members::{Given, Members};
 use super::problem::Problem;
 use crate::authz::Allowed;
 use crate::authz::action::{Read, Update};

@@ -3,6 +3,10 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+use ipnet::IpNet;
+use uuid::Uuid;
+
 use super::actions::ActionTable;
 use super::browser::FormGuard;
 use super::call::{Argument, Call};
@@ -17,9 +21,6 @@ use crate::hashing::Hasher;
 use crate::oauth::Means;
 use crate::store::{Recorder, Store};
 use crate::token::{Issuer, Keys, UsedProofs, Verifier};
-use chrono::TimeDelta;
-use ipnet::IpNet;
-use uuid::Uuid;
 
 /// Everything a handler may need; made once, when the server starts.
 pub struct Services {

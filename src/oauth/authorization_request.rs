@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{Means, OAuthError, resource_parameter, scope_parameter};
 use crate::authz::{OPENID, ScopeSet};
-use crate::domain::{ClientId, GrantType, Thumbprint, UserId};
+use crate::domain::{GrantType, Thumbprint, UserId};
 use crate::store::StoredClient;
 
 /// Longer than any `state` or `nonce` that is meant seriously.
@@ -196,17 +196,17 @@ const fn invalid(description: &'static str) -> AuthorizationError {
     AuthorizationError::new("invalid_request", description)
 }
 
+/// What a person is told of a client that nobody registered.
+pub(super) const UNKNOWN_CLIENT: &str = "The application that sent you here is not registered.";
+
 /// Who asks and where the answer goes. Nothing is sent anywhere before both are known (RFC 9700
 /// §4.11).
 async fn client_and_redirect_uri(
     with: &Means<'_>,
     given: &impl Parameters,
 ) -> Result<(StoredClient, String), Wrong> {
-    let unknown = || Wrong::Page("The application that sent you here is not registered.");
-    let id = given.get("client_id").ok_or_else(unknown)?;
-    let id: ClientId = id.parse().map_err(|_| unknown())?;
-    let client = with.store.client_by_id(id).await.map_err(|error| Wrong::Failure(error.into()))?;
-    let client = client.ok_or_else(unknown)?;
+    let id = given.get("client_id").unwrap_or_default();
+    let client = with.client_named(id).await.map_err(Wrong::Failure)?.ok_or(Wrong::Page(UNKNOWN_CLIENT))?;
     let asked = given.get("redirect_uri");
     let asked = asked.ok_or(Wrong::Page("The application did not say where you should return to."))?;
     if !client.client.redirect_uris.iter().any(|registered| registered.matches(asked)) {

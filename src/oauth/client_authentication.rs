@@ -63,8 +63,7 @@ pub async fn authenticate(with: &Means<'_>, presented: Presented) -> Result<Stor
     if presented.id() == ClientId::FIRST_PARTY && matches!(presented, Presented::Nothing { .. }) {
         return Ok(first_party(with));
     }
-    let id: ClientId = presented.id().parse().map_err(|_| refused())?;
-    let known = with.store.client_by_id(id).await?.ok_or_else(refused)?;
+    let known = with.client_named(presented.id()).await?.ok_or_else(refused)?;
     let method = known.client.authentication;
     let proved = match &presented {
         Presented::Secret { secret, .. } => {
@@ -86,7 +85,7 @@ async fn holds(with: &Means<'_>, client: &StoredClient, assertion: &str) -> Resu
     let names = [with.issuer_url.to_owned(), format!("{}/oauth/token", with.issuer_url)];
     let (keys, id, now) = (ClientKeys::kept(keys), client.client.id.as_str(), with.clock.now());
     match ClientAssertion::verify(assertion, &keys, id, &names, now, with.leeway) {
-        Some(assertion) => Ok(with.store.use_up(assertion.id, assertion.expires_at).await?),
+        Some(assertion) => Ok(with.store.use_up(assertion.id, assertion.remembered_until).await?),
         None => Ok(false),
     }
 }

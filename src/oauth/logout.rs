@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::authorization_request::Parameters;
+use super::authorization_request::{Parameters, UNKNOWN_CLIENT};
 use super::{Means, OAuthError};
 use crate::domain::{ClientId, UserId};
 use crate::store::StoredClient;
@@ -43,19 +43,15 @@ impl LogoutRequest {
         let client = match named.or(hinted) {
             // It signs its users in without a browser, and has nowhere to send one.
             None | Some(ClientId::FIRST_PARTY) => None,
-            Some(id) => Some(find(with, id).await?),
+            Some(id) => {
+                let client = with.client_named(id).await.map_err(WrongLogout::Failure)?;
+                Some(client.ok_or(WrongLogout::Page(UNKNOWN_CLIENT))?)
+            }
         };
         let back = given.get("post_logout_redirect_uri");
         let back = back.map(|uri| way_back(client.as_ref(), uri, given.get("state"))).transpose()?;
         Ok(Self { client, user: hint.map(|hint| hint.user), back })
     }
-}
-
-async fn find(with: &Means<'_>, id: &str) -> Result<StoredClient, WrongLogout> {
-    let unknown = || WrongLogout::Page("The application that sent you here is not registered.");
-    let id: ClientId = id.parse().map_err(|_| unknown())?;
-    let client = with.store.client_by_id(id).await.map_err(|error| WrongLogout::Failure(error.into()))?;
-    client.ok_or_else(unknown)
 }
 
 /// The address to return to, matched exactly, with `state` (§3).

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::authz::{ScopeSet, Vocabulary};
-use crate::domain::{Clock, Invalid, Random};
+use crate::domain::{ClientId, Clock, Invalid, Random};
 use crate::hashing::Hasher;
 use crate::store::{Recorder, Store, StoredClient};
 use crate::token::{Issuer, Verifier};
@@ -69,6 +69,19 @@ pub struct Means<'a> {
     pub issuer_url: &'a str,
     /// Where tokens can be meant to be taken (RFC 8707 §2), this server first.
     pub resources: &'a [String],
+}
+
+impl Means<'_> {
+    /// The client that somebody names so; none for what could not be the name of one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    async fn client_named(&self, id: &str) -> Result<Option<StoredClient>, OAuthError> {
+        match id.parse::<ClientId>() {
+            Ok(id) => Ok(self.store.client_by_id(id).await?),
+            Err(_) => Ok(None),
+        }
+    }
 }
 
 /// Reads a `scope` parameter (RFC 6749 §3.3). Names that the server does not know grant nothing.

@@ -1,5 +1,6 @@
-//! Guesses at passwords: the only place where a hash leaves the database. They are counted before they are checked, so that two hundred at once are two
-//! hundred, on all replicas together; taken back when they were right.
+//! Guesses at passwords: the only place where a hash leaves the database. They are counted before
+//! they are checked, so that two hundred at once are two hundred, on all replicas together; taken
+//! back when they were right.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

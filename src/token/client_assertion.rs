@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::client_keys::ClientKeys;
 use super::jws::{Jws, parse_object};
-use super::sha256;
+use crate::domain::sha256;
 
 /// How far ahead an assertion may expire: some libraries make them for an hour.
 const LONGEST: TimeDelta = TimeDelta::hours(1);
@@ -17,8 +17,8 @@ const LONGEST_JTI: usize = 256;
 pub struct ClientAssertion {
     /// By what a second use is noticed.
     pub id: [u8; 32],
-    /// Until when it could be used.
-    pub expires_at: DateTime<Utc>,
+    /// Until when a second use is noticed: no replica believes it any more then.
+    pub remembered_until: DateTime<Utc>,
 }
 
 impl ClientAssertion {
@@ -59,7 +59,8 @@ impl ClientAssertion {
             return None;
         }
         let id = sha256(format!("assertion {client_id} {jti}").as_bytes());
-        Some(Self { id, expires_at: expires_at + leeway })
+        // A replica whose clock is behind believes it for longer.
+        Some(Self { id, remembered_until: expires_at + leeway + leeway })
     }
 }
 

@@ -14,9 +14,8 @@ use url::Url;
 
 use super::invalid::InvalidToken;
 use super::jws::{Jws, parse_object};
-use super::sha256;
 use super::verification_key::{UnfitKey, VerificationKey};
-use crate::domain::Thumbprint;
+use crate::domain::{Thumbprint, sha256};
 
 /// What proofs may be signed with.
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256];
@@ -55,8 +54,8 @@ pub struct Proof {
     pub key: Thumbprint,
     /// By what a second use is noticed.
     pub id: [u8; 32],
-    /// Until when it could be used.
-    pub expires_at: DateTime<Utc>,
+    /// Until when a second use is noticed: no replica believes it any more then.
+    pub remembered_until: DateTime<Utc>,
 }
 
 /// Why a proof does not hold (RFC 9449 §4.3).
@@ -158,7 +157,8 @@ impl Proof {
             return Err(InvalidProof::Malformed);
         }
         let id = sha256(format!("proof {key} {jti}").as_bytes());
-        Ok(Self { key, id, expires_at: made + OLDEST })
+        // A replica whose clock is behind believes it for longer.
+        Ok(Self { key, id, remembered_until: made + OLDEST + AHEAD })
     }
 }
 
@@ -186,9 +186,9 @@ impl UsedProofs {
     pub fn use_up(&self, proof: &Proof, now: DateTime<Utc>) -> bool {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if used.len() >= MOST_REMEMBERED {
-            used.retain(|_, expires_at| *expires_at >= now);
+            used.retain(|_, remembered_until| *remembered_until >= now);
         }
-        used.len() < MOST_REMEMBERED && used.insert(proof.id, proof.expires_at).is_none()
+        used.len() < MOST_REMEMBERED && used.insert(proof.id, proof.remembered_until).is_none()
     }
 }
 

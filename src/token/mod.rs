@@ -51,9 +51,3 @@ pub use seal::{MasterKey, SealError, TokenSeal};
 pub use ticket::{Bound, Stranger, Ticket, Unconfirmed, Verified};
 pub use verification_key::{UnfitKey, VerificationKey};
 pub use verify::{Expected, Verifier};
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut digest = [0; 32];
-    digest.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
-    digest
-}

@@ -1,5 +1,6 @@
 //! Keys that check signatures, ours and other issuers', and what makes one unfit to.
 
+use crate::domain::sha256;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
     VerificationAlgorithm,
@@ -8,8 +9,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};
-
-use super::sha256;
 
 /// RFC 7518 §3.2: a MAC key is at least as long as the hash.
 const SHORTEST_SECRET: usize = 32;

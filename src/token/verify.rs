@@ -14,10 +14,9 @@ use super::jws::{Jws, check_size};
 use super::keys::{Keys, VerificationKeys};
 use super::residents::Residents;
 use super::revocation::Revocations;
-use super::sha256;
 use super::ticket::{Stranger, Ticket, Verified};
 use crate::authz::Vocabulary;
-use crate::domain::{Clock, Resident};
+use crate::domain::{Clock, Resident, sha256};
 
 /// The one way from a token to a caller. Keys, cache and revocations are behind it, so that no
 /// use of a token can leave one of them out.

@@ -9,20 +9,7 @@ mod stopping;
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, MASTER_KEY, Request};
-
-/// Longer than whatever is waited for takes on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits until it is so.
-#[track_caller]
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "never: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
+use crate::support::{Answer, MASTER_KEY, Request, eventually};
 
 /// Sends a request for which the server cannot do its work now: 503 with `Retry-After`, in time.
 #[track_caller]

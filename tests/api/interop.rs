@@ -5,14 +5,14 @@
 mod browser;
 mod external;
 
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Engine, IssuerKey, PASSWORD, Postgres, Server};
+use crate::support::{Engine, IssuerKey, PASSWORD, Server, on_both_engines};
 
 /// No script needs longer.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -23,6 +23,11 @@ const GOODBYE: &str = "http://127.0.0.1:9/goodbye";
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop")
+}
+
+/// Where a package of Node's is, once it is installed.
+fn package(name: &str) -> PathBuf {
+    scripts().join("node_modules").join(name)
 }
 
 /// The Python that has the packages of `requirements.txt`.
@@ -53,18 +58,8 @@ fn run(program: &Path, script: &str, facts: &Value) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    let (mut out, mut err) =
-        (child.stdout.take().expect("an output"), child.stderr.take().expect("an output"));
-    let reader = std::thread::spawn(move || {
-        let mut said = String::new();
-        let _ = out.read_to_string(&mut said);
-        said
-    });
-    let errors = std::thread::spawn(move || {
-        let mut said = String::new();
-        let _ = err.read_to_string(&mut said);
-        said
-    });
+    let readers =
+        [reader(child.stdout.take().expect("an output")), reader(child.stderr.take().expect("an output"))];
     let began = Instant::now();
     let status = loop {
         match child.try_wait().expect("a child") {
@@ -77,36 +72,42 @@ fn run(program: &Path, script: &str, facts: &Value) {
             None => std::thread::sleep(Duration::from_millis(20)),
         }
     };
-    let said = [reader, errors].map(|thread| thread.join().unwrap_or_default()).concat();
+    let said = readers.map(|thread| thread.join().unwrap_or_default()).concat();
     assert!(status.is_some_and(|status| status.success()), "{script}: {status:?}\n{said}");
+}
+
+/// Reads what a child says, so that it never has to wait for a reader.
+fn reader(mut stream: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut said = String::new();
+        let _ = stream.read_to_string(&mut said);
+        said
+    })
 }
 
 /// A server with somebody who signs in, and with the clients of the scripts; what these are told.
 fn facts(server: &Server) -> Value {
     let ada = server.register("ada");
     let key = Es256::new();
-    let registered = |members: Value| server.register_application(&members).secret;
-    let common = json!({
+    let register = |kind: &Value, members: Value| {
+        let mut all = kind.clone();
+        all.as_object_mut().expect("members").extend(members.as_object().expect("members").clone());
+        server.register_application(&all).secret
+    };
+    let application = json!({
         "scope": "openid profile email offline_access users:read profiles:read",
         "redirect_uris": [CALLBACK], "post_logout_redirect_uris": [GOODBYE],
     });
-    let with = |members: Value| {
-        let mut all = common.clone();
-        all.as_object_mut().expect("members").extend(members.as_object().expect("members").clone());
-        all
-    };
-    let service = json!({ "grant_types": ["client_credentials"], "redirect_uris": [], "post_logout_redirect_uris": [], "scope": "users:read:any" });
-    let service = |members: Value| {
-        let mut all = service.clone();
-        all.as_object_mut().expect("members").extend(members.as_object().expect("members").clone());
-        all
-    };
-    let app = registered(with(json!({ "client_id": "app" })));
-    registered(with(json!({ "client_id": "spa", "token_endpoint_auth_method": "none" })));
-    let secret = registered(service(json!({ "client_id": "service" })));
-    registered(service(json!({
-        "client_id": "signing-service", "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [key.public] },
-    })));
+    let service = json!({
+        "scope": "users:read:any", "grant_types": ["client_credentials"],
+        "redirect_uris": [], "post_logout_redirect_uris": [],
+    });
+    let app = register(&application, json!({ "client_id": "app" }));
+    register(&application, json!({ "client_id": "spa", "token_endpoint_auth_method": "none" }));
+    let secret = register(&service, json!({ "client_id": "service" }));
+    let keys = json!({ "keys": [key.public] });
+    let by_key = json!({ "client_id": "signing-service", "token_endpoint_auth_method": "private_key_jwt", "jwks": keys });
+    register(&service, by_key);
     json!({
         "issuer": server.url,
         "user": { "email": ada.email, "password": PASSWORD },
@@ -135,38 +136,27 @@ impl Es256 {
     }
 }
 
-/// Each script twice: on SQLite and on PostgreSQL.
-macro_rules! scripts {
-    ($($name:ident: $program:expr, $script:literal, $needs:expr;)*) => {$(
-        mod $name {
-            use super::*;
-
-            fn on(engine: Engine) {
-                let needed: Vec<PathBuf> = $needs;
-                if are_here(&needed.iter().map(PathBuf::as_path).collect::<Vec<_>>()) {
-                    let server = Server::start(engine);
-                    run($program, $script, &facts(&server));
-                }
-            }
-
-            #[test]
-            fn sqlite() {
-                on(Engine::Sqlite);
-            }
-
-            #[test]
-            fn postgres() {
-                if Postgres::is_here() {
-                    on(Engine::Postgres);
-                }
-            }
-        }
-    )*};
+/// Runs a script against a server on this engine, if what it needs is here.
+fn against(engine: Engine, program: &Path, script: &str, needs: &Path) {
+    if are_here(&[needs]) {
+        run(program, script, &facts(&Server::start(engine)));
+    }
 }
 
-scripts! {
-    oauth4webapi: Path::new("node"), "oauth4webapi.mjs", vec![scripts().join("node_modules/oauth4webapi")];
-    openid_client: Path::new("node"), "openid-client.mjs", vec![scripts().join("node_modules/openid-client")];
-    jose: Path::new("node"), "jose.mjs", vec![scripts().join("node_modules/jose")];
-    authlib: &python(), "authlib_client.py", vec![python()];
+on_both_engines! {
+    fn oauth4webapi(engine: Engine) {
+        against(engine, Path::new("node"), "oauth4webapi.mjs", &package("oauth4webapi"));
+    }
+
+    fn openid_client(engine: Engine) {
+        against(engine, Path::new("node"), "openid-client.mjs", &package("openid-client"));
+    }
+
+    fn jose(engine: Engine) {
+        against(engine, Path::new("node"), "jose.mjs", &package("jose"));
+    }
+
+    fn authlib(engine: Engine) {
+        against(engine, &python(), "authlib_client.py", &python());
+    }
 }

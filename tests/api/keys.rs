@@ -2,13 +2,12 @@
 //! nobody notices.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, PASSWORD, Postgres, Server, decoded, on_both_engines};
+use crate::support::{Answer, Engine, PASSWORD, Postgres, Server, decoded, eventually, on_both_engines};
 
 /// The `kid`s of the published keys.
 fn published(server: &Server) -> Vec<String> {
@@ -23,16 +22,6 @@ fn signed_by(token: &str) -> String {
 
 fn rotate(server: &Server, token: &str) -> Answer {
     server.post("/keys/rotate").bearer(token).send()
-}
-
-/// Waits until something is so.
-#[track_caller]
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(30), "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 on_both_engines! {
@@ -175,15 +164,10 @@ fn a_revocation_bites_elsewhere_also_when_nobody_listens() {
         let of = "FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN cloakroom'";
         diesel::sql_query(format!("SELECT {what} {of}")).execute(&mut conn).expect("rows")
     };
-    let began = Instant::now();
-    while listeners("pid") < 2 {
-        assert!(began.elapsed() < Duration::from_secs(30), "nobody listens");
-    }
+    eventually("both listen", || listeners("pid") == 2);
     assert_eq!(listeners("pg_terminate_backend(pid)"), 2);
     replica.get("/users/me").bearer(&ada.token).send().expect(200);
     server.delete("/sessions/current").bearer(&ada.token).send().expect(204);
     replica.eventually_refuses(&ada.token);
-    while listeners("pid") < 2 {
-        assert!(began.elapsed() < Duration::from_secs(60), "nobody listens again");
-    }
+    eventually("both listen again", || listeners("pid") == 2);
 }

@@ -127,7 +127,7 @@ fn only_what_was_accepted_is_cached_and_no_more_than_the_cache_holds() {
 
     let small = TokenCache::new(8);
     assert!(world.verify(&token(&claims())).is_ok());
-    let digest = |n: u64| super::super::sha256(&n.to_be_bytes());
+    let digest = |n: u64| crate::domain::sha256(&n.to_be_bytes());
     let accepted = world.verifier.cached_token(&token(&claims())).unwrap();
     for n in 0..1_000 {
         small.insert(digest(n), accepted.clone());

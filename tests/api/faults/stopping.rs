@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{PATIENCE, eventually};
-use crate::support::{PASSWORD, Process};
+use super::eventually;
+use crate::support::{PASSWORD, PATIENCE, Process};
 
 /// A login whose head has been taken by a handler, which asks for the body.
 struct Login {

@@ -9,8 +9,8 @@ fn chromium() -> PathBuf {
     std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from)
 }
 
-fn on(engine: Engine) {
-    if !are_here(&[&scripts().join("node_modules/oidc-client-ts"), &chromium()]) {
+fn signs_in(engine: Engine) {
+    if !are_here(&[&package("oidc-client-ts"), &chromium()]) {
         return;
     }
     // The port is free now, and the script listens there soon.
@@ -34,14 +34,8 @@ fn on(engine: Engine) {
     run(Path::new("node"), "oidc-client-ts.mjs", &facts);
 }
 
-#[test]
-fn sqlite() {
-    on(Engine::Sqlite);
-}
-
-#[test]
-fn postgres() {
-    if Postgres::is_here() {
-        on(Engine::Postgres);
+on_both_engines! {
+    fn a_page_signs_its_user_in_renews_and_signs_out(engine: Engine) {
+        signs_in(engine);
     }
 }

@@ -7,8 +7,8 @@ use super::*;
 
 const AUDIENCE: &str = "https://api.example.org";
 
-fn on(engine: Engine, issues: bool) {
-    if !are_here(&[&scripts().join("node_modules/oidc-provider")]) {
+fn takes_its_tokens(engine: Engine, issues: bool) {
+    if !are_here(&[&package("oidc-provider")]) {
         return;
     }
     // The port is free now, and the script listens there soon.
@@ -30,19 +30,12 @@ fn on(engine: Engine, issues: bool) {
     run(Path::new("node"), "oidc-provider.mjs", &facts);
 }
 
-#[test]
-fn sqlite() {
-    on(Engine::Sqlite, true);
-}
-
-#[test]
-fn postgres() {
-    if Postgres::is_here() {
-        on(Engine::Postgres, true);
+on_both_engines! {
+    fn beside_an_authorization_server_of_our_own(engine: Engine) {
+        takes_its_tokens(engine, true);
     }
-}
 
-#[test]
-fn without_an_authorization_server_of_our_own() {
-    on(Engine::Sqlite, false);
+    fn without_one(engine: Engine) {
+        takes_its_tokens(engine, false);
+    }
 }

@@ -110,7 +110,12 @@ on_both_engines! {
             let page = browser.open(&app.authorize(&[("prompt", prompt)])).expect(200);
             assert_eq!(heading(&page), "Sign in", "{prompt}");
         }
+        let before = browser.cookie("__Host-cloakroom").unwrap().to_owned();
         let back = app.let_in(&mut browser, &ada, &[("prompt", "login")]);
+        // A cookie that somebody knew before is worth nothing after.
+        assert_ne!(browser.cookie("__Host-cloakroom").unwrap(), before);
+        let old = server.get(&app.authorize(&[("prompt", "none")])).header("cookie", &format!("__Host-cloakroom={before}"));
+        assert_eq!(error(&old.send()), "login_required");
         let second = browser_tokens(&server, &back, &app);
         assert_eq!(first["sub"], second["sub"]);
         assert!(second["auth_time"].as_i64() >= first["auth_time"].as_i64());

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cloakroom::domain::Random;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Application, IssuerKey, Request, Server, decoded, on_both_engines};
@@ -29,7 +30,7 @@ impl Holder {
         changes: &Value,
     ) -> String {
         let mut claims = json!({
-            "jti": format!("{:x}", rand()),
+            "jti": Random::system().uuid_at(server.clock.now()).expect("randomness"),
             "htm": method,
             "htu": format!("{}{path}", server.url),
             "iat": server.clock.now().timestamp(),
@@ -52,11 +53,6 @@ impl Holder {
         let proof = self.proof(server, "POST", "/oauth/token", None, &json!({}));
         send(server, app, form, &proof)
     }
-}
-
-fn rand() -> u64 {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    std::hash::RandomState::new().build_hasher().finish()
 }
 
 fn sha256(text: &str) -> String {

@@ -80,9 +80,7 @@ impl Application {
             ("code_challenge", challenge.as_str()),
             ("code_challenge_method", "S256"),
         ];
-        let kept = usual.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
-        let pairs = kept.chain(changes).filter(|(_, value)| !value.is_empty());
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(changed(&usual, changes)).finish()
     }
 
     /// The path of such a request.
@@ -124,9 +122,7 @@ impl Application {
             ("redirect_uri", CALLBACK),
             ("code_verifier", VERIFIER),
         ];
-        let kept = usual.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
-        let pairs: Vec<_> = kept.chain(changes).filter(|(_, value)| !value.is_empty()).copied().collect();
-        self.post(server, "/oauth/token", &pairs)
+        self.post(server, "/oauth/token", &changed(&usual, changes))
     }
 
     pub fn refresh(&self, server: &Server, refresh_token: &str) -> Answer {
@@ -146,6 +142,12 @@ impl Application {
         form.extend(self.secret.as_deref().map(|secret| ("client_secret", secret)));
         server.post(path).form(&form).send()
     }
+}
+
+/// Parameters with these in place of others; an empty one is left out.
+fn changed<'a>(usual: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let kept = usual.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+    kept.chain(changes).filter(|(_, value)| !value.is_empty()).copied().collect()
 }
 
 /// What the browser brings back to the application: a parameter of the address it was sent to.

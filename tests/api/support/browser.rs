@@ -85,7 +85,7 @@ impl<'s> Browser<'s> {
 }
 
 /// Where the form of a page goes, and its hidden fields.
-fn form_of(page: &Answer) -> (String, Vec<(String, String)>) {
+pub fn form_of(page: &Answer) -> (String, Vec<(String, String)>) {
     let attribute = |tag: &str, name: &str| {
         let rest = tag.split(&format!(" {name}=\"")).nth(1)?;
         let value = rest.split('"').next()?;

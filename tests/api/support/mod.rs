@@ -10,15 +10,17 @@ mod people;
 mod postgres;
 mod process;
 mod server;
+mod wait;
 
 pub use application::{Application, CALLBACK, VERIFIER, came_back};
-pub use browser::Browser;
+pub use browser::{Browser, form_of};
 pub use http::{Answer, Request, decoded, send_raw};
 pub use issuer::{ForeignIssuer, IssuerKey, Reply};
 pub use people::{PASSWORD, Person};
 pub use postgres::Postgres;
 pub use process::Process;
 pub use server::{Engine, MASTER_KEY, Server};
+pub use wait::{PATIENCE, eventually};
 
 /// Each test twice: on SQLite and on PostgreSQL. A test that needs a server of another kind takes
 /// the engine instead: `fn name(engine: Engine)`.

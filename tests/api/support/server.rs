@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::http::Request;
 use super::postgres::Postgres;
+use super::wait::eventually;
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,11 +218,7 @@ impl Server {
     /// A token is refused before long: what ended it was done at another replica or by an operator.
     #[track_caller]
     pub fn eventually_refuses(&self, token: &str) {
-        let began = std::time::Instant::now();
-        while self.get("/users/me").bearer(token).send().status != 401 {
-            assert!(began.elapsed() < std::time::Duration::from_secs(10), "the token is still taken");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+        eventually("the token is refused", || self.get("/users/me").bearer(token).send().status == 401);
     }
 
     /// All that the database keeps, as text.
