@@ -4,11 +4,12 @@ use std::any::{Any, TypeId};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::authz::matrix::Matrix;
 use crate::authz::{Scope, Vocabulary};
 use crate::check::faults;
-use crate::config::{Config, Faults, Settings, SettingsList, Sources};
+use crate::config::{Config, Faults, Registration, Settings, SettingsList, Sources};
 use crate::domain::{Role, Surroundings};
-use crate::http::{self, Endpoint};
+use crate::http::{self, Endpoint, Rules};
 use crate::server::{Server, StartError};
 use crate::store::{
     Engine, MigrationState, Migrations, OWN_MIGRATIONS, StoreError, migrate, migration_states,
@@ -126,6 +127,21 @@ impl App {
     pub(crate) fn routes_served(&self, config: &Config) -> Vec<Endpoint> {
         let served = |route: &&Endpoint| config.authorization_server || !route.issuing;
         self.endpoints.iter().filter(served).cloned().collect()
+    }
+
+    /// The authorization matrix of all its routes, while anybody may register.
+    pub fn matrix(&self) -> Matrix {
+        self.matrix_of(&self.endpoints, true)
+    }
+
+    /// That of a server with this configuration.
+    pub(crate) fn matrix_served(&self, config: &Config) -> Matrix {
+        self.matrix_of(&self.routes_served(config), config.registration == Registration::Open)
+    }
+
+    fn matrix_of(&self, endpoints: &[Endpoint], registration_open: bool) -> Matrix {
+        let vocabulary = Arc::new(self.vocabulary.clone());
+        Rules { name: self.name, endpoints, vocabulary: &vocabulary, registration_open }.matrix()
     }
 
     /// Its scopes and roles.

@@ -94,6 +94,11 @@ impl Caller {
         Self::new(vocabulary, subject, scope, session, token)
     }
 
+    /// Somebody who calls nothing: of whom it is only asked what they would be answered.
+    pub(super) fn supposed(vocabulary: Arc<Vocabulary>, subject: Subject, scope: ScopeSet) -> Self {
+        Self::new(vocabulary, subject, scope, None, TokenId::default())
+    }
+
     fn new(
         vocabulary: Arc<Vocabulary>,
         subject: Subject,

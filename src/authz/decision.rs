@@ -292,17 +292,10 @@ impl Caller {
         let rule = Rule::of::<R, A>();
         rule.check_scope(self)?;
         let (record, held) = sealed.0.ok_or_else(|| rule.refuse(self, Reason::NotFound))?;
-        let facts = Facts::of(&record, held);
-        match rule.check(self, facts) {
-            Ok(()) => Ok(Allowed { record, held, by: self.clone(), rule, action: PhantomData }),
-            Err(refusal) if self.may_know(&refusal, Rule::of::<R, Read>(), facts) => Err(refusal),
-            Err(refusal) => Err(Refusal { reason: Reason::NotFound, ..refusal }),
+        match rule.told(Rule::of::<R, Read>(), self, Facts::of(&record, held)) {
+            None => Ok(Allowed { record, held, by: self.clone(), rule, action: PhantomData }),
+            Some(reason) => Err(rule.refuse(self, reason)),
         }
-    }
-
-    /// Who is above the caller is seen by who could otherwise act; all else by who may read.
-    fn may_know(&self, refusal: &Refusal, read: &'static Rule, facts: Facts<'_>) -> bool {
-        refusal.reason == Reason::AboveCaller || read.check(self, facts).is_ok()
     }
 }
 

@@ -57,7 +57,7 @@ pub use member::Member;
 pub use relation::{Held, Relation};
 pub use resource::{OwnerFrom, Resource};
 pub(crate) use rule::Facts;
-pub use rule::{Reason, Refusal, Rule};
+pub use rule::{Reason, Refusal, Rule, Step};
 pub use scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, Scope, ScopeSet};
 pub use sight::{Extent, Sight};
 pub use vocabulary::Vocabulary;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::action::Action;
 use super::caller::{Caller, Subject};
 use super::relation::{Held, Relation};
@@ -90,31 +92,32 @@ impl Rule {
         self.unless(self.lets_rank(caller, facts), caller, Reason::AboveCaller)
     }
 
-    /// All steps, on a record.
-    pub(crate) fn check(&'static self, caller: &Caller, facts: Facts<'_>) -> Result<(), Refusal> {
-        match self.against(caller, facts) {
-            None => Ok(()),
-            Some(reason) => Err(self.refuse(caller, reason)),
-        }
-    }
-
     /// Whether all steps let the caller.
     pub(crate) fn permits(&self, caller: &Caller, facts: Facts<'_>) -> bool {
         self.against(caller, facts).is_none()
     }
 
     /// The first step that decides against the caller.
-    fn against(&self, caller: &Caller, facts: Facts<'_>) -> Option<Reason> {
-        if !self.lets_scope(caller) {
-            Some(Reason::InsufficientScope)
-        } else if !self.lets_owner(caller, facts) {
-            Some(Reason::NotOwner)
-        } else if !self.lets_state(facts.held) {
-            Some(Reason::WrongState)
-        } else if !self.lets_rank(caller, facts) {
-            Some(Reason::AboveCaller)
-        } else {
-            None
+    pub(super) fn against(&self, caller: &Caller, facts: Facts<'_>) -> Option<Step> {
+        Step::ALL.into_iter().find(|step| !self.lets(*step, caller, facts))
+    }
+
+    /// What the caller is told of it: whatever stands against them, a record that they may not read
+    /// is not there. Who is above the caller is seen by who could otherwise act.
+    pub(super) fn told(&self, read: &Rule, caller: &Caller, facts: Facts<'_>) -> Option<Reason> {
+        let reason = self.against(caller, facts)?.reason();
+        let asked_for_too_much = matches!(reason, Reason::InsufficientScope | Reason::AboveCaller);
+        let known = asked_for_too_much || read.permits(caller, facts);
+        Some(if known { reason } else { Reason::NotFound })
+    }
+
+    /// Whether one step lets the caller.
+    pub(super) fn lets(&self, step: Step, caller: &Caller, facts: Facts<'_>) -> bool {
+        match step {
+            Step::Scope => self.lets_scope(caller),
+            Step::Owner => self.lets_owner(caller, facts),
+            Step::State => self.lets_state(facts.held),
+            Step::Rank => self.lets_rank(caller, facts),
         }
     }
 
@@ -153,6 +156,35 @@ impl Rule {
     /// The refusal of this caller at this step.
     pub(super) fn refuse(&'static self, caller: &Caller, reason: Reason) -> Refusal {
         Refusal { by: Some(caller.clone()), rule: self, reason, record: None, owner: None }
+    }
+}
+
+/// A step of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Does the token carry a scope of the rule at all?
+    Scope,
+    /// Is the record the caller's own, or one that they reach otherwise?
+    Owner,
+    /// Is the record in the state that the rule asks for?
+    State,
+    /// On what is not their own, has the caller every power that goes with it?
+    Rank,
+}
+
+impl Step {
+    /// In the order in which they are taken.
+    pub const ALL: [Step; 4] = [Step::Scope, Step::Owner, Step::State, Step::Rank];
+
+    /// Why somebody is refused whom it does not let.
+    pub fn reason(self) -> Reason {
+        match self {
+            Step::Scope => Reason::InsufficientScope,
+            Step::Owner => Reason::NotOwner,
+            Step::State => Reason::WrongState,
+            Step::Rank => Reason::AboveCaller,
+        }
     }
 }
 
@@ -199,7 +231,16 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The name by which the audit trail knows it.
+    /// Every reason.
+    pub const ALL: [Reason; 5] = [
+        Reason::InsufficientScope,
+        Reason::NotOwner,
+        Reason::NotFound,
+        Reason::WrongState,
+        Reason::AboveCaller,
+    ];
+
+    /// The name by which problem documents and the audit trail know it.
     pub fn as_str(self) -> &'static str {
         match self {
             Reason::InsufficientScope => "insufficient-scope",

@@ -33,6 +33,7 @@ use super::decide::{Access, Decision, closed};
 use super::describe::Description;
 use super::problem::{Code, Problem};
 use super::services::Services;
+use crate::authz::Rule;
 
 type Answered<'a> = LocalBoxFuture<'a, Result<HttpResponse, Problem>>;
 type Run = Arc<dyn for<'a> Fn(&'a mut Call) -> Answered<'a> + Send + Sync>;
@@ -214,6 +215,16 @@ impl Endpoint {
     pub(super) fn issuing(mut self) -> Self {
         self.issuing = true;
         self
+    }
+
+    /// The name under which it tells of a problem.
+    pub(crate) fn code_on_the_wire(&self, code: Code) -> &'static str {
+        if self.path.starts_with("/oauth/") { code.oauth() } else { code.as_str() }
+    }
+
+    /// Where it names a record, the rule that says who may know of it.
+    pub(crate) fn read_rule(&self) -> Option<&'static Rule> {
+        self.description().read_rule
     }
 
     /// What its handler's types say of it, and what was added.

@@ -47,7 +47,7 @@ macro_rules! problems {
             }
 
             /// The error code of RFC 6749 §5.2 under `/oauth/`.
-            fn oauth(self) -> &'static str {
+            pub(super) fn oauth(self) -> &'static str {
                 match self { $(Code::$code => $oauth,)* }
             }
         }
@@ -289,24 +289,34 @@ impl Details {
     }
 }
 
+impl From<Reason> for Code {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::InsufficientScope => Code::InsufficientScope,
+            Reason::NotOwner => Code::NotOwner,
+            Reason::NotFound => Code::NotFound,
+            Reason::WrongState => Code::WrongState,
+            Reason::AboveCaller => Code::AboveCaller,
+        }
+    }
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let rule = &refusal.rule;
-        let problem = match refusal.reason {
+        let problem = Self::new(refusal.reason.into());
+        let mut problem = match refusal.reason {
             // Not told from a record that is not there, so it carries no decision either.
-            Reason::NotFound => return Self::new(Code::NotFound),
-            Reason::InsufficientScope => Self::new(Code::InsufficientScope).with_detail(needed(rule)),
-            Reason::NotOwner => Self::new(Code::NotOwner).with_detail(reached(rule)),
-            Reason::WrongState => Self::new(Code::WrongState).with_detail(format!(
+            Reason::NotFound => return problem,
+            Reason::InsufficientScope => problem.with_detail(needed(rule)),
+            Reason::NotOwner => problem.with_detail(reached(rule)),
+            Reason::WrongState => problem.with_detail(format!(
                 "it takes a {} that is {}",
                 rule.resource,
                 rule.who.state().map_or("", Relation::name)
             )),
-            Reason::AboveCaller => {
-                Self::new(Code::AboveCaller).with_detail("it takes a power over others that you do not have")
-            }
+            Reason::AboveCaller => problem.with_detail("it takes a power over others that you do not have"),
         };
-        let mut problem = problem;
         problem.0.refusal = Some(refusal);
         problem
     }

@@ -3,14 +3,12 @@
 
 use actix_web::http::Method;
 
-use super::decide::Access;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Code::*;
 use super::{
-    audit, client_list, clients, grants, keys, oauth, pages, profiles, service, sessions, standing,
+    audit, client_list, clients, grants, keys, matrix, oauth, pages, profiles, service, sessions, standing,
     user_list, users,
 };
-use crate::authz::matrix::{Entry, Row};
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
@@ -75,6 +73,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 
         endpoint(GET,    "/health/live",                             "Is the process alive",                  service::live),
         endpoint(GET,    "/health/ready",                            "Can requests be answered",              service::ready),
+        endpoint(GET,    "/authz/matrix",                            "Who may do what, on every route",       matrix::show),
         endpoint(GET,    "/openapi.json",                            "This API described (OpenAPI 3.1)",      service::openapi),
         endpoint(GET,    "/problems/{code}",                         "What an error means",                   service::problem),
     ];
@@ -94,30 +93,5 @@ fn issues(endpoint: &Endpoint) -> bool {
         | "/.well-known/oauth-authorization-server"
         | "/.well-known/openid-configuration" => true,
         path => ["/oauth/", "/clients", "/keys/"].into_iter().any(|root| path.starts_with(root)),
-    }
-}
-
-/// The authorization matrix of these routes.
-pub fn matrix(endpoints: &[Endpoint]) -> Vec<Row> {
-    endpoints
-        .iter()
-        .map(|endpoint| Row {
-            method: endpoint.method.to_string(),
-            path: endpoint.path.to_owned(),
-            summary: endpoint.summary.to_owned(),
-            entry: entry(endpoint),
-        })
-        .collect()
-}
-
-fn entry(endpoint: &Endpoint) -> Entry {
-    match endpoint.access {
-        Access::Public => Entry::without_rule("everybody"),
-        Access::Client => Entry::without_rule("a client that proves who it is"),
-        Access::Authenticated => Entry::without_rule("anybody with a token, for that token"),
-        Access::PublicWhileOpen(rule) => Entry::of("everybody while registration is open", rule, false),
-        Access::Own(rule) => Entry::of("by scope, one's own alone", rule, false),
-        Access::Record(rule) => Entry::of("by scope", rule, true),
-        Access::Collection(rule) => Entry::of("by scope", rule, false),
     }
 }

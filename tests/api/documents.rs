@@ -2,7 +2,7 @@
 
 use cloakroom::App;
 use cloakroom::authz::matrix::as_markdown;
-use cloakroom::http::{Code, endpoints, matrix};
+use cloakroom::http::{Code, endpoints};
 use serde_json::Value;
 
 fn section(name: &str) -> String {
@@ -23,7 +23,7 @@ fn document() -> Value {
 fn the_matrix_in_the_readme_is_the_one_that_is_enforced() {
     assert_eq!(
         section("routes"),
-        as_markdown(&matrix(&endpoints())).trim(),
+        as_markdown(&App::default().matrix()).trim(),
         "write it anew: cloakroom routes --format markdown"
     );
 }

@@ -17,6 +17,7 @@ mod faults;
 mod guessing;
 mod interop;
 mod keys;
+mod matrix;
 mod notes;
 mod oauth;
 mod oauth_token;

@@ -325,7 +325,7 @@ fn the_api_describes_notes_like_everything_else() {
     assert!(note["properties"].get("_actions").is_some() && note["properties"].get("revision").is_none());
     assert_eq!(document["paths"]["/notes/{id}"]["patch"]["x-decision"]["only_while"], "open");
     assert_eq!(document["paths"]["/notes"]["get"]["x-decision"]["related"][1]["name"], "editor");
-    let matrix = cloakroom::authz::matrix::as_markdown(&cloakroom::http::matrix(app.routes()));
+    let matrix = cloakroom::authz::matrix::as_markdown(&app.matrix());
     assert!(
         matrix.contains(
             "| `PATCH /notes/{id}` | by scope, only while open | notes:write; editor: notes:write | – |"

@@ -79,11 +79,16 @@ fn a_reader_that_has_read_enough_is_no_failure_and_a_full_disk_is_one() {
 #[test]
 fn the_api_is_described_without_a_database() {
     let machine = Machine::new();
-    let rows: Value = serde_json::from_str(&machine.done(&["routes", "--format", "json"])).expect("JSON");
-    let rows = rows.as_array().expect("rows");
+    let matrix: Value = serde_json::from_str(&machine.done(&["routes", "--format", "json"])).expect("JSON");
+    let rows = matrix["routes"].as_array().expect("rows");
     assert!(rows.iter().any(|row| row["path"] == "/users/{id}" && row["any_scope"] == "users:read:any"));
     let table = machine.done(&["routes"]);
-    assert_eq!(table.lines().count(), rows.len() + 1);
+    let lines_of = |route: &str| table.lines().filter(|line| line.starts_with(route)).count();
+    assert_eq!(
+        (lines_of("DELETE /clients/{id}"), lines_of("POST /keys/rotate")),
+        (2, 2),
+        "rules and answers"
+    );
     assert!(machine.done(&["routes", "--format", "markdown"]).starts_with("| route |"));
     assert!(machine.done(&["routes", "--format", "html"]).starts_with("<!DOCTYPE html>"));
     let document = machine.done(&["openapi", "--issuer", "https://id.example.org"]);
@@ -93,4 +98,48 @@ fn the_api_is_described_without_a_database() {
         (&json!("3.1.0"), &json!("https://id.example.org"))
     );
     assert_eq!(machine.files(), 0);
+}
+
+#[test]
+fn an_upgrade_that_lets_somebody_do_more_is_told_and_is_no_success() {
+    let machine = Machine::new();
+    let now = machine.done(&["routes", "--format", "json"]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("before.json");
+    let differs_from = |matrix: &Value| {
+        std::fs::write(&file, matrix.to_string()).expect("a file");
+        finish(machine.command(&["routes", "--diff"]).arg(&file).spawn().expect("it starts"), "")
+    };
+    let now: Value = serde_json::from_str(&now).expect("JSON");
+    let same = differs_from(&now);
+    assert_eq!((same.code, same.out.as_str()), (Some(0), "nobody may do more or less than before\n"));
+
+    let mut narrower = now.clone();
+    let row = |matrix: &Value, path: &str| {
+        matrix["routes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .position(|row| row["path"] == path && row["method"] == "GET")
+            .unwrap()
+    };
+    let (read, sessions) = (row(&now, "/users/{id}"), row(&now, "/users/{id}/sessions"));
+    let (another, owner) = (4, 3);
+    narrower["routes"][read]["answers"][owner] = now["routes"][read]["answers"][another].clone();
+    narrower["routes"][read]["answers"][owner]["caller"] = json!("owner");
+    let wider = differs_from(&narrower);
+    assert_eq!(wider.code, Some(1), "{wider:?}");
+    assert_eq!(wider.out, "wider     GET /users/{id} lets in owner; it was 403 not-owner\n");
+    assert!(wider.err.contains("1 of 1 changes let somebody do more"), "{wider:?}");
+
+    let mut before = now.clone();
+    before["routes"][sessions]["answers"][another] = now["routes"][sessions]["answers"][owner].clone();
+    before["routes"][sessions]["answers"][another]["caller"] = json!("another user");
+    let narrowed = differs_from(&before);
+    assert_eq!(narrowed.code, Some(0), "{narrowed:?}");
+    assert_eq!(narrowed.out, "narrower  GET /users/{id}/sessions refuses another user: 403 not-owner\n");
+
+    let nothing =
+        finish(machine.command(&["routes", "--diff", "no such file"]).spawn().expect("it starts"), "");
+    assert!(nothing.code == Some(1) && nothing.err.contains("is no matrix"), "{nothing:?}");
 }

@@ -1,0 +1,60 @@
+//! `/authz/matrix`: who may do what, as the server itself says it. That it is true is tried by the
+//! walk of every route (`authz_matrix.rs`).
+
+use cloakroom::App;
+use serde_json::{Value, json};
+
+use crate::support::{Engine, Server, on_both_engines};
+
+fn answers(matrix: &Value, method: &str, path: &str) -> Vec<String> {
+    let rows = matrix["routes"].as_array().expect("routes");
+    let row = rows.iter().find(|row| row["method"] == method && row["path"] == path).expect("the route");
+    let answers = row["answers"].as_array().expect("answers").iter();
+    let told = |answer: &Value| match answer["allowed"].as_bool() {
+        Some(true) => "in".to_owned(),
+        _ => format!("{} {}", answer["status"], answer["code"].as_str().unwrap_or_default()),
+    };
+    answers
+        .map(|answer| format!("{}: {}", answer["caller"].as_str().unwrap_or_default(), told(answer)))
+        .collect()
+}
+
+on_both_engines! {
+    fn anybody_can_read_it_and_it_is_that_of_the_program(server) {
+        let answer = server.get("/authz/matrix").send().expect(200);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert_eq!(answer.json(), json!(App::default().matrix()));
+        assert_eq!(
+            answers(&answer.json(), "DELETE", "/users/{id}"),
+            [
+                "nobody: 401 unauthenticated",
+                "bad token: 401 invalid-token",
+                "no scope: 403 insufficient-scope",
+                "owner: in",
+                "another user: 403 not-owner",
+                "support: 403 not-owner",
+                "admin: in",
+                "client: 403 not-owner",
+                "client, any: in",
+            ]
+        );
+    }
+
+    fn a_browser_gets_a_page_that_loads_nothing_from_anywhere(server) {
+        let answer = server.get("/authz/matrix").header("accept", "text/html,application/xhtml+xml,*/*;q=0.8").send().expect(200);
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+        let policy = answer.header("content-security-policy").expect("a policy");
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+        assert!(!answer.body.contains("http://") && !answer.body.contains("https://") && !answer.body.contains("src="));
+        assert!(answer.body.contains("<code>DELETE /users/{id}</code>"));
+    }
+}
+
+#[test]
+fn where_registration_is_closed_the_matrix_says_so() {
+    let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_REGISTRATION", "closed")]);
+    let matrix = server.get("/authz/matrix").send().expect(200).json();
+    let told = answers(&matrix, "POST", "/users");
+    assert_eq!(told.first().map(String::as_str), Some("nobody: 401 unauthenticated"));
+    assert!(told.contains(&"owner: 403 insufficient-scope".to_owned()), "{told:?}");
+}
