@@ -65,6 +65,8 @@ crate::actions! {
     pub Delete = "delete", changes;
     /// Give a client another secret.
     pub RotateSecret = "rotate_secret", changes;
+    /// Say why a decision is what it is.
+    pub Explain = "explain";
     /// Replace a user's password.
     pub SetPassword = "set_password", changes;
     /// Prove one's own password.

@@ -1,12 +1,11 @@
 //! Who is calling. A [`Caller`] is made by the token verifier alone.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::resource::Ranked;
 use super::scope::{Scope, ScopeSet};
 use super::vocabulary::Vocabulary;
-use crate::domain::{Role, SessionId, UserId};
+use crate::domain::{Origin, Role, SessionId, UserId};
 
 /// Whom the access token speaks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,15 +44,6 @@ pub struct TokenId {
     pub jti: Option<String>,
     /// The client that the token was issued to.
     pub client_id: Option<String>,
-}
-
-/// Where a request came from.
-#[derive(Clone, Debug, Default)]
-pub struct Origin {
-    /// The id by which answer and log know the request.
-    pub request_id: Option<Arc<str>>,
-    /// The peer's address.
-    pub address: Option<IpAddr>,
 }
 
 /// Somebody who presented an acceptable access token.
@@ -161,6 +151,16 @@ impl Caller {
     /// Whether the caller has every power over others that the record is worth.
     pub(super) fn is_level_with(&self, record: &dyn Ranked) -> bool {
         record.powers(&self.facts.vocabulary).is_subset(self.powers())
+    }
+
+    /// The powers over others that the record is worth and the caller has not.
+    pub(super) fn lacks_of(&self, record: &dyn Ranked) -> ScopeSet {
+        record.powers(&self.facts.vocabulary).difference(self.powers())
+    }
+
+    /// The scopes and roles of the application.
+    pub(super) fn vocabulary(&self) -> &Vocabulary {
+        &self.facts.vocabulary
     }
 
     /// The session that the token was issued in.

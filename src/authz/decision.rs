@@ -4,16 +4,17 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use super::action::{Action, Create, Read, SetRoles};
+use super::action::{Action, Create, Explain, List, Read, SetRoles};
 use super::caller::Caller;
-use super::event::{Event, Outcome};
+use super::event::{AuditTrail, By, Event, Outcome};
+use super::explain::Explanation;
 use super::relation::Held;
 use super::resource::{OwnerFrom, Resource};
 use super::rule::{Facts, Reason, Refusal, Rule};
 use super::scope::ROLES_WRITE;
 use super::sight::Sight;
 use super::who::Can;
-use crate::domain::{Role, User, UserId};
+use crate::domain::{Origin, Role, User, UserId};
 
 /// A record as the store hands it out, found or not: it can be carried, not read.
 #[must_use = "a sealed record is of no use until a caller opens it"]
@@ -28,6 +29,16 @@ impl<R: Resource> Sealed<R> {
     /// Seals what was looked up, with the relations that the record has to the caller.
     pub(crate) fn with_relations(found: Option<(R, Held)>) -> Self {
         Self(found)
+    }
+
+    /// Nothing.
+    pub(crate) fn nothing() -> Self {
+        Self(None)
+    }
+
+    /// What was found, to be explained.
+    pub(super) fn into_found(self) -> Option<(R, Held)> {
+        self.0
     }
 
     /// Opens it without asking anybody, to measure what asking costs.
@@ -159,6 +170,13 @@ impl<R: Resource, A> Reach<R, A> {
     }
 }
 
+impl Reach<Explanation, Explain> {
+    /// Whether who asks may read the audit trail, whose lines tell of others.
+    pub fn may_read_the_trail(&self) -> bool {
+        self.by.reach::<AuditTrail, List>().is_ok()
+    }
+}
+
 impl<R: Resource> Reach<R, Create> {
     /// The proof that the caller may make this very record: one of their own, or anybody's where
     /// the policy says `anyone`.
@@ -177,24 +195,31 @@ impl<R: Resource> Reach<R, Create> {
 #[must_use = "a decision is made to be acted upon"]
 pub enum Registration {
     /// Registration is open; the caller, if any, has no scope to create accounts for others.
-    Open(Option<Caller>),
+    Open(Option<Caller>, Origin),
     /// The caller may create accounts for others.
     Entitled(Reach<User, Create>),
 }
 
 impl Registration {
     /// What a caller, or nobody, may do when anybody may register.
-    pub(crate) fn open_to(caller: Option<Caller>) -> Self {
+    pub(crate) fn open_to(caller: Option<Caller>, origin: Origin) -> Self {
         match caller.as_ref().map(Caller::reach::<User, Create>) {
             Some(Ok(entitled)) => Self::Entitled(entitled),
-            _ => Self::Open(caller),
+            _ => Self::Open(caller, origin),
+        }
+    }
+
+    fn whoever(&self) -> By {
+        match self {
+            Self::Open(caller, origin) => By::whoever(caller.clone(), origin.clone()),
+            Self::Entitled(reach) => By::Caller(reach.by().clone()),
         }
     }
 
     /// Who is calling, if anybody is.
     pub fn by(&self) -> Option<&Caller> {
         match self {
-            Self::Open(caller) => caller.as_ref(),
+            Self::Open(caller, _) => caller.as_ref(),
             Self::Entitled(reach) => Some(reach.by()),
         }
     }
@@ -211,7 +236,7 @@ impl Registration {
     /// [`Reason::InsufficientScope`] when the caller may not name roles at all.
     pub fn grant(&self, roles: Option<Vec<Role>>) -> Result<Grant, Refusal> {
         let Some(roles) = roles else {
-            return Ok(Grant { by: self.by().cloned(), roles: vec![Role::USER] });
+            return Ok(Grant { by: self.whoever(), roles: vec![Role::USER] });
         };
         let rule = Rule::of::<User, Create>();
         match self {
@@ -229,7 +254,7 @@ impl Registration {
 #[derive(Debug)]
 #[must_use = "roles are granted in order to be given"]
 pub struct Grant {
-    by: Option<Caller>,
+    by: By,
     roles: Vec<Role>,
 }
 
@@ -237,7 +262,7 @@ impl Grant {
     /// What whoever comes with another issuer's token gets, where the operator lets them in: what
     /// anybody gets who registers, whether or not anybody may.
     pub(crate) fn to_a_newcomer() -> Self {
-        Self { by: None, roles: vec![Role::USER] }
+        Self { by: By::Server, roles: vec![Role::USER] }
     }
 
     fn by(caller: &Caller, rule: &'static Rule, mut roles: Vec<Role>) -> Result<Self, Refusal> {
@@ -246,7 +271,7 @@ impl Grant {
         }
         roles.sort();
         roles.dedup();
-        Ok(Self { by: Some(caller.clone()), roles })
+        Ok(Self { by: By::Caller(caller.clone()), roles })
     }
 
     /// The roles, sorted, each once.

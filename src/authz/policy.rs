@@ -2,6 +2,8 @@
 //! compile.
 
 use super::action::*;
+use super::event::AuditTrail;
+use super::explain::Explanation;
 use super::member::Member;
 use super::resource::{OwnerFrom, Resource};
 use super::scope::*;
@@ -49,6 +51,12 @@ crate::policy! {
         Read:          anyone(KEYS_ROTATE);
         Rotate:        anyone(KEYS_ROTATE);
         Retire:        anyone(KEYS_ROTATE);
+    }
+    AuditTrail {
+        List:          anyone(AUDIT_READ_ANY);
+    }
+    Explanation {
+        Explain:       anyone(AUTHZ_EXPLAIN);
     }
     Profile {
         Read:          owner(PROFILES_READ), anyone(PROFILES_READ_ANY);

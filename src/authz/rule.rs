@@ -209,6 +209,12 @@ impl Refusal {
         self.by.as_ref().map(Caller::subject)
     }
 
+    /// Whether nothing was kept from the caller, who reaches every record of the kind: it is not there.
+    pub fn is_of_nothing(&self) -> bool {
+        let reaches = |caller: &Caller| self.rule.reaches_everyone(caller);
+        self.reason == Reason::NotFound && self.by.as_ref().is_some_and(reaches)
+    }
+
     /// The same refusal, of this very record.
     pub(crate) fn on(self, record: impl fmt::Display, owner: Option<UserId>) -> Self {
         Self { record: Some(record.to_string()), owner, ..self }

@@ -6,6 +6,7 @@ mod clashes;
 mod clients;
 mod config;
 mod context;
+mod explain;
 mod keys;
 mod migrate;
 mod new;
@@ -57,6 +58,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "config" => config::run(app, matches, given),
         "routes" => api::routes(app, matches, given),
         "openapi" => api::openapi(&context()?),
+        "explain" => explain::run(&context()?, given),
         "new" => new::run(app, &Surroundings::default().clock, given),
         "migrate" => migrate::run(&context()?, given),
         "users" => users::run(&context()?, given),
@@ -91,6 +93,7 @@ fn commands(app: &Arc<App>) -> Command {
             keys::command(),
             api::routes_command(),
             api::openapi_command(),
+            explain::command(),
             new::command(),
         ])
 }

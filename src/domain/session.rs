@@ -1,10 +1,8 @@
 //! One login on one device, or one client's access to one account.
 
-use std::net::IpAddr;
-
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{ClientId, SessionId, UserId};
+use super::{ClientId, Origin, SessionId, UserId};
 
 /// A session: what a token's `sid` names. Ending it ends its tokens.
 #[derive(Clone, Debug)]
@@ -35,8 +33,8 @@ pub struct Session {
 pub struct Device {
     /// `User-Agent`, cut to 256 characters.
     pub name: Option<String>,
-    /// Its address.
-    pub address: Option<IpAddr>,
+    /// Where its request came from.
+    pub origin: Origin,
 }
 
 /// How long what is issued is good for.

@@ -1,20 +1,31 @@
-//! `/users/{id}/audit`: who did, or was refused, what on a user's records.
+//! `/audit` and `/users/{id}/audit`: who did, or was refused, what, on whose record.
+
+mod query;
+mod stream;
 
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
+use actix_web::http::header;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::answer::Page;
+use super::answer::{Answer, Page};
+use super::call::{Argument, Call};
+use super::describe::{AnswerDescription, Description};
 use super::list::PageQuery;
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::services::Services;
-use crate::authz::action::{Action as _, ReadAudit};
-use crate::authz::{Allowed, Caller};
+use crate::authz::action::{Action as _, List, ReadAudit};
+use crate::authz::{Allowed, AuditTrail, Caller, Reach};
 use crate::domain::User;
 use crate::store::{Entry, EntryId};
+use query::AuditQuery;
+use stream::Trail;
+
+const NDJSON: &str = "application/x-ndjson";
 
 /// A line of the audit trail.
 #[derive(Serialize, ToSchema)]
@@ -25,9 +36,9 @@ pub struct AuditView {
     /// When.
     #[schema(format = "date-time")]
     at: String,
-    /// `done` or `refused`.
+    /// `done`, `refused`, or `overflow` where there were too many to be written down.
     outcome: String,
-    /// Of a refusal: the step that decided, such as `not-owner`, or `wrong-password`.
+    /// Of a refusal: why, such as `not-owner`, `wrong-password` or `expired`.
     reason: Option<String>,
     /// What was done, or was to be.
     action: String,
@@ -35,25 +46,34 @@ pub struct AuditView {
     resource: String,
     /// To which.
     record: Option<String>,
+    /// Whose record it is; null where that is not known.
+    owner: Option<Uuid>,
     /// Who: `user:<id>`, `client:<id>` or `operator`; null for somebody without an acceptable token,
-    /// as at a login.
+    /// as at a login, and for the server itself.
     actor: Option<String>,
     /// The client through which it came.
     client_id: Option<String>,
     /// The token's own id; told to who did it and to who reads everyone's.
     jti: Option<String>,
-    /// The peer's address; told to who did it and to who reads everyone's.
+    /// The address from which it came; told to who did it and to who reads everyone's.
     address: Option<String>,
+    /// What the token carried; told to who did it and to who reads everyone's.
+    scope: Option<String>,
+    /// The method and the path of the route, with its parameters in braces.
+    route: Option<String>,
     /// The request, as its answer and the log know it.
     request_id: Option<String>,
-    /// Of a refusal: the decision.
+    /// Of a refusal: the decision, as its answer named it.
     decision_id: Option<Uuid>,
+    /// How many there were, where this line stands for several.
+    count: i64,
 }
 
 impl AuditView {
-    fn of(entry: Entry, user: &Allowed<User, ReadAudit>) -> Self {
-        let own = entry.actor.as_deref() == Some(&format!("user:{}", user.id));
-        let told = own && user.is_own() || reads_everyones(user.by(), user);
+    /// The line, with or without what tells of whoever did it.
+    fn of(entry: Entry, told: bool) -> Self {
+        let inputs = entry.inputs();
+        let is_refusal = entry.outcome == "refused";
         Self {
             id: entry.id.0,
             at: entry.at.to_string(),
@@ -62,12 +82,16 @@ impl AuditView {
             action: entry.action,
             resource: entry.resource,
             record: entry.record,
+            owner: entry.owner_id.map(|id| id.0),
             actor: entry.actor,
             client_id: entry.client_id,
             jti: entry.jti.filter(|_| told),
             address: entry.address.filter(|_| told),
+            scope: inputs.scope.filter(|_| told),
+            route: inputs.route,
             request_id: entry.request_id,
-            decision_id: entry.decision_id.map(|id| id.0),
+            decision_id: is_refusal.then_some(entry.id.0),
+            count: entry.count,
         }
     }
 }
@@ -77,26 +101,111 @@ fn reads_everyones(by: &Caller, user: &Allowed<User, ReadAudit>) -> bool {
 }
 
 /// `GET /users/{id}/audit`, newest first.
-pub async fn list(
+pub async fn of_user(
     user: Allowed<User, ReadAudit>,
     Query(query): Query<PageQuery>,
     services: Arc<Services>,
 ) -> Result<Page<AuditView>, Problem> {
     let list = format!("{} {}", ReadAudit::NAME, user.id);
-    let before = match query.cursor {
-        None => None,
-        Some(cursor) => {
-            let id = services.cursors.open::<Uuid>(&list, &cursor).map(EntryId);
-            Some(id.ok_or_else(|| Problem::new(Code::InvalidCursor))?)
-        }
+    let before = opened(&services, &list, query.cursor.as_deref())?;
+    let entries = services.store.audit_of(&user, before, query.limit + 1).await?;
+    let told = |entry: &Entry| {
+        let own = entry.actor.as_deref() == Some(&format!("user:{}", user.id));
+        own && user.is_own() || reads_everyones(user.by(), &user)
     };
-    let limit = usize::from(query.limit);
-    let mut entries = services.store.audit_of(&user, before, query.limit + 1).await?;
-    let more = entries.len() > limit;
-    entries.truncate(limit);
+    Ok(page(&services, &list, query.limit, entries, told))
+}
+
+/// `GET /audit`: everybody's, newest first; to who takes NDJSON, all of it in one answer.
+pub async fn everybodys(
+    reach: Reach<AuditTrail, List>,
+    Query(query): Query<AuditQuery>,
+    taken: Taken,
+    services: Arc<Services>,
+) -> Result<AuditAnswer, Problem> {
+    let before = opened(&services, &query.list, query.cursor.as_deref())?;
+    if taken == Taken::Ndjson {
+        return Ok(AuditAnswer::Stream(Box::new(Trail {
+            reach,
+            filter: query.filter,
+            before,
+            store: services.store.clone(),
+        })));
+    }
+    let entries = services.store.audit(&reach, query.filter, before, query.limit + 1).await?;
+    Ok(AuditAnswer::Page(page(&services, &query.list, query.limit, entries, |_| true)))
+}
+
+fn opened(services: &Services, list: &str, cursor: Option<&str>) -> Result<Option<EntryId>, Problem> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let id = services.cursors.open::<Uuid>(list, cursor).map(EntryId);
+    id.map(Some).ok_or_else(|| Problem::new(Code::InvalidCursor))
+}
+
+fn page(
+    services: &Services,
+    list: &str,
+    limit: u16,
+    mut entries: Vec<Entry>,
+    told: impl Fn(&Entry) -> bool,
+) -> Page<AuditView> {
+    let more = entries.len() > usize::from(limit);
+    entries.truncate(limit.into());
     let last = entries.last().filter(|_| more).map(|entry| entry.id.0);
-    Ok(Page {
-        next: last.map(|id| services.cursors.seal(&list, &id)),
-        items: entries.into_iter().map(|entry| AuditView::of(entry, &user)).collect(),
-    })
+    let view = |entry| {
+        let told = told(&entry);
+        AuditView::of(entry, told)
+    };
+    Page {
+        next: last.map(|id| services.cursors.seal(list, &id)),
+        items: entries.into_iter().map(view).collect(),
+    }
+}
+
+/// In which form the trail is taken (RFC 9110 §12.5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// In pages.
+    Json,
+    /// As a stream: a JSON object a line.
+    Ndjson,
+}
+
+impl Argument for Taken {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        let accepted = call.header(header::ACCEPT).unwrap_or_default();
+        let names = accepted.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
+        let ndjson = names.into_iter().any(|name| name.eq_ignore_ascii_case(NDJSON));
+        Ok(if ndjson { Self::Ndjson } else { Self::Json })
+    }
+}
+
+/// The trail, in pages or as a stream.
+pub enum AuditAnswer {
+    /// A page of it.
+    Page(Page<AuditView>),
+    /// All of it that is asked for.
+    Stream(Box<Trail>),
+}
+
+impl Answer for AuditAnswer {
+    fn respond(self, call: &Call) -> HttpResponse {
+        let mut response = match self {
+            Self::Page(page) => page.respond(call),
+            Self::Stream(trail) => HttpResponse::Ok().content_type(NDJSON).streaming(trail.lines()),
+        };
+        response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("Accept"));
+        response
+    }
+
+    fn describe(description: &mut Description) {
+        <Page<AuditView> as Answer>::describe(description);
+        let schema = description.schema_of::<AuditView>();
+        description.answers.push(AnswerDescription {
+            status: 200,
+            meaning: "A page of the trail; as a stream, an entry a line",
+            content: Some((NDJSON, schema)),
+            headers: &["Link", "Vary"],
+        });
+    }
 }

@@ -19,7 +19,7 @@ use super::call::{Argument, Call};
 use super::describe::{BodyDescription, Description};
 use super::form::{FORM, Form};
 use super::problem::{Code, Problem};
-use crate::domain::{BrowserSecret, NoRandomness, Random, SecretHash};
+use crate::domain::{BrowserSecret, NoRandomness, Origin, Random, SecretHash};
 
 /// The field of a form that holds its token.
 pub const TOKEN_FIELD: &str = "form_token";
@@ -51,9 +51,15 @@ pub struct Browser {
     is_new: bool,
     guard: FormGuard,
     service: &'static str,
+    origin: Origin,
 }
 
 impl Browser {
+    /// Where it is.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     fn of(call: &Call) -> Result<Self, Problem> {
         let headers = call.request().headers();
         let read = |name| {
@@ -64,7 +70,8 @@ impl Browser {
         let services = call.services();
         let (guard, service) = (services.forms.clone(), services.name);
         let (session, forms) = (read(cookie::SESSION)?, read(cookie::FORMS)?);
-        Ok(Self::holding(session, forms, guard, service, &services.random)?)
+        let browser = Self::holding(session, forms, guard, service, &services.random)?;
+        Ok(Self { origin: call.origin(), ..browser })
     }
 
     fn holding(
@@ -76,7 +83,7 @@ impl Browser {
     ) -> Result<Self, NoRandomness> {
         let is_new = forms.is_none();
         let forms = forms.map_or_else(|| BrowserSecret::generate(random), Ok)?;
-        Ok(Self { session, forms, is_new, guard, service })
+        Ok(Self { session, forms, is_new, guard, service, origin: Origin::default() })
     }
 
     /// What is kept of the secret in its session's cookie, if it has one.

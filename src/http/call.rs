@@ -9,10 +9,12 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 
 use super::address::forwarded_for;
 use super::describe::Description;
+use super::path::PathSegments;
 use super::possession::prove;
 use super::problem::{Asked, Code, Problem};
 use super::services::Services;
-use crate::authz::{Caller, Event, Origin, Reason, Refusal};
+use crate::authz::{Caller, Reason, Refusal};
+use crate::domain::Origin;
 use crate::store::Store;
 use crate::token::{DPOP_ALGORITHMS, InvalidProof, InvalidToken, Ticket, Verified};
 
@@ -22,6 +24,8 @@ pub struct Call {
     payload: Payload,
     services: Arc<Services>,
     pub(super) for_people: bool,
+    /// The method and the path of the route.
+    pub(super) route: Option<Arc<str>>,
 }
 
 /// What a handler takes besides its decision. Taken in the order in which they stand, each after
@@ -31,7 +35,7 @@ pub struct Call {
     label = "it can take `Body<…>`, `IfMatch`, `Query<…>`, `Segments`, `Configured<…>`, `Store`, `Arc<Services>`",
     note = "a handler makes one decision, and it is the first argument"
 )]
-pub trait Argument: Sized {
+pub trait Argument: Sized + 'static {
     /// Takes it from the request.
     fn take(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
 
@@ -45,7 +49,7 @@ pub struct RequestId(pub Arc<str>);
 
 impl Call {
     pub(super) fn new(request: HttpRequest, payload: Payload, services: Arc<Services>) -> Self {
-        Self { request, payload, services, for_people: false }
+        Self { request, payload, services, for_people: false, route: None }
     }
 
     /// The request.
@@ -65,7 +69,7 @@ impl Call {
 
     /// Where the request came from.
     pub fn origin(&self) -> Origin {
-        Origin { request_id: Some(self.request_id()), address: self.address() }
+        Origin { request_id: Some(self.request_id()), address: self.address(), route: self.route.clone() }
     }
 
     /// The address of whoever calls: the peer's, or the one for which a trusted proxy forwards.
@@ -74,9 +78,14 @@ impl Call {
         Some(forwarded_for(peer, self.request.headers(), &self.services.trusted_proxies))
     }
 
+    /// The segments of the path.
+    pub fn segments(&self) -> PathSegments<'_> {
+        PathSegments::of(&self.request)
+    }
+
     /// A segment of the path by its name in the route.
     pub fn segment(&self, name: &str) -> &str {
-        self.request.match_info().get(name).unwrap_or_default()
+        self.segments().get(name)
     }
 
     pub(super) fn take_payload(&mut self) -> Payload {
@@ -142,24 +151,9 @@ impl Call {
                 prove(self, &bound, token).map_err(|why| self.not_proved(why))
             }
             (_, Scheme::Dpop) => Err(self.not_acceptable(&InvalidToken::NotBound)),
-            (ticket, Scheme::Bearer) => self.confirm(ticket).await,
-        }
-    }
-
-    /// Looks up whom a token speaks for, where it does not say it itself.
-    async fn confirm(&self, ticket: Ticket) -> Result<Verified, Problem> {
-        match ticket {
-            Ticket::Complete(verified) => Ok(verified),
-            // Whoever took it from its owner would send it so (RFC 9449 §7.2).
-            Ticket::Bound(_) => Err(self.not_acceptable(&InvalidToken::Bound)),
-            Ticket::Unconfirmed(unconfirmed) => {
-                let standing = self.services.store.standing(unconfirmed.user_id()).await?;
-                unconfirmed.confirm(standing.as_ref()).map_err(|reason| self.not_acceptable(&reason))
-            }
-            Ticket::Stranger(stranger) => {
-                let resident = self.services.store.resident(stranger.newcomer()).await?;
-                let verifier = &self.services.verifier;
-                verifier.recognize(&stranger, resident).map_err(|reason| self.not_acceptable(&reason))
+            (ticket, Scheme::Bearer) => {
+                let confirmed = self.services.confirm(ticket).await?;
+                confirmed.map_err(|reason| self.not_acceptable(&reason))
             }
         }
     }
@@ -168,7 +162,7 @@ impl Call {
         log::info!("request_id={} token refused: {reason}", self.request_id());
         let challenge = self
             .challenge("error=\"invalid_token\", error_description=\"the access token is not acceptable\"");
-        Problem::new(Code::InvalidToken).with_header(header::WWW_AUTHENTICATE, challenge)
+        Problem::invalid_token(reason.as_str()).with_header(header::WWW_AUTHENTICATE, challenge)
     }
 
     fn not_proved(&self, why: InvalidProof) -> Problem {
@@ -176,7 +170,7 @@ impl Call {
         let algorithms = DPOP_ALGORITHMS.join(" ");
         let challenge =
             format!("DPoP error=\"invalid_dpop_proof\", error_description=\"{why}\", algs=\"{algorithms}\"");
-        Problem::new(Code::InvalidToken).with_header(header::WWW_AUTHENTICATE, challenge)
+        Problem::invalid_token("proof").with_header(header::WWW_AUTHENTICATE, challenge)
     }
 
     /// A Bearer challenge (RFC 6750 §3) that names the resource metadata (RFC 9728 §5.1).
@@ -190,11 +184,13 @@ impl Call {
     /// was refused what, by which rule and at which step.
     pub(super) fn answer(&self, problem: Problem) -> HttpResponse {
         let request_id = self.request_id();
-        let new_id = |_| self.services.random.uuid_at(self.services.clock.now()).ok();
-        let decision_id = problem.refusal().and_then(new_id);
         let mut problem = problem;
+        let decision_id = problem.event(|| self.origin()).and_then(|event| {
+            let id = self.services.random.uuid_at(self.services.clock.now()).ok()?;
+            self.services.recorder.note_as(id, event);
+            Some(id)
+        });
         if let (Some(refusal), Some(id)) = (problem.refusal(), decision_id) {
-            self.services.recorder.note(&Event::refused(refusal, Some(id)));
             let Refusal { rule, reason, .. } = refusal;
             let who = refusal.subject().map_or_else(|| "nobody".to_owned(), ToString::to_string);
             let (action, resource, path) = (rule.action, rule.resource, self.request.path());

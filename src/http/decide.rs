@@ -1,14 +1,16 @@
 //! Decisions as arguments: the first thing that every handler takes, and the only way in.
 
-use uuid::Uuid;
-
 use super::call::Call;
 use super::describe::Description;
+use super::path::{Named, PathId, PathSegments};
 use super::problem::Problem;
-use crate::authz::action::{Action, Create};
-use crate::authz::{Allowed, Caller, Can, Event, Reach, Refusal, Registration, Resource, Rule, Sealed};
-use crate::domain::{ClientId, ConsentOf, SessionId, SessionOf, User, UserId};
-use crate::store::Stored;
+use crate::authz::action::{Action, Create, Read};
+use crate::authz::{
+    Allowed, Caller, Can, Event, Explanation, Question, Reach, Refusal, Registration, Resource, Rule, Sealed,
+    Supposed,
+};
+use crate::domain::{User, UserId};
+use crate::store::{Store, StoreError, Stored};
 
 /// Who gets in, as the matrix and the OpenAPI document tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,11 @@ pub enum Access {
 }
 
 impl Access {
+    /// Whether an access token that comes along is looked at.
+    pub fn looks_at_tokens(&self) -> bool {
+        !matches!(self, Self::Public | Self::Client)
+    }
+
     /// The rule, where there is one.
     pub fn rule(&self) -> Option<&'static Rule> {
         match self {
@@ -49,15 +56,58 @@ impl Access {
     note = "`Allowed<Note, Read>` is one record, `Reach<Note, List>` a collection",
     note = "`Public` and `Authenticated` say that there is nothing to decide"
 )]
-pub trait Decision: closed::Closed + Sized {
+pub trait Decision: closed::Closed + Sized + 'static {
     /// Who gets in.
     fn access() -> Access;
 
     /// Makes the decision, or refuses.
     fn decide(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
 
+    /// What it would be, for somebody who is only supposed to call, and why.
+    fn foresee(asked: &Foresight<'_>) -> impl Future<Output = Result<Explanation, StoreError>> {
+        std::future::ready(Ok(match Self::access() {
+            Access::Public => Explanation::open_to_everybody(asked.who),
+            Access::Client => Explanation::by_client_authentication(asked.who),
+            _ => Explanation::by_any_token(asked.who),
+        }))
+    }
+
     /// What it means for the API's description, besides the access.
     fn describe(_: &mut Description) {}
+}
+
+/// A decision that somebody asks about before it is made.
+pub struct Foresight<'a> {
+    /// Where records are looked up.
+    pub(super) store: &'a Store,
+    /// Who is supposed to call; nobody without a token.
+    pub(super) who: Option<&'a Supposed>,
+    /// The path's segments.
+    pub(super) path: PathSegments<'a>,
+    /// Who asks, and is told of no record that they may not read.
+    pub(super) asker: &'a Caller,
+    /// Whether anybody may register.
+    pub(super) registration_open: bool,
+}
+
+impl Foresight<'_> {
+    /// Of a record that was found to be asked about.
+    async fn of_record<R, A>(&self, question: Question<R, A>, id: R::Id) -> Result<Explanation, StoreError>
+    where
+        R: Resource + Can<A> + Can<Read> + Stored,
+        A: Action,
+    {
+        let question = match question.of_id(&id) {
+            Ok(question) => question,
+            Err(explanation) => return Ok(*explanation),
+        };
+        let found = self.store.find(id.clone(), question.sight()).await?;
+        let seen = match self.asker.reach::<R, Read>() {
+            Ok(reach) => self.store.find(id, reach.sight_of_one()).await?,
+            Err(_) => Sealed::nothing(),
+        };
+        Ok(question.of_record(found, self.asker, seen))
+    }
 }
 
 pub(super) mod closed {
@@ -82,136 +132,6 @@ impl Authenticated {
     /// Who calls.
     pub fn caller(&self) -> &Caller {
         &self.0
-    }
-}
-
-/// What a path says of a record's id.
-pub enum Named<Id> {
-    /// It names this record.
-    Record(Id),
-    /// It names nothing that could be a record.
-    Nothing,
-    /// It says "my own", and the caller has none.
-    NoOwn,
-}
-
-/// An id that stands in the path of a route. [`uuid_id!`](crate::uuid_id) implements it.
-#[diagnostic::on_unimplemented(
-    message = "a `{Self}` cannot be read from the path of a route",
-    label = "declare it with `uuid_id! {{ pub struct {Self}; }}`"
-)]
-pub trait PathId: Sized {
-    /// Reads it.
-    fn from_path(call: &Call, caller: &Caller) -> Named<Self>;
-
-    /// What it means for the API's description.
-    fn describe(description: &mut Description);
-}
-
-/// A UUID in the segment `{id}`.
-#[doc(hidden)]
-pub fn uuid_from_path<Id: std::str::FromStr>(call: &Call) -> Named<Id> {
-    call.segment("id").parse().map_or(Named::Nothing, Named::Record)
-}
-
-/// Declares the id of a kind of record: a UUID, made by [`Services::new_id`](super::Services::new_id),
-/// read from the segment `{id}` of a path, written in JSON and in the database.
-///
-/// ```
-/// cloakroom::uuid_id! {
-///     /// A note's id.
-///     pub struct NoteId;
-/// }
-/// let id: NoteId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
-/// assert_eq!(id.to_string(), "01890a5d-ac96-774b-bcce-b302099a8057");
-/// ```
-#[macro_export]
-macro_rules! uuid_id {
-    ($(#[$meaning:meta])* $visibility:vis struct $name:ident;) => {
-        $crate::__uuid_id! { $(#[$meaning])* $visibility struct $name; }
-        $crate::__stored_as_uid!($name);
-
-        impl From<$crate::__private::uuid::Uuid> for $name {
-            fn from(id: $crate::__private::uuid::Uuid) -> Self {
-                Self(id)
-            }
-        }
-
-        impl $crate::http::PathId for $name {
-            fn from_path(
-                call: &$crate::http::Call,
-                _: &$crate::authz::Caller,
-            ) -> $crate::http::Named<Self> {
-                $crate::http::uuid_from_path(call)
-            }
-
-            fn describe(description: &mut $crate::http::Description) {
-                description.segment("id", "The record's id", "uuid");
-            }
-        }
-    };
-}
-
-impl PathId for UserId {
-    fn describe(description: &mut Description) {
-        description.segment("id", "A user's id, or `me`", "");
-    }
-
-    fn from_path(call: &Call, caller: &Caller) -> Named<Self> {
-        match (call.segment("id"), caller.user_id()) {
-            ("me", Some(own)) => Named::Record(own),
-            ("me", None) => Named::NoOwn,
-            (id, _) => id.parse().map_or(Named::Nothing, Named::Record),
-        }
-    }
-}
-
-impl PathId for ClientId {
-    fn describe(description: &mut Description) {
-        description.segment("id", "A client's id", "");
-    }
-
-    fn from_path(call: &Call, _: &Caller) -> Named<Self> {
-        call.segment("id").parse().map_or(Named::Nothing, Named::Record)
-    }
-}
-
-impl PathId for ConsentOf {
-    fn describe(description: &mut Description) {
-        UserId::describe(description);
-        description.segment("client_id", "A client's id", "");
-    }
-
-    fn from_path(call: &Call, caller: &Caller) -> Named<Self> {
-        match UserId::from_path(call, caller) {
-            Named::Record(user) => {
-                // What is no id of a client names no consent of this user, whoever asks.
-                let client =
-                    call.segment("client_id").parse().unwrap_or_else(|_| ClientId::stored(String::new()));
-                Named::Record(Self { user, client })
-            }
-            Named::Nothing => Named::Nothing,
-            Named::NoOwn => Named::NoOwn,
-        }
-    }
-}
-
-impl PathId for SessionOf {
-    fn describe(description: &mut Description) {
-        UserId::describe(description);
-        description.segment("sid", "A session's id", "uuid");
-    }
-
-    fn from_path(call: &Call, caller: &Caller) -> Named<Self> {
-        match UserId::from_path(call, caller) {
-            Named::Record(user) => {
-                // An id that is none names no session of this user, whoever asks.
-                let session = call.segment("sid").parse().unwrap_or(SessionId(Uuid::nil()));
-                Named::Record(Self { user, session })
-            }
-            Named::Nothing => Named::Nothing,
-            Named::NoOwn => Named::NoOwn,
-        }
     }
 }
 
@@ -250,7 +170,7 @@ where
     async fn decide(call: &mut Call) -> Result<Self, Problem> {
         let caller = call.caller().await?;
         let reach = caller.reach::<R, A>()?;
-        let id = match R::Id::from_path(call, &caller) {
+        let id = match R::Id::from_path(&call.segments(), caller.user_id()) {
             Named::Record(id) => id,
             Named::Nothing => return Err(reach.no_such_record().into()),
             Named::NoOwn => return Err(reach.no_own_record().into()),
@@ -261,9 +181,21 @@ where
         let allowed = caller.open(sealed).map_err(refused)?;
         if !A::CHANGES && !allowed.is_own() {
             // Somebody looked at what is not theirs; a change writes itself down.
-            call.services().recorder.note(&Event::from(&allowed));
+            call.services().recorder.note(Event::from(&allowed));
         }
         Ok(allowed)
+    }
+
+    async fn foresee(asked: &Foresight<'_>) -> Result<Explanation, StoreError> {
+        let question = match Question::<R, A>::ask(asked.who) {
+            Ok(question) => question,
+            Err(explanation) => return Ok(*explanation),
+        };
+        match R::Id::from_path(&asked.path, asked.who.and_then(Supposed::user_id)) {
+            Named::Record(id) => asked.of_record(question, id).await,
+            Named::Nothing => Ok(question.of_no_record()),
+            Named::NoOwn => Ok(question.of_no_own_record()),
+        }
     }
 
     fn describe(description: &mut Description) {
@@ -316,6 +248,17 @@ where
         Ok(Self(caller.open(sealed).map_err(|refusal| refusal.on(&id, R::owner_by_id(&id)))?))
     }
 
+    async fn foresee(asked: &Foresight<'_>) -> Result<Explanation, StoreError> {
+        let question = match Question::<R, A>::ask(asked.who) {
+            Ok(question) => question,
+            Err(explanation) => return Ok(*explanation),
+        };
+        match asked.who.and_then(Supposed::user_id) {
+            Some(own) => asked.of_record(question, own.into()).await,
+            None => Ok(question.of_no_own_record()),
+        }
+    }
+
     fn describe(description: &mut Description) {
         description.decides_on::<R, A>();
     }
@@ -331,6 +274,10 @@ impl<R: Can<A>, A: Action> Decision for Reach<R, A> {
         reach.admit_collection()?;
         Ok(reach)
     }
+
+    async fn foresee(asked: &Foresight<'_>) -> Result<Explanation, StoreError> {
+        Ok(Question::<R, A>::ask(asked.who).map_or_else(|explanation| *explanation, Question::of_collection))
+    }
 }
 
 impl Decision for Registration {
@@ -340,8 +287,15 @@ impl Decision for Registration {
 
     async fn decide(call: &mut Call) -> Result<Self, Problem> {
         if call.services().registration_open {
-            return Ok(Registration::open_to(call.caller_if_any().await?));
+            return Ok(Registration::open_to(call.caller_if_any().await?, call.origin()));
         }
         Reach::decide(call).await.map(Registration::Entitled)
+    }
+
+    async fn foresee(asked: &Foresight<'_>) -> Result<Explanation, StoreError> {
+        if asked.registration_open {
+            return Ok(Explanation::open_to_everybody(asked.who));
+        }
+        Reach::<User, Create>::foresee(asked).await
     }
 }

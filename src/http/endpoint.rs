@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use actix_web::dev::Payload;
+use actix_web::dev::{Payload, ResourceDef};
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, guard, web};
 use futures_util::FutureExt as _;
@@ -29,11 +29,12 @@ use futures_util::future::LocalBoxFuture;
 
 use super::answer::Answer;
 use super::call::{Argument, Call};
-use super::decide::{Access, Decision, closed};
+use super::decide::{Access, Decision, Foresight, closed};
 use super::describe::Description;
 use super::problem::{Code, Problem};
 use super::services::Services;
-use crate::authz::Rule;
+use crate::authz::{Explanation, Rule};
+use crate::store::StoreError;
 
 type Answered<'a> = LocalBoxFuture<'a, Result<HttpResponse, Problem>>;
 type Run = Arc<dyn for<'a> Fn(&'a mut Call) -> Answered<'a> + Send + Sync>;
@@ -57,7 +58,10 @@ pub struct Endpoint {
     /// Whether it belongs to the authorization server, which can be off.
     pub(crate) issuing: bool,
     run: Run,
+    foresee: Foresee,
 }
+
+type Foresee = for<'a> fn(&'a Foresight<'a>) -> LocalBoxFuture<'a, Result<Explanation, StoreError>>;
 
 /// A function that answers a route: its first argument is a [`Decision`], the others are
 /// [`Argument`]s, and it returns `Result<impl Answer, Problem>`. This says only that it is an
@@ -77,11 +81,13 @@ pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
 }
 
 /// What a handler takes: a [`Decision`], then [`Argument`]s. Nothing else can be it.
-pub trait Arguments: closed::Closed + Sized {
+pub trait Arguments: closed::Closed + Sized + 'static {
     /// Who gets in.
     fn access() -> Access;
     /// What they say of the route.
     fn describe(description: &mut Description);
+    /// What the decision would be.
+    fn foresee(asked: &Foresight<'_>) -> impl Future<Output = Result<Explanation, StoreError>>;
     /// Decides, then takes the others in their order.
     fn take(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
 }
@@ -138,6 +144,10 @@ macro_rules! handlers {
                 $($argument::describe(description);)*
             }
 
+            fn foresee(asked: &Foresight<'_>) -> impl Future<Output = Result<Explanation, StoreError>> {
+                D::foresee(asked)
+            }
+
             async fn take(call: &mut Call) -> Result<Self, Problem> {
                 Ok((D::decide(call).await?, $($argument::take(call).await?,)*))
             }
@@ -188,6 +198,7 @@ where
         problems: &[],
         segments: Vec::new(),
         issuing: false,
+        foresee: |asked| Box::pin(A::foresee(asked)),
         run: Arc::new(move |call| {
             let handler = handler.clone();
             Box::pin(async move {
@@ -215,6 +226,27 @@ impl Endpoint {
     pub(super) fn issuing(mut self) -> Self {
         self.issuing = true;
         self
+    }
+
+    /// The method and the path.
+    pub fn route(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// What its decision would be, and why.
+    pub(super) async fn foresee(&self, asked: &Foresight<'_>) -> Result<Explanation, StoreError> {
+        (self.foresee)(asked).await
+    }
+
+    /// The segments of a path that is this route's; none where it is another's.
+    pub(super) fn segments_of(&self, path: &str) -> Option<Vec<(String, String)>> {
+        let mut path = actix_web::dev::Path::new(path);
+        let names = self.path.split(['{', '}']).skip(1).step_by(2);
+        let is_ours = ResourceDef::new(self.path).capture_match_info(&mut path);
+        is_ours.then(|| {
+            let value = |name: &str| (name.to_owned(), path.get(name).unwrap_or_default().to_owned());
+            names.map(value).collect()
+        })
     }
 
     /// The name under which it tells of a problem.
@@ -258,6 +290,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
         for endpoint in endpoints {
             let services = Arc::clone(services);
             let (run, for_people) = (Arc::clone(&endpoint.run), endpoint.for_people);
+            let route: Arc<str> = endpoint.route().into();
             let mut method = guard::Any(guard::Method(endpoint.method.clone()));
             if endpoint.method == Method::GET {
                 method = method.or(guard::Method(Method::HEAD));
@@ -266,6 +299,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
                 move |request: HttpRequest, payload: web::Payload| {
                     let mut call = Call::new(request, payload.into_inner(), Arc::clone(&services));
                     call.for_people = for_people;
+                    call.route = Some(Arc::clone(&route));
                     let run = Arc::clone(&run);
                     async move {
                         let done = AssertUnwindSafe(run(&mut call)).catch_unwind().await;

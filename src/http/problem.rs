@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::pages::{House, of_problem};
-use crate::authz::{Reason, Refusal, Relation, Rule};
-use crate::domain::Invalid;
+use crate::authz::{Event, Reason, Refusal, Relation, Rule};
+use crate::domain::{Invalid, Origin};
 use crate::hashing::HashError;
 use crate::store::StoreError;
 
@@ -168,6 +168,7 @@ struct Details {
     detail: Option<String>,
     errors: Vec<BrokenRule>,
     refusal: Option<Refusal>,
+    invalid_token: Option<&'static str>,
     headers: Vec<(HeaderName, String)>,
 }
 
@@ -188,7 +189,14 @@ pub struct Asked<'a> {
 impl Problem {
     /// A problem of this kind.
     pub fn new(code: Code) -> Self {
-        Self(Box::new(Details { code, detail: None, errors: Vec::new(), refusal: None, headers: Vec::new() }))
+        Self(Box::new(Details {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            refusal: None,
+            invalid_token: None,
+            headers: Vec::new(),
+        }))
     }
 
     /// What is the matter this time; never anything of the inside.
@@ -222,6 +230,22 @@ impl Problem {
     /// The same, but where `from` was the matter it is `to`.
     pub(super) fn instead(self, from: Code, to: Code) -> Self {
         if self.0.code == from { Self::new(to) } else { self }
+    }
+
+    /// That a token is not acceptable; the caller is not told the reason.
+    pub(super) fn invalid_token(reason: &'static str) -> Self {
+        let mut problem = Self::new(Code::InvalidToken);
+        problem.0.invalid_token = Some(reason);
+        problem
+    }
+
+    /// The decision behind it, if it is a refusal, as the audit trail keeps it.
+    pub(super) fn event(&self, origin: impl FnOnce() -> Origin) -> Option<Event> {
+        match (&self.0.refusal, self.0.invalid_token) {
+            (Some(refusal), _) => Some(Event::refused(refusal, origin())),
+            (None, Some(reason)) => Some(Event::not_acceptable(reason, origin())),
+            (None, None) => None,
+        }
     }
 
     /// The refusal behind it, if it is one.
@@ -306,8 +330,9 @@ impl From<Refusal> for Problem {
         let rule = &refusal.rule;
         let problem = Self::new(refusal.reason.into());
         let mut problem = match refusal.reason {
-            // Not told from a record that is not there, so it carries no decision either.
-            Reason::NotFound => return problem,
+            // Who reaches every record is refused nothing: it is not there.
+            Reason::NotFound if refusal.is_of_nothing() => return problem,
+            Reason::NotFound => problem,
             Reason::InsufficientScope => problem.with_detail(needed(rule)),
             Reason::NotOwner => problem.with_detail(reached(rule)),
             Reason::WrongState => problem.with_detail(format!(

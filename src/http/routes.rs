@@ -6,8 +6,8 @@ use actix_web::http::Method;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Code::*;
 use super::{
-    audit, client_list, clients, grants, keys, matrix, oauth, pages, profiles, service, sessions, standing,
-    user_list, users,
+    audit, authzen, client_list, clients, explain, grants, keys, matrix, oauth, pages, profiles, service,
+    sessions, standing, user_list, users,
 };
 
 const GET: Method = Method::GET;
@@ -37,7 +37,9 @@ pub fn endpoints() -> Vec<Endpoint> {
 
         endpoint(GET,    "/users/{id}/grants",                       "See what a user lets applications do",  grants::list),
         endpoint(DELETE, "/users/{id}/grants/{client_id}",           "Take back what an application may do",  grants::withdraw).or(&[ChangedMeanwhile]),
-        endpoint(GET,    "/users/{id}/audit",                        "See who did what to a user's records",  audit::list).or(&[InvalidCursor]),
+        endpoint(GET,    "/users/{id}/audit",                        "See who did what to a user's records",  audit::of_user).or(&[InvalidCursor]),
+
+        endpoint(GET,    "/audit",                                   "See who did what to anybody's records", audit::everybodys).or(&[InvalidCursor]),
 
         endpoint(POST,   "/sessions",                                "Log in with e-mail and password",       sessions::log_in).or(&[InvalidCredentials, InvalidScope, Busy]),
         endpoint(DELETE, "/sessions/current",                        "Log out",                               sessions::log_out),
@@ -73,6 +75,10 @@ pub fn endpoints() -> Vec<Endpoint> {
 
         endpoint(GET,    "/health/live",                             "Is the process alive",                  service::live),
         endpoint(GET,    "/health/ready",                            "Can requests be answered",              service::ready),
+        endpoint(POST,   "/authz/explain",                           "Say why a request is refused",          explain::explain).or(&[NotFound]),
+        endpoint(POST,   "/access/v1/evaluation",                    "May somebody do this (AuthZEN)",        authzen::evaluation),
+        endpoint(POST,   "/access/v1/evaluations",                   "May somebody do these (AuthZEN)",       authzen::evaluations),
+        endpoint(GET,    "/.well-known/authzen-configuration",       "Where to ask that (AuthZEN)",           authzen::configuration),
         endpoint(GET,    "/authz/matrix",                            "Who may do what, on every route",       matrix::show),
         endpoint(GET,    "/openapi.json",                            "This API described (OpenAPI 3.1)",      service::openapi),
         endpoint(GET,    "/problems/{code}",                         "What an error means",                   service::problem),

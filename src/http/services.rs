@@ -19,8 +19,8 @@ use crate::config::Settings;
 use crate::domain::{Clock, Random, Time};
 use crate::hashing::Hasher;
 use crate::oauth::Means;
-use crate::store::{Recorder, Store};
-use crate::token::{Issuer, Keys, UsedProofs, Verifier};
+use crate::store::{Recorder, Store, StoreError};
+use crate::token::{InvalidToken, Issuer, Keys, Ticket, UsedProofs, Verified, Verifier};
 
 /// Everything a handler may need; made once, when the server starts.
 pub struct Services {
@@ -92,6 +92,23 @@ impl Services {
             issuer_url,
             resources,
         }
+    }
+
+    /// Looks up whom a token speaks for, where it does not say it itself.
+    pub(super) async fn confirm(&self, ticket: Ticket) -> Result<Result<Verified, InvalidToken>, StoreError> {
+        Ok(match ticket {
+            Ticket::Complete(verified) => Ok(verified),
+            // Whoever took it from its owner would send it so (RFC 9449 §7.2).
+            Ticket::Bound(_) => Err(InvalidToken::Bound),
+            Ticket::Unconfirmed(unconfirmed) => {
+                let standing = self.store.standing(unconfirmed.user_id()).await?;
+                unconfirmed.confirm(standing.as_ref())
+            }
+            Ticket::Stranger(stranger) => {
+                let resident = self.store.resident(stranger.newcomer()).await?;
+                self.verifier.recognize(&stranger, resident)
+            }
+        })
     }
 
     /// The time, as records hold it.

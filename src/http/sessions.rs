@@ -65,7 +65,7 @@ impl Argument for Device {
         let name = call.header(header::USER_AGENT);
         Ok(Self {
             name: name.map(|name| name.chars().filter(|c| !c.is_control()).take(256).collect()),
-            address: call.address(),
+            origin: call.origin(),
         })
     }
 }

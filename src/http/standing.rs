@@ -51,9 +51,9 @@ pub async fn set_password(
         (!own || current.is_some()).then_some((current, new?))
     })?;
     if let Some(current) = current
-        && !is_password_of(&services.oauth(), &user, current, device.address).await?
+        && !is_password_of(&services.oauth(), &user, current, device.origin.address).await?
     {
-        services.recorder.note(&Event { outcome: Outcome::WrongPassword, ..Event::from(&user) });
+        services.recorder.note(Event { outcome: Outcome::WrongPassword, ..Event::from(&user) });
         let wrong = Invalid::new("wrong-password", "is not the current password");
         return Err(Problem::broken_rule("/current_password", wrong));
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::authorization_request::{AuthorizationError, AuthorizationRequest};
 use super::{Means, OAuthError, registered};
 use crate::authz::{ScopeSet, Vocabulary};
-use crate::domain::AuthorizationCode;
+use crate::domain::{AuthorizationCode, Origin};
 use crate::store::{CodeBinding, NewCode, SignedIn};
 
 /// How long a code is good for (RFC 6749 §4.1.2 allows ten minutes).
@@ -99,6 +99,7 @@ pub async fn issue_code(
     signed_in: &SignedIn,
     scope: ScopeSet,
     consent: bool,
+    origin: Origin,
 ) -> Result<Option<AuthorizationCode>, OAuthError> {
     let code = AuthorizationCode::generate(with.random)?;
     let new = NewCode {
@@ -115,6 +116,7 @@ pub async fn issue_code(
         },
         nonce: request.nonce.clone(),
         expires_at: with.clock.now() + CODE_LIFETIME,
+        origin,
     };
     let issued = with.store.issue_code(new, consent).await?;
     Ok(issued.then_some(code))

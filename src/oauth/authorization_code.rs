@@ -33,7 +33,7 @@ pub async fn redeem(
     client: &AuthenticatedClient,
     redemption: Redemption,
 ) -> Result<TokenAnswer, OAuthError> {
-    let AuthenticatedClient { stored, dpop_jkt } = client;
+    let AuthenticatedClient { stored, dpop_jkt, origin } = client;
     let may = |grant| stored.client.grants.contains(&grant);
     if !may(GrantType::AuthorizationCode) {
         return Err(OAuthError::UnauthorizedClient);
@@ -56,6 +56,7 @@ pub async fn redeem(
         registered: registered(stored, with.vocabulary),
         dpop_jkt: dpop_jkt.clone(),
         refresh: refresh.as_ref().map(RefreshToken::hash),
+        origin: origin.clone(),
     };
     let redeemed = with.store.redeem_code(code.hash(), by, fits).await?;
     let redeemed = redeemed.map_err(|why| {

@@ -3,7 +3,7 @@
 
 use super::{Means, OAuthError};
 use crate::domain::{
-    Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType, Thumbprint,
+    Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType, Origin, Thumbprint,
 };
 use crate::store::StoredClient;
 use crate::token::{ClientAssertion, ClientKeys};
@@ -39,6 +39,8 @@ pub struct AuthenticatedClient {
     pub stored: StoredClient,
     /// The key that it proved to have with this request (RFC 9449 §5).
     pub dpop_jkt: Option<Thumbprint>,
+    /// Where it calls from.
+    pub origin: Origin,
 }
 
 impl Presented {

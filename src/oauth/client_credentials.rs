@@ -17,7 +17,7 @@ pub fn issue(
     asked: Option<&ScopeSet>,
     resource: Option<&str>,
 ) -> Result<TokenAnswer, OAuthError> {
-    let AuthenticatedClient { stored, dpop_jkt } = client;
+    let AuthenticatedClient { stored, dpop_jkt, .. } = client;
     if !stored.client.grants.contains(&GrantType::ClientCredentials) {
         return Err(OAuthError::UnauthorizedClient);
     }

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use super::token_answer::TokenAnswer;
 use super::{Means, OAuthError, granted};
-use crate::authz::{Event, Outcome, Resource as _, ScopeSet};
-use crate::domain::{Device, Email, Guess, PasswordAttempt, RefreshToken, SecretHash, Session, User, UserId};
+use crate::authz::{By, Event, Outcome, Resource as _, ScopeSet};
+use crate::domain::{
+    Device, Email, Guess, Origin, PasswordAttempt, RefreshToken, SecretHash, Session, User, UserId,
+};
 use crate::hashing::{HashError, Verdict};
 use crate::store::{LoginRefused, Proved};
 
@@ -19,9 +21,9 @@ pub struct PasswordLogin {
     pub scope: Option<ScopeSet>,
 }
 
-fn failed_login(user: UserId) -> Event {
+fn failed_login(user: UserId, origin: Origin) -> Event {
     Event {
-        by: None,
+        by: By::Somebody(origin, None),
         action: "log_in",
         resource: Session::NAME,
         record: None,
@@ -78,11 +80,11 @@ async fn prove(
 ) -> Result<(UserId, Proved), OAuthError> {
     // An address that cannot exist is looked up all the same: it must not answer any faster.
     let key = Email::parse(email).map_or_else(|_| String::new(), |email| email.key());
-    match check(with, key, password, device.address).await? {
+    match check(with, key, password, device.origin.address).await? {
         Checked { user: Some(user), proved: Some(proved) } => Ok((user, proved)),
         Checked { user, .. } => {
             if let Some(user) = user {
-                with.recorder.note(&failed_login(user));
+                with.recorder.note(failed_login(user, device.origin.clone()));
             }
             Err(OAuthError::InvalidCredentials)
         }

@@ -26,7 +26,7 @@ pub async fn exchange(
     asked: Option<ScopeSet>,
     resource: Option<String>,
 ) -> Result<TokenAnswer, OAuthError> {
-    let AuthenticatedClient { stored, dpop_jkt } = client;
+    let AuthenticatedClient { stored, dpop_jkt, origin } = client;
     if !stored.client.grants.contains(&GrantType::RefreshToken) {
         return Err(OAuthError::UnauthorizedClient);
     }
@@ -36,6 +36,7 @@ pub async fn exchange(
         dpop_jkt: dpop_jkt.clone(),
         is_public: stored.client.is_public(),
         resource,
+        origin: origin.clone(),
     };
     let seal = TokenSeal::of(token.expose());
     let successor = RefreshToken::generate(with.random)?;

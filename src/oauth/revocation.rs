@@ -2,6 +2,7 @@
 
 use super::client_authentication::AuthenticatedClient;
 use super::{Means, OAuthError};
+use crate::authz::By;
 use crate::domain::RefreshToken;
 
 /// Ends a token of this client: a refresh token with all of its session, an access token alone. One
@@ -12,12 +13,15 @@ use crate::domain::RefreshToken;
 pub async fn revoke(with: &Means<'_>, client: &AuthenticatedClient, token: &str) -> Result<(), OAuthError> {
     let id = &client.stored.client.id;
     let Some(known) = with.verifier.describe(token, with.issuer_url) else {
-        with.store.revoke_refresh_token(RefreshToken::presented(token).hash(), id.clone()).await?;
+        with.store
+            .revoke_refresh_token(RefreshToken::presented(token).hash(), id.clone(), client.origin.clone())
+            .await?;
         return Ok(());
     };
     let is_theirs = known.client_id() == Some(id.as_str());
     if let (true, Some(jti)) = (is_theirs, known.jti()) {
-        with.store.revoke_token(jti.to_owned(), known.user_id()).await?;
+        let by = By::Somebody(client.origin.clone(), Some(id.clone()));
+        with.store.revoke_token(jti.to_owned(), known.user_id(), by).await?;
     }
     Ok(())
 }

@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::audit;
 use super::{Inner, Store};
-use crate::authz::action::ReadAudit;
-use crate::authz::{Allowed, Event, Outcome, Subject};
+use crate::authz::action::{Explain, List, ReadAudit};
+use crate::authz::{Allowed, AuditTrail, By, Caller, Event, Explanation, Outcome, Reach, Subject};
 use crate::domain::{NoRandomness, Time, User, UserId};
 use crate::on;
 
@@ -23,16 +24,16 @@ pub struct EntryId(pub Uuid);
 crate::__stored_as_uid!(EntryId);
 
 /// A line of the audit trail.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit)]
 pub struct Entry {
-    /// Ordered by time.
+    /// Ordered by time; of a refusal it is the decision's id, as its answer told it.
     pub id: EntryId,
     /// When.
     pub at: Time,
     /// `done`, `refused` or `overflow`.
     pub outcome: String,
-    /// Of a refusal: the step that decided.
+    /// Of a refusal: why.
     pub reason: Option<String>,
     /// What was done, or was to be.
     pub action: String,
@@ -52,24 +53,70 @@ pub struct Entry {
     pub address: Option<String>,
     /// The request, as its answer and the log know it.
     pub request_id: Option<String>,
-    /// Of a refusal: the decision.
-    pub decision_id: Option<EntryId>,
     /// How many there were, where they were not written one by one.
     pub count: i64,
+    /// What the decision went by: [`Inputs`], in JSON.
+    pub inputs: Option<String>,
+    /// Its place in the chain; none while it is not sealed.
+    pub position: Option<i64>,
+}
+
+/// What a decision went by, besides who asked and for which record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inputs {
+    /// The method and the path of the route, with its parameters in braces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// What the token carried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The roles that the user had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+}
+
+/// Which entries are asked for: those of which all that is named here is so.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Who did it, or tried to.
+    pub actor: Option<String>,
+    /// Whose record it is.
+    pub owner: Option<UserId>,
+    /// What was done.
+    pub action: Option<String>,
+    /// To what kind of record.
+    pub resource: Option<String>,
+    /// To which.
+    pub record: Option<String>,
+    /// How it went.
+    pub outcome: Option<String>,
+    /// Why it was refused.
+    pub reason: Option<String>,
+    /// Through which client.
+    pub client_id: Option<String>,
+    /// From where.
+    pub address: Option<String>,
+    /// In which request.
+    pub request_id: Option<String>,
+    /// At this time, or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Before this time.
+    pub until: Option<DateTime<Utc>>,
 }
 
 impl Entry {
     /// The event, as it happened at `at`.
     pub(super) fn of(event: &Event, id: Uuid, at: DateTime<Utc>) -> Self {
         let cut = |text: &str| text.chars().filter(|c| *c != '\0').take(MOST_CHARACTERS).collect::<String>();
-        let by = event.by.as_ref();
-        let token = by.map(|caller| caller.token());
-        let origin = by.map(|caller| caller.origin());
-        let (outcome, reason, decision_id, count) = match event.outcome {
-            Outcome::Done => ("done", None, None, 1),
-            Outcome::Refused(reason, decision) => ("refused", Some(reason.as_str()), decision, 1),
-            Outcome::WrongPassword => ("refused", Some("wrong-password"), None, 1),
-            Outcome::Overflow(count) => ("overflow", None, None, count),
+        let (caller, origin) = (event.by.caller(), event.by.origin());
+        let (outcome, reason, count) = match event.outcome {
+            Outcome::Done => ("done", None, 1),
+            Outcome::Removed(count) => ("done", None, count),
+            Outcome::Refused(reason) => ("refused", Some(reason.as_str()), 1),
+            Outcome::NotAcceptable(reason) => ("refused", Some(reason), 1),
+            Outcome::WrongPassword => ("refused", Some("wrong-password"), 1),
+            Outcome::Reused => ("refused", Some("reused"), 1),
+            Outcome::Overflow(count) => ("overflow", None, count),
         };
         Self {
             id: EntryId(id),
@@ -80,14 +127,36 @@ impl Entry {
             resource: event.resource.to_owned(),
             record: event.record.as_deref().map(cut),
             owner_id: event.owner,
-            actor: by.map(|caller| actor(caller.subject())).as_deref().map(cut),
-            client_id: token.and_then(|token| token.client_id.as_deref()).map(cut),
-            jti: token.and_then(|token| token.jti.as_deref()).map(cut),
+            actor: caller.map(|caller| actor(caller.subject())).as_deref().map(cut),
+            client_id: event.by.client_id().map(cut),
+            jti: caller.and_then(|caller| caller.token().jti.as_deref()).map(cut),
             address: origin.and_then(|origin| origin.address).map(|address| address.to_string()),
             request_id: origin.and_then(|origin| origin.request_id.as_deref()).map(cut),
-            decision_id: decision_id.map(EntryId),
             count,
+            inputs: Inputs::of(&event.by).and_then(|inputs| serde_json::to_string(&inputs).ok()),
+            position: None,
         }
+    }
+
+    /// What the decision went by.
+    pub fn inputs(&self) -> Inputs {
+        self.inputs.as_deref().and_then(|inputs| serde_json::from_str(inputs).ok()).unwrap_or_default()
+    }
+}
+
+impl Inputs {
+    fn of(by: &By) -> Option<Self> {
+        let roles = |caller: &Caller| match caller.subject() {
+            Subject::User { roles, .. } => roles.iter().map(ToString::to_string).collect(),
+            Subject::Client { .. } | Subject::Operator => Vec::new(),
+        };
+        let caller = by.caller().filter(|caller| *caller.subject() != Subject::Operator);
+        let inputs = Self {
+            route: by.origin().and_then(|origin| origin.route.as_deref()).map(str::to_owned),
+            scope: caller.map(|caller| caller.scope().to_string()),
+            roles: caller.map(roles).unwrap_or_default(),
+        };
+        (inputs != Self::default()).then_some(inputs)
     }
 }
 
@@ -113,11 +182,12 @@ fn insert(conn: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
 }
 
 impl Store {
-    /// An entry for an event that is not part of a transaction; it is written by
-    /// [`Store::append_entries`].
-    pub(crate) fn entry(&self, event: &Event) -> Result<Entry, NoRandomness> {
+    /// An entry for an event that is not part of a transaction, under this id or a new one; it is
+    /// written by [`Store::append_entries`].
+    pub(crate) fn entry(&self, event: &Event, id: Option<Uuid>) -> Result<Entry, NoRandomness> {
         let now = self.0.surroundings.clock.now();
-        Ok(Entry::of(event, self.0.surroundings.random.uuid_at(now)?, now))
+        let id = id.map_or_else(|| self.0.surroundings.random.uuid_at(now), Ok)?;
+        Ok(Entry::of(event, id, now))
     }
 
     /// Appends entries.
@@ -138,17 +208,81 @@ impl Store {
         before: Option<EntryId>,
         limit: u16,
     ) -> Result<Vec<Entry>, StoreError> {
-        let owner = user.id;
+        let filter = AuditFilter { owner: Some(user.id), ..AuditFilter::default() };
+        self.entries(filter, before, limit).await
+    }
+
+    /// Everybody's trail, newest first: at most `limit` of the entries that are asked for, before
+    /// `before`.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn audit(
+        &self,
+        _: &Reach<AuditTrail, List>,
+        filter: AuditFilter,
+        before: Option<EntryId>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.entries(filter, before, limit).await
+    }
+
+    /// The line of a decision; none where there was no such decision, or its line is gone, or was
+    /// one of too many to be written down.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn decision(
+        &self,
+        _: &Reach<Explanation, Explain>,
+        id: Uuid,
+    ) -> Result<Option<Entry>, StoreError> {
         self.read(move |conn| {
+            Ok(on!(conn, |c| audit::table
+                .find(EntryId(id))
+                .filter(audit::outcome.eq("refused"))
+                .select(Entry::as_select())
+                .get_result(c)
+                .optional())?)
+        })
+        .await
+    }
+
+    async fn entries(
+        &self,
+        filter: AuditFilter,
+        before: Option<EntryId>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.read(move |conn| {
+            let asked = filter.clone();
             Ok(on!(conn, DB, |c| {
                 let mut entries = audit::table
-                    .filter(audit::owner_id.eq(owner))
                     .order(audit::id.desc())
                     .limit(i64::from(limit))
                     .select(Entry::as_select())
                     .into_boxed::<DB>();
-                if let Some(before) = before {
-                    entries = entries.filter(audit::id.lt(before));
+                macro_rules! narrow {
+                    ($($asked:expr => $column:expr, $compare:ident;)*) => {$(
+                        if let Some(value) = $asked {
+                            entries = entries.filter($column.$compare(value));
+                        }
+                    )*};
+                }
+                narrow! {
+                    before => audit::id, lt;
+                    asked.owner => audit::owner_id, eq;
+                    asked.actor => audit::actor, eq;
+                    asked.action => audit::action, eq;
+                    asked.resource => audit::resource, eq;
+                    asked.record => audit::record, eq;
+                    asked.outcome => audit::outcome, eq;
+                    asked.reason => audit::reason, eq;
+                    asked.client_id => audit::client_id, eq;
+                    asked.address => audit::address, eq;
+                    asked.request_id => audit::request_id, eq;
+                    asked.since.map(Time) => audit::at, ge;
+                    asked.until.map(Time) => audit::at, lt;
                 }
                 entries.load(c)
             })?)

@@ -5,10 +5,10 @@ use diesel::prelude::*;
 use super::error::StoreError;
 use super::logins::Proved;
 use super::schema::{authorization_codes, sessions};
-use super::sessions::{SessionBinding, SessionRow};
+use super::sessions::{SessionBinding, SessionRow, of_session};
 use super::{Changes, Connection, Inner, LoginRefused, Store, users as accounts};
-use crate::authz::{Event, Outcome, Resource as _};
-use crate::domain::{Device, SecretHash, Session, SessionId, Status, Time, User, UserId};
+use crate::authz::{By, Outcome};
+use crate::domain::{Device, Origin, SecretHash, Session, SessionId, Status, Time, User, UserId};
 use crate::on;
 
 /// Who is signed in in a browser, and since when.
@@ -17,18 +17,6 @@ pub struct SignedIn {
     pub session: Session,
     /// Who it is, as they are now.
     pub user: User,
-}
-
-/// The user signs out in the browser: no token speaks for them.
-fn signed_out(session: &Session) -> Event {
-    Event {
-        by: None,
-        action: "log_out",
-        resource: Session::NAME,
-        record: Some(session.id.to_string()),
-        owner: Some(session.user_id),
-        outcome: Outcome::Done,
-    }
 }
 
 impl Store {
@@ -59,13 +47,14 @@ impl Store {
         cookie: SecretHash,
         before: Option<SecretHash>,
     ) -> Result<Result<(), LoginRefused>, StoreError> {
+        let origin = device.origin.clone();
         let mut session = self.new_session(user, None, device)?;
         let inner = self.0.clone();
         self.write(None, move |conn, changes| {
             if inner.prove(conn, user, &proved)?.is_none() {
                 return Ok(Err(LoginRefused::Account));
             }
-            inner.logged_in(conn, &session)?;
+            inner.logged_in(conn, &session, origin)?;
             session.expires_at = inner.next_refresh_expiry(&session);
             let binding = SessionBinding { cookie: Some(cookie), ..SessionBinding::default() };
             inner.insert_session(conn, &session, binding)?;
@@ -82,11 +71,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away; then nobody was signed out.
-    pub(crate) async fn sign_out(&self, cookie: SecretHash) -> Result<(), StoreError> {
+    pub(crate) async fn sign_out(&self, cookie: SecretHash, origin: Origin) -> Result<(), StoreError> {
         let inner = self.0.clone();
         self.write(None, move |conn, changes| {
             let Some(session) = inner.browser_session(conn, &cookie)? else { return Ok(()) };
-            inner.write_down(conn, &signed_out(&session))?;
+            let by = By::Somebody(origin, None);
+            inner.write_down(conn, &of_session(&session, "log_out", by, Outcome::Done))?;
             inner.end_session_and_what_hangs_on_it(conn, session.id, changes)
         })
         .await

@@ -7,9 +7,9 @@ use super::error::StoreError;
 use super::schema::{authorization_codes as codes, sessions};
 use super::sessions::{Entitled, SessionBinding, SessionRow};
 use super::{Connection, Inner, Store, consents, refresh_tokens, users as accounts};
-use crate::authz::{Event, Outcome, Resource as _, ScopeSet};
+use crate::authz::{By, Event, Outcome, Resource as _, ScopeSet};
 use crate::domain::{
-    ClientId, Consent, SecretHash, Session, SessionId, Status, Thumbprint, Time, User, UserId,
+    ClientId, Consent, Origin, SecretHash, Session, SessionId, Status, Thumbprint, Time, User, UserId,
 };
 use crate::on;
 
@@ -31,6 +31,8 @@ pub(crate) struct NewCode {
     pub(crate) nonce: Option<String>,
     /// Until when it is good.
     pub(crate) expires_at: DateTime<Utc>,
+    /// Where the browser is.
+    pub(crate) origin: Origin,
 }
 
 /// What the redemption of a code must fit.
@@ -56,6 +58,8 @@ pub(crate) struct RedeemedBy {
     pub(crate) dpop_jkt: Option<Thumbprint>,
     /// Of its first refresh token, if it gets any.
     pub(crate) refresh: Option<SecretHash>,
+    /// Where it calls from.
+    pub(crate) origin: Origin,
 }
 
 /// Why a code is not redeemed.
@@ -94,7 +98,7 @@ struct CodeRow {
 
 fn consented(new: &NewCode) -> Event {
     Event {
-        by: None,
+        by: By::Somebody(new.origin.clone(), Some(new.client.clone())),
         action: "consent",
         resource: Consent::NAME,
         record: Some(new.client.to_string()),
@@ -158,7 +162,7 @@ impl Store {
         by: RedeemedBy,
         fits: impl FnOnce(&CodeBinding) -> bool + Send + 'static,
     ) -> Result<Result<Redeemed, CodeRefused>, StoreError> {
-        let RedeemedBy { client, registered, dpop_jkt, refresh } = by;
+        let RedeemedBy { client, registered, dpop_jkt, refresh, origin } = by;
         let inner = self.0.clone();
         let now = inner.surroundings.clock.now();
         let id = SessionId(inner.surroundings.random.uuid_at(now)?);
@@ -174,7 +178,8 @@ impl Store {
                 let Some(session) = used_for(conn, hash, &client)? else {
                     return Ok(Err(CodeRefused::Unknown));
                 };
-                inner.end_sessions(conn, &[session], changes)?;
+                let by = By::Somebody(origin, Some(client));
+                inner.end_what_was_reused(conn, session, by, changes)?;
                 return Ok(Err(CodeRefused::Replayed));
             }
             let row: CodeRow =

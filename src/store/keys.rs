@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::schema::signing_keys;
 use super::{Changes, Inner, Lookup, Store, Stored};
 use crate::authz::action::{Action as _, List, Retire, Rotate};
-use crate::authz::{Allowed, Caller, Event, Outcome, Reach, Resource as _, Sealed, Sight};
+use crate::authz::{Allowed, By, Caller, Event, Outcome, Reach, Resource as _, Sealed, Sight};
 use crate::domain::{KeyLives, SigningKey, StoredKey, Time};
 use crate::on;
 
@@ -203,7 +203,7 @@ impl Inner {
 /// That a key was made, or made to sign at once; by the server itself when by nobody.
 fn rotated(by: Option<&Caller>, kid: &str) -> Event {
     Event {
-        by: by.cloned(),
+        by: by.cloned().map_or(By::Server, By::Caller),
         action: Rotate::NAME,
         resource: SigningKey::NAME,
         record: Some(kid.to_owned()),

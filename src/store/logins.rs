@@ -6,11 +6,11 @@ use super::conn::Connection;
 use super::error::StoreError;
 use super::guesses::{self, Counted};
 use super::schema::{sessions, users};
-use super::sessions::{Entitled, SessionBinding};
+use super::sessions::{Entitled, SessionBinding, of_session};
 use super::{Inner, Store, refresh_tokens, users as accounts};
-use crate::authz::{Event, Outcome, Resource as _, ScopeSet};
+use crate::authz::{By, Outcome, ScopeSet};
 use crate::domain::{
-    ClientId, Device, PasswordHash, SecretHash, Session, SessionId, Status, Time, User, UserId,
+    ClientId, Device, Origin, PasswordHash, SecretHash, Session, SessionId, Status, Time, User, UserId,
 };
 use crate::on;
 
@@ -34,18 +34,6 @@ pub enum LoginRefused {
     Scope,
 }
 
-/// The user logs in to their own account: no token speaks for them yet.
-fn logged_in(session: &Session) -> Event {
-    Event {
-        by: None,
-        action: "log_in",
-        resource: Session::NAME,
-        record: Some(session.id.to_string()),
-        owner: Some(session.user_id),
-        outcome: Outcome::Done,
-    }
-}
-
 impl Store {
     /// Begins a session of the first-party client for the user whose password was right, with a
     /// refresh token of which this is the hash. `grant` is asked what it may carry, of all that the
@@ -61,6 +49,7 @@ impl Store {
         refresh: SecretHash,
         grant: impl FnOnce(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
     ) -> Result<Result<Entitled, LoginRefused>, StoreError> {
+        let origin = device.origin.clone();
         let mut session = self.new_session(user, Some(ClientId::first_party()), device)?;
         let inner = self.0.clone();
         self.write(None, move |conn, _| {
@@ -69,7 +58,7 @@ impl Store {
                 return Ok(Err(LoginRefused::Scope));
             };
             // Only now has anybody logged in.
-            inner.logged_in(conn, &session)?;
+            inner.logged_in(conn, &session, origin)?;
             session.expires_at = inner.next_refresh_expiry(&session);
             let binding = SessionBinding { scope: Some(scope.to_string()), ..SessionBinding::default() };
             inner.insert_session(conn, &session, binding)?;
@@ -99,7 +88,7 @@ impl Store {
             user_id,
             client_id,
             device: device.name,
-            address: device.address.map(|address| address.to_string()),
+            address: device.origin.address.map(|address| address.to_string()),
             created_at: now,
             auth_time: now,
             last_used_at: now,
@@ -129,10 +118,16 @@ impl Inner {
     }
 
     /// Writes down that the user logged in, and forgets their sessions that have ended by themselves.
-    pub(super) fn logged_in(&self, conn: &mut Connection, session: &Session) -> Result<(), StoreError> {
+    pub(super) fn logged_in(
+        &self,
+        conn: &mut Connection,
+        session: &Session,
+        origin: Origin,
+    ) -> Result<(), StoreError> {
         let (user, now) = (session.user_id, Time(session.created_at));
         on!(conn, |c| diesel::update(users::table.find(user)).set(users::last_login_at.eq(now)).execute(c))?;
-        self.write_down(conn, &logged_in(session))?;
+        let by = By::Somebody(origin, session.client_id.clone());
+        self.write_down(conn, &of_session(session, "log_in", by, Outcome::Done))?;
         let expired = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::expires_at.le(now));
         on!(conn, |c| diesel::delete(expired).execute(c))?;
         Ok(())

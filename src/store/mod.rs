@@ -61,7 +61,7 @@ use crate::domain::{Lifetimes, Revocation, Surroundings};
 use conn::Manager;
 
 pub use announcements::Announcements;
-pub use audit::{Entry, EntryId};
+pub use audit::{AuditFilter, Entry, EntryId, Inputs};
 pub use browser::SignedIn;
 pub use client_list::ClientPage;
 pub use clients::StoredClient;

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 use super::audit::Entry;
 use super::{Store, StoreError};
-use crate::authz::{Event, Outcome};
+use crate::authz::{By, Event, Outcome};
 
 /// How many entries may wait to be written. What comes on top is counted, not kept.
 const MOST_WAITING: usize = 1_024;
@@ -46,8 +47,17 @@ impl Recorder {
     }
 
     /// Takes an event. When too many wait, it is counted.
-    pub fn note(&self, event: &Event) {
-        let taken = match self.store.entry(event) {
+    pub fn note(&self, event: Event) {
+        self.take(&event, None);
+    }
+
+    /// Takes an event that is to be found under this id.
+    pub fn note_as(&self, id: Uuid, event: Event) {
+        self.take(&event, Some(id));
+    }
+
+    fn take(&self, event: &Event, id: Option<Uuid>) {
+        let taken = match self.store.entry(event, id) {
             Ok(entry) => self.queue.try_send(Message::Entry(Box::new(entry))).is_ok(),
             Err(_) => false,
         };
@@ -78,7 +88,7 @@ async fn write(store: Store, mut waiting: mpsc::Receiver<Message>, missed: Arc<A
         }
         let count = missed.swap(0, Ordering::Relaxed);
         if count > 0 {
-            entries.extend(store.entry(&overflow(count)).ok());
+            entries.extend(store.entry(&overflow(count), None).ok());
         }
         if !entries.is_empty() {
             append(&store, entries).await;
@@ -112,7 +122,7 @@ async fn append(store: &Store, entries: Vec<Entry>) {
 
 fn overflow(count: i64) -> Event {
     Event {
-        by: None,
+        by: By::Server,
         action: "refuse",
         resource: "request",
         record: None,
@@ -152,7 +162,7 @@ mod tests {
             let store = store(&dir);
             let (recorder, writing) = Recorder::new(store.clone());
             for _ in 0..MOST_WAITING + 500 {
-                recorder.note(&look(UserId(uuid::Uuid::from_u128(7))));
+                recorder.note(look(UserId(uuid::Uuid::from_u128(7))));
             }
             actix_web::rt::spawn(writing);
             recorder.flush().await;

@@ -6,10 +6,10 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::schema::{refresh_tokens as tokens, sessions};
-use super::sessions::{Entitled, SessionBinding, SessionRow};
+use super::sessions::{Entitled, SessionBinding, SessionRow, of_session};
 use super::{Changes, Connection, Inner, Store, users as accounts};
-use crate::authz::ScopeSet;
-use crate::domain::{ClientId, SecretHash, Session, Status, Thumbprint, Time};
+use crate::authz::{By, Outcome, ScopeSet};
+use crate::domain::{ClientId, Origin, SecretHash, Session, Status, Thumbprint, Time};
 use crate::on;
 
 /// For so long the very last exchange may be repeated, as when its answer was lost on the way.
@@ -28,6 +28,8 @@ pub(crate) struct RefreshedBy {
     pub(crate) is_public: bool,
     /// Where the token is to be taken, if that is said again (RFC 8707 §2.2).
     pub(crate) resource: Option<String>,
+    /// Where it calls from.
+    pub(crate) origin: Origin,
 }
 
 /// Why a refresh token is not taken.
@@ -109,7 +111,8 @@ impl Store {
                 .intersection(&inner.vocabulary.granted_by(&user.roles));
             let Some(scope) = narrow(&grantable) else { return Ok(Err(RefreshRefused::Scope)) };
             if !take(conn, &token, now)? {
-                return inner.repeat(conn, &token, now, changes);
+                let by = By::Somebody(by.origin, Some(by.client));
+                return inner.repeat(conn, &token, now, by, changes);
             }
             let session = inner.refreshed(conn, known.session, &successor, now)?;
             let (resource, dpop_jkt) = (known.binding.resource, by.dpop_jkt);
@@ -147,6 +150,7 @@ impl Store {
         &self,
         token: SecretHash,
         client: ClientId,
+        origin: Origin,
     ) -> Result<bool, StoreError> {
         let inner = self.0.clone();
         self.write(None, move |conn, changes| {
@@ -156,6 +160,8 @@ impl Store {
                 return Ok(false);
             };
             inner.end_sessions(conn, &[session.id], changes)?;
+            let by = By::Somebody(origin, Some(client));
+            inner.write_down(conn, &of_session(&session, "revoke", by, Outcome::Done))?;
             Ok(true)
         })
         .await
@@ -196,6 +202,7 @@ impl Inner {
         conn: &mut Connection,
         token: &SecretHash,
         now: DateTime<Utc>,
+        by: By,
         changes: &mut Changes,
     ) -> Result<Result<Vec<u8>, RefreshRefused>, StoreError> {
         // Read anew: another replica may have used it while this one waited for its turn.
@@ -204,7 +211,7 @@ impl Inner {
         match known.answer {
             Some(answer) if lately => Ok(Ok(answer)),
             _ => {
-                self.end_sessions(conn, &[known.session.id], changes)?;
+                self.end_what_was_reused(conn, known.session.id, by, changes)?;
                 Ok(Err(RefreshRefused::Reused))
             }
         }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::conn::Connection;
 use super::schema::{revocations, sessions};
 use super::{Changes, Inner, Store, StoreError, codes, guesses, refresh_tokens, used_jtis};
-use crate::authz::{Event, Outcome};
+use crate::authz::{By, Event, Outcome};
 use crate::domain::{Revocation, Revoked, SessionId, Time, UserId};
 use crate::on;
 
@@ -68,14 +68,18 @@ impl Store {
         .await
     }
 
-    /// Ends the one access token with this `jti`; whose it is, for the audit trail.
+    /// Ends the one access token with this `jti`; whose it is and who asks, for the audit trail.
     ///
     /// # Errors
     /// When the database is away; then the token is as good as before.
-    pub(crate) async fn revoke_token(&self, jti: String, owner: Option<UserId>) -> Result<(), StoreError> {
+    pub(crate) async fn revoke_token(
+        &self,
+        jti: String,
+        owner: Option<UserId>,
+        by: By,
+    ) -> Result<(), StoreError> {
         let record = Some(jti.clone());
-        let deed =
-            Event { by: None, action: "revoke", resource: "token", record, owner, outcome: Outcome::Done };
+        let deed = Event { by, action: "revoke", resource: "token", record, owner, outcome: Outcome::Done };
         let inner = self.0.clone();
         self.write(Some(deed), move |_, changes| {
             changes.revoke(&inner, Revoked::Token(jti));

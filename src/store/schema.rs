@@ -203,8 +203,18 @@ diesel::table! {
         jti -> Nullable<Text>,
         address -> Nullable<Text>,
         request_id -> Nullable<Text>,
-        decision_id -> Nullable<Uid>,
         count -> BigInt,
+        inputs -> Nullable<Text>,
+        position -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary};
+
+    audit_seals (position) {
+        position -> BigInt,
+        seal -> Binary,
     }
 }
 
@@ -237,3 +247,4 @@ diesel::joinable!(consents -> clients (client_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::allow_tables_to_appear_in_same_query!(users, user_roles, sessions, refresh_tokens);
 diesel::allow_tables_to_appear_in_same_query!(consents, clients);
+diesel::allow_tables_to_appear_in_same_query!(audit, audit_seals);

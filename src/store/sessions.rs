@@ -7,7 +7,9 @@ use super::error::StoreError;
 use super::schema::sessions;
 use super::{Changes, Connection, Inner, Lookup, Store, Stored};
 use crate::authz::action::{Delete, EndSessions, ListSessions};
-use crate::authz::{Allowed, Caller, Event, OFFLINE_ACCESS, Outcome, Resource as _, ScopeSet, Sealed, Sight};
+use crate::authz::{
+    Allowed, By, Caller, Event, OFFLINE_ACCESS, Outcome, Resource as _, ScopeSet, Sealed, Sight,
+};
 use crate::domain::{
     ClientId, Revoked, Role, SecretHash, Session, SessionId, SessionOf, Thumbprint, Time, User, UserId,
 };
@@ -103,10 +105,22 @@ impl SessionRow {
     }
 }
 
+/// What happens to a session without a token that speaks for its user: by whom, and how it went.
+pub(super) fn of_session(session: &Session, action: &'static str, by: By, outcome: Outcome) -> Event {
+    Event {
+        by,
+        action,
+        resource: Session::NAME,
+        record: Some(session.id.to_string()),
+        owner: Some(session.user_id),
+        outcome,
+    }
+}
+
 /// A caller ends the session of their own token.
 fn logged_out(by: &Caller, session: SessionId) -> Event {
     Event {
-        by: Some(by.clone()),
+        by: By::Caller(by.clone()),
         action: "log_out",
         resource: Session::NAME,
         record: Some(session.to_string()),
@@ -193,6 +207,24 @@ impl Inner {
             changes.revoke(self, Revoked::Session(*id));
         }
         Ok(())
+    }
+
+    /// Ends the session of what was used a second time, if it has not ended yet, and writes down who
+    /// came with it.
+    pub(super) fn end_what_was_reused(
+        &self,
+        conn: &mut Connection,
+        id: SessionId,
+        by: By,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let row: Option<SessionRow> =
+            on!(conn, |c| sessions::table.find(id).select(SessionRow::as_select()).get_result(c).optional())?;
+        if let Some(row) = row {
+            let (session, _) = row.read();
+            self.write_down(conn, &of_session(&session, "refresh", by, Outcome::Reused))?;
+        }
+        self.end_sessions(conn, &[id], changes)
     }
 
     /// Ends a session, and when it is a browser's also what clients got in it, but for those that

@@ -3,7 +3,7 @@
 use std::fmt;
 
 macro_rules! reasons {
-    ($($reason:ident = $text:literal;)*) => {
+    ($($reason:ident = $name:literal $text:literal;)*) => {
         /// Why a token is not acceptable. The caller is told `invalid_token` (RFC 6750 §3.1) for
         /// all of them alike; the log has the reason.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +15,11 @@ macro_rules! reasons {
             /// Every reason, in the order in which a token is checked.
             pub const ALL: &'static [InvalidToken] = &[$(Self::$reason),*];
 
+            /// The name by which the audit trail knows it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$reason => $name,)* }
+            }
+
             /// The reason in a few words that stay the same; nothing of the token is in it.
             pub fn reason(self) -> &'static str {
                 match self { $(Self::$reason => $text,)* }
@@ -24,47 +29,47 @@ macro_rules! reasons {
 }
 
 reasons! {
-    TooLong = "longer than 8 KiB";
-    NotThreeParts = "not three parts";
-    NotBase64Url = "not canonical base64url";
-    NotAnObject = "header or claims are not a JSON object";
-    DuplicateMember = "header or claims name a member twice";
-    UnknownAlgorithm = "alg is missing or not taken here";
-    CriticalHeader = "crit in the header";
-    MalformedHeader = "kid or typ is not a string";
-    WrongType = "typ is not at+jwt";
-    UnknownKey = "no key has this kid";
-    AmbiguousKey = "no kid, and not exactly one key for its alg";
-    WrongAlgorithm = "alg is not that of the key";
-    WrongSignature = "the signature does not hold";
-    MalformedIssuer = "iss is missing or not a string";
-    MalformedAudience = "aud is missing or not one or more strings";
-    MalformedSubject = "sub is missing or not a string";
-    MalformedExpiry = "exp is missing or not an integer";
-    MalformedIssueTime = "iat is missing or not an integer";
-    MalformedNotBefore = "nbf is not an integer";
-    MalformedTokenId = "jti is not a string";
-    MalformedClientId = "client_id is not a string";
-    MalformedScope = "scope is not a string";
-    MalformedSession = "sid is not a UUID";
-    MalformedEpoch = "epoch is not an integer";
-    MalformedRoles = "roles are not strings";
-    MalformedConfirmation = "cnf is not the thumbprint of a key";
-    SpeaksForNobody = "sub is neither a user id nor client_id";
-    NoClient = "the claim that names the client is missing";
-    UnfitSubject = "sub is longer than 255 characters, or has a control character";
-    NotAnAccessToken = "another issuer's token that is not for access: its claims, or its audience, are an ID token's";
-    Bound = "bound to a key, of which there is no proof";
-    NotBound = "sent as one that is bound to a key, and bound to none";
-    WrongIssuer = "wrong issuer";
-    WrongAudience = "wrong audience";
-    Expired = "expired";
-    NotYetValid = "nbf is in the future";
-    IssuedInTheFuture = "iat is in the future";
-    Revoked = "revoked";
-    NoSuchUser = "the user is not there";
-    Suspended = "the user is suspended";
-    Superseded = "older than the last change of password, roles or status";
+    TooLong = "too-long" "longer than 8 KiB";
+    NotThreeParts = "not-three-parts" "not three parts";
+    NotBase64Url = "not-base64url" "not canonical base64url";
+    NotAnObject = "not-an-object" "header or claims are not a JSON object";
+    DuplicateMember = "duplicate-member" "header or claims name a member twice";
+    UnknownAlgorithm = "unknown-algorithm" "alg is missing or not taken here";
+    CriticalHeader = "critical-header" "crit in the header";
+    MalformedHeader = "malformed-header" "kid or typ is not a string";
+    WrongType = "wrong-type" "typ is not at+jwt";
+    UnknownKey = "unknown-key" "no key has this kid";
+    AmbiguousKey = "ambiguous-key" "no kid, and not exactly one key for its alg";
+    WrongAlgorithm = "wrong-algorithm" "alg is not that of the key";
+    WrongSignature = "wrong-signature" "the signature does not hold";
+    MalformedIssuer = "malformed-issuer" "iss is missing or not a string";
+    MalformedAudience = "malformed-audience" "aud is missing or not one or more strings";
+    MalformedSubject = "malformed-subject" "sub is missing or not a string";
+    MalformedExpiry = "malformed-expiry" "exp is missing or not an integer";
+    MalformedIssueTime = "malformed-issue-time" "iat is missing or not an integer";
+    MalformedNotBefore = "malformed-not-before" "nbf is not an integer";
+    MalformedTokenId = "malformed-token-id" "jti is not a string";
+    MalformedClientId = "malformed-client-id" "client_id is not a string";
+    MalformedScope = "malformed-scope" "scope is not a string";
+    MalformedSession = "malformed-session" "sid is not a UUID";
+    MalformedEpoch = "malformed-epoch" "epoch is not an integer";
+    MalformedRoles = "malformed-roles" "roles are not strings";
+    MalformedConfirmation = "malformed-confirmation" "cnf is not the thumbprint of a key";
+    SpeaksForNobody = "speaks-for-nobody" "sub is neither a user id nor client_id";
+    NoClient = "no-client" "the claim that names the client is missing";
+    UnfitSubject = "unfit-subject" "sub is longer than 255 characters, or has a control character";
+    NotAnAccessToken = "not-an-access-token" "another issuer's token that is not for access: its claims, or its audience, are an ID token's";
+    Bound = "bound" "bound to a key, of which there is no proof";
+    NotBound = "not-bound" "sent as one that is bound to a key, and bound to none";
+    WrongIssuer = "wrong-issuer" "wrong issuer";
+    WrongAudience = "wrong-audience" "wrong audience";
+    Expired = "expired" "expired";
+    NotYetValid = "not-yet-valid" "nbf is in the future";
+    IssuedInTheFuture = "issued-in-the-future" "iat is in the future";
+    Revoked = "revoked" "revoked";
+    NoSuchUser = "no-such-user" "the user is not there";
+    Suspended = "suspended" "the user is suspended";
+    Superseded = "superseded" "older than the last change of password, roles or status";
 }
 
 impl fmt::Display for InvalidToken {
@@ -82,8 +87,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_has_words_of_its_own() {
+    fn every_reason_has_a_name_and_words_of_its_own() {
         let words: HashSet<_> = InvalidToken::ALL.iter().map(|why| why.reason()).collect();
-        assert_eq!(words.len(), InvalidToken::ALL.len());
+        let names: HashSet<_> = InvalidToken::ALL.iter().map(|why| why.as_str()).collect();
+        assert_eq!((words.len(), names.len()), (InvalidToken::ALL.len(), InvalidToken::ALL.len()));
     }
 }

@@ -12,6 +12,7 @@ mod compiler;
 mod configuration;
 mod documents;
 mod edge;
+mod explain;
 mod external_issuers;
 mod faults;
 mod guessing;

@@ -8,6 +8,7 @@ use crate::App;
 /// Tables of cloakroom's that no route and no scope is named after.
 const TABLES: &[&str] = &[
     "audit",
+    "audit_seals",
     "authorization_codes",
     "client_secrets",
     "consents",

@@ -14,7 +14,7 @@ use super::super::problem::{Code, Problem};
 use super::super::services::Services;
 
 /// A kind of request that a client sends through a browser, with GET or with POST.
-pub trait Request {
+pub trait Request: 'static {
     /// Where to.
     const PATH: &'static str;
 

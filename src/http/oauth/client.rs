@@ -45,7 +45,7 @@ impl Decision for ClientAuth {
         let form = Form::read(call).await?;
         let presented = presented(by_basic(call)?, &form)?;
         let stored = authenticate(&call.services().oauth(), presented).await?;
-        Ok(Self { client: AuthenticatedClient { stored, dpop_jkt: None }, form })
+        Ok(Self { client: AuthenticatedClient { stored, dpop_jkt: None, origin: call.origin() }, form })
     }
 
     fn describe(description: &mut Description) {

@@ -81,7 +81,7 @@ async fn sign_out(
     request: LogoutRequest,
 ) -> Result<BrowserAnswer, Problem> {
     if let Some(cookie) = browser.session() {
-        services.store.sign_out(cookie).await?;
+        services.store.sign_out(cookie, browser.origin().clone()).await?;
     }
     let answer = match request.back {
         Some(back) => BrowserAnswer::from(SeeOther::to(back)),

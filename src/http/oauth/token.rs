@@ -26,7 +26,7 @@ use crate::token::InvalidProof;
 pub struct Described<T>(std::marker::PhantomData<T>);
 
 /// A form and an example of it.
-pub trait FormType: ToSchema {
+pub trait FormType: ToSchema + 'static {
     /// An example.
     fn example() -> Value;
 }

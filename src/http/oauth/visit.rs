@@ -11,7 +11,7 @@ use super::super::pages::{
 use super::super::problem::{Code, Problem};
 use super::super::services::Services;
 use crate::authz::{OFFLINE_ACCESS, ScopeSet};
-use crate::domain::Client;
+use crate::domain::{Client, Origin};
 use crate::oauth::authorization::{Situation, Step, consented, issue_code, next_step};
 use crate::oauth::authorization_request::{AuthorizationError, AuthorizationRequest, Wrong};
 use crate::store::SignedIn;
@@ -26,6 +26,7 @@ pub struct Visit<'a> {
     /// Who is signed in in the browser.
     pub signed_in: Option<SignedIn>,
     consented: ScopeSet,
+    origin: Origin,
 }
 
 impl<'a> Visit<'a> {
@@ -49,7 +50,7 @@ impl<'a> Visit<'a> {
             None => None,
         };
         let consented = consented(&with, &request, signed_in.as_ref()).await?;
-        Ok(Ok(Self { services, given, request, signed_in, consented }))
+        Ok(Ok(Self { services, given, request, signed_in, consented, origin: browser.origin().clone() }))
     }
 
     /// What comes next.
@@ -114,7 +115,7 @@ impl<'a> Visit<'a> {
         let again = || self.back_to_authorize(&self.given.encoded());
         let Some(signed_in) = &self.signed_in else { return Ok(again()) };
         let with = self.services.oauth();
-        let code = issue_code(&with, &self.request, signed_in, scope, consent).await?;
+        let code = issue_code(&with, &self.request, signed_in, scope, consent, self.origin.clone()).await?;
         let Some(code) = code else { return Ok(again()) };
         Ok(SeeOther::to(self.request.reply.with_code(with.issuer_url, code.expose())).into())
     }

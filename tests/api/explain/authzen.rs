@@ -1,0 +1,96 @@
+//! The OpenID AuthZEN Authorization API 1.0: gateways and other services ask.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Server, on_both_engines};
+
+const BOTH: &str = "authz:explain users:read:any clients:read";
+
+fn ask(server: &Server, token: &str, request: &Value) -> Answer {
+    server.post("/access/v1/evaluation").bearer(token).json(request).send()
+}
+
+fn user(id: &str) -> Value {
+    json!({ "type": "user", "id": id })
+}
+
+on_both_engines! {
+    fn a_gateway_asks_for_a_route_and_a_service_for_an_action_on_a_record(server) {
+        let (ada, bob) = (server.register("ada"), server.register("bob"));
+        let gateway = server.client_token("gateway", BOTH);
+        let route = |who: &str, method: &str, path: &str| {
+            let request = json!({ "subject": user(who), "action": { "name": method }, "resource": { "type": "route", "id": path } });
+            ask(&server, &gateway, &request).expect(200).json()
+        };
+        let record = |who: &str, action: &str, id: &str| {
+            let request = json!({ "subject": user(who), "action": { "name": action }, "resource": user(id) });
+            ask(&server, &gateway, &request).expect(200).json()
+        };
+        assert_eq!(route(&ada.id, "GET", &ada.path())["decision"], true);
+        assert_eq!(route(&ada.id, "GET", &format!("{}?x=y", bob.path()))["decision"], false);
+        assert_eq!(record(&ada.email, "delete", &ada.id)["decision"], true);
+        let refused = record(&ada.email, "delete", &bob.id);
+        assert_eq!((&refused["decision"], &refused["context"]["reason"]), (&json!(false), &json!("not-owner")));
+        assert_eq!(refused["context"]["explanation"]["decided_by"], "owner");
+        // What nobody knows is denied, never let through.
+        for request in [route(&ada.id, "GET", "/nowhere"), record(&ada.id, "fly", &ada.id), record("nobody@example.com", "read", &ada.id)] {
+            assert_eq!((&request["decision"], &request["context"]["explanation"]), (&json!(false), &Value::Null), "{request}");
+        }
+    }
+
+    fn what_the_asker_may_not_read_is_denied_and_not_told(server) {
+        let ada = server.register("ada");
+        let gateway = server.client_token("gateway", "authz:explain");
+        let request = json!({ "subject": user(&ada.id), "action": { "name": "read" }, "resource": user(&ada.id) });
+        let answer = ask(&server, &gateway, &request).expect(200).json();
+        assert_eq!(answer, json!({ "decision": false, "context": { "reason": "unknown-subject-or-resource" } }));
+        ask(&server, &ada.token, &request).expect_problem(403, "insufficient-scope");
+    }
+
+    fn several_are_asked_at_once_and_can_end_at_the_first_that_decides(server) {
+        let (ada, bob) = (server.register("ada"), server.register("bob"));
+        let gateway = server.client_token("gateway", BOTH);
+        let several = |semantic: Option<&str>| {
+            let mut request = json!({
+                "subject": user(&ada.id),
+                "action": { "name": "read" },
+                "evaluations": [{ "resource": user(&ada.id) }, { "resource": user(&bob.id) }, { "resource": user(&ada.id), "action": { "name": "delete" } }],
+            });
+            if let Some(semantic) = semantic {
+                request["options"] = json!({ "evaluations_semantic": semantic });
+            }
+            let answer = server.post("/access/v1/evaluations").bearer(&gateway).json(&request).send().expect(200).json();
+            let evaluations = answer["evaluations"].as_array().unwrap().iter();
+            evaluations.map(|evaluation| evaluation["decision"].as_bool().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(several(None), [true, false, true]);
+        assert_eq!(several(Some("execute_all")), [true, false, true]);
+        assert_eq!(several(Some("deny_on_first_deny")), [true, false]);
+        assert_eq!(several(Some("permit_on_first_permit")), [true]);
+        // Without a list it is one.
+        let one = json!({ "subject": user(&ada.id), "action": { "name": "read" }, "resource": user(&ada.id) });
+        let answer = server.post("/access/v1/evaluations").bearer(&gateway).json(&one).send().expect(200).json();
+        assert_eq!(answer["decision"], true);
+    }
+
+    fn a_request_that_lacks_something_is_told_what(server) {
+        let gateway = server.client_token("gateway", BOTH);
+        let broken = |path: &str, request: Value| {
+            server.post(path).bearer(&gateway).json(&request).send().expect_problem(422, "invalid-body").broken_rules()
+        };
+        let rule = |pointer: &str, code: &str| (pointer.to_owned(), code.to_owned());
+        let lacking = json!({ "subject": "ada", "action": { "name": "read" }, "context": {} });
+        assert_eq!(broken("/access/v1/evaluation", lacking), [rule("/subject", "not-an-object"), rule("/resource", "required")]);
+        let each = json!({ "action": { "name": "read" }, "evaluations": [{ "resource": user("x") }] });
+        assert_eq!(broken("/access/v1/evaluations", each), [rule("/evaluations", "incomplete")]);
+        let many = json!({ "evaluations": vec![json!({}); 101] });
+        assert_eq!(broken("/access/v1/evaluations", many)[0], rule("/evaluations", "not-a-list"));
+    }
+
+    fn the_metadata_says_where_to_ask(server) {
+        let metadata = server.get("/.well-known/authzen-configuration").send().expect(200).json();
+        assert_eq!(metadata["policy_decision_point"], server.url);
+        assert_eq!(metadata["access_evaluation_endpoint"], format!("{}/access/v1/evaluation", server.url));
+        assert_eq!(metadata["access_evaluations_endpoint"], format!("{}/access/v1/evaluations", server.url));
+    }
+}

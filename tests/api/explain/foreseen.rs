@@ -1,0 +1,150 @@
+//! What a request would be answered, asked in advance: it is what the same request is then answered.
+
+use serde_json::{Value, json};
+
+use super::{admin, ask, steps};
+use crate::notes;
+use crate::support::{Answer, Server, on_both_engines};
+
+/// How the server refuses the request itself, if it does: the code of the problem.
+fn refused(answer: &Answer) -> Option<String> {
+    let code = answer.json()["code"].as_str().map(str::to_owned);
+    code.filter(|_| matches!(answer.status, 401 | 403 | 404))
+}
+
+/// Asks about a request, makes it, and holds the two against each other.
+#[track_caller]
+fn foretold(server: &Server, root: &str, token: Option<&str>, method: &str, path: &str) -> Value {
+    let mut question = json!({ "method": method, "path": path });
+    if let Some(token) = token {
+        question["caller"] = json!({ "token": token });
+    }
+    let why = ask(server, root, &question).expect(200).json();
+    let request = server.request(method, path);
+    let request = match token {
+        Some(token) => request.bearer(token),
+        None => request,
+    };
+    let answer = request.send();
+    let told = refused(&answer);
+    assert_eq!(why["reason"].as_str().map(str::to_owned), told, "{method} {path}: {why} and {answer:?}");
+    assert_eq!(why["allowed"], told.is_none(), "{method} {path}: {why}");
+    why
+}
+
+on_both_engines! {
+    fn what_is_foretold_of_every_caller_is_what_is_answered(server) {
+        let (ada, bob, root) = (server.register("ada"), server.register("bob"), server.admin());
+        let support = server.person_with_roles("support", &["support"]);
+        let narrow = server.log_in_for(&ada.email, Some("profiles:read"));
+        let own = server.client_token("own", "users:read profiles:read audit:read");
+        let any = server.client_token("any", "users:read:any profiles:read:any clients:read");
+        let forged = format!("{}A", ada.token);
+        let everybody = [
+            None,
+            Some(forged.as_str()),
+            Some(&narrow),
+            Some(&ada.token),
+            Some(&bob.token),
+            Some(&support.token),
+            Some(&root.token),
+            Some(&own),
+            Some(&any),
+        ];
+        let missing = "/users/01890a5d-ac96-774b-bcce-b302099a8057";
+        let paths = [
+            ada.path(),
+            format!("{}/profile", ada.path()),
+            format!("{}/sessions", ada.path()),
+            format!("{}/audit", ada.path()),
+            "/users/me".to_owned(),
+            "/users/me/profile".to_owned(),
+            "/users/not-an-id".to_owned(),
+            missing.to_owned(),
+            "/users".to_owned(),
+            "/clients".to_owned(),
+            "/clients/any".to_owned(),
+            "/clients/nobody".to_owned(),
+            "/audit".to_owned(),
+            "/health/live".to_owned(),
+            "/authz/matrix".to_owned(),
+        ];
+        for token in everybody {
+            for path in &paths {
+                foretold(&server, &root.token, token, "GET", path);
+            }
+        }
+    }
+
+    fn a_user_or_a_client_is_supposed_to_call_with_all_that_can_be_granted_or_less(server) {
+        let (ada, root) = (server.register("ada"), admin(&server));
+        server.client_token("reports", "users:read:any");
+        let allowed = |caller: Value, path: &str| {
+            ask(&server, &root, &json!({ "caller": caller, "method": "GET", "path": path })).expect(200).json()
+        };
+        assert_eq!(allowed(json!({ "user": ada.email }), "/users/me")["allowed"], true);
+        assert_eq!(allowed(json!({ "user": ada.id }), &ada.path())["allowed"], true);
+        assert_eq!(allowed(json!({ "user": ada.id, "scope": "profiles:read" }), "/users/me")["decided_by"], "scope");
+        // More than the roles grant is not carried by any token of theirs.
+        assert_eq!(allowed(json!({ "user": ada.id, "scope": "users:read:any" }), "/users")["decided_by"], "scope");
+        assert_eq!(allowed(json!({ "client": "reports" }), &ada.path())["allowed"], true);
+        assert_eq!(allowed(json!({ "client": "reports" }), "/users/me")["decided_by"], "owner");
+        server.operator(&["users", "suspend", &ada.email]);
+        let suspended = allowed(json!({ "user": ada.email }), "/users/me");
+        assert_eq!((&suspended["reason"], &suspended["decided_by"]), (&json!("invalid-token"), &json!("token")));
+    }
+
+    fn rank_is_told_with_the_powers_that_are_lacking(server) {
+        let root = server.admin();
+        server.client_token("desk", "users:write:any users:read:any");
+        let question = json!({ "caller": { "client": "desk" }, "method": "PUT", "path": format!("{}/password", root.path()) });
+        let why = ask(&server, &root.token, &question).expect(200).json();
+        assert_eq!((&why["reason"], &why["decided_by"]), (&json!("above-caller"), &json!("rank")));
+        let because = why["steps"][5]["because"].as_str().unwrap();
+        assert!(because.contains("roles:write") && !because.contains("users:write:any"), "{because}");
+    }
+}
+
+on_both_engines! {
+    fn the_reason_is_told_where_the_answer_only_says_404(engine: Engine) {
+        let server = Server::start_app(engine, notes::app);
+        let (ada, bob, root) = (server.register("ada"), server.register("bob"), admin(&server));
+        let note = server.post("/notes").bearer(&ada.token).json(&json!({ "title": "mine", "text": "a" })).send().expect(201);
+        let path = format!("/notes/{}", note.json()["id"].as_str().unwrap());
+        let why = foretold(&server, &root, Some(&bob.token), "GET", &path);
+        assert_eq!((&why["reason"], &why["decided_by"]), (&json!("not-found"), &json!("owner")));
+        assert_eq!(why["owner"], format!("user:{}", ada.id));
+        let because = why["steps"][2]["because"].as_str().unwrap();
+        assert!(because.starts_with(&format!("it belongs to user {}, and the caller is user {}", ada.id, bob.id)), "{because}");
+        let missing = foretold(&server, &root, Some(&bob.token), "GET", "/notes/01890a5d-ac96-774b-bcce-b302099a8057");
+        assert_eq!((&missing["decided_by"], &missing["owner"]), (&json!("existence"), &Value::Null));
+        foretold(&server, &root, Some(&ada.token), "GET", &path);
+        // Shared, it is theirs to read and still not theirs to remove.
+        let share = server.put(&format!("{path}/shares/{}", bob.id)).bearer(&ada.token);
+        share.json(&json!({ "may_edit": false })).send().expect(204);
+        let why = foretold(&server, &root, Some(&bob.token), "GET", &path);
+        assert!(why["steps"][2]["because"].as_str().unwrap().contains("the caller is its reader"), "{why}");
+    }
+
+    fn who_asks_is_told_of_no_record_that_they_may_not_read(engine: Engine) {
+        let server = Server::start_app(engine, notes::app);
+        let ada = server.register("ada");
+        let gateway = server.client_token("gateway", "authz:explain");
+        let note = server.post("/notes").bearer(&ada.token).json(&json!({ "title": "mine", "text": "a" })).send().expect(201);
+        let there = format!("/notes/{}", note.json()["id"].as_str().unwrap());
+        let question = |path: &str| json!({ "caller": { "token": ada.token }, "method": "GET", "path": path });
+        let mut there = ask(&server, &gateway, &question(&there)).expect(200).json();
+        let mut missing = ask(&server, &gateway, &question("/notes/01890a5d-ac96-774b-bcce-b302099a8057")).expect(200).json();
+        assert_eq!((&there["allowed"], &there["owner"]), (&Value::Null, &Value::Null));
+        assert_eq!(steps(&there)[2..], ["owner not-told", "existence not-told", "state not-told", "rank not-told"]);
+        there["record"] = json!("");
+        missing["record"] = json!("");
+        assert_eq!(there, missing, "whether it is there");
+        // Nor of a user, by whom they could be supposed to call.
+        for user in [ada.email.as_str(), "nobody@example.com"] {
+            let question = json!({ "caller": { "user": user }, "method": "GET", "path": "/users" });
+            let answer = ask(&server, &gateway, &question).expect_problem(422, "invalid-body");
+            assert_eq!(answer.json()["errors"][0]["detail"], "is no user that you may read");
+        }
+    }
+}
