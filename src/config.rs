@@ -157,6 +157,11 @@ crate::settings! {
         rate_limits: bool =
             at("CLOAKROOM_RATE_LIMITS", Is("on")), parse::choice([("on", true), ("off", false)]);
 
+        /// How long a line of the audit trail is kept: `forever`, or a time of at least a day, such as
+        /// `400d`.
+        audit_retention: Option<TimeDelta> =
+            at("CLOAKROOM_AUDIT_RETENTION", Is("forever")), own::audit_retention;
+
         /// The form of a log line on standard error: `text`, `json`, or `auto`, which is text on a
         /// terminal and JSON elsewhere.
         log_format: LogFormat = at("CLOAKROOM_LOG_FORMAT", Auto(auto::log_format)), own::log_format;

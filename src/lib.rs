@@ -8,6 +8,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod app;
+pub(crate) mod audit_check;
 pub mod authz;
 mod check;
 pub(crate) mod cli;

@@ -16,7 +16,7 @@ use crate::follow::{FollowError, Follower, Pace, open_keys};
 use crate::hashing::{Hasher, InvalidCost};
 use crate::http::{ActionTable, CursorKey, FormGuard, Services, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
-use crate::store::{Engine, OnRevoked, Recorder, Store, StoreError};
+use crate::store::{ChainKey, Engine, OnRevoked, Recorder, Sealer, Store, StoreError};
 use crate::token::{
     Expected, Issuer, KeyError, KeySafe, KeyUse, MasterKey, Revocations, UsedProofs, Verifier, follow,
 };
@@ -29,6 +29,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// How long requests in flight may take to finish when the server is told to stop, in seconds.
 const SHUTDOWN_TIMEOUT: u64 = 30;
+
+/// How often the audit trail is sealed.
+const SEALING: Duration = Duration::from_secs(1);
 
 /// How long the end of the server waits for the last lines of the audit trail.
 const LAST_LINES: Duration = Duration::from_secs(3);
@@ -195,11 +198,12 @@ async fn services(
     let revocations = Arc::new(Revocations::default());
     let told = Arc::clone(&revocations);
     let store = open_store(app, config, &surroundings, Arc::new(move |revoked| told.apply(revoked)));
-    let sealed_already = !store.signing_keys().await?.is_empty();
+    let sealed_already = !store.signing_keys().await?.is_empty() || store.has_seals().await?;
     let master = load_master_key(config, &random, sealed_already)?;
     let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
     let cursors = CursorKey::new(&master.derive("cursor"));
     let forms = FormGuard::new(&master.derive("form"), &issuer_url);
+    let chain = ChainKey::new(&master.derive("audit"));
     let keys = match config.authorization_server {
         true => Some(Arc::new(open_keys(&store, key_safe(config, master, &surroundings)).await?)),
         false => None,
@@ -225,6 +229,9 @@ async fn services(
     follower.start(store.announcements()?, Pace::default()).await?;
     let (recorder, writing) = Recorder::new(store.clone());
     actix_web::rt::spawn(writing);
+    let (sealed, retention) = (store.clone(), config.audit_retention);
+    let sealer = Sealer { store: sealed, key: chain, clock: clock.clone(), retention, pause: SEALING };
+    actix_web::rt::spawn(sealer.run());
     let endpoints = app.routes_served(config);
     Ok(Services {
         verifier,

@@ -2,6 +2,7 @@
 //! the result alone; what went wrong is a line on standard error, and the exit code is 1.
 
 mod api;
+mod audit;
 mod clashes;
 mod clients;
 mod config;
@@ -58,6 +59,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "config" => config::run(app, matches, given),
         "routes" => api::routes(app, matches, given),
         "openapi" => api::openapi(&context()?),
+        "audit" => audit::run(&context()?, given),
         "explain" => explain::run(&context()?, given),
         "new" => new::run(app, &Surroundings::default().clock, given),
         "migrate" => migrate::run(&context()?, given),
@@ -94,6 +96,7 @@ fn commands(app: &Arc<App>) -> Command {
             api::routes_command(),
             api::openapi_command(),
             explain::command(),
+            audit::command(),
             new::command(),
         ])
 }

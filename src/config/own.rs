@@ -125,6 +125,16 @@ pub(super) fn key_rotation(text: &str) -> Parsed<Option<TimeDelta>> {
     time.map(Some).ok_or_else(|| "write off, or a time from 1h to 3650d, such as 90d".to_owned())
 }
 
+/// None for `forever`.
+pub(super) fn audit_retention(text: &str) -> Parsed<Option<TimeDelta>> {
+    if text == "forever" {
+        return Ok(None);
+    }
+    let time = parse::duration(86_400..=36_500 * 86_400)(text).ok();
+    let time = time.and_then(|time| TimeDelta::from_std(time).ok());
+    time.map(Some).ok_or_else(|| "write forever, or a time from 1d to 36500d, such as 400d".to_owned())
+}
+
 pub(super) fn origin(text: &str) -> Parsed<String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
     let url = url.ok_or(

@@ -1,5 +1,8 @@
 //! `/users/{id}/audit`: who did, or was refused, what on a user's records.
 
+mod chain;
+mod everybodys;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -76,7 +79,36 @@ on_both_engines! {
         server.post("/sessions").json(&guess).send().expect_problem(401, "invalid-credentials");
         let [entry] = &soon(&server, &ada, refused)[..] else { panic!("one entry") };
         assert_eq!((&entry["action"], &entry["reason"]), (&json!("log_in"), &json!("wrong-password")));
-        assert_eq!(entry["actor"], Value::Null);
+        assert_eq!((&entry["actor"], &entry["route"]), (&Value::Null, &json!("POST /sessions")));
+        assert!(entry["request_id"].is_string());
+        let login = soon(&server, &ada, |entry| entry["action"] == "log_in" && entry["outcome"] == "done");
+        assert_eq!((&login[0]["client_id"], &login[0]["route"]), (&json!("cloakroom"), &json!("POST /sessions")));
+        // Of where a stranger came from, who reads everyone's is told.
+        let support = server.person_with_roles("support", &["support"]);
+        let entries = trail(&server, &ada.id, &support.token);
+        let logins: Vec<&Value> = entries.iter().filter(|entry| entry["action"] == "log_in").collect();
+        assert_eq!(logins.len(), 2);
+        assert!(logins.iter().all(|entry| entry["address"] == "127.0.0.1"), "{logins:?}");
+    }
+
+    fn what_happens_at_the_pages_is_there_with_the_client_and_the_address(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read offline_access"));
+        let tokens = app.tokens(&server, &ada, &[]);
+        let refresh = tokens["refresh_token"].as_str().unwrap();
+        let support = server.person_with_roles("support", &["support"]);
+        let line = |action: &str| {
+            let of = |entry: &Value| entry["action"] == action && entry["client_id"] == "photos";
+            trail(&server, &ada.id, &support.token).into_iter().find(of).unwrap_or_else(|| panic!("no {action}"))
+        };
+        let consent = line("consent");
+        assert_eq!((&consent["address"], &consent["route"]), (&json!("127.0.0.1"), &json!("POST /oauth/consent")));
+        // A refresh token that comes again after its successor was used.
+        let successor = app.refresh(&server, refresh).expect(200).json()["refresh_token"].clone();
+        app.refresh(&server, successor.as_str().unwrap()).expect(200);
+        app.refresh(&server, refresh).expect(400);
+        let reused = line("refresh");
+        assert_eq!((&reused["outcome"], &reused["reason"]), (&json!("refused"), &json!("reused")));
+        assert_eq!((&reused["address"], &reused["route"]), (&json!("127.0.0.1"), &json!("POST /oauth/token")));
     }
 
     fn a_refused_look_is_in_the_trail_of_whose_record_it_is(server) {

@@ -173,6 +173,11 @@ impl Server {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
+    /// What the command line says on standard output, whether or not it refuses.
+    pub fn operator_output(&self, arguments: &[&str]) -> String {
+        String::from_utf8_lossy(&self.run_operator(arguments, "").stdout).into_owned()
+    }
+
     pub fn operator_with_input(&self, arguments: &[&str], input: &str) -> String {
         let output = self.run_operator(arguments, input);
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

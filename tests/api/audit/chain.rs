@@ -1,0 +1,167 @@
+//! The chain of the trail: `cloakroom audit verify` finds what was changed behind the server's back,
+//! and the server removes what is too old to be kept.
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection, SqliteConnection};
+use serde_json::Value;
+
+use crate::support::{Engine, Server, eventually, on_both_engines};
+
+/// What whoever owns the database can do to it.
+fn db_run(server: &Server, statement: &str) {
+    match server.engine {
+        Engine::Sqlite => {
+            let path = server.database_url.trim_start_matches("sqlite://");
+            let mut conn = SqliteConnection::establish(path).unwrap();
+            conn.batch_execute(&format!("PRAGMA busy_timeout = 5000; {statement}")).unwrap();
+        }
+        Engine::Postgres => {
+            PgConnection::establish(&server.database_url).unwrap().batch_execute(statement).unwrap();
+        }
+    }
+}
+
+fn verify(server: &Server) -> Value {
+    serde_json::from_str(&server.operator(&["audit", "verify", "--json"])).expect("JSON")
+}
+
+/// The trail once all of it is sealed.
+fn sealed(server: &Server) -> Value {
+    eventually("the trail is sealed", || verify(server)["unsealed"] == 0);
+    verify(server)
+}
+
+/// What is wrong, now that something is.
+fn faults(server: &Server, more: &[&str]) -> String {
+    let arguments = [&["audit", "verify"], more].concat();
+    let told = server.operator_refused(&arguments);
+    assert!(told.contains("the audit trail is not as it was written"), "{told}");
+    server.operator_output(&arguments)
+}
+
+/// A server with a trail of some length, all of it sealed.
+fn with_a_trail(engine: Engine) -> (Server, i64) {
+    let server = Server::start(engine);
+    for name in ["ada", "bob", "eve", "kim"] {
+        server.register(name);
+    }
+    let lines = sealed(&server)["lines"].as_i64().unwrap();
+    assert!(lines >= 8, "{lines}");
+    (server, lines)
+}
+
+on_both_engines! {
+    fn a_trail_that_nobody_touched_is_sound_and_its_head_proves_it_later(engine: Engine) {
+        let (server, lines) = with_a_trail(engine);
+        let before = verify(&server);
+        assert_eq!((&before["sound"], &before["first"]), (&Value::Bool(true), &Value::from(1)));
+        let head = before["head"].as_str().unwrap();
+        assert!(head.starts_with(&format!("{lines}:")), "{head}");
+        server.register("lee");
+        sealed(&server);
+        server.operator(&["audit", "verify", "--anchor", head]);
+    }
+
+    fn a_line_that_was_changed_is_named(engine: Engine) {
+        let (server, _) = with_a_trail(engine);
+        db_run(&server, "UPDATE audit SET actor = 'operator' WHERE position = 3");
+        let told = faults(&server, &[]);
+        assert!(told.contains("position 3, line ") && told.contains("the line was changed"), "{told}");
+        assert_eq!(told.matches("wrong ").count(), 1, "{told}");
+    }
+
+    fn a_line_that_was_taken_out_is_missed_with_its_seal_or_without(engine: Engine) {
+        let (server, _) = with_a_trail(engine);
+        db_run(&server, "DELETE FROM audit WHERE position = 3");
+        let told = faults(&server, &[]);
+        assert!(told.contains("position 3: the line was taken out"), "{told}");
+        db_run(&server, "DELETE FROM audit_seals WHERE position = 3");
+        let told = faults(&server, &[]);
+        assert!(told.contains("position 3: the line and its seal were taken out"), "{told}");
+    }
+
+    fn lines_that_changed_places_are_named(engine: Engine) {
+        let (server, _) = with_a_trail(engine);
+        db_run(
+            &server,
+            "UPDATE audit SET position = -1 WHERE position = 2; UPDATE audit SET position = 2 WHERE position = 4; \
+             UPDATE audit SET position = 4 WHERE position = -1",
+        );
+        let told = faults(&server, &[]);
+        assert!(told.contains("position 2, ") && told.contains("position 4, "), "{told}");
+        assert_eq!(told.matches("wrong ").count(), 2, "{told}");
+    }
+
+    fn a_line_that_claims_a_place_of_its_own_is_named(engine: Engine) {
+        let (server, _) = with_a_trail(engine);
+        db_run(
+            &server,
+            "INSERT INTO audit (id, at, outcome, action, resource, count, position) \
+             SELECT owner_id, at, outcome, action, resource, count, 1000 FROM audit WHERE owner_id IS NOT NULL LIMIT 1",
+        );
+        let told = faults(&server, &[]);
+        assert!(told.contains("position 1000, line ") && told.contains("never sealed"), "{told}");
+    }
+
+    fn the_beginning_and_the_end_are_missed_too(engine: Engine) {
+        let (server, lines) = with_a_trail(engine);
+        let head = verify(&server)["head"].as_str().unwrap().to_owned();
+        db_run(&server, &format!("DELETE FROM audit WHERE position = {lines}; DELETE FROM audit_seals WHERE position = {lines}"));
+        // By itself the rest is sound: the head that was kept elsewhere shows it.
+        assert_eq!(verify(&server)["sound"], true);
+        let told = faults(&server, &["--anchor", &head]);
+        assert!(told.contains("its end was cut off"), "{told}");
+        db_run(&server, "DELETE FROM audit WHERE position <= 2; DELETE FROM audit_seals WHERE position < 2");
+        let told = faults(&server, &[]);
+        assert!(told.contains("position 2: what was before was taken out"), "{told}");
+    }
+
+    fn a_chain_that_was_made_anew_is_not_that_of_the_anchor(engine: Engine) {
+        let (server, lines) = with_a_trail(engine);
+        let head = verify(&server)["head"].as_str().unwrap().to_owned();
+        db_run(&server, "UPDATE audit SET position = NULL, actor = 'operator' WHERE position > 3; DELETE FROM audit_seals WHERE position > 3");
+        assert_eq!(sealed(&server)["lines"], lines);
+        let told = faults(&server, &["--anchor", &head]);
+        assert!(told.contains("the chain was made anew"), "{told}");
+        let nonsense = server.operator_refused(&["audit", "verify", "--anchor", "5:xyz"]);
+        assert!(nonsense.contains("POSITION:SEAL"), "{nonsense}");
+    }
+
+    fn two_replicas_seal_each_line_once(engine: Engine) {
+        let server = Server::start(engine);
+        let replica = server.replica();
+        std::thread::scope(|scope| {
+            for (number, server) in [&server, &replica, &server, &replica].into_iter().enumerate() {
+                scope.spawn(move || {
+                    for person in 0..10 {
+                        server.register(&format!("person-{number}-{person}"));
+                    }
+                });
+            }
+        });
+        let trail = sealed(&server);
+        // An account and a login each.
+        assert!(trail["lines"].as_i64().unwrap() >= 80, "{trail}");
+        assert_eq!(trail["sound"], true, "{trail}");
+    }
+
+    fn what_is_too_old_is_removed_and_the_rest_is_still_proved(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &[("CLOAKROOM_AUDIT_RETENTION", "10d")]);
+        server.register("ada");
+        let lines = sealed(&server)["lines"].as_i64().unwrap();
+        server.clock.advance(chrono::TimeDelta::days(11));
+        let bob = server.register("bob");
+        eventually("the old lines are removed", || verify(&server)["first"] == lines + 1);
+        assert_eq!(sealed(&server)["sound"], true);
+        let auditor = server.client_token("auditor", "audit:read:any");
+        let everything = server.get("/audit?limit=200").bearer(&auditor).send().expect(200).json();
+        let everything = everything["items"].as_array().unwrap();
+        let expired: Vec<&Value> = everything.iter().filter(|line| line["action"] == "expire").collect();
+        assert_eq!(expired.len(), 1, "{everything:?}");
+        assert_eq!((&expired[0]["count"], &expired[0]["actor"]), (&Value::from(lines), &Value::Null));
+        assert!(everything.iter().any(|line| line["owner"] == bob.id.as_str()));
+        // Whoever takes the line away that says so has taken out what was before it.
+        db_run(&server, "UPDATE audit SET action = 'create' WHERE action = 'expire'");
+        assert!(faults(&server, &[]).contains("no line says that it was too old"));
+    }
+}
