@@ -10,11 +10,13 @@ mod context;
 mod explain;
 mod keys;
 mod migrate;
+mod named;
 mod new;
 mod output;
 mod password;
 mod scope;
 mod serve;
+mod token;
 mod users;
 
 use std::process::ExitCode;
@@ -63,6 +65,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "explain" => explain::run(&context()?, given),
         "new" => new::run(app, &Surroundings::default().clock, given),
         "migrate" => migrate::run(&context()?, given),
+        "token" => token::run(app, matches, given),
         "users" => users::run(&context()?, given),
         "clients" => clients::run(&context()?, given),
         "keys" => keys::run(&context()?, given),
@@ -97,6 +100,7 @@ fn commands(app: &Arc<App>) -> Command {
             api::openapi_command(),
             explain::command(),
             audit::command(),
+            token::command(),
             new::command(),
         ])
 }

@@ -1,6 +1,5 @@
 //! `cloakroom users`: the operator's way in when nobody can log in.
 
-use std::fmt;
 use std::sync::Arc;
 
 use actix_web::rt::System;
@@ -9,13 +8,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::context::Context;
+use super::named::Named;
 use super::output::{Failure, print, print_json};
 use super::password::{Password, password_flag};
 use super::{group, json_flag, required};
 use crate::App;
 use crate::authz::action::{Action, Create, Delete, List, Read, SetPassword, SetStatus};
 use crate::authz::{Allowed, Can, Operator, Registration};
-use crate::domain::{Email, PasswordHash, ProfileChange, Role, Status, User, UserId, format_time};
+use crate::domain::{Email, PasswordHash, ProfileChange, Role, Status, User, format_time};
 use crate::server::hasher;
 use crate::store::{NewUser, Store, StoreError, UserFilter, UserQuery, UserSort};
 
@@ -77,34 +77,6 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
     })
 }
 
-/// Which account is meant.
-#[derive(Clone, Debug)]
-enum Named {
-    Id(UserId),
-    Email(Email),
-}
-
-impl Named {
-    fn parse(text: &str) -> Result<Self, String> {
-        let id =
-            || text.parse().map(Self::Id).map_err(|_| "is neither an id nor an e-mail address".to_owned());
-        if text.contains('@') {
-            Email::parse(text).map(Self::Email).map_err(|why| why.to_string())
-        } else {
-            id()
-        }
-    }
-}
-
-impl fmt::Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Id(id) => id.fmt(f),
-            Self::Email(email) => email.fmt(f),
-        }
-    }
-}
-
 struct Users<'a> {
     context: &'a Context,
     store: Store,
@@ -117,11 +89,8 @@ impl Users<'_> {
     where
         User: Can<A>,
     {
-        let missing = || Failure::new(format!("there is no user {named}; see cloakroom users list"));
-        let id = match named {
-            Named::Id(id) => *id,
-            Named::Email(email) => self.store.user_id_by_email(email).await?.ok_or_else(missing)?,
-        };
+        let missing = || named.missing();
+        let id = named.id(&self.store).await?;
         let sight = self.operator.reach::<User, A>()?.sight_of_one();
         self.operator.open(self.store.find(id, sight).await?).map_err(|_| missing())
     }

@@ -32,8 +32,7 @@ impl Store {
     /// When the database is away.
     pub(crate) async fn resident(&self, newcomer: &Arc<Newcomer>) -> Result<Option<Resident>, StoreError> {
         for _ in 0..TRIES {
-            let (inner, known) = (self.0.clone(), Arc::clone(newcomer));
-            let found = self.read(move |conn| inner.resident_of(conn, &known.identity)).await?;
+            let found = self.known_resident(newcomer).await?;
             if found.is_some() || !newcomer.provision {
                 return Ok(found);
             }
@@ -45,6 +44,18 @@ impl Store {
             }
         }
         Err(StoreError::Unavailable("several made the same account at once".to_owned()))
+    }
+
+    /// The same, and no account is made.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn known_resident(
+        &self,
+        newcomer: &Arc<Newcomer>,
+    ) -> Result<Option<Resident>, StoreError> {
+        let (inner, known) = (self.0.clone(), Arc::clone(newcomer));
+        self.read(move |conn| inner.resident_of(conn, &known.identity)).await
     }
 }
 

@@ -161,6 +161,25 @@ impl Issuer {
     /// When the system gives no randomness, the key does not sign, or there is none.
     pub fn issue(&self, request: IssueRequest<'_>) -> Result<IssuedToken, IssueError> {
         let ring = self.keys()?.current();
+        let key = ring.signing_key()?;
+        let (scope, is_bound) = (request.scope.clone(), request.bound_to.is_some());
+        let (token, expires_at) =
+            self.claims(request, |claims| sign("at+jwt", claims, key).map(|token| (token, claims.exp)))??;
+        Ok(IssuedToken {
+            access_token: AccessToken(SecretString::from(token)),
+            expires_in: self.ttl,
+            scope,
+            is_bound,
+            expires_at: DateTime::from_timestamp(expires_at, 0).ok_or(IssueError::NotSigned)?,
+        })
+    }
+
+    /// The claims of a token, for `use_them`.
+    pub(super) fn claims<T>(
+        &self,
+        request: IssueRequest<'_>,
+        use_them: impl FnOnce(&AccessTokenClaims<'_>) -> T,
+    ) -> Result<T, IssueError> {
         let (iat, expires_at) = self.lifetime()?;
         let (sub, roles, epoch) = match request.subject {
             IssueTo::User { id, roles, epoch } => (id.to_string(), Some(roles), epoch),
@@ -180,14 +199,7 @@ impl Issuer {
             epoch,
             cnf: request.bound_to.map(|jkt| Confirmation { jkt }),
         };
-        let token = sign("at+jwt", &claims, ring.signing_key()?)?;
-        Ok(IssuedToken {
-            access_token: AccessToken(SecretString::from(token)),
-            expires_in: self.ttl,
-            scope: request.scope.clone(),
-            is_bound: request.bound_to.is_some(),
-            expires_at,
-        })
+        Ok(use_them(&claims))
     }
 }
 

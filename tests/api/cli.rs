@@ -4,6 +4,7 @@ mod accounts;
 mod new;
 mod serving;
 mod settings;
+mod token;
 mod usage;
 
 use std::io::{BufRead as _, BufReader, Write as _};

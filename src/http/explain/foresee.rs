@@ -14,7 +14,7 @@ use crate::authz::action::Read;
 use crate::authz::{Caller, Explanation, ScopeSet, Subject, Supposed};
 use crate::domain::{Client, ClientId, Email, Invalid, Status, User, UserId};
 use crate::store::StoreError;
-use crate::token::InvalidToken;
+use crate::token::{InvalidToken, Ticket};
 
 /// A request that is only imagined.
 pub struct Asked {
@@ -149,7 +149,14 @@ async fn of_token(services: &Services, token: &str) -> Result<Result<Supposed, I
         Ok(ticket) => ticket,
         Err(reason) => return Ok(Err(reason)),
     };
-    let confirmed = services.confirm(ticket).await?;
+    let confirmed = match ticket {
+        // A question must not make an account, as a first call may.
+        Ticket::Stranger(stranger) => {
+            let resident = services.store.known_resident(stranger.newcomer()).await?;
+            services.verifier.recognize(&stranger, resident)
+        }
+        ticket => services.confirm(ticket).await?,
+    };
     Ok(confirmed.map(|verified| Supposed::from(verified.caller())))
 }
 

@@ -175,7 +175,11 @@ impl Server {
 
     /// What the command line says on standard output, whether or not it refuses.
     pub fn operator_output(&self, arguments: &[&str]) -> String {
-        String::from_utf8_lossy(&self.run_operator(arguments, "").stdout).into_owned()
+        self.operator_output_with_input(arguments, "")
+    }
+
+    pub fn operator_output_with_input(&self, arguments: &[&str], input: &str) -> String {
+        String::from_utf8_lossy(&self.run_operator(arguments, input).stdout).into_owned()
     }
 
     pub fn operator_with_input(&self, arguments: &[&str], input: &str) -> String {

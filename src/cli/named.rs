@@ -1,0 +1,48 @@
+//! An account as the operator names it.
+
+use std::fmt;
+
+use super::output::Failure;
+use crate::domain::{Email, UserId};
+use crate::store::Store;
+
+/// Which account is meant.
+#[derive(Clone, Debug)]
+pub(super) enum Named {
+    Id(UserId),
+    Email(Email),
+}
+
+impl Named {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let id =
+            || text.parse().map(Self::Id).map_err(|_| "is neither an id nor an e-mail address".to_owned());
+        if text.contains('@') {
+            Email::parse(text).map(Self::Email).map_err(|why| why.to_string())
+        } else {
+            id()
+        }
+    }
+
+    /// That there is none.
+    pub(super) fn missing(&self) -> Failure {
+        Failure::new(format!("there is no user {self}; see cloakroom users list"))
+    }
+
+    /// Its id.
+    pub(super) async fn id(&self, store: &Store) -> Result<UserId, Failure> {
+        match self {
+            Self::Id(id) => Ok(*id),
+            Self::Email(email) => store.user_id_by_email(email).await?.ok_or_else(|| self.missing()),
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Email(email) => email.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! `cloakroom token inspect`.
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use actix_web::rt::System;
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::{Arg, ArgMatches, Command};
+use serde_json::{Map, Value, json};
+
+use super::super::context::Context;
+use super::super::json_flag;
+use super::super::output::{Failure, print, print_json};
+use super::open_keys;
+use crate::domain::format_time;
+use crate::store::Store;
+use crate::token::{Check, Expected, InvalidToken, Revocations, Said, Ticket, Verifier};
+
+/// More than any token has.
+const MOST_BYTES: u64 = 64 * 1024;
+
+pub(super) fn command() -> Command {
+    let token = Arg::new("token").value_name("TOKEN").allow_hyphen_values(true);
+    Command::new("inspect")
+        .about("Say, check by check, why a token is or is not accepted")
+        .after_help(
+            "Without TOKEN it is read from standard input, and stays out of the shell's history. What is told is the \
+             verdict of the server's own verifier, with its settings and its database; neither the signature nor the \
+             whole token is printed.\n\n\
+             Exit code 1 when it is not accepted.\n\n\
+             Example:\n  cloakroom token inspect < token.txt",
+        )
+        .arg(token.help("The token, with or without `Bearer `"))
+        .arg(json_flag())
+}
+
+pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> {
+    let given_token = given.get_one::<String>("token").cloned();
+    let text = given_token.map_or_else(read_input, Ok)?;
+    let text = text.trim();
+    let token = text.strip_prefix("Bearer ").unwrap_or(text).trim();
+    let verdict = System::new().block_on(async {
+        let store = context.store()?;
+        verify(context, &store, token).await
+    })?;
+    let report = Report { context, said: Said::by(token), verdict, now: context.surroundings.clock.now() };
+    if given.get_flag("json") {
+        print_json(&report.as_json())?
+    } else {
+        print(&report.as_text())?
+    }
+    match report.verdict {
+        None => Ok(()),
+        Some(reason) => Err(Failure::new(format!("the token is not accepted: {reason}"))),
+    }
+}
+
+fn read_input() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(MOST_BYTES).read_to_string(&mut text);
+    read.map_err(|error| Failure::new(format!("no token can be read from standard input: {error}")))?;
+    Ok(text)
+}
+
+/// Why the server's verifier refuses it, if it does.
+async fn verify(context: &Context, store: &Store, token: &str) -> Result<Option<InvalidToken>, Failure> {
+    let config = context.config();
+    let keys = match config.authorization_server {
+        true => Some(Arc::new(open_keys(context, store).await?)),
+        false => None,
+    };
+    let revocations = Arc::new(Revocations::default());
+    let (revoked, _) = store.revocations(0).await?;
+    revocations.apply(&revoked);
+    let expected = Expected {
+        issuer: config.issuer_at(config.listen),
+        audience: config.audience_at(config.listen),
+        leeway: config.leeway,
+    };
+    let vocabulary = Arc::new(context.vocabulary().clone());
+    let verifier = Verifier::new(expected, keys, revocations, context.surroundings.clock.clone(), vocabulary)
+        .trusting(&config.trusted_issuers);
+    for issuer in verifier.foreign_issuers() {
+        actix_web::rt::spawn(crate::token::follow(Arc::clone(issuer)));
+    }
+    let confirmed = match verifier.admit(token).await {
+        Ok(Ticket::Unconfirmed(unconfirmed)) => {
+            let standing = store.standing(unconfirmed.user_id()).await?;
+            unconfirmed.confirm(standing.as_ref()).map(drop)
+        }
+        Ok(Ticket::Stranger(stranger)) => {
+            // A look must not make an account.
+            let resident = store.known_resident(stranger.newcomer()).await?;
+            verifier.recognize(&stranger, resident).map(drop)
+        }
+        Ok(Ticket::Bound(_)) => Err(InvalidToken::Bound),
+        Ok(Ticket::Complete(_)) => Ok(()),
+        Err(reason) => Err(reason),
+    };
+    Ok(confirmed.err())
+}
+
+struct Report<'a> {
+    context: &'a Context,
+    said: Said,
+    verdict: Option<InvalidToken>,
+    now: DateTime<Utc>,
+}
+
+impl Report<'_> {
+    /// Each check: how it went, and what was found.
+    fn checks(&self) -> Vec<(Check, &'static str, String)> {
+        let failed = self.verdict.map(Check::of);
+        let place = |check: Check| Check::ALL.iter().position(|known| *known == check);
+        let reached = failed.and_then(place);
+        let outcome = |check: Check| match (reached, place(check)) {
+            (Some(failed), Some(this)) if this == failed => "failed",
+            (Some(failed), Some(this)) if this > failed => "not-reached",
+            _ => "passed",
+        };
+        Check::ALL.iter().map(|check| (*check, outcome(*check), self.found(*check))).collect()
+    }
+
+    fn found(&self, check: Check) -> String {
+        let config = self.context.config();
+        let header = |name: &str| member(self.said.header.as_ref(), name);
+        let claim = |name: &str| member(self.said.claims.as_ref(), name);
+        match check {
+            Check::Algorithm => header("alg"),
+            Check::Type => header("typ"),
+            Check::Key => header("kid"),
+            Check::Critical => header("crit"),
+            Check::Issuer => format!("{}; expected {:?}", claim("iss"), config.issuer_at(config.listen)),
+            Check::Audience => format!("{}; expected {:?}", claim("aud"), config.audience_at(config.listen)),
+            Check::Times => ["iat", "nbf", "exp"]
+                .into_iter()
+                .filter_map(|name| self.time(name))
+                .collect::<Vec<_>>()
+                .join(", "),
+            Check::Claims => {
+                format!("sub {}, client_id {}, scope {}", claim("sub"), claim("client_id"), claim("scope"))
+            }
+            Check::Size | Check::Form | Check::Signature | Check::Standing | Check::Possession => {
+                String::new()
+            }
+        }
+    }
+
+    /// A time, and how far off it is.
+    fn time(&self, name: &str) -> Option<String> {
+        let seconds = self.said.claims.as_ref()?.get(name)?.as_i64()?;
+        let at = DateTime::from_timestamp(seconds, 0)?;
+        let apart = at - self.now;
+        let words = |apart: TimeDelta| {
+            let whole = TimeDelta::seconds(apart.num_seconds());
+            humantime::format_duration(whole.to_std().unwrap_or_default()).to_string()
+        };
+        let told = if apart < TimeDelta::zero() {
+            format!("{} ago", words(-apart))
+        } else {
+            format!("in {}", words(apart))
+        };
+        Some(format!("{name} {} ({told})", format_time(at)))
+    }
+
+    fn as_text(&self) -> String {
+        let line = |(check, outcome, found): &(Check, &str, String)| {
+            let mark = match *outcome {
+                "passed" => "✓",
+                "failed" => "✗",
+                _ => "·",
+            };
+            let why = self
+                .verdict
+                .filter(|_| *outcome == "failed")
+                .map(|why| format!("{why}; "))
+                .unwrap_or_default();
+            let found = if found.is_empty() { String::new() } else { format!(": {found}") };
+            format!("{mark} {:<10} {why}{}{found}\n", check.name(), check.rule())
+        };
+        let checks: String = self.checks().iter().map(line).collect();
+        let verdict = match self.verdict {
+            None => "accepted".to_owned(),
+            Some(reason) => format!("not accepted: {reason}"),
+        };
+        format!("{checks}\n{verdict}\n")
+    }
+
+    fn as_json(&self) -> Value {
+        let checks: Vec<Value> = self
+            .checks()
+            .into_iter()
+            .map(|(check, outcome, found)| {
+                json!({ "check": check.name(), "rule": check.rule(), "outcome": outcome, "found": found })
+            })
+            .collect();
+        json!({
+            "accepted": self.verdict.is_none(),
+            "reason": self.verdict.map(InvalidToken::as_str),
+            "because": self.verdict.map(InvalidToken::reason),
+            "checks": checks,
+            "header": self.said.header,
+            "claims": self.said.claims,
+        })
+    }
+}
+
+fn member(part: Option<&Map<String, Value>>, name: &str) -> String {
+    match part.and_then(|part| part.get(name)) {
+        None => "none".to_owned(),
+        Some(value) => value.to_string(),
+    }
+}

@@ -1,0 +1,280 @@
+//! `cloakroom token mint`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use actix_web::rt::System;
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::super::context::Context;
+use super::super::named::Named;
+use super::super::output::{Failure, print, print_json};
+use super::super::{json_flag, switch};
+use super::open_keys;
+use crate::authz::action::Read;
+use crate::authz::{By, Event, Outcome, ScopeSet};
+use crate::config::parse;
+use crate::domain::{ClientId, Role, Status, User, UserId};
+use crate::store::Store;
+use crate::token::{
+    Draft, ForgeError, Forger, InvalidToken, IssueRequest, IssueTo, Issuer, Keys, Said, Situation,
+};
+
+pub(super) fn command() -> Command {
+    let text = |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
+    let member = |name| text(name, "NAME=JSON").action(ArgAction::Append).value_parser(member);
+    let situations = Situation::ALL.iter().map(|situation| switch(situation.name(), situation.meaning()));
+    let all: Vec<&str> = Situation::ALL.iter().map(|situation| situation.name()).collect();
+    Command::new("mint")
+        .about("Make a token: a good one for a user or a client, or one that is wrong in one way")
+        .after_help(
+            "A good one, and one that is only expired or meant for somebody else, takes the server's key: run it with the \
+             server's own settings. The forged ones take none; where they have to name the server's key, they take its \
+             name from the database, if it is there, or from --jwks.\n\n\
+             Standard output is the token alone. That it was made is a line of the audit trail.\n\n\
+             Examples:\n  \
+             cloakroom token mint --as ada@example.com --scope users:read\n  \
+             cloakroom token mint --client reports --ttl 1h\n  \
+             cloakroom token mint --as ada@example.com --wrong-audience\n  \
+             cloakroom token mint --as 01890a5d-ac96-774b-bcce-b302099a8057 --hs256-with-public-key --jwks jwks.json",
+        )
+        .arg(text("as", "USER").help("Whom it speaks for: an id or an e-mail address"))
+        .arg(text("client", "CLIENT_ID").help("A client that acts for itself; with --as, the one it was issued to"))
+        .arg(text("scope", "SCOPES").help("What it carries, of what can be granted; all of it, when it is left out"))
+        .arg(text("ttl", "TIME").value_parser(|text: &str| parse::duration(1..=86_400)(text)).help("How long it is good for"))
+        .arg(member("claim").help("A claim as it is to be, whatever it was; may stand several times"))
+        .arg(member("header").help("The same of a member of the header"))
+        .arg(text("typ", "TYP").help("Another typ than at+jwt"))
+        .arg(text("alg", "ALG").help("Without a signature, and with this for an algorithm: none, None, HS256 …"))
+        .arg(text("jwks", "FILE").value_parser(value_parser!(PathBuf)).help("The server's public keys"))
+        .args(situations)
+        .group(ArgGroup::new("situation").args(all).arg("alg"))
+        .arg(json_flag())
+}
+
+/// `NAME=JSON`; what is no JSON is a string.
+fn member(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=JSON, such as exp=null")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((name.to_owned(), value))
+}
+
+pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> {
+    let situation = Situation::ALL.iter().copied().find(|situation| given.get_flag(situation.name()));
+    System::new().block_on(mint(context, given, situation))
+}
+
+async fn mint(context: &Context, given: &ArgMatches, situation: Option<Situation>) -> Result<(), Failure> {
+    let algorithm = given.get_one::<String>("alg");
+    let is_forged = algorithm.is_some() || situation.is_some_and(|situation| !situation.needs_key());
+    let server = match (Server::open(context).await, is_forged) {
+        (Ok(server), _) => Some(server),
+        (Err(_), true) => None,
+        (Err(failure), false) => return Err(failure),
+    };
+    let draft = draft(context, given, server.as_ref(), is_forged).await?;
+    let jwks = match (given.get_one::<PathBuf>("jwks"), &server) {
+        (Some(file), _) => Some(read_jwks(file)?),
+        (None, Some(server)) => Some(server.keys.current().jwks().clone()),
+        (None, None) => None,
+    };
+    let keys = server.as_ref().map(|server| &server.keys);
+    let now = context.surroundings.clock.now();
+    let forger = Forger { keys, jwks: jwks.as_ref(), now };
+    let token = match (situation, algorithm) {
+        (Some(situation), _) => forger.wrong(situation, draft)?,
+        (None, Some(algorithm)) => forger.with_algorithm(draft, algorithm),
+        (None, None) => forger.good(draft)?,
+    };
+    if let Some(server) = server.filter(|_| !is_forged) {
+        server.write_down(context, &token, situation).await?;
+    }
+    tell(&token, situation.map(Situation::refusal), given)
+}
+
+/// The token alone; as JSON, with what it says and what a server makes of it.
+fn tell(token: &str, refusal: Option<InvalidToken>, given: &ArgMatches) -> Result<(), Failure> {
+    if !given.get_flag("json") {
+        return print(&format!("{token}\n"));
+    }
+    let Said { header, claims } = Said::by(token);
+    let refused =
+        refusal.map(|reason| json!({ "status": 401, "reason": reason.as_str(), "because": reason.reason() }));
+    print_json(&json!({ "token": token, "header": header, "claims": claims, "refused": refused }))
+}
+
+fn read_jwks(file: &PathBuf) -> Result<Value, Failure> {
+    let read = std::fs::read_to_string(file).map_err(|error| error.to_string());
+    let parsed = read.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
+    parsed.map_err(|error| Failure::new(format!("{} is no JWK Set: {error}", file.display())))
+}
+
+/// What the token is to say, before anything is made wrong with it.
+async fn draft(
+    context: &Context,
+    given: &ArgMatches,
+    server: Option<&Server>,
+    is_forged: bool,
+) -> Result<Draft, Failure> {
+    let text = |name: &str| given.get_one::<String>(name).map(String::as_str);
+    let asked = match text("scope") {
+        Some(list) => {
+            Some(context.vocabulary().known_scopes(list).map_err(|why| Failure::new(why.to_string()))?)
+        }
+        None => None,
+    };
+    let subject = match (server, text("as"), text("client")) {
+        (Some(server), Some(user), client) => match server.user(context, user, client).await {
+            Err(_) if is_forged => stranger(context, user),
+            subject => subject?,
+        },
+        (Some(server), None, Some(client)) => match server.client(context, client).await {
+            Err(_) if is_forged => forged_client(client),
+            subject => subject?,
+        },
+        (None, Some(user), _) => stranger(context, user),
+        (None, None, Some(client)) => forged_client(client),
+        (_, None, None) => return Err(Failure::new("say for whom: --as USER or --client CLIENT_ID")),
+    };
+    let scope = match asked {
+        Some(asked) => cut(&asked, &subject.most, is_forged)?,
+        None => subject.most,
+    };
+    let config = context.config();
+    let issuer = config.issuer_at(config.listen);
+    let ttl = given.get_one::<Duration>("ttl").copied().unwrap_or(config.access_token_ttl);
+    let audience = config.audience_at(config.listen);
+    let (clock, random) = (context.surroundings.clock.clone(), context.surroundings.random.clone());
+    let request = IssueRequest {
+        subject: subject.issue_to,
+        client_id: subject.client_id,
+        scope: &scope,
+        session: None,
+        audience: None,
+        bound_to: None,
+    };
+    let draft = Issuer::new(issuer, audience, ttl, None, clock, random).draft(request);
+    let mut draft = draft.map_err(|error| Failure::new(error.to_string()))?;
+    let members = |name: &str| given.get_many::<(String, Value)>(name).into_iter().flatten().cloned();
+    set(&mut draft.claims, members("claim"));
+    set(&mut draft.header, members("header"));
+    set(&mut draft.header, text("typ").map(|typ| ("typ".to_owned(), typ.into())).into_iter());
+    Ok(draft)
+}
+
+/// `null` takes a member away.
+fn set(members: &mut Map<String, Value>, new: impl Iterator<Item = (String, Value)>) {
+    for (name, value) in new {
+        match value {
+            Value::Null => drop(members.shift_remove(&name)),
+            value => drop(members.insert(name, value)),
+        }
+    }
+}
+
+/// A good token never carries more than can be granted.
+fn cut(asked: &ScopeSet, most: &ScopeSet, is_forged: bool) -> Result<ScopeSet, Failure> {
+    let more = asked.difference(most);
+    if more.is_empty() || is_forged {
+        return Ok(asked.clone());
+    }
+    Err(Failure::new(format!("{more} cannot be granted to them; no good token carries it")))
+}
+
+/// For whom a token is.
+struct For {
+    issue_to: IssueTo,
+    client_id: String,
+    most: ScopeSet,
+}
+
+/// A user of whom nothing is known: good enough to be forged.
+fn stranger(context: &Context, user: &str) -> For {
+    let now = context.surroundings.clock.now();
+    let id = user.parse().ok().or_else(|| context.surroundings.random.uuid_at(now).ok().map(UserId));
+    let roles = vec![Role::USER];
+    let most = context.vocabulary().granted_by(&roles);
+    let id = id.unwrap_or(UserId(Uuid::nil()));
+    For { issue_to: IssueTo::User { id, roles, epoch: 1 }, client_id: ClientId::FIRST_PARTY.to_owned(), most }
+}
+
+fn forged_client(client: &str) -> For {
+    let issue_to = IssueTo::Client { id: client.to_owned(), epoch: 1 };
+    For { issue_to, client_id: client.to_owned(), most: ScopeSet::default() }
+}
+
+/// The server whose configuration this is.
+struct Server {
+    store: Store,
+    keys: Keys,
+}
+
+impl Server {
+    async fn open(context: &Context) -> Result<Self, Failure> {
+        let store = context.store()?;
+        let keys = open_keys(context, &store).await?;
+        Ok(Self { store, keys })
+    }
+
+    async fn user(&self, context: &Context, user: &str, client: Option<&str>) -> Result<For, Failure> {
+        let named = Named::parse(user).map_err(|why| Failure::new(format!("{user:?} {why}")))?;
+        let id = named.id(&self.store).await?;
+        let operator = context.operator();
+        let sight = operator.reach::<User, Read>()?.sight_of_one();
+        let found = self.store.find(id, sight).await?;
+        let user = operator.open::<User, Read>(found).map_err(|_| named.missing())?.into_record();
+        if user.status != Status::Active {
+            return Err(Failure::new(format!("{named} is suspended: no token of theirs is good")));
+        }
+        let most = context.vocabulary().granted_by(&user.roles);
+        let issue_to = IssueTo::User { id, roles: user.roles, epoch: user.epoch };
+        Ok(For { issue_to, client_id: client.unwrap_or(ClientId::FIRST_PARTY).to_owned(), most })
+    }
+
+    async fn client(&self, context: &Context, client: &str) -> Result<For, Failure> {
+        let missing = || Failure::new(format!("there is no client {client}; see cloakroom clients list"));
+        let id: ClientId = client.parse().map_err(|_| missing())?;
+        let known = self.store.client_by_id(id).await?.ok_or_else(missing)?;
+        let most = context.vocabulary().scopes_in(&known.client.scope.join(" "));
+        Ok(For {
+            issue_to: IssueTo::Client { id: client.to_owned(), epoch: known.epoch },
+            client_id: client.to_owned(),
+            most,
+        })
+    }
+
+    /// That the operator made it, and where that is what is wrong with it, takes it back.
+    async fn write_down(
+        &self,
+        context: &Context,
+        token: &str,
+        situation: Option<Situation>,
+    ) -> Result<(), Failure> {
+        let claims = Said::by(token).claims.unwrap_or_default();
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        let (jti, owner) = (text("jti").map(str::to_owned), text("sub").and_then(|sub| sub.parse().ok()));
+        let by = By::Caller((*context.operator()).clone());
+        let minted = Event {
+            by: by.clone(),
+            action: "mint",
+            resource: "token",
+            record: jti.clone(),
+            owner,
+            outcome: Outcome::Done,
+        };
+        let entry = self.store.entry(&minted, None).map_err(Failure::from)?;
+        self.store.append_entries(vec![entry]).await?;
+        if let (Some(Situation::Revoked), Some(jti)) = (situation, jti) {
+            self.store.revoke_token(jti, owner, by).await?;
+        }
+        Ok(())
+    }
+}
+
+impl From<ForgeError> for Failure {
+    fn from(error: ForgeError) -> Self {
+        Self::new(error.to_string())
+    }
+}
