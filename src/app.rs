@@ -139,7 +139,8 @@ impl App {
         self.matrix_of(&self.routes_served(config), config.registration == Registration::Open)
     }
 
-    fn matrix_of(&self, endpoints: &[Endpoint], registration_open: bool) -> Matrix {
+    /// That of these of its routes.
+    pub(crate) fn matrix_of(&self, endpoints: &[Endpoint], registration_open: bool) -> Matrix {
         let vocabulary = Arc::new(self.vocabulary.clone());
         Rules { name: self.name, endpoints, vocabulary: &vocabulary, registration_open }.matrix()
     }

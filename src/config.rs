@@ -35,7 +35,7 @@ pub use load::Sources;
 pub use reader::Reader;
 pub use report::{Report, Row};
 pub use setting::{DefaultValue, Setting, at};
-pub use values::{Database, LogFormat, MasterKeySource, Off, Registration};
+pub use values::{Database, Environment, LogFormat, MasterKeySource, Off, Registration};
 
 use crate::hashing::Argon2Cost;
 use crate::token::{MasterKey, SigningAlgorithm, TrustedIssuer};
@@ -62,6 +62,12 @@ crate::settings! {
         /// What `aud` of a token must contain.
         audience: Option<String> =
             at("CLOAKROOM_AUDIENCE", Unset("the issuer")), parse::optional(own::audience);
+
+        /// What the server is for: `production`, or `staging`, and then every answer says so in
+        /// `X-Cloakroom-Environment`, and `cloakroom verify` tries it without being told twice.
+        environment: Environment =
+            at("CLOAKROOM_ENVIRONMENT", Is("production")),
+            parse::choice([("production", Environment::Production), ("staging", Environment::Staging)]);
 
         /// Whether anyone may register an account: `open` or `closed`.
         registration: Registration =

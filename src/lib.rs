@@ -26,6 +26,7 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod token;
+pub(crate) mod verify;
 
 pub use app::{App, Loaded};
 

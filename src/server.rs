@@ -252,6 +252,7 @@ async fn services(
         issuer_url,
         audience,
         issues_tokens: config.authorization_server,
+        environment: config.environment,
         registration_open: config.registration == Registration::Open,
         limits_guesses: config.rate_limits,
         used_proofs: UsedProofs::default(),
@@ -303,7 +304,15 @@ fn cors(origins: &[String]) -> Cors {
             "if-none-match",
             "x-request-id",
         ])
-        .expose_headers(["etag", "link", "location", "retry-after", "www-authenticate", "x-request-id"])
+        .expose_headers([
+            "etag",
+            "link",
+            "location",
+            "retry-after",
+            "www-authenticate",
+            "x-cloakroom-environment",
+            "x-request-id",
+        ])
         .block_on_origin_mismatch(false)
         .max_age(600)
 }

@@ -18,6 +18,7 @@ mod scope;
 mod serve;
 mod token;
 mod users;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -66,6 +67,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "new" => new::run(app, &Surroundings::default().clock, given),
         "migrate" => migrate::run(&context()?, given),
         "token" => token::run(app, matches, given),
+        "verify" => verify::run(app, matches, given),
         "users" => users::run(&context()?, given),
         "clients" => clients::run(&context()?, given),
         "keys" => keys::run(&context()?, given),
@@ -101,6 +103,7 @@ fn commands(app: &Arc<App>) -> Command {
             explain::command(),
             audit::command(),
             token::command(),
+            verify::command(),
             new::command(),
         ])
 }

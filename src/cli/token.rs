@@ -40,7 +40,7 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
 }
 
 /// The keys of the server whose configuration this is.
-async fn open_keys(context: &Context, store: &Store) -> Result<Keys, Failure> {
+pub(super) async fn open_keys(context: &Context, store: &Store) -> Result<Keys, Failure> {
     let stored = store.signing_keys().await?;
     let master = load_master_key(context.config(), &context.surroundings.random, true)
         .map_err(|error| Failure::new(error.to_string()))?;

@@ -28,6 +28,25 @@ impl Database {
     }
 }
 
+/// What a server is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// Its users are real.
+    Production,
+    /// It is tried out before it is for real users.
+    Staging,
+}
+
+impl Environment {
+    /// What its answers say of it; production says nothing.
+    pub fn told(self) -> Option<&'static str> {
+        match self {
+            Self::Production => None,
+            Self::Staging => Some("staging"),
+        }
+    }
+}
+
 /// Whether anyone may register an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registration {

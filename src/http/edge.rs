@@ -13,6 +13,9 @@ use super::services::Services;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// By which a server that is not for production says so in every answer.
+pub(crate) const ENVIRONMENT_HEADER: &str = "x-cloakroom-environment";
+
 /// Wraps every request.
 pub(crate) async fn wrap(
     services: Arc<Services>,
@@ -32,6 +35,9 @@ pub(crate) async fn wrap(
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
+    }
+    if let Some(environment) = services.environment.told() {
+        headers.insert(HeaderName::from_static(ENVIRONMENT_HEADER), HeaderValue::from_static(environment));
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if !headers.contains_key(header::CACHE_CONTROL) {

@@ -228,6 +228,11 @@ impl Endpoint {
         self
     }
 
+    /// Whether it belongs to the authorization server, which can be off.
+    pub(crate) fn is_issuing(&self) -> bool {
+        self.issuing
+    }
+
     /// The method and the path.
     pub fn route(&self) -> String {
         format!("{} {}", self.method, self.path)

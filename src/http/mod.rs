@@ -68,5 +68,5 @@ pub use shown::{Created, Listed, Shown, View};
 
 pub(crate) use actions::ActionTable;
 pub(crate) use client_answers::ClientView;
-pub(crate) use edge::wrap;
+pub(crate) use edge::{ENVIRONMENT_HEADER, wrap};
 pub(crate) use endpoint::mount;

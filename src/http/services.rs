@@ -15,7 +15,7 @@ use super::describe::Description;
 use super::endpoint::Endpoint;
 use super::problem::{Code, Problem};
 use crate::authz::Vocabulary;
-use crate::config::Settings;
+use crate::config::{Environment, Settings};
 use crate::domain::{Clock, Random, Time};
 use crate::hashing::Hasher;
 use crate::oauth::Means;
@@ -52,6 +52,8 @@ pub struct Services {
     pub issuer_url: String,
     /// Whether the server issues tokens itself.
     pub issues_tokens: bool,
+    /// What the server is for.
+    pub environment: Environment,
     /// Whether anybody may register.
     pub registration_open: bool,
     /// Whether guesses at passwords are limited.

@@ -21,24 +21,21 @@
 //! Whatever the page says, some things hold for every application; where one does not, the test
 //! fails and names the route:
 //!
-//! - nobody, a forged token, an expired one, one without the scope and that of a suspended user
-//!   get nothing from a route that has a rule;
+//! - everybody is answered as the authorization matrix says;
+//! - nobody, a token that is forged, expired, for somebody else, taken back or without the scope, and
+//!   that of a user who is suspended or deleted get nothing from a route that has a rule;
 //! - another user, and a client named like the owner, get nothing of a record that has an owner,
 //!   unless its policy lets every user in: by a state (`related(PUBLISHED, …)`) or by the role that
 //!   every user has;
 //! - another user is told the same of a record that they may not know of as of one that does not
 //!   exist;
+//! - a refused change has changed nothing;
 //! - a list does not show another user what is not theirs;
+//! - no answer holds a password, its hash, a token or a private key, but where one is issued;
 //! - nothing is answered with 5xx.
 #![expect(clippy::expect_used, clippy::panic, reason = "a library for tests: what fails here fails the test")]
 
-mod body;
-mod checks;
-mod http;
-mod kind;
 mod page;
-mod people;
-mod records;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-use super::kind::Kind;
+use crate::authz::Vocabulary;
+use crate::authz::matrix::Kind;
+use crate::verify::{Outcome, Report, RouteReport};
 
 /// With this variable set, the golden page is written anew.
 const UPDATE: &str = "UPDATE_GOLDEN";
@@ -17,18 +19,23 @@ const UPDATE: &str = "UPDATE_GOLDEN";
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Page {
+    kinds: Vec<String>,
     rows: Vec<String>,
     broken: Vec<String>,
 }
 
 impl Page {
-    pub(super) fn add(&mut self, route: &str, cells: &[String]) {
-        self.rows.push(format!("| `{route}` | {} |", cells.join(" | ")));
-    }
-
-    pub(super) fn note(&mut self, route: &str, kind: Kind, broken: impl IntoIterator<Item = String>) {
-        let name = kind.name();
-        self.broken.extend(broken.into_iter().map(|what| format!("{route}: {name} {what}")));
+    pub(super) fn of(report: &Report, vocabulary: &Vocabulary) -> Self {
+        let kinds = Kind::all(vocabulary);
+        let rows = report.routes.iter().map(|route| {
+            let cells: Vec<String> = kinds.iter().map(|kind| answers(route, *kind)).collect();
+            format!("| `{}` | {} |", route.route, cells.join(" | "))
+        });
+        Self {
+            rows: rows.collect(),
+            kinds: kinds.iter().map(|kind| kind.name()).collect(),
+            broken: report.differences(),
+        }
     }
 
     /// What does not hold though it holds for every application, a line each, which names the route.
@@ -56,16 +63,27 @@ impl Page {
 
 impl fmt::Display for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds = Kind::ALL.map(Kind::name);
         f.write_str(
             "# Every route as every kind of caller\n\n\
              What the running server answered, the same on both engines. Made by a test from the list that mounts the\n\
              routes; a change here is a change of who may do what.\n\n",
         )?;
-        writeln!(f, "| route | {} |", kinds.join(" | "))?;
-        writeln!(f, "|---|{}", "---|".repeat(kinds.len()))?;
+        writeln!(f, "| route | {} |", self.kinds.join(" | "))?;
+        writeln!(f, "|---|{}", "---|".repeat(self.kinds.len()))?;
         self.rows.iter().try_for_each(|row| writeln!(f, "{row}"))
     }
+}
+
+/// What everybody of a kind was answered: once, where it was the same.
+fn answers(route: &RouteReport, kind: Kind) -> String {
+    let mut answers: Vec<&str> = Vec::new();
+    for cell in route.cells.iter().filter(|cell| cell.caller.kind() == kind) {
+        let untried = matches!(cell.outcome, Outcome::NotTried(_)) && cell.answer == "–";
+        if !untried && !answers.contains(&cell.answer.as_str()) {
+            answers.push(&cell.answer);
+        }
+    }
+    answers.join(", ")
 }
 
 /// The lines that only one of the two has.

@@ -1,7 +1,7 @@
 //! The walk names what is broken.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actix_web::http::Method;
 use serde::Serialize;
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::Walk;
-use super::people::World;
-use super::server::Server;
 use crate::App;
-use crate::authz::action::{Create, Delete, List, Read};
+use crate::authz::action::{Create, Delete, List, Read, Update};
 use crate::authz::{Allowed, OwnerFrom, Reach, Resource, Sealed, Sight};
 use crate::domain::{Random, Surroundings, UserId};
-use crate::http::{Body, BodyType, Endpoint, Json, NoContent, Problem, endpoint};
+use crate::http::{
+    Authenticated, Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Segments, endpoint,
+};
 use crate::store::{Lookup, StoreError, Stored};
 
 crate::scopes! {
@@ -59,6 +59,7 @@ crate::policy! {
         Read:   owner(HATS), anyone(HATS_ANY);
         // The mistake: whoever may read their own may remove everyone's.
         Delete: anyone(HATS);
+        Update: owner(HATS), anyone(HATS_ANY);
     }
 }
 
@@ -115,34 +116,97 @@ async fn delete(_: Allowed<Hat, Delete>) -> Result<NoContent, Problem> {
     Ok(NoContent)
 }
 
+/// The check that somebody forgot: whoever asks is shown the hat, and may take it.
+async fn read_by_anybody(_: Public, segments: Segments) -> Result<Json<Hat>, Problem> {
+    let hat = kept().get(&segments.get("id")?).cloned();
+    hat.map(Json).ok_or_else(|| Problem::new(Code::NotFound))
+}
+
+async fn delete_by_anybody_with_a_token(_: Authenticated, segments: Segments) -> Result<NoContent, Problem> {
+    kept().remove(&segments.get("id")?);
+    Ok(NoContent)
+}
+
+/// The check comes, but only when the hat is gone already.
+async fn brush_and_then_ask(caller: Authenticated, segments: Segments) -> Result<NoContent, Problem> {
+    let id: HatId = segments.get("id")?;
+    let mut kept = kept();
+    let hat = kept.get_mut(&id).ok_or_else(|| Problem::new(Code::NotFound))?;
+    hat.label = format!("{}, brushed", hat.label);
+    match caller.caller().user_id() == Some(hat.owner) {
+        true => Ok(NoContent),
+        false => Err(Problem::new(Code::NotFound)),
+    }
+}
+
+async fn brush(_: Allowed<Hat, Update>) -> Result<NoContent, Problem> {
+    Ok(NoContent)
+}
+
+fn routes() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::POST, "/hats", "Hand in a hat", create),
+        endpoint(Method::GET, "/hats", "List hats", list),
+        endpoint(Method::GET, "/hats/{id}", "See a hat", read),
+        endpoint(Method::DELETE, "/hats/{id}", "Fetch a hat", delete),
+        endpoint(Method::POST, "/hats/{id}", "Brush a hat", brush),
+    ]
+}
+
 fn wardrobe(endpoints: Vec<Endpoint>) -> App {
     App::new("wardrobe").scopes(SCOPES).endpoints(endpoints)
 }
 
 #[test]
 fn a_mistake_is_named_with_its_route() {
-    let page = Walk::of(wardrobe(vec![
-        endpoint(Method::POST, "/hats", "Hand in a hat", create),
-        endpoint(Method::GET, "/hats", "List hats", list),
-        endpoint(Method::GET, "/hats/{id}", "See a hat", read),
-        endpoint(Method::DELETE, "/hats/{id}", "Fetch a hat", delete),
-    ]));
+    let mut mistaken = routes();
+    mistaken.truncate(4);
     assert_eq!(
-        page.run().broken(),
+        Walk::of(wardrobe(mistaken)).run().broken(),
         [
             "GET /hats: another user is shown a record of the owner's",
             "GET /hats/{id}: another user can tell a record that is there (404 not-found) from one that is \
-             not (500 internal)",
+             not (500 internal), by the status",
             "DELETE /hats/{id}: another user is answered 204 and must be refused",
+            "DELETE /hats/{id}: a client is answered 204 and must be refused",
             "DELETE /hats/{id}: a client named like the owner is answered 204 and must be refused",
         ]
     );
 }
 
+/// The policy is right and the server does not ask it: what is served is not what is declared.
+#[test]
+fn a_check_that_was_left_out_of_the_server_is_named_with_its_route() {
+    let mut sabotaged = routes();
+    sabotaged.truncate(2);
+    sabotaged.extend([
+        endpoint(Method::GET, "/hats/{id}", "See a hat", read_by_anybody).segment("id", "A hat's id"),
+        endpoint(Method::DELETE, "/hats/{id}", "Fetch a hat", delete_by_anybody_with_a_token)
+            .segment("id", "A hat's id"),
+        endpoint(Method::POST, "/hats/{id}", "Brush a hat", brush_and_then_ask).segment("id", "A hat's id"),
+    ]);
+    let page = Walk::of(wardrobe(routes())).while_serving(wardrobe(sabotaged)).run();
+    for expected in [
+        "GET /hats/{id}: nobody is answered 200; the rule says 401 unauthenticated",
+        "GET /hats/{id}: expired token is answered 200; the rule says 401 invalid-token",
+        "GET /hats/{id}: another user is answered 200; the rule says 404 not-found",
+        "DELETE /hats/{id}: the owner without the scope is answered 204; the rule says 403 insufficient-scope",
+        "DELETE /hats/{id}: a client named like the owner is answered 204 and must be refused",
+        "POST /hats/{id}: another user is answered 404 not-found and changed it all the same",
+    ] {
+        assert!(
+            page.broken().iter().any(|broken| broken == expected),
+            "{expected}:\n{}",
+            page.broken().join("\n")
+        );
+    }
+    // Of the routes that ask, nothing is said but what was wrong with them before.
+    let others = |line: &&String| !line.contains("/hats");
+    assert_eq!(page.broken().iter().filter(others).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
 #[test]
 fn where_nothing_makes_the_record_the_page_says_so() {
-    let app = Arc::new(wardrobe(vec![endpoint(Method::GET, "/hats/{id}", "See a hat", read)]));
-    let world = World::of(&app, Server::start(&app, None, &[]));
-    let see = app.routes().last().unwrap();
-    assert_eq!(world.path(see, &world.new_owner()), Err("no create route".to_owned()));
+    let page = Walk::of(wardrobe(vec![endpoint(Method::GET, "/hats/{id}", "See a hat", read)])).run();
+    assert!(page.to_string().contains("| `GET /hats/{id}` | no create route |"), "{page}");
 }

@@ -2,15 +2,10 @@
 
 use std::sync::Arc;
 
-use super::checks::{hides_what_is_there, must_be_refused, private_list};
-use super::http::Answer;
-use super::kind::Kind;
 use super::page::Page;
-use super::people::{Person, World};
 use super::server::Server;
 use crate::App;
-use crate::domain::{Clock, Random};
-use crate::http::Endpoint;
+use crate::verify::{Options, Verification};
 
 /// A walk of every route of an application as every kind of caller, against the running server.
 ///
@@ -23,6 +18,7 @@ use crate::http::Endpoint;
 #[must_use = "a walk proves nothing before it is run"]
 pub struct Walk {
     app: Arc<App>,
+    served: Arc<App>,
     database_url: Option<String>,
     settings: Vec<(String, String)>,
 }
@@ -30,7 +26,14 @@ pub struct Walk {
 impl Walk {
     /// Of this application, on a SQLite database of its own.
     pub fn of(app: App) -> Self {
-        Self { app: Arc::new(app), database_url: None, settings: Vec::new() }
+        let app = Arc::new(app);
+        Self { served: Arc::clone(&app), app, database_url: None, settings: Vec::new() }
+    }
+
+    /// While what is served is another one: to see that the walk finds what is wrong with it.
+    #[cfg(test)]
+    pub(super) fn while_serving(self, served: App) -> Self {
+        Self { served: Arc::new(served), ..self }
     }
 
     /// On the database of this URL, which has to be new: the walk fills it.
@@ -49,73 +52,11 @@ impl Walk {
     /// # Panics
     /// When the application does not start or cannot make users.
     pub fn run(self) -> Page {
-        let server = Server::start(&self.app, self.database_url, &self.settings);
-        let world = World::of(&self.app, server);
-        let mut page = Page::default();
-        // First, while a list is too short to have a second page.
-        for endpoint in self.app.routes() {
-            page.note(&route(endpoint), Kind::AnotherUser, shows_the_owners(&world, endpoint));
-        }
-        for endpoint in self.app.routes() {
-            let cells = Kind::ALL.map(|kind| {
-                let mut broken = Vec::new();
-                let cell = outcome(&world, endpoint, kind, &mut broken);
-                page.note(&route(endpoint), kind, broken);
-                cell
-            });
-            page.add(&route(endpoint), &cells);
-        }
-        page
+        let server = Server::start(&self.served, self.database_url, &self.settings);
+        let options = Options { careful: false, timing: false, registration_open: true };
+        let report = Verification::begin(&self.app, server.target(), options)
+            .and_then(|verification| verification.run(&server.routes(&self.app), |_| {}))
+            .unwrap_or_else(|trouble| panic!("the walk cannot go on: {trouble}"));
+        Page::of(&report, self.app.vocabulary())
     }
-}
-
-fn route(endpoint: &Endpoint) -> String {
-    format!("{} {}", endpoint.method, endpoint.path)
-}
-
-/// Whether a list of what is somebody's shows another user what is the owner's.
-fn shows_the_owners(world: &World, endpoint: &Endpoint) -> Option<String> {
-    let (rule, owner) = (private_list(endpoint)?, world.new_owner());
-    let (id, path) = (world.make(rule, &owner).ok()?, world.path(endpoint, &owner).ok()?);
-    let token = world.token(Kind::AnotherUser, &owner, Some(rule));
-    let answer = world.ask(endpoint, path, &owner, Kind::AnotherUser, token.as_deref());
-    answer.body.contains(&id).then(|| "is shown a record of the owner's".to_owned())
-}
-
-/// What such a caller is answered, and what of it must not be.
-fn outcome(world: &World, endpoint: &Endpoint, kind: Kind, broken: &mut Vec<String>) -> String {
-    let owner = world.new_owner();
-    let path = match world.path(endpoint, &owner) {
-        Ok(path) => path,
-        Err(no_record) => return no_record,
-    };
-    let token = world.token(kind, &owner, endpoint.access.rule());
-    let answer = world.ask(endpoint, path, &owner, kind, token.as_deref());
-    let summary = answer.summary();
-    if answer.status >= 500 {
-        broken.push(format!("is answered {summary}"));
-    }
-    if answer.is_success() && must_be_refused(kind, endpoint.access) {
-        broken.push(format!("is answered {summary} and must be refused"));
-    } else if kind == Kind::AnotherUser && !answer.is_success() && hides_what_is_there(endpoint) {
-        broken.extend(differs_from_missing(world, endpoint, &owner, token.as_deref(), &answer));
-    }
-    summary
-}
-
-/// Whether a record that is not there is answered otherwise than one that is not the caller's.
-fn differs_from_missing(
-    world: &World,
-    endpoint: &Endpoint,
-    owner: &Person,
-    token: Option<&str>,
-    answer: &Answer,
-) -> Option<String> {
-    let missing = Random::system().uuid_at(Clock::system().now()).expect("the system gives randomness");
-    let path = world.path_to(endpoint, &missing.to_string(), owner);
-    let missing = world.ask(endpoint, path, owner, Kind::AnotherUser, token);
-    (missing.says() != answer.says()).then(|| {
-        let (there, not_there) = (answer.summary(), missing.summary());
-        format!("can tell a record that is there ({there}) from one that is not ({not_there})")
-    })
 }

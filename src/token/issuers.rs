@@ -19,6 +19,7 @@ use jsonwebtoken::Algorithm;
 use url::Url;
 
 pub(crate) use address::is_safe;
+pub(crate) use fetch::tls;
 pub(crate) use follow::follow;
 
 use super::keys::VerificationKeys;

@@ -45,7 +45,7 @@ pub use id_token::{IdToken, IdTokenHint, IdTokenRequest};
 pub(crate) use inspect::{Check, Said};
 pub use invalid::InvalidToken;
 pub use issue::{AccessToken, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
-pub(crate) use issuers::{ClientToken, TokenTyp, follow, is_safe};
+pub(crate) use issuers::{ClientToken, TokenTyp, follow, is_safe, tls};
 pub use issuers::{ForeignIssuer, TrustedIssuer};
 pub use key_safe::{KeySafe, KeyUse, SignsFrom};
 pub use key_set::KeySet;

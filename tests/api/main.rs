@@ -33,4 +33,5 @@ mod sessions;
 mod tokens;
 mod user_list;
 mod users;
+mod verify;
 mod whose_record;

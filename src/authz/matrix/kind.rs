@@ -100,6 +100,8 @@ impl Kind {
         let of = |roles: &[Role]| vocabulary.granted_by(roles);
         let user = |id, roles: &[Role]| Subject::User { id, roles: roles.to_vec() };
         let client = || Subject::Client { id: "client".to_owned() };
+        // No client acting for itself is ever given what tells of a user.
+        let of_client = |scope: ScopeSet| scope.iter().filter(|scope| !scope.is_identity()).collect();
         let (subject, scope) = match self {
             Kind::Nobody | Kind::BadToken => return None,
             Kind::WithoutScope => {
@@ -109,8 +111,8 @@ impl Kind {
             Kind::Owner => (user(OWNER, &[Role::USER]), of(&[Role::USER])),
             Kind::AnotherUser => (user(ANOTHER, &[Role::USER]), of(&[Role::USER])),
             Kind::Role(role) => (user(ANOTHER, &[role, Role::USER]), of(&[role, Role::USER])),
-            Kind::Client => (client(), of(&[Role::USER])),
-            Kind::ClientWithAny => (client(), vocabulary.scopes().iter().copied().collect()),
+            Kind::Client => (client(), of_client(of(&[Role::USER]))),
+            Kind::ClientWithAny => (client(), of_client(vocabulary.scopes().iter().copied().collect())),
         };
         Some(Caller::supposed(Arc::clone(vocabulary), subject, scope))
     }

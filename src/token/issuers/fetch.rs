@@ -96,14 +96,18 @@ fn get(url: &Url) -> Result<Value, FetchError> {
     parse_strict(&body).map_err(|_| FetchError::NotJson)
 }
 
+/// TLS by which another server is asked: whom it believes, and what it encrypts with.
+pub(crate) fn tls() -> TlsConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    TlsConfig::builder().unversioned_rustls_crypto_provider(provider).root_certs(roots()).build()
+}
+
 /// A client that follows nothing and keeps nothing. Each fetch has a new one: there are few, and
 /// the machine's certificates may have changed since the last.
 fn agent(url: &Url) -> Agent {
     let near = is_loopback(url);
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(provider).root_certs(roots());
     let config = Agent::config_builder()
-        .tls_config(tls.build())
+        .tls_config(tls())
         .https_only(!near)
         .http_status_as_error(false)
         .max_redirects(0)

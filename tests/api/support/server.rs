@@ -56,6 +56,11 @@ impl Server {
         Self::start_at(engine, app, &[], Clock::system())
     }
 
+    /// The same with these settings.
+    pub fn start_app_with(engine: Engine, app: fn() -> App, settings: Settings) -> Self {
+        Self::start_at(engine, app, settings, Clock::system())
+    }
+
     /// With a clock that stands still until the test moves it.
     pub fn start_with_standing_clock(engine: Engine, settings: Settings) -> Self {
         Self::start_at(engine, App::default, settings, Clock::standing(Clock::system().now()))

@@ -3,10 +3,9 @@
 
 use serde_json::Value;
 
-use super::body;
-use super::http::{Answer, Request};
-use super::kind::Kind;
+use super::client::{Answer, Request};
 use super::people::{Person, World};
+use super::{Trouble, body};
 use crate::authz::action::{Action as _, Create};
 use crate::authz::{OwnerFrom, Rule};
 use crate::http::{Access, Endpoint};
@@ -14,8 +13,19 @@ use crate::http::{Access, Endpoint};
 /// What an insert answers where another record has what must be one's own.
 const TAKEN: &str = "409 taken";
 
-/// Why a path cannot be filled in; stands in the page instead of an answer.
-pub(super) type NoRecord = String;
+/// Why a path cannot be filled in.
+pub(crate) enum NoRecord {
+    /// There is no route by which its record could be made, or it was not made; in a few words.
+    NotMade(String),
+    /// The server does not answer as it should.
+    Trouble(Trouble),
+}
+
+impl From<Trouble> for NoRecord {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
 
 impl World {
     /// The path of a route to what is the owner's:
@@ -24,23 +34,25 @@ impl World {
     /// - `{sid}` is the owner's session, `{code}` the code of a problem;
     /// - every other segment is the id of the other user, so that a route which lets somebody in
     ///   is asked to let in the very user who must stay out.
-    pub(super) fn path(&self, endpoint: &Endpoint, owner: &Person) -> Result<String, NoRecord> {
+    pub(crate) fn path(&self, endpoint: &Endpoint, owner: &Person) -> Result<String, NoRecord> {
         let id = match self.rule_of_id(endpoint) {
             Some(rule) if rule.owner_from != OwnerFrom::Url => self.make(rule, owner)?,
             _ => owner.id.clone(),
         };
-        Ok(self.path_to(endpoint, &id, owner))
+        Ok(self.path_to(endpoint, &id, owner)?)
     }
 
     /// The same with this id.
-    pub(super) fn path_to(&self, endpoint: &Endpoint, id: &str, owner: &Person) -> String {
+    pub(crate) fn path_to(&self, endpoint: &Endpoint, id: &str, owner: &Person) -> Result<String, Trouble> {
         let parts = endpoint.path.split(['{', '}']).enumerate();
-        parts.fold(String::new(), |path, (place, part)| match part {
-            literal if place % 2 == 0 => path + literal,
-            "id" => path + id,
-            "sid" => path + &self.session_of(owner),
-            "code" => path + "not-owner",
-            _ => path + &self.other.id,
+        parts.into_iter().try_fold(String::new(), |path, (place, part)| {
+            Ok(match part {
+                literal if place % 2 == 0 => path + literal,
+                "id" => path + id,
+                "sid" => path + &self.session_of(owner)?,
+                "code" => path + "not-owner",
+                _ => path + &self.other.id,
+            })
         })
     }
 
@@ -58,22 +70,25 @@ impl World {
 
     /// Makes a record of the kind that the rule is about; its id. One that somebody may own is
     /// made by the owner, one that nobody owns by a client with every scope.
-    pub(super) fn make(&self, rule: &Rule, owner: &Person) -> Result<String, NoRecord> {
+    pub(crate) fn make(&self, rule: &Rule, owner: &Person) -> Result<String, NoRecord> {
         let kinds = [Some(rule.resource), rule.part_of];
         let create = kinds.into_iter().flatten().find_map(|kind| self.create_route(kind));
-        let create = create.ok_or("no create route")?;
+        let create = create.ok_or_else(|| NoRecord::NotMade("no create route".to_owned()))?;
         let path = self.path(create, owner)?;
         let maker = match rule.owner_from {
-            OwnerFrom::Nobody => self.everything(),
-            OwnerFrom::Url | OwnerFrom::Record => &owner.token,
+            OwnerFrom::Nobody => self.everything()?,
+            OwnerFrom::Url | OwnerFrom::Record => owner.token.clone(),
         };
-        let answer = self.ask(create, path, owner, Kind::Owner, Some(maker));
+        let answer = self.ask(create, path.clone(), owner, true, Some(&maker))?;
         let id = match answer.json().get("id") {
             Some(Value::String(id)) => Some(id.clone()),
             Some(Value::Number(id)) => Some(id.to_string()),
             _ => answer.made().map(str::to_owned),
         };
-        id.filter(|_| answer.is_success()).ok_or_else(|| format!("not created: {}", answer.summary()))
+        let id = id.filter(|_| answer.is_success());
+        let id = id.ok_or_else(|| NoRecord::NotMade(format!("not created: {}", answer.summary())))?;
+        self.made_record(format!("{path}/{id}"));
+        Ok(id)
     }
 
     /// The route that makes records of a kind, and needs none of the kind for it.
@@ -88,24 +103,24 @@ impl World {
     }
 
     /// Sends the request that the route's documentation tells of.
-    pub(super) fn ask(
+    pub(crate) fn ask(
         &self,
         endpoint: &Endpoint,
         path: String,
         owner: &Person,
-        kind: Kind,
+        is_owner: bool,
         token: Option<&str>,
-    ) -> Answer {
+    ) -> Result<Answer, Trouble> {
         let mut request = Request::new(endpoint.method.clone(), path);
         let Some((media_type, example)) = body::example(endpoint) else { return self.send(&request, token) };
-        let number = self.next_number();
-        let example = body::fitted(endpoint, example, owner, kind, number);
+        let unique = format!("{}.{}", self.next_number(), self.mark());
+        let example = body::fitted(endpoint, example, owner, is_owner, &unique);
         request.body = Some((media_type, body::text(media_type, &example)));
-        let answer = self.send(&request, token);
+        let answer = self.send(&request, token)?;
         if answer.summary() != TAKEN {
-            return answer;
+            return Ok(answer);
         }
-        request.body = Some((media_type, body::text(media_type, &body::numbered(example, number))));
+        request.body = Some((media_type, body::text(media_type, &body::numbered(example, &unique))));
         self.send(&request, token)
     }
 }

@@ -4,7 +4,6 @@
 use actix_web::http::Method;
 use serde_json::Value;
 
-use super::kind::Kind;
 use super::people::{PASSWORD, Person};
 use crate::http::Endpoint;
 
@@ -26,18 +25,24 @@ pub(super) fn text(media_type: &str, body: &Value) -> String {
 }
 
 /// The example of one of cloakroom's routes, for this very owner.
-pub(super) fn fitted(endpoint: &Endpoint, mut body: Value, owner: &Person, kind: Kind, number: u32) -> Value {
+pub(super) fn fitted(
+    endpoint: &Endpoint,
+    mut body: Value,
+    owner: &Person,
+    is_owner: bool,
+    unique: &str,
+) -> Value {
     let Some(members) = body.as_object_mut() else { return body };
     let mut set = |name: &str, value: &str| drop(members.insert(name.to_owned(), value.into()));
     match (&endpoint.method, endpoint.path) {
         (&Method::POST, "/users") | (&Method::PATCH, "/users/{id}") => {
-            set("email", &format!("new{number}@example.com"));
+            set("email", &format!("new{unique}@example.com"));
         }
         (&Method::POST, "/sessions") => {
             set("email", &owner.email);
             set("password", PASSWORD);
         }
-        (&Method::PUT, "/users/{id}/password") if kind == Kind::Owner => set("current_password", PASSWORD),
+        (&Method::PUT, "/users/{id}/password") if is_owner => set("current_password", PASSWORD),
         (&Method::PUT, "/users/{id}/password") => drop(members.shift_remove("current_password")),
         _ => {}
     }
@@ -45,10 +50,10 @@ pub(super) fn fitted(endpoint: &Endpoint, mut body: Value, owner: &Person, kind:
 }
 
 /// The same with other texts, for where another record has what must be one's own.
-pub(super) fn numbered(mut body: Value, number: u32) -> Value {
+pub(super) fn numbered(mut body: Value, unique: &str) -> Value {
     for value in body.as_object_mut().into_iter().flat_map(|members| members.values_mut()) {
         if let Value::String(text) = value {
-            *text = format!("{text}-{number}");
+            *text = format!("{text}-{unique}");
         }
     }
     body

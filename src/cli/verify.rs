@@ -1,0 +1,266 @@
+//! `cloakroom verify`: the matrix proved against a running server.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use actix_web::rt::System;
+use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::context::Context;
+use super::output::{Failure, print, print_json};
+use super::token::open_keys;
+use super::{json_flag, required, switch};
+use crate::App;
+use crate::authz::matrix::{Kind, Matrix, difference};
+use crate::domain::{Clock, format_time};
+use crate::http::{ENVIRONMENT_HEADER, Endpoint};
+use crate::token::Keys;
+use crate::verify::{
+    Client, Credential, Options, Outcome, Report, Request, RouteReport, Target, Trouble, Verification,
+    as_html, as_junit,
+};
+
+pub(super) fn command() -> Command {
+    let file = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
+    };
+    let target =
+        Arg::new("target").long("target").value_name("URL").required(true).value_parser(value_parser!(Url));
+    Command::new("verify")
+        .about("Try every route as every kind of caller against a running server, and say what differs from the rules")
+        .after_help(
+            "It asks as somebody with every scope there is, makes the users, clients and records that it needs, and removes \
+             them. The rules are those of this program; what the server says of its own is compared first.\n\n\
+             With --keys it also tries tokens that are good but for one thing, such as an expired one. That takes the \
+             server's own settings on this machine. What cannot be tried is told, with the reason.\n\n\
+             Examples:\n  \
+             cloakroom verify --target https://staging.example.org --admin qa@example.org --secret-file password.txt \\\n    \
+             --junit verify.xml --html verify.html\n  \
+             cloakroom verify --target http://127.0.0.1:8080 --client verify --secret-file - --keys < secret.txt\n\n\
+             Exit codes: 0 every answer is what the rules say, 1 something differs or could not be begun, 2 wrong usage.",
+        )
+        .arg(target.help("Where the server is"))
+        .arg(Arg::new("admin").long("admin").value_name("EMAIL").help("An administrator, by whom all is made and removed"))
+        .arg(Arg::new("client").long("client").value_name("CLIENT_ID").help("Or a client that may ask for every scope"))
+        .arg(file("token-file", "Or a file that holds an access token with every scope; - is standard input"))
+        .arg(file("secret-file", "A file that holds their password or secret; - is standard input"))
+        .group(ArgGroup::new("who").args(["admin", "client", "token-file"]).required(true))
+        .arg(switch("keys", "Make tokens with the server's key, which the settings of this machine lead to"))
+        .arg(file("junit", "Write the outcome there as JUnit's XML"))
+        .arg(file("html", "Write the outcome there as a page"))
+        .arg(switch("no-timing", "Do not look at how long answers take"))
+        .arg(switch("i-know-this-is-production", "Try it though the server does not say that it is for tests"))
+        .arg(json_flag())
+}
+
+pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
+    let url: Url = required(given, "target")?;
+    let url = url.as_str().trim_end_matches('/').to_owned();
+    let client = Client::of(&url);
+    check_environment(&client, &url, given.get_flag("i-know-this-is-production"))?;
+    let theirs = read_matrix(&client)?;
+    let registration_open = lets_in_nobody_in_particular(&theirs);
+    let endpoints = served(app, &theirs);
+    let ours = app.matrix_of(&endpoints, registration_open);
+    let options = Options { careful: true, timing: !given.get_flag("no-timing"), registration_open };
+    let target = target(app, matches, given, &client, url)?;
+    let verification = Verification::begin(app, target, options)?;
+    let progress = Progress::new(endpoints.len());
+    let mut report = verification.run(&endpoints, |route| progress.tell(route))?;
+    let otherwise = difference(&ours, &theirs).into_iter();
+    report
+        .general
+        .extend(otherwise.map(|change| format!("the server says of itself: {} {}", change.of, change.what)));
+    write_files(&report, given)?;
+    if given.get_flag("json") {
+        print_json(&as_json(&report))?
+    } else {
+        print(&as_text(app, &report))?
+    }
+    match report.differences().len() {
+        0 => Ok(()),
+        count => Err(Failure::new(format!("{count} answers are not what the rules say"))),
+    }
+}
+
+/// A production server is somebody's whose users are real: it is not tried by accident.
+fn check_environment(client: &Client, url: &str, known: bool) -> Result<(), Failure> {
+    let answer = client.send(&Request::get("/health/live"), None)?;
+    match answer.header(ENVIRONMENT_HEADER) {
+        Some("test" | "staging") => Ok(()),
+        _ if known => Ok(()),
+        _ => Err(Failure::new(format!(
+            "{url} does not say that it is a test or staging server (CLOAKROOM_ENVIRONMENT=staging); users and records \
+             would be made and removed there: give --i-know-this-is-production if that is meant"
+        ))),
+    }
+}
+
+fn read_matrix(client: &Client) -> Result<Matrix, Failure> {
+    let answer = client.send(&Request::get("/authz/matrix"), None)?;
+    serde_json::from_value(answer.json()).map_err(|error| {
+        Failure::new(format!("the server has no authorization matrix that can be read: {error}"))
+    })
+}
+
+/// Whether somebody without a token makes an account there.
+fn lets_in_nobody_in_particular(matrix: &Matrix) -> bool {
+    let register = matrix.routes.iter().find(|row| row.method == "POST" && row.path == "/users");
+    register.and_then(|row| row.answers.first()).is_some_and(|answer| answer.allowed)
+}
+
+/// Our routes, but for those of an authorization server where the server has none.
+fn served(app: &App, theirs: &Matrix) -> Vec<Endpoint> {
+    let issues = theirs.routes.iter().any(|row| row.path == "/oauth/token");
+    app.routes().iter().filter(|route| issues || !route.is_issuing()).cloned().collect()
+}
+
+fn target(
+    app: &Arc<App>,
+    matches: &ArgMatches,
+    given: &ArgMatches,
+    client: &Client,
+    url: String,
+) -> Result<Target, Failure> {
+    let text = |name: &str| given.get_one::<String>(name).cloned();
+    let everything = match (text("admin"), text("client"), given.get_one::<PathBuf>("token-file")) {
+        (Some(email), ..) => Credential::User(email, secret(given)?),
+        (None, Some(id), _) => Credential::Client(id, secret(given)?),
+        (None, None, Some(file)) => Credential::Token(read_secret(file)?),
+        (None, None, None) => return Err(Failure::new("say who asks: --admin, --client or --token-file")),
+    };
+    let metadata = client.send(&Request::get("/.well-known/oauth-protected-resource"), None)?.json();
+    let audience = metadata.get("resource").and_then(Value::as_str).unwrap_or(&url).to_owned();
+    let issuer =
+        metadata.pointer("/authorization_servers/0").and_then(Value::as_str).unwrap_or(&url).to_owned();
+    let keys = match given.get_flag("keys") {
+        true => Some(keys(app, matches)?),
+        false => None,
+    };
+    Ok(Target { url, issuer, audience, everything, keys })
+}
+
+fn keys(app: &Arc<App>, matches: &ArgMatches) -> Result<Keys, Failure> {
+    let context = Context::load(app, matches)?;
+    let store = context.store()?;
+    System::new().block_on(open_keys(&context, &store))
+}
+
+fn secret(given: &ArgMatches) -> Result<String, Failure> {
+    match given.get_one::<PathBuf>("secret-file") {
+        Some(file) => read_secret(file),
+        None => Err(Failure::new("their password or secret is missing: give --secret-file FILE")),
+    }
+}
+
+fn read_secret(file: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = match file == Path::new("-") {
+        true => std::io::stdin().lock().take(64 * 1024).read_to_string(&mut text).map(drop),
+        false => std::fs::read_to_string(file).map(|read| text = read),
+    };
+    read.map_err(|error| Failure::new(format!("{} cannot be read: {error}", file.display())))?;
+    Ok(text.trim().to_owned())
+}
+
+/// On a terminal, how far it is.
+struct Progress {
+    all: usize,
+    done: std::cell::Cell<usize>,
+    is_seen: bool,
+}
+
+impl Progress {
+    fn new(all: usize) -> Self {
+        Self { all, done: std::cell::Cell::new(0), is_seen: std::io::stderr().is_terminal() }
+    }
+
+    fn tell(&self, route: &RouteReport) {
+        self.done.set(self.done.get() + 1);
+        if self.is_seen {
+            let is_wrong = route.cells.iter().any(|cell| matches!(cell.outcome, Outcome::Different(_)));
+            let mark = if is_wrong { "✗" } else { "✓" };
+            // Nobody is told where it cannot be written.
+            let _ = writeln!(std::io::stderr(), "{mark} {}/{} {}", self.done.get(), self.all, route.route);
+        }
+    }
+}
+
+fn write_files(report: &Report, given: &ArgMatches) -> Result<(), Failure> {
+    let at = format_time(Clock::system().now());
+    for (name, text) in [("junit", as_junit(report)), ("html", as_html(report, &at))] {
+        let Some(file) = given.get_one::<PathBuf>(name) else { continue };
+        let written = std::fs::write(file, text);
+        written.map_err(|error| Failure::new(format!("{} cannot be written: {error}", file.display())))?;
+    }
+    Ok(())
+}
+
+/// A table of the routes and the kinds of callers, what differs, and what could not be tried.
+fn as_text(app: &App, report: &Report) -> String {
+    let kinds = Kind::all(app.vocabulary());
+    let width = report.routes.iter().map(|route| route.route.chars().count()).max().unwrap_or(0);
+    let heading: Vec<String> = kinds.iter().map(|kind| kind.name()).collect();
+    let mut text = format!("{:<width$}  {}\n", "", heading.join("  "));
+    for route in &report.routes {
+        let marks = kinds.iter().zip(&heading).map(|(kind, name)| {
+            let mark = mark(route, *kind);
+            format!("{mark:<length$}", length = name.chars().count())
+        });
+        let line = format!("{:<width$}  {}", route.route, marks.collect::<Vec<_>>().join("  "));
+        text += line.trim_end();
+        text.push('\n');
+    }
+    for (reason, count) in report.not_tried() {
+        text += &format!("\nnot tried, {count} times: {reason}");
+    }
+    let differences = report.differences();
+    let told: String = differences.iter().map(|difference| format!("✗ {difference}\n")).collect();
+    let verdict = match differences.len() {
+        0 => "every one is what the rules say".to_owned(),
+        count => format!("{count} differ"),
+    };
+    format!("{text}\n\n{told}{} answers on {} routes: {verdict}\n", report.tried(), report.routes.len())
+}
+
+/// How everybody of a kind fared: a tick where they were let in or refused as they should be.
+fn mark(route: &RouteReport, kind: Kind) -> &'static str {
+    let mut marks = route.cells.iter().filter(|cell| cell.caller.kind() == kind).map(|cell| &cell.outcome);
+    let mut tried = false;
+    let wrong = marks.any(|outcome| {
+        tried |= !matches!(outcome, Outcome::NotTried(_));
+        matches!(outcome, Outcome::Different(_))
+    });
+    match (wrong, tried) {
+        (true, _) => "✗",
+        (false, true) => "✓",
+        (false, false) => "–",
+    }
+}
+
+fn as_json(report: &Report) -> Value {
+    let routes = report.routes.iter().map(|route| {
+        let cells = route.cells.iter().map(|cell| {
+            let (outcome, why) = match &cell.outcome {
+                Outcome::AsItShould => ("as-it-should", Vec::new()),
+                Outcome::Different(ways) => ("different", ways.clone()),
+                Outcome::NotTried(reason) => ("not-tried", vec![reason.clone()]),
+            };
+            json!({ "caller": cell.caller.name(), "answer": cell.answer, "outcome": outcome, "why": why })
+        });
+        json!({ "route": route.route, "callers": cells.collect::<Vec<_>>() })
+    });
+    json!({
+        "target": report.target, "tried": report.tried(), "differences": report.differences(),
+        "routes": routes.collect::<Vec<_>>(),
+    })
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self::new(trouble.to_string())
+    }
+}

@@ -1,0 +1,117 @@
+//! `cloakroom verify`: the matrix proved against a running server. That it finds a check which was left
+//! out is tried where a server can be built without one, beside the code (`src/testing/tests.rs`).
+
+use serde_json::Value;
+
+use crate::notes;
+use crate::support::{Engine, PASSWORD, Server, on_both_engines};
+
+/// A server that says that it is not for production, and its administrator.
+fn staging(engine: Engine) -> (Server, String) {
+    let server = Server::start_with(engine, &[("CLOAKROOM_ENVIRONMENT", "staging")]);
+    let email = server.admin().email;
+    (server, email)
+}
+
+/// How many accounts, clients and sessions there are.
+fn people(server: &Server) -> (usize, usize) {
+    let lines = |arguments: &[&str]| server.operator(arguments).lines().count();
+    (lines(&["users", "list"]), lines(&["clients", "list"]))
+}
+
+on_both_engines! {
+    fn a_sound_server_is_proved_and_left_as_it_was(engine: Engine) {
+        let (server, admin) = staging(engine);
+        let before = people(&server);
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        let (junit, html) = (file("verify.xml"), file("verify.html"));
+        let arguments = [
+            "verify", "--target", &server.url, "--issuer", &server.url, "--admin", &admin, "--secret-file", "-", "--keys",
+            "--no-timing", "--junit", &junit, "--html", &html,
+        ];
+        let told = server.operator_with_input(&arguments, PASSWORD);
+        assert!(told.ends_with("every one is what the rules say\n"), "{told}");
+        assert!(told.contains("\nDELETE /users/{id} "), "{told}");
+        // It leaves keys that are everybody's alone, and says so.
+        assert!(told.contains("it would change what is everybody's on the server"), "{told}");
+        assert_eq!(people(&server), before);
+        let xml = std::fs::read_to_string(&junit).unwrap();
+        assert!(xml.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites "), "{xml}");
+        assert!(xml.contains(r#"<testcase classname="GET /users/{id}" name="expired token"></testcase>"#), "{xml}");
+        assert!(xml.contains("<skipped message=") && !xml.contains("<failure"));
+        let page = std::fs::read_to_string(&html).unwrap();
+        assert!(page.contains("Every answer is what the rule says.") && !page.contains("src="));
+    }
+}
+
+#[test]
+fn without_the_keys_it_says_what_it_could_not_try() {
+    let (server, admin) = staging(Engine::Sqlite);
+    let arguments =
+        ["verify", "--target", &server.url, "--admin", &admin, "--secret-file", "-", "--no-timing", "--json"];
+    let report: Value = serde_json::from_str(&server.operator_with_input(&arguments, PASSWORD)).unwrap();
+    assert_eq!(report["differences"], serde_json::json!([]));
+    let read = report["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|route| route["route"] == "GET /users/{id}")
+        .unwrap();
+    let outcome = |caller: &str| {
+        let cells = read["callers"].as_array().unwrap().iter();
+        let cell = cells
+            .clone()
+            .find(|cell| cell["caller"] == caller)
+            .unwrap_or_else(|| panic!("no {caller}: {read}"));
+        (cell["answer"].as_str().unwrap().to_owned(), cell["outcome"].as_str().unwrap().to_owned())
+    };
+    let told = |answer: &str, outcome: &str| (answer.to_owned(), outcome.to_owned());
+    assert_eq!(outcome("expired token"), told("–", "not-tried"));
+    assert_eq!(outcome("tampered token"), told("401 invalid-token", "as-it-should"));
+    assert_eq!(outcome("another user"), told("403 not-owner", "as-it-should"));
+    assert_eq!(outcome("the owner, deleted"), told("401 invalid-token", "as-it-should"));
+    assert_eq!(outcome("the owner"), told("200", "as-it-should"));
+}
+
+#[test]
+fn a_server_that_says_otherwise_of_itself_is_told() {
+    let server = Server::start_app_with(Engine::Sqlite, notes::app, &[("CLOAKROOM_ENVIRONMENT", "staging")]);
+    let admin = server.admin().email;
+    let arguments =
+        ["verify", "--target", &server.url, "--admin", &admin, "--secret-file", "-", "--no-timing"];
+    let told = server.operator_output_with_input(&arguments, PASSWORD);
+    assert!(
+        told.contains("✗ the server says of itself: GET /notes/{id} is new, and lets in owner"),
+        "{told}"
+    );
+    assert!(!told.contains("✗ GET"), "{told}");
+}
+
+#[test]
+fn a_server_that_may_be_production_is_not_tried_by_accident() {
+    let server = Server::start(Engine::Sqlite);
+    let admin = server.admin().email;
+    let target = ["verify", "--target", &server.url, "--admin", &admin, "--secret-file", "-"];
+    let refused = server.operator_refused(&target);
+    assert!(refused.contains("does not say that it is a test or staging server"), "{refused}");
+    // Whoever says that it is meant, and is nobody there, gets no further either.
+    let nobody = [&target[..], &["--i-know-this-is-production"]].concat();
+    assert!(server.operator_refused(&nobody).contains("cannot log in"));
+    assert_eq!(server.get("/health/live").send().header("x-cloakroom-environment"), None);
+}
+
+#[test]
+fn a_staging_server_says_so_in_every_answer() {
+    let (server, _) = staging(Engine::Sqlite);
+    for path in [
+        "/health/live",
+        "/users/me",
+        "/nowhere",
+        "/oauth/userinfo",
+        "/oauth/authorize",
+        "/problems/not-owner",
+    ] {
+        assert_eq!(server.get(path).send().header("x-cloakroom-environment"), Some("staging"), "{path}");
+    }
+}
