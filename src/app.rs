@@ -14,6 +14,7 @@ use crate::server::{Server, StartError};
 use crate::store::{
     Engine, MigrationState, Migrations, OWN_MIGRATIONS, StoreError, migrate, migration_states,
 };
+use crate::test_server;
 
 /// An application: what cloakroom serves, and what is added to it. [`App::run`] is its `main`.
 ///
@@ -126,7 +127,8 @@ impl App {
     /// server, not those of one.
     pub(crate) fn routes_served(&self, config: &Config) -> Vec<Endpoint> {
         let served = |route: &&Endpoint| config.authorization_server || !route.issuing;
-        self.endpoints.iter().filter(served).cloned().collect()
+        let for_tests = if test_server::is_meant(config) { test_server::endpoints() } else { Vec::new() };
+        self.endpoints.iter().filter(served).cloned().chain(for_tests).collect()
     }
 
     /// The authorization matrix of all its routes, while anybody may register.

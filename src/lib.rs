@@ -23,6 +23,7 @@ pub(crate) mod master_key;
 pub mod oauth;
 pub mod server;
 pub mod store;
+pub(crate) mod test_server;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod token;

@@ -10,6 +10,7 @@ use actix_web::middleware::{Condition, from_fn};
 use chrono::TimeDelta;
 
 use crate::app::{App, Loaded};
+use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Database, Registration};
 use crate::domain::{Lifetimes, NoRandomness, Surroundings};
 use crate::follow::{FollowError, Follower, Pace, open_keys};
@@ -17,6 +18,7 @@ use crate::hashing::{Hasher, InvalidCost};
 use crate::http::{ActionTable, CursorKey, FormGuard, Services, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
 use crate::store::{ChainKey, Engine, OnRevoked, Recorder, Sealer, Store, StoreError};
+use crate::test_server::{self, TestServer};
 use crate::token::{
     Expected, Issuer, KeyError, KeySafe, KeyUse, MasterKey, Revocations, UsedProofs, Verifier, follow,
 };
@@ -108,6 +110,11 @@ impl Server {
         let running = listen(listener, workers, config.cors_origins.clone(), Arc::clone(&services))
             .map_err(|error| StartError::Listen(address, error))?;
         Ok(Self { address, issuer, running, services })
+    }
+
+    /// What a server made for tests is besides.
+    pub(crate) fn test(&self) -> Option<&TestServer> {
+        self.services.test.as_deref()
     }
 
     /// A handle that stops it from elsewhere.
@@ -233,7 +240,13 @@ async fn services(
     let sealer = Sealer { store: sealed, key: chain, clock: clock.clone(), retention, pause: SEALING };
     actix_web::rt::spawn(sealer.run());
     let endpoints = app.routes_served(config);
+    let hasher = hasher(config, &surroundings)?;
+    let test = match test_server::is_meant(config) {
+        true => Some(test_server::begin(&store, &hasher, &test_operator(&vocabulary), clock.clone()).await?),
+        false => None,
+    };
     Ok(Services {
+        test,
         verifier,
         issuer: Arc::new(Issuer::new(
             &issuer_url,
@@ -244,7 +257,7 @@ async fn services(
             random.clone(),
         )),
         resources: [vec![audience.clone()], config.resources.clone()].concat(),
-        hasher: hasher(config, &surroundings)?,
+        hasher,
         store,
         clock,
         random,
@@ -267,6 +280,12 @@ async fn services(
         endpoints,
         settings: Arc::clone(&settings.own),
     })
+}
+
+/// Who sows the seeds of a server made for tests.
+#[expect(clippy::disallowed_methods, reason = "it is whoever started the server")]
+fn test_operator(vocabulary: &Arc<Vocabulary>) -> Operator {
+    Operator::at_the_command_line(Arc::clone(vocabulary))
 }
 
 fn listen(

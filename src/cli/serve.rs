@@ -1,19 +1,84 @@
 //! `cloakroom serve`, and `cloakroom` alone.
 
+use std::sync::Arc;
+
 use actix_web::rt::System;
-use clap::Command;
+use clap::{ArgMatches, Command};
+use serde_json::json;
 
 use super::context::Context;
 use super::output::{Failure, complain, print};
-use crate::config::{Config, Registration};
+use super::switch;
+use crate::config::{Config, Registration, Sources};
 use crate::server::{Server, StartError};
+use crate::test_server::{self, NoTestServer};
+use crate::{App, logging};
 
 pub(super) fn command() -> Command {
     Command::new("serve")
         .about("Bring the schema up to date, then serve; what happens without a command")
         .after_help(
-            "Example:\n  cloakroom serve --listen 127.0.0.1:0 --database-url sqlite://data/cloakroom.db",
+            "Examples:\n  \
+             cloakroom serve --listen 127.0.0.1:0 --database-url sqlite://data/cloakroom.db\n  \
+             cloakroom serve --test --json --listen 127.0.0.1:0   a server made for tests: in memory, seeded, loopback",
         )
+        .arg(switch("test", "A server made for tests: in memory, with users of every kind and a clock that can be moved"))
+        .arg(switch("json", "With --test: say where it listens and who is there in one line of JSON").requires("test"))
+}
+
+/// A server made for tests: of the settings, it takes where to listen and what to log.
+pub(super) fn run_test(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
+    let sources = Sources::from_process(app.settings_list(), matches);
+    let settings = test_server::settings(app, &sources)?;
+    logging::init(settings.config.log_format, &settings.config.log_filter);
+    let _database = test_server::hold_database()?;
+    System::new().block_on(async {
+        let server = app.start(&settings, test_server::surroundings()).await?;
+        let told = match given.get_flag("json") {
+            true => test_line(&server) + "\n",
+            false => test_greeting(app.name, &server),
+        };
+        if let Err(Failure::Said(lines)) = print(&told) {
+            complain(&lines);
+        }
+        server.run().await.map_err(|error| Failure::new(format!("the server stopped: {error}")))
+    })
+}
+
+fn test_line(server: &Server) -> String {
+    let seeds = server.test().map(|test| &test.seeds);
+    json!({ "url": server.issuer, "environment": "test", "seeds": seeds }).to_string()
+}
+
+fn test_greeting(name: &str, server: &Server) -> String {
+    let url = &server.issuer;
+    let seeds = server.test().map(|test| test.seeds.clone());
+    let users = seeds.iter().flat_map(|seeds| &seeds.users).map(|user| {
+        let (id, email, roles, status) = (user.id, &user.email, user.roles.join(","), &user.status);
+        format!("  {email:<22}  {roles:<14}  {status:<10}  {id}\n")
+    });
+    let clients = seeds.iter().flat_map(|seeds| &seeds.clients).map(|client| {
+        let secret = client.client_secret.as_deref().unwrap_or("public");
+        format!("  {:<22}  {secret}\n", client.client_id)
+    });
+    let password = seeds.iter().flat_map(|seeds| &seeds.users).next().map(|user| user.password.clone());
+    format!(
+        "{name} made for TESTS, in memory: what it is told is gone when it ends\nlistening on {url}\n\n\
+         Users, all with the password {:?}:\n{}\nClients, each with its secret:\n{}\n\
+         GET {url}/test says the same; POST {url}/test/clock moves the clock, POST {url}/test/reset goes back to this\n",
+        password.unwrap_or_default(),
+        users.collect::<String>(),
+        clients.collect::<String>(),
+    )
+}
+
+impl From<NoTestServer> for Failure {
+    fn from(error: NoTestServer) -> Self {
+        match error {
+            NoTestServer::Settings(faults) => faults.into(),
+            error @ NoTestServer::Listen(_) => Self::new(error.to_string()),
+        }
+    }
 }
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {

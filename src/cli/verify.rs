@@ -17,6 +17,7 @@ use crate::App;
 use crate::authz::matrix::{Kind, Matrix, difference};
 use crate::domain::{Clock, format_time};
 use crate::http::{ENVIRONMENT_HEADER, Endpoint};
+use crate::test_server;
 use crate::token::Keys;
 use crate::verify::{
     Client, Credential, Options, Outcome, Report, Request, RouteReport, Target, Trouble, Verification,
@@ -60,8 +61,11 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     let url: Url = required(given, "target")?;
     let url = url.as_str().trim_end_matches('/').to_owned();
     let client = Client::of(&url);
-    check_environment(&client, &url, given.get_flag("i-know-this-is-production"))?;
-    let theirs = read_matrix(&client)?;
+    let is_for_tests = check_environment(&client, &url, given.get_flag("i-know-this-is-production"))?;
+    let mut theirs = read_matrix(&client)?;
+    // What a server made for tests has besides is no part of what is tried: it would begin anew.
+    let besides: Vec<String> = test_server::endpoints().iter().map(Endpoint::route).collect();
+    theirs.routes.retain(|row| !is_for_tests || !besides.contains(&row.route()));
     let registration_open = lets_in_nobody_in_particular(&theirs);
     let endpoints = served(app, &theirs);
     let ours = app.matrix_of(&endpoints, registration_open);
@@ -86,12 +90,14 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     }
 }
 
-/// A production server is somebody's whose users are real: it is not tried by accident.
-fn check_environment(client: &Client, url: &str, known: bool) -> Result<(), Failure> {
+/// Whether the server was made for tests. A production server is somebody's whose users are real: it is
+/// not tried by accident.
+fn check_environment(client: &Client, url: &str, known: bool) -> Result<bool, Failure> {
     let answer = client.send(&Request::get("/health/live"), None)?;
     match answer.header(ENVIRONMENT_HEADER) {
-        Some("test" | "staging") => Ok(()),
-        _ if known => Ok(()),
+        Some("test") => Ok(true),
+        Some("staging") => Ok(false),
+        _ if known => Ok(false),
         _ => Err(Failure::new(format!(
             "{url} does not say that it is a test or staging server (CLOAKROOM_ENVIRONMENT=staging); users and records \
              would be made and removed there: give --i-know-this-is-production if that is meant"

@@ -35,6 +35,8 @@ pub enum Environment {
     Production,
     /// It is tried out before it is for real users.
     Staging,
+    /// It was made for tests, and forgets everything: `serve --test`.
+    Test,
 }
 
 impl Environment {
@@ -43,6 +45,7 @@ impl Environment {
         match self {
             Self::Production => None,
             Self::Staging => Some("staging"),
+            Self::Test => Some("test"),
         }
     }
 }

@@ -15,33 +15,58 @@ use super::InvalidId;
 
 /// Where the time comes from: the system, or a hand that a test moves.
 #[derive(Clone, Debug, Default)]
-pub struct Clock(Option<Arc<AtomicI64>>);
+pub struct Clock(Source);
+
+#[derive(Clone, Debug, Default)]
+enum Source {
+    #[default]
+    Machine,
+    /// It stands at so many milliseconds.
+    Standing(Arc<AtomicI64>),
+    /// It is so many milliseconds ahead of the machine's.
+    Shifted(Arc<AtomicI64>),
+}
 
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self(None)
+        Self(Source::Machine)
+    }
+
+    /// The machine's clock, until it is moved by [`Clock::advance`]; it goes on from there.
+    pub fn shifted() -> Self {
+        Self(Source::Shifted(Arc::default()))
     }
 
     /// A clock that stands still at `now` until it is moved by [`Clock::advance`].
     pub fn standing(now: DateTime<Utc>) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(now.timestamp_millis()))))
+        Self(Source::Standing(Arc::new(AtomicI64::new(now.timestamp_millis()))))
     }
 
     /// The time, in whole milliseconds: what is answered is exactly what is stored and compared.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     pub fn now(&self) -> DateTime<Utc> {
         let millis = match &self.0 {
-            Some(hand) => hand.load(Ordering::SeqCst),
-            None => Utc::now().timestamp_millis(),
+            Source::Machine => Utc::now().timestamp_millis(),
+            Source::Standing(hand) => hand.load(Ordering::SeqCst),
+            Source::Shifted(ahead) => {
+                Utc::now().timestamp_millis().saturating_add(ahead.load(Ordering::SeqCst))
+            }
         };
         DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
-    /// Moves a standing clock; the system's clock moves by itself.
+    /// Moves a clock that can be moved; the machine's moves by itself.
     pub fn advance(&self, by: chrono::Duration) {
-        if let Some(hand) = &self.0 {
+        if let Source::Standing(hand) | Source::Shifted(hand) = &self.0 {
             hand.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+        }
+    }
+
+    /// Sets a shifted clock to the machine's time.
+    pub(crate) fn return_to_the_machines(&self) {
+        if let Source::Shifted(ahead) = &self.0 {
+            ahead.store(0, Ordering::SeqCst);
         }
     }
 }

@@ -20,7 +20,8 @@ use crate::domain::{Clock, Random, Time};
 use crate::hashing::Hasher;
 use crate::oauth::Means;
 use crate::store::{Recorder, Store, StoreError};
-use crate::token::{InvalidToken, Issuer, Keys, Ticket, UsedProofs, Verified, Verifier};
+use crate::test_server::TestServer;
+use crate::token::{InvalidToken, Issuer, Keys, SignsFrom, Ticket, UsedProofs, Verified, Verifier};
 
 /// Everything a handler may need; made once, when the server starts.
 pub struct Services {
@@ -70,6 +71,8 @@ pub struct Services {
     pub name: &'static str,
     /// The routes.
     pub endpoints: Vec<Endpoint>,
+    /// What a server made for tests is besides; no other has it.
+    pub(crate) test: Option<Arc<TestServer>>,
     pub(crate) actions: ActionTable,
     pub(crate) settings: Arc<dyn Any + Send + Sync>,
 }
@@ -111,6 +114,16 @@ impl Services {
                 self.verifier.recognize(&stranger, resident)
             }
         })
+    }
+
+    /// Takes up another signing key, and none of those before it: whatever was issued is dead, and who
+    /// was refused for what they did before is not any more.
+    pub(crate) async fn forget_tokens(&self) -> Result<(), Problem> {
+        self.verifier.forget_revocations();
+        let Some(keys) = &self.keys else { return Ok(()) };
+        let made = keys.safe().make(SignsFrom::Now).map_err(|_| Problem::new(Code::Internal))?;
+        keys.load(self.store.replace_keys(made).await?);
+        Ok(())
     }
 
     /// The time, as records hold it.

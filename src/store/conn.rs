@@ -108,7 +108,7 @@ impl Engine {
 
 /// A new database file is its owner's alone, and so are the files that SQLite keeps beside it.
 fn make_private(path: &Path) {
-    if path == Path::new(":memory:") {
+    if path == Path::new(":memory:") || path.starts_with("file:") {
         return;
     }
     let mut options = OpenOptions::new();

@@ -77,6 +77,16 @@ impl Store {
         Ok(self.signing_keys().await?.into_iter().map(|stored| stored.key).collect())
     }
 
+    /// Keeps this key and none of those before it, for a server made for tests.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn replace_keys(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
+        self.write(None, |conn, _| Ok(on!(conn, |c| diesel::delete(signing_keys::table).execute(c))?))
+            .await?;
+        self.add_first_key(key).await
+    }
+
     /// Keeps `key` unless there is one that signs by its algorithm already, as when two replicas
     /// start together: then both use the first one's. Every key that there is then.
     ///

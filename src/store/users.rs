@@ -110,6 +110,20 @@ impl Store {
         self.write(None, move |conn, _| inner.insert_user(conn, new, grant)).await
     }
 
+    /// The same under an id that was chosen before, for a server made for tests.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when the address belongs to another account.
+    pub(crate) async fn create_user_as(
+        &self,
+        id: UserId,
+        new: NewUser,
+        grant: Grant,
+    ) -> Result<User, StoreError> {
+        let inner = self.0.clone();
+        self.write(None, move |conn, _| inner.insert_user_as(conn, id, new, grant)).await
+    }
+
     /// The id of the account with this address, for the operator.
     ///
     /// # Errors
@@ -192,8 +206,18 @@ impl Inner {
         new: NewUser,
         grant: Grant,
     ) -> Result<User, StoreError> {
+        let id = UserId(self.surroundings.random.uuid_at(self.surroundings.clock.now())?);
+        self.insert_user_as(conn, id, new, grant)
+    }
+
+    fn insert_user_as(
+        &self,
+        conn: &mut Connection,
+        id: UserId,
+        new: NewUser,
+        grant: Grant,
+    ) -> Result<User, StoreError> {
         let now = self.surroundings.clock.now();
-        let id = UserId(self.surroundings.random.uuid_at(now)?);
         let mut claims = BTreeMap::new();
         new.profile.apply(&mut claims);
         let profile = Profile { user_id: id, claims, revision: 1 };

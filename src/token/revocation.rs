@@ -93,6 +93,12 @@ impl Revocations {
         ended.users.get(&user).is_some_and(|entry| entry.changed > mark)
     }
 
+    /// Forgets all of them, together with the tokens that they ended: on a server made for tests.
+    pub(crate) fn forget(&self) {
+        let mut ended = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *ended = Ended { applied: ended.applied + 1, ..Ended::default() };
+    }
+
     /// Forgets those whose tokens have all expired by `now`.
     pub fn prune(&self, now: DateTime<Utc>) {
         let kept = |entry: &Entry| entry.until > now - KEPT_LONGER;

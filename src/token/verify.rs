@@ -166,6 +166,11 @@ impl Verifier {
         }
     }
 
+    /// Forgets what was revoked, where the database does too: on a server made for tests.
+    pub(crate) fn forget_revocations(&self) {
+        self.revocations.forget();
+    }
+
     /// The public keys in force as a JWK Set (RFC 7517 §5).
     pub fn jwks(&self) -> Value {
         self.keys.as_ref().map_or_else(|| json!({ "keys": [] }), |keys| keys.current().jwks().clone())

@@ -30,6 +30,7 @@ mod properties;
 mod roles_and_status;
 mod schemas;
 mod sessions;
+mod test_server;
 mod tokens;
 mod user_list;
 mod users;

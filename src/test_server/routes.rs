@@ -1,0 +1,114 @@
+//! `/test`: what a test server has besides.
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::{Seeds, TestServer};
+use crate::domain::{Invalid, format_time, parse_time};
+use crate::http::{Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
+
+/// The routes of a test server, besides all others.
+#[rustfmt::skip]
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::GET,  "/test",       "See who is there from the beginning", seeds),
+        endpoint(Method::POST, "/test/clock", "Move the clock",                      clock),
+        endpoint(Method::POST, "/test/reset", "Go back to where it began",           reset),
+    ]
+}
+
+/// How the clock is moved: one of the three.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct ClockChange {
+    /// By so much, such as `10m` or `1h 30m`.
+    advance: Option<String>,
+    /// To this time.
+    #[schema(format = "date-time")]
+    set: Option<String>,
+    /// Back to the machine's time.
+    reset: Option<bool>,
+}
+
+impl BodyType for ClockChange {
+    fn example() -> Value {
+        json!({ "advance": "0s" })
+    }
+}
+
+/// The time of the server.
+#[derive(Serialize, ToSchema)]
+pub struct TestTime {
+    /// What it is now.
+    #[schema(format = "date-time")]
+    now: String,
+}
+
+enum Change {
+    By(TimeDelta),
+    To(DateTime<Utc>),
+    Back,
+}
+
+fn of(services: &Services) -> Result<&TestServer, Problem> {
+    services.test.as_deref().ok_or_else(|| Problem::new(Code::UnknownPath))
+}
+
+/// `GET /test`
+async fn seeds(_: Public, services: Arc<Services>) -> Result<Json<Seeds>, Problem> {
+    Ok(Json(of(&services)?.seeds.clone()))
+}
+
+/// `POST /test/clock`
+async fn clock(
+    _: Public,
+    body: Body<ClockChange>,
+    services: Arc<Services>,
+) -> Result<Json<TestTime>, Problem> {
+    let change = body.read(|members| {
+        let by = members.text("advance", |text| {
+            let apart =
+                humantime::parse_duration(text).ok().and_then(|apart| TimeDelta::from_std(apart).ok());
+            apart.ok_or_else(|| Invalid::new("not-a-time", "must be a time such as 10m"))
+        });
+        let to = members.text("set", |text| {
+            parse_time(text).ok_or_else(|| Invalid::new("not-a-time", "must be an RFC 3339 time"))
+        });
+        let back = members.boolean("reset").unwrap_or(false);
+        match (by.value(), to.value(), back) {
+            (Some(by), None, false) => Some(Change::By(by)),
+            (None, Some(to), false) => Some(Change::To(to)),
+            (None, None, true) => Some(Change::Back),
+            _ => {
+                members.broken(
+                    "advance",
+                    Invalid::new("one-change", "must be one of `advance`, `set` and `reset`"),
+                );
+                None
+            }
+        }
+    })?;
+    let clock = &of(&services)?.clock;
+    match change {
+        Change::By(apart) => clock.advance(apart),
+        Change::To(time) => clock.advance(time - clock.now()),
+        Change::Back => clock.return_to_the_machines(),
+    }
+    Ok(Json(TestTime { now: format_time(clock.now()) }))
+}
+
+/// `POST /test/reset`: every table is as it was, the clock is the machine's, and every token that was
+/// issued is dead, because the server signs with another key.
+async fn reset(_: Public, services: Arc<Services>) -> Result<NoContent, Problem> {
+    let test = of(&services)?;
+    services.recorder.flush().await;
+    services.store.restore(&test.snapshot).await?;
+    test.clock.return_to_the_machines();
+    services.forget_tokens().await?;
+    Ok(NoContent)
+}

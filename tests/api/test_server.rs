@@ -1,0 +1,216 @@
+//! `cloakroom serve --test`: a server made for tests, and that no other server has any of it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Answer, Engine, Process, Request, Server};
+
+/// A test server in a directory of its own, and the line that it said.
+struct TestServer {
+    directory: TempDir,
+    child: Child,
+    url: String,
+    seeds: Value,
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl TestServer {
+    /// Whatever else is set, it takes where to listen and nothing more.
+    fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let settings =
+            [("DATABASE_URL", "postgres://nobody@nowhere/nothing"), ("CLOAKROOM_REGISTRATION", "closed")];
+        let arguments = ["serve", "--test", "--json"];
+        let mut child = Process::command(directory.path(), &settings, &arguments).spawn().expect("it starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("an output")).read_line(&mut line).expect("UTF-8");
+        let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(said["environment"], "test");
+        let url = said["url"].as_str().expect("a URL").to_owned();
+        Self { directory, child, url, seeds: said["seeds"].clone() }
+    }
+
+    fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(method, format!("{}{path}", self.url))
+    }
+
+    fn user(&self, name: &str) -> Value {
+        let users = self.seeds["users"].as_array().expect("users");
+        let email = json!(format!("{name}@example.com"));
+        users.iter().find(|user| user["email"] == email).cloned().expect("a seed")
+    }
+
+    fn log_in(&self, name: &str) -> Answer {
+        let user = self.user(name);
+        let body = json!({ "email": user["email"], "password": user["password"] });
+        self.request("POST", "/sessions").json(&body).send()
+    }
+
+    fn token(&self, name: &str) -> String {
+        self.log_in(name).expect(200).json()["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    fn me(&self, token: &str) -> u16 {
+        self.request("GET", "/users/me").bearer(token).send().status
+    }
+
+    fn clock(&self, change: &Value) -> Answer {
+        self.request("POST", "/test/clock").json(change).send()
+    }
+}
+
+#[test]
+fn everybody_whom_it_names_can_come_in_and_nobodys_coat_is_anothers() {
+    let server = TestServer::start();
+    for name in ["alice", "bob", "support", "admin"] {
+        assert_eq!(server.me(&server.token(name)), 200, "{name}");
+    }
+    server.log_in("suspended").expect_problem(401, "invalid-credentials");
+    let (alice, bob) = (server.token("alice"), server.user("bob"));
+    assert_eq!(bob["id"], "01890a5d-ac96-774b-8000-000000000002");
+    let path = format!("/users/{}", bob["id"].as_str().unwrap());
+    server.request("GET", &path).bearer(&alice).send().expect_problem(403, "not-owner");
+    let nobody = format!("/users/{}", server.seeds["nobody"].as_str().unwrap());
+    server.request("GET", &nobody).bearer(&server.token("admin")).send().expect_problem(404, "not-found");
+    for client in server.seeds["clients"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|client| client["client_secret"].is_string())
+    {
+        let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
+        let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+        server.request("POST", "/oauth/token").form(&form).send().expect(200);
+    }
+    assert_eq!(server.request("GET", "/test").send().expect(200).json(), server.seeds);
+    // What it does is in no file.
+    let files = std::fs::read_dir(server.directory.path()).unwrap().map(|file| file.unwrap().file_name());
+    assert_eq!(files.collect::<Vec<_>>(), ["log"]);
+}
+
+#[test]
+fn its_clock_can_be_moved_and_goes_on_from_there() {
+    let server = TestServer::start();
+    let alice = server.token("alice");
+    server.clock(&json!({ "advance": "11m" })).expect(200);
+    assert_eq!(server.me(&alice), 401, "it has expired");
+    assert_eq!(server.me(&server.token("alice")), 200);
+    let set = server.clock(&json!({ "set": "2030-01-01T00:00:00Z" })).expect(200).json();
+    assert!(set["now"].as_str().unwrap().starts_with("2030-01-01T00:00:0"), "{set}");
+    let back = server.clock(&json!({ "reset": true })).expect(200).json();
+    assert!(!back["now"].as_str().unwrap().starts_with("2030"), "{back}");
+    for wrong in [
+        json!({}),
+        json!({ "advance": "soon" }),
+        json!({ "advance": "1m", "reset": true }),
+        json!({ "back": 1 }),
+    ] {
+        server.clock(&wrong).expect_problem(422, "invalid-body");
+    }
+}
+
+#[test]
+fn it_goes_back_to_where_it_began_and_forgets_whom_it_let_in() {
+    let server = TestServer::start();
+    let alice = server.token("alice");
+    let register = |email: &str| {
+        let body = json!({ "email": email, "password": "some unusual words, in a row" });
+        server.request("POST", "/users").json(&body).send()
+    };
+    for number in 0..50 {
+        register(&format!("user{number}@example.com")).expect(201);
+    }
+    server.request("DELETE", "/users/me").bearer(&server.token("bob")).send().expect(204);
+    server.clock(&json!({ "advance": "1h" })).expect(200);
+    server.request("POST", "/test/reset").send().expect(204);
+    assert_eq!(server.me(&alice), 401, "whatever was issued is dead");
+    assert_eq!(server.me(&server.token("bob")), 200, "whoever was there is there again");
+    register("user1@example.com").expect(201);
+    let everything = server.token("admin");
+    let list = server.request("GET", "/users?limit=200").bearer(&everything).send().expect(200).json();
+    assert_eq!(list["items"].as_array().unwrap().len(), 6);
+    server.request("POST", "/test/reset").send().expect(204);
+    assert_eq!(server.me(&server.token("alice")), 200);
+}
+
+#[test]
+fn many_at_once_are_all_answered() {
+    let server = TestServer::start();
+    std::thread::scope(|scope| {
+        for number in 0..16 {
+            let server = &server;
+            scope.spawn(move || {
+                let email = format!("worker{number}@example.com");
+                let body = json!({ "email": email, "password": "some unusual words, in a row" });
+                server.request("POST", "/users").json(&body).send().expect(201);
+                let token = server.request("POST", "/sessions").json(&body).send().expect(200);
+                let token = token.json()["access_token"].as_str().unwrap().to_owned();
+                for turn in 0..20 {
+                    let name = json!({ "name": format!("Worker {turn}") });
+                    let put = server.request("PUT", "/users/me/profile").bearer(&token).json(&name);
+                    put.send().expect(200);
+                    assert_eq!(server.me(&token), 200);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn it_says_what_it_is_in_every_answer_and_is_for_this_machine_alone() {
+    let server = TestServer::start();
+    for path in ["/health/live", "/nowhere", "/users/me", "/oauth/authorize", "/oauth/userinfo"] {
+        let answer = server.request("GET", path).send();
+        assert_eq!(answer.header("x-cloakroom-environment"), Some("test"), "{path}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let elsewhere = [("CLOAKROOM_LISTEN", "0.0.0.0:0")];
+    let mut refused = Process::command(directory.path(), &elsewhere, &["serve", "--test"]);
+    let output = refused.stderr(Stdio::piped()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("on this machine alone"), "{told}");
+}
+
+#[test]
+fn no_other_server_has_any_of_it() {
+    let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_ENVIRONMENT", "staging")]);
+    for (method, path) in [("GET", "/test"), ("POST", "/test/clock"), ("POST", "/test/reset")] {
+        server.request(method, path).send().expect_problem(404, "unknown-path");
+    }
+    let document = server.get("/openapi.json").send().expect(200).json();
+    assert!(document["paths"].as_object().unwrap().keys().all(|path| !path.starts_with("/test")));
+    let directory = tempfile::tempdir().unwrap();
+    let mut by_setting = Process::command(directory.path(), &[("CLOAKROOM_ENVIRONMENT", "test")], &[]);
+    let output = by_setting.stderr(Stdio::piped()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("write production or staging"), "{told}");
+}
+
+#[test]
+fn it_is_verified_like_any_other() {
+    let server = TestServer::start();
+    let secret = server.directory.path().join("secret");
+    std::fs::write(&secret, "the secret of everything, for tests alone").unwrap();
+    let arguments = [
+        "verify",
+        "--target",
+        &server.url,
+        "--client",
+        "everything",
+        "--secret-file",
+        secret.to_str().unwrap(),
+        "--no-timing",
+    ];
+    let output = Process::command(server.directory.path(), &[], &arguments).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && told.ends_with("every one is what the rules say\n"), "{told}");
+}
