@@ -108,8 +108,13 @@ fn responses(endpoint: &Endpoint, description: &Description) -> Value {
             .iter()
             .map(|name| ((*name).to_owned(), json!({ "schema": { "type": "string" } })))
             .collect();
-        let content = answer.content.as_ref().map(|(media, schema)| json!({ *media: { "schema": schema } }));
-        let answered = json!({ "description": answer.meaning, "headers": headers, "content": content.unwrap_or(json!({})) });
+        // What is answered in several forms has a type for each.
+        let known = responses.get(&answer.status.to_string()).and_then(|known| known.get("content")).cloned();
+        let mut content = known.unwrap_or_else(|| json!({}));
+        if let (Some(forms), Some((media, schema))) = (content.as_object_mut(), &answer.content) {
+            forms.insert((*media).to_owned(), json!({ "schema": schema }));
+        }
+        let answered = json!({ "description": answer.meaning, "headers": headers, "content": content });
         responses.insert(answer.status.to_string(), answered);
     }
     let mut problems = vec![Code::Unavailable, Code::Internal];

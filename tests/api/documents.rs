@@ -125,3 +125,27 @@ fn every_piece_of_code_in_the_guide_for_applications_stands_in_the_example() {
         assert!(example.contains(piece), "this is not in the example:\n{piece}");
     }
 }
+
+/// A list says of what it is one, and what has several forms names them all.
+#[test]
+fn each_list_is_described_as_one_of_its_own_records() {
+    let document = document();
+    let content = |path: &str| document["paths"][path]["get"]["responses"]["200"]["content"].clone();
+    for (path, record) in [
+        ("/users", "User"),
+        ("/clients", "Client"),
+        ("/users/{id}/sessions", "Session"),
+        ("/users/{id}/grants", "Grant"),
+        ("/users/{id}/audit", "AuditEntry"),
+        ("/audit", "AuditEntry"),
+    ] {
+        let page = format!("{record}Page");
+        let reference = format!("#/components/schemas/{page}");
+        assert_eq!(content(path)["application/json"]["schema"]["$ref"], reference, "{path}");
+        let items = &document["components"]["schemas"][&page]["properties"]["items"]["items"]["$ref"];
+        assert_eq!(*items, format!("#/components/schemas/{record}"), "{path}");
+        assert!(document["components"]["schemas"][record].is_object(), "{record}");
+    }
+    let stream = &content("/audit")["application/x-ndjson"]["schema"]["$ref"];
+    assert_eq!(*stream, "#/components/schemas/AuditEntry");
+}
