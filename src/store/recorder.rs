@@ -1,9 +1,9 @@
 //! What is written into the audit trail without anybody waiting for it: refusals, and that somebody
 //! looked at what is not theirs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -18,6 +18,10 @@ const MOST_WAITING: usize = 1_024;
 /// How many are written in one transaction.
 const BATCH: usize = 256;
 
+/// How many tokens that are not acceptable are written down at once, and how many a second from then
+/// on: anybody can send them, and nobody shall fill the disk so. What comes on top is counted.
+const STRANGERS: Allowance = Allowance { at_once: 200.0, a_second: 20.0 };
+
 /// The pause after each transaction: a flood of refusals costs ten of them a second.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -29,6 +33,36 @@ pub struct Recorder {
     store: Store,
     queue: mpsc::Sender<Message>,
     missed: Arc<AtomicI64>,
+    strangers: Mutex<Budget>,
+}
+
+struct Allowance {
+    at_once: f64,
+    a_second: f64,
+}
+
+/// How much of an allowance is left.
+struct Budget {
+    left: f64,
+    since: Instant,
+}
+
+impl Budget {
+    fn full(allowance: &Allowance) -> Self {
+        Self { left: allowance.at_once, since: Instant::now() }
+    }
+
+    /// Takes one, if there is one.
+    fn take(&mut self, allowance: &Allowance, now: Instant) -> bool {
+        let more = now.saturating_duration_since(self.since).as_secs_f64() * allowance.a_second;
+        self.left = (self.left + more).min(allowance.at_once);
+        self.since = now;
+        let is_there = self.left >= 1.0;
+        if is_there {
+            self.left -= 1.0;
+        }
+        is_there
+    }
 }
 
 enum Message {
@@ -43,7 +77,7 @@ impl Recorder {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let missed = Arc::new(AtomicI64::new(0));
         let writing = write(store.clone(), waiting, Arc::clone(&missed));
-        (Self { store, queue, missed }, writing)
+        (Self { store, queue, missed, strangers: Mutex::new(Budget::full(&STRANGERS)) }, writing)
     }
 
     /// Takes an event. When too many wait, it is counted.
@@ -57,6 +91,11 @@ impl Recorder {
     }
 
     fn take(&self, event: &Event, id: Option<Uuid>) {
+        let is_a_strangers = matches!(event.outcome, Outcome::NotAcceptable(_));
+        if is_a_strangers && !self.has_room_for_a_stranger() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let taken = match self.store.entry(event, id) {
             Ok(entry) => self.queue.try_send(Message::Entry(Box::new(entry))).is_ok(),
             Err(_) => false,
@@ -64,6 +103,11 @@ impl Recorder {
         if !taken {
             self.missed.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn has_room_for_a_stranger(&self) -> bool {
+        let mut budget = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.take(&STRANGERS, Instant::now())
     }
 
     /// Returns when everything that was taken before is written.
@@ -153,6 +197,16 @@ mod tests {
         let long = chrono::Duration::minutes(10);
         let lifetimes = Lifetimes { access_token: long, refresh_token: long, session: long };
         Store::new(engine, 4, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}))
+    }
+
+    #[test]
+    fn an_allowance_is_for_so_many_at_once_and_comes_back_with_time() {
+        let (allowance, begin) = (Allowance { at_once: 3.0, a_second: 2.0 }, Instant::now());
+        let mut budget = Budget { left: 3.0, since: begin };
+        let mut taken = |at: Duration| (0..10).filter(|_| budget.take(&allowance, begin + at)).count();
+        assert_eq!(taken(Duration::ZERO), 3);
+        assert_eq!(taken(Duration::from_secs(1)), 2);
+        assert_eq!(taken(Duration::from_secs(60)), 3, "no more than at once");
     }
 
     #[test]

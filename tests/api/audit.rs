@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, Person, Server, on_both_engines};
+use crate::support::{PASSWORD, Person, Server, eventually, on_both_engines};
 
 fn trail(server: &Server, of: &str, token: &str) -> Vec<Value> {
     let answer = server.get(&format!("/users/{of}/audit?limit=200")).bearer(token).send().expect(200);
@@ -226,8 +226,34 @@ on_both_engines! {
     }
 }
 
+on_both_engines! {
+    fn a_flood_of_tokens_that_anybody_can_send_is_counted_and_hardly_written(server) {
+        let (ada, bob) = (server.register("ada"), server.register("bob"));
+        let (flood, mut others) = (600, 0);
+        for number in 0..flood {
+            server.get("/users/me").bearer(&format!("{}{number}", ada.token)).send().expect(401);
+        }
+        // The count is written with the next line that is.
+        eventually("all of them are accounted for", || {
+            others += 1;
+            server.get(&bob.path()).bearer(&ada.token).send().expect(403);
+            db_refusals(&server) == flood + others
+        });
+        let written = db_number(&server, "SELECT COUNT(*) AS total FROM audit WHERE action = 'authenticate'");
+        assert!((1..500).contains(&written), "{written} of {flood}");
+    }
+}
+
 /// How many refusals the table accounts for.
 fn db_refusals(server: &Server) -> i64 {
+    db_number(
+        server,
+        "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) AS total FROM audit WHERE outcome IN ('refused', 'overflow')",
+    )
+}
+
+/// What a query says whose one column is `total`.
+fn db_number(server: &Server, query: &str) -> i64 {
     use diesel::prelude::*;
     use diesel::sql_types::BigInt;
 
@@ -237,7 +263,6 @@ fn db_refusals(server: &Server) -> i64 {
         total: i64,
     }
 
-    let query = "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) AS total FROM audit WHERE outcome IN ('refused', 'overflow')";
     let totals: Vec<Total> = match server.engine {
         crate::support::Engine::Sqlite => {
             let path = server.database_url.trim_start_matches("sqlite://");
