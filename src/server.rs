@@ -1,7 +1,7 @@
 //! From an application and its settings to a listening server, and its graceful stop.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_cors::Cors;
@@ -20,7 +20,7 @@ use crate::master_key::{MasterKeyError, load_master_key};
 use crate::store::{ChainKey, Engine, OnRevoked, Recorder, Sealer, Store, StoreError};
 use crate::test_server::{self, TestServer};
 use crate::token::{
-    Expected, Issuer, KeyError, KeySafe, KeyUse, MasterKey, Revocations, UsedProofs, Verifier, follow,
+    Expected, Issuer, KeyError, KeySafe, KeyUse, Keys, MasterKey, Revocations, UsedProofs, Verifier, follow,
 };
 
 /// How long a client may take for the head of a request.
@@ -184,6 +184,20 @@ pub(crate) fn key_safe(config: &Config, master: MasterKey, surroundings: &Surrou
     KeySafe::new(usage, master, surroundings.clone())
 }
 
+/// The keys of a server with this configuration, to make tokens as it would and to read them.
+///
+/// # Errors
+/// When the database is away, or the master key is not that of its keys.
+pub(crate) async fn stored_keys(
+    store: &Store,
+    config: &Config,
+    surroundings: &Surroundings,
+) -> Result<Keys, StartError> {
+    let stored = store.signing_keys().await?;
+    let master = load_master_key(config, &surroundings.random, true)?;
+    Ok(Keys::open(key_safe(config, master, surroundings), stored)?)
+}
+
 /// The lane in which passwords are hashed.
 ///
 /// # Errors
@@ -276,6 +290,7 @@ async fn services(
         vocabulary,
         recorder,
         name: app.name,
+        matrix: OnceLock::new(),
         actions: ActionTable::of(&endpoints),
         endpoints,
         settings: Arc::clone(&settings.own),

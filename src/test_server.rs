@@ -23,10 +23,10 @@ pub(crate) use seeds::{Seeds, sow};
 const DATABASE: &str = "file:/cloakroom-test?vfs=memdb";
 
 /// Nothing is kept that it would protect.
-const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// Below the floor that a configuration must keep: these passwords stand in the documentation.
-const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
+pub(crate) const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
 /// What a test server is besides a server.
 pub struct TestServer {
@@ -108,6 +108,6 @@ pub(crate) async fn begin(
     clock: Clock,
 ) -> Result<Arc<TestServer>, StoreError> {
     let seeds = sow(store, hasher, operator, &clock).await?;
-    let snapshot = store.snapshot().await?;
+    let snapshot = Snapshot::of(DATABASE)?;
     Ok(Arc::new(TestServer { seeds, snapshot, clock }))
 }

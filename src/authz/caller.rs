@@ -27,6 +27,22 @@ pub enum Subject {
     Operator,
 }
 
+impl Subject {
+    /// As the audit trail and explanations name them: `user:<id>`, `client:<id>`, `operator`.
+    pub fn actor(&self) -> String {
+        match self {
+            Subject::User { id, .. } => actor_of(*id),
+            Subject::Client { id } => format!("client:{id}"),
+            Subject::Operator => "operator".to_owned(),
+        }
+    }
+}
+
+/// A user, as the audit trail and explanations name them.
+pub fn actor_of(user: UserId) -> String {
+    format!("user:{user}")
+}
+
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -9,7 +9,7 @@ use super::caller::Caller;
 use super::event::{AuditTrail, By, Event, Outcome};
 use super::explain::Explanation;
 use super::relation::Held;
-use super::resource::{OwnerFrom, Resource};
+use super::resource::Resource;
 use super::rule::{Facts, Reason, Refusal, Rule};
 use super::scope::ROLES_WRITE;
 use super::sight::Sight;
@@ -356,8 +356,7 @@ impl<R: Can<A>, A: Action> Reach<R, A> {
 
     /// The refusal of an id that names no record of the kind: the same as for an id that could.
     pub fn no_such_record(&self) -> Refusal {
-        let hidden = self.rule.owner_from == OwnerFrom::Url && !self.rule.reaches_everyone(&self.by);
-        self.rule.refuse(&self.by, if hidden { Reason::NotOwner } else { Reason::NotFound })
+        self.rule.refuse(&self.by, self.rule.reason_of_no_record(&self.by))
     }
 
     /// The refusal of "my own record" to a caller who has none: a client.

@@ -51,7 +51,7 @@ mod vocabulary;
 mod who;
 
 pub use amend::Amended;
-pub use caller::{Caller, Operator, Subject, TokenId};
+pub use caller::{Caller, Operator, Subject, TokenId, actor_of};
 pub use decision::{Allowed, Grant, Reach, Registration, Sealed};
 pub use event::{AuditTrail, By, Event, Outcome};
 pub use explain::{Explanation, Question, StepOutcome, StepTaken, Supposed};
@@ -63,4 +63,4 @@ pub use rule::{Reason, Refusal, Rule, Step};
 pub use scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, Scope, ScopeSet};
 pub use sight::{Extent, Sight};
 pub use vocabulary::Vocabulary;
-pub use who::{Can, Who};
+pub use who::{Can, WayIn, Who};

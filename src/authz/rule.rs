@@ -9,7 +9,7 @@ use super::caller::{Caller, Subject};
 use super::relation::{Held, Relation};
 use super::resource::{OwnerFrom, Ranked, Resource};
 use super::scope::Scope;
-use super::who::{Can, Who};
+use super::who::{Can, WayIn, Who};
 use crate::domain::UserId;
 
 /// A line of the policy as a value, for the decision, the matrix, the log and the OpenAPI document.
@@ -73,8 +73,14 @@ impl Rule {
 
     /// Whether the caller's token and roles reach everyone's records.
     pub(super) fn reaches_everyone(&self, caller: &Caller) -> bool {
-        self.who.anyone_scope().is_some_and(|scope| caller.holds(scope))
-            || self.who.roles().any(|(role, scope)| caller.holds(scope) && caller.has_role(role))
+        let nobodys = Facts { owner: None, held: Held::NONE, rank: None };
+        self.lets_owner(caller, nobodys)
+    }
+
+    /// Why an id that names no record of the kind is refused: as one that could.
+    pub(super) fn reason_of_no_record(&self, caller: &Caller) -> Reason {
+        let hidden = self.owner_from == OwnerFrom::Url && !self.reaches_everyone(caller);
+        if hidden { Reason::NotOwner } else { Reason::NotFound }
     }
 
     /// The first step, from the route alone: does the token carry a scope for this at all?
@@ -126,18 +132,21 @@ impl Rule {
     }
 
     fn lets_owner(&self, caller: &Caller, facts: Facts<'_>) -> bool {
-        let own = || {
-            let mine = caller.user_id().is_some() && caller.user_id() == facts.owner;
-            mine && self.who.owner_scope().is_some_and(|scope| caller.holds(scope))
-        };
-        let related = || {
-            self.who.relations().any(|(relation, scope)| {
-                caller.holds(scope)
-                    && (!relation.is_personal() || caller.user_id().is_some())
+        self.who.ways().any(|way| self.opens(way, caller, facts))
+    }
+
+    /// Whether this way in is open to the caller.
+    pub(super) fn opens(&self, way: WayIn, caller: &Caller, facts: Facts<'_>) -> bool {
+        let is_open = match way {
+            WayIn::Owner(_) => caller.user_id().is_some() && caller.user_id() == facts.owner,
+            WayIn::Related(relation, _) => {
+                (!relation.is_personal() || caller.user_id().is_some())
                     && facts.held.includes(self.relations, relation)
-            })
+            }
+            WayIn::Role(role, _) => caller.has_role(role),
+            WayIn::Anyone(_) => true,
         };
-        own() || self.reaches_everyone(caller) || related()
+        is_open && caller.holds(way.scope())
     }
 
     fn lets_state(&self, held: Held) -> bool {

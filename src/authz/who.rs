@@ -29,6 +29,30 @@ pub struct Who {
     not_above: bool,
 }
 
+/// A way in: what the record is to the caller, or who they are, and the scope that it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WayIn {
+    /// As the record's owner.
+    Owner(Scope),
+    /// By this relation.
+    Related(Relation, Scope),
+    /// As a user with this role, whosever the record is.
+    Role(Role, Scope),
+    /// As anyone, whosever the record is.
+    Anyone(Scope),
+}
+
+impl WayIn {
+    /// The scope that it takes.
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::Owner(scope) | Self::Related(_, scope) | Self::Role(_, scope) | Self::Anyone(scope) => {
+                scope
+            }
+        }
+    }
+}
+
 impl Who {
     /// Nobody, until a way in is added.
     pub const NOBODY: Who = Who {
@@ -108,11 +132,17 @@ impl Who {
         self.not_above
     }
 
+    /// Every way in, the weakest first.
+    pub fn ways(&self) -> impl Iterator<Item = WayIn> {
+        let related = self.relations().map(|(relation, scope)| WayIn::Related(relation, scope));
+        let roles = self.roles().map(|(role, scope)| WayIn::Role(role, scope));
+        let (owner, anyone) = (self.owner.map(WayIn::Owner), self.anyone.map(WayIn::Anyone));
+        owner.into_iter().chain(related).chain(roles).chain(anyone)
+    }
+
     /// Every scope that opens a way, the weakest first.
     pub fn scopes(&self) -> impl Iterator<Item = Scope> {
-        let related = self.relations().map(|(_, scope)| scope);
-        let roles = self.roles().map(|(_, scope)| scope);
-        self.owner.into_iter().chain(related).chain(roles).chain(self.anyone)
+        self.ways().map(WayIn::scope)
     }
 }
 

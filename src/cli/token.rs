@@ -11,8 +11,7 @@ use super::context::Context;
 use super::group;
 use super::output::Failure;
 use crate::App;
-use crate::master_key::load_master_key;
-use crate::server::key_safe;
+use crate::server::stored_keys;
 use crate::store::Store;
 use crate::token::Keys;
 
@@ -41,9 +40,5 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
 
 /// The keys of the server whose configuration this is.
 pub(super) async fn open_keys(context: &Context, store: &Store) -> Result<Keys, Failure> {
-    let stored = store.signing_keys().await?;
-    let master = load_master_key(context.config(), &context.surroundings.random, true)
-        .map_err(|error| Failure::new(error.to_string()))?;
-    let safe = key_safe(context.config(), master, &context.surroundings);
-    Keys::open(safe, stored).map_err(|error| Failure::new(error.to_string()))
+    Ok(stored_keys(store, context.config(), &context.surroundings).await?)
 }

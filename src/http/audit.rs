@@ -19,7 +19,7 @@ use super::problem::{Code, Problem};
 use super::query::Query;
 use super::services::Services;
 use crate::authz::action::{Action as _, List, ReadAudit};
-use crate::authz::{Allowed, AuditTrail, Caller, Reach};
+use crate::authz::{Allowed, AuditTrail, Caller, Reach, actor_of};
 use crate::domain::User;
 use crate::store::{Entry, EntryId};
 use query::AuditQuery;
@@ -110,7 +110,7 @@ pub async fn of_user(
     let before = opened(&services, &list, query.cursor.as_deref())?;
     let entries = services.store.audit_of(&user, before, query.limit + 1).await?;
     let told = |entry: &Entry| {
-        let own = entry.actor.as_deref() == Some(&format!("user:{}", user.id));
+        let own = entry.actor == Some(actor_of(user.id));
         own && user.is_own() || reads_everyones(user.by(), &user)
     };
     Ok(page(&services, &list, query.limit, entries, told))

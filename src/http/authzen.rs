@@ -11,8 +11,9 @@ use utoipa::ToSchema;
 use super::answer::Json;
 use super::body::{Body, BodyType};
 use super::decide::Public;
-use super::explain::foresee::{Asked, Known, Who, foresee, know, of_route};
-use super::explain::{method, path};
+use super::endpoint::Endpoint;
+use super::explain::foresee::{Known, Segments, Who, know, of_route, route};
+use super::explain::{endpoint_of, method, path};
 use super::members::Members;
 use super::problem::{Code, Problem};
 use super::services::Services;
@@ -153,7 +154,8 @@ pub async fn evaluation(
         parts.require(members);
         Some(parts)
     })?;
-    Ok(Json(evaluate(&services, reach.by(), &request).await?))
+    let mut desk = Desk { services: &services, asker: reach.by(), last: None };
+    Ok(Json(desk.evaluate(&request).await?))
 }
 
 /// `POST /access/v1/evaluations`
@@ -163,15 +165,16 @@ pub async fn evaluations(
     services: Arc<Services>,
 ) -> Result<Json<Evaluations>, Problem> {
     let (asked, semantic) = body.read(read_several)?;
+    let mut desk = Desk { services: &services, asker: reach.by(), last: None };
     let asked = match asked {
         Several::One(request) => {
-            return Ok(Json(Evaluations::One(Box::new(evaluate(&services, reach.by(), &request).await?))));
+            return Ok(Json(Evaluations::One(Box::new(desk.evaluate(&request).await?))));
         }
         Several::Each(requests) => requests,
     };
     let mut evaluations = Vec::with_capacity(asked.len());
     for request in &asked {
-        let evaluation = evaluate(&services, reach.by(), request).await?;
+        let evaluation = desk.evaluate(request).await?;
         let decision = evaluation.decision;
         evaluations.push(evaluation);
         if semantic.ends_with(decision) {
@@ -309,45 +312,64 @@ fn text<'a>(part: Option<&'a Map<String, Value>>, name: &str) -> &'a str {
     part.and_then(|part| part.get(name)).and_then(Value::as_str).unwrap_or_default()
 }
 
-async fn evaluate(services: &Services, asker: &Caller, request: &Parts) -> Result<Evaluation, Problem> {
-    let Parts { subject, action, resource } = request;
-    let Some(who) = subject_of(subject.as_ref()) else { return Ok(unknown("unknown-subject")) };
-    let (name, kind, id) =
-        (text(action.as_ref(), "name"), text(resource.as_ref(), "type"), text(resource.as_ref(), "id"));
-    let explained = if kind == ROUTE {
-        let (Ok(method), Ok(path)) = (method(name), path(id)) else { return Ok(unknown("unknown-resource")) };
-        let asked = Asked { who, method, path };
-        foresee(services, asker, &asked).await.map(|(explanation, _)| explanation)
-    } else {
-        let known = know(services, asker, &who).await;
-        match known {
-            Ok(known) => return of_record(services, asker, &known, (name, kind, id)).await,
-            Err(problem) => Err(problem),
+/// Whoever asks, and whom they asked about last: of many evaluations most are about the same subject,
+/// who is looked up once.
+struct Desk<'a> {
+    services: &'a Services,
+    asker: &'a Caller,
+    last: Option<(Who, Known)>,
+}
+
+impl Desk<'_> {
+    async fn evaluate(&mut self, request: &Parts) -> Result<Evaluation, Problem> {
+        let Parts { subject, action, resource } = request;
+        let Some(who) = subject_of(subject.as_ref()) else { return Ok(unknown("unknown-subject")) };
+        let (action, kind, id) =
+            (text(action.as_ref(), "name"), text(resource.as_ref(), "type"), text(resource.as_ref(), "id"));
+        let services = self.services;
+        let (endpoint, segments) = match target(services, action, kind, id) {
+            Ok(target) => target,
+            Err(reason) => return Ok(unknown(reason)),
+        };
+        let asker = self.asker;
+        let Some(known) = self.know(who).await? else { return Ok(unknown(NOT_TO_BE_KNOWN)) };
+        Ok(of_route(services, asker, known, endpoint, &segments).await?.into())
+    }
+
+    /// Who is asked about; nobody where whoever asks may not know.
+    async fn know(&mut self, who: Who) -> Result<Option<&Known>, Problem> {
+        if self.last.as_ref().is_none_or(|(last, _)| *last != who) {
+            let known = match know(self.services, self.asker, &who).await {
+                Ok(known) => known,
+                Err(problem) if problem.code() == Code::InvalidBody => return Ok(None),
+                Err(problem) => return Err(problem),
+            };
+            self.last = Some((who, known));
         }
-    };
-    match explained {
-        Ok(explanation) => Ok(explanation.into()),
-        // A subject or a route of which nothing is known to whoever asks may do nothing.
-        Err(problem) if problem.code() == Code::InvalidBody => Ok(unknown("unknown-subject-or-resource")),
-        Err(problem) => Err(problem),
+        Ok(self.last.as_ref().map(|(_, known)| known))
     }
 }
 
-/// An action of the policy on the record with this id: the decision of the route that does it.
-async fn of_record(
-    services: &Services,
-    asker: &Caller,
-    known: &Known,
-    (action, kind, id): (&str, &str, &str),
-) -> Result<Evaluation, Problem> {
-    let named = |rule: &crate::authz::Rule| rule.resource == kind && rule.action == action;
-    let endpoint = services.endpoints.iter().find(|endpoint| endpoint.access.rule().is_some_and(named));
-    let Some(endpoint) = endpoint else { return Ok(unknown("unknown-resource")) };
-    let names = endpoint.path.split(['{', '}']).skip(1).step_by(2);
+/// A subject or a route of which nothing is known to whoever asks may do nothing.
+const NOT_TO_BE_KNOWN: &str = "unknown-subject-or-resource";
+
+/// The route that does the action, and the segments of its path: a path says them itself, an id in
+/// their order.
+fn target<'a>(
+    services: &'a Services,
+    action: &str,
+    kind: &str,
+    id: &str,
+) -> Result<(&'a Endpoint, Segments), &'static str> {
+    const UNKNOWN: &str = "unknown-resource";
+    if kind == ROUTE {
+        let (method, path) = (method(action).map_err(|_| UNKNOWN)?, path(id).map_err(|_| UNKNOWN)?);
+        return route(&services.endpoints, &method, &path).map_err(|_| NOT_TO_BE_KNOWN);
+    }
+    let endpoint = endpoint_of(&services.endpoints, kind, action).ok_or(UNKNOWN)?;
     // The id of what is part of something has both in it, with a stroke between.
-    let segments: Vec<(String, String)> =
-        names.zip(id.split('/')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Ok(of_route(services, asker, known, endpoint, &segments).await?.into())
+    let segments = endpoint.segment_names().zip(id.split('/'));
+    Ok((endpoint, segments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
 }
 
 fn subject_of(subject: Option<&Map<String, Value>>) -> Option<Who> {

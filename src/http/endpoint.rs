@@ -19,7 +19,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::{Payload, ResourceDef};
 use actix_web::http::{Method, header};
@@ -59,6 +59,8 @@ pub struct Endpoint {
     pub(crate) issuing: bool,
     run: Run,
     foresee: Foresee,
+    /// What its path matches; made when a question about a path first needs it.
+    pattern: Arc<OnceLock<ResourceDef>>,
 }
 
 type Foresee = for<'a> fn(&'a Foresight<'a>) -> LocalBoxFuture<'a, Result<Explanation, StoreError>>;
@@ -199,6 +201,7 @@ where
         segments: Vec::new(),
         issuing: false,
         foresee: |asked| Box::pin(A::foresee(asked)),
+        pattern: Arc::default(),
         run: Arc::new(move |call| {
             let handler = handler.clone();
             Box::pin(async move {
@@ -243,14 +246,18 @@ impl Endpoint {
         (self.foresee)(asked).await
     }
 
+    /// The names of the parameters of its path, in their order.
+    pub(super) fn segment_names(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split(['{', '}']).skip(1).step_by(2)
+    }
+
     /// The segments of a path that is this route's; none where it is another's.
     pub(super) fn segments_of(&self, path: &str) -> Option<Vec<(String, String)>> {
         let mut path = actix_web::dev::Path::new(path);
-        let names = self.path.split(['{', '}']).skip(1).step_by(2);
-        let is_ours = ResourceDef::new(self.path).capture_match_info(&mut path);
-        is_ours.then(|| {
+        let pattern = self.pattern.get_or_init(|| ResourceDef::new(self.path));
+        pattern.capture_match_info(&mut path).then(|| {
             let value = |name: &str| (name.to_owned(), path.get(name).unwrap_or_default().to_owned());
-            names.map(value).collect()
+            self.segment_names().map(value).collect()
         })
     }
 

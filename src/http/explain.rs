@@ -17,7 +17,7 @@ use super::members::Members;
 use super::problem::{Code, Problem};
 use super::services::Services;
 use crate::authz::action::Explain;
-use crate::authz::{Explanation, Reach, Rule, Vocabulary};
+use crate::authz::{Explanation, Reach, Rule, Vocabulary, actor_of};
 use crate::domain::Invalid;
 use crate::store::Entry;
 use foresee::{Asked, Who};
@@ -165,7 +165,8 @@ impl Explained {
     ) -> Self {
         let inputs = entry.inputs();
         let scope = inputs.scope.unwrap_or_default();
-        let rule = rule_of(endpoints, &entry.resource, &entry.action);
+        let endpoint = endpoint_of(endpoints, &entry.resource, &entry.action);
+        let rule = endpoint.and_then(|endpoint| endpoint.access.rule());
         let reason = entry.reason.as_deref().unwrap_or_default();
         let mut explanation = Explanation::remembered(rule, reason, &scope, vocabulary);
         if reach.may_read_the_trail() {
@@ -173,7 +174,7 @@ impl Explained {
             explanation.scope = scope.split_whitespace().map(str::to_owned).collect();
             explanation.roles = inputs.roles;
             explanation.record = entry.record;
-            explanation.owner = entry.owner_id.map(|owner| format!("user:{owner}"));
+            explanation.owner = entry.owner_id.map(actor_of);
         }
         Self {
             explanation,
@@ -195,8 +196,12 @@ impl Explained {
     }
 }
 
-/// The rule about an action on a kind of record, by their names.
-pub(super) fn rule_of(endpoints: &[Endpoint], resource: &str, action: &str) -> Option<&'static Rule> {
-    let named = |rule: &&'static Rule| rule.resource == resource && rule.action == action;
-    endpoints.iter().filter_map(|endpoint| endpoint.access.rule()).find(named)
+/// The route that does an action to a kind of record, by their names in the policy.
+pub(super) fn endpoint_of<'a>(
+    endpoints: &'a [Endpoint],
+    resource: &str,
+    action: &str,
+) -> Option<&'a Endpoint> {
+    let named = |rule: &Rule| rule.resource == resource && rule.action == action;
+    endpoints.iter().find(|endpoint| endpoint.access.rule().is_some_and(named))
 }

@@ -16,10 +16,10 @@ use super::describe::{AnswerDescription, Description};
 use super::endpoint::Endpoint;
 use super::problem::{Code, Problem};
 use super::services::Services;
-use crate::authz::Vocabulary;
 use crate::authz::matrix::{
     Answered, Described, Entry, Kind, Matrix, Reached, RoleRow, Row, SCRIPT, STYLE, as_html,
 };
+use crate::authz::{Rule, Vocabulary};
 use crate::domain::sha256;
 
 /// What a matrix is made from.
@@ -56,8 +56,9 @@ impl Rules<'_> {
     }
 
     fn row(&self, endpoint: &Endpoint, kinds: &[Kind]) -> Row {
+        let read = endpoint.read_rule();
         let answers = kinds.iter().map(|kind| {
-            let code = self.refusal(endpoint, *kind);
+            let code = self.refusal(endpoint, read, *kind);
             Answered {
                 caller: kind.name(),
                 allowed: code.is_none(),
@@ -74,8 +75,9 @@ impl Rules<'_> {
         }
     }
 
-    /// How the decision of a route refuses somebody of this kind, if it does.
-    pub fn refusal(&self, endpoint: &Endpoint, kind: Kind) -> Option<Code> {
+    /// How the decision of a route refuses somebody of this kind, if it does; `read` is its
+    /// [`Endpoint::read_rule`].
+    pub(crate) fn refusal(&self, endpoint: &Endpoint, read: Option<&Rule>, kind: Kind) -> Option<Code> {
         let (rule, reached) = match endpoint.access {
             Access::Public => return None,
             Access::Client => return Some(Code::InvalidClient),
@@ -85,7 +87,7 @@ impl Rules<'_> {
             }
             Access::PublicWhileOpen(rule) | Access::Collection(rule) => (rule, Reached::Collection),
             Access::Own(rule) => (rule, Reached::Own),
-            Access::Record(rule) => (rule, Reached::Record(endpoint.read_rule().unwrap_or(rule))),
+            Access::Record(rule) => (rule, Reached::Record(read.unwrap_or(rule))),
         };
         without_a_good_token(kind).or_else(|| kind.refused(rule, reached, self.vocabulary).map(Code::from))
     }
@@ -112,30 +114,29 @@ fn entry(access: Access) -> Entry {
 }
 
 /// The matrix as an answer: a page for who asks for HTML first, as a browser does, otherwise JSON.
-pub struct Shown(Matrix);
+pub struct MatrixAnswer(Arc<Services>);
 
 /// `GET /authz/matrix`
-pub async fn show(_: Public, services: Arc<Services>) -> Result<Shown, Problem> {
-    let Services { name, endpoints, vocabulary, registration_open, .. } = services.as_ref();
-    let rules = Rules { name, endpoints, vocabulary, registration_open: *registration_open };
-    Ok(Shown(rules.matrix()))
+pub async fn show(_: Public, services: Arc<Services>) -> Result<MatrixAnswer, Problem> {
+    Ok(MatrixAnswer(services))
 }
 
-impl Answer for Shown {
+impl Answer for MatrixAnswer {
     fn respond(self, call: &Call) -> HttpResponse {
+        let matrix = self.0.matrix();
         let accepted = call.header(header::ACCEPT).unwrap_or_default();
         let mut response = HttpResponse::Ok();
         response
             .insert_header((header::VARY, "Accept"))
             .insert_header((header::CACHE_CONTROL, "public, max-age=60"));
         if !accepted.trim_start().starts_with("text/html") {
-            return response.content_type("application/json").body(json!(self.0).to_string());
+            return response.content_type("application/json").body(json!(matrix).to_string());
         }
         response
             .content_type("text/html; charset=utf-8")
             .insert_header((header::CONTENT_SECURITY_POLICY, policy()))
             .insert_header((header::X_FRAME_OPTIONS, "DENY"))
-            .body(as_html(&self.0))
+            .body(as_html(matrix))
     }
 
     fn describe(description: &mut Description) {

@@ -71,8 +71,8 @@ fn operation_id(endpoint: &Endpoint) -> String {
 }
 
 fn parameters(endpoint: &Endpoint, description: &Description) -> Vec<Value> {
-    let names = endpoint.path.split(['{', '}']).skip(1).step_by(2);
-    let mut parameters: Vec<Value> = names.map(|name| path_parameter(name, description)).collect();
+    let mut parameters: Vec<Value> =
+        endpoint.segment_names().map(|name| path_parameter(name, description)).collect();
     parameters.extend(description.parameters.iter().map(|parameter| {
         json!({
             "name": parameter.name, "in": "query", "required": false,

@@ -1,7 +1,7 @@
 //! What handlers work with.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
@@ -13,8 +13,10 @@ use super::call::{Argument, Call};
 use super::cursor::CursorKey;
 use super::describe::Description;
 use super::endpoint::Endpoint;
+use super::matrix::Rules;
 use super::problem::{Code, Problem};
 use crate::authz::Vocabulary;
+use crate::authz::matrix::Matrix;
 use crate::config::{Environment, Settings};
 use crate::domain::{Clock, Random, Time};
 use crate::hashing::Hasher;
@@ -73,6 +75,8 @@ pub struct Services {
     pub endpoints: Vec<Endpoint>,
     /// What a server made for tests is besides; no other has it.
     pub(crate) test: Option<Arc<TestServer>>,
+    /// Made when it is first asked for: it stays the same.
+    pub(crate) matrix: OnceLock<Matrix>,
     pub(crate) actions: ActionTable,
     pub(crate) settings: Arc<dyn Any + Send + Sync>,
 }
@@ -113,6 +117,14 @@ impl Services {
                 let resident = self.store.resident(stranger.newcomer()).await?;
                 self.verifier.recognize(&stranger, resident)
             }
+        })
+    }
+
+    /// The authorization matrix of this server.
+    pub(super) fn matrix(&self) -> &Matrix {
+        self.matrix.get_or_init(|| {
+            let Self { name, endpoints, vocabulary, registration_open, .. } = self;
+            Rules { name, endpoints, vocabulary, registration_open: *registration_open }.matrix()
         })
     }
 

@@ -127,7 +127,7 @@ impl Entry {
             resource: event.resource.to_owned(),
             record: event.record.as_deref().map(cut),
             owner_id: event.owner,
-            actor: caller.map(|caller| actor(caller.subject())).as_deref().map(cut),
+            actor: caller.map(|caller| caller.subject().actor()).as_deref().map(cut),
             client_id: event.by.client_id().map(cut),
             jti: caller.and_then(|caller| caller.token().jti.as_deref()).map(cut),
             address: origin.and_then(|origin| origin.address).map(|address| address.to_string()),
@@ -157,14 +157,6 @@ impl Inputs {
             roles: caller.map(roles).unwrap_or_default(),
         };
         (inputs != Self::default()).then_some(inputs)
-    }
-}
-
-fn actor(subject: &Subject) -> String {
-    match subject {
-        Subject::User { id, .. } => format!("user:{id}"),
-        Subject::Client { id } => format!("client:{id}"),
-        Subject::Operator => "operator".to_owned(),
     }
 }
 

@@ -1,31 +1,66 @@
 //! What a database in memory was at one time, to go back to: every table, also those of an application.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::connection::{Connection as _, SimpleConnection as _};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::conn::{Connection, Link};
 use super::error::StoreError;
-use super::{Changes, Store};
 
 /// Where it is kept: beside the database, in the memory of this process.
 const PLACE: &str = "file:/cloakroom-test-snapshot?vfs=memdb";
 
 /// A database in memory is there while a connection to it is: this one does nothing else.
-pub struct InMemory(#[expect(dead_code, reason = "it is there to be there")] Mutex<SqliteConnection>);
+pub struct InMemory {
+    _held: Mutex<SqliteConnection>,
+}
 
-/// What a database was, for as long as this is there.
-pub struct Snapshot(#[expect(dead_code, reason = "it is there to be there")] InMemory);
+/// What a database was, for as long as this is there: a connection to the copy, which sees the
+/// database itself as `live`.
+#[derive(Clone)]
+pub struct Snapshot(Arc<Mutex<SqliteConnection>>);
 
 /// Keeps the database in memory that is at this place.
 ///
 /// # Errors
 /// When it is no such place.
 pub(crate) fn hold(place: &str) -> Result<InMemory, StoreError> {
-    let held = SqliteConnection::establish(place);
-    held.map(Mutex::new).map(InMemory).map_err(|error| StoreError::Internal(error.to_string()))
+    Ok(InMemory { _held: Mutex::new(open(place)?) })
+}
+
+fn open(place: &str) -> Result<SqliteConnection, StoreError> {
+    SqliteConnection::establish(place).map_err(|error| StoreError::Internal(error.to_string()))
+}
+
+impl Snapshot {
+    /// Remembers what the database at this place is now.
+    ///
+    /// # Errors
+    /// When it is none in memory, or cannot be copied.
+    pub(crate) fn of(live: &str) -> Result<Self, StoreError> {
+        let mut copy = open(PLACE)?;
+        copy.batch_execute(&format!(
+            "PRAGMA busy_timeout = 2000; PRAGMA foreign_keys = OFF; ATTACH '{live}' AS live"
+        ))?;
+        each_table(&mut copy, |name| format!("CREATE TABLE main.{name} AS SELECT * FROM live.{name};"))?;
+        Ok(Self(Arc::new(Mutex::new(copy))))
+    }
+
+    /// Makes the database what it was, all of it or nothing.
+    ///
+    /// # Errors
+    /// When it cannot be; then it is what it is.
+    pub(crate) async fn restore(&self) -> Result<(), StoreError> {
+        let copy = Arc::clone(&self.0);
+        let restored = tokio::task::spawn_blocking(move || {
+            let mut copy = copy.lock().unwrap_or_else(PoisonError::into_inner);
+            each_table(&mut copy, |name| {
+                format!("DELETE FROM live.{name}; INSERT INTO live.{name} SELECT * FROM main.{name};")
+            })
+        });
+        restored.await.map_err(|panic| StoreError::Internal(panic.to_string()))?
+    }
 }
 
 #[derive(QueryableByName)]
@@ -34,63 +69,12 @@ struct Table {
     name: String,
 }
 
-impl Store {
-    /// Remembers what the database is now.
-    ///
-    /// # Errors
-    /// When it is none in memory, or cannot be copied.
-    pub(crate) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let held = hold(PLACE)?;
-        self.read(|conn| {
-            let c = sqlite(conn)?;
-            c.batch_execute(&format!("ATTACH '{PLACE}' AS seeds"))?;
-            let copied = tables(c).and_then(|tables| {
-                let copy = |name: &String| format!("DROP TABLE IF EXISTS seeds.{name}; CREATE TABLE seeds.{name} AS SELECT * FROM main.{name};");
-                let statements: String = tables.iter().map(copy).collect();
-                Ok(c.batch_execute(&statements)?)
-            });
-            c.batch_execute("DETACH seeds")?;
-            copied
-        })
-        .await?;
-        Ok(Snapshot(held))
-    }
-
-    /// Makes the database what it was.
-    ///
-    /// # Errors
-    /// When it cannot be; then it is what it is.
-    pub(crate) async fn restore(&self, _: &Snapshot) -> Result<(), StoreError> {
-        // Neither can be done in a transaction.
-        self.read(|conn| {
-            Ok(sqlite(conn)?
-                .batch_execute(&format!("PRAGMA foreign_keys = OFF; ATTACH '{PLACE}' AS seeds"))?)
-        })
-        .await?;
-        let restored = self.write(None, |conn, _: &mut Changes| {
-            let c = sqlite(conn)?;
-            let again = |name: &String| {
-                format!("DELETE FROM main.{name}; INSERT INTO main.{name} SELECT * FROM seeds.{name};")
-            };
-            let statements: String = tables(c)?.iter().map(again).collect();
-            Ok(c.batch_execute(&statements)?)
-        });
-        let restored = restored.await;
-        self.read(|conn| Ok(sqlite(conn)?.batch_execute("DETACH seeds; PRAGMA foreign_keys = ON")?)).await?;
-        restored
-    }
-}
-
-fn sqlite(conn: &mut Connection) -> Result<&mut SqliteConnection, StoreError> {
-    match conn.link() {
-        Link::Sqlite(c) => Ok(c),
-        Link::Postgres(_) => Err(StoreError::Internal("only what is in memory can go back".to_owned())),
-    }
-}
-
-/// Every table, by its name in quotes, but for SQLite's own.
-fn tables(c: &mut SqliteConnection) -> Result<Vec<String>, StoreError> {
-    let names = "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-    let tables: Vec<Table> = diesel::sql_query(names).load(c)?;
-    Ok(tables.into_iter().map(|table| format!("\"{}\"", table.name.replace('"', "\"\""))).collect())
+/// Runs a statement for each table of the database, but for SQLite's own, in one transaction. It is no
+/// matter in which order: foreign keys are not looked at.
+fn each_table(copy: &mut SqliteConnection, statement: impl Fn(&str) -> String) -> Result<(), StoreError> {
+    let names = "SELECT name FROM live.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    let tables: Vec<Table> = diesel::sql_query(names).load(copy)?;
+    let quoted = |table: &Table| format!("\"{}\"", table.name.replace('"', "\"\""));
+    let statements: String = tables.iter().map(|table| statement(&quoted(table))).collect();
+    Ok(copy.immediate_transaction(|copy| copy.batch_execute(&statements))?)
 }

@@ -107,7 +107,7 @@ async fn clock(
 async fn reset(_: Public, services: Arc<Services>) -> Result<NoContent, Problem> {
     let test = of(&services)?;
     services.recorder.flush().await;
-    services.store.restore(&test.snapshot).await?;
+    test.snapshot.restore().await?;
     test.clock.return_to_the_machines();
     services.forget_tokens().await?;
     Ok(NoContent)

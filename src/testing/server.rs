@@ -2,31 +2,16 @@
 
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::config::Sources;
 use crate::domain::Surroundings;
-use crate::hashing::Argon2Cost;
 use crate::http::Endpoint;
-use crate::master_key::load_master_key;
-use crate::server::{key_safe, open_store};
-use crate::token::{Forger, IssueRequest, IssueTo, Issuer, Keys};
+use crate::server::{open_store, stored_keys};
+use crate::test_server::{CHEAP, MASTER_KEY};
 use crate::verify::{Credential, Target};
 use crate::{App, Loaded};
-
-/// PostgreSQL has no directory beside it in which one could be made.
-const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
-/// The client that has every scope.
-const CLIENT: &str = "everything";
-
-/// Longer than the walk takes.
-const LONG: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Below the floor that a configuration must keep: these passwords protect nothing.
-const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
 /// A running server. It stops when it is dropped.
 pub(super) struct Server {
@@ -66,34 +51,11 @@ impl Server {
     /// What is needed to ask it as everybody: its keys too, which are those of its database.
     pub(super) fn target(&self) -> Target {
         let (config, surroundings) = (&self.settings.config, Surroundings::default());
-        let keys = actix_web::rt::System::new().block_on(async {
-            let store = open_store(&self.app, config, &surroundings, Arc::new(|_| {}));
-            let stored = store.signing_keys().await.expect("the keys are there");
-            let master =
-                load_master_key(config, &surroundings.random, true).expect("the master key is given");
-            Keys::open(key_safe(config, master, &surroundings), stored).expect("the keys can be opened")
-        });
-        let issuer =
-            Issuer::new(&self.url, &self.url, LONG, None, surroundings.clock.clone(), surroundings.random);
-        let everything = self.app.vocabulary().scopes().iter().copied().collect();
-        let request = IssueRequest {
-            subject: IssueTo::Client { id: CLIENT.to_owned(), epoch: i64::MAX },
-            client_id: CLIENT.to_owned(),
-            scope: &everything,
-            session: None,
-            audience: None,
-            bound_to: None,
-        };
-        let forger = Forger { keys: Some(&keys), jwks: None, now: surroundings.clock.now() };
-        let draft = issuer.draft(request).expect("randomness");
-        let everything = forger.good(draft).expect("a key that signs");
-        Target {
-            url: self.url.clone(),
-            issuer: self.url.clone(),
-            audience: self.url.clone(),
-            everything: Credential::Token(everything),
-            keys: Some(keys),
-        }
+        let store = open_store(&self.app, config, &surroundings, Arc::new(|_| {}));
+        let keys = stored_keys(&store, config, &surroundings);
+        let keys = actix_web::rt::System::new().block_on(keys).expect("the keys are those of the server");
+        let url = || self.url.clone();
+        Target { url: url(), issuer: url(), audience: url(), everything: Credential::Key, keys: Some(keys) }
     }
 
     /// The routes of an application that a server with these settings serves.

@@ -47,6 +47,8 @@ pub(crate) enum Credential {
     Client(String, String),
     /// A user's e-mail and password.
     User(String, String),
+    /// The server's own key, by which one is made.
+    Key,
 }
 
 /// The server does not do what it must for anything to be tried.

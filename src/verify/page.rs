@@ -1,9 +1,9 @@
 //! The report for others: JUnit's XML for a pipeline, and an HTML page for people.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::{Caller, Cell, Outcome, Report, RouteReport};
-use crate::authz::matrix::STYLE;
+use crate::authz::matrix::document;
 
 /// As JUnit's XML: a suite for each route, a case for each caller.
 pub(crate) fn as_junit(report: &Report) -> String {
@@ -48,16 +48,7 @@ pub(crate) fn as_html(report: &Report, at: &str) -> String {
         .first()
         .map(|route| route.cells.iter().map(|cell| cell.caller).collect())
         .unwrap_or_default();
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Who may do what, proved" }
-                style { (PreEscaped(STYLE)) (PreEscaped(OWN_STYLE)) }
-            }
-            body {
+    let body = html! {
                 h1 { "Who may do what, proved" }
                 p.quiet { (report.target) ", " (at) ": " (report.routes.len()) " routes, " (report.tried()) " answers." }
                 @if differences.is_empty() { p.sound { "Every answer is what the rule says." } }
@@ -83,10 +74,8 @@ pub(crate) fn as_html(report: &Report, at: &str) -> String {
                         }
                     }
                 }
-            }
-        }
-    }
-    .into_string()
+    };
+    document("Who may do what, proved", OWN_STYLE, &body)
 }
 
 const OWN_STYLE: &str = "thead th{white-space:normal;vertical-align:bottom}.sound{color:var(--in);font-weight:600}\

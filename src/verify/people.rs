@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
-use chrono::DateTime;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client, Request};
 use super::{Credential, Target, Trouble};
 use crate::App;
-use crate::authz::{Scope, ScopeSet};
+use crate::authz::ScopeSet;
 use crate::domain::{Clock, Random, Role, UserId};
 use crate::token::{Draft, ForgeError, Forger, IssueRequest, IssueTo, Issuer, Keys, Situation};
 
 /// Everybody's password, which stands nowhere else.
 pub(crate) const PASSWORD: &str = "eleven porcelain umbrellas at dawn";
+
+/// The client that a token with every scope is made for.
+const EVERYTHING: &str = "everything";
 
 /// How long a token with every scope is used before another one is got: less than any is good for.
 const FRESH: Duration = Duration::from_secs(120);
@@ -114,6 +116,11 @@ impl World {
             Credential::Token(token) => token.clone(),
             Credential::Client(id, secret) => client_token(&self.client, id, secret)?,
             Credential::User(email, password) => session_token(&self.client, email, password, None)?,
+            Credential::Key => {
+                let everything = IssueTo::Client { id: EVERYTHING.to_owned(), epoch: i64::MAX };
+                let token = self.good(everything, EVERYTHING, &self.all_scopes())?;
+                token.ok_or_else(|| Trouble::new("the server's key is not here"))?
+            }
         };
         self.everything.replace(Some((token.clone(), Instant::now())));
         Ok(token)
@@ -226,20 +233,16 @@ impl World {
     /// A token of a client that is named like a user; none without the server's key.
     pub(crate) fn named_like(&self, user: &Person) -> Result<Option<String>, Trouble> {
         let issue_to = IssueTo::Client { id: user.id.clone(), epoch: 1 };
-        self.good(issue_to, &user.id, self.own_scopes().iter().filter(|scope| !scope.is_identity()))
+        let scope = self.own_scopes().iter().filter(|scope| !scope.is_identity()).collect();
+        self.good(issue_to, &user.id, &scope)
     }
 
     /// A token made here; none without the server's key.
-    pub(crate) fn good(
-        &self,
-        subject: IssueTo,
-        client_id: &str,
-        scopes: impl Iterator<Item = Scope>,
-    ) -> Result<Option<String>, Trouble> {
+    fn good(&self, subject: IssueTo, client_id: &str, scope: &ScopeSet) -> Result<Option<String>, Trouble> {
         if !self.has_keys() {
             return Ok(None);
         }
-        let draft = self.draft(subject, client_id, &scopes.collect())?;
+        let draft = self.draft(subject, client_id, scope)?;
         self.forger().good(draft).map(Some).map_err(|error| Trouble::new(error.to_string()))
     }
 
@@ -259,8 +262,7 @@ impl World {
     }
 
     fn forger(&self) -> Forger<'_> {
-        let now = DateTime::from_timestamp(Clock::system().now().timestamp(), 0).unwrap_or_default();
-        Forger { keys: self.keys.as_ref(), jwks: Some(&self.jwks), now }
+        Forger { keys: self.keys.as_ref(), jwks: Some(&self.jwks), now: Clock::system().now() }
     }
 
     /// A record was made that is not a user's own, and is to be removed by this path.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::http::Method;
 use uuid::Uuid;
 
 use super::caller::Caller;
@@ -16,7 +17,7 @@ use crate::App;
 use crate::authz::action::{Action as _, Create};
 use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::{Clock, Random, Role};
-use crate::http::{Access, Endpoint, Rules};
+use crate::http::{Access, Code, Endpoint, Rules};
 
 /// How a server is to be tried.
 #[derive(Clone, Copy, Debug)]
@@ -129,54 +130,62 @@ impl Verification {
     }
 
     fn route(&self, endpoint: &Endpoint, rules: &Rules<'_>) -> Result<RouteReport, Trouble> {
-        let mut trial = match self.trial(endpoint)? {
-            Ok(trial) => trial,
-            Err(reason) => return Ok(not_tried(endpoint, &self.vocabulary, &reason)),
-        };
-        let mut cells = Vec::new();
+        let read = endpoint.read_rule();
+        let (mut cells, mut trial) = (Vec::new(), None);
         for caller in Caller::all(&self.vocabulary) {
-            let expected = rules.refusal(endpoint, caller.kind());
-            if let Some(reason) = self.spared(endpoint, expected.is_none()) {
-                cells.push(Cell { caller, answer: "–".to_owned(), outcome: Outcome::NotTried(reason) });
-                continue;
-            }
-            let Some(token) = self.token(caller, &trial)? else {
-                cells.push(Cell {
-                    caller,
-                    answer: "–".to_owned(),
-                    outcome: Outcome::NotTried(NO_KEY.to_owned()),
-                });
-                continue;
+            let expected = rules.refusal(endpoint, read, caller.kind());
+            let kept = match trial.take() {
+                Some(trial) => trial,
+                None => match self.trial(endpoint)? {
+                    Ok(trial) => trial,
+                    Err(reason) if cells.is_empty() => {
+                        return Ok(not_tried(endpoint, &self.vocabulary, &reason));
+                    }
+                    Err(reason) => return Err(Trouble::new(format!("{}: {reason}", endpoint.route()))),
+                },
             };
-            let before = self.state(endpoint, &trial.path)?;
-            let answer = self.ask(&trial, caller, token.as_deref())?;
-            if let Some(id) = answer.made() {
-                self.world.made_record(format!("{}/{id}", trial.path));
-            }
-            let mut outcome = Outcome::AsItShould;
-            if let Some(difference) = differs(endpoint, expected, &answer) {
-                add(&mut outcome, difference);
-            }
-            for difference in self.besides(&trial, caller, token.as_deref(), &answer)? {
-                add(&mut outcome, difference);
-            }
-            if !answer.is_success() && self.state(endpoint, &trial.path)? != before {
-                add(&mut outcome, format!("is answered {} and changed it all the same", answer.summary()));
-            }
-            if outcome == Outcome::AsItShould && expected.is_none() && is_of_no_record(endpoint, &answer) {
-                outcome = Outcome::NotTried("there is no such record: no route makes one".to_owned());
-            }
-            cells.push(Cell { caller, answer: answer.summary(), outcome });
+            let (cell, was_let_in) = self.cell(&kept, caller, expected)?;
+            cells.push(cell);
             // What somebody did who was let in, the next one must not find.
             let ends_the_owner = matches!(caller, Caller::Suspended | Caller::Deleted);
-            if answer.is_success() && may_change(endpoint) || ends_the_owner {
-                trial = match self.trial(endpoint)? {
-                    Ok(trial) => trial,
-                    Err(reason) => return Err(Trouble::new(format!("{}: {reason}", endpoint.route()))),
-                };
-            }
+            trial = Some(kept).filter(|_| !(was_let_in && may_change(endpoint) || ends_the_owner));
         }
         Ok(RouteReport { route: endpoint.route(), cells })
+    }
+
+    /// The route as one caller, and whether they were let in.
+    fn cell(
+        &self,
+        trial: &Trial<'_>,
+        caller: Caller,
+        expected: Option<Code>,
+    ) -> Result<(Cell, bool), Trouble> {
+        let endpoint = trial.endpoint;
+        let untried = |reason: String| {
+            (Cell { caller, answer: "–".to_owned(), outcome: Outcome::NotTried(reason) }, false)
+        };
+        if let Some(reason) = self.spared(endpoint, expected.is_none()) {
+            return Ok(untried(reason));
+        }
+        let Some(token) = self.token(caller, trial)? else { return Ok(untried(NO_KEY.to_owned())) };
+        let before = self.state(endpoint, &trial.path)?;
+        let answer = self.ask(trial, caller, token.as_deref())?;
+        if let Some(id) = answer.made() {
+            self.world.made_record(format!("{}/{id}", trial.path));
+        }
+        let mut differences: Vec<String> = differs(endpoint, expected, &answer).into_iter().collect();
+        differences.extend(self.besides(trial, caller, token.as_deref(), &answer)?);
+        if !answer.is_success() && self.state(endpoint, &trial.path)? != before {
+            differences.push(format!("is answered {} and changed it all the same", answer.summary()));
+        }
+        let outcome = match differences.is_empty() {
+            false => Outcome::Different(differences),
+            true if expected.is_none() && is_of_no_record(endpoint, &answer) => {
+                Outcome::NotTried("there is no such record: no route makes one".to_owned())
+            }
+            true => Outcome::AsItShould,
+        };
+        Ok((Cell { caller, answer: answer.summary(), outcome }, answer.is_success()))
     }
 
     /// A route, and a path to a record of a new owner's; or why there is none.
@@ -192,18 +201,20 @@ impl Verification {
 
     /// What a changing route would change, as somebody who reads everything sees it.
     fn state(&self, endpoint: &Endpoint, path: &str) -> Result<Option<String>, Trouble> {
-        let changes = matches!(endpoint.access, Access::Record(rule) if rule.changes);
-        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if !matches!(endpoint.access, Access::Record(rule) if rule.changes) {
+            return Ok(None);
+        }
+        let parent = |path: &'_ str| path.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned();
         let readable = |template: &str| {
-            let routes = self.world.app.routes().iter();
-            let mut reads = routes.filter(|route| route.method == actix_web::http::Method::GET);
-            reads.any(|route| route.path == template)
+            let mut routes = self.world.app.routes().iter();
+            routes.any(|route| route.method == Method::GET && route.path == template)
         };
-        let of_template = endpoint.path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let path = match (changes, readable(endpoint.path), readable(of_template)) {
-            (true, true, _) => path,
-            (true, false, true) => parent,
-            _ => return Ok(None),
+        let path = if readable(endpoint.path) {
+            path.to_owned()
+        } else if readable(&parent(endpoint.path)) {
+            parent(path)
+        } else {
+            return Ok(None);
         };
         let answer = self.world.send(&Request::get(path), Some(&self.world.everything()?))?;
         Ok(answer.is_success().then_some(answer.body))
@@ -304,7 +315,7 @@ impl Verification {
                 "can tell a record that is there ({there}) from one that is not ({not_there}), {how}"
             )));
         }
-        if !self.options.timing || trial.endpoint.method != actix_web::http::Method::GET {
+        if !self.options.timing || trial.endpoint.method != Method::GET {
             return Ok(None);
         }
         for _ in 0..ROUNDS {
@@ -330,7 +341,7 @@ fn add(outcome: &mut Outcome, difference: String) {
 
 /// Whether the route may leave something behind that another caller would find changed.
 fn may_change(endpoint: &Endpoint) -> bool {
-    endpoint.method != actix_web::http::Method::GET
+    endpoint.method != Method::GET
 }
 
 /// Whether a route that names more than one thing found the second not there.

@@ -15,6 +15,7 @@ use super::scope::Scope;
 
 pub use diff::{Change, Direction, difference};
 pub use kind::{Kind, Reached};
+pub(crate) use page::document;
 pub use page::{SCRIPT, STYLE, as_html};
 pub use text::{as_markdown, as_table};
 

@@ -10,9 +10,8 @@ pub const STYLE: &str = include_str!("matrix.css");
 /// Its filter; without it the page is whole.
 pub const SCRIPT: &str = include_str!("matrix.js");
 
-/// The page.
-pub fn as_html(matrix: &Matrix) -> String {
-    let title = format!("Who may do what in {}", matrix.name);
+/// A page that needs nothing else, in the matrix's style and what more of it there is.
+pub(crate) fn document(title: &str, style: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -20,9 +19,18 @@ pub fn as_html(matrix: &Matrix) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(style)) }
             }
-            body {
+            body { (body) }
+        }
+    }
+    .into_string()
+}
+
+/// The page.
+pub fn as_html(matrix: &Matrix) -> String {
+    let title = format!("Who may do what in {}", matrix.name);
+    let body = html! {
                 h1 { (title) }
                 p.quiet { "Version " (matrix.version) ", " (matrix.routes.len()) " routes. Made from the list that mounts \
                     the routes and the policy that decides: there is no other way in." }
@@ -36,10 +44,8 @@ pub fn as_html(matrix: &Matrix) -> String {
                 h2 { "What the scopes mean" }
                 dl { @for scope in &matrix.scopes { dt { code { (scope.name) } } dd { (scope.meaning) } } }
                 script { (PreEscaped(SCRIPT)) }
-            }
-        }
-    }
-    .into_string()
+    };
+    document(&title, "", &body)
 }
 
 fn how_to_read() -> Markup {

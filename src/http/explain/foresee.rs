@@ -24,6 +24,7 @@ pub struct Asked {
 }
 
 /// Who is supposed to call.
+#[derive(PartialEq, Eq)]
 pub enum Who {
     Nobody,
     /// Whoever has this access token.
@@ -82,10 +83,10 @@ pub(crate) async fn of_route(
 }
 
 /// What stands in the braces of a route's path, by name.
-type Segments = Vec<(String, String)>;
+pub(crate) type Segments = Vec<(String, String)>;
 
 /// The route of a path, the more literal one before the other, as it is mounted.
-fn route<'a>(
+pub(crate) fn route<'a>(
     endpoints: &'a [Endpoint],
     method: &Method,
     path: &str,
