@@ -9,7 +9,7 @@ use crate::authz::{Scope, Vocabulary};
 use crate::check::faults;
 use crate::config::{Config, Faults, Registration, Settings, SettingsList, Sources};
 use crate::domain::{Role, Surroundings};
-use crate::http::{self, Endpoint, Rules};
+use crate::http::{self, Endpoint, Rules, ServedParts};
 use crate::server::{Server, StartError};
 use crate::store::{
     Engine, MigrationState, Migrations, OWN_MIGRATIONS, StoreError, migrate, migration_states,
@@ -123,10 +123,11 @@ impl App {
         &self.endpoints
     }
 
-    /// Those of its routes that a server with this configuration serves: without an authorization
-    /// server, not those of one.
+    /// Those of its routes that a server with this configuration serves: not those of a part that is
+    /// off.
     pub(crate) fn routes_served(&self, config: &Config) -> Vec<Endpoint> {
-        let served = |route: &&Endpoint| config.authorization_server || !route.issuing;
+        let parts = ServedParts { authorization_server: config.authorization_server, docs: config.docs };
+        let served = |route: &&Endpoint| parts.have(route);
         let for_tests = if test_server::is_meant(config) { test_server::endpoints() } else { Vec::new() };
         self.endpoints.iter().filter(served).cloned().chain(for_tests).collect()
     }

@@ -25,7 +25,7 @@ fn of_route(app: &App, endpoint: &Endpoint) -> Vec<String> {
         faults.push("it has no documentation: say in a sentence what it does".to_owned());
     }
     for segment in endpoint.path.split(['{', '}']).skip(1).step_by(2) {
-        if description.segments.iter().all(|(known, ..)| *known != segment) {
+        if description.segments.iter().all(|known| known.name != segment) {
             faults.push(format!("nothing says what {{{segment}}} is: add `.segment({segment:?}, …)`"));
         }
     }

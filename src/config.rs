@@ -139,6 +139,10 @@ crate::settings! {
         trusted_proxies: Vec<IpNet> =
             at("CLOAKROOM_TRUSTED_PROXIES", Unset("none")), parse::list(own::network);
 
+        /// Whether the page `/docs` is served, on which people read the API and try it, signed in as
+        /// themselves: `on` or `off`.
+        docs: bool = at("CLOAKROOM_DOCS", Is("on")), parse::choice([("on", true), ("off", false)]);
+
         /// Where to serve metrics. This version has none, and takes only `off`.
         metrics_listen: Off = at("CLOAKROOM_METRICS_LISTEN", Is("off")), own::off;
 

@@ -17,6 +17,7 @@ use crate::follow::{FollowError, Follower, Pace, open_keys};
 use crate::hashing::{Hasher, InvalidCost};
 use crate::http::{ActionTable, CursorKey, FormGuard, Services, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
+use crate::oauth::docs_client;
 use crate::store::{ChainKey, Engine, OnRevoked, Recorder, Sealer, Store, StoreError};
 use crate::test_server::{self, TestServer};
 use crate::token::{
@@ -255,8 +256,12 @@ async fn services(
     actix_web::rt::spawn(sealer.run());
     let endpoints = app.routes_served(config);
     let hasher = hasher(config, &surroundings)?;
+    let operator = operator(&vocabulary);
+    let docs = config.docs && config.authorization_server;
+    let docs = docs.then(|| docs_client::metadata(&issuer_url, &vocabulary)).transpose()?;
+    docs_client::keep(&store, &operator, docs, clock.now()).await?;
     let test = match test_server::is_meant(config) {
-        true => Some(test_server::begin(&store, &hasher, &test_operator(&vocabulary), clock.clone()).await?),
+        true => Some(test_server::begin(&store, &hasher, &operator, clock.clone()).await?),
         false => None,
     };
     Ok(Services {
@@ -291,15 +296,16 @@ async fn services(
         recorder,
         name: app.name,
         matrix: OnceLock::new(),
+        openapi: OnceLock::new(),
         actions: ActionTable::of(&endpoints),
         endpoints,
         settings: Arc::clone(&settings.own),
     })
 }
 
-/// Who sows the seeds of a server made for tests.
+/// Who registers what the server itself needs, and sows the seeds of one made for tests.
 #[expect(clippy::disallowed_methods, reason = "it is whoever started the server")]
-fn test_operator(vocabulary: &Arc<Vocabulary>) -> Operator {
+fn operator(vocabulary: &Arc<Vocabulary>) -> Operator {
     Operator::at_the_command_line(Arc::clone(vocabulary))
 }
 

@@ -74,7 +74,7 @@ impl<R: Resource> Ranked for R {
 }
 
 /// Where the owner of the record is read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OwnerFrom {
     /// From the URL: a refusal comes before any lookup.

@@ -16,7 +16,7 @@ use super::{json_flag, required, switch};
 use crate::App;
 use crate::authz::matrix::{Kind, Matrix, difference};
 use crate::domain::{Clock, format_time};
-use crate::http::{ENVIRONMENT_HEADER, Endpoint};
+use crate::http::{ENVIRONMENT_HEADER, Endpoint, ServedParts};
 use crate::test_server;
 use crate::token::Keys;
 use crate::verify::{
@@ -35,12 +35,13 @@ pub(super) fn command() -> Command {
         .after_help(
             "It asks as somebody with every scope there is, makes the users, clients and records that it needs, and removes \
              them. The rules are those of this program; what the server says of its own is compared first.\n\n\
-             With --keys it also tries tokens that are good but for one thing, such as an expired one. That takes the \
-             server's own settings on this machine. What cannot be tried is told, with the reason.\n\n\
+             With --keys it also tries tokens that are good but for one thing, such as an expired one, and needs nobody \
+             to ask as. That takes the server's own settings on this machine. What cannot be tried is told, with the \
+             reason.\n\n\
              Examples:\n  \
              cloakroom verify --target https://staging.example.org --admin qa@example.org --secret-file password.txt \\\n    \
              --junit verify.xml --html verify.html\n  \
-             cloakroom verify --target http://127.0.0.1:8080 --client verify --secret-file - --keys < secret.txt\n\n\
+             cloakroom verify --target http://127.0.0.1:8080 --keys\n\n\
              Exit codes: 0 every answer is what the rules say, 1 something differs or could not be begun, 2 wrong usage.",
         )
         .arg(target.help("Where the server is"))
@@ -48,7 +49,8 @@ pub(super) fn command() -> Command {
         .arg(Arg::new("client").long("client").value_name("CLIENT_ID").help("Or a client that may ask for every scope"))
         .arg(file("token-file", "Or a file that holds an access token with every scope; - is standard input"))
         .arg(file("secret-file", "A file that holds their password or secret; - is standard input"))
-        .group(ArgGroup::new("who").args(["admin", "client", "token-file"]).required(true))
+        .group(ArgGroup::new("who").args(["admin", "client", "token-file"]))
+        .group(ArgGroup::new("how").args(["admin", "client", "token-file", "keys"]).multiple(true).required(true))
         .arg(switch("keys", "Make tokens with the server's key, which the settings of this machine lead to"))
         .arg(file("junit", "Write the outcome there as JUnit's XML"))
         .arg(file("html", "Write the outcome there as a page"))
@@ -118,10 +120,11 @@ fn lets_in_nobody_in_particular(matrix: &Matrix) -> bool {
     register.and_then(|row| row.answers.first()).is_some_and(|answer| answer.allowed)
 }
 
-/// Our routes, but for those of an authorization server where the server has none.
+/// Our routes, but for those of the parts that the server does not have.
 fn served(app: &App, theirs: &Matrix) -> Vec<Endpoint> {
-    let issues = theirs.routes.iter().any(|row| row.path == "/oauth/token");
-    app.routes().iter().filter(|route| issues || !route.is_issuing()).cloned().collect()
+    let has = |path: &str| theirs.routes.iter().any(|row| row.path == path);
+    let parts = ServedParts { authorization_server: has("/oauth/token"), docs: has("/docs") };
+    app.routes().iter().filter(|route| parts.have(route)).cloned().collect()
 }
 
 fn target(
@@ -136,7 +139,7 @@ fn target(
         (Some(email), ..) => Credential::User(email, secret(given)?),
         (None, Some(id), _) => Credential::Client(id, secret(given)?),
         (None, None, Some(file)) => Credential::Token(read_secret(file)?),
-        (None, None, None) => return Err(Failure::new("say who asks: --admin, --client or --token-file")),
+        (None, None, None) => Credential::Key,
     };
     let metadata = client.send(&Request::get("/.well-known/oauth-protected-resource"), None)?.json();
     let audience = metadata.get("resource").and_then(Value::as_str).unwrap_or(&url).to_owned();

@@ -117,6 +117,25 @@ impl ClientId {
         Self(Self::FIRST_PARTY.to_owned())
     }
 
+    /// The client by which the page `/docs` signs people in; the server registers it itself.
+    pub const DOCS: &'static str = "cloakroom-docs";
+
+    /// The client of the page `/docs`.
+    pub fn docs() -> Self {
+        Self(Self::DOCS.to_owned())
+    }
+
+    /// One that somebody chose for a client that they register.
+    ///
+    /// # Errors
+    /// When it is none, or the server's own.
+    pub fn chosen(text: &str) -> Result<Self, InvalidId> {
+        match text.parse()? {
+            Self(id) if id == Self::DOCS => Err(InvalidId("is the server's own, for its page /docs")),
+            id => Ok(id),
+        }
+    }
+
     /// One that nobody chose: 96 random bits in hexadecimal, which is shorter than a UUID.
     ///
     /// # Errors

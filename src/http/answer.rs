@@ -1,17 +1,20 @@
 //! What handlers return, and how it becomes an answer: bodies, entity tags and conditions.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::call::{Argument, Call};
-use super::describe::{AnswerDescription, Description};
+use super::describe::{AnswerDescription, Description, Parameter};
 use super::problem::{Code, Problem};
 use crate::store::StoreError;
 
@@ -90,6 +93,7 @@ impl<T: ToSchema> PartialSchema for Page<T> {
             ArrayBuilder::new().items(Ref::from_schema_name(T::name())).description(Some("The records."));
         let next = ObjectBuilder::new()
             .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .examples(["AbCdEf-0123456789_ghIJ"])
             .description(Some("The cursor of the next page; null on the last one."));
         let page = ObjectBuilder::new().property("items", items).required("items");
         page.property("next", next).required("next").into()
@@ -230,13 +234,45 @@ impl Answer for Document {
     }
 
     fn describe(description: &mut Description) {
-        let content = None;
+        let text: RefOr<Schema> = ObjectBuilder::new().schema_type(Type::String).into();
         description.answers.push(AnswerDescription {
             status: 200,
             meaning: "The document",
-            content,
+            content: Some(("*/*", text)),
             headers: &[],
         });
+    }
+}
+
+/// 200 with a JSON document of the shape `T` that anybody may keep for a while.
+pub struct Published<T> {
+    document: Bytes,
+    cache_control: &'static str,
+    shape: PhantomData<T>,
+}
+
+impl<T> Published<T> {
+    /// The document, and its `Cache-Control`.
+    pub fn new(document: &Value, cache_control: &'static str) -> Self {
+        Self::made(document.to_string().into(), cache_control)
+    }
+
+    /// One that was made beforehand.
+    pub fn made(document: Bytes, cache_control: &'static str) -> Self {
+        Self { document, cache_control, shape: PhantomData }
+    }
+}
+
+impl<T: ToSchema> Answer for Published<T> {
+    fn respond(self, _: &Call) -> HttpResponse {
+        HttpResponse::Ok()
+            .content_type("application/json")
+            .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control)))
+            .body(self.document)
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<T>(description, 200, "The document", &[]);
     }
 }
 
@@ -328,7 +364,11 @@ impl Argument for IfMatch {
     }
 
     fn describe(description: &mut Description) {
-        description.if_match = true;
+        description.request_headers.push(Parameter::optional(
+            "If-Match",
+            "The `ETag` of the version that is to be changed; `*` for whichever it is",
+            json!({ "type": "string", "examples": ["\"3-9f86d081884c7d65\""] }),
+        ));
         description.problems.extend([Code::PreconditionFailed, Code::PreconditionRequired]);
     }
 }

@@ -37,33 +37,47 @@ pub struct AuditView {
     #[schema(format = "date-time")]
     at: String,
     /// `done`, `refused`, or `overflow` where there were too many to be written down.
+    #[schema(examples("refused"))]
     outcome: String,
     /// Of a refusal: why, such as `not-owner`, `wrong-password` or `expired`.
+    #[schema(required = true, examples("not-owner"))]
     reason: Option<String>,
     /// What was done, or was to be.
+    #[schema(examples("delete"))]
     action: String,
     /// To what kind of record.
+    #[schema(examples("user"))]
     resource: String,
     /// To which.
+    #[schema(required = true, examples("019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17"))]
     record: Option<String>,
     /// Whose record it is; null where that is not known.
+    #[schema(required = true)]
     owner: Option<Uuid>,
     /// Who: `user:<id>`, `client:<id>` or `operator`; null for somebody without an acceptable token,
     /// as at a login, and for the server itself.
+    #[schema(required = true, examples("user:019ab1f7-2b11-7c90-8a4f-d3e5f7091b2c"))]
     actor: Option<String>,
     /// The client through which it came.
+    #[schema(required = true, examples("cloakroom"))]
     client_id: Option<String>,
     /// The token's own id; told to who did it and to who reads everyone's.
+    #[schema(required = true, examples("019ab1f7-3b00-7e55-a1c2-7f8091a2b3c4"))]
     jti: Option<String>,
     /// The address from which it came; told to who did it and to who reads everyone's.
+    #[schema(required = true, examples("203.0.113.7"))]
     address: Option<String>,
     /// What the token carried; told to who did it and to who reads everyone's.
+    #[schema(required = true, examples("users:read users:delete"))]
     scope: Option<String>,
     /// The method and the path of the route, with its parameters in braces.
+    #[schema(required = true, examples("DELETE /users/{id}"))]
     route: Option<String>,
     /// The request, as its answer and the log know it.
+    #[schema(required = true, examples("019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17"))]
     request_id: Option<String>,
     /// Of a refusal: the decision, as its answer named it.
+    #[schema(required = true)]
     decision_id: Option<Uuid>,
     /// How many there were, where this line stands for several.
     count: i64,

@@ -72,7 +72,7 @@ pub struct EvaluationsRequest {
     #[schema(value_type = Option<Object>)]
     context: Option<Value>,
     /// At most 100.
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<Object>>, max_items = 100)]
     evaluations: Option<Vec<Value>>,
     /// `evaluations_semantic`: `execute_all`, `deny_on_first_deny` or `permit_on_first_permit`.
     #[schema(value_type = Option<Object>)]
@@ -93,6 +93,7 @@ impl BodyType for EvaluationsRequest {
 #[derive(Serialize, ToSchema)]
 pub struct Evaluation {
     /// Whether the subject may.
+    #[schema(examples(false))]
     decision: bool,
     /// Why.
     context: EvaluationContext,
@@ -103,6 +104,7 @@ pub struct Evaluation {
 pub struct EvaluationContext {
     /// Of a refusal: the code, as a caller is told it; `unknown-resource` where there is no rule.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(examples("not-owner"))]
     reason: Option<String>,
     /// The decision, step by step.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,8 +127,14 @@ pub enum Evaluations {
 /// Where evaluations are asked for (AuthZEN §9).
 #[derive(Serialize, ToSchema)]
 pub struct AuthzenConfiguration {
+    /// The server.
+    #[schema(format = "uri", examples("https://id.example.org"))]
     policy_decision_point: String,
+    /// For one evaluation.
+    #[schema(format = "uri", examples("https://id.example.org/access/v1/evaluation"))]
     access_evaluation_endpoint: String,
+    /// For several.
+    #[schema(format = "uri", examples("https://id.example.org/access/v1/evaluations"))]
     access_evaluations_endpoint: String,
 }
 

@@ -24,6 +24,7 @@ pub struct ClientView {
     #[schema(examples("reports"))]
     client_id: String,
     /// A name for people.
+    #[schema(required = true, examples("Monthly reports"))]
     client_name: Option<String>,
     /// The scopes that it may ask for, between spaces.
     #[schema(examples("profiles:read:any users:read:any"))]
@@ -33,11 +34,13 @@ pub struct ClientView {
     /// How it proves who it is.
     token_endpoint_auth_method: ClientAuthentication,
     /// Where its users may be sent back to after signing in.
+    #[schema(examples("https://reports.example.org/callback"))]
     redirect_uris: Vec<String>,
     /// Where its users may be sent back to after signing out.
+    #[schema(examples("https://reports.example.org/"))]
     post_logout_redirect_uris: Vec<String>,
     /// Its public keys, a JWK Set (RFC 7517 §5), when it authenticates by them.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required = true, examples(json!({ "keys": [] })))]
     jwks: Option<Value>,
     /// Whether each of its tokens must be bound to a key of its own (RFC 9449 §5.2).
     dpop_bound_access_tokens: bool,
@@ -59,7 +62,7 @@ pub struct SecretView {
     #[schema(format = "date-time")]
     created_at: String,
     /// When it ends; null for the one that nothing has taken the place of.
-    #[schema(format = "date-time")]
+    #[schema(format = "date-time", required = true)]
     expires_at: Option<String>,
 }
 
@@ -160,6 +163,7 @@ impl PartialSchema for ToldSchema {
         if let RefOr::T(Schema::Object(object)) = &mut schema {
             let secret = ObjectBuilder::new()
                 .schema_type(Type::String)
+                .examples(["7qV0dKfh1sY3Jc8mZxR2nTbLwAeGpUo5"])
                 .description(Some("Its secret, told this once; left out for a client that has none."));
             object.description = Some("A client, and its new secret.".to_owned());
             object.properties.insert("client_secret".to_owned(), secret.into());

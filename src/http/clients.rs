@@ -68,7 +68,7 @@ pub async fn create(
     services: Arc<Services>,
 ) -> Result<Registered, Problem> {
     let (id, metadata) = body.read(|members| {
-        let id = members.text("client_id", named("invalid-id")).value();
+        let id = members.text("client_id", chosen_id).value();
         Some((id, read_metadata(members, None, &services.vocabulary)?))
     })?;
     let id = id.map_or_else(|| ClientId::generate(&services.random), Ok)?;
@@ -236,6 +236,10 @@ fn checked(members: &mut Members, client: ClientMetadata) -> Option<ClientMetada
 }
 
 /// Reads a text that is one of the words of the house.
+fn chosen_id(text: &str) -> Result<ClientId, Invalid> {
+    ClientId::chosen(text).map_err(|why| Invalid::new("invalid-id", why.to_string()))
+}
+
 fn named<T: FromStr<Err: Display>>(code: &'static str) -> impl Fn(&str) -> Result<T, Invalid> {
     move |text| text.parse().map_err(|why: T::Err| Invalid::new(code, why.to_string()))
 }

@@ -2,8 +2,9 @@
 //! tests that walk the routes.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
@@ -26,12 +27,12 @@ pub struct Description {
     pub answers: Vec<AnswerDescription>,
     /// What else it may answer.
     pub problems: Vec<Code>,
-    /// Whether `If-Match` is understood.
-    pub if_match: bool,
+    /// The headers that mean something to it, besides those that name the caller.
+    pub request_headers: Vec<Parameter>,
     /// The schemas that the above refer to, by name.
     pub schemas: Vec<(String, RefOr<Schema>)>,
-    /// The segments of its path: name, meaning, and format if it has one.
-    pub segments: Vec<(&'static str, &'static str, &'static str)>,
+    /// The segments of its path.
+    pub segments: Vec<Parameter>,
     /// Where it names a record, the rule that says who may know of it: that for reading it.
     pub read_rule: Option<&'static Rule>,
     /// The settings of the application that its handler takes.
@@ -50,14 +51,39 @@ pub struct BodyDescription {
     pub example: Value,
 }
 
-/// A parameter of the query.
+/// A parameter of the query, or a header of the request.
 pub struct Parameter {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What it does.
-    pub meaning: &'static str,
+    pub meaning: Cow<'static, str>,
     /// Its JSON schema.
     pub schema: Value,
+    /// Whether it has to be there.
+    pub required: bool,
+}
+
+impl Parameter {
+    /// One that may be left out.
+    pub fn optional(name: &'static str, meaning: &'static str, schema: Value) -> Self {
+        Self { name: name.into(), meaning: meaning.into(), schema, required: false }
+    }
+
+    /// The members of an object, each as a parameter.
+    pub(super) fn members_of<T: ToSchema>() -> Vec<Self> {
+        let RefOr::T(Schema::Object(object)) = T::schema() else { return Vec::new() };
+        let parameter = |(name, schema): (&String, &RefOr<Schema>)| {
+            let mut schema = json!(schema);
+            let meaning = schema.as_object_mut().and_then(|schema| schema.shift_remove("description"));
+            Self {
+                name: name.clone().into(),
+                meaning: meaning.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned().into(),
+                schema,
+                required: object.required.contains(name),
+            }
+        };
+        object.properties.iter().map(parameter).collect()
+    }
 }
 
 /// An answer.
@@ -100,7 +126,22 @@ impl Description {
 
     /// What a segment of the path means, and its format (`uuid`), if it has one.
     pub fn segment(&mut self, name: &'static str, meaning: &'static str, format: &'static str) {
-        self.segments.push((name, meaning, format));
+        let schema = match format {
+            "" => json!({ "type": "string" }),
+            format => json!({ "type": "string", "format": format }),
+        };
+        self.segments.push(Parameter { required: true, ..Parameter::optional(name, meaning, schema) });
+    }
+
+    /// The same of one that has these values and no others.
+    pub fn segment_of(&mut self, name: &'static str, meaning: &'static str, values: &[&str]) {
+        let schema = json!({ "type": "string", "enum": values });
+        self.segments.push(Parameter { required: true, ..Parameter::optional(name, meaning, schema) });
+    }
+
+    /// The first of the values of a segment that has certain ones alone.
+    pub(crate) fn only_value_of(&self, segment: &str) -> Option<&str> {
+        self.segments.iter().find(|known| known.name == segment)?.schema.pointer("/enum/0")?.as_str()
     }
 
     /// The relations that the rule names are ones that the lookup resolves.

@@ -39,6 +39,17 @@ use crate::store::StoreError;
 type Answered<'a> = LocalBoxFuture<'a, Result<HttpResponse, Problem>>;
 type Run = Arc<dyn for<'a> Fn(&'a mut Call) -> Answered<'a> + Send + Sync>;
 
+/// What of the server a route belongs to, and whether it can be off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What is always there.
+    Always,
+    /// The authorization server.
+    AuthorizationServer,
+    /// The page on which the API can be tried.
+    Docs,
+}
+
 /// A route of the API.
 #[derive(Clone)]
 pub struct Endpoint {
@@ -55,12 +66,32 @@ pub struct Endpoint {
     describe: fn(&mut Description),
     problems: &'static [Code],
     segments: Vec<(&'static str, &'static str)>,
-    /// Whether it belongs to the authorization server, which can be off.
-    pub(crate) issuing: bool,
+    /// What of the server it belongs to.
+    pub(crate) part: Part,
     run: Run,
     foresee: Foresee,
     /// What its path matches; made when a question about a path first needs it.
     pattern: Arc<OnceLock<ResourceDef>>,
+}
+
+/// Which parts of the server are on.
+#[derive(Clone, Copy)]
+pub(crate) struct ServedParts {
+    /// Whether it issues tokens.
+    pub(crate) authorization_server: bool,
+    /// Whether the API can be tried on a page.
+    pub(crate) docs: bool,
+}
+
+impl ServedParts {
+    /// Whether the route belongs to them.
+    pub(crate) fn have(self, endpoint: &Endpoint) -> bool {
+        match endpoint.part {
+            Part::Always => true,
+            Part::AuthorizationServer => self.authorization_server,
+            Part::Docs => self.docs,
+        }
+    }
 }
 
 type Foresee = for<'a> fn(&'a Foresight<'a>) -> LocalBoxFuture<'a, Result<Explanation, StoreError>>;
@@ -199,7 +230,7 @@ where
         },
         problems: &[],
         segments: Vec::new(),
-        issuing: false,
+        part: Part::Always,
         foresee: |asked| Box::pin(A::foresee(asked)),
         pattern: Arc::default(),
         run: Arc::new(move |call| {
@@ -223,17 +254,6 @@ impl Endpoint {
     pub fn segment(mut self, name: &'static str, meaning: &'static str) -> Self {
         self.segments.push((name, meaning));
         self
-    }
-
-    /// It belongs to the authorization server, and is not there when that is off.
-    pub(super) fn issuing(mut self) -> Self {
-        self.issuing = true;
-        self
-    }
-
-    /// Whether it belongs to the authorization server, which can be off.
-    pub(crate) fn is_issuing(&self) -> bool {
-        self.issuing
     }
 
     /// The method and the path.

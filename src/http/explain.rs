@@ -67,13 +67,16 @@ pub struct Explained {
     #[serde(flatten)]
     explanation: Explanation,
     /// The method and the path of the route, with its parameters in braces.
+    #[schema(required = true, examples("GET /users/{id}"))]
     route: Option<String>,
     /// Of a decision that was made: its id.
+    #[schema(required = true)]
     decision_id: Option<Uuid>,
     /// Of a decision that was made: when.
-    #[schema(format = "date-time")]
+    #[schema(required = true, format = "date-time")]
     at: Option<String>,
     /// Of a decision that was made: the request, as its answer and the log know it.
+    #[schema(required = true, examples("019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17"))]
     request_id: Option<String>,
 }
 

@@ -18,12 +18,16 @@ use crate::store::Store;
 #[schema(as = Grant)]
 pub struct GrantView {
     /// The application's `client_id`.
+    #[schema(examples("photos"))]
     client_id: String,
     /// What the application is called.
+    #[schema(required = true, examples("Ada's Photos"))]
     name: Option<String>,
     /// What it may do, as the scopes of its tokens.
+    #[schema(examples("openid profiles:read"))]
     scope: String,
     /// The same in words.
+    #[schema(examples("Read your profile"))]
     allows: Vec<&'static str>,
     /// When the user first agreed.
     #[schema(format = "date-time")]

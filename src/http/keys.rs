@@ -18,8 +18,10 @@ use crate::token::{KeyError, SignsFrom};
 #[schema(as = SigningKey)]
 pub struct KeyView {
     /// The name by which tokens and the JWK Set know it.
+    #[schema(examples("q1N0bC4mVtY"))]
     kid: String,
     /// The algorithm of its signatures (RFC 7518 §3.1).
+    #[schema(examples("ES256"))]
     alg: String,
     /// When it was made, and published.
     created_at: Time,

@@ -71,13 +71,13 @@ impl<R: Kept> QueryType for ListOf<R> {
             let sorts: Vec<String> =
                 R::SORTS.iter().flat_map(|sort| [(*sort).to_owned(), format!("-{sort}")]).collect();
             let schema = json!({ "enum": sorts, "default": default });
-            parameters.push(Parameter { name: "sort", meaning: "The order; with `-`, backwards", schema });
+            parameters.push(Parameter::optional("sort", "The order; with `-`, backwards", schema));
         }
-        parameters.extend(R::filters().into_iter().map(|(name, schema)| Parameter {
-            name,
-            meaning: "Those of which this is so",
-            schema: json!(schema),
-        }));
+        parameters.extend(
+            R::filters()
+                .into_iter()
+                .map(|(name, schema)| Parameter::optional(name, "Those of which this is so", json!(schema))),
+        );
         parameters
     }
 
@@ -129,12 +129,12 @@ pub(super) const DEFAULT_LIMIT: u16 = 50;
 
 pub(super) fn limit_parameter() -> Parameter {
     let schema = json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": DEFAULT_LIMIT });
-    Parameter { name: "limit", meaning: "At most so many", schema }
+    Parameter::optional("limit", "At most so many", schema)
 }
 
 pub(super) fn cursor_parameter() -> Parameter {
-    let (meaning, schema) = ("The `next` of the page before, with the same filters and order", text_schema());
-    Parameter { name: "cursor", meaning, schema }
+    let meaning = "The `next` of the page before, with the same filters and order";
+    Parameter::optional("cursor", meaning, text_schema())
 }
 
 pub(super) fn text_schema() -> Value {

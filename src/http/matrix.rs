@@ -7,9 +7,10 @@ use actix_web::http::header;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
-use super::answer::Answer;
+use super::answer::{Answer, answers_json};
 use super::call::Call;
 use super::decide::{Access, Public};
 use super::describe::{AnswerDescription, Description};
@@ -140,13 +141,11 @@ impl Answer for MatrixAnswer {
     }
 
     fn describe(description: &mut Description) {
-        let schema = ObjectBuilder::new().description(Some("The matrix")).build();
-        description.answers.push(AnswerDescription {
-            status: 200,
-            meaning: "Every route, its rule, and what each kind of caller is answered; HTML for a browser",
-            content: Some(("application/json", RefOr::T(Schema::Object(schema)))),
-            headers: &["Vary"],
-        });
+        let meaning = "Every route, its rule, and what each kind of caller is answered; a page, in a browser";
+        answers_json::<Matrix>(description, 200, meaning, &["Vary"]);
+        let text: RefOr<Schema> = ObjectBuilder::new().schema_type(Type::String).into();
+        let (content, headers) = (Some(("text/html", text)), &["Vary", "Content-Security-Policy"]);
+        description.answers.push(AnswerDescription { status: 200, meaning, content, headers });
     }
 }
 

@@ -1,9 +1,10 @@
 //! The ids of records in the path of a route.
 
 use actix_web::HttpRequest;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::describe::Description;
+use super::describe::{Description, Parameter};
 use crate::domain::{ClientId, ConsentOf, SessionId, SessionOf, UserId};
 
 /// The segments of a path, by their names in the route.
@@ -107,7 +108,9 @@ macro_rules! uuid_id {
 
 impl PathId for UserId {
     fn describe(description: &mut Description) {
-        description.segment("id", "A user's id, or `me`", "");
+        let schema = json!({ "type": "string", "examples": ["me"] });
+        let segment = Parameter::optional("id", "A user's id, or `me`", schema);
+        description.segments.push(Parameter { required: true, ..segment });
     }
 
     fn from_path(path: &PathSegments<'_>, me: Option<UserId>) -> Named<Self> {

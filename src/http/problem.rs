@@ -20,11 +20,13 @@ use crate::store::StoreError;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct BrokenRule {
     /// A JSON pointer (RFC 6901) into the body.
+    #[schema(examples("/email"))]
     pub pointer: String,
     /// Stable, kebab-case.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, examples("missing"))]
     pub code: &'static str,
     /// What is wrong and what would be right.
+    #[schema(examples("must be there"))]
     pub detail: String,
 }
 
@@ -134,6 +136,16 @@ impl Problem {
         self.0.code
     }
 
+    /// It as a problem document.
+    pub(super) fn document(&self, asked: &Asked<'_>) -> Value {
+        self.0.document(asked)
+    }
+
+    /// It as an error of RFC 6749.
+    pub(super) fn oauth_error(&self) -> Value {
+        self.0.oauth_error()
+    }
+
     /// The answer.
     pub fn respond(self, asked: &Asked<'_>) -> HttpResponse {
         let mut response = self.without_its_headers(asked);
@@ -156,10 +168,10 @@ impl Problem {
         }
         if asked.path.starts_with("/oauth/") {
             response.insert_header((header::CONTENT_TYPE, "application/json"));
-            return response.body(self.0.oauth_error().to_string());
+            return response.body(self.oauth_error().to_string());
         }
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
-        response.body(self.0.document(asked).to_string())
+        response.body(self.document(asked).to_string())
     }
 }
 

@@ -21,27 +21,28 @@ use crate::store::Store;
 #[expect(dead_code, reason = "its members are the profile's documentation; they are written by their names")]
 pub struct ProfileView {
     /// The full name, as it is displayed.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, examples("Ada Lovelace"))]
     name: Option<String>,
     /// The given name or names.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, examples("Ada"))]
     given_name: Option<String>,
     /// The family name or names.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, examples("Lovelace"))]
     family_name: Option<String>,
     /// A casual name.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, examples("Countess"))]
     nickname: Option<String>,
     /// The name by which the person wishes to be referred to; not unique.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, examples("ada"))]
     preferred_username: Option<String>,
     /// The URL of a picture.
-    #[schema(format = "uri", max_length = 2048)]
+    #[schema(format = "uri", max_length = 2048, examples("https://example.com/ada.jpg"))]
     picture: Option<String>,
     /// The URL of a page or blog.
     #[schema(format = "uri", max_length = 2048)]
     website: Option<String>,
     /// `YYYY-MM-DD`, `YYYY`, or `0000-MM-DD` when the year is not told.
+    #[schema(pattern = r"^\d{4}(-\d{2}-\d{2})?$", examples("1815-12-10"))]
     birthdate: Option<String>,
     /// A zone of the IANA time zone database.
     #[schema(examples("Europe/London"))]
@@ -50,7 +51,7 @@ pub struct ProfileView {
     #[schema(examples("en-GB"))]
     locale: Option<String>,
     /// A few lines about the person.
-    #[schema(max_length = 2000)]
+    #[schema(max_length = 2000, examples("Poetical science"))]
     bio: Option<String>,
 }
 

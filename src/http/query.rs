@@ -31,7 +31,7 @@ pub trait QueryType: Sized + 'static {
 /// impl QueryType for Greeting {
 ///     fn parameters() -> Vec<Parameter> {
 ///         let schema = serde_json::json!({ "type": "string" });
-///         vec![Parameter { name: "name", meaning: "Who is greeted", schema }]
+///         vec![Parameter::optional("name", "Who is greeted", schema)]
 ///     }
 ///
 ///     fn read(parameters: &mut Parameters) -> Result<Self, String> {

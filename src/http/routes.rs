@@ -3,11 +3,11 @@
 
 use actix_web::http::Method;
 
-use super::endpoint::{Endpoint, endpoint};
+use super::endpoint::{Endpoint, Part, endpoint};
 use super::problem::Code::*;
 use super::{
-    audit, authzen, client_list, clients, explain, grants, keys, matrix, oauth, pages, profiles, service,
-    sessions, standing, user_list, users,
+    audit, authzen, client_list, clients, docs, explain, grants, keys, matrix, oauth, pages, profiles,
+    service, sessions, standing, user_list, users,
 };
 
 const GET: Method = Method::GET;
@@ -81,23 +81,31 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(GET,    "/.well-known/authzen-configuration",       "Where to ask that (AuthZEN)",           authzen::configuration),
         endpoint(GET,    "/authz/matrix",                            "Who may do what, on every route",       matrix::show),
         endpoint(GET,    "/openapi.json",                            "This API described (OpenAPI 3.1)",      service::openapi),
+        endpoint(GET,    "/docs",                                    "The same to read, and to try",          docs::page),
+        endpoint(GET,    "/docs/{file}",                             "What that page is made of",             docs::file),
         endpoint(GET,    "/problems/{code}",                         "What an error means",                   service::problem),
     ];
     #[cfg(feature = "bench-limits")]
     let endpoints = [endpoints, super::bench_limits::endpoints()].concat();
-    endpoints.into_iter().map(|endpoint| if issues(&endpoint) { endpoint.issuing() } else { endpoint }).collect()
+    endpoints.into_iter().map(Endpoint::in_its_part).collect()
 }
 
-/// Whether the route is there to issue tokens, or to keep what they are issued with: a server whose
-/// authorization server is off has none of these.
-fn issues(endpoint: &Endpoint) -> bool {
-    match endpoint.path {
-        "/sessions" => endpoint.method == POST,
-        // The pages that explain an error are made with them too.
-        "/oauth/pages.css" | "/oauth/mark.svg" => false,
-        "/.well-known/jwks.json"
-        | "/.well-known/oauth-authorization-server"
-        | "/.well-known/openid-configuration" => true,
-        path => ["/oauth/", "/clients", "/keys/"].into_iter().any(|root| path.starts_with(root)),
+impl Endpoint {
+    /// To the authorization server belongs what is there to issue tokens, or to keep what they are
+    /// issued with.
+    fn in_its_part(mut self) -> Self {
+        let below = |roots: &[&str]| roots.iter().any(|root| self.path.starts_with(root));
+        self.part = match self.path {
+            "/sessions" if self.method == POST => Part::AuthorizationServer,
+            // The pages that explain an error are made with them too.
+            "/oauth/pages.css" | "/oauth/mark.svg" => Part::Always,
+            "/.well-known/jwks.json"
+            | "/.well-known/oauth-authorization-server"
+            | "/.well-known/openid-configuration" => Part::AuthorizationServer,
+            _ if below(&["/oauth/", "/clients", "/keys/"]) => Part::AuthorizationServer,
+            _ if below(&["/docs"]) => Part::Docs,
+            _ => Part::Always,
+        };
+        self
     }
 }

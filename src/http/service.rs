@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::answer::{Document, Json};
+use super::answer::{Json, Published};
 use super::call::{Argument, Call};
 use super::decide::Public;
-use super::openapi::document;
 use super::pages::{Explanation, explanation};
 use super::problem::{Code, Problem};
 use super::services::Services;
@@ -18,7 +18,7 @@ use crate::store::Store;
 #[derive(Serialize, ToSchema)]
 pub struct Health {
     /// `ok`.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, examples("ok"))]
     status: &'static str,
 }
 
@@ -33,11 +33,25 @@ pub async fn ready(_: Public, store: Store) -> Result<Json<Health>, Problem> {
     Ok(Json(Health { status: "ok" }))
 }
 
+/// An OpenAPI 3.1 document.
+#[derive(ToSchema)]
+#[schema(as = OpenApi)]
+#[expect(dead_code, reason = "its members are the document's documentation")]
+pub struct OpenApiDocument {
+    /// `3.1.0`.
+    #[schema(examples("3.1.0"))]
+    openapi: String,
+    /// What is described.
+    #[schema(value_type = Object, examples(json!({ "title": "cloakroom", "version": "1.0.0" })))]
+    info: Value,
+    /// The operations, by path and method.
+    #[schema(value_type = Object, examples(json!({})))]
+    paths: Value,
+}
+
 /// `GET /openapi.json`
-pub async fn openapi(_: Public, services: Arc<Services>) -> Result<Document, Problem> {
-    let Services { name, endpoints, vocabulary, issuer_url, .. } = services.as_ref();
-    let body = document(name, endpoints, vocabulary, issuer_url).to_string();
-    Ok(Document { media_type: "application/json", body, cache_control: "public, max-age=300" })
+pub async fn openapi(_: Public, services: Arc<Services>) -> Result<Published<OpenApiDocument>, Problem> {
+    Ok(Published::made(services.openapi(), "public, max-age=300"))
 }
 
 /// The code in the path of a problem's page.
@@ -49,7 +63,7 @@ impl Argument for NamedCode {
     }
 
     fn describe(description: &mut super::describe::Description) {
-        description.segment("code", "A problem's code", "");
+        description.segment_of("code", "A problem's code", &Code::names());
         description.names_a_record();
     }
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
+use actix_web::web::Bytes;
 use chrono::TimeDelta;
 use ipnet::IpNet;
 use uuid::Uuid;
@@ -14,6 +15,7 @@ use super::cursor::CursorKey;
 use super::describe::Description;
 use super::endpoint::Endpoint;
 use super::matrix::Rules;
+use super::openapi::document;
 use super::problem::{Code, Problem};
 use crate::authz::Vocabulary;
 use crate::authz::matrix::Matrix;
@@ -77,6 +79,8 @@ pub struct Services {
     pub(crate) test: Option<Arc<TestServer>>,
     /// Made when it is first asked for: it stays the same.
     pub(crate) matrix: OnceLock<Matrix>,
+    /// Its routes described, once somebody asked for it.
+    pub(crate) openapi: OnceLock<Bytes>,
     pub(crate) actions: ActionTable,
     pub(crate) settings: Arc<dyn Any + Send + Sync>,
 }
@@ -118,6 +122,13 @@ impl Services {
                 self.verifier.recognize(&stranger, resident)
             }
         })
+    }
+
+    /// The OpenAPI document of this server.
+    pub(super) fn openapi(&self) -> Bytes {
+        let Self { name, endpoints, vocabulary, issuer_url, .. } = self;
+        let document = || document(name, endpoints, vocabulary, issuer_url).to_string().into();
+        self.openapi.get_or_init(document).clone()
     }
 
     /// The authorization matrix of this server.

@@ -83,10 +83,16 @@ pub struct SessionView {
     /// The token's `sid`.
     id: Uuid,
     /// The client that gets tokens in it; null for a browser that is signed in at the pages.
+    #[schema(required = true, examples("cloakroom"))]
     client_id: Option<String>,
     /// The `User-Agent` at login.
+    #[schema(
+        required = true,
+        examples("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+    )]
     device: Option<String>,
     /// The address at login.
+    #[schema(required = true, examples("203.0.113.7"))]
     address: Option<String>,
     /// When it began.
     #[schema(format = "date-time")]

@@ -230,6 +230,7 @@ fn add_actions(object: &mut Object) {
     let names = Object::with_type(utoipa::openapi::schema::Type::String);
     let members = utoipa::openapi::schema::ArrayBuilder::new().items(names).build();
     actions.additional_properties = Some(Box::new(RefOr::T(Schema::Array(members)).into()));
+    actions.examples = vec![serde_json::json!({ "update": ["name"], "delete": [] })];
     object.properties.insert("_actions".to_owned(), actions.into());
     object.required.push("_actions".to_owned());
 }

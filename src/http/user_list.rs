@@ -49,7 +49,7 @@ impl QueryType for UserListQuery {
             ("created_before", "Those made before this time (RFC 3339)", time()),
             ("sort", "The order", json!({ "enum": sorts, "default": "created_at" })),
         ];
-        let others = others.map(|(name, meaning, schema)| Parameter { name, meaning, schema });
+        let others = others.map(|(name, meaning, schema)| Parameter::optional(name, meaning, schema));
         [limit_parameter(), cursor_parameter()].into_iter().chain(others).collect()
     }
 

@@ -41,7 +41,7 @@ pub struct UserView {
     #[schema(format = "date-time")]
     updated_at: String,
     /// When somebody last logged in.
-    #[schema(format = "date-time")]
+    #[schema(format = "date-time", required = true)]
     last_login_at: Option<String>,
 }
 

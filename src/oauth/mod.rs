@@ -21,6 +21,7 @@ pub mod authorization_code;
 pub mod authorization_request;
 pub mod client_authentication;
 pub mod client_credentials;
+pub(crate) mod docs_client;
 mod error;
 pub mod introspection;
 pub mod logout;

@@ -14,18 +14,24 @@ use crate::token::{IdTokenRequest, IssueError, IssueRequest, IssueTo, IssuedToke
 #[schema(as = Token)]
 pub struct TokenAnswer {
     /// The token, a JWT by RFC 9068.
+    #[schema(examples("eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiJ9.…"))]
     access_token: String,
     /// `Bearer`, or `DPoP` when the token is bound to a key (RFC 9449 §5).
+    #[schema(examples("Bearer"))]
     token_type: String,
     /// Seconds until it expires.
+    #[schema(examples(600))]
     expires_in: u64,
     /// What it allows.
+    #[schema(examples("users:read users:write"))]
     scope: String,
     /// What the next token is got with, once.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(examples("t2Xw0mFhGkq7yTzLr4cVb1NpSdA9eUoJ6iMxHnQw8Yk"))]
     refresh_token: Option<String>,
     /// Who the user is, for the client (OpenID Connect Core §2).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(examples("eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.…"))]
     id_token: Option<String>,
 }
 

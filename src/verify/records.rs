@@ -31,7 +31,7 @@ impl World {
     /// The path of a route to what is the owner's:
     ///
     /// - `{id}` is a record of the owner's, or where the path names a user, the owner;
-    /// - `{sid}` is the owner's session, `{code}` the code of a problem;
+    /// - `{sid}` is the owner's session; of what has certain values alone it is the first;
     /// - every other segment is the id of the other user, so that a route which lets somebody in
     ///   is asked to let in the very user who must stay out.
     pub(crate) fn path(&self, endpoint: &Endpoint, owner: &Person) -> Result<String, NoRecord> {
@@ -45,13 +45,13 @@ impl World {
     /// The same with this id.
     pub(crate) fn path_to(&self, endpoint: &Endpoint, id: &str, owner: &Person) -> Result<String, Trouble> {
         let parts = endpoint.path.split(['{', '}']).enumerate();
+        let description = endpoint.description();
         parts.into_iter().try_fold(String::new(), |path, (place, part)| {
             Ok(match part {
                 literal if place % 2 == 0 => path + literal,
                 "id" => path + id,
                 "sid" => path + &self.session_of(owner)?,
-                "code" => path + "not-owner",
-                _ => path + &self.other.id,
+                name => path + description.only_value_of(name).unwrap_or(&self.other.id),
             })
         })
     }

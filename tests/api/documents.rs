@@ -149,3 +149,84 @@ fn each_list_is_described_as_one_of_its_own_records() {
     let stream = &content("/audit")["application/x-ndjson"]["schema"]["$ref"];
     assert_eq!(*stream, "#/components/schemas/AuditEntry");
 }
+
+/// Each answer of each operation.
+fn answers(document: &Value) -> impl Iterator<Item = (String, u16, &Value)> {
+    let paths = document["paths"].as_object().into_iter().flatten();
+    paths.flat_map(|(path, operations)| {
+        let operations = operations.as_object().into_iter().flatten();
+        operations.flat_map(move |(method, operation)| {
+            let answers = operation["responses"].as_object().into_iter().flatten();
+            answers.map(move |(status, answer)| (format!("{method} {path}"), status.parse().unwrap(), answer))
+        })
+    })
+}
+
+#[test]
+fn every_answer_names_its_headers_and_each_is_told_once() {
+    let document = document();
+    for (route, status, answer) in answers(&document) {
+        let has = |name: &str| answer["headers"][name]["$ref"] == format!("#/components/headers/{name}");
+        let everywhere =
+            ["X-Request-Id", "Cache-Control", "X-Content-Type-Options", "X-Cloakroom-Environment"];
+        let besides: &[&str] = match status {
+            401 if !route.contains("/sessions") => &["WWW-Authenticate"],
+            415 if route.starts_with("patch") => &["Accept-Patch"],
+            429 | 503 => &["Retry-After"],
+            201 => &["Location", "ETag"],
+            303 => &["Location"],
+            304 => &["ETag"],
+            _ => &[],
+        };
+        assert!(everywhere.iter().chain(besides).all(|name| has(name)), "{route} {status}: {answer}");
+    }
+}
+
+#[test]
+fn every_answer_has_an_example_and_every_code_one_of_its_own() {
+    let document = document();
+    for (route, status, answer) in answers(&document) {
+        let content = answer["content"].as_object().into_iter().flatten();
+        for (_, form) in content.filter(|(media, _)| media.ends_with("json")) {
+            if status < 400 {
+                assert!(form["example"].is_object() || route == "post /oauth/revoke", "{route} {status}");
+                // What nobody thought of is called "text".
+                assert!(!form["example"].to_string().contains(r#""text""#), "{route}: {}", form["example"]);
+                continue;
+            }
+            let codes: Vec<&str> = answer["description"].as_str().unwrap().split(", ").collect();
+            let examples: Vec<&String> = form["examples"].as_object().unwrap().keys().collect();
+            assert_eq!(codes, examples, "{route} {status}");
+        }
+    }
+}
+
+#[test]
+fn every_operation_stands_in_a_group_that_says_what_it_is_about() {
+    let document = document();
+    let groups = document["tags"].as_array().unwrap();
+    assert!(groups.iter().all(|group| group["description"].is_string()), "{groups:?}");
+    for endpoint in endpoints() {
+        let operation = &document["paths"][endpoint.path][endpoint.method.as_str().to_lowercase()];
+        assert!(groups.iter().any(|group| group["name"] == operation["tags"][0]), "{}", endpoint.path);
+    }
+}
+
+#[test]
+fn a_token_is_got_by_signing_in_or_by_a_client_of_its_own() {
+    let document = document();
+    let flows = &document["components"]["securitySchemes"]["bearer"]["flows"];
+    for flow in ["authorizationCode", "clientCredentials"] {
+        assert_eq!(flows[flow]["tokenUrl"], "http://localhost/oauth/token");
+        assert_eq!(flows[flow]["scopes"]["users:read"], "Read your account");
+    }
+    assert_eq!(flows["authorizationCode"]["authorizationUrl"], "http://localhost/oauth/authorize");
+    let parameters = document["paths"]["/oauth/authorize"]["get"]["parameters"].as_array().unwrap();
+    let required: Vec<&str> = parameters
+        .iter()
+        .filter(|parameter| parameter["required"] == true)
+        .filter_map(|parameter| parameter["name"].as_str())
+        .collect();
+    let expected = ["response_type", "client_id", "redirect_uri", "code_challenge", "code_challenge_method"];
+    assert_eq!(required, expected);
+}

@@ -3,7 +3,9 @@
 //! as the library expects. What they need is installed by `just interop` and `.ci/run`.
 
 mod browser;
+mod docs;
 mod external;
+mod openapi;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

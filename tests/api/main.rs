@@ -10,6 +10,7 @@ mod cli;
 mod clients;
 mod compiler;
 mod configuration;
+mod docs;
 mod documents;
 mod edge;
 mod explain;

@@ -21,26 +21,36 @@ use words::{any_way, carried, enough, names, state};
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Explanation {
     /// Whether the caller is let in; null where whoever asks may not know of the record.
+    #[schema(required = true, examples(false))]
     pub allowed: Option<bool>,
     /// Of a refusal: the code that the caller is told.
+    #[schema(required = true, examples("not-owner"))]
     pub reason: Option<String>,
     /// The rule: what is done to what kind of record. None where everybody is let in.
+    #[schema(required = true, examples("read user"))]
     pub rule: Option<String>,
     /// Who calls: `user:<id>`, `client:<id>`, or null for nobody.
+    #[schema(required = true, examples("user:019ab1f7-2b11-7c90-8a4f-d3e5f7091b2c"))]
     pub caller: Option<String>,
     /// What the token carries.
+    #[schema(examples("users:read"))]
     pub scope: Vec<String>,
     /// The roles that the user has.
+    #[schema(examples("user"))]
     pub roles: Vec<String>,
     /// The record, where the path names one.
+    #[schema(required = true, examples("019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17"))]
     pub record: Option<String>,
     /// Whose it is, where that is known and whoever asks may know it.
+    #[schema(required = true, examples("019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17"))]
     pub owner: Option<String>,
     /// The steps, in their order.
     pub steps: Vec<StepTaken>,
     /// The step that decided against the caller.
+    #[schema(required = true, examples("owner"))]
     pub decided_by: Option<String>,
     /// What would have been enough at that step, each by itself.
+    #[schema(examples("a token with the scope users:read:any"))]
     pub enough: Vec<String>,
 }
 
@@ -48,14 +58,15 @@ pub struct Explanation {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct StepTaken {
     /// `token`, `scope`, `owner`, `existence`, `state` or `rank`.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, examples("owner"))]
     pub step: &'static str,
     /// What is asked.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, examples("Is the record the caller's, or one that they reach otherwise?"))]
     pub question: &'static str,
     /// How it went.
     pub outcome: StepOutcome,
     /// Why.
+    #[schema(examples("the record is another user's"))]
     pub because: String,
 }
 

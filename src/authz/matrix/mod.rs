@@ -7,6 +7,7 @@ mod page;
 mod text;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::relation::Relation;
 use super::resource::OwnerFrom;
@@ -20,7 +21,19 @@ pub use page::{SCRIPT, STYLE, as_html};
 pub use text::{as_markdown, as_table};
 
 /// The rules of every route of one server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "name": "cloakroom", "version": "1.0.0",
+    "callers": [{ "name": "another user", "meaning": "A user with the role user, and somebody else's record" }],
+    "routes": [{
+        "method": "GET", "path": "/users/{id}", "summary": "Read an account",
+        "access": "by scope", "action": "read user", "own_scope": "users:read", "related": [], "roles": [],
+        "any_scope": "users:read:any", "only_while": null, "owner_from": "url", "not_above": false,
+        "answers": [{ "caller": "another user", "allowed": false, "status": 403, "code": "not-owner" }],
+    }],
+    "roles": [{ "name": "user", "scopes": ["users:read"] }],
+    "scopes": [{ "name": "users:read", "meaning": "Read your account" }],
+})))]
 pub struct Matrix {
     /// The application's name.
     pub name: String,
@@ -37,7 +50,8 @@ pub struct Matrix {
 }
 
 /// A role, and the scopes that it grants.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixRole)]
 pub struct RoleRow {
     /// Its name.
     pub name: String,
@@ -46,7 +60,8 @@ pub struct RoleRow {
 }
 
 /// A name and what it means.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixTerm)]
 pub struct Described {
     /// The name.
     pub name: String,
@@ -55,7 +70,8 @@ pub struct Described {
 }
 
 /// A route and who gets in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixRow)]
 pub struct Row {
     /// The method.
     pub method: String,
@@ -71,43 +87,53 @@ pub struct Row {
 }
 
 /// What a kind of caller is answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixAnswer)]
 pub struct Answered {
     /// The kind's name.
     pub caller: String,
     /// Whether the decision lets them in.
     pub allowed: bool,
     /// Of a refusal: the status.
+    #[schema(required = true)]
     pub status: Option<u16>,
     /// Of a refusal: the code of the problem.
+    #[schema(required = true)]
     pub code: Option<String>,
 }
 
 /// Who gets in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixEntry)]
 pub struct Entry {
     /// In a few words.
     pub access: String,
     /// What is done, to what kind of record.
+    #[schema(required = true)]
     pub action: Option<String>,
     /// The scope that reaches one's own.
+    #[schema(required = true)]
     pub own_scope: Option<String>,
     /// What else a record can be to the caller that lets them in, each with its scope.
     pub related: Vec<Way>,
     /// The roles that let somebody in, each with its scope.
     pub roles: Vec<Way>,
     /// The scope that reaches everyone's.
+    #[schema(required = true)]
     pub any_scope: Option<String>,
     /// The state that the record must be in.
+    #[schema(required = true)]
     pub only_while: Option<String>,
     /// Where the owner is read from.
+    #[schema(required = true)]
     pub owner_from: Option<OwnerFrom>,
     /// Whether the caller must have every power that goes with the record.
     pub not_above: bool,
 }
 
 /// A way in that is neither owning the record nor a scope for everyone's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixWay)]
 pub struct Way {
     /// The relation's, or the role's, name.
     pub name: String,

@@ -12,7 +12,9 @@ use super::super::{json_flag, required, scope, switch};
 use super::id;
 use crate::App;
 use crate::authz::ScopeSet;
-use crate::domain::{BrokenClientRule, ClientAuthentication, ClientMetadata, GrantType, RedirectUri};
+use crate::domain::{
+    BrokenClientRule, ClientAuthentication, ClientId, ClientMetadata, GrantType, RedirectUri,
+};
 use crate::json::parse_strict;
 use crate::token::ClientKeys;
 
@@ -45,7 +47,9 @@ pub(super) fn command(app: &Arc<App>) -> Command {
         .after_help(EXAMPLES)
         .after_long_help(format!("{EXAMPLES}\n\nScopes:\n{}", scope::table(app.vocabulary())))
         .args([
-            id().long("id").help("Its client_id: 1 to 64 of A-Z a-z 0-9 . _ -"),
+            id().long("id")
+                .value_parser(ClientId::chosen)
+                .help("Its client_id: 1 to 64 of A-Z a-z 0-9 . _ -"),
             scope.help("The scopes that it may ask for, between spaces"),
             grants.help(
                 "A way of getting tokens; may be repeated [default: authorization_code and \

@@ -42,7 +42,7 @@ impl QueryType for AuditQuery {
             ("since", "Those at this time or later (RFC 3339)", time()),
             ("until", "Those before this time (RFC 3339)", time()),
         ];
-        let parameters = parameters.map(|(name, meaning, schema)| Parameter { name, meaning, schema });
+        let parameters = parameters.map(|(name, meaning, schema)| Parameter::optional(name, meaning, schema));
         [limit_parameter(), cursor_parameter()].into_iter().chain(parameters).collect()
     }
 

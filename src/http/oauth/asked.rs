@@ -2,9 +2,8 @@
 
 use std::marker::PhantomData;
 
-use serde_json::{Map, Value, json};
-use utoipa::openapi::ObjectBuilder;
-use utoipa::openapi::schema::Type;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::super::call::{Argument, Call};
 use super::super::describe::{BodyDescription, Description, Parameter};
@@ -13,59 +12,106 @@ use super::super::pages::SeeOther;
 use super::super::problem::{Code, Problem};
 use super::super::services::Services;
 
-/// A kind of request that a client sends through a browser, with GET or with POST.
-pub trait Request: 'static {
+/// A kind of request that a client sends through a browser, with GET or with POST; its members are
+/// its parameters.
+pub trait Request: ToSchema + 'static {
     /// Where to.
     const PATH: &'static str;
 
-    /// Its parameters: name, meaning, and an example.
-    const PARAMETERS: &'static [(&'static str, &'static str, &'static str)];
+    /// One that a client might send.
+    fn example() -> Value;
 }
 
-/// The authorization request.
-pub struct Authorization;
+/// The authorization request (RFC 6749 §4.1.1).
+#[derive(ToSchema)]
+#[schema(as = AuthorizationRequest)]
+#[expect(dead_code, reason = "its members are the request's documentation")]
+pub struct Authorization {
+    /// `code`.
+    #[schema(pattern = "^code$", examples("code"))]
+    response_type: String,
+    /// The client.
+    #[schema(examples("photos"))]
+    client_id: String,
+    /// Where the browser returns to, exactly as registered.
+    #[schema(format = "uri", examples("https://photos.example.org/cb"))]
+    redirect_uri: String,
+    /// What is asked for; all that is registered when left out.
+    #[schema(required = false, examples("openid users:read"))]
+    scope: String,
+    /// Comes back as it is.
+    #[schema(required = false, examples("af0ifjsldkj"))]
+    state: String,
+    /// SHA-256 of the verifier in base64url (RFC 7636).
+    #[schema(pattern = "^[A-Za-z0-9_-]{43}$", examples("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"))]
+    code_challenge: String,
+    /// `S256`.
+    #[schema(pattern = "^S256$", examples("S256"))]
+    code_challenge_method: String,
+    /// Stands in the ID token (OpenID Connect Core).
+    #[schema(required = false, examples("n-0S6_WzA2Mj"))]
+    nonce: String,
+    /// `none`, or of `login`, `consent` and `select_account` those that are wanted.
+    #[schema(required = false, examples("login"))]
+    prompt: String,
+    /// How many seconds ago the user may have signed in.
+    #[schema(required = false, minimum = 0, examples(3600))]
+    max_age: u32,
+    /// The address that the user may have.
+    #[schema(required = false, examples("ada@example.com"))]
+    login_hint: String,
+    /// An earlier ID token of the user who is meant.
+    #[schema(required = false)]
+    id_token_hint: String,
+    /// Where the token is to be taken (RFC 8707), if not at this server.
+    #[schema(required = false, format = "uri")]
+    resource: String,
+    /// The thumbprint of the key to bind the code to (RFC 9449 §10).
+    #[schema(required = false, pattern = "^[A-Za-z0-9_-]{43}$")]
+    dpop_jkt: String,
+}
 
 impl Request for Authorization {
     const PATH: &'static str = "/oauth/authorize";
 
-    const PARAMETERS: &'static [(&'static str, &'static str, &'static str)] = &[
-        ("response_type", "`code`", "code"),
-        ("client_id", "The client", "photos"),
-        (
-            "redirect_uri",
-            "Where the browser returns to, exactly as registered",
-            "https://photos.example.org/cb",
-        ),
-        ("scope", "What is asked for; all that is registered when left out", "openid users:read"),
-        ("state", "Comes back as it is", "af0ifjsldkj"),
-        (
-            "code_challenge",
-            "SHA-256 of the verifier in base64url (RFC 7636)",
-            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
-        ),
-        ("code_challenge_method", "`S256`", "S256"),
-        ("nonce", "Stands in the ID token (OpenID Connect Core)", "n-0S6_WzA2Mj"),
-        ("prompt", "`none`, or of `login`, `consent` and `select_account` those that are wanted", "login"),
-        ("max_age", "How many seconds ago the user may have signed in", "3600"),
-        ("login_hint", "The address that the user may have", "ada@example.com"),
-        ("id_token_hint", "An earlier ID token of the user who is meant", ""),
-        ("resource", "Where the token is to be taken (RFC 8707), if not at this server", ""),
-        ("dpop_jkt", "The thumbprint of the key to bind the code to (RFC 9449 §10)", ""),
-    ];
+    fn example() -> Value {
+        json!({
+            "response_type": "code",
+            "client_id": "photos",
+            "redirect_uri": "https://photos.example.org/cb",
+            "scope": "openid users:read",
+            "state": "af0ifjsldkj",
+            "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            "code_challenge_method": "S256",
+        })
+    }
 }
 
-/// The logout request.
-pub struct Logout;
+/// The logout request (OpenID Connect RP-Initiated Logout §2).
+#[derive(ToSchema)]
+#[schema(as = LogoutRequest)]
+#[expect(dead_code, reason = "its members are the request's documentation")]
+pub struct Logout {
+    /// An ID token of the user who is meant; without it the user is asked.
+    #[schema(required = false)]
+    id_token_hint: String,
+    /// The client.
+    #[schema(required = false, examples("photos"))]
+    client_id: String,
+    /// Where the browser goes then, exactly as registered.
+    #[schema(required = false, format = "uri")]
+    post_logout_redirect_uri: String,
+    /// Comes back as it is.
+    #[schema(required = false, examples("af0ifjsldkj"))]
+    state: String,
+}
 
 impl Request for Logout {
     const PATH: &'static str = "/oauth/logout";
 
-    const PARAMETERS: &'static [(&'static str, &'static str, &'static str)] = &[
-        ("id_token_hint", "An ID token of the user who is meant; without it the user is asked", ""),
-        ("client_id", "The client", "photos"),
-        ("post_logout_redirect_uri", "Where the browser goes then, exactly as registered", ""),
-        ("state", "Comes back as it is", "af0ifjsldkj"),
-    ];
+    fn example() -> Value {
+        json!({ "client_id": "photos", "state": "af0ifjsldkj" })
+    }
 }
 
 /// A request in the query. Each parameter may stand once.
@@ -82,12 +128,7 @@ impl<R: Request> Argument for Asked<R> {
     }
 
     fn describe(description: &mut Description) {
-        let parameters = R::PARAMETERS.iter().map(|(name, meaning, _)| Parameter {
-            name,
-            meaning,
-            schema: json!({ "type": "string" }),
-        });
-        description.parameters.extend(parameters);
+        description.parameters.extend(Parameter::members_of::<R>());
         description.problems.push(Code::InvalidRequest);
     }
 }
@@ -112,14 +153,7 @@ impl<R: Request> Argument for AskedByForm<R> {
     }
 
     fn describe(description: &mut Description) {
-        let form = R::PARAMETERS.iter().fold(ObjectBuilder::new(), |form, (name, meaning, _)| {
-            let text = ObjectBuilder::new().schema_type(Type::String).description(Some(*meaning));
-            form.property(*name, text)
-        });
-        let given = R::PARAMETERS.iter().filter(|(.., example)| !example.is_empty());
-        let example: Map<String, Value> =
-            given.map(|(name, _, example)| ((*name).to_owned(), Value::from(*example))).collect();
-        let (schema, example) = (form.into(), example.into());
+        let (schema, example) = (description.schema_of::<R>(), R::example());
         description.body = Some(BodyDescription { media_type: FORM, schema, example });
         description.problems.extend([
             Code::InvalidRequest,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::answer::Document;
+use utoipa::ToSchema;
+
+use super::super::answer::Published;
 use super::super::decide::Public;
 use super::super::problem::{Code, Problem};
 use super::super::services::Services;
@@ -10,26 +12,95 @@ use crate::oauth::metadata;
 
 const METADATA_LIFETIME: &str = "public, max-age=300";
 
-fn json_document(value: &serde_json::Value) -> Document {
-    Document { media_type: "application/json", body: value.to_string(), cache_control: METADATA_LIFETIME }
+/// The public keys (RFC 7517 §5).
+#[derive(ToSchema)]
+#[schema(examples(json!({ "keys": [{ "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "q1N0bC4mVtY",
+    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" }] })))]
+#[expect(dead_code, reason = "its members are the document's documentation")]
+pub struct JwkSet {
+    /// Each by its `kid`.
+    keys: Vec<Jwk>,
+}
+
+/// A public key (RFC 7517 §4); what else it has depends on `kty`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its members are the document's documentation")]
+pub struct Jwk {
+    /// `EC`, `OKP` or `RSA`.
+    kty: String,
+    /// By which a token's header names it.
+    kid: String,
+    /// The one algorithm that it is for.
+    alg: String,
+}
+
+/// Where tokens come from (RFC 8414 §2, OpenID Connect Discovery §3); it has more members than these.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "issuer": "https://id.example.org",
+    "authorization_endpoint": "https://id.example.org/oauth/authorize",
+    "token_endpoint": "https://id.example.org/oauth/token",
+    "jwks_uri": "https://id.example.org/.well-known/jwks.json",
+    "scopes_supported": ["openid", "users:read"],
+})))]
+#[expect(dead_code, reason = "its members are the document's documentation")]
+pub struct AuthorizationServerMetadata {
+    /// What stands in tokens as `iss`.
+    issuer: String,
+    /// Where a user signs in.
+    authorization_endpoint: String,
+    /// Where a client gets tokens.
+    token_endpoint: String,
+    /// The public keys.
+    jwks_uri: String,
+    /// What may be asked for.
+    scopes_supported: Vec<String>,
+}
+
+/// Whose tokens are taken (RFC 9728 §2).
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "resource": "https://id.example.org",
+    "authorization_servers": ["https://id.example.org"],
+    "bearer_methods_supported": ["header"],
+    "scopes_supported": ["users:read"],
+})))]
+#[expect(dead_code, reason = "its members are the document's documentation")]
+pub struct ProtectedResourceMetadata {
+    /// What `aud` of a token must contain.
+    resource: String,
+    /// The issuers.
+    authorization_servers: Vec<String>,
+    /// How a token is sent.
+    bearer_methods_supported: Vec<String>,
+    /// What a token may be needed for.
+    scopes_supported: Vec<String>,
 }
 
 /// `GET /.well-known/jwks.json`
-pub async fn jwks(_: Public, services: Arc<Services>) -> Result<Document, Problem> {
-    Ok(json_document(&services.verifier.jwks()))
+pub async fn jwks(_: Public, services: Arc<Services>) -> Result<Published<JwkSet>, Problem> {
+    Ok(Published::new(&services.verifier.jwks(), METADATA_LIFETIME))
 }
 
 /// `GET /.well-known/oauth-authorization-server` and `GET /.well-known/openid-configuration`
-pub async fn authorization_server(_: Public, services: Arc<Services>) -> Result<Document, Problem> {
+pub async fn authorization_server(
+    _: Public,
+    services: Arc<Services>,
+) -> Result<Published<AuthorizationServerMetadata>, Problem> {
     let Services { issuer_url, issuer, vocabulary, .. } = services.as_ref();
     let algorithm = issuer.algorithm().ok_or_else(|| Problem::new(Code::Internal))?;
-    Ok(json_document(&metadata::authorization_server(issuer_url, algorithm.as_str(), vocabulary)))
+    let document = metadata::authorization_server(issuer_url, algorithm.as_str(), vocabulary);
+    Ok(Published::new(&document, METADATA_LIFETIME))
 }
 
 /// `GET /.well-known/oauth-protected-resource`
-pub async fn protected_resource(_: Public, services: Arc<Services>) -> Result<Document, Problem> {
+pub async fn protected_resource(
+    _: Public,
+    services: Arc<Services>,
+) -> Result<Published<ProtectedResourceMetadata>, Problem> {
     let Services { issuer_url, audience, vocabulary, verifier, .. } = services.as_ref();
     let own = services.issues_tokens.then_some(issuer_url.as_str());
     let others = verifier.foreign_issuers().iter().map(|issuer| issuer.name());
-    Ok(json_document(&metadata::protected_resource(own, others, audience, vocabulary)))
+    let document = metadata::protected_resource(own, others, audience, vocabulary);
+    Ok(Published::new(&document, METADATA_LIFETIME))
 }

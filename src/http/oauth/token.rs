@@ -14,7 +14,7 @@ use super::super::possession::ShownKey;
 use super::super::problem::Problem;
 use super::super::services::Services;
 use super::ClientAuth;
-use crate::domain::{AuthorizationCode, RefreshToken};
+use crate::domain::{AuthorizationCode, GrantType, RefreshToken};
 use crate::oauth::authorization_code::{self, Redemption};
 use crate::oauth::token_answer::TokenAnswer;
 use crate::oauth::{
@@ -46,29 +46,38 @@ impl<T: FormType> Argument for Described<T> {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "its members are the body's documentation")]
 pub struct TokenRequest {
-    /// `authorization_code`, `client_credentials` or `refresh_token`.
-    grant_type: String,
+    /// What a token is got with.
+    grant_type: GrantType,
     /// Scopes to ask for, separated by spaces; all that can be granted when left out.
-    scope: Option<String>,
+    #[schema(required = false)]
+    scope: String,
     /// The code, for `authorization_code`.
-    code: Option<String>,
+    #[schema(required = false)]
+    code: String,
     /// Where the user was sent back to, for `authorization_code`.
-    redirect_uri: Option<String>,
+    #[schema(required = false)]
+    redirect_uri: String,
     /// Of which the authorization request had the hash (RFC 7636), for `authorization_code`.
-    code_verifier: Option<String>,
+    #[schema(required = false)]
+    code_verifier: String,
     /// The refresh token, for `refresh_token`.
-    refresh_token: Option<String>,
+    #[schema(required = false)]
+    refresh_token: String,
     /// Where the token is to be taken (RFC 8707), if not at this server.
-    resource: Option<String>,
+    #[schema(required = false)]
+    resource: String,
     /// The client, unless it authenticates by HTTP Basic.
-    client_id: Option<String>,
+    #[schema(required = false)]
+    client_id: String,
     /// Its secret, unless it authenticates otherwise.
-    #[schema(format = "password")]
-    client_secret: Option<String>,
+    #[schema(required = false, format = "password")]
+    client_secret: String,
     /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, when it authenticates by its key.
-    client_assertion_type: Option<String>,
+    #[schema(required = false)]
+    client_assertion_type: String,
     /// A JWT that it signed (RFC 7523), when it authenticates by its key.
-    client_assertion: Option<String>,
+    #[schema(required = false)]
+    client_assertion: String,
 }
 
 impl FormType for TokenRequest {
@@ -122,12 +131,14 @@ pub struct TokenNamed {
     /// The token: an access token or a refresh token.
     token: String,
     /// What kind of token it is; taken and not needed.
-    token_type_hint: Option<String>,
+    #[schema(required = false)]
+    token_type_hint: String,
     /// The client, unless it authenticates by HTTP Basic.
-    client_id: Option<String>,
+    #[schema(required = false)]
+    client_id: String,
     /// Its secret, unless it authenticates otherwise.
-    #[schema(format = "password")]
-    client_secret: Option<String>,
+    #[schema(required = false, format = "password")]
+    client_secret: String,
 }
 
 impl FormType for TokenNamed {
@@ -153,7 +164,11 @@ pub async fn revoke(
 
 /// What a token says (RFC 7662 §2.2); of one that is not the client's, `active` alone.
 #[derive(serde::Serialize, ToSchema)]
-#[schema(as = Introspection)]
+#[schema(
+    as = Introspection,
+    examples(json!({ "active": true, "token_type": "Bearer", "client_id": "photos", "scope": "users:read",
+        "sub": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17", "exp": 1_764_100_200 }))
+)]
 pub struct IntrospectionView {
     /// Whether the token is good now, and the client's that asks.
     active: bool,

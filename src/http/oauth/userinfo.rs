@@ -14,7 +14,11 @@ use crate::store::Store;
 
 /// Who the user is: the claims that the token's scope lets through (OpenID Connect Core §5.1).
 #[derive(Serialize, ToSchema)]
-#[schema(as = Claims)]
+#[schema(
+    as = Claims,
+    examples(json!({ "name": "Ada Lovelace", "email": "ada@example.com", "email_verified": true,
+        "sub": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17" }))
+)]
 pub struct ClaimsView {
     #[serde(flatten)]
     claims: Map<String, Value>,

@@ -132,7 +132,7 @@ impl Answer for PageAnswer {
             status: 200,
             meaning: "A page",
             content: Some(("text/html", text)),
-            headers: &[],
+            headers: &["Content-Security-Policy", "Set-Cookie"],
         });
     }
 }
@@ -179,7 +179,7 @@ impl Answer for SeeOther {
             status: 303,
             meaning: "It goes on elsewhere",
             content: None,
-            headers: &["Location"],
+            headers: &["Location", "Set-Cookie"],
         });
     }
 }

@@ -38,11 +38,8 @@ impl Argument for Keeping {
     }
 
     fn describe(description: &mut Description) {
-        description.parameters.push(Parameter {
-            name: "v",
-            meaning: "The version, as a page names it",
-            schema: serde_json::json!({ "type": "string" }),
-        });
+        let schema = serde_json::json!({ "type": "string" });
+        description.parameters.push(Parameter::optional("v", "The version, as a page names it", schema));
     }
 }
 

@@ -125,6 +125,24 @@ problems! {
 }
 
 impl Code {
+    /// The name of every code.
+    pub fn names() -> Vec<&'static str> {
+        Self::ALL.iter().map(|code| code.as_str()).collect()
+    }
+
+    /// Whether a decision stands behind it, which its answer names.
+    pub(in crate::http) fn is_decided(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidToken
+                | Self::InsufficientScope
+                | Self::NotOwner
+                | Self::NotFound
+                | Self::WrongState
+                | Self::AboveCaller
+        )
+    }
+
     /// The code of this name.
     pub fn named(name: &str) -> Option<Code> {
         Self::ALL.iter().copied().find(|code| code.as_str() == name)

@@ -5,8 +5,13 @@ use std::net::TcpListener;
 use super::*;
 
 /// Where Debian has it, unless `CHROMIUM` says otherwise.
-fn chromium() -> PathBuf {
+pub(super) fn chromium() -> PathBuf {
     std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from)
+}
+
+/// Where pictures of pages are put, to be looked at.
+pub(super) fn pictures(engine: Engine) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages").join(format!("{engine:?}"))
 }
 
 fn signs_in(engine: Engine) {
@@ -23,13 +28,12 @@ fn signs_in(engine: Engine) {
         "client_id": "spa", "client_name": "Ada's Photos", "token_endpoint_auth_method": "none",
         "scope": "openid users:read", "redirect_uris": [here], "post_logout_redirect_uris": [here],
     }));
-    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages").join(format!("{engine:?}"));
     let facts = json!({
         "issuer": server.url,
         "application": application,
         "user": { "email": ada.email, "password": PASSWORD },
         "chromium": chromium(),
-        "pictures": pictures,
+        "pictures": pictures(engine),
     });
     run(Path::new("node"), "oidc-client-ts.mjs", &facts);
 }

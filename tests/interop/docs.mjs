@@ -1,0 +1,80 @@
+// The page /docs in Chromium, as somebody who reads the API and tries it: signing in by the real pages, a request as
+// oneself, and one that is refused. Pictures are put where PICTURES says.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+import { facts } from './facts.mjs';
+
+const browser = await chromium.launch({
+  executablePath: facts.chromium,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+try {
+  await everything(await browser.newContext({ viewport: { width: 1280, height: 900 } }));
+} finally {
+  await browser.close();
+}
+
+async function everything(context) {
+  context.setDefaultTimeout(20_000);
+  const elsewhere = [];
+  context.on('request', (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (protocol !== 'data:' && origin !== new URL(facts.issuer).origin) elsewhere.push(request.url());
+  });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(`${error}`));
+
+  await page.goto(`${facts.issuer}/docs`);
+  await page.waitForSelector('.opblock-tag-section');
+  await picture(page, 'docs');
+  assert.equal(await page.isHidden('#elsewhere'), true);
+
+  // Signed in by the pages, in a window of their own.
+  await page.click('.auth-wrapper .authorize');
+  await picture(page, 'docs-authorize');
+  const dialog = page.locator('.auth-container', { hasText: 'authorizationCode' }).first();
+  assert.equal(await dialog.locator('#client_id_authorizationCode').inputValue(), 'cloakroom-docs');
+  const opened = context.waitForEvent('page');
+  await dialog.locator('button.authorize').click();
+  const window = await opened;
+  await window.waitForSelector('h1:text("Sign in")');
+  await window.keyboard.type(facts.user.email);
+  await window.keyboard.press('Tab');
+  await window.keyboard.type(facts.user.password);
+  await window.keyboard.press('Enter');
+  await window.waitForSelector('button[value=allow]');
+  await picture(window, 'docs-consent');
+  const closed = window.waitForEvent('close');
+  await window.click('button[value=allow]');
+  await closed;
+  await dialog.locator('button:text("Logout")').waitFor();
+  await picture(page, 'docs-signed-in');
+  await page.click('.auth-btn-wrapper .btn-done >> nth=0');
+
+  // A request as oneself, and one for a record of somebody else's.
+  const read = page.locator('#operations-Users-get_users_id');
+  await read.locator('.opblock-summary-control').click();
+  assert.match(await answer(read, 'me'), new RegExp(`"email": "${facts.user.email}"`));
+  await read.locator('.opblock-summary').scrollIntoViewIfNeeded();
+  await picture(page, 'docs-own-record');
+  assert.match(await answer(read, facts.other), /"code": "not-owner"/);
+
+  assert.deepEqual(elsewhere, [], 'nothing is loaded from anywhere else');
+  assert.deepEqual(complaints.filter((text) => !/the server responded with a status of 403/.test(text)), []);
+}
+
+async function answer(operation, id) {
+  await operation.locator('tr[data-param-name=id] input').fill(id);
+  const answered = operation.page().waitForResponse((response) => response.url().endsWith(`/users/${id}`));
+  await operation.locator('button.execute').click();
+  await answered;
+  return operation.locator('.live-responses-table tr.response .response-col_description').first().innerText();
+}
+
+async function picture(page, name) {
+  mkdirSync(facts.pictures, { recursive: true });
+  await page.screenshot({ path: `${facts.pictures}/${name}.png` });
+}
