@@ -246,8 +246,10 @@ fn named<T: FromStr<Err: Display>>(code: &'static str) -> impl Fn(&str) -> Resul
 
 fn seconds(value: &Value) -> Result<u32, Invalid> {
     let most = Client::LONGEST_SECRET_OVERLAP;
-    let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
-    seconds
-        .filter(|seconds| *seconds <= most)
+    // In JSON 60.0 is as whole a number as 60.
+    let whole = value.as_f64().filter(|seconds| seconds.fract() == 0.0);
+    whole
+        .filter(|seconds| (0.0..=f64::from(most)).contains(seconds))
+        .map(|seconds| seconds as u32)
         .ok_or_else(|| Invalid::new("out-of-range", format!("must be whole seconds from 0 to {most}")))
 }

@@ -10,7 +10,7 @@ use crate::oauth::authorization_request::Parameters;
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// More parameters than any grant and any page has.
-const MOST_PARAMETERS: usize = 32;
+pub(super) const MOST_PARAMETERS: usize = 32;
 
 /// The parameters of a form or a query, each of which may stand once (RFC 6749 §3.1, §3.2).
 #[derive(Clone)]

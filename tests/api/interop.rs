@@ -6,6 +6,7 @@ mod browser;
 mod docs;
 mod external;
 mod openapi;
+mod schemathesis;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -50,16 +51,20 @@ fn are_here(files: &[&Path]) -> bool {
 
 /// Runs a script to its end.
 fn run(program: &Path, script: &str, facts: &Value) {
-    let mut child = Command::new(program)
-        .arg(scripts().join(script))
+    let mut command = Command::new(program);
+    command.arg(scripts().join(script)).env("CLOAKROOM", facts.to_string());
+    finish(command.env("AUTHLIB_INSECURE_TRANSPORT", "1"), script);
+}
+
+/// Runs a command to its end, which is a good one.
+fn finish(command: &mut Command, name: &str) {
+    let mut child = command
         .current_dir(scripts())
-        .env("CLOAKROOM", facts.to_string())
-        .env("AUTHLIB_INSECURE_TRANSPORT", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
     let readers =
         [reader(child.stdout.take().expect("an output")), reader(child.stderr.take().expect("an output"))];
     let began = Instant::now();
@@ -75,7 +80,7 @@ fn run(program: &Path, script: &str, facts: &Value) {
         }
     };
     let said = readers.map(|thread| thread.join().unwrap_or_default()).concat();
-    assert!(status.is_some_and(|status| status.success()), "{script}: {status:?}\n{said}");
+    assert!(status.is_some_and(|status| status.success()), "{name}: {status:?}\n{said}");
 }
 
 /// Reads what a child says, so that it never has to wait for a reader.

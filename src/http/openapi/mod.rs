@@ -5,6 +5,7 @@
 //! of its members.
 
 mod answers;
+mod bodies;
 mod example;
 mod headers;
 mod operation;
@@ -38,7 +39,8 @@ struct Api {
 pub fn document(name: &str, endpoints: &[Endpoint], vocabulary: &Vocabulary, issuer: &str) -> Value {
     let described: Vec<(&Endpoint, Description)> =
         endpoints.iter().map(|endpoint| (endpoint, endpoint.description())).collect();
-    let schemas = schemas(described.iter().map(|(_, description)| description), vocabulary);
+    let mut schemas = schemas(described.iter().map(|(_, description)| description), vocabulary);
+    bodies::close(&mut schemas, described.iter().filter_map(|(_, description)| description.body.as_ref()));
     let api = Api { schemas };
     let mut paths: Map<String, Value> = Map::new();
     for (endpoint, description) in &described {

@@ -54,7 +54,8 @@ on_both_engines! {
         for id in ["", "a/b", "cloakroom", "ä", "\u{0}", "01890a5d-ac96-774b-bcce-b302099a8057", &"a".repeat(65)] {
             assert_eq!(broken(json!({ "client_id": id, "scope": "users:read" })), pairs(&[("/client_id", "invalid-id")]), "{id}");
         }
-        assert_eq!(server.get("/clients").bearer(&admin.token).send().json()["items"], json!([]));
+        let clients = server.get("/clients").bearer(&admin.token).send().json();
+        assert_eq!(clients["items"].as_array().unwrap().len(), 1, "the server's own alone: {clients}");
     }
 
     fn a_patch_obeys_the_same_rules_and_leaves_the_client_as_it_was(server) {

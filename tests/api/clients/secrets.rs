@@ -49,7 +49,7 @@ on_both_engines! {
         for good in [&first, &second] {
             ask_token(&server, "reports", good).expect(200);
         }
-        let third = secret_of(&rotate(&server, &admin.token, "reports", Some(json!({ "old_expires_in": 60 }))).expect(200));
+        let third = secret_of(&rotate(&server, &admin.token, "reports", Some(json!({ "old_expires_in": 60.0 }))).expect(200));
         ask_token(&server, "reports", &first).expect(401);
         for good in [&second, &third] {
             ask_token(&server, "reports", good).expect(200);

@@ -1,0 +1,53 @@
+//! Requests that Schemathesis makes from the OpenAPI document, good ones and bad ones, with all of
+//! its checks: nothing that is answered is a failure of the server or is not described.
+
+use super::*;
+
+const EVERYTHING: &str = "users:read:any users:write:any users:delete:any users:create profiles:read:any \
+    profiles:write:any sessions:read:any sessions:revoke:any audit:read:any roles:write clients:read clients:write \
+    keys:rotate authz:explain";
+
+fn finds_nothing(server: &Server, token: &str, examples: &str) {
+    let mut command = Command::new(python());
+    command
+        .args(["-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run"])
+        .arg(format!("{}/openapi.json", server.url))
+        .args(["--checks", "all", "--max-examples", examples, "--seed", "1", "--no-color"])
+        .args(["--generation-database", "none", "--header", &format!("Authorization: Bearer {token}")]);
+    finish(&mut command, "schemathesis");
+}
+
+on_both_engines! {
+    fn finds_nothing_with_a_token_that_lets_it_do_everything(engine: Engine) {
+        if !are_here(&[&python()]) {
+            return;
+        }
+        let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
+        server.client_token("everything", EVERYTHING);
+        // It removes every client that it learns of; nobody removes one that is not there.
+        let ghost = server.operator(&[
+            "token", "mint", "--issuer", &server.url, "--client", "everything", "--ttl", "1h",
+            "--claim", "client_id=ghost", "--claim", "sub=ghost",
+        ]);
+        finds_nothing(&server, ghost.trim(), "10");
+    }
+
+    fn finds_nothing_as_a_user_who_reaches_their_own_alone(engine: Engine) {
+        if !are_here(&[&python()]) {
+            return;
+        }
+        let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
+        let ada = server.register("ada");
+        finds_nothing(&server, &ada.token, "4");
+    }
+
+    fn finds_nothing_with_a_token_that_is_not_acceptable(engine: Engine) {
+        if !are_here(&[&python()]) {
+            return;
+        }
+        let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
+        let ada = server.register("ada");
+        let forged = server.operator(&["token", "mint", "--issuer", &server.url, "--as", &ada.email, "--wrong-key"]);
+        finds_nothing(&server, forged.trim(), "4");
+    }
+}
