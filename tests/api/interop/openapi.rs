@@ -22,3 +22,15 @@ fn it_is_a_valid_one_and_its_examples_are_too() {
     let documents: Value = servers.iter().map(|(name, server)| ((*name).to_owned(), url(server))).collect();
     run(&python(), "openapi.py", &json!({ "documents": documents }));
 }
+
+on_both_engines! {
+    fn a_client_in_typescript_is_made_from_it_compiles_under_strict_and_works(engine: Engine) {
+        if !are_here(&[&package("openapi-typescript"), &package("openapi-fetch"), &package("typescript")]) {
+            return;
+        }
+        let server = Server::start(engine);
+        let (ada, bob) = (server.register("ada"), server.register("bob"));
+        let user = json!({ "email": ada.email, "password": PASSWORD });
+        run(Path::new("node"), "typescript.mjs", &json!({ "issuer": server.url, "user": user, "other": bob.id }));
+    }
+}

@@ -1,0 +1,19 @@
+// Makes a TypeScript client from the server's own document, compiles it under `strict`, and runs it.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { facts } from './facts.mjs';
+
+// Below node_modules, where the compiler finds the packages and nobody keeps what is made.
+const here = mkdtempSync(join(import.meta.dirname, 'node_modules', '.typescript-'));
+try {
+  cpSync(join(import.meta.dirname, 'typescript'), here, { recursive: true });
+  writeFileSync(join(here, 'package.json'), '{ "type": "module" }');
+  const run = (...command) => execFileSync(process.execPath, command, { cwd: here, stdio: 'inherit' });
+  const tool = (path) => join(import.meta.dirname, 'node_modules', path);
+  run(tool('openapi-typescript/bin/cli.js'), `${facts.issuer}/openapi.json`, '--output', 'schema.d.ts');
+  run(tool('typescript/bin/tsc'), '--project', '.');
+  run('client.js');
+} finally {
+  rmSync(here, { recursive: true });
+}
