@@ -17,6 +17,7 @@ interop:
     npm ci --prefix tests/interop
     python3 -m venv target/interop-venv
     target/interop-venv/bin/pip install --quiet --requirement tests/interop/requirements.txt
+    cargo install hurl --version 8.0.1 --locked --root target/hurl --target-dir target/hurl-build
 
 # Check the format, the lints and the documentation.
 lint:

@@ -3,6 +3,7 @@
 //! as the library expects. What they need is installed by `just interop` and `.ci/run`.
 
 mod browser;
+mod collections;
 mod docs;
 mod external;
 mod openapi;
@@ -53,13 +54,12 @@ fn are_here(files: &[&Path]) -> bool {
 fn run(program: &Path, script: &str, facts: &Value) {
     let mut command = Command::new(program);
     command.arg(scripts().join(script)).env("CLOAKROOM", facts.to_string());
-    finish(command.env("AUTHLIB_INSECURE_TRANSPORT", "1"), script);
+    finish(command.current_dir(scripts()).env("AUTHLIB_INSECURE_TRANSPORT", "1"), script);
 }
 
 /// Runs a command to its end, which is a good one.
 fn finish(command: &mut Command, name: &str) {
     let mut child = command
-        .current_dir(scripts())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

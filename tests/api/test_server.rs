@@ -9,10 +9,11 @@ use tempfile::TempDir;
 use crate::support::{Answer, Engine, Process, Request, Server};
 
 /// A test server in a directory of its own, and the line that it said.
-struct TestServer {
+pub struct TestServer {
     directory: TempDir,
     child: Child,
-    url: String,
+    /// Where it listens.
+    pub url: String,
     seeds: Value,
 }
 
@@ -25,7 +26,7 @@ impl Drop for TestServer {
 
 impl TestServer {
     /// Whatever else is set, it takes where to listen and nothing more.
-    fn start() -> Self {
+    pub fn start() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let settings =
             [("DATABASE_URL", "postgres://nobody@nowhere/nothing"), ("CLOAKROOM_REGISTRATION", "closed")];

@@ -14,7 +14,7 @@ fn finds_nothing(server: &Server, token: &str, examples: &str) {
         .arg(format!("{}/openapi.json", server.url))
         .args(["--checks", "all", "--max-examples", examples, "--seed", "1", "--no-color"])
         .args(["--generation-database", "none", "--header", &format!("Authorization: Bearer {token}")]);
-    finish(&mut command, "schemathesis");
+    finish(command.current_dir(scripts()), "schemathesis");
 }
 
 on_both_engines! {
