@@ -12,12 +12,12 @@ run *arguments:
 test *filter:
     cargo test --locked {{filter}}
 
-# Install what the tests with other people's clients need: their packages, for Node.js (20 or newer) and Python. The browser is Chromium.
+# Install what the tests with other people's clients need: their packages, for Node.js (20 or newer) and Python, and Hurl, whose build needs libxml2 and libclang. The browser is Chromium.
 interop:
     npm ci --prefix tests/interop
     python3 -m venv target/interop-venv
     target/interop-venv/bin/pip install --quiet --requirement tests/interop/requirements.txt
-    cargo install hurl --version 8.0.1 --locked --root target/hurl --target-dir target/hurl-build
+    BINDGEN_EXTRA_CLANG_ARGS="-I$(cc -print-file-name=include)" cargo install hurl --version 8.0.1 --locked --root target/hurl --target-dir target/hurl-build
 
 # Check the format, the lints and the documentation.
 lint:
