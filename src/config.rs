@@ -35,11 +35,14 @@ pub use load::Sources;
 pub use reader::Reader;
 pub use report::{Report, Row};
 pub use setting::{DefaultValue, Setting, at};
-pub use values::{Database, Environment, LogFormat, MasterKeySource, Off, Registration};
+pub use values::{Database, Environment, LogFormat, MasterKeySource, Registration};
 
 use crate::hashing::Argon2Cost;
 use crate::token::{MasterKey, SigningAlgorithm, TrustedIssuer};
 use setting::DefaultValue::*;
+
+/// Where metrics are served unless somebody says otherwise.
+pub(crate) const METRICS_LISTEN: &str = "127.0.0.1:9090";
 
 crate::settings! {
     /// Every setting of the server, checked.
@@ -143,8 +146,15 @@ crate::settings! {
         /// themselves: `on` or `off`.
         docs: bool = at("CLOAKROOM_DOCS", Is("on")), parse::choice([("on", true), ("off", false)]);
 
-        /// Where to serve metrics. This version has none, and takes only `off`.
-        metrics_listen: Off = at("CLOAKROOM_METRICS_LISTEN", Is("off")), own::off;
+        /// The address and port of `/metrics`, which Prometheus reads, or `off`. When another program
+        /// has the default one, the server starts without, and says so.
+        metrics_listen: Option<SocketAddr> =
+            at("CLOAKROOM_METRICS_LISTEN", Is(METRICS_LISTEN)), own::metrics_listen;
+
+        /// How long a server that was told to stop (SIGTERM) still answers, while `/health/ready` says
+        /// that it is not ready: whole seconds from `0s` to `5m`. A little more than a load balancer
+        /// needs to notice.
+        shutdown_grace: Duration = at("CLOAKROOM_SHUTDOWN_GRACE", Is("5s")), parse::duration(0..=300);
 
         /// Threads that serve requests, 1 to 1024; `auto` is one for each core.
         workers: u16 = at("CLOAKROOM_WORKERS", Auto(auto::workers)), parse::number_or_auto(1..=1024);

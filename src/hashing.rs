@@ -5,7 +5,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -77,7 +77,21 @@ pub struct Hasher {
     argon2id: Arc<Argon2id>,
     permits: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    turned_away: Arc<AtomicU64>,
+    lanes: usize,
     queue: usize,
+}
+
+/// What the lanes are doing.
+pub struct HashLoad {
+    /// How many there are.
+    pub lanes: usize,
+    /// Passwords that are being hashed.
+    pub running: usize,
+    /// Passwords that wait for a lane.
+    pub waiting: usize,
+    /// Passwords that were turned away since the start.
+    pub turned_away: u64,
 }
 
 impl Hasher {
@@ -91,8 +105,20 @@ impl Hasher {
             argon2id: Arc::new(Argon2id { params, random, idle: Mutex::default() }),
             permits: Arc::new(Semaphore::new(lanes.max(1))),
             waiting: Arc::default(),
+            turned_away: Arc::default(),
+            lanes: lanes.max(1),
             queue,
         })
+    }
+
+    /// What its lanes are doing.
+    pub fn load(&self) -> HashLoad {
+        HashLoad {
+            lanes: self.lanes,
+            running: self.lanes.saturating_sub(self.permits.available_permits()),
+            waiting: self.waiting.load(Ordering::Relaxed),
+            turned_away: self.turned_away.load(Ordering::Relaxed),
+        }
     }
 
     /// Whether a password that came now would be turned away.
@@ -156,7 +182,11 @@ impl Hasher {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return Ok(permit);
         }
-        let _place = Place::take(&self.waiting, self.queue).ok_or(HashError::Busy)?;
+        let place = Place::take(&self.waiting, self.queue);
+        let _place = place.ok_or_else(|| {
+            self.turned_away.fetch_add(1, Ordering::Relaxed);
+            HashError::Busy
+        })?;
         Arc::clone(&self.permits).acquire_owned().await.map_err(|_| HashError::Failed)
     }
 }

@@ -20,8 +20,10 @@ pub mod http;
 pub mod json;
 pub mod logging;
 pub(crate) mod master_key;
+pub(crate) mod metrics;
 pub mod oauth;
 pub mod server;
+pub(crate) mod stop;
 pub mod store;
 pub(crate) mod test_server;
 #[cfg(feature = "testing")]

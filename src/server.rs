@@ -11,13 +11,15 @@ use chrono::TimeDelta;
 
 use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
-use crate::config::{Config, Database, Registration};
+use crate::config::{Config, Database, METRICS_LISTEN, Registration};
 use crate::domain::{Lifetimes, NoRandomness, Surroundings};
 use crate::follow::{FollowError, Follower, Pace, open_keys};
 use crate::hashing::{Hasher, InvalidCost};
-use crate::http::{ActionTable, CursorKey, FormGuard, Services, mount, wrap};
+use crate::http::{ActionTable, CursorKey, FormGuard, Services, metrics_server, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
+use crate::metrics::Metrics;
 use crate::oauth::docs_client;
+use crate::stop::{Signals, Stopping};
 use crate::store::{ChainKey, Engine, OnRevoked, Recorder, Sealer, Store, StoreError};
 use crate::test_server::{self, TestServer};
 use crate::token::{
@@ -60,6 +62,12 @@ pub enum StartError {
     /// The signing keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The system does not say when to stop.
+    #[error("cannot wait for signals: {0}")]
+    Signals(std::io::Error),
+    /// Two things are counted under one name.
+    #[error("the metrics are faulty: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// The cost of a password hash is out of range.
     #[error(transparent)]
     Cost(#[from] InvalidCost),
@@ -75,6 +83,9 @@ pub struct Server {
     /// Its public URL.
     pub issuer: String,
     running: actix_web::dev::Server,
+    metrics: Option<(SocketAddr, actix_web::dev::Server)>,
+    signals: Signals,
+    grace: Duration,
     services: Arc<Services>,
 }
 
@@ -110,7 +121,20 @@ impl Server {
         let workers = usize::from(config.workers);
         let running = listen(listener, workers, config.cors_origins.clone(), Arc::clone(&services))
             .map_err(|error| StartError::Listen(address, error))?;
-        Ok(Self { address, issuer, running, services })
+        let metrics = match metrics_listener(config)? {
+            Some((address, listener)) => {
+                let server = metrics_server(listener, Arc::clone(&services));
+                Some((address, server.map_err(|error| StartError::Listen(address, error))?))
+            }
+            None => None,
+        };
+        let signals = Signals::take().map_err(StartError::Signals)?;
+        Ok(Self { address, issuer, running, metrics, signals, grace: config.shutdown_grace, services })
+    }
+
+    /// Where its metrics are read.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(address, _)| *address)
     }
 
     /// What a server made for tests is besides.
@@ -123,12 +147,24 @@ impl Server {
         self.running.handle()
     }
 
-    /// Serves until it is told to stop. SIGTERM lets requests in flight finish.
+    /// Serves until it is told to stop: by SIGTERM in order, with a grace in which it is not ready and
+    /// still answers, by SIGINT or SIGQUIT at once.
     ///
     /// # Errors
     /// When the listener fails.
     pub async fn run(self) -> std::io::Result<()> {
+        let (handle, services, grace) = (self.running.handle(), Arc::clone(&self.services), self.grace);
+        let signals = self.signals;
+        actix_web::rt::spawn(async move { signals.obey(handle, &services.stopping, grace).await });
+        let metrics = self.metrics.map(|(_, server)| {
+            let handle = server.handle();
+            actix_web::rt::spawn(server);
+            handle
+        });
         let ended = self.running.await;
+        if let Some(metrics) = metrics {
+            metrics.stop(false).await;
+        }
         let written = self.services.recorder.flush();
         if tokio::time::timeout(LAST_LINES, written).await.is_err() {
             log::error!("the last lines of the audit trail could not be written");
@@ -208,6 +244,22 @@ pub(crate) fn hasher(config: &Config, surroundings: &Surroundings) -> Result<Has
     Hasher::new(config.argon2, lanes, queue, surroundings.random.clone())
 }
 
+/// The address of the metrics. That another program has the default one does not keep the server from
+/// starting: nobody asked for that one.
+fn metrics_listener(config: &Config) -> Result<Option<(SocketAddr, TcpListener)>, StartError> {
+    let Some(wanted) = config.metrics_listen else { return Ok(None) };
+    let is_default = METRICS_LISTEN.parse().is_ok_and(|default: SocketAddr| default == wanted);
+    let bound = TcpListener::bind(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    match bound {
+        Ok(bound) => Ok(Some(bound)),
+        Err(error) if is_default => {
+            log::warn!("no metrics: cannot listen on {wanted}: {error}; set CLOAKROOM_METRICS_LISTEN");
+            Ok(None)
+        }
+        Err(error) => Err(StartError::Listen(wanted, error)),
+    }
+}
+
 async fn services(
     app: &App,
     settings: &Loaded,
@@ -264,8 +316,14 @@ async fn services(
         true => Some(test_server::begin(&store, &hasher, &operator, clock.clone()).await?),
         false => None,
     };
+    let engine = match store.engine() {
+        Engine::Sqlite(_) => "sqlite",
+        Engine::Postgres(_) => "postgres",
+    };
     Ok(Services {
         test,
+        metrics: Metrics::new(engine)?,
+        stopping: Stopping::default(),
         verifier,
         issuer: Arc::new(Issuer::new(
             &issuer_url,
@@ -328,6 +386,7 @@ fn listen(
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(SHUTDOWN_TIMEOUT)
+        .disable_signals()
         .listen(listener)?;
     Ok(server.run())
 }
@@ -389,9 +448,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut sources = Sources::default();
         let database = format!("sqlite://{}", dir.path().join("panic.db").display());
-        for (name, value) in
-            [("DATABASE_URL", &*database), ("CLOAKROOM_LISTEN", "127.0.0.1:0"), ("CLOAKROOM_WORKERS", "1")]
-        {
+        for (name, value) in [
+            ("DATABASE_URL", &*database),
+            ("CLOAKROOM_LISTEN", "127.0.0.1:0"),
+            ("CLOAKROOM_WORKERS", "1"),
+            ("CLOAKROOM_METRICS_LISTEN", "off"),
+        ] {
             sources.environment.insert(name.to_owned(), value.to_owned());
         }
         let (app, surroundings) = (two(), Surroundings::default());

@@ -67,6 +67,8 @@ pub(crate) fn settings(app: &App, given: &Sources) -> Result<Loaded, NoTestServe
         // One connection: nobody waits for another's lock.
         ("CLOAKROOM_DB_POOL", "1"),
         ("CLOAKROOM_RATE_LIMITS", "off"),
+        ("CLOAKROOM_METRICS_LISTEN", "off"),
+        ("CLOAKROOM_SHUTDOWN_GRACE", "0s"),
     ];
     sources.environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
     // Before the settings are held against each other, so that it is said for what it is.

@@ -98,8 +98,12 @@ fn greeting(name: &str, config: &Config, server: &Server) -> String {
     let issuers: Vec<&str> =
         own.into_iter().chain(config.trusted_issuers.iter().map(|trusted| trusted.issuer())).collect();
     let (issuers, next) = (issuers.join(", "), what_next(name, config, issuer));
+    let metrics = match server.metrics_address() {
+        Some(address) => format!("metrics http://{address}/metrics\n"),
+        None => String::new(),
+    };
     format!(
-        "listening on http://{address}\ndatabase {database}\nissuer {issuers}\n\nWhat to try next:\n{next}"
+        "listening on http://{address}\ndatabase {database}\nissuer {issuers}\n{metrics}\nWhat to try next:\n{next}"
     )
 }
 

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use url::{Host, Url};
 
 use super::parse::{self, Parsed};
-use super::{Database, LogFormat, Off};
+use super::{Database, LogFormat};
 use crate::hashing::Argon2Cost;
 use crate::token::{MasterKey, SigningAlgorithm};
 
@@ -186,10 +186,13 @@ pub(super) fn network(text: &str) -> Parsed<IpNet> {
     Ok(network)
 }
 
-pub(super) fn off(text: &str) -> Parsed<Off> {
+/// None for `off`.
+pub(super) fn metrics_listen(text: &str) -> Parsed<Option<SocketAddr>> {
     match text {
-        "off" => Ok(Off),
-        _ => Err("this version does not have it; write off, or take the variable away".to_owned()),
+        "off" => Ok(None),
+        address => listen(address)
+            .map(Some)
+            .map_err(|_| "write off, or address:port, such as 127.0.0.1:9090".to_owned()),
     }
 }
 

@@ -59,10 +59,6 @@ pub enum Registration {
     Closed,
 }
 
-/// A part that this version does not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Off;
-
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

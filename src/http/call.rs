@@ -97,6 +97,12 @@ impl Call {
         self.request.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// Counts a decision by what came of it.
+    pub(super) fn count_decision(&self, refused: Option<&Problem>) {
+        let outcome = refused.map_or("allowed", |problem| problem.code().as_str());
+        self.services.metrics.decisions.with_label_values(&[outcome]).inc();
+    }
+
     /// Who is calling.
     ///
     /// # Errors
@@ -160,6 +166,7 @@ impl Call {
 
     fn not_acceptable(&self, reason: &InvalidToken) -> Problem {
         log::info!("request_id={} token refused: {reason}", self.request_id());
+        self.services.metrics.tokens_refused.with_label_values(&[reason.as_str()]).inc();
         let challenge = self
             .challenge("error=\"invalid_token\", error_description=\"the access token is not acceptable\"");
         Problem::invalid_token(reason.as_str()).with_header(header::WWW_AUTHENTICATE, challenge)
@@ -167,6 +174,7 @@ impl Call {
 
     fn not_proved(&self, why: InvalidProof) -> Problem {
         log::info!("request_id={} token refused: {why}", self.request_id());
+        self.services.metrics.tokens_refused.with_label_values(&["proof"]).inc();
         let algorithms = DPOP_ALGORITHMS.join(" ");
         let challenge =
             format!("DPoP error=\"invalid_dpop_proof\", error_description=\"{why}\", algs=\"{algorithms}\"");

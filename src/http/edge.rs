@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
@@ -46,6 +47,10 @@ pub(crate) async fn wrap(
             // RFC 6749 §5.1 asks for both.
             headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
         }
+    }
+    if services.stopping.has_begun() {
+        // What comes next on this connection belongs to another replica.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
 }

@@ -182,7 +182,9 @@ macro_rules! handlers {
             }
 
             async fn take(call: &mut Call) -> Result<Self, Problem> {
-                Ok((D::decide(call).await?, $($argument::take(call).await?,)*))
+                let decision = D::decide(call).await;
+                call.count_decision(decision.as_ref().err());
+                Ok((decision?, $($argument::take(call).await?,)*))
             }
         }
     )*};
@@ -323,6 +325,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
             let services = Arc::clone(services);
             let (run, for_people) = (Arc::clone(&endpoint.run), endpoint.for_people);
             let route: Arc<str> = endpoint.route().into();
+            let meter = services.metrics.meter(endpoint.method.as_str(), endpoint.path);
             let mut method = guard::Any(guard::Method(endpoint.method.clone()));
             if endpoint.method == Method::GET {
                 method = method.or(guard::Method(Method::HEAD));
@@ -332,14 +335,17 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
                     let mut call = Call::new(request, payload.into_inner(), Arc::clone(&services));
                     call.for_people = for_people;
                     call.route = Some(Arc::clone(&route));
-                    let run = Arc::clone(&run);
+                    let (run, meter) = (Arc::clone(&run), meter.clone());
                     async move {
+                        let measured = meter.begin();
                         let done = AssertUnwindSafe(run(&mut call)).catch_unwind().await;
                         let done = done.unwrap_or_else(|_| {
                             log::error!("request_id={} the handler panicked", call.request_id());
                             Err(Problem::new(Code::Internal))
                         });
-                        done.unwrap_or_else(|problem| call.answer(problem))
+                        let answer = done.unwrap_or_else(|problem| call.answer(problem));
+                        measured.answered(answer.status().as_str());
+                        answer
                     }
                 },
             ));
@@ -373,5 +379,10 @@ fn wrong_method(request: HttpRequest, services: &Arc<Services>, allow: &str) -> 
 }
 
 fn unrouted(request: HttpRequest, services: &Arc<Services>, problem: Problem) -> HttpResponse {
-    Call::new(request, Payload::None, Arc::clone(services)).answer(problem)
+    // Neither what it asks for nor its method is a label: anybody could make as many as they like.
+    let meter = services.metrics.meter("other", "none");
+    let measured = meter.begin();
+    let answer = Call::new(request, Payload::None, Arc::clone(services)).answer(problem);
+    measured.answered(answer.status().as_str());
+    answer
 }

@@ -163,7 +163,7 @@ impl Problem {
             return of_problem(self.0.code, self.0.code.oauth(), self.0.detail.as_deref()).in_house(&house);
         }
         let mut response = HttpResponse::build(self.0.code.status());
-        if matches!(self.0.code, Code::Unavailable | Code::Busy) {
+        if matches!(self.0.code, Code::Unavailable | Code::Stopping | Code::Busy) {
             response.insert_header((header::RETRY_AFTER, "1"));
         }
         if asked.path.starts_with("/oauth/") {

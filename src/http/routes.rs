@@ -74,7 +74,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(GET,    "/.well-known/oauth-protected-resource",    "Whose tokens are taken (RFC 9728)",     oauth::protected_resource),
 
         endpoint(GET,    "/health/live",                             "Is the process alive",                  service::live),
-        endpoint(GET,    "/health/ready",                            "Can requests be answered",              service::ready),
+        endpoint(GET,    "/health/ready",                            "Can requests be answered",              service::ready).or(&[Stopping]),
         endpoint(POST,   "/authz/explain",                           "Say why a request is refused",          explain::explain).or(&[NotFound]),
         endpoint(POST,   "/access/v1/evaluation",                    "May somebody do this (AuthZEN)",        authzen::evaluation),
         endpoint(POST,   "/access/v1/evaluations",                   "May somebody do these (AuthZEN)",       authzen::evaluations),

@@ -12,7 +12,6 @@ use super::decide::Public;
 use super::pages::{Explanation, explanation};
 use super::problem::{Code, Problem};
 use super::services::Services;
-use crate::store::Store;
 
 /// How the server is.
 #[derive(Serialize, ToSchema)]
@@ -27,9 +26,12 @@ pub async fn live(_: Public) -> Result<Json<Health>, Problem> {
     Ok(Json(Health { status: "ok" }))
 }
 
-/// `GET /health/ready`: the database answers too.
-pub async fn ready(_: Public, store: Store) -> Result<Json<Health>, Problem> {
-    store.ping().await?;
+/// `GET /health/ready`: the database answers too, and the server was not told to stop.
+pub async fn ready(_: Public, services: Arc<Services>) -> Result<Json<Health>, Problem> {
+    if services.stopping.has_begun() {
+        return Err(Problem::new(Code::Stopping));
+    }
+    services.store.ping().await?;
     Ok(Json(Health { status: "ok" }))
 }
 

@@ -22,7 +22,9 @@ use crate::authz::matrix::Matrix;
 use crate::config::{Environment, Settings};
 use crate::domain::{Clock, Random, Time};
 use crate::hashing::Hasher;
+use crate::metrics::Metrics;
 use crate::oauth::Means;
+use crate::stop::Stopping;
 use crate::store::{Recorder, Store, StoreError};
 use crate::test_server::TestServer;
 use crate::token::{InvalidToken, Issuer, Keys, SignsFrom, Ticket, UsedProofs, Verified, Verifier};
@@ -49,6 +51,10 @@ pub struct Services {
     pub vocabulary: Arc<Vocabulary>,
     /// What takes events for the audit trail.
     pub recorder: Recorder,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whether the server was told to stop.
+    pub(crate) stopping: Stopping,
     /// What `aud` must contain.
     pub audience: String,
     /// Where tokens can be meant to be taken (RFC 8707): here, and where the operator said.

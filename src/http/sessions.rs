@@ -56,7 +56,9 @@ pub async fn log_in(
         let scope = members.text("scope", |list| scope_parameter(list, &services.vocabulary)).value();
         Some(PasswordLogin { email: email?, password: password?, scope })
     })?;
-    Ok(Json(password_login::log_in(&services.oauth(), login, device).await?))
+    let answer = password_login::log_in(&services.oauth(), login, device).await?;
+    services.metrics.tokens_issued.with_label_values(&["password"]).inc();
+    Ok(Json(answer))
 }
 
 /// What can be seen of the device that logs in.

@@ -118,6 +118,16 @@ struct Inner {
     on_revoked: OnRevoked,
 }
 
+/// How the connections are used.
+pub struct PoolUse {
+    /// Open and not in use.
+    pub idle: usize,
+    /// In use.
+    pub used: usize,
+    /// The most that are opened.
+    pub most: usize,
+}
+
 /// A kind of record that can be looked up by its id. [`stored!`](crate::stored) implements it for
 /// one in a table of its own; by hand it is the place where relations are asked of something else
 /// than this database.
@@ -210,6 +220,17 @@ impl Store {
     /// Which engine this is.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// How its connections are used.
+    pub fn pool(&self) -> PoolUse {
+        let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let r2d2::State { connections, idle_connections, .. } = self.0.pool.state();
+        PoolUse {
+            idle: count(idle_connections),
+            used: count(connections.saturating_sub(idle_connections)),
+            most: count(self.0.pool.max_size()),
+        }
     }
 
     /// Whether the database answers.

@@ -1,7 +1,7 @@
 //! What is written into the audit trail without anybody waiting for it: refusals, and that somebody
 //! looked at what is not theirs.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ pub struct Recorder {
     store: Store,
     queue: mpsc::Sender<Message>,
     missed: Arc<AtomicI64>,
+    /// Those missed since the start.
+    counted: AtomicU64,
     strangers: Mutex<Budget>,
 }
 
@@ -77,7 +79,8 @@ impl Recorder {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let missed = Arc::new(AtomicI64::new(0));
         let writing = write(store.clone(), waiting, Arc::clone(&missed));
-        (Self { store, queue, missed, strangers: Mutex::new(Budget::full(&STRANGERS)) }, writing)
+        let (counted, strangers) = (AtomicU64::new(0), Mutex::new(Budget::full(&STRANGERS)));
+        (Self { store, queue, missed, counted, strangers }, writing)
     }
 
     /// Takes an event. When too many wait, it is counted.
@@ -93,7 +96,7 @@ impl Recorder {
     fn take(&self, event: &Event, id: Option<Uuid>) {
         let is_a_strangers = matches!(event.outcome, Outcome::NotAcceptable(_));
         if is_a_strangers && !self.has_room_for_a_stranger() {
-            self.missed.fetch_add(1, Ordering::Relaxed);
+            self.count();
             return;
         }
         let taken = match self.store.entry(event, id) {
@@ -101,8 +104,23 @@ impl Recorder {
             Err(_) => false,
         };
         if !taken {
-            self.missed.fetch_add(1, Ordering::Relaxed);
+            self.count();
         }
+    }
+
+    fn count(&self) {
+        self.missed.fetch_add(1, Ordering::Relaxed);
+        self.counted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many events wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// How many events were counted and not written line by line, since the start.
+    pub fn counted(&self) -> u64 {
+        self.counted.load(Ordering::Relaxed)
     }
 
     fn has_room_for_a_stranger(&self) -> bool {

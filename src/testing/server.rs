@@ -69,6 +69,7 @@ fn load(app: &App, database_url: String, given: &[(String, String)]) -> Loaded {
     let own = [
         ("DATABASE_URL", database_url.as_str()),
         ("CLOAKROOM_LISTEN", "127.0.0.1:0"),
+        ("CLOAKROOM_METRICS_LISTEN", "off"),
         ("CLOAKROOM_WORKERS", "1"),
         ("CLOAKROOM_REGISTRATION", "open"),
         ("CLOAKROOM_MASTER_KEY", MASTER_KEY),

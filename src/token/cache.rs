@@ -1,6 +1,7 @@
 //! Tokens that were verified before, so that a signature is checked once and not at every use.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::Algorithm;
@@ -52,27 +53,45 @@ impl Accepted {
 
 /// The accepted tokens by the SHA-256 of their whole text, bounded in number. Refusals are not
 /// kept: they are cheap to repeat and would push out what is worth keeping.
-pub(super) struct TokenCache(quick_cache::sync::Cache<[u8; 32], Arc<Accepted>>);
+pub(super) struct TokenCache {
+    tokens: quick_cache::sync::Cache<[u8; 32], Arc<Accepted>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// How the cache is used.
+pub struct CacheUse {
+    /// Tokens in it.
+    pub tokens: usize,
+    /// Look-ups that found a token.
+    pub hits: u64,
+    /// Look-ups that did not.
+    pub misses: u64,
+}
 
 impl TokenCache {
     pub(super) fn new(capacity: usize) -> Self {
-        Self(quick_cache::sync::Cache::new(capacity))
+        let tokens = quick_cache::sync::Cache::new(capacity);
+        Self { tokens, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
     pub(super) fn get(&self, digest: &[u8; 32]) -> Option<Arc<Accepted>> {
-        self.0.get(digest)
+        let found = self.tokens.get(digest);
+        let count = if found.is_some() { &self.hits } else { &self.misses };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
     }
 
     pub(super) fn insert(&self, digest: [u8; 32], accepted: Arc<Accepted>) {
-        self.0.insert(digest, accepted);
+        self.tokens.insert(digest, accepted);
     }
 
     pub(super) fn remove(&self, digest: &[u8; 32]) {
-        self.0.remove(digest);
+        self.tokens.remove(digest);
     }
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    pub(super) fn usage(&self) -> CacheUse {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        CacheUse { tokens: self.tokens.len(), hits: count(&self.hits), misses: count(&self.misses) }
     }
 }

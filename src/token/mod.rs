@@ -36,6 +36,7 @@ mod verify;
 mod tests;
 
 pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
+pub use cache::CacheUse;
 pub use client_assertion::ClientAssertion;
 pub use client_keys::{ASSERTION_ALGORITHMS, ClientKeys};
 pub use described::Described;

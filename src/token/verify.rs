@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::cache::{Accepted, CACHED_TOKENS, TokenCache};
+use super::cache::{Accepted, CACHED_TOKENS, CacheUse, TokenCache};
 use super::claims::Claims;
 use super::invalid::InvalidToken;
 use super::issuers::{ForeignIssuer, TokenTyp, TrustedIssuer};
@@ -229,9 +229,9 @@ impl Verifier {
         })
     }
 
-    #[cfg(test)]
-    pub(super) fn cached(&self) -> usize {
-        self.cache.len()
+    /// How often a token was one that had been verified before.
+    pub fn cache_use(&self) -> CacheUse {
+        self.cache.usage()
     }
 
     #[cfg(test)]

@@ -20,6 +20,7 @@ mod guessing;
 mod interop;
 mod keys;
 mod matrix;
+mod metrics;
 mod notes;
 mod oauth;
 mod oauth_token;

@@ -101,7 +101,8 @@ pub async fn token(
     let scope = form.get("scope").map(|list| scope_parameter(list, with.vocabulary)).transpose();
     let scope = scope.map_err(|_| OAuthError::InvalidScope)?;
     let resource = resource_parameter(form.get("resource"), with.resources)?;
-    let answer = match request.required("grant_type", "grant_type is missing")? {
+    let grant_type = request.required("grant_type", "grant_type is missing")?;
+    let answer = match grant_type {
         "authorization_code" => {
             let redemption = Redemption {
                 code: AuthorizationCode::presented(request.required("code", "code is missing")?),
@@ -121,6 +122,7 @@ pub async fn token(
         }
         _ => return Err(OAuthError::UnsupportedGrantType.into()),
     };
+    services.metrics.tokens_issued.with_label_values(&[grant_type]).inc();
     Ok(Json(answer))
 }
 

@@ -120,6 +120,8 @@ problems! {
         "Of late too many passwords were wrong at this account or from this address, so none is looked at. Try again after the seconds that `Retry-After` names. Who is logged in stays so.";
     Unavailable = 503 "unavailable" "temporarily_unavailable" "The database is not available":
         "Nothing was done. Try again after the seconds that `Retry-After` names.";
+    Stopping = 503 "stopping" "temporarily_unavailable" "The server is stopping":
+        "It was told to stop and answers what still comes. Send new requests to another replica.";
     Internal = 500 "internal" "server_error" "Something went wrong here":
         "It is not your fault, and nothing is said of the inside. The server's log has the rest under the request id.";
 }

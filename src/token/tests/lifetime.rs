@@ -45,12 +45,12 @@ fn a_cached_token_dies_when_it_expires() {
     let world = World::new();
     let token = token(&claims());
     assert!(world.verify(&token).is_ok());
-    assert_eq!(world.verifier.cached(), 1);
+    assert_eq!(world.verifier.cache_use().tokens, 1);
     world.clock.advance(TimeDelta::milliseconds(604_999));
     assert!(world.verify(&token).is_ok());
     world.clock.advance(TimeDelta::milliseconds(1));
     assert_eq!(refused(&world, &token), Some(Expired));
-    assert_eq!(world.verifier.cached(), 0);
+    assert_eq!(world.verifier.cache_use().tokens, 0);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_token_dies_with_its_epoch_session_or_client_whether_cached_or_not() {
             revoke(&world, revoked.clone());
             assert_eq!(refused(&world, &token), Some(Revoked), "{revoked:?}");
             assert_eq!(refused(&world, &token), Some(Revoked), "{revoked:?}");
-            assert_eq!(world.verifier.cached(), 0);
+            assert_eq!(world.verifier.cache_use().tokens, 0);
         }
     }
 }
@@ -114,7 +114,7 @@ fn a_cached_token_lives_through_a_rotation_that_keeps_its_key() {
     assert!(world.verify(&token).is_ok());
     world.keys.replace(set(Hs256));
     assert!(world.verify(&token).is_ok());
-    assert_eq!(world.verifier.cached(), 1);
+    assert_eq!(world.verifier.cache_use().tokens, 1);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn only_what_was_accepted_is_cached_and_no_more_than_the_cache_holds() {
     for _ in 0..3 {
         assert!(refused(&world, &token(&with(&claims(), "iss", Some(json!("x"))))).is_some());
     }
-    assert_eq!(world.verifier.cached(), 0);
+    assert_eq!(world.verifier.cache_use().tokens, 0);
 
     let small = TokenCache::new(8);
     assert!(world.verify(&token(&claims())).is_ok());
@@ -132,7 +132,7 @@ fn only_what_was_accepted_is_cached_and_no_more_than_the_cache_holds() {
     for n in 0..1_000 {
         small.insert(digest(n), accepted.clone());
     }
-    assert!(small.len() <= 8);
+    assert!(small.usage().tokens <= 8);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn an_unconfirmed_token_stays_unconfirmed_in_the_cache_and_its_session_can_be_en
     for _ in 0..2 {
         assert_eq!(unconfirmed(&world, &claims).confirm(None).err(), Some(NoSuchUser));
     }
-    assert_eq!(world.verifier.cached(), 1);
+    assert_eq!(world.verifier.cache_use().tokens, 1);
     revoke(&world, Revoked::User(user(), 9));
     assert!(world.verifier.verify(&token(&claims)).is_ok());
     revoke(&world, Revoked::Session(sid.parse().unwrap()));

@@ -71,13 +71,12 @@ fn log_format_and_filter_are_checked() {
 }
 
 #[test]
-fn what_this_version_does_not_have_can_only_be_off() {
-    loaded(&[("CLOAKROOM_METRICS_LISTEN", "off")]);
-    assert_fault(
-        &[("CLOAKROOM_METRICS_LISTEN", "on")],
-        "CLOAKROOM_METRICS_LISTEN",
-        "this version does not have it",
-    );
+fn metrics_have_an_address_of_their_own_or_none() {
+    let address = |text| loaded(&[("CLOAKROOM_METRICS_LISTEN", text)]).metrics_listen;
+    assert_eq!(address("off"), None);
+    assert_eq!(address("0.0.0.0:9100"), Some(([0, 0, 0, 0], 9100).into()));
+    assert_eq!(loaded(&[]).metrics_listen, Some(([127, 0, 0, 1], 9090).into()));
+    assert_refused("CLOAKROOM_METRICS_LISTEN", &["on", "9090", "none", "metrics.example.org:9090"]);
 }
 
 #[test]

@@ -89,6 +89,32 @@ fn a_request_that_is_worked_on_is_answered_before_the_process_ends() {
 }
 
 #[test]
+fn it_says_that_it_is_not_ready_and_goes_on_answering_until_its_grace_is_over() {
+    let dir = TempDir::new().unwrap();
+    let mut server = Process::start(dir.path(), &[("CLOAKROOM_SHUTDOWN_GRACE", "3s")]);
+    server.registration("ada@example.com").send().expect(201);
+    assert!(server.get("/health/ready").send().expect(200).header("connection").is_none());
+    server.terminate();
+    eventually("it is not ready", || server.get("/health/ready").send().status == 503);
+    let answer = server.get("/health/ready").send().expect(503);
+    assert_eq!(answer.json()["code"], "stopping");
+    server.get("/health/live").send().expect(200);
+    let login = server.login("ada@example.com").send().expect(200);
+    assert_eq!(login.header("connection"), Some("close"), "the next request goes elsewhere");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_the_grace() {
+    let dir = TempDir::new().unwrap();
+    let mut server = Process::start(dir.path(), &[("CLOAKROOM_SHUTDOWN_GRACE", "5m")]);
+    server.terminate();
+    eventually("it is not ready", || server.get("/health/ready").send().status == 503);
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
 fn what_was_answered_before_the_end_is_there_at_the_next_start() {
     let dir = TempDir::new().unwrap();
     let mut server = Process::start(dir.path(), &[]);

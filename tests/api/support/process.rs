@@ -41,6 +41,7 @@ impl Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
         command.args(arguments).current_dir(directory).env_clear();
         command.env("CLOAKROOM_LISTEN", "127.0.0.1:0").env("CLOAKROOM_ARGON2", "m=7168,t=5,p=1");
+        command.env("CLOAKROOM_METRICS_LISTEN", "off").env("CLOAKROOM_SHUTDOWN_GRACE", "0s");
         command.envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.expect("a log"));
         command

@@ -32,6 +32,7 @@ pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 pub struct Server {
     pub address: SocketAddr,
     pub url: String,
+    pub metrics: Option<SocketAddr>,
     pub clock: Clock,
     pub engine: Engine,
     pub database_url: String,
@@ -110,6 +111,7 @@ impl Server {
             ("CLOAKROOM_LISTEN", "127.0.0.1:0"),
             ("CLOAKROOM_MASTER_KEY", MASTER_KEY),
             ("CLOAKROOM_WORKERS", "2"),
+            ("CLOAKROOM_METRICS_LISTEN", "off"),
         ];
         for (name, value) in given.iter().chain(settings) {
             sources.environment.insert((*name).to_owned(), (*value).to_owned());
@@ -124,13 +126,15 @@ impl Server {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let server = app().start(&loaded, surroundings).await.expect("the server starts");
-                send.send((server.address, server.handle())).expect("the test waits");
+                send.send((server.address, server.metrics_address(), server.handle()))
+                    .expect("the test waits");
                 server.run().await.expect("the server runs");
             });
         });
-        let (address, handle) = receive.recv().expect("the server starts");
+        let (address, metrics, handle) = receive.recv().expect("the server starts");
         Self {
             address,
+            metrics,
             url: format!("http://{address}"),
             clock,
             engine,
