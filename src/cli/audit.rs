@@ -1,13 +1,12 @@
 //! `cloakroom audit`: what proves that nobody changed the audit trail.
 
-use std::io::{IsTerminal as _, Write as _};
-
 use actix_web::rt::System;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
 
 use super::context::Context;
 use super::output::{Failure, print, print_json};
+use super::progress::{progress, progress_ends};
 use super::{group, json_flag};
 use crate::audit_check::{Anchor, Check, Findings, Wrong};
 use crate::domain::format_time;
@@ -45,7 +44,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
         let master = load_master_key(context.config(), &context.surroundings.random, already)
             .map_err(|error| Failure::new(error.to_string()))?;
         let check = Check { store: &store, key: ChainKey::new(&master.derive("audit")), anchor };
-        let found = check.run(progress).await;
+        let found = check.run(|lines| progress(&format!("{lines} lines"))).await;
         progress_ends();
         found.map_err(Failure::from)
     })?;
@@ -53,24 +52,6 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
     match findings.wrong.len() {
         0 => Ok(()),
         wrong => Err(Failure::new(format!("the audit trail is not as it was written: {wrong} faults"))),
-    }
-}
-
-/// On a terminal, how far it is.
-fn progress(lines: u64) {
-    let mut err = std::io::stderr();
-    if err.is_terminal() {
-        // Nobody is told where it cannot be written.
-        let _ = write!(err, "\r{lines} lines");
-        let _ = err.flush();
-    }
-}
-
-/// What follows stands on a line of its own.
-fn progress_ends() {
-    let mut err = std::io::stderr();
-    if err.is_terminal() {
-        let _ = writeln!(err);
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod api;
 mod audit;
+mod backup;
 mod clashes;
 mod clients;
 mod config;
@@ -14,6 +15,7 @@ mod named;
 mod new;
 mod output;
 mod password;
+mod progress;
 mod scope;
 mod serve;
 mod token;
@@ -64,6 +66,8 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "openapi" => api::openapi(&context()?),
         "audit" => audit::run(&context()?, given),
         "explain" => explain::run(&context()?, given),
+        "backup" => backup::run(&context()?, given),
+        "restore" => backup::restore(&context()?, given),
         "new" => new::run(app, &Surroundings::default().clock, given),
         "migrate" => migrate::run(&context()?, given),
         "token" => token::run(app, matches, given),
@@ -108,6 +112,8 @@ fn commands(app: &Arc<App>) -> Command {
             api::openapi_command(),
             explain::command(),
             audit::command(),
+            backup::command(),
+            backup::restore_command(),
             token::command(),
             verify::command(),
             new::command(),

@@ -22,6 +22,7 @@
 
 mod announcements;
 mod audit;
+pub(crate) mod backup;
 mod browser;
 mod chain;
 mod client_list;

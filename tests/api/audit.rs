@@ -237,6 +237,8 @@ on_both_engines! {
         eventually("all of them are accounted for", || {
             others += 1;
             server.get(&bob.path()).bearer(&ada.token).send().expect(403);
+            // Longer than the pause between two writes.
+            std::thread::sleep(Duration::from_millis(300));
             db_refusals(&server) == flood + others
         });
         let written = db_number(&server, "SELECT COUNT(*) AS total FROM audit WHERE action = 'authenticate'");

@@ -1,6 +1,7 @@
 //! The command line, as the operator uses it: a process of its own, in a directory of its own.
 
 mod accounts;
+mod backup;
 mod new;
 mod serving;
 mod settings;

@@ -39,6 +39,11 @@ impl Cluster {
         cluster.wait_until(true).then_some(cluster)
     }
 
+    /// One of the programs that come with PostgreSQL.
+    pub fn program(name: &str) -> Option<PathBuf> {
+        find_bin().map(|bin| bin.join(name))
+    }
+
     /// The cluster's URL with `{}` in place of the database.
     pub fn url(&self) -> String {
         format!("postgres://postgres@/{{}}?host={}", self.dir.display())

@@ -14,6 +14,7 @@ mod wait;
 
 pub use application::{Application, CALLBACK, VERIFIER, came_back};
 pub use browser::{Browser, form_of};
+pub use cluster::Cluster;
 pub use http::{Answer, Request, decoded, send_raw};
 pub use issuer::{ForeignIssuer, IssuerKey, Reply};
 pub use people::{PASSWORD, Person};

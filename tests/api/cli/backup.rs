@@ -1,0 +1,198 @@
+//! `cloakroom backup` and `cloakroom restore`; of PostgreSQL, its own.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::support::{Cluster, Postgres, Process};
+
+/// A machine on which Ada is registered, a key is made, and there is a good backup.
+fn backed_up() -> Machine {
+    let machine = Machine::new();
+    let mut server = Process::start(machine.path(), &[]);
+    server.registration("ada@example.com").send().expect(201);
+    server.terminate();
+    server.wait();
+    machine.done(&["backup", "copy.db"]);
+    machine
+}
+
+#[test]
+fn a_copy_made_amid_writes_is_whole_and_brings_everything_back() {
+    let machine = Machine::new();
+    let mut server = Process::start(machine.path(), &[]);
+    for number in 0..8 {
+        server.registration(&format!("user{number}@example.com")).send().expect(201);
+    }
+    let token = server.token("user0@example.com");
+    let (stop, url) = (AtomicBool::new(false), server.url.clone());
+    let made = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 8.. {
+                let body = json!({ "email": format!("user{number}@example.com"), "password": PASSWORD });
+                Request::new("POST", format!("{url}/users")).json(&body).send().expect(201);
+                if stop.load(Ordering::Acquire) {
+                    return;
+                }
+            }
+        });
+        let made = machine.json(&["backup", "copy.db"]);
+        stop.store(true, Ordering::Release);
+        made
+    });
+    server.registration("later@example.com").send().expect(201);
+    assert_eq!(
+        (&made["done"], made["users"].as_u64().is_some_and(|users| users >= 8)),
+        (&json!("copied"), true)
+    );
+    assert_eq!(made["bytes"], machine.path().join("copy.db").metadata().unwrap().len());
+    server.kill();
+
+    machine.done(&["restore", "--check", "copy.db"]);
+    let restored = machine.json(&["restore", "--replace", "copy.db"]);
+    assert_eq!(
+        (&restored["users"], &restored["put_aside"]),
+        (&made["users"], &json!("cloakroom.db.replaced-1"))
+    );
+    let issuer = url.as_str();
+    let server = Process::start(machine.path(), &[("CLOAKROOM_ISSUER", issuer)]);
+    server.get("/users/me").bearer(&token).send().expect(200);
+    server.login("user7@example.com").send().expect(200);
+    server.login("later@example.com").send().expect(401);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_copy_is_its_owner_s_alone_one_file_and_never_over_another() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let machine = backed_up();
+    let mode = machine.path().join("copy.db").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let names = std::fs::read_dir(machine.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with("copy.db")).collect();
+    assert_eq!(names, ["copy.db"]);
+    machine.refused(&["backup", "copy.db"], &["copy.db is there already"]);
+    let nothing = Machine::new();
+    nothing.refused(&["backup", "copy.db"], &["there is no database cloakroom.db"]);
+    assert_eq!(nothing.files(), 0);
+}
+
+#[test]
+fn nothing_is_replaced_by_a_copy_that_is_not_good() {
+    let machine = backed_up();
+    let good = std::fs::read(machine.path().join("copy.db")).unwrap();
+    let live = || std::fs::read(machine.path().join("cloakroom.db")).unwrap();
+    let before = live();
+    let put = |bytes: &[u8]| std::fs::write(machine.path().join("bad.db"), bytes).unwrap();
+    let cut = &good[..good.len() / 2];
+    let mut scribbled = good.clone();
+    // Past the first page, where the tables are.
+    scribbled[8_192..40_960].fill(0xa5);
+    for bad in [cut, &scribbled, b"not a database, but text that goes on for a while", b""] {
+        put(bad);
+        for arguments in [["restore", "--check", "bad.db"], ["restore", "--replace", "bad.db"]] {
+            machine.refused(&arguments, &["bad.db"]);
+        }
+    }
+    machine.refused(&["restore", "copy.db"], &["cloakroom.db is there already", "--replace"]);
+    machine.refused(&["restore", "--replace", "nowhere.db"], &["nowhere.db"]);
+    assert_eq!(live(), before);
+    assert!(!machine.path().join("cloakroom.db.restored").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_copy_of_another_master_key_or_of_a_later_version_is_not_restored() {
+    let machine = backed_up();
+    let key = machine.path().join("cloakroom.master-key");
+    let own = std::fs::read(&key).unwrap();
+    std::fs::write(&key, crate::support::MASTER_KEY).unwrap();
+    machine.refused(&["restore", "--replace", "copy.db"], &["master key"]);
+    std::fs::remove_file(&key).unwrap();
+    machine.refused(&["restore", "--replace", "copy.db"], &["master key", "cannot be read"]);
+    assert!(!key.exists(), "a key made now could open nothing");
+    std::fs::write(&key, own).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let copy = rusqlite::Connection::open(machine.path().join("copy.db")).unwrap();
+    let later = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')";
+    copy.execute_batch(later).unwrap();
+    machine.refused(&["restore", "--replace", "copy.db"], &["later version", "29990101000000"]);
+    copy.execute_batch("DELETE FROM __diesel_schema_migrations WHERE version = '29990101000000'").unwrap();
+    drop(copy);
+    machine.done(&["restore", "--replace", "copy.db"]);
+}
+
+#[test]
+fn an_audit_trail_that_was_changed_is_found_before_it_is_restored() {
+    let machine = Machine::new();
+    let mut server = Process::start(machine.path(), &[]);
+    server.registration("ada@example.com").send().expect(201);
+    server.terminate();
+    server.wait();
+    crate::support::eventually("a line is sealed", || {
+        let mut server = Process::start(machine.path(), &[]);
+        std::thread::sleep(Duration::from_millis(1_500));
+        server.terminate();
+        server.wait();
+        machine.json(&["audit", "verify"])["lines"].as_i64().is_some_and(|lines| lines > 0)
+    });
+    machine.done(&["backup", "copy.db"]);
+    let copy = rusqlite::Connection::open(machine.path().join("copy.db")).unwrap();
+    assert!(copy.execute("UPDATE audit SET action = 'read'", ()).unwrap() > 0);
+    drop(copy);
+    machine.refused(
+        &["restore", "--replace", "copy.db"],
+        &["audit trail is not as it was written", "position 1"],
+    );
+}
+
+#[test]
+fn a_database_that_a_server_works_with_is_not_replaced() {
+    let machine = backed_up();
+    let server = Process::start(machine.path(), &[]);
+    server.login("ada@example.com").send().expect(200);
+    machine
+        .refused(&["restore", "--replace", "copy.db"], &["another process has it open", "stop the server"]);
+    server.login("ada@example.com").send().expect(200);
+}
+
+#[test]
+fn of_postgresql_it_says_what_to_use_and_that_brings_everything_back() {
+    let machine = Machine::new();
+    std::fs::write(machine.path().join("key"), crate::support::MASTER_KEY).unwrap();
+    let elsewhere = ["--database-url", "postgres://db.example.org/app", "--master-key-file", "key"];
+    for command in ["backup", "restore"] {
+        machine.refused(&[&[command, "file"], &elsewhere[..]].concat(), &["pg_dump", "pg_restore"]);
+    }
+    if !Postgres::is_here() {
+        return;
+    }
+    let (from, to) = (Postgres::new_database(), Postgres::new_empty_database());
+    let settings = |url: &str| {
+        [("DATABASE_URL", url.to_owned()), ("CLOAKROOM_MASTER_KEY", crate::support::MASTER_KEY.to_owned())]
+    };
+    let start = |url: &str, issuer: Option<&str>| {
+        let settings = settings(url);
+        let mut settings: Vec<(&str, &str)> =
+            settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        settings.extend(issuer.map(|issuer| ("CLOAKROOM_ISSUER", issuer)));
+        Process::start(machine.path(), &settings)
+    };
+    let server = start(&from, None);
+    server.registration("ada@example.com").send().expect(201);
+    let (token, issuer) = (server.token("ada@example.com"), server.url.clone());
+    let file = machine.path().join("dump");
+    let run = |program: &str, arguments: &[&str]| {
+        let program: PathBuf = Cluster::program(program).expect("it comes with PostgreSQL");
+        let ran = Command::new(program).args(arguments).output().unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+    };
+    let path = file.to_str().unwrap();
+    run("pg_dump", &["--format=custom", "--file", path, &from]);
+    drop(server);
+    run("pg_restore", &["--exit-on-error", "--no-owner", "--dbname", &to, path]);
+    let server = start(&to, Some(&issuer));
+    server.get("/users/me").bearer(&token).send().expect(200);
+    server.login("ada@example.com").send().expect(200);
+}
