@@ -59,6 +59,11 @@ pub enum HashError {
     Failed,
 }
 
+/// Whether a hash from elsewhere is one with which passwords can be compared here.
+pub(crate) fn is_taken_here(hash: &PasswordHash) -> bool {
+    Stored::read(hash.expose_phc()).is_some()
+}
+
 /// What comes of comparing a password with a hash.
 pub enum Verdict {
     /// It is the password.

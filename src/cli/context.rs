@@ -76,8 +76,8 @@ impl Context {
         Operator::at_the_command_line(Arc::new(self.vocabulary().clone()))
     }
 
-    /// A running server learns from the database what is revoked here.
-    fn open_store(&self) -> Store {
+    /// The store, whatever its schema. A running server learns from it what is revoked here.
+    pub(super) fn open_store(&self) -> Store {
         open_store(&self.app, self.config(), &self.surroundings, Arc::new(|_| {}))
     }
 }

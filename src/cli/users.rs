@@ -1,5 +1,8 @@
 //! `cloakroom users`: the operator's way in when nobody can log in.
 
+mod export;
+mod import;
+
 use std::sync::Arc;
 
 use actix_web::rt::System;
@@ -50,6 +53,8 @@ pub(super) fn command(app: &Arc<App>) -> Command {
         [
             create,
             Command::new("list").about("List all: id, address, status, roles, by time of creation").arg(json_flag()),
+            import::command(),
+            export::command(),
             one("show", "Show one account"),
             one("suspend", "End its sessions and tokens, and let nobody log in"),
             one("activate", "Let its owner log in again"),
@@ -62,12 +67,23 @@ pub(super) fn command(app: &Arc<App>) -> Command {
 
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
     let Some((name, given)) = matches.subcommand() else { return Ok(()) };
-    let store = if name == "create" { context.migrated_store()? } else { context.store()? };
-    let users = Users { context, store, operator: context.operator(), json: given.get_flag("json") };
+    let store = match name {
+        "import" if given.get_flag("dry-run") => context.open_store(),
+        "create" | "import" => context.migrated_store()?,
+        _ => context.store()?,
+    };
+    let users = Users {
+        context,
+        store,
+        operator: context.operator(),
+        json: given.try_get_one("json").ok().flatten() == Some(&true),
+    };
     System::new().block_on(async {
         match name {
             "create" => users.create(given).await,
             "list" => users.list().await,
+            "import" => users.import(given).await,
+            "export" => users.export(given).await,
             "show" => users.show(&required(given, "user")?).await,
             "suspend" => users.set_status(&required(given, "user")?, Status::Suspended).await,
             "activate" => users.set_status(&required(given, "user")?, Status::Active).await,

@@ -46,7 +46,7 @@ impl<T> Given<T> {
 }
 
 impl Members {
-    pub(super) fn of(object: Map<String, Value>, pointer: &str) -> Self {
+    pub(crate) fn of(object: Map<String, Value>, pointer: &str) -> Self {
         Self { object, pointer: pointer.to_owned(), errors: Vec::new() }
     }
 
@@ -215,7 +215,7 @@ impl Members {
         }
     }
 
-    pub(super) fn finish(&mut self) -> Vec<BrokenRule> {
+    pub(crate) fn finish(&mut self) -> Vec<BrokenRule> {
         let unknown: Vec<String> = self.object.keys().take(MOST_BROKEN_RULES).cloned().collect();
         for name in unknown {
             self.broken(&name, Invalid::new("unknown", "is not a member that this route knows"));

@@ -43,6 +43,7 @@ mod services;
 mod sessions;
 mod shown;
 mod standing;
+mod transfer;
 mod user_list;
 mod users;
 
@@ -73,3 +74,4 @@ pub(crate) use client_answers::ClientView;
 pub(crate) use edge::{ENVIRONMENT_HEADER, wrap};
 pub(crate) use endpoint::{ServedParts, mount};
 pub(crate) use metrics::metrics_server;
+pub(crate) use transfer::{Line, LinePassword, line_of};

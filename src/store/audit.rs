@@ -168,7 +168,7 @@ impl Inner {
     }
 }
 
-fn insert(conn: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
+pub(super) fn insert(conn: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
     on!(conn, |c| diesel::insert_into(audit::table).values(entries).execute(c))?;
     Ok(())
 }

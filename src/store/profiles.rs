@@ -88,7 +88,7 @@ pub(super) fn to_json(claims: &BTreeMap<ProfileClaim, String>) -> String {
     serde_json::Value::Object(members.collect()).to_string()
 }
 
-fn from_json(json: &str) -> Result<BTreeMap<ProfileClaim, String>, StoreError> {
+pub(super) fn from_json(json: &str) -> Result<BTreeMap<ProfileClaim, String>, StoreError> {
     let members: BTreeMap<String, String> = serde_json::from_str(json)
         .map_err(|_| StoreError::Internal("a stored profile cannot be read".to_owned()))?;
     Ok(members.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value))).collect())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::conn::Connection;
@@ -12,7 +13,9 @@ use super::standing::keep_an_admin;
 use super::{Inner, Lookup, Store, Stored, profiles};
 use crate::authz::action::{Delete, Update};
 use crate::authz::{Allowed, Event, Grant, Sealed, Sight, Vocabulary};
-use crate::domain::{Email, PasswordHash, Profile, ProfileChange, Revoked, Role, Status, Time, User, UserId};
+use crate::domain::{
+    Email, PasswordHash, ProfileChange, ProfileClaim, Revoked, Role, Status, Time, User, UserId,
+};
 use crate::on;
 
 /// The columns of an account; never the password's hash.
@@ -49,6 +52,52 @@ impl UserRow {
             last_login_at: self.last_login_at.map(|time| time.0),
             revision: self.revision,
             epoch: self.epoch,
+        }
+    }
+}
+
+/// A new account as it is stored.
+#[derive(Insertable)]
+#[diesel(table_name = users)]
+pub(super) struct NewUserRow {
+    pub(super) id: UserId,
+    email: String,
+    pub(super) email_key: String,
+    pub(super) email_verified: bool,
+    status: &'static str,
+    password_hash: Option<String>,
+    created_at: Time,
+    pub(super) updated_at: Time,
+    pub(super) last_login_at: Option<Time>,
+    revision: i64,
+    epoch: i64,
+    profile: String,
+    profile_revision: i64,
+    name_key: Option<String>,
+}
+
+impl NewUserRow {
+    pub(super) fn new(
+        id: UserId,
+        new: &NewUser,
+        claims: &BTreeMap<ProfileClaim, String>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            email: new.email.as_str().to_owned(),
+            email_key: new.email.key(),
+            email_verified: false,
+            status: new.status.as_str(),
+            password_hash: new.password.as_ref().map(|hash| hash.expose_phc().to_owned()),
+            created_at: Time(at),
+            updated_at: Time(at),
+            last_login_at: None,
+            revision: 1,
+            epoch: 1,
+            profile: profiles::to_json(claims),
+            profile_revision: 1,
+            name_key: profiles::name_key(claims),
         }
     }
 }
@@ -219,25 +268,9 @@ impl Inner {
     ) -> Result<User, StoreError> {
         let now = self.surroundings.clock.now();
         let mut claims = BTreeMap::new();
-        new.profile.apply(&mut claims);
-        let profile = Profile { user_id: id, claims, revision: 1 };
-        on!(conn, |c| diesel::insert_into(users::table)
-            .values((
-                users::id.eq(id),
-                users::email.eq(new.email.as_str()),
-                users::email_key.eq(new.email.key()),
-                users::email_verified.eq(false),
-                users::status.eq(new.status.as_str()),
-                users::password_hash.eq(new.password.as_ref().map(PasswordHash::expose_phc)),
-                users::created_at.eq(Time(now)),
-                users::updated_at.eq(Time(now)),
-                users::revision.eq(1),
-                users::epoch.eq(1),
-                users::profile.eq(profiles::to_json(&profile.claims)),
-                users::profile_revision.eq(profile.revision),
-                users::name_key.eq(profiles::name_key(&profile.claims)),
-            ))
-            .execute(c))?;
+        new.profile.clone().apply(&mut claims);
+        let row = NewUserRow::new(id, &new, &claims, now);
+        on!(conn, |c| diesel::insert_into(users::table).values(&row).execute(c))?;
         insert_roles(conn, id, grant.roles())?;
         self.write_down(conn, &grant.event(id))?;
         load(conn, &self.vocabulary, id)?.ok_or(StoreError::Changed)
@@ -245,8 +278,18 @@ impl Inner {
 }
 
 pub(super) fn insert_roles(conn: &mut Connection, id: UserId, roles: &[Role]) -> Result<(), StoreError> {
-    let rows: Vec<_> =
-        roles.iter().map(|role| (user_roles::user_id.eq(id), user_roles::role.eq(role.as_str()))).collect();
+    let rows: Vec<_> = of_user(id, roles).collect();
     on!(conn, |c| diesel::insert_into(user_roles::table).values(&rows).execute(c))?;
     Ok(())
+}
+
+/// A row for each role of a user.
+#[expect(clippy::type_complexity, reason = "nobody names it")]
+pub(super) fn of_user(
+    id: UserId,
+    roles: &[Role],
+) -> impl Iterator<
+    Item = (diesel::dsl::Eq<user_roles::user_id, UserId>, diesel::dsl::Eq<user_roles::role, &'static str>),
+> {
+    roles.iter().map(move |role| (user_roles::user_id.eq(id), user_roles::role.eq(role.as_str())))
 }

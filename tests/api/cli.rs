@@ -6,6 +6,7 @@ mod new;
 mod serving;
 mod settings;
 mod token;
+mod transfer;
 mod usage;
 
 use std::io::{BufRead as _, BufReader, Write as _};

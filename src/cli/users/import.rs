@@ -1,0 +1,218 @@
+//! `cloakroom users import`: accounts from another system, a line of JSON each, in bounded memory.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use futures_util::stream::{self, StreamExt as _};
+use serde_json::json;
+
+use super::super::output::{Failure, complain, print, print_json};
+use super::super::progress::{progress, progress_ends};
+use super::super::{json_flag, required, switch};
+use super::Users;
+use crate::authz::Registration;
+use crate::authz::action::Create;
+use crate::domain::User;
+use crate::hashing::Hasher;
+use crate::http::{Line, LinePassword};
+use crate::server::hasher;
+use crate::store::{ImportOutcome, Imported, NewUser, StoreError};
+
+/// Accounts in one transaction.
+const BATCH: usize = 500;
+
+/// A line is no longer than the body of a request.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+/// How often a batch is tried in which somebody else took an address this very moment.
+const TRIES: usize = 3;
+
+pub(super) fn command() -> Command {
+    Command::new("import")
+        .about("Make accounts from a file, a line of JSON each; also while the server runs")
+        .after_help(
+            "A line has the members of POST /users, and may have more of those that its answer has:\n  \
+             {\"email\": \"ada@example.com\", \"password\": \"a most unusual passphrase\"}\n  \
+             {\"email\": \"bob@example.com\", \"password_hash\": \"$argon2id$v=19$…\", \"email_verified\": true,\n   \
+             \"roles\": [\"user\"], \"status\": \"active\", \"created_at\": \"2024-05-01T08:00:00Z\", \"profile\": {\"name\": \"Bob\"}}\n\n\
+             With neither password nor hash nobody can log in until one is set. A password is hashed here, some\n\
+             hundred a second; a hash is taken as it is, some ten thousand a second.\n\
+             Accounts whose id or address is there already stay as they are, so the same file can be given again.\n\
+             A line that breaks a rule is named and left out; the exit code is then 1.",
+        )
+        .args([
+            Arg::new("file")
+                .value_name("FILE")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("The file; - is standard input"),
+            switch("dry-run", "Only check every line"),
+            json_flag(),
+        ])
+}
+
+/// What was done so far.
+#[derive(Default)]
+struct Done {
+    lines: u64,
+    bytes: u64,
+    made: u64,
+    there: u64,
+    refused: u64,
+}
+
+/// Lines, one after the other, without ever holding more than one that is too long.
+struct Lines<R> {
+    from: R,
+    line: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The next line that is not blank, without its end; none at the end of the file.
+    fn next(&mut self, done: &mut Done) -> std::io::Result<Option<Result<&[u8], &'static str>>> {
+        loop {
+            self.line.clear();
+            let read = (&mut self.from).take(LONGEST_LINE + 1).read_until(b'\n', &mut self.line)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            done.lines += 1;
+            done.bytes += u64::try_from(read).unwrap_or(u64::MAX);
+            if read > usize::try_from(LONGEST_LINE).unwrap_or(usize::MAX) && self.line.last() != Some(&b'\n')
+            {
+                self.skip_rest(done)?;
+                return Ok(Some(Err("is longer than 64 KiB")));
+            }
+            if !self.line.trim_ascii().is_empty() {
+                return Ok(Some(Ok(self.line.trim_ascii())));
+            }
+        }
+    }
+
+    fn skip_rest(&mut self, done: &mut Done) -> std::io::Result<()> {
+        loop {
+            self.line.clear();
+            let read = (&mut self.from).take(LONGEST_LINE).read_until(b'\n', &mut self.line)?;
+            done.bytes += u64::try_from(read).unwrap_or(u64::MAX);
+            if read == 0 || self.line.last() == Some(&b'\n') {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Users<'_> {
+    pub(super) async fn import(&self, given: &ArgMatches) -> Result<(), Failure> {
+        let file: PathBuf = required(given, "file")?;
+        let unreadable =
+            |error: std::io::Error| Failure::new(format!("{} cannot be read: {error}", file.display()));
+        let (from, size) = open(&file).map_err(unreadable)?;
+        let (mut lines, mut done) = (Lines { from, line: Vec::new() }, Done::default());
+        let hasher = hasher(self.context.config(), &self.context.surroundings)?;
+        let dry = given.get_flag("dry-run");
+        loop {
+            let mut batch = Vec::with_capacity(BATCH);
+            while batch.len() < BATCH {
+                let Some(line) = lines.next(&mut done).map_err(unreadable)? else { break };
+                match line
+                    .map_err(|wrong| vec![wrong.to_owned()])
+                    .and_then(|line| Line::read(line, self.context.vocabulary()))
+                {
+                    Ok(account) => batch.push(account),
+                    Err(wrong) => {
+                        done.refused += 1;
+                        progress_ends();
+                        complain(&[format!("line {}: {}", done.lines, wrong.join("; "))]);
+                    }
+                }
+            }
+            if batch.is_empty() {
+                break;
+            }
+            if dry {
+                done.made += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            } else {
+                self.make(batch, &hasher, &mut done).await?;
+            }
+            tell_progress(&done, size);
+        }
+        progress_ends();
+        tell(&done, dry, given.get_flag("json"))?;
+        match done.refused {
+            0 => Ok(()),
+            refused => Err(Failure::new(format!("{refused} lines break a rule and were left out"))),
+        }
+    }
+
+    async fn make(&self, lines: Vec<Line>, hasher: &Hasher, done: &mut Done) -> Result<(), Failure> {
+        let lanes = usize::from(self.context.config().hash_lanes);
+        let accounts = stream::iter(lines).map(|line| self.account(line, hasher)).buffered(lanes.max(1));
+        let accounts: Vec<Result<Imported, Failure>> = accounts.collect().await;
+        let accounts = accounts.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let accounts = std::sync::Arc::new(accounts);
+        let mut outcomes = self.store.import_users(accounts.clone()).await;
+        for _ in 1..TRIES {
+            if !matches!(outcomes, Err(StoreError::Taken)) {
+                break;
+            }
+            outcomes = self.store.import_users(accounts.clone()).await;
+        }
+        for outcome in outcomes? {
+            match outcome {
+                ImportOutcome::Made => done.made += 1,
+                ImportOutcome::There => done.there += 1,
+            }
+        }
+        Ok(())
+    }
+
+    async fn account(&self, line: Line, hasher: &Hasher) -> Result<Imported, Failure> {
+        let grant = Registration::Entitled(self.operator.reach::<User, Create>()?).grant(line.roles)?;
+        let password = match line.password {
+            Some(LinePassword::Chosen(password)) => Some(hasher.hash(&password).await?),
+            Some(LinePassword::Hashed(hash)) => Some(hash),
+            None => None,
+        };
+        Ok(Imported {
+            id: line.id,
+            new: NewUser { email: line.email, password, profile: line.profile, status: line.status },
+            email_verified: line.email_verified,
+            created_at: line.created_at,
+            updated_at: line.updated_at,
+            last_login_at: line.last_login_at,
+            grant,
+        })
+    }
+}
+
+/// The file and how large it is, where that can be known.
+fn open(file: &Path) -> std::io::Result<(Box<dyn BufRead>, Option<u64>)> {
+    if file == Path::new("-") {
+        return Ok((Box::new(BufReader::new(std::io::stdin())), None));
+    }
+    let opened = File::open(file)?;
+    let size = opened.metadata()?.len();
+    Ok((Box::new(BufReader::with_capacity(1 << 20, opened)), Some(size)))
+}
+
+fn tell_progress(done: &Done, size: Option<u64>) {
+    let share = size.map(|size| format!(", {} of 100", done.bytes.saturating_mul(100) / size.max(1)));
+    progress(&format!("{} lines{}", done.lines, share.unwrap_or_default()));
+}
+
+fn tell(done: &Done, dry: bool, as_json: bool) -> Result<(), Failure> {
+    let Done { made, there, refused, .. } = done;
+    if as_json {
+        return print_json(
+            &json!({ "dry_run": dry, "made": made, "there_already": there, "refused": refused }),
+        );
+    }
+    match dry {
+        true => print(&format!("{made} lines are good, {refused} break a rule; nothing was done\n")),
+        false => {
+            print(&format!("{made} accounts made, {there} were there already, {refused} lines refused\n"))
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `cloakroom users import` and `users export`.
+
+use super::*;
+use crate::support::{MASTER_KEY, Postgres, Process, on_both_engines};
+
+/// A machine whose database is of this engine.
+struct Place {
+    machine: Machine,
+    database: Option<String>,
+}
+
+impl Place {
+    fn new(engine: crate::support::Engine) -> Self {
+        let machine = Machine::new();
+        std::fs::write(machine.path().join("cloakroom.master-key"), MASTER_KEY).unwrap();
+        let database = (engine == crate::support::Engine::Postgres).then(Postgres::new_database);
+        Self { machine, database }
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = self.machine.command(arguments);
+        if let Some(database) = &self.database {
+            command.env("DATABASE_URL", database).env("CLOAKROOM_MASTER_KEY", MASTER_KEY);
+        }
+        finish(command.spawn().unwrap(), input)
+    }
+
+    #[track_caller]
+    fn import(&self, lines: &str) -> (Value, Ran) {
+        let ran = self.run(&["users", "import", "-", "--json"], lines);
+        let told = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+        (told, ran)
+    }
+
+    fn export(&self, arguments: &[&str]) -> Vec<Value> {
+        let ran = self.run(&[&["users", "export"], arguments].concat(), "");
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn start(&self) -> Process {
+        let database =
+            self.database.as_deref().map(|url| [("DATABASE_URL", url), ("CLOAKROOM_MASTER_KEY", MASTER_KEY)]);
+        Process::start(self.machine.path(), database.as_ref().map_or(&[], |settings| &settings[..]))
+    }
+}
+
+fn counts(made: u64, there: u64, refused: u64) -> Value {
+    json!({ "dry_run": false, "made": made, "there_already": there, "refused": refused })
+}
+
+on_both_engines! {
+    fn an_account_is_what_its_line_says_and_can_log_in_with_a_password_or_a_hash(engine: Engine) {
+        let place = Place::new(engine);
+        place.run(&["users", "create", "--email", "old@example.com", "--password-stdin"], PASSWORD);
+        let hash = place.export(&["--with-password-hashes"])[0]["password_hash"].clone();
+        let full = json!({
+            "id": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17", "email": "Bob@Example.com", "password_hash": hash,
+            "email_verified": true, "roles": ["support", "user"], "status": "active",
+            "created_at": "2024-05-01T08:00:00.123Z", "updated_at": "2025-05-01T08:00:00.000Z",
+            "last_login_at": null, "profile": { "name": "Bob Ünlü", "locale": "tr" },
+        });
+        let lines = format!(
+            "{full}\n\n{}\r\n{}\n",
+            json!({ "email": "ada@example.com", "password": PASSWORD }),
+            json!({ "email": "gone@example.com", "status": "suspended" }),
+        );
+        let (told, ran) = place.import(&lines);
+        assert_eq!((told, ran.code), (counts(3, 0, 0), Some(0)), "{}", ran.err);
+        let exported = place.export(&["--with-password-hashes"]);
+        let bob = exported.iter().find(|line| line["id"] == full["id"]).unwrap();
+        let mut expected = full.clone();
+        expected["email"] = json!("Bob@example.com");
+        assert_eq!(*bob, expected);
+        let ada = exported.iter().find(|line| line["email"] == "ada@example.com").unwrap();
+        assert_eq!((&ada["roles"], &ada["email_verified"]), (&json!(["user"]), &json!(false)));
+        let server = place.start();
+        server.login("bob@example.com").send().expect(200);
+        server.login("ada@example.com").send().expect(200);
+        server.login("gone@example.com").send().expect(401);
+        let admin = place.run(&["users", "create", "--email", "root@example.com", "--role", "admin", "--password-stdin"], PASSWORD);
+        assert_eq!(admin.code, Some(0));
+        let trail = server.get("/audit?action=create").bearer(&server.token("root@example.com")).send().expect(200);
+                let trail = trail.json();
+        let made = trail["items"].as_array().unwrap().iter().filter(|line| line["resource"] == "user");
+        assert_eq!(made.count(), 5, "a line for each account that was made: {trail}");
+    }
+
+    fn the_same_file_again_makes_nobody_twice(engine: Engine) {
+        let place = Place::new(engine);
+        let line = |number: usize| json!({ "email": format!("user{number}@example.com") }).to_string();
+        let some: Vec<String> = (0..700).map(line).collect();
+        assert_eq!(place.import(&some.join("\n")).0, counts(700, 0, 0));
+        let more: Vec<String> = (300..1_300).map(line).chain([line(1_299).replace("user", "USER")]).collect();
+        assert_eq!(place.import(&more.join("\n")).0, counts(600, 401, 0));
+        assert_eq!(place.export(&[]).len(), 1_300);
+        assert!(place.export(&[]).iter().all(|line| line.get("password_hash").is_none()));
+    }
+
+    fn what_was_exported_is_the_same_where_it_is_imported(engine: Engine) {
+        let (from, to) = (Place::new(crate::support::Engine::Sqlite), Place::new(engine));
+        let lines: Vec<String> = (0..30)
+            .map(|number| json!({
+                "email": format!("user{number}@example.com"), "profile": { "nickname": format!("N{number}") },
+                "created_at": format!("2026-01-{:02}T00:00:00.000Z", number % 28 + 1),
+                "roles": if number == 7 { json!(["admin"]) } else { json!(["user"]) },
+            }).to_string())
+            .collect();
+        assert_eq!(from.import(&lines.join("\n")).0, counts(30, 0, 0));
+        let exported = from.run(&["users", "export", "--with-password-hashes"], "").out;
+        assert_eq!(to.import(&exported).0, counts(30, 0, 0));
+        assert_eq!(to.export(&["--with-password-hashes"]), from.export(&["--with-password-hashes"]));
+    }
+}
+
+#[test]
+fn a_line_that_breaks_a_rule_is_named_and_the_others_are_made() {
+    let place = Place::new(crate::support::Engine::Sqlite);
+    let hash = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let long = format!("{{\"email\": \"a@example.com\", \"x\": \"{}\"}}", "x".repeat(100_000));
+    let faulty: &[(&str, &str)] = &[
+        ("not JSON", "not valid JSON"),
+        ("[]", "must be a JSON object"),
+        (r#"{"email": "ada"}"#, "/email must be an e-mail address"),
+        (r#"{"email": "a@example.com", "email": "b@example.com"}"#, "twice"),
+        (r#"{"email": "a@example.com", "password": "short"}"#, "/password must be at least 8"),
+        (
+            r#"{"email": "a@example.com", "password_hash": "$2b$10$abc"}"#,
+            "/password_hash must be a hash by argon2id",
+        ),
+        (r#"{"email": "a@example.com", "roles": ["king"]}"#, "/roles/0 is not a role"),
+        (
+            r#"{"email": "a@example.com", "id": "6f9619ff-8b86-4d11-b42d-00cf4fc964ff"}"#,
+            "/id must be a UUID of version 7",
+        ),
+        (r#"{"email": "a@example.com", "created_at": "yesterday"}"#, "/created_at must be a time"),
+        (r#"{"email": "a@example.com", "owner": "me"}"#, "/owner is not a member"),
+        (&long, "is longer than 64 KiB"),
+    ];
+    let good = |number: usize| json!({ "email": format!("good{number}@example.com") }).to_string();
+    let lines: Vec<String> = faulty
+        .iter()
+        .enumerate()
+        .flat_map(|(number, (line, _))| [(*line).to_owned(), good(number)])
+        .collect();
+    let two = json!({ "email": "a@example.com", "password": PASSWORD, "password_hash": hash }).to_string();
+    let (told, ran) = place.import(&[lines.join("\n"), two].join("\n"));
+    let (made, refused) = (faulty.len() as u64, faulty.len() as u64 + 1);
+    assert_eq!((told, ran.code), (counts(made, 0, refused), Some(1)));
+    for (number, (_, words)) in faulty.iter().enumerate() {
+        let place = format!("error: line {}: ", number * 2 + 1);
+        let line = ran
+            .err
+            .lines()
+            .find(|line| line.starts_with(&place))
+            .unwrap_or_else(|| panic!("{place}{}", ran.err));
+        assert!(line.contains(words), "{line}: {words}");
+    }
+    assert!(ran.err.contains("/password_hash there is a password already"), "{}", ran.err);
+    assert!(!ran.err.contains(PASSWORD), "a password is in no message");
+}
+
+#[test]
+fn a_dry_run_checks_every_line_and_touches_nothing() {
+    let machine = Machine::new();
+    std::fs::write(
+        machine.path().join("users.ndjson"),
+        "{\"email\": \"ada@example.com\"}\n{\"email\": \"\"}\n",
+    )
+    .unwrap();
+    let ran = machine.run(&["users", "import", "users.ndjson", "--dry-run"]);
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (Some(1), "1 lines are good, 1 break a rule; nothing was done\n")
+    );
+    assert_eq!(machine.files(), 1, "no database is made");
+    machine.refused(&["users", "import", "nowhere.ndjson"], &["nowhere.ndjson cannot be read"]);
+}
