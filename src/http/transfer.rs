@@ -1,7 +1,10 @@
 //! Accounts as lines of NDJSON: what `cloakroom users export` writes and `users import` reads. The
 //! members are those of `POST /users` and of its answer, by the same rules.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::members::Members;
@@ -94,14 +97,22 @@ fn hash(text: &str) -> Result<PasswordHash, Invalid> {
     is_taken_here(&hash).then_some(hash).ok_or_else(wrong)
 }
 
+/// The line of an account.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    user: UserView,
+    profile: BTreeMap<&'static str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password_hash: Option<&'a str>,
+}
+
 /// The line of an account; with its password's hash only when that is asked for.
 pub(crate) fn line_of(account: &Exported, with_hash: bool) -> Value {
     let Exported { user, profile, password } = account;
-    let mut line = json!(UserView::from(user));
-    let claims = profile.claims.iter().map(|(claim, value)| (claim.to_string(), value.clone().into()));
-    line["profile"] = Value::Object(claims.collect());
-    if let (true, Some(hash)) = (with_hash, password) {
-        line["password_hash"] = hash.expose_phc().into();
-    }
-    line
+    json!(Written {
+        user: UserView::from(user),
+        profile: profile.claims.iter().map(|(claim, value)| (claim.as_str(), value.as_str())).collect(),
+        password_hash: password.as_ref().filter(|_| with_hash).map(PasswordHash::expose_phc),
+    })
 }

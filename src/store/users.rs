@@ -284,7 +284,6 @@ pub(super) fn insert_roles(conn: &mut Connection, id: UserId, roles: &[Role]) ->
 }
 
 /// A row for each role of a user.
-#[expect(clippy::type_complexity, reason = "nobody names it")]
 pub(super) fn of_user(
     id: UserId,
     roles: &[Role],
