@@ -38,6 +38,7 @@ pub use setting::{DefaultValue, Setting, at};
 pub use values::{Database, Environment, LogFormat, MasterKeySource, Registration};
 
 use crate::hashing::Argon2Cost;
+use crate::tls::TlsFiles;
 use crate::token::{MasterKey, SigningAlgorithm, TrustedIssuer};
 use setting::DefaultValue::*;
 
@@ -59,7 +60,7 @@ crate::settings! {
         /// The public URL of this server, which stands in every token as `iss`. It must be https,
         /// unless its host is this machine, and must be given when the server listens beyond it.
         issuer: Option<String> =
-            at("CLOAKROOM_ISSUER", Unset("`http://` and the listening address")),
+            at("CLOAKROOM_ISSUER", Unset("`http://`, or with TLS `https://`, and the listening address")),
             parse::optional(own::issuer);
 
         /// What `aud` of a token must contain.
@@ -141,6 +142,13 @@ crate::settings! {
         /// count.
         trusted_proxies: Vec<IpNet> =
             at("CLOAKROOM_TRUSTED_PROXIES", Unset("none")), parse::list(own::network);
+
+        /// The certificate to serve TLS with, and those between it and the root: a file in PEM, read again
+        /// when it changes. Without it the server speaks plain HTTP, for a reverse proxy in front.
+        tls_cert: Option<PathBuf> = at("CLOAKROOM_TLS_CERT", Unset("no TLS")), parse::optional(parse::path);
+
+        /// The private key of that certificate: a file in PEM.
+        tls_key: Option<PathBuf> = at("CLOAKROOM_TLS_KEY", Unset("no TLS")), parse::optional(parse::path);
 
         /// Whether the page `/docs` is served, on which people read the API and try it, signed in as
         /// themselves: `on` or `off`.
@@ -250,12 +258,28 @@ impl Config {
             &["CLOAKROOM_HS256_SECRET", "CLOAKROOM_SIGNING_ALGORITHM"],
             "would be ignored; take it away, or set CLOAKROOM_SIGNING_ALGORITHM=HS256",
         );
+        reader.contradiction(
+            self.tls_cert.is_some() != self.tls_key.is_some(),
+            &["CLOAKROOM_TLS_CERT", "CLOAKROOM_TLS_KEY"],
+            "goes with the other: give both the certificate and its key, or neither",
+        );
         issuers::contradictions(self, reader);
     }
 
     /// The issuer of a server that listens on `bound`, the address taken for [`Config::listen`].
     pub fn issuer_at(&self, bound: SocketAddr) -> String {
-        self.issuer.clone().unwrap_or_else(|| format!("http://{bound}"))
+        self.issuer.clone().unwrap_or_else(|| format!("{}://{bound}", self.scheme()))
+    }
+
+    /// How it is spoken to where it listens.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls_files().is_some() { "https" } else { "http" }
+    }
+
+    /// What it serves TLS with.
+    pub(crate) fn tls_files(&self) -> Option<TlsFiles> {
+        let (certificate, key) = self.tls_cert.clone().zip(self.tls_key.clone())?;
+        Some(TlsFiles { certificate, key })
     }
 
     /// The audience of a server that listens on `bound`.

@@ -28,6 +28,7 @@ pub mod store;
 pub(crate) mod test_server;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub(crate) mod tls;
 pub mod token;
 pub(crate) mod verify;
 

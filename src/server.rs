@@ -22,6 +22,7 @@ use crate::oauth::docs_client;
 use crate::stop::{Signals, Stopping};
 use crate::store::{ChainKey, Engine, OnRevoked, Recorder, Sealer, Store, StoreError};
 use crate::test_server::{self, TestServer};
+use crate::tls::{Certificate, TlsError};
 use crate::token::{
     Expected, Issuer, KeyError, KeySafe, KeyUse, Keys, MasterKey, Revocations, UsedProofs, Verifier, follow,
 };
@@ -65,6 +66,9 @@ pub enum StartError {
     /// The system does not say when to stop.
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
+    /// TLS was asked for, and cannot be had.
+    #[error("no TLS: {0}")]
+    Tls(#[from] TlsError),
     /// Two things are counted under one name.
     #[error("the metrics are faulty: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -119,8 +123,14 @@ impl Server {
         let services = Arc::new(services(app, settings, address, surroundings).await?);
         let issuer = services.issuer_url.clone();
         let workers = usize::from(config.workers);
-        let running = listen(listener, workers, config.cors_origins.clone(), Arc::clone(&services))
-            .map_err(|error| StartError::Listen(address, error))?;
+        let tls = config.tls_files().map(Certificate::read).transpose()?;
+        let tls_config = tls.as_ref().map(Certificate::server_config).transpose()?;
+        if let Some(certificate) = tls {
+            actix_web::rt::spawn(certificate.follow());
+        }
+        let running =
+            listen(listener, tls_config, workers, config.cors_origins.clone(), Arc::clone(&services))
+                .map_err(|error| StartError::Listen(address, error))?;
         let metrics = match metrics_listener(config)? {
             Some((address, listener)) => {
                 let server = metrics_server(listener, Arc::clone(&services));
@@ -369,6 +379,7 @@ fn operator(vocabulary: &Arc<Vocabulary>) -> Operator {
 
 fn listen(
     listener: TcpListener,
+    tls: Option<rustls::ServerConfig>,
     workers: usize,
     cors_origins: Vec<String>,
     services: Arc<Services>,
@@ -386,8 +397,11 @@ fn listen(
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(SHUTDOWN_TIMEOUT)
-        .disable_signals()
-        .listen(listener)?;
+        .disable_signals();
+    let server = match tls {
+        Some(config) => server.listen_rustls_0_23(listener, config)?,
+        None => server.listen(listener)?,
+    };
     Ok(server.run())
 }
 

@@ -103,7 +103,8 @@ fn greeting(name: &str, config: &Config, server: &Server) -> String {
         None => String::new(),
     };
     format!(
-        "listening on http://{address}\ndatabase {database}\nissuer {issuers}\n{metrics}\nWhat to try next:\n{next}"
+        "listening on {}://{address}\ndatabase {database}\nissuer {issuers}\n{metrics}\nWhat to try next:\n{next}",
+        config.scheme(),
     )
 }
 

@@ -34,6 +34,9 @@ pub fn text(text: &str) -> Parsed<String> {
 
 /// A path, whether or not something is there.
 pub fn path(text: &str) -> Parsed<PathBuf> {
+    if text.contains(char::is_control) {
+        return Err("write a path without control characters".to_owned());
+    }
     Ok(PathBuf::from(text))
 }
 

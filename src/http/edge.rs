@@ -40,6 +40,10 @@ pub(crate) async fn wrap(
     if let Some(environment) = services.environment.told() {
         headers.insert(HeaderName::from_static(ENVIRONMENT_HEADER), HeaderValue::from_static(environment));
     }
+    if services.issuer_url.starts_with("https://") {
+        // A year; whoever has been here once does not speak plain HTTP again (RFC 6797).
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -33,6 +33,7 @@ mod roles_and_status;
 mod schemas;
 mod sessions;
 mod test_server;
+mod tls;
 mod tokens;
 mod user_list;
 mod users;

@@ -31,7 +31,8 @@ impl Process {
         let url = first.trim_end().strip_prefix("listening on ").map(str::to_owned);
         let url =
             url.unwrap_or_else(|| panic!("{first}{}", std::fs::read_to_string(&log).unwrap_or_default()));
-        let address = url.trim_start_matches("http://").parse().expect("an address");
+        let address =
+            url.trim_start_matches("https://").trim_start_matches("http://").parse().expect("an address");
         Self { address, url, child, log, _out: out }
     }
 

@@ -1,0 +1,107 @@
+//! TLS served by the server itself.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, KeyPair};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{
+    ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, StreamOwned, SupportedProtocolVersion,
+};
+use tempfile::TempDir;
+
+use crate::support::{Process, eventually};
+
+const FILES: [(&str, &str); 2] = [("CLOAKROOM_TLS_CERT", "cert.pem"), ("CLOAKROOM_TLS_KEY", "key.pem")];
+
+/// A certificate for this machine that nobody but itself vouches for.
+fn certificate() -> CertifiedKey<KeyPair> {
+    rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
+}
+
+fn write(dir: &Path, certificate: &CertifiedKey<KeyPair>) {
+    std::fs::write(dir.join("key.pem"), certificate.signing_key.serialize_pem()).unwrap();
+    std::fs::write(dir.join("cert.pem"), certificate.cert.pem()).unwrap();
+}
+
+/// What a client that believes this certificate alone gets, and in which version.
+fn get(
+    server: &Process,
+    believed: &CertificateDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<(ProtocolVersion, String), String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(believed.clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let client = ClientConnection::new(Arc::new(config), ServerName::try_from("127.0.0.1").unwrap()).unwrap();
+    let mut stream = StreamOwned::new(client, TcpStream::connect(server.address).unwrap());
+    let request = "GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
+    let mut answer = String::new();
+    // A server may close without a last word.
+    let _ = stream.read_to_string(&mut answer);
+    Ok((stream.conn.protocol_version().unwrap(), answer))
+}
+
+const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+
+#[test]
+fn it_speaks_tls_1_3_and_1_2_and_nothing_in_clear() {
+    let (dir, certificate) = (TempDir::new().unwrap(), certificate());
+    write(dir.path(), &certificate);
+    let server = Process::start(dir.path(), &FILES);
+    assert!(server.url.starts_with("https://"), "{}", server.url);
+    let believed = certificate.cert.der();
+    let (version, answer) = get(&server, believed, BOTH).unwrap();
+    assert_eq!(version, ProtocolVersion::TLSv1_3);
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("{\"status\":\"ok\"}"), "{answer}");
+    assert!(answer.to_lowercase().contains("strict-transport-security: max-age="), "{answer}");
+    assert_eq!(get(&server, believed, &[&rustls::version::TLS12]).unwrap().0, ProtocolVersion::TLSv1_2);
+    let mut plain = TcpStream::connect(server.address).unwrap();
+    plain.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/"), "{answer:?}");
+}
+
+#[test]
+fn a_certificate_that_was_renewed_is_shown_without_a_restart_and_a_faulty_one_never() {
+    let (dir, old, new) = (TempDir::new().unwrap(), certificate(), certificate());
+    write(dir.path(), &old);
+    let server = Process::start(dir.path(), &FILES);
+    get(&server, old.cert.der(), BOTH).unwrap();
+    std::fs::write(dir.path().join("cert.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n").unwrap();
+    eventually("it is said", || server.log().contains("the certificate in use stays"));
+    get(&server, old.cert.der(), BOTH).unwrap();
+    write(dir.path(), &new);
+    eventually("the new one is shown", || get(&server, new.cert.der(), BOTH).is_ok());
+    assert!(get(&server, old.cert.der(), BOTH).is_err(), "the old one is shown no more");
+}
+
+#[test]
+fn it_does_not_start_with_a_certificate_or_a_key_that_does_not_serve() {
+    let (dir, one, other) = (TempDir::new().unwrap(), certificate(), certificate());
+    let refused = |words: &str| {
+        let ran = Process::command(dir.path(), &FILES, &[]).output().unwrap();
+        let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+        assert_eq!(ran.status.code(), Some(1));
+        assert!(log.lines().last().is_some_and(|line| line.contains(words)), "{words}: {log}");
+    };
+    refused("cert.pem cannot be read as PEM");
+    write(dir.path(), &one);
+    std::fs::write(dir.path().join("key.pem"), other.signing_key.serialize_pem()).unwrap();
+    refused("do not serve");
+    std::fs::write(dir.path().join("key.pem"), "no key").unwrap();
+    refused("key.pem cannot be read as PEM");
+    std::fs::write(dir.path().join("cert.pem"), "no certificate").unwrap();
+    refused("there is no certificate in it");
+    let half = Process::command(dir.path(), &FILES[..1], &["config"]).output().unwrap();
+    assert_eq!(half.status.code(), Some(1));
+}
