@@ -161,6 +161,14 @@ impl Connection {
         })
     }
 
+    /// Keeps more of the database in memory from now on, so that a page is written once for many rows.
+    pub(super) fn expect_many_writes(&mut self) -> Result<(), StoreError> {
+        match &mut self.link {
+            Link::Sqlite(c) => Ok(c.batch_execute("PRAGMA cache_size = -65536")?),
+            Link::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Makes what was done since [`Connection::begin`] last.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
         on!(self, |c| AnsiTransactionManager::commit_transaction(c))?;

@@ -27,11 +27,13 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::Text;
-    use super::Uid;
+    use super::{Moment, Uid};
 
     user_roles (user_id, role) {
         user_id -> Uid,
         role -> Text,
+        created_at -> Moment,
+        email_key -> Text,
     }
 }
 

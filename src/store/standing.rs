@@ -6,7 +6,7 @@ use super::conn::{Connection, Link};
 use super::error::StoreError;
 use super::kept::one_row;
 use super::schema::{sessions, user_roles, users};
-use super::users::{insert_roles, load};
+use super::users::{insert_roles, load, role_rows};
 use super::{Changes, Inner, Store};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
 use crate::authz::{Allowed, Event, Grant};
@@ -68,7 +68,9 @@ impl Store {
                 inner.touch(conn, &user, true, changes)?;
                 let old = user_roles::table.filter(user_roles::user_id.eq(user.id));
                 on!(conn, |c| diesel::delete(old).execute(c))?;
-                insert_roles(conn, user.id, grant.roles())?;
+                let (created_at, key) = (Time(user.created_at), user.email.key());
+                let rows: Vec<_> = role_rows(user.id, created_at, &key, grant.roles()).collect();
+                insert_roles(conn, &rows)?;
                 let next = load(conn, &inner.vocabulary, user.id)?.ok_or(StoreError::Changed)?;
                 Ok((user, next))
             })

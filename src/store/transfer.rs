@@ -10,7 +10,7 @@ use super::audit::{Entry, insert};
 use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::{user_roles, users};
-use super::users::{NewUserRow, UserRow, of_user};
+use super::users::{NewUserRow, UserRow, insert_roles, role_rows};
 use super::{Inner, Store, profiles};
 use crate::authz::action::List;
 use crate::authz::{Grant, Reach};
@@ -154,6 +154,7 @@ impl Inner {
         conn: &mut Connection,
         users: &[Imported],
     ) -> Result<Vec<ImportOutcome>, StoreError> {
+        conn.expect_many_writes()?;
         let now = self.surroundings.clock.now();
         let rows = users.iter().map(|user| self.row(user, now)).collect::<Result<Vec<_>, StoreError>>()?;
         let mut taken = Taken::among(conn, &rows)?;
@@ -165,13 +166,13 @@ impl Inner {
                 continue;
             }
             let id = row.id;
-            roles.extend(of_user(id, user.grant.roles()));
+            roles.extend(role_rows(id, row.created_at, &row.email_key, user.grant.roles()));
             entries.push(Entry::of(&user.grant.event(id), self.surroundings.random.uuid_at(now)?, now));
             made.push(row);
             outcomes.push(ImportOutcome::Made);
         }
         on!(conn, |c| diesel::insert_into(users::table).values(&made).execute(c))?;
-        on!(conn, |c| diesel::insert_into(user_roles::table).values(&roles).execute(c))?;
+        insert_roles(conn, &roles)?;
         insert(conn, &entries)?;
         Ok(outcomes)
     }

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::Store;
+use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::{user_roles, users};
 use super::users::UserRow;
@@ -83,6 +84,158 @@ impl UserSort {
     }
 }
 
+/// So many accounts are sorted for a page. When more begin with what is searched, the page is found by
+/// walking them in their order instead: that many are never far.
+const MANY: i64 = 10_000;
+
+diesel::define_sql_function! {
+    /// The same, and no index is used for it: of two that could be, this one is not.
+    fn coalesce<T: diesel::sql_types::SqlType + diesel::sql_types::SingleValue>(one: T, other: T) -> T;
+}
+
+/// The columns that a query reads in the order of an index: `$same` hides those of which it must not.
+macro_rules! narrowed {
+    ($list:expr, $query:expr, $created:expr, $email:expr, $id:expr, $status:expr, $email_key:expr, $name_key:expr) => {{
+        let (mut list, query) = ($list, $query);
+        let filter = &query.filter;
+        if let Some(prefix) = &filter.prefix {
+            let from = fold_case(prefix);
+            let (email, name) = ($email_key.ge(from.clone()), $name_key.ge(from.clone()));
+            list = match successor(&from) {
+                Some(to) => list.filter(email.and($email_key.lt(to.clone())).or(name.and($name_key.lt(to)))),
+                None => list.filter(email.or(name)),
+            };
+        }
+        if let Some(status) = filter.status {
+            list = list.filter($status.eq(status.as_str()));
+        }
+        if let Some(after) = filter.created_after {
+            list = list.filter($created.gt(Time(after)));
+        }
+        if let Some(before) = filter.created_before {
+            list = list.filter($created.lt(Time(before)));
+        }
+        // `a >= x AND (a > x OR id > y)` uses the index; `a > x OR (a = x AND id > y)` scans.
+        list = match (query.sort, &query.after) {
+            (UserSort::CreatedAt, Some((SortKey::CreatedAt(at), id))) => {
+                list.filter($created.ge(Time(*at))).filter($created.gt(Time(*at)).or($id.gt(id)))
+            }
+            (UserSort::CreatedAtDescending, Some((SortKey::CreatedAt(at), id))) => {
+                list.filter($created.le(Time(*at))).filter($created.lt(Time(*at)).or($id.lt(id)))
+            }
+            (UserSort::Email, Some((SortKey::Email(key), _))) => list.filter($email.gt(key.clone())),
+            (UserSort::EmailDescending, Some((SortKey::Email(key), _))) => {
+                list.filter($email.lt(key.clone()))
+            }
+            _ => list,
+        };
+        list = match query.sort {
+            UserSort::CreatedAt => list.order(($created.asc(), $id.asc())),
+            UserSort::CreatedAtDescending => list.order(($created.desc(), $id.desc())),
+            UserSort::Email => list.order($email.asc()),
+            UserSort::EmailDescending => list.order($email.desc()),
+        };
+        list.limit(i64::from(query.limit) + 1)
+    }};
+}
+
+/// What finds the accounts of a page.
+enum Way {
+    /// The address, or the beginning of one or of a name: few have it, and they are sorted.
+    Few,
+    /// The role, in the order of the list.
+    Role(Role),
+    /// The status, or none: all, in the order of the list.
+    Order,
+}
+
+impl Way {
+    fn of(conn: &mut Connection, filter: &UserFilter) -> Result<Self, StoreError> {
+        let few = match (&filter.email, &filter.prefix) {
+            (Some(_), _) => true,
+            (None, Some(prefix)) => !many_begin_with(conn, prefix)?,
+            (None, None) => false,
+        };
+        Ok(match (few, filter.role) {
+            (true, _) => Self::Few,
+            (false, Some(role)) => Self::Role(role),
+            (false, None) => Self::Order,
+        })
+    }
+}
+
+/// Whether more addresses, or more names, begin so than are sorted for a page.
+fn many_begin_with(conn: &mut Connection, prefix: &str) -> Result<bool, StoreError> {
+    let from = fold_case(prefix);
+    let to = successor(&from).unwrap_or_else(|| char::MAX.to_string());
+    let email = users::email_key.ge(&from).and(users::email_key.lt(&to));
+    let emails = users::table.filter(email).order(users::email_key).offset(MANY).limit(1);
+    let (low, high) = (users::name_key.ge(&from), users::name_key.lt(&to));
+    let names = users::table.filter(low).filter(high).order(users::name_key).offset(MANY).limit(1);
+    let one_more = |found: Option<String>| found.is_some();
+    let email = on!(conn, |c| emails.select(users::email_key).get_result(c).optional())?;
+    let name = on!(conn, |c| names.select(users::name_key.assume_not_null()).get_result(c).optional())?;
+    Ok(one_more(email) || one_more(name))
+}
+
+fn rows(conn: &mut Connection, query: &UserQuery) -> Result<Vec<UserRow>, StoreError> {
+    let way = Way::of(conn, &query.filter)?;
+    Ok(on!(conn, DB, |c| match way {
+        Way::Few => {
+            let mut list = users::table.select(UserRow::as_select()).into_boxed::<DB>();
+            if let Some(email) = &query.filter.email {
+                list = list.filter(users::email_key.eq(Email::comparable(email)));
+            }
+            if let Some(role) = query.filter.role {
+                let with_role = user_roles::table
+                    .filter(user_roles::user_id.eq(users::id))
+                    .filter(user_roles::role.eq(role.as_str()));
+                list = list.filter(diesel::dsl::exists(with_role));
+            }
+            narrowed!(
+                list,
+                query,
+                coalesce(users::created_at, users::created_at),
+                coalesce(users::email_key, users::email_key),
+                coalesce(users::id, users::id),
+                coalesce(users::status, users::status),
+                users::email_key,
+                users::name_key.assume_not_null()
+            )
+            .load(c)
+        }
+        Way::Role(role) => {
+            let with_role = user_roles::table.inner_join(users::table).select(UserRow::as_select());
+            let list = with_role.into_boxed::<DB>().filter(user_roles::role.eq(role.as_str()));
+            narrowed!(
+                list,
+                query,
+                user_roles::created_at,
+                user_roles::email_key,
+                user_roles::user_id,
+                users::status,
+                coalesce(users::email_key, users::email_key),
+                coalesce(users::name_key, users::name_key).assume_not_null()
+            )
+            .load(c)
+        }
+        Way::Order => {
+            let list = users::table.select(UserRow::as_select()).into_boxed::<DB>();
+            narrowed!(
+                list,
+                query,
+                users::created_at,
+                users::email_key,
+                users::id,
+                users::status,
+                coalesce(users::email_key, users::email_key),
+                coalesce(users::name_key, users::name_key).assume_not_null()
+            )
+            .load(c)
+        }
+    })?)
+}
+
 impl Store {
     /// A page of accounts, for who may list them.
     ///
@@ -96,67 +249,7 @@ impl Store {
         let everyone = reach.sight().is_everything();
         let vocabulary = self.0.vocabulary.clone();
         self.read(move |conn| {
-            let rows: Vec<UserRow> = on!(conn, DB, |c| {
-                let mut list = users::table.select(UserRow::as_select()).into_boxed::<DB>();
-                if !everyone {
-                    list = list.filter(false.into_sql::<diesel::sql_types::Bool>());
-                }
-                let filter = &query.filter;
-                if let Some(email) = &filter.email {
-                    list = list.filter(users::email_key.eq(Email::comparable(email)));
-                }
-                if let Some(prefix) = &filter.prefix {
-                    let from = fold_case(prefix);
-                    let email = users::email_key.ge(from.clone());
-                    let name = users::name_key.assume_not_null().ge(from.clone());
-                    list = match successor(&from) {
-                        Some(to) => list.filter(
-                            email.and(users::email_key.lt(to.clone())).or(users::name_key
-                                .is_not_null()
-                                .and(name.and(users::name_key.assume_not_null().lt(to)))),
-                        ),
-                        None => list.filter(email.or(users::name_key.is_not_null().and(name))),
-                    };
-                }
-                if let Some(status) = filter.status {
-                    list = list.filter(users::status.eq(status.as_str()));
-                }
-                if let Some(role) = filter.role {
-                    let with_role = user_roles::table
-                        .filter(user_roles::user_id.eq(users::id))
-                        .filter(user_roles::role.eq(role.as_str()));
-                    list = list.filter(diesel::dsl::exists(with_role));
-                }
-                if let Some(after) = filter.created_after {
-                    list = list.filter(users::created_at.gt(Time(after)));
-                }
-                if let Some(before) = filter.created_before {
-                    list = list.filter(users::created_at.lt(Time(before)));
-                }
-                // `a >= x AND (a > x OR id > y)` uses the index; `a > x OR (a = x AND id > y)` scans.
-                list = match (query.sort, &query.after) {
-                    (UserSort::CreatedAt, Some((SortKey::CreatedAt(at), id))) => list
-                        .filter(users::created_at.ge(Time(*at)))
-                        .filter(users::created_at.gt(Time(*at)).or(users::id.gt(id))),
-                    (UserSort::CreatedAtDescending, Some((SortKey::CreatedAt(at), id))) => list
-                        .filter(users::created_at.le(Time(*at)))
-                        .filter(users::created_at.lt(Time(*at)).or(users::id.lt(id))),
-                    (UserSort::Email, Some((SortKey::Email(key), _))) => {
-                        list.filter(users::email_key.gt(key.clone()))
-                    }
-                    (UserSort::EmailDescending, Some((SortKey::Email(key), _))) => {
-                        list.filter(users::email_key.lt(key.clone()))
-                    }
-                    _ => list,
-                };
-                list = match query.sort {
-                    UserSort::CreatedAt => list.order((users::created_at.asc(), users::id.asc())),
-                    UserSort::CreatedAtDescending => list.order((users::created_at.desc(), users::id.desc())),
-                    UserSort::Email => list.order(users::email_key.asc()),
-                    UserSort::EmailDescending => list.order(users::email_key.desc()),
-                };
-                list.limit(i64::from(query.limit) + 1).load(c)
-            })?;
+            let rows = if everyone { rows(conn, &query)? } else { Vec::new() };
             let ids: Vec<UserId> = rows.iter().map(UserRow::id).collect();
             let roles: Vec<(UserId, String)> = on!(conn, |c| user_roles::table
                 .filter(user_roles::user_id.eq_any(&ids))

@@ -66,7 +66,7 @@ pub(super) struct NewUserRow {
     pub(super) email_verified: bool,
     status: &'static str,
     password_hash: Option<String>,
-    created_at: Time,
+    pub(super) created_at: Time,
     pub(super) updated_at: Time,
     pub(super) last_login_at: Option<Time>,
     revision: i64,
@@ -223,7 +223,11 @@ impl Store {
                     users::revision.eq(written.revision),
                 ))
                 .execute(c))?;
-            one_row(rows)
+            one_row(rows)?;
+            let roles = user_roles::table.filter(user_roles::user_id.eq(written.id));
+            let key = user_roles::email_key.eq(written.email.key());
+            on!(conn, |c| diesel::update(roles).set(key).execute(c))?;
+            Ok(())
         })
         .await?;
         Ok(user.changed(|record| *record = next))
@@ -271,24 +275,37 @@ impl Inner {
         new.profile.clone().apply(&mut claims);
         let row = NewUserRow::new(id, &new, &claims, now);
         on!(conn, |c| diesel::insert_into(users::table).values(&row).execute(c))?;
-        insert_roles(conn, id, grant.roles())?;
+        let roles: Vec<RoleRow> = role_rows(id, row.created_at, &row.email_key, grant.roles()).collect();
+        insert_roles(conn, &roles)?;
         self.write_down(conn, &grant.event(id))?;
         load(conn, &self.vocabulary, id)?.ok_or(StoreError::Changed)
     }
 }
 
-pub(super) fn insert_roles(conn: &mut Connection, id: UserId, roles: &[Role]) -> Result<(), StoreError> {
-    let rows: Vec<_> = of_user(id, roles).collect();
-    on!(conn, |c| diesel::insert_into(user_roles::table).values(&rows).execute(c))?;
-    Ok(())
+/// A role of a user, with the keys by which users are listed: they are those of the user.
+#[derive(Insertable)]
+#[diesel(table_name = user_roles)]
+pub(super) struct RoleRow {
+    user_id: UserId,
+    role: &'static str,
+    created_at: Time,
+    email_key: String,
 }
 
-/// A row for each role of a user.
-pub(super) fn of_user(
-    id: UserId,
-    roles: &[Role],
-) -> impl Iterator<
-    Item = (diesel::dsl::Eq<user_roles::user_id, UserId>, diesel::dsl::Eq<user_roles::role, &'static str>),
-> {
-    roles.iter().map(move |role| (user_roles::user_id.eq(id), user_roles::role.eq(role.as_str())))
+pub(super) fn role_rows<'a>(
+    user_id: UserId,
+    created_at: Time,
+    email_key: &'a str,
+    roles: &'a [Role],
+) -> impl Iterator<Item = RoleRow> + 'a {
+    let row = move |role: &Role| {
+        let email_key = email_key.to_owned();
+        RoleRow { user_id, role: role.as_str(), created_at, email_key }
+    };
+    roles.iter().map(row)
+}
+
+pub(super) fn insert_roles(conn: &mut Connection, rows: &[RoleRow]) -> Result<(), StoreError> {
+    on!(conn, |c| diesel::insert_into(user_roles::table).values(rows).execute(c))?;
+    Ok(())
 }

@@ -21,7 +21,7 @@ use crate::server::hasher;
 use crate::store::{ImportOutcome, Imported, NewUser, StoreError};
 
 /// Accounts in one transaction.
-const BATCH: usize = 500;
+const BATCH: usize = 2_000;
 
 /// A line is no longer than the body of a request.
 const LONGEST_LINE: u64 = 64 * 1024;
