@@ -16,6 +16,7 @@ mod edge;
 mod explain;
 mod external_issuers;
 mod faults;
+mod growth;
 mod guessing;
 mod interop;
 mod keys;

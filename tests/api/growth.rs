@@ -1,0 +1,187 @@
+//! What a request costs does not grow with the number of accounts: no statement that the server sends
+//! for it reads a table from end to end. The statements are those of a running server, and the plans
+//! the database's own.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::sync::{Mutex, Once};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection as _};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel::{PgConnection, SqliteConnection};
+use serde_json::json;
+
+use crate::support::{Engine, PASSWORD, Server, on_both_engines};
+
+/// More than are sorted for a page.
+const ACCOUNTS: usize = 11_000;
+
+/// The statements of each database that a test watches.
+static STATEMENTS: Mutex<Option<HashMap<String, BTreeSet<String>>>> = Mutex::new(None);
+
+/// Writes down what one connection is asked.
+struct Listener(Option<String>);
+
+impl Instrumentation for Listener {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        let mut watched = STATEMENTS.lock().unwrap();
+        let Some(watched) = watched.as_mut() else { return };
+        match event {
+            InstrumentationEvent::StartEstablishConnection { url, .. } => {
+                self.0 = watched.contains_key(url).then(|| url.to_owned());
+            }
+            InstrumentationEvent::StartQuery { query, .. } => {
+                let Some(statements) = self.0.as_ref().and_then(|url| watched.get_mut(url)) else { return };
+                let text = query.to_string();
+                statements.insert(text.split(" -- binds:").next().unwrap_or_default().to_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The statements that the server sends while `work` is done.
+fn statements(server: &Server, work: impl FnOnce()) -> Vec<String> {
+    static LISTENING: Once = Once::new();
+    let url = server.database_url.trim_start_matches("sqlite://").to_owned();
+    LISTENING.call_once(|| {
+        diesel::connection::set_default_instrumentation(|| Some(Box::new(Listener(None)))).unwrap();
+    });
+    STATEMENTS.lock().unwrap().get_or_insert_default().insert(url.clone(), BTreeSet::new());
+    // Connections that were opened before are not listened to: a replica has new ones.
+    work();
+    let mut watched = STATEMENTS.lock().unwrap();
+    let heard = watched.as_mut().and_then(|watched| watched.remove(&url)).unwrap_or_default();
+    heard.into_iter().filter(|text| !text.starts_with("EXPLAIN")).collect()
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+/// Whether it is asked for nothing: then it is not even begun.
+fn asks_for_nothing(statement: &str) -> bool {
+    statement.contains("(1=0)")
+}
+
+/// What the database would do for a statement, a line a step.
+fn plan(server: &Server, statement: &str) -> Vec<String> {
+    let lines: Vec<Line> = match server.engine {
+        Engine::Sqlite => {
+            let path = server.database_url.trim_start_matches("sqlite://");
+            let mut conn = SqliteConnection::establish(path).unwrap();
+            diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(&mut conn).unwrap()
+        }
+        Engine::Postgres => {
+            let mut conn = PgConnection::establish(&server.database_url).unwrap();
+            let most = (1..100).take_while(|number| statement.contains(&format!("${number}"))).count();
+            let values = vec!["NULL"; most].join(", ");
+            let values = if most == 0 { String::new() } else { format!("({values})") };
+            conn.batch_execute(&format!(
+                "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; PREPARE asked AS {statement};
+                 CREATE FUNCTION pg_temp.steps() RETURNS TABLE (detail text) LANGUAGE plpgsql AS
+                 $steps$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN EXECUTE asked{values}'; END $steps$"
+            ))
+            .unwrap();
+            diesel::sql_query("SELECT detail FROM pg_temp.steps()").load(&mut conn).unwrap()
+        }
+    };
+    lines.into_iter().map(|line| line.detail).collect()
+}
+
+/// Whether a step of the plan reads a table from end to end, or an index of it.
+fn reads_all(step: &str) -> bool {
+    let grows = ["users", "user_roles", "sessions", "refresh_tokens", "audit"];
+    let step = step.trim_start();
+    // It has those lines alone that are to be sealed.
+    if step.ends_with(" USING INDEX audit_unsealed") {
+        return false;
+    }
+    grows.iter().any(|table| {
+        step.contains(&format!("Seq Scan on {table} "))
+            || step.split(" USING").next() == Some(&format!("SCAN {table}"))
+    })
+}
+
+fn import(server: &Server, accounts: usize) {
+    let lines = (0..accounts).fold(String::new(), |mut lines, number| {
+        let status = if number % 1_000 == 7 { "suspended" } else { "active" };
+        let roles = if number % 1_000 == 8 { "support" } else { "user" };
+        let account = json!({
+            "email": format!("user{number}@example.com"), "status": status, "roles": [roles],
+            "profile": { "name": format!("Number {number}") },
+            "created_at": format!("2025-{:02}-{:02}T00:00:00Z", number % 12 + 1, number % 28 + 1),
+        });
+        writeln!(lines, "{account}").unwrap();
+        lines
+    });
+    let told = server.operator_with_input(&["users", "import", "-"], &lines);
+    assert!(told.starts_with(&format!("{accounts} accounts made")), "{told}");
+    // As it would be before long in any database that is used.
+    if server.engine == Engine::Postgres {
+        PgConnection::establish(&server.database_url).unwrap().batch_execute("VACUUM ANALYZE").unwrap();
+    }
+}
+
+on_both_engines! {
+    fn no_statement_of_a_request_reads_a_table_from_end_to_end(server) {
+        import(&server, ACCOUNTS);
+        let admin = server.admin();
+        let filters = [
+            "email=user7@example.com", "q=user7@", "q=NUMBER%2077", "q=user", "status=suspended", "role=support",
+            "role=user", "q=user7@&role=user&status=active", "q=user&role=support", "role=user&status=suspended",
+            "created_after=2025-12-27T00:00:00Z", "created_before=2025-01-02T00:00:00Z", "",
+        ];
+        let mut replica = None;
+        let heard = statements(&server, || {
+            let server = replica.insert(server.replica());
+            for filter in filters {
+                for sort in ["created_at", "-created_at", "email", "-email"] {
+                    let path = format!("/users?{filter}&sort={sort}&limit=2").replace("?&", "?");
+                    let page = server.get(&path).bearer(&admin.token).send().expect(200).json();
+                    if let Some(next) = page["next"].as_str() {
+                        server.get(&format!("{path}&cursor={next}")).bearer(&admin.token).send().expect(200);
+                    }
+                }
+            }
+            let ada = server.register("ada");
+            server.get(&ada.path()).bearer(&ada.token).send().expect(200);
+            server.get(&format!("{}/profile", ada.path())).bearer(&ada.token).send().expect(200);
+            server.get(&format!("{}/sessions", ada.path())).bearer(&ada.token).send().expect(200);
+            server.get("/users/me/audit").bearer(&ada.token).send().expect(200);
+            let wrong = json!({ "email": ada.email, "password": "wrong" });
+            server.post("/sessions").json(&wrong).send().expect(401);
+            let change = json!({ "current_password": PASSWORD, "new_password": "another unusual passphrase" });
+            server.put(&format!("{}/password", ada.path())).bearer(&ada.token).json(&change).send().expect(204);
+            server.delete(&ada.path()).bearer(&ada.token).send();
+        });
+        assert!(heard.len() > 60, "it listens: {heard:#?}");
+        let mut lists = 0;
+        let reads = |text: &&String| ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| text.starts_with(verb));
+        for statement in heard.iter().filter(reads).filter(|text| !asks_for_nothing(text)) {
+            let steps = plan(&server, statement);
+            let grown: Vec<&String> = steps.iter().filter(|step| reads_all(step)).collect();
+            // A list without a filter is the one that is read in the order of an index, up to its limit.
+            let in_order = steps.iter().any(|step| step.starts_with("SCAN users USING INDEX users_by_created_at"))
+                || steps.iter().any(|step| step.starts_with("SCAN users USING INDEX sqlite_autoindex_users"));
+            let allowed = in_order && statement.contains("LIMIT") && !statement.contains("\"status\" =") && !statement.contains("EXISTS");
+            lists += usize::from(statement.contains("ORDER BY"));
+            assert!(grown.is_empty() || allowed, "{statement}\n{steps:#?}");
+        }
+        assert!(lists > 30);
+        drop(replica);
+    }
+}
+
+#[test]
+fn a_plan_that_reads_a_table_from_end_to_end_is_noticed() {
+    let server = Server::start(Engine::Sqlite);
+    let scans = |statement: &str| plan(&server, statement).iter().any(|step| reads_all(step));
+    assert!(scans("SELECT id FROM users WHERE updated_at = 7"));
+    assert!(scans("SELECT count(*) FROM user_roles"));
+    assert!(!scans("SELECT id FROM users WHERE email_key = 'a'"));
+    assert!(reads_all("  ->  Seq Scan on users  (cost=0.00..1.00 rows=1 width=1)"));
+}
