@@ -25,6 +25,12 @@ lint:
     cargo clippy --all-targets --all-features --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 
+# Check the files of deploy/ with their own linters (needs `just interop`, and systemd).
+lint-deploy:
+    target/interop-venv/bin/kubernetes-validate --strict deploy/kubernetes.yaml
+    target/interop-venv/bin/hadolint deploy/Dockerfile
+    systemd-analyze security --offline=true --no-pager --threshold=20 deploy/cloakroom.service
+
 # Open the documentation of the code.
 doc:
     cargo doc --no-deps --locked --open
@@ -32,6 +38,10 @@ doc:
 # Measure what a token costs, beside the bare signature and beside oidc-provider (needs wrk and `just interop`).
 bench-tokens *arguments:
     benches/tokens {{arguments}}
+
+# Measure what one request costs with few accounts in the database, and with many.
+bench-growth *arguments:
+    benches/growth {{arguments}}
 
 # Measure a read of one account beside what it cannot be cheaper than (needs wrk); see docs/performance.md.
 bench *arguments:
