@@ -15,7 +15,7 @@ use crate::config::{Config, Database, METRICS_LISTEN, Registration};
 use crate::domain::{Lifetimes, NoRandomness, Surroundings};
 use crate::follow::{FollowError, Follower, Pace, open_keys};
 use crate::hashing::{Hasher, InvalidCost};
-use crate::http::{ActionTable, CursorKey, FormGuard, Services, metrics_server, mount, wrap};
+use crate::http::{ActionTable, CursorKey, Exhausted, FormGuard, Services, metrics_server, mount, wrap};
 use crate::master_key::{MasterKeyError, load_master_key};
 use crate::metrics::Metrics;
 use crate::oauth::docs_client;
@@ -354,7 +354,8 @@ async fn services(
         issues_tokens: config.authorization_server,
         environment: config.environment,
         registration_open: config.registration == Registration::Open,
-        limits_guesses: config.rate_limits,
+        limits: config.rate_limits,
+        exhausted: Exhausted::default(),
         used_proofs: UsedProofs::default(),
         leeway: TimeDelta::from_std(config.leeway).unwrap_or_default(),
         trusted_proxies: config.trusted_proxies.clone(),
@@ -421,6 +422,8 @@ fn cors(origins: &[String]) -> Cors {
             "etag",
             "link",
             "location",
+            "ratelimit",
+            "ratelimit-policy",
             "retry-after",
             "www-authenticate",
             "x-cloakroom-environment",

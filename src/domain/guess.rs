@@ -2,12 +2,7 @@
 
 use std::net::IpAddr;
 
-use chrono::TimeDelta;
-
-use super::opaque::sha256;
-
-/// For so long wrong guesses count, from the first of them on.
-pub const GUESS_WINDOW: TimeDelta = TimeDelta::minutes(15);
+use super::limit::{Bucket, network};
 
 const AT_AN_ACCOUNT_FROM_AN_ADDRESS: i32 = 10;
 const AT_AN_ACCOUNT_FROM_ELSEWHERE: i32 = 20;
@@ -23,41 +18,22 @@ pub struct Guess {
     pub address: Option<IpAddr>,
 }
 
-/// Guesses that are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bucket {
-    /// By what it is known: a hash, so that no list of addresses lies around.
-    pub key: [u8; 32],
-    /// How many may be wrong.
-    pub most: i32,
-}
-
 impl Guess {
     /// What the guess counts in. One from an address at which the account's user `is_known` is not
     /// held up by what strangers do elsewhere: to lock somebody out is no weapon.
     pub fn buckets(&self, is_known: bool) -> Vec<Bucket> {
         let account = &self.account;
-        let from_elsewhere = Bucket::of(&["account", account], AT_AN_ACCOUNT_FROM_ELSEWHERE);
+        // What strangers do at the account is nobody else's to know.
+        let from_elsewhere = Bucket::of(&["account", account], AT_AN_ACCOUNT_FROM_ELSEWHERE, None);
         let Some(address) = self.address.map(network) else { return vec![from_elsewhere] };
-        let mut buckets =
-            vec![Bucket::of(&["account from", account, &address], AT_AN_ACCOUNT_FROM_AN_ADDRESS)];
+        let mut buckets = vec![Bucket::of(
+            &["account from", account, &address],
+            AT_AN_ACCOUNT_FROM_AN_ADDRESS,
+            Some("guesses"),
+        )];
         buckets.extend((!is_known).then_some(from_elsewhere));
-        buckets.push(Bucket::of(&["address", &address], FROM_AN_ADDRESS));
+        buckets.push(Bucket::of(&["address", &address], FROM_AN_ADDRESS, Some("guesses")));
         buckets
-    }
-}
-
-impl Bucket {
-    fn of(name: &[&str], most: i32) -> Self {
-        Self { key: sha256(name.join("\0").as_bytes()), most }
-    }
-}
-
-/// Whoever has an IPv6 address has at least a /64 of them.
-fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("{:x}", address.to_bits() >> 64),
     }
 }
 

@@ -11,6 +11,7 @@ mod identity;
 mod ids;
 mod key;
 mod key_lives;
+mod limit;
 mod opaque;
 mod origin;
 mod password;
@@ -28,13 +29,14 @@ pub use client::{Client, ClientAuthentication, ClientMetadata, GrantType, Secret
 pub use client_rules::BrokenClientRule;
 pub use consent::{Consent, ConsentOf};
 pub use email::Email;
-pub use guess::{Bucket, GUESS_WINDOW, Guess};
+pub use guess::Guess;
 pub use identity::{Identity, Newcomer, Resident};
 pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 #[doc(hidden)]
 pub use ids::{hyphenated, uuid_schema};
 pub use key::{SigningKey, StoredKey};
 pub use key_lives::{KEPT_AFTERWARDS, KeyLives, KeyState, PUBLISHED_AHEAD};
+pub use limit::{Allowance, Bucket, LIMIT_WINDOW, Left, TooMany};
 pub(crate) use opaque::sha256;
 pub use opaque::{AuthorizationCode, BrowserSecret, ClientSecret, RefreshToken, SecretHash};
 pub use origin::Origin;

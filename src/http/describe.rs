@@ -27,6 +27,8 @@ pub struct Description {
     pub answers: Vec<AnswerDescription>,
     /// What else it may answer.
     pub problems: Vec<Code>,
+    /// Whether how often it may be asked for is limited, and its answers say what is left.
+    pub limited: bool,
     /// The headers that mean something to it, besides those that name the caller.
     pub request_headers: Vec<Parameter>,
     /// The schemas that the above refer to, by name.

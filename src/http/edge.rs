@@ -10,7 +10,9 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 
 use super::call::RequestId;
+use super::limits::tell;
 use super::services::Services;
+use crate::domain::Allowance;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -33,7 +35,11 @@ pub(crate) async fn wrap(
         response.status().as_u16(),
     );
     let is_oauth = response.request().path().starts_with("/oauth/");
+    let left = response.request().extensions().get::<Allowance>().and_then(Allowance::left);
     let headers = response.headers_mut();
+    if let Some(left) = left {
+        tell(left, services.clock.now(), headers);
+    }
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }

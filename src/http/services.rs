@@ -14,13 +14,14 @@ use super::call::{Argument, Call};
 use super::cursor::CursorKey;
 use super::describe::Description;
 use super::endpoint::Endpoint;
+use super::limits::Exhausted;
 use super::matrix::Rules;
 use super::openapi::document;
 use super::problem::{Code, Problem};
 use crate::authz::Vocabulary;
 use crate::authz::matrix::Matrix;
 use crate::config::{Environment, Settings};
-use crate::domain::{Clock, Random, Time};
+use crate::domain::{Allowance, Clock, Random, Time};
 use crate::hashing::Hasher;
 use crate::metrics::Metrics;
 use crate::oauth::Means;
@@ -67,8 +68,10 @@ pub struct Services {
     pub environment: Environment,
     /// Whether anybody may register.
     pub registration_open: bool,
-    /// Whether guesses at passwords are limited.
-    pub limits_guesses: bool,
+    /// Whether guesses, registrations and what clients send that is no good are limited.
+    pub limits: bool,
+    /// From where too much came.
+    pub exhausted: Exhausted,
     /// The proxies that are believed whom they forward for.
     pub trusted_proxies: Vec<IpNet>,
     /// The proofs of possession that were used on this replica.
@@ -100,7 +103,8 @@ impl Services {
         Means {
             store,
             hasher,
-            limits_guesses: self.limits_guesses,
+            limits: self.limits,
+            allowance: Allowance::default(),
             issuer,
             verifier,
             recorder,

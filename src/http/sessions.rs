@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::services::Services;
 use crate::authz::action::{Delete, EndSessions, ListSessions};
 use crate::authz::{Allowed, Caller};
-use crate::domain::{Device, PasswordAttempt, Session, User, format_time};
+use crate::domain::{Allowance, Device, PasswordAttempt, Session, User, format_time};
 use crate::oauth::password_login::{self, PasswordLogin};
 use crate::oauth::scope_parameter;
 use crate::oauth::token_answer::TokenAnswer;
@@ -48,6 +48,7 @@ pub async fn log_in(
     _: Public,
     body: Body<NewSession>,
     device: Device,
+    allowance: Allowance,
     services: Arc<Services>,
 ) -> Result<Json<TokenAnswer>, Problem> {
     let login = body.read(|members| {
@@ -56,7 +57,7 @@ pub async fn log_in(
         let scope = members.text("scope", |list| scope_parameter(list, &services.vocabulary)).value();
         Some(PasswordLogin { email: email?, password: password?, scope })
     })?;
-    let answer = password_login::log_in(&services.oauth(), login, device).await?;
+    let answer = password_login::log_in(&services.oauth().noting(&allowance), login, device).await?;
     services.metrics.tokens_issued.with_label_values(&["password"]).inc();
     Ok(Json(answer))
 }

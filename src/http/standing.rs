@@ -13,7 +13,7 @@ use super::shown::Shown;
 use super::users::{role, status_of};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
 use crate::authz::{Allowed, Event, Outcome};
-use crate::domain::{Device, Invalid, NewPassword, PasswordAttempt, Role, Status, User};
+use crate::domain::{Allowance, Device, Invalid, NewPassword, PasswordAttempt, Role, Status, User};
 use crate::oauth::password_login::is_password_of;
 use crate::store::Store;
 
@@ -41,6 +41,7 @@ pub async fn set_password(
     user: Allowed<User, SetPassword>,
     body: Body<PasswordChange>,
     device: Device,
+    allowance: Allowance,
     services: Arc<Services>,
 ) -> Result<NoContent, Problem> {
     let own = user.is_own();
@@ -51,7 +52,8 @@ pub async fn set_password(
         (!own || current.is_some()).then_some((current, new?))
     })?;
     if let Some(current) = current
-        && !is_password_of(&services.oauth(), &user, current, device.origin.address).await?
+        && !is_password_of(&services.oauth().noting(&allowance), &user, current, device.origin.address)
+            .await?
     {
         services.recorder.note(Event { outcome: Outcome::WrongPassword, ..Event::from(&user) });
         let wrong = Invalid::new("wrong-password", "is not the current password");

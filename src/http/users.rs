@@ -16,7 +16,7 @@ use super::services::Services;
 use super::shown::{Created, Shown, View};
 use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Registration, Vocabulary};
-use crate::domain::{Email, Invalid, NewPassword, Role, Status, User, format_time};
+use crate::domain::{Allowance, Email, Invalid, NewPassword, Role, Status, User, format_time};
 use crate::store::{NewUser, Store, UserChange};
 
 /// An account.
@@ -102,6 +102,7 @@ impl BodyType for NewUserBody {
 pub async fn create(
     entry: Registration,
     body: Body<NewUserBody>,
+    allowance: Allowance,
     services: Arc<Services>,
 ) -> Result<Created<User>, Problem> {
     let (email, password, profile, roles, status) = body.read(|members| {
@@ -118,6 +119,9 @@ pub async fn create(
         let status = members.text("status", status_of).value().unwrap_or(Status::Active);
         Some((email?, password?, profile, roles, status))
     })?;
+    if let Registration::Open(_, origin) = &entry {
+        services.count_registration(origin.address, &allowance).await?;
+    }
     let grant = entry.grant(roles)?;
     let password = Some(services.hasher.hash(&password).await?);
     let new = NewUser { email, password, profile, status };

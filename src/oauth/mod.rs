@@ -39,7 +39,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::authz::{ScopeSet, Vocabulary};
-use crate::domain::{ClientId, Clock, Invalid, Random};
+use crate::domain::{Allowance, ClientId, Clock, Invalid, Random};
 use crate::hashing::Hasher;
 use crate::store::{Recorder, Store, StoredClient};
 use crate::token::{Issuer, Verifier};
@@ -51,7 +51,9 @@ pub struct Means<'a> {
     /// The lane in which a password is checked.
     pub hasher: &'a Hasher,
     /// Whether guesses at passwords are limited.
-    pub limits_guesses: bool,
+    pub limits: bool,
+    /// Where it is noted what is left to whoever guesses.
+    pub allowance: Allowance,
     /// What issues tokens.
     pub issuer: &'a Arc<Issuer>,
     /// What says whether a token is one of ours.
@@ -73,6 +75,12 @@ pub struct Means<'a> {
 }
 
 impl Means<'_> {
+    /// The same, and it is noted there what is left.
+    pub fn noting(mut self, allowance: &Allowance) -> Self {
+        self.allowance = allowance.clone();
+        self
+    }
+
     /// The client that somebody names so; none for what could not be the name of one.
     ///
     /// # Errors

@@ -51,10 +51,12 @@ async fn check(
         return Err(HashError::Busy.into());
     }
     let guess = Guess { account, address };
-    let (login, counted) = with.store.guess(guess, with.limits_guesses).await?.map_err(|wait| {
-        let left = (wait.until - with.clock.now()).num_seconds();
+    let (login, counted) = with.store.guess(guess, with.limits).await?.map_err(|too_many| {
+        with.allowance.note(too_many.left);
+        let left = (too_many.until - with.clock.now()).num_seconds();
         OAuthError::TooManyGuesses { retry_after: left.max(0) + 1 }
     })?;
+    with.allowance.note(counted.left);
     let (user, hash) = login.map(|login| (login.user_id, login.hash)).unzip();
     let hash = hash.flatten();
     let verdict = match with.hasher.verify(password, hash.clone()).await {

@@ -1,6 +1,6 @@
-//! Guesses at passwords: the only place where a hash leaves the database. They are counted before
-//! they are checked, so that two hundred at once are two hundred, on all replicas together; taken
-//! back when they were right.
+//! What is counted against limits, on all replicas together: guesses at passwords first of all, and so
+//! the only place where a hash leaves the database. They are counted before they are checked, so that
+//! two hundred at once are two hundred; taken back when they were right.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::{guesses, sessions, users};
 use super::{Inner, Store};
-use crate::domain::{GUESS_WINDOW, Guess, PasswordHash, Time, UserId};
+use crate::domain::{Bucket, Guess, LIMIT_WINDOW, Left, PasswordHash, Time, TooMany, UserId};
 use crate::on;
 
 /// What a guess is checked against.
@@ -23,13 +23,10 @@ pub struct Login {
 /// A guess that was counted as a wrong one.
 #[must_use = "what was right, or was not looked at, is taken back"]
 #[derive(Clone, Debug, Default)]
-pub struct Counted(Vec<[u8; 32]>);
-
-/// Too many guesses were wrong: none is looked at until then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooManyGuesses {
-    /// When the count begins anew.
-    pub until: DateTime<Utc>,
+pub struct Counted {
+    keys: Vec<[u8; 32]>,
+    /// What is left to whoever guesses, as far as it is theirs to know.
+    pub(crate) left: Option<Left>,
 }
 
 impl Store {
@@ -42,7 +39,7 @@ impl Store {
         &self,
         guess: Guess,
         limited: bool,
-    ) -> Result<Result<(Option<Login>, Counted), TooManyGuesses>, StoreError> {
+    ) -> Result<Result<(Option<Login>, Counted), TooMany>, StoreError> {
         if !limited {
             return Ok(Ok((self.read(move |conn| login(conn, &guess)).await?, Counted::default())));
         }
@@ -51,7 +48,20 @@ impl Store {
             let now = inner.surroundings.clock.now();
             let login = login(conn, &guess)?;
             let is_known = inner.is_known_at(conn, login.as_ref(), &guess, now)?;
-            Ok(count(conn, &guess, is_known, now)?.map(|counted| (login, counted)))
+            Ok(count(conn, &guess.buckets(is_known), now)?.map(|counted| (login, counted)))
+        })
+        .await
+    }
+
+    /// Counts one more in a bucket, and says what is left; one that is too many is not counted.
+    ///
+    /// # Errors
+    /// When the database is away; then nothing was counted.
+    pub(crate) async fn count(&self, bucket: Bucket) -> Result<Result<Option<Left>, TooMany>, StoreError> {
+        let inner = self.0.clone();
+        self.write(None, move |conn, _| {
+            let counted = count(conn, &[bucket], inner.surroundings.clock.now())?;
+            Ok(counted.map(|counted| counted.left))
         })
         .await
     }
@@ -61,7 +71,7 @@ impl Store {
     /// # Errors
     /// When the database is away; then it counts.
     pub(crate) async fn take_back(&self, counted: Counted) -> Result<(), StoreError> {
-        if counted.0.is_empty() {
+        if counted.keys.is_empty() {
             return Ok(());
         }
         self.write(None, move |conn, _| take_back(conn, &counted)).await
@@ -99,41 +109,56 @@ fn login(conn: &mut Connection, guess: &Guess) -> Result<Option<Login>, StoreErr
     Ok(row.map(|(id, phc)| Login { user_id: id, hash: phc.map(PasswordHash::from_phc) }))
 }
 
-/// Counts first and looks then: the row is locked from the count on, so no two guesses see the same.
+/// Counts first and looks then: the row is locked from the count on, so no two see the same.
 fn count(
     conn: &mut Connection,
-    guess: &Guess,
-    is_known: bool,
+    buckets: &[Bucket],
     now: DateTime<Utc>,
-) -> Result<Result<Counted, TooManyGuesses>, StoreError> {
+) -> Result<Result<Counted, TooMany>, StoreError> {
     let (mut counted, mut until) = (Counted::default(), None);
-    let over = Time(now - GUESS_WINDOW);
-    for bucket in guess.buckets(is_known) {
-        let key = bucket.key.as_slice();
-        let old = guesses::table.find(key).filter(guesses::began_at.le(over));
-        on!(conn, |c| diesel::delete(old).execute(c))?;
-        let first = (guesses::key.eq(key), guesses::began_at.eq(Time(now)), guesses::made.eq(1));
-        on!(conn, |c| diesel::insert_into(guesses::table)
-            .values(first)
-            .on_conflict(guesses::key)
-            .do_update()
-            .set(guesses::made.eq(guesses::made + 1))
-            .execute(c))?;
-        let (began_at, made): (Time, i32) =
-            on!(conn, |c| guesses::table.find(key).select((guesses::began_at, guesses::made)).get_result(c))?;
-        counted.0.push(bucket.key);
+    for bucket in buckets {
+        let (began_at, made) = one_more(conn, bucket, now)?;
+        let ends = began_at + LIMIT_WINDOW;
+        counted.keys.push(bucket.key);
         if made > bucket.most {
-            until = until.max(Some(began_at.0 + GUESS_WINDOW));
+            until = until.max(Some(ends));
         }
+        let remaining = (bucket.most - made).max(0);
+        let left = bucket.policy.map(|policy| Left { policy, quota: bucket.most, remaining, until: ends });
+        counted.left = match (counted.left, left) {
+            (Some(one), Some(other)) if other.remaining < one.remaining => Some(other),
+            (one, other) => one.or(other),
+        };
     }
     let Some(until) = until else { return Ok(Ok(counted)) };
-    // It is not looked at, so it is no guess.
+    // It is not looked at, so it is none.
     take_back(conn, &counted)?;
-    Ok(Err(TooManyGuesses { until }))
+    Ok(Err(TooMany { until, left: counted.left }))
+}
+
+/// When the first of a bucket was, and how many there are with this one.
+fn one_more(
+    conn: &mut Connection,
+    bucket: &Bucket,
+    now: DateTime<Utc>,
+) -> Result<(DateTime<Utc>, i32), StoreError> {
+    let key = bucket.key.as_slice();
+    let old = guesses::table.find(key).filter(guesses::began_at.le(Time(now - LIMIT_WINDOW)));
+    on!(conn, |c| diesel::delete(old).execute(c))?;
+    let first = (guesses::key.eq(key), guesses::began_at.eq(Time(now)), guesses::made.eq(1));
+    on!(conn, |c| diesel::insert_into(guesses::table)
+        .values(first)
+        .on_conflict(guesses::key)
+        .do_update()
+        .set(guesses::made.eq(guesses::made + 1))
+        .execute(c))?;
+    let (began_at, made): (Time, i32) =
+        on!(conn, |c| guesses::table.find(key).select((guesses::began_at, guesses::made)).get_result(c))?;
+    Ok((began_at.0, made))
 }
 
 pub(super) fn take_back(conn: &mut Connection, counted: &Counted) -> Result<(), StoreError> {
-    for key in &counted.0 {
+    for key in &counted.keys {
         let bucket = guesses::table.find(key.as_slice()).filter(guesses::made.gt(0));
         on!(conn, |c| diesel::update(bucket).set(guesses::made.eq(guesses::made - 1)).execute(c))?;
     }
@@ -142,7 +167,7 @@ pub(super) fn take_back(conn: &mut Connection, counted: &Counted) -> Result<(), 
 
 /// Forgets what no longer counts.
 pub(super) fn prune(conn: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let over = guesses::table.filter(guesses::began_at.le(Time(now - GUESS_WINDOW)));
+    let over = guesses::table.filter(guesses::began_at.le(Time(now - LIMIT_WINDOW)));
     on!(conn, |c| diesel::delete(over).execute(c))?;
     Ok(())
 }

@@ -77,7 +77,7 @@ pub(crate) use codes::{CodeBinding, NewCode, RedeemedBy};
 pub use conn::Link;
 pub use conn::{Connection, Engine};
 pub use error::StoreError;
-pub use guesses::{Counted, Login, TooManyGuesses};
+pub use guesses::{Counted, Login};
 pub use kept::{Kept, Position, Selected, Selection};
 pub use logins::LoginRefused;
 pub(crate) use logins::Proved;

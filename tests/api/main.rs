@@ -20,6 +20,7 @@ mod growth;
 mod guessing;
 mod interop;
 mod keys;
+mod limits;
 mod matrix;
 mod metrics;
 mod notes;

@@ -1,5 +1,7 @@
 //! The client that calls an endpoint of the authorization server, and what it sends.
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web_httpauth::headers::authorization::{Basic, Scheme as _};
 
@@ -42,9 +44,17 @@ impl Decision for ClientAuth {
     }
 
     async fn decide(call: &mut Call) -> Result<Self, Problem> {
+        let (services, address, allowance) = (Arc::clone(call.services()), call.address(), call.allowance());
+        services.admit_client(address, &allowance)?;
         let form = Form::read(call).await?;
         let presented = presented(by_basic(call)?, &form)?;
-        let stored = authenticate(&call.services().oauth(), presented).await?;
+        let stored = match authenticate(&services.oauth(), presented).await {
+            Err(refused @ OAuthError::InvalidClient { .. }) => {
+                services.count_failure(address, &allowance).await?;
+                return Err(refused.into());
+            }
+            stored => stored?,
+        };
         Ok(Self { client: AuthenticatedClient { stored, dpop_jkt: None, origin: call.origin() }, form })
     }
 
@@ -54,7 +64,9 @@ impl Decision for ClientAuth {
             Code::InvalidClient,
             Code::BodyTooLarge,
             Code::UnsupportedMediaType,
+            Code::TooManyRequests,
         ]);
+        description.limited = true;
     }
 }
 

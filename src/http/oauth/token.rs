@@ -14,7 +14,7 @@ use super::super::possession::ShownKey;
 use super::super::problem::Problem;
 use super::super::services::Services;
 use super::ClientAuth;
-use crate::domain::{AuthorizationCode, GrantType, RefreshToken};
+use crate::domain::{Allowance, AuthorizationCode, GrantType, RefreshToken};
 use crate::oauth::authorization_code::{self, Redemption};
 use crate::oauth::token_answer::TokenAnswer;
 use crate::oauth::{
@@ -91,6 +91,7 @@ pub async fn token(
     mut request: ClientAuth,
     _: Described<TokenRequest>,
     key: ShownKey,
+    allowance: Allowance,
     services: Arc<Services>,
 ) -> Result<Json<TokenAnswer>, Problem> {
     if request.client.stored.client.dpop_bound && key.0.is_none() {
@@ -102,7 +103,7 @@ pub async fn token(
     let scope = scope.map_err(|_| OAuthError::InvalidScope)?;
     let resource = resource_parameter(form.get("resource"), with.resources)?;
     let grant_type = request.required("grant_type", "grant_type is missing")?;
-    let answer = match grant_type {
+    let granted = match grant_type {
         "authorization_code" => {
             let redemption = Redemption {
                 code: AuthorizationCode::presented(request.required("code", "code is missing")?),
@@ -110,18 +111,22 @@ pub async fn token(
                 code_verifier: form.get("code_verifier").map(str::to_owned),
                 resource,
             };
-            authorization_code::redeem(&with, &request.client, redemption).await?
+            authorization_code::redeem(&with, &request.client, redemption).await
         }
         "client_credentials" => {
-            client_credentials::issue(&with, &request.client, scope.as_ref(), resource.as_deref())?
+            client_credentials::issue(&with, &request.client, scope.as_ref(), resource.as_deref())
         }
         "refresh_token" => {
             let token = request.required("refresh_token", "refresh_token is missing")?;
             let token = RefreshToken::presented(token);
-            refresh::exchange(&with, &request.client, &token, scope, resource).await?
+            refresh::exchange(&with, &request.client, &token, scope, resource).await
         }
         _ => return Err(OAuthError::UnsupportedGrantType.into()),
     };
+    if matches!(granted, Err(OAuthError::InvalidGrant)) {
+        services.count_failure(request.client.origin.address, &allowance).await?;
+    }
+    let answer = granted?;
     services.metrics.tokens_issued.with_label_values(&[grant_type]).inc();
     Ok(Json(answer))
 }

@@ -9,6 +9,7 @@ use super::{Api, answers_conditions, example, headers};
 use crate::http::decide::Access;
 use crate::http::describe::{AnswerDescription, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::limits::RATE_LIMIT_HEADERS;
 use crate::http::problem::Code;
 
 impl Api {
@@ -29,6 +30,11 @@ impl Api {
             codes.sort_unstable_by_key(|code| code.as_str());
             codes.dedup();
             responses.insert(status, self.problems(endpoint, &codes));
+        }
+        for answer in responses.values_mut().filter(|_| description.limited) {
+            if let Some(headers) = answer.get_mut("headers").and_then(Value::as_object_mut) {
+                headers.extend(headers::references(&RATE_LIMIT_HEADERS));
+            }
         }
         responses
             .into_iter()

@@ -49,6 +49,16 @@ const TOLD: &[Told] = &[
     ),
     ("Retry-After", "When to try again, in seconds", || json!({ "type": "integer", "minimum": 1 })),
     (
+        "RateLimit-Policy",
+        "How many there may be in how many seconds (draft-ietf-httpapi-ratelimit-headers)",
+        || json!({ "type": "string", "examples": ["\"guesses\";q=10;w=900"] }),
+    ),
+    (
+        "RateLimit",
+        "How many more there may be, and in how many seconds all of them",
+        || json!({ "type": "string", "examples": ["\"guesses\";r=7;t=612"] }),
+    ),
+    (
         "Accept",
         "The media type that a body must have",
         || json!({ "type": "string", "examples": ["application/json"] }),
@@ -85,19 +95,18 @@ pub(super) fn components() -> Value {
 
 /// The headers of an answer that has these besides those of every answer.
 pub(super) fn with<'a>(own: impl Iterator<Item = &'a str>) -> Value {
-    let header = |name: &str| {
-        let value = match TOLD.iter().any(|(known, ..)| *known == name) {
+    let names: Vec<&str> = EVERYWHERE.iter().copied().chain(["X-Cloakroom-Environment"]).chain(own).collect();
+    references(&names).into()
+}
+
+/// References to headers that are told above.
+pub(super) fn references(names: &[&str]) -> Map<String, Value> {
+    let header = |name: &&str| {
+        let value = match TOLD.iter().any(|(known, ..)| known == name) {
             true => json!({ "$ref": format!("#/components/headers/{name}") }),
             false => json!({ "schema": { "type": "string" } }),
         };
-        (name.to_owned(), value)
+        ((*name).to_owned(), value)
     };
-    EVERYWHERE
-        .iter()
-        .copied()
-        .chain(["X-Cloakroom-Environment"])
-        .chain(own)
-        .map(header)
-        .collect::<Map<_, _>>()
-        .into()
+    names.iter().map(header).collect()
 }

@@ -72,7 +72,13 @@ impl Form {
             | Code::InvalidClient => {
                 vec!["WWW-Authenticate"]
             }
-            Code::Unavailable | Code::Stopping | Code::Busy | Code::TooManyGuesses => vec!["Retry-After"],
+            Code::Unavailable
+            | Code::Stopping
+            | Code::Busy
+            | Code::TooManyGuesses
+            | Code::TooManyRequests => {
+                vec!["Retry-After"]
+            }
             Code::UnsupportedMediaType => vec![match endpoint.method {
                 Method::PATCH => "Accept-Patch",
                 Method::POST => "Accept-Post",

@@ -118,6 +118,8 @@ problems! {
         "Passwords are checked a few at a time, and the queue is full. Try again after the seconds that `Retry-After` names.";
     TooManyGuesses = 429 "too-many-guesses" "temporarily_unavailable" "Too many passwords were wrong":
         "Of late too many passwords were wrong at this account or from this address, so none is looked at. Try again after the seconds that `Retry-After` names. Who is logged in stays so.";
+    TooManyRequests = 429 "too-many-requests" "temporarily_unavailable" "Too much came from this address":
+        "Of late too many accounts were registered from this address, or too many secrets, codes or tokens of clients were no good. Try again after the seconds that `Retry-After` names; `RateLimit` says what is left.";
     Unavailable = 503 "unavailable" "temporarily_unavailable" "The database is not available":
         "Nothing was done. Try again after the seconds that `Retry-After` names.";
     Stopping = 503 "stopping" "temporarily_unavailable" "The server is stopping":

@@ -1,0 +1,135 @@
+//! Limits on registrations and on what clients send that is no good: counted by address, on all replicas
+//! together, and told to whoever is counted. Guesses at passwords are in `guessing.rs`.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::support::{Answer, Engine, PASSWORD, Server, on_both_engines};
+
+const PROXIED: [(&str, &str); 1] = [("CLOAKROOM_TRUSTED_PROXIES", "127.0.0.1")];
+
+fn register(server: &Server, from: &str, name: &str) -> Answer {
+    let body = json!({ "email": format!("{name}@example.com"), "password": PASSWORD });
+    server.post("/users").header("x-forwarded-for", from).json(&body).send()
+}
+
+/// A client that does not know its secret.
+fn fail(server: &Server, from: &str) -> Answer {
+    let form = [("grant_type", "client_credentials"), ("client_id", "reports"), ("client_secret", "wrong")];
+    server.post("/oauth/token").header("x-forwarded-for", from).form(&form).send()
+}
+
+/// The remaining number and the seconds of a `RateLimit` header.
+fn left(answer: &Answer) -> (String, i64, i64) {
+    let header = answer.header("ratelimit").unwrap_or_else(|| panic!("no RateLimit: {answer:?}"));
+    let (name, rest) = header.split_once(";r=").unwrap();
+    let (remaining, reset) = rest.split_once(";t=").unwrap();
+    (name.trim_matches('"').to_owned(), remaining.parse().unwrap(), reset.parse().unwrap())
+}
+
+on_both_engines! {
+    fn a_login_says_what_is_left(engine: Engine) {
+        let server = Server::start(engine);
+        let ada = server.register("ada");
+        let guess = |password: &str| server.post("/sessions").json(&json!({ "email": ada.email, "password": password })).send();
+        let first = guess("wrong").expect(401);
+        assert_eq!(first.header("ratelimit-policy"), Some("\"guesses\";q=10;w=900"));
+        let (name, remaining, reset) = left(&first);
+        assert_eq!((name.as_str(), remaining), ("guesses", 9));
+        assert!((1..=900).contains(&reset), "{reset}");
+        assert_eq!(left(&guess("wrong").expect(401)).1, 8);
+        for _ in 0..8 {
+            guess("wrong").expect(401);
+        }
+        let refused = guess(PASSWORD).expect_problem(429, "too-many-guesses");
+        assert_eq!(left(&refused).1, 0);
+        assert!(refused.header("retry-after").is_some());
+    }
+
+    fn what_strangers_do_elsewhere_is_not_told(engine: Engine) {
+        let server = Server::start_with(engine, &PROXIED);
+        let ada = server.register("ada");
+        let guess = |from: &str| {
+            let body = json!({ "email": ada.email, "password": "wrong" });
+            server.post("/sessions").header("x-forwarded-for", from).json(&body).send()
+        };
+        for number in 0..15 {
+            guess(&format!("192.0.2.{number}")).expect(401);
+        }
+        assert_eq!(left(&guess("198.51.100.7").expect(401)).1, 9);
+    }
+
+    fn registrations_from_an_address_are_limited_on_all_replicas_together(engine: Engine) {
+        let server = Server::start_with(engine, &PROXIED);
+        let replica = server.replica_with(&PROXIED);
+        let made = register(&server, "192.0.2.1", "ada").expect(201);
+        assert_eq!(made.header("ratelimit-policy"), Some("\"registrations\";q=1000;w=900"));
+        assert_eq!(left(&made).1, 999);
+        assert_eq!(left(&register(&replica, "192.0.2.1", "ada").expect(409)).1, 998, "one that fails counts");
+        db_count(&server, 1_000);
+        let refused = register(&replica, "192.0.2.1", "eve").expect_problem(429, "too-many-requests");
+        assert_eq!(left(&refused).1, 0);
+        let seconds: i64 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=901).contains(&seconds), "{seconds}");
+        register(&server, "192.0.2.2", "bob").expect(201);
+        // Who may create accounts for others is not held up.
+        let admin = server.admin();
+        let body = json!({ "email": "made@example.com", "password": PASSWORD });
+        let by_admin = server.post("/users").header("x-forwarded-for", "192.0.2.1").bearer(&admin.token).json(&body);
+        assert_eq!(by_admin.send().expect(201).header("ratelimit"), None);
+    }
+
+    fn what_clients_send_that_is_no_good_is_limited_and_the_others_go_on(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &PROXIED);
+        let replica = server.replica_with(&PROXIED);
+        let made = server.operator(&["clients", "create", "--id", "reports", "--scope", "users:read:any", "--json"]);
+        let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+        let (id, secret) = ("reports", made["client_secret"].as_str().unwrap().to_owned());
+        let good = |server: &Server, from: &str| {
+            let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", &secret)];
+            server.post("/oauth/token").header("x-forwarded-for", from).form(&form).send()
+        };
+        assert_eq!(good(&server, "192.0.2.1").expect(200).header("ratelimit"), None, "who does nothing wrong is not counted");
+        let first = fail(&server, "192.0.2.1").expect(401);
+        assert_eq!(first.header("ratelimit-policy"), Some("\"failures\";q=300;w=900"));
+        assert_eq!(left(&first).1, 299);
+        let stale = [("grant_type", "refresh_token"), ("client_id", "cloakroom"), ("refresh_token", "made-up")];
+        let refused = server.post("/oauth/token").header("x-forwarded-for", "192.0.2.1").form(&stale).send();
+        assert_eq!((refused.json()["error"].as_str(), left(&refused).1), (Some("invalid_grant"), 298));
+        db_count(&server, 300);
+        fail(&server, "192.0.2.1").expect(401);
+        let refused = fail(&server, "192.0.2.1").expect(429);
+        assert_eq!((refused.json()["error"].as_str(), left(&refused).1), (Some("temporarily_unavailable"), 0));
+        good(&server, "192.0.2.1").expect(429);
+        good(&server, "192.0.2.2").expect(200);
+        // Another replica learns it at the first failure there.
+        good(&replica, "192.0.2.1").expect(200);
+        fail(&replica, "192.0.2.1").expect(401);
+        good(&replica, "192.0.2.1").expect(429);
+        server.clock.advance(TimeDelta::minutes(16));
+        good(&server, "192.0.2.1").expect(200);
+    }
+
+    fn without_limits_nothing_is_counted(engine: Engine) {
+        let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
+        assert_eq!(register(&server, "", "ada").expect(201).header("ratelimit"), None);
+        assert_eq!(fail(&server, "").expect(401).header("ratelimit"), None);
+    }
+}
+
+/// As if so many had come already: of every bucket there is.
+fn db_count(server: &Server, made: i32) {
+    use diesel::connection::SimpleConnection as _;
+    use diesel::{Connection as _, PgConnection, SqliteConnection};
+    let sql = format!("UPDATE guesses SET made = {made}");
+    match server.engine {
+        Engine::Sqlite => {
+            let mut conn =
+                SqliteConnection::establish(server.database_url.trim_start_matches("sqlite://")).unwrap();
+            conn.batch_execute(&format!("PRAGMA busy_timeout = 5000; {sql}")).unwrap();
+        }
+        Engine::Postgres => {
+            PgConnection::establish(&server.database_url).unwrap().batch_execute(&sql).unwrap()
+        }
+    }
+}
