@@ -31,6 +31,10 @@ lint-deploy:
     target/interop-venv/bin/hadolint deploy/Dockerfile
     systemd-analyze security --offline=true --no-pager --threshold=20 deploy/cloakroom.service
 
+# Fuzz what reads an attacker's input, so many seconds each (needs a nightly compiler and cargo-fuzz).
+fuzz seconds="60":
+    fuzz/run {{seconds}}
+
 # Open the documentation of the code.
 doc:
     cargo doc --no-deps --locked --open

@@ -15,6 +15,9 @@ pub(crate) mod cli;
 pub mod config;
 pub mod domain;
 pub(crate) mod follow;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hashing;
 pub mod http;
 pub mod json;

@@ -77,3 +77,5 @@ pub(crate) use edge::{ENVIRONMENT_HEADER, wrap};
 pub(crate) use endpoint::{ServedParts, mount};
 pub(crate) use metrics::metrics_server;
 pub(crate) use transfer::{Line, LinePassword, line_of};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use {form::Form, oauth::credentials_by_basic, profiles::read_profile};

@@ -91,7 +91,7 @@ impl Store {
     /// ([`StoreError::Taken`]): then none was made, and it can be tried again.
     pub(crate) async fn import_users(
         &self,
-        users: Arc<Vec<Imported>>,
+        users: Vec<Arc<Imported>>,
     ) -> Result<Vec<ImportOutcome>, StoreError> {
         let inner = self.0.clone();
         self.write(None, move |conn, _| inner.import_users(conn, &users)).await
@@ -152,7 +152,7 @@ impl Inner {
     fn import_users(
         &self,
         conn: &mut Connection,
-        users: &[Imported],
+        users: &[Arc<Imported>],
     ) -> Result<Vec<ImportOutcome>, StoreError> {
         conn.expect_many_writes()?;
         let now = self.surroundings.clock.now();

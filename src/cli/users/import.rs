@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use futures_util::stream::{self, StreamExt as _};
@@ -26,8 +28,9 @@ const BATCH: usize = 2_000;
 /// A line is no longer than the body of a request.
 const LONGEST_LINE: u64 = 64 * 1024;
 
-/// How often a batch is tried in which somebody else took an address this very moment.
-const TRIES: usize = 3;
+/// How often a batch that fails is tried again, in halves, and how long after.
+const TRIES: usize = 30;
+const PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) fn command() -> Command {
     Command::new("import")
@@ -132,7 +135,7 @@ impl Users<'_> {
                 break;
             }
             if dry {
-                done.made += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+                done.made += count(batch.len());
             } else {
                 self.make(batch, &hasher, &mut done).await?;
             }
@@ -150,19 +153,27 @@ impl Users<'_> {
         let lanes = usize::from(self.context.config().hash_lanes);
         let accounts = stream::iter(lines).map(|line| self.account(line, hasher)).buffered(lanes.max(1));
         let accounts: Vec<Result<Imported, Failure>> = accounts.collect().await;
-        let accounts = accounts.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let accounts = std::sync::Arc::new(accounts);
-        let mut outcomes = self.store.import_users(accounts.clone()).await;
-        for _ in 1..TRIES {
-            if !matches!(outcomes, Err(StoreError::Taken)) {
-                break;
-            }
-            outcomes = self.store.import_users(accounts.clone()).await;
-        }
-        for outcome in outcomes? {
-            match outcome {
-                ImportOutcome::Made => done.made += 1,
-                ImportOutcome::There => done.there += 1,
+        let accounts =
+            accounts.into_iter().map(|account| account.map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        let (mut batches, mut failures) = (vec![accounts], 0);
+        while let Some(batch) = batches.pop() {
+            match self.store.import_users(batch.clone()).await {
+                Ok(outcomes) => {
+                    let there = outcomes.iter().filter(|outcome| **outcome == ImportOutcome::There).count();
+                    done.there += count(there);
+                    done.made += count(outcomes.len() - there);
+                    failures = 0;
+                }
+                // Somebody else took an address this very moment, or the database was too slow for so many.
+                Err(StoreError::Taken | StoreError::Unavailable(_)) if failures < TRIES => {
+                    failures += 1;
+                    tokio::time::sleep(PAUSE).await;
+                    let (first, second) = batch.split_at(batch.len().div_ceil(2));
+                    batches.extend(
+                        [second, first].iter().filter(|half| !half.is_empty()).map(|half| half.to_vec()),
+                    );
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
@@ -185,6 +196,10 @@ impl Users<'_> {
             grant,
         })
     }
+}
+
+fn count(many: usize) -> u64 {
+    u64::try_from(many).unwrap_or(u64::MAX)
 }
 
 /// The file and how large it is, where that can be known.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web_httpauth::headers::authorization::{Basic, Scheme as _};
 
 use super::super::call::Call;
@@ -116,11 +116,16 @@ fn by_basic(call: &Call) -> Result<Option<(String, ClientSecret)>, Problem> {
     if headers.next().is_some() {
         return Err(OAuthError::InvalidRequest("Authorization stands twice").into());
     }
-    let refused = || Problem::from(OAuthError::InvalidClient { basic: true });
-    let basic = Basic::parse(value).map_err(|_| refused())?;
-    let id = form_decoded(basic.user_id()).ok_or_else(refused)?;
-    let secret = form_decoded(basic.password().unwrap_or_default()).ok_or_else(refused)?;
-    Ok(Some((id, ClientSecret::presented(&secret))))
+    let credentials = credentials_by_basic(value);
+    credentials.map(Some).ok_or_else(|| OAuthError::InvalidClient { basic: true }.into())
+}
+
+/// What an `Authorization` header says, if it is one by HTTP Basic.
+pub(crate) fn credentials_by_basic(value: &HeaderValue) -> Option<(String, ClientSecret)> {
+    let basic = Basic::parse(value).ok()?;
+    let id = form_decoded(basic.user_id())?;
+    let secret = form_decoded(basic.password().unwrap_or_default())?;
+    Some((id, ClientSecret::presented(&secret)))
 }
 
 /// One form-encoded value, which has neither `&` nor `=`.
