@@ -93,7 +93,8 @@ diesel::define_sql_function! {
     fn coalesce<T: diesel::sql_types::SqlType + diesel::sql_types::SingleValue>(one: T, other: T) -> T;
 }
 
-/// The columns that a query reads in the order of an index: `$same` hides those of which it must not.
+/// The filters, the order and the limit, on the columns by which this way goes. Those that are given as
+/// [`coalesce`] are looked at in each row that the others lead to.
 macro_rules! narrowed {
     ($list:expr, $query:expr, $created:expr, $email:expr, $id:expr, $status:expr, $email_key:expr, $name_key:expr) => {{
         let (mut list, query) = ($list, $query);
