@@ -126,9 +126,19 @@ impl Hasher {
         }
     }
 
-    /// Whether a password that came now would be turned away.
-    pub fn is_full(&self) -> bool {
-        self.permits.available_permits() == 0 && self.waiting.load(Ordering::Acquire) >= self.queue
+    /// Turns a password away now that would be turned away later.
+    ///
+    /// # Errors
+    /// [`HashError::Busy`] when as many wait as may.
+    pub fn turn_away_if_full(&self) -> Result<(), HashError> {
+        let full =
+            self.permits.available_permits() == 0 && self.waiting.load(Ordering::Acquire) >= self.queue;
+        if full { Err(self.turn_away()) } else { Ok(()) }
+    }
+
+    fn turn_away(&self) -> HashError {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
+        HashError::Busy
     }
 
     /// Hashes a password with a new salt.
@@ -187,11 +197,7 @@ impl Hasher {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return Ok(permit);
         }
-        let place = Place::take(&self.waiting, self.queue);
-        let _place = place.ok_or_else(|| {
-            self.turned_away.fetch_add(1, Ordering::Relaxed);
-            HashError::Busy
-        })?;
+        let _place = Place::take(&self.waiting, self.queue).ok_or_else(|| self.turn_away())?;
         Arc::clone(&self.permits).acquire_owned().await.map_err(|_| HashError::Failed)
     }
 }

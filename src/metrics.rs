@@ -194,7 +194,6 @@ fn set(counter: &IntCounter, total: u64) {
 }
 
 /// Counts the requests of one route.
-#[derive(Clone)]
 pub(crate) struct Meter {
     requests: IntCounterVec,
     duration: Histogram,

@@ -1,84 +1,39 @@
 //! From an application and its settings to a listening server, and its graceful stop.
 
+mod listening;
+mod start_error;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix_cors::Cors;
-use actix_web::HttpServer;
-use actix_web::middleware::{Condition, from_fn};
 use chrono::TimeDelta;
 
+use self::listening::{listen, metrics_listener};
+pub use self::start_error::StartError;
 use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
-use crate::config::{Config, Database, METRICS_LISTEN, Registration};
-use crate::domain::{Lifetimes, NoRandomness, Surroundings};
-use crate::follow::{FollowError, Follower, Pace, open_keys};
+use crate::config::{Config, Database, Registration};
+use crate::domain::{Lifetimes, Surroundings};
+use crate::follow::{Follower, Pace, open_keys};
 use crate::hashing::{Hasher, InvalidCost};
-use crate::http::{ActionTable, CursorKey, Exhausted, FormGuard, Services, metrics_server, mount, wrap};
-use crate::master_key::{MasterKeyError, load_master_key};
+use crate::http::{ActionTable, CursorKey, Exhausted, FormGuard, Services, metrics_server};
+use crate::master_key::load_master_key;
 use crate::metrics::Metrics;
 use crate::oauth::docs_client;
 use crate::stop::{Signals, Stopping};
-use crate::store::{ChainKey, Engine, OnRevoked, Recorder, Sealer, Store, StoreError};
+use crate::store::{ChainKey, Engine, OnRevoked, Recorder, Sealer, Store};
 use crate::test_server::{self, TestServer};
-use crate::tls::{Certificate, TlsError};
+use crate::tls::Certificate;
 use crate::token::{
-    Expected, Issuer, KeyError, KeySafe, KeyUse, Keys, MasterKey, Revocations, UsedProofs, Verifier, follow,
+    Expected, Issuer, KeySafe, KeyUse, Keys, MasterKey, Revocations, UsedProofs, Verifier, follow,
 };
-
-/// How long a client may take for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long an idle connection is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
-/// How long requests in flight may take to finish when the server is told to stop, in seconds.
-const SHUTDOWN_TIMEOUT: u64 = 30;
 
 /// How often the audit trail is sealed.
 const SEALING: Duration = Duration::from_secs(1);
 
 /// How long the end of the server waits for the last lines of the audit trail.
 const LAST_LINES: Duration = Duration::from_secs(3);
-
-/// Why the server does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The application has faults that the compiler could not see.
-    #[error("the application is faulty:\n{}", .0.join("\n"))]
-    Faulty(Vec<String>),
-    /// The server would take its own tokens for another's.
-    #[error("CLOAKROOM_TRUSTED_ISSUERS names {0}, which is this server itself")]
-    TrustsItself(String),
-    /// The address cannot be listened on.
-    #[error("cannot listen on {0}: {1}")]
-    Listen(SocketAddr, std::io::Error),
-    /// The database is away, or its schema could not be brought up to date.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The master key cannot be had.
-    #[error(transparent)]
-    MasterKey(#[from] MasterKeyError),
-    /// The signing keys cannot be used.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
-    /// The system does not say when to stop.
-    #[error("cannot wait for signals: {0}")]
-    Signals(std::io::Error),
-    /// TLS was asked for, and cannot be had.
-    #[error("no TLS: {0}")]
-    Tls(#[from] TlsError),
-    /// Two things are counted under one name.
-    #[error("the metrics are faulty: {0}")]
-    Metrics(#[from] prometheus::Error),
-    /// The cost of a password hash is out of range.
-    #[error(transparent)]
-    Cost(#[from] InvalidCost),
-    /// No randomness.
-    #[error(transparent)]
-    Random(#[from] NoRandomness),
-}
 
 /// A server that listens.
 pub struct Server {
@@ -91,16 +46,6 @@ pub struct Server {
     signals: Signals,
     grace: Duration,
     services: Arc<Services>,
-}
-
-impl From<FollowError> for StartError {
-    fn from(error: FollowError) -> Self {
-        match error {
-            FollowError::Store(error) => error.into(),
-            FollowError::Keys(error) => error.into(),
-            FollowError::Panic(error) => StoreError::Internal(error.to_string()).into(),
-        }
-    }
 }
 
 impl Server {
@@ -254,22 +199,6 @@ pub(crate) fn hasher(config: &Config, surroundings: &Surroundings) -> Result<Has
     Hasher::new(config.argon2, lanes, queue, surroundings.random.clone())
 }
 
-/// The address of the metrics. That another program has the default one does not keep the server from
-/// starting: nobody asked for that one.
-fn metrics_listener(config: &Config) -> Result<Option<(SocketAddr, TcpListener)>, StartError> {
-    let Some(wanted) = config.metrics_listen else { return Ok(None) };
-    let is_default = METRICS_LISTEN.parse().is_ok_and(|default: SocketAddr| default == wanted);
-    let bound = TcpListener::bind(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
-    match bound {
-        Ok(bound) => Ok(Some(bound)),
-        Err(error) if is_default => {
-            log::warn!("no metrics: cannot listen on {wanted}: {error}; set CLOAKROOM_METRICS_LISTEN");
-            Ok(None)
-        }
-        Err(error) => Err(StartError::Listen(wanted, error)),
-    }
-}
-
 async fn services(
     app: &App,
     settings: &Loaded,
@@ -376,61 +305,6 @@ async fn services(
 #[expect(clippy::disallowed_methods, reason = "it is whoever started the server")]
 fn operator(vocabulary: &Arc<Vocabulary>) -> Operator {
     Operator::at_the_command_line(Arc::clone(vocabulary))
-}
-
-fn listen(
-    listener: TcpListener,
-    tls: Option<rustls::ServerConfig>,
-    workers: usize,
-    cors_origins: Vec<String>,
-    services: Arc<Services>,
-) -> std::io::Result<actix_web::dev::Server> {
-    let server = HttpServer::new(move || {
-        let services = Arc::clone(&services);
-        let for_edge = Arc::clone(&services);
-        actix_web::App::new()
-            .configure(move |config| mount(config, &services))
-            .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
-            .wrap(from_fn(move |request, next| wrap(Arc::clone(&for_edge), request, next)))
-    });
-    let server = server
-        .workers(workers)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(SHUTDOWN_TIMEOUT)
-        .disable_signals();
-    let server = match tls {
-        Some(config) => server.listen_rustls_0_23(listener, config)?,
-        None => server.listen(listener)?,
-    };
-    Ok(server.run())
-}
-
-/// Exact origins, and no cookies: the token is in a header that a page must set itself.
-fn cors(origins: &[String]) -> Cors {
-    let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
-    cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers([
-            "authorization",
-            "content-type",
-            "dpop",
-            "if-match",
-            "if-none-match",
-            "x-request-id",
-        ])
-        .expose_headers([
-            "etag",
-            "link",
-            "location",
-            "ratelimit",
-            "ratelimit-policy",
-            "retry-after",
-            "www-authenticate",
-            "x-cloakroom-environment",
-            "x-request-id",
-        ])
-        .block_on_origin_mismatch(false)
-        .max_age(600)
 }
 
 #[cfg(test)]

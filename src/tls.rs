@@ -114,20 +114,17 @@ impl TlsFiles {
 }
 
 fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
-    let unreadable = |path: &Path| {
-        let path = path.to_owned();
-        move |error: rustls::pki_types::pem::Error| TlsError::File {
-            path: path.clone(),
-            why: error.to_string(),
-        }
-    };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.certificate)
+    let TlsFiles { certificate, key } = files;
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
-        .map_err(unreadable(&files.certificate))?;
+        .map_err(|error| unreadable(certificate, &error.to_string()))?;
     if chain.is_empty() {
-        let why = "there is no certificate in it".to_owned();
-        return Err(TlsError::File { path: files.certificate.clone(), why });
+        return Err(unreadable(certificate, "there is no certificate in it"));
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable(&files.key))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error.to_string()))?;
     Ok(CertifiedKey::from_der(chain, key, provider)?)
+}
+
+fn unreadable(path: &Path, why: &str) -> TlsError {
+    TlsError::File { path: path.to_owned(), why: why.to_owned() }
 }

@@ -75,12 +75,10 @@ pub(super) fn restore(context: &Context, given: &ArgMatches) -> Result<(), Failu
             database.display()
         )));
     }
-    let copied = backup::examine(&file).map_err(|error| about(&file, &error))?;
-    check_version(context, &file, &copied)?;
     let restored = beside(&database, "restored");
-    let done = copy_and_examine(&file, &restored)
-        .map_err(|error| about(&file, &error))
-        .and_then(|_| prove(context, &file, &restored))
+    let copied = copy_and_examine(&file, &restored).map_err(|error| about(&file, &error))?;
+    let done = check_version(context, &file, &copied)
+        .and_then(|()| prove(context, &file, &restored))
         .and_then(|()| if only_check { Ok(None) } else { put_in_place(&database, &restored) });
     let _ = std::fs::remove_file(&restored);
     let what = if only_check { "good" } else { "restored" };

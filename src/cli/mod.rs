@@ -75,14 +75,14 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "users" => users::run(&context()?, given),
         "clients" => clients::run(&context()?, given),
         "keys" => keys::run(&context()?, given),
-        "serve" if is_test(given) => serve::run_test(app, matches, given),
+        "serve" if is_set(given, "test") => serve::run_test(app, matches, given),
         _ => serve::run(&context()?),
     }
 }
 
-/// Without a command it serves, and has no flag of the command's.
-fn is_test(given: &ArgMatches) -> bool {
-    given.try_get_one::<bool>("test").ok().flatten().copied().unwrap_or(false)
+/// Whether a switch is set, which the command may not have.
+fn is_set(given: &ArgMatches, switch: &str) -> bool {
+    given.try_get_one::<bool>(switch).ok().flatten().copied().unwrap_or(false)
 }
 
 fn command(app: &Arc<App>) -> Command {

@@ -14,7 +14,7 @@ use super::context::Context;
 use super::named::Named;
 use super::output::{Failure, print, print_json};
 use super::password::{Password, password_flag};
-use super::{group, json_flag, required};
+use super::{group, is_set, json_flag, required};
 use crate::App;
 use crate::authz::action::{Action, Create, Delete, List, Read, SetPassword, SetStatus};
 use crate::authz::{Allowed, Can, Operator, Registration};
@@ -72,12 +72,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
         "create" | "import" => context.migrated_store()?,
         _ => context.store()?,
     };
-    let users = Users {
-        context,
-        store,
-        operator: context.operator(),
-        json: given.try_get_one("json").ok().flatten() == Some(&true),
-    };
+    let users = Users { context, store, operator: context.operator(), json: is_set(given, "json") };
     System::new().block_on(async {
         match name {
             "create" => users.create(given).await,

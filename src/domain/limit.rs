@@ -63,6 +63,13 @@ pub struct Left {
     pub until: DateTime<Utc>,
 }
 
+impl Left {
+    /// When the last one does not count after all.
+    pub fn with_one_more(self) -> Self {
+        Self { remaining: (self.remaining + 1).min(self.quota), ..self }
+    }
+}
+
 /// More was asked for than there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany {

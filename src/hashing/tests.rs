@@ -156,11 +156,14 @@ fn when_the_queue_is_full_the_next_is_turned_away_at_once() {
         assert_eq!(hasher.enter().await.err(), Some(HashError::Busy));
         let attempt = PasswordAttempt::new("mein pinguin tanzt");
         assert_eq!(hasher.verify(attempt, None).await.err(), Some(HashError::Busy));
+        assert_eq!(hasher.turn_away_if_full(), Err(HashError::Busy));
+        assert_eq!(hasher.load().turned_away, 3, "each of them is counted");
         drop(lane);
         let lane = second.await.unwrap();
         assert_eq!(hasher.waiting.load(Ordering::SeqCst), 0);
         drop(lane);
         assert!(hasher.enter().await.is_ok());
+        assert_eq!((hasher.turn_away_if_full(), hasher.load().turned_away), (Ok(()), 3));
     });
 }
 

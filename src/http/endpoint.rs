@@ -325,7 +325,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
             let services = Arc::clone(services);
             let (run, for_people) = (Arc::clone(&endpoint.run), endpoint.for_people);
             let route: Arc<str> = endpoint.route().into();
-            let meter = services.metrics.meter(endpoint.method.as_str(), endpoint.path);
+            let meter = Arc::new(services.metrics.meter(endpoint.method.as_str(), endpoint.path));
             let mut method = guard::Any(guard::Method(endpoint.method.clone()));
             if endpoint.method == Method::GET {
                 method = method.or(guard::Method(Method::HEAD));
@@ -335,7 +335,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
                     let mut call = Call::new(request, payload.into_inner(), Arc::clone(&services));
                     call.for_people = for_people;
                     call.route = Some(Arc::clone(&route));
-                    let (run, meter) = (Arc::clone(&run), meter.clone());
+                    let (run, meter) = (Arc::clone(&run), Arc::clone(&meter));
                     async move {
                         let measured = meter.begin();
                         let done = AssertUnwindSafe(run(&mut call)).catch_unwind().await;

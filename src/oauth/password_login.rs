@@ -6,9 +6,9 @@ use super::token_answer::TokenAnswer;
 use super::{Means, OAuthError, granted};
 use crate::authz::{By, Event, Outcome, Resource as _, ScopeSet};
 use crate::domain::{
-    Device, Email, Guess, Origin, PasswordAttempt, RefreshToken, SecretHash, Session, User, UserId,
+    Device, Email, Guess, Left, Origin, PasswordAttempt, RefreshToken, SecretHash, Session, User, UserId,
 };
-use crate::hashing::{HashError, Verdict};
+use crate::hashing::Verdict;
 use crate::store::{LoginRefused, Proved};
 
 /// What somebody who logs in says.
@@ -46,10 +46,8 @@ async fn check(
     password: PasswordAttempt,
     address: Option<IpAddr>,
 ) -> Result<Checked, OAuthError> {
-    if with.hasher.is_full() {
-        // Turned away before it costs the database anything.
-        return Err(HashError::Busy.into());
-    }
+    // Before it costs the database anything.
+    with.hasher.turn_away_if_full()?;
     let guess = Guess { account, address };
     let (login, counted) = with.store.guess(guess, with.limits).await?.map_err(|too_many| {
         with.allowance.note(too_many.left);
@@ -67,7 +65,11 @@ async fn check(
         }
     };
     let proved = match (hash, verdict) {
-        (Some(hash), Verdict::Match { upgraded }) => Some(Proved { hash, upgraded, counted }),
+        (Some(hash), Verdict::Match { upgraded }) => {
+            // It is taken back, for it was right.
+            with.allowance.note(counted.left.map(Left::with_one_more));
+            Some(Proved { hash, upgraded, counted })
+        }
         _ => None,
     };
     Ok(Checked { user, proved })

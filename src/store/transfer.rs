@@ -1,6 +1,6 @@
 //! Accounts by the thousand, in and out: for the operator alone.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -10,13 +10,12 @@ use super::audit::{Entry, insert};
 use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::{user_roles, users};
-use super::users::{NewUserRow, UserRow, insert_roles, role_rows};
+use super::users::{NewUser, NewUserRow, UserRow, insert_roles, role_rows};
 use super::{Inner, Store, profiles};
 use crate::authz::action::List;
 use crate::authz::{Grant, Reach};
 use crate::domain::{PasswordHash, Profile, Time, User, UserId};
 use crate::on;
-use crate::store::NewUser;
 
 /// An account that was somewhere else before.
 pub(crate) struct Imported {
@@ -178,14 +177,12 @@ impl Inner {
     }
 
     fn row(&self, user: &Imported, now: DateTime<Utc>) -> Result<NewUserRow, StoreError> {
+        let created_at = user.created_at.unwrap_or(now);
         let id = match user.id {
             Some(id) => id,
-            None => UserId(self.surroundings.random.uuid_at(user.created_at.unwrap_or(now))?),
+            None => UserId(self.surroundings.random.uuid_at(created_at)?),
         };
-        let mut claims = BTreeMap::new();
-        user.new.profile.clone().apply(&mut claims);
-        let created_at = user.created_at.unwrap_or(now);
-        let mut row = NewUserRow::new(id, &user.new, &claims, created_at);
+        let mut row = NewUserRow::new(id, &user.new, created_at);
         row.email_verified = user.email_verified && !user.new.email.is_placeholder();
         row.updated_at = Time(user.updated_at.unwrap_or(created_at));
         row.last_login_at = user.last_login_at.map(Time);

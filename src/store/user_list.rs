@@ -169,14 +169,13 @@ impl Way {
 fn many_begin_with(conn: &mut Connection, prefix: &str) -> Result<bool, StoreError> {
     let from = fold_case(prefix);
     let to = successor(&from).unwrap_or_else(|| char::MAX.to_string());
-    let email = users::email_key.ge(&from).and(users::email_key.lt(&to));
-    let emails = users::table.filter(email).order(users::email_key).offset(MANY).limit(1);
-    let (low, high) = (users::name_key.ge(&from), users::name_key.lt(&to));
-    let names = users::table.filter(low).filter(high).order(users::name_key).offset(MANY).limit(1);
-    let one_more = |found: Option<String>| found.is_some();
-    let email = on!(conn, |c| emails.select(users::email_key).get_result(c).optional())?;
-    let name = on!(conn, |c| names.select(users::name_key.assume_not_null()).get_result(c).optional())?;
-    Ok(one_more(email) || one_more(name))
+    let emails = users::table.filter(users::email_key.ge(&from)).filter(users::email_key.lt(&to));
+    let emails = emails.select(users::email_key).order(users::email_key).offset(MANY).limit(1);
+    let names = users::table.filter(users::name_key.ge(&from)).filter(users::name_key.lt(&to));
+    let names = names.select(users::name_key).order(users::name_key).offset(MANY).limit(1);
+    let email: Option<String> = on!(conn, |c| emails.get_result(c).optional())?;
+    let name: Option<Option<String>> = on!(conn, |c| names.get_result(c).optional())?;
+    Ok(email.is_some() || name.is_some())
 }
 
 fn rows(conn: &mut Connection, query: &UserQuery) -> Result<Vec<UserRow>, StoreError> {

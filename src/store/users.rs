@@ -13,9 +13,7 @@ use super::standing::keep_an_admin;
 use super::{Inner, Lookup, Store, Stored, profiles};
 use crate::authz::action::{Delete, Update};
 use crate::authz::{Allowed, Event, Grant, Sealed, Sight, Vocabulary};
-use crate::domain::{
-    Email, PasswordHash, ProfileChange, ProfileClaim, Revoked, Role, Status, Time, User, UserId,
-};
+use crate::domain::{Email, PasswordHash, ProfileChange, Revoked, Role, Status, Time, User, UserId};
 use crate::on;
 
 /// The columns of an account; never the password's hash.
@@ -77,12 +75,9 @@ pub(super) struct NewUserRow {
 }
 
 impl NewUserRow {
-    pub(super) fn new(
-        id: UserId,
-        new: &NewUser,
-        claims: &BTreeMap<ProfileClaim, String>,
-        at: DateTime<Utc>,
-    ) -> Self {
+    pub(super) fn new(id: UserId, new: &NewUser, at: DateTime<Utc>) -> Self {
+        let mut claims = BTreeMap::new();
+        new.profile.clone().apply(&mut claims);
         Self {
             id,
             email: new.email.as_str().to_owned(),
@@ -95,9 +90,9 @@ impl NewUserRow {
             last_login_at: None,
             revision: 1,
             epoch: 1,
-            profile: profiles::to_json(claims),
+            profile: profiles::to_json(&claims),
             profile_revision: 1,
-            name_key: profiles::name_key(claims),
+            name_key: profiles::name_key(&claims),
         }
     }
 }
@@ -271,9 +266,7 @@ impl Inner {
         grant: Grant,
     ) -> Result<User, StoreError> {
         let now = self.surroundings.clock.now();
-        let mut claims = BTreeMap::new();
-        new.profile.clone().apply(&mut claims);
-        let row = NewUserRow::new(id, &new, &claims, now);
+        let row = NewUserRow::new(id, &new, now);
         on!(conn, |c| diesel::insert_into(users::table).values(&row).execute(c))?;
         let roles: Vec<RoleRow> = role_rows(id, row.created_at, &row.email_key, grant.roles()).collect();
         insert_roles(conn, &roles)?;

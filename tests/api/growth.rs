@@ -53,7 +53,7 @@ fn statements(server: &Server, work: impl FnOnce()) -> Vec<String> {
     work();
     let mut watched = STATEMENTS.lock().unwrap();
     let heard = watched.as_mut().and_then(|watched| watched.remove(&url)).unwrap_or_default();
-    heard.into_iter().filter(|text| !text.starts_with("EXPLAIN")).collect()
+    heard.into_iter().collect()
 }
 
 #[derive(QueryableByName)]

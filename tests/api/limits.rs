@@ -38,6 +38,7 @@ on_both_engines! {
         assert_eq!((name.as_str(), remaining), ("guesses", 9));
         assert!((1..=900).contains(&reset), "{reset}");
         assert_eq!(left(&guess("wrong").expect(401)).1, 8);
+        assert_eq!(left(&guess(PASSWORD).expect(200)).1, 8, "a right one does not count");
         for _ in 0..8 {
             guess("wrong").expect(401);
         }

@@ -1,0 +1,94 @@
+//! How the server listens: the API, in clear or by TLS, and the metrics beside it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::HttpServer;
+use actix_web::middleware::{Condition, from_fn};
+
+use super::StartError;
+use crate::config::{Config, METRICS_LISTEN};
+use crate::http::{Services, mount, wrap};
+
+/// How long a client may take for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long requests in flight may take to finish when the server is told to stop, in seconds.
+const SHUTDOWN_TIMEOUT: u64 = 30;
+
+/// A server of the API.
+pub(super) fn listen(
+    listener: TcpListener,
+    tls: Option<rustls::ServerConfig>,
+    workers: usize,
+    cors_origins: Vec<String>,
+    services: Arc<Services>,
+) -> std::io::Result<actix_web::dev::Server> {
+    let server = HttpServer::new(move || {
+        let services = Arc::clone(&services);
+        let for_edge = Arc::clone(&services);
+        actix_web::App::new()
+            .configure(move |config| mount(config, &services))
+            .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
+            .wrap(from_fn(move |request, next| wrap(Arc::clone(&for_edge), request, next)))
+    });
+    let server = server
+        .workers(workers)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_TIMEOUT)
+        .disable_signals();
+    let server = match tls {
+        Some(config) => server.listen_rustls_0_23(listener, config)?,
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
+}
+
+/// Exact origins, and no cookies: the token is in a header that a page must set itself.
+fn cors(origins: &[String]) -> Cors {
+    let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
+    cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+        .allowed_headers([
+            "authorization",
+            "content-type",
+            "dpop",
+            "if-match",
+            "if-none-match",
+            "x-request-id",
+        ])
+        .expose_headers([
+            "etag",
+            "link",
+            "location",
+            "ratelimit",
+            "ratelimit-policy",
+            "retry-after",
+            "www-authenticate",
+            "x-cloakroom-environment",
+            "x-request-id",
+        ])
+        .block_on_origin_mismatch(false)
+        .max_age(600)
+}
+
+/// The address of the metrics. That another program has the default one does not keep the server from
+/// starting: nobody asked for that one.
+pub(super) fn metrics_listener(config: &Config) -> Result<Option<(SocketAddr, TcpListener)>, StartError> {
+    let Some(wanted) = config.metrics_listen else { return Ok(None) };
+    let is_default = METRICS_LISTEN.parse().is_ok_and(|default: SocketAddr| default == wanted);
+    let bound = TcpListener::bind(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    match bound {
+        Ok(bound) => Ok(Some(bound)),
+        Err(error) if is_default => {
+            log::warn!("no metrics: cannot listen on {wanted}: {error}; set CLOAKROOM_METRICS_LISTEN");
+            Ok(None)
+        }
+        Err(error) => Err(StartError::Listen(wanted, error)),
+    }
+}
