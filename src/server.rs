@@ -17,7 +17,7 @@ use crate::config::{Config, Database, Registration};
 use crate::domain::{Lifetimes, Surroundings};
 use crate::follow::{Follower, Pace, open_keys};
 use crate::hashing::{Hasher, InvalidCost};
-use crate::http::{ActionTable, CursorKey, Exhausted, FormGuard, Services, metrics_server};
+use crate::http::{ActionTable, AnswerSeal, CursorKey, Exhausted, FormGuard, Services, metrics_server};
 use crate::master_key::load_master_key;
 use crate::metrics::Metrics;
 use crate::oauth::docs_client;
@@ -216,6 +216,7 @@ async fn services(
     let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
     let cursors = CursorKey::new(&master.derive("cursor"));
     let forms = FormGuard::new(&master.derive("form"), &issuer_url);
+    let answers = AnswerSeal::new(master.derive("answer"));
     let chain = ChainKey::new(&master.derive("audit"));
     let keys = match config.authorization_server {
         true => Some(Arc::new(open_keys(&store, key_safe(config, master, &surroundings)).await?)),
@@ -277,6 +278,7 @@ async fn services(
         store,
         clock,
         random,
+        answers,
         forms,
         issuer_url,
         audience,

@@ -58,7 +58,7 @@ impl From<Faults> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::new(match error {
-            StoreError::Unavailable(_) => {
+            StoreError::Unavailable(_) | StoreError::Lost(_) | StoreError::Undone(_) => {
                 format!("{}; check DATABASE_URL, or try again", error.to_string().trim_end())
             }
             StoreError::LastAdmin => {
@@ -67,7 +67,7 @@ impl From<StoreError> for Failure {
                     .to_owned()
             }
             StoreError::Changed => "somebody else changed or removed it meanwhile; try again".to_owned(),
-            StoreError::Taken | StoreError::Internal(_) => error.to_string(),
+            StoreError::Taken | StoreError::Repeated | StoreError::Internal(_) => error.to_string(),
         })
     }
 }

@@ -7,6 +7,7 @@ mod client_rules;
 mod consent;
 mod email;
 mod guess;
+mod idempotency;
 mod identity;
 mod ids;
 mod key;
@@ -30,6 +31,7 @@ pub use client_rules::BrokenClientRule;
 pub use consent::{Consent, ConsentOf};
 pub use email::Email;
 pub use guess::Guess;
+pub use idempotency::IdempotencyKey;
 pub use identity::{Identity, Newcomer, Resident};
 pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 #[doc(hidden)]

@@ -191,8 +191,10 @@ pub(super) async fn read_bytes(call: &mut Call) -> Result<BytesMut, Problem> {
         }
         Ok(bytes)
     };
-    match tokio::time::timeout(BODY_TIMEOUT, reading).await {
-        Ok(done) => done,
-        Err(_) => Err(Problem::new(Code::RequestTimeout)),
-    }
+    let bytes = match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+        Ok(done) => done?,
+        Err(_) => return Err(Problem::new(Code::RequestTimeout)),
+    };
+    call.note_body(&bytes);
+    Ok(bytes)
 }

@@ -1,5 +1,6 @@
 //! One request on its way through: who calls, and what a handler takes after its decision.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::possession::prove;
 use super::problem::{Asked, Code, Problem};
 use super::services::Services;
 use crate::authz::{Caller, Reason, Refusal};
-use crate::domain::Origin;
+use crate::domain::{Origin, sha256};
 use crate::store::Store;
 use crate::token::{DPOP_ALGORITHMS, InvalidProof, InvalidToken, Ticket, Verified};
 
@@ -26,6 +27,10 @@ pub struct Call {
     pub(super) for_people: bool,
     /// The method and the path of the route.
     pub(super) route: Option<Arc<str>>,
+    /// Whom an acceptable token was found to speak for, and through which client.
+    who: OnceCell<String>,
+    /// Of the body, where the caller wants what it asks for done once.
+    body_hash: Option<[u8; 32]>,
 }
 
 /// What a handler takes besides its decision. Taken in the order in which they stand, each after
@@ -49,7 +54,8 @@ pub struct RequestId(pub Arc<str>);
 
 impl Call {
     pub(super) fn new(request: HttpRequest, payload: Payload, services: Arc<Services>) -> Self {
-        Self { request, payload, services, for_people: false, route: None }
+        let (for_people, route, who, body_hash) = (false, None, OnceCell::new(), None);
+        Self { request, payload, services, for_people, route, who, body_hash }
     }
 
     /// The request.
@@ -88,6 +94,23 @@ impl Call {
         self.segments().get(name)
     }
 
+    /// Whom the token speaks for, and through which client, where the request has an `Idempotency-Key`.
+    pub(super) fn who(&self) -> Option<&str> {
+        self.who.get().map(String::as_str)
+    }
+
+    /// What is known of the body, where the request has an `Idempotency-Key`.
+    pub(super) fn body_hash(&self) -> Option<[u8; 32]> {
+        self.body_hash
+    }
+
+    /// Remembers what the body was.
+    pub(super) fn note_body(&mut self, body: &[u8]) {
+        if self.has_key() {
+            self.body_hash = Some(sha256(body));
+        }
+    }
+
     pub(super) fn take_payload(&mut self) -> Payload {
         self.payload.take()
     }
@@ -111,7 +134,13 @@ impl Call {
         match self.presented_token()? {
             Some((scheme, token)) => {
                 let verified = self.verify(scheme, token).await?;
-                Ok(verified.caller().clone().calling_from(self.origin()))
+                let caller = verified.caller().clone().calling_from(self.origin());
+                if self.has_key() {
+                    let client = caller.token().client_id.as_deref().unwrap_or_default();
+                    // The first token is the only one.
+                    self.who.get_or_init(|| format!("{} {client}", caller.subject().actor()));
+                }
+                Ok(caller)
             }
             None => {
                 Err(Problem::new(Code::Unauthenticated)

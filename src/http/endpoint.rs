@@ -31,6 +31,7 @@ use super::answer::Answer;
 use super::call::{Argument, Call};
 use super::decide::{Access, Decision, Foresight, closed};
 use super::describe::Description;
+use super::idempotency::{self, Turn, takes_key};
 use super::problem::{Code, Problem};
 use super::services::Services;
 use crate::authz::{Explanation, Rule};
@@ -220,11 +221,13 @@ where
     A: Arguments,
     H::Outcome: Outcome,
 {
+    let access = A::access();
+    let keyed = takes_key(&method, &access);
     Endpoint {
         method,
         path,
         summary,
-        access: A::access(),
+        access,
         for_people: H::Outcome::FOR_PEOPLE,
         describe: |description| {
             A::describe(description);
@@ -239,7 +242,13 @@ where
             let handler = handler.clone();
             Box::pin(async move {
                 let arguments = A::take(call).await?;
-                handler.handle(arguments).await.respond(call)
+                let turn = if keyed { call.turn().await? } else { Turn::Free };
+                let handled = async { handler.handle(arguments).await.respond(call) };
+                match turn {
+                    Turn::Free => handled.await,
+                    Turn::First(request) => call.first(request, handled).await,
+                    Turn::Answered(answer) => Ok(answer),
+                }
             })
         }),
     }
@@ -300,6 +309,9 @@ impl Endpoint {
             description.segment(name, meaning, "");
         }
         (self.describe)(&mut description);
+        if takes_key(&self.method, &self.access) {
+            idempotency::describe(&mut description);
+        }
         description.problems.extend(self.problems);
         description
     }

@@ -14,6 +14,7 @@ use super::call::{Argument, Call};
 use super::cursor::CursorKey;
 use super::describe::Description;
 use super::endpoint::Endpoint;
+use super::idempotency::AnswerSeal;
 use super::limits::Exhausted;
 use super::matrix::Rules;
 use super::openapi::document;
@@ -78,6 +79,8 @@ pub struct Services {
     pub used_proofs: UsedProofs,
     /// What makes cursors unforgeable.
     pub cursors: CursorKey,
+    /// What seals the answers that may be asked for again.
+    pub answers: AnswerSeal,
     /// What makes forms of pages unforgeable.
     pub forms: FormGuard,
     /// The application's name.

@@ -58,12 +58,14 @@ fn cors(origins: &[String]) -> Cors {
             "authorization",
             "content-type",
             "dpop",
+            "idempotency-key",
             "if-match",
             "if-none-match",
             "x-request-id",
         ])
         .expose_headers([
             "etag",
+            "idempotent-replayed",
             "link",
             "location",
             "ratelimit",

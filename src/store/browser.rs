@@ -48,18 +48,18 @@ impl Store {
         before: Option<SecretHash>,
     ) -> Result<Result<(), LoginRefused>, StoreError> {
         let origin = device.origin.clone();
-        let mut session = self.new_session(user, None, device)?;
+        let begun = self.new_session(user, None, device)?;
         let inner = self.0.clone();
         self.write(None, move |conn, changes| {
             if inner.prove(conn, user, &proved)?.is_none() {
                 return Ok(Err(LoginRefused::Account));
             }
-            inner.logged_in(conn, &session, origin)?;
-            session.expires_at = inner.next_refresh_expiry(&session);
-            let binding = SessionBinding { cookie: Some(cookie), ..SessionBinding::default() };
+            inner.logged_in(conn, &begun, origin.clone())?;
+            let session = Session { expires_at: inner.next_refresh_expiry(&begun), ..begun.clone() };
+            let binding = SessionBinding { cookie: Some(cookie.clone()), ..SessionBinding::default() };
             inner.insert_session(conn, &session, binding)?;
-            if let Some(before) = before {
-                inner.take_over(conn, &before, &session, changes)?;
+            if let Some(before) = &before {
+                inner.take_over(conn, before, &session, changes)?;
             }
             Ok(Ok(()))
         })
@@ -75,7 +75,7 @@ impl Store {
         let inner = self.0.clone();
         self.write(None, move |conn, changes| {
             let Some(session) = inner.browser_session(conn, &cookie)? else { return Ok(()) };
-            let by = By::Somebody(origin, None);
+            let by = By::Somebody(origin.clone(), None);
             inner.write_down(conn, &of_session(&session, "log_out", by, Outcome::Done))?;
             inner.end_session_and_what_hangs_on_it(conn, session.id, changes)
         })

@@ -189,7 +189,7 @@ impl Store {
         let (deed, now) = (Event::from(&client), client.created_at);
         let row = MetadataRow::of(client.metadata.clone(), client.revision, now);
         let row = row.insertable(client.id.to_string(), now);
-        let stored = self.write(Some(deed), move |conn, _| {
+        let stored = self.write_once(Some(deed), move |conn, _| {
             on!(conn, |c| diesel::insert_into(clients::table).values(&row).execute(c))?;
             if let Some(secret) = &secret {
                 client_secrets::insert(conn, &row.id, secret, now)?;
@@ -214,7 +214,7 @@ impl Store {
         let (id, revision) = (client.id.to_string(), client.revision);
         let stored = self.write(Some(deed), move |conn, _| {
             let by_secret = metadata.authentication.by_secret();
-            let row = MetadataRow::of(metadata, revision + 1, now);
+            let row = MetadataRow::of(metadata.clone(), revision + 1, now);
             one_row(on!(conn, |c| diesel::update(unchanged!(id, revision)).set(&row).execute(c))?)?;
             if !by_secret {
                 client_secrets::remove_all(conn, &id)?;
@@ -239,7 +239,7 @@ impl Store {
     ) -> Result<Allowed<Client, RotateSecret>, StoreError> {
         let (deed, now) = (Event::from(&client), self.0.surroundings.clock.now());
         let (id, revision) = (client.id.to_string(), client.revision);
-        let stored = self.write(Some(deed), move |conn, _| {
+        let stored = self.write_once(Some(deed), move |conn, _| {
             let touched = clients::updated_at.eq(Time(now));
             one_row(on!(conn, |c| diesel::update(unchanged!(id, revision)).set(touched).execute(c))?)?;
             client_secrets::expire(conn, &id, old_until, now)?;

@@ -160,7 +160,7 @@ impl Store {
         &self,
         code: SecretHash,
         by: RedeemedBy,
-        fits: impl FnOnce(&CodeBinding) -> bool + Send + 'static,
+        fits: impl Fn(&CodeBinding) -> bool + Send + 'static,
     ) -> Result<Result<Redeemed, CodeRefused>, StoreError> {
         let RedeemedBy { client, registered, dpop_jkt, refresh, origin } = by;
         let inner = self.0.clone();
@@ -178,7 +178,7 @@ impl Store {
                 let Some(session) = used_for(conn, hash, &client)? else {
                     return Ok(Err(CodeRefused::Unknown));
                 };
-                let by = By::Somebody(origin, Some(client));
+                let by = By::Somebody(origin.clone(), Some(client.clone()));
                 inner.end_what_was_reused(conn, session, by, changes)?;
                 return Ok(Err(CodeRefused::Replayed));
             }
@@ -203,7 +203,7 @@ impl Store {
                 scope.intersection(&registered).intersection(&inner.vocabulary.granted_by(&user.roles));
             let mut session = Session {
                 id,
-                client_id: Some(client),
+                client_id: Some(client.clone()),
                 created_at: now,
                 last_used_at: now,
                 expires_at: now + inner.lifetimes.access_token,
@@ -225,6 +225,7 @@ impl Store {
                 refresh_tokens::insert(conn, refresh, &session)?;
             }
             let (roles, epoch) = (user.roles, user.epoch);
+            let dpop_jkt = dpop_jkt.clone();
             let entitled = Entitled { session, roles, epoch, scope, resource, dpop_jkt };
             Ok(Ok(Redeemed { entitled, nonce }))
         })

@@ -154,9 +154,7 @@ impl Connection {
         self.broken = false;
         done.map_err(|error| match error {
             // Elsewhere it says that the server is a standby; here, that the query is a mistake.
-            StoreError::Unavailable(why) if why.contains("read-only transaction") => {
-                StoreError::Internal(why)
-            }
+            StoreError::Lost(why) if why.contains("read-only transaction") => StoreError::Internal(why),
             error => error,
         })
     }
@@ -171,7 +169,13 @@ impl Connection {
 
     /// Makes what was done since [`Connection::begin`] last.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
-        on!(self, |c| AnsiTransactionManager::commit_transaction(c))?;
+        on!(self, |c| AnsiTransactionManager::commit_transaction(c)).map_err(|error| {
+            match StoreError::from(error) {
+                // Nobody knows whether it arrived, so it is not done again.
+                StoreError::Lost(why) => StoreError::Unavailable(why),
+                error => error,
+            }
+        })?;
         self.broken = false;
         Ok(())
     }

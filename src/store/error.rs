@@ -5,9 +5,18 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is away, busy or full: nothing was done, and it may work later.
+    /// The database is away, busy or full: nothing was done as far as anybody knows, and it may work
+    /// later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// The connection led nowhere: it broke, or to a server that takes no writes; nothing was done.
+    /// Outside the store it is [`StoreError::Unavailable`].
+    #[error("the connection to the database is lost: {0}")]
+    Lost(String),
+    /// The database undid the transaction because it was in the way of another. Outside the store it
+    /// is [`StoreError::Unavailable`].
+    #[error("the database undid it: {0}")]
+    Undone(String),
     /// The e-mail, or the client id, belongs to another record.
     #[error("the name is taken")]
     Taken,
@@ -17,6 +26,9 @@ pub enum StoreError {
     /// It would leave nobody who can administer the server.
     #[error("the last administrator must stay")]
     LastAdmin,
+    /// Somebody else is doing, or did, what was to be done once.
+    #[error("it was done already")]
+    Repeated,
     /// Something that should not happen; the detail is for the log.
     #[error("the store failed: {0}")]
     Internal(String),
@@ -26,18 +38,41 @@ impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match &error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
+            DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
+                Self::Undone(error.to_string())
+            }
             DieselError::DatabaseError(
                 DatabaseErrorKind::ClosedConnection
                 | DatabaseErrorKind::UnableToSendCommand
-                | DatabaseErrorKind::SerializationFailure
                 | DatabaseErrorKind::ReadOnlyTransaction,
                 _,
-            ) => Self::Unavailable(error.to_string()),
-            DieselError::DatabaseError(_, detail) if is_passing(detail.message()) => {
-                Self::Unavailable(error.to_string())
+            )
+            | DieselError::BrokenTransactionManager => Self::Lost(error.to_string()),
+            DieselError::DatabaseError(_, detail) => {
+                let says = |words: &[&str]| words.iter().any(|words| detail.message().contains(words));
+                match error.to_string() {
+                    why if says(UNDONE) => Self::Undone(why),
+                    why if says(LOST) => Self::Lost(why),
+                    why if says(PASSING) => Self::Unavailable(why),
+                    why => Self::Internal(why),
+                }
             }
-            DieselError::BrokenTransactionManager => Self::Unavailable(error.to_string()),
             _ => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl StoreError {
+    /// Whether to make the same once more can harm nobody and may go well.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Undone(_))
+    }
+
+    /// The same as the rest of the server has to know it.
+    pub(super) fn settled(self) -> Self {
+        match self {
+            Self::Lost(why) | Self::Undone(why) => Self::Unavailable(why),
+            settled => settled,
         }
     }
 }
@@ -48,27 +83,33 @@ impl From<crate::domain::NoRandomness> for StoreError {
     }
 }
 
-/// Diesel gives these conditions no kind of their own; the engines' words are all there is.
-fn is_passing(message: &str) -> bool {
-    [
-        "database is locked",
-        "database table is locked",
-        "disk is full",
-        "disk I/O error",
-        "server closed the connection",
-        "terminating connection",
-        "no connection to the server",
-        "connection to server",
-        "could not receive data",
-        "could not send data",
-        "SSL connection has been closed",
-        "statement timeout",
-        "lock timeout",
-        "deadlock detected",
-        "too many clients",
-        "the database system is",
-        "No space left",
-    ]
-    .iter()
-    .any(|words| message.contains(words))
-}
+// Diesel gives these conditions no kind of their own; the engines' words are all there is.
+
+const UNDONE: &[&str] = &["deadlock detected"];
+
+const LOST: &[&str] = &[
+    "server closed the connection",
+    "terminating connection",
+    "no connection to the server",
+    "connection to server",
+    "could not receive data",
+    "could not send data",
+    "SSL connection has been closed",
+    "the database system is",
+    // Of pgbouncer.
+    "server conn crashed",
+    "server login has been failing",
+    "pgbouncer cannot connect to server",
+    "query_wait_timeout",
+];
+
+const PASSING: &[&str] = &[
+    "database is locked",
+    "database table is locked",
+    "disk is full",
+    "disk I/O error",
+    "statement timeout",
+    "lock timeout",
+    "too many clients",
+    "No space left",
+];

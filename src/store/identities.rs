@@ -99,7 +99,7 @@ impl Inner {
         };
         let profile = ProfileChange::default();
         let new = NewUser { email, password: None, profile, status: Status::Active };
-        let user = self.insert_user(conn, new, Grant::to_a_newcomer())?.id;
+        let user = self.insert_user(conn, &new, &Grant::to_a_newcomer())?.id;
         if free {
             let this = users::table.filter(users::id.eq(user));
             on!(conn, |c| diesel::update(this).set(users::email_verified.eq(true)).execute(c))?;

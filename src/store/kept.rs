@@ -132,7 +132,7 @@ impl Store {
     pub async fn insert<R: Kept>(&self, new: Allowed<R, Create>) -> Result<Allowed<R, Create>, StoreError> {
         let (deed, sight) = (Event::from(&new), Sight::everything(new.by()));
         let record = (*new).clone();
-        let kept = self.write(Some(deed), move |conn, _| {
+        let kept = self.write_once(Some(deed), move |conn, _| {
             one_row(record.insert(conn)?)?;
             as_it_is_now(conn, &record, &sight)
         });
@@ -172,14 +172,15 @@ impl Store {
         self.write(Some(deed), move |conn, _| one_row(record.delete(conn)?)).await
     }
 
-    /// Changes what belongs to a record, in one transaction with its line in the audit trail.
+    /// Changes what belongs to a record, in one transaction with its line in the audit trail. It may
+    /// be made once more, when the engine undid it.
     ///
     /// # Errors
     /// What `work` fails with; then nothing was changed.
     pub async fn change<R, A, T>(
         &self,
         record: &Allowed<R, A>,
-        work: impl FnOnce(&mut Connection, &R) -> Result<T, StoreError> + Send + 'static,
+        work: impl Fn(&mut Connection, &R) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError>
     where
         R: Can<A> + Clone + Send,
@@ -187,7 +188,7 @@ impl Store {
         T: Send + 'static,
     {
         let (deed, record) = (Event::from(record), (**record).clone());
-        self.write(Some(deed), move |conn, _| work(conn, &record)).await
+        self.write_once(Some(deed), move |conn, _| work(conn, &record)).await
     }
 
     /// Reads what belongs to a record; the engine lets nothing be written. It may be read twice,

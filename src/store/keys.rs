@@ -97,7 +97,7 @@ impl Store {
         self.write(None, move |conn, changes| {
             let keys = lock(conn)?;
             if inner.lives(&keys).signing(&key.key.algorithm, inner.now()).is_none() {
-                insert(conn, changes, key)?;
+                insert(conn, changes, &key)?;
             }
             load(conn)
         })
@@ -114,9 +114,9 @@ impl Store {
         key: StoredKey,
     ) -> Result<Vec<StoredKey>, StoreError> {
         let deed = Event::made(&may, &key.key.kid);
-        self.write(Some(deed), move |conn, changes| {
+        self.write_once(Some(deed), move |conn, changes| {
             lock(conn)?;
-            insert(conn, changes, key)?;
+            insert(conn, changes, &key)?;
             load(conn)
         })
         .await
@@ -139,7 +139,7 @@ impl Store {
                 return Ok(None);
             }
             inner.write_down(conn, &rotated(None, &key.key.kid))?;
-            insert(conn, changes, key)?;
+            insert(conn, changes, &key)?;
             load(conn).map(Some)
         })
         .await
@@ -161,7 +161,9 @@ impl Store {
             let (keys, now) = (lock(conn)?, inner.now());
             let signing = inner.lives(&keys).signing(&key.algorithm, now).map(|key| key.kid.clone());
             retire(conn, changes, &key.kid, now)?;
-            let Some(spare) = spare.filter(|_| signing.as_ref() == Some(&key.kid)) else { return Ok(None) };
+            let Some(spare) = spare.as_ref().filter(|_| signing.as_ref() == Some(&key.kid)) else {
+                return Ok(None);
+            };
             let keys = load(conn)?;
             let next = match inner.lives(&keys).signing(&key.algorithm, now).cloned() {
                 Some(next) => {
@@ -171,9 +173,10 @@ impl Store {
                     SigningKey { signs_from: now, ..next }
                 }
                 None => {
-                    let key = SigningKey { signs_from: now, ..spare.key };
-                    insert(conn, changes, StoredKey { key: key.clone(), ..spare })?;
-                    key
+                    let mut spare = spare.clone();
+                    spare.key.signs_from = now;
+                    insert(conn, changes, &spare)?;
+                    spare.key
                 }
             };
             inner.write_down(conn, &rotated(Some(key.by()), &next.kid))?;
@@ -238,8 +241,8 @@ fn load(conn: &mut Connection) -> Result<Vec<StoredKey>, StoreError> {
     Ok(rows.into_iter().map(StoredKey::from).collect())
 }
 
-fn insert(conn: &mut Connection, changes: &mut Changes, key: StoredKey) -> Result<(), StoreError> {
-    let row = KeyRow::from(key);
+fn insert(conn: &mut Connection, changes: &mut Changes, key: &StoredKey) -> Result<(), StoreError> {
+    let row = KeyRow::from(key.clone());
     on!(conn, |c| diesel::insert_into(signing_keys::table).values(&row).execute(c))?;
     changes.keys = true;
     Ok(())

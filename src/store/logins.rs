@@ -47,10 +47,10 @@ impl Store {
         proved: Proved,
         device: Device,
         refresh: SecretHash,
-        grant: impl FnOnce(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
+        grant: impl Fn(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
     ) -> Result<Result<Entitled, LoginRefused>, StoreError> {
         let origin = device.origin.clone();
-        let mut session = self.new_session(user, Some(ClientId::first_party()), device)?;
+        let begun = self.new_session(user, Some(ClientId::first_party()), device)?;
         let inner = self.0.clone();
         self.write(None, move |conn, _| {
             let Some(user) = inner.prove(conn, user, &proved)? else { return Ok(Err(LoginRefused::Account)) };
@@ -58,8 +58,8 @@ impl Store {
                 return Ok(Err(LoginRefused::Scope));
             };
             // Only now has anybody logged in.
-            inner.logged_in(conn, &session, origin)?;
-            session.expires_at = inner.next_refresh_expiry(&session);
+            inner.logged_in(conn, &begun, origin.clone())?;
+            let session = Session { expires_at: inner.next_refresh_expiry(&begun), ..begun.clone() };
             let binding = SessionBinding { scope: Some(scope.to_string()), ..SessionBinding::default() };
             inner.insert_session(conn, &session, binding)?;
             refresh_tokens::insert(conn, &refresh, &session)?;

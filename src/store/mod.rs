@@ -38,6 +38,7 @@ mod kept;
 mod keys;
 mod logins;
 mod migrate;
+mod once;
 mod profiles;
 mod recorder;
 mod refresh_tokens;
@@ -83,6 +84,7 @@ pub use logins::LoginRefused;
 pub(crate) use logins::Proved;
 pub use migrate::{MigrationState, Migrations};
 pub(crate) use migrate::{OWN_MIGRATIONS, migrate, migration_states};
+pub(crate) use once::{Earlier, Once, once};
 pub use recorder::Recorder;
 pub(crate) use refresh_tokens::{RefreshRefused, RefreshedBy};
 pub(crate) use sealer::Sealer;
@@ -96,6 +98,9 @@ pub use users::{NewUser, UserChange};
 
 /// How long a request waits for its turn and its connection before it is answered with 503.
 const PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// Those that were in each other's way are let go apart, at first by this much.
+const APART: Duration = Duration::from_millis(5);
 
 /// After this long a request stops waiting for the database, whatever it is doing.
 const DEADLINE: Duration = Duration::from_millis(1_900);
@@ -258,25 +263,20 @@ impl Store {
     ) -> Result<T, StoreError> {
         let patience = Instant::now() + PATIENCE;
         let turn = take_turn(&self.0.turns, patience).await?;
-        self.hop(move |store, _| {
+        self.hop(move |store, given_up| {
             let _held = turn;
-            let first = store.with_connection(patience, |conn| work(conn));
-            match first {
-                Err(StoreError::Unavailable(_)) if Instant::now() < patience => {
-                    store.with_connection(patience, |conn| work(conn))
-                }
-                done => done,
-            }
+            store.as_often_as_it_takes(patience, given_up, || store.with_connection(patience, &work))
         })
         .await
     }
 
     /// Runs a change in a transaction, with the line that the audit trail has of it; all of it
     /// happens or nothing does. What it revokes is in force on this replica before this returns.
+    /// `work` is done again where the database undid it, or the connection broke before the commit.
     async fn write<T: Send + 'static>(
         &self,
         deed: Option<Event>,
-        work: impl FnOnce(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
+        work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let patience = Instant::now() + PATIENCE;
         // In this order: writers that wait for each other must not keep readers waiting too.
@@ -284,30 +284,32 @@ impl Store {
         let turn = take_turn(&self.0.turns, patience).await?;
         self.hop(move |store, given_up| {
             let _held = (turn, writer);
-            let mut changes = Changes::default();
-            let done = store.with_connection(patience, |conn| {
-                conn.begin()?;
-                let done = work(conn, &mut changes).and_then(|value| {
-                    revocations::persist(conn, &changes)?;
-                    announcements::announce(conn, &changes)?;
-                    if let Some(deed) = &deed {
-                        store.write_down(conn, deed)?;
+            store.as_often_as_it_takes(patience, given_up, || {
+                let mut changes = Changes::default();
+                let done = store.with_connection(patience, |conn| {
+                    conn.begin()?;
+                    let done = work(conn, &mut changes).and_then(|value| {
+                        revocations::persist(conn, &changes)?;
+                        announcements::announce(conn, &changes)?;
+                        if let Some(deed) = &deed {
+                            store.write_down(conn, deed)?;
+                        }
+                        if given_up.load(Ordering::Acquire) {
+                            return Err(StoreError::Unavailable("it was answered already".to_owned()));
+                        }
+                        conn.commit()?;
+                        Ok(value)
+                    });
+                    if done.is_err() {
+                        conn.roll_back();
                     }
-                    if given_up.load(Ordering::Acquire) {
-                        return Err(StoreError::Unavailable("it was answered already".to_owned()));
-                    }
-                    conn.commit()?;
-                    Ok(value)
-                });
-                if done.is_err() {
-                    conn.roll_back();
+                    done
+                })?;
+                if !changes.revoked.is_empty() {
+                    (store.on_revoked)(&changes.revoked);
                 }
-                done
-            })?;
-            if !changes.revoked.is_empty() {
-                (store.on_revoked)(&changes.revoked);
-            }
-            Ok(done)
+                Ok(done)
+            })
         })
         .await
     }
@@ -321,7 +323,7 @@ impl Store {
         let (inner, given_up) = (Arc::clone(&self.0), Arc::new(AtomicBool::new(false)));
         let told = Arc::clone(&given_up);
         match tokio::time::timeout(DEADLINE, tokio::task::spawn_blocking(move || work(&inner, &told))).await {
-            Ok(Ok(done)) => done,
+            Ok(Ok(done)) => done.map_err(StoreError::settled),
             Ok(Err(panic)) => Err(StoreError::Internal(format!("the work ended early: {panic}"))),
             Err(_) => {
                 given_up.store(true, Ordering::Release);
@@ -332,6 +334,31 @@ impl Store {
 }
 
 impl Inner {
+    /// Once, as a rule; again while the database gives it up for a reason that passes, there is time,
+    /// and somebody waits for it.
+    fn as_often_as_it_takes<T>(
+        &self,
+        patience: Instant,
+        given_up: &AtomicBool,
+        attempt: impl Fn() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut tries = 1;
+        loop {
+            match attempt() {
+                Err(error)
+                    if error.is_transient()
+                        && Instant::now() < patience
+                        && !given_up.load(Ordering::Acquire) =>
+                {
+                    log::debug!("once more: {error}");
+                    std::thread::sleep(APART * tries);
+                    tries = (tries + 1).min(10);
+                }
+                done => return done,
+            }
+        }
+    }
+
     fn with_connection<T>(
         &self,
         patience: Instant,
@@ -342,7 +369,7 @@ impl Inner {
         let mut conn = self.pool.get_timeout(left).map_err(away)?;
         let done = work(&mut conn);
         let postgres = matches!(self.engine, Engine::Postgres(_));
-        if postgres && matches!(done, Err(StoreError::Unavailable(_))) {
+        if postgres && matches!(done, Err(StoreError::Lost(_))) {
             self.generation.fetch_add(1, Ordering::AcqRel);
         }
         done

@@ -48,7 +48,7 @@ impl Store {
                 if expected.is_some_and(|expected| expected != next.revision) {
                     return Err(StoreError::Changed);
                 }
-                change.apply(&mut next.claims);
+                change.clone().apply(&mut next.claims);
                 next.revision += 1;
                 on!(conn, |c| diesel::update(users::table.filter(users::id.eq(id)))
                     .set((

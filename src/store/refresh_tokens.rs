@@ -85,8 +85,8 @@ impl Store {
         token: SecretHash,
         successor: SecretHash,
         by: RefreshedBy,
-        narrow: impl FnOnce(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
-        issue: impl FnOnce(&Entitled) -> Result<Vec<u8>, StoreError> + Send + 'static,
+        narrow: impl Fn(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
+        issue: impl Fn(&Entitled) -> Result<Vec<u8>, StoreError> + Send + 'static,
     ) -> Result<Result<Vec<u8>, RefreshRefused>, StoreError> {
         let inner = self.0.clone();
         self.write(None, move |conn, changes| {
@@ -111,11 +111,11 @@ impl Store {
                 .intersection(&inner.vocabulary.granted_by(&user.roles));
             let Some(scope) = narrow(&grantable) else { return Ok(Err(RefreshRefused::Scope)) };
             if !take(conn, &token, now)? {
-                let by = By::Somebody(by.origin, Some(by.client));
+                let by = By::Somebody(by.origin.clone(), Some(by.client.clone()));
                 return inner.repeat(conn, &token, now, by, changes);
             }
             let session = inner.refreshed(conn, known.session, &successor, now)?;
-            let (resource, dpop_jkt) = (known.binding.resource, by.dpop_jkt);
+            let (resource, dpop_jkt) = (known.binding.resource, by.dpop_jkt.clone());
             let entitled =
                 Entitled { session, roles: user.roles, epoch: user.epoch, scope, resource, dpop_jkt };
             let answer = issue(&entitled)?;
@@ -160,7 +160,7 @@ impl Store {
                 return Ok(false);
             };
             inner.end_sessions(conn, &[session.id], changes)?;
-            let by = By::Somebody(origin, Some(client));
+            let by = By::Somebody(origin.clone(), Some(client.clone()));
             inner.write_down(conn, &of_session(&session, "revoke", by, Outcome::Done))?;
             Ok(true)
         })

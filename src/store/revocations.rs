@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::conn::Connection;
 use super::schema::{revocations, sessions};
-use super::{Changes, Inner, Store, StoreError, codes, guesses, refresh_tokens, used_jtis};
+use super::{Changes, Inner, Store, StoreError, codes, guesses, once, refresh_tokens, used_jtis};
 use crate::authz::{By, Event, Outcome};
 use crate::domain::{Revocation, Revoked, SessionId, Time, UserId};
 use crate::on;
@@ -82,7 +82,7 @@ impl Store {
         let deed = Event { by, action: "revoke", resource: "token", record, owner, outcome: Outcome::Done };
         let inner = self.0.clone();
         self.write(Some(deed), move |_, changes| {
-            changes.revoke(&inner, Revoked::Token(jti));
+            changes.revoke(&inner, Revoked::Token(jti.clone()));
             Ok(())
         })
         .await
@@ -103,6 +103,7 @@ impl Store {
             refresh_tokens::prune(conn, now)?;
             used_jtis::prune(conn, now)?;
             guesses::prune(conn, now)?;
+            once::prune(conn, now)?;
             on!(conn, |c| diesel::delete(sessions::table.filter(sessions::expires_at.le(Time(now))))
                 .execute(c))?;
             Ok(())

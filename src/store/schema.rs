@@ -160,6 +160,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{Binary, Nullable};
+    use super::Moment;
+
+    idempotency_keys (key) {
+        key -> Binary,
+        request -> Binary,
+        answer -> Nullable<Binary>,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::{Binary, Nullable, Text};
     use super::Moment;
 

@@ -62,17 +62,19 @@ impl Store {
             return Ok(user);
         }
         let (deed, inner) = (Event::from(&user), self.0.clone());
-        let (user, next) = self
+        let before = (*user).clone();
+        let next = self
             .write(Some(deed), move |conn, changes| {
-                keep_an_admin(conn, &user, grant.roles().contains(&Role::ADMIN))?;
-                inner.touch(conn, &user, true, changes)?;
+                let user = &before;
+                keep_an_admin(conn, user, grant.roles().contains(&Role::ADMIN))?;
+                inner.touch(conn, user, true, changes)?;
                 let old = user_roles::table.filter(user_roles::user_id.eq(user.id));
                 on!(conn, |c| diesel::delete(old).execute(c))?;
                 let (created_at, key) = (Time(user.created_at), user.email.key());
                 let rows: Vec<_> = role_rows(user.id, created_at, &key, grant.roles()).collect();
                 insert_roles(conn, &rows)?;
                 let next = load(conn, &inner.vocabulary, user.id)?.ok_or(StoreError::Changed)?;
-                Ok((user, next))
+                Ok(next)
             })
             .await?;
         Ok(user.changed(|record| *record = next))
@@ -92,10 +94,12 @@ impl Store {
             return Ok(user);
         }
         let (deed, inner) = (Event::from(&user), self.0.clone());
-        let (user, next) = self
+        let before = (*user).clone();
+        let next = self
             .write(Some(deed), move |conn, changes| {
-                keep_an_admin(conn, &user, status == Status::Active)?;
-                inner.touch(conn, &user, status == Status::Suspended, changes)?;
+                let user = &before;
+                keep_an_admin(conn, user, status == Status::Active)?;
+                inner.touch(conn, user, status == Status::Suspended, changes)?;
                 on!(conn, |c| diesel::update(users::table.filter(users::id.eq(user.id)))
                     .set(users::status.eq(status.as_str()))
                     .execute(c))?;
@@ -103,7 +107,7 @@ impl Store {
                     inner.end_sessions_of(conn, user.id, None, changes)?;
                 }
                 let next = load(conn, &inner.vocabulary, user.id)?.ok_or(StoreError::Changed)?;
-                Ok((user, next))
+                Ok(next)
             })
             .await?;
         Ok(user.changed(|record| *record = next))
@@ -130,10 +134,10 @@ impl Inner {
     }
 
     /// Marks the account as changed, provided that nobody else did; a new epoch ends its tokens.
-    fn touch<A>(
+    fn touch(
         &self,
         conn: &mut Connection,
-        user: &Allowed<User, A>,
+        user: &User,
         new_epoch: bool,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
@@ -173,11 +177,7 @@ impl Inner {
 }
 
 /// Refuses a change after which no active administrator would be left, unless the user `stays` one.
-pub(super) fn keep_an_admin<A>(
-    conn: &mut Connection,
-    user: &Allowed<User, A>,
-    stays: bool,
-) -> Result<(), StoreError> {
+pub(super) fn keep_an_admin(conn: &mut Connection, user: &User, stays: bool) -> Result<(), StoreError> {
     let is_admin = user.roles.contains(&Role::ADMIN) && user.status == Status::Active;
     if !is_admin || stays {
         return Ok(());

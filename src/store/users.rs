@@ -151,7 +151,7 @@ impl Store {
     /// [`StoreError::Taken`] when the address belongs to another account.
     pub async fn create_user(&self, new: NewUser, grant: Grant) -> Result<User, StoreError> {
         let inner = self.0.clone();
-        self.write(None, move |conn, _| inner.insert_user(conn, new, grant)).await
+        self.write_once(None, move |conn, _| inner.insert_user(conn, &new, &grant)).await
     }
 
     /// The same under an id that was chosen before, for a server made for tests.
@@ -165,7 +165,7 @@ impl Store {
         grant: Grant,
     ) -> Result<User, StoreError> {
         let inner = self.0.clone();
-        self.write(None, move |conn, _| inner.insert_user_as(conn, id, new, grant)).await
+        self.write(None, move |conn, _| inner.insert_user_as(conn, id, &new, &grant)).await
     }
 
     /// The id of the account with this address, for the operator.
@@ -251,8 +251,8 @@ impl Inner {
     pub(super) fn insert_user(
         &self,
         conn: &mut Connection,
-        new: NewUser,
-        grant: Grant,
+        new: &NewUser,
+        grant: &Grant,
     ) -> Result<User, StoreError> {
         let id = UserId(self.surroundings.random.uuid_at(self.surroundings.clock.now())?);
         self.insert_user_as(conn, id, new, grant)
@@ -262,11 +262,11 @@ impl Inner {
         &self,
         conn: &mut Connection,
         id: UserId,
-        new: NewUser,
-        grant: Grant,
+        new: &NewUser,
+        grant: &Grant,
     ) -> Result<User, StoreError> {
         let now = self.surroundings.clock.now();
-        let row = NewUserRow::new(id, &new, now);
+        let row = NewUserRow::new(id, new, now);
         on!(conn, |c| diesel::insert_into(users::table).values(&row).execute(c))?;
         let roles: Vec<RoleRow> = role_rows(id, row.created_at, &row.email_key, grant.roles()).collect();
         insert_roles(conn, &roles)?;

@@ -18,6 +18,7 @@ mod external_issuers;
 mod faults;
 mod growth;
 mod guessing;
+mod idempotency;
 mod interop;
 mod keys;
 mod limits;

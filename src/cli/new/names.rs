@@ -14,6 +14,7 @@ const TABLES: &[&str] = &[
     "consents",
     "departed_identities",
     "guesses",
+    "idempotency_keys",
     "identities",
     "refresh_tokens",
     "revocations",

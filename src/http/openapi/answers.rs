@@ -9,6 +9,7 @@ use super::{Api, answers_conditions, example, headers};
 use crate::http::decide::Access;
 use crate::http::describe::{AnswerDescription, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::idempotency::takes_key;
 use crate::http::limits::RATE_LIMIT_HEADERS;
 use crate::http::problem::Code;
 
@@ -31,9 +32,13 @@ impl Api {
             codes.dedup();
             responses.insert(status, self.problems(endpoint, &codes));
         }
-        for answer in responses.values_mut().filter(|_| description.limited) {
-            if let Some(headers) = answer.get_mut("headers").and_then(Value::as_object_mut) {
+        for (status, answer) in &mut responses {
+            let Some(headers) = answer.get_mut("headers").and_then(Value::as_object_mut) else { continue };
+            if description.limited {
                 headers.extend(headers::references(&RATE_LIMIT_HEADERS));
+            }
+            if *status < 300 && takes_key(&endpoint.method, &endpoint.access) {
+                headers.extend(headers::references(&["Idempotent-Replayed"]));
             }
         }
         responses

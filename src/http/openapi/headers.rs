@@ -43,6 +43,11 @@ const TOLD: &[Told] = &[
         || json!({ "type": "string", "examples": ["Accept"] }),
     ),
     (
+        "Idempotent-Replayed",
+        "That the answer was given before, to a request with the same `Idempotency-Key`",
+        || json!({ "const": "true" }),
+    ),
+    (
         "WWW-Authenticate",
         "What to authenticate with, and what was wrong (RFC 6750 §3, RFC 9728 §5.1)",
         || json!({ "type": "string", "examples": ["Bearer error=\"invalid_token\""] }),

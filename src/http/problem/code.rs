@@ -80,6 +80,12 @@ problems! {
         "The change would leave no active administrator. Make another one first.";
     ChangedMeanwhile = 409 "changed-meanwhile" "invalid_request" "The record was changed meanwhile":
         "Somebody else changed the record while the request was being handled. Read it again and repeat the request.";
+    InvalidIdempotencyKey = 400 "invalid-idempotency-key" "invalid_request" "The Idempotency-Key is none":
+        "`Idempotency-Key` is one name of 1 to 255 visible characters of ASCII, such as a UUID; the detail says what is wrong.";
+    IdempotencyKeyInUse = 409 "idempotency-key-in-use" "invalid_request" "The first request with this key has no answer yet":
+        "A request with this `Idempotency-Key` is being answered: try again after the seconds that `Retry-After` names. If it stays so, the answer was lost when the server stopped: what was asked for is done, and will not be done again.";
+    IdempotencyKeyReused = 422 "idempotency-key-reused" "invalid_request" "The key is that of another request":
+        "A request with this `Idempotency-Key` and another body was made in the last 24 hours. Take a new name for each thing that is to be done.";
     PreconditionFailed = 412 "precondition-failed" "invalid_request" "The record was changed since you read it":
         "`If-Match` names a version that is no longer the current one. Read the record again and repeat the change on what it is now.";
     PreconditionRequired = 428 "precondition-required" "invalid_request" "If-Match is required":
