@@ -67,7 +67,9 @@ impl From<StoreError> for Failure {
                     .to_owned()
             }
             StoreError::Changed => "somebody else changed or removed it meanwhile; try again".to_owned(),
-            StoreError::Taken | StoreError::Repeated | StoreError::Internal(_) => error.to_string(),
+            StoreError::Uncertain(_) | StoreError::Taken | StoreError::Repeated | StoreError::Internal(_) => {
+                error.to_string()
+            }
         })
     }
 }

@@ -163,8 +163,14 @@ impl Problem {
             return of_problem(self.0.code, self.0.code.oauth(), self.0.detail.as_deref()).in_house(&house);
         }
         let mut response = HttpResponse::build(self.0.code.status());
-        if matches!(self.0.code, Code::Unavailable | Code::Stopping | Code::Busy | Code::IdempotencyKeyInUse)
-        {
+        if matches!(
+            self.0.code,
+            Code::Unavailable
+                | Code::OutcomeUnknown
+                | Code::Stopping
+                | Code::Busy
+                | Code::IdempotencyKeyInUse
+        ) {
             response.insert_header((header::RETRY_AFTER, "1"));
         }
         if asked.path.starts_with("/oauth/") {
@@ -250,6 +256,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let code = match &error {
             StoreError::Unavailable(_) | StoreError::Lost(_) | StoreError::Undone(_) => Code::Unavailable,
+            StoreError::Uncertain(_) => Code::OutcomeUnknown,
             StoreError::Taken => Code::Taken,
             StoreError::Changed => Code::ChangedMeanwhile,
             StoreError::LastAdmin => Code::LastAdmin,

@@ -169,13 +169,7 @@ impl Connection {
 
     /// Makes what was done since [`Connection::begin`] last.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
-        on!(self, |c| AnsiTransactionManager::commit_transaction(c)).map_err(|error| {
-            match StoreError::from(error) {
-                // Nobody knows whether it arrived, so it is not done again.
-                StoreError::Lost(why) => StoreError::Unavailable(why),
-                error => error,
-            }
-        })?;
+        on!(self, |c| AnsiTransactionManager::commit_transaction(c)).map_err(StoreError::of_commit)?;
         self.broken = false;
         Ok(())
     }

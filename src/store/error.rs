@@ -5,8 +5,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is away, busy or full: nothing was done as far as anybody knows, and it may work
-    /// later.
+    /// The database is away, busy or full: nothing was done, and it may work later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// The connection led nowhere: it broke, or to a server that takes no writes; nothing was done.
@@ -17,6 +16,9 @@ pub enum StoreError {
     /// is [`StoreError::Unavailable`].
     #[error("the database undid it: {0}")]
     Undone(String),
+    /// The database went away while it was being committed: whether it was done is not known.
+    #[error("whether it was done is not known: {0}")]
+    Uncertain(String),
     /// The e-mail, or the client id, belongs to another record.
     #[error("the name is taken")]
     Taken,
@@ -68,6 +70,16 @@ impl StoreError {
         matches!(self, Self::Lost(_) | Self::Undone(_))
     }
 
+    /// What a commit failed with. Where it may have been carried out all the same, it says so.
+    pub(super) fn of_commit(error: DieselError) -> Self {
+        match Self::from(error) {
+            Self::Lost(why) => Self::Uncertain(why),
+            // What was written may reach the disk after all, and be there after the next start.
+            Self::Unavailable(why) if why.contains(IO_ERROR) => Self::Uncertain(why),
+            error => error,
+        }
+    }
+
     /// The same as the rest of the server has to know it.
     pub(super) fn settled(self) -> Self {
         match self {
@@ -84,6 +96,8 @@ impl From<crate::domain::NoRandomness> for StoreError {
 }
 
 // Diesel gives these conditions no kind of their own; the engines' words are all there is.
+
+const IO_ERROR: &str = "disk I/O error";
 
 const UNDONE: &[&str] = &["deadlock detected"];
 
@@ -107,7 +121,7 @@ const PASSING: &[&str] = &[
     "database is locked",
     "database table is locked",
     "disk is full",
-    "disk I/O error",
+    IO_ERROR,
     "statement timeout",
     "lock timeout",
     "too many clients",

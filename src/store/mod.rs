@@ -47,6 +47,7 @@ mod schema;
 mod sealer;
 mod sessions;
 mod snapshot;
+mod stage;
 mod standing;
 mod stored;
 mod transfer;
@@ -56,7 +57,7 @@ mod user_list;
 mod users;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -65,6 +66,7 @@ use crate::authz::action::Read;
 use crate::authz::{Can, Event, Held, Relation, Resource, Sealed, Sight, Vocabulary};
 use crate::domain::{Lifetimes, Revocation, Surroundings};
 use conn::Manager;
+use stage::Stage;
 
 pub use announcements::Announcements;
 pub use audit::{AuditFilter, Entry, EntryId, Inputs};
@@ -263,9 +265,9 @@ impl Store {
     ) -> Result<T, StoreError> {
         let patience = Instant::now() + PATIENCE;
         let turn = take_turn(&self.0.turns, patience).await?;
-        self.hop(move |store, given_up| {
+        self.hop(move |store, stage| {
             let _held = turn;
-            store.as_often_as_it_takes(patience, given_up, || store.with_connection(patience, &work))
+            store.as_often_as_it_takes(patience, stage, || store.with_connection(patience, &work))
         })
         .await
     }
@@ -282,9 +284,9 @@ impl Store {
         // In this order: writers that wait for each other must not keep readers waiting too.
         let writer = take_turn(&self.0.writers, patience).await?;
         let turn = take_turn(&self.0.turns, patience).await?;
-        self.hop(move |store, given_up| {
+        self.hop(move |store, stage| {
             let _held = (turn, writer);
-            store.as_often_as_it_takes(patience, given_up, || {
+            store.as_often_as_it_takes(patience, stage, || {
                 let mut changes = Changes::default();
                 let done = store.with_connection(patience, |conn| {
                     conn.begin()?;
@@ -294,7 +296,7 @@ impl Store {
                         if let Some(deed) = &deed {
                             store.write_down(conn, deed)?;
                         }
-                        if given_up.load(Ordering::Acquire) {
+                        if !stage.begin_commit() {
                             return Err(StoreError::Unavailable("it was answered already".to_owned()));
                         }
                         conn.commit()?;
@@ -318,16 +320,16 @@ impl Store {
     /// change that was answered with 503 must not be made after all.
     async fn hop<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner, &AtomicBool) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&Inner, &Stage) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (inner, given_up) = (Arc::clone(&self.0), Arc::new(AtomicBool::new(false)));
-        let told = Arc::clone(&given_up);
+        let (inner, stage) = (Arc::clone(&self.0), Arc::new(Stage::default()));
+        let told = Arc::clone(&stage);
         match tokio::time::timeout(DEADLINE, tokio::task::spawn_blocking(move || work(&inner, &told))).await {
             Ok(Ok(done)) => done.map_err(StoreError::settled),
             Ok(Err(panic)) => Err(StoreError::Internal(format!("the work ended early: {panic}"))),
             Err(_) => {
-                given_up.store(true, Ordering::Release);
-                Err(StoreError::Unavailable("it does not answer in time".to_owned()))
+                let late = "it does not answer in time".to_owned();
+                Err(if stage.give_up() { StoreError::Unavailable(late) } else { StoreError::Uncertain(late) })
             }
         }
     }
@@ -339,17 +341,13 @@ impl Inner {
     fn as_often_as_it_takes<T>(
         &self,
         patience: Instant,
-        given_up: &AtomicBool,
+        stage: &Stage,
         attempt: impl Fn() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut tries = 1;
         loop {
             match attempt() {
-                Err(error)
-                    if error.is_transient()
-                        && Instant::now() < patience
-                        && !given_up.load(Ordering::Acquire) =>
-                {
+                Err(error) if error.is_transient() && Instant::now() < patience && stage.begin_again() => {
                     log::debug!("once more: {error}");
                     std::thread::sleep(APART * tries);
                     tries = (tries + 1).min(10);

@@ -6,6 +6,7 @@ mod busy;
 mod killed;
 mod outage;
 mod stopping;
+mod transient;
 
 use std::time::{Duration, Instant};
 

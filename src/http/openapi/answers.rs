@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::problems::Form;
@@ -97,6 +98,9 @@ fn not_modified() -> Value {
 fn problems(endpoint: &Endpoint, description: &Description) -> Vec<Code> {
     let mut problems = vec![Code::Unavailable, Code::Internal];
     problems.extend(&description.problems);
+    if endpoint.method != Method::GET {
+        problems.push(Code::OutcomeUnknown);
+    }
     match endpoint.access {
         Access::Public | Access::Client => {}
         Access::Authenticated => {

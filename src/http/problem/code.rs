@@ -128,6 +128,8 @@ problems! {
         "Of late too many accounts were registered from this address, or too many secrets, codes or tokens of clients were no good. Try again after the seconds that `Retry-After` names; `RateLimit` says what is left.";
     Unavailable = 503 "unavailable" "temporarily_unavailable" "The database is not available":
         "Nothing was done. Try again after the seconds that `Retry-After` names.";
+    OutcomeUnknown = 503 "outcome-unknown" "temporarily_unavailable" "The database went away meanwhile":
+        "It went away while the change was being committed, so whether it was made is not known. Repeat the request after the seconds that `Retry-After` names: with the same `Idempotency-Key`, or with the same `If-Match`, it is not done twice.";
     Stopping = 503 "stopping" "temporarily_unavailable" "The server is stopping":
         "It was told to stop and answers what still comes. Send new requests to another replica.";
     Internal = 500 "internal" "server_error" "Something went wrong here":

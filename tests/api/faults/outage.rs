@@ -188,7 +188,7 @@ fn a_read_does_not_notice_that_every_pooled_connection_was_ended() {
 }
 
 #[test]
-fn a_write_recovers_when_every_pooled_connection_was_ended() {
+fn a_write_does_not_notice_that_every_pooled_connection_was_ended() {
     if !Postgres::is_here() {
         return;
     }
@@ -200,10 +200,8 @@ fn a_write_recovers_when_every_pooled_connection_was_ended() {
             let body = json!({ "name": name });
             server.put("/users/me/profile").bearer(&ada.token).json(&body).send().status
         };
-        // One may find its connection dead; it is not repeated, since it could have happened.
         let statuses: Vec<u16> = (0..8).map(|number| put(&format!("Ada {round} {number}"))).collect();
-        let refused = statuses.iter().filter(|status| **status == 503).count();
-        assert!(refused <= 1 && statuses.iter().all(|status| matches!(status, 200 | 503)), "{statuses:?}");
+        assert_eq!(statuses, [200; 8]);
         let profile = server.get("/users/me/profile").bearer(&ada.token).send().expect(200);
         assert_eq!(profile.json()["name"], format!("Ada {round} 7"));
     }
