@@ -56,6 +56,8 @@ impl Store {
     pub fn announcements(&self) -> Result<Announcements, StoreError> {
         let engine = match self.engine() {
             Engine::Sqlite(_) => return Ok(Announcements(None)),
+            // What is listened to belongs to a session, which a pooler does not have.
+            engine if engine.is_pooled() => return Ok(Announcements(None)),
             engine @ Engine::Postgres(_) => engine.clone(),
         };
         // One that waits says all that two would say.

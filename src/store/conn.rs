@@ -7,15 +7,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
-use diesel::{Connection as _, PgConnection, SqliteConnection};
+use diesel::connection::{
+    AnsiTransactionManager, CacheSize, Connection as _, SimpleConnection as _, TransactionManager as _,
+    TransactionManagerStatus,
+};
+use diesel::{PgConnection, SqliteConnection};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::address::PostgresAddress;
 use super::error::StoreError;
 
 /// How long a statement or a lock may take before the database itself gives up. Less than the
 /// deadline of a request, so that nothing goes on after it was answered with 503.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// What a long reader let the log before SQLite's database grow beyond is given back, in bytes.
+const LARGEST_LOG: u32 = 64 * 1024 * 1024;
+
+/// How long a commit may take. A commit that waits for a synchronous standby and is given up counts as
+/// made, though a standby that takes over does not have it: until then nobody must be waiting for it.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the data is.
 #[derive(Clone)]
@@ -40,6 +51,10 @@ pub struct Connection {
     /// Whether the server behind it is still the one it was opened to.
     generation: u64,
     broken: bool,
+    /// Whether each transaction may be another server connection's.
+    is_pooled: bool,
+    /// Whether it is in a transaction in which nothing is written.
+    is_reading: bool,
 }
 
 /// Runs diesel queries on whichever engine a [`Connection`] leads to, written once.
@@ -79,6 +94,11 @@ macro_rules! on {
 }
 
 impl Engine {
+    /// Whether a pooler is in between that hands out a server connection for each transaction.
+    pub(super) fn is_pooled(&self) -> bool {
+        matches!(self, Engine::Postgres(url) if PostgresAddress::of(url.expose_secret()).is_pooled)
+    }
+
     /// Opens one connection and readies it.
     pub(super) fn open(&self) -> Result<Link, StoreError> {
         let away = |error: diesel::ConnectionError| StoreError::Unavailable(error.to_string());
@@ -88,22 +108,38 @@ impl Engine {
                 let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(away)?;
                 conn.batch_execute(&format!(
                     "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;",
-                    STATEMENT_TIMEOUT.as_millis()
+                     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = {};",
+                    STATEMENT_TIMEOUT.as_millis(),
+                    LARGEST_LOG
                 ))?;
                 Ok(Link::Sqlite(conn))
             }
             Engine::Postgres(url) => {
-                let mut conn = PgConnection::establish(url.expose_secret()).map_err(away)?;
-                let millis = STATEMENT_TIMEOUT.as_millis();
-                conn.batch_execute(&format!(
-                    "SET statement_timeout = {millis}; SET lock_timeout = {millis}; \
-                     SET idle_in_transaction_session_timeout = '10s'"
-                ))?;
+                let PostgresAddress { url, is_pooled } = PostgresAddress::of(url.expose_secret());
+                let mut conn = PgConnection::establish(&url).map_err(away)?;
+                if is_pooled {
+                    conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+                } else {
+                    conn.batch_execute(&time_outs("SET"))?;
+                }
                 Ok(Link::Postgres(conn))
             }
         }
     }
+}
+
+/// For a session, or a transaction (`SET LOCAL`).
+fn time_outs(set: &str) -> String {
+    let millis = STATEMENT_TIMEOUT.as_millis();
+    format!(
+        "{set} statement_timeout = {millis}; {set} lock_timeout = {millis}; \
+         {set} idle_in_transaction_session_timeout = '10s'"
+    )
+}
+
+/// How a transaction begins behind a pooler: with what the session would otherwise know.
+fn pooled(begin: &str) -> String {
+    format!("{begin}; {}", time_outs("SET LOCAL"))
 }
 
 /// A new database file is its owner's alone, and so are the files that SQLite keeps beside it.
@@ -131,9 +167,21 @@ impl Connection {
         self.broken = true;
         match &mut self.link {
             Link::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
+            Link::Postgres(c) if self.is_pooled => {
+                AnsiTransactionManager::begin_transaction_sql(c, &pooled("BEGIN"))?;
+            }
             Link::Postgres(c) => AnsiTransactionManager::begin_transaction(c)?,
         }
         Ok(())
+    }
+
+    /// Reads. Behind a pooler a statement is prepared and run in one transaction, or else on two
+    /// connections.
+    pub(super) fn reading<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.is_pooled { self.read_only(work) } else { work(self) }
     }
 
     /// Runs `work` where the engine itself lets nothing be written.
@@ -141,12 +189,18 @@ impl Connection {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if self.is_reading {
+            return work(self);
+        }
         self.broken = true;
+        let begin = if self.is_pooled { pooled("BEGIN READ ONLY") } else { "BEGIN READ ONLY".to_owned() };
         match &mut self.link {
             Link::Sqlite(c) => c.batch_execute("PRAGMA query_only = ON")?,
-            Link::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN READ ONLY")?,
+            Link::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, &begin)?,
         }
+        self.is_reading = true;
         let done = work(self);
+        self.is_reading = false;
         match &mut self.link {
             Link::Sqlite(c) => c.batch_execute("PRAGMA query_only = OFF")?,
             Link::Postgres(c) => AnsiTransactionManager::rollback_transaction(c)?,
@@ -169,6 +223,10 @@ impl Connection {
 
     /// Makes what was done since [`Connection::begin`] last.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        if let Link::Postgres(c) = &mut self.link {
+            let millis = COMMIT_TIMEOUT.as_millis();
+            c.batch_execute(&format!("SET LOCAL statement_timeout = {millis}"))?;
+        }
         on!(self, |c| AnsiTransactionManager::commit_transaction(c)).map_err(StoreError::of_commit)?;
         self.broken = false;
         Ok(())
@@ -177,6 +235,21 @@ impl Connection {
     /// Undoes it. A connection that cannot even do that is not used again.
     pub(super) fn roll_back(&mut self) {
         self.broken = on!(self, |c| AnsiTransactionManager::rollback_transaction(c)).is_err();
+        if let Link::Sqlite(c) = &mut self.link
+            && self.broken
+        {
+            self.broken = !is_rolled_back(c);
+        }
+    }
+}
+
+/// Whether there is no transaction any more. SQLite undoes one by itself when it cannot write, and the
+/// connection is as good as before: on a full disk there might be no other.
+fn is_rolled_back(conn: &mut SqliteConnection) -> bool {
+    *AnsiTransactionManager::transaction_manager_status_mut(conn) = TransactionManagerStatus::default();
+    match conn.batch_execute("ROLLBACK") {
+        Ok(()) => true,
+        Err(error) => error.to_string().contains("no transaction is active"),
     }
 }
 
@@ -198,7 +271,8 @@ impl r2d2::ManageConnection for Manager {
 
     fn connect(&self) -> Result<Connection, StoreError> {
         let generation = self.generation.load(Ordering::Acquire);
-        Ok(Connection { link: self.engine.open()?, generation, broken: false })
+        let (link, is_pooled) = (self.engine.open()?, self.engine.is_pooled());
+        Ok(Connection { link, generation, broken: false, is_pooled, is_reading: false })
     }
 
     /// Costs no round trip: when one connection is found dead, the generation moves on and all

@@ -20,6 +20,7 @@
 //! use cloakroom::store::Store;
 //! ```
 
+mod address;
 mod announcements;
 mod audit;
 pub(crate) mod backup;
@@ -206,7 +207,8 @@ impl Store {
         let generation = Arc::new(AtomicU64::new(0));
         let writers = match engine {
             Engine::Sqlite(_) => 1,
-            Engine::Postgres(_) => connections,
+            // Commits that wait for a standby must not keep readers waiting too.
+            Engine::Postgres(_) => connections - (connections / 4).max(1).min(connections - 1),
         };
         let pool = r2d2::Pool::builder()
             .max_size(u32::try_from(connections).unwrap_or(u32::MAX).max(1))
@@ -267,7 +269,9 @@ impl Store {
         let turn = take_turn(&self.0.turns, patience).await?;
         self.hop(move |store, stage| {
             let _held = turn;
-            store.as_often_as_it_takes(patience, stage, || store.with_connection(patience, &work))
+            store.as_often_as_it_takes(patience, stage, || {
+                store.with_connection(patience, |conn| conn.reading(&work))
+            })
         })
         .await
     }

@@ -3,7 +3,6 @@
 //! happened, and what does not need what is missing goes on.
 
 mod busy;
-mod killed;
 mod outage;
 mod stopping;
 mod transient;

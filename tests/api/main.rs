@@ -38,6 +38,7 @@ mod sessions;
 mod test_server;
 mod tls;
 mod tokens;
+mod torture;
 mod user_list;
 mod users;
 mod verify;

@@ -1,8 +1,5 @@
 //! PostgreSQL stops, or closes its connections, while the server runs.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use diesel::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
@@ -106,51 +103,6 @@ fn the_authorization_server_promises_nothing_while_the_database_is_away() {
     revoked().expect(200);
     server.get("/users/me").bearer(access).send().expect_problem(401, "invalid-token");
     server.get("/users/me").bearer(next["access_token"].as_str().unwrap()).send().expect(200);
-}
-
-#[test]
-fn what_postgres_acknowledged_before_it_crashed_is_there_and_nothing_by_half() {
-    let Some(mut cluster) = Postgres::of_its_own() else { return };
-    let dir = TempDir::new().unwrap();
-    let url = cluster.url().replace("{}", "postgres");
-    let server = Process::start(dir.path(), &on_database(&url));
-    let (made, refused) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        for thread in 0..4 {
-            let (server, made, refused, stop) = (&server, &made, &refused, &stop);
-            scope.spawn(move || {
-                for number in 0.. {
-                    if stop.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    let email = format!("user{number}.{thread}@example.com");
-                    match server.registration(&email).send().status {
-                        201 => made.lock().unwrap().push(email),
-                        503 => refused.lock().unwrap().push(email),
-                        status => panic!("{email}: {status}"),
-                    }
-                }
-            });
-        }
-        eventually("some are made", || made.lock().unwrap().len() >= 20);
-        cluster.stop();
-        eventually("some are refused", || refused.lock().unwrap().len() >= 4);
-        stop.store(true, Ordering::Relaxed);
-    });
-    cluster.start_again();
-    eventually("it is ready again", || server.get("/health/ready").send().status == 200);
-    let (made, refused) = (made.into_inner().unwrap(), refused.into_inner().unwrap());
-    println!("{} made, {} refused", made.len(), refused.len());
-    for email in made {
-        server.login(&email).send().expect(200);
-    }
-    for email in refused {
-        // A commit whose acknowledgement was lost may have happened, but then wholly.
-        let again = server.registration(&email).send();
-        assert!(matches!(again.status, 201 | 409), "{email}: {again:?}");
-        server.login(&email).send().expect(200);
-    }
 }
 
 #[derive(QueryableByName)]

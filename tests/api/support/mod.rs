@@ -19,7 +19,7 @@ pub use http::{Answer, Request, decoded, send_raw};
 pub use issuer::{ForeignIssuer, IssuerKey, Reply};
 pub use people::{PASSWORD, Person};
 pub use postgres::Postgres;
-pub use process::Process;
+pub use process::{Process, free_port};
 pub use server::{Engine, MASTER_KEY, Server};
 pub use wait::{PATIENCE, eventually};
 

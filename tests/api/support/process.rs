@@ -20,6 +20,12 @@ pub struct Process {
     _out: BufReader<ChildStdout>,
 }
 
+/// A port that nobody has, for what has to be found on the same again.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
 impl Process {
     /// Serves from `directory`: with SQLite, its database and its master key are there.
     pub fn start(directory: &Path, settings: &[(&str, &str)]) -> Self {

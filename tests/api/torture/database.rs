@@ -1,0 +1,26 @@
+//! PostgreSQL crashes, and comes back.
+
+use tempfile::TempDir;
+
+use super::{Ledger, eventually, for_a_while, on_database};
+use crate::support::{Postgres, Process};
+
+#[test]
+fn what_was_acknowledged_outlives_crashes_of_postgres() {
+    let Some(mut cluster) = Postgres::of_its_own() else { return };
+    let dir = TempDir::new().unwrap();
+    let database = cluster.url().replace("{}", "postgres");
+    let settings = on_database(&database);
+    let server = Process::start(dir.path(), &settings);
+    let ledger = Ledger::of(&server.url, |ledger| {
+        for_a_while(|| {
+            let (enough, refused) = (ledger.done() + 10, ledger.not_done() + 3);
+            eventually("enough is acknowledged", || ledger.done() >= enough);
+            cluster.stop();
+            eventually("what is asked for meanwhile is refused", || ledger.not_done() >= refused);
+            assert_eq!(server.get("/health/live").send().status, 200);
+            cluster.start_again();
+        });
+    });
+    ledger.check(dir.path(), &settings);
+}
