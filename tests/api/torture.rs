@@ -2,11 +2,14 @@
 //! and nothing that was refused has happened. `CLOAKROOM_TORTURE_SECONDS` says how long each fault goes
 //! on; a few seconds when it does not.
 
+mod balancer;
 mod clock;
 mod database;
 mod disk;
+mod failover;
 mod killed;
 mod ledger;
+mod pooler;
 
 use std::time::{Duration, Instant};
 

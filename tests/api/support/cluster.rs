@@ -7,7 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
+
+use super::wait::eventually;
 
 static CLUSTERS: AtomicU32 = AtomicU32::new(0);
 
@@ -21,6 +24,27 @@ pub struct Cluster {
 impl Cluster {
     /// None when this machine has no `initdb`, or it fails.
     pub fn start() -> Option<Self> {
+        Self::made_by(|bin, dir| {
+            format!("'{bin}/initdb' -D '{dir}/data' -U postgres -A trust -N -E UTF8 --locale=C.UTF-8")
+        })
+    }
+
+    /// One that follows this one, and that this one's commits wait for from now on.
+    pub fn synchronous_standby(&self) -> Option<Self> {
+        let primary = self.dir.display().to_string();
+        let standby = Self::made_by(|bin, dir| {
+            format!("'{bin}/pg_basebackup' -h '{primary}' -U postgres -D '{dir}/data' -R -X stream -c fast")
+        })?;
+        self.admin("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.admin("SELECT pg_reload_conf()");
+        eventually("the standby is synchronous", || {
+            self.admin("DO $$ BEGIN ASSERT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync'); END $$")
+        });
+        Some(standby)
+    }
+
+    /// One whose data a command makes.
+    fn made_by(command: impl FnOnce(&str, &str) -> String) -> Option<Self> {
         let bin = find_bin()?;
         let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("cloakroom-pg-{}-{number}", std::process::id()));
@@ -29,7 +53,8 @@ impl Cluster {
         if root {
             Command::new("chown").arg("postgres").arg(&dir).status().ok()?;
         }
-        let script = script(&bin, &dir);
+        let make = command(&bin.display().to_string(), &dir.display().to_string());
+        let script = script(&bin, &dir, &make);
         let mut shell = if root { Command::new("runuser") } else { Command::new("sh") };
         if root {
             shell.args(["-u", "postgres", "--", "sh"]);
@@ -61,6 +86,22 @@ impl Cluster {
         assert!(self.wait_until(true), "PostgreSQL does not start again");
     }
 
+    /// Lets a standby take over.
+    pub fn promote(&mut self) {
+        self.order("promote");
+    }
+
+    /// Whether the statement succeeds.
+    fn admin(&self, sql: &str) -> bool {
+        let conn = PgConnection::establish(&self.url().replace("{}", "postgres"));
+        conn.is_ok_and(|mut conn| conn.batch_execute(sql).is_ok())
+    }
+
+    /// Where its socket is.
+    pub fn socket_directory(&self) -> &Path {
+        &self.dir
+    }
+
     fn order(&mut self, order: &str) {
         let input = self.shell.stdin.as_mut().expect("an input");
         writeln!(input, "{order}").expect("the shell listens");
@@ -84,9 +125,9 @@ impl Drop for Cluster {
 
 /// Makes the cluster, then obeys until its input ends. What interrupts the tests must not keep it
 /// from tidying up.
-fn script(bin: &Path, dir: &Path) -> String {
+fn script(bin: &Path, dir: &Path, make: &str) -> String {
     format!(
-        "trap '' INT TERM; cd / && '{bin}/initdb' -D '{dir}/data' -U postgres -A trust -N -E UTF8 --locale=C.UTF-8 || exit 1
+        "trap '' INT TERM; cd / && {make} || exit 1
          printf '%s\\n' \"unix_socket_directories = '{dir}'\" \"listen_addresses = ''\" 'fsync = off' \
             'full_page_writes = off' 'max_connections = 400' 'autovacuum = off' >>'{dir}/data/postgresql.conf'
          run() {{ '{bin}/pg_ctl' -D '{dir}/data' -l '{dir}/log' -m immediate \"$1\" </dev/null; }}

@@ -1,0 +1,84 @@
+//! Replicas behind haproxy, which are restarted one after the other: nobody notices.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tempfile::TempDir;
+
+use super::{Ledger, for_a_while, on_database};
+use crate::support::{Neighbour, Postgres, Process, Request, free_port};
+
+/// It sends a request to one replica and to no other: what fails there has failed.
+fn balancer(replicas: &[u16]) -> Option<Neighbour> {
+    let servers: String = replicas
+        .iter()
+        .map(|port| format!("    server replica{port} 127.0.0.1:{port} check inter 100ms fall 1 rise 1\n"))
+        .collect();
+    Neighbour::start("haproxy", |port, _| {
+        format!(
+            "defaults\n    mode http\n    retries 0\n    timeout connect 2s\n    timeout client 30s\n    timeout server 30s\n\
+             frontend front\n    bind 127.0.0.1:{port}\n    default_backend replicas\n\
+             backend replicas\n    balance roundrobin\n    option httpchk GET /health/ready\n{servers}"
+        )
+    })
+}
+
+#[test]
+fn a_rolling_restart_fails_no_request() {
+    if !Postgres::is_here() {
+        return;
+    }
+    let ports = [free_port(), free_port(), free_port()];
+    let Some(balancer) = balancer(&ports) else { return };
+    let (dir, database) = (TempDir::new().unwrap(), Postgres::new_database());
+    let url = format!("http://127.0.0.1:{}", balancer.port);
+    let start = |port: u16| {
+        let listen = format!("127.0.0.1:{port}");
+        let own = vec![
+            ("CLOAKROOM_LISTEN", listen.as_str()),
+            ("CLOAKROOM_ISSUER", url.as_str()),
+            ("CLOAKROOM_SHUTDOWN_GRACE", "1s"),
+        ];
+        Process::start(dir.path(), &[on_database(&database), own].concat())
+    };
+    let mut replicas = ports.map(start);
+    let ready = || Request::new("GET", format!("{url}/health/ready")).send().status == 200;
+    super::eventually("the balancer knows them", ready);
+    let email = "reader@example.com";
+    replicas[0].registration(email).send().expect(201);
+    let token = replicas[0].token(email);
+    let stop = AtomicBool::new(false);
+    let ledger = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut answered = 0;
+                    while !stop.load(Ordering::Relaxed) {
+                        Request::new("GET", format!("{url}/users/me")).bearer(&token).send().expect(200);
+                        answered += 1;
+                    }
+                    answered
+                })
+            })
+            .collect();
+        let ledger = Ledger::of(&url, |_| {
+            let mut next = (0..3).cycle();
+            for_a_while(|| {
+                let at = next.next().unwrap_or_default();
+                replicas[at].terminate();
+                assert!(replicas[at].wait().success());
+                replicas[at] = start(ports[at]);
+                let ready = || replicas[at].get("/health/ready").send().status == 200;
+                super::eventually("it is ready again", ready);
+                // The balancer has to see it before the next one goes.
+                std::thread::sleep(std::time::Duration::from_millis(500));
+            });
+        });
+        stop.store(true, Ordering::Relaxed);
+        let answered: usize = readers.into_iter().map(|reader| reader.join().expect("it reads")).sum();
+        println!("{answered} reads, and all of them answered");
+        ledger
+    });
+    assert_eq!(ledger.not_done(), 0, "every request was answered as if nothing had been");
+    Request::new("DELETE", format!("{url}/users/me")).bearer(&token).send().expect(204);
+    ledger.check(dir.path(), &on_database(&database));
+}

@@ -1,0 +1,104 @@
+//! pgbouncer in transaction mode stands before PostgreSQL, and is itself killed.
+
+use std::path::Path;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Ledger, eventually, for_a_while, on_database};
+use crate::support::{Cluster, MASTER_KEY, Neighbour, Postgres, Process};
+
+/// With fewer connections to PostgreSQL than the server has to it.
+fn pooler(cluster: &Cluster) -> Option<Neighbour> {
+    let socket = cluster.socket_directory().display().to_string();
+    Neighbour::start("pgbouncer", |port, directory: &Path| {
+        let users = directory.join("users");
+        std::fs::write(&users, "\"postgres\" \"\"\n").expect("it is written");
+        format!(
+            "[databases]\n* = host={socket}\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
+             auth_type = trust\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = 3\n\
+             ignore_startup_parameters = extra_float_digits\n",
+            users.display()
+        )
+    })
+}
+
+struct World {
+    cluster: Cluster,
+    pooler: Neighbour,
+    database: String,
+}
+
+impl World {
+    fn new() -> Option<Self> {
+        let cluster = Postgres::of_its_own()?;
+        let pooler = pooler(&cluster)?;
+        let database = format!("postgres://postgres@127.0.0.1:{}/postgres?pgbouncer=true", pooler.port);
+        Some(Self { cluster, pooler, database })
+    }
+}
+
+#[test]
+fn all_that_a_user_does_works_through_pgbouncer_and_what_is_revoked_is_learnt() {
+    let Some(world) = World::new() else { return };
+    let dir = TempDir::new().unwrap();
+    let settings = on_database(&world.database);
+    let server = Process::start(dir.path(), &settings);
+    let elsewhere = TempDir::new().unwrap();
+    let issuer = [settings.clone(), vec![("CLOAKROOM_ISSUER", server.url.as_str())]].concat();
+    let replica = Process::start(elsewhere.path(), &issuer);
+    std::thread::scope(|scope| {
+        for number in 0..12 {
+            let (server, replica) = (&server, &replica);
+            scope.spawn(move || {
+                let email = format!("user{number}@example.com");
+                server.registration(&email).send().expect(201);
+                let token = server.token(&email);
+                for round in 0..10 {
+                    let name = json!({ "name": format!("{number} {round}") });
+                    let put = server.request("PUT", "/users/me/profile").bearer(&token);
+                    put.json(&name).send().expect(200);
+                    let profile = replica.get("/users/me/profile").bearer(&token).send().expect(200);
+                    assert_eq!(profile.json()["name"], name["name"]);
+                    server.get("/users/me/audit?limit=5").bearer(&token).send().expect(200);
+                }
+                server.request("DELETE", "/sessions/current").bearer(&token).send().expect(204);
+                server.get("/users/me").bearer(&token).send().expect(401);
+                eventually("it is learnt", || replica.get("/users/me").bearer(&token).send().status == 401);
+            });
+        }
+    });
+    // A statement that waits for a lock is given up, as without a pooler.
+    let mut other = PgConnection::establish(&world.cluster.url().replace("{}", "postgres")).unwrap();
+    let token = server.token("user1@example.com");
+    other.batch_execute("BEGIN; LOCK TABLE users").unwrap();
+    server.get("/users/me").bearer(&token).send().expect_problem(503, "unavailable");
+    let put = server.request("PUT", "/users/me/profile").bearer(&token).json(&json!({ "name": "late" }));
+    put.send().expect_problem(503, "unavailable");
+    other.batch_execute("ROLLBACK").unwrap();
+    let profile = server.get("/users/me/profile").bearer(&token).send().expect(200).json();
+    assert_ne!(profile["name"], "late");
+}
+
+#[test]
+fn what_was_acknowledged_outlives_pgbouncer() {
+    let Some(mut world) = World::new() else { return };
+    let dir = TempDir::new().unwrap();
+    let settings = [
+        ("DATABASE_URL", world.database.as_str()),
+        ("CLOAKROOM_MASTER_KEY", MASTER_KEY),
+        ("RUST_LOG", "warn"),
+    ];
+    let server = Process::start(dir.path(), &settings);
+    let ledger = Ledger::of(&server.url, |ledger| {
+        for_a_while(|| {
+            let enough = ledger.done() + 10;
+            eventually("enough is acknowledged", || ledger.done() >= enough);
+            world.pooler.kill_and_start_again();
+        });
+    });
+    ledger.check(dir.path(), &settings);
+}
