@@ -31,6 +31,10 @@ lint-deploy:
     target/interop-venv/bin/hadolint deploy/Dockerfile
     systemd-analyze security --offline=true --no-pager --threshold=20 deploy/cloakroom.service
 
+# Do to the server what may happen to it, under load, so many seconds each, and hold what is left against what was acknowledged (needs PostgreSQL, pgbouncer and haproxy).
+torture seconds="60":
+    CLOAKROOM_TORTURE_SECONDS={{seconds}} cargo test --locked --test api -- torture --nocapture --test-threads 1
+
 # Fuzz what reads an attacker's input, so many seconds each (needs a nightly compiler and cargo-fuzz).
 fuzz seconds="60":
     fuzz/run {{seconds}}

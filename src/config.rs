@@ -50,7 +50,8 @@ crate::settings! {
     #[derive(Clone, Debug)]
     pub struct Config {
         /// Where the data is: `sqlite://path`, or `postgres://user:password@host:port/name`, in which
-        /// several hosts may stand, separated by commas.
+        /// several hosts may stand, separated by commas; it ends in `?pgbouncer=true` where a pooler is in
+        /// between that hands out a connection for each transaction.
         database: Database =
             at("DATABASE_URL", Is("sqlite://cloakroom.db")).with_password(), own::database;
 

@@ -24,10 +24,6 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// What a long reader let the log before SQLite's database grow beyond is given back, in bytes.
 const LARGEST_LOG: u32 = 64 * 1024 * 1024;
 
-/// How long a commit may take. A commit that waits for a synchronous standby and is given up counts as
-/// made, though a standby that takes over does not have it: until then nobody must be waiting for it.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Where the data is.
 #[derive(Clone)]
 pub enum Engine {
@@ -223,10 +219,6 @@ impl Connection {
 
     /// Makes what was done since [`Connection::begin`] last.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
-        if let Link::Postgres(c) = &mut self.link {
-            let millis = COMMIT_TIMEOUT.as_millis();
-            c.batch_execute(&format!("SET LOCAL statement_timeout = {millis}"))?;
-        }
         on!(self, |c| AnsiTransactionManager::commit_transaction(c)).map_err(StoreError::of_commit)?;
         self.broken = false;
         Ok(())
