@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
+use url::Url;
 
 pub use secrecy::{ExposeSecret, SecretString};
 
@@ -159,6 +160,11 @@ crate::settings! {
         /// has the default one, the server starts without, and says so.
         metrics_listen: Option<SocketAddr> =
             at("CLOAKROOM_METRICS_LISTEN", Is(METRICS_LISTEN)), own::metrics_listen;
+
+        /// Where an OpenTelemetry collector takes traces, by OTLP over HTTP, such as
+        /// `http://127.0.0.1:4318`; see `docs/operating.md`.
+        otlp_endpoint: Option<Url> =
+            at("CLOAKROOM_OTLP_ENDPOINT", Unset("none")), parse::optional(own::collector);
 
         /// How long a server that was told to stop (SIGTERM) still answers, while `/health/ready` says
         /// that it is not ready: whole seconds from `0s` to `5m`. A little more than a load balancer

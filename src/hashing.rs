@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use self::stored::Stored;
 use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
+use crate::traces;
 
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
@@ -180,13 +181,16 @@ impl Hasher {
         &self,
         work: impl FnOnce(&Argon2id) -> Option<T> + Send + 'static,
     ) -> Result<T, HashError> {
-        let permit = self.enter().await?;
         let argon2id = Arc::clone(&self.argon2id);
-        let done = tokio::task::spawn_blocking(move || {
-            let _held = permit;
-            work(&argon2id)
-        });
-        done.await.unwrap_or(None).ok_or_else(|| {
+        let hashing = async {
+            let permit = self.enter().await?;
+            let done = tokio::task::spawn_blocking(move || {
+                let _held = permit;
+                work(&argon2id)
+            });
+            Ok(done.await.unwrap_or(None))
+        };
+        traces::step("password hash", [], hashing).await?.ok_or_else(|| {
             log::error!("a password could not be hashed: no memory or no randomness");
             HashError::Failed
         })

@@ -33,6 +33,7 @@ pub(crate) mod test_server;
 pub mod testing;
 pub(crate) mod tls;
 pub mod token;
+pub(crate) mod traces;
 pub(crate) mod verify;
 
 pub use app::{App, Loaded};

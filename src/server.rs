@@ -28,6 +28,7 @@ use crate::tls::Certificate;
 use crate::token::{
     Expected, Issuer, KeySafe, KeyUse, Keys, MasterKey, Revocations, UsedProofs, Verifier, follow,
 };
+use crate::traces::Traces;
 
 /// How often the audit trail is sealed.
 const SEALING: Duration = Duration::from_secs(1);
@@ -120,6 +121,7 @@ impl Server {
         if let Some(metrics) = metrics {
             metrics.stop(false).await;
         }
+        self.services.traces.end().await;
         let written = self.services.recorder.flush();
         if tokio::time::timeout(LAST_LINES, written).await.is_err() {
             log::error!("the last lines of the audit trail could not be written");
@@ -262,6 +264,10 @@ async fn services(
     };
     Ok(Services {
         test,
+        traces: match &config.otlp_endpoint {
+            Some(collector) => Traces::to(collector, app.name)?,
+            None => Traces::default(),
+        },
         metrics: Metrics::new(engine)?,
         stopping: Stopping::default(),
         verifier,

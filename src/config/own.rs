@@ -196,6 +196,19 @@ pub(super) fn metrics_listen(text: &str) -> Parsed<Option<SocketAddr>> {
     }
 }
 
+/// Where an OpenTelemetry collector takes traces. A bare host means the path that OTLP has for them.
+pub(super) fn collector(text: &str) -> Parsed<Url> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+    let mut url = url.ok_or("write the URL of a collector, such as http://127.0.0.1:4318")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user or a password; use OTEL_EXPORTER_OTLP_HEADERS".to_owned());
+    }
+    if url.path() == "/" {
+        url.set_path("/v1/traces");
+    }
+    Ok(url)
+}
+
 pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
     match text {
         "text" => Ok(LogFormat::Text),

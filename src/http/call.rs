@@ -18,6 +18,7 @@ use crate::authz::{Caller, Reason, Refusal};
 use crate::domain::{Origin, sha256};
 use crate::store::Store;
 use crate::token::{DPOP_ALGORITHMS, InvalidProof, InvalidToken, Ticket, Verified};
+use crate::traces::Traced;
 
 /// A request, and the services that answer it.
 pub struct Call {
@@ -71,6 +72,13 @@ impl Call {
     /// The id by which the log knows the request.
     pub fn request_id(&self) -> Arc<str> {
         self.request.extensions().get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0))
+    }
+
+    /// Begins the span of the request.
+    pub(super) fn trace(&self) -> Traced {
+        let (request, route) = (&self.request, self.route.as_deref().unwrap_or_default());
+        let template = route.split_once(' ').map_or(route, |(_, path)| path);
+        self.services.traces.begin(route, request.method().as_str(), template, request.headers())
     }
 
     /// Where the request came from.

@@ -350,13 +350,15 @@ pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
                     let (run, meter) = (Arc::clone(&run), Arc::clone(&meter));
                     async move {
                         let measured = meter.begin();
-                        let done = AssertUnwindSafe(run(&mut call)).catch_unwind().await;
+                        let traced = call.trace();
+                        let done = traced.scope(AssertUnwindSafe(run(&mut call)).catch_unwind()).await;
                         let done = done.unwrap_or_else(|_| {
                             log::error!("request_id={} the handler panicked", call.request_id());
                             Err(Problem::new(Code::Internal))
                         });
                         let answer = done.unwrap_or_else(|problem| call.answer(problem));
                         measured.answered(answer.status().as_str());
+                        traced.answered(answer.status().as_u16(), || call.request_id().to_string());
                         answer
                     }
                 },

@@ -30,6 +30,7 @@ use crate::stop::Stopping;
 use crate::store::{Recorder, Store, StoreError};
 use crate::test_server::TestServer;
 use crate::token::{InvalidToken, Issuer, Keys, SignsFrom, Ticket, UsedProofs, Verified, Verifier};
+use crate::traces::Traces;
 
 /// Everything a handler may need; made once, when the server starts.
 pub struct Services {
@@ -53,6 +54,8 @@ pub struct Services {
     pub vocabulary: Arc<Vocabulary>,
     /// What takes events for the audit trail.
     pub recorder: Recorder,
+    /// Where traces go.
+    pub traces: Traces,
     /// What is counted.
     pub metrics: Metrics,
     /// Whether the server was told to stop.

@@ -25,6 +25,9 @@ pub enum StartError {
     /// The database is away, or its schema could not be brought up to date.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Traces cannot be sent.
+    #[error("traces cannot be sent: {0}")]
+    Traces(#[from] opentelemetry_otlp::ExporterBuildError),
     /// The master key cannot be had.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),

@@ -61,11 +61,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use opentelemetry::KeyValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::authz::action::Read;
 use crate::authz::{Can, Event, Held, Relation, Resource, Sealed, Sight, Vocabulary};
 use crate::domain::{Lifetimes, Revocation, Surroundings};
+use crate::traces;
 use conn::Manager;
 use stage::Stage;
 
@@ -328,7 +330,12 @@ impl Store {
     ) -> Result<T, StoreError> {
         let (inner, stage) = (Arc::clone(&self.0), Arc::new(Stage::default()));
         let told = Arc::clone(&stage);
-        match tokio::time::timeout(DEADLINE, tokio::task::spawn_blocking(move || work(&inner, &told))).await {
+        let hop = tokio::time::timeout(DEADLINE, tokio::task::spawn_blocking(move || work(&inner, &told)));
+        let system = match self.engine() {
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgresql",
+        };
+        match traces::step("database", [KeyValue::new("db.system.name", system)], hop).await {
             Ok(Ok(done)) => done.map_err(StoreError::settled),
             Ok(Err(panic)) => Err(StoreError::Internal(format!("the work ended early: {panic}"))),
             Err(_) => {

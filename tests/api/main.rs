@@ -39,6 +39,7 @@ mod test_server;
 mod tls;
 mod tokens;
 mod torture;
+mod traces;
 mod user_list;
 mod users;
 mod verify;

@@ -65,13 +65,15 @@ fn an_empty_value_is_none_where_none_is_the_default_and_else_a_fault() {
     assert!(loaded(&[("CLOAKROOM_CORS_ORIGINS", "")]).cors_origins.is_empty());
     assert!(loaded(&[("CLOAKROOM_RESOURCES", "")]).resources.is_empty());
     assert!(loaded(&[("CLOAKROOM_TRUSTED_PROXIES", "")]).trusted_proxies.is_empty());
-    let lists = [
+    assert!(loaded(&[("CLOAKROOM_OTLP_ENDPOINT", "")]).otlp_endpoint.is_none());
+    let may_be_none = [
         "CLOAKROOM_CORS_ORIGINS",
         "CLOAKROOM_RESOURCES",
         "CLOAKROOM_TRUSTED_PROXIES",
         "CLOAKROOM_TRUSTED_ISSUERS",
+        "CLOAKROOM_OTLP_ENDPOINT",
     ];
-    for setting in SETTINGS.iter().filter(|setting| !lists.contains(&setting.variable)) {
+    for setting in SETTINGS.iter().filter(|setting| !may_be_none.contains(&setting.variable)) {
         assert_fault(&[(setting.variable, "")], setting.variable, "is \"\" (environment)");
     }
 }
