@@ -17,7 +17,6 @@
 //! fn mount() -> Endpoint { endpoint(Method::GET, "/door", "A door", open_door) }
 //! ```
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 
@@ -323,12 +322,15 @@ impl Endpoint {
     reason = "the one way in: everything mounted here has made its decision"
 )]
 pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
-    let mut paths: BTreeMap<&'static str, Vec<Endpoint>> = BTreeMap::new();
+    let mut paths: Vec<(&'static str, Vec<Endpoint>)> = Vec::new();
     for endpoint in services.endpoints.iter() {
-        paths.entry(endpoint.path).or_default().push(endpoint.clone());
+        match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
+            Some((_, endpoints)) => endpoints.push(endpoint.clone()),
+            None => paths.push((endpoint.path, vec![endpoint.clone()])),
+        }
     }
-    // What is literal stands before what is a parameter: `/users/me` before `/users/{id}`.
-    let mut paths: Vec<_> = paths.into_iter().collect();
+    // What is literal stands before what is a parameter: `/users/me` before `/users/{id}`. Otherwise as in
+    // the list, where what is asked for most comes first: each path is tried in turn.
     paths.sort_by_key(|(path, _)| path.matches('{').count());
     for (path, endpoints) in paths {
         let allow = allowed_methods(&endpoints);

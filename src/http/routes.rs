@@ -86,7 +86,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(GET,    "/problems/{code}",                         "What an error means",                   service::problem),
     ];
     #[cfg(feature = "bench-limits")]
-    let endpoints = [endpoints, super::bench_limits::endpoints()].concat();
+    let endpoints = [super::bench_limits::endpoints(), endpoints].concat();
     endpoints.into_iter().map(Endpoint::in_its_part).collect()
 }
 

@@ -90,6 +90,16 @@ macro_rules! on {
 }
 
 impl Engine {
+    /// A connection that only reads and waits for nothing; of SQLite alone, and if it can be had.
+    pub(super) fn near(&self) -> Option<Connection> {
+        let Engine::Sqlite(path) = self else { return None };
+        let mut conn = SqliteConnection::establish(&path.to_string_lossy()).ok()?;
+        let settings = "PRAGMA busy_timeout = 0; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF";
+        conn.batch_execute(settings).ok()?;
+        let link = Link::Sqlite(conn);
+        Some(Connection { link, generation: 0, broken: false, is_pooled: false, is_reading: true })
+    }
+
     /// Whether a pooler is in between that hands out a server connection for each transaction.
     pub(super) fn is_pooled(&self) -> bool {
         matches!(self, Engine::Postgres(url) if PostgresAddress::of(url.expose_secret()).is_pooled)

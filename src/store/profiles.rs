@@ -15,7 +15,7 @@ use crate::on;
 
 impl Stored for Profile {
     async fn find(lookup: Lookup<'_>, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
-        lookup.record(move |conn| load(conn, id)).await
+        lookup.own_record(move |conn| load(conn, id)).await
     }
 }
 

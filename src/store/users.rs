@@ -121,7 +121,7 @@ pub struct UserChange {
 impl Stored for User {
     async fn find(lookup: Lookup<'_>, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
         let vocabulary = lookup.0.0.vocabulary.clone();
-        lookup.record(move |conn| load(conn, &vocabulary, id)).await
+        lookup.own_record(move |conn| load(conn, &vocabulary, id)).await
     }
 }
 
