@@ -47,9 +47,17 @@ doc:
 bench-tokens *arguments:
     benches/tokens {{arguments}}
 
+# Measure logins beside argon2 alone, and what reads wait meanwhile (needs wrk).
+bench-logins *arguments:
+    benches/logins {{arguments}}
+
 # Measure what one request costs with few accounts in the database, and with many.
 bench-growth *arguments:
     benches/growth {{arguments}}
+
+# Measure a read of one account beside the same with Fastify and with fastapi-users (needs wrk).
+bench-compare *arguments:
+    benches/compare {{arguments}}
 
 # Measure a read of one account beside what it cannot be cheaper than (needs wrk); see docs/performance.md.
 bench *arguments:

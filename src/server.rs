@@ -218,7 +218,7 @@ async fn services(
     let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
     let cursors = CursorKey::new(&master.derive("cursor"));
     let forms = FormGuard::new(&master.derive("form"), &issuer_url);
-    let answers = AnswerSeal::new(master.derive("answer"));
+    let answers = AnswerSeal::new(&master);
     let chain = ChainKey::new(&master.derive("audit"));
     let keys = match config.authorization_server {
         true => Some(Arc::new(open_keys(&store, key_safe(config, master, &surroundings)).await?)),

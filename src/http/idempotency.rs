@@ -5,6 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody as _};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
+use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use super::call::Call;
 use super::decide::Access;
 use super::describe::{Description, Parameter};
 use super::problem::{Code, Problem};
-use crate::domain::{IdempotencyKey, Random, sha256};
+use crate::domain::{IdempotencyKey, Random};
 use crate::store::{Earlier, Once, once};
 use crate::token::MasterKey;
 
@@ -118,10 +119,11 @@ impl Call {
     /// Each caller has keys of its own, for each route. Whoever is nobody in particular has those that
     /// go with what they send.
     fn once(&self, key: &IdempotencyKey) -> Once {
-        let body = self.body_hash().unwrap_or_else(|| sha256(b""));
+        let answers = &self.services().answers;
+        let body = answers.digest(&self.body_hash().unwrap_or_default());
         let who = self.who().map_or_else(|| hex(&body), str::to_owned);
         let named = [self.request().method().as_str(), &self.request().uri().to_string(), &who, key.as_str()];
-        Once::new(sha256(named.join("\n").as_bytes()), body)
+        Once::new(answers.digest(named.join("\n").as_bytes()), body)
     }
 
     fn again(&self, once: &Once, earlier: Earlier) -> Result<HttpResponse, Problem> {
@@ -171,25 +173,64 @@ impl KeptAnswer {
     }
 }
 
-/// What seals answers where they are kept: some hold a secret that is told once.
-pub struct AnswerSeal(MasterKey);
+/// What seals answers where they are kept, since some hold a secret that is told once; and what requests
+/// are known by, of which some hold a password, so that no database alone is enough to guess at it.
+pub struct AnswerSeal {
+    seal: MasterKey,
+    digest: hmac::Key,
+}
 
 impl AnswerSeal {
-    /// With this key.
-    pub(crate) fn new(key: [u8; 32]) -> Self {
-        Self(MasterKey::new(key))
+    /// With keys of its own, made of the server's.
+    pub(crate) fn new(master: &MasterKey) -> Self {
+        let digest = hmac::Key::new(hmac::HMAC_SHA256, &master.derive("request"));
+        Self { seal: MasterKey::new(master.derive("answer")), digest }
+    }
+
+    fn digest(&self, bytes: &[u8]) -> [u8; 32] {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(hmac::sign(&self.digest, bytes).as_ref());
+        digest
     }
 
     fn seal(&self, random: &Random, once: &Once, answer: &KeptAnswer) -> Option<Vec<u8>> {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(answer).ok()?);
-        self.0.seal(random, &plain, &hex(once.key())).ok()
+        self.seal.seal(random, &plain, &hex(once.key())).ok()
     }
 
     fn open(&self, once: &Once, sealed: &[u8]) -> Option<KeptAnswer> {
-        serde_json::from_slice(&self.0.open(sealed, &hex(once.key())).ok()?).ok()
+        serde_json::from_slice(&self.seal.open(sealed, &hex(once.key())).ok()?).ok()
     }
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sha256;
+
+    fn seal(key: u8) -> AnswerSeal {
+        AnswerSeal::new(&MasterKey::new([key; 32]))
+    }
+
+    #[test]
+    fn what_a_request_is_known_by_is_worth_nothing_without_the_master_key() {
+        let body = sha256(br#"{"email":"ada@example.com","password":"a most unusual passphrase"}"#);
+        assert_eq!(seal(1).digest(&body), seal(1).digest(&body));
+        assert_ne!(seal(1).digest(&body), seal(2).digest(&body));
+        assert_ne!(seal(1).digest(&body), body);
+    }
+
+    #[test]
+    fn an_answer_opens_for_its_own_request_alone() {
+        let kept = KeptAnswer { status: 201, headers: Vec::new(), body: "{}".to_owned() };
+        let (once, other) = (Once::new([1; 32], [2; 32]), Once::new([3; 32], [2; 32]));
+        let sealed = seal(1).seal(&Random::system(), &once, &kept).unwrap();
+        assert_eq!(seal(1).open(&once, &sealed).unwrap().body, "{}");
+        assert!(seal(1).open(&other, &sealed).is_none());
+        assert!(seal(2).open(&once, &sealed).is_none());
+    }
 }

@@ -1,4 +1,4 @@
--- Requests that their callers want done once: `key` and `request` are hashes, `answer` is sealed, and
+-- Requests that their callers want done once: `key` and `request` are keyed hashes, `answer` is sealed, and
 -- is missing until the request was answered.
 CREATE TABLE idempotency_keys (
     key BLOB NOT NULL PRIMARY KEY,
