@@ -52,7 +52,7 @@ pub(super) fn describe(description: &mut Description) {
         "Idempotency-Key",
         "A name of your choice, such as a new UUID, for what is to be done: repeated with the same name \
          within 24 hours, it is answered as the first time and not done again",
-        json!({ "type": "string", "minLength": 1, "maxLength": 257, "pattern": "^\"?[!#-\\[\\]-~]{1,255}\"?$",
+        json!({ "type": "string", "minLength": 1, "maxLength": 257, "pattern": "^([!#-\\[\\]-~]{1,255}|\"[!#-\\[\\]-~]{1,255}\")$",
                 "examples": ["8e03978e-40d5-43dd-bc93-6894a57f9324"] }),
     ));
     let codes = [Code::InvalidIdempotencyKey, Code::IdempotencyKeyInUse, Code::IdempotencyKeyReused];

@@ -72,6 +72,10 @@ impl StoreError {
 
     /// What a commit failed with. Where it may have been carried out all the same, it says so.
     pub(super) fn of_commit(error: DieselError) -> Self {
+        let error = match error {
+            DieselError::RollbackErrorOnCommit { commit_error, .. } => *commit_error,
+            error => error,
+        };
         match Self::from(error) {
             Self::Lost(why) => Self::Uncertain(why),
             // What was written may reach the disk after all, and be there after the next start.
@@ -127,3 +131,36 @@ const PASSING: &[&str] = &[
     "too many clients",
     "No space left",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(message: &str) -> DieselError {
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()))
+    }
+
+    #[test]
+    fn a_commit_that_may_have_been_carried_out_is_uncertain_also_where_undoing_it_failed_too() {
+        let lost = || told("server closed the connection unexpectedly");
+        let both = DieselError::RollbackErrorOnCommit {
+            rollback_error: Box::new(lost()),
+            commit_error: Box::new(lost()),
+        };
+        for error in [lost(), both, told("disk I/O error")] {
+            assert!(matches!(StoreError::of_commit(error), StoreError::Uncertain(_)));
+        }
+        assert!(matches!(
+            StoreError::of_commit(told("database or disk is full")),
+            StoreError::Unavailable(_)
+        ));
+        assert!(StoreError::of_commit(told("deadlock detected")).is_transient());
+    }
+
+    #[test]
+    fn what_broke_before_the_commit_can_be_done_again() {
+        assert!(StoreError::from(told("terminating connection due to administrator command")).is_transient());
+        assert!(!StoreError::from(told("canceling statement due to statement timeout")).is_transient());
+        assert!(matches!(StoreError::from(told("division by zero")), StoreError::Internal(_)));
+    }
+}

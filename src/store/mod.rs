@@ -230,7 +230,7 @@ impl Store {
         let writers = match engine {
             Engine::Sqlite(_) => 1,
             // Commits that wait for a standby must not keep readers waiting too.
-            Engine::Postgres(_) => connections - (connections / 4).max(1).min(connections - 1),
+            Engine::Postgres(_) => connections.saturating_sub((connections / 4).max(1)).max(1),
         };
         let pool = r2d2::Pool::builder()
             .max_size(u32::try_from(connections).unwrap_or(u32::MAX).max(1))

@@ -29,7 +29,8 @@ impl Instrumentation for Listener {
         let Some(watched) = watched.as_mut() else { return };
         match event {
             InstrumentationEvent::StartEstablishConnection { url, .. } => {
-                self.0 = watched.contains_key(url).then(|| url.to_owned());
+                // The server adds parameters of its own.
+                self.0 = watched.keys().find(|known| url.starts_with(known.as_str())).cloned();
             }
             InstrumentationEvent::StartQuery { query, .. } => {
                 let Some(statements) = self.0.as_ref().and_then(|url| watched.get_mut(url)) else { return };
