@@ -30,6 +30,7 @@ mod list;
 mod matrix;
 mod members;
 mod metrics;
+mod mount;
 mod oauth;
 mod openapi;
 pub mod pages;
@@ -76,8 +77,9 @@ pub use shown::{Created, Listed, Shown, View};
 pub(crate) use actions::ActionTable;
 pub(crate) use client_answers::ClientView;
 pub(crate) use edge::{ENVIRONMENT_HEADER, wrap};
-pub(crate) use endpoint::{ServedParts, mount};
+pub(crate) use endpoint::ServedParts;
 pub(crate) use metrics::metrics_server;
+pub(crate) use mount::mount;
 pub(crate) use transfer::{Line, LinePassword, line_of};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use {form::Form, oauth::credentials_by_basic, profiles::read_profile};

@@ -38,6 +38,7 @@ mod identities;
 mod kept;
 mod keys;
 mod logins;
+mod lookup;
 mod migrate;
 mod near;
 mod once;
@@ -65,8 +66,7 @@ use std::time::{Duration, Instant};
 use opentelemetry::KeyValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::authz::action::Read;
-use crate::authz::{Can, Event, Held, Relation, Resource, Sealed, Sight, Vocabulary};
+use crate::authz::{Event, Sealed, Sight, Vocabulary};
 use crate::domain::{Lifetimes, Revocation, Surroundings};
 use crate::traces;
 use conn::Manager;
@@ -88,6 +88,7 @@ pub use guesses::{Counted, Login};
 pub use kept::{Kept, Position, Selected, Selection};
 pub use logins::LoginRefused;
 pub(crate) use logins::Proved;
+pub use lookup::{Lookup, Stored};
 pub use migrate::{MigrationState, Migrations};
 pub(crate) use migrate::{OWN_MIGRATIONS, migrate, migration_states};
 pub(crate) use once::{Earlier, Once, once};
@@ -142,70 +143,6 @@ pub struct PoolUse {
     pub used: usize,
     /// The most that are opened.
     pub most: usize,
-}
-
-/// A kind of record that can be looked up by its id. [`stored!`](crate::stored) implements it for
-/// one in a table of its own; by hand it is the place where relations are asked of something else
-/// than this database.
-#[diagnostic::on_unimplemented(
-    message = "the store cannot look up a `{Self}`",
-    label = "write `stored! {{ {Self} in table {{ owner: owner_id; }} }}`"
-)]
-pub trait Stored: Resource + Can<Read> {
-    /// The relations that [`Stored::find`] resolves.
-    const RESOLVED: &'static [Relation] = Self::RELATIONS;
-
-    /// Looks the record up, provided that it is within `sight`; found or not, it comes back sealed.
-    fn find(
-        lookup: Lookup<'_>,
-        id: Self::Id,
-        sight: Sight,
-    ) -> impl Future<Output = Result<Sealed<Self>, StoreError>>;
-}
-
-/// One lookup, for [`Stored::find`] alone: what it returns is sealed, and nothing else seals.
-pub struct Lookup<'a>(&'a Store);
-
-impl Lookup<'_> {
-    /// The record, of a kind that has no relations. It may be read twice, when a connection turns
-    /// out dead.
-    ///
-    /// # Errors
-    /// What `work` fails with.
-    pub async fn record<R: Resource + Send>(
-        self,
-        work: impl Fn(&mut Connection) -> Result<Option<R>, StoreError> + Send + 'static,
-    ) -> Result<Sealed<R>, StoreError> {
-        Ok(Sealed::new(self.0.read(work).await?))
-    }
-
-    /// The record, of a kind of cloakroom's own, by its key: on SQLite without another thread.
-    pub(crate) async fn own_record<R: Resource + Send>(
-        self,
-        work: impl Fn(&mut Connection) -> Result<Option<R>, StoreError> + Send + 'static,
-    ) -> Result<Sealed<R>, StoreError> {
-        let Store(inner) = self.0;
-        let near = async { near::read(inner.number, &inner.engine, &work) };
-        let near = match &inner.engine {
-            Engine::Sqlite(_) => traces::step("database", self.0.traced(), near).await,
-            Engine::Postgres(_) => None,
-        };
-        match near {
-            Some(record) => Ok(Sealed::new(record)),
-            None => self.record(work).await,
-        }
-    }
-
-    /// The record, and the relations that it has to the caller.
-    ///
-    /// # Errors
-    /// What `work` fails with.
-    pub async fn related<R: Resource + Send>(
-        self,
-        work: impl Fn(&mut Connection) -> Result<Option<(R, Held)>, StoreError> + Send + 'static,
-    ) -> Result<Sealed<R>, StoreError> {
-        Ok(Sealed::with_relations(self.0.read(work).await?))
-    }
 }
 
 /// What a transaction did that others have to be told of.

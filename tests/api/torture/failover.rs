@@ -32,7 +32,6 @@ fn what_was_acknowledged_outlives_the_primary_and_the_standby_takes_over() {
         println!("in service {} ms after the promotion was asked for", took.as_millis());
         assert!(took < Duration::from_secs(10), "{took:?}");
     });
-    // The old primary is back, and nobody may be led to it: it is a world of its own now.
     ledger.check(dir.path(), &settings);
 }
 

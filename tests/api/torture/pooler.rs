@@ -8,7 +8,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{Ledger, eventually, for_a_while, on_database};
-use crate::support::{Cluster, MASTER_KEY, Neighbour, Postgres, Process};
+use crate::support::{Cluster, Neighbour, Postgres, Process};
 
 /// With fewer connections to PostgreSQL than the server has to it.
 fn pooler(cluster: &Cluster) -> Option<Neighbour> {
@@ -87,11 +87,8 @@ fn all_that_a_user_does_works_through_pgbouncer_and_what_is_revoked_is_learnt() 
 fn what_was_acknowledged_outlives_pgbouncer() {
     let Some(mut world) = World::new() else { return };
     let dir = TempDir::new().unwrap();
-    let settings = [
-        ("DATABASE_URL", world.database.as_str()),
-        ("CLOAKROOM_MASTER_KEY", MASTER_KEY),
-        ("RUST_LOG", "warn"),
-    ];
+    let database = world.database.clone();
+    let settings = on_database(&database);
     let server = Process::start(dir.path(), &settings);
     let ledger = Ledger::of(&server.url, |ledger| {
         for_a_while(|| {
