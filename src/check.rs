@@ -6,12 +6,13 @@ use actix_web::http::Method;
 
 use crate::App;
 use crate::authz::Rule;
-use crate::http::{Access, Endpoint};
+use crate::http::{Access, Endpoint, Paths};
 
 /// Everything that is wrong with an application.
 pub(crate) fn faults(app: &App) -> Vec<String> {
     let routes = app.endpoints.iter().flat_map(|endpoint| of_route(app, endpoint));
     let mut faults: Vec<String> = routes.chain(of_paths(app)).chain(of_vocabulary(app)).collect();
+    faults.extend(Paths::of(&app.endpoints).err());
     faults.extend(app.migrations.iter().flat_map(|migrations| migrations.faults()));
     faults.extend(of_migrations(app));
     faults.extend(app.settings.clashes());

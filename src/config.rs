@@ -188,8 +188,8 @@ crate::settings! {
         /// does not start below the OWASP minimum.
         argon2: Argon2Cost = at("CLOAKROOM_ARGON2", Is("m=19456,t=2,p=1")), own::argon2;
 
-        /// Whether guesses at passwords, registrations, and what clients send that is no good are limited,
-        /// by account and by address: `on` or `off`; see `docs/operating.md`.
+        /// Whether guesses at passwords, registrations, and tokens and what else clients send that is no good
+        /// are limited, by account and by address: `on` or `off`; see `docs/operating.md`.
         rate_limits: bool =
             at("CLOAKROOM_RATE_LIMITS", Is("on")), parse::choice([("on", true), ("off", false)]);
 

@@ -1,7 +1,7 @@
 //! What is counted while the server serves, under the names by which Prometheus reads it
 //! (<https://prometheus.io/docs/practices/naming/>).
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use prometheus::core::Collector;
@@ -23,7 +23,9 @@ pub struct Metrics {
     durations: HistogramVec,
     in_flight: IntGauge,
     /// Decisions, by `outcome`: `allowed`, or the code of the problem.
-    pub(crate) decisions: IntCounterVec,
+    decisions: IntCounterVec,
+    /// Those that allowed, as most do: looked up once.
+    allowed: OnceLock<IntCounter>,
     /// Access tokens that were not acceptable, by `reason`.
     pub(crate) tokens_refused: IntCounterVec,
     /// Access tokens issued, by `grant_type`; a login at `POST /sessions` is `password`.
@@ -102,6 +104,7 @@ impl Metrics {
                 "Decisions, by outcome: allowed, or the code of the problem.",
                 &["outcome"],
             )?,
+            allowed: OnceLock::new(),
             tokens_refused: register.counter(
                 "cloakroom_tokens_refused_total",
                 "Access tokens that were not acceptable, by reason.",
@@ -117,10 +120,20 @@ impl Metrics {
         })
     }
 
+    /// Counts a decision: that it allowed, or the code of the problem.
+    pub(crate) fn decided(&self, refused: Option<&str>) {
+        let counter = |outcome| self.decisions.with_label_values(&[outcome]);
+        match refused {
+            None => self.allowed.get_or_init(|| counter("allowed")).inc(),
+            Some(code) => counter(code).inc(),
+        }
+    }
+
     /// What counts the requests of a route.
     pub(crate) fn meter(&self, method: &str, route: &str) -> Meter {
         Meter {
             requests: self.requests.clone(),
+            succeeded: OnceLock::new(),
             duration: self.durations.with_label_values(&[method, route]),
             in_flight: self.in_flight.clone(),
             method: method.into(),
@@ -196,6 +209,8 @@ fn set(counter: &IntCounter, total: u64) {
 /// Counts the requests of one route.
 pub(crate) struct Meter {
     requests: IntCounterVec,
+    /// Those that were answered 200, as most are: looked up once.
+    succeeded: OnceLock<IntCounter>,
     duration: Histogram,
     in_flight: IntGauge,
     method: Box<str>,
@@ -219,9 +234,13 @@ pub(crate) struct Measured<'a> {
 impl Measured<'_> {
     /// Counts it with its answer.
     pub(crate) fn answered(self, status: &str) {
-        let Meter { requests, duration, method, route, .. } = self.meter;
+        let Meter { requests, succeeded, duration, method, route, .. } = self.meter;
         duration.observe(self.began.elapsed().as_secs_f64());
-        requests.with_label_values(&[&**method, &**route, status]).inc();
+        let counter = || requests.with_label_values(&[&**method, &**route, status]);
+        match status {
+            "200" => succeeded.get_or_init(counter).inc(),
+            _ => counter().inc(),
+        }
     }
 }
 

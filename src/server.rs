@@ -17,7 +17,9 @@ use crate::config::{Config, Database, Registration};
 use crate::domain::{Lifetimes, Surroundings};
 use crate::follow::{Follower, Pace, open_keys};
 use crate::hashing::{Hasher, InvalidCost};
-use crate::http::{ActionTable, AnswerSeal, CursorKey, Exhausted, FormGuard, Services, metrics_server};
+use crate::http::{
+    ActionTable, AnswerSeal, CursorKey, Exhausted, FormGuard, Paths, Services, Suspects, metrics_server,
+};
 use crate::master_key::load_master_key;
 use crate::metrics::Metrics;
 use crate::oauth::docs_client;
@@ -293,6 +295,7 @@ async fn services(
         registration_open: config.registration == Registration::Open,
         limits: config.rate_limits,
         exhausted: Exhausted::default(),
+        suspects: Suspects::default(),
         used_proofs: UsedProofs::default(),
         leeway: TimeDelta::from_std(config.leeway).unwrap_or_default(),
         trusted_proxies: config.trusted_proxies.clone(),
@@ -304,6 +307,7 @@ async fn services(
         matrix: OnceLock::new(),
         openapi: OnceLock::new(),
         actions: ActionTable::of(&endpoints),
+        paths: Paths::of(&endpoints).map_err(|fault| StartError::Faulty(vec![fault]))?,
         endpoints,
         settings: Arc::clone(&settings.own),
     })

@@ -2,6 +2,7 @@
 //! or a password that is too short cannot exist. Knows no HTTP, no database and no policy.
 
 mod ambient;
+mod budget;
 mod client;
 mod client_rules;
 mod consent;
@@ -26,6 +27,7 @@ mod thumbprint;
 mod user;
 
 pub use ambient::{Clock, NoRandomness, Random, Surroundings, Time, format_time, parse_time};
+pub(crate) use budget::{Budget, Rate};
 pub use client::{Client, ClientAuthentication, ClientMetadata, GrantType, SecretAge};
 pub use client_rules::BrokenClientRule;
 pub use consent::{Consent, ConsentOf};

@@ -161,8 +161,8 @@ pub(super) fn versioned(call: &Call, revision: i64, body: Vec<u8>) -> HttpRespon
 /// only where the bytes are (RFC 9110 §8.8.3).
 pub(super) fn entity_tag(revision: i64, body: &[u8]) -> String {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
-    let hash: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{revision}-{hash}\"")
+    let first = hash.as_ref().iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
+    format!("\"{revision}-{first:016x}\"")
 }
 
 impl<T: Serialize + ToSchema> Answer for Page<T> {

@@ -12,9 +12,10 @@ use super::answer::Json;
 use super::body::{Body, BodyType};
 use super::decide::Public;
 use super::endpoint::Endpoint;
-use super::explain::foresee::{Known, Segments, Who, know, of_route, route};
+use super::explain::foresee::{Known, Who, know, of_route, route};
 use super::explain::{endpoint_of, method, path};
 use super::members::Members;
+use super::paths::Captured;
 use super::problem::{Code, Problem};
 use super::services::Services;
 use crate::authz::action::Explain;
@@ -368,16 +369,16 @@ fn target<'a>(
     action: &str,
     kind: &str,
     id: &str,
-) -> Result<(&'a Endpoint, Segments), &'static str> {
+) -> Result<(&'a Endpoint, Captured), &'static str> {
     const UNKNOWN: &str = "unknown-resource";
     if kind == ROUTE {
         let (method, path) = (method(action).map_err(|_| UNKNOWN)?, path(id).map_err(|_| UNKNOWN)?);
-        return route(&services.endpoints, &method, &path).map_err(|_| NOT_TO_BE_KNOWN);
+        return route(services, &method, &path).map_err(|_| NOT_TO_BE_KNOWN);
     }
     let endpoint = endpoint_of(&services.endpoints, kind, action).ok_or(UNKNOWN)?;
     // The id of what is part of something has both in it, with a stroke between.
     let segments = endpoint.segment_names().zip(id.split('/'));
-    Ok((endpoint, segments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+    Ok((endpoint, segments.map(|(name, value)| (name, value.to_owned())).collect()))
 }
 
 fn subject_of(subject: Option<&Map<String, Value>>) -> Option<Who> {

@@ -3,17 +3,21 @@
 use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use uuid::Uuid;
 
 use super::address::forwarded_for;
 use super::describe::Description;
 use super::path::PathSegments;
+use super::paths::Captured;
 use super::possession::prove;
-use super::problem::{Asked, Code, Problem};
+use super::problem::{Asked, Code, Problem, Unacceptable};
 use super::services::Services;
+use super::suspects::HOLD;
 use crate::authz::{Caller, Reason, Refusal};
 use crate::domain::{Origin, sha256};
 use crate::store::Store;
@@ -28,6 +32,8 @@ pub struct Call {
     pub(super) for_people: bool,
     /// The method and the path of the route.
     pub(super) route: Option<Arc<str>>,
+    /// What stands in the path where the route has braces.
+    pub(super) captured: Captured,
     /// Whom an acceptable token was found to speak for, and through which client.
     who: OnceCell<String>,
     /// Of the body, where the caller wants what it asks for done once.
@@ -55,8 +61,9 @@ pub struct RequestId(pub Arc<str>);
 
 impl Call {
     pub(super) fn new(request: HttpRequest, payload: Payload, services: Arc<Services>) -> Self {
-        let (for_people, route, who, body_hash) = (false, None, OnceCell::new(), None);
-        Self { request, payload, services, for_people, route, who, body_hash }
+        let (for_people, route, captured, who, body_hash) =
+            (false, None, Captured::new(), OnceCell::new(), None);
+        Self { request, payload, services, for_people, route, captured, who, body_hash }
     }
 
     /// The request.
@@ -94,7 +101,7 @@ impl Call {
 
     /// The segments of the path.
     pub fn segments(&self) -> PathSegments<'_> {
-        PathSegments::of(&self.request)
+        PathSegments::of(&self.captured)
     }
 
     /// A segment of the path by its name in the route.
@@ -130,8 +137,7 @@ impl Call {
 
     /// Counts a decision by what came of it.
     pub(super) fn count_decision(&self, refused: Option<&Problem>) {
-        let outcome = refused.map_or("allowed", |problem| problem.code().as_str());
-        self.services.metrics.decisions.with_label_values(&[outcome]).inc();
+        self.services.metrics.decided(refused.map(|problem| problem.code().as_str()));
     }
 
     /// Who is calling.
@@ -185,8 +191,9 @@ impl Call {
     }
 
     async fn verify(&self, scheme: Scheme, header: &HeaderValue) -> Result<Verified, Problem> {
-        let token =
-            header.to_str().ok().and_then(|text| text.split_once(' ')).map_or("", |(_, token)| token.trim());
+        let text = std::str::from_utf8(header.as_bytes()).unwrap_or_default();
+        let token = text.split_once(' ').map_or("", |(_, token)| token.trim());
+        self.hold_up_suspects(token).await;
         let ticket =
             self.services.verifier.admit(token).await.map_err(|reason| self.not_acceptable(&reason))?;
         match (ticket, scheme) {
@@ -201,21 +208,34 @@ impl Call {
         }
     }
 
+    /// Where too many tokens came from that were no good, one that is not known yet waits.
+    async fn hold_up_suspects(&self, token: &str) {
+        let Services { limits, suspects, verifier, .. } = &*self.services;
+        let Some(address) = self.address().filter(|_| *limits) else { return };
+        if suspects.are_at(address, Instant::now()) && !verifier.remembers(token) {
+            tokio::time::sleep(HOLD).await;
+        }
+    }
+
     fn not_acceptable(&self, reason: &InvalidToken) -> Problem {
-        log::info!("request_id={} token refused: {reason}", self.request_id());
-        self.services.metrics.tokens_refused.with_label_values(&[reason.as_str()]).inc();
         let challenge = self
             .challenge("error=\"invalid_token\", error_description=\"the access token is not acceptable\"");
-        Problem::invalid_token(reason.as_str()).with_header(header::WWW_AUTHENTICATE, challenge)
+        self.unacceptable(reason.as_str(), reason).with_header(header::WWW_AUTHENTICATE, challenge)
+    }
+
+    fn unacceptable(&self, reason: &'static str, why: &dyn std::fmt::Display) -> Problem {
+        self.services.metrics.tokens_refused.with_label_values(&[reason]).inc();
+        if let Some(address) = self.address() {
+            self.services.suspects.note(address, Instant::now());
+        }
+        Problem::invalid_token(Unacceptable { reason, words: why.to_string() })
     }
 
     fn not_proved(&self, why: InvalidProof) -> Problem {
-        log::info!("request_id={} token refused: {why}", self.request_id());
-        self.services.metrics.tokens_refused.with_label_values(&["proof"]).inc();
         let algorithms = DPOP_ALGORITHMS.join(" ");
         let challenge =
             format!("DPoP error=\"invalid_dpop_proof\", error_description=\"{why}\", algs=\"{algorithms}\"");
-        Problem::invalid_token("proof").with_header(header::WWW_AUTHENTICATE, challenge)
+        self.unacceptable("proof", &why).with_header(header::WWW_AUTHENTICATE, challenge)
     }
 
     /// A Bearer challenge (RFC 6750 §3) that names the resource metadata (RFC 9728 §5.1).
@@ -225,27 +245,16 @@ impl Call {
         format!("Bearer {error}{separator}resource_metadata=\"{metadata}\"")
     }
 
-    /// The answer to a problem. A refusal gets the id of its decision here, and the log says who
-    /// was refused what, by which rule and at which step.
+    /// The answer to a problem. A refusal gets the id of its decision here.
     pub(super) fn answer(&self, problem: Problem) -> HttpResponse {
         let request_id = self.request_id();
+        let decision_id = self.write_down(&problem);
         let mut problem = problem;
-        let decision_id = problem.event(|| self.origin()).and_then(|event| {
-            let id = self.services.random.uuid_at(self.services.clock.now()).ok()?;
-            self.services.recorder.note_as(id, event);
-            Some(id)
-        });
-        if let (Some(refusal), Some(id)) = (problem.refusal(), decision_id) {
-            let Refusal { rule, reason, .. } = refusal;
-            let who = refusal.subject().map_or_else(|| "nobody".to_owned(), ToString::to_string);
-            let (action, resource, path) = (rule.action, rule.resource, self.request.path());
-            log::info!(
-                "request_id={request_id} decision_id={id} refused: {who} may not {action} {resource} at {path:?}: {reason}"
-            );
-            if let (Reason::InsufficientScope, Some(scope)) = (reason, rule.weakest_scope()) {
-                let challenge = self.challenge(&format!("error=\"insufficient_scope\", scope=\"{scope}\""));
-                problem = problem.with_header(header::WWW_AUTHENTICATE, challenge);
-            }
+        if let Some(Refusal { rule, reason: Reason::InsufficientScope, .. }) = problem.refusal()
+            && let Some(scope) = rule.weakest_scope()
+        {
+            let challenge = self.challenge(&format!("error=\"insufficient_scope\", scope=\"{scope}\""));
+            problem = problem.with_header(header::WWW_AUTHENTICATE, challenge);
         }
         if problem.code() == Code::InvalidCredentials {
             // RFC 9110 §15.5.2: a 401 says what would be accepted.
@@ -254,6 +263,29 @@ impl Call {
         let (issuer, path) = (&self.services.issuer_url, self.request.path());
         let page_of = self.for_people.then_some(self.services.name);
         problem.respond(&Asked { issuer, path, request_id: &request_id, decision_id, page_of })
+    }
+
+    /// A refusal in the audit trail and in the log, which says who was refused what, by which rule and at
+    /// which step: as many as the trail takes, so that nobody fills the disk. The others are counted.
+    fn write_down(&self, problem: &Problem) -> Option<Uuid> {
+        let event = problem.event(|| self.origin())?;
+        let id = self.services.random.uuid_at(self.services.clock.now()).ok()?;
+        if !self.services.recorder.note_as(id, event) {
+            return Some(id);
+        }
+        let request_id = self.request_id();
+        if let Some(Unacceptable { words, .. }) = problem.unacceptable() {
+            log::info!("request_id={request_id} decision_id={id} token refused: {words}");
+        }
+        if let Some(refusal) = problem.refusal() {
+            let Refusal { rule, reason, .. } = refusal;
+            let who = refusal.subject().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+            let (action, resource, path) = (rule.action, rule.resource, self.request.path());
+            log::info!(
+                "request_id={request_id} decision_id={id} refused: {who} may not {action} {resource} at {path:?}: {reason}"
+            );
+        }
+        Some(id)
     }
 }
 

@@ -17,10 +17,9 @@
 //! fn mount() -> Endpoint { endpoint(Method::GET, "/door", "A door", open_door) }
 //! ```
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use actix_web::HttpResponse;
-use actix_web::dev::ResourceDef;
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
 
@@ -68,8 +67,6 @@ pub struct Endpoint {
     /// Decides, and does the work.
     pub(super) run: Run,
     foresee: Foresee,
-    /// What its path matches; made when a question about a path first needs it.
-    pattern: Arc<OnceLock<ResourceDef>>,
 }
 
 /// Which parts of the server are on.
@@ -234,7 +231,6 @@ where
         segments: Vec::new(),
         part: Part::Always,
         foresee: |asked| Box::pin(A::foresee(asked)),
-        pattern: Arc::default(),
         run: Arc::new(move |call| {
             let handler = handler.clone();
             Box::pin(async move {
@@ -277,16 +273,6 @@ impl Endpoint {
     /// The names of the parameters of its path, in their order.
     pub(super) fn segment_names(&self) -> impl Iterator<Item = &'static str> {
         self.path.split(['{', '}']).skip(1).step_by(2)
-    }
-
-    /// The segments of a path that is this route's; none where it is another's.
-    pub(super) fn segments_of(&self, path: &str) -> Option<Vec<(String, String)>> {
-        let mut path = actix_web::dev::Path::new(path);
-        let pattern = self.pattern.get_or_init(|| ResourceDef::new(self.path));
-        pattern.capture_match_info(&mut path).then(|| {
-            let value = |name: &str| (name.to_owned(), path.get(name).unwrap_or_default().to_owned());
-            self.segment_names().map(value).collect()
-        })
     }
 
     /// The name under which it tells of a problem.

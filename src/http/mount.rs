@@ -6,97 +6,121 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
-use actix_web::{HttpRequest, HttpResponse, guard, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::FutureExt as _;
 
 use super::call::Call;
 use super::endpoint::Endpoint;
+use super::paths::Captured;
 use super::problem::{Code, Problem};
 use super::services::Services;
+use crate::metrics::Meter;
 
-/// Mounts the endpoints: a known path answers a wrong method with 405, everything else is 404.
+/// What answers requests; one for all the threads.
+pub(crate) struct Mounted {
+    services: Arc<Services>,
+    /// By the places of the endpoints in their list.
+    routes: Vec<Route>,
+    /// Neither what it asks for nor its method is a label: anybody could make as many as they like.
+    elsewhere: Meter,
+}
+
+/// What an endpoint's requests are known by.
+struct Route {
+    /// The method and the path.
+    name: Arc<str>,
+    meter: Meter,
+}
+
+impl Mounted {
+    /// The endpoints of these services.
+    pub(crate) fn new(services: Arc<Services>) -> Self {
+        let route = |endpoint: &Endpoint| Route {
+            name: endpoint.route().into(),
+            meter: services.metrics.meter(endpoint.method.as_str(), endpoint.path),
+        };
+        let routes = services.endpoints.iter().map(route).collect();
+        let elsewhere = services.metrics.meter("other", "none");
+        Self { services, routes, elsewhere }
+    }
+
+    /// The answer to a request: a known path answers a wrong method with 405, everything else is 404.
+    async fn answer(&self, request: HttpRequest, payload: Payload) -> HttpResponse {
+        let services = &self.services;
+        // Escapes of what needs none are undone in it, and no other (RFC 3986 §2.3).
+        let Some((places, captured)) = services.paths.find(request.match_info().as_str()) else {
+            return self.unrouted(request, Problem::new(Code::UnknownPath));
+        };
+        let endpoints = places
+            .iter()
+            .filter_map(|place| Some((services.endpoints.get(*place)?, self.routes.get(*place)?)));
+        let method = request.method();
+        let is_meant = |endpoint: &Endpoint| {
+            endpoint.method == *method || (endpoint.method == Method::GET && *method == Method::HEAD)
+        };
+        match endpoints.clone().find(|(endpoint, _)| is_meant(endpoint)) {
+            Some((endpoint, route)) => self.run(endpoint, route, captured, request, payload).await,
+            None => {
+                let allow = allowed_methods(endpoints.map(|(endpoint, _)| endpoint));
+                if *method == Method::OPTIONS {
+                    return HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish();
+                }
+                self.unrouted(request, Problem::new(Code::MethodNotAllowed).with_header(header::ALLOW, allow))
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        endpoint: &Endpoint,
+        route: &Route,
+        captured: Captured,
+        request: HttpRequest,
+        payload: Payload,
+    ) -> HttpResponse {
+        let mut call = Call::new(request, payload, Arc::clone(&self.services));
+        call.for_people = endpoint.for_people;
+        call.route = Some(Arc::clone(&route.name));
+        call.captured = captured;
+        let measured = route.meter.begin();
+        let traced = call.trace();
+        let done = traced.scope(AssertUnwindSafe((endpoint.run)(&mut call)).catch_unwind()).await;
+        let done = done.unwrap_or_else(|_| {
+            log::error!("request_id={} the handler panicked", call.request_id());
+            Err(Problem::new(Code::Internal))
+        });
+        let answer = done.unwrap_or_else(|problem| call.answer(problem));
+        measured.answered(answer.status().as_str());
+        traced.answered(answer.status().as_u16(), || call.request_id().to_string());
+        answer
+    }
+
+    fn unrouted(&self, request: HttpRequest, problem: Problem) -> HttpResponse {
+        let measured = self.elsewhere.begin();
+        let answer = Call::new(request, Payload::None, Arc::clone(&self.services)).answer(problem);
+        measured.answered(answer.status().as_str());
+        answer
+    }
+}
+
+/// Mounts all of it.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one way in: everything mounted here has made its decision"
 )]
-pub(crate) fn mount(config: &mut web::ServiceConfig, services: &Arc<Services>) {
-    let mut paths: Vec<(&'static str, Vec<Endpoint>)> = Vec::new();
-    for endpoint in services.endpoints.iter() {
-        match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
-            Some((_, endpoints)) => endpoints.push(endpoint.clone()),
-            None => paths.push((endpoint.path, vec![endpoint.clone()])),
-        }
-    }
-    // What is literal stands before what is a parameter: `/users/me` before `/users/{id}`. Otherwise as in
-    // the list, where what is asked for most comes first: each path is tried in turn.
-    paths.sort_by_key(|(path, _)| path.matches('{').count());
-    for (path, endpoints) in paths {
-        let allow = allowed_methods(&endpoints);
-        let mut resource = web::resource(path);
-        for endpoint in endpoints {
-            let services = Arc::clone(services);
-            let (run, for_people) = (Arc::clone(&endpoint.run), endpoint.for_people);
-            let route: Arc<str> = endpoint.route().into();
-            let meter = Arc::new(services.metrics.meter(endpoint.method.as_str(), endpoint.path));
-            let mut method = guard::Any(guard::Method(endpoint.method.clone()));
-            if endpoint.method == Method::GET {
-                method = method.or(guard::Method(Method::HEAD));
-            }
-            resource = resource.route(web::route().guard(method).to(
-                move |request: HttpRequest, payload: web::Payload| {
-                    let mut call = Call::new(request, payload.into_inner(), Arc::clone(&services));
-                    call.for_people = for_people;
-                    call.route = Some(Arc::clone(&route));
-                    let (run, meter) = (Arc::clone(&run), Arc::clone(&meter));
-                    async move {
-                        let measured = meter.begin();
-                        let traced = call.trace();
-                        let done = traced.scope(AssertUnwindSafe(run(&mut call)).catch_unwind()).await;
-                        let done = done.unwrap_or_else(|_| {
-                            log::error!("request_id={} the handler panicked", call.request_id());
-                            Err(Problem::new(Code::Internal))
-                        });
-                        let answer = done.unwrap_or_else(|problem| call.answer(problem));
-                        measured.answered(answer.status().as_str());
-                        traced.answered(answer.status().as_u16(), || call.request_id().to_string());
-                        answer
-                    }
-                },
-            ));
-        }
-        let services = Arc::clone(services);
-        config.service(resource.default_service(web::to(move |request: HttpRequest| {
-            std::future::ready(wrong_method(request, &services, &allow))
-        })));
-    }
-    let services = Arc::clone(services);
-    config.default_service(web::to(move |request: HttpRequest| {
-        std::future::ready(unrouted(request, &services, Problem::new(Code::UnknownPath)))
+pub(crate) fn mount(config: &mut web::ServiceConfig, mounted: Arc<Mounted>) {
+    config.default_service(web::to(move |request: HttpRequest, payload: web::Payload| {
+        let mounted = Arc::clone(&mounted);
+        async move { mounted.answer(request, payload.into_inner()).await }
     }));
 }
 
-fn allowed_methods(endpoints: &[Endpoint]) -> String {
-    let mut methods: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.method.as_str()).collect();
+fn allowed_methods<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> String {
+    let mut methods: Vec<&str> = endpoints.map(|endpoint| endpoint.method.as_str()).collect();
     if methods.contains(&"GET") {
         methods.push("HEAD");
     }
     methods.push("OPTIONS");
     methods.sort_unstable();
     methods.join(", ")
-}
-
-fn wrong_method(request: HttpRequest, services: &Arc<Services>, allow: &str) -> HttpResponse {
-    if request.method() == Method::OPTIONS {
-        return HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish();
-    }
-    unrouted(request, services, Problem::new(Code::MethodNotAllowed).with_header(header::ALLOW, allow))
-}
-
-fn unrouted(request: HttpRequest, services: &Arc<Services>, problem: Problem) -> HttpResponse {
-    // Neither what it asks for nor its method is a label: anybody could make as many as they like.
-    let meter = services.metrics.meter("other", "none");
-    let measured = meter.begin();
-    let answer = Call::new(request, Payload::None, Arc::clone(services)).answer(problem);
-    measured.answered(answer.status().as_str());
-    answer
 }

@@ -1,6 +1,5 @@
 //! The ids of records in the path of a route.
 
-use actix_web::HttpRequest;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -9,33 +8,16 @@ use crate::domain::{ClientId, ConsentOf, SessionId, SessionOf, UserId};
 
 /// The segments of a path, by their names in the route.
 #[derive(Clone, Copy)]
-pub struct PathSegments<'a>(Source<'a>);
-
-#[derive(Clone, Copy)]
-enum Source<'a> {
-    Request(&'a HttpRequest),
-    /// Of a request that is only asked about.
-    Told(&'a [(String, String)]),
-}
+pub struct PathSegments<'a>(&'a [(&'static str, String)]);
 
 impl<'a> PathSegments<'a> {
-    pub(super) fn of(request: &'a HttpRequest) -> Self {
-        Self(Source::Request(request))
-    }
-
-    pub(super) fn told(segments: &'a [(String, String)]) -> Self {
-        Self(Source::Told(segments))
+    pub(super) fn of(captured: &'a [(&'static str, String)]) -> Self {
+        Self(captured)
     }
 
     /// The segment of this name; empty where the route has none.
     pub fn get(&self, name: &str) -> &'a str {
-        match self.0 {
-            Source::Request(request) => request.match_info().get(name),
-            Source::Told(segments) => {
-                segments.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-            }
-        }
-        .unwrap_or_default()
+        self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
     }
 }
 

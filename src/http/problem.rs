@@ -5,7 +5,8 @@ mod code;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use code::Code;
@@ -46,8 +47,33 @@ struct Details {
     detail: Option<String>,
     errors: Vec<BrokenRule>,
     refusal: Option<Refusal>,
-    invalid_token: Option<&'static str>,
+    unacceptable: Option<Unacceptable>,
     headers: Vec<(HeaderName, String)>,
+}
+
+/// Why a token is not acceptable, which its sender is not told.
+#[derive(Debug)]
+pub(super) struct Unacceptable {
+    /// As the audit trail has it.
+    pub(super) reason: &'static str,
+    /// As the log has it.
+    pub(super) words: String,
+}
+
+/// The members of a problem document (RFC 9457 §3.1).
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [BrokenRule],
 }
 
 /// What a problem document says of the request it answers.
@@ -72,7 +98,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             refusal: None,
-            invalid_token: None,
+            unacceptable: None,
             headers: Vec::new(),
         }))
     }
@@ -110,18 +136,18 @@ impl Problem {
         if self.0.code == from { Self::new(to) } else { self }
     }
 
-    /// That a token is not acceptable; the caller is not told the reason.
-    pub(super) fn invalid_token(reason: &'static str) -> Self {
+    /// That a token is not acceptable; the caller is not told why.
+    pub(super) fn invalid_token(why: Unacceptable) -> Self {
         let mut problem = Self::new(Code::InvalidToken);
-        problem.0.invalid_token = Some(reason);
+        problem.0.unacceptable = Some(why);
         problem
     }
 
     /// The decision behind it, if it is a refusal, as the audit trail keeps it.
     pub(super) fn event(&self, origin: impl FnOnce() -> Origin) -> Option<Event> {
-        match (&self.0.refusal, self.0.invalid_token) {
+        match (&self.0.refusal, &self.0.unacceptable) {
             (Some(refusal), _) => Some(Event::refused(refusal, origin())),
-            (None, Some(reason)) => Some(Event::not_acceptable(reason, origin())),
+            (None, Some(why)) => Some(Event::not_acceptable(why.reason, origin())),
             (None, None) => None,
         }
     }
@@ -131,6 +157,11 @@ impl Problem {
         self.0.refusal.as_ref()
     }
 
+    /// Why the token is not acceptable, if that is the matter.
+    pub(super) fn unacceptable(&self) -> Option<&Unacceptable> {
+        self.0.unacceptable.as_ref()
+    }
+
     /// Its kind.
     pub fn code(&self) -> Code {
         self.0.code
@@ -138,7 +169,7 @@ impl Problem {
 
     /// It as a problem document.
     pub(super) fn document(&self, asked: &Asked<'_>) -> Value {
-        self.0.document(asked)
+        serde_json::to_value(self.0.document(asked)).unwrap_or_default()
     }
 
     /// It as an error of RFC 6749.
@@ -178,7 +209,7 @@ impl Problem {
             return response.body(self.oauth_error().to_string());
         }
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
-        response.body(self.document(asked).to_string())
+        response.body(serde_json::to_vec(&self.document(asked)).unwrap_or_default())
     }
 }
 
@@ -188,23 +219,18 @@ impl Details {
         json!({ "error": self.code.oauth(), "error_description": description })
     }
 
-    fn document(&self, asked: &Asked<'_>) -> Value {
-        let mut document = Map::new();
-        let mut put = |name: &str, value: Value| document.insert(name.to_owned(), value);
-        put("type", format!("{}/problems/{}", asked.issuer, self.code.as_str()).into());
-        put("title", self.code.title().into());
-        put("status", self.code.status().as_u16().into());
-        put("detail", self.detail.as_deref().unwrap_or_else(|| self.code.meaning()).into());
-        put("instance", asked.path.into());
-        put("code", self.code.as_str().into());
-        put("request_id", asked.request_id.into());
-        if let Some(id) = asked.decision_id {
-            put("decision_id", id.to_string().into());
+    fn document<'a>(&'a self, asked: &Asked<'a>) -> Document<'a> {
+        Document {
+            r#type: format!("{}/problems/{}", asked.issuer, self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: self.detail.as_deref().unwrap_or_else(|| self.code.meaning()),
+            instance: asked.path,
+            code: self.code.as_str(),
+            request_id: asked.request_id,
+            decision_id: asked.decision_id,
+            errors: &self.errors,
         }
-        if !self.errors.is_empty() {
-            put("errors", json!(self.errors));
-        }
-        Value::Object(document)
     }
 }
 

@@ -18,7 +18,9 @@ use super::idempotency::AnswerSeal;
 use super::limits::Exhausted;
 use super::matrix::Rules;
 use super::openapi::document;
+use super::paths::{Captured, Paths};
 use super::problem::{Code, Problem};
+use super::suspects::Suspects;
 use crate::authz::Vocabulary;
 use crate::authz::matrix::Matrix;
 use crate::config::{Environment, Settings};
@@ -76,6 +78,8 @@ pub struct Services {
     pub limits: bool,
     /// From where too much came.
     pub exhausted: Exhausted,
+    /// From where tokens come that are no good.
+    pub suspects: Suspects,
     /// The proxies that are believed whom they forward for.
     pub trusted_proxies: Vec<IpNet>,
     /// The proofs of possession that were used on this replica.
@@ -90,6 +94,8 @@ pub struct Services {
     pub name: &'static str,
     /// The routes.
     pub endpoints: Vec<Endpoint>,
+    /// Where their paths lead.
+    pub(crate) paths: Paths,
     /// What a server made for tests is besides; no other has it.
     pub(crate) test: Option<Arc<TestServer>>,
     /// Made when it is first asked for: it stays the same.
@@ -232,7 +238,7 @@ impl<S: Settings> Argument for Configured<S> {
 ///     Ok(Json(user.id == other))
 /// }
 /// ```
-pub struct Segments(Vec<(String, String)>);
+pub struct Segments(Captured);
 
 impl Segments {
     /// The segment of this name.
@@ -240,15 +246,14 @@ impl Segments {
     /// # Errors
     /// 404 when it is not what is expected: nothing is found there.
     pub fn get<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
-        let segment = self.0.iter().find(|(known, _)| known == name);
+        let segment = self.0.iter().find(|(known, _)| *known == name);
         segment.and_then(|(_, text)| text.parse().ok()).ok_or_else(|| Problem::new(Code::NotFound))
     }
 }
 
 impl Argument for Segments {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
-        let segments = call.request().match_info().iter();
-        Ok(Self(segments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+        Ok(Self(call.captured.clone()))
     }
 
     fn describe(description: &mut Description) {

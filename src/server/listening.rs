@@ -10,7 +10,7 @@ use actix_web::middleware::{Condition, from_fn};
 
 use super::StartError;
 use crate::config::{Config, METRICS_LISTEN};
-use crate::http::{Services, mount, wrap};
+use crate::http::{Mounted, Services, mount, wrap};
 
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,11 +29,12 @@ pub(super) fn listen(
     cors_origins: Vec<String>,
     services: Arc<Services>,
 ) -> std::io::Result<actix_web::dev::Server> {
+    let mounted = Arc::new(Mounted::new(Arc::clone(&services)));
     let server = HttpServer::new(move || {
-        let services = Arc::clone(&services);
+        let mounted = Arc::clone(&mounted);
         let for_edge = Arc::clone(&services);
         actix_web::App::new()
-            .configure(move |config| mount(config, &services))
+            .configure(move |config| mount(config, mounted))
             .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
             .wrap(from_fn(move |request, next| wrap(Arc::clone(&for_edge), request, next)))
     });

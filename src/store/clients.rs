@@ -163,7 +163,7 @@ macro_rules! unchanged {
 impl Stored for Client {
     async fn find(lookup: Lookup<'_>, id: ClientId, _: Sight) -> Result<Sealed<Self>, StoreError> {
         let now = lookup.0.0.surroundings.clock.now();
-        lookup.record(move |conn| Ok(load(conn, id.as_str(), now)?.map(|stored| stored.client))).await
+        lookup.own_record(move |conn| Ok(load(conn, id.as_str(), now)?.map(|stored| stored.client))).await
     }
 }
 
@@ -174,7 +174,7 @@ impl Store {
     /// When the database is away.
     pub(crate) async fn client_by_id(&self, id: ClientId) -> Result<Option<StoredClient>, StoreError> {
         let now = self.0.surroundings.clock.now();
-        self.read(move |conn| load(conn, id.as_str(), now)).await
+        self.read_by_key(move |conn| load(conn, id.as_str(), now)).await
     }
 
     /// Registers a client, with its secret if it authenticates by one.

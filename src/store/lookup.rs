@@ -1,11 +1,10 @@
 //! A record looked up for a decision: it comes back sealed, and nothing else seals.
 
-use super::conn::{Connection, Engine};
+use super::Store;
+use super::conn::Connection;
 use super::error::StoreError;
-use super::{Store, near};
 use crate::authz::action::Read;
 use crate::authz::{Can, Held, Relation, Resource, Sealed, Sight};
-use crate::traces;
 
 /// A kind of record that can be looked up by its id. [`stored!`](crate::stored) implements it for
 /// one in a table of its own; by hand it is the place where relations are asked of something else
@@ -47,16 +46,7 @@ impl Lookup<'_> {
         self,
         work: impl Fn(&mut Connection) -> Result<Option<R>, StoreError> + Send + 'static,
     ) -> Result<Sealed<R>, StoreError> {
-        let Store(inner) = self.0;
-        let near = async { near::read(inner.number, &inner.engine, &work) };
-        let near = match &inner.engine {
-            Engine::Sqlite(_) => traces::step("database", self.0.traced(), near).await,
-            Engine::Postgres(_) => None,
-        };
-        match near {
-            Some(record) => Ok(Sealed::new(record)),
-            None => self.record(work).await,
-        }
+        Ok(Sealed::new(self.0.read_by_key(work).await?))
     }
 
     /// The record, and the relations that it has to the caller.

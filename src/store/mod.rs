@@ -237,6 +237,20 @@ impl Store {
         .await
     }
 
+    /// A read of a few rows by their keys: on SQLite without another thread.
+    async fn read_by_key<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if let Engine::Sqlite(_) = self.engine() {
+            let near = async { near::read(self.0.number, self.engine(), &work) };
+            if let Some(done) = traces::step("database", self.traced(), near).await {
+                return Ok(done);
+            }
+        }
+        self.read(work).await
+    }
+
     /// Runs a change in a transaction, with the line that the audit trail has of it; all of it
     /// happens or nothing does. What it revokes is in force on this replica before this returns.
     /// `work` is done again where the database undid it, or the connection broke before the commit.

@@ -1,5 +1,5 @@
-//! A read of one row of SQLite, made where it is asked for: what another thread would have to be woken for
-//! costs three times as much. It is a look-up by key among pages that are in memory as a rule, readers wait
+//! A read of a row of SQLite, or a few, made where it is asked for: what another thread would have to be woken
+//! for costs three times as much. It is a look-up by key among pages that are in memory as a rule, readers wait
 //! for no writer, and this connection waits for no lock at all: what does not go well at once goes the usual
 //! way.
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::audit::Entry;
 use super::{Store, StoreError};
 use crate::authz::{By, Event, Outcome};
+use crate::domain::{Budget, Rate};
 
 /// How many entries may wait to be written. What comes on top is counted, not kept.
 const MOST_WAITING: usize = 1_024;
@@ -20,7 +21,7 @@ const BATCH: usize = 256;
 
 /// How many tokens that are not acceptable are written down at once, and how many a second from then
 /// on: anybody can send them, and nobody shall fill the disk so. What comes on top is counted.
-const STRANGERS: Allowance = Allowance { at_once: 200.0, a_second: 20.0 };
+const STRANGERS: Rate = Rate { at_once: 200.0, a_second: 20.0 };
 
 /// The pause after each transaction: a flood of refusals costs ten of them a second.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -38,35 +39,6 @@ pub struct Recorder {
     strangers: Mutex<Budget>,
 }
 
-struct Allowance {
-    at_once: f64,
-    a_second: f64,
-}
-
-/// How much of an allowance is left.
-struct Budget {
-    left: f64,
-    since: Instant,
-}
-
-impl Budget {
-    fn full(allowance: &Allowance) -> Self {
-        Self { left: allowance.at_once, since: Instant::now() }
-    }
-
-    /// Takes one, if there is one.
-    fn take(&mut self, allowance: &Allowance, now: Instant) -> bool {
-        let more = now.saturating_duration_since(self.since).as_secs_f64() * allowance.a_second;
-        self.left = (self.left + more).min(allowance.at_once);
-        self.since = now;
-        let is_there = self.left >= 1.0;
-        if is_there {
-            self.left -= 1.0;
-        }
-        is_there
-    }
-}
-
 enum Message {
     Entry(Box<Entry>),
     /// Everything before this is to be written, and then said.
@@ -79,7 +51,7 @@ impl Recorder {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let missed = Arc::new(AtomicI64::new(0));
         let writing = write(store.clone(), waiting, Arc::clone(&missed));
-        let (counted, strangers) = (AtomicU64::new(0), Mutex::new(Budget::full(&STRANGERS)));
+        let (counted, strangers) = (AtomicU64::new(0), Mutex::new(Budget::full(STRANGERS, Instant::now())));
         (Self { store, queue, missed, counted, strangers }, writing)
     }
 
@@ -88,29 +60,30 @@ impl Recorder {
         self.take(&event, None);
     }
 
-    /// Takes an event that is to be found under this id.
-    pub fn note_as(&self, id: Uuid, event: Event) {
-        self.take(&event, Some(id));
+    /// Takes an event that is to be found under this id; whether it was taken, and not only counted.
+    pub fn note_as(&self, id: Uuid, event: Event) -> bool {
+        self.take(&event, Some(id))
     }
 
-    fn take(&self, event: &Event, id: Option<Uuid>) {
+    fn take(&self, event: &Event, id: Option<Uuid>) -> bool {
+        let taken = self.try_to_take(event, id).is_some();
+        if !taken {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+            self.counted.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    /// Nothing is made of an event for which there is no room.
+    fn try_to_take(&self, event: &Event, id: Option<Uuid>) -> Option<()> {
         let is_a_strangers = matches!(event.outcome, Outcome::NotAcceptable(_));
         if is_a_strangers && !self.has_room_for_a_stranger() {
-            self.count();
-            return;
+            return None;
         }
-        let taken = match self.store.entry(event, id) {
-            Ok(entry) => self.queue.try_send(Message::Entry(Box::new(entry))).is_ok(),
-            Err(_) => false,
-        };
-        if !taken {
-            self.count();
-        }
-    }
-
-    fn count(&self) {
-        self.missed.fetch_add(1, Ordering::Relaxed);
-        self.counted.fetch_add(1, Ordering::Relaxed);
+        let place = self.queue.try_reserve().ok()?;
+        let entry = self.store.entry(event, id).ok()?;
+        place.send(Message::Entry(Box::new(entry)));
+        Some(())
     }
 
     /// How many events wait to be written.
@@ -125,7 +98,7 @@ impl Recorder {
 
     fn has_room_for_a_stranger(&self) -> bool {
         let mut budget = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.take(&STRANGERS, Instant::now())
+        budget.take(STRANGERS, Instant::now())
     }
 
     /// Returns when everything that was taken before is written.
@@ -215,16 +188,6 @@ mod tests {
         let long = chrono::Duration::minutes(10);
         let lifetimes = Lifetimes { access_token: long, refresh_token: long, session: long };
         Store::new(engine, 4, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}))
-    }
-
-    #[test]
-    fn an_allowance_is_for_so_many_at_once_and_comes_back_with_time() {
-        let (allowance, begin) = (Allowance { at_once: 3.0, a_second: 2.0 }, Instant::now());
-        let mut budget = Budget { left: 3.0, since: begin };
-        let mut taken = |at: Duration| (0..10).filter(|_| budget.take(&allowance, begin + at)).count();
-        assert_eq!(taken(Duration::ZERO), 3);
-        assert_eq!(taken(Duration::from_secs(1)), 2);
-        assert_eq!(taken(Duration::from_secs(60)), 3, "no more than at once");
     }
 
     #[test]

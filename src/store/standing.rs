@@ -21,7 +21,7 @@ impl Store {
     /// When the database is away.
     pub(crate) async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
         let inner = self.0.clone();
-        self.read(move |conn| inner.standing_of(conn, id)).await
+        self.read_by_key(move |conn| inner.standing_of(conn, id)).await
     }
 
     /// Replaces a password. Every session but `kept` ends; when no session is kept, every token

@@ -1,4 +1,4 @@
-//! Tokens that were verified before, so that a signature is checked once and not at every use.
+//! Tokens that were verified before, and forged ones, so that a signature is checked once and not at every use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +14,9 @@ use super::ticket::Ticket;
 
 /// How many tokens are remembered; the least used go first.
 pub(super) const CACHED_TOKENS: usize = 10_000;
+
+/// How many signatures that do not hold are remembered.
+const FORGERIES: usize = 1_000;
 
 /// A token that was found acceptable, and all that can make it unacceptable later.
 pub(super) struct Accepted {
@@ -51,10 +54,13 @@ impl Accepted {
     }
 }
 
-/// The accepted tokens by the SHA-256 of their whole text, bounded in number. Refusals are not
-/// kept: they are cheap to repeat and would push out what is worth keeping.
+/// The accepted tokens by the SHA-256 of their whole text, bounded in number. Of what is refused only
+/// that a signature is not a key's is kept, which does not change, and in a place of its own: whatever
+/// is forged pushes out nothing that is good.
 pub(super) struct TokenCache {
     tokens: quick_cache::sync::Cache<[u8; 32], Arc<Accepted>>,
+    /// By the token and the fingerprint of the key.
+    forgeries: quick_cache::sync::Cache<([u8; 32], [u8; 32]), ()>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -72,7 +78,36 @@ pub struct CacheUse {
 impl TokenCache {
     pub(super) fn new(capacity: usize) -> Self {
         let tokens = quick_cache::sync::Cache::new(capacity);
-        Self { tokens, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+        let forgeries = quick_cache::sync::Cache::new(FORGERIES);
+        Self { tokens, forgeries, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+    }
+
+    /// What `verify` finds, which is not asked again about a signature that did not hold.
+    pub(super) fn signature<T>(
+        &self,
+        token: &[u8; 32],
+        key: &[u8; 32],
+        verify: impl FnOnce() -> Result<T, InvalidToken>,
+    ) -> Result<T, InvalidToken> {
+        if self.forgeries.get(&(*token, *key)).is_some() {
+            return Err(InvalidToken::WrongSignature);
+        }
+        let found = verify();
+        if matches!(found, Err(InvalidToken::WrongSignature)) {
+            self.forgeries.insert((*token, *key), ());
+        }
+        found
+    }
+
+    /// How many signatures that do not hold are remembered.
+    #[cfg(test)]
+    pub(super) fn forgeries(&self) -> usize {
+        self.forgeries.len()
+    }
+
+    /// Whether a token was verified before; it does not count as a use.
+    pub(super) fn has(&self, digest: &[u8; 32]) -> bool {
+        self.tokens.peek(digest).is_some()
     }
 
     pub(super) fn get(&self, digest: &[u8; 32]) -> Option<Arc<Accepted>> {

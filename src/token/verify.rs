@@ -128,14 +128,15 @@ impl Verifier {
         let is_new = known.is_none();
         let accepted = match known {
             Some(accepted) => accepted,
-            None => Arc::new(self.examine(token, now, false)?),
+            None => Arc::new(self.examine(token, &digest, now, false)?),
         };
         let checked = self.with_keys(accepted.from.as_deref(), |keys| {
             accepted.check(keys, &self.revocations, now, self.leeway)
         });
         match checked {
             Ok(()) if is_new => self.cache.insert(digest, Arc::clone(&accepted)),
-            Ok(()) => {}
+            // That it has expired is found out again without its signature.
+            Ok(()) | Err(InvalidToken::Expired) => checked?,
             Err(reason) => {
                 self.cache.remove(&digest);
                 return Err(reason);
@@ -147,10 +148,15 @@ impl Verifier {
         }
     }
 
+    /// Whether the token was verified before and needs no signature checked.
+    pub(crate) fn remembers(&self, token: &str) -> bool {
+        self.cache.has(&sha256(token.as_bytes()))
+    }
+
     /// Checks a token of our own that may be meant for another service, which nobody gets into here.
     pub(super) fn verify_elsewhere(&self, token: &str) -> Result<Ticket, InvalidToken> {
         let now = self.clock.now();
-        let accepted = self.examine(token, now, true)?;
+        let accepted = self.examine(token, &sha256(token.as_bytes()), now, true)?;
         self.with_keys(accepted.from.as_deref(), |keys| {
             accepted.check(keys, &self.revocations, now, self.leeway)
         })?;
@@ -199,7 +205,13 @@ impl Verifier {
     }
 
     /// `elsewhere`: the token may be meant for another service than this one.
-    fn examine(&self, token: &str, now: DateTime<Utc>, elsewhere: bool) -> Result<Accepted, InvalidToken> {
+    fn examine(
+        &self,
+        token: &str,
+        digest: &[u8; 32],
+        now: DateTime<Utc>,
+        elsewhere: bool,
+    ) -> Result<Accepted, InvalidToken> {
         let jws = Jws::parse(token)?;
         let from = self.foreign_issuer(&jws);
         let typ = from.as_ref().map_or(TokenTyp::AccessToken, |issuer| issuer.settings.typ);
@@ -208,7 +220,7 @@ impl Verifier {
         }
         self.with_keys(from.as_deref(), |keys| {
             let key = keys.find(jws.header.kid.as_deref(), jws.header.algorithm)?;
-            let payload = jws.verify(key)?;
+            let payload = self.cache.signature(digest, &key.fingerprint, || jws.verify(key))?;
             let (claims, issuer, audience) = match &from {
                 Some(issuer) => {
                     let claims = Claims::read_foreign(&payload, issuer, &self.vocabulary)?;

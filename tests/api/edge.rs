@@ -1,12 +1,12 @@
 //! What holds for every request: ids, headers, methods, bodies, CORS, and what is no HTTP.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Engine, Server, on_both_engines, send_raw};
+use crate::support::{Engine, Process, Server, on_both_engines, send_raw};
 
 on_both_engines! {
     fn every_answer_carries_its_request_id_and_is_not_kept_or_sniffed(server) {
@@ -104,19 +104,36 @@ fn a_head_with_two_lengths_is_no_request() {
 }
 
 #[test]
-fn nobody_is_slowed_by_bodies_that_never_come() {
-    let server = Server::start(Engine::Sqlite);
-    let head = b"POST /sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
-    let slow: Vec<TcpStream> = (0..200)
-        .map(|_| {
+fn a_thousand_heads_and_bodies_that_never_come_are_cut_off_and_slow_nobody() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let server = Process::start(dir.path(), &[]);
+    let head = "POST /sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    let body = format!("{head}content-length: 100\r\n\r\n{{");
+    let slow: Vec<TcpStream> = [head, &body]
+        .into_iter()
+        .cycle()
+        .take(1_000)
+        .map(|sent| {
             let mut stream = TcpStream::connect(server.address).unwrap();
-            stream.write_all(head).unwrap();
+            stream.write_all(sent.as_bytes()).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
             stream
         })
         .collect();
-    let ada = server.register("ada");
-    server.get("/users/me").bearer(&ada.token).send().expect(200);
-    drop(slow);
+    server.registration("ada@example.com").send().expect(201);
+    let token = server.token("ada@example.com");
+    for _ in 0..20 {
+        server.get("/users/me").bearer(&token).send().expect(200);
+    }
+    let still_open = slow[999].set_nonblocking(true).and_then(|()| (&slow[999]).read(&mut [0]));
+    assert_eq!(still_open.map_err(|error| error.kind()), Err(ErrorKind::WouldBlock), "while they all wait");
+    slow[999].set_nonblocking(false).unwrap();
+    for mut stream in slow {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer:?}");
+    }
+    server.get("/users/me").bearer(&token).send().expect(200);
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! Limits on registrations and on what clients send that is no good: counted by address, on all replicas
-//! together, and told to whoever is counted. Guesses at passwords are in `guessing.rs`.
+//! together, and told to whoever is counted; and where forged tokens come from. Guesses at passwords are in `guessing.rs`.
+
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::support::{Answer, Engine, PASSWORD, Server, on_both_engines};
+
+/// How long a token waits that comes from where forged ones come from.
+const HELD: Duration = Duration::from_secs(1);
 
 const PROXIED: [(&str, &str); 1] = [("CLOAKROOM_TRUSTED_PROXIES", "127.0.0.1")];
 
@@ -109,6 +114,33 @@ on_both_engines! {
         good(&replica, "192.0.2.1").expect(429);
         server.clock.advance(TimeDelta::minutes(16));
         good(&server, "192.0.2.1").expect(200);
+    }
+
+    fn where_forged_tokens_come_from_a_new_one_waits_and_no_known_one_does(engine: Engine) {
+        let server = Server::start_with(engine, &PROXIED);
+        let (ada, grace, joan) = (server.register("ada"), server.register("grace"), server.register("joan"));
+        let read = |token: &str, from: &str| server.get("/users/me").header("x-forwarded-for", from).bearer(token).send();
+        read(&ada.token, "192.0.2.1").expect(200);
+        let is_held = |token: &str, status: u16| {
+            let began = Instant::now();
+            read(token, "192.0.2.1").expect(status);
+            began.elapsed() >= HELD
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| assert!((0..1_000).any(|_| is_held("forged", 401)), "it is held up in the end"));
+            }
+        });
+        assert!(is_held(&grace.token, 200), "and so is who is not known yet, and gets what is theirs");
+        // While one more is held, whoever is known is answered, and whoever is elsewhere.
+        std::thread::scope(|scope| {
+            let held = scope.spawn(|| (read("forged", "192.0.2.1").expect(401), Instant::now()).1);
+            read(&ada.token, "192.0.2.1").expect(200);
+            read(&joan.token, "192.0.2.2").expect(200);
+            read("forged", "192.0.2.2").expect(401);
+            let done = Instant::now();
+            assert!(held.join().expect("it is answered") > done);
+        });
     }
 
     fn without_limits_nothing_is_counted(engine: Engine) {

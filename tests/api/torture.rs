@@ -9,6 +9,7 @@ mod disk;
 mod failover;
 mod killed;
 mod ledger;
+mod migration;
 mod pooler;
 
 use std::time::{Duration, Instant};

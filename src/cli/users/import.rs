@@ -164,8 +164,11 @@ impl Users<'_> {
                     done.made += count(outcomes.len() - there);
                     failures = 0;
                 }
-                // Somebody else took an address this very moment, or the database was too slow for so many.
-                Err(StoreError::Taken | StoreError::Unavailable(_)) if failures < TRIES => {
+                // Somebody else took an address this very moment, or the database was too slow for so many. That
+                // some were made after all does no harm: they are there then.
+                Err(StoreError::Taken | StoreError::Unavailable(_) | StoreError::Uncertain(_))
+                    if failures < TRIES =>
+                {
                     failures += 1;
                     tokio::time::sleep(PAUSE).await;
                     let (first, second) = batch.split_at(batch.len().div_ceil(2));

@@ -8,6 +8,7 @@ use actix_web::http::Method;
 use super::super::decide::Foresight;
 use super::super::endpoint::Endpoint;
 use super::super::path::PathSegments;
+use super::super::paths::Captured;
 use super::super::problem::Problem;
 use super::super::services::Services;
 use crate::authz::action::Read;
@@ -58,7 +59,7 @@ pub(crate) async fn foresee<'a>(
     asker: &Caller,
     asked: &Asked,
 ) -> Result<(Explanation, &'a Endpoint), Problem> {
-    let (endpoint, segments) = route(&services.endpoints, &asked.method, &asked.path)?;
+    let (endpoint, segments) = route(services, &asked.method, &asked.path)?;
     let known = know(services, asker, &asked.who).await?;
     Ok((of_route(services, asker, &known, endpoint, &segments).await?, endpoint))
 }
@@ -69,7 +70,7 @@ pub(crate) async fn of_route(
     asker: &Caller,
     known: &Known,
     endpoint: &Endpoint,
-    segments: &[(String, String)],
+    segments: &Captured,
 ) -> Result<Explanation, StoreError> {
     let who = match known {
         Known::Nobody => None,
@@ -78,30 +79,25 @@ pub(crate) async fn of_route(
         Known::Refused(_) if !endpoint.access.looks_at_tokens() => None,
         Known::Refused(reason) => return Ok(Explanation::not_acceptable(endpoint.access.rule(), reason)),
     };
-    let (path, registration_open) = (PathSegments::told(segments), services.registration_open);
+    let (path, registration_open) = (PathSegments::of(segments), services.registration_open);
     endpoint.foresee(&Foresight { store: &services.store, who, path, asker, registration_open }).await
 }
 
-/// What stands in the braces of a route's path, by name.
-pub(crate) type Segments = Vec<(String, String)>;
-
-/// The route of a path, the more literal one before the other, as it is mounted.
+/// The route of a path, and what stands in it where the route has braces.
 pub(crate) fn route<'a>(
-    endpoints: &'a [Endpoint],
+    services: &'a Services,
     method: &Method,
     path: &str,
-) -> Result<(&'a Endpoint, Segments), Problem> {
-    let of_path = |endpoint: &'a Endpoint| Some((endpoint, endpoint.segments_of(path)?));
-    let mut routes: Vec<_> = endpoints.iter().filter_map(of_path).collect();
-    routes.sort_by_key(|(endpoint, _)| endpoint.path.matches('{').count());
-    let Some((first, _)) = routes.first() else {
+) -> Result<(&'a Endpoint, Captured), Problem> {
+    let Some((places, captured)) = services.paths.find(path) else {
         return Err(Problem::broken_rule("/path", Invalid::new("unknown-path", "no route has this path")));
     };
-    let (template, method) = (first.path, if *method == Method::HEAD { &Method::GET } else { method });
-    let named = routes.into_iter().find(|(route, _)| route.path == template && route.method == *method);
-    named.ok_or_else(|| {
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    let mut endpoints = places.iter().filter_map(|place| services.endpoints.get(*place));
+    let meant = endpoints.find(|endpoint| endpoint.method == *method).ok_or_else(|| {
         Problem::broken_rule("/method", Invalid::new("unknown-method", "the path does not take this method"))
-    })
+    })?;
+    Ok((meant, captured))
 }
 
 /// Finds out who is supposed to call.

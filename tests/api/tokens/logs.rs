@@ -174,6 +174,17 @@ fn forge_lines(talker: &Talker) {
 }
 
 #[test]
+fn a_flood_of_forged_tokens_does_not_fill_the_log() {
+    let talker = Talker::start(Engine::Sqlite, &[("RUST_LOG", "info"), ("CLOAKROOM_RATE_LIMITS", "off")]);
+    let flood = 600;
+    for number in 0..flood {
+        talker.server.get("/users/me").bearer(&number.to_string()).send().expect(401);
+    }
+    let lines = talker.server.log().matches("token refused").count();
+    assert!((200..500).contains(&lines), "{lines} of {flood}");
+}
+
+#[test]
 fn no_input_forges_a_line_of_text() {
     let talker =
         Talker::start(Engine::Sqlite, &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "text")]].concat());

@@ -12,27 +12,37 @@ use super::{Ledger, eventually, for_a_while, on_database};
 use crate::support::{PASSWORD, Process, Request, free_port};
 
 /// `fsync` fails while `no-fsync` exists, and `pwrite` while `no-space` does, in the directory that the
-/// process runs in.
+/// process runs in; at the write of which `KILL_AT_WRITE` is the number, the process is killed.
 const FAULTS: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 static int faulty(const char *name) { int kept = errno, is = access(name, F_OK) == 0; errno = kept; return is; }
+static void count(void) {
+    static long writes;
+    const char *deadly = getenv("KILL_AT_WRITE");
+    if (deadly && ++writes == atol(deadly)) kill(getpid(), SIGKILL);
+}
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 int fsync(int fd) { if (faulty("no-fsync")) { errno = EIO; return -1; } return NEXT(fsync)(fd); }
 int fdatasync(int fd) { if (faulty("no-fsync")) { errno = EIO; return -1; } return NEXT(fdatasync)(fd); }
 ssize_t pwrite(int fd, const void *data, size_t length, off_t at) {
+    count();
     if (faulty("no-space")) { errno = ENOSPC; return -1; }
     return NEXT(pwrite)(fd, data, length, at);
 }
 ssize_t pwrite64(int fd, const void *data, size_t length, off64_t at) {
+    count();
     if (faulty("no-space")) { errno = ENOSPC; return -1; }
     return NEXT(pwrite64)(fd, data, length, at);
 }
 "#;
 
-fn library(directory: &Path) -> PathBuf {
+/// The library, built in a directory.
+pub(super) fn library(directory: &Path) -> PathBuf {
     let (source, library) = (directory.join("faults.c"), directory.join("faults.so"));
     std::fs::write(&source, FAULTS).unwrap();
     let mut cc = Command::new("cc");
