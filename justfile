@@ -43,25 +43,22 @@ fuzz seconds="60":
 doc:
     cargo doc --no-deps --locked --open
 
-# Measure what a token costs, beside the bare signature and beside oidc-provider (needs wrk and `just interop`).
-bench-tokens *arguments:
-    benches/tokens {{arguments}}
+# Measure all that docs/performance.md tells of, one after the other, and draw its pictures: an hour and a half on a quiet machine (needs wrk, valgrind, PostgreSQL and `just interop`).
+bench:
+    benches/run --pictures docs/pictures
+    benches/compare --no-build --pictures docs/pictures
+    benches/tokens --no-build
+    benches/logins --no-build
+    benches/writes --no-build
+    benches/crowd --no-build
+    benches/instructions
+    cargo build --release --locked
+    benches/ready
+    benches/growth
 
-# Measure logins beside argon2 alone, and what reads wait meanwhile (needs wrk).
-bench-logins *arguments:
-    benches/logins {{arguments}}
-
-# Measure what one request costs with few accounts in the database, and with many.
-bench-growth *arguments:
-    benches/growth {{arguments}}
-
-# Measure a read of one account beside the same with Fastify and with fastapi-users (needs wrk).
-bench-compare *arguments:
-    benches/compare {{arguments}}
-
-# Measure a read of one account beside what it cannot be cheaper than (needs wrk); see docs/performance.md.
-bench *arguments:
-    benches/run {{arguments}}
+# Draw where the time of a read goes (needs wrk, perf and inferno).
+flame *arguments:
+    benches/flame {{arguments}}
 
 # Check the licences, advisories and sources of the dependencies (needs cargo-deny).
 deny:

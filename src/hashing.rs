@@ -7,12 +7,13 @@ mod tests;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use self::stored::Stored;
@@ -21,6 +22,10 @@ use crate::traces;
 
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
+
+/// How nice the threads are that hash, from 0 to 19: beside what needs all the cores they get a tenth of them.
+#[cfg(target_os = "linux")]
+const LESS_URGENT: i32 = 10;
 
 /// What a password hash costs (argon2id, RFC 9106 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,8 +180,8 @@ impl Hasher {
         .await
     }
 
-    /// Does the work on a thread that may block, which holds the lane until it is done, whether or
-    /// not somebody still waits for it.
+    /// Does the work on a thread of its own, which holds the lane until it is done, whether or not somebody
+    /// still waits for it.
     async fn in_lane<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Argon2id) -> Option<T> + Send + 'static,
@@ -184,10 +189,15 @@ impl Hasher {
         let argon2id = Arc::clone(&self.argon2id);
         let hashing = async {
             let permit = self.enter().await?;
-            let done = tokio::task::spawn_blocking(move || {
+            let (tell, done) = oneshot::channel();
+            let lane = thread::Builder::new().name("hash".to_owned()).spawn(move || {
                 let _held = permit;
-                work(&argon2id)
+                be_less_urgent();
+                let _ = tell.send(work(&argon2id));
             });
+            if let Err(error) = lane {
+                log::error!("there is no thread to hash a password: {error}");
+            }
             Ok(done.await.unwrap_or(None))
         };
         traces::step("password hash", [], hashing).await?.ok_or_else(|| {
@@ -203,6 +213,16 @@ impl Hasher {
         }
         let _place = Place::take(&self.waiting, self.queue).ok_or_else(|| self.turn_away())?;
         Arc::clone(&self.permits).acquire_owned().await.map_err(|_| HashError::Failed)
+    }
+}
+
+/// So that who asks for something short does not wait for a core behind who logs in. A thread is made in a
+/// five-hundredth of the time that a hash takes, and it could not be made urgent again.
+fn be_less_urgent() {
+    // Elsewhere it would be the whole process.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, LESS_URGENT) {
+        log::debug!("passwords are hashed as urgently as everything else is done: {error}");
     }
 }
 
