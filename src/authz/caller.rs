@@ -1,6 +1,8 @@
 //! Who is calling. A [`Caller`] is made by the token verifier alone.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::value::RawValue;
 
 use super::resource::Ranked;
 use super::scope::{Scope, ScopeSet};
@@ -86,6 +88,8 @@ struct Facts {
     session: Option<SessionId>,
     token: TokenId,
     vocabulary: Arc<Vocabulary>,
+    /// What they may do to records of their own, once it was asked, by the kind of record.
+    on_own: RwLock<Vec<(&'static str, Arc<RawValue>)>>,
 }
 
 impl Caller {
@@ -116,7 +120,7 @@ impl Caller {
             Subject::User { roles, .. } => vocabulary.powers_of(roles),
             Subject::Client { .. } | Subject::Operator => scope.powers(),
         };
-        let facts = Facts { subject, scope, powers, session, token, vocabulary };
+        let facts = Facts { subject, scope, powers, session, token, vocabulary, on_own: RwLock::default() };
         Self { facts: Arc::new(facts), origin: Origin::default() }
     }
 
@@ -177,6 +181,24 @@ impl Caller {
     /// The scopes and roles of the application.
     pub(super) fn vocabulary(&self) -> &Vocabulary {
         &self.facts.vocabulary
+    }
+
+    /// What the caller may do to records of a kind that are their own and have no relation to them: it follows
+    /// from the token alone, and is worked out once for it.
+    pub(crate) fn on_own(
+        &self,
+        kind: &'static str,
+        work_out: impl FnOnce() -> Option<Arc<RawValue>>,
+    ) -> Option<Arc<RawValue>> {
+        let on_own = &self.facts.on_own;
+        let known = on_own.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = known.iter().find(|(known, _)| *known == kind) {
+            return Some(Arc::clone(known));
+        }
+        drop(known);
+        let found = work_out()?;
+        on_own.write().unwrap_or_else(PoisonError::into_inner).push((kind, Arc::clone(&found)));
+        Some(found)
     }
 
     /// The session that the token was issued in.

@@ -2,9 +2,11 @@
 //! a frontend shows the buttons that work. Made from the list of endpoints and their rules.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use serde_json::value::RawValue;
 
 use super::decide::Access;
 use super::endpoint::Endpoint;
@@ -47,10 +49,28 @@ impl ActionTable {
         record: &'a R,
         held: Held,
         caller: Option<&'a Caller>,
-    ) -> Actions<'a> {
+    ) -> Written<'a> {
         let facts = Facts::of(record, held);
-        Actions { actions: self.0.get(R::NAME), facts, members: R::MEMBERS, caller }
+        let actions = Actions { actions: self.0.get(R::NAME), facts, members: R::MEMBERS, caller };
+        let own = caller.filter(|caller| facts.owner.is_some() && caller.user_id() == facts.owner);
+        match own.filter(|_| held == Held::NONE) {
+            Some(owner) => {
+                let work_out = || serde_json::value::to_raw_value(&actions).ok().map(Arc::from);
+                owner.on_own(R::NAME, work_out).map_or(Written::Anew(actions), Written::Known)
+            }
+            None => Written::Anew(actions),
+        }
     }
+}
+
+/// `_actions` as they are written.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Written<'a> {
+    /// Worked out for this answer.
+    Anew(Actions<'a>),
+    /// Worked out before.
+    Known(Arc<RawValue>),
 }
 
 /// The actions on one record; nobody in particular may do nothing to it.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use utoipa::openapi::{Object, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::actions::Actions;
+use super::actions::Written;
 use super::answer::{Answer, Page, answers_json, entity_tag, page, versioned};
 use super::call::Call;
 use super::describe::Description;
@@ -108,7 +108,7 @@ impl<R> Listed<R> {
 struct WithActions<'a, T> {
     #[serde(flatten)]
     view: T,
-    _actions: Actions<'a>,
+    _actions: Written<'a>,
 }
 
 fn json<R: View>(call: &Call, record: &R, held: Held, by: Option<&Caller>) -> Vec<u8> {

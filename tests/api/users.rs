@@ -81,6 +81,15 @@ on_both_engines! {
         let by_admin = server.get(&ada.path()).bearer(&admin.token).send().json();
         assert_eq!(by_admin["_actions"]["update"], json!(["email", "email_verified"]));
         assert_eq!(by_admin["_actions"]["set_roles"], json!(["roles"]));
+        // Asked again, each is told the same, and of their own account and of another's not the same.
+        for (token, path, told) in
+            [(&ada.token, "/users/me", &own), (&reader, "/users/me", &weak), (&admin.token, &*ada.path(), &by_admin)]
+        {
+            assert_eq!(server.get(path).bearer(token).send().json()["_actions"], told["_actions"]);
+        }
+        let of_admin = server.get("/users/me").bearer(&admin.token).send().json();
+        let lists_consents = |user: &serde_json::Value| user["_actions"].get("list_consents").is_some();
+        assert!(lists_consents(&of_admin) && !lists_consents(&by_admin));
     }
 
     fn an_unchanged_account_is_not_sent_again(server) {
