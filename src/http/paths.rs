@@ -36,16 +36,7 @@ impl Paths {
         }
         let mut paths = matchit::Router::new();
         for (path, leads_to) in known {
-            let is_whole = |segment: &str| match segment.matches(['{', '}']).count() {
-                0 => true,
-                braces => {
-                    braces == 2
-                        && segment.starts_with('{')
-                        && segment.ends_with('}')
-                        && !segment.contains('*')
-                }
-            };
-            if !path.split('/').all(is_whole) {
+            if !path.split('/').all(is_literal_or_parameter) {
                 return Err(format!("{path}: a parameter is a whole segment"));
             }
             paths.insert(path, leads_to).map_err(|error| format!("{path}: {error}"))?;
@@ -60,6 +51,11 @@ impl Paths {
         let captured = found.value.names.iter().copied().zip(values).collect();
         Some((&found.value.endpoints, captured))
     }
+}
+
+fn is_literal_or_parameter(segment: &str) -> bool {
+    let inner = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    !inner.unwrap_or(segment).contains(['{', '}', '*'])
 }
 
 #[cfg(test)]

@@ -58,6 +58,7 @@ mod types;
 mod used_jtis;
 mod user_list;
 mod users;
+mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,6 +72,7 @@ use crate::domain::{Lifetimes, Revocation, Surroundings};
 use crate::traces;
 use conn::Manager;
 use stage::Stage;
+use writer::Writer;
 
 pub use announcements::Announcements;
 pub use audit::{AuditFilter, Entry, EntryId, Inputs};
@@ -127,12 +129,19 @@ struct Inner {
     pool: r2d2::Pool<Manager>,
     generation: Arc<AtomicU64>,
     turns: Arc<Semaphore>,
-    /// SQLite has one writer at a time; waiting here is fair, waiting for its file lock is not.
-    writers: Arc<Semaphore>,
+    writers: Writers,
     surroundings: Surroundings,
     vocabulary: Arc<Vocabulary>,
     lifetimes: Lifetimes,
     on_revoked: OnRevoked,
+}
+
+/// Who makes changes.
+enum Writers {
+    /// Of SQLite one at a time; waiting for it is fair, waiting for the lock of the file is not.
+    One(Writer),
+    /// Of PostgreSQL so many: commits that wait for a standby must not keep readers waiting too.
+    Several(Arc<Semaphore>),
 }
 
 /// How the connections are used.
@@ -144,6 +153,9 @@ pub struct PoolUse {
     /// The most that are opened.
     pub most: usize,
 }
+
+/// What is done on a thread that may block.
+type Work<T> = Box<dyn FnOnce() -> Result<T, StoreError> + Send>;
 
 /// What a transaction did that others have to be told of.
 #[derive(Default)]
@@ -165,9 +177,11 @@ impl Store {
     ) -> Self {
         let generation = Arc::new(AtomicU64::new(0));
         let writers = match engine {
-            Engine::Sqlite(_) => 1,
-            // Commits that wait for a standby must not keep readers waiting too.
-            Engine::Postgres(_) => connections.saturating_sub((connections / 4).max(1)).max(1),
+            Engine::Sqlite(_) => Writers::One(Writer::default()),
+            Engine::Postgres(_) => {
+                let most = connections.saturating_sub((connections / 4).max(1)).max(1);
+                Writers::Several(Arc::new(Semaphore::new(most)))
+            }
         };
         let pool = r2d2::Pool::builder()
             .max_size(u32::try_from(connections).unwrap_or(u32::MAX).max(1))
@@ -182,7 +196,7 @@ impl Store {
             pool,
             generation,
             turns: Arc::new(Semaphore::new(connections)),
-            writers: Arc::new(Semaphore::new(writers)),
+            writers,
             surroundings,
             vocabulary,
             lifetimes,
@@ -228,13 +242,13 @@ impl Store {
     ) -> Result<T, StoreError> {
         let patience = Instant::now() + PATIENCE;
         let turn = take_turn(&self.0.turns, patience).await?;
-        self.hop(move |store, stage| {
+        let read = move |store: &Inner, stage: &Stage| {
             let _held = turn;
             store.as_often_as_it_takes(patience, stage, || {
                 store.with_connection(patience, |conn| conn.reading(&work))
             })
-        })
-        .await
+        };
+        self.hop(read, tokio::task::spawn_blocking).await
     }
 
     /// A read of a few rows by their keys: on SQLite without another thread.
@@ -260,11 +274,19 @@ impl Store {
         work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let patience = Instant::now() + PATIENCE;
-        // In this order: writers that wait for each other must not keep readers waiting too.
-        let writer = take_turn(&self.0.writers, patience).await?;
-        let turn = take_turn(&self.0.turns, patience).await?;
-        self.hop(move |store, stage| {
-            let _held = (turn, writer);
+        let turns = match &self.0.writers {
+            Writers::One(_) => None,
+            Writers::Several(writers) => {
+                // In this order: writers that wait for each other must not keep readers waiting too.
+                let writer = take_turn(writers, patience).await?;
+                Some((writer, take_turn(&self.0.turns, patience).await?))
+            }
+        };
+        let write = move |store: &Inner, stage: &Stage| {
+            let _held = turns;
+            if Instant::now() >= patience || !stage.begin_again() {
+                return Err(StoreError::Unavailable("others were before it".to_owned()));
+            }
             store.as_often_as_it_takes(patience, stage, || {
                 let mut changes = Changes::default();
                 let done = store.with_connection(patience, |conn| {
@@ -291,8 +313,11 @@ impl Store {
                 }
                 Ok(done)
             })
-        })
-        .await
+        };
+        match &self.0.writers {
+            Writers::One(writer) => self.hop(write, |change| writer.run(change)).await,
+            Writers::Several(_) => self.hop(write, tokio::task::spawn_blocking).await,
+        }
     }
 
     /// What a trace says of the database.
@@ -304,18 +329,24 @@ impl Store {
         [KeyValue::new("db.system.name", system)]
     }
 
-    /// One hop to a thread that may block. The work is told when nobody waits for it any more: a
-    /// change that was answered with 503 must not be made after all.
-    async fn hop<T: Send + 'static>(
+    /// One hop to a thread that may block, which `begin` takes it to. The work is told when nobody waits for
+    /// it any more: a change that was answered with 503 must not be made after all.
+    async fn hop<T: Send + 'static, W, D, E>(
         &self,
-        work: impl FnOnce(&Inner, &Stage) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        work: W,
+        begin: impl FnOnce(Work<T>) -> D,
+    ) -> Result<T, StoreError>
+    where
+        W: FnOnce(&Inner, &Stage) -> Result<T, StoreError> + Send + 'static,
+        D: Future<Output = Result<Result<T, StoreError>, E>>,
+        E: std::fmt::Display,
+    {
         let (inner, stage) = (Arc::clone(&self.0), Arc::new(Stage::default()));
         let told = Arc::clone(&stage);
-        let hop = tokio::time::timeout(DEADLINE, tokio::task::spawn_blocking(move || work(&inner, &told)));
+        let hop = tokio::time::timeout(DEADLINE, begin(Box::new(move || work(&inner, &told))));
         match traces::step("database", self.traced(), hop).await {
             Ok(Ok(done)) => done.map_err(StoreError::settled),
-            Ok(Err(panic)) => Err(StoreError::Internal(format!("the work ended early: {panic}"))),
+            Ok(Err(why)) => Err(StoreError::Internal(format!("the work ended early: {why}"))),
             Err(_) => {
                 let late = "it does not answer in time".to_owned();
                 Err(if stage.give_up() { StoreError::Unavailable(late) } else { StoreError::Uncertain(late) })

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use futures_util::stream::{self, StreamExt as _};
@@ -28,9 +28,13 @@ const BATCH: usize = 2_000;
 /// A line is no longer than the body of a request.
 const LONGEST_LINE: u64 = 64 * 1024;
 
-/// How often a batch that fails is tried again, in halves, and how long after.
-const TRIES: usize = 30;
+/// For how long what fails is tried again, in halves, and how long after: a disk that is written to as fast as
+/// it goes may say nothing for minutes.
+const PATIENCE: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// Halves become no smaller than this.
+const SMALLEST: usize = 50;
 
 pub(super) fn command() -> Command {
     Command::new("import")
@@ -155,23 +159,24 @@ impl Users<'_> {
         let accounts: Vec<Result<Imported, Failure>> = accounts.collect().await;
         let accounts =
             accounts.into_iter().map(|account| account.map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-        let (mut batches, mut failures) = (vec![accounts], 0);
+        let (mut batches, mut last_success) = (vec![accounts], Instant::now());
         while let Some(batch) = batches.pop() {
             match self.store.import_users(batch.clone()).await {
                 Ok(outcomes) => {
                     let there = outcomes.iter().filter(|outcome| **outcome == ImportOutcome::There).count();
                     done.there += count(there);
                     done.made += count(outcomes.len() - there);
-                    failures = 0;
+                    last_success = Instant::now();
                 }
                 // Somebody else took an address this very moment, or the database was too slow for so many. That
                 // some were made after all does no harm: they are there then.
-                Err(StoreError::Taken | StoreError::Unavailable(_) | StoreError::Uncertain(_))
-                    if failures < TRIES =>
+                Err(error @ (StoreError::Taken | StoreError::Unavailable(_) | StoreError::Uncertain(_)))
+                    if last_success.elapsed() < PATIENCE =>
                 {
-                    failures += 1;
+                    progress(&format!("{} lines; once more: {error}", done.lines));
                     tokio::time::sleep(PAUSE).await;
-                    let (first, second) = batch.split_at(batch.len().div_ceil(2));
+                    let (first, second) =
+                        batch.split_at(batch.len().div_ceil(2).max(SMALLEST).min(batch.len()));
                     batches.extend(
                         [second, first].iter().filter(|half| !half.is_empty()).map(|half| half.to_vec()),
                     );
