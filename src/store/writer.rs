@@ -52,7 +52,7 @@ mod tests {
         let broken = writer.run(|| panic!("on purpose"));
         let last = writer.run(|| 3);
         assert_eq!(first.blocking_recv(), Ok(1));
-        assert!(broken.blocking_recv().map(|()| ()).is_err());
+        assert!(broken.blocking_recv().is_err());
         assert_eq!(last.blocking_recv(), Ok(3));
     }
 }
