@@ -191,9 +191,11 @@ impl Hasher {
             let permit = self.enter().await?;
             let (tell, done) = oneshot::channel();
             let lane = thread::Builder::new().name("hash".to_owned()).spawn(move || {
-                let _held = permit;
                 be_less_urgent();
-                let _ = tell.send(work(&argon2id));
+                let done = work(&argon2id);
+                // Whoever waits for it may come back at once.
+                drop(permit);
+                let _ = tell.send(done);
             });
             if let Err(error) = lane {
                 log::error!("there is no thread to hash a password: {error}");
