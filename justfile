@@ -43,7 +43,7 @@ fuzz seconds="60":
 doc:
     cargo doc --no-deps --locked --open
 
-# Measure all that docs/performance.md tells of, one after the other, and draw its pictures: an hour and a half on a quiet machine (needs wrk, valgrind, PostgreSQL and `just interop`).
+# Measure all that docs/performance.md tells of, one after the other, and draw its pictures; it takes hours, and a quiet machine (needs wrk, valgrind, PostgreSQL and `just interop`).
 bench:
     benches/run --pictures docs/pictures
     benches/compare --no-build --pictures docs/pictures

@@ -23,7 +23,7 @@ use crate::traces;
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
-/// How nice the threads are that hash, from 0 to 19: beside what needs all the cores they get a tenth of them.
+/// How much nicer the threads are that hash: beside what needs all the cores they get a tenth of them.
 #[cfg(target_os = "linux")]
 const LESS_URGENT: i32 = 10;
 
@@ -223,7 +223,7 @@ impl Hasher {
 fn be_less_urgent() {
     // Elsewhere it would be the whole process.
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, LESS_URGENT) {
+    if let Err(error) = rustix::process::nice(LESS_URGENT) {
         log::debug!("passwords are hashed as urgently as everything else is done: {error}");
     }
 }

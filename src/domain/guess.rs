@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::limit::{Bucket, network};
+use super::limit::{Bucket, Network};
 
 const AT_AN_ACCOUNT_FROM_AN_ADDRESS: i32 = 10;
 const AT_AN_ACCOUNT_FROM_ELSEWHERE: i32 = 20;
@@ -25,7 +25,9 @@ impl Guess {
         let account = &self.account;
         // What strangers do at the account is nobody else's to know.
         let from_elsewhere = Bucket::of(&["account", account], AT_AN_ACCOUNT_FROM_ELSEWHERE, None);
-        let Some(address) = self.address.map(network) else { return vec![from_elsewhere] };
+        let Some(address) = self.address.map(|address| Network::of(address).to_string()) else {
+            return vec![from_elsewhere];
+        };
         let mut buckets = vec![Bucket::of(
             &["account from", account, &address],
             AT_AN_ACCOUNT_FROM_AN_ADDRESS,

@@ -1,6 +1,7 @@
 //! What is counted against somebody, and what is left to them.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -31,22 +32,42 @@ impl Bucket {
 
     /// Of accounts that are registered from an address.
     pub fn registrations(address: IpAddr) -> Self {
-        let name = ["registration", &network(address)];
+        let name = ["registration", &Network::of(address).to_string()];
         Self::of(&name, REGISTRATIONS_FROM_AN_ADDRESS, Some("registrations"))
     }
 
     /// Of what clients send from an address that is no good: secrets, codes, refresh tokens.
     pub fn client_failures(address: IpAddr) -> Self {
-        let name = ["client failure", &network(address)];
+        let name = ["client failure", &Network::of(address).to_string()];
         Self::of(&name, CLIENT_FAILURES_FROM_AN_ADDRESS, Some("failures"))
     }
 }
 
-/// Whoever has an IPv6 address has at least a /64 of them.
-pub(super) fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("{:x}", address.to_bits() >> 64),
+/// From where somebody comes, as limits count it: whoever has an IPv6 address has at least a /64 of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Network {
+    /// An address.
+    V4(Ipv4Addr),
+    /// The first 64 bits of one.
+    V6(u64),
+}
+
+impl Network {
+    /// That of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(address) => write!(f, "{address}"),
+            Self::V6(bits) => write!(f, "{bits:x}"),
+        }
     }
 }
 

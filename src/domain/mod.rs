@@ -40,7 +40,7 @@ pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 pub use ids::{hyphenated, uuid_schema};
 pub use key::{SigningKey, StoredKey};
 pub use key_lives::{KEPT_AFTERWARDS, KeyLives, KeyState, PUBLISHED_AHEAD};
-pub use limit::{Allowance, Bucket, LIMIT_WINDOW, Left, TooMany};
+pub use limit::{Allowance, Bucket, LIMIT_WINDOW, Left, Network, TooMany};
 pub(crate) use opaque::sha256;
 pub use opaque::{AuthorizationCode, BrowserSecret, ClientSecret, RefreshToken, SecretHash};
 pub use origin::Origin;

@@ -205,3 +205,13 @@ fn the_memory_of_a_costlier_hash_is_not_kept() {
     assert!(verify(&cheap, "mein pinguin tanzt", stored.expose_phc()).is_ok());
     assert!(cheap.argon2id.idle.lock().unwrap().iter().all(|memory| memory.len() == 64));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thread_that_hashes_is_less_urgent_than_the_others() {
+    let urgency = || rustix::process::getpriority_process(None).ok();
+    let hasher = hasher(CHEAP, 1, 0);
+    let own = urgency().unwrap();
+    let of_lane = wait(hasher.in_lane(move |_| urgency())).unwrap();
+    assert_eq!((of_lane, urgency()), ((own + LESS_URGENT).min(19), Some(own)));
+}

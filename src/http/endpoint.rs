@@ -260,6 +260,11 @@ impl Endpoint {
         self
     }
 
+    /// Whether it answers requests by this method: GET answers HEAD too.
+    pub(super) fn answers(&self, method: &Method) -> bool {
+        self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
+    }
+
     /// The method and the path.
     pub fn route(&self) -> String {
         format!("{} {}", self.method, self.path)

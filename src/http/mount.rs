@@ -55,10 +55,7 @@ impl Mounted {
             .iter()
             .filter_map(|place| Some((services.endpoints.get(*place)?, self.routes.get(*place)?)));
         let method = request.method();
-        let is_meant = |endpoint: &Endpoint| {
-            endpoint.method == *method || (endpoint.method == Method::GET && *method == Method::HEAD)
-        };
-        match endpoints.clone().find(|(endpoint, _)| is_meant(endpoint)) {
+        match endpoints.clone().find(|(endpoint, _)| endpoint.answers(method)) {
             Some((endpoint, route)) => self.run(endpoint, route, captured, request, payload).await,
             None => {
                 let allow = allowed_methods(endpoints.map(|(endpoint, _)| endpoint));

@@ -62,7 +62,7 @@ pub(super) struct Unacceptable {
 
 /// The members of a problem document (RFC 9457 §3.1).
 #[derive(Serialize)]
-struct Document<'a> {
+struct ProblemDocument<'a> {
     r#type: String,
     title: &'a str,
     status: u16,
@@ -219,8 +219,8 @@ impl Details {
         json!({ "error": self.code.oauth(), "error_description": description })
     }
 
-    fn document<'a>(&'a self, asked: &Asked<'a>) -> Document<'a> {
-        Document {
+    fn document<'a>(&'a self, asked: &Asked<'a>) -> ProblemDocument<'a> {
+        ProblemDocument {
             r#type: format!("{}/problems/{}", asked.issuer, self.code.as_str()),
             title: self.code.title(),
             status: self.code.status().as_u16(),

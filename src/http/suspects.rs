@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::domain::{Budget, Rate};
+use crate::domain::{Budget, Network, Rate};
 
 /// How many tokens that are no good an address may send before it is held up.
 const GOOD_FAITH: Rate = Rate { at_once: 300.0, a_second: 20.0 };
@@ -20,7 +20,7 @@ pub(super) const HOLD: Duration = Duration::from_secs(1);
 const REMEMBERED: usize = 10_000;
 
 /// The addresses.
-pub struct Suspects(quick_cache::sync::Cache<u128, Arc<Mutex<Record>>>);
+pub struct Suspects(quick_cache::sync::Cache<Network, Arc<Mutex<Record>>>);
 
 /// What is known of one.
 struct Record {
@@ -38,10 +38,10 @@ impl Default for Suspects {
 impl Suspects {
     /// Counts a token that was no good.
     pub(super) fn note(&self, address: IpAddr, now: Instant) {
-        let record = self.0.get(&network(address)).unwrap_or_else(|| {
+        let record = self.0.get(&Network::of(address)).unwrap_or_else(|| {
             let clean = Record { budget: Budget::full(GOOD_FAITH, now), until: None };
             let clean = Arc::new(Mutex::new(clean));
-            self.0.insert(network(address), Arc::clone(&clean));
+            self.0.insert(Network::of(address), Arc::clone(&clean));
             clean
         });
         let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,18 +52,10 @@ impl Suspects {
 
     /// Whether too many came from there.
     pub(super) fn are_at(&self, address: IpAddr, now: Instant) -> bool {
-        self.0.get(&network(address)).is_some_and(|record| {
+        self.0.get(&Network::of(address)).is_some_and(|record| {
             let until = record.lock().unwrap_or_else(PoisonError::into_inner).until;
             until.is_some_and(|until| now < until)
         })
-    }
-}
-
-/// Whoever has an IPv6 address has at least a /64 of them.
-fn network(address: IpAddr) -> u128 {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
     }
 }
 

@@ -34,6 +34,7 @@ mod conn;
 mod consents;
 mod error;
 mod guesses;
+mod hop;
 mod identities;
 mod kept;
 mod keys;
@@ -62,17 +63,18 @@ mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use opentelemetry::KeyValue;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::authz::{Event, Sealed, Sight, Vocabulary};
 use crate::domain::{Lifetimes, Revocation, Surroundings};
 use crate::traces;
 use conn::Manager;
+use hop::{PATIENCE, take_turn};
 use stage::Stage;
-use writer::Writer;
+use writer::Writers;
 
 pub use announcements::Announcements;
 pub use audit::{AuditFilter, Entry, EntryId, Inputs};
@@ -105,15 +107,6 @@ pub use types::{Moment, Uid};
 pub use user_list::{SortKey, UserFilter, UserPage, UserQuery, UserSort};
 pub use users::{NewUser, UserChange};
 
-/// How long a request waits for its turn and its connection before it is answered with 503.
-const PATIENCE: Duration = Duration::from_millis(1_500);
-
-/// Those that were in each other's way are let go apart, at first by this much.
-const APART: Duration = Duration::from_millis(5);
-
-/// After this long a request stops waiting for the database, whatever it is doing.
-const DEADLINE: Duration = Duration::from_millis(1_900);
-
 /// Told of every revocation as soon as it is persisted, before the request that caused it is
 /// answered.
 pub type OnRevoked = Arc<dyn Fn(&[Revocation]) + Send + Sync>;
@@ -136,14 +129,6 @@ struct Inner {
     on_revoked: OnRevoked,
 }
 
-/// Who makes changes.
-enum Writers {
-    /// Of SQLite one at a time; waiting for it is fair, waiting for the lock of the file is not.
-    One(Writer),
-    /// Of PostgreSQL so many: commits that wait for a standby must not keep readers waiting too.
-    Several(Arc<Semaphore>),
-}
-
 /// How the connections are used.
 pub struct PoolUse {
     /// Open and not in use.
@@ -153,9 +138,6 @@ pub struct PoolUse {
     /// The most that are opened.
     pub most: usize,
 }
-
-/// What is done on a thread that may block.
-type Work<T> = Box<dyn FnOnce() -> Result<T, StoreError> + Send>;
 
 /// What a transaction did that others have to be told of.
 #[derive(Default)]
@@ -176,13 +158,7 @@ impl Store {
         on_revoked: OnRevoked,
     ) -> Self {
         let generation = Arc::new(AtomicU64::new(0));
-        let writers = match engine {
-            Engine::Sqlite(_) => Writers::One(Writer::default()),
-            Engine::Postgres(_) => {
-                let most = connections.saturating_sub((connections / 4).max(1)).max(1);
-                Writers::Several(Arc::new(Semaphore::new(most)))
-            }
-        };
+        let writers = Writers::of(&engine, connections);
         let pool = r2d2::Pool::builder()
             .max_size(u32::try_from(connections).unwrap_or(u32::MAX).max(1))
             .min_idle(Some(0))
@@ -284,7 +260,7 @@ impl Store {
         };
         let write = move |store: &Inner, stage: &Stage| {
             let _held = turns;
-            if Instant::now() >= patience || !stage.begin_again() {
+            if Instant::now() >= patience {
                 return Err(StoreError::Unavailable("others were before it".to_owned()));
             }
             store.as_often_as_it_takes(patience, stage, || {
@@ -327,79 +303,6 @@ impl Store {
             Engine::Postgres(_) => "postgresql",
         };
         [KeyValue::new("db.system.name", system)]
-    }
-
-    /// One hop to a thread that may block, which `begin` takes it to. The work is told when nobody waits for
-    /// it any more: a change that was answered with 503 must not be made after all.
-    async fn hop<T: Send + 'static, W, D, E>(
-        &self,
-        work: W,
-        begin: impl FnOnce(Work<T>) -> D,
-    ) -> Result<T, StoreError>
-    where
-        W: FnOnce(&Inner, &Stage) -> Result<T, StoreError> + Send + 'static,
-        D: Future<Output = Result<Result<T, StoreError>, E>>,
-        E: std::fmt::Display,
-    {
-        let (inner, stage) = (Arc::clone(&self.0), Arc::new(Stage::default()));
-        let told = Arc::clone(&stage);
-        let hop = tokio::time::timeout(DEADLINE, begin(Box::new(move || work(&inner, &told))));
-        match traces::step("database", self.traced(), hop).await {
-            Ok(Ok(done)) => done.map_err(StoreError::settled),
-            Ok(Err(why)) => Err(StoreError::Internal(format!("the work ended early: {why}"))),
-            Err(_) => {
-                let late = "it does not answer in time".to_owned();
-                Err(if stage.give_up() { StoreError::Unavailable(late) } else { StoreError::Uncertain(late) })
-            }
-        }
-    }
-}
-
-impl Inner {
-    /// Once, as a rule; again while the database gives it up for a reason that passes, there is time,
-    /// and somebody waits for it.
-    fn as_often_as_it_takes<T>(
-        &self,
-        patience: Instant,
-        stage: &Stage,
-        attempt: impl Fn() -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut tries = 1;
-        loop {
-            match attempt() {
-                Err(error) if error.is_transient() && Instant::now() < patience && stage.begin_again() => {
-                    log::debug!("once more: {error}");
-                    std::thread::sleep(APART * tries);
-                    tries = (tries + 1).min(10);
-                }
-                done => return done,
-            }
-        }
-    }
-
-    fn with_connection<T>(
-        &self,
-        patience: Instant,
-        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let left = patience.saturating_duration_since(Instant::now());
-        let away = |error: r2d2::Error| StoreError::Unavailable(error.to_string());
-        let mut conn = self.pool.get_timeout(left).map_err(away)?;
-        let done = work(&mut conn);
-        let postgres = matches!(self.engine, Engine::Postgres(_));
-        if postgres && matches!(done, Err(StoreError::Lost(_))) {
-            self.generation.fetch_add(1, Ordering::AcqRel);
-        }
-        done
-    }
-}
-
-/// A turn is held by the thread that does the work, not by the request: work that a request no
-/// longer waits for still takes its place.
-async fn take_turn(turns: &Arc<Semaphore>, patience: Instant) -> Result<OwnedSemaphorePermit, StoreError> {
-    match tokio::time::timeout_at(patience.into(), Arc::clone(turns).acquire_owned()).await {
-        Ok(Ok(turn)) => Ok(turn),
-        _ => Err(StoreError::Unavailable("every connection is taken".to_owned())),
     }
 }
 

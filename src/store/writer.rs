@@ -1,11 +1,33 @@
-//! The one thread that changes SQLite, which takes one change at a time: they wait here in their order, and the
-//! next begins when the one before is on the disk, with nobody to be woken in between.
+//! Who makes changes. SQLite has one thread for them, which takes one at a time: they wait here in their order,
+//! and the next begins when the one before is on the disk, with nobody to be woken in between.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
-use std::sync::mpsc;
+use std::sync::{Arc, OnceLock, mpsc};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::conn::Engine;
+
+/// Who makes changes.
+pub(super) enum Writers {
+    /// Of SQLite one at a time; waiting for it is fair, waiting for the lock of the file is not.
+    One(Writer),
+    /// Of PostgreSQL so many: commits that wait for a standby must not keep readers waiting too.
+    Several(Arc<Semaphore>),
+}
+
+impl Writers {
+    /// Those of an engine with so many connections.
+    pub(super) fn of(engine: &Engine, connections: usize) -> Self {
+        match engine {
+            Engine::Sqlite(_) => Self::One(Writer::default()),
+            Engine::Postgres(_) => {
+                let most = connections.saturating_sub((connections / 4).max(1)).max(1);
+                Self::Several(Arc::new(Semaphore::new(most)))
+            }
+        }
+    }
+}
 
 type Change = Box<dyn FnOnce() + Send>;
 

@@ -92,9 +92,8 @@ pub(crate) fn route<'a>(
     let Some((places, captured)) = services.paths.find(path) else {
         return Err(Problem::broken_rule("/path", Invalid::new("unknown-path", "no route has this path")));
     };
-    let method = if *method == Method::HEAD { &Method::GET } else { method };
     let mut endpoints = places.iter().filter_map(|place| services.endpoints.get(*place));
-    let meant = endpoints.find(|endpoint| endpoint.method == *method).ok_or_else(|| {
+    let meant = endpoints.find(|endpoint| endpoint.answers(method)).ok_or_else(|| {
         Problem::broken_rule("/method", Invalid::new("unknown-method", "the path does not take this method"))
     })?;
     Ok((meant, captured))
