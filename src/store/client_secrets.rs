@@ -30,17 +30,21 @@ impl KeptSecret {
     }
 }
 
+/// Those that are good at `now`.
+#[diesel::dsl::auto_type]
+pub(super) fn good(now: Time) -> _ {
+    client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(now).assume_not_null())
+}
+
 /// The secrets of these clients that are good at `now`.
 pub(super) fn load(
     conn: &mut Connection,
     clients: &[&str],
     now: DateTime<Utc>,
 ) -> Result<Vec<KeptSecret>, StoreError> {
-    let good =
-        client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(Time(now)).assume_not_null());
     Ok(on!(conn, |c| client_secrets::table
         .filter(client_secrets::client_id.eq_any(clients))
-        .filter(good)
+        .filter(good(Time(now)))
         .order(client_secrets::created_at.desc())
         .select(KeptSecret::as_select())
         .load(c))?)

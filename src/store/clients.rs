@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use super::client_secrets::{self, KeptSecret};
 use super::error::StoreError;
 use super::kept::one_row;
-use super::schema::{clients, sessions};
+use super::schema::{self, clients, sessions};
 use super::{Connection, Lookup, Store, Stored};
 use crate::authz::action::{Create, Delete, RotateSecret, Update};
 use crate::authz::{Allowed, Amended, Event, Sealed, Sight};
@@ -136,13 +136,17 @@ pub(super) fn load(
     id: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<StoredClient>, StoreError> {
-    let row: Option<ClientRow> = on!(conn, |c| clients::table
+    // One statement, whose text is always the same: it is prepared once, and a client asks for a token with it.
+    let good = schema::client_secrets::client_id.eq(clients::id).and(client_secrets::good(Time(now)));
+    let found = clients::table
+        .left_join(schema::client_secrets::table.on(good))
         .filter(clients::id.eq(id))
-        .select(ClientRow::as_select())
-        .get_result(c)
-        .optional())?;
-    let Some(row) = row else { return Ok(None) };
-    let (epoch, secrets) = (row.epoch, client_secrets::load(conn, &[id], now)?);
+        .order(schema::client_secrets::created_at.desc());
+    let found: Vec<(ClientRow, Option<KeptSecret>)> =
+        on!(conn, |c| found.select((ClientRow::as_select(), Option::<KeptSecret>::as_select())).load(c))?;
+    let (rows, secrets): (Vec<ClientRow>, Vec<Option<KeptSecret>>) = found.into_iter().unzip();
+    let Some(row) = rows.into_iter().next() else { return Ok(None) };
+    let (epoch, secrets) = (row.epoch, secrets.into_iter().flatten().collect::<Vec<_>>());
     let client = row.read(&secrets)?;
     let secrets = secrets.into_iter().map(KeptSecret::hash).collect::<Result<_, _>>()?;
     Ok(Some(StoredClient { client, secrets, epoch }))

@@ -261,4 +261,5 @@ diesel::joinable!(consents -> clients (client_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::allow_tables_to_appear_in_same_query!(users, user_roles, sessions, refresh_tokens);
 diesel::allow_tables_to_appear_in_same_query!(consents, clients);
+diesel::allow_tables_to_appear_in_same_query!(client_secrets, clients);
 diesel::allow_tables_to_appear_in_same_query!(audit, audit_seals);

@@ -16,7 +16,7 @@ pub struct Uid;
 
 /// `timestamptz` on PostgreSQL, microseconds since 1970 (`BIGINT`) on SQLite; in Rust a
 /// [`Time`].
-#[derive(SqlType, diesel::query_builder::QueryId)]
+#[derive(Clone, SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(oid = 1184, array_oid = 1185))]
 #[diesel(sqlite_type(name = "Long"))]
 pub struct Moment;
