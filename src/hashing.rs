@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use self::stored::Stored;
 use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
-use crate::traces;
+use crate::{huge_pages, traces};
 
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
@@ -297,9 +297,11 @@ impl Argon2id {
             return Some(memory);
         }
         let blocks = blocks.max(self.params.block_count());
-        let mut memory = Vec::new();
-        memory.try_reserve_exact(blocks).ok()?;
-        memory.resize(blocks, Block::new());
-        Some(memory)
+        huge_pages::amid(|| {
+            let mut memory = Vec::new();
+            memory.try_reserve_exact(blocks).ok()?;
+            memory.resize(blocks, Block::new());
+            Some(memory)
+        })
     }
 }

@@ -23,6 +23,7 @@ mod interop;
 mod keys;
 mod limits;
 mod matrix;
+mod memory;
 mod metrics;
 mod notes;
 mod oauth;

@@ -87,6 +87,13 @@ impl Process {
         std::fs::read_to_string(&self.log).expect("a log in UTF-8")
     }
 
+    /// What Linux says of it in `/proc/…/status`.
+    pub fn in_status(&self, name: &str) -> Option<String> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a status");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.map(|value| value.trim().to_owned())
+    }
+
     /// Asks it to stop, as a service manager does.
     pub fn terminate(&self) {
         let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
