@@ -50,13 +50,14 @@ def cargo_build(target, *features):
 # What runs
 
 class Database:
-    """A fresh SQLite file, or a PostgreSQL cluster on a socket of its own."""
+    """An SQLite file, or a PostgreSQL cluster on a socket of its own; fresh, unless there is one in the directory."""
 
     def __init__(self, engine, work):
         self.engine, self.dir, self.postmaster = engine, work / engine, None
 
     def __enter__(self):
-        self.dir.mkdir()
+        self.is_fresh = not self.dir.exists()
+        self.dir.mkdir(exist_ok=True)
         if self.engine == "sqlite":
             self.url = f"sqlite://{self.dir}/cloakroom.db"
             return self
@@ -65,11 +66,13 @@ class Database:
         if self.as_postgres:
             shutil.chown(self.dir, "postgres")
         data = self.dir / "data"
-        self.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
+        if self.is_fresh:
+            self.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
         options = f"-k '{self.dir}' -c listen_addresses="
         self.run("pg_ctl", "-D", data, "-o", options, "-l", self.dir / "log", "-w", "start")
         self.postmaster = int((data / "postmaster.pid").read_text().split()[0])
-        self.run("createdb", "-h", self.dir, "-U", "postgres", "cloakroom")
+        if self.is_fresh:
+            self.run("createdb", "-h", self.dir, "-U", "postgres", "cloakroom")
         self.url = f"postgres://postgres@/cloakroom?host={self.dir}"
         return self
 
