@@ -185,9 +185,10 @@ impl Inner {
     ) -> Result<Session, StoreError> {
         let mut session = Session { last_used_at: now, ..session };
         session.expires_at = self.next_refresh_expiry(&session);
-        let of_session = tokens::table.filter(tokens::session_id.eq(session.id));
         // What came before the token that is used now was received: its answer is not asked for again.
-        on!(conn, |c| diesel::update(of_session).set(tokens::answer.eq(None::<Vec<u8>>)).execute(c))?;
+        let answered =
+            tokens::table.filter(tokens::session_id.eq(session.id)).filter(tokens::answer.is_not_null());
+        on!(conn, |c| diesel::update(answered).set(tokens::answer.eq(None::<Vec<u8>>)).execute(c))?;
         insert(conn, successor, &session)?;
         on!(conn, |c| diesel::update(sessions::table.find(session.id))
             .set((sessions::last_used_at.eq(Time(now)), sessions::expires_at.eq(Time(session.expires_at))))

@@ -10,7 +10,7 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::{PgConnection, SqliteConnection};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Engine, PASSWORD, Server, on_both_engines};
 
@@ -121,7 +121,11 @@ fn import(server: &Server, accounts: usize) {
     });
     let told = server.operator_with_input(&["users", "import", "-"], &lines);
     assert!(told.starts_with(&format!("{accounts} accounts made")), "{told}");
-    // As it would be before long in any database that is used.
+    as_in_use(server);
+}
+
+/// As it would be before long in any database that is used.
+fn as_in_use(server: &Server) {
     if server.engine == Engine::Postgres {
         PgConnection::establish(&server.database_url).unwrap().batch_execute("VACUUM ANALYZE").unwrap();
     }
@@ -173,6 +177,36 @@ on_both_engines! {
             assert!(grown.is_empty() || allowed, "{statement}\n{steps:#?}");
         }
         assert!(lists > 30);
+        drop(replica);
+    }
+
+    fn an_exchange_reads_no_more_however_often_the_session_was_refreshed(server) {
+        let ada = server.register("ada");
+        let login = json!({ "email": ada.email, "password": PASSWORD });
+        let mut last = server.post("/sessions").json(&login).send().expect(200).json();
+        let exchange = |server: &Server, last: &Value| {
+            let token = last["refresh_token"].as_str().expect("a refresh token");
+            let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "cloakroom")];
+            server.post("/oauth/token").form(&form).send().expect(200).json()
+        };
+        for _ in 0..300 {
+            last = exchange(&server, &last);
+        }
+        as_in_use(&server);
+        let mut replica = None;
+        let heard = statements(&server, || {
+            exchange(replica.insert(server.replica()), &last);
+        });
+        let of_session = |text: &&String| {
+            let text = text.replace(['"', '`'], "");
+            text.starts_with("UPDATE refresh_tokens") && text.contains("session_id =")
+        };
+        let of_session: Vec<_> = heard.iter().filter(of_session).collect();
+        assert!(!of_session.is_empty());
+        for statement in of_session {
+            let steps = plan(&server, statement);
+            assert!(steps.iter().any(|step| step.contains("refresh_tokens_answered")), "{statement}\n{steps:#?}");
+        }
         drop(replica);
     }
 }
