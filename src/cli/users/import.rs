@@ -45,7 +45,7 @@ pub(super) fn command() -> Command {
              {\"email\": \"bob@example.com\", \"password_hash\": \"$argon2id$v=19$…\", \"email_verified\": true,\n   \
              \"roles\": [\"user\"], \"status\": \"active\", \"created_at\": \"2024-05-01T08:00:00Z\", \"profile\": {\"name\": \"Bob\"}}\n\n\
              With neither password nor hash nobody can log in until one is set. A password is hashed here, some\n\
-             hundred a second; a hash is taken as it is, some ten thousand a second.\n\
+             hundred a second; a hash is taken as it is, some thousands a second.\n\
              Accounts whose id or address is there already stay as they are, so the same file can be given again.\n\
              A line that breaks a rule is named and left out; the exit code is then 1.",
         )
