@@ -4,11 +4,13 @@
 use aws_lc_rs::hmac;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt};
 
 use super::audit::{self as trail, Entry};
 use super::conn::{Connection, Link};
 use super::error::StoreError;
 use super::schema::{audit, audit_seals};
+use super::types::Uid;
 use super::{Changes, Store};
 use crate::authz::{By, Event, Outcome};
 use crate::domain::Time;
@@ -229,17 +231,39 @@ fn seal(conn: &mut Connection, key: &ChainKey, most: u16) -> Result<usize, Store
         .limit(i64::from(most))
         .select(Entry::as_select())
         .load(c))?;
-    let mut seals = Vec::with_capacity(entries.len());
+    let (mut places, mut seals) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
     for entry in &entries {
         position += 1;
         before = key.seal(&before, position, entry).to_vec();
-        on!(conn, |c| diesel::update(audit::table.find(entry.id))
-            .set(audit::position.eq(Some(position)))
-            .execute(c))?;
+        places.push((entry.id, position));
         seals.push((audit_seals::position.eq(position), audit_seals::seal.eq(before.clone())));
     }
+    place(conn, places)?;
     on!(conn, |c| diesel::insert_into(audit_seals::table).values(&seals).execute(c))?;
     Ok(entries.len())
+}
+
+/// Gives entries their positions.
+fn place(conn: &mut Connection, places: Vec<(trail::EntryId, i64)>) -> Result<(), StoreError> {
+    match conn.link() {
+        Link::Sqlite(c) => {
+            for (id, position) in places {
+                diesel::update(audit::table.find(id)).set(audit::position.eq(Some(position))).execute(c)?;
+            }
+        }
+        // One round trip for all of them.
+        Link::Postgres(c) => {
+            let (ids, positions): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+            diesel::sql_query(
+                "UPDATE audit SET position = placed.position \
+                 FROM unnest($1::uuid[], $2::bigint[]) AS placed (id, position) WHERE audit.id = placed.id",
+            )
+            .bind::<Array<Uid>, _>(ids)
+            .bind::<Array<BigInt>, _>(positions)
+            .execute(c)?;
+        }
+    }
+    Ok(())
 }
 
 /// The positions at the beginning of the chain that are older than this, up to the first that is not.
