@@ -58,6 +58,7 @@ mod transfer;
 mod types;
 mod used_jtis;
 mod user_list;
+mod user_ways;
 mod users;
 mod writer;
 

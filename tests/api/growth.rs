@@ -113,7 +113,8 @@ fn import(server: &Server, accounts: usize) {
         let roles = if number % 1_000 == 8 { "support" } else { "user" };
         let account = json!({
             "email": format!("user{number}@example.com"), "status": status, "roles": [roles],
-            "profile": { "name": format!("Number {number}") },
+            // The first of a list are none of those of which there are more than can be sorted.
+            "profile": { "name": format!("{} {number}", if number % 12 == 0 { "Early" } else { "Number" }) },
             "created_at": format!("2025-{:02}-{:02}T00:00:00Z", number % 12 + 1, number % 28 + 1),
         });
         writeln!(lines, "{account}").unwrap();
@@ -136,8 +137,8 @@ on_both_engines! {
         import(&server, ACCOUNTS);
         let admin = server.admin();
         let filters = [
-            "email=user7@example.com", "q=user7@", "q=NUMBER%2077", "q=user", "status=suspended", "role=support",
-            "role=user", "q=user7@&role=user&status=active", "q=user&role=support", "role=user&status=suspended",
+            "email=user7@example.com", "q=user7@", "q=NUMBER%2077", "q=user", "q=number", "q=early", "q=number&role=user", "status=suspended", "role=support",
+            "role=user", "q=user7@&role=user&status=active", "q=user&role=support", "q=number&status=suspended", "role=user&status=suspended",
             "created_after=2025-12-27T00:00:00Z", "created_before=2025-01-02T00:00:00Z", "",
         ];
         let mut replica = None;
@@ -170,8 +171,10 @@ on_both_engines! {
             let steps = plan(&server, statement);
             let grown: Vec<&String> = steps.iter().filter(|step| reads_all(step)).collect();
             // A list without a filter is the one that is read in the order of an index, up to its limit.
-            let in_order = steps.iter().any(|step| step.starts_with("SCAN users USING INDEX users_by_created_at"))
-                || steps.iter().any(|step| step.starts_with("SCAN users USING INDEX sqlite_autoindex_users"));
+            let in_order = steps.iter().any(|step| {
+                let step = step.replace("COVERING ", "");
+                ["users_by_created_at", "sqlite_autoindex_users"].iter().any(|index| step.starts_with(&format!("SCAN users USING INDEX {index}")))
+            });
             let allowed = in_order && statement.contains("LIMIT") && !statement.contains("\"status\" =") && !statement.contains("EXISTS");
             lists += usize::from(statement.contains("ORDER BY"));
             assert!(grown.is_empty() || allowed, "{statement}\n{steps:#?}");

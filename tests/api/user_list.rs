@@ -1,6 +1,6 @@
 //! `GET /users`: pages, filters, order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -83,6 +83,37 @@ on_both_engines! {
         assert_eq!(find("created_after=2999-01-01T00:00:00Z"), Vec::<String>::new());
         assert_eq!(find("created_before=2999-01-01T00:00:00%2B01:00&q=bob"), ["bob@example.com"]);
         assert_eq!(find("q=%27%20OR%201%3D1%20--"), Vec::<String>::new());
+    }
+
+    fn what_is_searched_is_found_whether_near_or_far_and_few_or_many(server) {
+        let admin = server.admin();
+        // Many were made at once: where a page ends, the id decides.
+        let accounts = (0..240).fold(String::new(), |lines, number| {
+            let kind = match number { 17 => "one", 150..=160 => "late", _ if number % 16 == 0 => "some", _ => "most" };
+            let account = json!({
+                "email": format!("{}@example.com", number * 7 % 240), "profile": { "name": kind },
+                "roles": [if number % 3 == 0 { "support" } else { "user" }],
+                "status": if number % 5 == 0 { "suspended" } else { "active" },
+                "created_at": format!("2020-01-{:02}T00:00:00Z", number / 12 + 1),
+            });
+            lines + &account.to_string() + "\n"
+        });
+        server.operator_with_input(&["users", "import", "-"], &accounts);
+        let names: HashMap<String, String> = accounts.lines().map(|line| {
+            let account: Value = serde_json::from_str(line).unwrap();
+            (account["email"].as_str().unwrap().to_owned(), account["profile"]["name"].as_str().unwrap().to_owned())
+        }).collect();
+        for sort in ["created_at", "-created_at", "email", "-email"] {
+            for more in ["", "&role=support", "&status=suspended", "&role=user&status=active&created_after=2020-01-04T00:00:00Z"] {
+                let listed = all_pages(&server, &admin.token, &format!("limit=200&sort={sort}{more}"));
+                for search in ["one", "late", "some", "most", "o", "1"] {
+                    let found = all_pages(&server, &admin.token, &format!("q={search}&limit=3&sort={sort}{more}"));
+                    let begins = |email: &&String| email.starts_with(search) || names.get(*email).is_some_and(|name| name.starts_with(search));
+                    let expected: Vec<String> = listed.iter().filter(begins).cloned().collect();
+                    assert_eq!(found, expected, "{search} {sort} {more}");
+                }
+            }
+        }
     }
 
     fn a_query_that_breaks_a_rule_is_refused(server) {
