@@ -227,6 +227,21 @@ impl Connection {
         }
     }
 
+    /// Runs `work` as a part of a transaction that can be undone without the rest; an error beside its own is
+    /// that of the transaction.
+    pub(super) fn part<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<Result<T, StoreError>, StoreError> {
+        on!(self, |c| AnsiTransactionManager::begin_transaction(c))?;
+        let done = work(self);
+        match done {
+            Ok(_) => on!(self, |c| AnsiTransactionManager::commit_transaction(c))?,
+            Err(_) => on!(self, |c| AnsiTransactionManager::rollback_transaction(c))?,
+        }
+        Ok(done)
+    }
+
     /// Makes what was done since [`Connection::begin`] last.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
         on!(self, |c| AnsiTransactionManager::commit_transaction(c)).map_err(StoreError::of_commit)?;

@@ -21,26 +21,25 @@ const APART: Duration = Duration::from_millis(5);
 /// After this long a request stops waiting for the database, whatever it is doing.
 const DEADLINE: Duration = Duration::from_millis(1_900);
 
-/// What is done on a thread that may block.
-type Work<T> = Box<dyn FnOnce() -> Result<T, StoreError> + Send>;
-
 impl Store {
-    /// One hop to a thread that may block, which `begin` takes it to. The work is told when nobody waits for
-    /// it any more: a change that was answered with 503 must not be made after all.
-    pub(super) async fn hop<T: Send + 'static, W, D, E>(
+    /// One hop to a thread that may block.
+    pub(super) async fn hop<T: Send + 'static>(
         &self,
-        work: W,
-        begin: impl FnOnce(Work<T>) -> D,
-    ) -> Result<T, StoreError>
-    where
-        W: FnOnce(&Inner, &Stage) -> Result<T, StoreError> + Send + 'static,
-        D: Future<Output = Result<Result<T, StoreError>, E>>,
-        E: std::fmt::Display,
-    {
+        work: impl FnOnce(&Inner, &Stage) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (inner, stage) = (Arc::clone(&self.0), Arc::new(Stage::default()));
         let told = Arc::clone(&stage);
-        let hop = tokio::time::timeout(DEADLINE, begin(Box::new(move || work(&inner, &told))));
-        match traces::step("database", self.traced(), hop).await {
+        self.answered(&stage, tokio::task::spawn_blocking(move || work(&inner, &told))).await
+    }
+
+    /// Waits for what is done elsewhere, which is told when nobody waits for it any more: a change that was
+    /// answered with 503 must not be made after all.
+    pub(super) async fn answered<T, E: std::fmt::Display>(
+        &self,
+        stage: &Stage,
+        done: impl Future<Output = Result<Result<T, StoreError>, E>>,
+    ) -> Result<T, StoreError> {
+        match traces::step("database", self.traced(), tokio::time::timeout(DEADLINE, done)).await {
             Ok(Ok(done)) => done.map_err(StoreError::settled),
             Ok(Err(why)) => Err(StoreError::Internal(format!("the work ended early: {why}"))),
             Err(_) => {

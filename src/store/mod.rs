@@ -26,6 +26,7 @@ mod audit;
 pub(crate) mod backup;
 mod browser;
 mod chain;
+mod change;
 mod client_list;
 mod client_secrets;
 mod clients;
@@ -72,6 +73,7 @@ use tokio::sync::Semaphore;
 use crate::authz::{Event, Sealed, Sight, Vocabulary};
 use crate::domain::{Lifetimes, Revocation, Surroundings};
 use crate::traces;
+use change::{Change, Turn as _};
 use conn::Manager;
 use hop::{PATIENCE, take_turn};
 use stage::Stage;
@@ -225,7 +227,7 @@ impl Store {
                 store.with_connection(patience, |conn| conn.reading(&work))
             })
         };
-        self.hop(read, tokio::task::spawn_blocking).await
+        self.hop(read).await
     }
 
     /// A read of a few rows by their keys: on SQLite without another thread.
@@ -259,42 +261,15 @@ impl Store {
                 Some((writer, take_turn(&self.0.turns, patience).await?))
             }
         };
-        let write = move |store: &Inner, stage: &Stage| {
-            let _held = turns;
-            if Instant::now() >= patience {
-                return Err(StoreError::Unavailable("others were before it".to_owned()));
-            }
-            store.as_often_as_it_takes(patience, stage, || {
-                let mut changes = Changes::default();
-                let done = store.with_connection(patience, |conn| {
-                    conn.begin()?;
-                    let done = work(conn, &mut changes).and_then(|value| {
-                        revocations::persist(conn, &changes)?;
-                        announcements::announce(conn, &changes)?;
-                        if let Some(deed) = &deed {
-                            store.write_down(conn, deed)?;
-                        }
-                        if !stage.begin_commit() {
-                            return Err(StoreError::Unavailable("it was answered already".to_owned()));
-                        }
-                        conn.commit()?;
-                        Ok(value)
-                    });
-                    if done.is_err() {
-                        conn.roll_back();
-                    }
-                    done
-                })?;
-                if !changes.revoked.is_empty() {
-                    (store.on_revoked)(&changes.revoked);
-                }
-                Ok(done)
-            })
-        };
+        let (change, stage, done) = Change::new(Arc::clone(&self.0), patience, deed, work);
         match &self.0.writers {
-            Writers::One(writer) => self.hop(write, |change| writer.run(change)).await,
-            Writers::Several(_) => self.hop(write, tokio::task::spawn_blocking).await,
+            Writers::One(writer) => writer.run(change),
+            Writers::Several(_) => drop(tokio::task::spawn_blocking(move || {
+                let _held = turns;
+                Box::new(change).alone();
+            })),
         }
+        self.answered(&stage, done).await
     }
 
     /// What a trace says of the database.

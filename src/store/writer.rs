@@ -1,12 +1,17 @@
-//! Who makes changes. SQLite has one thread for them, which takes one at a time: they wait here in their order,
-//! and the next begins when the one before is on the disk, with nobody to be woken in between.
+//! Who makes changes. SQLite has one thread for them: they wait here in their order, with nobody to be woken
+//! in between, and those that wait together reach the disk together.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, mpsc};
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
+use super::change::Turn;
 use super::conn::Engine;
+use super::error::StoreError;
+
+/// So many changes are in one transaction. None of them is answered before the last of them is made.
+const TOGETHER: usize = 32;
 
 /// Who makes changes.
 pub(super) enum Writers {
@@ -29,32 +34,24 @@ impl Writers {
     }
 }
 
-type Change = Box<dyn FnOnce() + Send>;
-
 /// It begins with the first change, and ends with the store.
 #[derive(Default)]
-pub(super) struct Writer(OnceLock<mpsc::Sender<Change>>);
+pub(super) struct Writer(OnceLock<mpsc::Sender<Box<dyn Turn>>>);
 
 impl Writer {
-    /// What `change` comes to, when it was its turn; an error where it ended early.
-    pub(super) fn run<T: Send + 'static>(
-        &self,
-        change: impl FnOnce() -> T + Send + 'static,
-    ) -> oneshot::Receiver<T> {
-        let (tell, done) = oneshot::channel();
-        let change: Change = Box::new(move || drop(tell.send(change())));
+    /// Makes a change when it is its turn.
+    pub(super) fn run(&self, change: impl Turn + 'static) {
         // Where there is no thread it is dropped, and whoever waits is told so.
-        let _ = self.0.get_or_init(begin).send(change);
-        done
+        drop(self.0.get_or_init(begin).send(Box::new(change)));
     }
 }
 
-fn begin() -> mpsc::Sender<Change> {
-    let (changes, waiting) = mpsc::channel::<Change>();
+fn begin() -> mpsc::Sender<Box<dyn Turn>> {
+    let (changes, waiting) = mpsc::channel::<Box<dyn Turn>>();
     let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
-        for change in waiting {
-            // A panic is that change's alone.
-            let _ = catch_unwind(AssertUnwindSafe(change));
+        for first in &waiting {
+            let others = waiting.try_iter().take(TOGETHER - 1);
+            make(std::iter::once(first).chain(others).collect());
         }
     });
     if let Err(error) = thread {
@@ -63,18 +60,149 @@ fn begin() -> mpsc::Sender<Change> {
     changes
 }
 
+fn make(mut changes: Vec<Box<dyn Turn>>) {
+    let committed = if changes.len() > 1 {
+        // A panic undoes all of it.
+        catch_unwind(AssertUnwindSafe(|| together(&mut changes)))
+    } else {
+        Ok(Err(None))
+    };
+    for change in changes {
+        let settle = || match &committed {
+            Ok(Ok(())) => change.settle(),
+            Ok(Err(Some(why))) => change.leave_open(why),
+            Ok(Err(None)) | Err(_) => change.alone(),
+        };
+        // A panic is that change's alone.
+        drop(catch_unwind(AssertUnwindSafe(settle)));
+    }
+}
+
+/// All in one transaction. Where it cannot be had, nothing was done; where that is not known, it is said why.
+fn together(changes: &mut [Box<dyn Turn>]) -> Result<(), Option<String>> {
+    let (store, patience) = changes.first().ok_or(None)?.of();
+    let done = store.with_connection(patience, |conn| {
+        conn.begin()?;
+        let made = changes.iter_mut().try_for_each(|change| change.make(conn)).and_then(|()| conn.commit());
+        if made.is_err() {
+            conn.roll_back();
+        }
+        made
+    });
+    done.map_err(|error| match error {
+        StoreError::Uncertain(why) => Some(why),
+        why => {
+            log::debug!("changes are made one by one, since together they were not: {why}");
+            None
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, mpsc};
+
+    use actix_web::rt::{System, spawn};
+    use diesel::prelude::*;
+
+    use super::super::{Changes, Connection, Engine, Store};
     use super::*;
+    use crate::domain::{Lifetimes, Surroundings};
+    use crate::{App, on};
+
+    diesel::table! { marks (mark) { mark -> Integer } }
+
+    type Work = Box<dyn Fn(&mut Connection, &mut Changes) -> Result<i64, StoreError> + Send>;
+
+    fn mark(conn: &mut Connection, number: i32) -> Result<i64, StoreError> {
+        on!(conn, |c| diesel::insert_into(marks::table).values(marks::mark.eq(number)).execute(c))?;
+        count(conn)
+    }
+
+    fn count(conn: &mut Connection) -> Result<i64, StoreError> {
+        Ok(on!(conn, |c| marks::table.count().get_result(c))?)
+    }
+
+    fn run(conn: &mut Connection, statement: &str) -> Result<(), StoreError> {
+        Ok(on!(conn, |c| diesel::sql_query(statement).execute(c)).map(drop)?)
+    }
+
+    /// What becomes of changes that wait together, and which marks there are then.
+    fn waiting_together(
+        changes: impl FnOnce(&Engine) -> Vec<Work>,
+    ) -> (Vec<Result<i64, StoreError>>, Vec<i32>) {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::Sqlite(dir.path().join("cloakroom.db"));
+        App::default().migrate(&engine).unwrap();
+        let minute = chrono::TimeDelta::minutes(1);
+        let lifetimes = Lifetimes { access_token: minute, refresh_token: minute, session: minute };
+        let changes = changes(&engine);
+        let store =
+            Store::new(engine, 4, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}));
+        System::new().block_on(async {
+            let begin = |work: Work| {
+                let store = store.clone();
+                spawn(async move { store.write(None, work).await })
+            };
+            // While the first is made, the others come to wait.
+            let (tell, is_made) = mpsc::sync_channel(0);
+            let first = begin(Box::new(move |conn, _| {
+                run(conn, "CREATE TABLE marks (mark INTEGER NOT NULL PRIMARY KEY)")?;
+                tell.send(()).and_then(|()| tell.send(())).unwrap();
+                Ok(0)
+            }));
+            tokio::task::yield_now().await;
+            is_made.recv().unwrap();
+            let begun: Vec<_> = changes.into_iter().map(begin).collect();
+            tokio::task::yield_now().await;
+            is_made.recv().unwrap();
+            let mut done = Vec::new();
+            for change in begun {
+                done.push(change.await.unwrap());
+            }
+            assert_eq!(first.await.unwrap().ok(), Some(0));
+            let marks = store
+                .read(|conn| Ok(on!(conn, |c| marks::table.select(marks::mark).order(marks::mark).load(c))?));
+            (done, marks.await.unwrap())
+        })
+    }
 
     #[test]
-    fn changes_are_made_one_after_the_other_and_a_panic_is_its_own_alone() {
-        let writer = Writer::default();
-        let first = writer.run(|| 1);
-        let broken = writer.run(|| panic!("on purpose"));
-        let last = writer.run(|| 3);
-        assert_eq!(first.blocking_recv(), Ok(1));
-        assert!(broken.blocking_recv().is_err());
-        assert_eq!(last.blocking_recv(), Ok(3));
+    fn those_that_wait_together_are_made_together_and_what_is_wrong_with_one_is_undone_alone() {
+        let (done, marks) = waiting_together(|engine| {
+            let elsewhere = engine.clone();
+            vec![
+                Box::new(|conn, _| mark(conn, 1)),
+                Box::new(|conn, _| mark(conn, 2).and(Err(StoreError::Changed))),
+                Box::new(|conn, _| mark(conn, 1)),
+                Box::new(move |conn, _| {
+                    // Those before it are seen here, and not on the disk yet.
+                    assert_eq!((mark(conn, 3)?, count(&mut elsewhere.near().unwrap())?), (2, 0));
+                    Ok(7)
+                }),
+            ]
+        });
+        let [Ok(1), Err(StoreError::Changed), Err(StoreError::Taken), Ok(7)] = &done[..] else {
+            panic!("{done:?}")
+        };
+        assert_eq!(marks, [1, 3]);
+    }
+
+    #[test]
+    fn where_one_takes_all_down_the_others_are_made_without_it() {
+        let breaks: [fn() -> Work; 2] = [
+            || Box::new(|_, _| panic!("on purpose")),
+            // As the engine does by itself when the disk is full.
+            || Box::new(|conn, _| run(conn, "ROLLBACK").and(Err(StoreError::LastAdmin))),
+        ];
+        for broken in breaks {
+            let (done, marks) = waiting_together(|_| {
+                vec![Box::new(|conn, _| mark(conn, 1)), broken(), Box::new(|conn, _| mark(conn, 3))]
+            });
+            let [Ok(1), Err(StoreError::Internal(_) | StoreError::LastAdmin), Ok(2)] = &done[..] else {
+                panic!("{done:?}")
+            };
+            assert_eq!(marks, [1, 3]);
+        }
     }
 }
