@@ -145,11 +145,13 @@ where
         self.tell(done);
     }
 
-    fn leave_open(mut self: Box<Self>, why: &str) {
-        let done = match self.made.take() {
-            Some(Err(error)) => Err(error),
-            _ => Err(StoreError::Uncertain(why.to_owned())),
+    fn leave_open(self: Box<Self>, why: &str) {
+        let why = why.to_owned();
+        let open = match &self.made {
+            // What it was refused for may not be on the disk either.
+            Some(Err(_)) => StoreError::Unavailable(why),
+            _ => StoreError::Uncertain(why),
         };
-        self.tell(done);
+        self.tell(Err(open));
     }
 }

@@ -101,10 +101,12 @@ fn together(changes: &mut [Box<dyn Turn>]) -> Result<(), Option<String>> {
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, mpsc};
+    use std::time::{Duration, Instant};
 
     use actix_web::rt::{System, spawn};
     use diesel::prelude::*;
 
+    use super::super::change::Change;
     use super::super::{Changes, Connection, Engine, Store};
     use super::*;
     use crate::domain::{Lifetimes, Surroundings};
@@ -125,6 +127,14 @@ mod tests {
 
     fn run(conn: &mut Connection, statement: &str) -> Result<(), StoreError> {
         Ok(on!(conn, |c| diesel::sql_query(statement).execute(c)).map(drop)?)
+    }
+
+    fn store(dir: &tempfile::TempDir) -> Store {
+        let engine = Engine::Sqlite(dir.path().join("cloakroom.db"));
+        App::default().migrate(&engine).unwrap();
+        let minute = chrono::TimeDelta::minutes(1);
+        let lifetimes = Lifetimes { access_token: minute, refresh_token: minute, session: minute };
+        Store::new(engine, 4, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}))
     }
 
     /// What becomes of changes that wait together, and which marks there are then.
@@ -204,5 +214,26 @@ mod tests {
             };
             assert_eq!(marks, [1, 3]);
         }
+    }
+
+    #[test]
+    fn where_nobody_knows_what_is_on_the_disk_only_what_was_refused_is_known_not_to_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir);
+        let soon = Instant::now() + Duration::from_secs(60);
+        let change = |work: Work| {
+            let (mut change, _, done) = Change::new(Arc::clone(&store.0), soon, None, work);
+            let made = store.0.with_connection(soon, |conn| {
+                conn.begin()?;
+                change.make(conn)?;
+                conn.commit()
+            });
+            made.unwrap();
+            Box::new(change).leave_open("the disk is gone");
+            done.blocking_recv().unwrap()
+        };
+        assert!(matches!(change(Box::new(|_, _| Ok(1))), Err(StoreError::Uncertain(_))));
+        let refused = change(Box::new(|_, _| Err(StoreError::Taken)));
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))));
     }
 }
