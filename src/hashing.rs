@@ -1,6 +1,7 @@
 //! Password hashes (argon2id, RFC 9106) in a lane of their own: a few at a time, a few waiting, the
 //! rest turned away, so that ten times the logins that the cores can hash slow nothing else.
 
+mod pulse;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
+use self::pulse::Pulse;
 use self::stored::Stored;
 use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
 use crate::{huge_pages, traces};
@@ -112,12 +114,13 @@ impl Hasher {
     /// When the cost is out of range.
     pub fn new(cost: Argon2Cost, lanes: usize, queue: usize, random: Random) -> Result<Self, InvalidCost> {
         let params = cost.params(HASH_BYTES).ok_or(InvalidCost)?;
+        let lanes = lanes.max(1);
         Ok(Self {
-            argon2id: Arc::new(Argon2id { params, random, idle: Mutex::default() }),
-            permits: Arc::new(Semaphore::new(lanes.max(1))),
+            argon2id: Arc::new(Argon2id { params, random, idle: Mutex::default(), pulse: Pulse::of(lanes) }),
+            permits: Arc::new(Semaphore::new(lanes)),
             waiting: Arc::default(),
             turned_away: Arc::default(),
-            lanes: lanes.max(1),
+            lanes,
             queue,
         })
     }
@@ -130,6 +133,11 @@ impl Hasher {
             waiting: self.waiting.load(Ordering::Relaxed),
             turned_away: self.turned_away.load(Ordering::Relaxed),
         }
+    }
+
+    /// Somebody asks for what needs no hash, and should not have to wait for one.
+    pub fn somebody_reads(&self) {
+        self.argon2id.pulse.somebody_reads();
     }
 
     /// Turns a password away now that would be turned away later.
@@ -252,6 +260,7 @@ struct Argon2id {
     params: Params,
     random: Random,
     idle: Mutex<Vec<Vec<Block>>>,
+    pulse: Pulse,
 }
 
 impl Argon2id {
@@ -283,6 +292,7 @@ impl Argon2id {
         let mut hash = Zeroizing::new(vec![0; params.output_len()?]);
         let mut memory = self.take_memory(params.block_count())?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let _hashing = self.pulse.hashing();
         let done = argon2.hash_password_into_with_memory(password, salt, &mut hash, &mut memory);
         // A larger one was for an old hash of a higher cost, and is not kept.
         if memory.len() == self.params.block_count() {

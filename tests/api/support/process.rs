@@ -94,6 +94,18 @@ impl Process {
         line.map(|value| value.trim().to_owned())
     }
 
+    /// The policy by which Linux schedules each of its threads with this name (sched(7)).
+    pub fn scheduling_of(&self, name: &str) -> Vec<u32> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
+        let stats = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("stat")).ok());
+        let policy = |stat: String| {
+            let (of, fields) = stat.rsplit_once(") ")?;
+            // The forty-first of all, and the third is the first after the name (proc_pid_stat(5)).
+            of.ends_with(&format!("({name}")).then(|| fields.split(' ').nth(41 - 3)?.parse().ok())?
+        };
+        stats.filter_map(policy).collect()
+    }
+
     /// Asks it to stop, as a service manager does.
     pub fn terminate(&self) {
         let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
