@@ -4,6 +4,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// A few times as long as a read takes, and a sixtieth of a hash.
+const PERIOD: Duration = Duration::from_micros(250);
+
+/// To look whether somebody reads.
+const REST: Duration = Duration::from_millis(10);
 
 /// So often it beats for a read on each core, some 20 ms: whoever reads now soon reads again.
 const BEATS: usize = 64;
@@ -46,8 +54,7 @@ impl Pulse {
 
     /// A password is hashed until this is dropped.
     pub(super) fn hashing(&self) -> Hashing<'_> {
-        #[cfg(target_os = "linux")]
-        self.begun.call_once(|| linux::begin(self.lanes, &self.shared));
+        self.begun.call_once(|| begin(self.lanes, &self.shared));
         self.shared.now().hashing += 1;
         self.shared.changed.notify_all();
         Hashing(&self.shared)
@@ -94,58 +101,58 @@ impl Shared {
     }
 }
 
-#[cfg(target_os = "linux")]
-mod linux {
-    use std::sync::Arc;
-    use std::thread;
-    use std::time::Duration;
+/// Where fewer are hashed than there are cores, one is always free.
+fn begin(lanes: usize, shared: &Arc<Shared>) {
+    let cores = system::cores();
+    if lanes < cores.len() {
+        return;
+    }
+    let count = cores.len();
+    for core in cores {
+        let shared = Arc::clone(shared);
+        let pulse = move || match system::be_urgent_on(core) {
+            Ok(()) => shared.each_time(count, || thread::sleep(if shared.is_read() { PERIOD } else { REST })),
+            Err(error) => log::debug!("passwords are hashed without a pulse: {error}"),
+        };
+        if let Err(error) = thread::Builder::new().name("pulse".to_owned()).spawn(pulse) {
+            log::debug!("passwords are hashed without a pulse: {error}");
+        }
+    }
+}
 
+#[cfg(target_os = "linux")]
+mod system {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
     use thread_priority::{
         RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
         thread_native_id,
     };
 
-    use super::Shared;
-
-    /// A few times as long as a read takes, and a sixtieth of a hash.
-    const PERIOD: Duration = Duration::from_micros(250);
-
-    /// To look whether somebody reads.
-    const REST: Duration = Duration::from_millis(10);
-
-    /// Where fewer are hashed than there are cores, one is always free.
-    pub(super) fn begin(lanes: usize, shared: &Arc<Shared>) {
-        let Ok(allowed) = sched_getaffinity(None) else { return };
-        let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
-        if lanes < cores.len() {
-            return;
-        }
-        let count = cores.len();
-        for core in cores {
-            let shared = Arc::clone(shared);
-            let begun =
-                thread::Builder::new().name("pulse".to_owned()).spawn(move || match be_urgent_on(core) {
-                    Ok(()) => {
-                        let beat = || thread::sleep(if shared.is_read() { PERIOD } else { REST });
-                        shared.each_time(count, beat);
-                    }
-                    Err(error) => log::debug!("passwords are hashed without a pulse: {error}"),
-                });
-            if let Err(error) = begun {
-                log::debug!("passwords are hashed without a pulse: {error}");
-            }
-        }
+    pub(super) fn cores() -> Vec<usize> {
+        let allowed = sched_getaffinity(None).unwrap_or_default();
+        (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect()
     }
 
     /// Less than any other real-time thread, since it has nothing to do.
-    fn be_urgent_on(core: usize) -> Result<(), String> {
+    pub(super) fn be_urgent_on(core: usize) -> Result<(), String> {
         let mut here = CpuSet::new();
         here.set(core);
         sched_setaffinity(None, &here).map_err(|error| error.to_string())?;
         let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
         set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, fifo)
             .map_err(|error| format!("{error:?}"))
+    }
+}
+
+/// Elsewhere nobody has seen that it is needed.
+#[cfg(not(target_os = "linux"))]
+mod system {
+    pub(super) fn cores() -> Vec<usize> {
+        Vec::new()
+    }
+
+    pub(super) fn be_urgent_on(_: usize) -> Result<(), String> {
+        Ok(())
     }
 }
 
