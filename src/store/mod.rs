@@ -183,6 +183,16 @@ impl Store {
         }))
     }
 
+    /// A migrated one on SQLite, in a directory of a test's own.
+    #[cfg(test)]
+    fn of_a_test(directory: &std::path::Path) -> Self {
+        let engine = Engine::Sqlite(directory.join("cloakroom.db"));
+        crate::App::default().migrate(&engine).expect("a new database");
+        let minute = chrono::TimeDelta::minutes(1);
+        let lifetimes = Lifetimes { access_token: minute, refresh_token: minute, session: minute };
+        Self::new(engine, 4, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}))
+    }
+
     /// Which engine this is.
     pub fn engine(&self) -> &Engine {
         &self.0.engine

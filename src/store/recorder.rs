@@ -168,33 +168,23 @@ fn overflow(count: i64) -> Event {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use diesel::prelude::*;
 
+    use super::super::Store;
     use super::super::schema::audit;
-    use super::super::{Engine, Store};
     use super::*;
-    use crate::domain::{Lifetimes, Surroundings, UserId};
-    use crate::{App, on};
+    use crate::domain::UserId;
+    use crate::on;
 
     fn look(owner: UserId) -> Event {
         Event { owner: Some(owner), action: "read", resource: "user", outcome: Outcome::Done, ..overflow(1) }
-    }
-
-    fn store(dir: &tempfile::TempDir) -> Store {
-        let engine = Engine::Sqlite(dir.path().join("cloakroom.db"));
-        App::default().migrate(&engine).unwrap();
-        let long = chrono::Duration::minutes(10);
-        let lifetimes = Lifetimes { access_token: long, refresh_token: long, session: long };
-        Store::new(engine, 4, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}))
     }
 
     #[test]
     fn what_does_not_fit_into_the_queue_is_counted_in_one_line() {
         let dir = tempfile::tempdir().unwrap();
         let rows: Vec<(String, i64)> = actix_web::rt::System::new().block_on(async {
-            let store = store(&dir);
+            let store = Store::of_a_test(dir.path());
             let (recorder, writing) = Recorder::new(store.clone());
             for _ in 0..MOST_WAITING + 500 {
                 recorder.note(look(UserId(uuid::Uuid::from_u128(7))));

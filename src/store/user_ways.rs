@@ -195,8 +195,11 @@ fn more_begin_with(prefix: &str, than: i64, conn: &mut Connection) -> Result<boo
     let names = users::table.filter(users::name_key.ge(&from)).filter(users::name_key.lt(&to));
     let names = names.select(users::name_key).order(users::name_key).offset(than).limit(1);
     let email: Option<String> = on!(conn, |c| emails.get_result(c).optional())?;
+    if email.is_some() {
+        return Ok(true);
+    }
     let name: Option<Option<String>> = on!(conn, |c| names.get_result(c).optional())?;
-    Ok(email.is_some() || name.is_some())
+    Ok(name.is_some())
 }
 
 fn edge_of(

@@ -15,7 +15,7 @@ const TOGETHER: usize = 32;
 
 /// Who makes changes.
 pub(super) enum Writers {
-    /// Of SQLite one at a time; waiting for it is fair, waiting for the lock of the file is not.
+    /// Of SQLite one alone; waiting for it is fair, waiting for the lock of the file is not.
     One(Writer),
     /// Of PostgreSQL so many: commits that wait for a standby must not keep readers waiting too.
     Several(Arc<Semaphore>),
@@ -60,27 +60,35 @@ fn begin() -> mpsc::Sender<Box<dyn Turn>> {
     changes
 }
 
+/// How the transaction of several changes ended.
+enum Ended {
+    OnDisk,
+    Undone,
+    /// And why nobody knows which of the two.
+    Unknown(String),
+}
+
 fn make(mut changes: Vec<Box<dyn Turn>>) {
-    let committed = if changes.len() > 1 {
+    let ended = if changes.len() > 1 {
         // A panic undoes all of it.
-        catch_unwind(AssertUnwindSafe(|| together(&mut changes)))
+        catch_unwind(AssertUnwindSafe(|| together(&mut changes))).unwrap_or(Ended::Undone)
     } else {
-        Ok(Err(None))
+        Ended::Undone
     };
     for change in changes {
-        let settle = || match &committed {
-            Ok(Ok(())) => change.settle(),
-            Ok(Err(Some(why))) => change.leave_open(why),
-            Ok(Err(None)) | Err(_) => change.alone(),
+        let settle = || match &ended {
+            Ended::OnDisk => change.settle(),
+            Ended::Undone => change.alone(),
+            Ended::Unknown(why) => change.leave_open(why),
         };
         // A panic is that change's alone.
         drop(catch_unwind(AssertUnwindSafe(settle)));
     }
 }
 
-/// All in one transaction. Where it cannot be had, nothing was done; where that is not known, it is said why.
-fn together(changes: &mut [Box<dyn Turn>]) -> Result<(), Option<String>> {
-    let (store, patience) = changes.first().ok_or(None)?.of();
+/// All in one transaction.
+fn together(changes: &mut [Box<dyn Turn>]) -> Ended {
+    let Some((store, patience)) = changes.first().map(|first| first.of()) else { return Ended::Undone };
     let done = store.with_connection(patience, |conn| {
         conn.begin()?;
         let made = changes.iter_mut().try_for_each(|change| change.make(conn)).and_then(|()| conn.commit());
@@ -89,13 +97,14 @@ fn together(changes: &mut [Box<dyn Turn>]) -> Result<(), Option<String>> {
         }
         made
     });
-    done.map_err(|error| match error {
-        StoreError::Uncertain(why) => Some(why),
-        why => {
+    match done {
+        Ok(()) => Ended::OnDisk,
+        Err(StoreError::Uncertain(why)) => Ended::Unknown(why),
+        Err(why) => {
             log::debug!("changes are made one by one, since together they were not: {why}");
-            None
+            Ended::Undone
         }
-    })
+    }
 }
 
 #[cfg(test)]
@@ -107,10 +116,9 @@ mod tests {
     use diesel::prelude::*;
 
     use super::super::change::Change;
-    use super::super::{Changes, Connection, Engine, Store};
+    use super::super::{Changes, Connection, Store};
     use super::*;
-    use crate::domain::{Lifetimes, Surroundings};
-    use crate::{App, on};
+    use crate::on;
 
     diesel::table! { marks (mark) { mark -> Integer } }
 
@@ -129,26 +137,13 @@ mod tests {
         Ok(on!(conn, |c| diesel::sql_query(statement).execute(c)).map(drop)?)
     }
 
-    fn store(dir: &tempfile::TempDir) -> Store {
-        let engine = Engine::Sqlite(dir.path().join("cloakroom.db"));
-        App::default().migrate(&engine).unwrap();
-        let minute = chrono::TimeDelta::minutes(1);
-        let lifetimes = Lifetimes { access_token: minute, refresh_token: minute, session: minute };
-        Store::new(engine, 4, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}))
-    }
-
     /// What becomes of changes that wait together, and which marks there are then.
     fn waiting_together(
         changes: impl FnOnce(&Engine) -> Vec<Work>,
     ) -> (Vec<Result<i64, StoreError>>, Vec<i32>) {
         let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::Sqlite(dir.path().join("cloakroom.db"));
-        App::default().migrate(&engine).unwrap();
-        let minute = chrono::TimeDelta::minutes(1);
-        let lifetimes = Lifetimes { access_token: minute, refresh_token: minute, session: minute };
-        let changes = changes(&engine);
-        let store =
-            Store::new(engine, 4, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}));
+        let store = Store::of_a_test(dir.path());
+        let changes = changes(store.engine());
         System::new().block_on(async {
             let begin = |work: Work| {
                 let store = store.clone();
@@ -219,7 +214,7 @@ mod tests {
     #[test]
     fn where_nobody_knows_what_is_on_the_disk_only_what_was_refused_is_known_not_to_be() {
         let dir = tempfile::tempdir().unwrap();
-        let store = store(&dir);
+        let store = Store::of_a_test(dir.path());
         let soon = Instant::now() + Duration::from_secs(60);
         let change = |work: Work| {
             let (mut change, _, done) = Change::new(Arc::clone(&store.0), soon, None, work);

@@ -137,8 +137,9 @@ on_both_engines! {
         import(&server, ACCOUNTS);
         let admin = server.admin();
         let filters = [
-            "email=user7@example.com", "q=user7@", "q=NUMBER%2077", "q=user", "q=number", "q=early", "q=number&role=user", "status=suspended", "role=support",
-            "role=user", "q=user7@&role=user&status=active", "q=user&role=support", "q=number&status=suspended", "role=user&status=suspended",
+            "email=user7@example.com", "q=user7@", "q=NUMBER%2077", "q=user", "q=number", "q=early", "q=number&role=user",
+            "q=user7@&role=user&status=active", "q=user&role=support", "q=number&status=suspended", "role=support",
+            "role=user", "status=suspended", "role=user&status=suspended",
             "created_after=2025-12-27T00:00:00Z", "created_before=2025-01-02T00:00:00Z", "",
         ];
         let mut replica = None;
@@ -173,7 +174,8 @@ on_both_engines! {
             // A list without a filter is the one that is read in the order of an index, up to its limit.
             let in_order = steps.iter().any(|step| {
                 let step = step.replace("COVERING ", "");
-                ["users_by_created_at", "sqlite_autoindex_users"].iter().any(|index| step.starts_with(&format!("SCAN users USING INDEX {index}")))
+                let index = step.strip_prefix("SCAN users USING INDEX ").unwrap_or_default();
+                index.starts_with("users_by_created_at") || index.starts_with("sqlite_autoindex_users")
             });
             let allowed = in_order && statement.contains("LIMIT") && !statement.contains("\"status\" =") && !statement.contains("EXISTS");
             lists += usize::from(statement.contains("ORDER BY"));

@@ -5,23 +5,13 @@ use std::sync::Arc;
 use actix_web::rt::System;
 
 use super::*;
-use crate::App;
 use crate::authz::action::Action;
 use crate::authz::{Can, Operator};
-use crate::domain::{ClientSecret, Lifetimes, Random, Surroundings};
-use crate::store::Engine;
+use crate::domain::{ClientSecret, Random};
 
 #[expect(clippy::disallowed_methods, reason = "this test is its own operator")]
 fn operator() -> Operator {
     Operator::at_the_command_line(Arc::default())
-}
-
-fn store(dir: &tempfile::TempDir) -> Store {
-    let engine = Engine::Sqlite(dir.path().join("cloakroom.db"));
-    App::default().migrate(&engine).unwrap();
-    let minute = chrono::TimeDelta::minutes(1);
-    let lifetimes = Lifetimes { access_token: minute, refresh_token: minute, session: minute };
-    Store::new(engine, 2, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}))
 }
 
 async fn decided<A: Action>(store: &Store) -> Allowed<Client, A>
@@ -41,7 +31,7 @@ fn hash() -> SecretHash {
 fn a_decision_about_a_client_is_not_good_for_what_became_of_it_meanwhile() {
     let dir = tempfile::tempdir().unwrap();
     System::new().block_on(async {
-        let store = store(&dir);
+        let store = Store::of_a_test(dir.path());
         let scope = |name: &str| ClientMetadata { scope: vec![name.to_owned()], ..ClientMetadata::unsaid() };
         let client = Client::new("reports".parse().unwrap(), scope("users:read"), DateTime::UNIX_EPOCH);
         let new = operator().reach::<Client, Create>().unwrap().make(client.clone()).unwrap();
