@@ -33,6 +33,7 @@ mod clients;
 mod codes;
 mod conn;
 mod consents;
+mod cut;
 mod error;
 mod guesses;
 mod hop;
@@ -90,6 +91,8 @@ pub(crate) use codes::{CodeBinding, NewCode, RedeemedBy};
 #[doc(hidden)]
 pub use conn::Link;
 pub use conn::{Connection, Engine};
+#[doc(hidden)]
+pub use cut::page;
 pub use error::StoreError;
 pub use guesses::{Counted, Login};
 pub use kept::{Kept, Position, Selected, Selection};

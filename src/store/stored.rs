@@ -285,7 +285,7 @@ macro_rules! stored {
                                 query.order(($table::$sort.asc(), $table::id.asc()))
                             };
                         })+)?
-                        let rows = query.limit(i64::from(selection.limit) + 1).load::<Row>(c)?;
+                        let rows = $crate::store::page(query, selection.limit).load::<Row>(c)?;
                         Ok(rows.into_iter().map(|row| opened!(row)).collect())
                     })
                 }

@@ -98,7 +98,7 @@ impl Store {
         let vocabulary = self.0.vocabulary.clone();
         self.read(move |conn| {
             let rows = if everyone { user_ways::rows(conn, &query)? } else { Vec::new() };
-            let ids: Vec<UserId> = rows.iter().map(UserRow::id).collect();
+            let ids: Vec<UserId> = rows.iter().take(usize::from(query.limit)).map(UserRow::id).collect();
             let roles: Vec<(UserId, String)> = on!(conn, |c| user_roles::table
                 .filter(user_roles::user_id.eq_any(&ids))
                 .select((user_roles::user_id, user_roles::role))

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::conn::Connection;
+use super::cut;
 use super::error::StoreError;
 use super::schema::{user_roles, users};
 use super::user_list::{SortKey, UserQuery, UserSort};
@@ -139,21 +140,23 @@ macro_rules! walked {
 /// The account that so many are before, in the order of a list. No column is read that the index does not have.
 macro_rules! edge {
     ($list:expr, $query:expr, $before:expr, $c:expr, $created:expr, $email:expr, $id:expr) => {{
-        let list = ordered!($list, $query, $created, $email, $id).offset($before).limit(1);
+        let list = ordered!($list, $query, $created, $email, $id);
         match $query.sort {
-            UserSort::CreatedAt | UserSort::CreatedAtDescending => list
-                .select(($created, $id))
+            UserSort::CreatedAt | UserSort::CreatedAtDescending => {
+                cut::after(list.select(($created, $id)), $before)
+                    .get_result($c)
+                    .optional()
+                    .map(|found| found.map(|(at, id)| Edge::CreatedAt(at, id)))
+            }
+            UserSort::Email | UserSort::EmailDescending => cut::after(list.select($email), $before)
                 .get_result($c)
                 .optional()
-                .map(|found| found.map(|(at, id)| Edge::CreatedAt(at, id))),
-            UserSort::Email | UserSort::EmailDescending => {
-                list.select($email).get_result($c).optional().map(|found| found.map(Edge::Email))
-            }
+                .map(|found| found.map(Edge::Email)),
         }
     }};
 }
 
-/// The accounts of a page, and one more where there is one.
+/// The accounts of a page, and at least one more where there is one.
 pub(super) fn rows(conn: &mut Connection, query: &UserQuery) -> Result<Vec<UserRow>, StoreError> {
     let filter = &query.filter;
     let in_order = filter.role.map_or(Way::Order, Way::Role);
@@ -172,7 +175,7 @@ fn that_begin_with(
     conn: &mut Connection,
     query: &UserQuery,
 ) -> Result<Vec<UserRow>, StoreError> {
-    let page = i64::from(query.limit) + 1;
+    let page = cut::page_size(query.limit);
     if !more_begin_with(prefix, page, conn)? {
         return by(Way::Few, conn, query, None);
     }
@@ -191,14 +194,14 @@ fn more_begin_with(prefix: &str, than: i64, conn: &mut Connection) -> Result<boo
     let from = fold_case(prefix);
     let to = successor(&from).unwrap_or_else(|| char::MAX.to_string());
     let emails = users::table.filter(users::email_key.ge(&from)).filter(users::email_key.lt(&to));
-    let emails = emails.select(users::email_key).order(users::email_key).offset(than).limit(1);
+    let emails = emails.select(users::email_key).order(users::email_key);
     let names = users::table.filter(users::name_key.ge(&from)).filter(users::name_key.lt(&to));
-    let names = names.select(users::name_key).order(users::name_key).offset(than).limit(1);
-    let email: Option<String> = on!(conn, |c| emails.get_result(c).optional())?;
+    let names = names.select(users::name_key).order(users::name_key);
+    let email: Option<String> = on!(conn, |c| cut::after(emails, than).get_result(c).optional())?;
     if email.is_some() {
         return Ok(true);
     }
-    let name: Option<Option<String>> = on!(conn, |c| names.get_result(c).optional())?;
+    let name: Option<Option<String>> = on!(conn, |c| cut::after(names, than).get_result(c).optional())?;
     Ok(name.is_some())
 }
 
@@ -228,7 +231,6 @@ fn by(
     query: &UserQuery,
     edge: Option<Edge>,
 ) -> Result<Vec<UserRow>, StoreError> {
-    let most = i64::from(query.limit) + 1;
     Ok(on!(conn, DB, |c| match way {
         Way::Few => {
             let mut list = users::table.select(UserRow::as_select()).into_boxed::<DB>();
@@ -243,25 +245,25 @@ fn by(
             }
             let list = searched!(list, query, users::email_key, users::name_key.assume_not_null());
             let list = with_status!(list, query, coalesce(users::status, users::status));
-            ordered!(
+            let list = ordered!(
                 list,
                 query,
                 coalesce(users::created_at, users::created_at),
                 coalesce(users::email_key, users::email_key),
                 coalesce(users::id, users::id)
-            )
-            .limit(most)
-            .load(c)
+            );
+            cut::page(list, query.limit).load(c)
         }
         Way::Role(role) => {
             let with_role = user_roles::table.inner_join(users::table).select(UserRow::as_select());
             let list = with_role.into_boxed::<DB>().filter(user_roles::role.eq(role.as_str()));
             let (created, email, id) = (user_roles::created_at, user_roles::email_key, user_roles::user_id);
-            walked!(list, query, edge, created, email, id).limit(most).load(c)
+            cut::page(walked!(list, query, edge, created, email, id), query.limit).load(c)
         }
         Way::Order => {
             let list = users::table.select(UserRow::as_select()).into_boxed::<DB>();
-            walked!(list, query, edge, users::created_at, users::email_key, users::id).limit(most).load(c)
+            let list = walked!(list, query, edge, users::created_at, users::email_key, users::id);
+            cut::page(list, query.limit).load(c)
         }
     })?)
 }
