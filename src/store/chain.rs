@@ -1,7 +1,6 @@
-//! The chain of the audit trail: each line is sealed with the seal before it, by a key that the
-//! database does not have, so that no line can be changed, moved or taken out unseen.
+//! The chain of the audit trail: each line has a place, and its seal goes over the seal before it, so that no
+//! line can be changed, moved or taken out unseen.
 
-use aws_lc_rs::hmac;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
@@ -10,6 +9,7 @@ use super::audit::{self as trail, Entry};
 use super::conn::{Connection, Link};
 use super::error::StoreError;
 use super::schema::{audit, audit_seals};
+use super::seal::{BEGINNING, ChainKey};
 use super::types::Uid;
 use super::{Changes, Store};
 use crate::authz::{By, Event, Outcome};
@@ -22,16 +22,6 @@ pub(crate) const EXPIRE: &str = "expire";
 /// Who seals and removes holds it, on one replica at a time: `pg_try_advisory_xact_lock`.
 const TURN: i64 = 0x636c_6f61_6b61_7564;
 
-/// What seals are made with. It has no `Debug`.
-#[derive(Clone)]
-pub struct ChainKey(hmac::Key);
-
-/// A seal: HMAC-SHA256 (RFC 2104).
-pub type Seal = [u8; 32];
-
-/// The seal before the first.
-pub const BEGINNING: Seal = [0; 32];
-
 /// A place in the chain: its position, its seal, and the line that is there.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -41,49 +31,6 @@ pub struct Place {
     pub seal: Vec<u8>,
     /// The line; none where it is not there.
     pub entry: Option<Entry>,
-}
-
-impl ChainKey {
-    /// From 32 secret bytes.
-    pub fn new(key: &[u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
-    }
-
-    /// The seal of a line at this position after this one: of every column, each with its length, so
-    /// that no two lines are written alike.
-    pub fn seal(&self, before: &[u8], position: i64, entry: &Entry) -> Seal {
-        let mut written = hmac::Context::with_key(&self.0);
-        let mut write = |bytes: Option<&[u8]>| {
-            let Some(bytes) = bytes else { return written.update(&[0]) };
-            written.update(&[1]);
-            written.update(&(bytes.len() as u64).to_be_bytes());
-            written.update(bytes);
-        };
-        write(Some(before));
-        write(Some(&position.to_be_bytes()));
-        write(Some(entry.id.0.as_bytes()));
-        write(Some(&entry.at.0.timestamp_micros().to_be_bytes()));
-        write(Some(&entry.count.to_be_bytes()));
-        write(entry.owner_id.as_ref().map(|id| id.0.as_bytes().as_slice()));
-        for text in [Some(&entry.outcome), Some(&entry.action), Some(&entry.resource)] {
-            write(text.map(|text| text.as_bytes()));
-        }
-        for text in [
-            &entry.reason,
-            &entry.record,
-            &entry.actor,
-            &entry.client_id,
-            &entry.jti,
-            &entry.address,
-            &entry.request_id,
-            &entry.inputs,
-        ] {
-            write(text.as_ref().map(|text| text.as_bytes()));
-        }
-        let mut seal = BEGINNING;
-        seal.copy_from_slice(written.sign().as_ref());
-        seal
-    }
 }
 
 impl Store {
@@ -298,54 +245,5 @@ fn expired(last: i64, count: i64) -> Event {
         record: Some(last.to_string()),
         owner: None,
         outcome: Outcome::Removed(count),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::domain::UserId;
-
-    fn entry() -> Entry {
-        let event = Event { owner: Some(UserId(Uuid::from_u128(7))), ..expired(1, 2) };
-        Entry::of(&event, Uuid::from_u128(1), DateTime::UNIX_EPOCH)
-    }
-
-    #[test]
-    fn every_column_and_the_place_are_in_the_seal() {
-        let key = ChainKey::new(&[7; 32]);
-        let seal = |change: fn(&mut Entry)| {
-            let mut entry = entry();
-            change(&mut entry);
-            key.seal(&BEGINNING, 1, &entry)
-        };
-        let before = seal(|_| {});
-        let changes: [fn(&mut Entry); 15] = [
-            |entry| entry.id = trail::EntryId(Uuid::from_u128(2)),
-            |entry| entry.at = Time(DateTime::UNIX_EPOCH + chrono::TimeDelta::microseconds(1)),
-            |entry| entry.outcome = "refused".to_owned(),
-            |entry| entry.reason = Some(String::new()),
-            |entry| entry.action = "expired".to_owned(),
-            |entry| entry.resource = String::new(),
-            |entry| entry.record = None,
-            |entry| entry.owner_id = None,
-            |entry| entry.actor = Some("operator".to_owned()),
-            |entry| entry.client_id = Some("a".to_owned()),
-            |entry| entry.jti = Some("a".to_owned()),
-            |entry| entry.address = Some("a".to_owned()),
-            |entry| entry.request_id = Some("a".to_owned()),
-            |entry| entry.count = 3,
-            |entry| entry.inputs = Some("{}".to_owned()),
-        ];
-        let mut seals: Vec<Seal> = changes.into_iter().map(seal).collect();
-        seals.push(key.seal(&BEGINNING, 2, &entry()));
-        seals.push(key.seal(&[1; 32], 1, &entry()));
-        seals.push(ChainKey::new(&[8; 32]).seal(&BEGINNING, 1, &entry()));
-        assert!(!seals.contains(&before));
-        seals.sort_unstable();
-        seals.dedup();
-        assert_eq!(seals.len(), 18, "two changes have one seal");
     }
 }

@@ -1,0 +1,118 @@
+//! The seal of a line of the audit trail, by a key that the database does not have.
+
+use aws_lc_rs::hmac;
+
+use super::audit::Entry;
+
+/// What seals are made with. It has no `Debug`.
+#[derive(Clone)]
+pub struct ChainKey(hmac::Key);
+
+/// A seal: HMAC-SHA256 (RFC 2104).
+pub type Seal = [u8; 32];
+
+/// The seal before the first.
+pub const BEGINNING: Seal = [0; 32];
+
+impl ChainKey {
+    /// From 32 secret bytes.
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
+    /// The seal of a line at this position after this one: of every column, each with its length, so
+    /// that no two lines are written alike.
+    pub fn seal(&self, before: &[u8], position: i64, entry: &Entry) -> Seal {
+        let mut written = hmac::Context::with_key(&self.0);
+        let mut write = |bytes: Option<&[u8]>| {
+            let Some(bytes) = bytes else { return written.update(&[0]) };
+            written.update(&[1]);
+            written.update(&(bytes.len() as u64).to_be_bytes());
+            written.update(bytes);
+        };
+        write(Some(before));
+        write(Some(&position.to_be_bytes()));
+        write(Some(entry.id.0.as_bytes()));
+        write(Some(&entry.at.0.timestamp_micros().to_be_bytes()));
+        write(Some(&entry.count.to_be_bytes()));
+        write(entry.owner_id.as_ref().map(|id| id.0.as_bytes().as_slice()));
+        for text in [Some(&entry.outcome), Some(&entry.action), Some(&entry.resource)] {
+            write(text.map(|text| text.as_bytes()));
+        }
+        for text in [
+            &entry.reason,
+            &entry.record,
+            &entry.actor,
+            &entry.client_id,
+            &entry.jti,
+            &entry.address,
+            &entry.request_id,
+            &entry.inputs,
+        ] {
+            write(text.as_ref().map(|text| text.as_bytes()));
+        }
+        let mut seal = BEGINNING;
+        seal.copy_from_slice(written.sign().as_ref());
+        seal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::authz::{By, Event, Outcome};
+    use crate::domain::{Time, UserId};
+    use crate::store::EntryId;
+
+    fn entry() -> Entry {
+        let event = Event {
+            by: By::Server,
+            action: "expire",
+            resource: "audit_trail",
+            record: Some("1".to_owned()),
+            owner: Some(UserId(Uuid::from_u128(7))),
+            outcome: Outcome::Removed(2),
+        };
+        Entry::of(&event, Uuid::from_u128(1), DateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn every_column_and_the_place_are_in_the_seal() {
+        let key = ChainKey::new(&[7; 32]);
+        let seal = |change: fn(&mut Entry)| {
+            let mut entry = entry();
+            change(&mut entry);
+            key.seal(&BEGINNING, 1, &entry)
+        };
+        let before = seal(|_| {});
+        let changes: [fn(&mut Entry); 15] = [
+            |entry| entry.id = EntryId(Uuid::from_u128(2)),
+            |entry| entry.at = Time(DateTime::UNIX_EPOCH + chrono::TimeDelta::microseconds(1)),
+            |entry| entry.outcome = "refused".to_owned(),
+            |entry| entry.reason = Some(String::new()),
+            |entry| entry.action = "expired".to_owned(),
+            |entry| entry.resource = String::new(),
+            |entry| entry.record = None,
+            |entry| entry.owner_id = None,
+            |entry| entry.actor = Some("operator".to_owned()),
+            |entry| entry.client_id = Some("a".to_owned()),
+            |entry| entry.jti = Some("a".to_owned()),
+            |entry| entry.address = Some("a".to_owned()),
+            |entry| entry.request_id = Some("a".to_owned()),
+            |entry| entry.count = 3,
+            |entry| entry.inputs = Some("{}".to_owned()),
+        ];
+        let mut seals: Vec<Seal> = changes.into_iter().map(seal).collect();
+        seals.push(key.seal(&BEGINNING, 2, &entry()));
+        seals.push(key.seal(&[1; 32], 1, &entry()));
+        seals.push(ChainKey::new(&[8; 32]).seal(&BEGINNING, 1, &entry()));
+        assert!(!seals.contains(&before));
+        seals.sort_unstable();
+        seals.dedup();
+        assert_eq!(seals.len(), 18, "two changes have one seal");
+    }
+}
