@@ -1,0 +1,87 @@
+//! What a server is made of, and the command line too: the store, the keys and the hasher, as the
+//! configuration has them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::StartError;
+use crate::app::App;
+use crate::config::{Config, Database};
+use crate::domain::{Lifetimes, Surroundings};
+use crate::hashing::{Hasher, InvalidCost};
+use crate::master_key::load_master_key;
+use crate::store::{Engine, OnRevoked, Store};
+use crate::token::{KeySafe, KeyUse, Keys, MasterKey};
+
+/// Where the configuration says that the data is.
+pub(crate) fn engine(config: &Config) -> Engine {
+    match &config.database {
+        Database::Sqlite(path) => Engine::Sqlite(path.clone()),
+        Database::Postgres(url) => Engine::Postgres(url.clone()),
+    }
+}
+
+/// The store alone, for the command line.
+pub(crate) fn open_store(
+    app: &App,
+    config: &Config,
+    surroundings: &Surroundings,
+    on_revoked: OnRevoked,
+) -> Store {
+    let forever = TimeDelta::days(36_500);
+    let long = |duration: Duration| TimeDelta::from_std(duration).unwrap_or(forever);
+    let lifetimes = Lifetimes {
+        access_token: token_lifetime(config),
+        refresh_token: long(config.refresh_token_ttl),
+        session: long(config.session_ttl),
+    };
+    Store::new(
+        engine(config),
+        usize::from(config.db_pool),
+        surroundings.clone(),
+        Arc::new(app.vocabulary.clone()),
+        lifetimes,
+        on_revoked,
+    )
+}
+
+/// How long a token is accepted after it was signed.
+pub(crate) fn token_lifetime(config: &Config) -> TimeDelta {
+    TimeDelta::from_std(config.access_token_ttl + config.leeway).unwrap_or(TimeDelta::days(1))
+}
+
+/// What makes keys and opens them.
+pub(crate) fn key_safe(config: &Config, master: MasterKey, surroundings: &Surroundings) -> KeySafe {
+    let usage = KeyUse {
+        algorithm: config.signing_algorithm,
+        hs256_secret: config.hs256_secret.clone(),
+        lifetime: token_lifetime(config),
+        leeway: TimeDelta::from_std(config.leeway).unwrap_or_default(),
+    };
+    KeySafe::new(usage, master, surroundings.clone())
+}
+
+/// The keys of a server with this configuration, to make tokens as it would and to read them.
+///
+/// # Errors
+/// When the database is away, or the master key is not that of its keys.
+pub(crate) async fn stored_keys(
+    store: &Store,
+    config: &Config,
+    surroundings: &Surroundings,
+) -> Result<Keys, StartError> {
+    let stored = store.signing_keys().await?;
+    let master = load_master_key(config, &surroundings.random, true)?;
+    Ok(Keys::open(key_safe(config, master, surroundings), stored)?)
+}
+
+/// The lane in which passwords are hashed.
+///
+/// # Errors
+/// When the cost is one that argon2id does not take.
+pub(crate) fn hasher(config: &Config, surroundings: &Surroundings) -> Result<Hasher, InvalidCost> {
+    let (lanes, queue) = (usize::from(config.hash_lanes), usize::from(config.hash_queue));
+    Hasher::new(config.argon2, lanes, queue, surroundings.random.clone())
+}

@@ -1,0 +1,163 @@
+//! The services of a server, and what runs beside its requests.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::StartError;
+use super::parts::{hasher, key_safe, open_store};
+use crate::app::{App, Loaded};
+use crate::authz::{Operator, Vocabulary};
+use crate::config::{Config, Registration};
+use crate::domain::{Clock, Surroundings};
+use crate::follow::{Follower, Pace, open_keys};
+use crate::http::{ActionTable, AnswerSeal, CursorKey, Exhausted, FormGuard, Paths, Services, Suspects};
+use crate::master_key::load_master_key;
+use crate::metrics::Metrics;
+use crate::oauth::docs_client;
+use crate::stop::Stopping;
+use crate::store::{ChainKey, Engine, Recorder, Sealer, Store};
+use crate::test_server;
+use crate::token::{Expected, Issuer, MasterKey, Revocations, UsedProofs, Verifier, follow};
+use crate::traces::Traces;
+
+/// How often the audit trail is sealed.
+const SEALING: Duration = Duration::from_secs(1);
+
+/// The services, each of which a request may use, and the tasks behind them.
+pub(super) async fn services(
+    app: &App,
+    settings: &Loaded,
+    address: SocketAddr,
+    surroundings: Surroundings,
+) -> Result<Services, StartError> {
+    let config = &settings.config;
+    let vocabulary = Arc::new(app.vocabulary.clone());
+    let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
+    if config.trusts(&issuer_url) {
+        return Err(StartError::TrustsItself(issuer_url));
+    }
+    let revocations = Arc::new(Revocations::default());
+    let told = Arc::clone(&revocations);
+    let store = open_store(app, config, &surroundings, Arc::new(move |revoked| told.apply(revoked)));
+    let master = master_key(&store, config, &surroundings).await?;
+    let cursors = CursorKey::new(&master.derive("cursor"));
+    let forms = FormGuard::new(&master.derive("form"), &issuer_url);
+    let answers = AnswerSeal::new(&master);
+    let chain = ChainKey::new(&master.derive("audit"));
+    let keys = match config.authorization_server {
+        true => Some(Arc::new(open_keys(&store, key_safe(config, master, &surroundings)).await?)),
+        false => None,
+    };
+    let Surroundings { clock, random } = surroundings.clone();
+    let expected = Expected { issuer: issuer_url.clone(), audience: audience.clone(), leeway: config.leeway };
+    let verifier = Verifier::new(
+        expected,
+        keys.clone(),
+        Arc::clone(&revocations),
+        clock.clone(),
+        Arc::clone(&vocabulary),
+    )
+    .trusting(&config.trusted_issuers);
+    for issuer in verifier.foreign_issuers() {
+        actix_web::rt::spawn(follow(Arc::clone(issuer)));
+    }
+    let (kept, rotation) = (store.clone(), config.key_rotation);
+    let follower = Follower { store: kept, revocations, keys: keys.clone(), rotation, clock: clock.clone() };
+    follower.start(store.announcements()?, Pace::default()).await?;
+    let recorder = keep_trail(&store, chain, config, &clock);
+    let hasher = hasher(config, &surroundings)?;
+    let operator = operator(&vocabulary);
+    register_docs(&store, config, &issuer_url, &vocabulary, &operator, &clock).await?;
+    let test = match test_server::is_meant(config) {
+        true => Some(test_server::begin(&store, &hasher, &operator, clock.clone()).await?),
+        false => None,
+    };
+    let (lifetime, endpoints) = (config.access_token_ttl, app.routes_served(config));
+    let issuer = Issuer::new(&issuer_url, &audience, lifetime, keys.clone(), clock.clone(), random.clone());
+    Ok(Services {
+        test,
+        traces: match &config.otlp_endpoint {
+            Some(collector) => Traces::to(collector, app.name)?,
+            None => Traces::default(),
+        },
+        metrics: Metrics::new(match store.engine() {
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgres",
+        })?,
+        stopping: Stopping::default(),
+        verifier,
+        issuer: Arc::new(issuer),
+        resources: [vec![audience.clone()], config.resources.clone()].concat(),
+        hasher,
+        store,
+        clock,
+        random,
+        answers,
+        forms,
+        issuer_url,
+        audience,
+        issues_tokens: config.authorization_server,
+        environment: config.environment,
+        registration_open: config.registration == Registration::Open,
+        limits: config.rate_limits,
+        exhausted: Exhausted::default(),
+        suspects: Suspects::default(),
+        used_proofs: UsedProofs::default(),
+        leeway: TimeDelta::from_std(config.leeway).unwrap_or_default(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        cursors,
+        keys,
+        vocabulary,
+        recorder,
+        name: app.name,
+        matrix: OnceLock::new(),
+        openapi: OnceLock::new(),
+        actions: ActionTable::of(&endpoints),
+        paths: Paths::of(&endpoints).map_err(|fault| StartError::Faulty(vec![fault]))?,
+        endpoints,
+        settings: Arc::clone(&settings.own),
+    })
+}
+
+/// The master key; a new one only where nothing was sealed with another.
+async fn master_key(
+    store: &Store,
+    config: &Config,
+    surroundings: &Surroundings,
+) -> Result<MasterKey, StartError> {
+    let sealed_already = !store.signing_keys().await?.is_empty() || store.has_seals().await?;
+    Ok(load_master_key(config, &surroundings.random, sealed_already)?)
+}
+
+/// Begins to write the audit trail, to seal it, and to remove what is older than it is kept.
+fn keep_trail(store: &Store, key: ChainKey, config: &Config, clock: &Clock) -> Recorder {
+    let (recorder, writing) = Recorder::new(store.clone());
+    actix_web::rt::spawn(writing);
+    let (store, retention) = (store.clone(), config.audit_retention);
+    let sealer = Sealer { store, key, clock: clock.clone(), retention, pause: SEALING };
+    actix_web::rt::spawn(sealer.run());
+    recorder
+}
+
+/// Keeps the client of the page on which the API is tried, where there is one.
+async fn register_docs(
+    store: &Store,
+    config: &Config,
+    issuer_url: &str,
+    vocabulary: &Arc<Vocabulary>,
+    operator: &Operator,
+    clock: &Clock,
+) -> Result<(), StartError> {
+    let docs = config.docs && config.authorization_server;
+    let docs = docs.then(|| docs_client::metadata(issuer_url, vocabulary)).transpose()?;
+    Ok(docs_client::keep(store, operator, docs, clock.now()).await?)
+}
+
+/// Who registers what the server itself needs, and sows the seeds of one made for tests.
+#[expect(clippy::disallowed_methods, reason = "it is whoever started the server")]
+fn operator(vocabulary: &Arc<Vocabulary>) -> Operator {
+    Operator::at_the_command_line(Arc::clone(vocabulary))
+}
