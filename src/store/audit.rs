@@ -25,7 +25,7 @@ crate::__stored_as_uid!(EntryId);
 
 /// A line of the audit trail.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit)]
+#[diesel(table_name = audit, treat_none_as_default_value = false)]
 pub struct Entry {
     /// Ordered by time; of a refusal it is the decision's id, as its answer told it.
     pub id: EntryId,
@@ -164,7 +164,9 @@ impl Inner {
     /// Writes an event down in the transaction that `conn` is in.
     pub(super) fn write_down(&self, conn: &mut Connection, event: &Event) -> Result<(), StoreError> {
         let now = self.surroundings.clock.now();
-        insert(conn, &[Entry::of(event, self.surroundings.random.uuid_at(now)?, now)])
+        let entry = Entry::of(event, self.surroundings.random.uuid_at(now)?, now);
+        on!(conn, |c| diesel::insert_into(audit::table).values(&entry).execute(c))?;
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use super::error::StoreError;
 use super::logins::Proved;
 use super::schema::{authorization_codes, sessions};
 use super::sessions::{SessionBinding, SessionRow, of_session};
+use super::update::update;
 use super::{Changes, Connection, Inner, LoginRefused, Store, users as accounts};
 use crate::authz::{By, Outcome};
 use crate::domain::{Device, Origin, SecretHash, Session, SessionId, Status, Time, User, UserId};
@@ -112,14 +113,12 @@ impl Inner {
             return self.end_session_and_what_hangs_on_it(conn, old.id, changes);
         }
         let parent: Option<SessionId> = Some(session.id);
-        on!(conn, |c| diesel::update(sessions::table.filter(sessions::parent_id.eq(old.id)))
+        on!(conn, |c| update(sessions::table.filter(sessions::parent_id.eq(old.id)))
             .set(sessions::parent_id.eq(parent))
             .execute(c))?;
-        on!(conn, |c| diesel::update(
-            authorization_codes::table.filter(authorization_codes::parent_id.eq(old.id))
-        )
-        .set(authorization_codes::parent_id.eq(session.id))
-        .execute(c))?;
+        on!(conn, |c| update(authorization_codes::table.filter(authorization_codes::parent_id.eq(old.id)))
+            .set(authorization_codes::parent_id.eq(session.id))
+            .execute(c))?;
         self.end_sessions(conn, &[old.id], changes)
     }
 }

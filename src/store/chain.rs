@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt};
+use diesel::sql_types::{Array, BigInt, Bool};
 
 use super::audit::{self as trail, Entry};
 use super::conn::{Connection, Link};
@@ -11,6 +11,7 @@ use super::error::StoreError;
 use super::schema::{audit, audit_seals};
 use super::seal::{BEGINNING, ChainKey};
 use super::types::Uid;
+use super::update::update;
 use super::{Changes, Store};
 use crate::authz::{By, Event, Outcome};
 use crate::domain::Time;
@@ -21,6 +22,11 @@ pub(crate) const EXPIRE: &str = "expire";
 
 /// Who seals and removes holds it, on one replica at a time: `pg_try_advisory_xact_lock`.
 const TURN: i64 = 0x636c_6f61_6b61_7564;
+
+diesel::define_sql_function! {
+    /// Takes a lock of the whole database until the transaction ends, unless somebody else has it.
+    fn pg_try_advisory_xact_lock(lock: BigInt) -> Bool;
+}
 
 /// A place in the chain: its position, its seal, and the line that is there.
 #[derive(Clone, Debug)]
@@ -195,7 +201,7 @@ fn place(conn: &mut Connection, places: Vec<(trail::EntryId, i64)>) -> Result<()
     match conn.link() {
         Link::Sqlite(c) => {
             for (id, position) in places {
-                diesel::update(audit::table.find(id)).set(audit::position.eq(Some(position))).execute(c)?;
+                update(audit::table.find(id)).set(audit::position.eq(Some(position))).execute(c)?;
             }
         }
         // One round trip for all of them.
@@ -228,12 +234,7 @@ fn old(conn: &mut Connection, before: DateTime<Utc>, most: u16) -> Result<Vec<i6
 fn take_turn(conn: &mut Connection) -> Result<bool, StoreError> {
     match conn.link() {
         Link::Sqlite(_) => Ok(true),
-        Link::Postgres(c) => {
-            let turn = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(&format!(
-                "pg_try_advisory_xact_lock({TURN})"
-            )));
-            Ok(turn.get_result(c)?)
-        }
+        Link::Postgres(c) => Ok(diesel::select(pg_try_advisory_xact_lock(TURN)).get_result(c)?),
     }
 }
 

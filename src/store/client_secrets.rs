@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::client_secrets;
+use super::update::update;
 use crate::domain::{SecretAge, SecretHash, Time};
 use crate::on;
 
@@ -87,7 +88,7 @@ pub(super) fn expire(
     if until <= now {
         return remove_all(conn, client);
     }
-    on!(conn, |c| diesel::update(client_secrets::table.filter(of_client))
+    on!(conn, |c| update(client_secrets::table.filter(of_client))
         .set(client_secrets::expires_at.eq(Time(until)))
         .execute(c))?;
     Ok(())

@@ -10,6 +10,7 @@ use super::client_secrets::{self, KeptSecret};
 use super::error::StoreError;
 use super::kept::one_row;
 use super::schema::{self, clients, sessions};
+use super::update::update;
 use super::{Connection, Lookup, Store, Stored};
 use crate::authz::action::{Create, Delete, RotateSecret, Update};
 use crate::authz::{Allowed, Amended, Event, Sealed, Sight};
@@ -17,7 +18,7 @@ use crate::domain::{Client, ClientId, ClientMetadata, RedirectUri, Revoked, Secr
 use crate::on;
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = clients)]
+#[diesel(table_name = clients, treat_none_as_default_value = false)]
 pub(super) struct ClientRow {
     pub(super) id: String,
     name: Option<String>,
@@ -219,7 +220,7 @@ impl Store {
         let stored = self.write(Some(deed), move |conn, _| {
             let by_secret = metadata.authentication.by_secret();
             let row = MetadataRow::of(metadata.clone(), revision + 1, now);
-            one_row(on!(conn, |c| diesel::update(unchanged!(id, revision)).set(&row).execute(c))?)?;
+            one_row(on!(conn, |c| update(unchanged!(id, revision)).set(&row).execute(c))?)?;
             if !by_secret {
                 client_secrets::remove_all(conn, &id)?;
             }
@@ -245,7 +246,7 @@ impl Store {
         let (id, revision) = (client.id.to_string(), client.revision);
         let stored = self.write_once(Some(deed), move |conn, _| {
             let touched = clients::updated_at.eq(Time(now));
-            one_row(on!(conn, |c| diesel::update(unchanged!(id, revision)).set(touched).execute(c))?)?;
+            one_row(on!(conn, |c| update(unchanged!(id, revision)).set(touched).execute(c))?)?;
             client_secrets::expire(conn, &id, old_until, now)?;
             client_secrets::insert(conn, &id, &secret, now)?;
             as_it_is_now(conn, &id, now)

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use super::error::StoreError;
 use super::schema::{authorization_codes as codes, sessions};
 use super::sessions::{Entitled, SessionBinding, SessionRow};
+use super::update::update;
 use super::{Connection, Inner, Store, consents, refresh_tokens, users as accounts};
 use crate::authz::{By, Event, Outcome, Resource as _, ScopeSet};
 use crate::domain::{
@@ -168,12 +169,12 @@ impl Store {
         let id = SessionId(inner.surroundings.random.uuid_at(now)?);
         self.write(None, move |conn, changes| {
             let hash = code.as_bytes().as_slice();
-            let rows = on!(conn, |c| diesel::update(codes::table.find(hash))
+            let unused = codes::table
+                .find(hash)
                 .filter(codes::client_id.eq(client.as_str()))
                 .filter(codes::session_id.is_null())
-                .filter(codes::expires_at.gt(Time(now)))
-                .set(codes::session_id.eq(Some(id)))
-                .execute(c))?;
+                .filter(codes::expires_at.gt(Time(now)));
+            let rows = on!(conn, |c| update(unused).set(codes::session_id.eq(Some(id))).execute(c))?;
             if rows == 0 {
                 let Some(session) = used_for(conn, hash, &client)? else {
                     return Ok(Err(CodeRefused::Unknown));

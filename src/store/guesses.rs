@@ -3,11 +3,17 @@
 //! two hundred at once are two hundred; taken back when they were right.
 
 use chrono::{DateTime, Utc};
+use diesel::backend::Backend;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{Binary, HasSqlType, Integer};
 
 use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::{guesses, sessions, users};
+use super::types::Moment;
+use super::update::update;
 use super::{Inner, Store};
 use crate::domain::{Bucket, Guess, LIMIT_WINDOW, Left, PasswordHash, Time, TooMany, UserId};
 use crate::on;
@@ -142,25 +148,49 @@ fn one_more(
     bucket: &Bucket,
     now: DateTime<Utc>,
 ) -> Result<(DateTime<Utc>, i32), StoreError> {
-    let key = bucket.key.as_slice();
-    let old = guesses::table.find(key).filter(guesses::began_at.le(Time(now - LIMIT_WINDOW)));
-    on!(conn, |c| diesel::delete(old).execute(c))?;
-    let first = (guesses::key.eq(key), guesses::began_at.eq(Time(now)), guesses::made.eq(1));
-    on!(conn, |c| diesel::insert_into(guesses::table)
-        .values(first)
-        .on_conflict(guesses::key)
-        .do_update()
-        .set(guesses::made.eq(guesses::made + 1))
-        .execute(c))?;
-    let (began_at, made): (Time, i32) =
-        on!(conn, |c| guesses::table.find(key).select((guesses::began_at, guesses::made)).get_result(c))?;
+    let one_more = OneMore { key: bucket.key, now: Time(now), over: Time(now - LIMIT_WINDOW) };
+    let (began_at, made): (Time, i32) = on!(conn, |c| one_more.get_result(c))?;
     Ok((began_at.0, made))
+}
+
+/// One more in a bucket: the first, where there was none or what there was no longer counts.
+#[derive(QueryId)]
+struct OneMore {
+    key: [u8; 32],
+    now: Time,
+    over: Time,
+}
+
+impl Query for OneMore {
+    type SqlType = (Moment, Integer);
+}
+
+impl<C> RunQueryDsl<C> for OneMore {}
+
+impl<DB> QueryFragment<DB> for OneMore
+where
+    DB: Backend + HasSqlType<Moment>,
+    [u8]: ToSql<Binary, DB>,
+    Time: ToSql<Moment, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO guesses (key, began_at, made) VALUES (");
+        out.push_bind_param::<Binary, [u8]>(self.key.as_slice())?;
+        out.push_sql(", ");
+        out.push_bind_param::<Moment, _>(&self.now)?;
+        out.push_sql(", 1) ON CONFLICT (key) DO UPDATE SET made = CASE WHEN guesses.began_at <= ");
+        out.push_bind_param::<Moment, _>(&self.over)?;
+        out.push_sql(" THEN 1 ELSE guesses.made + 1 END, began_at = CASE WHEN guesses.began_at <= ");
+        out.push_bind_param::<Moment, _>(&self.over)?;
+        out.push_sql(" THEN excluded.began_at ELSE guesses.began_at END RETURNING began_at, made");
+        Ok(())
+    }
 }
 
 pub(super) fn take_back(conn: &mut Connection, counted: &Counted) -> Result<(), StoreError> {
     for key in &counted.keys {
         let bucket = guesses::table.find(key.as_slice()).filter(guesses::made.gt(0));
-        on!(conn, |c| diesel::update(bucket).set(guesses::made.eq(guesses::made - 1)).execute(c))?;
+        on!(conn, |c| update(bucket).set(guesses::made.eq(guesses::made - 1)).execute(c))?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use diesel::upsert::excluded;
 use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::{departed_identities, identities, users};
+use super::update::update;
 use super::users::NewUser;
 use super::{Inner, Store};
 use crate::authz::Grant;
@@ -102,7 +103,7 @@ impl Inner {
         let user = self.insert_user(conn, &new, &Grant::to_a_newcomer())?.id;
         if free {
             let this = users::table.filter(users::id.eq(user));
-            on!(conn, |c| diesel::update(this).set(users::email_verified.eq(true)).execute(c))?;
+            on!(conn, |c| update(this).set(users::email_verified.eq(true)).execute(c))?;
         }
         let row = (
             identities::issuer.eq(&identity.issuer),

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use super::conn::{Connection, Link};
 use super::error::StoreError;
 use super::schema::signing_keys;
+use super::update::update;
 use super::{Changes, Inner, Lookup, Store, Stored};
 use crate::authz::action::{Action as _, List, Retire, Rotate};
 use crate::authz::{Allowed, By, Caller, Event, Outcome, Reach, Resource as _, Sealed, Sight};
@@ -169,7 +170,7 @@ impl Store {
                 Some(next) => {
                     let this = signing_keys::table.filter(signing_keys::kid.eq(&next.kid));
                     let early = signing_keys::signs_from.eq(Time(now));
-                    on!(conn, |c| diesel::update(this).set(early).execute(c))?;
+                    on!(conn, |c| update(this).set(early).execute(c))?;
                     SigningKey { signs_from: now, ..next }
                 }
                 None => {
@@ -257,7 +258,7 @@ fn retire(
     let this = signing_keys::table.filter(signing_keys::kid.eq(kid).and(signing_keys::retired_at.is_null()));
     let gone =
         (signing_keys::retired_at.eq(Some(Time(now))), signing_keys::sealed.eq([].as_slice() as &[u8]));
-    if on!(conn, |c| diesel::update(this).set(gone).execute(c))? != 1 {
+    if on!(conn, |c| update(this).set(gone).execute(c))? != 1 {
         return Err(StoreError::Changed);
     }
     changes.keys = true;

@@ -7,6 +7,7 @@ use super::error::StoreError;
 use super::guesses::{self, Counted};
 use super::schema::{sessions, users};
 use super::sessions::{Entitled, SessionBinding, of_session};
+use super::update::update;
 use super::{Inner, Store, refresh_tokens, users as accounts};
 use crate::authz::{By, Outcome, ScopeSet};
 use crate::domain::{
@@ -108,12 +109,12 @@ impl Inner {
     ) -> Result<Option<User>, StoreError> {
         guesses::take_back(conn, &proved.counted)?;
         let kept = proved.upgraded.as_ref().unwrap_or(&proved.hash);
-        let rows = on!(conn, |c| diesel::update(users::table)
+        let this = users::table
             .filter(users::id.eq(id))
             .filter(users::password_hash.eq(proved.hash.expose_phc()))
-            .filter(users::status.eq(Status::Active.as_str()))
-            .set(users::password_hash.eq(kept.expose_phc()))
-            .execute(c))?;
+            .filter(users::status.eq(Status::Active.as_str()));
+        let kept = users::password_hash.eq(kept.expose_phc());
+        let rows = on!(conn, |c| update(this).set(kept).execute(c))?;
         if rows == 1 { accounts::load(conn, &self.vocabulary, id) } else { Ok(None) }
     }
 
@@ -125,7 +126,7 @@ impl Inner {
         origin: Origin,
     ) -> Result<(), StoreError> {
         let (user, now) = (session.user_id, Time(session.created_at));
-        on!(conn, |c| diesel::update(users::table.find(user)).set(users::last_login_at.eq(now)).execute(c))?;
+        on!(conn, |c| update(users::table.find(user)).set(users::last_login_at.eq(now)).execute(c))?;
         let by = By::Somebody(origin, session.client_id.clone());
         self.write_down(conn, &of_session(session, "log_in", by, Outcome::Done))?;
         let expired = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::expires_at.le(now));

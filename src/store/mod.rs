@@ -59,6 +59,7 @@ mod standing;
 mod stored;
 mod transfer;
 mod types;
+mod update;
 mod used_jtis;
 mod user_list;
 mod user_ways;

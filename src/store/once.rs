@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::idempotency_keys as keys;
+use super::update::update;
 use super::{Changes, Store};
 use crate::authz::Event;
 use crate::domain::Time;
@@ -108,7 +109,7 @@ impl Store {
         let once = once.clone();
         self.write(None, move |conn, _| {
             let this = keys::table.find(once.0.key.as_slice());
-            on!(conn, |c| diesel::update(this).set(keys::answer.eq(Some(&sealed))).execute(c))?;
+            on!(conn, |c| update(this).set(keys::answer.eq(Some(&sealed))).execute(c))?;
             Ok(())
         })
         .await

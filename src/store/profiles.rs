@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::users;
+use super::update::update;
 use super::{Lookup, Store, Stored};
 use crate::authz::action::{ReadClaims, Update};
 use crate::authz::{Allowed, Event, Sealed, Sight};
@@ -50,7 +51,7 @@ impl Store {
                 }
                 change.clone().apply(&mut next.claims);
                 next.revision += 1;
-                on!(conn, |c| diesel::update(users::table.filter(users::id.eq(id)))
+                on!(conn, |c| update(users::table.filter(users::id.eq(id)))
                     .set((
                         users::profile.eq(to_json(&next.claims)),
                         users::profile_revision.eq(next.revision),

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use super::error::StoreError;
 use super::schema::{refresh_tokens as tokens, sessions};
 use super::sessions::{Entitled, SessionBinding, SessionRow, of_session};
+use super::update::update;
 use super::{Changes, Connection, Inner, Store, users as accounts};
 use crate::authz::{By, Outcome, ScopeSet};
 use crate::domain::{ClientId, Origin, SecretHash, Session, Status, Thumbprint, Time};
@@ -119,7 +120,7 @@ impl Store {
             let entitled =
                 Entitled { session, roles: user.roles, epoch: user.epoch, scope, resource, dpop_jkt };
             let answer = issue(&entitled)?;
-            on!(conn, |c| diesel::update(tokens::table.find(token.as_bytes().as_slice()))
+            on!(conn, |c| update(tokens::table.find(token.as_bytes().as_slice()))
                 .set(tokens::answer.eq(Some(&answer)))
                 .execute(c))?;
             Ok(Ok(answer))
@@ -188,9 +189,9 @@ impl Inner {
         // What came before the token that is used now was received: its answer is not asked for again.
         let answered =
             tokens::table.filter(tokens::session_id.eq(session.id)).filter(tokens::answer.is_not_null());
-        on!(conn, |c| diesel::update(answered).set(tokens::answer.eq(None::<Vec<u8>>)).execute(c))?;
+        on!(conn, |c| update(answered).set(tokens::answer.eq(None::<Vec<u8>>)).execute(c))?;
         insert(conn, successor, &session)?;
-        on!(conn, |c| diesel::update(sessions::table.find(session.id))
+        on!(conn, |c| update(sessions::table.find(session.id))
             .set((sessions::last_used_at.eq(Time(now)), sessions::expires_at.eq(Time(session.expires_at))))
             .execute(c))?;
         Ok(session)
@@ -241,10 +242,8 @@ fn load(
 
 /// Whether this is the first use.
 fn take(conn: &mut Connection, token: &SecretHash, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let rows = on!(conn, |c| diesel::update(tokens::table.find(token.as_bytes().as_slice()))
-        .filter(tokens::used_at.is_null())
-        .set(tokens::used_at.eq(Some(Time(now))))
-        .execute(c))?;
+    let unused = tokens::table.find(token.as_bytes().as_slice()).filter(tokens::used_at.is_null());
+    let rows = on!(conn, |c| update(unused).set(tokens::used_at.eq(Some(Time(now)))).execute(c))?;
     Ok(rows == 1)
 }
 

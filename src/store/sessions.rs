@@ -16,7 +16,7 @@ use crate::domain::{
 use crate::on;
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = sessions)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
 pub(super) struct SessionRow {
     id: SessionId,
     user_id: UserId,

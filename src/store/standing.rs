@@ -6,6 +6,7 @@ use super::conn::{Connection, Link};
 use super::error::StoreError;
 use super::kept::one_row;
 use super::schema::{sessions, user_roles, users};
+use super::update::update;
 use super::users::{insert_roles, load, role_rows};
 use super::{Changes, Inner, Store};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
@@ -37,12 +38,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (deed, inner) = (Event::from(&user), self.0.clone());
         self.write(Some(deed), move |conn, changes| {
-            let rows = on!(conn, |c| diesel::update(users::table)
-                .filter(users::id.eq(user.id))
-                .filter(users::revision.eq(user.revision))
-                .set(users::password_hash.eq(hash.expose_phc()))
-                .execute(c))?;
-            one_row(rows)?;
+            let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
+            let new = users::password_hash.eq(hash.expose_phc());
+            one_row(on!(conn, |c| update(this).set(new).execute(c))?)?;
             inner.touch(conn, &user, kept.is_none(), changes)?;
             inner.end_sessions_of(conn, user.id, kept, changes)
         })
@@ -100,7 +98,7 @@ impl Store {
                 let user = &before;
                 keep_an_admin(conn, user, status == Status::Active)?;
                 inner.touch(conn, user, status == Status::Suspended, changes)?;
-                on!(conn, |c| diesel::update(users::table.filter(users::id.eq(user.id)))
+                on!(conn, |c| update(users::table.filter(users::id.eq(user.id)))
                     .set(users::status.eq(status.as_str()))
                     .execute(c))?;
                 if status == Status::Suspended {
@@ -143,17 +141,14 @@ impl Inner {
     ) -> Result<(), StoreError> {
         let now = Time(self.surroundings.clock.now());
         let epoch = user.epoch + i64::from(new_epoch);
-        let rows = on!(conn, |c| diesel::update(users::table)
-            .filter(users::id.eq(user.id))
-            .filter(users::revision.eq(user.revision))
-            .set((
-                users::updated_at.eq(now),
-                users::revision.eq(user.revision + 1),
-                users::epoch.eq(epoch),
-                users::epoch_began_at.eq(now),
-            ))
-            .execute(c))?;
-        one_row(rows)?;
+        let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
+        let next = (
+            users::updated_at.eq(now),
+            users::revision.eq(user.revision + 1),
+            users::epoch.eq(epoch),
+            users::epoch_began_at.eq(now),
+        );
+        one_row(on!(conn, |c| update(this).set(next).execute(c))?)?;
         // Where the epoch stays this ends no token of ours; it says that the account has changed.
         changes.revoke(self, Revoked::User(user.id, epoch));
         Ok(())

@@ -10,6 +10,7 @@ use super::error::StoreError;
 use super::kept::one_row;
 use super::schema::{user_roles, users};
 use super::standing::keep_an_admin;
+use super::update::update;
 use super::{Inner, Lookup, Store, Stored, profiles};
 use crate::authz::action::{Delete, Update};
 use crate::authz::{Allowed, Event, Grant, Sealed, Sight, Vocabulary};
@@ -56,7 +57,7 @@ impl UserRow {
 
 /// A new account as it is stored.
 #[derive(Insertable)]
-#[diesel(table_name = users)]
+#[diesel(table_name = users, treat_none_as_default_value = false)]
 pub(super) struct NewUserRow {
     pub(super) id: UserId,
     email: String,
@@ -207,21 +208,20 @@ impl Store {
         next.revision += 1;
         let written = next.clone();
         self.write(Some(deed), move |conn, _| {
-            let rows = on!(conn, |c| diesel::update(users::table)
+            let before = users::table
                 .filter(users::id.eq(written.id))
-                .filter(users::revision.eq(written.revision - 1))
-                .set((
-                    users::email.eq(written.email.as_str()),
-                    users::email_key.eq(written.email.key()),
-                    users::email_verified.eq(written.email_verified),
-                    users::updated_at.eq(Time(now)),
-                    users::revision.eq(written.revision),
-                ))
-                .execute(c))?;
-            one_row(rows)?;
+                .filter(users::revision.eq(written.revision - 1));
+            let row = (
+                users::email.eq(written.email.as_str()),
+                users::email_key.eq(written.email.key()),
+                users::email_verified.eq(written.email_verified),
+                users::updated_at.eq(Time(now)),
+                users::revision.eq(written.revision),
+            );
+            one_row(on!(conn, |c| update(before).set(row).execute(c))?)?;
             let roles = user_roles::table.filter(user_roles::user_id.eq(written.id));
             let key = user_roles::email_key.eq(written.email.key());
-            on!(conn, |c| diesel::update(roles).set(key).execute(c))?;
+            on!(conn, |c| update(roles).set(key).execute(c))?;
             Ok(())
         })
         .await?;

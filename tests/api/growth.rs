@@ -18,7 +18,15 @@ use crate::support::{Engine, PASSWORD, Server, on_both_engines};
 const ACCOUNTS: usize = 11_000;
 
 /// The statements of each database that a test watches.
-static STATEMENTS: Mutex<Option<HashMap<String, BTreeSet<String>>>> = Mutex::new(None);
+static STATEMENTS: Mutex<Option<HashMap<String, Heard>>> = Mutex::new(None);
+
+/// What was heard of the statements of one database.
+#[derive(Default)]
+struct Heard {
+    asked: BTreeSet<String>,
+    /// Those that a connection keeps prepared.
+    kept: BTreeSet<String>,
+}
 
 /// Writes down what one connection is asked.
 struct Listener(Option<String>);
@@ -33,28 +41,31 @@ impl Instrumentation for Listener {
                 self.0 = watched.keys().find(|known| url.starts_with(known.as_str())).cloned();
             }
             InstrumentationEvent::StartQuery { query, .. } => {
-                let Some(statements) = self.0.as_ref().and_then(|url| watched.get_mut(url)) else { return };
+                let Some(heard) = self.0.as_ref().and_then(|url| watched.get_mut(url)) else { return };
                 let text = query.to_string();
-                statements.insert(text.split(" -- binds:").next().unwrap_or_default().to_owned());
+                heard.asked.insert(text.split(" -- binds:").next().unwrap_or_default().to_owned());
+            }
+            InstrumentationEvent::CacheQuery { sql, .. } => {
+                let Some(heard) = self.0.as_ref().and_then(|url| watched.get_mut(url)) else { return };
+                heard.kept.insert(sql.to_owned());
             }
             _ => {}
         }
     }
 }
 
-/// The statements that the server sends while `work` is done.
-fn statements(server: &Server, work: impl FnOnce()) -> Vec<String> {
+/// The statements that a server sends while `work` is done.
+fn heard(server: &Server, work: impl FnOnce()) -> Heard {
     static LISTENING: Once = Once::new();
     let url = server.database_url.trim_start_matches("sqlite://").to_owned();
     LISTENING.call_once(|| {
         diesel::connection::set_default_instrumentation(|| Some(Box::new(Listener(None)))).unwrap();
     });
-    STATEMENTS.lock().unwrap().get_or_insert_default().insert(url.clone(), BTreeSet::new());
+    STATEMENTS.lock().unwrap().get_or_insert_default().insert(url.clone(), Heard::default());
     // Connections that were opened before are not listened to: a replica has new ones.
     work();
     let mut watched = STATEMENTS.lock().unwrap();
-    let heard = watched.as_mut().and_then(|watched| watched.remove(&url)).unwrap_or_default();
-    heard.into_iter().collect()
+    watched.as_mut().and_then(|watched| watched.remove(&url)).unwrap_or_default()
 }
 
 #[derive(QueryableByName)]
@@ -143,7 +154,7 @@ on_both_engines! {
             "created_after=2025-12-27T00:00:00Z", "created_before=2025-01-02T00:00:00Z", "",
         ];
         let mut replica = None;
-        let heard = statements(&server, || {
+        let heard = heard(&server, || {
             let server = replica.insert(server.replica());
             for filter in filters {
                 for sort in ["created_at", "-created_at", "email", "-email"] {
@@ -165,10 +176,10 @@ on_both_engines! {
             server.put(&format!("{}/password", ada.path())).bearer(&ada.token).json(&change).send().expect(204);
             server.delete(&ada.path()).bearer(&ada.token).send();
         });
-        assert!(heard.len() > 60, "it listens: {heard:#?}");
+        assert!(heard.asked.len() > 60, "it listens: {:#?}", heard.asked);
         let mut lists = 0;
         let reads = |text: &&String| ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| text.starts_with(verb));
-        for statement in heard.iter().filter(reads).filter(|text| !asks_for_nothing(text)) {
+        for statement in heard.asked.iter().filter(reads).filter(|text| !asks_for_nothing(text)) {
             let steps = plan(&server, statement);
             let grown: Vec<&String> = steps.iter().filter(|step| reads_all(step)).collect();
             // A list without a filter is the one that is read in the order of an index, up to its limit.
@@ -188,6 +199,34 @@ on_both_engines! {
         drop(replica);
     }
 
+    fn a_statement_is_prepared_once_and_not_for_each_request(server) {
+        let ada = server.register("ada");
+        let login = json!({ "email": ada.email, "password": PASSWORD });
+        let mut replica = None;
+        let heard = heard(&server, || {
+            let server = replica.insert(server.replica());
+            let tokens = server.post("/sessions").json(&login).send().expect(200).json();
+            let refresh_token = tokens["refresh_token"].as_str().expect("a refresh token");
+            let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("client_id", "cloakroom")];
+            server.post("/oauth/token").form(&form).send().expect(200);
+            let profile = format!("{}/profile", ada.path());
+            server.get(&profile).bearer(&ada.token).send().expect(200);
+            server.patch(&profile).bearer(&ada.token).json(&json!({ "name": "Ada" })).send().expect(200);
+            server.get(&ada.path()).bearer(&ada.token).send().expect(200);
+            server.get(&format!("{}/sessions", ada.path())).bearer(&ada.token).send().expect(200);
+        });
+        // What happens once, at a start, or a second behind the requests, for many lines of the trail in one statement.
+        let behind = ["pg_advisory_xact_lock", "audit_seals", "unnest("];
+        let of_a_request = |text: &&String| {
+            let verb = text.split(' ').next().unwrap_or_default();
+            ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&verb) && !behind.iter().any(|word| text.contains(word))
+        };
+        let anew: Vec<_> = heard.asked.difference(&heard.kept).filter(of_a_request).collect();
+        assert!(heard.kept.len() > 15, "it listens: {:#?}", heard.kept);
+        assert!(anew.is_empty(), "{anew:#?}");
+        drop(replica);
+    }
+
     fn an_exchange_reads_no_more_however_often_the_session_was_refreshed(server) {
         let ada = server.register("ada");
         let login = json!({ "email": ada.email, "password": PASSWORD });
@@ -202,14 +241,14 @@ on_both_engines! {
         }
         as_in_use(&server);
         let mut replica = None;
-        let heard = statements(&server, || {
+        let heard = heard(&server, || {
             exchange(replica.insert(server.replica()), &last);
         });
         let of_session = |text: &&String| {
             let text = text.replace(['"', '`'], "");
             text.starts_with("UPDATE refresh_tokens") && text.contains("session_id =")
         };
-        let of_session: Vec<_> = heard.iter().filter(of_session).collect();
+        let of_session: Vec<_> = heard.asked.iter().filter(of_session).collect();
         assert!(!of_session.is_empty());
         for statement in of_session {
             let steps = plan(&server, statement);
