@@ -6,15 +6,15 @@ use std::ops::Deref;
 
 use super::action::{Action, Create, Explain, List, Read, SetRoles};
 use super::caller::Caller;
-use super::event::{AuditTrail, By, Event, Outcome};
+use super::event::AuditTrail;
 use super::explain::Explanation;
+use super::grant::Grant;
 use super::relation::Held;
 use super::resource::Resource;
 use super::rule::{Facts, Reason, Refusal, Rule};
-use super::scope::ROLES_WRITE;
 use super::sight::Sight;
 use super::who::Can;
-use crate::domain::{Origin, Role, User, UserId};
+use crate::domain::{Role, User, UserId};
 
 /// A record as the store hands it out, found or not: it can be carried, not read.
 #[must_use = "a sealed record is of no use until a caller opens it"]
@@ -188,107 +188,6 @@ impl<R: Resource> Reach<R, Create> {
         self.rule.check_owner(&self.by, facts)?;
         self.rule.check_rank(&self.by, facts)?;
         Ok(Allowed { record, held: Held::NONE, by: self.by, rule: self.rule, action: PhantomData })
-    }
-}
-
-/// Somebody may make an account: anybody while registration is open, otherwise who has the scope.
-#[must_use = "a decision is made to be acted upon"]
-pub enum Registration {
-    /// Registration is open; the caller, if any, has no scope to create accounts for others.
-    Open(Option<Caller>, Origin),
-    /// The caller may create accounts for others.
-    Entitled(Reach<User, Create>),
-}
-
-impl Registration {
-    /// What a caller, or nobody, may do when anybody may register.
-    pub(crate) fn open_to(caller: Option<Caller>, origin: Origin) -> Self {
-        match caller.as_ref().map(Caller::reach::<User, Create>) {
-            Some(Ok(entitled)) => Self::Entitled(entitled),
-            _ => Self::Open(caller, origin),
-        }
-    }
-
-    fn whoever(&self) -> By {
-        match self {
-            Self::Open(caller, origin) => By::whoever(caller.clone(), origin.clone()),
-            Self::Entitled(reach) => By::Caller(reach.by().clone()),
-        }
-    }
-
-    /// Who is calling, if anybody is.
-    pub fn by(&self) -> Option<&Caller> {
-        match self {
-            Self::Open(caller, _) => caller.as_ref(),
-            Self::Entitled(reach) => Some(reach.by()),
-        }
-    }
-
-    /// Whether the caller may say which roles and which status the new user has.
-    pub fn may_grant(&self) -> bool {
-        matches!(self, Self::Entitled(reach) if reach.by().holds(ROLES_WRITE))
-    }
-
-    /// The proof that the new user may have these roles; `user` alone when none are named.
-    ///
-    /// # Errors
-    /// [`Reason::AboveCaller`] when a role gives a power that the caller does not have, and
-    /// [`Reason::InsufficientScope`] when the caller may not name roles at all.
-    pub fn grant(&self, roles: Option<Vec<Role>>) -> Result<Grant, Refusal> {
-        let Some(roles) = roles else {
-            return Ok(Grant { by: self.whoever(), roles: vec![Role::USER] });
-        };
-        let rule = Rule::of::<User, Create>();
-        match self {
-            Self::Entitled(reach) if self.may_grant() => Grant::by(reach.by(), rule, roles),
-            _ => {
-                let rule = Rule::of::<User, SetRoles>();
-                let reason = Reason::InsufficientScope;
-                Err(Refusal { by: self.by().cloned(), rule, reason, record: None, owner: None })
-            }
-        }
-    }
-}
-
-/// Roles that somebody was entitled to give.
-#[derive(Debug)]
-#[must_use = "roles are granted in order to be given"]
-pub struct Grant {
-    by: By,
-    roles: Vec<Role>,
-}
-
-impl Grant {
-    /// What whoever comes with another issuer's token gets, where the operator lets them in: what
-    /// anybody gets who registers, whether or not anybody may.
-    pub(crate) fn to_a_newcomer() -> Self {
-        Self { by: By::Server, roles: vec![Role::USER] }
-    }
-
-    fn by(caller: &Caller, rule: &'static Rule, mut roles: Vec<Role>) -> Result<Self, Refusal> {
-        if !caller.outranks(&roles) {
-            return Err(rule.refuse(caller, Reason::AboveCaller));
-        }
-        roles.sort();
-        roles.dedup();
-        Ok(Self { by: By::Caller(caller.clone()), roles })
-    }
-
-    /// The roles, sorted, each once.
-    pub fn roles(&self) -> &[Role] {
-        &self.roles
-    }
-
-    /// That a user was made with them.
-    pub(crate) fn event(&self, user: UserId) -> Event {
-        Event {
-            by: self.by.clone(),
-            action: Create::NAME,
-            resource: User::NAME,
-            record: Some(user.to_string()),
-            owner: Some(user),
-            outcome: Outcome::Done,
-        }
     }
 }
 

@@ -8,9 +8,10 @@ use chrono::Duration;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::answer::{IfMatch, NoContent};
+use super::answer::NoContent;
 use super::body::{Body, BodyType};
 use super::client_answers::{Registered, Renewed};
+use super::if_match::IfMatch;
 use super::members::Members;
 use super::problem::{Code, Problem};
 use super::services::Services;

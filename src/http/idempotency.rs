@@ -18,7 +18,7 @@ use crate::store::{Earlier, Once, once};
 use crate::token::MasterKey;
 
 /// By which a caller names what it wants done once.
-const KEY: &str = "idempotency-key";
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Says that an answer was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");

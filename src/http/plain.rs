@@ -23,7 +23,8 @@
 
 use std::sync::Arc;
 
-use super::answer::{IfMatch, NoContent};
+use super::answer::NoContent;
+use super::if_match::IfMatch;
 use super::list::ListOf;
 use super::problem::Problem;
 use super::query::Query;

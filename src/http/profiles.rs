@@ -5,8 +5,9 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::answer::{IfMatch, Record};
+use super::answer::Record;
 use super::body::{Body, BodyType};
+use super::if_match::IfMatch;
 use super::members::{Given, Members};
 use super::problem::Problem;
 use crate::authz::Allowed;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::answer::{IfMatch, NoContent};
+use super::answer::NoContent;
 use super::body::{Body, BodyType};
+use super::if_match::IfMatch;
 use super::problem::Problem;
 use super::services::Services;
 use super::shown::Shown;

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::answer::{IfMatch, NoContent};
+use super::answer::NoContent;
 use super::body::{Body, BodyType};
+use super::if_match::IfMatch;
 use super::problem::{Code, Problem};
 use super::profiles::{ProfileView, example_profile, read_profile};
 use super::services::Services;
