@@ -60,7 +60,7 @@ pub struct Json<T>(pub T);
 pub struct Record<T> {
     /// The record.
     pub view: T,
-    /// Its version; what [`IfMatch`] compares.
+    /// Its version; what [`IfMatch`](super::IfMatch) compares.
     pub revision: i64,
 }
 
