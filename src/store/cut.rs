@@ -9,7 +9,6 @@ use diesel::{QueryResult, RunQueryDsl};
 const PAGES: [u16; 4] = [10, 50, 100, 200];
 
 /// A query, and which of its rows.
-#[derive(Clone, Copy)]
 pub struct Cut<Q> {
     query: Q,
     before: i64,
@@ -17,7 +16,6 @@ pub struct Cut<Q> {
 }
 
 /// The rows of a page, and at least one more where there is one.
-#[doc(hidden)]
 pub fn page<Q>(query: Q, limit: u16) -> Cut<Q> {
     Cut { query, before: 0, most: page_size(limit) }
 }
