@@ -47,6 +47,12 @@ def cargo_build(target, *features):
     return target / "release" / "cloakroom"
 
 
+def built_with_symbols():
+    command = ["cargo", "rustc", "--release", "--locked", "--bin", "cloakroom", "--", "-C", "strip=none"]
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"CARGO_TARGET_DIR": str(TARGET)}, check=True)
+    return TARGET / "release" / "cloakroom"
+
+
 # What runs
 
 class Database:
@@ -141,7 +147,8 @@ class Program:
 
     def ask(self, method, path, body=None, token=None, form=None):
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
-        headers = {"content-type": "application/json"} if body else {}
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"content-type": kind} if body else {}
         if form:
             headers["content-type"] = "application/x-www-form-urlencoded"
         if token:
@@ -196,6 +203,18 @@ class Server(Program):
     def log_in_fully(self, email, **scope):
         """The whole answer to a login."""
         return self.expect(200, "POST", "/sessions", {"email": email, "password": PASSWORD, **scope})
+
+
+def control(callgrind, what):
+    """Tells the callgrind with this process id what to do."""
+    subprocess.run(["callgrind_control", what, str(callgrind)], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(0.5)
+
+
+def newest_count(directory):
+    """What callgrind wrote last."""
+    return max(directory.glob("callgrind.out.*"), key=lambda file: file.stat().st_mtime)
 
 
 def free_port():
