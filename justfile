@@ -60,6 +60,10 @@ bench:
 flame *arguments:
     benches/flame {{arguments}}
 
+# Lay out anew which functions the linker puts beside each other, by what runs now (needs valgrind and PostgreSQL).
+layout:
+    benches/layout
+
 # Check the licences, advisories and sources of the dependencies (needs cargo-deny).
 deny:
     cargo deny --locked check
