@@ -205,6 +205,13 @@ class Server(Program):
         return self.expect(200, "POST", "/sessions", {"email": email, "password": PASSWORD, **scope})
 
 
+def register(binary, directory, settings):
+    """Registers the client `bench` for client credentials, where these settings say; its secret."""
+    command = [binary, "clients", "create", "--id", "bench", "--scope", "users:read:any", "--json"]
+    made = subprocess.run(command, env=settings, cwd=directory, check=True, stdout=subprocess.PIPE).stdout
+    return json.loads(made)["client_secret"]
+
+
 def control(callgrind, what):
     """Tells the callgrind with this process id what to do."""
     subprocess.run(["callgrind_control", what, str(callgrind)], check=True,
