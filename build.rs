@@ -14,6 +14,8 @@ fn main() {
     if is_optimized && is_elf && reads_scripts() && layout.exists() {
         println!("cargo::rustc-link-arg-bins=-T");
         println!("cargo::rustc-link-arg-bins={}", layout.display());
+        // For the binary of an application.
+        println!("cargo::metadata=LAYOUT={}", layout.display());
     }
 }
 
