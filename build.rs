@@ -1,5 +1,5 @@
 //! Has the linker lay what runs at a start beside each other (`.cargo/layout.ld`): Linux maps 64 KB and more around each function
-//! that runs, and an idle server is a third smaller where they do not lie everywhere.
+//! that runs, and an idle server is a quarter smaller where they do not lie everywhere.
 
 use std::env;
 use std::path::Path;
