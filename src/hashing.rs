@@ -1,22 +1,21 @@
 //! Password hashes (argon2id, RFC 9106) in a lane of their own: a few at a time, a few waiting, the
 //! rest turned away, so that ten times the logins that the cores can hash slow nothing else.
 
+mod lanes;
 mod pulse;
 mod stored;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
+use self::lanes::{Lanes, Memory};
 use self::pulse::Pulse;
 use self::stored::Stored;
 use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
@@ -24,10 +23,6 @@ use crate::{huge_pages, traces};
 
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
-
-/// How much nicer the threads are that hash: beside what needs all the cores they get a tenth of them.
-#[cfg(target_os = "linux")]
-const LESS_URGENT: i32 = 10;
 
 /// What a password hash costs (argon2id, RFC 9106 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,11 +83,7 @@ pub enum Verdict {
 #[derive(Clone)]
 pub struct Hasher {
     argon2id: Arc<Argon2id>,
-    permits: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
-    turned_away: Arc<AtomicU64>,
-    lanes: usize,
-    queue: usize,
+    lanes: Arc<Lanes>,
 }
 
 /// What the lanes are doing.
@@ -114,25 +105,15 @@ impl Hasher {
     /// When the cost is out of range.
     pub fn new(cost: Argon2Cost, lanes: usize, queue: usize, random: Random) -> Result<Self, InvalidCost> {
         let params = cost.params(HASH_BYTES).ok_or(InvalidCost)?;
-        let lanes = lanes.max(1);
         Ok(Self {
-            argon2id: Arc::new(Argon2id { params, random, idle: Mutex::default(), pulse: Pulse::of(lanes) }),
-            permits: Arc::new(Semaphore::new(lanes)),
-            waiting: Arc::default(),
-            turned_away: Arc::default(),
-            lanes,
-            queue,
+            argon2id: Arc::new(Argon2id { params, random, pulse: Pulse::of(lanes) }),
+            lanes: Arc::new(Lanes::new(lanes, queue)),
         })
     }
 
     /// What its lanes are doing.
     pub fn load(&self) -> HashLoad {
-        HashLoad {
-            lanes: self.lanes,
-            running: self.lanes.saturating_sub(self.permits.available_permits()),
-            waiting: self.waiting.load(Ordering::Relaxed),
-            turned_away: self.turned_away.load(Ordering::Relaxed),
-        }
+        self.lanes.load()
     }
 
     /// Somebody asks for what needs no hash, and should not have to wait for one.
@@ -145,14 +126,7 @@ impl Hasher {
     /// # Errors
     /// [`HashError::Busy`] when as many wait as may.
     pub fn turn_away_if_full(&self) -> Result<(), HashError> {
-        let full =
-            self.permits.available_permits() == 0 && self.waiting.load(Ordering::Acquire) >= self.queue;
-        if full { Err(self.turn_away()) } else { Ok(()) }
-    }
-
-    fn turn_away(&self) -> HashError {
-        self.turned_away.fetch_add(1, Ordering::Relaxed);
-        HashError::Busy
+        self.lanes.turn_away_if_full()
     }
 
     /// Hashes a password with a new salt.
@@ -161,7 +135,7 @@ impl Hasher {
     /// As [`HashError`] says.
     pub async fn hash(&self, password: &NewPassword) -> Result<PasswordHash, HashError> {
         let password = Zeroizing::new(password.expose().to_vec());
-        self.in_lane(move |argon2id| argon2id.new_hash(&password)).await
+        self.in_lane(move |argon2id, memory| argon2id.new_hash(memory, &password)).await
     }
 
     /// Compares what somebody typed with a stored hash, in constant time. With none, as when there
@@ -181,137 +155,88 @@ impl Hasher {
             })?),
             None => None,
         };
-        self.in_lane(move |argon2id| match stored {
-            Some(stored) => argon2id.compare(attempt.expose(), &stored),
-            None => argon2id.compare_with_none(attempt.expose()),
+        self.in_lane(move |argon2id, memory| match stored {
+            Some(stored) => argon2id.compare(memory, attempt.expose(), &stored),
+            None => argon2id.compare_with_none(memory, attempt.expose()),
         })
         .await
     }
 
-    /// Does the work on a thread of its own, which holds the lane until it is done, whether or not somebody
-    /// still waits for it.
     async fn in_lane<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Argon2id) -> Option<T> + Send + 'static,
+        work: impl FnOnce(&Argon2id, &mut Memory) -> Option<T> + Send + 'static,
     ) -> Result<T, HashError> {
         let argon2id = Arc::clone(&self.argon2id);
-        let hashing = async {
-            let permit = self.enter().await?;
-            let (tell, done) = oneshot::channel();
-            let lane = thread::Builder::new().name("hash".to_owned()).spawn(move || {
-                be_less_urgent();
-                let done = work(&argon2id);
-                // Whoever waits for it may come back at once.
-                drop(permit);
-                let _ = tell.send(done);
-            });
-            if let Err(error) = lane {
-                log::error!("there is no thread to hash a password: {error}");
-            }
-            Ok(done.await.unwrap_or(None))
-        };
+        let hashing = self.lanes.run(move |memory| work(&argon2id, memory));
         traces::step("password hash", [], hashing).await?.ok_or_else(|| {
             log::error!("a password could not be hashed: no memory or no randomness");
             HashError::Failed
         })
     }
-
-    /// Waits for a lane. The place in the queue is given back also when the caller stops waiting.
-    async fn enter(&self) -> Result<OwnedSemaphorePermit, HashError> {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let _place = Place::take(&self.waiting, self.queue).ok_or_else(|| self.turn_away())?;
-        Arc::clone(&self.permits).acquire_owned().await.map_err(|_| HashError::Failed)
-    }
 }
 
-/// So that who asks for something short does not wait for a core behind who logs in. A thread is made in a
-/// five-hundredth of the time that a hash takes, and it could not be made urgent again.
-fn be_less_urgent() {
-    // Elsewhere it would be the whole process.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(LESS_URGENT) {
-        log::debug!("passwords are hashed as urgently as everything else is done: {error}");
-    }
-}
-
-/// A place in the queue.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize, most: usize) -> Option<Self> {
-        let one_more = |count: usize| (count < most).then_some(count + 1);
-        waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
-        Some(Self(waiting))
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// The function at its configured cost, and the memory it works in, used again and again: an
-/// allocator that keeps some for each thread would keep far more. There is at most one buffer a
-/// lane, since every run takes one before it makes one.
+/// The function at its configured cost.
 struct Argon2id {
     params: Params,
     random: Random,
-    idle: Mutex<Vec<Vec<Block>>>,
     pulse: Pulse,
 }
 
 impl Argon2id {
-    fn new_hash(&self, password: &[u8]) -> Option<PasswordHash> {
+    fn new_hash(&self, memory: &mut Memory, password: &[u8]) -> Option<PasswordHash> {
         let salt: [u8; SALT_BYTES] = self.random.bytes().ok()?;
-        let hash = self.run(self.params.clone(), password, &salt)?;
+        let hash = self.run(memory, self.params.clone(), password, &salt)?;
         let (m, t, p) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
         let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(&*hash));
         Some(PasswordHash::from_phc(format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${hash}")))
     }
 
-    fn compare(&self, password: &[u8], stored: &Stored) -> Option<Verdict> {
-        let computed = self.run(stored.params.clone(), password, &stored.salt)?;
+    fn compare(&self, memory: &mut Memory, password: &[u8], stored: &Stored) -> Option<Verdict> {
+        let computed = self.run(memory, stored.params.clone(), password, &stored.salt)?;
         if !bool::from(computed.ct_eq(&stored.hash)) {
             return Some(Verdict::Mismatch);
         }
         let current = stored.params == self.params && stored.salt.len() >= SALT_BYTES;
         // Without a new hash the old one will do.
-        let upgraded = if current { None } else { self.new_hash(password) };
+        let upgraded = if current { None } else { self.new_hash(memory, password) };
         Some(Verdict::Match { upgraded })
     }
 
-    fn compare_with_none(&self, password: &[u8]) -> Option<Verdict> {
-        self.run(self.params.clone(), password, &[0; SALT_BYTES])?;
+    fn compare_with_none(&self, memory: &mut Memory, password: &[u8]) -> Option<Verdict> {
+        self.run(memory, self.params.clone(), password, &[0; SALT_BYTES])?;
         Some(Verdict::Mismatch)
     }
 
-    fn run(&self, params: Params, password: &[u8], salt: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    fn run(
+        &self,
+        memory: &mut Memory,
+        params: Params,
+        password: &[u8],
+        salt: &[u8],
+    ) -> Option<Zeroizing<Vec<u8>>> {
         let mut hash = Zeroizing::new(vec![0; params.output_len()?]);
-        let mut memory = self.take_memory(params.block_count())?;
+        self.make_room(memory, params.block_count())?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let _hashing = self.pulse.hashing();
-        let done = argon2.hash_password_into_with_memory(password, salt, &mut hash, &mut memory);
+        let done = argon2.hash_password_into_with_memory(password, salt, &mut hash, memory.as_mut_slice());
         // A larger one was for an old hash of a higher cost, and is not kept.
-        if memory.len() == self.params.block_count() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        if memory.len() > self.params.block_count() {
+            *memory = Memory::new();
         }
         done.ok().map(|()| hash)
     }
 
-    fn take_memory(&self, blocks: usize) -> Option<Vec<Block>> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(memory) = idle.filter(|memory| memory.len() >= blocks) {
-            return Some(memory);
+    /// Keeps what there is: an allocator would keep more.
+    fn make_room(&self, memory: &mut Memory, blocks: usize) -> Option<()> {
+        if memory.len() < blocks {
+            let blocks = blocks.max(self.params.block_count());
+            *memory = Memory::new();
+            huge_pages::amid(|| {
+                memory.try_reserve_exact(blocks).ok()?;
+                memory.resize(blocks, Block::new());
+                Some(())
+            })?;
         }
-        let blocks = blocks.max(self.params.block_count());
-        huge_pages::amid(|| {
-            let mut memory = Vec::new();
-            memory.try_reserve_exact(blocks).ok()?;
-            memory.resize(blocks, Block::new());
-            Some(memory)
-        })
+        Some(())
     }
 }

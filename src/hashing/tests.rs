@@ -1,6 +1,6 @@
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::sync::mpsc;
+use std::thread;
 
 use super::*;
 
@@ -36,9 +36,9 @@ const MATCH: Result<(bool, bool), HashError> = Ok((true, false));
 const MATCH_BUT_UPGRADE: Result<(bool, bool), HashError> = Ok((true, true));
 const MISMATCH: Result<(bool, bool), HashError> = Ok((false, false));
 
-/// Polls once: whether it is still waiting.
-async fn waits(future: &mut Pin<&mut impl Future>) -> bool {
-    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
+/// For how many KiB there is room in the one lane.
+fn room(hasher: &Hasher) -> usize {
+    wait(hasher.lanes.run(|memory| memory.len())).unwrap()
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn where_there_is_no_hash_a_hash_is_computed_all_the_same() {
     let hasher = hasher(CHEAP, 1, 0);
     let verdict = wait(hasher.verify(PasswordAttempt::new("mein pinguin tanzt"), None));
     assert!(matches!(verdict, Ok(Verdict::Mismatch)));
-    assert_eq!(hasher.argon2id.idle.lock().unwrap().len(), 1);
+    assert_eq!(room(&hasher), 64);
 }
 
 #[test]
@@ -147,71 +147,30 @@ fn a_cost_out_of_range_makes_no_hasher() {
 }
 
 #[test]
-fn when_the_queue_is_full_the_next_is_turned_away_at_once() {
-    wait(async {
-        let hasher = hasher(CHEAP, 1, 1);
-        let lane = hasher.enter().await.unwrap();
-        let mut second = pin!(hasher.enter());
-        assert!(waits(&mut second).await);
-        assert_eq!(hasher.enter().await.err(), Some(HashError::Busy));
-        let attempt = PasswordAttempt::new("mein pinguin tanzt");
-        assert_eq!(hasher.verify(attempt, None).await.err(), Some(HashError::Busy));
-        assert_eq!(hasher.turn_away_if_full(), Err(HashError::Busy));
-        assert_eq!(hasher.load().turned_away, 3, "each of them is counted");
-        drop(lane);
-        let lane = second.await.unwrap();
-        assert_eq!(hasher.waiting.load(Ordering::SeqCst), 0);
-        drop(lane);
-        assert!(hasher.enter().await.is_ok());
-        assert_eq!((hasher.turn_away_if_full(), hasher.load().turned_away), (Ok(()), 3));
-    });
+fn who_comes_when_the_queue_is_full_is_turned_away_at_once() {
+    let hasher = hasher(CHEAP, 1, 0);
+    let (begun, has_begun) = mpsc::sync_channel(0);
+    let other = hasher.clone();
+    let held =
+        thread::spawn(move || wait(other.lanes.run(move |_| begun.send(()).and_then(|()| begun.send(())))));
+    has_begun.recv().unwrap();
+    let attempt = PasswordAttempt::new("mein pinguin tanzt");
+    assert_eq!(wait(hasher.verify(attempt, None)).err(), Some(HashError::Busy));
+    assert_eq!(hasher.turn_away_if_full(), Err(HashError::Busy));
+    assert_eq!(hasher.load().turned_away, 2, "each of them is counted");
+    has_begun.recv().unwrap();
+    held.join().unwrap().unwrap().unwrap();
+    assert_eq!((hasher.turn_away_if_full(), hasher.load().turned_away), (Ok(()), 2));
 }
 
 #[test]
-fn an_abandoned_wait_gives_its_place_back() {
-    wait(async {
-        let hasher = hasher(CHEAP, 1, 1);
-        let lane = hasher.enter().await.unwrap();
-        {
-            let mut abandoned = Box::pin(hasher.enter());
-            assert!(waits(&mut abandoned.as_mut()).await);
-            assert_eq!(hasher.enter().await.err(), Some(HashError::Busy));
-        }
-        let mut next = pin!(hasher.enter());
-        assert!(waits(&mut next).await);
-        drop(lane);
-        assert!(next.await.is_ok());
-    });
-}
-
-#[test]
-fn many_at_once_share_at_most_as_many_buffers_as_there_are_lanes() {
-    wait(async {
-        let hasher = hasher(CHEAP, 2, 100);
-        let attempts = (0..50).map(|_| hasher.verify(PasswordAttempt::new("mein pinguin tanzt"), None));
-        let verdicts = futures_util::future::join_all(attempts).await;
-        assert!(verdicts.iter().all(|verdict| matches!(verdict, Ok(Verdict::Mismatch))));
-        let idle = hasher.argon2id.idle.lock().unwrap();
-        assert!((1..=2).contains(&idle.len()));
-        assert!(idle.iter().all(|memory| memory.len() == 64));
-    });
-}
-
-#[test]
-fn the_memory_of_a_costlier_hash_is_not_kept() {
+fn what_a_lane_hashes_in_is_used_again_but_not_that_of_a_costlier_hash() {
     let costly = Argon2Cost { memory_kib: 1_024, ..CHEAP };
     let stored = hash(&hasher(costly, 1, 0), "mein pinguin tanzt");
     let cheap = hasher(CHEAP, 1, 0);
-    assert!(verify(&cheap, "mein pinguin tanzt", stored.expose_phc()).is_ok());
-    assert!(cheap.argon2id.idle.lock().unwrap().iter().all(|memory| memory.len() == 64));
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_thread_that_hashes_is_less_urgent_than_the_others() {
-    let urgency = || rustix::process::getpriority_process(None).ok();
-    let hasher = hasher(CHEAP, 1, 0);
-    let own = urgency().unwrap();
-    let of_lane = wait(hasher.in_lane(move |_| urgency())).unwrap();
-    assert_eq!((of_lane, urgency()), ((own + LESS_URGENT).min(19), Some(own)));
+    assert_eq!(room(&cheap), 0);
+    hash(&cheap, "mein pinguin tanzt");
+    assert_eq!(room(&cheap), 64);
+    assert_eq!(verify(&cheap, "another", stored.expose_phc()), MISMATCH);
+    assert_eq!(room(&cheap), 0);
 }
