@@ -96,13 +96,11 @@ impl Inner {
         // An account that does not exist takes as long.
         let user = login.map_or(UserId(uuid::Uuid::nil()), |login| login.user_id);
         let address = guess.address.map(|address| address.to_string()).unwrap_or_default();
-        let known: i64 = on!(conn, |c| sessions::table
+        let session = sessions::table
             .filter(sessions::user_id.eq(user))
             .filter(sessions::address.eq(address))
-            .filter(sessions::expires_at.gt(Time(now)))
-            .count()
-            .get_result(c))?;
-        Ok(known > 0)
+            .filter(sessions::expires_at.gt(Time(now)));
+        Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(session)).get_result(c))?)
     }
 }
 

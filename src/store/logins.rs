@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::conn::Connection;
 use super::error::StoreError;
 use super::guesses::{self, Counted};
-use super::schema::{sessions, users};
+use super::schema::users;
 use super::sessions::{Entitled, SessionBinding, of_session};
 use super::update::update;
 use super::{Inner, Store, refresh_tokens, users as accounts};
@@ -118,7 +118,7 @@ impl Inner {
         if rows == 1 { accounts::load(conn, &self.vocabulary, id) } else { Ok(None) }
     }
 
-    /// Writes down that the user logged in, and forgets their sessions that have ended by themselves.
+    /// Writes down that the user logged in.
     pub(super) fn logged_in(
         &self,
         conn: &mut Connection,
@@ -128,9 +128,6 @@ impl Inner {
         let (user, now) = (session.user_id, Time(session.created_at));
         on!(conn, |c| update(users::table.find(user)).set(users::last_login_at.eq(now)).execute(c))?;
         let by = By::Somebody(origin, session.client_id.clone());
-        self.write_down(conn, &of_session(session, "log_in", by, Outcome::Done))?;
-        let expired = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::expires_at.le(now));
-        on!(conn, |c| diesel::delete(expired).execute(c))?;
-        Ok(())
+        self.write_down(conn, &of_session(session, "log_in", by, Outcome::Done))
     }
 }

@@ -227,6 +227,23 @@ on_both_engines! {
         drop(replica);
     }
 
+    fn a_login_reads_no_more_however_many_sessions_the_user_has(server) {
+        let ada = server.register("ada");
+        let login = json!({ "email": ada.email, "password": PASSWORD });
+        let mut replica = None;
+        let heard = heard(&server, || {
+            replica.insert(server.replica()).post("/sessions").json(&login).send().expect(200);
+        });
+        let bare = heard.asked.iter().map(|text| text.replace(['"', '`'], ""));
+        let of_sessions: Vec<_> = bare.filter(|text| text.contains(" sessions ")).collect();
+        assert!(of_sessions.iter().any(|text| text.starts_with("INSERT")), "{of_sessions:#?}");
+        // Whether there is one from the same address is known with the first.
+        let reads_all = |text: &&String| text.contains("sessions.user_id =") && !text.contains("EXISTS");
+        let reading: Vec<_> = of_sessions.iter().filter(reads_all).collect();
+        assert!(reading.is_empty(), "{reading:#?}");
+        drop(replica);
+    }
+
     fn an_exchange_reads_no_more_however_often_the_session_was_refreshed(server) {
         let ada = server.register("ada");
         let login = json!({ "email": ada.email, "password": PASSWORD });
