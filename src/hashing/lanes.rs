@@ -189,11 +189,8 @@ mod tests {
 
     use futures_util::future::join_all;
 
+    use super::super::tests::wait;
     use super::*;
-
-    fn wait<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-    }
 
     /// Polls once: whether it is still waiting.
     async fn waits(future: &mut Pin<&mut impl Future>) -> bool {

@@ -10,7 +10,7 @@ fn hasher(cost: Argon2Cost, lanes: usize, queue: usize) -> Hasher {
     Hasher::new(cost, lanes, queue, Random::system()).unwrap()
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 

@@ -227,7 +227,7 @@ on_both_engines! {
         drop(replica);
     }
 
-    fn a_login_reads_no_more_however_many_sessions_the_user_has(server) {
+    fn a_login_looks_for_none_of_the_users_sessions_that_have_ended(server) {
         let ada = server.register("ada");
         let login = json!({ "email": ada.email, "password": PASSWORD });
         let mut replica = None;
@@ -237,7 +237,7 @@ on_both_engines! {
         let bare = heard.asked.iter().map(|text| text.replace(['"', '`'], ""));
         let of_sessions: Vec<_> = bare.filter(|text| text.contains(" sessions ")).collect();
         assert!(of_sessions.iter().any(|text| text.starts_with("INSERT")), "{of_sessions:#?}");
-        // Whether there is one from the same address is known with the first.
+        // Whether there is one from the same address: known with the first, but for an address that has none.
         let reads_all = |text: &&String| text.contains("sessions.user_id =") && !text.contains("EXISTS");
         let reading: Vec<_> = of_sessions.iter().filter(reads_all).collect();
         assert!(reading.is_empty(), "{reading:#?}");
