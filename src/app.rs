@@ -10,7 +10,6 @@ use crate::check::faults;
 use crate::config::{Config, Faults, Registration, Settings, SettingsList, Sources};
 use crate::domain::{Role, Surroundings};
 use crate::http::{self, Endpoint, Rules, ServedParts};
-use crate::huge_pages;
 use crate::server::{Server, StartError};
 use crate::store::{
     Engine, MigrationState, Migrations, OWN_MIGRATIONS, StoreError, migrate, migration_states,
@@ -200,7 +199,6 @@ impl App {
 
     /// Runs the command that the process was started with; without one, it serves.
     pub fn run(self) -> ExitCode {
-        huge_pages::none();
         crate::cli::run(self)
     }
 }

@@ -2,7 +2,6 @@
 //! rest turned away, so that ten times the logins that the cores can hash slow nothing else.
 
 mod lanes;
-mod pulse;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -16,10 +15,9 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use self::lanes::{Lanes, Memory};
-use self::pulse::Pulse;
 use self::stored::Stored;
 use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
-use crate::{huge_pages, traces};
+use crate::traces;
 
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
@@ -106,7 +104,7 @@ impl Hasher {
     pub fn new(cost: Argon2Cost, lanes: usize, queue: usize, random: Random) -> Result<Self, InvalidCost> {
         let params = cost.params(HASH_BYTES).ok_or(InvalidCost)?;
         Ok(Self {
-            argon2id: Arc::new(Argon2id { params, random, pulse: Pulse::of(lanes) }),
+            argon2id: Arc::new(Argon2id { params, random }),
             lanes: Arc::new(Lanes::new(lanes, queue)),
         })
     }
@@ -114,11 +112,6 @@ impl Hasher {
     /// What its lanes are doing.
     pub fn load(&self) -> HashLoad {
         self.lanes.load()
-    }
-
-    /// Somebody asks for what needs no hash, and should not have to wait for one.
-    pub fn somebody_reads(&self) {
-        self.argon2id.pulse.somebody_reads();
     }
 
     /// Turns a password away now that would be turned away later.
@@ -179,7 +172,6 @@ impl Hasher {
 struct Argon2id {
     params: Params,
     random: Random,
-    pulse: Pulse,
 }
 
 impl Argon2id {
@@ -217,7 +209,6 @@ impl Argon2id {
         let mut hash = Zeroizing::new(vec![0; params.output_len()?]);
         self.make_room(memory, params.block_count())?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let _hashing = self.pulse.hashing();
         let done = argon2.hash_password_into_with_memory(password, salt, &mut hash, memory.as_mut_slice());
         // A larger one was for an old hash of a higher cost, and is not kept.
         if memory.len() > self.params.block_count() {
@@ -231,11 +222,8 @@ impl Argon2id {
         if memory.len() < blocks {
             let blocks = blocks.max(self.params.block_count());
             *memory = Memory::new();
-            huge_pages::amid(|| {
-                memory.try_reserve_exact(blocks).ok()?;
-                memory.resize(blocks, Block::new());
-                Some(())
-            })?;
+            memory.try_reserve_exact(blocks).ok()?;
+            memory.resize(blocks, Block::new());
         }
         Some(())
     }

@@ -20,7 +20,6 @@ pub(crate) mod follow;
 pub mod fuzzing;
 pub mod hashing;
 pub mod http;
-pub(crate) mod huge_pages;
 pub mod json;
 pub mod logging;
 pub(crate) mod master_key;

@@ -11,10 +11,6 @@ use tokio::sync::oneshot;
 
 use super::{HashError, HashLoad};
 
-/// How much nicer the threads are: beside what needs all the cores they get a tenth of them.
-#[cfg(target_os = "linux")]
-const LESS_URGENT: i32 = 10;
-
 /// What is hashed in; as large as it was last needed.
 pub(super) type Memory = Vec<Block>;
 
@@ -123,7 +119,6 @@ impl Drop for Lanes {
 fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
     let shared = Arc::clone(shared);
     let lane = move || {
-        be_less_urgent();
         let mut memory = Memory::new();
         while let Some(job) = shared.next() {
             let lane = Lane(&shared);
@@ -132,15 +127,6 @@ fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
         }
     };
     thread::Builder::new().name("hash".to_owned()).spawn(lane).map(drop)
-}
-
-/// So that who asks for something short does not wait for a core behind who logs in.
-fn be_less_urgent() {
-    // Elsewhere it would be the whole process.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(LESS_URGENT) {
-        log::debug!("passwords are hashed as urgently as everything else is done: {error}");
-    }
 }
 
 impl Shared {
@@ -272,14 +258,5 @@ mod tests {
         wait(lanes.run(move |_| ENDS.set(Some(ends)))).unwrap();
         drop(lanes);
         assert!(ended.recv().is_err());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn they_are_less_urgent_than_the_others() {
-        let urgency = || rustix::process::getpriority_process(None).ok();
-        let own = urgency().unwrap();
-        let of_lane = wait(Lanes::new(1, 0).run(move |_| urgency())).unwrap();
-        assert_eq!((of_lane, urgency()), (Some((own + LESS_URGENT).min(19)), Some(own)));
     }
 }

@@ -27,9 +27,6 @@ pub(crate) async fn wrap(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = request_id(&request, &services);
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    if request.method().is_safe() {
-        services.hasher.somebody_reads();
-    }
     let mut response = next.call(request).await?;
     log::debug!(
         "request_id={id} {} {:?} {}",

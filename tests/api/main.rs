@@ -22,7 +22,6 @@ mod idempotency;
 mod interop;
 mod keys;
 mod limits;
-mod linux;
 mod matrix;
 mod metrics;
 mod notes;

@@ -11,7 +11,6 @@ const WHO_MAY_DO_WHAT: &str = include_str!("templates/who_may_do_what.rs");
 const MANIFEST: &str = include_str!("templates/manifest.toml");
 const SQLITE: &str = include_str!("templates/sqlite_up.sql");
 const POSTGRES: &str = include_str!("templates/postgres_up.sql");
-const BUILD: &str = include_str!("templates/build.rs");
 const CARGO: &str = include_str!("../../../.cargo/config.toml");
 const DOWN: &str = include_str!("templates/down.sql");
 
@@ -50,7 +49,6 @@ pub(super) fn of_application(names: &Names, cloakroom: &str) -> Vec<File> {
     vec![
         File { path: "Cargo.toml".to_owned(), text: names.write(MANIFEST).replace("CLOAKROOM", cloakroom) },
         file(".cargo/config.toml", CARGO),
-        file("build.rs", BUILD),
         file("src/lib.rs", LIB),
         file("src/main.rs", MAIN),
         file("tests/who_may_do_what.rs", WHO_MAY_DO_WHAT),

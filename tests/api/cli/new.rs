@@ -31,7 +31,7 @@ fn an_application_is_written_where_there_is_none() {
     let machine = Machine::new();
     let told = machine.json(&["new", "resource", "lost_coat", "--dir", "wardrobe"]);
     let paths: Vec<&str> = told["written"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    assert_eq!(paths.len(), 11, "{told}");
+    assert_eq!(paths.len(), 10, "{told}");
     assert!(paths.iter().all(|path| path.starts_with("wardrobe/") && machine.path().join(path).is_file()));
     assert_eq!((&told["add"], machine.files()), (&json!([]), 1));
     let migration = paths.iter().find_map(|path| path.strip_prefix("wardrobe/migrations/sqlite/"));

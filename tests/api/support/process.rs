@@ -87,25 +87,6 @@ impl Process {
         std::fs::read_to_string(&self.log).expect("a log in UTF-8")
     }
 
-    /// What Linux says of it in `/proc/…/status`.
-    pub fn in_status(&self, name: &str) -> Option<String> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a status");
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.map(|value| value.trim().to_owned())
-    }
-
-    /// The policy by which Linux schedules each of its threads with this name (sched(7)).
-    pub fn scheduling_of(&self, name: &str) -> Vec<u32> {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
-        let stats = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("stat")).ok());
-        let policy = |stat: String| {
-            let (of, fields) = stat.rsplit_once(") ")?;
-            // The forty-first of all, and the third is the first after the name (proc_pid_stat(5)).
-            of.ends_with(&format!("({name}")).then(|| fields.split(' ').nth(41 - 3)?.parse().ok())?
-        };
-        stats.filter_map(policy).collect()
-    }
-
     /// Asks it to stop, as a service manager does.
     pub fn terminate(&self) {
         let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
