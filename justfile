@@ -52,17 +52,13 @@ bench:
     benches/writes --no-build
     benches/crowd --no-build
     benches/instructions
-    cargo build --release --locked
+    cargo build --profile dist --locked
     benches/ready
     benches/growth
 
 # Draw where the time of a read goes (needs wrk, perf and inferno).
 flame *arguments:
     benches/flame {{arguments}}
-
-# Lay out anew which functions the linker puts beside each other, by what runs now (needs valgrind and PostgreSQL).
-layout:
-    benches/layout
 
 # Check the licences, advisories and sources of the dependencies (needs cargo-deny).
 deny:

@@ -43,14 +43,21 @@ def log(line):
 
 def cargo_build(target, *features):
     env = os.environ | {"CARGO_TARGET_DIR": str(target)}
-    subprocess.run(["cargo", "build", "--release", "--locked", *features], cwd=ROOT, env=env, check=True)
-    return target / "release" / "cloakroom"
+    subprocess.run(["cargo", "build", "--profile", "dist", "--locked", *features], cwd=ROOT, env=env, check=True)
+    return target / "dist" / "cloakroom"
+
+
+def cargo_bench(name, *options, **variables):
+    """Runs the benchmark of this name in `benches/` in the profile of the measured server. Returns its output."""
+    command = ["cargo", "bench", "--profile", "dist", "--locked", "--bench", name, *options]
+    env = os.environ | {"CARGO_TARGET_DIR": str(TARGET)} | variables
+    return subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def built_with_symbols():
-    command = ["cargo", "rustc", "--release", "--locked", "--bin", "cloakroom", "--", "-C", "strip=none"]
+    command = ["cargo", "rustc", "--profile", "dist", "--locked", "--bin", "cloakroom", "--", "-C", "strip=none"]
     subprocess.run(command, cwd=ROOT, env=os.environ | {"CARGO_TARGET_DIR": str(TARGET)}, check=True)
-    return TARGET / "release" / "cloakroom"
+    return TARGET / "dist" / "cloakroom"
 
 
 # What runs
