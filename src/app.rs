@@ -1,20 +1,21 @@
 //! An application: cloakroom itself, or one that is built on it and adds records of its own.
 
+pub(crate) mod check;
 use std::any::{Any, TypeId};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::authz::matrix::Matrix;
 use crate::authz::{Scope, Vocabulary};
-use crate::check::faults;
 use crate::config::{Config, Faults, Registration, Settings, SettingsList, Sources};
 use crate::domain::{Role, Surroundings};
 use crate::http::{self, Endpoint, Rules, ServedParts};
+use crate::qa::test_server;
 use crate::server::{Server, StartError};
 use crate::store::{
     Engine, MigrationState, Migrations, OWN_MIGRATIONS, StoreError, migrate, migration_states,
 };
-use crate::test_server;
+use check::faults;
 
 /// An application: what cloakroom serves, and what is added to it. [`App::run`] is its `main`.
 ///

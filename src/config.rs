@@ -39,7 +39,7 @@ pub use setting::{DefaultValue, Setting, at};
 pub use values::{Database, Environment, LogFormat, MasterKeySource, Registration};
 
 use crate::hashing::Argon2Cost;
-use crate::tls::TlsFiles;
+use crate::server::tls::TlsFiles;
 use crate::token::{MasterKey, SigningAlgorithm, TrustedIssuer};
 use setting::DefaultValue::*;
 

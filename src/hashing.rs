@@ -1,7 +1,7 @@
 //! Password hashes (argon2id, RFC 9106) in a lane of their own: a few at a time, a few waiting, the
 //! rest turned away, so that ten times the logins that the cores can hash slow nothing else.
 
-mod lanes;
+mod pool;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -14,10 +14,10 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use self::lanes::{Lanes, Memory};
 use self::stored::Stored;
 use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
-use crate::traces;
+use crate::telemetry::traces;
+use pool::{Lanes, Memory};
 
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;

@@ -8,35 +8,26 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod app;
-pub(crate) mod audit_check;
 pub mod authz;
-mod check;
 pub(crate) mod cli;
 pub mod config;
 pub mod domain;
-pub(crate) mod follow;
-#[cfg(any(test, feature = "fuzzing"))]
-#[doc(hidden)]
-pub mod fuzzing;
 pub mod hashing;
 pub mod http;
 pub mod json;
-pub mod logging;
-pub(crate) mod master_key;
-pub(crate) mod metrics;
 pub mod oauth;
+pub(crate) mod qa;
 pub mod server;
-pub(crate) mod stop;
 pub mod store;
-pub(crate) mod test_server;
-#[cfg(feature = "testing")]
-pub mod testing;
-pub(crate) mod tls;
+pub(crate) mod telemetry;
 pub mod token;
-pub(crate) mod traces;
-pub(crate) mod verify;
 
 pub use app::{App, Loaded};
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub use qa::fuzzing;
+#[cfg(feature = "testing")]
+pub use qa::testing;
 
 /// What the macros of this crate write into an application.
 #[doc(hidden)]

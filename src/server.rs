@@ -1,9 +1,13 @@
 //! From an application and its settings to a listening server, and its graceful stop.
 
 mod listening;
+pub(crate) mod master_key;
 mod parts;
+pub(crate) mod replication;
 mod services;
+pub(crate) mod shutdown;
 mod start_error;
+pub(crate) mod tls;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,9 +20,9 @@ pub use self::start_error::StartError;
 use crate::app::{App, Loaded};
 use crate::domain::Surroundings;
 use crate::http::{Services, metrics_server};
-use crate::stop::Signals;
-use crate::test_server::TestServer;
-use crate::tls::Certificate;
+use crate::qa::test_server::TestServer;
+use shutdown::Signals;
+use tls::Certificate;
 
 /// How long the end of the server waits for the last lines of the audit trail.
 const LAST_LINES: Duration = Duration::from_secs(3);

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::value::RawValue;
 
 use super::resource::Ranked;
+use super::roles::Vocabulary;
 use super::scope::{Scope, ScopeSet};
-use super::vocabulary::Vocabulary;
 use crate::domain::{Origin, Role, SessionId, UserId};
 
 /// Whom the access token speaks for.

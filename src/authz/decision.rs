@@ -5,14 +5,14 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use super::action::{Action, Create, Explain, List, Read, SetRoles};
+use super::audit_event::AuditTrail;
 use super::caller::Caller;
-use super::event::AuditTrail;
 use super::explain::Explanation;
-use super::grant::Grant;
 use super::relation::Held;
 use super::resource::Resource;
+use super::role_grant::Grant;
+use super::row_filter::Sight;
 use super::rule::{Facts, Reason, Refusal, Rule};
-use super::sight::Sight;
 use super::who::Can;
 use crate::domain::{Role, User, UserId};
 

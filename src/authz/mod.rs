@@ -33,36 +33,36 @@
 
 pub mod action;
 mod amend;
+mod audit_event;
 mod caller;
 mod decision;
-mod event;
 mod explain;
-mod grant;
 pub mod matrix;
 mod member;
 mod policy;
 mod relation;
 mod resource;
+mod role_grant;
+mod roles;
+mod row_filter;
 mod rule;
 mod scope;
-mod sight;
 #[cfg(test)]
 mod tests;
-mod vocabulary;
 mod who;
 
 pub use amend::Amended;
+pub use audit_event::{AuditTrail, By, Event, Outcome};
 pub use caller::{Caller, Operator, Subject, TokenId, actor_of};
 pub use decision::{Allowed, Reach, Sealed};
-pub use event::{AuditTrail, By, Event, Outcome};
 pub use explain::{Explanation, Question, StepOutcome, StepTaken, Supposed};
-pub use grant::{Grant, Registration};
 pub use member::Member;
 pub use relation::{Held, Relation};
 pub use resource::{OwnerFrom, Resource};
+pub use role_grant::{Grant, Registration};
+pub use roles::Vocabulary;
+pub use row_filter::{Extent, Sight};
 pub(crate) use rule::Facts;
 pub use rule::{Reason, Refusal, Rule, Step};
 pub use scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, Scope, ScopeSet};
-pub use sight::{Extent, Sight};
-pub use vocabulary::Vocabulary;
 pub use who::{Can, WayIn, Who};

@@ -2,12 +2,12 @@
 //! compile.
 
 use super::action::*;
-use super::event::AuditTrail;
+use super::audit_event::AuditTrail;
 use super::explain::Explanation;
 use super::member::Member;
 use super::resource::{OwnerFrom, Resource};
+use super::roles::Vocabulary;
 use super::scope::*;
-use super::vocabulary::Vocabulary;
 use crate::domain::{
     Client, ClientId, Consent, ConsentOf, Profile, Role, Session, SessionOf, SigningKey, User, UserId,
 };

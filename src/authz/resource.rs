@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use super::member::Member;
 use super::relation::Relation;
+use super::roles::Vocabulary;
 use super::scope::ScopeSet;
-use super::vocabulary::Vocabulary;
 use crate::domain::{Role, UserId};
 
 /// A kind of record that somebody may own.

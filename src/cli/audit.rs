@@ -8,10 +8,10 @@ use super::context::Context;
 use super::output::{Failure, print, print_json};
 use super::progress::{progress, progress_ends};
 use super::{group, json_flag};
-use crate::audit_check::{Anchor, Check, Findings, Wrong};
 use crate::domain::format_time;
-use crate::master_key::load_master_key;
+use crate::server::master_key::load_master_key;
 use crate::store::ChainKey;
+use crate::store::audit::check::{Anchor, Check, Findings, Wrong};
 
 /// The most findings that are told one by one.
 const MOST_TOLD: usize = 20;

@@ -11,11 +11,11 @@ use super::context::Context;
 use super::output::{Failure, print, print_json};
 use super::progress::{progress, progress_ends};
 use super::{json_flag, required, switch};
-use crate::audit_check::Check;
 use crate::config::Database;
-use crate::master_key::load_master_key;
+use crate::server::master_key::load_master_key;
 use crate::server::stored_keys;
 use crate::store::ChainKey;
+use crate::store::audit::check::Check;
 use crate::store::backup::{self, BackupError, Copied};
 
 fn file() -> Arg {

@@ -9,9 +9,9 @@ use super::output::Failure;
 use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Sources};
 use crate::domain::Surroundings;
-use crate::logging;
 use crate::server::{engine, open_store, token_lifetime};
 use crate::store::{Engine, MigrationState, Store};
+use crate::telemetry::logging;
 use crate::{App, Loaded};
 
 /// The configuration, and what comes from outside.

@@ -10,8 +10,8 @@ use super::{group, json_flag, required, switch};
 use crate::authz::Operator;
 use crate::authz::action::{List, Retire, Rotate};
 use crate::domain::{KeyLives, KeyState, SigningKey, format_time};
-use crate::master_key::{MasterKeyError, load_master_key};
 use crate::server::key_safe;
+use crate::server::master_key::{MasterKeyError, load_master_key};
 use crate::store::{Store, StoreError};
 use crate::token::{KeyError, KeySafe, SignsFrom};
 

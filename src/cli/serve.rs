@@ -9,10 +9,12 @@ use serde_json::json;
 use super::context::Context;
 use super::output::{Failure, complain, print};
 use super::switch;
+use crate::App;
 use crate::config::{Config, Registration, Sources};
+use crate::qa::test_server;
+use crate::qa::test_server::NoTestServer;
 use crate::server::{Server, StartError};
-use crate::test_server::{self, NoTestServer};
-use crate::{App, logging};
+use crate::telemetry::logging;
 
 pub(super) fn command() -> Command {
     Command::new("serve")

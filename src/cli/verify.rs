@@ -17,12 +17,12 @@ use crate::App;
 use crate::authz::matrix::{Kind, Matrix, difference};
 use crate::domain::{Clock, format_time};
 use crate::http::{ENVIRONMENT_HEADER, Endpoint, ServedParts};
-use crate::test_server;
-use crate::token::Keys;
-use crate::verify::{
+use crate::qa::test_server;
+use crate::qa::verify::{
     Client, Credential, Options, Outcome, Report, Request, RouteReport, Target, Trouble, Verification,
     as_html, as_junit,
 };
+use crate::token::Keys;
 
 pub(super) fn command() -> Command {
     let file = |name: &'static str, help: &'static str| {

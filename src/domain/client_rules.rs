@@ -1,9 +1,8 @@
 //! What a client may be registered as: the same over HTTP and at the command line.
 
-use super::{
-    ClientAuthentication, ClientMetadata, ClientSecret, GrantType, Invalid, NoRandomness, Random,
-    RedirectUri, plain_text,
-};
+use super::clock_and_random::{NoRandomness, Random};
+use super::opaque_token::ClientSecret;
+use super::{ClientAuthentication, ClientMetadata, GrantType, Invalid, RedirectUri, plain_text};
 
 /// The longest name of a client, in code points.
 const LONGEST_NAME: usize = 200;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::opaque::sha256;
+use super::opaque_token::sha256;
 
 /// For so long what was counted counts, from the first on.
 pub const LIMIT_WINDOW: TimeDelta = TimeDelta::minutes(15);

@@ -1,20 +1,19 @@
 //! The words of the field as values that are valid by construction: past the edge a bad e-mail
 //! or a password that is too short cannot exist. Knows no HTTP, no database and no policy.
 
-mod ambient;
-mod budget;
 mod client;
 mod client_rules;
+mod clock_and_random;
 mod consent;
 mod email;
-mod guess;
 mod idempotency;
 mod identity;
 mod ids;
 mod key;
-mod key_lives;
+mod key_lifecycle;
 mod limit;
-mod opaque;
+mod login_attempts;
+mod opaque_token;
 mod origin;
 mod password;
 mod profile;
@@ -24,25 +23,25 @@ mod role;
 mod session;
 mod text;
 mod thumbprint;
+mod token_bucket;
 mod user;
 
-pub use ambient::{Clock, NoRandomness, Random, Surroundings, Time, format_time, parse_time};
-pub(crate) use budget::{Budget, Rate};
 pub use client::{Client, ClientAuthentication, ClientMetadata, GrantType, SecretAge};
 pub use client_rules::BrokenClientRule;
+pub use clock_and_random::{Clock, NoRandomness, Random, Surroundings, Time, format_time, parse_time};
 pub use consent::{Consent, ConsentOf};
 pub use email::Email;
-pub use guess::Guess;
 pub use idempotency::IdempotencyKey;
 pub use identity::{Identity, Newcomer, Resident};
 pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 #[doc(hidden)]
 pub use ids::{hyphenated, uuid_schema};
 pub use key::{SigningKey, StoredKey};
-pub use key_lives::{KEPT_AFTERWARDS, KeyLives, KeyState, PUBLISHED_AHEAD};
+pub use key_lifecycle::{KEPT_AFTERWARDS, KeyLives, KeyState, PUBLISHED_AHEAD};
 pub use limit::{Allowance, Bucket, LIMIT_WINDOW, Left, Network, TooMany};
-pub(crate) use opaque::sha256;
-pub use opaque::{AuthorizationCode, BrowserSecret, ClientSecret, RefreshToken, SecretHash};
+pub use login_attempts::Guess;
+pub(crate) use opaque_token::sha256;
+pub use opaque_token::{AuthorizationCode, BrowserSecret, ClientSecret, RefreshToken, SecretHash};
 pub use origin::Origin;
 pub use password::{NewPassword, PasswordAttempt, PasswordHash};
 pub use profile::{Profile, ProfileChange, ProfileClaim};
@@ -52,4 +51,5 @@ pub use role::Role;
 pub use session::{Device, Lifetimes, Session};
 pub use text::{Invalid, fold_case, plain_text};
 pub use thumbprint::Thumbprint;
+pub(crate) use token_bucket::{Budget, Rate};
 pub use user::{Status, User};

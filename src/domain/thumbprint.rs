@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::opaque::is_32_bytes;
+use super::opaque_token::is_32_bytes;
 
 /// SHA-256 of a public key, in base64url.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

@@ -21,8 +21,8 @@ use super::suspects::HOLD;
 use crate::authz::{Caller, Reason, Refusal};
 use crate::domain::{Origin, sha256};
 use crate::store::Store;
+use crate::telemetry::traces::Traced;
 use crate::token::{DPOP_ALGORITHMS, InvalidProof, InvalidToken, Ticket, Verified};
-use crate::traces::Traced;
 
 /// A request, and the services that answer it.
 pub struct Call {

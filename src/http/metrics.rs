@@ -7,7 +7,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, HttpServer, web};
 
 use super::services::Services;
-use crate::metrics::{METRICS_TYPE, State};
+use crate::telemetry::metrics::{METRICS_TYPE, State};
 
 /// A server of the metrics alone. It is stopped with the process.
 ///

@@ -14,7 +14,7 @@ use super::endpoint::Endpoint;
 use super::paths::Captured;
 use super::problem::{Code, Problem};
 use super::services::Services;
-use crate::metrics::Meter;
+use crate::telemetry::metrics::Meter;
 
 /// What answers requests; one for all the threads.
 pub(crate) struct Mounted {

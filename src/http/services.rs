@@ -26,13 +26,13 @@ use crate::authz::matrix::Matrix;
 use crate::config::{Environment, Settings};
 use crate::domain::{Allowance, Clock, Random, Time};
 use crate::hashing::Hasher;
-use crate::metrics::Metrics;
 use crate::oauth::Means;
-use crate::stop::Stopping;
+use crate::qa::test_server::TestServer;
+use crate::server::shutdown::Stopping;
 use crate::store::{Recorder, Store, StoreError};
-use crate::test_server::TestServer;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::Traces;
 use crate::token::{InvalidToken, Issuer, Keys, SignsFrom, Ticket, UsedProofs, Verified, Verifier};
-use crate::traces::Traces;
 
 /// Everything a handler may need; made once, when the server starts.
 pub struct Services {

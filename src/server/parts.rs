@@ -7,11 +7,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::StartError;
+use super::master_key::load_master_key;
 use crate::app::App;
 use crate::config::{Config, Database};
 use crate::domain::{Lifetimes, Surroundings};
 use crate::hashing::{Hasher, InvalidCost};
-use crate::master_key::load_master_key;
 use crate::store::{Engine, OnRevoked, Store};
 use crate::token::{KeySafe, KeyUse, Keys, MasterKey};
 

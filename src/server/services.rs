@@ -7,21 +7,21 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::StartError;
+use super::master_key::load_master_key;
 use super::parts::{hasher, key_safe, open_store};
+use super::replication::{Follower, Pace, open_keys};
+use super::shutdown::Stopping;
 use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Registration};
 use crate::domain::{Clock, Surroundings};
-use crate::follow::{Follower, Pace, open_keys};
 use crate::http::{ActionTable, AnswerSeal, CursorKey, Exhausted, FormGuard, Paths, Services, Suspects};
-use crate::master_key::load_master_key;
-use crate::metrics::Metrics;
 use crate::oauth::docs_client;
-use crate::stop::Stopping;
+use crate::qa::test_server;
 use crate::store::{ChainKey, Engine, Recorder, Sealer, Store};
-use crate::test_server;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::Traces;
 use crate::token::{Expected, Issuer, MasterKey, Revocations, UsedProofs, Verifier, follow};
-use crate::traces::Traces;
 
 /// How often the audit trail is sealed.
 const SEALING: Duration = Duration::from_secs(1);

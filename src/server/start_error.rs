@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 
+use super::master_key::MasterKeyError;
+use super::replication::FollowError;
+use super::tls::TlsError;
 use crate::domain::NoRandomness;
-use crate::follow::FollowError;
 use crate::hashing::InvalidCost;
-use crate::master_key::MasterKeyError;
 use crate::store::StoreError;
-use crate::tls::TlsError;
 use crate::token::KeyError;
 
 /// Why the server does not start.

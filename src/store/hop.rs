@@ -10,7 +10,7 @@ use super::conn::{Connection, Engine};
 use super::error::StoreError;
 use super::stage::Stage;
 use super::{Inner, Store};
-use crate::traces;
+use crate::telemetry::traces;
 
 /// How long a request waits for its turn and its connection before it is answered with 503.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);

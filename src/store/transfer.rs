@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::audit::{Entry, insert};
+use super::audit::entries::{Entry, insert};
 use super::conn::Connection;
 use super::error::StoreError;
 use super::schema::{user_roles, users};

@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 
 use super::caller::Subject;
 use super::resource::{OwnerFrom, Resource};
+use super::roles::Vocabulary;
 use super::rule::{Reason, Rule};
-use super::vocabulary::Vocabulary;
 use crate::domain::UserId;
 
 pub use question::{Question, Supposed};

@@ -9,11 +9,11 @@ use super::super::decision::Sealed;
 use super::super::relation::Held;
 use super::super::rule::{Facts, Reason, Rule, Step};
 use super::super::scope::ScopeSet;
-use super::super::sight::Sight;
-use super::super::vocabulary::Vocabulary;
 use super::super::who::Can;
 use super::words::{carried, enough, failed, in_state, level, names, not_reached, reached};
 use super::{EXISTENCE, Explanation, OWNER, SCOPE, StepOutcome, TOKEN, step_of};
+use crate::authz::roles::Vocabulary;
+use crate::authz::row_filter::Sight;
 use crate::domain::UserId;
 
 /// Why nothing more is told to who may not read the record.

@@ -4,8 +4,8 @@ use super::super::caller::Caller;
 use super::super::relation::Relation;
 use super::super::rule::{Facts, Reason, Rule, Step};
 use super::super::scope::{Scope, ScopeSet};
-use super::super::vocabulary::Vocabulary;
 use super::super::who::WayIn;
+use crate::authz::roles::Vocabulary;
 use crate::domain::Role;
 
 pub(super) fn names(rule: &Rule) -> String {

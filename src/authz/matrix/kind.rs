@@ -10,9 +10,9 @@ use super::super::relation::Held;
 use super::super::resource::OwnerFrom;
 use super::super::rule::{Facts, Reason, Rule};
 use super::super::scope::ScopeSet;
-use super::super::sight::Sight;
-use super::super::vocabulary::Vocabulary;
 use super::Described;
+use crate::authz::roles::Vocabulary;
+use crate::authz::row_filter::Sight;
 use crate::domain::{Role, UserId};
 
 const OWNER: UserId = UserId(Uuid::from_u128(1));

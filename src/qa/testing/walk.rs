@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::page::Page;
 use super::server::Server;
 use crate::App;
-use crate::verify::{Options, Verification};
+use crate::qa::verify::{Options, Verification};
 
 /// A walk of every route of an application as every kind of caller, against the running server.
 ///
@@ -32,7 +32,7 @@ impl Walk {
 
     /// While what is served is another one: to see that the walk finds what is wrong with it.
     #[cfg(test)]
-    pub(super) fn while_serving(self, served: App) -> Self {
+    pub(in crate::qa::testing) fn while_serving(self, served: App) -> Self {
         Self { served: Arc::new(served), ..self }
     }
 

@@ -1,6 +1,6 @@
 //! The matrix, proved: every route as every kind of caller against a running server, over HTTP, and
 //! each answer held against what the policy says. `cloakroom verify` does so from outside, and the
-//! tests of an application ([`Walk`](crate::testing::Walk)) to a server of their own.
+//! tests of an application ([`Walk`](super::testing::Walk)) to a server of their own.
 //!
 //! Besides what the matrix says, of every application holds what it cannot say ([`checks`]): another's
 //! id and one that is nobody's are answered alike, a refused change changed nothing, a list does not
@@ -19,10 +19,9 @@ mod timing;
 
 use crate::token::Keys;
 
-pub(crate) use caller::Caller;
 pub(crate) use client::{Client, Request};
 pub(crate) use page::{as_html, as_junit};
-pub(crate) use report::{Cell, Outcome, Report, RouteReport};
+pub(crate) use report::{Outcome, Report, RouteReport};
 pub(crate) use run::{Options, Verification};
 
 /// A server, and what is needed to ask it as everybody.

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::audit::Entry;
-use super::{Store, StoreError};
+use super::entries::Entry;
 use crate::authz::{By, Event, Outcome};
 use crate::domain::{Budget, Rate};
+use crate::store::Store;
+use crate::store::error::StoreError;
 
 /// How many entries may wait to be written. What comes on top is counted, not kept.
 const MOST_WAITING: usize = 1_024;
@@ -170,11 +171,11 @@ fn overflow(count: i64) -> Event {
 mod tests {
     use diesel::prelude::*;
 
-    use super::super::Store;
-    use super::super::schema::audit;
     use super::*;
     use crate::domain::UserId;
     use crate::on;
+    use crate::store::Store;
+    use crate::store::schema::audit;
 
     fn look(owner: UserId) -> Event {
         Event { owner: Some(owner), action: "read", resource: "user", outcome: Outcome::Done, ..overflow(1) }

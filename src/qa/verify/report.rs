@@ -15,7 +15,7 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     /// Who called.
-    pub(crate) caller: super::Caller,
+    pub(crate) caller: super::caller::Caller,
     /// What they were answered: the status, and the code of a problem.
     pub(crate) answer: String,
     /// How that fits the rule.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{ChainKey, Store, StoreError};
+use super::seal::ChainKey;
 use crate::domain::Clock;
+use crate::store::Store;
+use crate::store::error::StoreError;
 
 /// How many lines are sealed, or removed, in one transaction.
 const BATCH: u16 = 256;

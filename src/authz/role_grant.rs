@@ -1,9 +1,9 @@
 //! The decision on a new account, and on the roles that somebody gives: proofs too.
 
 use super::action::{Action as _, Create, SetRoles};
+use super::audit_event::{By, Event, Outcome};
 use super::caller::Caller;
 use super::decision::Reach;
-use super::event::{By, Event, Outcome};
 use super::resource::Resource as _;
 use super::rule::{Reason, Refusal, Rule};
 use super::scope::ROLES_WRITE;

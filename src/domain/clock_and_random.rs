@@ -11,7 +11,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use uuid::Uuid;
 
-use super::InvalidId;
+use super::ids::InvalidId;
 
 /// Where the time comes from: the system, or a hand that a test moves.
 #[derive(Clone, Debug, Default)]

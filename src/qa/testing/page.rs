@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::authz::Vocabulary;
 use crate::authz::matrix::Kind;
-use crate::verify::{Outcome, Report, RouteReport};
+use crate::qa::verify::{Outcome, Report, RouteReport};
 
 /// With this variable set, the golden page is written anew.
 const UPDATE: &str = "UPDATE_GOLDEN";
@@ -25,7 +25,7 @@ pub struct Page {
 }
 
 impl Page {
-    pub(super) fn of(report: &Report, vocabulary: &Vocabulary) -> Self {
+    pub(in crate::qa::testing) fn of(report: &Report, vocabulary: &Vocabulary) -> Self {
         let kinds = Kind::all(vocabulary);
         let rows = report.routes.iter().map(|route| {
             let cells: Vec<String> = kinds.iter().map(|kind| answers(route, *kind)).collect();

@@ -175,8 +175,8 @@ mod tests {
 
     use futures_util::future::join_all;
 
-    use super::super::tests::wait;
     use super::*;
+    use crate::hashing::tests::wait;
 
     /// Polls once: whether it is still waiting.
     async fn waits(future: &mut Pin<&mut impl Future>) -> bool {

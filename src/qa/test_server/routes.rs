@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{Seeds, TestServer};
+use super::TestServer;
+use super::seeds::Seeds;
 use crate::domain::{Invalid, format_time, parse_time};
 use crate::http::{Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
 

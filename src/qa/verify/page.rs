@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::{Caller, Cell, Outcome, Report, RouteReport};
+use super::caller::Caller;
+use super::report::{Cell, Outcome, Report, RouteReport};
 use crate::authz::matrix::document;
 
 /// As JUnit's XML: a suite for each route, a case for each caller.

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::hmac;
 
-use super::audit::Entry;
+use super::entries::Entry;
 
 /// What seals are made with. It has no `Debug`.
 #[derive(Clone)]
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
     use crate::authz::{By, Event, Outcome};
     use crate::domain::{Time, UserId};
-    use crate::store::EntryId;
+    use crate::store::audit::entries::EntryId;
 
     fn entry() -> Entry {
         let event = Event {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::Walk;
+use super::walk::Walk;
 use crate::App;
 use crate::authz::action::{Create, Delete, List, Read, Update};
 use crate::authz::{Allowed, OwnerFrom, Reach, Resource, Sealed, Sight};

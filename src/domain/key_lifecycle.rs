@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::SigningKey;
+use super::key::SigningKey;
 
 /// How long a key is published before it signs: twice the time for which anybody may keep the JWK
 /// Set (its `max-age`), so that whoever verifies knows the key before its first token.

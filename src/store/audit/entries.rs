@@ -5,14 +5,14 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::conn::Connection;
-use super::error::StoreError;
-use super::schema::audit;
-use super::{Inner, Store};
 use crate::authz::action::{Explain, List, ReadAudit};
 use crate::authz::{Allowed, AuditTrail, By, Caller, Event, Explanation, Outcome, Reach, Subject};
 use crate::domain::{NoRandomness, Time, User, UserId};
 use crate::on;
+use crate::store::conn::Connection;
+use crate::store::error::StoreError;
+use crate::store::schema::audit;
+use crate::store::{Inner, Store};
 
 /// Longer texts from outside are cut.
 const MOST_CHARACTERS: usize = 200;
@@ -106,7 +106,7 @@ pub struct AuditFilter {
 
 impl Entry {
     /// The event, as it happened at `at`.
-    pub(super) fn of(event: &Event, id: Uuid, at: DateTime<Utc>) -> Self {
+    pub(in crate::store) fn of(event: &Event, id: Uuid, at: DateTime<Utc>) -> Self {
         let cut = |text: &str| text.chars().filter(|c| *c != '\0').take(MOST_CHARACTERS).collect::<String>();
         let (caller, origin) = (event.by.caller(), event.by.origin());
         let (outcome, reason, count) = match event.outcome {
@@ -162,7 +162,11 @@ impl Inputs {
 
 impl Inner {
     /// Writes an event down in the transaction that `conn` is in.
-    pub(super) fn write_down(&self, conn: &mut Connection, event: &Event) -> Result<(), StoreError> {
+    pub(in crate::store) fn write_down(
+        &self,
+        conn: &mut Connection,
+        event: &Event,
+    ) -> Result<(), StoreError> {
         let now = self.surroundings.clock.now();
         let entry = Entry::of(event, self.surroundings.random.uuid_at(now)?, now);
         on!(conn, |c| diesel::insert_into(audit::table).values(&entry).execute(c))?;
@@ -170,7 +174,7 @@ impl Inner {
     }
 }
 
-pub(super) fn insert(conn: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
+pub(in crate::store) fn insert(conn: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
     on!(conn, |c| diesel::insert_into(audit::table).values(entries).execute(c))?;
     Ok(())
 }

@@ -5,17 +5,18 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 
-use super::audit::{self as trail, Entry};
-use super::conn::{Connection, Link};
-use super::error::StoreError;
-use super::schema::{audit, audit_seals};
+use super::entries as trail;
+use super::entries::Entry;
 use super::seal::{BEGINNING, ChainKey};
-use super::types::Uid;
-use super::update::update;
-use super::{Changes, Store};
 use crate::authz::{By, Event, Outcome};
 use crate::domain::Time;
 use crate::on;
+use crate::store::conn::{Connection, Link};
+use crate::store::error::StoreError;
+use crate::store::schema::{audit, audit_seals};
+use crate::store::types::Uid;
+use crate::store::update::update;
+use crate::store::{Changes, Store};
 
 /// The action of the line that says that old lines were removed.
 pub(crate) const EXPIRE: &str = "expire";

@@ -8,13 +8,13 @@ use tempfile::TempDir;
 use crate::config::Sources;
 use crate::domain::Surroundings;
 use crate::http::Endpoint;
+use crate::qa::test_server::{CHEAP, MASTER_KEY};
+use crate::qa::verify::{Credential, Target};
 use crate::server::{open_store, stored_keys};
-use crate::test_server::{CHEAP, MASTER_KEY};
-use crate::verify::{Credential, Target};
 use crate::{App, Loaded};
 
 /// A running server. It stops when it is dropped.
-pub(super) struct Server {
+pub(in crate::qa::testing) struct Server {
     url: String,
     settings: Loaded,
     app: Arc<App>,
@@ -25,7 +25,11 @@ pub(super) struct Server {
 
 impl Server {
     /// On the database of this URL; otherwise on SQLite in a directory of its own.
-    pub(super) fn start(app: &Arc<App>, database_url: Option<String>, settings: &[(String, String)]) -> Self {
+    pub(in crate::qa::testing) fn start(
+        app: &Arc<App>,
+        database_url: Option<String>,
+        settings: &[(String, String)],
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let sqlite = || format!("sqlite://{}", directory.path().join("walk.db").display());
         let settings = load(app, database_url.unwrap_or_else(sqlite), settings);
@@ -49,7 +53,7 @@ impl Server {
     }
 
     /// What is needed to ask it as everybody: its keys too, which are those of its database.
-    pub(super) fn target(&self) -> Target {
+    pub(in crate::qa::testing) fn target(&self) -> Target {
         let (config, surroundings) = (&self.settings.config, Surroundings::default());
         let store = open_store(&self.app, config, &surroundings, Arc::new(|_| {}));
         let keys = stored_keys(&store, config, &surroundings);
@@ -59,7 +63,7 @@ impl Server {
     }
 
     /// The routes of an application that a server with these settings serves.
-    pub(super) fn routes(&self, app: &App) -> Vec<Endpoint> {
+    pub(in crate::qa::testing) fn routes(&self, app: &App) -> Vec<Endpoint> {
         app.routes_served(&self.settings.config)
     }
 }

@@ -1,0 +1,9 @@
+//! Quality assurance: the authorization matrix proved over HTTP, the test server, the fuzz targets.
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+pub(crate) mod test_server;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub(crate) mod verify;
