@@ -127,7 +127,8 @@ mod tests {
 
     use super::*;
     use crate::config::Sources;
-    use crate::http::{NoContent, Problem, Public, endpoint};
+    use crate::http::kit::endpoint::endpoint;
+    use crate::http::{NoContent, Problem, Public};
 
     async fn fails(_: Public) -> Result<NoContent, Problem> {
         panic!("on purpose, with a secret in its message")

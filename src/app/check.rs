@@ -99,7 +99,8 @@ mod tests {
     use crate::authz::{Allowed, OwnerFrom, Reach, Relation, Resource, Scope, Sealed, Sight};
     use crate::config::{DefaultValue::Is, at, parse};
     use crate::domain::{Role, UserId};
-    use crate::http::{Configured, NoContent, Problem, Public, endpoint};
+    use crate::http::kit::endpoint::endpoint;
+    use crate::http::{Configured, NoContent, Problem, Public};
     use crate::store::{Lookup, Migrations, StoreError, Stored};
 
     const KNOWN: Scope = Scope::new("users:read", "Read your account");

@@ -3,12 +3,13 @@
 
 use actix_web::http::Method;
 
-use super::endpoint::{Endpoint, Part, endpoint};
-use super::problem::Code::*;
-use super::{
-    audit, authzen, client_list, clients, docs, explain, grants, keys, matrix, oauth, pages, profiles,
-    service, sessions, standing, user_list, users,
+use super::api::{
+    account_state, audit, client_list, clients, consents, keys, profiles, sessions, user_list, users,
 };
+use super::kit::endpoint::{Endpoint, Part, endpoint};
+use super::kit::problem::Code::*;
+use super::meta::{authzen, docs, explain, health, matrix};
+use super::{oauth, pages};
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
@@ -28,15 +29,15 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(GET,    "/users/{id}/profile",                      "Read a profile",                        profiles::read),
         endpoint(PUT,    "/users/{id}/profile",                      "Replace a profile",                     profiles::replace).or(&[ChangedMeanwhile]),
         endpoint(PATCH,  "/users/{id}/profile",                      "Change a profile",                      profiles::update).or(&[ChangedMeanwhile]),
-        endpoint(PUT,    "/users/{id}/password",                     "Replace a password",                    standing::set_password).or(&[AboveCaller, ChangedMeanwhile, Busy]),
-        endpoint(PUT,    "/users/{id}/roles",                        "Replace a user's roles",                standing::set_roles).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
-        endpoint(PUT,    "/users/{id}/status",                       "Suspend or activate an account",        standing::set_status).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
+        endpoint(PUT,    "/users/{id}/password",                     "Replace a password",                    account_state::set_password).or(&[AboveCaller, ChangedMeanwhile, Busy]),
+        endpoint(PUT,    "/users/{id}/roles",                        "Replace a user's roles",                account_state::set_roles).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
+        endpoint(PUT,    "/users/{id}/status",                       "Suspend or activate an account",        account_state::set_status).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
         endpoint(GET,    "/users/{id}/sessions",                     "See where a user is logged in",         sessions::list),
         endpoint(DELETE, "/users/{id}/sessions",                     "Log a user out everywhere",             sessions::end_all).or(&[AboveCaller]),
         endpoint(DELETE, "/users/{id}/sessions/{sid}",               "End one session",                       sessions::end),
 
-        endpoint(GET,    "/users/{id}/grants",                       "See what a user lets applications do",  grants::list),
-        endpoint(DELETE, "/users/{id}/grants/{client_id}",           "Take back what an application may do",  grants::withdraw).or(&[ChangedMeanwhile]),
+        endpoint(GET,    "/users/{id}/grants",                       "See what a user lets applications do",  consents::list),
+        endpoint(DELETE, "/users/{id}/grants/{client_id}",           "Take back what an application may do",  consents::withdraw).or(&[ChangedMeanwhile]),
         endpoint(GET,    "/users/{id}/audit",                        "See who did what to a user's records",  audit::of_user).or(&[InvalidCursor]),
 
         endpoint(GET,    "/audit",                                   "See who did what to anybody's records", audit::everybodys).or(&[InvalidCursor]),
@@ -73,20 +74,20 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(GET,    "/.well-known/openid-configuration",        "The same for OpenID Connect clients",   oauth::authorization_server),
         endpoint(GET,    "/.well-known/oauth-protected-resource",    "Whose tokens are taken (RFC 9728)",     oauth::protected_resource),
 
-        endpoint(GET,    "/health/live",                             "Is the process alive",                  service::live),
-        endpoint(GET,    "/health/ready",                            "Can requests be answered",              service::ready).or(&[Stopping]),
+        endpoint(GET,    "/health/live",                             "Is the process alive",                  health::live),
+        endpoint(GET,    "/health/ready",                            "Can requests be answered",              health::ready).or(&[Stopping]),
         endpoint(POST,   "/authz/explain",                           "Say why a request is refused",          explain::explain).or(&[NotFound]),
         endpoint(POST,   "/access/v1/evaluation",                    "May somebody do this (AuthZEN)",        authzen::evaluation),
         endpoint(POST,   "/access/v1/evaluations",                   "May somebody do these (AuthZEN)",       authzen::evaluations),
         endpoint(GET,    "/.well-known/authzen-configuration",       "Where to ask that (AuthZEN)",           authzen::configuration),
         endpoint(GET,    "/authz/matrix",                            "Who may do what, on every route",       matrix::show),
-        endpoint(GET,    "/openapi.json",                            "This API described (OpenAPI 3.1)",      service::openapi),
+        endpoint(GET,    "/openapi.json",                            "This API described (OpenAPI 3.1)",      health::openapi),
         endpoint(GET,    "/docs",                                    "The same to read, and to try",          docs::page),
         endpoint(GET,    "/docs/{file}",                             "What that page is made of",             docs::file),
-        endpoint(GET,    "/problems/{code}",                         "What an error means",                   service::problem),
+        endpoint(GET,    "/problems/{code}",                         "What an error means",                   health::problem),
     ];
     #[cfg(feature = "bench-limits")]
-    let endpoints = [super::bench_limits::endpoints(), endpoints].concat();
+    let endpoints = [super::meta::bench_limits::endpoints(), endpoints].concat();
     endpoints.into_iter().map(Endpoint::in_its_part).collect()
 }
 

@@ -10,7 +10,8 @@ use actix_web::middleware::{Condition, from_fn};
 
 use super::StartError;
 use crate::config::{Config, METRICS_LISTEN};
-use crate::http::{Mounted, Services, mount, wrap};
+use crate::http::kit::mount::mount;
+use crate::http::{Mounted, Services, wrap};
 
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);

@@ -3,18 +3,18 @@
 
 use std::sync::Arc;
 
-use super::super::browser::{Browser, BrowserForm, SetCookie};
-use super::super::decide::Public;
-use super::super::form::Form;
 use super::super::pages::{
     BrowserAnswer, ConsentChoice, ConsentForm, LogInChoice, LogInError, LogInForm, SeeOther,
 };
-use super::super::problem::Problem;
-use super::super::services::Services;
-use super::asked::{Asked, AskedByForm, Authorization};
-use super::visit::Visit;
+use super::authorization_query::{Asked, AskedByForm, Authorization};
+use super::authorize_flow::Visit;
 use crate::domain::{BrowserSecret, Device, PasswordAttempt};
 use crate::hashing::HashError;
+use crate::http::kit::browser::{Browser, BrowserForm, SetCookie};
+use crate::http::kit::decision::Public;
+use crate::http::kit::form::Form;
+use crate::http::kit::problem::Problem;
+use crate::http::kit::services::Services;
 use crate::oauth::authorization::Step;
 use crate::oauth::authorization_request::AuthorizationError;
 use crate::oauth::{OAuthError, password_login};

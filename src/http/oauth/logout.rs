@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::super::browser::{Browser, BrowserForm, SetCookie};
-use super::super::decide::Public;
-use super::super::form::Form;
 use super::super::pages::{
     Application, BrowserAnswer, Destination, LogOut, LogOutChoice, LogOutForm, PageAnswer, SeeOther, log_out,
     logged_out, still_logged_in,
 };
-use super::super::problem::Problem;
-use super::super::services::Services;
-use super::asked::{Asked, AskedByForm, Logout};
-use super::visit::not_sent_back;
+use super::authorization_query::{Asked, AskedByForm, Logout};
+use super::authorize_flow::not_sent_back;
+use crate::http::kit::browser::{Browser, BrowserForm, SetCookie};
+use crate::http::kit::decision::Public;
+use crate::http::kit::form::Form;
+use crate::http::kit::problem::Problem;
+use crate::http::kit::services::Services;
 use crate::oauth::logout::{LogoutRequest, WrongLogout};
 use crate::store::SignedIn;
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use utoipa::ToSchema;
 
-use super::super::answer::Published;
-use super::super::decide::Public;
-use super::super::problem::{Code, Problem};
-use super::super::services::Services;
+use crate::http::kit::answer::Published;
+use crate::http::kit::decision::Public;
+use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::services::Services;
 use crate::oauth::metadata;
 
 const METADATA_LIFETIME: &str = "public, max-age=300";

@@ -1,14 +1,14 @@
 //! `/oauth/…` and `/.well-known/…`: the authorization server over HTTP. What it does is in
 //! [`crate::oauth`].
 
-mod asked;
+mod authorization_query;
 mod authorize;
+mod authorize_flow;
 mod client;
 mod logout;
 mod metadata;
 mod token;
 mod userinfo;
-mod visit;
 
 use actix_web::http::header;
 
@@ -21,7 +21,7 @@ pub use metadata::{authorization_server, jwks, protected_resource};
 pub use token::{introspect, revoke, token};
 pub use userinfo::userinfo;
 
-use super::problem::{Code, Problem};
+use super::kit::problem::{Code, Problem};
 use crate::oauth::OAuthError;
 
 impl From<OAuthError> for Problem {

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::super::answer::Json;
-use super::super::call::{Argument, Call};
-use super::super::describe::{BodyDescription, Description};
-use super::super::form::FORM;
-use super::super::possession::ShownKey;
-use super::super::problem::Problem;
-use super::super::services::Services;
 use super::ClientAuth;
 use crate::domain::{Allowance, AuthorizationCode, GrantType, RefreshToken};
+use crate::http::kit::answer::Json;
+use crate::http::kit::description::{BodyDescription, Description};
+use crate::http::kit::dpop::ShownKey;
+use crate::http::kit::form::FORM;
+use crate::http::kit::problem::Problem;
+use crate::http::kit::request::{Argument, Call};
+use crate::http::kit::services::Services;
 use crate::oauth::authorization_code::{self, Redemption};
 use crate::oauth::token_answer::TokenAnswer;
 use crate::oauth::{

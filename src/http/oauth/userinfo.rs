@@ -4,11 +4,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::super::answer::Json;
-use super::super::decide::Own;
-use super::super::problem::Problem;
 use crate::authz::action::ReadClaims;
 use crate::domain::User;
+use crate::http::kit::answer::Json;
+use crate::http::kit::decision::Own;
+use crate::http::kit::problem::Problem;
 use crate::oauth::userinfo::claims;
 use crate::store::Store;
 

@@ -9,11 +9,11 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use super::destination::Destination;
 use super::layout::{House, document};
-use crate::http::answer::Answer;
-use crate::http::browser::{Browser, SetCookie};
-use crate::http::call::Call;
-use crate::http::describe::{AnswerDescription, Description};
-use crate::http::problem::{Code, Problem};
+use crate::http::kit::answer::Answer;
+use crate::http::kit::browser::{Browser, SetCookie};
+use crate::http::kit::description::{AnswerDescription, Description};
+use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::request::Call;
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
@@ -88,7 +88,7 @@ impl PageAnswer {
     }
 
     /// The answer.
-    pub(in crate::http) fn in_house(self, house: &House<'_>) -> HttpResponse {
+    pub(crate) fn in_house(self, house: &House<'_>) -> HttpResponse {
         let request = self.tells_request.then_some(house.request_id);
         let html = document(house.service, &self.title, self.files, &self.body, request).into_string();
         let mut response = HttpResponse::build(self.status);

@@ -8,7 +8,7 @@ use super::answer::PageAnswer;
 use super::destination::Destination;
 use super::layout::{Application, form};
 use crate::authz::Scope;
-use crate::http::browser::{Browser, BrowserForm, PageForm};
+use crate::http::kit::browser::{Browser, BrowserForm, PageForm};
 
 /// What the page says.
 pub struct Consent<'a> {

@@ -6,10 +6,10 @@ use maud::{Markup, html};
 
 use super::answer::PageAnswer;
 use super::layout::shortened;
-use crate::http::answer::Answer;
-use crate::http::call::Call;
-use crate::http::describe::Description;
-use crate::http::problem::Code;
+use crate::http::kit::answer::Answer;
+use crate::http::kit::description::Description;
+use crate::http::kit::problem::Code;
+use crate::http::kit::request::Call;
 
 /// More characters of a detail than a page shows.
 const LONGEST_DETAIL: usize = 200;
@@ -45,7 +45,7 @@ pub fn error(page: &ErrorPage<'_>) -> PageAnswer {
 }
 
 /// A problem of the one table, where a person reads the answer.
-pub(in crate::http) fn of_problem(code: Code, oauth: &str, detail: Option<&str>) -> PageAnswer {
+pub(crate) fn of_problem(code: Code, oauth: &str, detail: Option<&str>) -> PageAnswer {
     let (title, sentence) = match code {
         Code::Busy => ("Too many people at once", "Please wait a moment, then go back and try again."),
         Code::Unavailable => (

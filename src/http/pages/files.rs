@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::digest;
 
-use crate::http::answer::Document;
-use crate::http::call::{Argument, Call};
-use crate::http::decide::Public;
-use crate::http::describe::{Description, Parameter};
-use crate::http::problem::Problem;
+use crate::http::kit::answer::Document;
+use crate::http::kit::decision::Public;
+use crate::http::kit::description::{Description, Parameter};
+use crate::http::kit::problem::Problem;
+use crate::http::kit::request::{Argument, Call};
 
 const STYLESHEET: &str = include_str!("pages.css");
 const MARK: &str = include_str!("mark.svg");

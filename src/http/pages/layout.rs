@@ -3,13 +3,13 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::files;
-use crate::http::browser::{Browser, PageForm, TOKEN_FIELD};
+use crate::http::kit::browser::{Browser, PageForm, TOKEN_FIELD};
 
 /// More characters of a name than a page shows.
 const LONGEST_NAME: usize = 80;
 
 /// In whose house a page is shown, and for which request.
-pub(in crate::http) struct House<'a> {
+pub(crate) struct House<'a> {
     /// The name of the application that is running.
     pub service: &'a str,
     /// The request's id.

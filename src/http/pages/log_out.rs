@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::answer::PageAnswer;
 use super::layout::{Application, form};
-use crate::http::browser::{Browser, BrowserForm, PageForm};
+use crate::http::kit::browser::{Browser, BrowserForm, PageForm};
 
 /// What the page says.
 pub struct LogOut<'a> {

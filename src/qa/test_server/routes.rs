@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use super::TestServer;
 use super::seeds::Seeds;
 use crate::domain::{Invalid, format_time, parse_time};
-use crate::http::{Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
+use crate::http::kit::endpoint::endpoint;
+use crate::http::{Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Services};
 
 /// The routes of a test server, besides all others.
 #[rustfmt::skip]

@@ -25,7 +25,7 @@ pub struct Page {
 }
 
 impl Page {
-    pub(in crate::qa::testing) fn of(report: &Report, vocabulary: &Vocabulary) -> Self {
+    pub(crate) fn of(report: &Report, vocabulary: &Vocabulary) -> Self {
         let kinds = Kind::all(vocabulary);
         let rows = report.routes.iter().map(|route| {
             let cells: Vec<String> = kinds.iter().map(|kind| answers(route, *kind)).collect();

@@ -14,7 +14,7 @@ use crate::server::{open_store, stored_keys};
 use crate::{App, Loaded};
 
 /// A running server. It stops when it is dropped.
-pub(in crate::qa::testing) struct Server {
+pub(crate) struct Server {
     url: String,
     settings: Loaded,
     app: Arc<App>,
@@ -25,11 +25,7 @@ pub(in crate::qa::testing) struct Server {
 
 impl Server {
     /// On the database of this URL; otherwise on SQLite in a directory of its own.
-    pub(in crate::qa::testing) fn start(
-        app: &Arc<App>,
-        database_url: Option<String>,
-        settings: &[(String, String)],
-    ) -> Self {
+    pub(crate) fn start(app: &Arc<App>, database_url: Option<String>, settings: &[(String, String)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let sqlite = || format!("sqlite://{}", directory.path().join("walk.db").display());
         let settings = load(app, database_url.unwrap_or_else(sqlite), settings);
@@ -53,7 +49,7 @@ impl Server {
     }
 
     /// What is needed to ask it as everybody: its keys too, which are those of its database.
-    pub(in crate::qa::testing) fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         let (config, surroundings) = (&self.settings.config, Surroundings::default());
         let store = open_store(&self.app, config, &surroundings, Arc::new(|_| {}));
         let keys = stored_keys(&store, config, &surroundings);
@@ -63,7 +59,7 @@ impl Server {
     }
 
     /// The routes of an application that a server with these settings serves.
-    pub(in crate::qa::testing) fn routes(&self, app: &App) -> Vec<Endpoint> {
+    pub(crate) fn routes(&self, app: &App) -> Vec<Endpoint> {
         app.routes_served(&self.settings.config)
     }
 }

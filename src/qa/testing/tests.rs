@@ -13,8 +13,9 @@ use crate::App;
 use crate::authz::action::{Create, Delete, List, Read, Update};
 use crate::authz::{Allowed, OwnerFrom, Reach, Resource, Sealed, Sight};
 use crate::domain::{Random, Surroundings, UserId};
+use crate::http::kit::endpoint::endpoint;
 use crate::http::{
-    Authenticated, Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Segments, endpoint,
+    Authenticated, Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Segments,
 };
 use crate::store::{Lookup, StoreError, Stored};
 

@@ -32,7 +32,7 @@ impl Walk {
 
     /// While what is served is another one: to see that the walk finds what is wrong with it.
     #[cfg(test)]
-    pub(in crate::qa::testing) fn while_serving(self, served: App) -> Self {
+    pub(crate) fn while_serving(self, served: App) -> Self {
         Self { served: Arc::new(served), ..self }
     }
 

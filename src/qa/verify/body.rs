@@ -10,12 +10,12 @@ use crate::http::Endpoint;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The documented example: its media type, and itself.
-pub(in crate::qa::verify) fn example(endpoint: &Endpoint) -> Option<(&'static str, Value)> {
+pub(crate) fn example(endpoint: &Endpoint) -> Option<(&'static str, Value)> {
     endpoint.description().body.map(|body| (body.media_type, body.example))
 }
 
 /// As it is sent.
-pub(in crate::qa::verify) fn text(media_type: &str, body: &Value) -> String {
+pub(crate) fn text(media_type: &str, body: &Value) -> String {
     let members = body.as_object().into_iter().flatten();
     let pairs = members.filter_map(|(name, value)| Some((name, value.as_str()?)));
     match media_type {
@@ -25,7 +25,7 @@ pub(in crate::qa::verify) fn text(media_type: &str, body: &Value) -> String {
 }
 
 /// The example of one of cloakroom's routes, for this very owner.
-pub(in crate::qa::verify) fn fitted(
+pub(crate) fn fitted(
     endpoint: &Endpoint,
     mut body: Value,
     owner: &Person,
@@ -50,7 +50,7 @@ pub(in crate::qa::verify) fn fitted(
 }
 
 /// The same with other texts, for where another record has what must be one's own.
-pub(in crate::qa::verify) fn numbered(mut body: Value, unique: &str) -> Value {
+pub(crate) fn numbered(mut body: Value, unique: &str) -> Value {
     for value in body.as_object_mut().into_iter().flat_map(|members| members.values_mut()) {
         if let Value::String(text) = value {
             *text = format!("{text}-{unique}");

@@ -1,0 +1,78 @@
+//! What `GET /audit` can be asked for.
+
+use serde_json::{Value, json};
+
+use crate::domain::{UserId, parse_time};
+use crate::http::kit::description::Parameter;
+use crate::http::kit::list::{DEFAULT_LIMIT, cursor_parameter, limit, limit_parameter, text, text_schema};
+use crate::http::kit::query::{Parameters, QueryType};
+use crate::store::AuditFilter;
+
+/// The query.
+pub struct AuditQuery {
+    pub(crate) limit: u16,
+    pub(crate) cursor: Option<String>,
+    pub(crate) filter: AuditFilter,
+    /// What a cursor goes with.
+    pub(crate) list: String,
+}
+
+fn time() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+impl QueryType for AuditQuery {
+    fn parameters() -> Vec<Parameter> {
+        let outcomes = json!({ "enum": ["done", "refused", "overflow"] });
+        let parameters = [
+            (
+                "actor",
+                "Those that this caller did or tried: `user:<id>`, `client:<id>` or `operator`",
+                text_schema(),
+            ),
+            ("owner", "Those on this user's records", json!({ "type": "string", "format": "uuid" })),
+            ("action", "Those of this action, such as `delete`", text_schema()),
+            ("resource", "Those on this kind of record, such as `user`", text_schema()),
+            ("record", "Those on the record with this id", text_schema()),
+            ("outcome", "Those that went so", outcomes),
+            ("reason", "Those refused for this, such as `not-owner`", text_schema()),
+            ("client_id", "Those that came through this client", text_schema()),
+            ("address", "Those that came from this address", text_schema()),
+            ("request_id", "Those of this request", text_schema()),
+            ("since", "Those at this time or later (RFC 3339)", time()),
+            ("until", "Those before this time (RFC 3339)", time()),
+        ];
+        let parameters = parameters.map(|(name, meaning, schema)| Parameter::optional(name, meaning, schema));
+        [limit_parameter(), cursor_parameter()].into_iter().chain(parameters).collect()
+    }
+
+    fn read(parameters: &mut Parameters) -> Result<Self, String> {
+        let moment = |value: &str| parse_time(value).ok_or("must be an RFC 3339 time");
+        let user = |value: &str| value.parse::<UserId>().map_err(|_| "must be a user's id");
+        let limit = parameters.take("limit", limit)?.unwrap_or(DEFAULT_LIMIT);
+        let cursor = parameters.take("cursor", text)?;
+        let filter = AuditFilter {
+            actor: parameters.take("actor", text)?,
+            owner: parameters.take("owner", user)?,
+            action: parameters.take("action", text)?,
+            resource: parameters.take("resource", text)?,
+            record: parameters.take("record", text)?,
+            outcome: parameters.take("outcome", outcome)?,
+            reason: parameters.take("reason", text)?,
+            client_id: parameters.take("client_id", text)?,
+            address: parameters.take("address", text)?,
+            request_id: parameters.take("request_id", text)?,
+            since: parameters.take("since", moment)?,
+            until: parameters.take("until", moment)?,
+        };
+        let list = format!("audit {filter:?}");
+        Ok(Self { limit, cursor, filter, list })
+    }
+}
+
+fn outcome(value: &str) -> Result<String, &'static str> {
+    match value {
+        "done" | "refused" | "overflow" => Ok(value.to_owned()),
+        _ => Err("must be done, refused or overflow"),
+    }
+}

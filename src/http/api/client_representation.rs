@@ -1,0 +1,183 @@
+//! Clients as answers, by the names of RFC 7591 §2. A secret is told once, when it is made.
+
+use std::borrow::Cow;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::domain::{Client, ClientAuthentication, ClientSecret, GrantType, SecretAge, format_time};
+use crate::http::kit::answer::{Answer, answers_json};
+use crate::http::kit::description::Description;
+use crate::http::kit::representation::{Shown, ShownSchema, View};
+use crate::http::kit::request::Call;
+
+/// A client, without its secrets.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Client)]
+pub struct ClientView {
+    /// What the client calls itself; never that of a user.
+    #[schema(examples("reports"))]
+    client_id: String,
+    /// A name for people.
+    #[schema(required = true, examples("Monthly reports"))]
+    client_name: Option<String>,
+    /// The scopes that it may ask for, between spaces.
+    #[schema(examples("profiles:read:any users:read:any"))]
+    scope: String,
+    /// The grants that it may use.
+    grant_types: Vec<GrantType>,
+    /// How it proves who it is.
+    token_endpoint_auth_method: ClientAuthentication,
+    /// Where its users may be sent back to after signing in.
+    #[schema(examples("https://reports.example.org/callback"))]
+    redirect_uris: Vec<String>,
+    /// Where its users may be sent back to after signing out.
+    #[schema(examples("https://reports.example.org/"))]
+    post_logout_redirect_uris: Vec<String>,
+    /// Its public keys, a JWK Set (RFC 7517 §5), when it authenticates by them.
+    #[schema(value_type = Option<Object>, required = true, examples(json!({ "keys": [] })))]
+    jwks: Option<Value>,
+    /// Whether each of its tokens must be bound to a key of its own (RFC 9449 §5.2).
+    dpop_bound_access_tokens: bool,
+    /// When it was registered.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// When it was last changed.
+    #[schema(format = "date-time")]
+    updated_at: String,
+    /// The secrets that are good, the newest first; two during a rotation.
+    client_secrets: Vec<SecretView>,
+}
+
+/// How old a secret is, and how long it is good.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClientSecret)]
+pub struct SecretView {
+    /// When it was made.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// When it ends; null for the one that nothing has taken the place of.
+    #[schema(format = "date-time", required = true)]
+    expires_at: Option<String>,
+}
+
+impl From<&SecretAge> for SecretView {
+    fn from(age: &SecretAge) -> Self {
+        Self { created_at: format_time(age.created_at), expires_at: age.expires_at.map(format_time) }
+    }
+}
+
+impl From<&Client> for ClientView {
+    fn from(client: &Client) -> Self {
+        let texts = |uris: &[crate::domain::RedirectUri]| uris.iter().map(ToString::to_string).collect();
+        Self {
+            client_id: client.id.to_string(),
+            client_name: client.name.clone(),
+            scope: client.scope.join(" "),
+            grant_types: client.grants.clone(),
+            token_endpoint_auth_method: client.authentication,
+            redirect_uris: texts(&client.redirect_uris),
+            post_logout_redirect_uris: texts(&client.post_logout_redirect_uris),
+            jwks: client.jwks.as_deref().and_then(|keys| serde_json::from_str(keys).ok()),
+            dpop_bound_access_tokens: client.dpop_bound,
+            created_at: format_time(client.created_at),
+            updated_at: format_time(client.updated_at),
+            client_secrets: client.secrets.iter().map(SecretView::from).collect(),
+        }
+    }
+}
+
+impl View for Client {
+    type Json = ClientView;
+
+    fn view(&self) -> impl Serialize {
+        ClientView::from(self)
+    }
+
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+}
+
+/// 201 with the new client, its `ETag`, its `Location`, and its secret if it has one.
+pub struct Registered {
+    pub(crate) client: Shown<Client>,
+    pub(crate) secret: Option<ClientSecret>,
+}
+
+/// 200 with the client, its `ETag`, and its new secret.
+pub struct Renewed {
+    pub(crate) client: Shown<Client>,
+    pub(crate) secret: ClientSecret,
+}
+
+impl Answer for Registered {
+    fn respond(self, call: &Call) -> HttpResponse {
+        let mut response = HttpResponse::Created();
+        response.insert_header((header::LOCATION, self.client.location(call)));
+        respond(response, call, &self.client, self.secret.as_ref())
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<ToldSchema>(description, 201, "The new client, and its secret", &["ETag", "Location"]);
+    }
+}
+
+impl Answer for Renewed {
+    fn respond(self, call: &Call) -> HttpResponse {
+        respond(HttpResponse::Ok(), call, &self.client, Some(&self.secret))
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<ToldSchema>(description, 200, "The client, and its new secret", &["ETag"]);
+    }
+}
+
+/// The `ETag` is that of the client as it is read from now on, without the secret.
+fn respond(
+    mut response: HttpResponseBuilder,
+    call: &Call,
+    client: &Shown<Client>,
+    secret: Option<&ClientSecret>,
+) -> HttpResponse {
+    let json = client.json(call);
+    response.insert_header((header::ETAG, client.entity_tag(&json))).content_type("application/json");
+    let Some(secret) = secret else { return response.body(json) };
+    let mut members: Map<String, Value> = serde_json::from_slice(&json).unwrap_or_default();
+    members.insert("client_secret".to_owned(), secret.expose().into());
+    response.body(serde_json::to_vec(&members).unwrap_or_default())
+}
+
+/// The schema of a client with its secret.
+#[derive(Serialize)]
+struct ToldSchema;
+
+impl PartialSchema for ToldSchema {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = ShownSchema::<Client>::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            let secret = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .examples(["7qV0dKfh1sY3Jc8mZxR2nTbLwAeGpUo5"])
+                .description(Some("Its secret, told this once; left out for a client that has none."));
+            object.description = Some("A client, and its new secret.".to_owned());
+            object.properties.insert("client_secret".to_owned(), secret.into());
+        }
+        schema
+    }
+}
+
+impl ToSchema for ToldSchema {
+    fn name() -> Cow<'static, str> {
+        "ClientWithSecret".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        ShownSchema::<Client>::schemas(schemas);
+    }
+}

@@ -1,0 +1,256 @@
+//! `/clients`: the programs that get tokens of their own or their users' (RFC 6749 §2).
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use chrono::Duration;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::client_representation::{Registered, Renewed};
+use crate::authz::action::{Create, Delete, Read, RotateSecret, Update};
+use crate::authz::{Allowed, Reach, Vocabulary};
+use crate::domain::{Client, ClientAuthentication, ClientId, ClientMetadata, GrantType, Invalid};
+use crate::http::kit::answer::NoContent;
+use crate::http::kit::body::{Body, BodyType};
+use crate::http::kit::if_match::IfMatch;
+use crate::http::kit::members::Members;
+use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::representation::Shown;
+use crate::http::kit::services::Services;
+use crate::store::Store;
+use crate::token::ClientKeys;
+
+/// What `POST /clients` takes, by the names of RFC 7591 §2.
+#[derive(ToSchema)]
+#[schema(as = NewClient)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct NewClientBody {
+    /// 1 to 64 of `A-Z a-z 0-9 . _ -`; made by the server when left out.
+    #[schema(min_length = 1, max_length = 64)]
+    client_id: Option<String>,
+    /// A name for people.
+    #[schema(max_length = 200)]
+    client_name: Option<String>,
+    /// The scopes that it may ask for, between single spaces. Those that give power over others
+    /// must be the caller's own.
+    scope: String,
+    /// `authorization_code` and `refresh_token` when left out beside `redirect_uris`, otherwise
+    /// `client_credentials`.
+    grant_types: Option<Vec<GrantType>>,
+    /// `client_secret_basic` when left out; `none` for a public client.
+    token_endpoint_auth_method: Option<ClientAuthentication>,
+    /// Needed for `authorization_code`: https, http to this very machine, or for a public client a
+    /// scheme made of a reversed domain. Compared letter by letter.
+    #[schema(max_items = 32)]
+    redirect_uris: Option<Vec<String>>,
+    /// By the same rules.
+    #[schema(max_items = 32)]
+    post_logout_redirect_uris: Option<Vec<String>>,
+    /// A JWK Set (RFC 7517 §5) of 1 to 16 public keys; needed for, and goes with,
+    /// `private_key_jwt` alone.
+    #[schema(value_type = Option<Object>)]
+    jwks: Option<Value>,
+    /// Whether each of its tokens must be bound to a key of its own (RFC 9449 §5.2).
+    dpop_bound_access_tokens: Option<bool>,
+}
+
+impl BodyType for NewClientBody {
+    fn example() -> Value {
+        json!({ "client_name": "Monthly reports", "scope": "users:read:any", "grant_types": ["client_credentials"] })
+    }
+}
+
+/// `POST /clients`
+pub async fn create(
+    reach: Reach<Client, Create>,
+    body: Body<NewClientBody>,
+    services: Arc<Services>,
+) -> Result<Registered, Problem> {
+    let (id, metadata) = body.read(|members| {
+        let id = members.text("client_id", chosen_id).value();
+        Some((id, read_metadata(members, None, &services.vocabulary)?))
+    })?;
+    let id = id.map_or_else(|| ClientId::generate(&services.random), Ok)?;
+    let secret = metadata.new_secret(&services.random)?;
+    let client = Client::new(id.clone(), metadata, services.clock.now());
+    let client = reach.make(client).map_err(|refusal| refusal.on(id, None))?;
+    let kept = secret.as_ref().map(crate::domain::ClientSecret::hash);
+    let client = services.store.create_client(client, kept).await?;
+    Ok(Registered { client: client.into(), secret })
+}
+
+/// `GET /clients/{id}`
+pub async fn read(client: Allowed<Client, Read>) -> Result<Shown<Client>, Problem> {
+    Ok(client.into())
+}
+
+/// What `PATCH /clients/{id}` takes: a merge patch (RFC 7396) by the rules of `POST /clients`.
+#[derive(ToSchema)]
+#[schema(as = ClientPatch)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct ClientPatch {
+    /// Null unsets it.
+    #[schema(max_length = 200)]
+    client_name: Option<String>,
+    /// All the scopes that it is to have.
+    scope: Option<String>,
+    /// All the grants that it is to have.
+    grant_types: Option<Vec<GrantType>>,
+    /// A client that no longer authenticates by a secret loses those that it has.
+    token_endpoint_auth_method: Option<ClientAuthentication>,
+    /// All of them; an empty array unsets them.
+    #[schema(max_items = 32)]
+    redirect_uris: Option<Vec<String>>,
+    /// All of them; an empty array unsets them.
+    #[schema(max_items = 32)]
+    post_logout_redirect_uris: Option<Vec<String>>,
+    /// All of the keys; null unsets them.
+    #[schema(value_type = Option<Object>)]
+    jwks: Option<Value>,
+    /// Whether each of its tokens must be bound to a key of its own.
+    dpop_bound_access_tokens: Option<bool>,
+}
+
+impl BodyType for ClientPatch {
+    const MEDIA_TYPE: &'static str = "application/merge-patch+json";
+
+    fn example() -> Value {
+        json!({ "client_name": "Weekly reports" })
+    }
+}
+
+/// `PATCH /clients/{id}`
+pub async fn update(
+    client: Allowed<Client, Update>,
+    body: Body<ClientPatch>,
+    if_match: IfMatch,
+    services: Arc<Services>,
+) -> Result<Shown<Client>, Problem> {
+    let metadata = body.read(|members| {
+        members.read_only(&["client_id"]);
+        read_metadata(members, Some(&client.metadata), &services.vocabulary)
+    })?;
+    if_match.require(client.revision)?;
+    let next = Client { metadata, ..(*client).clone() };
+    let change = client.amend(next)?;
+    Ok(if_match.change(services.store.update_client(change)).await?.into())
+}
+
+/// `DELETE /clients/{id}`
+pub async fn delete(
+    client: Allowed<Client, Delete>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<NoContent, Problem> {
+    if_match.check(client.revision)?;
+    Ok(if_match.change(store.delete_client(client)).await?.into())
+}
+
+/// What `POST /clients/{id}/secret` takes.
+#[derive(ToSchema)]
+#[schema(as = SecretRotation)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct SecretRotation {
+    /// For how many seconds the secret that is the newest now goes on; a day when left out. With 0
+    /// the new one is the only one.
+    #[schema(minimum = 0, maximum = 2_592_000)]
+    old_expires_in: Option<u32>,
+}
+
+impl BodyType for SecretRotation {
+    fn example() -> Value {
+        json!({ "old_expires_in": 3600 })
+    }
+}
+
+/// `POST /clients/{id}/secret`
+pub async fn rotate_secret(
+    client: Allowed<Client, RotateSecret>,
+    body: Option<Body<SecretRotation>>,
+    if_match: IfMatch,
+    services: Arc<Services>,
+) -> Result<Renewed, Problem> {
+    let asked = match body {
+        Some(body) => body.read(|members| Some(members.json("old_expires_in", seconds).value()))?,
+        None => None,
+    };
+    if_match.check(client.revision)?;
+    let Some(secret) = client.new_secret(&services.random)? else {
+        let why = format!("a client that authenticates by {} has no secret", client.authentication);
+        return Err(Problem::new(Code::Conflict).with_detail(why));
+    };
+    let overlap = Duration::seconds(asked.unwrap_or(Client::SECRET_OVERLAP).into());
+    let old_until = services.clock.now() + overlap;
+    let change = services.store.add_client_secret(client, secret.hash(), old_until);
+    Ok(Renewed { client: if_match.change(change).await?.into(), secret })
+}
+
+/// Members of a client that nobody writes.
+const SERVER_SET: &[&str] = &["client_secret", "client_secrets", "created_at", "updated_at", "_actions"];
+
+/// Reads what is to be registered: what is left out stays as it was, or is the usual.
+fn read_metadata(
+    members: &mut Members,
+    before: Option<&ClientMetadata>,
+    vocabulary: &Vocabulary,
+) -> Option<ClientMetadata> {
+    let mut client = before.cloned().unwrap_or_else(ClientMetadata::unsaid);
+    members.read_only(SERVER_SET);
+    members.text("client_name", ClientMetadata::parse_name).apply(&mut client.name);
+    if let Some(scope) = members.optional_text("scope", |list| vocabulary.known_scopes(list)) {
+        client.scope = scope.iter().map(|scope| scope.to_string()).collect();
+    }
+    if let Some(method) = members.optional_text("token_endpoint_auth_method", named("unknown-method")) {
+        client.authentication = method;
+    }
+    if let Some(uris) = members.texts("redirect_uris", named("invalid-uri")) {
+        client.redirect_uris = uris;
+    }
+    if let Some(uris) = members.texts("post_logout_redirect_uris", named("invalid-uri")) {
+        client.post_logout_redirect_uris = uris;
+    }
+    match members.texts("grant_types", named("unknown-grant-type")) {
+        Some(grants) => client.grants = grants,
+        None if before.is_none() => client.grants = client.usual_grants(),
+        None => {}
+    }
+    members.json("jwks", ClientKeys::register).apply(&mut client.jwks);
+    if let Some(bound) = members.boolean("dpop_bound_access_tokens") {
+        client.dpop_bound = bound;
+    }
+    checked(members, client)
+}
+
+/// The rules across the members. Of a member that is broken already nothing more is said, and
+/// without a method nothing of what depends on it.
+fn checked(members: &mut Members, client: ClientMetadata) -> Option<ClientMetadata> {
+    let method_known = !members.is_broken("token_endpoint_auth_method");
+    let mut broken = match client.checked() {
+        Ok(client) => return Some(client),
+        Err(broken) => broken,
+    };
+    broken.retain(|(member, _)| !members.is_broken(member) && (method_known || *member == "scope"));
+    broken.into_iter().for_each(|(member, rule)| members.broken(member, rule));
+    None
+}
+
+/// Reads a text that is one of the words of the house.
+fn chosen_id(text: &str) -> Result<ClientId, Invalid> {
+    ClientId::chosen(text).map_err(|why| Invalid::new("invalid-id", why.to_string()))
+}
+
+fn named<T: FromStr<Err: Display>>(code: &'static str) -> impl Fn(&str) -> Result<T, Invalid> {
+    move |text| text.parse().map_err(|why: T::Err| Invalid::new(code, why.to_string()))
+}
+
+fn seconds(value: &Value) -> Result<u32, Invalid> {
+    let most = Client::LONGEST_SECRET_OVERLAP;
+    // In JSON 60.0 is as whole a number as 60.
+    let whole = value.as_f64().filter(|seconds| seconds.fract() == 0.0);
+    whole
+        .filter(|seconds| (0.0..=f64::from(most)).contains(seconds))
+        .map(|seconds| seconds as u32)
+        .ok_or_else(|| Invalid::new("out-of-range", format!("must be whole seconds from 0 to {most}")))
+}

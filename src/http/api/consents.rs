@@ -1,0 +1,68 @@
+//! `/users/{id}/grants`: which applications may do what for a user.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::authz::action::{Delete, ListConsents};
+use crate::authz::{Allowed, Vocabulary};
+use crate::domain::{Consent, User, format_time};
+use crate::http::kit::answer::{NoContent, Page};
+use crate::http::kit::problem::Problem;
+use crate::http::kit::services::Services;
+use crate::store::Store;
+
+/// What a user lets an application do.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Grant)]
+pub struct GrantView {
+    /// The application's `client_id`.
+    #[schema(examples("photos"))]
+    client_id: String,
+    /// What the application is called.
+    #[schema(required = true, examples("Ada's Photos"))]
+    name: Option<String>,
+    /// What it may do, as the scopes of its tokens.
+    #[schema(examples("openid profiles:read"))]
+    scope: String,
+    /// The same in words.
+    #[schema(examples("Read your profile"))]
+    allows: Vec<&'static str>,
+    /// When the user first agreed.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// When the user last agreed to more, or agreed again.
+    #[schema(format = "date-time")]
+    updated_at: String,
+}
+
+impl GrantView {
+    fn of(consent: Consent, vocabulary: &Vocabulary) -> Self {
+        let scope = vocabulary.scopes_in(&consent.scope.join(" "));
+        Self {
+            client_id: consent.client_id.to_string(),
+            name: consent.client_name,
+            allows: scope.iter().map(|scope| scope.meaning()).collect(),
+            scope: scope.to_string(),
+            created_at: format_time(consent.created_at),
+            updated_at: format_time(consent.updated_at),
+        }
+    }
+}
+
+/// `GET /users/{id}/grants`
+pub async fn list(
+    user: Allowed<User, ListConsents>,
+    services: Arc<Services>,
+) -> Result<Page<GrantView>, Problem> {
+    let consents = services.store.consents(&user).await?;
+    let view = |consent| GrantView::of(consent, &services.vocabulary);
+    Ok(Page { items: consents.into_iter().map(view).collect(), next: None })
+}
+
+/// `DELETE /users/{id}/grants/{client_id}`
+pub async fn withdraw(consent: Allowed<Consent, Delete>, store: Store) -> Result<NoContent, Problem> {
+    store.withdraw_consent(consent).await?;
+    Ok(NoContent)
+}

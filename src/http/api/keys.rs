@@ -1,0 +1,71 @@
+//! `/keys`: the signing keys.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::authz::Reach;
+use crate::authz::action::Rotate;
+use crate::domain::{SigningKey, Time};
+use crate::http::kit::answer::Json;
+use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::services::Services;
+use crate::token::{KeyError, SignsFrom};
+
+/// A signing key that is to take over. Its public half is in the JWK Set at once.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SigningKey)]
+pub struct KeyView {
+    /// The name by which tokens and the JWK Set know it.
+    #[schema(examples("q1N0bC4mVtY"))]
+    kid: String,
+    /// The algorithm of its signatures (RFC 7518 §3.1).
+    #[schema(examples("ES256"))]
+    alg: String,
+    /// When it was made, and published.
+    created_at: Time,
+    /// When it begins to sign: later than anybody may keep a JWK Set in which it is not.
+    signs_from: Time,
+}
+
+impl From<&SigningKey> for KeyView {
+    fn from(key: &SigningKey) -> Self {
+        Self {
+            kid: key.kid.clone(),
+            alg: key.algorithm.clone(),
+            created_at: Time(key.created_at),
+            signs_from: Time(key.signs_from),
+        }
+    }
+}
+
+/// `POST /keys/rotate`
+pub async fn rotate(
+    may: Reach<SigningKey, Rotate>,
+    services: Arc<Services>,
+) -> Result<Json<KeyView>, Problem> {
+    let keys = services.keys.as_ref().ok_or_else(|| Problem::new(Code::Internal))?;
+    let maker = Arc::clone(keys);
+    let made = tokio::task::spawn_blocking(move || maker.safe().make(SignsFrom::LearntByAll));
+    let key = made.await.map_err(internal)?.map_err(not_made)?;
+    let view = KeyView::from(&key.key);
+    let stored = services.store.rotate_keys(may, key).await?;
+    // Whoever asks this replica next finds it; the others learn of it.
+    let keys = Arc::clone(keys);
+    tokio::task::spawn_blocking(move || keys.load(stored)).await.map_err(internal)?;
+    Ok(Json(view))
+}
+
+fn not_made(error: KeyError) -> Problem {
+    match error {
+        KeyError::Symmetric => Problem::new(Code::Conflict)
+            .with_detail("tokens are signed with the HS256 secret, which is the operator's to change"),
+        error => internal(error),
+    }
+}
+
+fn internal(error: impl std::fmt::Display) -> Problem {
+    log::error!("{error}");
+    Problem::new(Code::Internal)
+}

@@ -1,0 +1,15 @@
+//! The resources of cloakroom: accounts, profiles, sessions, clients, keys and the audit trail. Start reading here.
+
+pub(crate) mod account_state;
+pub(crate) mod audit;
+pub(crate) mod audit_query;
+pub(crate) mod audit_stream;
+pub(crate) mod client_list;
+pub(crate) mod client_representation;
+pub(crate) mod clients;
+pub(crate) mod consents;
+pub(crate) mod keys;
+pub(crate) mod profiles;
+pub(crate) mod sessions;
+pub(crate) mod user_list;
+pub(crate) mod users;

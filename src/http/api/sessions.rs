@@ -1,0 +1,146 @@
+//! `/sessions` and `/users/{id}/sessions`: logging in, seeing where, and logging out.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::authz::action::{Delete, EndSessions, ListSessions};
+use crate::authz::{Allowed, Caller};
+use crate::domain::{Allowance, Device, PasswordAttempt, Session, User, format_time};
+use crate::http::kit::answer::{Json, NoContent, Page};
+use crate::http::kit::body::{Body, BodyType};
+use crate::http::kit::decision::{Authenticated, Public};
+use crate::http::kit::problem::Problem;
+use crate::http::kit::request::{Argument, Call};
+use crate::http::kit::services::Services;
+use crate::oauth::password_login;
+use crate::oauth::password_login::PasswordLogin;
+use crate::oauth::scope_parameter;
+use crate::oauth::token_answer::TokenAnswer;
+use crate::store::Store;
+
+/// What `POST /sessions` takes.
+#[derive(ToSchema)]
+#[schema(as = NewSession)]
+#[expect(dead_code, reason = "its members are the body's documentation")]
+pub struct NewSession {
+    /// The account's address.
+    #[schema(format = "email")]
+    email: String,
+    /// The account's password.
+    #[schema(format = "password")]
+    password: String,
+    /// Scopes to ask for, separated by spaces; all that the user's roles grant when left out.
+    scope: Option<String>,
+}
+
+impl BodyType for NewSession {
+    fn example() -> Value {
+        json!({ "email": "ada@example.com", "password": "a most unusual passphrase" })
+    }
+}
+
+/// `POST /sessions`
+pub async fn log_in(
+    _: Public,
+    body: Body<NewSession>,
+    device: Device,
+    allowance: Allowance,
+    services: Arc<Services>,
+) -> Result<Json<TokenAnswer>, Problem> {
+    let login = body.read(|members| {
+        let email = members.required_text("email", |text| Ok(text.to_owned()));
+        let password = members.required_text("password", |text| Ok(PasswordAttempt::new(text)));
+        let scope = members.text("scope", |list| scope_parameter(list, &services.vocabulary)).value();
+        Some(PasswordLogin { email: email?, password: password?, scope })
+    })?;
+    let answer = password_login::log_in(&services.oauth().noting(&allowance), login, device).await?;
+    services.metrics.tokens_issued.with_label_values(&["password"]).inc();
+    Ok(Json(answer))
+}
+
+/// What can be seen of the device that logs in.
+impl Argument for Device {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        let name = call.header(header::USER_AGENT);
+        Ok(Self {
+            name: name.map(|name| name.chars().filter(|c| !c.is_control()).take(256).collect()),
+            origin: call.origin(),
+        })
+    }
+}
+
+/// `DELETE /sessions/current`
+pub async fn log_out(caller: Authenticated, store: Store) -> Result<NoContent, Problem> {
+    store.log_out(caller.caller()).await?;
+    Ok(NoContent)
+}
+
+/// A login on a device.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
+pub struct SessionView {
+    /// The token's `sid`.
+    id: Uuid,
+    /// The client that gets tokens in it; null for a browser that is signed in at the pages.
+    #[schema(required = true, examples("cloakroom"))]
+    client_id: Option<String>,
+    /// The `User-Agent` at login.
+    #[schema(
+        required = true,
+        examples("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+    )]
+    device: Option<String>,
+    /// The address at login.
+    #[schema(required = true, examples("203.0.113.7"))]
+    address: Option<String>,
+    /// When it began.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// When it last got a token.
+    #[schema(format = "date-time")]
+    last_used_at: String,
+    /// When it ends by itself.
+    #[schema(format = "date-time")]
+    expires_at: String,
+    /// Whether it is the session of the token that asks.
+    current: bool,
+}
+
+impl SessionView {
+    fn of(session: Session, by: &Caller) -> Self {
+        Self {
+            id: session.id.0,
+            current: by.session() == Some(session.id),
+            client_id: session.client_id.map(|id| id.to_string()),
+            device: session.device,
+            address: session.address,
+            created_at: format_time(session.created_at),
+            last_used_at: format_time(session.last_used_at),
+            expires_at: format_time(session.expires_at),
+        }
+    }
+}
+
+/// `GET /users/{id}/sessions`
+pub async fn list(user: Allowed<User, ListSessions>, store: Store) -> Result<Page<SessionView>, Problem> {
+    let sessions = store.sessions(&user).await?;
+    let items = sessions.into_iter().map(|session| SessionView::of(session, user.by())).collect();
+    Ok(Page { items, next: None })
+}
+
+/// `DELETE /users/{id}/sessions`
+pub async fn end_all(user: Allowed<User, EndSessions>, store: Store) -> Result<NoContent, Problem> {
+    store.end_sessions(user).await?;
+    Ok(NoContent)
+}
+
+/// `DELETE /users/{id}/sessions/{sid}`
+pub async fn end(session: Allowed<Session, Delete>, store: Store) -> Result<NoContent, Problem> {
+    store.end_session(session).await?;
+    Ok(NoContent)
+}

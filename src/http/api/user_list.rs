@@ -1,0 +1,132 @@
+//! `GET /users`: the list of accounts, in pages.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::users::role;
+use crate::authz::Reach;
+use crate::authz::action::List;
+use crate::domain::{User, UserId, parse_time};
+use crate::http::kit::description::Parameter;
+use crate::http::kit::list::{DEFAULT_LIMIT, cursor_parameter, limit, limit_parameter, text, text_schema};
+use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::query::{Parameters, Query, QueryType};
+use crate::http::kit::representation::Listed;
+use crate::http::kit::services::Services;
+use crate::store::{SortKey, UserFilter, UserQuery, UserSort};
+
+/// What `GET /users` takes.
+pub struct UserListQuery {
+    limit: u16,
+    cursor: Option<String>,
+    filter: UserFilter,
+    /// Looked up by the handler: the application's roles are not known here.
+    role: Option<String>,
+    sort: UserSort,
+}
+
+const SORTS: [(&str, UserSort); 4] = [
+    ("created_at", UserSort::CreatedAt),
+    ("-created_at", UserSort::CreatedAtDescending),
+    ("email", UserSort::Email),
+    ("-email", UserSort::EmailDescending),
+];
+
+impl QueryType for UserListQuery {
+    fn parameters() -> Vec<Parameter> {
+        let text = text_schema;
+        let time = || json!({ "type": "string", "format": "date-time" });
+        let sorts: Vec<&str> = SORTS.iter().map(|(name, _)| *name).collect();
+        let others = [
+            ("email", "The account with this address, ignoring case", text()),
+            ("q", "Those whose address or name begins so, ignoring case", text()),
+            ("status", "Those with this status", json!({ "enum": ["active", "suspended"] })),
+            ("role", "Those with this role", json!({ "$ref": "#/components/schemas/Role" })),
+            ("created_after", "Those made after this time (RFC 3339)", time()),
+            ("created_before", "Those made before this time (RFC 3339)", time()),
+            ("sort", "The order", json!({ "enum": sorts, "default": "created_at" })),
+        ];
+        let others = others.map(|(name, meaning, schema)| Parameter::optional(name, meaning, schema));
+        [limit_parameter(), cursor_parameter()].into_iter().chain(others).collect()
+    }
+
+    fn read(parameters: &mut Parameters) -> Result<Self, String> {
+        Ok(Self {
+            limit: parameters.take("limit", limit)?.unwrap_or(DEFAULT_LIMIT),
+            cursor: parameters.take("cursor", text)?,
+            filter: UserFilter {
+                email: parameters.take("email", text)?,
+                prefix: parameters.take("q", text)?,
+                status: parameters.take("status", str::parse)?,
+                role: None,
+                created_after: parameters.take("created_after", time)?,
+                created_before: parameters.take("created_before", time)?,
+            },
+            role: parameters.take("role", text)?,
+            sort: parameters.take("sort", sort)?.unwrap_or(UserSort::CreatedAt),
+        })
+    }
+}
+
+fn time(value: &str) -> Result<DateTime<Utc>, &'static str> {
+    // A query whose `+` was not escaped has a space there.
+    parse_time(&value.replace(' ', "+")).ok_or("must be an RFC 3339 time, like 2026-01-31T12:00:00Z")
+}
+
+fn sort(value: &str) -> Result<UserSort, String> {
+    let known = SORTS.iter().find(|(name, _)| *name == value).map(|(_, sort)| *sort);
+    known.ok_or_else(|| format!("must be one of {}", SORTS.map(|(name, _)| name).join(", ")))
+}
+
+/// Where a page ended.
+#[derive(Serialize, Deserialize)]
+struct Position {
+    at: Option<DateTime<Utc>>,
+    email: Option<String>,
+    id: uuid::Uuid,
+}
+
+impl From<(SortKey, UserId)> for Position {
+    fn from((key, id): (SortKey, UserId)) -> Self {
+        match key {
+            SortKey::CreatedAt(at) => Self { at: Some(at), email: None, id: id.0 },
+            SortKey::Email(email) => Self { at: None, email: Some(email), id: id.0 },
+        }
+    }
+}
+
+impl Position {
+    fn after(self) -> Option<(SortKey, UserId)> {
+        let key = self.at.map(SortKey::CreatedAt).or(self.email.map(SortKey::Email))?;
+        Some((key, UserId(self.id)))
+    }
+}
+
+/// `GET /users`
+pub async fn list(
+    reach: Reach<User, List>,
+    Query(query): Query<UserListQuery>,
+    services: Arc<Services>,
+) -> Result<Listed<User>, Problem> {
+    let mut filter = query.filter;
+    if let Some(name) = query.role {
+        let known = role(&name, &services.vocabulary);
+        let unknown = |why| Problem::new(Code::InvalidQuery).with_detail(format!("role {why}"));
+        filter.role = Some(known.map_err(unknown)?);
+    }
+    let list = format!("users {:?} {filter:?}", query.sort);
+    let after = match query.cursor {
+        None => None,
+        Some(cursor) => {
+            let position = services.cursors.open::<Position>(&list, &cursor).and_then(Position::after);
+            Some(position.ok_or_else(|| Problem::new(Code::InvalidCursor))?)
+        }
+    };
+    let query = UserQuery { filter, sort: query.sort, after, limit: query.limit };
+    let page = services.store.list_users(&reach, query).await?;
+    let next = page.next.map(|position| services.cursors.seal(&list, &Position::from(position)));
+    Ok(Listed::new(page.users, reach.by().clone(), next))
+}

@@ -1,0 +1,103 @@
+//! `_actions`: what this very caller may do to a record, and which members they may write, so that
+//! a frontend shows the buttons that work. Made from the list of endpoints and their rules.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::value::RawValue;
+
+use super::decision::Access;
+use super::endpoint::Endpoint;
+use crate::authz::{Caller, Facts, Held, Member, Resource, Rule};
+
+/// Every action on a record that has a route, by the kind of record.
+#[derive(Default)]
+pub(crate) struct ActionTable(BTreeMap<&'static str, BTreeMap<String, ActionOn>>);
+
+/// An action, and the members that its routes write.
+struct ActionOn {
+    rule: &'static Rule,
+    members: Vec<String>,
+}
+
+impl ActionTable {
+    /// Of these endpoints. The actions on what is part of a record are among that record's.
+    pub(crate) fn of(endpoints: &[Endpoint]) -> Self {
+        let mut table = Self::default();
+        for endpoint in endpoints {
+            let Access::Record(rule) = endpoint.access else { continue };
+            let (kind, name) = match rule.part_of {
+                Some(whole) => (whole, format!("{}_{}", rule.action, rule.resource)),
+                None => (rule.resource, rule.action.to_owned()),
+            };
+            let actions = table.0.entry(kind).or_default();
+            let action = actions.entry(name).or_insert_with(|| ActionOn { rule, members: Vec::new() });
+            for member in endpoint.description().body_members() {
+                if !action.members.contains(&member) {
+                    action.members.push(member);
+                }
+            }
+        }
+        table
+    }
+
+    /// Those that `caller` may do to `record`.
+    pub(crate) fn on<'a, R: Resource>(
+        &'a self,
+        record: &'a R,
+        held: Held,
+        caller: Option<&'a Caller>,
+    ) -> Written<'a> {
+        let facts = Facts::of(record, held);
+        let actions = Actions { actions: self.0.get(R::NAME), facts, members: R::MEMBERS, caller };
+        let own = caller.filter(|caller| facts.owner.is_some() && caller.user_id() == facts.owner);
+        match own.filter(|_| held == Held::NONE) {
+            Some(owner) => {
+                let work_out = || serde_json::value::to_raw_value(&actions).ok().map(Arc::from);
+                owner.on_own(R::NAME, work_out).map_or(Written::Anew(actions), Written::Known)
+            }
+            None => Written::Anew(actions),
+        }
+    }
+}
+
+/// `_actions` as they are written.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Written<'a> {
+    /// Worked out for this answer.
+    Anew(Actions<'a>),
+    /// Worked out before.
+    Known(Arc<RawValue>),
+}
+
+/// The actions on one record; nobody in particular may do nothing to it.
+pub(crate) struct Actions<'a> {
+    actions: Option<&'a BTreeMap<String, ActionOn>>,
+    facts: Facts<'a>,
+    members: &'static [Member],
+    caller: Option<&'a Caller>,
+}
+
+impl Actions<'_> {
+    fn may_write(&self, caller: &Caller, name: &str) -> bool {
+        let rule = self.members.iter().find(|member| member.name() == name).and_then(Member::write_rule);
+        rule.is_none_or(|rule| rule.permits(caller, self.facts))
+    }
+}
+
+impl Serialize for Actions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let Some(caller) = self.caller else { return map.end() };
+        for (name, action) in self.actions.into_iter().flatten() {
+            if action.rule.permits(caller, self.facts) {
+                let written = action.members.iter().filter(|name| self.may_write(caller, name));
+                map.serialize_entry(name, &written.collect::<Vec<_>>())?;
+            }
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,275 @@
+//! What handlers return, and how it becomes an answer: bodies and entity tags.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
+use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::description::{AnswerDescription, Description};
+use super::request::Call;
+
+/// What a handler returns when all went well.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot answer with a `{Self}`",
+    label = "answer with `Shown<…>`, `Created<…>`, `Listed<…>`, `Json<…>` or `NoContent`",
+    note = "`Json<{Self}>` takes whatever derives `serde::Serialize` and `utoipa::ToSchema`"
+)]
+pub trait Answer {
+    /// Whether a person reads it in a browser: then they read a problem there too, as a page.
+    const FOR_PEOPLE: bool = false;
+
+    /// Makes the answer.
+    fn respond(self, call: &Call) -> HttpResponse;
+    /// What it means for the API's description.
+    fn describe(description: &mut Description);
+}
+
+/// 204.
+///
+/// ```
+/// # use cloakroom::{authz::{Allowed, action::EndSessions}, domain::User, http::{NoContent, Problem}, store::Store};
+/// async fn log_out_everywhere(
+///     user: Allowed<User, EndSessions>,
+///     store: Store,
+/// ) -> Result<NoContent, Problem> {
+///     Ok(store.end_sessions(user).await?.into())
+/// }
+/// ```
+pub struct NoContent;
+
+/// 200 with a JSON body.
+///
+/// ```
+/// # use cloakroom::{authz::{Allowed, action::ListSessions}, domain::User, http::{Json, Problem}, store::Store};
+/// async fn how_many(user: Allowed<User, ListSessions>, store: Store) -> Result<Json<usize>, Problem> {
+///     Ok(Json(store.sessions(&user).await?.len()))
+/// }
+/// ```
+pub struct Json<T>(pub T);
+
+/// 200 with something in a version: it carries an `ETag`, and `If-None-Match` is honoured. A record
+/// with `_actions` is [`Shown`](crate::http::Shown).
+pub struct Record<T> {
+    /// The record.
+    pub view: T,
+    /// Its version; what [`IfMatch`](crate::http::IfMatch) compares.
+    pub revision: i64,
+}
+
+/// 200 with a page of a list.
+#[derive(Serialize)]
+pub struct Page<T> {
+    /// The records.
+    pub items: Vec<T>,
+    /// The cursor of the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+/// Each kind of page has a name of its own: `UserPage`.
+impl<T: ToSchema> ToSchema for Page<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Page", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+        schemas.push((T::name().into_owned(), T::schema()));
+    }
+}
+
+impl<T: ToSchema> PartialSchema for Page<T> {
+    fn schema() -> RefOr<Schema> {
+        let items =
+            ArrayBuilder::new().items(Ref::from_schema_name(T::name())).description(Some("The records."));
+        let next = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .examples(["AbCdEf-0123456789_ghIJ"])
+            .description(Some("The cursor of the next page; null on the last one."));
+        let page = ObjectBuilder::new().property("items", items).required("items");
+        page.property("next", next).required("next").into()
+    }
+}
+
+impl From<()> for NoContent {
+    fn from((): ()) -> Self {
+        Self
+    }
+}
+
+impl Answer for NoContent {
+    fn respond(self, _: &Call) -> HttpResponse {
+        HttpResponse::NoContent().finish()
+    }
+
+    fn describe(description: &mut Description) {
+        description.answers.push(AnswerDescription {
+            status: 204,
+            meaning: "Done",
+            content: None,
+            headers: &[],
+        });
+    }
+}
+
+impl<T: Serialize + ToSchema> Answer for Json<T> {
+    fn respond(self, _: &Call) -> HttpResponse {
+        with_json(HttpResponse::Ok(), &self.0)
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<T>(description, 200, "What was asked for", &[]);
+    }
+}
+
+impl<T: Serialize + ToSchema> Answer for Record<T> {
+    fn respond(self, call: &Call) -> HttpResponse {
+        let body = serde_json::to_vec(&self.view).unwrap_or_default();
+        versioned(call, self.revision, body)
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<T>(description, 200, "The record", &["ETag"]);
+    }
+}
+
+/// 200 with the body and its `ETag`, or 304 to who has it already.
+pub(crate) fn versioned(call: &Call, revision: i64, body: Vec<u8>) -> HttpResponse {
+    let tag = entity_tag(revision, &body);
+    let known = call.header(header::IF_NONE_MATCH).is_some_and(|list| {
+        list.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+    });
+    let safe = matches!(call.request().method().as_str(), "GET" | "HEAD");
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::ETAG, tag));
+    if safe && known {
+        return response.status(StatusCode::NOT_MODIFIED).finish();
+    }
+    response.content_type("application/json").body(body)
+}
+
+/// The version, which writes compare, and a hash of what this caller sees, so that a tag is equal
+/// only where the bytes are (RFC 9110 §8.8.3).
+pub(crate) fn entity_tag(revision: i64, body: &[u8]) -> String {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
+    let first = hash.as_ref().iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
+    format!("\"{revision}-{first:016x}\"")
+}
+
+impl<T: Serialize + ToSchema> Answer for Page<T> {
+    fn respond(self, call: &Call) -> HttpResponse {
+        page(call, self.next.as_deref(), serde_json::to_vec(&self).unwrap_or_default())
+    }
+
+    fn describe(description: &mut Description) {
+        description.schema_of::<T>();
+        answers_json::<Page<T>>(description, 200, "A page of the list", &["Link"]);
+    }
+}
+
+/// 200 with the body of a page, and the link to the next one (RFC 8288).
+pub(crate) fn page(call: &Call, next: Option<&str>, body: Vec<u8>) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if let Some(cursor) = next {
+        let kept = form_urlencoded::parse(call.request().query_string().as_bytes())
+            .filter(|(name, _)| name != "cursor");
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(kept)
+            .append_pair("cursor", cursor)
+            .finish();
+        let link = format!("<{}{}?{query}>; rel=\"next\"", call.services().issuer_url, call.request().path());
+        response.insert_header((header::LINK, link));
+    }
+    response.content_type("application/json").body(body)
+}
+
+fn with_json<T: Serialize>(mut response: HttpResponseBuilder, value: &T) -> HttpResponse {
+    response.content_type("application/json").body(serde_json::to_vec(value).unwrap_or_default())
+}
+
+pub(crate) fn answers_json<T: ToSchema>(
+    description: &mut Description,
+    status: u16,
+    meaning: &'static str,
+    headers: &'static [&'static str],
+) {
+    let schema = description.schema_of::<T>();
+    let content = Some(("application/json", schema));
+    description.answers.push(AnswerDescription { status, meaning, content, headers });
+}
+
+/// A body that was made beforehand, with its type and how long it may be kept.
+///
+/// ```
+/// # use cloakroom::http::{Document, Problem, Public};
+/// async fn robots(_: Public) -> Result<Document, Problem> {
+///     let body = "User-agent: *\nDisallow: /\n".to_owned();
+///     Ok(Document { media_type: "text/plain", body, cache_control: "public, max-age=3600" })
+/// }
+/// ```
+pub struct Document {
+    /// The media type.
+    pub media_type: &'static str,
+    /// The body.
+    pub body: String,
+    /// `Cache-Control`.
+    pub cache_control: &'static str,
+}
+
+impl Answer for Document {
+    fn respond(self, _: &Call) -> HttpResponse {
+        HttpResponse::Ok()
+            .content_type(self.media_type)
+            .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control)))
+            .body(self.body)
+    }
+
+    fn describe(description: &mut Description) {
+        let text: RefOr<Schema> = ObjectBuilder::new().schema_type(Type::String).into();
+        description.answers.push(AnswerDescription {
+            status: 200,
+            meaning: "The document",
+            content: Some(("*/*", text)),
+            headers: &[],
+        });
+    }
+}
+
+/// 200 with a JSON document of the shape `T` that anybody may keep for a while.
+pub struct Published<T> {
+    document: Bytes,
+    cache_control: &'static str,
+    shape: PhantomData<T>,
+}
+
+impl<T> Published<T> {
+    /// The document, and its `Cache-Control`.
+    pub fn new(document: &Value, cache_control: &'static str) -> Self {
+        Self::made(document.to_string().into(), cache_control)
+    }
+
+    /// One that was made beforehand.
+    pub fn made(document: Bytes, cache_control: &'static str) -> Self {
+        Self { document, cache_control, shape: PhantomData }
+    }
+}
+
+impl<T: ToSchema> Answer for Published<T> {
+    fn respond(self, _: &Call) -> HttpResponse {
+        HttpResponse::Ok()
+            .content_type("application/json")
+            .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control)))
+            .body(self.document)
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<T>(description, 200, "The document", &[]);
+    }
+}

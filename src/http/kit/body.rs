@@ -1,0 +1,200 @@
+//! Request bodies: JSON, read strictly, every broken rule named with a pointer to its place.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use actix_web::http::{Method, header};
+use actix_web::web::BytesMut;
+use futures_util::StreamExt as _;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::description::Description;
+use super::members::Members;
+use super::problem::{Code, Problem};
+use super::request::{Argument, Call};
+use crate::authz::{Allowed, Resource};
+use crate::domain::Invalid;
+use crate::json::{JsonError, parse_strict};
+
+/// The largest body that is read, in bytes.
+pub const LARGEST_BODY: usize = 64 * 1024;
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a route takes as its body: its schema, its media type, an example that is valid.
+pub trait BodyType: ToSchema + 'static {
+    /// The media type; JSON unless the method is PATCH (RFC 7396).
+    const MEDIA_TYPE: &'static str = "application/json";
+
+    /// A body that the route accepts, for its documentation and for its tests.
+    fn example() -> Value;
+}
+
+/// A JSON object that came as a body, not yet checked against the rules of `T`. It is checked
+/// whole, before anything is written: every broken rule is reported, and what nobody takes out of
+/// it is an unknown member.
+///
+/// ```
+/// use cloakroom::authz::{Allowed, action::Update};
+/// use cloakroom::domain::{User, plain_text};
+/// use cloakroom::http::{Body, BodyType, Json, Problem};
+///
+/// /// What the route takes.
+/// #[derive(utoipa::ToSchema)]
+/// struct Ticket { number: String, note: Option<String> }
+///
+/// impl BodyType for Ticket {
+///     fn example() -> serde_json::Value {
+///         serde_json::json!({ "number": "A 17", "note": "a blue coat" })
+///     }
+/// }
+///
+/// async fn bring(user: Allowed<User, Update>, body: Body<Ticket>) -> Result<Json<String>, Problem> {
+///     let (number, note) = body.read_by(&user, |members| {
+///         let number = members.required_text("number", |text| plain_text(text, 10, false));
+///         let note = members.optional_text("note", |text| plain_text(text, 200, true));
+///         Some((number?, note.unwrap_or_default()))
+///     })?;
+///     Ok(Json(format!("{number}: {note}")))
+/// }
+/// ```
+pub struct Body<T> {
+    members: Members,
+    kind: PhantomData<T>,
+}
+
+impl<T> Body<T> {
+    /// Reads the members. Whatever `read` leaves untouched is an unknown member.
+    ///
+    /// # Errors
+    /// 422 with every broken rule.
+    pub fn read<V>(mut self, read: impl FnOnce(&mut Members) -> Option<V>) -> Result<V, Problem> {
+        let value = read(&mut self.members);
+        match (value, self.members.finish()) {
+            (Some(value), errors) if errors.is_empty() => Ok(value),
+            (_, errors) => Err(Problem::broken_rules(errors)),
+        }
+    }
+}
+
+impl<T> Body<T> {
+    /// As [`Body::read`], for a change of this record: members that are not the caller's to write
+    /// ([`Member`](crate::authz::Member)) are refused.
+    ///
+    /// # Errors
+    /// 422 with every broken rule.
+    pub fn read_by<R: Resource, A, V>(
+        mut self,
+        record: &Allowed<R, A>,
+        read: impl FnOnce(&mut Members) -> Option<V>,
+    ) -> Result<V, Problem> {
+        for member in R::MEMBERS {
+            if member.write_rule().is_some_and(|rule| !record.permits(rule)) {
+                self.members.read_only(&[member.name()]);
+            }
+        }
+        self.read(read)
+    }
+}
+
+impl<T: BodyType> Argument for Body<T> {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        check_type(call, T::MEDIA_TYPE)?;
+        let bytes = read_bytes(call).await?;
+        let value = parse_strict(&bytes).map_err(|error| {
+            Problem::new(Code::MalformedBody).with_detail(match error {
+                JsonError::Malformed(detail) => format!("not JSON: {detail}"),
+                JsonError::DuplicateMember(name) => format!("the member {name:?} stands twice"),
+                JsonError::TooDeep => "nested too deeply".to_owned(),
+            })
+        })?;
+        match value {
+            Value::Object(object) => Ok(Self { members: Members::of(object, ""), kind: PhantomData }),
+            _ => Err(Problem::broken_rule("", Invalid::new("not-an-object", "must be a JSON object"))),
+        }
+    }
+
+    fn describe(description: &mut Description) {
+        description.takes_body::<T>();
+    }
+}
+
+/// A body that may be left out: nothing at all was sent, not even a type.
+impl<T: BodyType> Argument for Option<Body<T>> {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        if call.request().headers().contains_key(header::CONTENT_TYPE) {
+            return Body::take(call).await.map(Some);
+        }
+        match read_bytes(call).await?.is_empty() {
+            true => Ok(None),
+            false => Err(wrong_type(call, T::MEDIA_TYPE)),
+        }
+    }
+
+    fn describe(description: &mut Description) {
+        description.takes_body::<T>();
+        description.body_is_optional = true;
+    }
+}
+
+/// Refuses a body of another media type, or one that is compressed.
+pub(crate) fn check_type(call: &Call, expected: &'static str) -> Result<(), Problem> {
+    let text = |name| call.request().headers().get(name).and_then(|value| value.to_str().ok());
+    let declared = text(header::CONTENT_TYPE).unwrap_or_default();
+    let mut parts = declared.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    let plain = text(header::CONTENT_ENCODING).is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
+    if essence.eq_ignore_ascii_case(expected) && utf8 && plain {
+        return Ok(());
+    }
+    Err(wrong_type(call, expected))
+}
+
+fn wrong_type(call: &Call, expected: &'static str) -> Problem {
+    let accept = match *call.request().method() {
+        Method::PATCH => header::HeaderName::from_static("accept-patch"),
+        Method::POST => header::HeaderName::from_static("accept-post"),
+        _ => header::ACCEPT,
+    };
+    Problem::new(Code::UnsupportedMediaType)
+        .with_detail(format!("the body must be {expected} in UTF-8, not compressed"))
+        .with_header(accept, expected)
+}
+
+/// Reads the whole body, within its size and its time.
+pub(crate) async fn read_bytes(call: &mut Call) -> Result<BytesMut, Problem> {
+    let too_large = || Problem::new(Code::BodyTooLarge);
+    let announced = call.request().headers().get(header::CONTENT_LENGTH);
+    let announced =
+        announced.and_then(|length| length.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > LARGEST_BODY) {
+        return Err(too_large());
+    }
+    let mut payload = call.take_payload();
+    let reading = async {
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk =
+                chunk.map_err(|_| Problem::new(Code::MalformedBody).with_detail("the body broke off"))?;
+            if bytes.len() + chunk.len() > LARGEST_BODY {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    };
+    let bytes = match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+        Ok(done) => done?,
+        Err(_) => return Err(Problem::new(Code::RequestTimeout)),
+    };
+    call.note_body(&bytes);
+    Ok(bytes)
+}

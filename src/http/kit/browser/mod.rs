@@ -1,0 +1,209 @@
+//! A person's browser: what it holds for us, and the forms that it sends.
+//!
+//! Two cookies, each with a secret of its own: one for the session, and one that ties our forms to
+//! the browser that they were shown in (a signed double submit). A form is read only after its
+//! sender and its token were checked; there is no other argument that reads one from a browser.
+
+mod cookie;
+mod csrf;
+
+use std::marker::PhantomData;
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+pub use cookie::SetCookie;
+pub use csrf::{Forgery, FormGuard};
+
+use super::description::{BodyDescription, Description};
+use super::form::{FORM, Form};
+use super::problem::{Code, Problem};
+use super::request::{Argument, Call};
+use crate::domain::{BrowserSecret, NoRandomness, Origin, Random, SecretHash};
+
+/// The field of a form that holds its token.
+pub const TOKEN_FIELD: &str = "form_token";
+
+/// A form of a page. The type stands for it: the page makes its token and the handler checks it by
+/// the same name.
+pub trait PageForm: ToSchema + 'static {
+    /// What its token is good for, and for nothing else.
+    const PURPOSE: &'static str;
+
+    /// What a browser would send, for the documentation.
+    fn example() -> Value;
+}
+
+/// The browser that asks. Whatever page is made for it carries its cookie, if that is new.
+///
+/// ```
+/// use cloakroom::http::pages::PageAnswer;
+/// use cloakroom::http::{Browser, Problem, Public};
+///
+/// async fn greet(_: Public, browser: Browser) -> Result<PageAnswer, Problem> {
+///     let greeting = if browser.session().is_some() { "Welcome back" } else { "Good evening" };
+///     Ok(PageAnswer::new(greeting, maud::html! { h1 { (greeting) } }))
+/// }
+/// ```
+pub struct Browser {
+    session: Option<BrowserSecret>,
+    forms: BrowserSecret,
+    is_new: bool,
+    guard: FormGuard,
+    service: &'static str,
+    origin: Origin,
+}
+
+impl Browser {
+    /// Where it is.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn of(call: &Call) -> Result<Self, Problem> {
+        let headers = call.request().headers();
+        let read = |name| {
+            cookie::read(headers, name).map_err(|_| {
+                Problem::new(Code::InvalidRequest).with_detail("the browser sends two cookies of one name")
+            })
+        };
+        let services = call.services();
+        let (guard, service) = (services.forms.clone(), services.name);
+        let (session, forms) = (read(cookie::SESSION)?, read(cookie::FORMS)?);
+        let browser = Self::holding(session, forms, guard, service, &services.random)?;
+        Ok(Self { origin: call.origin(), ..browser })
+    }
+
+    fn holding(
+        session: Option<BrowserSecret>,
+        forms: Option<BrowserSecret>,
+        guard: FormGuard,
+        service: &'static str,
+        random: &Random,
+    ) -> Result<Self, NoRandomness> {
+        let is_new = forms.is_none();
+        let forms = forms.map_or_else(|| BrowserSecret::generate(random), Ok)?;
+        Ok(Self { session, forms, is_new, guard, service, origin: Origin::default() })
+    }
+
+    /// What is kept of the secret in its session's cookie, if it has one.
+    pub fn session(&self) -> Option<SecretHash> {
+        self.session.as_ref().map(BrowserSecret::hash)
+    }
+
+    /// The token that this form must bring back.
+    pub fn token<F: PageForm>(&self) -> String {
+        self.guard.token(F::PURPOSE, &self.forms)
+    }
+
+    /// The name of the application that speaks to it.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// The cookie that it needs for our forms and does not have yet.
+    pub fn new_cookie(&self) -> Option<SetCookie> {
+        self.is_new.then(|| SetCookie::forms(&self.forms))
+    }
+
+    /// Whether this form was shown in this browser.
+    fn check<F: PageForm>(&self, token: Option<&str>) -> Result<(), Forgery> {
+        if self.is_new {
+            return Err(Forgery::NoCookie);
+        }
+        self.guard.check_token(F::PURPOSE, &self.forms, token.ok_or(Forgery::Token)?)
+    }
+
+    /// A browser of a test, which holds nothing yet.
+    #[cfg(test)]
+    pub(crate) fn new_one() -> Self {
+        let guard = FormGuard::new(&[7; 32], "https://id.example.org");
+        Self::holding(None, None, guard, "cloakroom", &Random::system()).expect("randomness")
+    }
+}
+
+impl Argument for Browser {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        Self::of(call)
+    }
+
+    fn describe(description: &mut Description) {
+        description.problems.push(Code::InvalidRequest);
+    }
+}
+
+/// The form `F`, sent by a browser in which we showed it. Its fields are bounded in number and
+/// size, and each stands once.
+pub struct BrowserForm<F> {
+    form: Form,
+    browser: Browser,
+    kind: PhantomData<F>,
+}
+
+impl<F> BrowserForm<F> {
+    /// The value of a field; none when it is empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.form.get(name)
+    }
+
+    /// The browser.
+    pub fn browser(&self) -> &Browser {
+        &self.browser
+    }
+}
+
+impl<F: PageForm> Argument for BrowserForm<F> {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        let refused = |call: &Call, forgery: Forgery| {
+            log::info!("request_id={} form refused: {forgery}", call.request_id());
+            Problem::new(Code::ForeignForm).with_detail(forgery.to_string())
+        };
+        let sender = call.services().forms.check_sender(call.request().headers());
+        sender.map_err(|forgery| refused(call, forgery))?;
+        let browser = Browser::of(call)?;
+        let form = Form::read(call).await?;
+        browser.check::<F>(form.get(TOKEN_FIELD)).map_err(|forgery| refused(call, forgery))?;
+        Ok(Self { form, browser, kind: PhantomData })
+    }
+
+    fn describe(description: &mut Description) {
+        let schema = description.schema_of::<F>();
+        description.body = Some(BodyDescription { media_type: FORM, schema, example: F::example() });
+        description.problems.extend([
+            Code::ForeignForm,
+            Code::InvalidRequest,
+            Code::BodyTooLarge,
+            Code::UnsupportedMediaType,
+            Code::RequestTimeout,
+        ]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A form.
+    #[derive(ToSchema)]
+    struct Ticket;
+
+    impl PageForm for Ticket {
+        const PURPOSE: &'static str = "ticket";
+
+        fn example() -> Value {
+            Value::Null
+        }
+    }
+
+    #[test]
+    fn a_form_needs_the_cookie_and_its_token() {
+        let new = Browser::new_one();
+        let token = new.token::<Ticket>();
+        // A browser that refused the cookie comes back as a new one.
+        assert_eq!(new.check::<Ticket>(Some(&token)), Err(Forgery::NoCookie));
+        let known = Browser { is_new: false, ..new };
+        assert_eq!(known.check::<Ticket>(Some(&token)), Ok(()));
+        assert_eq!(known.check::<Ticket>(None), Err(Forgery::Token));
+        assert!(known.new_cookie().is_none());
+    }
+}

@@ -1,0 +1,65 @@
+//! Proof that whoever sends a request has a key (DPoP, RFC 9449).
+
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
+
+use super::description::Description;
+use super::problem::{Code, Problem};
+use super::request::{Argument, Call};
+use crate::domain::Thumbprint;
+use crate::oauth::OAuthError;
+use crate::token::{Bound, InvalidProof, Proof, ProofFor, Verified};
+
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// The proof of a request, if there is one.
+fn sent(request: &HttpRequest) -> Result<Option<&str>, InvalidProof> {
+    let mut proofs = request.headers().get_all(DPOP);
+    match (proofs.next(), proofs.next()) {
+        (None, _) => Ok(None),
+        (Some(proof), None) => proof.to_str().map(Some).map_err(|_| InvalidProof::Malformed),
+        (Some(_), Some(_)) => Err(InvalidProof::Several),
+    }
+}
+
+fn verify(call: &Call, proof: &str, access_token: Option<&str>) -> Result<Proof, InvalidProof> {
+    let (request, services) = (call.request(), call.services());
+    // The public URL, and never one that `Host` names.
+    let url = format!("{}{}", services.issuer_url, request.path());
+    let (method, now) = (request.method().as_str(), services.clock.now());
+    Proof::verify(proof, &ProofFor { method, url: &url, access_token, now })
+}
+
+/// Checks the proof that comes with a token which is bound to a key (RFC 9449 §7.1). Each is good
+/// once on this replica.
+pub(crate) fn prove(call: &Call, bound: &Bound, token: &str) -> Result<Verified, InvalidProof> {
+    let sent = sent(call.request())?.ok_or(InvalidProof::Missing)?;
+    let proof = verify(call, sent, Some(token))?;
+    let verified = bound.prove(&proof)?;
+    let services = call.services();
+    if services.used_proofs.use_up(&proof, services.clock.now()) {
+        Ok(verified)
+    } else {
+        Err(InvalidProof::Replayed)
+    }
+}
+
+/// The key that a client showed at the token endpoint, to which its tokens are to be bound (RFC 9449
+/// §5). Each proof is good once, on all replicas together.
+pub struct ShownKey(pub Option<Thumbprint>);
+
+impl Argument for ShownKey {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        let refused = |why| Problem::from(OAuthError::InvalidProof(why));
+        let Some(sent) = sent(call.request()).map_err(refused)? else { return Ok(Self(None)) };
+        let proof = verify(call, sent, None).map_err(refused)?;
+        if !call.services().store.use_up(proof.id, proof.remembered_until).await? {
+            return Err(refused(InvalidProof::Replayed));
+        }
+        Ok(Self(Some(proof.key)))
+    }
+
+    fn describe(description: &mut Description) {
+        description.problems.push(Code::InvalidDpopProof);
+    }
+}

@@ -1,0 +1,106 @@
+//! The condition of a change: the version that it is made to (RFC 9110 §13.1.1).
+
+use actix_web::http::header;
+use serde_json::json;
+
+use super::description::{Description, Parameter};
+use super::problem::{Code, Problem};
+use super::request::{Argument, Call};
+use crate::store::StoreError;
+
+/// The versions that a writer will overwrite (`If-Match`, RFC 9110 §13.1.1).
+///
+/// ```
+/// # use cloakroom::{authz::{Allowed, action::Delete}, domain::User, http::{IfMatch, NoContent, Problem}, store::Store};
+/// async fn delete(
+///     user: Allowed<User, Delete>,
+///     if_match: IfMatch,
+///     store: Store,
+/// ) -> Result<NoContent, Problem> {
+///     if_match.require(user.revision)?;
+///     Ok(if_match.change(store.delete_user(user)).await?.into())
+/// }
+/// ```
+pub struct IfMatch(Option<Vec<Expected>>);
+
+enum Expected {
+    Any,
+    Revision(i64),
+    Unknown,
+}
+
+impl IfMatch {
+    /// The condition must be there, and hold.
+    ///
+    /// # Errors
+    /// 428 when it is missing, 412 when it does not hold.
+    pub fn require(&self, revision: i64) -> Result<(), Problem> {
+        match self.0 {
+            None => Err(Problem::new(Code::PreconditionRequired)),
+            Some(_) => self.check(revision).map(|_| ()),
+        }
+    }
+
+    /// The condition, if it is there, must hold; the revision that the writer then relies on.
+    ///
+    /// # Errors
+    /// 412 when it does not hold.
+    pub fn check(&self, revision: i64) -> Result<Option<i64>, Problem> {
+        let Some(expected) = &self.0 else { return Ok(None) };
+        if expected.iter().any(|expected| matches!(expected, Expected::Any)) {
+            return Ok(None);
+        }
+        let known = |expected: &Expected| matches!(expected, Expected::Revision(known) if *known == revision);
+        if expected.iter().any(known) {
+            Ok(Some(revision))
+        } else {
+            Err(Problem::new(Code::PreconditionFailed))
+        }
+    }
+
+    /// Waits for a change. One that lost a race is answered as a condition that failed, if there
+    /// was one.
+    ///
+    /// # Errors
+    /// 412, or what the change fails with.
+    pub async fn change<T>(&self, change: impl Future<Output = Result<T, StoreError>>) -> Result<T, Problem> {
+        let changed = change.await.map_err(Problem::from);
+        changed.map_err(|problem| match self.0 {
+            Some(_) => problem.instead(Code::ChangedMeanwhile, Code::PreconditionFailed),
+            None => problem,
+        })
+    }
+}
+
+/// Strong comparison: a weak tag matches nothing. Of a tag, writes compare the version alone.
+fn expected(tag: &str) -> Expected {
+    let revision =
+        tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.split_once('-'));
+    match revision.map(|(revision, _)| revision.parse()) {
+        _ if tag == "*" => Expected::Any,
+        Some(Ok(revision)) => Expected::Revision(revision),
+        _ => Expected::Unknown,
+    }
+}
+
+impl Argument for IfMatch {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        let tags: Vec<Expected> = call
+            .request()
+            .headers()
+            .get_all(header::IF_MATCH)
+            .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+            .map(|tag| expected(tag.trim()))
+            .collect();
+        Ok(Self((!tags.is_empty()).then_some(tags)))
+    }
+
+    fn describe(description: &mut Description) {
+        description.request_headers.push(Parameter::optional(
+            "If-Match",
+            "The `ETag` of the version that is to be changed; `*` for whichever it is",
+            json!({ "type": "string", "examples": ["\"3-9f86d081884c7d65\""] }),
+        ));
+        description.problems.extend([Code::PreconditionFailed, Code::PreconditionRequired]);
+    }
+}

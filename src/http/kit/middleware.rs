@@ -1,0 +1,79 @@
+//! The outermost layer of every request: its id, and the headers that every answer has.
+
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _};
+
+use super::rate_limit::tell;
+use super::request::RequestId;
+use super::services::Services;
+use crate::domain::Allowance;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// By which a server that is not for production says so in every answer.
+pub(crate) const ENVIRONMENT_HEADER: &str = "x-cloakroom-environment";
+
+/// Wraps every request.
+pub(crate) async fn wrap(
+    services: Arc<Services>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let id = request_id(&request, &services);
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let mut response = next.call(request).await?;
+    log::debug!(
+        "request_id={id} {} {:?} {}",
+        response.request().method(),
+        response.request().path(),
+        response.status().as_u16(),
+    );
+    let is_oauth = response.request().path().starts_with("/oauth/");
+    let left = response.request().extensions().get::<Allowance>().and_then(Allowance::left);
+    let headers = response.headers_mut();
+    if let Some(left) = left {
+        tell(left, services.clock.now(), headers);
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(environment) = services.environment.told() {
+        headers.insert(HeaderName::from_static(ENVIRONMENT_HEADER), HeaderValue::from_static(environment));
+    }
+    if services.issuer_url.starts_with("https://") {
+        // A year; whoever has been here once does not speak plain HTTP again (RFC 6797).
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if is_oauth {
+            // RFC 6749 §5.1 asks for both.
+            headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+        }
+    }
+    if services.stopping.has_begun() {
+        // What comes next on this connection belongs to another replica.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
+}
+
+/// The caller's own id for the request, if it is one that can be logged, or a new one.
+fn request_id(request: &ServiceRequest, services: &Services) -> Arc<str> {
+    let plain = |id: &&str| {
+        (1..=64).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(plain);
+    match given {
+        Some(id) => id.into(),
+        None => services.random.uuid_at(services.clock.now()).unwrap_or_default().to_string().into(),
+    }
+}

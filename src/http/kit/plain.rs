@@ -1,0 +1,68 @@
+//! Handlers that are the same for every plain resource. What is particular to one, what may be
+//! made and what may be changed of it, is for its own handlers.
+//!
+//! ```
+//! use actix_web::http::Method;
+//! use cloakroom::authz::Can;
+//! use cloakroom::authz::action::{Delete, List};
+//! use cloakroom::http::{Endpoint, PathId, View, endpoint, plain};
+//! use cloakroom::store::Kept;
+//!
+//! fn endpoints<R>() -> Vec<Endpoint>
+//! where
+//!     R: Kept + View + Can<List> + Can<Delete>,
+//!     R::Id: PathId,
+//! {
+//!     vec![
+//!         endpoint(Method::GET, "/coats", "List coats", plain::list::<R>),
+//!         endpoint(Method::GET, "/coats/{id}", "See a coat", plain::read::<R>),
+//!         endpoint(Method::DELETE, "/coats/{id}", "Take a coat away", plain::delete::<R>),
+//!     ]
+//! }
+//! ```
+
+use std::sync::Arc;
+
+use super::answer::NoContent;
+use super::if_match::IfMatch;
+use super::list::ListOf;
+use super::problem::Problem;
+use super::query::Query;
+use super::representation::{Listed, Shown, View};
+use super::services::Services;
+use crate::authz::action::{Delete, List, Read};
+use crate::authz::{Allowed, Can, Reach};
+use crate::store::{Kept, Store};
+
+/// A page of the records within reach.
+///
+/// # Errors
+/// 400 for a cursor that is not ours, 403 for a member that the caller reads of no record.
+pub async fn list<R: Kept + View + Can<List>>(
+    reach: Reach<R, List>,
+    Query(query): Query<ListOf<R>>,
+    services: Arc<Services>,
+) -> Result<Listed<R>, Problem> {
+    query.within(reach, &services).await
+}
+
+/// The record.
+///
+/// # Errors
+/// None.
+pub async fn read<R: Kept + View>(record: Allowed<R, Read>) -> Result<Shown<R>, Problem> {
+    Ok(record.into())
+}
+
+/// Removes the record.
+///
+/// # Errors
+/// 412 when it was changed since the caller read it.
+pub async fn delete<R: Kept + View + Can<Delete>>(
+    record: Allowed<R, Delete>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<NoContent, Problem> {
+    if_match.check(View::revision(&*record))?;
+    Ok(if_match.change(store.remove(record)).await?.into())
+}

@@ -1,0 +1,236 @@
+//! Records as answers: their members as far as the caller may read them, and `_actions`.
+
+use std::borrow::Cow;
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::openapi::{Object, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::actions::Written;
+use super::answer::{Answer, Page, answers_json, entity_tag, page, versioned};
+use super::description::Description;
+use super::request::Call;
+use crate::authz::{Allowed, Caller, Facts, Held, Resource};
+use crate::store::Kept;
+
+/// How a kind of record reads in JSON. What derives `Serialize` and `ToSchema` and is
+/// [`stored!`](crate::stored) has it already.
+#[diagnostic::on_unimplemented(
+    message = "nothing says how a `{Self}` reads in JSON",
+    label = "derive `serde::Serialize` and `utoipa::ToSchema` for it, and keep it with `stored!`"
+)]
+pub trait View: Resource {
+    /// The schema of what [`View::view`] writes.
+    type Json: ToSchema;
+
+    /// The record without `_actions`.
+    fn view(&self) -> impl Serialize;
+
+    /// Its version; what [`IfMatch`](crate::http::IfMatch) compares.
+    fn revision(&self) -> i64;
+}
+
+#[diagnostic::do_not_recommend]
+impl<R: Kept + Serialize + ToSchema> View for R {
+    type Json = R;
+
+    fn view(&self) -> impl Serialize {
+        self
+    }
+
+    fn revision(&self) -> i64 {
+        Kept::revision(self)
+    }
+}
+
+/// 200 with a record: its members as far as the caller may read them, `_actions`, and an `ETag`;
+/// `If-None-Match` is honoured.
+///
+/// ```
+/// # use cloakroom::{authz::{Allowed, action::Read}, domain::User, http::{Problem, Shown}};
+/// async fn read(user: Allowed<User, Read>) -> Result<Shown<User>, Problem> {
+///     Ok(user.into())
+/// }
+/// ```
+pub struct Shown<R> {
+    record: R,
+    held: Held,
+    by: Option<Caller>,
+}
+
+/// 201 with the new record, its `ETag` and its `Location`.
+pub struct Created<R>(Shown<R>);
+
+/// 200 with a page of a list: the records, each with `_actions`, and the cursor of the next page.
+pub struct Listed<R> {
+    records: Vec<(R, Held)>,
+    by: Caller,
+    next: Option<String>,
+}
+
+impl<R: Resource, A> From<Allowed<R, A>> for Shown<R> {
+    fn from(allowed: Allowed<R, A>) -> Self {
+        let (record, by, held) = allowed.into_parts();
+        Self { record, held, by: Some(by) }
+    }
+}
+
+impl<R> Shown<R> {
+    /// A record of a kind without relations, as `by` sees it; nobody in particular may do nothing
+    /// to it.
+    pub(crate) fn to(record: R, by: Option<Caller>) -> Self {
+        Self { record, held: Held::NONE, by }
+    }
+
+    /// 201: the record was made, and is found below the path of the request.
+    pub fn created(self) -> Created<R> {
+        Created(self)
+    }
+}
+
+impl<R> Listed<R> {
+    /// A page of records of a kind without relations, as `by` sees it.
+    pub(crate) fn new(records: Vec<R>, by: Caller, next: Option<String>) -> Self {
+        Self { records: records.into_iter().map(|record| (record, Held::NONE)).collect(), by, next }
+    }
+
+    /// A page of records, each with the relations that it has to `by`.
+    pub(crate) fn with_relations(records: Vec<(R, Held)>, by: Caller, next: Option<String>) -> Self {
+        Self { records, by, next }
+    }
+}
+
+/// A record with what the caller may do to it.
+#[derive(Serialize)]
+struct WithActions<'a, T> {
+    #[serde(flatten)]
+    view: T,
+    _actions: Written<'a>,
+}
+
+fn json<R: View>(call: &Call, record: &R, held: Held, by: Option<&Caller>) -> Vec<u8> {
+    let services = call.services();
+    let shown = WithActions { view: record.view(), _actions: services.actions.on(record, held, by) };
+    if R::MEMBERS.iter().all(|member| member.read_rule().is_none()) {
+        return serde_json::to_vec(&shown).unwrap_or_default();
+    }
+    let mut members = match serde_json::to_value(&shown) {
+        Ok(Value::Object(members)) => members,
+        _ => Map::new(),
+    };
+    for member in R::MEMBERS {
+        let may =
+            |by: &Caller| member.read_rule().is_none_or(|rule| rule.permits(by, Facts::of(record, held)));
+        if !by.is_some_and(may) {
+            members.shift_remove(member.name());
+        }
+    }
+    serde_json::to_vec(&members).unwrap_or_default()
+}
+
+impl<R: View> Shown<R> {
+    /// Its JSON.
+    pub(crate) fn json(&self, call: &Call) -> Vec<u8> {
+        json(call, &self.record, self.held, self.by.as_ref())
+    }
+
+    /// Its `ETag`, given its JSON.
+    pub(crate) fn entity_tag(&self, json: &[u8]) -> String {
+        entity_tag(self.record.revision(), json)
+    }
+
+    /// Where it is found, when it was made at the path of the request.
+    pub(crate) fn location(&self, call: &Call) -> String {
+        format!("{}{}/{}", call.services().issuer_url, call.request().path(), self.record.id())
+    }
+}
+
+impl<R: View> Answer for Shown<R> {
+    fn respond(self, call: &Call) -> HttpResponse {
+        let body = self.json(call);
+        versioned(call, self.record.revision(), body)
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<ShownSchema<R>>(description, 200, "The record", &["ETag"]);
+    }
+}
+
+impl<R: View> Answer for Created<R> {
+    fn respond(self, call: &Call) -> HttpResponse {
+        let body = self.0.json(call);
+        HttpResponse::Created()
+            .insert_header((header::ETAG, self.0.entity_tag(&body)))
+            .insert_header((header::LOCATION, self.0.location(call)))
+            .content_type("application/json")
+            .body(body)
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<ShownSchema<R>>(description, 201, "The new record", &["ETag", "Location"]);
+    }
+}
+
+impl<R: View> Answer for Listed<R> {
+    fn respond(self, call: &Call) -> HttpResponse {
+        let mut body = b"{\"items\":[".to_vec();
+        for (index, (record, held)) in self.records.iter().enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            body.extend(json(call, record, *held, Some(&self.by)));
+        }
+        body.extend(b"],\"next\":");
+        body.extend(serde_json::to_vec(&self.next).unwrap_or_default());
+        body.push(b'}');
+        page(call, self.next.as_deref(), body)
+    }
+
+    fn describe(description: &mut Description) {
+        description.schema_of::<ShownSchema<R>>();
+        answers_json::<Page<ShownSchema<R>>>(description, 200, "A page of the list", &["Link"]);
+    }
+}
+
+/// The schema of a record as it is answered: its own, and `_actions`. A member that not everybody
+/// reads is not required.
+#[derive(Serialize)]
+pub(crate) struct ShownSchema<R>(std::marker::PhantomData<R>);
+
+impl<R: View> PartialSchema for ShownSchema<R> {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = R::Json::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            add_actions(object);
+            object.required.retain(|name| {
+                R::MEMBERS.iter().all(|member| member.name() != name || member.read_rule().is_none())
+            });
+        }
+        schema
+    }
+}
+
+impl<R: View> ToSchema for ShownSchema<R> {
+    fn name() -> Cow<'static, str> {
+        R::Json::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        R::Json::schemas(schemas);
+    }
+}
+
+fn add_actions(object: &mut Object) {
+    let mut actions = Object::new();
+    actions.description =
+        Some("What this caller may do to it: each action with the members that it may write.".to_owned());
+    let names = Object::with_type(utoipa::openapi::schema::Type::String);
+    let members = utoipa::openapi::schema::ArrayBuilder::new().items(names).build();
+    actions.additional_properties = Some(Box::new(RefOr::T(Schema::Array(members)).into()));
+    actions.examples = vec![serde_json::json!({ "update": ["name"], "delete": [] })];
+    object.properties.insert("_actions".to_owned(), actions.into());
+    object.required.push("_actions".to_owned());
+}

@@ -1,0 +1,76 @@
+//! The server about itself: health, the API's description, and what its errors mean.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::http::kit::answer::{Json, Published};
+use crate::http::kit::decision::Public;
+use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::request::{Argument, Call};
+use crate::http::kit::services::Services;
+use crate::http::pages::{Explanation, explanation};
+
+/// How the server is.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    #[schema(value_type = String, examples("ok"))]
+    status: &'static str,
+}
+
+/// `GET /health/live`: the process runs; nothing else is asked.
+pub async fn live(_: Public) -> Result<Json<Health>, Problem> {
+    Ok(Json(Health { status: "ok" }))
+}
+
+/// `GET /health/ready`: the database answers too, and the server was not told to stop.
+pub async fn ready(_: Public, services: Arc<Services>) -> Result<Json<Health>, Problem> {
+    if services.stopping.has_begun() {
+        return Err(Problem::new(Code::Stopping));
+    }
+    services.store.ping().await?;
+    Ok(Json(Health { status: "ok" }))
+}
+
+/// An OpenAPI 3.1 document.
+#[derive(ToSchema)]
+#[schema(as = OpenApi)]
+#[expect(dead_code, reason = "its members are the document's documentation")]
+pub struct OpenApiDocument {
+    /// `3.1.0`.
+    #[schema(examples("3.1.0"))]
+    openapi: String,
+    /// What is described.
+    #[schema(value_type = Object, examples(json!({ "title": "cloakroom", "version": "1.0.0" })))]
+    info: Value,
+    /// The operations, by path and method.
+    #[schema(value_type = Object, examples(json!({})))]
+    paths: Value,
+}
+
+/// `GET /openapi.json`
+pub async fn openapi(_: Public, services: Arc<Services>) -> Result<Published<OpenApiDocument>, Problem> {
+    Ok(Published::made(services.openapi(), "public, max-age=300"))
+}
+
+/// The code in the path of a problem's page.
+pub struct NamedCode(Code);
+
+impl Argument for NamedCode {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        Code::named(call.segment("code")).map(Self).ok_or_else(|| Problem::new(Code::NotFound))
+    }
+
+    fn describe(description: &mut crate::http::kit::description::Description) {
+        description.segment_of("code", "A problem's code", &Code::names());
+        description.names_a_record();
+    }
+}
+
+/// `GET /problems/{code}`: what the `type` of a problem document leads to.
+pub async fn problem(_: Public, code: NamedCode) -> Result<Explanation, Problem> {
+    Ok(explanation(code.0))
+}

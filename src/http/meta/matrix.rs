@@ -1,0 +1,161 @@
+//! `/authz/matrix`: who may do what, made from the list that mounts the routes.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+
+use crate::authz::matrix::{
+    Answered, Described, Entry, Kind, Matrix, Reached, RoleRow, Row, SCRIPT, STYLE, as_html,
+};
+use crate::authz::{Rule, Vocabulary};
+use crate::domain::sha256;
+use crate::http::kit::answer::{Answer, answers_json};
+use crate::http::kit::decision::{Access, Public};
+use crate::http::kit::description::{AnswerDescription, Description};
+use crate::http::kit::endpoint::Endpoint;
+use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::request::Call;
+use crate::http::kit::services::Services;
+
+/// What a matrix is made from.
+pub struct Rules<'a> {
+    /// The application's name.
+    pub name: &'a str,
+    /// Its routes.
+    pub endpoints: &'a [Endpoint],
+    /// Its scopes and roles.
+    pub vocabulary: &'a Arc<Vocabulary>,
+    /// Whether anybody may register.
+    pub registration_open: bool,
+}
+
+impl Rules<'_> {
+    /// The authorization matrix.
+    pub fn matrix(&self) -> Matrix {
+        let kinds = Kind::all(self.vocabulary);
+        let roles = self.vocabulary.roles().map(|role| RoleRow {
+            name: role.to_string(),
+            scopes: self.vocabulary.granted_by(&[role]).iter().map(|scope| scope.to_string()).collect(),
+        });
+        let scopes = self.vocabulary.scopes().iter();
+        Matrix {
+            name: self.name.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            callers: kinds.iter().map(|kind| kind.described()).collect(),
+            routes: self.endpoints.iter().map(|endpoint| self.row(endpoint, &kinds)).collect(),
+            roles: roles.collect(),
+            scopes: scopes
+                .map(|scope| Described { name: scope.to_string(), meaning: scope.meaning().to_owned() })
+                .collect(),
+        }
+    }
+
+    fn row(&self, endpoint: &Endpoint, kinds: &[Kind]) -> Row {
+        let read = endpoint.read_rule();
+        let answers = kinds.iter().map(|kind| {
+            let code = self.refusal(endpoint, read, *kind);
+            Answered {
+                caller: kind.name(),
+                allowed: code.is_none(),
+                status: code.map(|code| code.status().as_u16()),
+                code: code.map(|code| endpoint.code_on_the_wire(code).to_owned()),
+            }
+        });
+        Row {
+            method: endpoint.method.to_string(),
+            path: endpoint.path.to_owned(),
+            summary: endpoint.summary.to_owned(),
+            entry: entry(endpoint.access),
+            answers: answers.collect(),
+        }
+    }
+
+    /// How the decision of a route refuses somebody of this kind, if it does; `read` is its
+    /// [`Endpoint::read_rule`].
+    pub(crate) fn refusal(&self, endpoint: &Endpoint, read: Option<&Rule>, kind: Kind) -> Option<Code> {
+        let (rule, reached) = match endpoint.access {
+            Access::Public => return None,
+            Access::Client => return Some(Code::InvalidClient),
+            Access::Authenticated => return without_a_good_token(kind),
+            Access::PublicWhileOpen(_) if self.registration_open => {
+                return without_a_good_token(kind).filter(|_| kind == Kind::BadToken);
+            }
+            Access::PublicWhileOpen(rule) | Access::Collection(rule) => (rule, Reached::Collection),
+            Access::Own(rule) => (rule, Reached::Own),
+            Access::Record(rule) => (rule, Reached::Record(read.unwrap_or(rule))),
+        };
+        without_a_good_token(kind).or_else(|| kind.refused(rule, reached, self.vocabulary).map(Code::from))
+    }
+}
+
+fn without_a_good_token(kind: Kind) -> Option<Code> {
+    match kind {
+        Kind::Nobody => Some(Code::Unauthenticated),
+        Kind::BadToken => Some(Code::InvalidToken),
+        _ => None,
+    }
+}
+
+fn entry(access: Access) -> Entry {
+    match access {
+        Access::Public => Entry::without_rule("everybody"),
+        Access::Client => Entry::without_rule("a client that proves who it is"),
+        Access::Authenticated => Entry::without_rule("anybody with a token, for that token"),
+        Access::PublicWhileOpen(rule) => Entry::of("everybody while registration is open", rule, false),
+        Access::Own(rule) => Entry::of("by scope, one's own alone", rule, false),
+        Access::Record(rule) => Entry::of("by scope", rule, true),
+        Access::Collection(rule) => Entry::of("by scope", rule, false),
+    }
+}
+
+/// The matrix as an answer: a page for who asks for HTML first, as a browser does, otherwise JSON.
+pub struct MatrixAnswer(Arc<Services>);
+
+/// `GET /authz/matrix`
+pub async fn show(_: Public, services: Arc<Services>) -> Result<MatrixAnswer, Problem> {
+    Ok(MatrixAnswer(services))
+}
+
+impl Answer for MatrixAnswer {
+    fn respond(self, call: &Call) -> HttpResponse {
+        let matrix = self.0.matrix();
+        let accepted = call.header(header::ACCEPT).unwrap_or_default();
+        let mut response = HttpResponse::Ok();
+        response
+            .insert_header((header::VARY, "Accept"))
+            .insert_header((header::CACHE_CONTROL, "public, max-age=60"));
+        if !accepted.trim_start().starts_with("text/html") {
+            return response.content_type("application/json").body(json!(matrix).to_string());
+        }
+        response
+            .content_type("text/html; charset=utf-8")
+            .insert_header((header::CONTENT_SECURITY_POLICY, policy()))
+            .insert_header((header::X_FRAME_OPTIONS, "DENY"))
+            .body(as_html(matrix))
+    }
+
+    fn describe(description: &mut Description) {
+        let meaning = "Every route, its rule, and what each kind of caller is answered; a page, in a browser";
+        answers_json::<Matrix>(description, 200, meaning, &["Vary"]);
+        let text: RefOr<Schema> = ObjectBuilder::new().schema_type(Type::String).into();
+        let (content, headers) = (Some(("text/html", text)), &["Vary", "Content-Security-Policy"]);
+        description.answers.push(AnswerDescription { status: 200, meaning, content, headers });
+    }
+}
+
+/// Nothing but what is in the page itself.
+fn policy() -> String {
+    let hash = |text: &str| STANDARD.encode(sha256(text.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; form-action 'none'; \
+         frame-ancestors 'none'; base-uri 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+}

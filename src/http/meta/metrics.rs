@@ -1,0 +1,55 @@
+//! `GET /metrics`, on a port of its own: what Prometheus reads, and nobody else needs.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, HttpServer, web};
+
+use crate::http::kit::services::Services;
+use crate::telemetry::metrics::{METRICS_TYPE, State};
+
+/// A server of the metrics alone. It is stopped with the process.
+///
+/// # Errors
+/// When the listener cannot be used.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "not the API: it has no records, and whoever reaches its port may read it"
+)]
+pub(crate) fn metrics_server(
+    listener: TcpListener,
+    services: Arc<Services>,
+) -> std::io::Result<actix_web::dev::Server> {
+    let server = HttpServer::new(move || {
+        let services = Arc::clone(&services);
+        let metrics = web::get().to(move || std::future::ready(metrics(&services)));
+        actix_web::App::new().route("/metrics", metrics)
+    });
+    Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
+}
+
+fn metrics(services: &Services) -> HttpResponse {
+    match services.metrics.text(|state| read(services, state)) {
+        Some(text) => HttpResponse::Ok().insert_header((header::CONTENT_TYPE, METRICS_TYPE)).body(text),
+        None => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+fn read(services: &Services, state: &State) {
+    let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let pool = services.store.pool();
+    state.connections.with_label_values(&["idle"]).set(gauge(pool.idle));
+    state.connections.with_label_values(&["used"]).set(gauge(pool.used));
+    state.connections_max.set(gauge(pool.most));
+    let hashing = services.hasher.load();
+    state.hash_lanes.set(gauge(hashing.lanes));
+    state.hash_running.set(gauge(hashing.running));
+    state.hash_waiting.set(gauge(hashing.waiting));
+    state.set_hash_turned_away(hashing.turned_away);
+    state.audit_waiting.set(gauge(services.recorder.waiting()));
+    state.set_audit_counted(services.recorder.counted());
+    let cache = services.verifier.cache_use();
+    state.cached_tokens.set(gauge(cache.tokens));
+    state.set_cache_lookups(cache.hits, cache.misses);
+}

@@ -1,0 +1,13 @@
+//! Routes about the server itself: health, OpenAPI, the interactive docs, the authorization matrix, explanations, AuthZEN.
+
+pub(crate) mod authzen;
+pub(crate) mod authzen_evaluator;
+pub(crate) mod authzen_request;
+#[cfg(feature = "bench-limits")]
+pub(crate) mod bench_limits;
+pub(crate) mod docs;
+pub(crate) mod explain;
+pub(crate) mod health;
+pub(crate) mod matrix;
+pub(crate) mod metrics;
+pub(crate) mod openapi;

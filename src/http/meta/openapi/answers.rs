@@ -1,0 +1,119 @@
+//! What an operation answers: when all goes well, and what else there is to be ready for.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::Method;
+use serde_json::{Map, Value, json};
+
+use super::problems::Form;
+use super::{Api, answers_conditions, example, headers};
+use crate::http::kit::decision::Access;
+use crate::http::kit::description::{AnswerDescription, Description};
+use crate::http::kit::endpoint::Endpoint;
+use crate::http::kit::idempotency::takes_key;
+use crate::http::kit::problem::Code;
+use crate::http::kit::rate_limit::RATE_LIMIT_HEADERS;
+
+impl Api {
+    pub(crate) fn responses(&self, endpoint: &Endpoint, description: &Description) -> Value {
+        let mut responses: BTreeMap<u16, Value> = BTreeMap::new();
+        for answer in &description.answers {
+            let known = responses.remove(&answer.status);
+            responses.insert(answer.status, self.answer(answer, known));
+        }
+        if answers_conditions(endpoint, description) {
+            responses.insert(304, not_modified());
+        }
+        let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+        for code in problems(endpoint, description) {
+            by_status.entry(code.status().as_u16()).or_default().push(code);
+        }
+        for (status, mut codes) in by_status {
+            codes.sort_unstable_by_key(|code| code.as_str());
+            codes.dedup();
+            responses.insert(status, self.problems(endpoint, &codes));
+        }
+        for (status, answer) in &mut responses {
+            let Some(headers) = answer.get_mut("headers").and_then(Value::as_object_mut) else { continue };
+            if description.limited {
+                headers.extend(headers::references(&RATE_LIMIT_HEADERS));
+            }
+            if *status < 300 && takes_key(&endpoint.method, &endpoint.access) {
+                headers.extend(headers::references(&["Idempotent-Replayed"]));
+            }
+        }
+        responses
+            .into_iter()
+            .map(|(status, answer)| (status.to_string(), answer))
+            .collect::<Map<_, _>>()
+            .into()
+    }
+
+    /// An answer; what is answered in several forms has a type for each.
+    fn answer(&self, answer: &AnswerDescription, known: Option<Value>) -> Value {
+        let mut content = known.and_then(|known| known.get("content").cloned()).unwrap_or_else(|| json!({}));
+        if let (Some(forms), Some((media, schema))) = (content.as_object_mut(), &answer.content) {
+            let schema = json!(schema);
+            let form = match example::of(&schema, &self.schemas) {
+                Value::Object(example) if !example.is_empty() => {
+                    json!({ "schema": schema, "example": example })
+                }
+                _ => json!({ "schema": schema }),
+            };
+            forms.insert((*media).to_owned(), form);
+        }
+        let headers = headers::with(answer.headers.iter().copied());
+        json!({ "description": answer.meaning, "headers": headers, "content": content })
+    }
+
+    /// What is answered with one status when something is the matter.
+    fn problems(&self, endpoint: &Endpoint, codes: &[Code]) -> Value {
+        let form = Form::of(endpoint);
+        let headers = codes.iter().flat_map(|code| form.headers(*code, endpoint));
+        let example = |code: &Code| {
+            (
+                code.as_str().to_owned(),
+                json!({ "$ref": format!("#/components/examples/{}", form.example_name(*code)) }),
+            )
+        };
+        let mut content = json!({ "schema": form.schema(codes) });
+        if let (true, Some(content)) = (form.is_told_apart(), content.as_object_mut()) {
+            content.insert("examples".to_owned(), codes.iter().map(example).collect::<Map<_, _>>().into());
+        }
+        let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+        json!({
+            "description": names.join(", "),
+            "headers": headers::with(headers),
+            "content": { form.media_type(): content },
+        })
+    }
+}
+
+/// To who has that version already.
+fn not_modified() -> Value {
+    json!({ "description": "It has not changed", "headers": headers::with(["ETag"].into_iter()) })
+}
+
+/// What a route answers when something is the matter.
+fn problems(endpoint: &Endpoint, description: &Description) -> Vec<Code> {
+    let mut problems = vec![Code::Unavailable, Code::Internal];
+    problems.extend(&description.problems);
+    if endpoint.method != Method::GET {
+        problems.push(Code::OutcomeUnknown);
+    }
+    match endpoint.access {
+        Access::Public | Access::Client => {}
+        Access::Authenticated => {
+            problems.extend([Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens])
+        }
+        Access::PublicWhileOpen(rule)
+        | Access::Record(rule)
+        | Access::Own(rule)
+        | Access::Collection(rule) => {
+            problems.extend([Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens]);
+            problems.extend([Code::InsufficientScope, Code::NotOwner]);
+            problems.extend(rule.who.state().map(|_| Code::WrongState));
+        }
+    }
+    problems
+}

@@ -1,0 +1,143 @@
+//! Somebody at the door: an authorization request and the browser that brings it.
+
+use actix_web::http::StatusCode;
+
+use crate::authz::{OFFLINE_ACCESS, ScopeSet};
+use crate::domain::{Client, Origin};
+use crate::http::kit::browser::Browser;
+use crate::http::kit::form::Form;
+use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::services::Services;
+use crate::http::pages::{
+    Application, BrowserAnswer, Consent, Destination, ErrorPage, LogIn, LogInError, PageAnswer, Permission,
+    SeeOther, consent, error, log_in,
+};
+use crate::oauth::authorization::{Situation, Step, consented, issue_code, next_step};
+use crate::oauth::authorization_request::{AuthorizationError, AuthorizationRequest, Wrong};
+use crate::store::SignedIn;
+
+/// Somebody at the door: what the client asked for, and who is there.
+pub struct Visit<'a> {
+    services: &'a Services,
+    /// The parameters, as the client sent them.
+    pub given: Form,
+    /// The same, read and checked.
+    pub request: AuthorizationRequest,
+    /// Who is signed in in the browser.
+    pub signed_in: Option<SignedIn>,
+    consented: ScopeSet,
+    origin: Origin,
+}
+
+impl<'a> Visit<'a> {
+    /// Reads the request; what is wrong with it is answered at once.
+    pub async fn of(
+        services: &'a Services,
+        browser: &Browser,
+        given: Form,
+    ) -> Result<Result<Self, BrowserAnswer>, Problem> {
+        let with = services.oauth();
+        let request = match AuthorizationRequest::read(&with, &given).await {
+            Ok(request) => request,
+            Err(Wrong::Failure(error)) => return Err(error.into()),
+            Err(Wrong::Page(sentence)) => return Ok(Err(not_sent_back(sentence).into())),
+            Err(Wrong::Client(reply, error)) => {
+                return Ok(Err(SeeOther::to(reply.with_error(with.issuer_url, error)).into()));
+            }
+        };
+        let signed_in = match browser.session() {
+            Some(cookie) => services.store.signed_in(cookie).await?,
+            None => None,
+        };
+        let consented = consented(&with, &request, signed_in.as_ref()).await?;
+        Ok(Ok(Self { services, given, request, signed_in, consented, origin: browser.origin().clone() }))
+    }
+
+    /// What comes next.
+    pub fn step(&self) -> Step {
+        let (signed_in, now) = (self.signed_in.as_ref(), self.services.clock.now());
+        let situation = Situation { signed_in, consented: &self.consented, now };
+        next_step(&self.request, &situation, &self.services.vocabulary)
+    }
+
+    fn client(&self) -> &Client {
+        &self.request.client.client
+    }
+
+    fn application(&self) -> Application<'_> {
+        Application { name: self.client().name.as_deref(), id: self.client().id.as_str() }
+    }
+
+    fn destination(&self) -> Result<Destination, Problem> {
+        Destination::of(&self.request.reply.redirect_uri).ok_or_else(|| Problem::new(Code::InvalidRequest))
+    }
+
+    /// The page at which the user signs in.
+    pub fn login_page(
+        &self,
+        browser: &Browser,
+        email: &str,
+        error: Option<LogInError>,
+    ) -> Result<BrowserAnswer, Problem> {
+        let request = self.given.encoded();
+        let page = LogIn { application: self.application(), request: &request, email, error };
+        Ok(log_in(browser, &page).leading_to(&self.destination()?).into())
+    }
+
+    /// The page at which the user agrees.
+    pub fn consent_page(
+        &self,
+        browser: &Browser,
+        scope: &ScopeSet,
+        new: &ScopeSet,
+    ) -> Result<BrowserAnswer, Problem> {
+        let Some(signed_in) = &self.signed_in else { return Err(Problem::new(Code::Internal)) };
+        let permissions: Vec<Permission<'_>> =
+            scope.iter().map(|scope| Permission::of(scope, !new.contains(scope))).collect();
+        let shown = Form::of([
+            ("session", signed_in.session.id.to_string()),
+            ("scope", scope.to_string()),
+            ("request", self.given.encoded()),
+        ]);
+        let page = Consent {
+            application: self.application(),
+            request: &shown.encoded(),
+            email: &signed_in.user.email.to_string(),
+            destination: &self.destination()?,
+            permissions: &permissions,
+            stays: scope.contains(OFFLINE_ACCESS),
+        };
+        Ok(consent(browser, &page).into())
+    }
+
+    /// Sends the browser back with a code, unless its user is no longer signed in.
+    pub async fn issue(&self, scope: ScopeSet, consent: bool) -> Result<BrowserAnswer, Problem> {
+        let again = || self.back_to_authorize(&self.given.encoded());
+        let Some(signed_in) = &self.signed_in else { return Ok(again()) };
+        let with = self.services.oauth();
+        let code = issue_code(&with, &self.request, signed_in, scope, consent, self.origin.clone()).await?;
+        let Some(code) = code else { return Ok(again()) };
+        Ok(SeeOther::to(self.request.reply.with_code(with.issuer_url, code.expose())).into())
+    }
+
+    /// Sends the browser back with an error.
+    pub fn refuse(&self, error: AuthorizationError) -> BrowserAnswer {
+        SeeOther::to(self.request.reply.with_error(&self.services.issuer_url, error)).into()
+    }
+
+    /// Sends the browser to the beginning, with these parameters.
+    pub fn back_to_authorize(&self, request: &str) -> BrowserAnswer {
+        SeeOther::to(format!("{}/oauth/authorize?{request}", self.services.issuer_url)).into()
+    }
+}
+
+/// Nobody is sent anywhere while it is not certain who asks (RFC 9700 §4.11.2).
+pub(super) fn not_sent_back(sentence: &str) -> PageAnswer {
+    error(&ErrorPage {
+        status: StatusCode::BAD_REQUEST,
+        title: "The application made a mistake",
+        sentence: "Go back to it and start again. If it happens again, tell its makers what stands below.",
+        code: Some("invalid_request"),
+        detail: Some(sentence),
+    })
+}
