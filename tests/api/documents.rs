@@ -1,35 +1,38 @@
-//! What the pages say is what the code says.
+//! Tests that the documentation and the OpenAPI document agree with the code.
+
+use std::path::{Path, PathBuf};
 
 use cloakroom::App;
 use cloakroom::authz::matrix::as_markdown;
 use cloakroom::http::{Code, endpoints};
 use serde_json::Value;
 
+/// Returns what stands between two markers of `docs/authorization.md`.
 fn section(name: &str) -> String {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let text = include_str!("../../docs/authorization.md");
     let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
     let from = text.find(&begin).unwrap_or_else(|| panic!("no {begin}")) + begin.len();
     let to = text.find(&end).unwrap_or_else(|| panic!("no {end}"));
     text[from..to].trim().to_owned()
 }
 
-/// The OpenAPI document of cloakroom itself.
+/// Returns the OpenAPI document of cloakroom without an application.
 fn document() -> Value {
     let app = App::default();
     cloakroom::http::openapi_document("cloakroom", app.routes(), app.vocabulary(), "http://localhost")
 }
 
 #[test]
-fn the_matrix_in_the_readme_is_the_one_that_is_enforced() {
+fn authorization_page_has_the_enforced_matrix() {
     assert_eq!(
         section("routes"),
         as_markdown(&App::default().matrix()).trim(),
-        "write it anew: cloakroom routes --format markdown"
+        "write the table again with `just matrix`"
     );
 }
 
 #[test]
-fn the_page_for_frontends_shows_the_application_that_the_tests_run() {
+fn frontends_page_shows_the_tested_application() {
     let page = include_str!("../../docs/frontends.md");
     let shown =
         page.split("<!-- spa:begin -->\n```html\n").nth(1).and_then(|rest| rest.split("```\n").next());
@@ -37,7 +40,7 @@ fn the_page_for_frontends_shows_the_application_that_the_tests_run() {
 }
 
 #[test]
-fn the_scopes_in_the_readme_are_those_of_the_table() {
+fn authorization_page_lists_every_scope() {
     let scopes = section("scopes");
     let app = App::default();
     for scope in app.vocabulary().scopes() {
@@ -47,7 +50,7 @@ fn the_scopes_in_the_readme_are_those_of_the_table() {
 }
 
 #[test]
-fn every_route_is_in_the_openapi_document_with_its_decision_and_an_example() {
+fn openapi_has_every_route_with_security_and_example() {
     let document = document();
     assert_eq!(document["openapi"], "3.1.0");
     for endpoint in endpoints() {
@@ -68,7 +71,7 @@ fn every_route_is_in_the_openapi_document_with_its_decision_and_an_example() {
 }
 
 #[test]
-fn what_a_handler_may_answer_besides_is_in_the_openapi_document() {
+fn openapi_lists_the_problems_of_a_handler() {
     let document = document();
     let documented = |path: &str, method: &str, status: &str| {
         document["paths"][path][method]["responses"][status]["description"]
@@ -83,7 +86,7 @@ fn what_a_handler_may_answer_besides_is_in_the_openapi_document() {
 }
 
 #[test]
-fn every_reference_of_the_openapi_document_leads_somewhere() {
+fn openapi_references_resolve() {
     fn references(value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(members) => {
@@ -104,7 +107,7 @@ fn every_reference_of_the_openapi_document_leads_somewhere() {
 }
 
 #[test]
-fn every_problem_has_a_name_of_its_own_and_an_explanation() {
+fn every_problem_code_has_unique_name_title_and_meaning() {
     for code in Code::ALL {
         assert_eq!(Code::named(code.as_str()), Some(*code));
         assert!(!code.meaning().is_empty() && !code.title().is_empty());
@@ -112,7 +115,7 @@ fn every_problem_has_a_name_of_its_own_and_an_explanation() {
 }
 
 #[test]
-fn every_piece_of_code_in_the_guide_for_applications_stands_in_the_example() {
+fn extending_page_quotes_the_example_exactly() {
     let read =
         |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let files = ["examples/notes.rs", "examples/notes/note.rs", "examples/notes/shares.rs"];
@@ -122,13 +125,13 @@ fn every_piece_of_code_in_the_guide_for_applications_stands_in_the_example() {
         guide.split("```rust\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(pieces.len() > 10);
     for piece in pieces {
-        assert!(example.contains(piece), "this is not in the example:\n{piece}");
+        assert!(example.contains(piece), "the example does not have:\n{piece}");
     }
 }
 
-/// A list says of what it is one, and what has several forms names them all.
+/// A list names its record type in every media type that it has.
 #[test]
-fn each_list_is_described_as_one_of_its_own_records() {
+fn openapi_describes_each_list_by_its_record() {
     let document = document();
     let content = |path: &str| document["paths"][path]["get"]["responses"]["200"]["content"].clone();
     for (path, record) in [
@@ -150,7 +153,7 @@ fn each_list_is_described_as_one_of_its_own_records() {
     assert_eq!(*stream, "#/components/schemas/AuditEntry");
 }
 
-/// Each answer of each operation.
+/// Returns each answer of each operation.
 fn answers(document: &Value) -> impl Iterator<Item = (String, u16, &Value)> {
     let paths = document["paths"].as_object().into_iter().flatten();
     paths.flat_map(|(path, operations)| {
@@ -163,7 +166,7 @@ fn answers(document: &Value) -> impl Iterator<Item = (String, u16, &Value)> {
 }
 
 #[test]
-fn every_answer_names_its_headers_and_each_is_told_once() {
+fn openapi_refers_to_shared_headers_in_every_answer() {
     let document = document();
     for (route, status, answer) in answers(&document) {
         let has = |name: &str| answer["headers"][name]["$ref"] == format!("#/components/headers/{name}");
@@ -183,14 +186,14 @@ fn every_answer_names_its_headers_and_each_is_told_once() {
 }
 
 #[test]
-fn every_answer_has_an_example_and_every_code_one_of_its_own() {
+fn openapi_has_an_example_for_every_answer_and_code() {
     let document = document();
     for (route, status, answer) in answers(&document) {
         let content = answer["content"].as_object().into_iter().flatten();
         for (_, form) in content.filter(|(media, _)| media.ends_with("json")) {
             if status < 400 {
                 assert!(form["example"].is_object() || route == "post /oauth/revoke", "{route} {status}");
-                // What nobody thought of is called "text".
+                // The generator writes "text" where no example is given.
                 assert!(!form["example"].to_string().contains(r#""text""#), "{route}: {}", form["example"]);
                 continue;
             }
@@ -202,7 +205,7 @@ fn every_answer_has_an_example_and_every_code_one_of_its_own() {
 }
 
 #[test]
-fn every_operation_stands_in_a_group_that_says_what_it_is_about() {
+fn openapi_puts_every_operation_in_a_described_group() {
     let document = document();
     let groups = document["tags"].as_array().unwrap();
     assert!(groups.iter().all(|group| group["description"].is_string()), "{groups:?}");
@@ -213,7 +216,7 @@ fn every_operation_stands_in_a_group_that_says_what_it_is_about() {
 }
 
 #[test]
-fn a_token_is_got_by_signing_in_or_by_a_client_of_its_own() {
+fn openapi_offers_authorization_code_and_client_credentials() {
     let document = document();
     let flows = &document["components"]["securitySchemes"]["bearer"]["flows"];
     for flow in ["authorizationCode", "clientCredentials"] {
@@ -229,4 +232,193 @@ fn a_token_is_got_by_signing_in_or_by_a_client_of_its_own() {
         .collect();
     let expected = ["response_type", "client_id", "redirect_uri", "code_challenge", "code_challenge_method"];
     assert_eq!(required, expected);
+}
+
+/// Directories whose files the documentation names in backticks.
+const ROOTS: [&str; 10] = [
+    "src/",
+    "tests/",
+    "docs/",
+    "deploy/",
+    "benches/",
+    "examples/",
+    "migrations/",
+    "fuzz/",
+    ".ci/",
+    ".cargo/",
+];
+
+/// Longest README, in lines.
+const README_LINES: usize = 120;
+
+/// Returns the absolute path of a file of the repository.
+fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Returns every Markdown page of the documentation, sorted.
+fn pages() -> Vec<PathBuf> {
+    fn collect(directory: &Path, pages: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, pages);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    let mut pages =
+        ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(in_repository).to_vec();
+    collect(&in_repository("docs"), &mut pages);
+    pages.sort();
+    pages
+}
+
+/// Returns the page with its fenced code blocks blanked, so that line numbers stay.
+fn without_code_blocks(page: &str) -> String {
+    let mut fenced = false;
+    let mut text = String::new();
+    for line in page.lines() {
+        let is_fence = line.trim_start().starts_with("```");
+        if !fenced && !is_fence {
+            text += line;
+        }
+        fenced ^= is_fence;
+        text.push('\n');
+    }
+    text
+}
+
+/// Splits a page into prose and code spans: the line of each, true for a code span, and its text.
+fn spans(page: &str) -> Vec<(usize, bool, String)> {
+    let mut spans = vec![(1, false, String::new())];
+    let (mut line, mut is_code) = (1, false);
+    let text = without_code_blocks(page);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        line += usize::from(character == '\n');
+        // A code span ends at the latest with its paragraph.
+        let ends = is_code && character == '\n' && characters.peek() == Some(&'\n');
+        if character == '`' || ends {
+            is_code = !is_code && !ends;
+            spans.push((line, is_code, String::new()));
+        } else if let Some((_, _, text)) = spans.last_mut() {
+            text.push(character);
+        }
+    }
+    spans
+}
+
+/// Returns the targets of the links in prose, each with its line.
+fn links(page: &str) -> Vec<(usize, String)> {
+    let prose = spans(page).into_iter().filter(|(_, is_code, _)| !is_code);
+    let links = prose.flat_map(|(line, _, text)| {
+        let found: Vec<(usize, String)> = text
+            .match_indices("](")
+            .map(|(at, opening)| {
+                let line = line + text[..at].matches('\n').count();
+                let target = text[at + opening.len()..].split([')', ' ', '\n']).next().unwrap();
+                (line, target.to_owned())
+            })
+            .collect();
+        found
+    });
+    links.filter(|(_, target)| !target.contains(':')).collect()
+}
+
+/// Returns the paths in code spans, each with its line. Patterns and placeholders are left out.
+fn named_paths(page: &str) -> Vec<(usize, String)> {
+    spans(page)
+        .into_iter()
+        .filter(|(_, is_code, text)| *is_code && ROOTS.iter().any(|root| text.starts_with(root)))
+        .filter_map(|(line, _, text)| {
+            let path = text.split_whitespace().next()?.to_owned();
+            let is_pattern = path.contains(['*', '<', '{', '…']);
+            (!is_pattern).then_some((line, path))
+        })
+        .collect()
+}
+
+/// Returns the anchors of a page's headings, as a Markdown renderer makes them.
+fn anchors(page: &str) -> Vec<String> {
+    let mut anchors: Vec<String> = Vec::new();
+    for line in without_code_blocks(page).lines() {
+        let title = line.trim_start_matches('#');
+        let Some(title) = title.strip_prefix(' ').filter(|_| line.starts_with('#')) else { continue };
+        let anchor: String = title
+            .trim()
+            .to_lowercase()
+            .replace(' ', "-")
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+            .collect();
+        let same = anchors.iter().filter(|known| **known == anchor).count();
+        anchors.push(if same == 0 { anchor } else { format!("{anchor}-{same}") });
+    }
+    anchors
+}
+
+/// Says why a link of `page` leads nowhere.
+fn dead_end(page: &Path, target: &str) -> Option<String> {
+    let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let file = if path.is_empty() { page.to_owned() } else { page.parent()?.join(path) };
+    if !file.exists() {
+        return Some(format!("there is no {path}"));
+    }
+    let text = || std::fs::read_to_string(&file).unwrap_or_default();
+    let is_there = anchor.is_empty() || anchors(&text()).iter().any(|known| known == anchor);
+    (!is_there).then(|| format!("there is no heading #{anchor}"))
+}
+
+#[test]
+fn every_path_and_link_of_the_documentation_leads_somewhere() {
+    let mut dead = Vec::new();
+    let (mut paths, mut targets) = (0, 0);
+    for page in pages() {
+        let text =
+            std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        let name = page.strip_prefix(in_repository("")).unwrap().display();
+        for (line, path) in named_paths(&text) {
+            paths += 1;
+            if !in_repository(&path).exists() {
+                dead.push(format!("{name}:{line}: `{path}` does not exist"));
+            }
+        }
+        for (line, target) in links(&text) {
+            targets += 1;
+            dead.extend(dead_end(&page, &target).map(|why| format!("{name}:{line}: ({target}): {why}")));
+        }
+    }
+    assert!(dead.is_empty(), "{} lead nowhere:\n{}", dead.len(), dead.join("\n"));
+    assert!(paths > 50 && targets > 30, "found only {paths} paths and {targets} links");
+}
+
+#[test]
+fn links_and_paths_are_found_with_their_lines() {
+    let page = "\
+# A *title*, with `code`
+
+See [the page](other.md#part \"title\"), `src/lib.rs` and
+[`src`](../src), not `[this](none.md)` or [that](https://example.org/).
+
+```sh
+# Not a heading: `src/none.rs` [no](none.md)
+```
+
+`src/*.rs` `src/<name>.rs` `benches/run --rounds 3` `.ci/run`
+
+# A *title*, with `code`
+";
+    let found = |line, text: &str| (line, text.to_owned());
+    assert_eq!(links(page), [found(3, "other.md#part"), found(4, "../src")]);
+    let paths = [found(3, "src/lib.rs"), found(10, "benches/run"), found(10, ".ci/run")];
+    assert_eq!(named_paths(page), paths);
+    assert_eq!(anchors(page), ["a-title-with-code", "a-title-with-code-1"]);
+}
+
+#[test]
+fn readme_is_short() {
+    let lines = include_str!("../../README.md").lines().count();
+    assert!(lines <= README_LINES, "README.md has {lines} lines, at most {README_LINES} are allowed");
 }
