@@ -12,9 +12,8 @@ use crate::domain::{Role, Surroundings};
 use crate::http::{self, Endpoint, Rules, ServedParts};
 use crate::qa::test_server;
 use crate::server::{Server, StartError};
-use crate::store::{
-    Engine, MigrationState, Migrations, OWN_MIGRATIONS, StoreError, migrate, migration_states,
-};
+use crate::store::migrate;
+use crate::store::{Engine, MigrationState, Migrations, OWN_MIGRATIONS, StoreError, migration_states};
 use check::faults;
 
 /// An application: what cloakroom serves, and what is added to it. [`App::run`] is its `main`.

@@ -16,7 +16,8 @@ use crate::server::master_key::load_master_key;
 use crate::server::stored_keys;
 use crate::store::ChainKey;
 use crate::store::audit::check::Check;
-use crate::store::backup::{self, BackupError, Copied};
+use crate::store::engine::backup;
+use crate::store::engine::backup::{BackupError, Copied};
 
 fn file() -> Arg {
     Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf))

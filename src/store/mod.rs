@@ -20,47 +20,10 @@
 //! use cloakroom::store::Store;
 //! ```
 
-mod address;
-mod announcements;
 pub(crate) mod audit;
-pub(crate) mod backup;
-mod browser;
-mod change;
-mod client_list;
-mod client_secrets;
-mod clients;
-mod codes;
-mod conn;
-mod consents;
-mod cut;
-mod error;
-mod guesses;
-mod hop;
-mod identities;
-mod kept;
-mod keys;
-mod logins;
-mod lookup;
-mod migrate;
-mod near;
-mod once;
-mod profiles;
-mod refresh_tokens;
-mod revocations;
-mod schema;
-mod sessions;
-mod snapshot;
-mod stage;
-mod standing;
-mod stored;
-mod transfer;
-mod types;
-mod update;
-mod used_jtis;
-mod user_list;
-mod user_ways;
-mod users;
-mod writer;
+pub(crate) mod engine;
+pub(crate) mod extension;
+pub(crate) mod records;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,45 +35,45 @@ use tokio::sync::Semaphore;
 use crate::authz::{Event, Sealed, Sight, Vocabulary};
 use crate::domain::{Lifetimes, Revocation, Surroundings};
 use crate::telemetry::traces;
-use change::{Change, Turn as _};
-use conn::Manager;
-use hop::{PATIENCE, take_turn};
-use stage::Stage;
-use writer::Writers;
+use engine::blocking::{PATIENCE, take_turn};
+use engine::commit_state::Stage;
+use engine::connection::Manager;
+use engine::transaction::{Change, Turn as _};
+use engine::writer::Writers;
 
-pub use announcements::Announcements;
 pub(crate) use audit::chain::EXPIRE;
 pub use audit::chain::Place;
 pub use audit::entries::{AuditFilter, Entry, EntryId, Inputs};
 pub use audit::queue::Recorder;
 pub use audit::seal::{BEGINNING, ChainKey, Seal};
 pub(crate) use audit::sealer::Sealer;
-pub use browser::SignedIn;
-pub use client_list::ClientPage;
-pub use clients::StoredClient;
-pub(crate) use codes::{CodeBinding, NewCode, RedeemedBy};
 #[doc(hidden)]
-pub use conn::Link;
-pub use conn::{Connection, Engine};
+pub use engine::connection::Link;
+pub use engine::connection::{Connection, Engine};
+pub use engine::error::StoreError;
 #[doc(hidden)]
-pub use cut::page;
-pub use error::StoreError;
-pub use guesses::{Counted, Login};
-pub use kept::{Kept, Position, Selected, Selection};
-pub use logins::LoginRefused;
-pub(crate) use logins::Proved;
-pub use lookup::{Lookup, Stored};
-pub use migrate::{MigrationState, Migrations};
-pub(crate) use migrate::{OWN_MIGRATIONS, migrate, migration_states};
-pub(crate) use once::{Earlier, Once, once};
-pub(crate) use refresh_tokens::{RefreshRefused, RefreshedBy};
-pub(crate) use sessions::Entitled;
-pub(crate) use snapshot::hold;
-pub use snapshot::{InMemory, Snapshot};
-pub(crate) use transfer::{Exported, ImportOutcome, Imported};
-pub use types::{Moment, Uid};
-pub use user_list::{SortKey, UserFilter, UserPage, UserQuery, UserSort};
-pub use users::{NewUser, UserChange};
+pub use engine::limit::page;
+pub use engine::migrate::{MigrationState, Migrations};
+pub(crate) use engine::migrate::{OWN_MIGRATIONS, migrate, migration_states};
+pub(crate) use engine::snapshot::hold;
+pub use engine::snapshot::{InMemory, Snapshot};
+pub use engine::sql_types::{Moment, Uid};
+pub use extension::lookup::{Lookup, Stored};
+pub use extension::repository::{Kept, Position, Selected, Selection};
+pub use records::announcements::Announcements;
+pub use records::browser_sessions::SignedIn;
+pub use records::client_list::ClientPage;
+pub use records::clients::StoredClient;
+pub(crate) use records::codes::{CodeBinding, NewCode, RedeemedBy};
+pub(crate) use records::idempotency::{Earlier, Once, once};
+pub(crate) use records::import_export::{Exported, ImportOutcome, Imported};
+pub use records::logins::LoginRefused;
+pub(crate) use records::logins::Proved;
+pub use records::rate_limits::{Counted, Login};
+pub(crate) use records::refresh_tokens::{RefreshRefused, RefreshedBy};
+pub(crate) use records::sessions::Entitled;
+pub use records::user_search::{SortKey, UserFilter, UserPage, UserQuery, UserSort};
+pub use records::users::{NewUser, UserChange};
 
 /// Told of every revocation as soon as it is persisted, before the request that caused it is
 /// answered.
@@ -248,7 +211,7 @@ impl Store {
         work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         if let Engine::Sqlite(_) = self.engine() {
-            let near = async { near::read(self.0.number, self.engine(), &work) };
+            let near = async { engine::inline_read::read(self.0.number, self.engine(), &work) };
             if let Some(done) = traces::step("database", self.traced(), near).await {
                 return Ok(done);
             }

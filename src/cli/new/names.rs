@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_table_is_taken() {
-        let tables = include_str!("../../store/schema.rs").lines().filter_map(|line| {
+        let tables = include_str!("../../store/engine/schema.rs").lines().filter_map(|line| {
             let (table, key) = line.trim().split_once(" (")?;
             key.ends_with(") {").then_some(table)
         });

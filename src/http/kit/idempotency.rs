@@ -14,7 +14,8 @@ use super::description::{Description, Parameter};
 use super::problem::{Code, Problem};
 use super::request::Call;
 use crate::domain::{IdempotencyKey, Random};
-use crate::store::{Earlier, Once, once};
+use crate::store::once;
+use crate::store::{Earlier, Once};
 use crate::token::MasterKey;
 
 /// By which a caller names what it wants done once.

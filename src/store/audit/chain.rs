@@ -11,11 +11,11 @@ use super::seal::{BEGINNING, ChainKey};
 use crate::authz::{By, Event, Outcome};
 use crate::domain::Time;
 use crate::on;
-use crate::store::conn::{Connection, Link};
-use crate::store::error::StoreError;
-use crate::store::schema::{audit, audit_seals};
-use crate::store::types::Uid;
-use crate::store::update::update;
+use crate::store::engine::connection::{Connection, Link};
+use crate::store::engine::error::StoreError;
+use crate::store::engine::prepared_update::update;
+use crate::store::engine::schema::{audit, audit_seals};
+use crate::store::engine::sql_types::Uid;
 use crate::store::{Changes, Store};
 
 /// The action of the line that says that old lines were removed.

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use crate::store::{BEGINNING, ChainKey, EXPIRE, Entry, Place, Store, StoreError};
+use crate::store::engine::error::StoreError;
+use crate::store::{BEGINNING, ChainKey, EXPIRE, Entry, Place, Store};
 
 /// How many places are read at once.
 const PAGE: u16 = 1_000;

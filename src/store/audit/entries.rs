@@ -9,9 +9,9 @@ use crate::authz::action::{Explain, List, ReadAudit};
 use crate::authz::{Allowed, AuditTrail, By, Caller, Event, Explanation, Outcome, Reach, Subject};
 use crate::domain::{NoRandomness, Time, User, UserId};
 use crate::on;
-use crate::store::conn::Connection;
-use crate::store::error::StoreError;
-use crate::store::schema::audit;
+use crate::store::engine::connection::Connection;
+use crate::store::engine::error::StoreError;
+use crate::store::engine::schema::audit;
 use crate::store::{Inner, Store};
 
 /// Longer texts from outside are cut.

@@ -12,7 +12,7 @@ use super::entries::Entry;
 use crate::authz::{By, Event, Outcome};
 use crate::domain::{Budget, Rate};
 use crate::store::Store;
-use crate::store::error::StoreError;
+use crate::store::engine::error::StoreError;
 
 /// How many entries may wait to be written. What comes on top is counted, not kept.
 const MOST_WAITING: usize = 1_024;
@@ -175,7 +175,7 @@ mod tests {
     use crate::domain::UserId;
     use crate::on;
     use crate::store::Store;
-    use crate::store::schema::audit;
+    use crate::store::engine::schema::audit;
 
     fn look(owner: UserId) -> Event {
         Event { owner: Some(owner), action: "read", resource: "user", outcome: Outcome::Done, ..overflow(1) }

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::seal::ChainKey;
 use crate::domain::Clock;
 use crate::store::Store;
-use crate::store::error::StoreError;
+use crate::store::engine::error::StoreError;
 
 /// How many lines are sealed, or removed, in one transaction.
 const BATCH: u16 = 256;

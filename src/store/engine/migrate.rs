@@ -1,0 +1,180 @@
+//! The schema, brought up to date. All that is pending is applied in one transaction under a lock:
+//! replicas may start together, and a migration that is killed has not happened.
+
+use diesel::connection::{Connection as _, SimpleConnection as _};
+use diesel::migration::{Migration, MigrationSource};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::connection::{Engine, Link};
+use super::error::StoreError;
+
+/// Migrations, embedded in the program: the same names for both engines.
+///
+/// ```
+/// use cloakroom::store::Migrations;
+/// use diesel_migrations::embed_migrations;
+///
+/// static MIGRATIONS: Migrations = Migrations {
+///     sqlite: embed_migrations!("migrations/sqlite"),
+///     postgres: embed_migrations!("migrations/postgres"),
+/// };
+/// ```
+pub struct Migrations {
+    /// For SQLite.
+    pub sqlite: EmbeddedMigrations,
+    /// For PostgreSQL.
+    pub postgres: EmbeddedMigrations,
+}
+
+/// Cloakroom's own.
+pub(crate) static OWN_MIGRATIONS: Migrations = Migrations {
+    sqlite: embed_migrations!("migrations/sqlite"),
+    postgres: embed_migrations!("migrations/postgres"),
+};
+
+/// The migrations of an application: cloakroom's, and its own.
+type All<'a> = &'a [&'static Migrations];
+
+impl Migrations {
+    /// What one engine has and the other lacks.
+    pub(crate) fn faults(&'static self) -> Vec<String> {
+        let sqlite = names::<diesel::sqlite::Sqlite>([&self.sqlite]);
+        let postgres = names::<diesel::pg::Pg>([&self.postgres]);
+        let missing = |here: &[String], there: &[String], engine: &str| -> Vec<String> {
+            let lacking = here.iter().filter(|name| !there.contains(name));
+            lacking.map(|name| format!("the migration {name} is missing for {engine}")).collect()
+        };
+        [missing(&sqlite, &postgres, "PostgreSQL"), missing(&postgres, &sqlite, "SQLite")].concat()
+    }
+
+    /// The versions: what stands before the first `_` of each name.
+    pub(crate) fn versions(&'static self) -> Vec<String> {
+        let names = names::<diesel::sqlite::Sqlite>([&self.sqlite]);
+        names.iter().map(|name| name.split('_').next().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+fn names<DB: diesel::backend::Backend>(
+    migrations: impl IntoIterator<Item = &'static EmbeddedMigrations>,
+) -> Vec<String> {
+    let all =
+        migrations.into_iter().filter_map(|some| MigrationSource::<DB>::migrations(some).ok()).flatten();
+    let mut names: Vec<String> = all.map(|migration| migration.name().to_string()).collect();
+    names.sort();
+    names
+}
+
+/// The advisory lock that every migrating replica takes; an arbitrary number of our own.
+const LOCK: i64 = 0x636c_6f61_6b72_6f6f;
+
+/// A migration and whether the database has it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct MigrationState {
+    /// Its name, which begins with its time.
+    pub name: String,
+    /// Whether it is applied.
+    pub applied: bool,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Applies what is pending and names it.
+///
+/// # Errors
+/// When the database is away, or a statement fails; then nothing was applied.
+pub(crate) fn migrate(
+    engine: &Engine,
+    migrations: &[&'static Migrations],
+) -> Result<Vec<String>, StoreError> {
+    let applied = match engine.open()? {
+        Link::Sqlite(mut c) => c.immediate_transaction(|c| apply(c, migrations, |all| &all.sqlite)),
+        Link::Postgres(mut c) => c.transaction(|c| {
+            // Waiting for another replica's migration may take longer than a request may.
+            c.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")?;
+            c.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"))?;
+            apply(c, migrations, |all| &all.postgres)
+        }),
+    };
+    applied.map_err(|Failed(failure)| StoreError::Internal(format!("migration: {failure}")))
+}
+
+/// Every migration of this binary, and whether the database has it.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) fn migration_states(
+    engine: &Engine,
+    migrations: &[&'static Migrations],
+) -> Result<Vec<MigrationState>, StoreError> {
+    // Asking makes the table that is asked; it goes again with the connection's open transaction.
+    let states = match engine.open()? {
+        Link::Sqlite(mut c) => c
+            .batch_execute("BEGIN")
+            .map_err(Into::into)
+            .and_then(|()| states(&mut c, migrations, |all| &all.sqlite)),
+        Link::Postgres(mut c) => c
+            .batch_execute("BEGIN")
+            .map_err(Into::into)
+            .and_then(|()| states(&mut c, migrations, |all| &all.postgres)),
+    };
+    states.map_err(|failure| StoreError::Internal(format!("migration: {failure}")))
+}
+
+/// Which of an application's migrations are for the engine at hand.
+type Of = fn(&'static Migrations) -> &'static EmbeddedMigrations;
+
+struct Failed(Failure);
+
+impl From<diesel::result::Error> for Failed {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+fn apply<DB, C>(conn: &mut C, migrations: All<'_>, of: Of) -> Result<Vec<String>, Failed>
+where
+    DB: diesel::backend::Backend,
+    C: MigrationHarness<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let mut applied = Vec::new();
+    for migration in pending(conn, migrations, of).map_err(Failed)? {
+        conn.run_migration(&migration).map_err(Failed)?;
+        applied.push(migration.name().to_string());
+    }
+    Ok(applied)
+}
+
+/// The migrations that the database does not have, in their order.
+fn pending<DB, C>(conn: &mut C, migrations: All<'_>, of: Of) -> Result<Vec<Box<dyn Migration<DB>>>, Failure>
+where
+    DB: diesel::backend::Backend,
+    C: MigrationHarness<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let applied = conn.applied_migrations()?;
+    let mut pending: Vec<Box<dyn Migration<DB>>> = Vec::new();
+    for some in migrations {
+        pending.extend(of(some).migrations()?);
+    }
+    pending.retain(|migration| !applied.contains(&migration.name().version()));
+    pending.sort_by_key(|migration| migration.name().to_string());
+    Ok(pending)
+}
+
+fn states<DB, C>(conn: &mut C, migrations: All<'_>, of: Of) -> Result<Vec<MigrationState>, Failure>
+where
+    DB: diesel::backend::Backend,
+    C: MigrationHarness<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let pending = pending(conn, migrations, of)?;
+    let states: Vec<MigrationState> = names::<DB>(migrations.iter().map(|some| of(some)))
+        .into_iter()
+        .map(|name| MigrationState {
+            applied: pending.iter().all(|other| other.name().to_string() != name),
+            name,
+        })
+        .collect();
+    Ok(states)
+}

@@ -1,0 +1,265 @@
+//! The tables, once for both engines. Private to the store.
+
+use super::sql_types::{Moment, Uid};
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+    use super::{Moment, Uid};
+
+    users (id) {
+        id -> Uid,
+        email -> Text,
+        email_key -> Text,
+        email_verified -> Bool,
+        status -> Text,
+        password_hash -> Nullable<Text>,
+        created_at -> Moment,
+        updated_at -> Moment,
+        last_login_at -> Nullable<Moment>,
+        revision -> BigInt,
+        epoch -> BigInt,
+        epoch_began_at -> Nullable<Moment>,
+        profile -> Text,
+        profile_revision -> BigInt,
+        name_key -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::{Moment, Uid};
+
+    user_roles (user_id, role) {
+        user_id -> Uid,
+        role -> Text,
+        created_at -> Moment,
+        email_key -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::{Moment, Uid};
+
+    sessions (id) {
+        id -> Uid,
+        user_id -> Uid,
+        device -> Nullable<Text>,
+        address -> Nullable<Text>,
+        created_at -> Moment,
+        last_used_at -> Moment,
+        expires_at -> Moment,
+        client_id -> Nullable<Text>,
+        parent_id -> Nullable<Uid>,
+        auth_time -> Moment,
+        scope -> Nullable<Text>,
+        resource -> Nullable<Text>,
+        dpop_jkt -> Nullable<Text>,
+        cookie_hash -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+    use super::Moment;
+
+    clients (id) {
+        id -> Text,
+        name -> Nullable<Text>,
+        scope -> Text,
+        grants -> Text,
+        epoch -> BigInt,
+        created_at -> Moment,
+        authentication -> Text,
+        redirect_uris -> Text,
+        post_logout_redirect_uris -> Text,
+        jwks -> Nullable<Text>,
+        dpop_bound -> Bool,
+        revision -> BigInt,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::Moment;
+
+    client_secrets (hash) {
+        hash -> Binary,
+        client_id -> Text,
+        created_at -> Moment,
+        expires_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::{Moment, Uid};
+
+    consents (user_id, client_id) {
+        user_id -> Uid,
+        client_id -> Text,
+        scope -> Text,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::{Moment, Uid};
+
+    authorization_codes (hash) {
+        hash -> Binary,
+        client_id -> Text,
+        user_id -> Uid,
+        parent_id -> Uid,
+        redirect_uri -> Text,
+        scope -> Text,
+        code_challenge -> Text,
+        nonce -> Nullable<Text>,
+        resource -> Nullable<Text>,
+        dpop_jkt -> Nullable<Text>,
+        expires_at -> Moment,
+        session_id -> Nullable<Uid>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable};
+    use super::{Moment, Uid};
+
+    refresh_tokens (hash) {
+        hash -> Binary,
+        session_id -> Uid,
+        expires_at -> Moment,
+        used_at -> Nullable<Moment>,
+        answer -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use super::Moment;
+
+    used_jtis (hash) {
+        hash -> Binary,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer};
+    use super::Moment;
+
+    guesses (key) {
+        key -> Binary,
+        began_at -> Moment,
+        made -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable};
+    use super::Moment;
+
+    idempotency_keys (key) {
+        key -> Binary,
+        request -> Binary,
+        answer -> Nullable<Binary>,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::Moment;
+
+    signing_keys (kid) {
+        kid -> Text,
+        algorithm -> Text,
+        sealed -> Binary,
+        public_jwk -> Text,
+        created_at -> Moment,
+        signs_from -> Moment,
+        retired_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+    use super::Moment;
+
+    revocations (seq) {
+        seq -> BigInt,
+        kind -> Text,
+        subject -> Text,
+        epoch -> BigInt,
+        until -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::{Moment, Uid};
+
+    audit (id) {
+        id -> Uid,
+        at -> Moment,
+        outcome -> Text,
+        reason -> Nullable<Text>,
+        action -> Text,
+        resource -> Text,
+        record -> Nullable<Text>,
+        owner_id -> Nullable<Uid>,
+        actor -> Nullable<Text>,
+        client_id -> Nullable<Text>,
+        jti -> Nullable<Text>,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        count -> BigInt,
+        inputs -> Nullable<Text>,
+        position -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary};
+
+    audit_seals (position) {
+        position -> BigInt,
+        seal -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::{Moment, Uid};
+
+    identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Uid,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::Moment;
+
+    departed_identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        departed_at -> Moment,
+    }
+}
+
+diesel::joinable!(user_roles -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(consents -> clients (client_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::allow_tables_to_appear_in_same_query!(users, user_roles, sessions, refresh_tokens);
+diesel::allow_tables_to_appear_in_same_query!(consents, clients);
+diesel::allow_tables_to_appear_in_same_query!(client_secrets, clients);
+diesel::allow_tables_to_appear_in_same_query!(audit, audit_seals);

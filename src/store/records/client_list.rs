@@ -1,0 +1,57 @@
+//! The list of clients, in pages by keyset.
+
+use diesel::prelude::*;
+
+use super::client_secrets;
+use super::clients::ClientRow;
+use crate::authz::Reach;
+use crate::authz::action::List;
+use crate::domain::{Client, ClientId};
+use crate::on;
+use crate::store::Store;
+use crate::store::engine::error::StoreError;
+use crate::store::engine::schema::clients;
+
+/// Clients, and where the next page begins if there is one.
+pub struct ClientPage {
+    /// The clients, by id.
+    pub clients: Vec<Client>,
+    /// What to pass as `after` for the next page.
+    pub next: Option<ClientId>,
+}
+
+impl Store {
+    /// At most `limit` clients, by id, those after `after`.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn list_clients(
+        &self,
+        reach: &Reach<Client, List>,
+        after: Option<ClientId>,
+        limit: u16,
+    ) -> Result<ClientPage, StoreError> {
+        let (everything, now) = (reach.sight().is_everything(), self.0.surroundings.clock.now());
+        let most = usize::from(limit);
+        self.read(move |conn| {
+            let mut rows: Vec<ClientRow> = on!(conn, DB, |c| {
+                let mut list = clients::table.select(ClientRow::as_select()).into_boxed::<DB>();
+                if !everything {
+                    list = list.filter(false.into_sql::<diesel::sql_types::Bool>());
+                }
+                if let Some(after) = &after {
+                    list = list.filter(clients::id.gt(after.to_string()));
+                }
+                list.order(clients::id.asc()).limit(i64::from(limit) + 1).load(c)
+            })?;
+            let more = rows.len() > most;
+            rows.truncate(most);
+            let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+            let secrets = client_secrets::load(conn, &ids, now)?;
+            let clients = rows.into_iter().map(|row| row.read(&secrets)).collect::<Result<Vec<_>, _>>()?;
+            let next = clients.last().map(|client| client.id.clone()).filter(|_| more);
+            Ok(ClientPage { clients, next })
+        })
+        .await
+    }
+}

@@ -1,0 +1,101 @@
+//! The secrets of clients, as hashes.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use crate::domain::{SecretAge, SecretHash, Time};
+use crate::on;
+use crate::store::engine::connection::Connection;
+use crate::store::engine::error::StoreError;
+use crate::store::engine::prepared_update::update;
+use crate::store::engine::schema::client_secrets;
+
+/// A secret that is still good.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = client_secrets)]
+pub(in crate::store) struct KeptSecret {
+    hash: Vec<u8>,
+    client_id: String,
+    created_at: Time,
+    expires_at: Option<Time>,
+}
+
+impl KeptSecret {
+    fn age(&self) -> SecretAge {
+        SecretAge { created_at: self.created_at.0, expires_at: self.expires_at.map(|time| time.0) }
+    }
+
+    pub(in crate::store) fn hash(self) -> Result<SecretHash, StoreError> {
+        let hash = self.hash.try_into().map(SecretHash::from_bytes);
+        hash.map_err(|_| StoreError::Internal("a stored secret cannot be read".to_owned()))
+    }
+}
+
+/// Those that are good at `now`.
+#[diesel::dsl::auto_type]
+pub(in crate::store) fn good(now: Time) -> _ {
+    client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(now).assume_not_null())
+}
+
+/// The secrets of these clients that are good at `now`.
+pub(in crate::store) fn load(
+    conn: &mut Connection,
+    clients: &[&str],
+    now: DateTime<Utc>,
+) -> Result<Vec<KeptSecret>, StoreError> {
+    Ok(on!(conn, |c| client_secrets::table
+        .filter(client_secrets::client_id.eq_any(clients))
+        .filter(good(Time(now)))
+        .order(client_secrets::created_at.desc())
+        .select(KeptSecret::as_select())
+        .load(c))?)
+}
+
+/// The ages of one client's secrets; the newest, which nothing has taken the place of, first.
+pub(in crate::store) fn ages(secrets: &[KeptSecret], client: &str) -> Vec<SecretAge> {
+    let mut ages: Vec<SecretAge> =
+        secrets.iter().filter(|kept| kept.client_id == client).map(KeptSecret::age).collect();
+    ages.sort_by_key(|age| age.expires_at.is_some());
+    ages
+}
+
+pub(in crate::store) fn insert(
+    conn: &mut Connection,
+    client: &str,
+    secret: &SecretHash,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let row = (
+        client_secrets::hash.eq(secret.as_bytes().as_slice()),
+        client_secrets::client_id.eq(client),
+        client_secrets::created_at.eq(Time(now)),
+    );
+    on!(conn, |c| diesel::insert_into(client_secrets::table).values(row).execute(c))?;
+    Ok(())
+}
+
+/// Lets the secret that was the newest go on until `until`, and ends those that were on their way
+/// out: a client has two at the most.
+pub(in crate::store) fn expire(
+    conn: &mut Connection,
+    client: &str,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let of_client = client_secrets::client_id.eq(client);
+    let outgoing = client_secrets::table.filter(of_client).filter(client_secrets::expires_at.is_not_null());
+    on!(conn, |c| diesel::delete(outgoing).execute(c))?;
+    if until <= now {
+        return remove_all(conn, client);
+    }
+    on!(conn, |c| update(client_secrets::table.filter(of_client))
+        .set(client_secrets::expires_at.eq(Time(until)))
+        .execute(c))?;
+    Ok(())
+}
+
+pub(in crate::store) fn remove_all(conn: &mut Connection, client: &str) -> Result<(), StoreError> {
+    let of_client = client_secrets::table.filter(client_secrets::client_id.eq(client));
+    on!(conn, |c| diesel::delete(of_client).execute(c))?;
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Accounts by the thousand, in and out: for the operator alone.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::profiles;
+use super::users::{NewUser, NewUserRow, UserRow, insert_roles, role_rows};
+use crate::authz::action::List;
+use crate::authz::{Grant, Reach};
+use crate::domain::{PasswordHash, Profile, Time, User, UserId};
+use crate::on;
+use crate::store::audit::entries::{Entry, insert};
+use crate::store::engine::connection::Connection;
+use crate::store::engine::error::StoreError;
+use crate::store::engine::schema::{user_roles, users};
+use crate::store::{Inner, Store};
+
+/// An account that was somewhere else before.
+pub(crate) struct Imported {
+    /// The id that it had; a new one where it had none.
+    pub(crate) id: Option<UserId>,
+    /// What every account has.
+    pub(crate) new: NewUser,
+    /// Whether the address is known to be the user's.
+    pub(crate) email_verified: bool,
+    /// When it was made; now where that is not known.
+    pub(crate) created_at: Option<DateTime<Utc>>,
+    /// When it was last changed; when it was made, where that is not known.
+    pub(crate) updated_at: Option<DateTime<Utc>>,
+    /// When somebody last logged in.
+    pub(crate) last_login_at: Option<DateTime<Utc>>,
+    /// The proof that it may have its roles.
+    pub(crate) grant: Grant,
+}
+
+/// What became of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ImportOutcome {
+    /// It was made.
+    Made,
+    /// Its id or its address is there already; nothing was done.
+    There,
+}
+
+/// An account with all that is known of it.
+pub(crate) struct Exported {
+    pub(crate) user: User,
+    pub(crate) profile: Profile,
+    pub(crate) password: Option<PasswordHash>,
+}
+
+/// Ids and addresses that are taken.
+#[derive(Default)]
+struct Taken {
+    ids: HashSet<UserId>,
+    email_keys: HashSet<String>,
+}
+
+impl Taken {
+    fn among(conn: &mut Connection, rows: &[NewUserRow]) -> Result<Self, StoreError> {
+        let ids: Vec<UserId> = rows.iter().map(|row| row.id).collect();
+        let keys: Vec<&str> = rows.iter().map(|row| row.email_key.as_str()).collect();
+        let found: Vec<(UserId, String)> = on!(conn, |c| users::table
+            .filter(users::id.eq_any(&ids).or(users::email_key.eq_any(&keys)))
+            .select((users::id, users::email_key))
+            .load(c))?;
+        let (ids, email_keys) = found.into_iter().unzip();
+        Ok(Self { ids, email_keys })
+    }
+
+    /// Takes both, if neither is taken.
+    fn take(&mut self, row: &NewUserRow) -> bool {
+        if self.ids.contains(&row.id) || self.email_keys.contains(&row.email_key) {
+            return false;
+        }
+        self.ids.insert(row.id);
+        self.email_keys.insert(row.email_key.clone());
+        true
+    }
+}
+
+impl Store {
+    /// Makes these accounts, all in one transaction, each with its line in the audit trail; those that
+    /// are there already stay as they are.
+    ///
+    /// # Errors
+    /// When the database is away, or somebody else took one of the addresses this very moment
+    /// ([`StoreError::Taken`]): then none was made, and it can be tried again.
+    pub(crate) async fn import_users(
+        &self,
+        users: Vec<Arc<Imported>>,
+    ) -> Result<Vec<ImportOutcome>, StoreError> {
+        let inner = self.0.clone();
+        self.write(None, move |conn, _| inner.import_users(conn, &users)).await
+    }
+
+    /// At most `limit` accounts by id, from after that one on.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn export_users(
+        &self,
+        _: &Reach<User, List>,
+        after: Option<UserId>,
+        limit: u16,
+    ) -> Result<Vec<Exported>, StoreError> {
+        let vocabulary = self.0.vocabulary.clone();
+        self.read(move |conn| {
+            let rows: Vec<(UserRow, String, i64, Option<String>)> = on!(conn, DB, |c| {
+                let mut page = users::table
+                    .select((
+                        UserRow::as_select(),
+                        users::profile,
+                        users::profile_revision,
+                        users::password_hash,
+                    ))
+                    .order(users::id)
+                    .limit(i64::from(limit))
+                    .into_boxed::<DB>();
+                if let Some(after) = after {
+                    page = page.filter(users::id.gt(after));
+                }
+                page.load(c)
+            })?;
+            let ids: Vec<UserId> = rows.iter().map(|(row, ..)| row.id()).collect();
+            let roles: Vec<(UserId, String)> = on!(conn, |c| user_roles::table
+                .filter(user_roles::user_id.eq_any(&ids))
+                .select((user_roles::user_id, user_roles::role))
+                .load(c))?;
+            let mut roles_of: HashMap<UserId, Vec<_>> = HashMap::new();
+            for (id, role) in roles {
+                roles_of.entry(id).or_default().extend(vocabulary.role(&role));
+            }
+            let kept = |(row, profile, revision, hash): (UserRow, String, i64, Option<String>)| {
+                let user_id = row.id();
+                Ok(Exported {
+                    user: row.with_roles(roles_of.remove(&user_id).unwrap_or_default()),
+                    profile: Profile { user_id, claims: profiles::from_json(&profile)?, revision },
+                    password: hash.map(PasswordHash::from_phc),
+                })
+            };
+            rows.into_iter().map(kept).collect()
+        })
+        .await
+    }
+}
+
+impl Inner {
+    fn import_users(
+        &self,
+        conn: &mut Connection,
+        users: &[Arc<Imported>],
+    ) -> Result<Vec<ImportOutcome>, StoreError> {
+        conn.expect_many_writes()?;
+        let now = self.surroundings.clock.now();
+        let rows = users.iter().map(|user| self.row(user, now)).collect::<Result<Vec<_>, StoreError>>()?;
+        let mut taken = Taken::among(conn, &rows)?;
+        let (mut outcomes, mut made) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        let (mut roles, mut entries) = (Vec::new(), Vec::with_capacity(rows.len()));
+        for (row, user) in rows.into_iter().zip(users) {
+            if !taken.take(&row) {
+                outcomes.push(ImportOutcome::There);
+                continue;
+            }
+            let id = row.id;
+            roles.extend(role_rows(id, row.created_at, &row.email_key, user.grant.roles()));
+            entries.push(Entry::of(&user.grant.event(id), self.surroundings.random.uuid_at(now)?, now));
+            made.push(row);
+            outcomes.push(ImportOutcome::Made);
+        }
+        on!(conn, |c| diesel::insert_into(users::table).values(&made).execute(c))?;
+        insert_roles(conn, &roles)?;
+        insert(conn, &entries)?;
+        Ok(outcomes)
+    }
+
+    fn row(&self, user: &Imported, now: DateTime<Utc>) -> Result<NewUserRow, StoreError> {
+        let created_at = user.created_at.unwrap_or(now);
+        let id = match user.id {
+            Some(id) => id,
+            None => UserId(self.surroundings.random.uuid_at(created_at)?),
+        };
+        let mut row = NewUserRow::new(id, &user.new, created_at);
+        row.email_verified = user.email_verified && !user.new.email.is_placeholder();
+        row.updated_at = Time(user.updated_at.unwrap_or(created_at));
+        row.last_login_at = user.last_login_at.map(Time);
+        Ok(row)
+    }
+}

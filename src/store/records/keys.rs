@@ -1,0 +1,267 @@
+//! Signing keys, sealed. Whoever changes the set of them waits for the others, so that two
+//! replicas never do what one was to do.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+
+use crate::authz::action::{Action as _, List, Retire, Rotate};
+use crate::authz::{Allowed, By, Caller, Event, Outcome, Reach, Resource as _, Sealed, Sight};
+use crate::domain::{KeyLives, SigningKey, StoredKey, Time};
+use crate::on;
+use crate::store::engine::connection::{Connection, Link};
+use crate::store::engine::error::StoreError;
+use crate::store::engine::prepared_update::update;
+use crate::store::engine::schema::signing_keys;
+use crate::store::extension::lookup::{Lookup, Stored};
+use crate::store::{Changes, Inner, Store};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = signing_keys)]
+struct KeyRow {
+    kid: String,
+    algorithm: String,
+    sealed: Vec<u8>,
+    public_jwk: String,
+    created_at: Time,
+    signs_from: Time,
+    retired_at: Option<Time>,
+}
+
+impl From<StoredKey> for KeyRow {
+    fn from(stored: StoredKey) -> Self {
+        let SigningKey { kid, algorithm, created_at, signs_from, retired_at } = stored.key;
+        Self {
+            kid,
+            algorithm,
+            sealed: stored.sealed,
+            public_jwk: stored.public_jwk,
+            created_at: Time(created_at),
+            signs_from: Time(signs_from),
+            retired_at: retired_at.map(Time),
+        }
+    }
+}
+
+impl From<KeyRow> for StoredKey {
+    fn from(row: KeyRow) -> Self {
+        let key = SigningKey {
+            kid: row.kid,
+            algorithm: row.algorithm,
+            created_at: row.created_at.0,
+            signs_from: row.signs_from.0,
+            retired_at: row.retired_at.map(|at| at.0),
+        };
+        Self { key, sealed: row.sealed, public_jwk: row.public_jwk }
+    }
+}
+
+impl Stored for SigningKey {
+    async fn find(lookup: Lookup<'_>, kid: String, _: Sight) -> Result<Sealed<Self>, StoreError> {
+        let named = move |stored: StoredKey| (stored.key.kid == kid).then_some(stored.key);
+        lookup.record(move |conn| Ok(load(conn)?.into_iter().find_map(&named))).await
+    }
+}
+
+impl Store {
+    /// Every signing key, oldest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn signing_keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        self.read(load).await
+    }
+
+    /// Every signing key without its secret, oldest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn keys(&self, _may: &Reach<SigningKey, List>) -> Result<Vec<SigningKey>, StoreError> {
+        Ok(self.signing_keys().await?.into_iter().map(|stored| stored.key).collect())
+    }
+
+    /// Keeps this key and none of those before it, for a server made for tests.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn replace_keys(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
+        self.write(None, |conn, _| Ok(on!(conn, |c| diesel::delete(signing_keys::table).execute(c))?))
+            .await?;
+        self.add_first_key(key).await
+    }
+
+    /// Keeps `key` unless there is one that signs by its algorithm already, as when two replicas
+    /// start together: then both use the first one's. Every key that there is then.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn add_first_key(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
+        let inner = self.0.clone();
+        self.write(None, move |conn, changes| {
+            let keys = lock(conn)?;
+            if inner.lives(&keys).signing(&key.key.algorithm, inner.now()).is_none() {
+                insert(conn, changes, &key)?;
+            }
+            load(conn)
+        })
+        .await
+    }
+
+    /// Keeps a key that is to take over. Every key that there is then.
+    ///
+    /// # Errors
+    /// When the database is away; then it was not kept.
+    pub async fn rotate_keys(
+        &self,
+        may: Reach<SigningKey, Rotate>,
+        key: StoredKey,
+    ) -> Result<Vec<StoredKey>, StoreError> {
+        let deed = Event::made(&may, &key.key.kid);
+        self.write_once(Some(deed), move |conn, changes| {
+            lock(conn)?;
+            insert(conn, changes, &key)?;
+            load(conn)
+        })
+        .await
+    }
+
+    /// Keeps a key that is to take over, if the newest of its algorithm is to be succeeded by now:
+    /// each signs for `every`. The server does it by itself.
+    ///
+    /// # Errors
+    /// When the database is away; then it was not kept.
+    pub(crate) async fn rotate_keys_when_due(
+        &self,
+        key: StoredKey,
+        every: TimeDelta,
+    ) -> Result<Option<Vec<StoredKey>>, StoreError> {
+        let inner = self.0.clone();
+        self.write(None, move |conn, changes| {
+            let keys = lock(conn)?;
+            if !inner.lives(&keys).is_due(&key.key.algorithm, every, inner.now()) {
+                return Ok(None);
+            }
+            inner.write_down(conn, &rotated(None, &key.key.kid))?;
+            insert(conn, changes, &key)?;
+            load(conn).map(Some)
+        })
+        .await
+    }
+
+    /// Takes a key out of service at once and destroys its private half. Where it was the one that
+    /// signs, and there is to be another (`spare` is one), the next one signs at once, or else the
+    /// spare one does: that one is returned.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when somebody else retired it meanwhile.
+    pub async fn retire_key(
+        &self,
+        key: Allowed<SigningKey, Retire>,
+        spare: Option<StoredKey>,
+    ) -> Result<Option<SigningKey>, StoreError> {
+        let (deed, inner) = (Event::from(&key), self.0.clone());
+        self.write(Some(deed), move |conn, changes| {
+            let (keys, now) = (lock(conn)?, inner.now());
+            let signing = inner.lives(&keys).signing(&key.algorithm, now).map(|key| key.kid.clone());
+            retire(conn, changes, &key.kid, now)?;
+            let Some(spare) = spare.as_ref().filter(|_| signing.as_ref() == Some(&key.kid)) else {
+                return Ok(None);
+            };
+            let keys = load(conn)?;
+            let next = match inner.lives(&keys).signing(&key.algorithm, now).cloned() {
+                Some(next) => {
+                    let this = signing_keys::table.filter(signing_keys::kid.eq(&next.kid));
+                    let early = signing_keys::signs_from.eq(Time(now));
+                    on!(conn, |c| update(this).set(early).execute(c))?;
+                    SigningKey { signs_from: now, ..next }
+                }
+                None => {
+                    let mut spare = spare.clone();
+                    spare.key.signs_from = now;
+                    insert(conn, changes, &spare)?;
+                    spare.key
+                }
+            };
+            inner.write_down(conn, &rotated(Some(key.by()), &next.kid))?;
+            Ok(Some(next))
+        })
+        .await
+    }
+
+    /// Removes the keys that verify nothing since long.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn prune_keys(&self) -> Result<(), StoreError> {
+        let inner = self.0.clone();
+        self.write(None, move |conn, _| {
+            let keys = lock(conn)?;
+            let lives = inner.lives(&keys);
+            let kids: Vec<&str> = lives.forgotten(inner.now()).map(|key| key.kid.as_str()).collect();
+            let forgotten = signing_keys::table.filter(signing_keys::kid.eq_any(&kids));
+            on!(conn, |c| diesel::delete(forgotten).execute(c))?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Inner {
+    fn now(&self) -> DateTime<Utc> {
+        self.surroundings.clock.now()
+    }
+
+    fn lives<'a>(&self, keys: &'a [StoredKey]) -> KeyLives<'a> {
+        KeyLives::new(keys.iter().map(|stored| &stored.key), self.lifetimes.access_token)
+    }
+}
+
+/// That a key was made, or made to sign at once; by the server itself when by nobody.
+fn rotated(by: Option<&Caller>, kid: &str) -> Event {
+    Event {
+        by: by.cloned().map_or(By::Server, By::Caller),
+        action: Rotate::NAME,
+        resource: SigningKey::NAME,
+        record: Some(kid.to_owned()),
+        owner: None,
+        outcome: Outcome::Done,
+    }
+}
+
+/// All keys, which nobody else changes until this transaction ends.
+fn lock(conn: &mut Connection) -> Result<Vec<StoredKey>, StoreError> {
+    if let Link::Postgres(c) = conn.link() {
+        diesel::sql_query("LOCK TABLE signing_keys IN EXCLUSIVE MODE").execute(c)?;
+    }
+    load(conn)
+}
+
+fn load(conn: &mut Connection) -> Result<Vec<StoredKey>, StoreError> {
+    let rows: Vec<KeyRow> = on!(conn, |c| signing_keys::table
+        .order((signing_keys::created_at, signing_keys::kid))
+        .select(KeyRow::as_select())
+        .load(c))?;
+    Ok(rows.into_iter().map(StoredKey::from).collect())
+}
+
+fn insert(conn: &mut Connection, changes: &mut Changes, key: &StoredKey) -> Result<(), StoreError> {
+    let row = KeyRow::from(key.clone());
+    on!(conn, |c| diesel::insert_into(signing_keys::table).values(&row).execute(c))?;
+    changes.keys = true;
+    Ok(())
+}
+
+fn retire(
+    conn: &mut Connection,
+    changes: &mut Changes,
+    kid: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let this = signing_keys::table.filter(signing_keys::kid.eq(kid).and(signing_keys::retired_at.is_null()));
+    let gone =
+        (signing_keys::retired_at.eq(Some(Time(now))), signing_keys::sealed.eq([].as_slice() as &[u8]));
+    if on!(conn, |c| update(this).set(gone).execute(c))? != 1 {
+        return Err(StoreError::Changed);
+    }
+    changes.keys = true;
+    Ok(())
+}

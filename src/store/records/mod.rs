@@ -1,0 +1,25 @@
+//! The queries of cloakroom's own records, one file a kind of record.
+
+pub(in crate::store) mod account_state;
+pub(in crate::store) mod address;
+pub(in crate::store) mod announcements;
+pub(in crate::store) mod browser_sessions;
+pub(in crate::store) mod client_list;
+pub(in crate::store) mod client_secrets;
+pub(in crate::store) mod clients;
+pub(in crate::store) mod codes;
+pub(in crate::store) mod consents;
+pub(in crate::store) mod idempotency;
+pub(in crate::store) mod identities;
+pub(in crate::store) mod import_export;
+pub(in crate::store) mod keys;
+pub(in crate::store) mod logins;
+pub(in crate::store) mod profiles;
+pub(in crate::store) mod rate_limits;
+pub(in crate::store) mod refresh_tokens;
+pub(in crate::store) mod revocations;
+pub(in crate::store) mod sessions;
+pub(in crate::store) mod used_jtis;
+pub(in crate::store) mod user_search;
+pub(in crate::store) mod user_search_plans;
+pub(in crate::store) mod users;

@@ -1,0 +1,102 @@
+//! Profiles: a column of the account, so that every account has one.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+
+use crate::authz::action::{ReadClaims, Update};
+use crate::authz::{Allowed, Event, Sealed, Sight};
+use crate::domain::{Profile, ProfileChange, ProfileClaim, User, UserId, fold_case};
+use crate::on;
+use crate::store::Store;
+use crate::store::engine::connection::Connection;
+use crate::store::engine::error::StoreError;
+use crate::store::engine::prepared_update::update;
+use crate::store::engine::schema::users;
+use crate::store::extension::lookup::{Lookup, Stored};
+
+impl Stored for Profile {
+    async fn find(lookup: Lookup<'_>, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+        lookup.own_record(move |conn| load(conn, id)).await
+    }
+}
+
+impl Store {
+    /// The profile of a user whose claims are to be told.
+    ///
+    /// # Errors
+    /// When the database is away; [`StoreError::Changed`] when the user is gone meanwhile.
+    pub async fn profile_for_claims(&self, user: &Allowed<User, ReadClaims>) -> Result<Profile, StoreError> {
+        let id = user.id;
+        self.read(move |conn| load(conn, id)?.ok_or(StoreError::Changed)).await
+    }
+
+    /// Changes a profile. With `expected`, only if it still has that revision; without, the
+    /// members that are not named keep whatever value they have by now.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`].
+    pub async fn update_profile(
+        &self,
+        profile: Allowed<Profile, Update>,
+        change: ProfileChange,
+        expected: Option<i64>,
+    ) -> Result<Allowed<Profile, Update>, StoreError> {
+        let (deed, id) = (Event::from(&profile), profile.user_id);
+        let next = self
+            .write(Some(deed), move |conn, _| {
+                lock(conn, id)?;
+                let mut next = load(conn, id)?.ok_or(StoreError::Changed)?;
+                if expected.is_some_and(|expected| expected != next.revision) {
+                    return Err(StoreError::Changed);
+                }
+                change.clone().apply(&mut next.claims);
+                next.revision += 1;
+                on!(conn, |c| update(users::table.filter(users::id.eq(id)))
+                    .set((
+                        users::profile.eq(to_json(&next.claims)),
+                        users::profile_revision.eq(next.revision),
+                        users::name_key.eq(name_key(&next.claims)),
+                    ))
+                    .execute(c))?;
+                Ok(next)
+            })
+            .await?;
+        Ok(profile.changed(|record| *record = next))
+    }
+}
+
+/// Holds the row until the transaction ends; on SQLite the transaction holds the database.
+fn lock(conn: &mut Connection, id: UserId) -> Result<(), StoreError> {
+    if let crate::store::engine::connection::Link::Postgres(c) = conn.link() {
+        let row = users::table.filter(users::id.eq(id)).select(users::id).for_update();
+        row.load::<UserId>(c)?;
+    }
+    Ok(())
+}
+
+fn load(conn: &mut Connection, id: UserId) -> Result<Option<Profile>, StoreError> {
+    let row: Option<(String, i64)> = on!(conn, |c| users::table
+        .filter(users::id.eq(id))
+        .select((users::profile, users::profile_revision))
+        .get_result(c)
+        .optional())?;
+    row.map(|(json, revision)| Ok(Profile { user_id: id, claims: from_json(&json)?, revision })).transpose()
+}
+
+/// The profile as it is stored: a JSON object of the members that are set.
+pub(in crate::store) fn to_json(claims: &BTreeMap<ProfileClaim, String>) -> String {
+    let members = claims.iter().map(|(claim, value)| (claim.to_string(), value.clone().into()));
+    serde_json::Value::Object(members.collect()).to_string()
+}
+
+pub(in crate::store) fn from_json(json: &str) -> Result<BTreeMap<ProfileClaim, String>, StoreError> {
+    let members: BTreeMap<String, String> = serde_json::from_str(json)
+        .map_err(|_| StoreError::Internal("a stored profile cannot be read".to_owned()))?;
+    Ok(members.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value))).collect())
+}
+
+/// The name in the form in which it is searched.
+pub(in crate::store) fn name_key(claims: &BTreeMap<ProfileClaim, String>) -> Option<String> {
+    claims.get(&ProfileClaim::Name).map(|name| fold_case(name))
+}
