@@ -8,12 +8,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
-use super::algorithm::SigningAlgorithm;
+use super::access::issue::{IssueError, IssueRequest, Issuer};
 use super::invalid::InvalidToken;
-use super::issue::{IssueError, IssueRequest, Issuer};
+use super::keys::algorithm::SigningAlgorithm;
+use super::keys::private_key::PrivateKey;
+use super::keys::signer::SigningKey;
 use super::keys::{KeyError, Keys};
-use super::private::PrivateKey;
-use super::signer::SigningKey;
 
 /// What a token is to say, before it is signed.
 #[derive(Clone, Debug)]

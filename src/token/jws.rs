@@ -6,7 +6,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use super::invalid::InvalidToken;
-use super::verification_key::VerificationKey;
+use super::keys::verification_key::VerificationKey;
 use crate::json::{JsonError, parse_strict};
 
 /// A token longer than this is not looked at.

@@ -9,11 +9,11 @@ use ureq::Agent;
 use ureq::tls::TlsConfig;
 use url::Url;
 
-use super::super::verification_key::VerificationKey;
 use super::address::{is_loopback, is_safe};
 use super::roots::roots;
 use super::{TrustedIssuer, jwks};
 use crate::json::parse_strict;
+use crate::token::keys::verification_key::VerificationKey;
 
 /// How long one answer may take, from the look-up of the name to its last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,9 +3,9 @@
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
-use super::super::verification_key::VerificationKey;
 use super::TrustedIssuer;
 use super::fetch::FetchError;
+use crate::token::keys::verification_key::VerificationKey;
 
 /// More keys than any issuer has.
 const MOST_KEYS: usize = 100;
@@ -56,8 +56,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::token::SigningAlgorithm;
-    use crate::token::private::PrivateKey;
+    use crate::token::keys::algorithm::SigningAlgorithm;
+    use crate::token::keys::private_key::PrivateKey;
 
     fn jwk(algorithm: SigningAlgorithm) -> Value {
         PrivateKey::generate(algorithm).unwrap().public_key().unwrap().jwk

@@ -8,13 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::{
-    IssueRequest, IssueTo, IssuedToken, Issuer, KeyError, KeyRing, KeySafe, KeyUse, Keys, MasterKey,
-    SigningAlgorithm,
-};
+use super::super::{KeyError, KeyRing, Keys};
 use super::{AUDIENCE, ISSUER, NOW, SECRET, STORED, USER, World, at, ring, safe, set, set_of, stored};
 use crate::authz::{Subject, Vocabulary};
 use crate::domain::{Clock, Random, Role, SessionId, StoredKey, Surroundings};
+use crate::token::access::issue::{IssueRequest, IssueTo, IssuedToken, Issuer};
+use crate::token::keys::algorithm::SigningAlgorithm;
+use crate::token::keys::key_safe::{KeySafe, KeyUse};
+use crate::token::keys::seal::MasterKey;
 
 const SESSION: SessionId = SessionId(Uuid::from_u128(5));
 

@@ -4,11 +4,12 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::super::SigningAlgorithm::Es256;
-use super::super::{InvalidToken, Keys, SignsFrom};
+use super::super::{InvalidToken, Keys};
 use super::issuing::{issue, part, to_user};
 use super::{NOW, World, at, safe, stored};
 use crate::domain::{Clock, PUBLISHED_AHEAD, StoredKey};
+use crate::token::keys::algorithm::SigningAlgorithm::Es256;
+use crate::token::keys::key_safe::SignsFrom;
 
 /// A world of one key that signs, and one that is to.
 fn succession() -> (World, StoredKey, StoredKey) {

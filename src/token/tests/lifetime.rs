@@ -4,12 +4,12 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::super::InvalidToken::{self, *};
-use super::super::SigningAlgorithm::{Es256, Hs256};
-use super::super::cache::TokenCache;
-use super::super::{Ticket, Unconfirmed};
 use super::{NOW, STORED, USER, World, at, claims, forge, header, ring, safe, set, set_of, token, with};
 use crate::authz::Subject;
 use crate::domain::{Revocation, Revoked, Role, Standing, Status, UserId};
+use crate::token::access::cache::TokenCache;
+use crate::token::access::verified::{Ticket, Unconfirmed};
+use crate::token::keys::algorithm::SigningAlgorithm::{Es256, Hs256};
 
 fn user() -> UserId {
     USER.parse().unwrap()

@@ -18,10 +18,14 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{
-    Expected, InvalidToken, KeyRing, KeySafe, KeySet, KeyUse, Keys, MasterKey, Revocations, SigningAlgorithm,
-    SignsFrom, Ticket, Verified, Verifier,
-};
+use super::access::revocation::Revocations;
+use super::access::verified::{Ticket, Verified};
+use super::access::verify::{Expected, Verifier};
+use super::keys::algorithm::SigningAlgorithm;
+use super::keys::key_safe::{KeySafe, KeyUse, SignsFrom};
+use super::keys::key_set::KeySet;
+use super::keys::seal::MasterKey;
+use super::{InvalidToken, KeyRing, Keys};
 use crate::domain::{Clock, Random, StoredKey, Surroundings};
 
 const ISSUER: &str = "https://id.example.org";

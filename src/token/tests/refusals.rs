@@ -10,9 +10,10 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
 use super::super::InvalidToken::{self, *};
-use super::super::SigningAlgorithm::{self, Es256, Hs256};
+use super::super::SigningAlgorithm;
 use super::{STORED, World, claims, forge, forge_by, header, token, with};
 use crate::domain::StoredKey;
+use crate::token::keys::algorithm::SigningAlgorithm::{Es256, Hs256};
 
 fn by_header(header: &Value) -> Option<InvalidToken> {
     let token = forge(Hs256, &header.to_string(), &claims().to_string());

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::super::jws::Jws;
 use super::super::keys::VerificationKeys;
-use super::super::verification_key::{UnfitKey, VerificationKey};
+use crate::token::keys::verification_key::{UnfitKey, VerificationKey};
 
 const VECTORS: &str = include_str!("../../../tests/vectors/wycheproof/json_web_signature_test.json");
 

@@ -5,11 +5,13 @@
 //! The keys are fetched from where the configuration says, and never from where a token says.
 
 mod address;
-mod demand;
 mod fetch;
-mod follow;
+pub(in crate::token) mod foreign_claims;
+pub(in crate::token) mod identity_cache;
 mod jwks;
+mod refresh;
 mod roots;
+mod unknown_keys;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,11 +22,11 @@ use url::Url;
 
 pub(crate) use address::is_safe;
 pub(crate) use fetch::tls;
-pub(crate) use follow::follow;
+pub(crate) use refresh::follow;
 
 use super::keys::VerificationKeys;
-use super::verification_key::VerificationKey;
-use demand::{Demand, Wait};
+use super::keys::verification_key::VerificationKey;
+use unknown_keys::{Demand, Wait};
 
 /// An issuer that the operator trusts, as the configuration has it.
 #[derive(Clone, Debug)]

@@ -3,10 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
+use super::KeyError;
 use super::algorithm::SigningAlgorithm;
 use super::key_set::KeySet;
-use super::keys::KeyError;
-use super::private::PrivateKey;
+use super::private_key::PrivateKey;
 use super::seal::MasterKey;
 use crate::domain::{PUBLISHED_AHEAD, SigningKey, StoredKey, Surroundings};
 
@@ -96,7 +96,7 @@ impl KeySafe {
     }
 
     /// Opens those that open, and says in the log which do not.
-    pub(super) fn open_each(&self, stored: Vec<StoredKey>) -> KeySet {
+    pub(in crate::token) fn open_each(&self, stored: Vec<StoredKey>) -> KeySet {
         let (set, failed) = KeySet::open(stored, &self.usage, &self.master);
         for error in failed {
             log::error!("{error}");

@@ -15,7 +15,7 @@ const KEPT_LONGER: TimeDelta = TimeDelta::minutes(5);
 
 /// Whom a token speaks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Speaker {
+pub(in crate::token) enum Speaker {
     User(UserId),
     Client(String),
     /// A person as another issuer names them; who that is here has to be looked up.
@@ -24,16 +24,16 @@ pub(super) enum Speaker {
 
 /// By what a token can be revoked.
 #[derive(Clone, Debug)]
-pub(super) struct Bearer {
-    pub(super) speaker: Speaker,
+pub(in crate::token) struct Bearer {
+    pub(in crate::token) speaker: Speaker,
     /// None when it was minted elsewhere.
-    pub(super) epoch: Option<i64>,
-    pub(super) session: Option<SessionId>,
+    pub(in crate::token) epoch: Option<i64>,
+    pub(in crate::token) session: Option<SessionId>,
     /// The client that it was issued to.
-    pub(super) client_id: Option<String>,
+    pub(in crate::token) client_id: Option<String>,
     /// The token's own id.
-    pub(super) jti: Option<String>,
-    pub(super) issued_at: DateTime<Utc>,
+    pub(in crate::token) jti: Option<String>,
+    pub(in crate::token) issued_at: DateTime<Utc>,
 }
 
 /// The revocations that still matter.
@@ -83,12 +83,12 @@ impl Revocations {
 
     /// A mark in time: what is read from the database from now on has seen all that was put in
     /// force before it.
-    pub(super) fn mark(&self) -> u64 {
+    pub(in crate::token) fn mark(&self) -> u64 {
         self.0.read().unwrap_or_else(PoisonError::into_inner).applied
     }
 
     /// Whether anything of the user was ended since, so that what was known of them may be old.
-    pub(super) fn changed_since(&self, user: UserId, mark: u64) -> bool {
+    pub(in crate::token) fn changed_since(&self, user: UserId, mark: u64) -> bool {
         let ended = self.0.read().unwrap_or_else(PoisonError::into_inner);
         ended.users.get(&user).is_some_and(|entry| entry.changed > mark)
     }
@@ -112,7 +112,7 @@ impl Revocations {
     /// Whether the bearer's token is dead. A user's token without an epoch is not judged by
     /// epochs here, but by the user's standing; a client's is taken for one of before any.
     /// Another issuer's user is judged by their standing alone.
-    pub(super) fn ended(&self, bearer: &Bearer) -> bool {
+    pub(in crate::token) fn ended(&self, bearer: &Bearer) -> bool {
         let ended = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let before = |entry: &Entry, epoch: i64| epoch < entry.epoch;
         let of_client = |id: &String| ended.clients.get(id);

@@ -68,10 +68,10 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::super::TrustedIssuer;
     use super::*;
-    use crate::token::SigningAlgorithm;
-    use crate::token::private::PrivateKey;
+    use crate::token::issuers::TrustedIssuer;
+    use crate::token::keys::algorithm::SigningAlgorithm;
+    use crate::token::keys::private_key::PrivateKey;
 
     /// What an issuer answers when it is asked for its keys; 500 when it is none.
     type Answer = Arc<Mutex<Option<Value>>>;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::ticket::Ticket;
+use super::verified::Ticket;
 use super::verify::Verifier;
 use crate::authz::Caller;
 use crate::domain::UserId;

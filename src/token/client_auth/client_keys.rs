@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
-use super::keys::VerificationKeys;
-use super::verification_key::VerificationKey;
 use crate::domain::Invalid;
+use crate::token::keys::VerificationKeys;
+use crate::token::keys::verification_key::VerificationKey;
 
 /// What a client's keys may sign with.
 pub const ASSERTION_ALGORITHMS: [&str; 8] =
@@ -58,7 +58,7 @@ impl ClientKeys {
     }
 
     /// The key that a header names, or the only one for its algorithm.
-    pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&VerificationKey> {
+    pub(in crate::token) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&VerificationKey> {
         self.0.find(kid, algorithm).ok().map(Arc::as_ref)
     }
 }

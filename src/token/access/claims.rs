@@ -1,71 +1,69 @@
 //! The claims of an access token (RFC 9068 §2.2): as they are written, and as they are read.
 
-mod foreign;
-
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
-use super::invalid::InvalidToken;
-use super::jws::{optional_text, parse_object};
 use super::revocation::{Bearer, Speaker};
 use crate::authz::{ScopeSet, TokenId, Vocabulary};
 use crate::domain::{Role, SessionId, Thumbprint};
+use crate::token::invalid::InvalidToken;
+use crate::token::jws::{optional_text, parse_object};
 
 /// The claims of a token that this server issues. `epoch` is its own: tokens of an epoch before
 /// the user's or the client's present one are dead.
 #[derive(serde::Serialize)]
-pub(super) struct AccessTokenClaims<'a> {
-    pub(super) iss: &'a str,
-    pub(super) sub: &'a str,
-    pub(super) aud: &'a str,
-    pub(super) exp: i64,
-    pub(super) iat: i64,
-    pub(super) jti: String,
-    pub(super) client_id: &'a str,
-    pub(super) scope: String,
+pub(in crate::token) struct AccessTokenClaims<'a> {
+    pub(in crate::token) iss: &'a str,
+    pub(in crate::token) sub: &'a str,
+    pub(in crate::token) aud: &'a str,
+    pub(in crate::token) exp: i64,
+    pub(in crate::token) iat: i64,
+    pub(in crate::token) jti: String,
+    pub(in crate::token) client_id: &'a str,
+    pub(in crate::token) scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) sid: Option<SessionId>,
+    pub(in crate::token) sid: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) roles: Option<&'a [Role]>,
-    pub(super) epoch: i64,
+    pub(in crate::token) roles: Option<&'a [Role]>,
+    pub(in crate::token) epoch: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) cnf: Option<Confirmation<'a>>,
+    pub(in crate::token) cnf: Option<Confirmation<'a>>,
 }
 
 /// The key to which a token is bound (RFC 9449 §6.1).
 #[derive(serde::Serialize)]
-pub(super) struct Confirmation<'a> {
-    pub(super) jkt: &'a Thumbprint,
+pub(in crate::token) struct Confirmation<'a> {
+    pub(in crate::token) jkt: &'a Thumbprint,
 }
 
 /// The claims that were read, each of its right type.
 #[derive(Debug)]
-pub(super) struct Claims {
-    registered: Registered,
-    pub(super) bearer: Bearer,
-    pub(super) token: TokenId,
-    pub(super) scope: ScopeSet,
-    pub(super) roles: Option<Vec<Role>>,
+pub(in crate::token) struct Claims {
+    pub(in crate::token) registered: Registered,
+    pub(in crate::token) bearer: Bearer,
+    pub(in crate::token) token: TokenId,
+    pub(in crate::token) scope: ScopeSet,
+    pub(in crate::token) roles: Option<Vec<Role>>,
     /// The key to which the token is bound, if it is (RFC 9449 §6).
-    pub(super) bound_to: Option<Thumbprint>,
-    pub(super) vocabulary: Arc<Vocabulary>,
+    pub(in crate::token) bound_to: Option<Thumbprint>,
+    pub(in crate::token) vocabulary: Arc<Vocabulary>,
 }
 
 /// The claims that every token has, whoever issued it (RFC 7519 §4.1).
 #[derive(Debug)]
-struct Registered {
-    issuer: String,
-    subject: String,
-    audience: Vec<String>,
-    issued_at: DateTime<Utc>,
-    not_before: Option<DateTime<Utc>>,
-    expires_at: DateTime<Utc>,
+pub(in crate::token) struct Registered {
+    pub(in crate::token) issuer: String,
+    pub(in crate::token) subject: String,
+    pub(in crate::token) audience: Vec<String>,
+    pub(in crate::token) issued_at: DateTime<Utc>,
+    pub(in crate::token) not_before: Option<DateTime<Utc>>,
+    pub(in crate::token) expires_at: DateTime<Utc>,
 }
 
 impl Registered {
-    fn read(claims: &Map<String, Value>) -> Result<Self, InvalidToken> {
+    pub(in crate::token) fn read(claims: &Map<String, Value>) -> Result<Self, InvalidToken> {
         let required = |name, otherwise| {
             optional_text(claims, name, otherwise)?.filter(|text| !text.is_empty()).ok_or(otherwise)
         };
@@ -83,7 +81,7 @@ impl Registered {
 }
 
 impl Claims {
-    pub(super) fn read(payload: &[u8], vocabulary: &Arc<Vocabulary>) -> Result<Self, InvalidToken> {
+    pub(in crate::token) fn read(payload: &[u8], vocabulary: &Arc<Vocabulary>) -> Result<Self, InvalidToken> {
         let claims = parse_object(payload)?;
         let text = |name, otherwise| optional_text(&claims, name, otherwise);
         let registered = Registered::read(&claims)?;
@@ -118,13 +116,13 @@ impl Claims {
     }
 
     /// `exp`
-    pub(super) fn expires_at(&self) -> DateTime<Utc> {
+    pub(in crate::token) fn expires_at(&self) -> DateTime<Utc> {
         self.registered.expires_at
     }
 
     /// Whether the token is from `issuer` and for `audience`, exactly (for anybody, when it is none),
     /// and its times do not lie in the future. That it has not expired is checked at every use, not once.
-    pub(super) fn check(
+    pub(in crate::token) fn check(
         &self,
         issuer: &str,
         audience: Option<&str>,
@@ -149,7 +147,7 @@ impl Claims {
 
     /// Whether the token was issued after `moment`, told apart by whole seconds, which is all that
     /// `iat` has: one of the same second is taken for older.
-    pub(super) fn issued_after(&self, moment: DateTime<Utc>) -> bool {
+    pub(in crate::token) fn issued_after(&self, moment: DateTime<Utc>) -> bool {
         self.registered.issued_at.timestamp() > moment.timestamp()
     }
 }
@@ -188,7 +186,7 @@ fn roles(claims: &Map<String, Value>, vocabulary: &Vocabulary) -> Result<Option<
     Ok(Some(names.iter().filter_map(|name| vocabulary.role(name)).collect()))
 }
 
-fn strings(values: &[Value]) -> Option<Vec<String>> {
+pub(in crate::token) fn strings(values: &[Value]) -> Option<Vec<String>> {
     values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
 }
 

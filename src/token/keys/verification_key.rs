@@ -18,11 +18,11 @@ const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 
 /// A key that checks signatures of one algorithm and no other.
 pub struct VerificationKey {
-    pub(super) kid: Option<String>,
-    pub(super) algorithm: Algorithm,
-    pub(super) key: DecodingKey,
+    pub(in crate::token) kid: Option<String>,
+    pub(in crate::token) algorithm: Algorithm,
+    pub(in crate::token) key: DecodingKey,
     /// Of the algorithm and the key itself: a `kid` can be given to another key.
-    pub(super) fingerprint: [u8; 32],
+    pub(in crate::token) fingerprint: [u8; 32],
 }
 
 /// Why a key of a JWK Set is not used.
@@ -90,7 +90,7 @@ impl VerificationKey {
     ///
     /// # Errors
     /// When the secret has fewer than 32 bytes.
-    pub(super) fn hs256(kid: &str, secret: &[u8]) -> Result<Self, ShortSecret> {
+    pub(in crate::token) fn hs256(kid: &str, secret: &[u8]) -> Result<Self, ShortSecret> {
         if secret.len() < SHORTEST_SECRET {
             return Err(ShortSecret);
         }

@@ -1,19 +1,26 @@
 //! The server's own keys, held ready to sign and to verify.
 
+pub(in crate::token) mod algorithm;
+pub(in crate::token) mod key_safe;
+pub(in crate::token) mod key_set;
+pub(in crate::token) mod private_key;
+pub(in crate::token) mod seal;
+pub(in crate::token) mod signer;
+pub(in crate::token) mod verification_key;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
-use super::algorithm::SigningAlgorithm;
+use super::access::issue::IssueError;
 use super::invalid::InvalidToken;
-use super::issue::IssueError;
-use super::key_safe::KeySafe;
-use super::key_set::KeySet;
-use super::signer::SigningKey;
-use super::verification_key::{UnfitKey, VerificationKey};
 use crate::domain::StoredKey;
+use algorithm::SigningAlgorithm;
+use key_safe::KeySafe;
+use key_set::KeySet;
+use signer::SigningKey;
+use verification_key::{UnfitKey, VerificationKey};
 
 /// Why keys cannot be made or used. Nothing of a key is in it.
 #[derive(Debug, thiserror::Error)]

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::algorithm::SigningAlgorithm;
 use super::key_safe::KeyUse;
-use super::keys::{KeyError, KeyRing, VerificationKeys};
-use super::private::PrivateKey;
+use super::private_key::PrivateKey;
 use super::seal::MasterKey;
 use super::signer::SigningKey as Signer;
 use super::verification_key::VerificationKey;
+use super::{KeyError, KeyRing, VerificationKeys};
 use crate::domain::{KeyLives, SigningKey, StoredKey};
 
 /// The `kid` of the HS256 secret.
@@ -42,7 +42,11 @@ struct Pair {
 
 impl KeySet {
     /// Opens what opens, and says what is wrong with the rest.
-    pub(super) fn open(stored: Vec<StoredKey>, usage: &KeyUse, master: &MasterKey) -> (Self, Vec<KeyError>) {
+    pub(in crate::token) fn open(
+        stored: Vec<StoredKey>,
+        usage: &KeyUse,
+        master: &MasterKey,
+    ) -> (Self, Vec<KeyError>) {
         let mut set = Self {
             algorithm: usage.algorithm,
             lifetime: usage.lifetime,
@@ -70,12 +74,12 @@ impl KeySet {
     }
 
     /// Every key that it was made of, opened or not.
-    pub(super) fn known(&self) -> &[SigningKey] {
+    pub(in crate::token) fn known(&self) -> &[SigningKey] {
         &self.known
     }
 
     /// What is in force at this time, and until when.
-    pub(super) fn at(&self, now: DateTime<Utc>) -> (KeyRing, Option<DateTime<Utc>>) {
+    pub(in crate::token) fn at(&self, now: DateTime<Utc>) -> (KeyRing, Option<DateTime<Utc>>) {
         // One that did not open is nobody's successor.
         let retired = self.known.iter().filter(|key| key.retired_at.is_some());
         let lives = KeyLives::new(self.opened.iter().map(|open| &open.key).chain(retired), self.lifetime);

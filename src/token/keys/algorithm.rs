@@ -40,7 +40,7 @@ impl SigningAlgorithm {
         }
     }
 
-    pub(super) fn jws(self) -> Algorithm {
+    pub(in crate::token) fn jws(self) -> Algorithm {
         match self {
             Self::Es256 => Algorithm::ES256,
             Self::EdDsa => Algorithm::EdDSA,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::super::invalid::InvalidToken;
-use super::super::issuers::{ClientToken, ForeignIssuer, TokenTyp, TrustedIssuer};
-use super::super::jws::{optional_text, parse_object};
-use super::super::revocation::{Bearer, Speaker};
-use super::{Claims, Registered, strings};
+use super::{ClientToken, ForeignIssuer, TokenTyp, TrustedIssuer};
 use crate::authz::{Scope, ScopeSet, TokenId, Vocabulary};
 use crate::domain::{Email, Identity, Newcomer};
+use crate::token::access::claims::{Claims, Registered, strings};
+use crate::token::access::revocation::{Bearer, Speaker};
+use crate::token::invalid::InvalidToken;
+use crate::token::jws::{optional_text, parse_object};
 
 /// OpenID Connect Core §2: a `sub` is no longer. Nor is a client's name.
 const MOST_CHARACTERS: usize = 255;

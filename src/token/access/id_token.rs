@@ -7,10 +7,10 @@ use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
-use super::algorithm::SigningAlgorithm;
 use super::issue::{AccessToken, IssueError, Issuer, sign};
-use super::jws::{Jws, parse_object};
 use crate::domain::{SessionId, UserId};
+use crate::token::jws::{Jws, parse_object};
+use crate::token::keys::algorithm::SigningAlgorithm;
 
 /// The `typ` that keeps it apart from an access token (RFC 8725 §3.11).
 const TYPE: &str = "JWT";

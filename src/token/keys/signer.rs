@@ -8,14 +8,14 @@ use aws_lc_rs::signature::{
 };
 use jsonwebtoken::Algorithm;
 
+use super::KeyError;
 use super::algorithm::SigningAlgorithm;
-use super::issue::IssueError;
-use super::keys::KeyError;
+use crate::token::access::issue::IssueError;
 
 /// What new tokens are signed with.
-pub(super) struct SigningKey {
-    pub(super) kid: String,
-    pub(super) algorithm: Algorithm,
+pub(in crate::token) struct SigningKey {
+    pub(in crate::token) kid: String,
+    pub(in crate::token) algorithm: Algorithm,
     half: Half,
 }
 
@@ -32,7 +32,11 @@ impl SigningKey {
     ///
     /// # Errors
     /// When it is none of the algorithm's.
-    pub(super) fn new(kid: &str, algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Self, KeyError> {
+    pub(in crate::token) fn new(
+        kid: &str,
+        algorithm: SigningAlgorithm,
+        pkcs8: &[u8],
+    ) -> Result<Self, KeyError> {
         let half = match algorithm {
             SigningAlgorithm::Es256 => {
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map(Half::Es256)
@@ -47,7 +51,7 @@ impl SigningKey {
     }
 
     /// From the secret for HS256.
-    pub(super) fn hs256(kid: &str, secret: &[u8]) -> Self {
+    pub(in crate::token) fn hs256(kid: &str, secret: &[u8]) -> Self {
         let half = Half::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret)));
         Self { kid: kid.to_owned(), algorithm: Algorithm::HS256, half }
     }
@@ -56,7 +60,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// When the key does not sign.
-    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+    pub(in crate::token) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
         let failed = |_| IssueError::NotSigned;
         match &self.half {
             Half::Es256(pair) => {

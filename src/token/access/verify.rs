@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 
 use super::cache::{Accepted, CACHED_TOKENS, CacheUse, TokenCache};
 use super::claims::Claims;
-use super::invalid::InvalidToken;
-use super::issuers::{ForeignIssuer, TokenTyp, TrustedIssuer};
-use super::jws::{Jws, check_size};
-use super::keys::{Keys, VerificationKeys};
-use super::residents::Residents;
 use super::revocation::Revocations;
-use super::ticket::{Stranger, Ticket, Verified};
+use super::verified::{Stranger, Ticket, Verified};
 use crate::authz::Vocabulary;
 use crate::domain::{Clock, Resident, sha256};
+use crate::token::invalid::InvalidToken;
+use crate::token::issuers::identity_cache::Residents;
+use crate::token::issuers::{ForeignIssuer, TokenTyp, TrustedIssuer};
+use crate::token::jws::{Jws, check_size};
+use crate::token::keys::{Keys, VerificationKeys};
 
 /// The one way from a token to a caller. Keys, cache and revocations are behind it, so that no
 /// use of a token can leave one of them out.
@@ -154,7 +154,7 @@ impl Verifier {
     }
 
     /// Checks a token of our own that may be meant for another service, which nobody gets into here.
-    pub(super) fn verify_elsewhere(&self, token: &str) -> Result<Ticket, InvalidToken> {
+    pub(in crate::token) fn verify_elsewhere(&self, token: &str) -> Result<Ticket, InvalidToken> {
         let now = self.clock.now();
         let accepted = self.examine(token, &sha256(token.as_bytes()), now, true)?;
         self.with_keys(accepted.from.as_deref(), |keys| {
@@ -247,7 +247,7 @@ impl Verifier {
     }
 
     #[cfg(test)]
-    pub(super) fn cached_token(&self, token: &str) -> Option<Arc<Accepted>> {
+    pub(in crate::token) fn cached_token(&self, token: &str) -> Option<Arc<Accepted>> {
         self.cache.get(&sha256(token.as_bytes()))
     }
 }

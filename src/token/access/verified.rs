@@ -5,11 +5,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::claims::Claims;
-use super::dpop::{InvalidProof, Proof};
-use super::invalid::InvalidToken;
 use super::revocation::Speaker;
 use crate::authz::{Caller, ScopeSet, Subject};
 use crate::domain::{Newcomer, Resident, Role, Standing, Status, Thumbprint, UserId};
+use crate::token::client_auth::dpop::{InvalidProof, Proof};
+use crate::token::invalid::InvalidToken;
 
 /// An acceptable token.
 #[derive(Clone, Debug)]
@@ -54,12 +54,12 @@ pub struct Unconfirmed {
 pub struct Stranger {
     claims: Arc<Claims>,
     newcomer: Arc<Newcomer>,
-    /// A mark of [`Revocations`](super::Revocations) of before they are looked up.
-    pub(super) mark: u64,
+    /// A mark of [`Revocations`](crate::token::Revocations) of before they are looked up.
+    pub(in crate::token) mark: u64,
 }
 
 impl Ticket {
-    pub(super) fn of(claims: Claims) -> Result<Self, InvalidToken> {
+    pub(in crate::token) fn of(claims: Claims) -> Result<Self, InvalidToken> {
         let subject = match (&claims.bearer.speaker, claims.bearer.epoch, &claims.roles) {
             (Speaker::Stranger(newcomer), ..) => {
                 let newcomer = Arc::clone(newcomer);
@@ -125,7 +125,7 @@ impl Bound {
     }
 
     /// What it says, for the client that it was issued to.
-    pub(super) fn unproved(&self) -> &Verified {
+    pub(in crate::token) fn unproved(&self) -> &Verified {
         &self.verified
     }
 }
@@ -151,7 +151,7 @@ impl Unconfirmed {
 }
 
 impl Stranger {
-    pub(super) fn looked_up_after(&self, mark: u64) -> Self {
+    pub(in crate::token) fn looked_up_after(&self, mark: u64) -> Self {
         Self { mark, ..self.clone() }
     }
 
@@ -163,7 +163,7 @@ impl Stranger {
 
     /// The verdict, given who they are here. The token carries what it says, as far as their roles
     /// here grant it.
-    pub(super) fn confirm(&self, resident: &Resident) -> Result<Verified, InvalidToken> {
+    pub(in crate::token) fn confirm(&self, resident: &Resident) -> Result<Verified, InvalidToken> {
         if resident.departed_at.is_some_and(|at| !self.claims.issued_after(at)) {
             return Err(InvalidToken::NoSuchUser);
         }

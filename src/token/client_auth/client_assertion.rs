@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
 use super::client_keys::ClientKeys;
-use super::jws::{Jws, parse_object};
 use crate::domain::sha256;
+use crate::token::jws::{Jws, parse_object};
 
 /// How far ahead an assertion may expire: some libraries make them for an hour.
 const LONGEST: TimeDelta = TimeDelta::hours(1);

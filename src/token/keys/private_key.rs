@@ -9,27 +9,27 @@ use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::KeyError;
 use super::algorithm::SigningAlgorithm;
-use super::keys::KeyError;
 use super::seal::MasterKey;
 use super::signer::SigningKey;
 use crate::domain::Random;
 
 /// The private half of an asymmetric key, as PKCS#8 (RFC 5208).
-pub(super) struct PrivateKey {
+pub(in crate::token) struct PrivateKey {
     algorithm: SigningAlgorithm,
     pkcs8: Zeroizing<Vec<u8>>,
 }
 
 /// The public half as it is published (RFC 7517), and its name.
-pub(super) struct PublicKey {
+pub(in crate::token) struct PublicKey {
     /// The thumbprint of RFC 7638.
-    pub(super) kid: String,
-    pub(super) jwk: Value,
+    pub(in crate::token) kid: String,
+    pub(in crate::token) jwk: Value,
 }
 
 impl PrivateKey {
-    pub(super) fn generate(algorithm: SigningAlgorithm) -> Result<Self, KeyError> {
+    pub(in crate::token) fn generate(algorithm: SigningAlgorithm) -> Result<Self, KeyError> {
         let failed = |_| KeyError::NotGenerated;
         let pkcs8 = match algorithm {
             SigningAlgorithm::Es256 => {
@@ -51,12 +51,17 @@ impl PrivateKey {
         Ok(Self { algorithm, pkcs8: Zeroizing::new(pkcs8) })
     }
 
-    pub(super) fn seal(&self, kid: &str, master: &MasterKey, random: &Random) -> Result<Vec<u8>, KeyError> {
+    pub(in crate::token) fn seal(
+        &self,
+        kid: &str,
+        master: &MasterKey,
+        random: &Random,
+    ) -> Result<Vec<u8>, KeyError> {
         let context = context(kid, self.algorithm);
         master.seal(random, &self.pkcs8, &context).map_err(|_| KeyError::NotGenerated)
     }
 
-    pub(super) fn open(
+    pub(in crate::token) fn open(
         kid: &str,
         algorithm: SigningAlgorithm,
         sealed: &[u8],
@@ -68,7 +73,7 @@ impl PrivateKey {
     }
 
     /// What signs with it, under this name.
-    pub(super) fn signer(&self, kid: &str) -> Result<SigningKey, KeyError> {
+    pub(in crate::token) fn signer(&self, kid: &str) -> Result<SigningKey, KeyError> {
         SigningKey::new(kid, self.algorithm, &self.pkcs8)
     }
 
@@ -85,7 +90,7 @@ impl PrivateKey {
         }
     }
 
-    pub(super) fn public_key(&self) -> Result<PublicKey, KeyError> {
+    pub(in crate::token) fn public_key(&self) -> Result<PublicKey, KeyError> {
         let malformed = |_| KeyError::Malformed;
         let mut jwk =
             Jwk::from_encoding_key(&self.encoding_key()?, self.algorithm.jws()).map_err(malformed)?;

@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::revocation::Revocations;
 use crate::domain::{Identity, Resident};
+use crate::token::access::revocation::Revocations;
 
 /// How many are remembered; the least used go first.
 const REMEMBERED: usize = 10_000;
@@ -14,7 +14,7 @@ const REMEMBERED: usize = 10_000;
 const FOR: TimeDelta = TimeDelta::seconds(60);
 
 /// Active users by who they are elsewhere.
-pub(super) struct Residents(quick_cache::sync::Cache<Identity, Known>);
+pub(in crate::token) struct Residents(quick_cache::sync::Cache<Identity, Known>);
 
 #[derive(Clone)]
 struct Known {
@@ -25,12 +25,12 @@ struct Known {
 }
 
 impl Residents {
-    pub(super) fn new() -> Self {
+    pub(in crate::token) fn new() -> Self {
         Self(quick_cache::sync::Cache::new(REMEMBERED))
     }
 
     /// Who they are, unless that may have changed since it was looked up.
-    pub(super) fn get(
+    pub(in crate::token) fn get(
         &self,
         identity: &Identity,
         revocations: &Revocations,
@@ -46,7 +46,13 @@ impl Residents {
     }
 
     /// Remembers what was looked up after `mark`.
-    pub(super) fn insert(&self, identity: Identity, resident: Resident, mark: u64, now: DateTime<Utc>) {
+    pub(in crate::token) fn insert(
+        &self,
+        identity: Identity,
+        resident: Resident,
+        mark: u64,
+        now: DateTime<Utc>,
+    ) {
         self.0.insert(identity, Known { resident, mark, at: now });
     }
 }

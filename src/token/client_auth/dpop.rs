@@ -12,10 +12,10 @@ use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use serde_json::Value;
 use url::Url;
 
-use super::invalid::InvalidToken;
-use super::jws::{Jws, parse_object};
-use super::verification_key::{UnfitKey, VerificationKey};
 use crate::domain::{Thumbprint, sha256};
+use crate::token::invalid::InvalidToken;
+use crate::token::jws::{Jws, parse_object};
+use crate::token::keys::verification_key::{UnfitKey, VerificationKey};
 
 /// What proofs may be signed with.
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256];

@@ -9,16 +9,16 @@ use chrono::{DateTime, Utc};
 use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::algorithm::SigningAlgorithm;
 use super::claims::{AccessTokenClaims, Confirmation};
-use super::keys::Keys;
-use super::signer::SigningKey;
 use crate::authz::ScopeSet;
 use crate::domain::{Clock, NoRandomness, Random, Role, SessionId, Thumbprint, UserId};
+use crate::token::keys::Keys;
+use crate::token::keys::algorithm::SigningAlgorithm;
+use crate::token::keys::signer::SigningKey;
 
 /// The one maker of access tokens.
 pub struct Issuer {
-    pub(super) issuer: String,
+    pub(in crate::token) issuer: String,
     audience: String,
     ttl: u64,
     /// None where the server issues nothing.
@@ -144,12 +144,12 @@ impl Issuer {
     }
 
     /// What there is to sign with.
-    pub(super) fn keys(&self) -> Result<&Keys, IssueError> {
+    pub(in crate::token) fn keys(&self) -> Result<&Keys, IssueError> {
         self.keys.as_deref().ok_or(IssueError::SwitchedOff)
     }
 
     /// `iat` and the time of `exp` of what is issued now.
-    pub(super) fn lifetime(&self) -> Result<(i64, DateTime<Utc>), IssueError> {
+    pub(in crate::token) fn lifetime(&self) -> Result<(i64, DateTime<Utc>), IssueError> {
         let iat = self.clock.now().timestamp();
         let expires_at = DateTime::from_timestamp(iat.saturating_add_unsigned(self.ttl), 0);
         Ok((iat, expires_at.ok_or(IssueError::NotSigned)?))
@@ -175,7 +175,7 @@ impl Issuer {
     }
 
     /// The claims of a token, for `use_them`.
-    pub(super) fn claims<T>(
+    pub(in crate::token) fn claims<T>(
         &self,
         request: IssueRequest<'_>,
         use_them: impl FnOnce(&AccessTokenClaims<'_>) -> T,
@@ -204,7 +204,7 @@ impl Issuer {
 }
 
 /// Signs claims as a token of this `typ` (RFC 7515 §4.1.9).
-pub(super) fn sign(
+pub(in crate::token) fn sign(
     typ: &'static str,
     claims: &impl serde::Serialize,
     key: &SigningKey,

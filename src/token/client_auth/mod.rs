@@ -1,0 +1,5 @@
+//! How a client proves who it is: signed assertions, registered keys, proofs of possession (DPoP).
+
+pub(in crate::token) mod client_assertion;
+pub(in crate::token) mod client_keys;
+pub(in crate::token) mod dpop;
