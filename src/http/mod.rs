@@ -36,6 +36,7 @@ pub use meta::openapi::document as openapi_document;
 pub use routes::endpoints;
 
 pub(crate) use api::client_representation::ClientView;
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use api::profiles::read_profile;
 pub(crate) use kit::actions::ActionTable;
 pub(crate) use kit::endpoint::ServedParts;
@@ -46,4 +47,5 @@ pub(crate) use kit::mount::Mounted;
 pub(crate) use kit::router::Paths;
 pub(crate) use kit::transfer::{Line, LinePassword, line_of};
 pub(crate) use meta::metrics::metrics_server;
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use oauth::credentials_by_basic;
