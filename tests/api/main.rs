@@ -1,5 +1,5 @@
-//! The API as a specification: every test speaks HTTP to a real server on a port and a database of
-//! its own. The files mirror the API's paths.
+//! API tests: each one talks HTTP to a real server on its own port with its own database. The files mirror
+//! the API's paths.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! `/oauth/…`: an application signs its users in, and is as safe to let in as it can be.
+//! `/oauth/…`: authorization code flow, tokens and their security.
 
 mod authorize;
 mod client_assertions;

@@ -1,4 +1,4 @@
-//! `/oauth/authorize`: signing in, and when the user is asked for what.
+//! `/oauth/authorize`: login, consent, and the parameters that require them again.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -11,14 +11,14 @@ fn heading(page: &Answer) -> &str {
     heading.unwrap_or_else(|| panic!("no page: {page:?}"))
 }
 
-/// The error with which the browser came back.
+/// Returns the error in the redirect.
 #[track_caller]
 fn error(answer: &Answer) -> String {
     came_back(answer, "error")
 }
 
 on_both_engines! {
-    fn a_user_signs_in_and_agrees_and_the_application_reads_their_record(server) {
+    fn user_consents_and_client_reads_the_record(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid profile email users:read"));
         let mut browser = Browser::new(&server);
         let page = browser.open(&app.authorize(&[("scope", "openid email users:read")])).expect(200);
@@ -44,7 +44,7 @@ on_both_engines! {
         server.get("/users").bearer(access).send().expect_problem(403, "insufficient-scope");
     }
 
-    fn an_id_token_says_who_signed_in_when_and_for_whom(server) {
+    fn id_token_names_user_client_and_login_time(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let tokens = app.tokens(&server, &ada, &[]);
         let (header, claims) = decoded(tokens["id_token"].as_str().unwrap());
@@ -57,23 +57,24 @@ on_both_engines! {
         assert!(claims["auth_time"].as_i64().unwrap() <= claims["iat"].as_i64().unwrap());
         assert_eq!(claims["at_hash"].as_str().unwrap().len(), 22);
         assert_eq!(claims.as_object().unwrap().len(), 9);
-        // It is no access token.
+        // An ID token is not accepted as an access token.
         server.get("/users/me").bearer(tokens["id_token"].as_str().unwrap()).send().expect_problem(401, "invalid-token");
-        // Nobody asked for one.
+        // Without the scope `openid` there is no ID token.
         assert_eq!(app.tokens(&server, &ada, &[("scope", "users:read")]).get("id_token"), None);
-        // The next one repeats no nonce: it answers no request of the browser (OpenID Connect Core §12.2).
+        // The refreshed ID token has no nonce: it answers no request of the browser (OpenID Connect Core
+        // §12.2).
         let next = app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).expect(200).json();
         let (_, next) = decoded(next["id_token"].as_str().unwrap());
         assert_eq!((next.get("nonce"), &next["auth_time"], &next["sub"]), (None, &claims["auth_time"], &claims["sub"]));
     }
 
-    fn whoever_is_signed_in_and_has_agreed_is_asked_nothing_again(server) {
+    fn skips_pages_for_a_session_with_consent(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read users:write"));
         let mut browser = Browser::new(&server);
         app.let_in(&mut browser, &ada, &[]);
         browser.open(&app.authorize(&[])).expect(303);
         browser.open(&app.authorize(&[("prompt", "none")])).expect(303);
-        // Agreed to is what was on the page, and no more.
+        // Consent covers only the scopes that the page showed.
         let page = browser.open(&app.authorize(&[("scope", "openid users:read users:write")])).expect(200);
         let (new, given) = page.body.split_once("It may already").expect("two lists");
         assert!(new.contains("Change") && !given.contains("Change"), "{page:?}");
@@ -81,12 +82,12 @@ on_both_engines! {
         assert_eq!(error(&back), "consent_required");
         let page = browser.open(&app.authorize(&[("prompt", "consent")])).expect(200);
         assert!(heading(&page).contains("use your account?"));
-        // Another application is another guest.
+        // Each client needs its own consent.
         let other = server.application("prints", "openid users:read");
         assert!(heading(&browser.open(&other.authorize(&[]))).contains("<bdi>prints</bdi>"));
     }
 
-    fn a_public_application_is_anybody_and_its_user_is_always_asked(server) {
+    fn public_client_always_needs_consent(server) {
         let (ada, app) = (server.register("ada"), server.public_application("spa", "openid users:read"));
         let mut browser = Browser::new(&server);
         app.let_in(&mut browser, &ada, &[]);
@@ -96,13 +97,13 @@ on_both_engines! {
         assert_eq!(error(&browser.open(&app.authorize(&[("prompt", "none")]))), "consent_required");
     }
 
-    fn nobody_is_asked_anything_where_nothing_may_be_shown(server) {
+    fn prompt_none_without_a_session_returns_login_required(server) {
         let app = server.application("photos", "openid users:read");
         let back = Browser::new(&server).open(&app.authorize(&[("prompt", "none")])).expect(303);
         assert_eq!((error(&back), came_back(&back, "state"), came_back(&back, "iss")), ("login_required".to_owned(), "s t&te".to_owned(), server.url.clone()));
     }
 
-    fn a_user_signs_in_anew_where_the_application_wants_it(server) {
+    fn prompt_login_requires_a_new_login(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let mut browser = Browser::new(&server);
         let first = browser_tokens(&server, &app.let_in(&mut browser, &ada, &[]), &app);
@@ -112,7 +113,7 @@ on_both_engines! {
         }
         let before = browser.cookie("__Host-cloakroom").unwrap().to_owned();
         let back = app.let_in(&mut browser, &ada, &[("prompt", "login")]);
-        // A cookie that somebody knew before is worth nothing after.
+        // Login replaces the cookie: one that an attacker knew before is useless (session fixation).
         assert_ne!(browser.cookie("__Host-cloakroom").unwrap(), before);
         let old = server.get(&app.authorize(&[("prompt", "none")])).header("cookie", &format!("__Host-cloakroom={before}"));
         assert_eq!(error(&old.send()), "login_required");
@@ -121,7 +122,7 @@ on_both_engines! {
         assert!(second["auth_time"].as_i64() >= first["auth_time"].as_i64());
     }
 
-    fn the_user_who_is_meant_is_the_one_who_signs_in(server) {
+    fn id_token_hint_must_match_the_session_user(server) {
         let (ada, eve) = (server.register("ada"), server.register("eve"));
         let app = server.application("photos", "openid users:read");
         let mut browser = Browser::new(&server);
@@ -141,7 +142,7 @@ on_both_engines! {
         assert!(page.body.contains("value=\"ada@&quot;&lt;b&gt;example.com\""), "{page:?}");
     }
 
-    fn somebody_else_can_sign_in_instead(server) {
+    fn another_user_can_sign_in_instead(server) {
         let (ada, eve) = (server.register("ada"), server.register("eve"));
         let app = server.application("photos", "openid users:read");
         let mut browser = Browser::new(&server);
@@ -152,12 +153,12 @@ on_both_engines! {
         assert!(page.body.contains("eve@example.com") && !page.body.contains("ada@example.com"));
         let back = browser.submit(&page, "allow", &[]);
         assert_eq!(browser_tokens(&server, &back, &app)["sub"], eve.id);
-        // Ada's session in this browser is over.
+        // Ada's session in this browser has ended.
         let sessions = server.get(&format!("{}/sessions", ada.path())).bearer(&ada.token).send().expect(200).json();
         assert_eq!(sessions["items"].as_array().unwrap().len(), 1, "{sessions}");
     }
 
-    fn whoever_says_no_is_taken_back_without_a_code(server) {
+    fn denied_consent_returns_access_denied(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let mut browser = Browser::new(&server);
         let page = browser.open(&app.authorize(&[]));
@@ -171,7 +172,7 @@ on_both_engines! {
         assert_eq!(grants["items"], json!([]));
     }
 
-    fn a_wrong_password_an_unknown_address_and_a_suspended_account_see_the_same_page(server) {
+    fn failed_logins_show_the_same_page(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let admin = server.admin();
         let gone = server.register("gone");
@@ -187,12 +188,12 @@ on_both_engines! {
         assert!(browser.cookie("__Host-cloakroom").is_none());
         assert_eq!(said[0], said[1]);
         assert_eq!(said[0], said[2]);
-        // The form that was shown again is as good as the first.
+        // The form that is shown again still works.
         let again = browser.submit(&page, "log-in", &[("email", "x"), ("password", "y")]);
         assert!(heading(&browser.sign_in(&again, &ada.email)).contains("use your account?"));
     }
 
-    fn a_request_by_post_is_asked_again_with_the_cookies(server) {
+    fn post_is_redirected_to_get(server) {
         let app = server.application("photos", "openid users:read");
         let media = "application/x-www-form-urlencoded";
         let answer = server.post("/oauth/authorize").body(media, app.request(&[])).send().expect(303);
@@ -201,14 +202,14 @@ on_both_engines! {
     }
 }
 
-/// The claims of the ID token for which a browser brought a code back.
+/// Redeems the code of the redirect and returns the claims of the ID token.
 fn browser_tokens(server: &Server, back: &Answer, app: &crate::support::Application) -> Value {
     let tokens = app.redeem(server, &came_back(back, "code")).expect(200).json();
     decoded(tokens["id_token"].as_str().expect("an ID token")).1
 }
 
 on_both_engines! {
-    fn a_user_who_signed_in_too_long_ago_signs_in_anew(engine: Engine) {
+    fn max_age_requires_a_new_login(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &[]);
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let mut browser = Browser::new(&server);

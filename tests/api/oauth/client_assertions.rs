@@ -1,4 +1,4 @@
-//! `private_key_jwt` (RFC 7523): a client proves who it is with a key that never leaves it.
+//! `private_key_jwt` (RFC 7523): a client authenticates with a private key that it never sends.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn register(server: &Server, id: &str, key: &IssuerKey) {
     }));
 }
 
-/// The claims of a good assertion, with these in place of others; null leaves one out.
+/// Returns the claims of a valid assertion. `changes` override them; null removes one.
 fn claims(server: &Server, changes: &Value) -> Value {
     let now = server.clock.now().timestamp();
     let mut claims = json!({
@@ -45,7 +45,7 @@ fn refused(answer: Answer) {
 }
 
 on_both_engines! {
-    fn a_client_gets_its_token_with_what_it_signed(server) {
+    fn client_authenticates_with_a_signed_assertion(server) {
         let key = IssuerKey::new("a");
         register(&server, "ledger", &key);
         let sign = |changes: Value| key.sign(&json!({}), &claims(&server, &changes));
@@ -55,7 +55,7 @@ on_both_engines! {
             ask(&server, &sign(json!({ "jti": format!("{audience}"), "aud": audience }))).expect(200);
         }
         ask(&server, &sign(json!({ "jti": "4", "iat": null }))).expect(200);
-        // The client's id may come along, and must then be the same.
+        // `client_id` is optional and must match the assertion.
         let with_id = |id: &str, jti: &str| {
             let assertion = sign(json!({ "jti": jti }));
             let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_assertion_type", TYPE), ("client_assertion", &assertion)];
@@ -68,7 +68,7 @@ on_both_engines! {
         assert_eq!(server.post("/oauth/introspect").form(&form).send().expect(200).json(), json!({ "active": false }));
     }
 
-    fn an_assertion_is_the_clients_for_this_server_and_of_now(server) {
+    fn refuses_an_assertion_with_wrong_claims(server) {
         let (key, other) = (IssuerKey::new("a"), IssuerKey::new("a"));
         register(&server, "ledger", &key);
         let now = server.clock.now().timestamp();
@@ -92,7 +92,7 @@ on_both_engines! {
         ask(&server, &key.sign(&json!({}), &good)).expect(200);
     }
 
-    fn of_fifty_uses_of_one_assertion_at_two_replicas_one_is_taken(server) {
+    fn assertion_is_accepted_once_across_replicas(server) {
         let (key, replica) = (IssuerKey::new("a"), server.replica());
         register(&server, "ledger", &key);
         let assertion = key.sign(&json!({}), &claims(&server, &json!({})));
@@ -106,7 +106,7 @@ on_both_engines! {
         not.into_iter().for_each(refused);
     }
 
-    fn a_client_proves_itself_by_the_one_way_that_it_registered(server) {
+    fn client_uses_only_its_registered_authentication_method(server) {
         let key = IssuerKey::new("a");
         register(&server, "ledger", &key);
         let by_secret = server.application("photos", "openid users:read");
@@ -127,7 +127,7 @@ on_both_engines! {
         ask(&server, &assertion).expect(200);
     }
 
-    fn a_key_that_is_taken_away_proves_nothing_any_more(server) {
+    fn refuses_a_removed_client_key(server) {
         let (old, new, admin) = (IssuerKey::new("old"), IssuerKey::new("new"), server.admin());
         register(&server, "ledger", &old);
         let both = json!({ "jwks": { "keys": [old.jwk(), new.jwk()] } });

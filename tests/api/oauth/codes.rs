@@ -1,5 +1,5 @@
-//! Codes (RFC 6749 §4.1.3, RFC 7636): for one client, one use, one minute, and whoever has the
-//! verifier.
+//! Authorization codes (RFC 6749 §4.1.3, RFC 7636): for one client, one use, one minute, and only with the
+//! code verifier.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -13,7 +13,7 @@ fn refused(answer: Answer) {
 }
 
 on_both_engines! {
-    fn a_code_needs_the_verifier_of_its_request(server) {
+    fn redemption_needs_the_code_verifier(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let public = server.public_application("spa", "openid users:read");
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -21,13 +21,13 @@ on_both_engines! {
             for verifier in ["", challenge, "x", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjX", &"a".repeat(43), &"a".repeat(129)] {
                 let code = app.code(&server, &ada, &[]);
                 refused(app.redeem_with(&server, &code, &[("code_verifier", verifier)]));
-                // A code that was tried with a wrong verifier is in wrong hands.
+                // A wrong verifier suggests a stolen code: the code is used up.
                 refused(app.redeem(&server, &code));
             }
         }
     }
 
-    fn a_code_is_its_clients_alone_and_for_the_address_that_it_was_sent_to(server) {
+    fn code_is_bound_to_client_and_redirect_uri(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let other = server.application("prints", "openid users:read");
         let code = app.code(&server, &ada, &[]);
@@ -42,7 +42,7 @@ on_both_engines! {
         assert_eq!(answer.json()["error"], "invalid_request");
     }
 
-    fn a_code_with_a_character_changed_or_cut_is_none(server) {
+    fn refuses_an_altered_code(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let code = app.code(&server, &ada, &[]);
         assert_eq!(code.len(), 43);
@@ -55,7 +55,7 @@ on_both_engines! {
         app.redeem(&server, &code).expect(200);
     }
 
-    fn a_code_that_is_replayed_ends_what_was_issued_from_it(server) {
+    fn replayed_code_revokes_its_tokens(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let code = app.code(&server, &ada, &[]);
         let tokens = app.redeem(&server, &code).expect(200).json();
@@ -64,7 +64,7 @@ on_both_engines! {
         refused(app.redeem(&server, &code));
         server.get("/users/me").bearer(access).send().expect_problem(401, "invalid-token");
         refused(app.refresh(&server, refresh));
-        // Another client that got hold of it ends nothing.
+        // A replay by another client revokes nothing.
         let other = server.application("prints", "openid users:read");
         let code = app.code(&server, &ada, &[]);
         let tokens = app.redeem(&server, &code).expect(200).json();
@@ -72,7 +72,7 @@ on_both_engines! {
         server.get("/users/me").bearer(tokens["access_token"].as_str().unwrap()).send().expect(200);
     }
 
-    fn a_code_is_worth_nothing_once_its_user_is_suspended_or_gone(server) {
+    fn refuses_a_code_of_a_suspended_or_deleted_user(server) {
         let (ada, eve, admin) = (server.register("ada"), server.register("eve"), server.admin());
         let app = server.application("photos", "openid users:read");
         let (of_ada, of_eve) = (app.code(&server, &ada, &[]), app.code(&server, &eve, &[]));
@@ -82,7 +82,7 @@ on_both_engines! {
         refused(app.redeem(&server, &of_eve));
     }
 
-    fn of_fifty_redemptions_at_two_replicas_one_wins(server) {
+    fn code_is_redeemed_once_across_replicas(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let replica = server.replica();
         let code = app.code(&server, &ada, &[]);
@@ -94,14 +94,14 @@ on_both_engines! {
         let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
         assert_eq!((won.len(), lost.len()), (1, 49));
         lost.into_iter().for_each(refused);
-        // Forty-nine replays: what the one got is dead, everywhere within a second.
+        // The 49 replays revoke the tokens of the one success, on every replica within a second.
         let access = won[0].json()["access_token"].as_str().unwrap().to_owned();
         for server in [&server, &replica] {
             server.eventually_refuses(&access);
         }
     }
 
-    fn a_grant_that_the_client_does_not_have_is_refused(server) {
+    fn refuses_an_unregistered_grant_type(server) {
         let ada = server.register("ada");
         let app = server.register_application(&json!({ "client_id": "photos", "scope": "openid users:read", "grant_types": ["authorization_code"] }));
         let tokens = app.tokens(&server, &ada, &[]);
@@ -113,7 +113,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn a_code_is_good_for_a_minute(engine: Engine) {
+    fn code_expires_after_a_minute(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &[]);
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let (first, second) = (app.code(&server, &ada, &[]), app.code(&server, &ada, &[]));

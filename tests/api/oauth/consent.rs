@@ -1,4 +1,4 @@
-//! `POST /oauth/consent` and `/users/{id}/grants`: what a user agreed to, and takes back.
+//! `POST /oauth/consent` and `/users/{id}/grants`: consent and its withdrawal.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ fn grants(server: &Server, person: &Person) -> serde_json::Value {
 }
 
 on_both_engines! {
-    fn the_page_says_in_words_what_the_application_may_do(server) {
+    fn consent_page_explains_each_scope(server) {
         let admin = server.admin();
         let app = server.register_application(&json!({
             "client_id": "photos", "client_name": "Ada's <Photos>", "scope": "users:read users:read:any offline_access",
@@ -25,7 +25,7 @@ on_both_engines! {
         let policy = page.header("content-security-policy").unwrap();
         assert!(policy.contains("frame-ancestors 'none'") && policy.contains("form-action 'self' https:;"), "{policy}");
         assert!(!policy.contains("unsafe") && !page.body.contains("<script"));
-        // A user without power over others is not asked for what they cannot give.
+        // The page does not ask a user for scopes that the user's roles do not grant.
         let ada = server.register("ada");
         let mut browser = Browser::new(&server);
         let page = browser.open(&app.authorize(&[("scope", "users:read users:read:any")]));
@@ -35,7 +35,7 @@ on_both_engines! {
         assert_eq!(tokens["scope"], "users:read");
     }
 
-    fn a_user_sees_the_guests_and_takes_one_back_with_all_its_tokens(server) {
+    fn withdrawing_consent_revokes_the_clients_tokens(server) {
         let (ada, eve) = (server.register("ada"), server.register("eve"));
         let app = server.register_application(&json!({ "client_id": "photos", "client_name": "Photos", "scope": "openid users:read" }));
         let other = server.application("prints", "users:read");
@@ -61,7 +61,7 @@ on_both_engines! {
         assert!(audit.body.contains("\"consent\"") && audit.body.contains("photos"), "{audit:?}");
     }
 
-    fn an_application_cannot_read_or_end_what_its_user_did_not_let_it(server) {
+    fn client_needs_a_scope_to_manage_consents(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let tokens = app.tokens(&server, &ada, &[]);
         let token = tokens["access_token"].as_str().unwrap();
@@ -69,7 +69,7 @@ on_both_engines! {
         server.delete(&format!("{}/grants/photos", ada.path())).bearer(token).send().expect_problem(403, "insufficient-scope");
     }
 
-    fn nobody_agrees_for_somebody_else_or_to_what_was_not_shown(server) {
+    fn refuses_consent_of_another_user_or_scope(server) {
         let (ada, eve) = (server.register("ada"), server.register("eve"));
         let app = server.application("photos", "openid users:read users:delete");
         let (mut hers, mut evil) = (Browser::new(&server), Browser::new(&server));
@@ -77,16 +77,16 @@ on_both_engines! {
         let page = hers.sign_in(&page, &ada.email);
         let evil_page = evil.open(&app.authorize(&[]));
         let evil_page = evil.sign_in(&evil_page, &eve.email);
-        // Another browser's form, and one without a cookie.
+        // The form of another browser, and a form without a cookie.
         hers.submit(&evil_page, "allow", &[]).expect(403);
         Browser::new(&server).submit(&page, "allow", &[]).expect(403);
-        // More than what was on the page: the form is not the application's to write.
+        // A wider scope than the page showed: the client cannot change the form.
         let wider = crate::support::Answer { body: page.body.replace("users%253Aread", "users%253Aread%2Busers%253Adelete"), ..page.clone() };
         assert_ne!(wider.body, page.body);
         let again = hers.submit(&wider, "allow", &[]);
         let tokens = app.redeem(&server, &came_back(&again, "code")).expect(200).json();
         assert_eq!(tokens["scope"], "openid users:read");
-        // Somebody else has signed in in this browser since the page was shown.
+        // Another user has signed in in this browser since the page was shown.
         let login = hers.open(&app.authorize(&[("prompt", "login")]));
         hers.sign_in(&login, &eve.email);
         let asked = hers.submit(&page, "allow", &[]).expect(200);
@@ -94,7 +94,7 @@ on_both_engines! {
         assert_eq!(grants(&server, &eve), json!([]));
     }
 
-    fn a_form_from_another_site_is_refused(server) {
+    fn refuses_a_cross_site_form(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let mut browser = Browser::new(&server);
         let page = browser.open(&app.authorize(&[]));
@@ -123,7 +123,7 @@ on_both_engines! {
             assert!(refused.header("location").is_none() && refused.header("content-type").unwrap().starts_with("text/html"));
         }
         assert_eq!(grants(&server, &ada), json!([]));
-        // The very form is taken from where it was shown.
+        // The same form is accepted from its own origin.
         came_back(&send(&[ours], None).expect(303), "code");
     }
 }

@@ -1,10 +1,10 @@
-//! What must not be answered by sending a browser anywhere, and what is wrong with a request
-//! otherwise (RFC 9700 §4.11, §2.1).
+//! Invalid authorization requests: which get an error page without a redirect, and which are reported to the
+//! client (RFC 9700 §4.11, §2.1).
 
 use crate::support::{Browser, CALLBACK, came_back, on_both_engines};
 
 on_both_engines! {
-    fn a_doubtful_way_back_gets_a_page_and_never_a_redirect(server) {
+    fn unregistered_redirect_uri_gets_an_error_page(server) {
         let app = server.application("photos", "openid users:read");
         let other = server.application("prints", "openid users:read");
         let host = "https://app.example.org";
@@ -44,7 +44,7 @@ on_both_engines! {
                 assert!(!page.body.contains("evil"), "{uri}: {page:?}");
             }
         }
-        // One that another client registered is no better, nor is a client that nobody registered.
+        // A URI of another client is refused too, and so is an unknown client.
         let made = server.register_application(&serde_json::json!({ "client_id": "else", "scope": "users:read", "redirect_uris": ["https://else.example.org/cb"] }));
         server.get(&made.authorize(&[])).send().expect(400);
         for id in ["", "nobody", "cloakroom", "\0", "../photos"] {
@@ -53,7 +53,7 @@ on_both_engines! {
         }
     }
 
-    fn the_port_of_an_application_on_ones_own_computer_may_be_any(server) {
+    fn loopback_redirect_uri_allows_any_port(server) {
         let app = server.register_application(&serde_json::json!({
             "client_id": "cli", "scope": "users:read", "token_endpoint_auth_method": "none",
             "redirect_uris": ["http://127.0.0.1/cb", "http://[::1]:4000/cb"],
@@ -62,7 +62,7 @@ on_both_engines! {
         for uri in ["http://127.0.0.1:51004/cb", "http://[::1]:4001/cb", "http://127.0.0.1/cb"] {
             let back = app.let_in(&mut Browser::new(&server), &ada, &[("redirect_uri", uri), ("scope", "users:read")]);
             assert!(back.header("location").unwrap().starts_with(&format!("{uri}?code=")), "{back:?}");
-            // The code is bound to the address as it was, port and all.
+            // The code is bound to the exact URI, including the port.
             let code = came_back(&back, "code");
             app.redeem_with(&server, &code, &[("redirect_uri", "http://127.0.0.1:1/cb")]).expect(400);
         }
@@ -71,7 +71,7 @@ on_both_engines! {
         }
     }
 
-    fn what_else_is_wrong_is_told_to_the_application(server) {
+    fn other_errors_are_redirected_to_the_client(server) {
         let app = server.application("photos", "openid users:read");
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
         for (changes, error) in [
@@ -107,7 +107,7 @@ on_both_engines! {
         assert_eq!(came_back(&back, "error"), "invalid_request");
     }
 
-    fn a_parameter_stands_once(server) {
+    fn refuses_a_repeated_parameter(server) {
         let app = server.application("photos", "openid users:read");
         for (name, value) in [("state", "s"), ("client_id", "photos"), ("redirect_uri", "https://evil.example.org/"), ("scope", ""), ("x", "1")] {
             let query = app.request(&[(name, "first")]);
@@ -116,14 +116,14 @@ on_both_engines! {
         }
     }
 
-    fn an_application_that_may_not_use_codes_gets_none(server) {
+    fn refuses_a_client_without_the_code_grant_type(server) {
         server.operator(&["clients", "create", "--id", "reports", "--scope", "users:read:any"]);
         let app = crate::support::Application { id: "reports".to_owned(), secret: None };
         server.get(&app.authorize(&[])).send().expect(400);
         server.get("/oauth/authorize").send().expect(400);
     }
 
-    fn links_come_from_the_configuration_and_never_from_the_request(server) {
+    fn links_ignore_the_host_header(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let forged = |path: &str| {
             let request = server.get(path).header("host", "evil.example.org").header("forwarded", "host=evil.example.org;proto=https");

@@ -1,4 +1,4 @@
-//! DPoP (RFC 9449): a token that was stolen is worth nothing without the key.
+//! DPoP (RFC 9449): a stolen token is useless without the private key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Application, IssuerKey, Request, Server, decoded, on_both_engines};
 
-/// Whoever has a key and makes proofs with it.
+/// Holder of a private key, who makes DPoP proofs.
 struct Holder(IssuerKey);
 
 impl Holder {
@@ -20,7 +20,7 @@ impl Holder {
         json!({ "kty": jwk["kty"], "crv": jwk["crv"], "x": jwk["x"], "y": jwk["y"] })
     }
 
-    /// A good proof, with these claims in place of others.
+    /// Makes a valid proof. `changes` override its claims.
     fn proof(
         &self,
         server: &Server,
@@ -86,7 +86,7 @@ fn refused(answer: Answer, why: &str) {
 }
 
 on_both_engines! {
-    fn a_token_is_bound_to_the_key_that_was_shown_and_good_with_it_alone(server) {
+    fn token_is_bound_to_the_proof_key(server) {
         let (holder, app) = (Holder::new(), service(&server, "reports"));
         let token = holder.post(&server, &app, &GRANT).expect(200).json();
         assert_eq!(token["token_type"], "DPoP");
@@ -95,21 +95,21 @@ on_both_engines! {
         let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#, jwk["x"], jwk["y"]);
         assert_eq!(decoded(token).1["cnf"], json!({ "jkt": sha256(&canonical) }));
         holder.get(&server, "/users", token).send().expect(200);
-        // A query is no part of what was proved; the proof is for the path.
+        // The proof covers the path and not the query (RFC 9449 §4.2).
         let proof = holder.proof(&server, "GET", "/users", Some(token), &json!({}));
         server.get("/users?limit=1").header("authorization", &format!("dpop {token}")).header("dpop", &proof).send().expect(200);
-        // The thief has the token alone, or with another key.
+        // A thief has only the token, or the token and another key.
         server.get("/users").bearer(token).send().expect_problem(401, "invalid-token");
         server.get("/users").header("authorization", &format!("DPoP {token}")).send().expect_problem(401, "invalid-token");
         refused(Holder::new().get(&server, "/users", token).send(), "another key");
-        // Both schemes at once are two tokens.
+        // Both authorization schemes at once are two tokens.
         holder.get(&server, "/users", token).bearer(token).send().expect_problem(400, "two-tokens");
         let told = app.post(&server, "/oauth/introspect", &[("token", token)]).expect(200).json();
         assert_eq!((&told["active"], &told["token_type"]), (&json!(true), &json!("DPoP")));
         assert!(told["cnf"]["jkt"].is_string());
     }
 
-    fn a_proof_is_for_one_request_of_now(server) {
+    fn refuses_a_proof_of_another_request_or_time(server) {
         let (holder, app) = (Holder::new(), service(&server, "reports"));
         let token = holder.post(&server, &app, &GRANT).expect(200).json();
         let token = token["access_token"].as_str().unwrap();
@@ -155,7 +155,7 @@ on_both_engines! {
         refused(two, "more than one");
     }
 
-    fn a_proof_counts_once_at_all_token_endpoints_together(server) {
+    fn proof_is_accepted_once_across_replicas(server) {
         let (holder, app, replica) = (Holder::new(), service(&server, "reports"), server.replica());
         let proof = holder.proof(&server, "POST", "/oauth/token", None, &json!({}));
         let answers: Vec<Answer> = std::thread::scope(|scope| {
@@ -171,14 +171,14 @@ on_both_engines! {
         assert_eq!(send(&server, &app, &GRANT, &elsewhere).expect(400).json()["error"], "invalid_dpop_proof");
     }
 
-    fn a_token_that_is_bound_to_nothing_is_no_dpop_token(server) {
+    fn refuses_an_unbound_token_as_dpop(server) {
         let ada = server.register("ada");
         let holder = Holder::new();
         let answer = holder.get(&server, "/users/me", &ada.token).send().expect_problem(401, "invalid-token");
         assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer error=\"invalid_token\""));
     }
 
-    fn a_client_that_is_to_show_a_key_gets_nothing_without(server) {
+    fn client_registered_for_dpop_needs_a_proof(server) {
         let app = server.register_application(&json!({
             "client_id": "strict", "scope": "users:read:any", "grant_types": ["client_credentials"], "redirect_uris": [],
             "dpop_bound_access_tokens": true,
@@ -187,7 +187,7 @@ on_both_engines! {
         assert_eq!(Holder::new().post(&server, &app, &GRANT).expect(200).json()["token_type"], "DPoP");
     }
 
-    fn the_refresh_token_of_a_public_client_is_bound_to_its_key(server) {
+    fn public_clients_refresh_token_is_bound_to_its_key(server) {
         let ada = server.register("ada");
         let (app, holder, thief) = (server.public_application("spa", "openid users:read"), Holder::new(), Holder::new());
         let code = app.code(&server, &ada, &[]);
@@ -206,7 +206,7 @@ on_both_engines! {
         assert_eq!(next["token_type"], "DPoP");
     }
 
-    fn a_code_that_names_a_key_is_redeemed_with_it_alone(server) {
+    fn code_with_dpop_jkt_needs_that_key(server) {
         let (ada, app, holder) = (server.register("ada"), server.application("photos", "openid users:read"), Holder::new());
         let jwk = holder.jwk();
         let jkt = sha256(&format!(r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#, jwk["x"], jwk["y"]));

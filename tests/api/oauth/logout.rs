@@ -10,7 +10,7 @@ fn logout(parameters: &[(&str, &str)]) -> String {
 }
 
 on_both_engines! {
-    fn whoever_shows_an_id_token_of_the_user_signs_them_out_at_once(server) {
+    fn id_token_hint_of_the_user_logs_out_at_once(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let mut browser = Browser::new(&server);
         let tokens = app.redeem(&server, &came_back(&app.let_in(&mut browser, &ada, &[]), "code")).expect(200).json();
@@ -18,15 +18,15 @@ on_both_engines! {
         let back = browser.open(&logout(&[("id_token_hint", id_token), ("post_logout_redirect_uri", BYE), ("state", "s")])).expect(303);
         assert_eq!(back.header("location"), Some("https://app.example.org/bye?state=s"));
         assert!(browser.cookie("__Host-cloakroom").is_none());
-        // What the application got in this browser is dead with it.
+        // The client's tokens of this browser session are revoked.
         server.get("/users/me").bearer(access).send().expect_problem(401, "invalid-token");
         app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).expect(400);
         assert!(browser.open(&app.authorize(&[])).body.contains("<h1>Sign in</h1>"));
-        // The session elsewhere is not.
+        // The user's other session is still valid.
         server.get("/users/me").bearer(&ada.token).send().expect(200);
     }
 
-    fn everybody_else_is_asked(server) {
+    fn logout_without_a_matching_hint_asks_first(server) {
         let (ada, eve) = (server.register("ada"), server.register("eve"));
         let app = server.application("photos", "openid users:read");
         let of_eve = app.tokens(&server, &eve, &[]);
@@ -45,7 +45,7 @@ on_both_engines! {
         assert!(browser.open("/oauth/logout").expect(200).body.contains("You are signed out"));
     }
 
-    fn nobody_is_sent_where_the_application_did_not_register_to(server) {
+    fn refuses_an_unregistered_post_logout_redirect_uri(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let tokens = app.tokens(&server, &ada, &[]);
         let hint = tokens["id_token"].as_str().unwrap();
@@ -63,7 +63,7 @@ on_both_engines! {
         }
     }
 
-    fn what_may_go_on_while_the_user_is_away_goes_on(server) {
+    fn offline_access_survives_logout(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read offline_access"));
         let mut browser = Browser::new(&server);
         let back = app.let_in(&mut browser, &ada, &[("scope", "openid users:read offline_access")]);
@@ -72,7 +72,7 @@ on_both_engines! {
         app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).expect(200);
     }
 
-    fn a_request_by_post_is_asked_again_with_the_cookies(server) {
+    fn post_is_redirected_to_get(server) {
         let answer = server.post("/oauth/logout").form(&[("client_id", "photos"), ("state", "a b")]).send().expect(303);
         assert_eq!(answer.header("location"), Some(&*format!("{}/oauth/logout?client_id=photos&state=a+b", server.url)));
     }

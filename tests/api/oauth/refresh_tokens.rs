@@ -1,5 +1,5 @@
-//! Refresh tokens (RFC 6749 §6, RFC 9700 §4.14.2): each is used once, and a second use ends the
-//! family, unless it is the very last exchange that is repeated.
+//! Refresh tokens (RFC 6749 §6, RFC 9700 §4.14.2): rotation, and reuse detection that revokes the family.
+//! Only a repetition of the very last exchange is tolerated.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn text<'v>(tokens: &'v Value, name: &str) -> &'v str {
 }
 
 on_both_engines! {
-    fn each_exchange_gives_the_next_token_in_the_same_session(server) {
+    fn refresh_rotates_the_token_within_the_session(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read users:write"));
         let mut tokens = app.tokens(&server, &ada, &[("scope", "openid users:read users:write")]);
         let session = crate::support::decoded(text(&tokens, "access_token")).1["sid"].clone();
@@ -28,18 +28,18 @@ on_both_engines! {
             server.get("/users/me").bearer(text(&next, "access_token")).send().expect(200);
             tokens = next;
         }
-        // Less for once, and all of it again the next time.
+        // A narrower scope holds for one exchange; the next one has the full scope again.
         let less = app.refresh_for(&server, text(&tokens, "refresh_token"), Some("users:read")).expect(200).json();
         assert_eq!(less["scope"], "users:read");
         let all = app.refresh(&server, text(&less, "refresh_token")).expect(200).json();
         assert_eq!(all["scope"], "openid users:read users:write");
-        // Never more.
+        // A wider scope is refused.
         let more = app.refresh_for(&server, text(&all, "refresh_token"), Some("users:delete")).expect(400);
         assert_eq!(more.json()["error"], "invalid_scope");
         app.refresh(&server, text(&all, "refresh_token")).expect(200);
     }
 
-    fn a_lost_answer_is_given_again_to_the_same_client(server) {
+    fn repeated_refresh_gets_the_same_answer(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let first = app.tokens(&server, &ada, &[]);
         let second = app.refresh(&server, text(&first, "refresh_token")).expect(200);
@@ -48,7 +48,7 @@ on_both_engines! {
         app.refresh(&server, text(&again.json(), "refresh_token")).expect(200);
     }
 
-    fn a_token_of_before_the_last_ends_the_family(server) {
+    fn reuse_revokes_the_token_family(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let other = app.tokens(&server, &ada, &[]);
         let first = app.tokens(&server, &ada, &[]);
@@ -59,11 +59,11 @@ on_both_engines! {
         for tokens in [&first, &second, &third] {
             server.get("/users/me").bearer(text(tokens, "access_token")).send().expect_problem(401, "invalid-token");
         }
-        // Another session of the same user at the same client goes on.
+        // Another session of the same user at the same client is not affected.
         app.refresh(&server, text(&other, "refresh_token")).expect(200);
     }
 
-    fn a_token_is_its_clients_alone(server) {
+    fn refresh_token_is_bound_to_its_client(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let (other, public) = (server.application("prints", "openid users:read"), server.public_application("spa", "openid users:read"));
         let tokens = app.tokens(&server, &ada, &[]);
@@ -78,7 +78,7 @@ on_both_engines! {
         app.refresh(&server, token).expect(200);
     }
 
-    fn the_tokens_of_a_first_party_login_are_refreshed_without_a_secret(server) {
+    fn login_tokens_refresh_without_a_client_secret(server) {
         let ada = server.register("ada");
         let login = server.post("/sessions").json(&json!({ "email": ada.email, "password": PASSWORD })).send().expect(200).json();
         let form = [("grant_type", "refresh_token"), ("refresh_token", text(&login, "refresh_token")), ("client_id", "cloakroom")];
@@ -89,7 +89,7 @@ on_both_engines! {
         refused(server.post("/oauth/token").form(&form).send());
     }
 
-    fn what_became_of_user_client_and_scope_is_looked_at_anew(server) {
+    fn refresh_checks_user_client_and_scope_again(server) {
         let admin = server.admin();
         let app = server.application("photos", "openid users:read users:read:any");
         let tokens_of = |name: &str| {
@@ -128,7 +128,7 @@ on_both_engines! {
         server.eventually_refuses(text(&tokens, "access_token"));
     }
 
-    fn of_fifty_exchanges_at_two_replicas_all_that_succeed_are_the_same_one(server) {
+    fn concurrent_refreshes_return_one_answer(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let replica = server.replica();
         let tokens = app.tokens(&server, &ada, &[]);
@@ -146,7 +146,7 @@ on_both_engines! {
         refused(app.refresh(&server, token));
     }
 
-    fn nothing_of_a_token_is_in_the_database(server) {
+    fn database_holds_no_part_of_a_token(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let first = app.tokens(&server, &ada, &[]);
         let second = app.refresh(&server, text(&first, "refresh_token")).expect(200).json();
@@ -161,7 +161,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn a_lost_answer_is_given_again_for_ten_seconds_and_then_ends_the_family(engine: Engine) {
+    fn reuse_after_ten_seconds_revokes_the_family(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &[]);
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let first = app.tokens(&server, &ada, &[]);
@@ -173,7 +173,7 @@ on_both_engines! {
         refused(app.refresh(&server, text(&second.json(), "refresh_token")));
     }
 
-    fn a_token_that_is_not_used_ends_and_so_does_the_session_that_is(engine: Engine) {
+    fn refresh_token_and_session_expire(engine: Engine) {
         let settings = [("CLOAKROOM_REFRESH_TOKEN_TTL", "1h"), ("CLOAKROOM_SESSION_TTL", "150m")];
         let server = Server::start_with_standing_clock(engine, &settings);
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));

@@ -1,4 +1,4 @@
-//! Resource indicators (RFC 8707): a token for another service is no token here.
+//! Resource indicators (RFC 8707): a token for another service is not accepted here.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn server(engine: Engine) -> Server {
 }
 
 on_both_engines! {
-    fn a_client_gets_a_token_for_the_service_that_it_names(engine: Engine) {
+    fn client_gets_a_token_for_another_service(engine: Engine) {
         let server = server(engine);
         let app = server.register_application(&json!({ "client_id": "reports", "scope": "users:read:any", "grant_types": ["client_credentials"], "redirect_uris": [] }));
         let ask = |resource: &str| app.post(&server, "/oauth/token", &[("grant_type", "client_credentials"), ("resource", resource)]);
@@ -22,14 +22,14 @@ on_both_engines! {
         }
         let token = ask(LEDGER).expect(200).json()["access_token"].as_str().unwrap().to_owned();
         server.get("/users").bearer(&token).send().expect_problem(401, "invalid-token");
-        // Its client is told what it says, and takes it back.
+        // The client can introspect and revoke that token.
         let told = || app.post(&server, "/oauth/introspect", &[("token", &token)]).expect(200).json();
         assert_eq!((&told()["active"], &told()["aud"]), (&json!(true), &json!(LEDGER)));
         app.post(&server, "/oauth/revoke", &[("token", &token)]).expect(200);
         assert_eq!(told(), json!({ "active": false }));
     }
 
-    fn a_user_lets_an_application_in_for_one_service(engine: Engine) {
+    fn code_flow_token_is_for_one_service(engine: Engine) {
         let server = server(engine);
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let code = || app.code(&server, &ada, &[("resource", LEDGER)]);

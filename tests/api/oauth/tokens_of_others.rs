@@ -9,7 +9,7 @@ fn introspect(server: &Server, app: &Application, token: &str) -> Value {
 }
 
 on_both_engines! {
-    fn a_client_is_told_what_its_own_tokens_say_and_of_others_nothing(server) {
+    fn client_introspects_only_its_own_tokens(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let other = server.application("prints", "openid users:read");
         let tokens = app.tokens(&server, &ada, &[]);
@@ -22,14 +22,14 @@ on_both_engines! {
         for token in [access, refresh, &access[1..], tokens["id_token"].as_str().unwrap(), "x", "a.b.c", "\0"] {
             assert_eq!(introspect(&server, &other, token), json!({ "active": false }), "{token}");
         }
-        // A public client proves nothing and is told nothing.
+        // A public client cannot authenticate, so introspection is refused.
         let public = server.public_application("spa", "openid users:read");
         public.post(&server, "/oauth/introspect", &[("token", access)]).expect(401);
         server.post("/oauth/introspect").bearer(access).form(&[("token", access)]).send().expect(401);
         assert_eq!(app.post(&server, "/oauth/introspect", &[]).expect(400).json()["error"], "invalid_request");
     }
 
-    fn a_client_takes_back_what_it_got_and_nothing_else(server) {
+    fn client_revokes_only_its_own_tokens(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let (other, public) = (server.application("prints", "openid users:read"), server.public_application("spa", "openid users:read"));
         let revoke = |app: &Application, token: &Value| app.post(&server, "/oauth/revoke", &[("token", token.as_str().unwrap())]).expect(200);
@@ -41,13 +41,13 @@ on_both_engines! {
             revoke(stranger, &tokens["refresh_token"]);
         }
         assert_eq!(calls(&tokens), 200);
-        // The access token alone, and its session goes on.
+        // Revoking the access token ends that token only; its session continues.
         revoke(&app, &tokens["access_token"]);
         assert_eq!(calls(&tokens), 401);
         assert_eq!(introspect(&server, &app, tokens["access_token"].as_str().unwrap()), json!({ "active": false }));
         let next = app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).expect(200).json();
         assert_eq!(calls(&next), 200);
-        // The refresh token, and with it the session and all its tokens.
+        // Revoking the refresh token ends the session and all its tokens.
         revoke(&app, &next["refresh_token"]);
         assert_eq!(calls(&next), 401);
         app.refresh(&server, next["refresh_token"].as_str().unwrap()).expect(400);
@@ -59,7 +59,7 @@ on_both_engines! {
         assert_eq!(calls(&tokens), 401);
     }
 
-    fn a_client_takes_back_its_own_token_for_itself(server) {
+    fn client_revokes_its_client_credentials_token(server) {
         let app = server.register_application(&json!({ "client_id": "reports", "scope": "users:read:any", "grant_types": ["client_credentials"], "redirect_uris": [] }));
         let token = app.post(&server, "/oauth/token", &[("grant_type", "client_credentials")]).expect(200).json();
         let token = token["access_token"].as_str().unwrap();
@@ -69,7 +69,7 @@ on_both_engines! {
         server.get("/users").bearer(token).send().expect_problem(401, "invalid-token");
     }
 
-    fn userinfo_tells_what_was_agreed_to(server) {
+    fn userinfo_returns_claims_of_granted_scopes(server) {
         let ada = server.register("ada");
         let app = server.application("photos", "openid profile email users:read");
         server.patch(&format!("{}/profile", ada.path())).bearer(&ada.token).if_match("*").json(&json!({ "name": "Ada", "bio": "secret" })).send().expect(200);

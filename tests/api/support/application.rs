@@ -1,4 +1,4 @@
-//! An application that signs its users in: an OAuth client with a redirect URI.
+//! OAuth client with a redirect URI, which signs its users in.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -10,13 +10,13 @@ use super::http::Answer;
 use super::people::Person;
 use super::server::Server;
 
-/// What the application keeps until its user is back (RFC 7636 §4.1).
+/// PKCE code verifier of every test application (RFC 7636 §4.1).
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
-/// Where the applications of the tests want their users back.
+/// Redirect URI of the test applications.
 pub const CALLBACK: &str = "https://app.example.org/cb?tenant=1";
 
-/// A registered application.
+/// Registered client that uses the authorization code flow.
 #[derive(Clone, Debug)]
 pub struct Application {
     pub id: String,
@@ -24,19 +24,19 @@ pub struct Application {
 }
 
 impl Server {
-    /// Registers an application with a secret.
+    /// Registers a confidential client with a secret.
     pub fn application(&self, id: &str, scope: &str) -> Application {
         self.register_application(&json!({ "client_id": id, "scope": scope }))
     }
 
-    /// Registers an application without one, as a page or an app on a telephone is.
+    /// Registers a public client, such as a single-page or mobile application.
     pub fn public_application(&self, id: &str, scope: &str) -> Application {
         self.register_application(
             &json!({ "client_id": id, "scope": scope, "token_endpoint_auth_method": "none" }),
         )
     }
 
-    /// Registers an application with these members besides those that all have.
+    /// Registers a client. `members` overrides or extends the members that all test clients have.
     pub fn register_application(&self, members: &Value) -> Application {
         let mut body = json!({
             "grant_types": ["authorization_code", "refresh_token"],
@@ -54,7 +54,7 @@ impl Server {
         }
     }
 
-    /// A token of somebody who may register clients.
+    /// Returns a token of a user who can register clients.
     fn log_in_or_make_registrar(&self) -> String {
         let email = "registrar@example.com";
         let body = json!({ "email": email, "password": super::PASSWORD });
@@ -67,7 +67,8 @@ impl Server {
 }
 
 impl Application {
-    /// The parameters of a good request, with these in place of others; an empty one is left out.
+    /// Returns the parameters of a valid authorization request. `changes` override them; an empty value
+    /// removes one.
     pub fn request(&self, changes: &[(&str, &str)]) -> String {
         let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()));
         let usual = [
@@ -80,15 +81,15 @@ impl Application {
             ("code_challenge", challenge.as_str()),
             ("code_challenge_method", "S256"),
         ];
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(changed(&usual, changes)).finish()
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(with_changes(&usual, changes)).finish()
     }
 
-    /// The path of such a request.
+    /// Returns the path of an authorization request with these parameters.
     pub fn authorize(&self, changes: &[(&str, &str)]) -> String {
         format!("/oauth/authorize?{}", self.request(changes))
     }
 
-    /// Signs somebody in, in this browser, who agrees to everything; where the browser is sent.
+    /// Signs the user in, consents to everything, and returns the redirect to the application.
     pub fn let_in(&self, browser: &mut Browser, person: &Person, changes: &[(&str, &str)]) -> Answer {
         let mut answer = browser.open(&self.authorize(changes));
         if answer.body.contains("<h1>Sign in</h1>") {
@@ -100,12 +101,12 @@ impl Application {
         answer.expect(303)
     }
 
-    /// The same in a new browser; the code.
+    /// Completes the authorization in a new browser and returns the code.
     pub fn code(&self, server: &Server, person: &Person, changes: &[(&str, &str)]) -> String {
         came_back(&self.let_in(&mut Browser::new(server), person, changes), "code")
     }
 
-    /// The same, all the way to the tokens.
+    /// Completes the authorization in a new browser and returns the token response.
     pub fn tokens(&self, server: &Server, person: &Person, changes: &[(&str, &str)]) -> Value {
         self.redeem(server, &self.code(server, person, changes)).expect(200).json()
     }
@@ -114,7 +115,7 @@ impl Application {
         self.redeem_with(server, code, &[])
     }
 
-    /// Redeems a code with these parameters in place of others; an empty one is left out.
+    /// Redeems a code. `changes` override the request's parameters; an empty value removes one.
     pub fn redeem_with(&self, server: &Server, code: &str, changes: &[(&str, &str)]) -> Answer {
         let usual = [
             ("grant_type", "authorization_code"),
@@ -122,7 +123,7 @@ impl Application {
             ("redirect_uri", CALLBACK),
             ("code_verifier", VERIFIER),
         ];
-        self.post(server, "/oauth/token", &changed(&usual, changes))
+        self.post(server, "/oauth/token", &with_changes(&usual, changes))
     }
 
     pub fn refresh(&self, server: &Server, refresh_token: &str) -> Answer {
@@ -135,7 +136,7 @@ impl Application {
         self.post(server, "/oauth/token", &form)
     }
 
-    /// Sends a form as itself.
+    /// Sends a form with the client's own credentials.
     pub fn post(&self, server: &Server, path: &str, form: &[(&str, &str)]) -> Answer {
         let mut form = form.to_vec();
         form.push(("client_id", &self.id));
@@ -144,19 +145,19 @@ impl Application {
     }
 }
 
-/// Parameters with these in place of others; an empty one is left out.
-fn changed<'a>(usual: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let kept = usual.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+/// Returns the parameters with `changes` applied; an empty value removes one.
+fn with_changes<'a>(usual: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let kept = usual.iter().filter(|(name, _)| !changes.iter().any(|(with_changes, _)| with_changes == name));
     kept.chain(changes).filter(|(_, value)| !value.is_empty()).copied().collect()
 }
 
-/// What the browser brings back to the application: a parameter of the address it was sent to.
+/// Returns a parameter of the URL to which the browser is redirected.
 #[track_caller]
 pub fn came_back(answer: &Answer, name: &str) -> String {
-    let location = answer.header("location").unwrap_or_else(|| panic!("sent nowhere: {answer:?}"));
+    let location = answer.header("location").unwrap_or_else(|| panic!("no redirect: {answer:?}"));
     let query = location.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(known, _)| known == name);
     let value = found.next().unwrap_or_else(|| panic!("no {name} in {location}")).1.into_owned();
-    assert!(found.next().is_none(), "{name} stands twice in {location}");
+    assert!(found.next().is_none(), "{name} occurs twice in {location}");
     value
 }

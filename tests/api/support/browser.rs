@@ -1,4 +1,4 @@
-//! A browser without scripts: it keeps cookies, fills forms in and goes where it is sent.
+//! Browser without scripts: keeps cookies, submits forms and follows redirects within the server.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::http::{Answer, Request};
 use super::people::PASSWORD;
 use super::server::Server;
 
-/// Somebody's browser.
+/// One user's browser, with its own cookies.
 pub struct Browser<'s> {
     server: &'s Server,
     cookies: BTreeMap<String, String>,
@@ -17,24 +17,24 @@ impl<'s> Browser<'s> {
         Self { server, cookies: BTreeMap::new() }
     }
 
-    /// The value of a cookie.
+    /// Returns the value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.get(name).map(String::as_str)
     }
 
-    /// Opens a page, and goes on for as long as it is sent on within the server.
+    /// Opens a page and follows redirects within the server.
     pub fn open(&mut self, path: &str) -> Answer {
         let answer = self.send(self.server.get(path));
         self.follow(answer)
     }
 
-    /// Fills in the form of a page and presses the button of this name.
+    /// Submits the form of a page with the button `choice`, and follows redirects within the server.
     pub fn submit(&mut self, page: &Answer, choice: &str, fields: &[(&str, &str)]) -> Answer {
         let answer = self.submit_and_stop(page, choice, fields);
         self.follow(answer)
     }
 
-    /// The same without going where it is sent.
+    /// Submits the form of a page without following the redirect.
     pub fn submit_and_stop(&mut self, page: &Answer, choice: &str, fields: &[(&str, &str)]) -> Answer {
         let (action, hidden) = form_of(page);
         let mut pairs: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (&**name, &**value)).collect();
@@ -43,7 +43,7 @@ impl<'s> Browser<'s> {
         self.send(self.server.post(&format!("/oauth/{action}")).header("origin", &self.issuer()).form(&pairs))
     }
 
-    /// Signs in at the page that asks for it.
+    /// Submits the sign-in page.
     pub fn sign_in(&mut self, page: &Answer, email: &str) -> Answer {
         assert!(page.body.contains("<h1>Sign in</h1>"), "{page:?}");
         self.submit(page, "log-in", &[("email", email), ("password", PASSWORD)])
@@ -56,10 +56,10 @@ impl<'s> Browser<'s> {
             let Some(next) = next else { return answer };
             answer = self.send(self.server.get(&next));
         }
-        panic!("sent around in circles: {answer:?}");
+        panic!("redirect loop: {answer:?}");
     }
 
-    /// Whose pages these are: a replica has the name of the first server, not its own.
+    /// Returns the issuer of the pages. A replica uses the issuer of the first server, not its own address.
     fn issuer(&self) -> String {
         let metadata = self.server.get("/.well-known/oauth-authorization-server").send().expect(200);
         metadata.json()["issuer"].as_str().expect("an issuer").to_owned()
@@ -84,7 +84,7 @@ impl<'s> Browser<'s> {
     }
 }
 
-/// Where the form of a page goes, and its hidden fields.
+/// Returns the action of the page's form, and its hidden fields.
 pub fn form_of(page: &Answer) -> (String, Vec<(String, String)>) {
     let attribute = |tag: &str, name: &str| {
         let rest = tag.split(&format!(" {name}=\"")).nth(1)?;

@@ -1,5 +1,5 @@
-//! A throw-away PostgreSQL cluster, made with the `initdb` of this machine: one for all tests
-//! together, and one of its own for a test that stops it.
+//! Temporary PostgreSQL cluster, made with the local `initdb`. All tests share one; a test that stops its
+//! cluster gets a dedicated one.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,25 @@ use super::wait::eventually;
 
 static CLUSTERS: AtomicU32 = AtomicU32::new(0);
 
-/// A cluster on a socket in its own directory. It ends when it is dropped, and with this process
-/// at the latest: a shell waits for the end of its input, stops the cluster and removes it.
+/// Cluster on a socket in its own directory. It ends when it is dropped, and with this process at the latest:
+/// a shell waits for the end of its input, stops the cluster and removes it.
 pub struct Cluster {
     dir: PathBuf,
     shell: Child,
 }
 
 impl Cluster {
-    /// None when this machine has no `initdb`, or it fails.
+    /// Starts a cluster. Returns `None` when this machine has no `initdb`, or when `initdb` fails.
     pub fn start() -> Option<Self> {
-        Self::made_by(|bin, dir| {
+        Self::create_with(|bin, dir| {
             format!("'{bin}/initdb' -D '{dir}/data' -U postgres -A trust -N -E UTF8 --locale=C.UTF-8")
         })
     }
 
-    /// One that follows this one, and that this one's commits wait for from now on.
+    /// Starts a synchronous standby of this cluster. From then on, commits here wait for it.
     pub fn synchronous_standby(&self) -> Option<Self> {
         let primary = self.dir.display().to_string();
-        let standby = Self::made_by(|bin, dir| {
+        let standby = Self::create_with(|bin, dir| {
             format!("'{bin}/pg_basebackup' -h '{primary}' -U postgres -D '{dir}/data' -R -X stream -c fast")
         })?;
         self.admin("ALTER SYSTEM SET synchronous_standby_names = '*'");
@@ -43,8 +43,8 @@ impl Cluster {
         Some(standby)
     }
 
-    /// One whose data a command makes.
-    fn made_by(command: impl FnOnce(&str, &str) -> String) -> Option<Self> {
+    /// Starts a cluster whose data directory the given command makes.
+    fn create_with(command: impl FnOnce(&str, &str) -> String) -> Option<Self> {
         let bin = find_bin()?;
         let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("cloakroom-pg-{}-{number}", std::process::id()));
@@ -64,40 +64,40 @@ impl Cluster {
         cluster.wait_until(true).then_some(cluster)
     }
 
-    /// One of the programs that come with PostgreSQL.
+    /// Returns the path of a program that comes with PostgreSQL.
     pub fn program(name: &str) -> Option<PathBuf> {
         find_bin().map(|bin| bin.join(name))
     }
 
-    /// The cluster's URL with `{}` in place of the database.
+    /// Returns the cluster's URL with `{}` in place of the database's name.
     pub fn url(&self) -> String {
         format!("postgres://postgres@/{{}}?host={}", self.dir.display())
     }
 
-    /// Stops it as a crash would: nobody is told, nothing is tidied up.
+    /// Stops the cluster as a crash does: without notice to clients and without clean-up.
     pub fn stop(&mut self) {
         self.order("stop");
         assert!(self.wait_until(false), "PostgreSQL does not stop");
     }
 
-    /// Starts it after [`Cluster::stop`]; returns when it answers.
+    /// Starts the cluster after [`Cluster::stop`]. Returns when it accepts connections.
     pub fn start_again(&mut self) {
         self.order("start");
         assert!(self.wait_until(true), "PostgreSQL does not start again");
     }
 
-    /// Lets a standby take over.
+    /// Promotes a standby to primary.
     pub fn promote(&mut self) {
         self.order("promote");
     }
 
-    /// Whether the statement succeeds.
+    /// Returns true if the statement succeeds.
     fn admin(&self, sql: &str) -> bool {
         let conn = PgConnection::establish(&self.url().replace("{}", "postgres"));
         conn.is_ok_and(|mut conn| conn.batch_execute(sql).is_ok())
     }
 
-    /// Where its socket is.
+    /// Returns the directory of the cluster's socket.
     pub fn socket_directory(&self) -> &Path {
         &self.dir
     }
@@ -123,8 +123,8 @@ impl Drop for Cluster {
     }
 }
 
-/// Makes the cluster, then obeys until its input ends. What interrupts the tests must not keep it
-/// from tidying up.
+/// Returns the shell script that makes the cluster and then runs commands until its input ends. It ignores
+/// signals that stop the tests, so that it can still clean up.
 fn script(bin: &Path, dir: &Path, make: &str) -> String {
     format!(
         "trap '' INT TERM; cd / && {make} || exit 1

@@ -1,4 +1,4 @@
-//! Requests as a client writes them, and answers as it reads them.
+//! HTTP requests and answers.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-/// A request that is being written.
+/// Request under construction.
 #[must_use]
 pub struct Request {
     method: String,
@@ -17,7 +17,7 @@ pub struct Request {
     body: Vec<u8>,
 }
 
-/// An answer.
+/// Answer of the server.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
@@ -43,7 +43,7 @@ impl Request {
         self.header("if-match", tag)
     }
 
-    /// A JSON body, of the type that the method takes.
+    /// Sets a JSON body, with the media type that the method takes.
     pub fn json(self, body: &Value) -> Self {
         let media = if self.method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
         self.body(media, body.to_string())
@@ -65,7 +65,7 @@ impl Request {
         self.try_send().unwrap_or_else(|error| panic!("{asked}: {error}"))
     }
 
-    /// The answer, unless the server goes away before it is there.
+    /// Sends the request. Returns an error if the server closes the connection before it answers.
     pub fn try_send(self) -> Result<Answer, ureq::Error> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -105,7 +105,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
-    /// The pointers of the broken rules, each with its code.
+    /// Returns the JSON pointer and code of each broken rule.
     pub fn broken_rules(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
@@ -118,7 +118,8 @@ impl Answer {
         self
     }
 
-    /// A problem of this status and code, with everything that a problem document must have.
+    /// Checks that the answer is a problem with this status and code, and that it is a complete problem
+    /// document.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);
@@ -132,7 +133,8 @@ impl Answer {
     }
 }
 
-/// Sends these very bytes and returns what comes back until the server closes or says nothing more.
+/// Sends exactly these bytes. Returns what the server sends until it closes the connection or the read times
+/// out.
 pub fn send_raw(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).expect("the server listens");
     stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a time-out");
@@ -150,7 +152,7 @@ pub fn send_raw(address: SocketAddr, bytes: &[u8]) -> String {
 }
 
 impl Answer {
-    /// The codes of the broken rules; none when the request was taken.
+    /// Returns the codes of the broken rules; none when the request was accepted.
     pub fn broken_rules_if_any(&self) -> Vec<String> {
         match self.status {
             422 => self.broken_rules().into_iter().map(|(_, code)| code).collect(),
@@ -160,7 +162,7 @@ impl Answer {
     }
 }
 
-/// The header and the claims of a JWT, unverified.
+/// Decodes the header and the claims of a JWT without verification.
 pub fn decoded(token: &str) -> (Value, Value) {
     let part = |index: usize| {
         let encoded = token.split('.').nth(index).expect("three parts");

@@ -1,5 +1,5 @@
-//! Somebody else's issuer, on a port of its own: it serves metadata and keys over HTTP, signs
-//! tokens, and misbehaves as a test tells it to.
+//! External issuer on its own port: serves metadata and keys over HTTP, signs tokens, and misbehaves on
+//! request.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
-/// A key pair for ES256, and its name.
+/// ES256 key pair with its `kid`.
 pub struct IssuerKey {
     pub kid: String,
     private: EncodingKey,
@@ -31,20 +31,20 @@ impl IssuerKey {
         Self { kid: kid.to_owned(), private, number, point }
     }
 
-    /// The public half, as an issuer publishes it.
+    /// Returns the public key as a JWK.
     pub fn jwk(&self) -> Value {
         let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let (x, y) = (number(&self.point[1..33]), number(&self.point[33..]));
         json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": self.kid, "x": x, "y": y })
     }
 
-    /// `d` of the private half, for a program that is to sign itself.
+    /// Returns the member `d` of the private key, for a program that signs its own tokens.
     pub fn private_number(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.number)
     }
 
-    /// Signs these claims under this header, to which the key's name is added unless it has one; a
-    /// name of null is left out.
+    /// Signs these claims under this header. Adds the key's `kid` unless the header has one; a `kid` of null
+    /// is removed.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
         let mut header = header.clone();
         header["alg"] = "ES256".into();
@@ -60,20 +60,20 @@ impl IssuerKey {
     }
 }
 
-/// What a path answers.
+/// Reply of a path.
 #[derive(Clone)]
 pub enum Reply {
     Json(Value),
     Status(u16),
-    /// A redirect to this URL.
+    /// Redirect to this URL.
     Redirect(String),
-    /// JSON with so many bytes of white space before it.
+    /// JSON with this many bytes of white space before it.
     Padded(Value, usize),
-    /// The head, and then a byte of the body now and then.
+    /// Response head, then single bytes of the body with pauses.
     Drips,
 }
 
-/// The running issuer. It stops when it is dropped.
+/// Running issuer. It stops when it is dropped.
 pub struct ForeignIssuer {
     pub url: String,
     pub key: IssuerKey,
@@ -85,9 +85,9 @@ pub struct ForeignIssuer {
 struct Shared {
     metadata: Mutex<Reply>,
     keys: Mutex<Reply>,
-    /// How often the keys were asked for.
+    /// Number of requests for the keys.
     asked: AtomicUsize,
-    /// Everything that was asked for.
+    /// Path of every request.
     paths: Mutex<Vec<String>>,
     stopped: AtomicBool,
 }
@@ -132,17 +132,17 @@ impl ForeignIssuer {
         *self.shared.metadata.lock().expect("no panic") = reply;
     }
 
-    /// How often its keys were asked for.
+    /// Returns the number of requests for the keys.
     pub fn asked(&self) -> usize {
         self.shared.asked.load(Ordering::SeqCst)
     }
 
-    /// The paths that were asked for, in their order.
+    /// Returns the path of every request, in order.
     pub fn paths(&self) -> Vec<String> {
         self.shared.paths.lock().expect("no panic").clone()
     }
 
-    /// Waits until its keys were asked for so often.
+    /// Waits until the keys have been requested this many times.
     #[track_caller]
     pub fn wait_until_asked(&self, times: usize) {
         for _ in 0..200 {
@@ -151,14 +151,14 @@ impl ForeignIssuer {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("asked {} times and not {times}", self.asked());
+        panic!("{} requests for the keys, expected {times}", self.asked());
     }
 }
 
 impl Drop for ForeignIssuer {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        // It waits for a connection, and gets one.
+        // The thread blocks in `accept`; one connection wakes it up.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

@@ -1,5 +1,5 @@
-//! What every test stands on: a real server on a port and a database of its own, spoken to over
-//! HTTP. Helpers that touch the database directly are named `db_…`.
+//! Shared helpers. Each test talks HTTP to a real server on its own port with its own database. Helpers that
+//! access the database directly are named `db_…`.
 
 mod application;
 mod browser;
@@ -25,7 +25,7 @@ pub use process::{Process, free_port};
 pub use server::{Engine, MASTER_KEY, Server};
 pub use wait::{PATIENCE, eventually};
 
-/// Each test twice: on SQLite and on PostgreSQL. A test that needs a server of another kind takes
+/// Runs each test twice: on SQLite and on PostgreSQL. A test that needs a server with other settings takes
 /// the engine instead: `fn name(engine: Engine)`.
 macro_rules! on_both_engines {
     ($($(#[$meta:meta])* fn $name:ident($engine:ident: Engine) $body:block)*) => {$(

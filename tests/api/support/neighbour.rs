@@ -1,5 +1,5 @@
-//! A program of somebody else's that stands before or behind the server: a pooler, a load balancer.
-//! Where it is not installed, the tests that need it are skipped aloud; with `CI` set they fail.
+//! External program in front of or behind the server, such as a connection pooler or a load balancer. Where
+//! it is not installed, its tests are skipped with a message; with `CI` set they fail.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -11,9 +11,9 @@ use tempfile::TempDir;
 use super::process::free_port;
 use super::wait::eventually;
 
-/// A program that runs, and listens on a port of its own. It ends when it is dropped.
+/// Running program that listens on its own port. It is stopped when it is dropped.
 pub struct Neighbour {
-    /// Where it listens.
+    /// Port on which the program listens.
     pub port: u16,
     name: &'static str,
     directory: TempDir,
@@ -21,7 +21,7 @@ pub struct Neighbour {
 }
 
 impl Neighbour {
-    /// Starts `name` with what `configuration` says, which is told the port and its directory.
+    /// Starts `name` with the configuration file that `configuration` returns for a port and a directory.
     pub fn start(name: &'static str, configuration: impl FnOnce(u16, &Path) -> String) -> Option<Self> {
         if find(name).is_none() {
             assert!(std::env::var_os("CI").is_none(), "in CI the tests with {name} must run");
@@ -38,7 +38,7 @@ impl Neighbour {
         Some(neighbour)
     }
 
-    /// `kill -9`, and starts it again.
+    /// Kills the program (`SIGKILL`) and starts it again.
     pub fn kill_and_start_again(&mut self) {
         self.kill();
         self.child = spawn(self.name, self.directory.path());
@@ -50,7 +50,7 @@ impl Neighbour {
     }
 
     fn kill(&mut self) {
-        // It may be another user's, and the child of a child.
+        // The process can belong to another user and be a grandchild.
         let pattern = self.directory.path().join("configuration");
         let _ = Command::new("pkill").args(["-9", "-f"]).arg(pattern).status();
         let _ = self.child.kill();
@@ -64,7 +64,7 @@ impl Drop for Neighbour {
     }
 }
 
-/// As somebody else than root, who some programs refuse to be.
+/// Runs the program as a user other than root: some programs refuse to run as root.
 fn spawn(name: &str, directory: &Path) -> Child {
     let program = find(name).expect("it is here");
     let file = directory.join("configuration");

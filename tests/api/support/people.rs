@@ -1,13 +1,13 @@
-//! Those who call: users, administrators and clients, made as they would be.
+//! Callers of the tests: users, administrators and clients, made through the API or the command line.
 
 use serde_json::{Value, json};
 
 use super::server::Server;
 
-/// The password of everybody in the tests.
+/// Password of every test user.
 pub const PASSWORD: &str = "a most unusual passphrase";
 
-/// A user with a token.
+/// User with an access token.
 #[derive(Clone, Debug)]
 pub struct Person {
     pub id: String,
@@ -22,7 +22,7 @@ impl Person {
 }
 
 impl Server {
-    /// Registers a user and logs them in.
+    /// Registers a user and logs in.
     pub fn register(&self, name: &str) -> Person {
         let email = format!("{name}@example.com");
         let answer =
@@ -31,12 +31,12 @@ impl Server {
         Person { token: self.log_in(&email), id, email }
     }
 
-    /// A token with all that the user's roles grant.
+    /// Returns a token with every scope that the user's roles grant.
     pub fn log_in(&self, email: &str) -> String {
         self.log_in_for(email, None)
     }
 
-    /// A token with part of it.
+    /// Returns a token with part of those scopes.
     pub fn log_in_for(&self, email: &str, scope: Option<&str>) -> String {
         let mut body = json!({ "email": email, "password": PASSWORD });
         if let Some(scope) = scope {
@@ -46,7 +46,7 @@ impl Server {
         answer.json()["access_token"].as_str().expect("a token").to_owned()
     }
 
-    /// A user with these roles, made by the operator, logged in.
+    /// Makes a user with these roles through the command line, and logs in.
     pub fn person_with_roles(&self, name: &str, roles: &[&str]) -> Person {
         let email = format!("{name}@example.com");
         let mut arguments = vec!["users", "create", "--email", &email, "--json", "--password-stdin"];
@@ -57,12 +57,12 @@ impl Server {
         Person { token: self.log_in(&email), id, email }
     }
 
-    /// An administrator, logged in.
+    /// Makes an administrator and logs in.
     pub fn admin(&self) -> Person {
         self.person_with_roles("admin", &["admin", "user"])
     }
 
-    /// A client's token with this scope, for which the client is registered.
+    /// Registers a client with this scope and returns its token.
     pub fn client_token(&self, id: &str, scope: &str) -> String {
         let made = self.operator(&["clients", "create", "--id", id, "--scope", scope, "--json"]);
         let made: Value = serde_json::from_str(&made).expect("JSON");

@@ -1,6 +1,5 @@
-//! A PostgreSQL for the tests: the one of `TEST_POSTGRES_URL`, or a throw-away cluster made with
-//! the `initdb` of this machine. Without either the tests that need one are skipped aloud; with
-//! `CI` set, they fail.
+//! PostgreSQL for the tests: the server of `TEST_POSTGRES_URL`, or a temporary cluster made with the local
+//! `initdb`. Without either, the tests that need one are skipped with a message; with `CI` set they fail.
 
 use std::io::Write as _;
 use std::sync::OnceLock;
@@ -14,21 +13,22 @@ use super::cluster::Cluster;
 static POSTGRES: OnceLock<Option<Postgres>> = OnceLock::new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-/// A PostgreSQL in which each test has a database of its own.
+/// PostgreSQL server in which each test has its own database.
 pub struct Postgres {
-    /// A URL with `{}` in place of the database.
+    /// URL with `{}` in place of the database's name.
     url: String,
-    /// Ends with this process.
+    /// Cluster that ends with this process.
     _cluster: Option<Cluster>,
 }
 
 impl Postgres {
-    /// Whether there is one; says aloud that a test is skipped when there is none.
+    /// Returns true if there is a PostgreSQL. Prints a message that the test is skipped if there is none.
     pub fn is_here() -> bool {
         Self::or_skipped(Self::get().is_some())
     }
 
-    /// A cluster that a test may stop; none, said aloud, when this machine cannot make one.
+    /// Starts a cluster that the test can stop. Prints a message and returns `None` if this machine cannot
+    /// make one.
     pub fn of_its_own() -> Option<Cluster> {
         let cluster = Cluster::start();
         Self::or_skipped(cluster.is_some());
@@ -38,7 +38,8 @@ impl Postgres {
     fn or_skipped(here: bool) -> bool {
         assert!(here || std::env::var_os("CI").is_none(), "in CI the tests on PostgreSQL must run");
         if !here {
-            // Past the test harness's capture, so that nobody takes a skipped test for a passed one.
+            // Bypasses the test harness's output capture, so that a skipped test does not look like a passed
+            // one.
             let _ = std::io::stderr().write_all(b"SKIPPED on PostgreSQL: none is here\n");
         }
         here
@@ -58,25 +59,25 @@ impl Postgres {
             .as_ref()
     }
 
-    /// The URL of a new, migrated database.
+    /// Returns the URL of a new, migrated database.
     pub fn new_database() -> String {
-        let postgres = Self::get().expect("asked for only where there is one");
+        let postgres = Self::get().expect("called only where PostgreSQL is available");
         let number = DATABASES.fetch_add(1, Ordering::Relaxed);
         let name = format!("cloakroom_test_{}_{number}", std::process::id());
         postgres.admin(&format!("CREATE DATABASE {name} TEMPLATE {}", template()));
         postgres.url.replace("{}", &name)
     }
 
-    /// The URL of a new database without any table.
+    /// Returns the URL of a new database without tables.
     pub fn new_empty_database() -> String {
-        let postgres = Self::get().expect("asked for only where there is one");
+        let postgres = Self::get().expect("called only where PostgreSQL is available");
         let number = DATABASES.fetch_add(1, Ordering::Relaxed);
         let name = format!("cloakroom_empty_{}_{number}", std::process::id());
         postgres.admin(&format!("CREATE DATABASE {name}"));
         postgres.url.replace("{}", &name)
     }
 
-    /// A copy of a migrated database is made in a tenth of the time that migrating takes.
+    /// Makes the template database. To copy a migrated database takes a tenth of the time of a migration.
     fn make_template(&self) {
         self.admin(&format!("DROP DATABASE IF EXISTS {}", template()));
         self.admin(&format!("CREATE DATABASE {}", template()));

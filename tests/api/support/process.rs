@@ -1,4 +1,4 @@
-//! The server as its operator runs it: a process, which can be stopped, killed and read the log of.
+//! The server as a separate process, which can be stopped and killed, and whose log can be read.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::http::{Answer, Request};
 use super::people::PASSWORD;
 
-/// A running process. It is killed when it is dropped.
+/// Running process. It is killed when it is dropped.
 pub struct Process {
     pub address: SocketAddr,
     pub url: String,
@@ -20,14 +20,14 @@ pub struct Process {
     _out: BufReader<ChildStdout>,
 }
 
-/// A port that nobody has, for what has to be found on the same again.
+/// Returns a free port, for a server that must restart on the same port.
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
 }
 
 impl Process {
-    /// Serves from `directory`: with SQLite, its database and its master key are there.
+    /// Serves from `directory`. With SQLite, the database and the master key are there.
     pub fn start(directory: &Path, settings: &[(&str, &str)]) -> Self {
         let log = directory.join("log");
         let mut child = Self::command(directory, settings, &[]).spawn().expect("it starts");
@@ -42,7 +42,8 @@ impl Process {
         Self { address, url, child, log, _out: out }
     }
 
-    /// The program in `directory`, with nothing else in its environment. It logs to `log` there.
+    /// Returns a command for the program in `directory`, with an empty environment. It logs to the file `log`
+    /// there.
     pub fn command(directory: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
         let log = std::fs::File::options().create(true).append(true).open(directory.join("log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
@@ -66,34 +67,34 @@ impl Process {
         self.request("POST", path)
     }
 
-    /// A registration with everybody's password.
+    /// Prepares a registration with the password of all test users.
     pub fn registration(&self, email: &str) -> Request {
         self.post("/users").json(&json!({ "email": email, "password": PASSWORD }))
     }
 
-    /// A login with everybody's password.
+    /// Prepares a login with the password of all test users.
     pub fn login(&self, email: &str) -> Request {
         self.post("/sessions").json(&json!({ "email": email, "password": PASSWORD }))
     }
 
-    /// The token of a login that succeeds.
+    /// Logs in and returns the token.
     pub fn token(&self, email: &str) -> String {
         let answer: Answer = self.login(email).send().expect(200);
         answer.json()["access_token"].as_str().expect("a token").to_owned()
     }
 
-    /// All that was logged in its directory.
+    /// Returns the whole log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).expect("a log in UTF-8")
     }
 
-    /// Asks it to stop, as a service manager does.
+    /// Sends SIGTERM, as a service manager does.
     pub fn terminate(&self) {
         let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
         assert!(sent.is_ok_and(|status| status.success()));
     }
 
-    /// Waits until it has stopped by itself.
+    /// Waits until the process ends.
     pub fn wait(&mut self) -> ExitStatus {
         for _ in 0..1_200 {
             if let Some(status) = self.child.try_wait().expect("a status") {
@@ -101,10 +102,10 @@ impl Process {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("it does not end: {}", self.log());
+        panic!("the process does not end: {}", self.log());
     }
 
-    /// `kill -9`.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
         let _ = self.child.wait();

@@ -1,4 +1,4 @@
-//! A server of a test's own, in this process, with a clock that the test moves.
+//! Server in this process for one test, with a clock that the test moves.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -15,20 +15,20 @@ use super::http::Request;
 use super::postgres::Postgres;
 use super::wait::eventually;
 
-/// Which database.
+/// Database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
     Postgres,
 }
 
-/// Settings that a test gives its server, by variable.
+/// Settings of a server: pairs of environment variable and value.
 pub type Settings<'a> = &'a [(&'a str, &'a str)];
 
-/// 32 bytes in base64, for what is given and not made.
+/// Fixed master key: 32 bytes in base64.
 pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// A running server. It stops when it is dropped.
+/// Running server. It stops when it is dropped.
 pub struct Server {
     pub address: SocketAddr,
     pub url: String,
@@ -47,22 +47,22 @@ impl Server {
         Self::start_with(engine, &[])
     }
 
-    /// On a database of its own.
+    /// Starts a server with these settings on its own database.
     pub fn start_with(engine: Engine, settings: Settings) -> Self {
         Self::start_at(engine, App::default, settings, Clock::system())
     }
 
-    /// Another application than cloakroom itself.
+    /// Starts a server with an application other than plain cloakroom.
     pub fn start_app(engine: Engine, app: fn() -> App) -> Self {
         Self::start_at(engine, app, &[], Clock::system())
     }
 
-    /// The same with these settings.
+    /// Starts a server with an application and these settings.
     pub fn start_app_with(engine: Engine, app: fn() -> App, settings: Settings) -> Self {
         Self::start_at(engine, app, settings, Clock::system())
     }
 
-    /// With a clock that stands still until the test moves it.
+    /// Starts a server whose clock stands still until the test moves it.
     pub fn start_with_standing_clock(engine: Engine, settings: Settings) -> Self {
         Self::start_at(engine, App::default, settings, Clock::standing(Clock::system().now()))
     }
@@ -78,19 +78,20 @@ impl Server {
         server
     }
 
-    /// Another replica on the same database.
+    /// Starts another replica on the same database.
     pub fn replica(&self) -> Self {
         self.replica_with(&[])
     }
 
-    /// Another replica with these settings.
+    /// Starts another replica with these settings.
     pub fn replica_with(&self, settings: Settings) -> Self {
         let issuer = [("CLOAKROOM_ISSUER", self.url.as_str())];
         let settings = [&issuer, settings].concat();
         Self::start_on(self.engine, self.app, &self.database_url, &settings, self.clock.clone())
     }
 
-    /// Stops it, and starts it again on the same database: the issuer stays, the port does not.
+    /// Stops the server and starts it again on the same database. The issuer stays the same, the port does
+    /// not.
     pub fn restart(mut self) -> Self {
         self.stop();
         let mut again = self.replica();
@@ -118,7 +119,7 @@ impl Server {
         }
         let mut loaded = app().load(&sources).unwrap_or_else(|faults| panic!("{faults}"));
         if !settings.iter().any(|(name, _)| *name == "CLOAKROOM_ARGON2") {
-            // Below the floor that a configuration must keep: the tests are not about its strength.
+            // Weaker than a configuration allows: these tests do not depend on the hash's strength.
             loaded.config.argon2 = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
         }
         let (send, receive) = mpsc::channel();
@@ -170,19 +171,19 @@ impl Server {
         self.request("DELETE", path)
     }
 
-    /// Runs the command line on this server's database, as its operator would; its standard output.
+    /// Runs the command line on this server's database and returns its standard output.
     pub fn operator(&self, arguments: &[&str]) -> String {
         self.operator_with_input(arguments, "")
     }
 
-    /// What the command line says on standard error when it refuses.
+    /// Runs a command that must fail and returns its standard error.
     pub fn operator_refused(&self, arguments: &[&str]) -> String {
         let output = self.run_operator(arguments, "");
         assert!(!output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
-    /// What the command line says on standard output, whether or not it refuses.
+    /// Runs a command that may fail and returns its standard output.
     pub fn operator_output(&self, arguments: &[&str]) -> String {
         self.operator_output_with_input(arguments, "")
     }
@@ -218,7 +219,7 @@ impl Server {
 
 impl Server {
     fn stop(&mut self) {
-        // Not gracefully: a test's connections are kept alive by its client.
+        // Not graceful: the HTTP client of the test keeps its connections alive.
         drop(self.handle.stop(false));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -233,13 +234,13 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// A token is refused before long: what ended it was done at another replica or by an operator.
+    /// Waits until the token is refused. Another replica or the operator has revoked it.
     #[track_caller]
     pub fn eventually_refuses(&self, token: &str) {
         eventually("the token is refused", || self.get("/users/me").bearer(token).send().status == 401);
     }
 
-    /// All that the database keeps, as text.
+    /// Returns the contents of all tables as text.
     pub fn db_everything(&self) -> String {
         use diesel::prelude::*;
         #[derive(QueryableByName)]
