@@ -1,4 +1,4 @@
-//! Applications that do what they should not: what the compiler cannot see, something else stops.
+//! Applications with mistakes that the compiler does not see; the server stops them at run time.
 
 use actix_web::http::Method;
 use cloakroom::App;
@@ -46,7 +46,7 @@ async fn half_done(user: Allowed<User, Delete>, store: Store) -> Result<NoConten
 }
 
 on_both_engines! {
-    fn a_proof_of_reading_writes_nothing(engine: Engine) {
+    fn read_proof_cannot_write(engine: Engine) {
         let server = Server::start_app(engine, careless);
         let admin = server.admin();
         for path in ["/careless/me", "/careless"] {
@@ -54,7 +54,7 @@ on_both_engines! {
             server.get("/users/me").bearer(&admin.token).send().expect(200);
         }
         assert_eq!(server.get("/users/me").bearer(&admin.token).send().json()["status"], "active");
-        // The connections are as good as before.
+        // The pooled connections are still usable.
         for _ in 0..20 {
             let body = serde_json::json!({ "name": "Ada" });
             server.put("/users/me/profile").bearer(&admin.token).json(&body).send().expect(200);
@@ -63,7 +63,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn a_change_that_fails_half_way_has_not_happened_and_leaves_no_deed(engine: Engine) {
+    fn failed_change_rolls_back_with_its_audit_event(engine: Engine) {
         let server = Server::start_app(engine, careless);
         let admin = server.admin();
         server.delete("/careless/me").bearer(&admin.token).send().expect_problem(409, "changed-meanwhile");

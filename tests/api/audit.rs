@@ -1,4 +1,4 @@
-//! `/users/{id}/audit`: who did, or was refused, what on a user's records.
+//! `/users/{id}/audit`: which caller did, or was refused, what on a user's records.
 
 mod chain;
 mod everybodys;
@@ -14,7 +14,8 @@ fn trail(server: &Server, of: &str, token: &str) -> Vec<Value> {
     answer.json()["items"].as_array().cloned().unwrap()
 }
 
-/// What nobody waits for is there soon; the entries that match, newest first.
+/// Waits until an event matches, because some events are written after the answer. Returns the matching
+/// events, newest first.
 fn soon(server: &Server, of: &Person, matches: impl Fn(&Value) -> bool) -> Vec<Value> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
@@ -23,7 +24,7 @@ fn soon(server: &Server, of: &Person, matches: impl Fn(&Value) -> bool) -> Vec<V
         if !found.is_empty() {
             return found;
         }
-        assert!(Instant::now() < deadline, "it is not in the trail: {:?}", trail(server, &of.id, &of.token));
+        assert!(Instant::now() < deadline, "no such event in the trail: {:?}", trail(server, &of.id, &of.token));
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -33,7 +34,7 @@ fn refused(entry: &Value) -> bool {
 }
 
 on_both_engines! {
-    fn a_user_deletes_another_and_the_trail_shows_it_as_refused(server) {
+    fn refused_deletion_is_in_the_owners_trail(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let answer = server.delete(&bob.path()).bearer(&ada.token).send().expect_problem(403, "not-owner");
         let [entry] = &soon(&server, &bob, refused)[..] else { panic!("one entry") };
@@ -43,12 +44,12 @@ on_both_engines! {
         assert_eq!(entry["actor"], format!("user:{}", ada.id));
         assert_eq!(entry["decision_id"], answer.json()["decision_id"]);
         assert_eq!(entry["request_id"].as_str(), answer.header("x-request-id"));
-        // Of the other's token and address the owner is told nothing.
+        // The owner does not see the other caller's token and address.
         assert_eq!((&entry["jti"], &entry["address"]), (&Value::Null, &Value::Null));
         assert!(trail(&server, &ada.id, &ada.token).iter().all(|entry| !refused(entry)));
     }
 
-    fn what_a_user_does_to_their_own_account_is_there_at_once(server) {
+    fn own_changes_are_recorded_at_once(server) {
         let ada = server.register("ada");
         server.put("/users/me/profile").bearer(&ada.token).json(&json!({ "name": "Ada" })).send().expect(200);
         let entries = trail(&server, "me", &ada.token);
@@ -62,7 +63,7 @@ on_both_engines! {
         assert_eq!(entries[0]["jti"], claims["jti"]);
     }
 
-    fn who_looks_at_what_is_not_theirs_is_seen_and_who_looks_at_their_own_is_not(server) {
+    fn records_reads_of_other_users_only(server) {
         let ada = server.register("ada");
         let support = server.person_with_roles("support", &["support"]);
         server.get("/users/me").bearer(&ada.token).send().expect(200);
@@ -73,7 +74,7 @@ on_both_engines! {
         assert_eq!(looks[0]["outcome"], "done");
     }
 
-    fn a_login_that_fails_is_there(server) {
+    fn records_a_failed_login(server) {
         let ada = server.register("ada");
         let guess = json!({ "email": ada.email, "password": "not this one, surely" });
         server.post("/sessions").json(&guess).send().expect_problem(401, "invalid-credentials");
@@ -83,7 +84,7 @@ on_both_engines! {
         assert!(entry["request_id"].is_string());
         let login = soon(&server, &ada, |entry| entry["action"] == "log_in" && entry["outcome"] == "done");
         assert_eq!((&login[0]["client_id"], &login[0]["route"]), (&json!("cloakroom"), &json!("POST /sessions")));
-        // Of where a stranger came from, who reads everyone's is told.
+        // A caller with the scope for all trails sees the address of a failed login.
         let support = server.person_with_roles("support", &["support"]);
         let entries = trail(&server, &ada.id, &support.token);
         let logins: Vec<&Value> = entries.iter().filter(|entry| entry["action"] == "log_in").collect();
@@ -91,7 +92,7 @@ on_both_engines! {
         assert!(logins.iter().all(|entry| entry["address"] == "127.0.0.1"), "{logins:?}");
     }
 
-    fn what_happens_at_the_pages_is_there_with_the_client_and_the_address(server) {
+    fn records_client_and_address_of_page_requests(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read offline_access"));
         let tokens = app.tokens(&server, &ada, &[]);
         let refresh = tokens["refresh_token"].as_str().unwrap();
@@ -102,7 +103,7 @@ on_both_engines! {
         };
         let consent = line("consent");
         assert_eq!((&consent["address"], &consent["route"]), (&json!("127.0.0.1"), &json!("POST /oauth/consent")));
-        // A refresh token that comes again after its successor was used.
+        // Reuse of a refresh token after its successor was used.
         let successor = app.refresh(&server, refresh).expect(200).json()["refresh_token"].clone();
         app.refresh(&server, successor.as_str().unwrap()).expect(200);
         app.refresh(&server, refresh).expect(400);
@@ -111,7 +112,7 @@ on_both_engines! {
         assert_eq!((&reused["address"], &reused["route"]), (&json!("127.0.0.1"), &json!("POST /oauth/token")));
     }
 
-    fn a_refused_look_is_in_the_trail_of_whose_record_it_is(server) {
+    fn refused_read_is_in_the_owners_trail(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let answer = server.get(&bob.path()).bearer(&ada.token).send().expect_problem(403, "not-owner");
         let [entry] = &soon(&server, &bob, refused)[..] else { panic!("one entry") };
@@ -120,7 +121,7 @@ on_both_engines! {
         assert_eq!(entry["decision_id"], answer.json()["decision_id"]);
     }
 
-    fn a_guess_at_the_current_password_is_there_as_a_failed_login_is(server) {
+    fn records_a_wrong_current_password(server) {
         let ada = server.register("ada");
         let guess = json!({ "current_password": "not this one, surely", "new_password": "an even stranger passphrase" });
         server.put("/users/me/password").bearer(&ada.token).json(&guess).send().expect_problem(422, "invalid-body");
@@ -129,7 +130,7 @@ on_both_engines! {
         assert_eq!(entry["actor"], format!("user:{}", ada.id));
     }
 
-    fn a_login_that_gets_no_token_begins_no_session_and_leaves_no_deed(server) {
+    fn login_without_a_token_leaves_no_trace(server) {
         let ada = server.register("ada");
         let me = || server.get("/users/me").bearer(&ada.token).send().expect(200).json();
         let before = me()["last_login_at"].clone();
@@ -142,7 +143,7 @@ on_both_engines! {
         assert_eq!(me()["last_login_at"], before);
     }
 
-    fn a_change_that_was_not_made_leaves_no_deed(server) {
+    fn failed_change_is_not_recorded_as_done(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let patch = |tag: &str, email: &str| {
             server.patch(&ada.path()).bearer(&ada.token).if_match(tag).json(&json!({ "email": email })).send()
@@ -155,7 +156,7 @@ on_both_engines! {
         assert_eq!(trail(&server, "me", &ada.token)[0]["action"], "update");
     }
 
-    fn the_operator_is_named_as_such(server) {
+    fn operator_is_recorded_as_actor(server) {
         let ada = server.register("ada");
         server.operator(&["users", "suspend", &ada.email]);
         server.operator(&["users", "activate", &ada.email]);
@@ -165,14 +166,14 @@ on_both_engines! {
         assert_eq!(by_operator.map(|entry| &entry["action"]).collect::<Vec<_>>(), ["set_status", "set_status"]);
     }
 
-    fn the_trail_is_its_subjects_and_of_those_who_read_everyones(server) {
+    fn trail_needs_its_owner_or_the_scope(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let support = server.person_with_roles("support", &["support"]);
         let path = format!("{}/audit", ada.path());
         server.get(&path).bearer(&bob.token).send().expect_problem(403, "not-owner");
         let narrow = server.log_in_for(&ada.email, Some("users:read"));
         server.get(&path).bearer(&narrow).send().expect_problem(403, "insufficient-scope");
-        // Who reads everyone's is told the token and the address as well.
+        // A caller with the scope for all trails also sees the token and the address.
         server.put("/users/me/profile").bearer(&ada.token).json(&json!({ "name": "Ada" })).send().expect(200);
         let entry = &trail(&server, &ada.id, &support.token)[0];
         assert_eq!(entry["address"], "127.0.0.1");
@@ -180,7 +181,7 @@ on_both_engines! {
         assert_eq!(entry["jti"], claims["jti"]);
     }
 
-    fn pages_lead_to_the_end_and_a_cursor_belongs_to_one_trail(server) {
+    fn pages_are_complete_and_cursor_is_bound_to_its_trail(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         for name in ["a", "b", "c"] {
             server.put("/users/me/profile").bearer(&ada.token).json(&json!({ "name": name })).send().expect(200);
@@ -204,7 +205,7 @@ on_both_engines! {
         read(&ada, &cursors[0][1..]).expect_problem(400, "invalid-cursor");
     }
 
-    fn a_flood_of_refusals_is_counted_and_keeps_nobody_waiting(server) {
+    fn flood_of_refusals_is_counted_without_delaying_requests(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let flood = 3_000;
         std::thread::scope(|scope| {
@@ -216,7 +217,7 @@ on_both_engines! {
                 });
             }
         });
-        // Each of them is either a line of its own or in the count of those that did not fit.
+        // Each refusal is a line of its own or is counted in an overflow line.
         let deadline = Instant::now() + Duration::from_secs(30);
         while db_refusals(&server) != flood {
             assert!(Instant::now() < deadline, "{} of {flood}", db_refusals(&server));
@@ -227,18 +228,18 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn a_flood_of_tokens_that_anybody_can_send_is_counted_and_hardly_written(engine: Engine) {
+    fn flood_of_forged_tokens_is_counted_in_few_lines(engine: Engine) {
         let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let (flood, mut others) = (600, 0);
         for number in 0..flood {
             server.get("/users/me").bearer(&format!("{}{number}", ada.token)).send().expect(401);
         }
-        // The count is written with the next line that is.
-        eventually("all of them are accounted for", || {
+        // The count is written with the next event.
+        eventually("all refusals are counted", || {
             others += 1;
             server.get(&bob.path()).bearer(&ada.token).send().expect(403);
-            // Longer than the pause between two writes.
+            // Longer than the interval between two writes.
             std::thread::sleep(Duration::from_millis(300));
             db_refusals(&server) == flood + others
         });
@@ -247,7 +248,7 @@ on_both_engines! {
     }
 }
 
-/// How many refusals the table accounts for.
+/// Returns the number of refusals that the table counts.
 fn db_refusals(server: &Server) -> i64 {
     db_number(
         server,
@@ -255,7 +256,7 @@ fn db_refusals(server: &Server) -> i64 {
     )
 }
 
-/// What a query says whose one column is `total`.
+/// Returns the value of the column `total`.
 fn db_number(server: &Server, query: &str) -> i64 {
     use diesel::prelude::*;
     use diesel::sql_types::BigInt;

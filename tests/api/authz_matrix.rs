@@ -1,6 +1,5 @@
-//! Every route as every kind of caller, against the running server: cloakroom's own pages are made
-//! and held as those of an application built on it. To write the page anew:
-//! `UPDATE_GOLDEN=1 cargo test authz_matrix`.
+//! Every route as every kind of caller, against the running server. cloakroom's own page is generated and
+//! compared like that of an application. `UPDATE_GOLDEN=1 cargo test authz_matrix` writes it again.
 
 use cloakroom::App;
 use cloakroom::testing::Walk;
@@ -9,11 +8,11 @@ use crate::notes;
 use crate::support::{Engine, Postgres, on_both_engines};
 
 on_both_engines! {
-    fn who_may_do_what(engine: Engine) {
+    fn matrix_matches_the_running_server(engine: Engine) {
         walk(App::default(), engine).run().assert_golden("tests/api/authz_matrix.golden.md");
     }
 
-    fn who_may_do_what_with_notes(engine: Engine) {
+    fn matrix_with_an_application_matches_the_running_server(engine: Engine) {
         walk(notes::app(), engine).run().assert_golden("tests/api/notes.golden.md");
     }
 }

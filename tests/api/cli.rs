@@ -1,4 +1,4 @@
-//! The command line, as the operator uses it: a process of its own, in a directory of its own.
+//! Command line as the operator uses it: a separate process in its own directory.
 
 mod accounts;
 mod backup;
@@ -21,10 +21,10 @@ use crate::support::Request;
 
 const PASSWORD: &str = "a most unusual passphrase";
 
-/// A new machine: an empty working directory, and no settings but a cheap hash.
+/// New machine: an empty working directory, and no settings except a cheap password hash.
 struct Machine(TempDir);
 
-/// What a command did.
+/// Result of a command.
 #[derive(Debug)]
 struct Ran {
     code: Option<i32>,
@@ -57,7 +57,7 @@ impl Machine {
         finish(self.command(arguments).spawn().expect("it starts"), input)
     }
 
-    /// The result of a command that succeeds.
+    /// Runs a command that must succeed.
     #[track_caller]
     fn done(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
@@ -70,7 +70,7 @@ impl Machine {
         serde_json::from_str(&self.done(&[arguments, &["--json"]].concat())).expect("JSON")
     }
 
-    /// The one line of a command that is refused, which says all of `words`.
+    /// Runs a command that must fail. Returns its one-line message, which contains all of `words`.
     #[track_caller]
     fn refused(&self, arguments: &[&str], words: &[&str]) {
         let ran = self.run(arguments);
@@ -91,7 +91,7 @@ impl Machine {
 }
 
 fn finish(mut child: Child, input: &str) -> Ran {
-    // One that does not read its input may be gone already.
+    // A command that does not read its input can have ended already.
     let _ = child.stdin.take().expect("an input").write_all(input.as_bytes());
     let output = child.wait_with_output().expect("it ends");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");

@@ -1,4 +1,4 @@
-//! `/clients`: what is registered of a client, and who may say so.
+//! `/clients`: client registrations and the right to change them.
 
 mod powers;
 mod rules;
@@ -12,7 +12,7 @@ fn register(server: &Server, token: &str, body: &Value) -> Answer {
     server.post("/clients").bearer(token).json(body).send()
 }
 
-/// What the token endpoint answers to a client with this secret.
+/// Requests a token with this client secret.
 fn ask_token(server: &Server, id: &str, secret: &str) -> Answer {
     let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
     server.post("/oauth/token").form(&form).send()
@@ -22,7 +22,7 @@ fn secret_of(answer: &Answer) -> String {
     answer.json()["client_secret"].as_str().unwrap_or_else(|| panic!("no secret: {answer:?}")).to_owned()
 }
 
-/// The `ETag` of a client as it is now.
+/// Returns the current `ETag` of a client.
 fn etag(server: &Server, token: &str, id: &str) -> String {
     server.get(&format!("/clients/{id}")).bearer(token).send().expect(200).etag().to_owned()
 }
@@ -34,7 +34,7 @@ fn without(mut value: Value, names: &[&str]) -> Value {
 }
 
 on_both_engines! {
-    fn a_client_is_registered_read_changed_and_removed(server) {
+    fn registers_reads_changes_and_deletes_a_client(server) {
         let admin = server.admin();
         let body = json!({
             "client_id": "shop", "client_name": "The shop", "scope": "openid users:read email openid",
@@ -77,7 +77,7 @@ on_both_engines! {
         }
     }
 
-    fn a_client_that_names_no_id_gets_one_and_one_that_is_taken_is_refused(server) {
+    fn generates_a_client_id_and_refuses_a_taken_one(server) {
         let admin = server.admin();
         let made = register(&server, &admin.token, &json!({ "scope": "users:read:any" })).expect(201);
         let id = made.json()["client_id"].as_str().unwrap().to_owned();
@@ -89,7 +89,7 @@ on_both_engines! {
         ask_token(&server, &id, &secret_of(&made)).expect(200);
     }
 
-    fn the_clients_are_listed_in_pages_in_one_order(server) {
+    fn lists_clients_in_pages_in_stable_order(server) {
         let admin = server.admin();
         for id in ["a", "B", "c", "Z", "1", "a-b", "a.b", "_"] {
             register(&server, &admin.token, &json!({ "client_id": id, "scope": "users:read" })).expect(201);
@@ -125,7 +125,7 @@ on_both_engines! {
         }
     }
 
-    fn of_many_changes_of_one_version_one_is_made(server) {
+    fn one_of_many_changes_of_a_version_succeeds(server) {
         let admin = server.admin();
         let made = register(&server, &admin.token, &json!({ "client_id": "shop", "scope": "users:read" })).expect(201);
         let patch = |name: usize| json!({ "client_name": format!("name {name}") });
@@ -143,7 +143,7 @@ on_both_engines! {
         assert_eq!(server.get("/clients/shop").bearer(token).send().json(), done[0].json());
     }
 
-    fn the_tokens_of_a_removed_client_are_dead_also_when_its_id_comes_back(server) {
+    fn deleted_clients_tokens_stay_revoked_when_its_id_returns(server) {
         let admin = server.admin();
         let body = json!({ "client_id": "reports", "scope": "users:read:any" });
         let secret = secret_of(&register(&server, &admin.token, &body).expect(201));

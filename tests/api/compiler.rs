@@ -1,20 +1,20 @@
-//! What the compiler says to somebody who forgets something. Each file in `compiler/` makes one
-//! mistake and does not compile; what the compiler then says stands beside it, reviewed, and says
-//! in its first lines what to write. `UPDATE_GOLDEN=1` writes what it says anew.
+//! Compiler messages for mistakes in an application. Each file in `compiler/` makes one mistake and does not
+//! compile. The reviewed message stands beside it, and its first lines say what to write. `UPDATE_GOLDEN=1`
+//! writes the messages again.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The compiler whose messages were reviewed.
+/// Compiler version whose messages were reviewed.
 const REVIEWED: &str = "1.95";
 
-/// The twin of all cases, which makes no mistake.
+/// Counterpart of all cases, without a mistake.
 const CORRECT: &str = "correct";
 
-/// Each case, and words that the first lines of its message must hold. Where the language gives a
-/// library no say in the message, they are those by which it names the wall.
+/// Each case, and words that the first lines of its message must contain. Where a library cannot change the
+/// message, the words name the type that prevents the mistake.
 const CASES: &[(&str, &str)] = &[
     ("answer_that_is_none", "answer with `Shown<…>`"),
     ("answer_without_a_view", "keep it with `stored!`"),
@@ -48,16 +48,16 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/compiler")
 }
 
-/// The compiler, and the libraries that a case is compiled with.
+/// Compiler, and the libraries with which a case is compiled.
 struct Compiler {
     libraries: Vec<OsString>,
     out: tempfile::TempDir,
 }
 
 impl Compiler {
-    /// Of each library there is one for every set of features that was ever asked for: cloakroom as
-    /// it was built last for tests, and of the others the one that it was built with, which its
-    /// metadata name.
+    /// Finds the libraries. The target directory holds one build of each library per set of features. Takes
+    /// the latest test build of cloakroom, and of each other library the build that cloakroom's metadata
+    /// name.
     fn new() -> Self {
         let program = std::env::current_exe().expect("this program");
         let directory = program.parent().expect("a directory");
@@ -87,7 +87,7 @@ impl Compiler {
         Self { libraries: libraries_of_a_case, out: tempfile::tempdir().expect("a directory") }
     }
 
-    /// What the compiler says of a case; nothing when there is nothing wrong.
+    /// Returns the compiler's message for a case; empty when the case compiles.
     fn says(&self, case: &str) -> String {
         let mut command = self.command(&directory(), case);
         let output =
@@ -95,10 +95,10 @@ impl Compiler {
         let said = String::from_utf8(output.stderr).expect("UTF-8");
         assert_eq!(output.status.success(), said.is_empty(), "{case}: {said}");
         assert!(!said.contains("error[E0463]") && !said.contains("error[E0464]"), "no case: {said}");
-        without_noise(&said)
+        normalized(&said)
     }
 
-    /// The compiler in `directory`, where it makes the metadata of a crate of this name.
+    /// Returns a command that compiles a crate of this name in `directory` to metadata.
     fn command(&self, directory: &Path, name: &str) -> Command {
         let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
         command.args([
@@ -127,7 +127,7 @@ fn concat(beginning: &str, end: &Path) -> OsString {
     whole
 }
 
-/// Every library of this name.
+/// Returns every library of this name.
 fn libraries(directory: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
     let prefix = format!("lib{name}-");
     let entries = std::fs::read_dir(directory).expect("a directory").filter_map(Result::ok);
@@ -137,9 +137,9 @@ fn libraries(directory: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// The message without what differs between machines, or with a line more in cloakroom's code: the
-/// numbers of its lines, their margin, and where the compiler wrote a long type.
-fn without_noise(said: &str) -> String {
+/// Returns the message without what differs between machines or changes with cloakroom's code: line numbers,
+/// their margin, and paths of files for long type names.
+fn normalized(said: &str) -> String {
     let home = format!("{}/", env!("CARGO_MANIFEST_DIR"));
     let kept = said.lines().filter(|line| {
         ![
@@ -154,7 +154,7 @@ fn without_noise(said: &str) -> String {
     lines.join("\n").trim_end().to_owned() + "\n"
 }
 
-/// A line with a margin of four columns.
+/// Sets the margin of a line to four columns.
 fn plain(line: &str) -> String {
     let text = line.trim_start();
     let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -176,7 +176,7 @@ fn plain(line: &str) -> String {
     }
 }
 
-/// What the compiler says of every case. Two at a time: each takes most of a second.
+/// Returns the compiler's message for every case. Two run at a time; each takes most of a second.
 fn all() -> Vec<(&'static str, String)> {
     let compiler = Compiler::new();
     let next = AtomicUsize::new(0);
@@ -191,7 +191,7 @@ fn all() -> Vec<(&'static str, String)> {
     })
 }
 
-/// Whether this compiler's words are those that were reviewed: another version has its own.
+/// Returns true if this compiler's messages were reviewed. Another version words them differently.
 fn is_reviewed_compiler() -> bool {
     let version = Command::new("rustc").arg("--version").output().expect("a compiler");
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
@@ -203,7 +203,7 @@ fn is_reviewed_compiler() -> bool {
 }
 
 #[test]
-fn each_mistake_is_told_as_it_was_reviewed() {
+fn compiler_messages_match_the_reviewed_ones() {
     let reviewed_by = is_reviewed_compiler();
     let mut different = Vec::new();
     for (case, said) in all() {
@@ -217,21 +217,21 @@ fn each_mistake_is_told_as_it_was_reviewed() {
         }
         let reviewed = std::fs::read_to_string(&path).unwrap_or_default();
         if reviewed != said {
-            different.push(format!("{case}.stderr says\n{reviewed}\nand the compiler\n{said}"));
+            different.push(format!("{case}.stderr:\n{reviewed}\nThe compiler's message:\n{said}"));
         }
     }
-    assert!(different.is_empty(), "{}\nUPDATE_GOLDEN=1 writes them anew", different.join("\n"));
+    assert!(different.is_empty(), "{}\nUPDATE_GOLDEN=1 writes them again", different.join("\n"));
 }
 
 #[test]
-fn who_makes_no_mistake_compiles() {
+fn correct_case_compiles() {
     let said = Compiler::new().says(CORRECT);
     assert!(said.trim().is_empty(), "{said}");
 }
 
-/// What `cloakroom new` writes; the tests of the command line serve it.
+/// Application that `cloakroom new` writes; the tests of the command line serve it.
 #[test]
-fn a_written_application_compiles_without_a_warning() {
+fn generated_application_compiles_without_warnings() {
     let compiler = Compiler::new();
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/generated");
     for (name, file) in [
@@ -243,7 +243,7 @@ fn a_written_application_compiles_without_a_warning() {
         command.env("CARGO_MANIFEST_DIR", &directory).args(["-D", "warnings"]).arg(file);
         command.arg("--extern").arg(concat("entries=", &compiler.made("entries")));
         if name != "entries" {
-            // Compiled as a library, of which nobody calls `main` or the test.
+            // Compiled as a library, so `main` and the test are unused.
             command.args(["-A", "dead_code"]);
         }
         let output = command.output().expect("rustc");
@@ -252,7 +252,7 @@ fn a_written_application_compiles_without_a_warning() {
 }
 
 #[test]
-fn the_first_lines_say_what_to_write() {
+fn first_lines_of_a_message_say_the_fix() {
     for (case, words) in CASES {
         let said = std::fs::read_to_string(directory().join(format!("{case}.stderr"))).expect("a message");
         let first: Vec<&str> = said.lines().take(8).collect();
@@ -261,11 +261,11 @@ fn the_first_lines_say_what_to_write() {
 }
 
 #[test]
-fn every_file_is_a_case() {
+fn every_file_is_listed_as_a_case() {
     let files = std::fs::read_dir(directory()).expect("a directory").filter_map(Result::ok);
     for path in files.map(|file| file.path()) {
         let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
         let known = CASES.iter().any(|(case, _)| *case == name);
-        assert!(known || ["preamble", CORRECT].contains(&name.as_str()), "{name} is no case");
+        assert!(known || ["preamble", CORRECT].contains(&name.as_str()), "{name} is not in CASES");
     }
 }

@@ -1,4 +1,4 @@
-//! The configuration: what may be set, what is refused, and how that is said.
+//! Configuration: permitted values, refused values and the messages.
 
 mod addresses;
 mod applications;
@@ -47,7 +47,7 @@ fn faults(settings: &[(&str, &str)]) -> String {
     }
 }
 
-/// One fault, of that variable, which says `words`.
+/// Checks that there is exactly one fault, of this variable, and that its message contains `words`.
 fn assert_fault(settings: &[(&str, &str)], variable: &str, words: &str) {
     let text = faults(settings);
     assert_eq!(text.lines().count(), 1, "{settings:?}: {text}");

@@ -1,4 +1,4 @@
-//! `/docs`: the API to read and to try. What it is like in a browser is tried in `interop/docs.rs`.
+//! `/docs`: the API documentation page. `interop/docs.rs` tests it in a browser.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::support::{Engine, Server, on_both_engines};
 const CLIENT: &str = "/clients/cloakroom-docs";
 
 on_both_engines! {
-    fn the_page_and_its_files_come_from_the_binary_and_load_nothing_from_elsewhere(server) {
+    fn page_loads_only_files_of_the_server(server) {
         let page = server.get("/docs").send().expect(200);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
         assert!(page.body.contains(r#"data-client="cloakroom-docs""#), "{}", page.body);
@@ -25,7 +25,7 @@ on_both_engines! {
         }
     }
 
-    fn its_client_is_registered_by_the_server_and_sends_its_users_back_to_the_page_alone(server) {
+    fn server_registers_the_pages_client_for_that_page(server) {
         let admin = server.admin();
         let client = server.get(CLIENT).bearer(&admin.token).send().expect(200).json();
         assert_eq!(client["redirect_uris"], json!([format!("{}/docs/oauth2-redirect.html", server.url)]));
@@ -34,7 +34,7 @@ on_both_engines! {
         assert_eq!(client["client_secrets"], json!([]));
     }
 
-    fn a_change_to_it_lasts_until_the_next_start(server) {
+    fn restart_restores_the_pages_client(server) {
         let admin = server.admin();
         let before = server.get(CLIENT).bearer(&admin.token).send().expect(200);
         let elsewhere = json!({ "redirect_uris": ["https://elsewhere.example.org/"] });
@@ -44,7 +44,7 @@ on_both_engines! {
         assert_eq!(after["redirect_uris"], before.json()["redirect_uris"]);
     }
 
-    fn nobody_else_registers_a_client_of_its_name(server) {
+    fn client_id_of_the_page_is_reserved(server) {
         let admin = server.admin();
         let off = server.replica_with(&[("CLOAKROOM_DOCS", "off")]);
         let client = json!({ "client_id": "cloakroom-docs", "scope": "users:read:any" });
@@ -54,7 +54,7 @@ on_both_engines! {
         assert!(told.contains("the server's own, for its page /docs"), "{told}");
     }
 
-    fn where_it_is_off_there_is_neither_the_page_nor_its_client(server) {
+    fn disabled_docs_have_no_page_and_no_client(server) {
         let admin = server.admin();
         let off = server.replica_with(&[("CLOAKROOM_DOCS", "off")]);
         off.get("/docs").send().expect_problem(404, "unknown-path");
@@ -65,7 +65,7 @@ on_both_engines! {
 }
 
 #[test]
-fn where_tokens_come_from_elsewhere_nobody_signs_in_there() {
+fn page_has_no_login_with_external_issuers_only() {
     let trusted = json!([{ "issuer": "http://127.0.0.1:9", "audience": "https://api.example.org", "algorithms": ["ES256"] }]);
     let settings =
         [("CLOAKROOM_AUTHORIZATION_SERVER", "off"), ("CLOAKROOM_TRUSTED_ISSUERS", &trusted.to_string())];

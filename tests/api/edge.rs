@@ -1,4 +1,4 @@
-//! What holds for every request: ids, headers, methods, bodies, CORS, and what is no HTTP.
+//! Rules for every request: ids, headers, methods, bodies, CORS, and invalid HTTP.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::{Engine, Process, Server, on_both_engines, send_raw};
 
 on_both_engines! {
-    fn every_answer_carries_its_request_id_and_is_not_kept_or_sniffed(server) {
+    fn answers_carry_request_id_and_security_headers(server) {
         for path in ["/users", "/users/me", "/nowhere", "/health/live", "/oauth/token"] {
             let answer = server.get(path).send();
             assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
@@ -22,7 +22,7 @@ on_both_engines! {
         assert_ne!(forged.header("x-request-id"), Some("a b"));
     }
 
-    fn an_unknown_path_is_404_and_a_wrong_method_405_with_what_is_allowed(server) {
+    fn unknown_path_is_404_and_wrong_method_405(server) {
         for path in ["/", "/user", "/users/", "/users/me/", "/users/me/nothing", "/USERS", "/users/me/sessions/x/y", "//users"] {
             server.get(path).send().expect_problem(404, "unknown-path");
         }
@@ -33,14 +33,14 @@ on_both_engines! {
         assert_eq!(options.header("allow"), Some("DELETE, GET, HEAD, OPTIONS, PATCH"));
     }
 
-    fn the_type_of_a_problem_leads_to_a_page_that_explains_it(server) {
+    fn problem_type_leads_to_its_page(server) {
         let problem = server.get("/users/me").send().json();
         let page = server.get(problem["type"].as_str().unwrap().strip_prefix(&server.url).unwrap()).send().expect(200);
         assert!(page.body.contains("An access token is needed"));
         server.get("/problems/none").send().expect_problem(404, "not-found");
     }
 
-    fn a_body_is_small_json_of_the_right_type_that_names_nothing_twice(server) {
+    fn refuses_a_malformed_or_mistyped_body(server) {
         let ada = server.register("ada");
         let put = || server.put("/users/me/profile").bearer(&ada.token);
         put().body("application/json", "x".repeat(65_537)).send().expect_problem(413, "body-too-large");
@@ -66,7 +66,7 @@ on_both_engines! {
 }
 
 #[test]
-fn ten_megabytes_are_refused_without_being_read() {
+fn refuses_a_large_body_unread() {
     let server = Server::start(Engine::Sqlite);
     let head = "POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10485760\r\n\r\n";
     let answer = send_raw(server.address, head.as_bytes());
@@ -74,7 +74,7 @@ fn ten_megabytes_are_refused_without_being_read() {
 }
 
 #[test]
-fn a_chunked_body_is_cut_off_at_the_same_size() {
+fn limits_a_chunked_body() {
     let server = Server::start(Engine::Sqlite);
     let mut request = b"POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     for _ in 0..70 {
@@ -88,7 +88,7 @@ fn a_chunked_body_is_cut_off_at_the_same_size() {
 }
 
 #[test]
-fn a_head_with_two_lengths_is_no_request() {
+fn refuses_ambiguous_body_lengths() {
     let server = Server::start(Engine::Sqlite);
     for lengths in [
         "content-length: 2\r\ncontent-length: 3",
@@ -104,7 +104,7 @@ fn a_head_with_two_lengths_is_no_request() {
 }
 
 #[test]
-fn a_thousand_heads_and_bodies_that_never_come_are_cut_off_and_slow_nobody() {
+fn slow_clients_time_out_without_delaying_others() {
     let dir = tempfile::TempDir::new().unwrap();
     let server = Process::start(dir.path(), &[]);
     let head = "POST /sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
@@ -126,7 +126,7 @@ fn a_thousand_heads_and_bodies_that_never_come_are_cut_off_and_slow_nobody() {
         server.get("/users/me").bearer(&token).send().expect(200);
     }
     let still_open = slow[999].set_nonblocking(true).and_then(|()| (&slow[999]).read(&mut [0]));
-    assert_eq!(still_open.map_err(|error| error.kind()), Err(ErrorKind::WouldBlock), "while they all wait");
+    assert_eq!(still_open.map_err(|error| error.kind()), Err(ErrorKind::WouldBlock), "the slow connections are still open");
     slow[999].set_nonblocking(false).unwrap();
     for mut stream in slow {
         let mut answer = String::new();
@@ -137,7 +137,7 @@ fn a_thousand_heads_and_bodies_that_never_come_are_cut_off_and_slow_nobody() {
 }
 
 #[test]
-fn only_the_origins_that_were_named_may_read_the_answers() {
+fn cors_allows_only_configured_origins() {
     let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_CORS_ORIGINS", "https://app.example.com")]);
     let preflight = |origin: &str| {
         let request = server.request("OPTIONS", "/users/me").header("origin", origin);
@@ -161,7 +161,7 @@ fn only_the_origins_that_were_named_may_read_the_answers() {
 }
 
 #[test]
-fn links_come_from_the_configuration_and_never_from_the_request() {
+fn links_ignore_the_host_header() {
     let server = Server::start(Engine::Sqlite);
     let body = json!({ "email": "ada@example.com", "password": "a most unusual passphrase" }).to_string();
     let request = format!(
@@ -174,12 +174,12 @@ fn links_come_from_the_configuration_and_never_from_the_request() {
 }
 
 #[test]
-fn hostile_input_is_answered_at_once() {
+fn answers_hostile_input_quickly() {
     let server = Server::start(Engine::Sqlite);
     let began = Instant::now();
     for token in [".".repeat(7_000), "a.".repeat(3_500), "=".repeat(7_000)] {
         server.get("/users/me").bearer(&token).send().expect_problem(401, "invalid-token");
     }
-    // A generous bound against work that grows with the square of the input.
+    // Generous limit that detects work quadratic in the size of the input.
     assert!(began.elapsed() < Duration::from_secs(5));
 }

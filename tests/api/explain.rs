@@ -1,4 +1,4 @@
-//! `/authz/explain` and AuthZEN: why a request was refused, and what one would be answered.
+//! `/authz/explain` and AuthZEN: why a request was refused, and how a request would be decided.
 
 mod authzen;
 mod foreseen;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Server, eventually, on_both_engines};
 
-/// An administrator's token.
+/// Returns an administrator's token.
 fn admin(server: &Server) -> String {
     server.person_with_roles("root", &["admin", "user"]).token
 }
@@ -16,14 +16,14 @@ fn ask(server: &Server, token: &str, question: &Value) -> Answer {
     server.post("/authz/explain").bearer(token).json(question).send()
 }
 
-/// The explanation of a decision, which is written down behind the answer.
+/// Waits for the decision, which is recorded after the answer, and returns its explanation.
 fn explained(server: &Server, token: &str, decision: &Value) -> Value {
     let question = json!({ "decision_id": decision });
-    eventually("the decision is written down", || ask(server, token, &question).status == 200);
+    eventually("the decision is recorded", || ask(server, token, &question).status == 200);
     ask(server, token, &question).expect(200).json()
 }
 
-/// How each step went.
+/// Returns the result of each step.
 fn steps(explanation: &Value) -> Vec<String> {
     let steps = explanation["steps"].as_array().expect("steps").iter();
     steps
@@ -32,7 +32,7 @@ fn steps(explanation: &Value) -> Vec<String> {
 }
 
 on_both_engines! {
-    fn a_refusal_says_which_step_decided_and_what_would_have_been_enough(server) {
+    fn explains_the_deciding_step_and_what_suffices(server) {
         let (ada, bob, root) = (server.register("ada"), server.register("bob"), admin(&server));
         let refused = server.delete(&bob.path()).bearer(&ada.token).send().expect_problem(403, "not-owner").json();
         let why = explained(&server, &root, &refused["decision_id"]);
@@ -49,7 +49,7 @@ on_both_engines! {
         assert_eq!(why["enough"], json!(["a token with users:delete:any (which admin grants), for everyone's"]));
     }
 
-    fn a_missing_scope_is_told_with_the_scopes_that_would_do(server) {
+    fn explains_which_scopes_suffice(server) {
         let (ada, root) = (server.register("ada"), admin(&server));
         let narrow = server.log_in_for(&ada.email, Some("profiles:read"));
         let refused = server.get("/users/me").bearer(&narrow).send().expect_problem(403, "insufficient-scope").json();
@@ -64,7 +64,7 @@ on_both_engines! {
         );
     }
 
-    fn a_token_that_is_not_acceptable_has_a_decision_too_and_only_the_explanation_says_why(server) {
+    fn explains_an_invalid_token_to_administrators_only(server) {
         let (ada, root) = (server.register("ada"), admin(&server));
         let (rest, signature) = ada.token.rsplit_once('.').unwrap();
         let forged = format!("{rest}.{}", signature.chars().rev().collect::<String>());
@@ -75,12 +75,12 @@ on_both_engines! {
         assert_eq!(why["steps"][0]["because"], "wrong-signature");
         assert_eq!((&why["caller"], &why["route"]), (&Value::Null, &json!("GET /users/{id}")));
         server.get("/users/me").bearer(&format!("{}x", ada.token)).send().expect_problem(401, "invalid-token");
-        // Without any token nothing was decided.
+        // A request without a token has no decision.
         let nobody = server.get("/users/me").send().expect_problem(401, "unauthenticated");
         assert_eq!(nobody.json()["decision_id"], Value::Null);
     }
 
-    fn who_may_not_read_the_trail_is_not_told_who_came_for_whose_record(server) {
+    fn hides_the_parties_without_the_audit_scope(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let refused = server.get(&bob.path()).bearer(&ada.token).send().expect_problem(403, "not-owner").json();
         let gateway = server.client_token("gateway", "authz:explain");
@@ -92,7 +92,7 @@ on_both_engines! {
         assert_eq!((&why["scope"], &why["roles"]), (&json!([]), &json!([])));
     }
 
-    fn explanations_are_for_those_who_have_the_scope(server) {
+    fn explaining_needs_the_scope(server) {
         let ada = server.register("ada");
         let support = server.person_with_roles("support", &["support"]);
         let question = json!({ "method": "GET", "path": "/users/me" });
@@ -101,7 +101,7 @@ on_both_engines! {
         server.post("/authz/explain").json(&question).send().expect_problem(401, "unauthenticated");
     }
 
-    fn what_was_never_decided_is_not_found_and_what_is_no_question_is_told_why(server) {
+    fn refuses_unknown_decisions_and_invalid_questions(server) {
         let root = admin(&server);
         let never = json!({ "decision_id": "01890a5d-ac96-774b-bcce-b302099a8057" });
         ask(&server, &root, &never).expect_problem(404, "not-found");
@@ -117,7 +117,7 @@ on_both_engines! {
         assert_eq!(broken(nobody), [rule("/caller/user", "unknown-caller")]);
     }
 
-    fn the_operator_asks_at_the_command_line(server) {
+    fn operator_explains_on_the_command_line(server) {
         let (ada, bob, root) = (server.register("ada"), server.register("bob"), admin(&server));
         let refused = server.delete(&bob.path()).bearer(&ada.token).send().expect_problem(403, "not-owner").json();
         explained(&server, &root, &refused["decision_id"]);

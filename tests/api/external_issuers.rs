@@ -1,4 +1,4 @@
-//! Other people's issuers: whose tokens are taken, and as what; and a server that issues none itself.
+//! External issuers: which of their tokens are accepted, and a server that issues no tokens itself.
 
 mod beside_own;
 mod confusion;
@@ -16,34 +16,34 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Engine, ForeignIssuer, IssuerKey, Server};
 
-/// What the server is for its issuers.
+/// Audience of the server at its issuers.
 const AUDIENCE: &str = "https://api.example.org";
 
-/// An issuer, a server that trusts it, and the server's standing clock.
+/// Issuer, server that trusts it, and the server's standing clock.
 struct Trust {
     issuer: ForeignIssuer,
     server: Server,
 }
 
 impl Trust {
-    /// An account is made at the first call.
+    /// Starts both; an account is made at the first request.
     fn new(engine: Engine) -> Self {
         Self::with(engine, &json!({ "provision": "jit" }))
     }
 
-    /// With these members in the server's trust.
+    /// Starts both with these members in the server's issuer settings.
     fn with(engine: Engine, members: &Value) -> Self {
         let issuer = ForeignIssuer::start();
         let server = trusting(engine, &[(&issuer, members.clone())], &[]);
         Self { issuer, server }
     }
 
-    /// The claims of a good token of Ada's.
+    /// Returns the claims of a valid token for Ada.
     fn claims(&self) -> Value {
         claims(&self.issuer, &self.server)
     }
 
-    /// The claims of a good token that a client got for itself.
+    /// Returns the claims of a valid token of a client without a user.
     fn client_claims(&self) -> Value {
         with(&self.claims(), "sub", json!("web-shop"))
     }
@@ -52,7 +52,7 @@ impl Trust {
         self.issuer.key.sign(&header(), claims)
     }
 
-    /// The answer to whoever reads themself with a token of these claims.
+    /// Requests `/users/me` with a token of these claims.
     fn me(&self, claims: &Value) -> Answer {
         self.server.get("/users/me").bearer(&self.token(claims)).send()
     }
@@ -73,7 +73,7 @@ impl Trust {
     }
 }
 
-/// A server that trusts these issuers, each with these members, and a standing clock.
+/// Starts a server that trusts these issuers, each with these members, and whose clock stands still.
 fn trusting(engine: Engine, issuers: &[(&ForeignIssuer, Value)], settings: &[(&str, &str)]) -> Server {
     let trusted = trusted(issuers);
     let own = [("CLOAKROOM_TRUSTED_ISSUERS", trusted.as_str()), ("CLOAKROOM_AUDIENCE", AUDIENCE)];
@@ -101,7 +101,7 @@ fn claims(issuer: &ForeignIssuer, server: &Server) -> Value {
     })
 }
 
-/// `object` with a member replaced, or taken away.
+/// Returns `object` with a member replaced, or removed.
 fn with(object: &Value, member: &str, value: impl Into<Option<Value>>) -> Value {
     let mut changed = object.clone();
     match value.into() {
@@ -111,7 +111,7 @@ fn with(object: &Value, member: &str, value: impl Into<Option<Value>>) -> Value 
     changed
 }
 
-/// A key that the issuer does not publish.
+/// Returns a key that the issuer does not publish.
 fn unknown_key(kid: &str) -> IssuerKey {
     IssuerKey::new(kid)
 }

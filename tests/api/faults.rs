@@ -1,6 +1,5 @@
-//! What fails underneath: the database goes away, the process is killed or told to stop, there is
-//! more to do than can be done. Nothing that was acknowledged is lost, nothing that was refused
-//! happened, and what does not need what is missing goes on.
+//! Faults below the server: lost database, killed or stopped process, overload. Acknowledged changes persist,
+//! refused ones did not happen, and requests that do not need the failed part still work.
 
 mod busy;
 mod outage;
@@ -11,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Answer, MASTER_KEY, Request, eventually};
 
-/// Sends a request for which the server cannot do its work now: 503 with `Retry-After`, in time.
+/// Sends a request that the server cannot serve now. Checks for 503 with `Retry-After` within the time limit.
 #[track_caller]
 fn expect_unavailable(what: &str, request: Request) {
     let began = Instant::now();
@@ -19,7 +18,7 @@ fn expect_unavailable(what: &str, request: Request) {
     let took = began.elapsed();
     println!("{what}: 503 after {} ms", took.as_millis());
     expect_retry_later(answer, "unavailable");
-    // Two seconds are promised; a busy machine may take longer.
+    // The promise is two seconds; a busy machine may take longer.
     assert!(took < Duration::from_secs(4), "{what} took {took:?}");
 }
 
@@ -29,11 +28,11 @@ fn expect_retry_later(answer: Answer, code: &str) {
     let seconds = answer.header("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
     assert!(seconds.is_some_and(|seconds| (1..=60).contains(&seconds)), "{answer:?}");
     for word in ["sqlite", "postgres", "locked", "connection", "socket", "pool"] {
-        assert!(!answer.body.to_lowercase().contains(word), "{word} is of the inside: {answer:?}");
+        assert!(!answer.body.to_lowercase().contains(word), "the answer reveals {word}: {answer:?}");
     }
 }
 
-/// The settings of a process on this database.
+/// Returns the settings of a process on this database.
 fn on_database(url: &str) -> [(&str, &str); 2] {
     [("DATABASE_URL", url), ("CLOAKROOM_MASTER_KEY", MASTER_KEY)]
 }

@@ -1,6 +1,5 @@
-//! What a request costs does not grow with the number of accounts: no statement that the server sends
-//! for it reads a table from end to end. The statements are those of a running server, and the plans
-//! the database's own.
+//! The cost of a request does not grow with the number of accounts: no SQL statement scans a whole table. The
+//! statements come from a running server, and the plans from its database.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -14,21 +13,21 @@ use serde_json::{Value, json};
 
 use crate::support::{Engine, PASSWORD, Server, on_both_engines};
 
-/// More than are sorted for a page.
+/// Number of accounts; more than a query may sort for one page.
 const ACCOUNTS: usize = 11_000;
 
-/// The statements of each database that a test watches.
+/// Statements of each database that a test watches.
 static STATEMENTS: Mutex<Option<HashMap<String, Heard>>> = Mutex::new(None);
 
-/// What was heard of the statements of one database.
+/// Statements sent to one database.
 #[derive(Default)]
 struct Heard {
     asked: BTreeSet<String>,
-    /// Those that a connection keeps prepared.
+    /// Statements that a connection keeps prepared.
     kept: BTreeSet<String>,
 }
 
-/// Writes down what one connection is asked.
+/// Records the statements of one connection. Holds the URL of its database.
 struct Listener(Option<String>);
 
 impl Instrumentation for Listener {
@@ -37,7 +36,7 @@ impl Instrumentation for Listener {
         let Some(watched) = watched.as_mut() else { return };
         match event {
             InstrumentationEvent::StartEstablishConnection { url, .. } => {
-                // The server adds parameters of its own.
+                // The server adds parameters to the URL.
                 self.0 = watched.keys().find(|known| url.starts_with(known.as_str())).cloned();
             }
             InstrumentationEvent::StartQuery { query, .. } => {
@@ -54,7 +53,7 @@ impl Instrumentation for Listener {
     }
 }
 
-/// The statements that a server sends while `work` is done.
+/// Returns the statements that the server sends during `work`.
 fn heard(server: &Server, work: impl FnOnce()) -> Heard {
     static LISTENING: Once = Once::new();
     let url = server.database_url.trim_start_matches("sqlite://").to_owned();
@@ -62,7 +61,7 @@ fn heard(server: &Server, work: impl FnOnce()) -> Heard {
         diesel::connection::set_default_instrumentation(|| Some(Box::new(Listener(None)))).unwrap();
     });
     STATEMENTS.lock().unwrap().get_or_insert_default().insert(url.clone(), Heard::default());
-    // Connections that were opened before are not listened to: a replica has new ones.
+    // The listener hears only connections opened from now on, so `work` starts a new replica.
     work();
     let mut watched = STATEMENTS.lock().unwrap();
     watched.as_mut().and_then(|watched| watched.remove(&url)).unwrap_or_default()
@@ -74,12 +73,12 @@ struct Line {
     detail: String,
 }
 
-/// Whether it is asked for nothing: then it is not even begun.
-fn asks_for_nothing(statement: &str) -> bool {
+/// Returns true if the condition is always false; the database does not run such a statement.
+fn is_always_empty(statement: &str) -> bool {
     statement.contains("(1=0)")
 }
 
-/// What the database would do for a statement, a line a step.
+/// Returns the database's plan for a statement, one line per step.
 fn plan(server: &Server, statement: &str) -> Vec<String> {
     let lines: Vec<Line> = match server.engine {
         Engine::Sqlite => {
@@ -104,11 +103,11 @@ fn plan(server: &Server, statement: &str) -> Vec<String> {
     lines.into_iter().map(|line| line.detail).collect()
 }
 
-/// Whether a step of the plan reads a table from end to end, or an index of it.
-fn reads_all(step: &str) -> bool {
+/// Returns true if a step of the plan scans a whole table or a whole index.
+fn scans_table(step: &str) -> bool {
     let grows = ["users", "user_roles", "sessions", "refresh_tokens", "audit"];
     let step = step.trim_start();
-    // It has those lines alone that are to be sealed.
+    // This partial index has only the lines that are not sealed yet.
     if step.ends_with(" USING INDEX audit_unsealed") {
         return false;
     }
@@ -124,7 +123,7 @@ fn import(server: &Server, accounts: usize) {
         let roles = if number % 1_000 == 8 { "support" } else { "user" };
         let account = json!({
             "email": format!("user{number}@example.com"), "status": status, "roles": [roles],
-            // The first of a list are none of those of which there are more than can be sorted.
+            // The first names of a list are not among the names that are too many to sort.
             "profile": { "name": format!("{} {number}", if number % 12 == 0 { "Early" } else { "Number" }) },
             "created_at": format!("2025-{:02}-{:02}T00:00:00Z", number % 12 + 1, number % 28 + 1),
         });
@@ -136,7 +135,7 @@ fn import(server: &Server, accounts: usize) {
     as_in_use(server);
 }
 
-/// As it would be before long in any database that is used.
+/// Updates the statistics, as autovacuum does in a database in use.
 fn as_in_use(server: &Server) {
     if server.engine == Engine::Postgres {
         PgConnection::establish(&server.database_url).unwrap().batch_execute("VACUUM ANALYZE").unwrap();
@@ -144,7 +143,7 @@ fn as_in_use(server: &Server) {
 }
 
 on_both_engines! {
-    fn no_statement_of_a_request_reads_a_table_from_end_to_end(server) {
+    fn no_request_scans_a_whole_table(server) {
         import(&server, ACCOUNTS);
         let admin = server.admin();
         let filters = [
@@ -176,13 +175,13 @@ on_both_engines! {
             server.put(&format!("{}/password", ada.path())).bearer(&ada.token).json(&change).send().expect(204);
             server.delete(&ada.path()).bearer(&ada.token).send();
         });
-        assert!(heard.asked.len() > 60, "it listens: {:#?}", heard.asked);
+        assert!(heard.asked.len() > 60, "statements are recorded: {:#?}", heard.asked);
         let mut lists = 0;
         let reads = |text: &&String| ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| text.starts_with(verb));
-        for statement in heard.asked.iter().filter(reads).filter(|text| !asks_for_nothing(text)) {
+        for statement in heard.asked.iter().filter(reads).filter(|text| !is_always_empty(text)) {
             let steps = plan(&server, statement);
-            let grown: Vec<&String> = steps.iter().filter(|step| reads_all(step)).collect();
-            // A list without a filter is the one that is read in the order of an index, up to its limit.
+            let grown: Vec<&String> = steps.iter().filter(|step| scans_table(step)).collect();
+            // A list without a filter follows an index up to its limit.
             let in_order = steps.iter().any(|step| {
                 let step = step.replace("COVERING ", "");
                 let index = step.strip_prefix("SCAN users USING INDEX ").unwrap_or_default();
@@ -191,7 +190,7 @@ on_both_engines! {
             let allowed = in_order && statement.contains("LIMIT") && !statement.contains("\"status\" =") && !statement.contains("EXISTS");
             lists += usize::from(statement.contains("ORDER BY"));
             assert!(grown.is_empty() || allowed, "{statement}\n{steps:#?}");
-            // PostgreSQL plans anew what it learns the limit of only when it is asked.
+            // PostgreSQL chooses a bad plan if it learns the limit only at execution time.
             let of_users = statement.replace(['"', '`', '('], "").contains("FROM user");
             assert!(!of_users || !statement.contains("LIMIT $"), "{statement}");
         }
@@ -199,7 +198,7 @@ on_both_engines! {
         drop(replica);
     }
 
-    fn a_statement_is_prepared_once_and_not_for_each_request(server) {
+    fn requests_reuse_prepared_statements(server) {
         let ada = server.register("ada");
         let login = json!({ "email": ada.email, "password": PASSWORD });
         let mut replica = None;
@@ -215,19 +214,20 @@ on_both_engines! {
             server.get(&ada.path()).bearer(&ada.token).send().expect(200);
             server.get(&format!("{}/sessions", ada.path())).bearer(&ada.token).send().expect(200);
         });
-        // What happens once, at a start, or a second behind the requests, for many lines of the trail in one statement.
+        // Statements at start-up, and audit inserts of a varying number of lines, are not prepared per
+        // request.
         let behind = ["pg_advisory_xact_lock", "audit_seals", "unnest("];
         let of_a_request = |text: &&String| {
             let verb = text.split(' ').next().unwrap_or_default();
             ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&verb) && !behind.iter().any(|word| text.contains(word))
         };
         let anew: Vec<_> = heard.asked.difference(&heard.kept).filter(of_a_request).collect();
-        assert!(heard.kept.len() > 15, "it listens: {:#?}", heard.kept);
+        assert!(heard.kept.len() > 15, "statements are recorded: {:#?}", heard.kept);
         assert!(anew.is_empty(), "{anew:#?}");
         drop(replica);
     }
 
-    fn a_login_looks_for_none_of_the_users_sessions_that_have_ended(server) {
+    fn login_does_not_read_ended_sessions(server) {
         let ada = server.register("ada");
         let login = json!({ "email": ada.email, "password": PASSWORD });
         let mut replica = None;
@@ -237,14 +237,14 @@ on_both_engines! {
         let bare = heard.asked.iter().map(|text| text.replace(['"', '`'], ""));
         let of_sessions: Vec<_> = bare.filter(|text| text.contains(" sessions ")).collect();
         assert!(of_sessions.iter().any(|text| text.starts_with("INSERT")), "{of_sessions:#?}");
-        // Whether there is one from the same address: known with the first, but for an address that has none.
-        let reads_all = |text: &&String| text.contains("sessions.user_id =") && !text.contains("EXISTS");
-        let reading: Vec<_> = of_sessions.iter().filter(reads_all).collect();
+        // Allowed only in an `EXISTS` of the same statement: is there a session from the same address?
+        let scans_table = |text: &&String| text.contains("sessions.user_id =") && !text.contains("EXISTS");
+        let reading: Vec<_> = of_sessions.iter().filter(scans_table).collect();
         assert!(reading.is_empty(), "{reading:#?}");
         drop(replica);
     }
 
-    fn an_exchange_reads_no_more_however_often_the_session_was_refreshed(server) {
+    fn refresh_cost_is_independent_of_earlier_refreshes(server) {
         let ada = server.register("ada");
         let login = json!({ "email": ada.email, "password": PASSWORD });
         let mut last = server.post("/sessions").json(&login).send().expect(200).json();
@@ -276,11 +276,11 @@ on_both_engines! {
 }
 
 #[test]
-fn a_plan_that_reads_a_table_from_end_to_end_is_noticed() {
+fn detects_a_plan_with_a_table_scan() {
     let server = Server::start(Engine::Sqlite);
-    let scans = |statement: &str| plan(&server, statement).iter().any(|step| reads_all(step));
+    let scans = |statement: &str| plan(&server, statement).iter().any(|step| scans_table(step));
     assert!(scans("SELECT id FROM users WHERE updated_at = 7"));
     assert!(scans("SELECT count(*) FROM user_roles"));
     assert!(!scans("SELECT id FROM users WHERE email_key = 'a'"));
-    assert!(reads_all("  ->  Seq Scan on users  (cost=0.00..1.00 rows=1 width=1)"));
+    assert!(scans_table("  ->  Seq Scan on users  (cost=0.00..1.00 rows=1 width=1)"));
 }

@@ -1,4 +1,5 @@
-//! Guesses at passwords: how many are looked at, from where, and who is not held up by them.
+//! Rate limit on password guesses: how many are checked, by address and account, and which users are not
+//! affected.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -7,7 +8,7 @@ use crate::support::{Answer, Browser, PASSWORD, Server, on_both_engines};
 
 const PROXIED: [(&str, &str); 1] = [("CLOAKROOM_TRUSTED_PROXIES", "127.0.0.1")];
 
-/// A login from an address, as a trusted proxy says.
+/// Logs in from a client IP address that a trusted proxy reports.
 fn log_in(server: &Server, from: &str, email: &str, password: &str) -> Answer {
     let body = json!({ "email": email, "password": password });
     server.post("/sessions").header("x-forwarded-for", from).json(&body).send()
@@ -18,7 +19,7 @@ fn guess(server: &Server, from: &str, email: &str) -> u16 {
 }
 
 on_both_engines! {
-    fn of_two_hundred_guesses_at_once_at_two_replicas_ten_are_looked_at(server) {
+    fn ten_guesses_are_checked_across_replicas(server) {
         let ada = server.register("ada");
         let replica = server.replica();
         let statuses: Vec<u16> = std::thread::scope(|scope| {
@@ -28,22 +29,22 @@ on_both_engines! {
         });
         let count = |status: u16| statuses.iter().filter(|got| **got == status).count();
         assert_eq!((count(401), count(429)), (10, 190), "{statuses:?}");
-        // Not even the right one is looked at, and it is not said whether it was.
+        // The right password is not checked either, and the answer does not show that it is right.
         let body = json!({ "email": ada.email, "password": PASSWORD });
         let refused = replica.post("/sessions").json(&body).send().expect_problem(429, "too-many-guesses");
         let seconds: i64 = refused.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=900).contains(&seconds), "{seconds}");
-        // Who is logged in stays so.
+        // An existing session stays valid.
         server.get("/users/me").bearer(&ada.token).send().expect(200);
     }
 
-    fn an_address_that_nobody_has_is_limited_as_one_that_somebody_has(server) {
+    fn limits_unknown_and_known_accounts_alike(server) {
         let ada = server.register("ada");
         let outcome = |email: &str| (0..12).map(|_| log_in(&server, "", email, "x").status).collect::<Vec<_>>();
         assert_eq!(outcome(&ada.email), outcome("nobody@example.com"));
     }
 
-    fn a_forwarded_address_of_a_stranger_changes_nothing(server) {
+    fn ignores_forwarded_address_of_an_untrusted_proxy(server) {
         let ada = server.register("ada");
         for n in 0..10 {
             assert_eq!(guess(&server, &format!("192.0.2.{n}"), &ada.email), 401);
@@ -51,7 +52,7 @@ on_both_engines! {
         assert_eq!(guess(&server, "192.0.2.200", &ada.email), 429);
     }
 
-    fn the_pages_and_a_change_of_password_are_counted_with_the_logins(server) {
+    fn pages_and_password_changes_share_the_login_limit(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let mut browser = Browser::new(&server);
         let page = browser.open(&app.authorize(&[]));
@@ -72,7 +73,7 @@ on_both_engines! {
         assert!(told.body.contains("Too many passwords were wrong") && browser.cookie("__Host-cloakroom").is_none());
     }
 
-    fn a_password_that_is_right_does_not_count_and_forgives_nothing(server) {
+    fn correct_password_neither_counts_nor_resets(server) {
         let ada = server.register("ada");
         for _ in 0..9 {
             assert_eq!(guess(&server, "", &ada.email), 401);
@@ -85,7 +86,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn the_count_begins_anew_after_a_quarter_of_an_hour(engine: Engine) {
+    fn limit_resets_after_fifteen_minutes(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &[]);
         let ada = server.register("ada");
         let guesses = || (0..11).map(|_| guess(&server, "", &ada.email)).filter(|status| *status == 401).count();
@@ -97,19 +98,19 @@ on_both_engines! {
         assert_eq!(guesses(), 10);
     }
 
-    fn to_lock_somebody_out_is_no_weapon(engine: Engine) {
+    fn attacker_cannot_lock_a_user_out(engine: Engine) {
         let server = Server::start_with(engine, &PROXIED);
         let ada = server.register("ada");
         log_in(&server, "198.51.100.7", &ada.email, PASSWORD).expect(200);
-        // Strangers everywhere guess until nobody new gets in.
+        // Attackers at many addresses guess until new logins are refused.
         let looked_at = (0..30).filter(|n| guess(&server, &format!("192.0.2.{n}"), &ada.email) == 401).count();
         assert_eq!(looked_at, 20);
         log_in(&server, "203.0.113.5", &ada.email, PASSWORD).expect(429);
-        // Where she is logged in, she can log in again.
+        // From an address where she is logged in, she can log in again.
         log_in(&server, "198.51.100.7", &ada.email, PASSWORD).expect(200);
     }
 
-    fn one_address_guesses_at_a_hundred_accounts_and_no_more(engine: Engine) {
+    fn one_address_can_guess_at_a_hundred_accounts(engine: Engine) {
         let server = Server::start_with(engine, &PROXIED);
         let ada = server.register("ada");
         let looked_at = (0..110).filter(|n| guess(&server, "192.0.2.1", &format!("a{n}@example.com")) == 401).count();
@@ -118,7 +119,7 @@ on_both_engines! {
         log_in(&server, "192.0.2.2", &ada.email, PASSWORD).expect(200);
     }
 
-    fn limits_can_be_left_to_whoever_stands_in_front(engine: Engine) {
+    fn limits_can_be_turned_off(engine: Engine) {
         let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
         let ada = server.register("ada");
         assert!((0..15).all(|_| guess(&server, "", &ada.email) == 401));

@@ -1,5 +1,4 @@
-//! `Idempotency-Key`: what is asked for by POST can be asked for again when the answer got lost, and is
-//! done once.
+//! `Idempotency-Key`: a client that lost the answer to a POST can repeat it, and the server acts once.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -29,8 +28,8 @@ impl Keyed for Request {
     }
 }
 
-/// The same answer as the first, and marked as such.
-fn expect_again(first: &Answer, again: &Answer) {
+/// Checks that the answer equals the first one and is marked as a replay.
+fn expect_replay(first: &Answer, again: &Answer) {
     assert_eq!((again.status, &again.body), (first.status, &first.body));
     for name in ["location", "etag", "content-type"] {
         assert_eq!(again.header(name), first.header(name), "{name}");
@@ -41,21 +40,21 @@ fn expect_again(first: &Answer, again: &Answer) {
 }
 
 on_both_engines! {
-    fn a_registration_that_is_repeated_is_answered_as_the_first_time(server) {
+    fn repeated_registration_gets_the_first_answer(server) {
         let first = registration(&server, "ada").keyed(KEY).send().expect(201);
-        expect_again(&first, &registration(&server, "ada").keyed(KEY).send());
+        expect_replay(&first, &registration(&server, "ada").keyed(KEY).send());
         // Quotes are not part of the key.
-        expect_again(&first, &registration(&server, "ada").keyed(&format!("\"{KEY}\"")).send());
+        expect_replay(&first, &registration(&server, "ada").keyed(&format!("\"{KEY}\"")).send());
         registration(&server, "ada").send().expect_problem(409, "email-taken");
         registration(&server, "ada").keyed("another").send().expect_problem(409, "email-taken");
     }
 
-    fn it_is_known_on_every_replica(server) {
+    fn replicas_share_idempotency_keys(server) {
         let first = registration(&server, "ada").keyed(KEY).send().expect(201);
-        expect_again(&first, &registration(&server.replica(), "ada").keyed(KEY).send());
+        expect_replay(&first, &registration(&server.replica(), "ada").keyed(KEY).send());
     }
 
-    fn what_was_not_done_is_done_the_next_time(server) {
+    fn key_of_a_refused_request_can_be_used_again(server) {
         server.register("ada");
         let admin = server.admin();
         registration(&server, "ada").keyed(KEY).send().expect_problem(409, "email-taken");
@@ -66,40 +65,40 @@ on_both_engines! {
         new_client(&server, &admin.token, "reports").keyed(KEY).send().expect(201);
     }
 
-    fn a_secret_that_is_told_once_is_told_again_to_who_asked_for_it(server) {
+    fn replays_a_secret_to_the_same_caller_only(server) {
         let (admin, other) = (server.admin(), server.person_with_roles("other", &["admin"]));
         let first = new_client(&server, &admin.token, "reports").keyed(KEY).send().expect(201);
-        expect_again(&first, &new_client(&server, &admin.token, "reports").keyed(KEY).send());
+        expect_replay(&first, &new_client(&server, &admin.token, "reports").keyed(KEY).send());
         let secret = first.json()["client_secret"].as_str().expect("a secret").to_owned();
         assert!(!server.db_everything().contains(&secret), "kept in clear");
-        // Somebody else's key of the same name is another key.
+        // Keys of two callers are independent.
         new_client(&server, &other.token, "reports").keyed(KEY).send().expect_problem(409, "taken");
 
         let rotate = |token: &str| server.post("/clients/reports/secret").bearer(token).keyed(KEY).send();
         let rotated = rotate(&admin.token).expect(200);
-        expect_again(&rotated, &rotate(&admin.token));
-        assert_ne!(rotated.json()["client_secret"], secret.as_str(), "it goes with the path");
+        expect_replay(&rotated, &rotate(&admin.token));
+        assert_ne!(rotated.json()["client_secret"], secret.as_str(), "the key is bound to the path");
         let secrets = server.get("/clients/reports").bearer(&admin.token).send().expect(200).json();
         assert_eq!(secrets["client_secrets"].as_array().map(Vec::len), Some(2));
     }
 
-    fn keys_are_rotated_once(server) {
+    fn repeated_key_rotation_rotates_once(server) {
         let admin = server.admin();
         let rotate = || server.post("/keys/rotate").bearer(&admin.token).keyed(KEY).send();
         let first = rotate().expect(200);
-        expect_again(&first, &rotate());
+        expect_replay(&first, &rotate());
         let keys = server.get("/.well-known/jwks.json").send().json();
         assert_eq!(keys["keys"].as_array().map(Vec::len), Some(2));
     }
 
-    fn a_key_is_good_for_one_request(server) {
+    fn refuses_a_key_with_another_request(server) {
         let admin = server.admin();
         new_client(&server, &admin.token, "reports").keyed(KEY).send().expect(201);
         new_client(&server, &admin.token, "ledger").keyed(KEY).send().expect_problem(422, "idempotency-key-reused");
         server.get("/clients/ledger").bearer(&admin.token).send().expect(404);
     }
 
-    fn what_is_no_key_is_400(server) {
+    fn refuses_an_invalid_key(server) {
         for wrong in ["", "\"\"", "two words", &"k".repeat(256), "\"open"] {
             registration(&server, "ada").keyed(wrong).send().expect_problem(400, "invalid-idempotency-key");
         }
@@ -107,7 +106,7 @@ on_both_engines! {
         registration(&server, "ada").keyed(&"k".repeat(255)).send().expect(201);
     }
 
-    fn the_decision_is_made_anew_before_anything_is_told(server) {
+    fn authorization_precedes_a_replay(server) {
         let admin = server.admin();
         let support = server.person_with_roles("support", &["admin"]);
         new_client(&server, &support.token, "reports").keyed(KEY).send().expect(201);
@@ -118,7 +117,7 @@ on_both_engines! {
         new_client(&server, &support.token, "reports").keyed(KEY).send().expect_problem(401, "invalid-token");
     }
 
-    fn of_fifty_at_once_on_two_replicas_one_is_done(server) {
+    fn concurrent_requests_run_once_across_replicas(server) {
         let admin = server.admin();
         let replica = server.replica();
         let answers: Vec<Answer> = std::thread::scope(|scope| {
@@ -144,10 +143,10 @@ on_both_engines! {
         }
         let firsts = answers.iter().filter(|answer| answer.status == 201 && answer.header("idempotent-replayed").is_none());
         assert_eq!(firsts.count(), 1);
-        expect_again(first, &new_client(&replica, &admin.token, "reports").keyed(KEY).send());
+        expect_replay(first, &new_client(&replica, &admin.token, "reports").keyed(KEY).send());
     }
 
-    fn the_document_names_it_where_it_is_taken_and_nowhere_else(server) {
+    fn openapi_lists_the_header_where_it_is_accepted(server) {
         let document = server.get("/openapi.json").send().expect(200).json();
         let mut taking = Vec::new();
         for (path, operations) in document["paths"].as_object().expect("paths") {
@@ -164,16 +163,16 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn a_key_is_forgotten_after_a_day(engine: Engine) {
+    fn key_expires_after_a_day(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &[]);
         let first = registration(&server, "ada").keyed(KEY).send().expect(201);
         server.clock.advance(TimeDelta::hours(24) - TimeDelta::seconds(1));
-        expect_again(&first, &registration(&server, "ada").keyed(KEY).send());
+        expect_replay(&first, &registration(&server, "ada").keyed(KEY).send());
         server.clock.advance(TimeDelta::seconds(1));
         registration(&server, "ada").keyed(KEY).send().expect_problem(409, "email-taken");
     }
 
-    fn the_records_of_an_application_have_it_too(engine: Engine) {
+    fn works_for_records_of_an_application(engine: Engine) {
         let server = Server::start_app(engine, notes::app);
         let ada = server.register("ada");
         let write = || {
@@ -181,7 +180,7 @@ on_both_engines! {
             server.post("/notes").bearer(&ada.token).keyed(KEY).json(&note).send()
         };
         let first = write().expect(201);
-        expect_again(&first, &write());
+        expect_replay(&first, &write());
         let notes = server.get("/notes").bearer(&ada.token).send().expect(200).json();
         assert_eq!(notes["items"].as_array().map(Vec::len), Some(1));
     }

@@ -1,6 +1,6 @@
-//! cloakroom spoken to by what others wrote, unmodified. The scripts are in `tests/interop`; each
-//! gets a server of its own, with people and clients, and says by its exit status whether all was
-//! as the library expects. What they need is installed by `just interop` and `.ci/run`.
+//! Interoperability with unmodified third-party libraries. The scripts are in `tests/interop`. Each gets its
+//! own server with users and clients, and exits with 0 if everything is as the library expects. `just
+//! interop` and `.ci/run` install what they need.
 
 mod browser;
 mod collections;
@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Engine, IssuerKey, PASSWORD, Server, on_both_engines};
 
-/// No script needs longer.
+/// Time-out of a script.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Where the applications want their users back: nothing listens there.
+/// Redirect URI of the clients; no program listens there.
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
 const GOODBYE: &str = "http://127.0.0.1:9/goodbye";
 
@@ -29,17 +29,17 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop")
 }
 
-/// Where a package of Node's is, once it is installed.
+/// Returns the directory of an installed Node package.
 fn package(name: &str) -> PathBuf {
     scripts().join("node_modules").join(name)
 }
 
-/// The Python that has the packages of `requirements.txt`.
+/// Returns the Python interpreter that has the packages of `requirements.txt`.
 fn python() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop-venv/bin/python")
 }
 
-/// Whether these files are here; without them a test is skipped aloud, but for CI, where it fails.
+/// Returns true if these files exist. Without them a test is skipped with a message; with `CI` set it fails.
 fn are_here(files: &[&Path]) -> bool {
     let missing: Vec<_> = files.iter().filter(|file| !file.exists()).collect();
     if missing.is_empty() {
@@ -57,7 +57,7 @@ fn run(program: &Path, script: &str, facts: &Value) {
     finish(command.current_dir(scripts()).env("AUTHLIB_INSECURE_TRANSPORT", "1"), script);
 }
 
-/// Runs a command to its end, which is a good one.
+/// Runs a command that must succeed.
 fn finish(command: &mut Command, name: &str) {
     let mut child = command
         .stdin(Stdio::null())
@@ -83,7 +83,7 @@ fn finish(command: &mut Command, name: &str) {
     assert!(status.is_some_and(|status| status.success()), "{name}: {status:?}\n{said}");
 }
 
-/// Reads what a child says, so that it never has to wait for a reader.
+/// Reads the output of a child process, so that it never blocks on a full pipe.
 fn reader(mut stream: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {
         let mut said = String::new();
@@ -92,7 +92,7 @@ fn reader(mut stream: impl Read + Send + 'static) -> std::thread::JoinHandle<Str
     })
 }
 
-/// A server with somebody who signs in, and with the clients of the scripts; what these are told.
+/// Prepares a server with a user and the scripts' clients. Returns the facts that the scripts get as JSON.
 fn facts(server: &Server) -> Value {
     let ada = server.register("ada");
     let key = Es256::new();
@@ -126,7 +126,7 @@ fn facts(server: &Server) -> Value {
     })
 }
 
-/// A key pair of a client, as two JWKs.
+/// Key pair of a client, as two JWKs.
 struct Es256 {
     public: Value,
     private: Value,
@@ -137,13 +137,13 @@ impl Es256 {
         let key = IssuerKey::new("of-the-service");
         let (public, mut private) = (key.jwk(), key.jwk());
         private["d"] = key.private_number().into();
-        // Libraries hold the two against what they are asked to do with the key.
+        // Libraries compare these two members with the use of the key.
         private.as_object_mut().expect("a key").retain(|name, _| name != "use");
         Self { public, private }
     }
 }
 
-/// Runs a script against a server on this engine, if what it needs is here.
+/// Runs a script against a server on this engine. Skips it if its dependencies are missing.
 fn against(engine: Engine, program: &Path, script: &str, needs: &Path) {
     if are_here(&[needs]) {
         run(program, script, &facts(&Server::start(engine)));

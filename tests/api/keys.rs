@@ -1,5 +1,4 @@
-//! `/keys` and `cloakroom keys`: what tokens are signed with changes while the server runs, and
-//! nobody notices.
+//! `/keys` and `cloakroom keys`: rotation of the signing keys without interruption.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Engine, PASSWORD, Postgres, Server, decoded, eventually, on_both_engines};
 
-/// The `kid`s of the published keys.
+/// Returns the `kid`s of the published keys.
 fn published(server: &Server) -> Vec<String> {
     let keys = server.get("/.well-known/jwks.json").send().expect(200).json();
     let kid = |key: &Value| key["kid"].as_str().expect("a kid").to_owned();
@@ -25,7 +24,7 @@ fn rotate(server: &Server, token: &str) -> Answer {
 }
 
 on_both_engines! {
-    fn whoever_has_the_scope_rotates_and_nobody_else(server) {
+    fn rotation_needs_the_scope(server) {
         let (ada, admin) = (server.register("ada"), server.admin());
         server.post("/keys/rotate").send().expect_problem(401, "unauthenticated");
         rotate(&server, &ada.token).expect_problem(403, "insufficient-scope");
@@ -36,7 +35,7 @@ on_both_engines! {
         assert!(keys.len() == 2 && keys.contains(&made["kid"].as_str().unwrap().to_owned()), "{keys:?}");
     }
 
-    fn what_the_operator_rotates_signs_in_a_few_seconds_and_the_old_tokens_hold(server) {
+    fn operators_rotation_keeps_old_tokens_valid(server) {
         let ada = server.register("ada");
         let replica = server.replica();
         let before = signed_by(&ada.token);
@@ -52,7 +51,7 @@ on_both_engines! {
         assert_eq!((state(&before), state(next)), (json!("previous"), json!("signing")));
     }
 
-    fn a_key_that_is_retired_ends_every_token_that_it_signed(server) {
+    fn retiring_a_key_revokes_its_tokens(server) {
         let ada = server.register("ada");
         let retired = signed_by(&ada.token);
         let told: Value = serde_json::from_str(&server.operator(&["keys", "retire", &retired, "--json"])).unwrap();
@@ -64,7 +63,7 @@ on_both_engines! {
         assert!(!published(&server).contains(&retired));
     }
 
-    fn a_restart_and_another_replica_carry_on_with_the_same_keys(server) {
+    fn restart_and_replicas_share_the_keys(server) {
         let ada = server.register("ada");
         let replica = server.replica();
         replica.get("/users/me").bearer(&ada.token).send().expect(200);
@@ -74,7 +73,7 @@ on_both_engines! {
         again.get("/users/me").bearer(&ada.token).send().expect(200);
     }
 
-    fn rotating_under_load_loses_no_request(server) {
+    fn rotation_under_load_fails_no_request(server) {
         let ada = server.register("ada");
         let replica = server.replica();
         let (login, over) = (json!({ "email": ada.email, "password": PASSWORD }), AtomicBool::new(false));
@@ -86,7 +85,7 @@ on_both_engines! {
                     let answer = server.get("/users/me").bearer(&token).send();
                     refused.extend((answer.status != 200).then_some(answer));
                 }
-                // The next token comes from the one and goes to the other.
+                // One replica issues the next token, and the other one verifies it.
                 let answer = servers[0].post("/sessions").json(&login).send();
                 match answer.status {
                     200 => token = answer.json()["access_token"].as_str().expect("a token").to_owned(),
@@ -111,7 +110,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn a_key_is_published_before_it_signs_and_as_long_as_its_tokens_live(engine: Engine) {
+    fn key_is_published_before_and_after_it_signs(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &[]);
         let (ada, admin) = (server.register("ada"), server.admin());
         let first = signed_by(&ada.token);
@@ -124,18 +123,18 @@ on_both_engines! {
         assert_eq!(signed_by(&server.log_in(&ada.email)), next);
         server.get("/users/me").bearer(&last).send().expect(200);
         assert_eq!(published(&server).len(), 2);
-        // Its last token, and the leeway with which that is taken, are over.
+        // Its last token has expired, including the leeway.
         server.clock.advance(TimeDelta::seconds(604));
         assert_eq!(published(&server).len(), 2);
         server.clock.advance(TimeDelta::seconds(1));
         assert_eq!(published(&server), [next]);
     }
 
-    fn the_secret_of_hs256_is_the_operators_to_change(engine: Engine) {
+    fn hs256_secret_cannot_be_rotated_by_the_api(engine: Engine) {
         let settings = [("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", "0123456789abcdef0123456789abcdef")];
         let server = Server::start_with(engine, &settings);
         rotate(&server, &server.admin().token).expect_problem(409, "conflict");
-        // A client could not check an ID token, so there is none.
+        // A client could not verify an ID token, so there is none.
         let app = server.application("photos", "openid users:read");
         let back = server.get(&app.authorize(&[])).send().expect(303);
         assert_eq!(crate::support::came_back(&back, "error"), "invalid_scope");
@@ -143,7 +142,7 @@ on_both_engines! {
 }
 
 #[test]
-fn a_key_may_have_a_name_that_looks_like_a_flag() {
+fn key_id_may_look_like_a_flag() {
     let server = Server::start(Engine::Sqlite);
     for arguments in [["keys", "retire", "-x-9", "--json"], ["keys", "retire", "--json", "-x-9"]] {
         let output = server.operator_refused(&arguments);
@@ -151,9 +150,9 @@ fn a_key_may_have_a_name_that_looks_like_a_flag() {
     }
 }
 
-/// What replicas tell each other goes by PostgreSQL; what is not heard is asked for.
+/// Replicas notify each other through PostgreSQL; a replica also polls, for notifications that it missed.
 #[test]
-fn a_revocation_bites_elsewhere_also_when_nobody_listens() {
+fn replicas_poll_for_revocations_without_notifications() {
     if !Postgres::is_here() {
         return;
     }

@@ -1,5 +1,6 @@
-//! Limits on registrations and on what clients send that is no good: counted by address, on all replicas
-//! together, and told to whoever is counted; and where forged tokens come from. Guesses at passwords are in `guessing.rs`.
+//! Rate limits on registrations and on failed client requests: counted by address across all replicas, and
+//! reported to the client. Also the delay for addresses that send forged tokens. `guessing.rs` tests guesses
+//! at passwords.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{Answer, Engine, PASSWORD, Server, on_both_engines};
 
-/// How long a token waits that comes from where forged ones come from.
+/// Delay of an unknown token from an address that has sent forged ones.
 const HELD: Duration = Duration::from_secs(1);
 
 const PROXIED: [(&str, &str); 1] = [("CLOAKROOM_TRUSTED_PROXIES", "127.0.0.1")];
@@ -18,13 +19,13 @@ fn register(server: &Server, from: &str, name: &str) -> Answer {
     server.post("/users").header("x-forwarded-for", from).json(&body).send()
 }
 
-/// A client that does not know its secret.
+/// Requests a token with a wrong client secret.
 fn fail(server: &Server, from: &str) -> Answer {
     let form = [("grant_type", "client_credentials"), ("client_id", "reports"), ("client_secret", "wrong")];
     server.post("/oauth/token").header("x-forwarded-for", from).form(&form).send()
 }
 
-/// The remaining number and the seconds of a `RateLimit` header.
+/// Returns the policy's name, the remaining number and the seconds of a `RateLimit` header.
 fn left(answer: &Answer) -> (String, i64, i64) {
     let header = answer.header("ratelimit").unwrap_or_else(|| panic!("no RateLimit: {answer:?}"));
     let (name, rest) = header.split_once(";r=").unwrap();
@@ -33,7 +34,7 @@ fn left(answer: &Answer) -> (String, i64, i64) {
 }
 
 on_both_engines! {
-    fn a_login_says_what_is_left(engine: Engine) {
+    fn login_reports_the_remaining_guesses(engine: Engine) {
         let server = Server::start(engine);
         let ada = server.register("ada");
         let guess = |password: &str| server.post("/sessions").json(&json!({ "email": ada.email, "password": password })).send();
@@ -43,7 +44,7 @@ on_both_engines! {
         assert_eq!((name.as_str(), remaining), ("guesses", 9));
         assert!((1..=900).contains(&reset), "{reset}");
         assert_eq!(left(&guess("wrong").expect(401)).1, 8);
-        assert_eq!(left(&guess(PASSWORD).expect(200)).1, 8, "a right one does not count");
+        assert_eq!(left(&guess(PASSWORD).expect(200)).1, 8, "a correct password does not count");
         for _ in 0..8 {
             guess("wrong").expect(401);
         }
@@ -52,7 +53,7 @@ on_both_engines! {
         assert!(refused.header("retry-after").is_some());
     }
 
-    fn what_strangers_do_elsewhere_is_not_told(engine: Engine) {
+    fn hides_guesses_from_other_addresses(engine: Engine) {
         let server = Server::start_with(engine, &PROXIED);
         let ada = server.register("ada");
         let guess = |from: &str| {
@@ -65,27 +66,27 @@ on_both_engines! {
         assert_eq!(left(&guess("198.51.100.7").expect(401)).1, 9);
     }
 
-    fn registrations_from_an_address_are_limited_on_all_replicas_together(engine: Engine) {
+    fn limits_registrations_per_address_across_replicas(engine: Engine) {
         let server = Server::start_with(engine, &PROXIED);
         let replica = server.replica_with(&PROXIED);
         let made = register(&server, "192.0.2.1", "ada").expect(201);
         assert_eq!(made.header("ratelimit-policy"), Some("\"registrations\";q=1000;w=900"));
         assert_eq!(left(&made).1, 999);
-        assert_eq!(left(&register(&replica, "192.0.2.1", "ada").expect(409)).1, 998, "one that fails counts");
+        assert_eq!(left(&register(&replica, "192.0.2.1", "ada").expect(409)).1, 998, "a failed registration counts");
         db_count(&server, 1_000);
         let refused = register(&replica, "192.0.2.1", "eve").expect_problem(429, "too-many-requests");
         assert_eq!(left(&refused).1, 0);
         let seconds: i64 = refused.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=901).contains(&seconds), "{seconds}");
         register(&server, "192.0.2.2", "bob").expect(201);
-        // Who may create accounts for others is not held up.
+        // The limit does not apply to a caller with the scope to create accounts for others.
         let admin = server.admin();
         let body = json!({ "email": "made@example.com", "password": PASSWORD });
         let by_admin = server.post("/users").header("x-forwarded-for", "192.0.2.1").bearer(&admin.token).json(&body);
         assert_eq!(by_admin.send().expect(201).header("ratelimit"), None);
     }
 
-    fn what_clients_send_that_is_no_good_is_limited_and_the_others_go_on(engine: Engine) {
+    fn limits_failed_client_requests_per_address(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &PROXIED);
         let replica = server.replica_with(&PROXIED);
         let made = server.operator(&["clients", "create", "--id", "reports", "--scope", "users:read:any", "--json"]);
@@ -95,7 +96,7 @@ on_both_engines! {
             let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", &secret)];
             server.post("/oauth/token").header("x-forwarded-for", from).form(&form).send()
         };
-        assert_eq!(good(&server, "192.0.2.1").expect(200).header("ratelimit"), None, "who does nothing wrong is not counted");
+        assert_eq!(good(&server, "192.0.2.1").expect(200).header("ratelimit"), None, "successful requests are not counted");
         let first = fail(&server, "192.0.2.1").expect(401);
         assert_eq!(first.header("ratelimit-policy"), Some("\"failures\";q=300;w=900"));
         assert_eq!(left(&first).1, 299);
@@ -108,7 +109,7 @@ on_both_engines! {
         assert_eq!((refused.json()["error"].as_str(), left(&refused).1), (Some("temporarily_unavailable"), 0));
         good(&server, "192.0.2.1").expect(429);
         good(&server, "192.0.2.2").expect(200);
-        // Another replica learns it at the first failure there.
+        // Another replica learns of it at its first failed request.
         good(&replica, "192.0.2.1").expect(200);
         fail(&replica, "192.0.2.1").expect(401);
         good(&replica, "192.0.2.1").expect(429);
@@ -116,7 +117,7 @@ on_both_engines! {
         good(&server, "192.0.2.1").expect(200);
     }
 
-    fn where_forged_tokens_come_from_a_new_one_waits_and_no_known_one_does(engine: Engine) {
+    fn delays_new_tokens_from_an_address_with_forgeries(engine: Engine) {
         let server = Server::start_with(engine, &PROXIED);
         let (ada, grace, joan) = (server.register("ada"), server.register("grace"), server.register("joan"));
         let read = |token: &str, from: &str| server.get("/users/me").header("x-forwarded-for", from).bearer(token).send();
@@ -128,11 +129,11 @@ on_both_engines! {
         };
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| assert!((0..1_000).any(|_| is_held("forged", 401)), "it is held up in the end"));
+                scope.spawn(|| assert!((0..1_000).any(|_| is_held("forged", 401)), "forged tokens are delayed in the end"));
             }
         });
-        assert!(is_held(&grace.token, 200), "and so is who is not known yet, and gets what is theirs");
-        // While one more is held, whoever is known is answered, and whoever is elsewhere.
+        assert!(is_held(&grace.token, 200), "a valid but unknown token is delayed and accepted");
+        // During a delay, a known token is answered at once, and so is every token from another address.
         std::thread::scope(|scope| {
             let held = scope.spawn(|| (read("forged", "192.0.2.1").expect(401), Instant::now()).1);
             read(&ada.token, "192.0.2.1").expect(200);
@@ -143,14 +144,14 @@ on_both_engines! {
         });
     }
 
-    fn without_limits_nothing_is_counted(engine: Engine) {
+    fn nothing_is_counted_without_limits(engine: Engine) {
         let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
         assert_eq!(register(&server, "", "ada").expect(201).header("ratelimit"), None);
         assert_eq!(fail(&server, "").expect(401).header("ratelimit"), None);
     }
 }
 
-/// As if so many had come already: of every bucket there is.
+/// Sets every token bucket to this count.
 fn db_count(server: &Server, made: i32) {
     use diesel::connection::SimpleConnection as _;
     use diesel::{Connection as _, PgConnection, SqliteConnection};

@@ -1,5 +1,5 @@
-//! `/authz/matrix`: who may do what, as the server itself says it. That it is true is tried by the
-//! walk of every route (`authz_matrix.rs`).
+//! `/authz/matrix`: the authorization matrix as the server publishes it. `authz_matrix.rs` tests it against
+//! every route.
 
 use cloakroom::App;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn answers(matrix: &Value, method: &str, path: &str) -> Vec<String> {
 }
 
 on_both_engines! {
-    fn anybody_can_read_it_and_it_is_that_of_the_program(server) {
+    fn matrix_is_public_and_equals_the_commands(server) {
         let answer = server.get("/authz/matrix").send().expect(200);
         assert_eq!(answer.header("content-type"), Some("application/json"));
         assert_eq!(answer.json(), json!(App::default().matrix()));
@@ -40,7 +40,7 @@ on_both_engines! {
         );
     }
 
-    fn a_browser_gets_a_page_that_loads_nothing_from_anywhere(server) {
+    fn page_loads_no_external_files(server) {
         let answer = server.get("/authz/matrix").header("accept", "text/html,application/xhtml+xml,*/*;q=0.8").send().expect(200);
         assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
         let policy = answer.header("content-security-policy").expect("a policy");
@@ -51,7 +51,7 @@ on_both_engines! {
 }
 
 #[test]
-fn where_registration_is_closed_the_matrix_says_so() {
+fn matrix_shows_closed_registration() {
     let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_REGISTRATION", "closed")]);
     let matrix = server.get("/authz/matrix").send().expect(200).json();
     let told = answers(&matrix, "POST", "/users");

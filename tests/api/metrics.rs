@@ -1,4 +1,4 @@
-//! `GET /metrics`, on a port of its own: what Prometheus reads, and nothing of anybody.
+//! `GET /metrics` on its own port: metrics for Prometheus, without personal data.
 
 use crate::support::{Engine, PASSWORD, Process, Request, Server, on_both_engines};
 use serde_json::json;
@@ -17,7 +17,7 @@ fn read(server: &Server) -> String {
     answer.body
 }
 
-/// The value of one series; 0 where it is not there.
+/// Returns the value of a series; 0 if it does not exist.
 #[track_caller]
 fn value(metrics: &str, series: &str) -> f64 {
     let line = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -25,7 +25,7 @@ fn value(metrics: &str, series: &str) -> f64 {
 }
 
 on_both_engines! {
-    fn requests_are_counted_by_route_and_never_by_what_stands_in_the_path(engine: Engine) {
+    fn counts_requests_by_route_not_by_path(engine: Engine) {
         let server = start(engine);
         let ada = server.register("ada");
         for _ in 0..3 {
@@ -48,7 +48,7 @@ on_both_engines! {
         assert!(!metrics.contains(&ada.id) && !metrics.contains("nowhere"), "{metrics}");
     }
 
-    fn decisions_and_tokens_are_counted_by_what_came_of_them(engine: Engine) {
+    fn counts_decisions_and_tokens_by_result(engine: Engine) {
         let server = start(engine);
         let (ada, bert) = (server.register("ada"), server.register("bert"));
         server.get(&ada.path()).bearer(&ada.token).send().expect(200);
@@ -69,7 +69,7 @@ on_both_engines! {
         assert_eq!(value(&metrics, "cloakroom_token_cache_entries"), 2.0);
     }
 
-    fn the_pool_and_the_lanes_tell_how_full_they_are(engine: Engine) {
+    fn reports_use_of_the_pool_and_hashing_threads(engine: Engine) {
         let metrics = [
             ("CLOAKROOM_METRICS_LISTEN", "127.0.0.1:0"),
             ("CLOAKROOM_DB_POOL", "7"),
@@ -91,7 +91,7 @@ on_both_engines! {
 }
 
 #[test]
-fn every_family_is_explained_and_named_by_the_convention() {
+fn every_metric_follows_the_naming_convention() {
     let server = start(Engine::Sqlite);
     server.register("ada");
     server.get("/users/me").bearer("x").send().expect(401);
@@ -113,7 +113,7 @@ fn every_family_is_explained_and_named_by_the_convention() {
 }
 
 #[test]
-fn metrics_are_not_on_the_port_of_the_api_and_the_api_not_on_theirs() {
+fn metrics_and_api_have_separate_ports() {
     let server = start(Engine::Sqlite);
     server.get("/metrics").send().expect_problem(404, "unknown-path");
     let address = server.metrics.unwrap();
@@ -123,7 +123,7 @@ fn metrics_are_not_on_the_port_of_the_api_and_the_api_not_on_theirs() {
 }
 
 #[test]
-fn no_secret_and_nobody_s_name_is_in_them() {
+fn metrics_hold_no_secret_and_no_user_data() {
     let server = start(Engine::Sqlite);
     let ada = server.register("ada");
     server.post("/sessions").json(&json!({ "email": ada.email, "password": "wrong" })).send().expect(401);
@@ -136,7 +136,7 @@ fn no_secret_and_nobody_s_name_is_in_them() {
 }
 
 #[test]
-fn a_port_that_was_asked_for_and_is_taken_keeps_the_server_from_starting() {
+fn configured_port_in_use_fails_the_start() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let dir = TempDir::new().unwrap();
@@ -147,8 +147,8 @@ fn a_port_that_was_asked_for_and_is_taken_keeps_the_server_from_starting() {
 }
 
 #[test]
-fn the_default_port_may_be_another_program_s() {
-    // Whether or not it is taken already, it is taken now.
+fn default_port_may_be_in_use() {
+    // Another program may have the port already; in either case it is in use now.
     let _taken = std::net::TcpListener::bind(("127.0.0.1", 9090));
     let dir = TempDir::new().unwrap();
     let mut server = Process::start(dir.path(), &[("CLOAKROOM_METRICS_LISTEN", "127.0.0.1:9090")]);

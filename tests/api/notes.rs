@@ -1,7 +1,7 @@
-//! The example application: notes with an owner, shared to read or to edit, put away, moderated.
-//! Everything that cloakroom has works for them.
+//! Example application: notes with an owner, shared to read or to edit, archived, moderated. Everything in
+//! cloakroom works for them.
 
-#[expect(dead_code, reason = "`main` is the example's own")]
+#[expect(dead_code, reason = "`main` belongs to the example")]
 #[path = "../../examples/notes.rs"]
 mod example;
 
@@ -13,7 +13,7 @@ use crate::support::{Answer, Engine, Person, Server, on_both_engines};
 
 pub use example::app;
 
-/// The application's server and three of its users.
+/// Server of the application, and three of its users.
 struct World {
     server: Server,
     ada: Person,
@@ -58,7 +58,7 @@ impl World {
     }
 }
 
-/// A client's token with scopes that cloakroom's own command line does not know.
+/// Returns a client's token with scopes that cloakroom's own command line does not know.
 fn db_client_token(server: &Server, id: &str, scope: &str) -> String {
     let arguments = ["clients", "create", "--id", id, "--scope", "users:read:any", "--json"];
     let made: Value = serde_json::from_str(&server.operator(&arguments)).unwrap();
@@ -90,7 +90,7 @@ fn actions(answer: &Answer) -> Vec<String> {
     answer.json()["_actions"].as_object().unwrap().keys().cloned().collect()
 }
 
-/// What an answer says besides the ids of this very request.
+/// Returns status and body without the ids of this request.
 fn said(answer: &Answer) -> (u16, Value) {
     let mut body = answer.json();
     for member in ["instance", "request_id", "decision_id"] {
@@ -100,7 +100,7 @@ fn said(answer: &Answer) -> (u16, Value) {
 }
 
 on_both_engines! {
-    fn a_note_of_somebody_elses_answers_like_one_that_is_not_there(engine: Engine) {
+    fn another_users_note_looks_like_a_missing_one(engine: Engine) {
         let world = World::new(engine);
         let note = world.write(&world.ada, "Coats");
         let missing = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -122,7 +122,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn who_may_read_a_note_may_know_why_they_may_not_change_it(engine: Engine) {
+    fn reader_learns_why_a_change_is_refused(engine: Engine) {
         let world = World::new(engine);
         let note = world.write(&world.ada, "Coats");
         world.share(&note, &world.bob.id, false).expect(204);
@@ -132,7 +132,7 @@ on_both_engines! {
         let changed = world.change(&note, &world.bob).expect(200);
         assert_eq!(changed.json()["text"], "It has a new button.");
         assert_eq!(actions(&changed), ["read", "update"]);
-        // Neither share nor right to edit lets Bob pass the note on or remove it.
+        // Neither share lets Bob share or delete the note.
         let shares = format!("/notes/{note}/shares/{}", world.eve.id);
         let share = world.server.put(&shares).bearer(&world.bob.token).json(&json!({ "may_edit": true }));
         share.send().expect_problem(403, "not-owner");
@@ -145,7 +145,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn sharing_does_not_tell_whether_there_is_such_a_user(engine: Engine) {
+    fn sharing_does_not_reveal_whether_a_user_exists(engine: Engine) {
         let world = World::new(engine);
         let note = world.write(&world.ada, "Coats");
         world.share(&note, "01890a5d-ac96-774b-bcce-b302099a8057", true).expect(204);
@@ -154,7 +154,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn a_note_that_is_put_away_is_not_changed(engine: Engine) {
+    fn archived_note_cannot_be_changed(engine: Engine) {
         let world = World::new(engine);
         let note = world.write(&world.ada, "Coats");
         assert!(actions(&world.read(&note, &world.ada)).contains(&"update".to_owned()));
@@ -162,7 +162,7 @@ on_both_engines! {
         assert!(!actions(&away).contains(&"update".to_owned()), "{away:?}");
         let refused = world.change(&note, &world.ada).expect_problem(403, "wrong-state");
         assert!(refused.json()["detail"].as_str().unwrap().contains("open"), "{refused:?}");
-        // To somebody who may not read it, it is not even there.
+        // A caller who cannot read the note gets 404.
         world.change(&note, &world.eve).expect_problem(404, "not-found");
         world.put_away(&note, false).expect(200);
         world.change(&note, &world.ada).expect(200);
@@ -170,7 +170,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn a_list_holds_exactly_what_could_be_read_one_by_one(engine: Engine) {
+    fn list_holds_exactly_the_readable_notes(engine: Engine) {
         let world = World::new(engine);
         let mut notes = Vec::new();
         for number in 0..12 {
@@ -186,7 +186,7 @@ on_both_engines! {
             let readable: Vec<&String> =
                 notes.iter().filter(|note| world.read(note, by).status == 200).collect();
             assert_eq!(ids(&world.list(by, "").expect(200)).iter().collect::<Vec<_>>(), readable);
-            // In pages of two, none of them cut short by what is hidden.
+            // In pages of two; hidden notes do not shorten a page.
             let mut found = Vec::new();
             let mut query = "?limit=2".to_owned();
             loop {
@@ -204,7 +204,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn a_list_is_sorted_and_filtered_by_what_it_offers(engine: Engine) {
+    fn list_sorts_and_filters_by_declared_columns(engine: Engine) {
         let world = World::new(engine);
         let [b, a] = ["B", "A"].map(|title| world.write(&world.ada, title));
         assert_eq!(ids(&world.list(&world.ada, "?sort=title").expect(200)), [a.clone(), b.clone()]);
@@ -212,7 +212,7 @@ on_both_engines! {
         let first = world.list(&world.ada, "?sort=-title&limit=1").expect(200);
         let next = first.json()["next"].as_str().unwrap().to_owned();
         assert_eq!(ids(&world.list(&world.ada, &format!("?sort=-title&limit=1&cursor={next}"))), [a.as_str()]);
-        // A cursor goes with its order and its owner.
+        // A cursor is bound to its sort order and its user.
         world.list(&world.ada, &format!("?sort=title&cursor={next}")).expect_problem(400, "invalid-cursor");
         world.list(&world.bob, &format!("?sort=-title&cursor={next}")).expect_problem(400, "invalid-cursor");
         world.put_away(&a, true).expect(200);
@@ -225,7 +225,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn what_moderators_say_is_told_to_moderators_alone(engine: Engine) {
+    fn verdict_is_visible_to_moderators_only(engine: Engine) {
         let world = World::new(engine);
         let moderator = world.server.admin();
         let note = world.write(&world.ada, "Coats");
@@ -238,17 +238,17 @@ on_both_engines! {
         assert_eq!(world.read(&note, &moderator).json()["verdict"], "harmless");
         assert_eq!(world.read(&note, &world.ada).json().get("verdict"), None);
         assert_eq!(world.list(&world.ada, "").json()["items"][0].get("verdict"), None);
-        // Nor does a filter tell of it.
+        // A filter does not reveal the verdict either.
         world.list(&world.ada, "?verdict=harmless").expect_problem(403, "insufficient-scope");
         assert_eq!(ids(&world.list(&moderator, "?verdict=harmless").expect(200)), [note.as_str()]);
-        // What its owner changes keeps the verdict.
+        // A change by the owner keeps the verdict.
         world.change(&note, &world.ada).expect(200);
         assert_eq!(world.read(&note, &moderator).json()["verdict"], "harmless");
     }
 }
 
 on_both_engines! {
-    fn versions_and_members_are_checked_as_everywhere(engine: Engine) {
+    fn checks_versions_and_members(engine: Engine) {
         let world = World::new(engine);
         let note = world.write(&world.ada, "Coats");
         let path = format!("/notes/{note}");
@@ -273,7 +273,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn a_client_owns_no_notes_and_counts_them_with_a_scope_of_its_own(engine: Engine) {
+    fn client_owns_no_notes_but_can_count_them(engine: Engine) {
         let world = World::new(engine);
         world.write(&world.ada, "Coats");
         let writer = db_client_token(&world.server, "writer", "notes:read notes:write");
@@ -288,7 +288,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn what_was_done_to_a_note_is_in_its_owners_trail(engine: Engine) {
+    fn changes_are_in_the_owners_audit_trail(engine: Engine) {
         let world = World::new(engine);
         let note = world.write(&world.ada, "Coats");
         world.share(&note, &world.bob.id, true).expect(204);
@@ -307,7 +307,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn the_notes_of_a_deleted_user_are_gone(engine: Engine) {
+    fn deleting_a_user_deletes_the_notes(engine: Engine) {
         let world = World::new(engine);
         let note = world.write(&world.ada, "Coats");
         world.share(&note, &world.bob.id, false).expect(204);
@@ -317,7 +317,7 @@ on_both_engines! {
 }
 
 #[test]
-fn the_api_describes_notes_like_everything_else() {
+fn openapi_describes_notes() {
     let app = app();
     assert_eq!(app.faults(), Vec::<String>::new());
     let document = cloakroom::http::openapi_document("notes", app.routes(), app.vocabulary(), "http://x");

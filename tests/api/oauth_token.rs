@@ -28,7 +28,7 @@ fn expect_error(answer: Answer, status: u16, error: &str) -> Answer {
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 on_both_engines! {
-    fn a_client_gets_a_token_for_itself_by_basic_and_by_post(server) {
+    fn client_credentials_by_basic_and_post(server) {
         let secret = register_client(&server, "reports", "users:read:any profiles:read:any");
         let by_basic = server.post("/oauth/token").header("authorization", &basic("reports", &secret)).form(&[GRANT]).send();
         let by_post = server.post("/oauth/token").form(&[GRANT, ("client_id", "reports"), ("client_secret", &secret)]).send();
@@ -42,7 +42,7 @@ on_both_engines! {
         }
     }
 
-    fn a_scope_is_narrowed_to_what_the_client_is_registered_for(server) {
+    fn scope_is_limited_to_the_registered_one(server) {
         let secret = register_client(&server, "reports", "users:read:any");
         let ask = |scope: &str| {
             let form = [GRANT, ("scope", scope)];
@@ -54,7 +54,7 @@ on_both_engines! {
         expect_error(ask(&"a ".repeat(10_000)), 400, "invalid_scope");
     }
 
-    fn an_unknown_client_and_a_wrong_secret_are_not_told_apart(server) {
+    fn unknown_client_and_wrong_secret_look_alike(server) {
         let secret = register_client(&server, "reports", "users:read:any");
         let ask = |authorization: &str| {
             server.post("/oauth/token").header("authorization", authorization).header("x-request-id", "same").form(&[GRANT]).send()
@@ -67,7 +67,7 @@ on_both_engines! {
         expect_error(server.post("/oauth/token").form(&[GRANT]).send(), 401, "invalid_client");
     }
 
-    fn a_request_that_contradicts_itself_is_refused(server) {
+    fn refuses_contradictory_credentials(server) {
         let secret = register_client(&server, "reports", "users:read:any");
         let with_basic = || server.post("/oauth/token").header("authorization", &basic("reports", &secret));
         expect_error(with_basic().form(&[GRANT, ("client_secret", &secret)]).send(), 400, "invalid_request");
@@ -80,7 +80,7 @@ on_both_engines! {
         expect_error(with_basic().form(&[("x", &"y".repeat(70_000))]).send(), 413, "invalid_request");
     }
 
-    fn a_rotated_secret_and_a_deleted_client_are_worth_nothing(server) {
+    fn refuses_a_rotated_secret_and_a_deleted_client(server) {
         let secret = register_client(&server, "reports", "users:read:any");
         let ask = |secret: &str| server.post("/oauth/token").header("authorization", &basic("reports", secret)).form(&[GRANT]).send();
         let rotate = |keep_old: &[&str]| {
@@ -107,7 +107,7 @@ on_both_engines! {
         assert!(dead, "the token of a deleted client still works");
     }
 
-    fn the_public_keys_are_published_and_nothing_of_the_private_ones(server) {
+    fn publishes_public_keys_only(server) {
         let answer = server.get("/.well-known/jwks.json").send().expect(200);
         let key = &answer.json()["keys"][0];
         assert_eq!((&key["kty"], &key["crv"], &key["alg"], &key["use"]), (&json!("EC"), &json!("P-256"), &json!("ES256"), &json!("sig")));
@@ -116,7 +116,7 @@ on_both_engines! {
         }
     }
 
-    fn the_metadata_names_what_is_there(server) {
+    fn metadata_lists_the_endpoints(server) {
         let resource = server.get("/.well-known/oauth-protected-resource").send().expect(200).json();
         assert_eq!(resource["resource"], server.url);
         let issuer = resource["authorization_servers"][0].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! The order in which things are looked at: token, scope, owner, record, body, condition.
+//! Order of the checks: token, scope, owner, record, body, precondition.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::support::on_both_engines;
 const NOBODY: &str = "/users/01890000-0000-7000-8000-000000000000";
 
 on_both_engines! {
-    fn a_missing_token_comes_before_everything(server) {
+    fn missing_token_is_reported_first(server) {
         let answer = server.patch(NOBODY).body("text/plain", "{").send().expect_problem(401, "unauthenticated");
         let challenge = answer.header("www-authenticate").unwrap();
         assert_eq!(challenge, format!("Bearer resource_metadata=\"{}/.well-known/oauth-protected-resource\"", server.url));
@@ -16,7 +16,7 @@ on_both_engines! {
         }
     }
 
-    fn a_token_that_is_not_acceptable_comes_next(server) {
+    fn invalid_token_is_reported_next(server) {
         for token in ["", "x", "a.b.c", "Bearer x"] {
             let answer = server.patch(NOBODY).bearer(token).body("text/plain", "{").send().expect_problem(401, "invalid-token");
             assert!(answer.header("www-authenticate").unwrap().contains("error=\"invalid_token\""));
@@ -31,7 +31,7 @@ on_both_engines! {
         server.get(&format!("/users/me?access_token={}", ada.token)).send().expect_problem(401, "unauthenticated");
     }
 
-    fn the_scope_comes_before_the_owner_and_the_body(server) {
+    fn scope_precedes_owner_and_body(server) {
         let ada = server.register("ada");
         let reader = server.log_in_for(&ada.email, Some("users:read"));
         for path in ["/users/me", NOBODY, "/users/nonsense"] {
@@ -43,7 +43,7 @@ on_both_engines! {
         }
     }
 
-    fn the_owner_comes_before_the_record_and_the_body_and_tells_nothing(server) {
+    fn owner_precedes_record_and_body(server) {
         let (ada, grace) = (server.register("ada"), server.register("grace"));
         let paths = [grace.path(), NOBODY.to_owned(), "/users/nonsense".to_owned(), "/users/%00".to_owned()];
         let answers: Vec<_> = paths
@@ -64,7 +64,7 @@ on_both_engines! {
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     }
 
-    fn the_record_comes_before_the_body(server) {
+    fn record_precedes_body(server) {
         let admin = server.admin();
         for path in [NOBODY, "/users/nonsense"] {
             server.patch(path).bearer(&admin.token).body("text/plain", "{").send().expect_problem(404, "not-found");
@@ -72,7 +72,7 @@ on_both_engines! {
         }
     }
 
-    fn the_body_comes_before_the_condition(server) {
+    fn body_precedes_precondition(server) {
         let ada = server.register("ada");
         let patch = || server.patch("/users/me").bearer(&ada.token);
         patch().body("text/plain", "{}").send().expect_problem(415, "unsupported-media-type");
@@ -81,7 +81,7 @@ on_both_engines! {
         patch().if_match("\"9-0000000000000000\"").json(&json!({})).send().expect_problem(412, "precondition-failed");
     }
 
-    fn a_client_has_no_own_record(server) {
+    fn client_has_no_own_record(server) {
         let client = server.client_token("reports", "users:read:any users:read");
         server.get("/users/me").bearer(&client).send().expect_problem(403, "not-owner");
         let weak = server.client_token("weak", "users:read");
@@ -90,7 +90,7 @@ on_both_engines! {
         server.get(&ada.path()).bearer(&client).send().expect(200);
     }
 
-    fn closed_registration_takes_the_scope(server) {
+    fn closed_registration_needs_the_scope(server) {
         let server = crate::support::Server::start_with(server.engine, &[("CLOAKROOM_REGISTRATION", "closed")]);
         let body = json!({ "email": "ada@example.com", "password": "a most unusual passphrase" });
         server.post("/users").json(&body).send().expect_problem(401, "unauthenticated");

@@ -1,5 +1,4 @@
-//! Pages for people: an application with a form on one, spoken to as a browser speaks, and as those
-//! do who would like to be taken for one.
+//! HTML pages of an application with a form, requested as a browser does and as an attacker does.
 
 use std::sync::Arc;
 
@@ -40,7 +39,7 @@ async fn take(
     }
 }
 
-/// Whether the browser has a session; the form to end it goes elsewhere and has another purpose.
+/// Shows whether the browser has a session. Its logout form has another action and another purpose.
 async fn desk(_: Public, browser: Browser) -> Result<PageAnswer, Problem> {
     let email = if browser.session().is_some() { "somebody" } else { "nobody" };
     Ok(log_out(&browser, &LogOut { application: None, request: "", email })
@@ -73,7 +72,7 @@ fn server() -> Server {
     Server::start_app(Engine::Sqlite, app)
 }
 
-/// What a browser keeps of a page: the cookie and the token of its form.
+/// State that a browser keeps of a page: the cookie and the form's CSRF token.
 struct Shown {
     cookie: String,
     token: String,
@@ -101,7 +100,7 @@ fn send(server: &Server, shown: &Shown, email: &str) -> Request {
 }
 
 on_both_engines! {
-    fn the_files_of_the_pages_may_be_kept_in_the_version_that_is_served_and_no_other(server) {
+    fn versioned_page_files_are_cacheable(server) {
         let page = server.get("/problems/not-owner").send().expect(200);
         for (file, media) in [("pages.css", "text/css; charset=utf-8"), ("mark.svg", "image/svg+xml")] {
             let link = page.body.split('"').find(|text| text.contains(file)).expect("a link");
@@ -115,7 +114,7 @@ on_both_engines! {
         }
     }
 
-    fn the_page_of_a_problem_loads_nothing_from_elsewhere_and_runs_nothing(server) {
+    fn problem_page_loads_no_external_files_or_scripts(server) {
         let page = server.get("/problems/not-owner").send().expect(200);
         assert_eq!(
             page.header("content-security-policy"),
@@ -127,7 +126,7 @@ on_both_engines! {
 }
 
 #[test]
-fn a_page_with_a_form_is_for_one_browser_and_for_nobody_to_frame() {
+fn form_page_sets_csrf_cookie_and_forbids_framing() {
     let server = server();
     let page = server.get("/counter/login").send().expect(200);
     let policy = page.header("content-security-policy").expect("a policy");
@@ -141,7 +140,7 @@ fn a_page_with_a_form_is_for_one_browser_and_for_nobody_to_frame() {
     ] {
         assert_eq!(page.header(name), Some(value), "{name}");
     }
-    assert_eq!(page.header("cross-origin-opener-policy"), None, "it would close the windows of applications");
+    assert_eq!(page.header("cross-origin-opener-policy"), None, "it would break windows that applications opened");
     let cookie = page.header("set-cookie").expect("a cookie");
     assert!(cookie.starts_with("__Host-cloakroom-csrf="), "{cookie}");
     assert!(cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"), "{cookie}");
@@ -149,11 +148,11 @@ fn a_page_with_a_form_is_for_one_browser_and_for_nobody_to_frame() {
 }
 
 #[test]
-fn a_form_comes_back_from_every_tab_of_the_browser_that_it_was_shown_in() {
+fn accepts_a_form_from_every_tab() {
     let server = server();
     let first = shown(&server);
     let second = server.get("/counter/login").header("cookie", &first.cookie).send().expect(200);
-    assert_eq!(second.header("set-cookie"), None, "the cookie stays, or the first tab could not be used");
+    assert_eq!(second.header("set-cookie"), None, "a new cookie would break the first tab");
     let second = Shown { cookie: first.cookie.clone(), token: token(&second) };
     for tab in [&first, &second] {
         let answer = send(&server, tab, "eve")
@@ -162,7 +161,7 @@ fn a_form_comes_back_from_every_tab_of_the_browser_that_it_was_shown_in() {
             .send()
             .expect(403);
         assert!(answer.body.contains("E-mail or password is wrong."));
-        // The page can be used again as it is.
+        // The page that is shown again still works.
         assert_eq!(token(&answer), first.token);
     }
     send(&server, &first, "eve").send().expect(403);
@@ -174,11 +173,11 @@ fn refused(answer: &Answer, status: u16, why: &str) {
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(answer.body.contains(why), "{answer:?}");
     assert!(answer.body.contains(answer.header("x-request-id").expect("an id")));
-    assert!(!answer.body.contains("E-mail or password is wrong"), "the handler was reached");
+    assert!(!answer.body.contains("E-mail or password is wrong"), "the handler must not run");
 }
 
 #[test]
-fn a_form_from_elsewhere_is_refused_with_a_page() {
+fn refuses_a_cross_site_form_with_a_page() {
     let server = server();
     let ours = shown(&server);
     let theirs = shown(&server);
@@ -211,7 +210,7 @@ fn a_form_from_elsewhere_is_refused_with_a_page() {
 }
 
 #[test]
-fn a_form_is_a_form_each_field_stands_once_and_there_is_no_end_of_fields_to_read() {
+fn refuses_repeated_or_too_many_fields() {
     let server = server();
     let ours = shown(&server);
     let post = || server.post("/counter/login").header("cookie", &ours.cookie);
@@ -225,7 +224,7 @@ fn a_form_is_a_form_each_field_stands_once_and_there_is_no_end_of_fields_to_read
 }
 
 #[test]
-fn a_session_is_in_a_cookie_that_the_next_page_sees() {
+fn session_cookie_is_read_by_the_next_page() {
     let server = server();
     let ours = shown(&server);
     let answer = send(&server, &ours, "ada").send().expect(303);
@@ -240,7 +239,7 @@ fn a_session_is_in_a_cookie_that_the_next_page_sees() {
 }
 
 #[test]
-fn the_policy_of_a_form_lets_it_lead_to_its_application() {
+fn form_action_policy_allows_the_clients_redirect() {
     let server = server();
     let ours = shown(&server);
     let app = send(&server, &ours, "app").send().expect(303);
@@ -254,7 +253,7 @@ fn the_policy_of_a_form_lets_it_lead_to_its_application() {
 }
 
 #[test]
-fn what_goes_wrong_on_a_page_is_told_on_a_page() {
+fn errors_of_a_page_are_pages() {
     let server = server();
     let fails = server.get("/fails").send();
     refused(&fails, 503, "Please wait a moment");
@@ -265,7 +264,7 @@ fn what_goes_wrong_on_a_page_is_told_on_a_page() {
 }
 
 #[test]
-fn the_openapi_document_says_that_a_page_is_a_page_and_what_its_form_takes() {
+fn openapi_describes_pages_and_forms() {
     let (server, document) = (server(), |server: &Server| server.get("/openapi.json").send().json());
     let document = document(&server);
     let post = &document["paths"]["/counter/login"]["post"];
@@ -276,6 +275,6 @@ fn the_openapi_document_says_that_a_page_is_a_page_and_what_its_form_takes() {
     assert!(
         post["responses"]["403"]["description"].as_str().is_some_and(|codes| codes.contains("foreign-form"))
     );
-    // What leads to a page may itself be for programs.
+    // A route that pages link to can still be part of the API.
     assert!(document["paths"]["/problems/{code}"]["get"]["responses"]["404"]["content"]["application/problem+json"].is_object());
 }

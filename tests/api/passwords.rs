@@ -1,4 +1,4 @@
-//! `PUT /users/{id}/password`, and what a password may be.
+//! `PUT /users/{id}/password`, and the rules for passwords.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn log_in(server: &Server, email: &str, password: &str) -> u16 {
 }
 
 on_both_engines! {
-    fn ones_own_password_takes_the_current_one(server) {
+    fn changing_own_password_needs_the_current_one(server) {
         let ada = server.register("ada");
         let put = |body| server.put("/users/me/password").bearer(&ada.token).json(&body).send();
         let wrong = put(json!({ "current_password": "not this one", "new_password": NEW })).expect_problem(422, "invalid-body");
@@ -24,7 +24,7 @@ on_both_engines! {
         assert_eq!(log_in(&server, &ada.email, NEW), 200);
     }
 
-    fn every_other_session_ends_with_the_old_password(server) {
+    fn password_change_ends_all_other_sessions(server) {
         let ada = server.register("ada");
         let elsewhere = server.log_in(&ada.email);
         let body = json!({ "current_password": PASSWORD, "new_password": NEW });
@@ -33,7 +33,7 @@ on_both_engines! {
         server.get("/users/me").bearer(&ada.token).send().expect(200);
     }
 
-    fn an_administrator_resets_without_it_and_ends_every_session(server) {
+    fn administrator_reset_ends_every_session(server) {
         let ada = server.register("ada");
         let admin = server.admin();
         let path = format!("{}/password", ada.path());
@@ -44,13 +44,13 @@ on_both_engines! {
         assert_eq!(log_in(&server, &ada.email, NEW), 200);
     }
 
-    fn an_administrator_needs_their_own_password_for_their_own_account(server) {
+    fn administrator_needs_own_current_password(server) {
         let admin = server.admin();
         let path = format!("{}/password", admin.path());
         server.put(&path).bearer(&admin.token).json(&json!({ "new_password": NEW })).send().expect(422);
     }
 
-    fn a_password_is_eight_to_256_code_points_and_not_a_common_one(server) {
+    fn refuses_a_short_long_or_common_password(server) {
         let register = |password: &str| {
             let body = json!({ "email": "x@example.com", "password": password });
             let answer = server.post("/users").json(&body).send();
@@ -64,7 +64,7 @@ on_both_engines! {
         assert_eq!(register(&"xK9 ".repeat(64)), [""; 0]);
     }
 
-    fn every_byte_of_a_password_counts_and_its_spelling_does_not(server) {
+    fn compares_every_byte_after_normalization(server) {
         let long = format!("{}A", "xK9 ".repeat(20));
         let body = json!({ "email": "x@example.com", "password": format!("\u{e9}{long}") });
         server.post("/users").json(&body).send().expect(201);
@@ -72,7 +72,7 @@ on_both_engines! {
         assert_eq!(log_in(&server, "x@example.com", &format!("\u{e9}{}B", "xK9 ".repeat(20))), 401);
     }
 
-    fn a_megabyte_of_password_is_refused_before_it_is_hashed(server) {
+    fn refuses_a_huge_password_before_hashing(server) {
         let body = json!({ "email": "x@example.com", "password": "x".repeat(1 << 20) });
         server.post("/users").json(&body).send().expect_problem(413, "body-too-large");
         server.post("/sessions").json(&body).send().expect_problem(413, "body-too-large");

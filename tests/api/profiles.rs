@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::on_both_engines;
 
-/// Strings that have broken other systems: each is stored and found as it is, or refused.
+/// Strings that have broken other systems: each is stored unchanged or refused.
 const NAUGHTY: &[&str] = &[
     "undefined",
     "NULL",
@@ -38,7 +38,7 @@ const NAUGHTY: &[&str] = &[
 ];
 
 on_both_engines! {
-    fn a_profile_begins_with_what_was_registered_and_unset_members_are_null(server) {
+    fn new_profile_has_all_members_null(server) {
         let ada = server.register("ada");
         let answer = server.get("/users/me/profile").bearer(&ada.token).send().expect(200);
         let profile = answer.json();
@@ -47,7 +47,7 @@ on_both_engines! {
         assert!(answer.etag().starts_with("\"1-"));
     }
 
-    fn put_replaces_the_whole_profile_and_what_was_read_can_be_put_back(server) {
+    fn put_replaces_the_profile_and_accepts_a_read_one(server) {
         let ada = server.register("ada");
         let put = |body: &Value| server.put("/users/me/profile").bearer(&ada.token).json(body).send();
         let full = json!({ "name": "Ada Lovelace", "website": "https://example.com/", "bio": "two\nlines" });
@@ -70,7 +70,7 @@ on_both_engines! {
         assert_eq!(patch(&json!({})).expect(200).json(), merged);
     }
 
-    fn a_version_that_is_named_must_be_the_current_one(server) {
+    fn if_match_must_name_the_current_version(server) {
         let ada = server.register("ada");
         let read = server.get("/users/me/profile").bearer(&ada.token).send();
         let put = |tag: &str| server.put("/users/me/profile").bearer(&ada.token).if_match(tag).json(&json!({ "name": "A" })).send();
@@ -80,7 +80,7 @@ on_both_engines! {
         changed.expect(200);
     }
 
-    fn members_that_are_no_claims_of_a_profile_are_refused(server) {
+    fn refuses_unknown_members_and_wrong_types(server) {
         let ada = server.register("ada");
         for member in ["sub", "scope", "roles", "email", "updated_at", "id", "user_id", "iss", "__proto__"] {
             let answer = server.patch("/users/me/profile").bearer(&ada.token).json(&json!({ member: "x" })).send();
@@ -91,7 +91,7 @@ on_both_engines! {
         assert_eq!(answer.expect(422).broken_rules().len(), 4);
     }
 
-    fn text_is_kept_as_it_is_or_refused_cleanly(server) {
+    fn stores_text_unchanged_or_refuses_it(server) {
         let ada = server.register("ada");
         let put = |name: &str| server.put("/users/me/profile").bearer(&ada.token).json(&json!({ "name": name })).send();
         for text in NAUGHTY {
@@ -106,7 +106,7 @@ on_both_engines! {
         surrogate.send().expect_problem(400, "malformed-body");
     }
 
-    fn changes_of_different_members_at_the_same_time_are_all_kept(server) {
+    fn concurrent_patches_of_different_members_all_persist(server) {
         let ada = server.register("ada");
         let members = ["name", "nickname", "given_name", "family_name", "bio", "preferred_username"];
         std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! What holds for every input, not for the ones that somebody thought of.
+//! Property tests: rules that hold for every input.
 
 use cloakroom::authz::Vocabulary;
 use cloakroom::domain::{ClientId, Email, ProfileClaim, UserId, fold_case, format_time, parse_time};
@@ -8,35 +8,35 @@ use proptest::prelude::*;
 
 proptest! {
     #[test]
-    fn an_address_reads_back_as_itself(text in "\\PC{0,30}@[a-zA-Z0-9ä.-]{1,20}") {
+    fn email_round_trips(text in "\\PC{0,30}@[a-zA-Z0-9ä.-]{1,20}") {
         if let Ok(email) = Email::parse(&text) {
-            let again = Email::parse(email.as_str()).expect("what was taken once is taken again");
+            let again = Email::parse(email.as_str()).expect("an accepted address parses again");
             prop_assert_eq!(again.as_str(), email.as_str());
             prop_assert_eq!(again.key(), email.key());
         }
     }
 
     #[test]
-    fn the_case_of_an_address_does_not_matter(text in "[a-zA-Zäöüßéñσς]{1,12}@[a-zA-Z]{1,8}\\.org") {
+    fn email_comparison_ignores_case(text in "[a-zA-Zäöüßéñσς]{1,12}@[a-zA-Z]{1,8}\\.org") {
         let key = |text: &str| Email::parse(text).map(|email| email.key());
         prop_assert_eq!(key(&text), key(&text.to_lowercase()));
         prop_assert_eq!(key(&text), key(&text.to_uppercase()));
     }
 
     #[test]
-    fn folding_twice_is_folding_once(text in "\\PC{0,40}") {
+    fn case_folding_is_idempotent(text in "\\PC{0,40}") {
         prop_assert_eq!(fold_case(&fold_case(&text)), fold_case(&text));
     }
 
     #[test]
-    fn strict_json_is_json(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn strict_json_agrees_with_the_json_parser(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(value) = parse_strict(&bytes) {
             prop_assert_eq!(serde_json::from_slice::<serde_json::Value>(&bytes).expect("JSON"), value);
         }
     }
 
     #[test]
-    fn no_text_upsets_a_parser(text in "\\PC{0,80}|[ -~]{0,80}|(a |:any|users|read|\\x00){0,20}") {
+    fn no_input_panics_a_parser(text in "\\PC{0,80}|[ -~]{0,80}|(a |:any|users|read|\\x00){0,20}") {
         for claim in ProfileClaim::ALL {
             if let Ok(kept) = claim.check(&text) {
                 prop_assert_eq!(&kept, &text);
@@ -49,7 +49,7 @@ proptest! {
     }
 
     #[test]
-    fn a_time_is_answered_as_it_is_kept(millis in 0_i64..4_102_444_800_000) {
+    fn time_round_trips(millis in 0_i64..4_102_444_800_000) {
         let time = chrono::DateTime::from_timestamp_millis(millis).expect("in range");
         prop_assert_eq!(parse_time(&format_time(time)), Some(time));
     }

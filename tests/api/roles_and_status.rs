@@ -1,4 +1,4 @@
-//! `PUT /users/{id}/roles` and `…/status`: nobody acts above themself.
+//! `PUT /users/{id}/roles` and `…/status`: no caller acts on an account above its own rank.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn set_status(server: &Server, by: &str, of: &Person, status: &str) -> crate::su
 }
 
 on_both_engines! {
-    fn roles_are_replaced_and_the_old_tokens_are_dead(server) {
+    fn changing_roles_revokes_the_tokens(server) {
         let (ada, admin) = (server.register("ada"), server.admin());
         let answer = set_roles(&server, &admin.token, &ada, &["support", "user", "user"]).expect(200);
         assert_eq!(answer.json()["roles"], json!(["support", "user"]));
@@ -27,7 +27,7 @@ on_both_engines! {
         server.get("/users").bearer(&server.log_in(&ada.email)).send().expect_problem(403, "insufficient-scope");
     }
 
-    fn nobody_grants_a_power_that_they_do_not_have(server) {
+    fn refuses_granting_a_power_above_ones_own(server) {
         let ada = server.register("ada");
         let clerk = server.client_token("clerk", "roles:write users:read:any profiles:read:any audit:read:any");
         set_roles(&server, &clerk, &ada, &["support"]).expect(200);
@@ -39,7 +39,7 @@ on_both_engines! {
         set_roles(&server, &porter, &grace, &["user"]).expect(200);
     }
 
-    fn nobody_acts_on_an_account_above_their_own(server) {
+    fn refuses_acting_on_an_account_above_ones_own(server) {
         let admin = server.admin();
         let weak = server.client_token("weak", "users:write:any users:delete:any users:read:any sessions:revoke:any");
         set_status(&server, &weak, &admin, "suspended").expect_problem(403, "above-caller");
@@ -53,7 +53,7 @@ on_both_engines! {
         server.get("/users/me").bearer(&admin.token).send().expect(200);
     }
 
-    fn whoever_makes_accounts_obeys_the_same_rule(server) {
+    fn creating_an_account_follows_the_same_rule(server) {
         let make = |token: &str, email: &str, roles: Value| {
             let body = json!({ "email": email, "password": PASSWORD, "roles": roles, "status": "suspended" });
             server.post("/users").bearer(token).json(&body).send()
@@ -70,7 +70,7 @@ on_both_engines! {
         make(&admin.token, "c@example.com", json!(["admin"])).expect(201);
     }
 
-    fn the_last_administrator_stays(server) {
+    fn last_administrator_cannot_be_removed(server) {
         let admin = server.admin();
         set_roles(&server, &admin.token, &admin, &["user"]).expect_problem(409, "last-admin");
         set_status(&server, &admin.token, &admin, "suspended").expect_problem(409, "last-admin");
@@ -82,7 +82,7 @@ on_both_engines! {
         server.delete("/users/me").bearer(&admin.token).send().expect(204);
     }
 
-    fn two_administrators_who_demote_each_other_do_not_both_succeed(server) {
+    fn two_administrators_cannot_demote_each_other(server) {
         let (one, two) = (server.admin(), server.person_with_roles("two", &["admin"]));
         let statuses = std::thread::scope(|scope| {
             let first = scope.spawn(|| set_roles(&server, &one.token, &two, &["user"]).status);
@@ -92,7 +92,7 @@ on_both_engines! {
         assert!(statuses.contains(&200) && statuses.iter().any(|status| matches!(status, 401 | 409)), "{statuses:?}");
     }
 
-    fn a_suspended_users_token_is_dead_and_nobody_can_log_in(server) {
+    fn suspension_revokes_tokens_and_refuses_logins(server) {
         let (ada, admin) = (server.register("ada"), server.admin());
         assert_eq!(set_status(&server, &admin.token, &ada, "suspended").expect(200).json()["status"], "suspended");
         server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
@@ -103,14 +103,14 @@ on_both_engines! {
         server.get("/users/me").bearer(&server.log_in(&ada.email)).send().expect(200);
     }
 
-    fn what_is_no_role_or_status_is_refused(server) {
+    fn refuses_an_unknown_role_or_status(server) {
         let (ada, admin) = (server.register("ada"), server.admin());
         let rule = |answer: crate::support::Answer| answer.expect(422).broken_rules().remove(0);
         assert_eq!(rule(set_roles(&server, &admin.token, &ada, &["user", "root"])), ("/roles/1".to_owned(), "unknown-role".to_owned()));
         assert_eq!(rule(set_status(&server, &admin.token, &ada, "gone")), ("/status".to_owned(), "unknown-status".to_owned()));
     }
 
-    fn every_replica_learns_within_a_second(server) {
+    fn every_replica_learns_of_a_revocation_within_a_second(server) {
         let replica = server.replica();
         let (ada, admin) = (server.register("ada"), server.admin());
         replica.get("/users/me").bearer(&ada.token).send().expect(200);
@@ -119,6 +119,6 @@ on_both_engines! {
             std::thread::sleep(std::time::Duration::from_millis(100));
             replica.get("/users/me").bearer(&ada.token).send().status == 401
         });
-        assert!(dead, "the other replica still takes the token");
+        assert!(dead, "the other replica still accepts the token");
     }
 }

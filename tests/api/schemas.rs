@@ -1,4 +1,4 @@
-//! The two engines' schemas say the same.
+//! The schemas of the two engines are equivalent.
 
 use std::collections::BTreeSet;
 
@@ -90,7 +90,7 @@ where
     rows.into_iter().collect()
 }
 
-/// One concept, two spellings.
+/// Maps a column type of either engine to a common name.
 fn concept(kind: &str) -> &'static str {
     match kind {
         "TEXT" => "text",
@@ -103,7 +103,7 @@ fn concept(kind: &str) -> &'static str {
 }
 
 #[test]
-fn both_engines_have_the_same_tables_columns_indexes_and_keys() {
+fn both_engines_have_the_same_schema() {
     if !Postgres::is_here() {
         return;
     }
@@ -128,7 +128,7 @@ fn both_engines_have_the_same_tables_columns_indexes_and_keys() {
 
 #[cfg(unix)]
 #[test]
-fn a_new_sqlite_database_is_its_owners_alone() {
+fn new_sqlite_database_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("private.db");
@@ -137,7 +137,7 @@ fn a_new_sqlite_database_is_its_owners_alone() {
 }
 
 #[test]
-fn replicas_that_start_together_migrate_once() {
+fn concurrent_starts_migrate_once() {
     let dir = tempfile::tempdir().unwrap();
     let mut engines = vec![StoreEngine::Sqlite(dir.path().join("together.db"))];
     if Postgres::is_here() {

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{PASSWORD, on_both_engines};
 
 on_both_engines! {
-    fn login_answers_with_a_token_by_rfc_6749_and_rfc_9068(server) {
+    fn login_returns_a_token_per_rfc_6749_and_rfc_9068(server) {
         let ada = server.register("ada");
         let answer = server.post("/sessions").json(&json!({ "email": " ADA@example.com", "password": PASSWORD })).send().expect(200);
         let token = answer.json();
@@ -24,7 +24,7 @@ on_both_engines! {
         assert!(!claims["scope"].as_str().unwrap().contains(":any"));
     }
 
-    fn a_token_carries_what_was_asked_for_and_the_roles_grant(server) {
+    fn token_has_the_requested_scope_within_the_roles(server) {
         let ada = server.register("ada");
         let log_in = |scope: &str| {
             server.post("/sessions").json(&json!({ "email": ada.email, "password": PASSWORD, "scope": scope })).send()
@@ -35,7 +35,7 @@ on_both_engines! {
         log_in(&"a ".repeat(10_000)).expect_problem(422, "invalid-body");
     }
 
-    fn an_unknown_address_and_a_wrong_password_get_the_same_bytes(server) {
+    fn unknown_address_and_wrong_password_look_alike(server) {
         let (ada, eve) = (server.register("ada"), server.register("eve"));
         let log_in = |email: &str, password: &str| {
             let request = server.post("/sessions").header("x-request-id", "same");
@@ -51,7 +51,7 @@ on_both_engines! {
                 let mut headers = answer.headers.clone();
                 headers.retain(|(name, _)| name != "date");
                 for (_, left) in headers.iter_mut().filter(|(name, _)| name == "ratelimit") {
-                    // What is no address counts as one and the same.
+                    // Invalid addresses share one rate limit.
                     *left = left.split(";r=").next().unwrap_or_default().to_owned();
                 }
                 headers.sort();
@@ -61,7 +61,7 @@ on_both_engines! {
         }
     }
 
-    fn logging_out_ends_this_session_and_no_other(server) {
+    fn logout_ends_only_this_session(server) {
         let ada = server.register("ada");
         let elsewhere = server.log_in(&ada.email);
         server.delete("/sessions/current").bearer(&ada.token).send().expect(204);
@@ -70,7 +70,7 @@ on_both_engines! {
         server.delete("/sessions/current").send().expect_problem(401, "unauthenticated");
     }
 
-    fn a_user_sees_where_they_are_logged_in_and_ends_what_they_do_not_know(server) {
+    fn user_lists_and_ends_own_sessions(server) {
         let ada = server.register("ada");
         let request = server.post("/sessions").header("user-agent", "Phone/1.0");
         let phone = request.json(&json!({ "email": ada.email, "password": PASSWORD })).send().expect(200);
@@ -91,7 +91,7 @@ on_both_engines! {
         server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
     }
 
-    fn a_session_of_somebody_else_cannot_be_ended_through_ones_own_path(server) {
+    fn refuses_another_users_session_under_own_path(server) {
         let (ada, grace) = (server.register("ada"), server.register("grace"));
         let list = server.get("/users/me/sessions").bearer(&grace.token).send().json();
         let id = list["items"][0]["id"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! `cloakroom serve --test`: a server made for tests, and that no other server has any of it.
+//! `cloakroom serve --test`: a server for tests. No other server has its routes.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
@@ -8,11 +8,11 @@ use tempfile::TempDir;
 
 use crate::support::{Answer, Engine, Process, Request, Server};
 
-/// A test server in a directory of its own, and the line that it said.
+/// Test server in its own directory, and the line that it printed.
 pub struct TestServer {
     directory: TempDir,
     child: Child,
-    /// Where it listens.
+    /// URL on which it listens.
     pub url: String,
     seeds: Value,
 }
@@ -25,7 +25,7 @@ impl Drop for TestServer {
 }
 
 impl TestServer {
-    /// Whatever else is set, it takes where to listen and nothing more.
+    /// Starts a test server. It takes the address to listen on and no other setting.
     pub fn start() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let settings =
@@ -70,7 +70,7 @@ impl TestServer {
 }
 
 #[test]
-fn everybody_whom_it_names_can_come_in_and_nobodys_coat_is_anothers() {
+fn listed_users_log_in_and_own_separate_records() {
     let server = TestServer::start();
     for name in ["alice", "bob", "support", "admin"] {
         assert_eq!(server.me(&server.token(name)), 200, "{name}");
@@ -93,13 +93,13 @@ fn everybody_whom_it_names_can_come_in_and_nobodys_coat_is_anothers() {
         server.request("POST", "/oauth/token").form(&form).send().expect(200);
     }
     assert_eq!(server.request("GET", "/test").send().expect(200).json(), server.seeds);
-    // What it does is in no file.
+    // Its data is in no file.
     let files = std::fs::read_dir(server.directory.path()).unwrap().map(|file| file.unwrap().file_name());
     assert_eq!(files.collect::<Vec<_>>(), ["log"]);
 }
 
 #[test]
-fn its_clock_can_be_moved_and_goes_on_from_there() {
+fn clock_can_be_moved_and_continues() {
     let server = TestServer::start();
     let alice = server.token("alice");
     server.clock(&json!({ "advance": "11m" })).expect(200);
@@ -120,7 +120,7 @@ fn its_clock_can_be_moved_and_goes_on_from_there() {
 }
 
 #[test]
-fn it_goes_back_to_where_it_began_and_forgets_whom_it_let_in() {
+fn reset_restores_the_seeds_and_revokes_tokens() {
     let server = TestServer::start();
     let alice = server.token("alice");
     let register = |email: &str| {
@@ -133,8 +133,8 @@ fn it_goes_back_to_where_it_began_and_forgets_whom_it_let_in() {
     server.request("DELETE", "/users/me").bearer(&server.token("bob")).send().expect(204);
     server.clock(&json!({ "advance": "1h" })).expect(200);
     server.request("POST", "/test/reset").send().expect(204);
-    assert_eq!(server.me(&alice), 401, "whatever was issued is dead");
-    assert_eq!(server.me(&server.token("bob")), 200, "whoever was there is there again");
+    assert_eq!(server.me(&alice), 401, "a reset revokes every token");
+    assert_eq!(server.me(&server.token("bob")), 200, "a reset restores the users");
     register("user1@example.com").expect(201);
     let everything = server.token("admin");
     let list = server.request("GET", "/users?limit=200").bearer(&everything).send().expect(200).json();
@@ -144,7 +144,7 @@ fn it_goes_back_to_where_it_began_and_forgets_whom_it_let_in() {
 }
 
 #[test]
-fn many_at_once_are_all_answered() {
+fn answers_concurrent_requests() {
     let server = TestServer::start();
     std::thread::scope(|scope| {
         for number in 0..16 {
@@ -167,7 +167,7 @@ fn many_at_once_are_all_answered() {
 }
 
 #[test]
-fn it_says_what_it_is_in_every_answer_and_is_for_this_machine_alone() {
+fn marks_every_answer_and_binds_to_loopback_only() {
     let server = TestServer::start();
     for path in ["/health/live", "/nowhere", "/users/me", "/oauth/authorize", "/oauth/userinfo"] {
         let answer = server.request("GET", path).send();
@@ -182,7 +182,7 @@ fn it_says_what_it_is_in_every_answer_and_is_for_this_machine_alone() {
 }
 
 #[test]
-fn no_other_server_has_any_of_it() {
+fn other_servers_have_no_test_routes() {
     let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_ENVIRONMENT", "staging")]);
     for (method, path) in [("GET", "/test"), ("POST", "/test/clock"), ("POST", "/test/reset")] {
         server.request(method, path).send().expect_problem(404, "unknown-path");
@@ -197,7 +197,7 @@ fn no_other_server_has_any_of_it() {
 }
 
 #[test]
-fn it_is_verified_like_any_other() {
+fn passes_cloakroom_verify() {
     let server = TestServer::start();
     let secret = server.directory.path().join("secret");
     std::fs::write(&secret, "the secret of everything, for tests alone").unwrap();

@@ -1,4 +1,4 @@
-//! TLS served by the server itself.
+//! TLS terminated by the server itself.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ use crate::support::{Process, eventually};
 
 const FILES: [(&str, &str); 2] = [("CLOAKROOM_TLS_CERT", "cert.pem"), ("CLOAKROOM_TLS_KEY", "key.pem")];
 
-/// A certificate for this machine that nobody but itself vouches for.
+/// Makes a self-signed certificate for this machine.
 fn certificate() -> CertifiedKey<KeyPair> {
     rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
 }
@@ -27,7 +27,7 @@ fn write(dir: &Path, certificate: &CertifiedKey<KeyPair>) {
     std::fs::write(dir.join("cert.pem"), certificate.cert.pem()).unwrap();
 }
 
-/// What a client that believes this certificate alone gets, and in which version.
+/// Requests with a client that trusts only this certificate. Returns the answer and the TLS version.
 fn get(
     server: &Process,
     believed: &CertificateDer<'static>,
@@ -45,7 +45,7 @@ fn get(
     let request = "GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
     let mut answer = String::new();
-    // A server may close without a last word.
+    // A server may close without a `close_notify`.
     let _ = stream.read_to_string(&mut answer);
     Ok((stream.conn.protocol_version().unwrap(), answer))
 }
@@ -53,7 +53,7 @@ fn get(
 const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
 #[test]
-fn it_speaks_tls_1_3_and_1_2_and_nothing_in_clear() {
+fn serves_tls_1_3_and_1_2_and_no_plain_http() {
     let (dir, certificate) = (TempDir::new().unwrap(), certificate());
     write(dir.path(), &certificate);
     let server = Process::start(dir.path(), &FILES);
@@ -72,21 +72,21 @@ fn it_speaks_tls_1_3_and_1_2_and_nothing_in_clear() {
 }
 
 #[test]
-fn a_certificate_that_was_renewed_is_shown_without_a_restart_and_a_faulty_one_never() {
+fn reloads_a_renewed_certificate_and_ignores_a_faulty_one() {
     let (dir, old, new) = (TempDir::new().unwrap(), certificate(), certificate());
     write(dir.path(), &old);
     let server = Process::start(dir.path(), &FILES);
     get(&server, old.cert.der(), BOTH).unwrap();
     std::fs::write(dir.path().join("cert.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n").unwrap();
-    eventually("it is said", || server.log().contains("the certificate in use stays"));
+    eventually("the fault is logged", || server.log().contains("the certificate in use stays"));
     get(&server, old.cert.der(), BOTH).unwrap();
     write(dir.path(), &new);
-    eventually("the new one is shown", || get(&server, new.cert.der(), BOTH).is_ok());
-    assert!(get(&server, old.cert.der(), BOTH).is_err(), "the old one is shown no more");
+    eventually("the new certificate is served", || get(&server, new.cert.der(), BOTH).is_ok());
+    assert!(get(&server, old.cert.der(), BOTH).is_err(), "the old certificate is not served any more");
 }
 
 #[test]
-fn it_does_not_start_with_a_certificate_or_a_key_that_does_not_serve() {
+fn refuses_to_start_with_an_unusable_certificate_or_key() {
     let (dir, one, other) = (TempDir::new().unwrap(), certificate(), certificate());
     let refused = |words: &str| {
         let ran = Process::command(dir.path(), &FILES, &[]).output().unwrap();

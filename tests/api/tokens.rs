@@ -1,5 +1,5 @@
-//! Access tokens over HTTP: which are accepted, which are refused, when they die, and that nothing
-//! of them leaks.
+//! Access tokens over HTTP: which are accepted and refused, when they expire or are revoked, and that they do
+//! not leak.
 
 mod algorithms;
 mod claims;
@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Engine, Person, Server};
 
-/// What the server and those who mint tokens for it share.
+/// HS256 secret that the server shares with the programs that mint tokens.
 const SECRET: &str = "an HS256 secret of at least 32 bytes";
 
-/// A server that shares its secret, a user there, and a standing clock.
+/// Server that shares its secret, a user, and a standing clock.
 struct Mint {
     server: Server,
     ada: Person,
@@ -34,17 +34,17 @@ impl Mint {
         Self { ada: server.register("ada"), server }
     }
 
-    /// The time in whole seconds, as tokens have it.
+    /// Returns the time in whole seconds, as in tokens.
     fn now(&self) -> i64 {
         self.server.clock.now().timestamp()
     }
 
-    /// The header of a good token.
+    /// Returns the header of a valid token.
     fn header(&self) -> Value {
         json!({ "typ": "at+jwt", "alg": "HS256", "kid": "hs256" })
     }
 
-    /// The claims of a good token of Ada, as somebody else than the server mints it.
+    /// Returns the claims of a valid token for Ada, as another program mints it.
     fn claims(&self) -> Value {
         json!({
             "iss": self.server.url, "sub": self.ada.id, "aud": self.server.url, "iat": self.now(),
@@ -52,12 +52,12 @@ impl Mint {
         })
     }
 
-    /// A token of these claims.
+    /// Returns a token with these claims.
     fn token(&self, claims: &Value) -> String {
         mint(SECRET.as_bytes(), &self.header(), claims)
     }
 
-    /// Who the token is for reads themself.
+    /// Checks that the user's own record can be read with this token.
     #[track_caller]
     fn accepts(&self, token: &str) {
         let answer = self.server.get("/users/me").bearer(token).send();
@@ -69,7 +69,7 @@ impl Mint {
         refuses(&self.server, token);
     }
 
-    /// The claim is refused with this value, or when it is left out.
+    /// Checks that the token is refused with this value of the claim, and without the claim.
     #[track_caller]
     fn refuses_claim(&self, name: &str, value: impl Into<Option<Value>>) {
         self.refuses(&self.token(&with(&self.claims(), name, value)));
@@ -81,7 +81,7 @@ impl Mint {
     }
 }
 
-/// A token that `server` refuses, as the contract has it.
+/// Checks that `server` refuses the token with the problem and challenge of the contract.
 #[track_caller]
 fn refuses(server: &Server, token: &str) {
     let answer = server.get("/users/me").bearer(token).send();
@@ -96,19 +96,19 @@ fn expect_invalid_token(answer: Answer) {
     assert!(challenge.starts_with("Bearer ") && challenge.contains("error=\"invalid_token\""), "{challenge}");
 }
 
-/// A token signed with a secret.
+/// Mints a token signed with this secret.
 fn mint(secret: &[u8], header: &Value, claims: &Value) -> String {
     sign(&EncodingKey::from_secret(secret), Algorithm::HS256, &header.to_string(), &claims.to_string())
 }
 
-/// Signs header and claims as they stand, whatever they say.
+/// Signs header and claims as they are, valid or not.
 pub(super) fn sign(key: &EncodingKey, algorithm: Algorithm, header: &str, claims: &str) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm).expect("a signature");
     format!("{message}.{signature}")
 }
 
-/// `object` with a member replaced, or taken away.
+/// Returns `object` with a member replaced, or removed.
 fn with(object: &Value, member: &str, value: impl Into<Option<Value>>) -> Value {
     let mut changed = object.clone();
     match value.into() {

@@ -1,6 +1,5 @@
-//! Faults while there is something to do, and a ledger of what was acknowledged: nothing of it is lost,
-//! and nothing that was refused has happened. `CLOAKROOM_TORTURE_SECONDS` says how long each fault goes
-//! on; a few seconds when it does not.
+//! Faults under load, with a ledger of acknowledged changes: none is lost, and no refused change has
+//! happened. `CLOAKROOM_TORTURE_SECONDS` sets the duration of each fault; the default is a few seconds.
 
 mod balancer;
 mod clock;
@@ -17,13 +16,13 @@ use std::time::{Duration, Instant};
 use crate::support::{MASTER_KEY, eventually};
 use ledger::Ledger;
 
-/// How long each fault goes on.
+/// Returns the duration of each fault.
 fn duration() -> Duration {
     let given = std::env::var("CLOAKROOM_TORTURE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(given.unwrap_or(4))
 }
 
-/// Does it again and again until the time is over.
+/// Repeats the work until the duration is over.
 fn for_a_while(mut fault: impl FnMut()) {
     let began = Instant::now();
     while began.elapsed() < duration() {
@@ -31,7 +30,7 @@ fn for_a_while(mut fault: impl FnMut()) {
     }
 }
 
-/// The settings of a process on this database.
+/// Returns the settings of a process on this database.
 fn on_database(url: &str) -> Vec<(&str, &str)> {
     vec![
         ("DATABASE_URL", url),

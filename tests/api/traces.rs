@@ -1,4 +1,4 @@
-//! Traces by OpenTelemetry: what a collector is sent by OTLP over HTTP.
+//! OpenTelemetry traces: what a collector receives by OTLP over HTTP.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use crate::support::{Engine, PASSWORD, Process, Server, eventually, free_port, o
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// A collector, which keeps what it is sent.
+/// Collector that keeps what it receives.
 #[derive(Clone, Default)]
 struct Collector {
     spans: Arc<Mutex<Vec<Span>>>,
@@ -57,12 +57,12 @@ impl Collector {
         }
     }
 
-    /// The spans of this name.
+    /// Returns the spans of this name.
     fn spans(&self, name: &str) -> Vec<Span> {
         self.spans.lock().unwrap().iter().filter(|span| span.name == name).cloned().collect()
     }
 
-    /// The first of this name, once it is there.
+    /// Waits for a span of this name and returns the first.
     #[track_caller]
     fn span(&self, name: &str) -> Span {
         eventually(name, || !self.spans(name).is_empty());
@@ -91,7 +91,7 @@ fn start(engine: Engine) -> (Server, Collector) {
 }
 
 on_both_engines! {
-    fn a_request_is_a_span_with_what_it_waited_for_and_nothing_of_anybody(engine: Engine) {
+    fn request_span_has_its_children_and_no_personal_data(engine: Engine) {
         let (server, collector) = start(engine);
         let ada = server.register("ada");
         let read = server.get(&ada.path()).bearer(&ada.token);
@@ -100,7 +100,7 @@ on_both_engines! {
         server.get(&ada.path()).send().expect(401);
 
         let span = collector.span("GET /users/{id}");
-        assert_eq!(hex(&span.trace_id), TRACE, "it belongs to the caller's trace");
+        assert_eq!(hex(&span.trace_id), TRACE, "the span belongs to the caller's trace");
         assert_eq!(hex(&span.parent_span_id), "00f067aa0ba902b7");
         assert_eq!(attribute(&span, "http.route").as_deref(), Some("/users/{id}"));
         assert_eq!(attribute(&span, "http.request.method").as_deref(), Some("GET"));
@@ -119,7 +119,7 @@ on_both_engines! {
         eventually("the refusal", || collector.spans("GET /users/{id}").len() == 2);
         let refusal = collector.spans("GET /users/{id}").remove(1);
         assert_eq!(attribute(&refusal, "http.response.status_code").as_deref(), Some("401"));
-        assert!(within("database", &refusal).is_empty(), "a refusal asks the database nothing");
+        assert!(within("database", &refusal).is_empty(), "a refusal needs no database");
         assert_eq!(collector.services.lock().unwrap().first().map(String::as_str), Some("cloakroom"));
         let everything = format!("{:?}", collector.spans.lock().unwrap());
         for secret in [&ada.id, &ada.email, &ada.token, PASSWORD] {
@@ -129,7 +129,7 @@ on_both_engines! {
 }
 
 #[test]
-fn what_is_not_delivered_yet_is_delivered_at_the_end() {
+fn shutdown_delivers_pending_spans() {
     let (listener, collector) = (TcpListener::bind("127.0.0.1:0").unwrap(), Collector::default());
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     collector.listen(listener);
@@ -142,20 +142,20 @@ fn what_is_not_delivered_yet_is_delivered_at_the_end() {
 }
 
 #[test]
-fn a_collector_that_is_not_there_holds_nobody_up_and_is_told_once() {
+fn missing_collector_delays_nothing_and_is_logged_once() {
     let endpoint = format!("http://127.0.0.1:{}", free_port());
     let dir = tempfile::tempdir().unwrap();
     let mut server = Process::start(dir.path(), &[("CLOAKROOM_OTLP_ENDPOINT", &endpoint)]);
     let body = json!({ "email": "ada@example.com", "password": PASSWORD });
     server.post("/users").json(&body).send().expect(201);
-    eventually("it is told", || server.log().contains("traces are not delivered"));
+    eventually("the failure is logged", || server.log().contains("traces are not delivered"));
     server.terminate();
     assert!(server.wait().success());
     assert_eq!(server.log().matches("traces are not delivered").count(), 1);
 }
 
 #[test]
-fn what_is_no_collector_is_a_fault() {
+fn refuses_an_invalid_collector_url() {
     let dir = tempfile::tempdir().unwrap();
     for wrong in ["collector:4317", "ftp://collector", "http://user:secret@collector"] {
         let mut command = Process::command(dir.path(), &[("CLOAKROOM_OTLP_ENDPOINT", wrong)], &["config"]);

@@ -11,7 +11,7 @@ fn emails(page: &Value) -> Vec<String> {
     items.iter().map(|user| user["email"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The addresses of every page, in the order in which they come.
+/// Returns the addresses of every page, in order.
 fn all_pages(server: &Server, token: &str, query: &str) -> Vec<String> {
     let mut all = Vec::new();
     let mut path = format!("/users?{query}");
@@ -42,7 +42,7 @@ fn people(server: &Server, names: &[&str]) {
 }
 
 on_both_engines! {
-    fn every_account_stands_on_one_page_in_every_order(server) {
+    fn every_account_is_on_exactly_one_page(server) {
         let admin = server.admin();
         people(&server, &["Zoe", "a.b", "a-b", "ab", "élise", "Emma", "b_c", "b%c", "ß", "Ωmega"]);
         let mut by_sort = Vec::new();
@@ -55,12 +55,12 @@ on_both_engines! {
         }
         assert!(by_sort[0].iter().eq(by_sort[1].iter().rev()));
         assert!(by_sort[2].iter().eq(by_sort[3].iter().rev()));
-        // The order of code points after case folding, the same on every database.
+        // Order by code points after case folding, the same on every database.
         let expected = ["a-b", "a.b", "ab", "admin", "b%c", "b_c", "Emma", "ß", "Zoe", "élise", "Ωmega"];
         assert_eq!(by_sort[2], expected.map(|name| format!("{name}@example.com")));
     }
 
-    fn filters_find_what_they_name_and_nothing_else(server) {
+    fn filters_return_exactly_the_matches(server) {
         let admin = server.admin();
         people(&server, &["anna", "ANNABEL", "b_c", "bxc", "b%c"]);
         let bob = server.register("bob");
@@ -85,9 +85,9 @@ on_both_engines! {
         assert_eq!(find("q=%27%20OR%201%3D1%20--"), Vec::<String>::new());
     }
 
-    fn what_is_searched_is_found_whether_near_or_far_and_few_or_many(server) {
+    fn search_finds_all_matches_in_every_plan(server) {
         let admin = server.admin();
-        // Many were made at once: where a page ends, the id decides.
+        // Many accounts have the same time: the id decides where a page ends.
         let accounts = (0..240).fold(String::new(), |lines, number| {
             let kind = match number { 17 => "one", 150..=160 => "late", _ if number % 16 == 0 => "some", _ => "most" };
             let account = json!({
@@ -116,7 +116,7 @@ on_both_engines! {
         }
     }
 
-    fn a_query_that_breaks_a_rule_is_refused(server) {
+    fn refuses_an_invalid_query(server) {
         let admin = server.admin();
         for query in ["limit=0", "limit=201", "limit=x", "limit=1&limit=2", "sort=password_hash", "sort=email,id",
             "status=gone", "role=root", "created_after=yesterday", "unknown=1", "q=", "q=%00", "email=%0a", "page=2"] {
@@ -128,7 +128,7 @@ on_both_engines! {
         assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
 
-    fn a_cursor_is_good_for_its_own_list_alone_and_cannot_be_forged(server) {
+    fn cursor_is_bound_to_its_list_and_unforgeable(server) {
         let admin = server.admin();
         people(&server, &["a", "b", "c"]);
         let page = server.get("/users?limit=2&sort=email").bearer(&admin.token).send().json();
@@ -145,7 +145,7 @@ on_both_engines! {
         with("sort=email", "'%20OR%201=1").expect_problem(400, "invalid-cursor");
     }
 
-    fn nobody_lists_without_the_scope_that_reaches_everyone(server) {
+    fn listing_needs_the_scope_for_all_users(server) {
         let ada = server.register("ada");
         let answer = server.get("/users").bearer(&ada.token).send().expect_problem(403, "insufficient-scope");
         assert!(answer.header("www-authenticate").unwrap().contains("scope=\"users:read:any\""));

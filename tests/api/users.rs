@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::on_both_engines;
 
 on_both_engines! {
-    fn registration_answers_with_the_account_its_location_and_its_tag(server) {
+    fn registration_returns_account_location_and_etag(server) {
         let body = json!({ "email": "Ada@Example.com", "password": "a most unusual passphrase", "profile": { "name": "Ada" } });
         let answer = server.post("/users").json(&body).send().expect(201);
         let user = answer.json();
@@ -21,7 +21,7 @@ on_both_engines! {
         assert!(!answer.body.contains("argon2") && !answer.body.contains("passphrase"));
     }
 
-    fn an_address_is_taken_whatever_its_case_or_composition(server) {
+    fn address_is_unique_regardless_of_case_and_normalization(server) {
         server.register("emile");
         for email in ["EMILE@example.com", " emile@EXAMPLE.COM "] {
             let body = json!({ "email": email, "password": "a most unusual passphrase" });
@@ -33,7 +33,7 @@ on_both_engines! {
         server.post("/users").json(&decomposed).send().expect_problem(409, "email-taken");
     }
 
-    fn fifty_registrations_of_one_address_make_one_account(server) {
+    fn concurrent_registrations_make_one_account(server) {
         let statuses: Vec<u16> = std::thread::scope(|scope| {
             let register = || {
                 let body = json!({ "email": "one@example.com", "password": "a most unusual passphrase" });
@@ -46,7 +46,7 @@ on_both_engines! {
         assert!(statuses.iter().all(|status| matches!(status, 201 | 409)), "{statuses:?}");
     }
 
-    fn every_broken_rule_of_a_registration_is_named(server) {
+    fn registration_reports_every_broken_rule(server) {
         let body = json!({ "email": "no address", "password": "short", "profile": { "birthdate": "yesterday", "sub": "x" },
             "id": "mine", "roles": ["admin"], "nick": 1 });
         let answer = server.post("/users").json(&body).send().expect_problem(422, "invalid-body");
@@ -58,7 +58,7 @@ on_both_engines! {
         assert_eq!(broken, expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
     }
 
-    fn the_owner_reads_themself_by_id_and_as_me(server) {
+    fn owner_reads_own_record_by_id_and_as_me(server) {
         let ada = server.register("ada");
         let by_id = server.get(&ada.path()).bearer(&ada.token).send().expect(200);
         let as_me = server.get("/users/me").bearer(&ada.token).send().expect(200);
@@ -68,7 +68,7 @@ on_both_engines! {
         server.request("HEAD", &ada.path()).bearer(&ada.token).send().expect(200);
     }
 
-    fn actions_say_what_this_caller_may_do(server) {
+    fn actions_list_what_this_caller_may_do(server) {
         let ada = server.register("ada");
         let admin = server.admin();
         let own = server.get("/users/me").bearer(&ada.token).send().json();
@@ -81,7 +81,7 @@ on_both_engines! {
         let by_admin = server.get(&ada.path()).bearer(&admin.token).send().json();
         assert_eq!(by_admin["_actions"]["update"], json!(["email", "email_verified"]));
         assert_eq!(by_admin["_actions"]["set_roles"], json!(["roles"]));
-        // Asked again, each is told the same, and of their own account and of another's not the same.
+        // A repeated request gets the same answer; own account and other account differ.
         for (token, path, told) in
             [(&ada.token, "/users/me", &own), (&reader, "/users/me", &weak), (&admin.token, &*ada.path(), &by_admin)]
         {
@@ -92,7 +92,7 @@ on_both_engines! {
         assert_eq!(by_admin["_actions"]["set_password"], json!(["new_password"]));
     }
 
-    fn an_unchanged_account_is_not_sent_again(server) {
+    fn unchanged_account_is_304(server) {
         let ada = server.register("ada");
         let first = server.get("/users/me").bearer(&ada.token).send().expect(200);
         for tags in [first.etag().to_owned(), format!("\"x\", W/{}", first.etag()), "*".to_owned()] {
@@ -104,7 +104,7 @@ on_both_engines! {
         server.get("/users/me").bearer(&ada.token).header("if-none-match", first.etag()).send().expect(200);
     }
 
-    fn a_change_needs_the_version_that_it_changes(server) {
+    fn change_needs_the_current_version(server) {
         let ada = server.register("ada");
         let change = json!({ "email": "countess@example.com" });
         let patch = || server.patch("/users/me").bearer(&ada.token);
@@ -119,7 +119,7 @@ on_both_engines! {
         patch().if_match("*").json(&json!({ "email": "ada@example.com" })).send().expect(200);
     }
 
-    fn of_fifty_changes_of_one_version_one_is_made(server) {
+    fn one_of_many_changes_of_a_version_succeeds(server) {
         let ada = server.register("ada");
         let read = server.get("/users/me").bearer(&ada.token).send();
         let statuses: Vec<u16> = std::thread::scope(|scope| {
@@ -134,7 +134,7 @@ on_both_engines! {
         assert!(statuses.iter().all(|status| matches!(status, 200 | 412)), "{statuses:?}");
     }
 
-    fn a_new_address_has_to_be_verified_anew(server) {
+    fn new_address_is_unverified(server) {
         let ada = server.register("ada");
         let admin = server.admin();
         let verified = server.patch(&ada.path()).bearer(&admin.token).if_match("*");
@@ -145,7 +145,7 @@ on_both_engines! {
         assert_eq!(moved.json()["email_verified"], false);
     }
 
-    fn members_that_are_not_the_callers_to_write_are_refused_and_nothing_changes(server) {
+    fn refuses_read_only_and_unknown_members(server) {
         let ada = server.register("ada");
         let before = server.get("/users/me").bearer(&ada.token).send();
         for member in ["id", "roles", "status", "email_verified", "created_at", "updated_at", "last_login_at", "_actions"] {
@@ -165,7 +165,7 @@ on_both_engines! {
         assert_eq!(before.body, after.body);
     }
 
-    fn an_address_cannot_be_changed_to_one_that_is_taken(server) {
+    fn refuses_a_change_to_a_taken_address(server) {
         let ada = server.register("ada");
         server.register("grace");
         let change = json!({ "email": "GRACE@example.com" });
@@ -173,7 +173,7 @@ on_both_engines! {
         answer.expect_problem(409, "email-taken");
     }
 
-    fn a_deleted_account_is_gone_and_its_token_is_dead_for_good(server) {
+    fn deleted_accounts_token_stays_revoked(server) {
         let ada = server.register("ada");
         let admin = server.admin();
         server.delete("/users/me").bearer(&ada.token).header("if-match", "\"9-0000000000000000\"").send().expect(412);

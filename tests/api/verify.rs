@@ -1,26 +1,26 @@
-//! `cloakroom verify`: the matrix proved against a running server. That it finds a check which was left
-//! out is tried where a server can be built without one, beside the code (`src/testing/tests.rs`).
+//! `cloakroom verify`: proves the matrix against a running server. `src/qa/testing/tests.rs` tests that it finds
+//! a missing check, on a server built without one.
 
 use serde_json::Value;
 
 use crate::notes;
 use crate::support::{Engine, PASSWORD, Server, on_both_engines};
 
-/// A server that says that it is not for production, and its administrator.
+/// Starts a server that declares itself staging, with an administrator.
 fn staging(engine: Engine) -> (Server, String) {
     let server = Server::start_with(engine, &[("CLOAKROOM_ENVIRONMENT", "staging")]);
     let email = server.admin().email;
     (server, email)
 }
 
-/// How many accounts, clients and sessions there are.
+/// Returns the numbers of accounts, clients and sessions.
 fn people(server: &Server) -> (usize, usize) {
     let lines = |arguments: &[&str]| server.operator(arguments).lines().count();
     (lines(&["users", "list"]), lines(&["clients", "list"]))
 }
 
 on_both_engines! {
-    fn a_sound_server_is_proved_and_left_as_it_was(engine: Engine) {
+    fn verifies_a_correct_server_and_leaves_it_unchanged(engine: Engine) {
         let (server, _) = staging(engine);
         let before = people(&server);
         let directory = tempfile::tempdir().unwrap();
@@ -33,7 +33,7 @@ on_both_engines! {
         let told = server.operator(&arguments);
         assert!(told.ends_with("every one is what the rules say\n"), "{told}");
         assert!(told.contains("\nDELETE /users/{id} "), "{told}");
-        // It leaves keys that are everybody's alone, and says so.
+        // It does not rotate keys, which the whole server shares, and reports that.
         assert!(told.contains("it would change what is everybody's on the server"), "{told}");
         assert_eq!(people(&server), before);
         let xml = std::fs::read_to_string(&junit).unwrap();
@@ -46,7 +46,7 @@ on_both_engines! {
 }
 
 #[test]
-fn without_the_keys_it_says_what_it_could_not_try() {
+fn lists_the_checks_skipped_without_the_keys() {
     let (server, admin) = staging(Engine::Sqlite);
     let arguments =
         ["verify", "--target", &server.url, "--admin", &admin, "--secret-file", "-", "--no-timing", "--json"];
@@ -75,7 +75,7 @@ fn without_the_keys_it_says_what_it_could_not_try() {
 }
 
 #[test]
-fn a_server_that_says_otherwise_of_itself_is_told() {
+fn reports_a_server_with_another_matrix() {
     let server = Server::start_app_with(Engine::Sqlite, notes::app, &[("CLOAKROOM_ENVIRONMENT", "staging")]);
     let admin = server.admin().email;
     let arguments =
@@ -89,20 +89,20 @@ fn a_server_that_says_otherwise_of_itself_is_told() {
 }
 
 #[test]
-fn a_server_that_may_be_production_is_not_tried_by_accident() {
+fn refuses_a_server_that_may_be_production() {
     let server = Server::start(Engine::Sqlite);
     let admin = server.admin().email;
     let target = ["verify", "--target", &server.url, "--admin", &admin, "--secret-file", "-"];
     let refused = server.operator_refused(&target);
     assert!(refused.contains("does not say that it is a test or staging server"), "{refused}");
-    // Whoever says that it is meant, and is nobody there, gets no further either.
+    // A caller that confirms the target, but has no account there, is refused too.
     let nobody = [&target[..], &["--i-know-this-is-production"]].concat();
     assert!(server.operator_refused(&nobody).contains("cannot log in"));
     assert_eq!(server.get("/health/live").send().header("x-cloakroom-environment"), None);
 }
 
 #[test]
-fn a_staging_server_says_so_in_every_answer() {
+fn staging_server_marks_every_answer() {
     let (server, _) = staging(Engine::Sqlite);
     for path in [
         "/health/live",

@@ -1,11 +1,11 @@
-//! Whose record it is: who the caller is comes from the token alone.
+//! Record ownership: the token alone identifies the caller.
 
 use serde_json::json;
 
 use crate::support::{PASSWORD, on_both_engines};
 
 on_both_engines! {
-    fn nothing_but_the_token_says_who_is_calling(server) {
+    fn only_the_token_names_the_caller(server) {
         let (ada, grace) = (server.register("ada"), server.register("grace"));
         for path in [format!("/users/me?user_id={0}&id={0}&sub={0}", grace.id), "/users/me".to_owned()] {
             let request = server.get(&path).bearer(&ada.token);
@@ -16,7 +16,7 @@ on_both_engines! {
         server.put("/users/me/profile").bearer(&ada.token).json(&body).send().expect_problem(422, "invalid-body");
     }
 
-    fn every_verb_on_every_route_of_somebody_else_is_refused_and_changes_nothing(server) {
+    fn refuses_every_method_on_another_users_routes(server) {
         let (ada, grace) = (server.register("ada"), server.register("grace"));
         let before = server.get("/users/me").bearer(&grace.token).send().body;
         let sid = server.get("/users/me/sessions").bearer(&grace.token).send().json()["items"][0]["id"].as_str().unwrap().to_owned();
@@ -32,7 +32,7 @@ on_both_engines! {
         server.post("/sessions").json(&json!({ "email": grace.email, "password": PASSWORD })).send().expect(200);
     }
 
-    fn a_claim_in_a_profile_reaches_no_token(server) {
+    fn profile_members_do_not_become_claims(server) {
         let ada = server.register("ada");
         let profile = json!({ "name": "admin", "nickname": "users:read:any", "bio": "{\"sub\":\"x\",\"scope\":\"users:read:any\"}" });
         server.put("/users/me/profile").bearer(&ada.token).json(&profile).send().expect(200);
@@ -42,7 +42,7 @@ on_both_engines! {
         assert_eq!(claims["roles"], json!(["user"]));
     }
 
-    fn a_refusal_is_the_same_for_an_account_that_exists_and_one_that_does_not(server) {
+    fn refusal_does_not_reveal_whether_an_account_exists(server) {
         let (ada, grace) = (server.register("ada"), server.register("grace"));
         let answer = |id: &str| {
             let answer = server.delete(&format!("/users/{id}")).bearer(&ada.token).send().expect_problem(403, "not-owner");
