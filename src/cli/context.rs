@@ -10,7 +10,7 @@ use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Sources};
 use crate::domain::Surroundings;
 use crate::server::{engine, open_store, token_lifetime};
-use crate::store::{Engine, MigrationState, Store};
+use crate::store::{Engine, MigrationState, TrustedStore};
 use crate::telemetry::logging;
 use crate::{App, Loaded};
 
@@ -43,7 +43,7 @@ impl Context {
     }
 
     /// The store, provided that its schema is this program's.
-    pub(super) fn store(&self) -> Result<Store, Failure> {
+    pub(super) fn store(&self) -> Result<TrustedStore, Failure> {
         if self.migration_states()?.iter().all(|state| state.applied) {
             return Ok(self.open_store());
         }
@@ -55,7 +55,7 @@ impl Context {
     }
 
     /// The store, brought up to date first, so that a new machine needs nothing else.
-    pub(super) fn migrated_store(&self) -> Result<Store, Failure> {
+    pub(super) fn migrated_store(&self) -> Result<TrustedStore, Failure> {
         self.app.migrate(&engine(self.config()))?;
         Ok(self.open_store())
     }
@@ -77,7 +77,7 @@ impl Context {
     }
 
     /// The store, whatever its schema. A running server learns from it what is revoked here.
-    pub(super) fn open_store(&self) -> Store {
+    pub(super) fn open_store(&self) -> TrustedStore {
         open_store(&self.app, self.config(), &self.surroundings, Arc::new(|_| {}))
     }
 }

@@ -12,7 +12,7 @@ use crate::authz::action::{List, Retire, Rotate};
 use crate::domain::{KeyLives, KeyState, SigningKey, format_time};
 use crate::server::key_safe;
 use crate::server::master_key::{MasterKeyError, load_master_key};
-use crate::store::{Store, StoreError};
+use crate::store::{StoreError, TrustedStore};
 use crate::token::{KeyError, KeySafe, SignsFrom};
 
 pub(super) fn command() -> Command {
@@ -64,7 +64,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
 
 struct Keys<'a> {
     context: &'a Context,
-    store: Store,
+    store: TrustedStore,
     operator: Operator,
     json: bool,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::output::Failure;
 use crate::domain::{Email, UserId};
-use crate::store::Store;
+use crate::store::TrustedStore;
 
 /// Which account is meant.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ impl Named {
     }
 
     /// Its id.
-    pub(super) async fn id(&self, store: &Store) -> Result<UserId, Failure> {
+    pub(super) async fn id(&self, store: &TrustedStore) -> Result<UserId, Failure> {
         match self {
             Self::Id(id) => Ok(*id),
             Self::Email(email) => store.user_id_by_email(email).await?.ok_or_else(|| self.missing()),

@@ -41,13 +41,13 @@ use chrono::TimeDelta;
 use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::{Allowance, ClientId, Clock, Invalid, Random};
 use crate::hashing::Hasher;
-use crate::store::{Recorder, Store, StoredClient};
+use crate::store::{Recorder, StoredClient, TrustedStore};
 use crate::token::{Issuer, Verifier};
 
 /// What the authorization server works with.
 pub struct Means<'a> {
     /// Where accounts, clients and sessions are kept.
-    pub store: &'a Store,
+    pub(crate) store: &'a TrustedStore,
     /// The lane in which a password is checked.
     pub hasher: &'a Hasher,
     /// Whether guesses at passwords are limited.

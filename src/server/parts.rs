@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::config::{Config, Database};
 use crate::domain::{Lifetimes, Surroundings};
 use crate::hashing::{Hasher, InvalidCost};
-use crate::store::{Engine, OnRevoked, Store};
+use crate::store::{Engine, OnRevoked, TrustedStore};
 use crate::token::{KeySafe, KeyUse, Keys, MasterKey};
 
 /// Where the configuration says that the data is.
@@ -29,7 +29,7 @@ pub(crate) fn open_store(
     config: &Config,
     surroundings: &Surroundings,
     on_revoked: OnRevoked,
-) -> Store {
+) -> TrustedStore {
     let forever = TimeDelta::days(36_500);
     let long = |duration: Duration| TimeDelta::from_std(duration).unwrap_or(forever);
     let lifetimes = Lifetimes {
@@ -37,7 +37,7 @@ pub(crate) fn open_store(
         refresh_token: long(config.refresh_token_ttl),
         session: long(config.session_ttl),
     };
-    Store::new(
+    TrustedStore::open(
         engine(config),
         usize::from(config.db_pool),
         surroundings.clone(),
@@ -68,7 +68,7 @@ pub(crate) fn key_safe(config: &Config, master: MasterKey, surroundings: &Surrou
 /// # Errors
 /// When the database is away, or the master key is not that of its keys.
 pub(crate) async fn stored_keys(
-    store: &Store,
+    store: &TrustedStore,
     config: &Config,
     surroundings: &Surroundings,
 ) -> Result<Keys, StartError> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 
 use crate::domain::{Clock, KeyLives, StoredKey};
-use crate::store::{Announcements, Store, StoreError};
+use crate::store::{Announcements, StoreError, TrustedStore};
 use crate::token::{KeyError, KeySafe, Keys, Revocations, SigningAlgorithm, SignsFrom};
 
 /// How often things are looked at.
@@ -29,7 +29,7 @@ impl Default for Pace {
 /// Keeps what this replica holds in memory as the database has it.
 pub(crate) struct Follower {
     /// Where it reads.
-    pub(crate) store: Store,
+    pub(crate) store: TrustedStore,
     /// What was revoked.
     pub(crate) revocations: Arc<Revocations>,
     /// The keys, where the server issues tokens.
@@ -55,7 +55,7 @@ pub(crate) enum FollowError {
 ///
 /// # Errors
 /// When the database is away, or a key does not open.
-pub(crate) async fn open_keys(store: &Store, safe: KeySafe) -> Result<Keys, FollowError> {
+pub(crate) async fn open_keys(store: &TrustedStore, safe: KeySafe) -> Result<Keys, FollowError> {
     let stored = store.signing_keys().await?;
     let lives = KeyLives::new(stored.iter().map(|stored| &stored.key), safe.lifetime());
     let algorithm = safe.algorithm();
@@ -183,7 +183,7 @@ mod tests {
 
     /// A replica on a database that it shares with others.
     struct Replica {
-        store: Store,
+        store: TrustedStore,
         keys: Arc<Keys>,
         revocations: Arc<Revocations>,
         clock: Clock,
@@ -197,7 +197,7 @@ mod tests {
             let surroundings = Surroundings { clock: clock.clone(), random: Random::system() };
             let quiet = Arc::new(|_: &[crate::domain::Revocation]| {});
             let lifetimes = Lifetimes { access_token: lifetime, refresh_token: lifetime, session: lifetime };
-            let store = Store::new(engine, 4, surroundings.clone(), Arc::default(), lifetimes, quiet);
+            let store = TrustedStore::open(engine, 4, surroundings.clone(), Arc::default(), lifetimes, quiet);
             let algorithm = SigningAlgorithm::Es256;
             let usage = KeyUse { algorithm, hs256_secret: None, lifetime, leeway: TimeDelta::zero() };
             let safe = KeySafe::new(usage, MasterKey::new([9; 32]), surroundings);

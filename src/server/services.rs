@@ -18,7 +18,7 @@ use crate::domain::{Clock, Surroundings};
 use crate::http::{ActionTable, AnswerSeal, CursorKey, Exhausted, FormGuard, Paths, Services, Suspects};
 use crate::oauth::docs_client;
 use crate::qa::test_server;
-use crate::store::{ChainKey, Engine, Recorder, Sealer, Store};
+use crate::store::{ChainKey, Engine, Recorder, Sealer, TrustedStore};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
 use crate::token::{Expected, Issuer, MasterKey, Revocations, UsedProofs, Verifier, follow};
@@ -92,7 +92,8 @@ pub(super) async fn services(
         issuer: Arc::new(issuer),
         resources: [vec![audience.clone()], config.resources.clone()].concat(),
         hasher,
-        store,
+        store: (*store).clone(),
+        trusted: store,
         clock,
         random,
         answers,
@@ -124,7 +125,7 @@ pub(super) async fn services(
 
 /// The master key; a new one only where nothing was sealed with another.
 async fn master_key(
-    store: &Store,
+    store: &TrustedStore,
     config: &Config,
     surroundings: &Surroundings,
 ) -> Result<MasterKey, StartError> {
@@ -133,7 +134,7 @@ async fn master_key(
 }
 
 /// Begins to write the audit trail, to seal it, and to remove what is older than it is kept.
-fn keep_trail(store: &Store, key: ChainKey, config: &Config, clock: &Clock) -> Recorder {
+fn keep_trail(store: &TrustedStore, key: ChainKey, config: &Config, clock: &Clock) -> Recorder {
     let (recorder, writing) = Recorder::new(store.clone());
     actix_web::rt::spawn(writing);
     let (store, retention) = (store.clone(), config.audit_retention);
@@ -144,7 +145,7 @@ fn keep_trail(store: &Store, key: ChainKey, config: &Config, clock: &Clock) -> R
 
 /// Keeps the client of the page on which the API is tried, where there is one.
 async fn register_docs(
-    store: &Store,
+    store: &TrustedStore,
     config: &Config,
     issuer_url: &str,
     vocabulary: &Arc<Vocabulary>,

@@ -18,7 +18,7 @@ use crate::authz::{Allowed, Can, Operator};
 use crate::config::parse::duration;
 use crate::domain::{Client, ClientId, ClientMetadata, ClientSecret};
 use crate::http::ClientView;
-use crate::store::{Store, StoreError};
+use crate::store::{StoreError, TrustedStore};
 
 const PAGE: u16 = 500;
 
@@ -74,7 +74,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
 
 struct Clients<'a> {
     context: &'a Context,
-    store: Store,
+    store: TrustedStore,
     operator: Operator,
     json: bool,
 }

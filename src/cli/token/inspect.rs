@@ -13,7 +13,7 @@ use super::super::json_flag;
 use super::super::output::{Failure, print, print_json};
 use super::open_keys;
 use crate::domain::format_time;
-use crate::store::Store;
+use crate::store::TrustedStore;
 use crate::token::{Check, Expected, InvalidToken, Revocations, Said, Ticket, Verifier};
 
 /// More than any token has.
@@ -63,7 +63,11 @@ fn read_input() -> Result<String, Failure> {
 }
 
 /// Why the server's verifier refuses it, if it does.
-async fn verify(context: &Context, store: &Store, token: &str) -> Result<Option<InvalidToken>, Failure> {
+async fn verify(
+    context: &Context,
+    store: &TrustedStore,
+    token: &str,
+) -> Result<Option<InvalidToken>, Failure> {
     let config = context.config();
     let keys = match config.authorization_server {
         true => Some(Arc::new(open_keys(context, store).await?)),

@@ -17,7 +17,7 @@ use crate::authz::action::Read;
 use crate::authz::{By, Event, Outcome, ScopeSet};
 use crate::config::parse;
 use crate::domain::{ClientId, Role, Status, User, UserId};
-use crate::store::Store;
+use crate::store::TrustedStore;
 use crate::token::{
     Draft, ForgeError, Forger, InvalidToken, IssueRequest, IssueTo, Issuer, Keys, Said, Situation,
 };
@@ -207,7 +207,7 @@ fn forged_client(client: &str) -> For {
 
 /// The server whose configuration this is.
 struct Server {
-    store: Store,
+    store: TrustedStore,
     keys: Keys,
 }
 

@@ -12,7 +12,7 @@ use super::group;
 use super::output::Failure;
 use crate::App;
 use crate::server::stored_keys;
-use crate::store::Store;
+use crate::store::TrustedStore;
 use crate::token::Keys;
 
 pub(super) fn command() -> Command {
@@ -39,6 +39,6 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
 }
 
 /// The keys of the server whose configuration this is.
-pub(super) async fn open_keys(context: &Context, store: &Store) -> Result<Keys, Failure> {
+pub(super) async fn open_keys(context: &Context, store: &TrustedStore) -> Result<Keys, Failure> {
     Ok(stored_keys(store, context.config(), &context.surroundings).await?)
 }

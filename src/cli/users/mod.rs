@@ -20,7 +20,7 @@ use crate::authz::action::{Action, Create, Delete, List, Read, SetPassword, SetS
 use crate::authz::{Allowed, Can, Operator, Registration};
 use crate::domain::{Email, PasswordHash, ProfileChange, Role, Status, User, format_time};
 use crate::server::hasher;
-use crate::store::{NewUser, Store, StoreError, UserFilter, UserQuery, UserSort};
+use crate::store::{NewUser, StoreError, TrustedStore, UserFilter, UserQuery, UserSort};
 
 const PAGE: u16 = 500;
 
@@ -90,7 +90,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
 
 struct Users<'a> {
     context: &'a Context,
-    store: Store,
+    store: TrustedStore,
     operator: Operator,
     json: bool,
 }

@@ -80,7 +80,7 @@ impl Call {
         }
         let key: Result<IdempotencyKey, _> = value.to_str().unwrap_or_default().parse();
         let once = self.once(&key.map_err(|rule| invalid(rule.detail))?);
-        match self.services().store.earlier(&once).await? {
+        match self.services().trusted.earlier(&once).await? {
             None => Ok(Turn::First(once)),
             Some(earlier) => self.again(&once, earlier).map(Turn::Answered),
         }
@@ -92,7 +92,7 @@ impl Call {
         request: Once,
         handled: impl Future<Output = Result<HttpResponse, Problem>>,
     ) -> Result<HttpResponse, Problem> {
-        let store = &self.services().store;
+        let store = &self.services().trusted;
         let answer = match once(request.clone(), handled).await {
             // Another was the first after all.
             Err(problem) if problem.code() == Code::IdempotencyKeyInUse => {

@@ -65,7 +65,7 @@ impl Services {
         allowance: &Allowance,
     ) -> Result<(), Problem> {
         let Some(address) = address.filter(|_| self.limits) else { return Ok(()) };
-        match self.store.count(Bucket::registrations(address)).await? {
+        match self.trusted.count(Bucket::registrations(address)).await? {
             Ok(left) => {
                 allowance.note(left);
                 Ok(())
@@ -99,7 +99,7 @@ impl Services {
     ) -> Result<(), StoreError> {
         let Some(address) = address.filter(|_| self.limits) else { return Ok(()) };
         let bucket = Bucket::client_failures(address);
-        match self.store.count(bucket).await? {
+        match self.trusted.count(bucket).await? {
             Ok(left) => allowance.note(left),
             Err(too_many) => {
                 allowance.note(too_many.left);

@@ -29,7 +29,7 @@ use crate::http::meta::openapi::document;
 use crate::oauth::Means;
 use crate::qa::test_server::TestServer;
 use crate::server::shutdown::Stopping;
-use crate::store::{Recorder, Store, StoreError};
+use crate::store::{Recorder, Store, StoreError, TrustedStore};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
 use crate::token::{InvalidToken, Issuer, Keys, SignsFrom, Ticket, UsedProofs, Verified, Verifier};
@@ -38,6 +38,8 @@ use crate::token::{InvalidToken, Issuer, Keys, SignsFrom, Ticket, UsedProofs, Ve
 pub struct Services {
     /// Where records are kept.
     pub store: Store,
+    /// The store without proofs.
+    pub(crate) trusted: TrustedStore,
     /// What decides whether a token is acceptable.
     pub verifier: Verifier,
     /// What issues tokens.
@@ -109,8 +111,18 @@ pub struct Services {
 impl Services {
     /// What the authorization server works with.
     pub(crate) fn oauth(&self) -> Means<'_> {
-        let Self { store, hasher, issuer, verifier, recorder, vocabulary, random, clock, issuer_url, .. } =
-            self;
+        let Self {
+            trusted: store,
+            hasher,
+            issuer,
+            verifier,
+            recorder,
+            vocabulary,
+            random,
+            clock,
+            issuer_url,
+            ..
+        } = self;
         let resources = &self.resources;
         Means {
             store,
@@ -136,11 +148,11 @@ impl Services {
             // Whoever took it from its owner would send it so (RFC 9449 §7.2).
             Ticket::Bound(_) => Err(InvalidToken::Bound),
             Ticket::Unconfirmed(unconfirmed) => {
-                let standing = self.store.standing(unconfirmed.user_id()).await?;
+                let standing = self.trusted.standing(unconfirmed.user_id()).await?;
                 unconfirmed.confirm(standing.as_ref())
             }
             Ticket::Stranger(stranger) => {
-                let resident = self.store.resident(stranger.newcomer()).await?;
+                let resident = self.trusted.resident(stranger.newcomer()).await?;
                 self.verifier.recognize(&stranger, resident)
             }
         })
@@ -167,7 +179,7 @@ impl Services {
         self.verifier.forget_revocations();
         let Some(keys) = &self.keys else { return Ok(()) };
         let made = keys.safe().make(SignsFrom::Now).map_err(|_| Problem::new(Code::Internal))?;
-        keys.load(self.store.replace_keys(made).await?);
+        keys.load(self.trusted.replace_keys(made).await?);
         Ok(())
     }
 

@@ -46,7 +46,7 @@ impl<'a> Visit<'a> {
             }
         };
         let signed_in = match browser.session() {
-            Some(cookie) => services.store.signed_in(cookie).await?,
+            Some(cookie) => services.trusted.signed_in(cookie).await?,
             None => None,
         };
         let consented = consented(&with, &request, signed_in.as_ref()).await?;

@@ -72,7 +72,7 @@ async fn read(services: &Services, given: &Form) -> Result<Result<LogoutRequest,
 
 async fn signed_in(services: &Services, browser: &Browser) -> Result<Option<SignedIn>, Problem> {
     let Some(cookie) = browser.session() else { return Ok(None) };
-    Ok(services.store.signed_in(cookie).await?)
+    Ok(services.trusted.signed_in(cookie).await?)
 }
 
 async fn sign_out(
@@ -81,7 +81,7 @@ async fn sign_out(
     request: LogoutRequest,
 ) -> Result<BrowserAnswer, Problem> {
     if let Some(cookie) = browser.session() {
-        services.store.sign_out(cookie, browser.origin().clone()).await?;
+        services.trusted.sign_out(cookie, browser.origin().clone()).await?;
     }
     let answer = match request.back {
         Some(back) => BrowserAnswer::from(SeeOther::to(back)),

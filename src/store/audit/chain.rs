@@ -11,12 +11,13 @@ use super::seal::{BEGINNING, ChainKey};
 use crate::authz::{By, Event, Outcome};
 use crate::domain::Time;
 use crate::on;
+use crate::store::changes::Changes;
 use crate::store::engine::connection::{Connection, Link};
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{audit, audit_seals};
 use crate::store::engine::sql_types::Uid;
-use crate::store::{Changes, Store};
+use crate::store::trusted::TrustedStore;
 
 /// The action of the line that says that old lines were removed.
 pub(crate) const EXPIRE: &str = "expire";
@@ -40,7 +41,7 @@ pub struct Place {
     pub entry: Option<Entry>,
 }
 
-impl Store {
+impl TrustedStore {
     /// Seals at most so many lines that are not sealed yet; how many it sealed. Nobody waits for it:
     /// where another replica is at it, it seals none.
     ///
@@ -71,7 +72,7 @@ impl Store {
         if !self.read(is_old).await? {
             return Ok(0);
         }
-        let (inner, key) = (self.0.clone(), key.clone());
+        let (inner, key) = (self.shared().clone(), key.clone());
         self.write(None, move |conn, _| {
             if !take_turn(conn)? {
                 return Ok(0);
@@ -82,7 +83,7 @@ impl Store {
             on!(conn, |c| diesel::delete(audit_seals::table.filter(audit_seals::position.lt(last)))
                 .execute(c))?;
             let count = i64::try_from(positions.len()).unwrap_or(i64::MAX);
-            inner.write_down(conn, &expired(last, count))?;
+            inner.append_event(conn, &expired(last, count))?;
             // With what it says, so that nobody finds the one without the other.
             seal(conn, &key, u16::MAX)?;
             Ok(positions.len())

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use crate::store::engine::error::StoreError;
-use crate::store::{BEGINNING, ChainKey, EXPIRE, Entry, Place, Store};
+use crate::store::{BEGINNING, ChainKey, EXPIRE, Entry, Place, TrustedStore};
 
 /// How many places are read at once.
 const PAGE: u16 = 1_000;
@@ -93,7 +93,7 @@ pub(crate) struct Findings {
 /// A walk of the chain, in bounded memory.
 pub(crate) struct Check<'a> {
     /// Where the trail is.
-    pub(crate) store: &'a Store,
+    pub(crate) store: &'a TrustedStore,
     /// What it was sealed with.
     pub(crate) key: ChainKey,
     /// What must still be there.

@@ -6,3 +6,4 @@ pub(in crate::store) mod entries;
 pub(in crate::store) mod queue;
 pub(in crate::store) mod seal;
 pub(in crate::store) mod sealer;
+pub(in crate::store) mod trail;

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::entries::Entry;
 use crate::authz::{By, Event, Outcome};
 use crate::domain::{Budget, Rate};
-use crate::store::Store;
 use crate::store::engine::error::StoreError;
+use crate::store::trusted::TrustedStore;
 
 /// How many entries may wait to be written. What comes on top is counted, not kept.
 const MOST_WAITING: usize = 1_024;
@@ -32,7 +32,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Takes events for the audit trail and never makes anybody wait.
 pub struct Recorder {
-    store: Store,
+    store: TrustedStore,
     queue: mpsc::Sender<Message>,
     missed: Arc<AtomicI64>,
     /// Those missed since the start.
@@ -48,7 +48,7 @@ enum Message {
 
 impl Recorder {
     /// A recorder and the task that writes behind it, to be spawned.
-    pub fn new(store: Store) -> (Self, impl Future<Output = ()>) {
+    pub(crate) fn new(store: TrustedStore) -> (Self, impl Future<Output = ()>) {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let missed = Arc::new(AtomicI64::new(0));
         let writing = write(store.clone(), waiting, Arc::clone(&missed));
@@ -111,7 +111,7 @@ impl Recorder {
     }
 }
 
-async fn write(store: Store, mut waiting: mpsc::Receiver<Message>, missed: Arc<AtomicI64>) {
+async fn write(store: TrustedStore, mut waiting: mpsc::Receiver<Message>, missed: Arc<AtomicI64>) {
     let mut messages = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut messages, BATCH).await > 0 {
         let mut entries = Vec::new();
@@ -137,7 +137,7 @@ async fn write(store: Store, mut waiting: mpsc::Receiver<Message>, missed: Arc<A
 }
 
 /// Tries until the database takes them; meanwhile the queue fills, and what does not fit is counted.
-async fn append(store: &Store, entries: Vec<Entry>) {
+async fn append(store: &TrustedStore, entries: Vec<Entry>) {
     let mut away = false;
     loop {
         match store.append_entries(entries.clone()).await {
@@ -174,8 +174,8 @@ mod tests {
     use super::*;
     use crate::domain::UserId;
     use crate::on;
-    use crate::store::Store;
     use crate::store::engine::schema::audit;
+    use crate::store::trusted::TrustedStore;
 
     fn look(owner: UserId) -> Event {
         Event { owner: Some(owner), action: "read", resource: "user", outcome: Outcome::Done, ..overflow(1) }
@@ -185,7 +185,7 @@ mod tests {
     fn what_does_not_fit_into_the_queue_is_counted_in_one_line() {
         let dir = tempfile::tempdir().unwrap();
         let rows: Vec<(String, i64)> = actix_web::rt::System::new().block_on(async {
-            let store = Store::of_a_test(dir.path());
+            let store = TrustedStore::for_test(dir.path());
             let (recorder, writing) = Recorder::new(store.clone());
             for _ in 0..MOST_WAITING + 500 {
                 recorder.note(look(UserId(uuid::Uuid::from_u128(7))));

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 
 use super::seal::ChainKey;
 use crate::domain::Clock;
-use crate::store::Store;
 use crate::store::engine::error::StoreError;
+use crate::store::trusted::TrustedStore;
 
 /// How many lines are sealed, or removed, in one transaction.
 const BATCH: u16 = 256;
@@ -16,7 +16,7 @@ const BATCH: u16 = 256;
 /// The sealer.
 pub(crate) struct Sealer {
     /// Where the trail is.
-    pub(crate) store: Store,
+    pub(crate) store: TrustedStore,
     /// What seals are made with.
     pub(crate) key: ChainKey,
     /// The time.

@@ -1,10 +1,7 @@
-//! Two engines behind one connection: how each is opened, begun and migrated. An engine more is a
-//! variant more here and its migrations.
+//! Connections to the two database engines. A third engine needs a variant here, and its migrations.
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel::connection::{
@@ -15,45 +12,46 @@ use diesel::{PgConnection, SqliteConnection};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::StoreError;
-use crate::store::records::address::PostgresAddress;
+use super::postgres_address::PostgresAddress;
 
-/// How long a statement or a lock may take before the database itself gives up. Less than the
-/// deadline of a request, so that nothing goes on after it was answered with 503.
+/// Timeout of a statement and of a lock, enforced by the database. Shorter than the deadline of a request, so
+/// that no statement continues after the request was answered with 503.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// What a long reader let the log before SQLite's database grow beyond is given back, in bytes.
-const LARGEST_LOG: u32 = 64 * 1024 * 1024;
+/// Size limit of SQLite's write-ahead log after a checkpoint, in bytes. A long read can make the log larger.
+const MAX_LOG: u32 = 64 * 1024 * 1024;
 
-/// Where the data is.
+/// Database engine and location.
 #[derive(Clone)]
 pub enum Engine {
     /// An SQLite file.
     Sqlite(PathBuf),
-    /// A PostgreSQL URL, which may hold a password.
+    /// A PostgreSQL URL, which may contain a password.
     Postgres(SecretString),
 }
 
-/// An open connection to either engine; [`on!`](crate::on) works with whichever it is.
+/// An open connection to either engine, for [`on!`](crate::on).
 #[doc(hidden)]
 pub enum Link {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
-/// A pooled connection to either engine. The store hands it out against a proof, and
+/// A pooled connection to either engine. The store passes it to a closure against a proof, and
 /// [`on!`](crate::on) runs queries on it.
 pub struct Connection {
     link: Link,
-    /// Whether the server behind it is still the one it was opened to.
+    /// Generation of the pool when it was opened. An outage begins a new generation.
     generation: u64,
+    /// Set while a transaction is open.
     broken: bool,
-    /// Whether each transaction may be another server connection's.
+    /// Set when a connection pooler may use another server connection for each transaction.
     is_pooled: bool,
-    /// Whether it is in a transaction in which nothing is written.
+    /// Set inside a read-only transaction.
     is_reading: bool,
 }
 
-/// Runs diesel queries on whichever engine a [`Connection`] leads to, written once.
+/// Runs diesel queries, written once, on the engine of a [`Connection`].
 ///
 /// With a name for the backend, `on!(conn, DB, |c| …)`, the block can box a query.
 ///
@@ -90,8 +88,8 @@ macro_rules! on {
 }
 
 impl Engine {
-    /// A connection that only reads and waits for nothing; of SQLite alone, and if it can be had.
-    pub(in crate::store) fn near(&self) -> Option<Connection> {
+    /// Opens a read-only connection that waits for no lock. Returns none for PostgreSQL, and when it cannot open.
+    pub(in crate::store) fn inline_reader(&self) -> Option<Connection> {
         let Engine::Sqlite(path) = self else { return None };
         let mut conn = SqliteConnection::establish(&path.to_string_lossy()).ok()?;
         let settings = "PRAGMA busy_timeout = 0; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF";
@@ -100,33 +98,33 @@ impl Engine {
         Some(Connection { link, generation: 0, broken: false, is_pooled: false, is_reading: true })
     }
 
-    /// Whether a pooler is in between that hands out a server connection for each transaction.
+    /// Returns true when a connection pooler assigns a server connection to each transaction.
     pub(in crate::store) fn is_pooled(&self) -> bool {
         matches!(self, Engine::Postgres(url) if PostgresAddress::of(url.expose_secret()).is_pooled)
     }
 
-    /// Opens one connection and readies it.
+    /// Opens and configures one connection.
     pub(in crate::store) fn open(&self) -> Result<Link, StoreError> {
-        let away = |error: diesel::ConnectionError| StoreError::Unavailable(error.to_string());
+        let unavailable = |error: diesel::ConnectionError| StoreError::Unavailable(error.to_string());
         match self {
             Engine::Sqlite(path) => {
                 make_private(path);
-                let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(away)?;
+                let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(unavailable)?;
                 conn.batch_execute(&format!(
                     "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                      PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = {};",
                     STATEMENT_TIMEOUT.as_millis(),
-                    LARGEST_LOG
+                    MAX_LOG
                 ))?;
                 Ok(Link::Sqlite(conn))
             }
             Engine::Postgres(url) => {
                 let PostgresAddress { url, is_pooled } = PostgresAddress::of(url.expose_secret());
-                let mut conn = PgConnection::establish(&url).map_err(away)?;
+                let mut conn = PgConnection::establish(&url).map_err(unavailable)?;
                 if is_pooled {
                     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
                 } else {
-                    conn.batch_execute(&time_outs("SET"))?;
+                    conn.batch_execute(&timeouts("SET"))?;
                 }
                 Ok(Link::Postgres(conn))
             }
@@ -134,8 +132,8 @@ impl Engine {
     }
 }
 
-/// For a session, or a transaction (`SET LOCAL`).
-fn time_outs(set: &str) -> String {
+/// Returns the statements that set the timeouts: for a session (`SET`) or a transaction (`SET LOCAL`).
+fn timeouts(set: &str) -> String {
     let millis = STATEMENT_TIMEOUT.as_millis();
     format!(
         "{set} statement_timeout = {millis}; {set} lock_timeout = {millis}; \
@@ -143,12 +141,12 @@ fn time_outs(set: &str) -> String {
     )
 }
 
-/// How a transaction begins behind a pooler: with what the session would otherwise know.
+/// Returns the statements that begin a transaction behind a pooler, where no session keeps the timeouts.
 fn pooled(begin: &str) -> String {
-    format!("{begin}; {}", time_outs("SET LOCAL"))
+    format!("{begin}; {}", timeouts("SET LOCAL"))
 }
 
-/// A new database file is its owner's alone, and so are the files that SQLite keeps beside it.
+/// Creates the database file readable by its owner only. SQLite gives the files beside it the same mode.
 fn make_private(path: &Path) {
     if path == Path::new(":memory:") || path.starts_with("file:") {
         return;
@@ -157,18 +155,32 @@ fn make_private(path: &Path) {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // That it is there already is the usual case; what else may be wrong SQLite says better.
+    // Usually the file exists already. SQLite reports any other error better.
     drop(options.open(path));
 }
 
 impl Connection {
+    /// Opens a connection for the pool, in its present generation.
+    pub(in crate::store) fn open(engine: &Engine, generation: u64) -> Result<Self, StoreError> {
+        let (link, is_pooled) = (engine.open()?, engine.is_pooled());
+        Ok(Self { link, generation, broken: false, is_pooled, is_reading: false })
+    }
+
+    pub(in crate::store) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub(in crate::store) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     #[doc(hidden)]
     pub fn link(&mut self) -> &mut Link {
         &mut self.link
     }
 
-    /// Takes the write lock at once where there is one lock: a transaction that reads first and
-    /// then finds the lock taken could only fail.
+    /// Begins a transaction. On SQLite it takes the write lock at once: a transaction that reads first and finds
+    /// the lock taken later can only fail.
     pub(in crate::store) fn begin(&mut self) -> Result<(), StoreError> {
         self.broken = true;
         match &mut self.link {
@@ -181,8 +193,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads. Behind a pooler a statement is prepared and run in one transaction, or else on two
-    /// connections.
+    /// Runs reads. Behind a pooler they need a transaction: otherwise a statement may be prepared on one server
+    /// connection and run on another.
     pub(in crate::store) fn reading<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
@@ -190,7 +202,7 @@ impl Connection {
         if self.is_pooled { self.read_only(work) } else { work(self) }
     }
 
-    /// Runs `work` where the engine itself lets nothing be written.
+    /// Runs `work` read-only: the engine itself rejects writes.
     pub(in crate::store) fn read_only<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
@@ -205,21 +217,21 @@ impl Connection {
             Link::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, &begin)?,
         }
         self.is_reading = true;
-        let done = work(self);
+        let result = work(self);
         self.is_reading = false;
         match &mut self.link {
             Link::Sqlite(c) => c.batch_execute("PRAGMA query_only = OFF")?,
             Link::Postgres(c) => AnsiTransactionManager::rollback_transaction(c)?,
         }
         self.broken = false;
-        done.map_err(|error| match error {
-            // Elsewhere it says that the server is a standby; here, that the query is a mistake.
+        result.map_err(|error| match error {
+            // Outside of a read-only transaction this error means that the server is a standby.
             StoreError::Lost(why) if why.contains("read-only transaction") => StoreError::Internal(why),
             error => error,
         })
     }
 
-    /// Keeps more of the database in memory from now on, so that a page is written once for many rows.
+    /// Enlarges the page cache of this connection, so that a page is written once for many rows.
     pub(in crate::store) fn expect_many_writes(&mut self) -> Result<(), StoreError> {
         match &mut self.link {
             Link::Sqlite(c) => Ok(c.batch_execute("PRAGMA cache_size = -65536")?),
@@ -227,29 +239,31 @@ impl Connection {
         }
     }
 
-    /// Runs `work` as a part of a transaction that can be undone without the rest; an error beside its own is
-    /// that of the transaction.
-    pub(in crate::store) fn part<T>(
+    /// Runs `work` under a savepoint, and rolls back to it when `work` fails.
+    ///
+    /// # Errors
+    /// The outer error is that of the transaction, the inner one that of `work`.
+    pub(in crate::store) fn savepoint<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<Result<T, StoreError>, StoreError> {
         on!(self, |c| AnsiTransactionManager::begin_transaction(c))?;
-        let done = work(self);
-        match done {
+        let result = work(self);
+        match result {
             Ok(_) => on!(self, |c| AnsiTransactionManager::commit_transaction(c))?,
             Err(_) => on!(self, |c| AnsiTransactionManager::rollback_transaction(c))?,
         }
-        Ok(done)
+        Ok(result)
     }
 
-    /// Makes what was done since [`Connection::begin`] last.
+    /// Commits the transaction that [`Connection::begin`] began.
     pub(in crate::store) fn commit(&mut self) -> Result<(), StoreError> {
         on!(self, |c| AnsiTransactionManager::commit_transaction(c)).map_err(StoreError::of_commit)?;
         self.broken = false;
         Ok(())
     }
 
-    /// Undoes it. A connection that cannot even do that is not used again.
+    /// Rolls the transaction back. A connection that cannot roll back is not used again.
     pub(in crate::store) fn roll_back(&mut self) {
         self.broken = on!(self, |c| AnsiTransactionManager::rollback_transaction(c)).is_err();
         if let Link::Sqlite(c) = &mut self.link
@@ -260,49 +274,12 @@ impl Connection {
     }
 }
 
-/// Whether there is no transaction any more. SQLite undoes one by itself when it cannot write, and the
-/// connection is as good as before: on a full disk there might be no other.
+/// Returns true when no transaction is open any more. SQLite rolls one back by itself when it cannot write. The
+/// connection stays usable: on a full disk a new one might not open.
 fn is_rolled_back(conn: &mut SqliteConnection) -> bool {
     *AnsiTransactionManager::transaction_manager_status_mut(conn) = TransactionManagerStatus::default();
     match conn.batch_execute("ROLLBACK") {
         Ok(()) => true,
         Err(error) => error.to_string().contains("no transaction is active"),
-    }
-}
-
-/// Makes connections for the pool.
-pub(in crate::store) struct Manager {
-    engine: Engine,
-    generation: Arc<AtomicU64>,
-}
-
-impl Manager {
-    pub(in crate::store) fn new(engine: Engine, generation: Arc<AtomicU64>) -> Self {
-        Self { engine, generation }
-    }
-}
-
-impl r2d2::ManageConnection for Manager {
-    type Connection = Connection;
-    type Error = StoreError;
-
-    fn connect(&self) -> Result<Connection, StoreError> {
-        let generation = self.generation.load(Ordering::Acquire);
-        let (link, is_pooled) = (self.engine.open()?, self.engine.is_pooled());
-        Ok(Connection { link, generation, broken: false, is_pooled, is_reading: false })
-    }
-
-    /// Costs no round trip: when one connection is found dead, the generation moves on and all
-    /// the others of its age are replaced as they are checked out.
-    fn is_valid(&self, conn: &mut Connection) -> Result<(), StoreError> {
-        if conn.generation == self.generation.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        Err(StoreError::Unavailable("the connection is of before an outage".to_owned()))
-    }
-
-    /// Still in a transaction (a panic ended it) or found dead.
-    fn has_broken(&self, conn: &mut Connection) -> bool {
-        conn.broken || conn.generation != self.generation.load(Ordering::Acquire)
     }
 }

@@ -1,7 +1,8 @@
-//! A read of a row of SQLite, or a few, made where it is asked for: what another thread would have to be woken
-//! for costs three times as much. It is a look-up by key among pages that are in memory as a rule, readers wait
-//! for no writer, and this connection waits for no lock at all: what does not go well at once goes the usual
-//! way.
+//! Reads of a few SQLite rows by key, on the thread of the request.
+//!
+//! Waking a worker thread costs about three times as much as such a read. Its pages are usually in memory, SQLite's
+//! readers wait for no writer, and this connection waits for no lock. A read that fails here takes the usual
+//! way through the pool.
 
 use std::cell::RefCell;
 
@@ -9,25 +10,25 @@ use super::connection::{Connection, Engine};
 use super::error::StoreError;
 
 thread_local! {
-    /// The connection of this thread, and the store to which it belongs.
-    static NEAR: RefCell<Option<(u64, Connection)>> = const { RefCell::new(None) };
+    /// This thread's connection, and the id of its store.
+    static READER: RefCell<Option<(u64, Connection)>> = const { RefCell::new(None) };
 }
 
-/// What `work` reads, if that can be had here and now.
+/// Runs `work` on this thread's connection. Returns none when it fails, for any reason.
 pub(in crate::store) fn read<T>(
-    store: u64,
+    store_id: u64,
     engine: &Engine,
     work: impl Fn(&mut Connection) -> Result<T, StoreError>,
 ) -> Option<T> {
-    NEAR.with(|near| {
-        // Whoever is in the middle of a read here already goes the usual way.
-        let mut near = near.try_borrow_mut().ok()?;
-        let mut conn = match near.take() {
-            Some((owner, conn)) if owner == store => conn,
-            _ => engine.near()?,
+    READER.with(|reader| {
+        // A nested read finds the cell borrowed and takes the usual way.
+        let mut reader = reader.try_borrow_mut().ok()?;
+        let mut conn = match reader.take() {
+            Some((owner, conn)) if owner == store_id => conn,
+            _ => engine.inline_reader()?,
         };
-        let done = work(&mut conn).ok()?;
-        *near = Some((store, conn));
-        Some(done)
+        let value = work(&mut conn).ok()?;
+        *reader = Some((store_id, conn));
+        Some(value)
     })
 }

@@ -2,13 +2,15 @@
 
 pub(crate) mod backup;
 pub(in crate::store) mod blocking;
-pub(in crate::store) mod commit_state;
 pub(in crate::store) mod connection;
 pub(in crate::store) mod error;
 pub(in crate::store) mod inline_read;
 pub(in crate::store) mod limit;
 pub(in crate::store) mod migrate;
+pub(in crate::store) mod pool;
+pub(in crate::store) mod postgres_address;
 pub(in crate::store) mod prepared_update;
+pub(in crate::store) mod retry;
 pub(in crate::store) mod schema;
 pub(in crate::store) mod snapshot;
 pub(in crate::store) mod sql_types;

@@ -1,5 +1,5 @@
-//! Who makes changes. SQLite has one thread for them: they wait here in their order, with nobody to be woken
-//! in between, and those that wait together reach the disk together.
+//! Writers. SQLite has one writer thread with a queue, and commits the transactions that wait there as a group;
+//! PostgreSQL has a limit on concurrent transactions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, mpsc};
@@ -8,108 +8,108 @@ use tokio::sync::Semaphore;
 
 use super::connection::Engine;
 use super::error::StoreError;
-use super::transaction::Turn;
+use super::transaction::Queued;
 
-/// So many changes are in one transaction. None of them is answered before the last of them is made.
-const TOGETHER: usize = 32;
+/// Upper bound of a group commit. No transaction of a group is reported before the whole group commits.
+const MAX_GROUP: usize = 32;
 
-/// Who makes changes.
+/// How an engine runs transactions that write.
 pub(in crate::store) enum Writers {
-    /// Of SQLite one alone; waiting for it is fair, waiting for the lock of the file is not.
-    One(Writer),
-    /// Of PostgreSQL so many: commits that wait for a standby must not keep readers waiting too.
-    Several(Arc<Semaphore>),
+    /// SQLite: one thread. Its queue is fair; waiting for the lock of the file is not.
+    Thread(Writer),
+    /// PostgreSQL: permits, fewer than connections. Commits that wait for a standby must not block readers too.
+    Permits(Arc<Semaphore>),
 }
 
 impl Writers {
-    /// Those of an engine with so many connections.
-    pub(in crate::store) fn of(engine: &Engine, connections: usize) -> Self {
+    /// Creates the writers for an engine with a pool of `connections`.
+    pub(in crate::store) fn new(engine: &Engine, connections: usize) -> Self {
         match engine {
-            Engine::Sqlite(_) => Self::One(Writer::default()),
+            Engine::Sqlite(_) => Self::Thread(Writer::default()),
             Engine::Postgres(_) => {
-                let most = connections.saturating_sub((connections / 4).max(1)).max(1);
-                Self::Several(Arc::new(Semaphore::new(most)))
+                let permits = connections.saturating_sub((connections / 4).max(1)).max(1);
+                Self::Permits(Arc::new(Semaphore::new(permits)))
             }
         }
     }
 }
 
-/// It begins with the first change, and ends with the store.
+/// The writer thread. It starts with the first transaction and ends with the store.
 #[derive(Default)]
-pub(in crate::store) struct Writer(OnceLock<mpsc::Sender<Box<dyn Turn>>>);
+pub(in crate::store) struct Writer(OnceLock<mpsc::Sender<Box<dyn Queued>>>);
 
 impl Writer {
-    /// Makes a change when it is its turn.
-    pub(in crate::store) fn run(&self, change: impl Turn + 'static) {
-        // Where there is no thread it is dropped, and whoever waits is told so.
-        drop(self.0.get_or_init(begin).send(Box::new(change)));
+    /// Appends a transaction to the queue.
+    pub(in crate::store) fn enqueue(&self, transaction: impl Queued + 'static) {
+        // Without a thread the transaction is dropped here, and its request gets an error.
+        drop(self.0.get_or_init(start_thread).send(Box::new(transaction)));
     }
 }
 
-fn begin() -> mpsc::Sender<Box<dyn Turn>> {
-    let (changes, waiting) = mpsc::channel::<Box<dyn Turn>>();
+fn start_thread() -> mpsc::Sender<Box<dyn Queued>> {
+    let (sender, queue) = mpsc::channel::<Box<dyn Queued>>();
     let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
-        for first in &waiting {
-            let others = waiting.try_iter().take(TOGETHER - 1);
-            make(std::iter::once(first).chain(others).collect());
+        for first in &queue {
+            let others = queue.try_iter().take(MAX_GROUP - 1);
+            run(std::iter::once(first).chain(others).collect());
         }
     });
     if let Err(error) = thread {
-        log::error!("there is no thread that writes: {error}");
+        log::error!("cannot start the writer thread: {error}");
     }
-    changes
+    sender
 }
 
-/// How the transaction of several changes ended.
-enum Ended {
-    OnDisk,
-    Undone,
-    /// And why nobody knows which of the two.
-    Unknown(String),
+/// Outcome of a group's transaction.
+enum Outcome {
+    Committed,
+    RolledBack,
+    /// The commit failed, and may have reached the disk; with the reason.
+    Uncertain(String),
 }
 
-fn make(mut changes: Vec<Box<dyn Turn>>) {
-    let ended = if changes.len() > 1 {
-        // A panic undoes all of it.
-        catch_unwind(AssertUnwindSafe(|| together(&mut changes))).unwrap_or(Ended::Undone)
+/// Runs transactions as a group, and each of them alone where the group rolled back.
+fn run(mut group: Vec<Box<dyn Queued>>) {
+    let outcome = if group.len() > 1 {
+        // A panic rolls back the whole group.
+        catch_unwind(AssertUnwindSafe(|| run_group(&mut group))).unwrap_or(Outcome::RolledBack)
     } else {
-        Ended::Undone
+        Outcome::RolledBack
     };
-    for change in changes {
-        let settle = || match &ended {
-            Ended::OnDisk => change.settle(),
-            Ended::Undone => change.alone(),
-            Ended::Unknown(why) => change.leave_open(why),
+    for transaction in group {
+        let finish = || match &outcome {
+            Outcome::Committed => transaction.finish(),
+            Outcome::RolledBack => transaction.run_alone(),
+            Outcome::Uncertain(why) => transaction.finish_uncertain(why),
         };
-        // A panic is that change's alone.
-        drop(catch_unwind(AssertUnwindSafe(settle)));
+        // A panic ends this transaction only.
+        drop(catch_unwind(AssertUnwindSafe(finish)));
     }
 }
 
-/// All in one transaction.
-fn together(changes: &mut [Box<dyn Turn>]) -> Ended {
-    let Some((store, patience)) = changes.first().map(|first| first.of()) else { return Ended::Undone };
-    let done = store.with_connection(patience, |conn| {
+fn run_group(group: &mut [Box<dyn Queued>]) -> Outcome {
+    let Some((pool, deadline)) = group.first().map(|first| first.pool()) else { return Outcome::RolledBack };
+    let result = pool.with_connection(deadline, |conn| {
         conn.begin()?;
-        let made = changes.iter_mut().try_for_each(|change| change.make(conn)).and_then(|()| conn.commit());
-        if made.is_err() {
+        let result = group.iter_mut().try_for_each(|one| one.run_in_group(conn)).and_then(|()| conn.commit());
+        if result.is_err() {
             conn.roll_back();
         }
-        made
+        result
     });
-    match done {
-        Ok(()) => Ended::OnDisk,
-        Err(StoreError::Uncertain(why)) => Ended::Unknown(why),
+    match result {
+        Ok(()) => Outcome::Committed,
+        Err(StoreError::Uncertain(why)) => Outcome::Uncertain(why),
         Err(why) => {
-            log::debug!("changes are made one by one, since together they were not: {why}");
-            Ended::Undone
+            log::debug!("a group of transactions rolled back, each now runs alone: {why}");
+            Outcome::RolledBack
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, mpsc};
+    use std::sync::mpsc;
     use std::time::{Duration, Instant};
 
     use actix_web::rt::{System, spawn};
@@ -117,9 +117,10 @@ mod tests {
 
     use super::*;
     use crate::on;
+    use crate::store::changes::Changes;
     use crate::store::engine::connection::Connection;
-    use crate::store::engine::transaction::Change;
-    use crate::store::{Changes, Store};
+    use crate::store::engine::transaction::Transaction;
+    use crate::store::trusted::TrustedStore;
 
     diesel::table! { marks (mark) { mark -> Integer } }
 
@@ -138,19 +139,17 @@ mod tests {
         Ok(on!(conn, |c| diesel::sql_query(statement).execute(c)).map(drop)?)
     }
 
-    /// What becomes of changes that wait together, and which marks there are then.
-    fn waiting_together(
-        changes: impl FnOnce(&Engine) -> Vec<Work>,
-    ) -> (Vec<Result<i64, StoreError>>, Vec<i32>) {
+    /// Runs transactions that wait in the queue together. Returns their results, and the rows afterwards.
+    fn run_together(changes: impl FnOnce(&Engine) -> Vec<Work>) -> (Vec<Result<i64, StoreError>>, Vec<i32>) {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::of_a_test(dir.path());
+        let store = TrustedStore::for_test(dir.path());
         let changes = changes(store.engine());
         System::new().block_on(async {
             let begin = |work: Work| {
                 let store = store.clone();
                 spawn(async move { store.write(None, work).await })
             };
-            // While the first is made, the others come to wait.
+            // The others join the queue while the first runs.
             let (tell, is_made) = mpsc::sync_channel(0);
             let first = begin(Box::new(move |conn, _| {
                 run(conn, "CREATE TABLE marks (mark INTEGER NOT NULL PRIMARY KEY)")?;
@@ -174,16 +173,16 @@ mod tests {
     }
 
     #[test]
-    fn those_that_wait_together_are_made_together_and_what_is_wrong_with_one_is_undone_alone() {
-        let (done, marks) = waiting_together(|engine| {
+    fn a_failed_member_of_a_group_rolls_back_alone() {
+        let (done, marks) = run_together(|engine| {
             let elsewhere = engine.clone();
             vec![
                 Box::new(|conn, _| mark(conn, 1)),
                 Box::new(|conn, _| mark(conn, 2).and(Err(StoreError::Changed))),
                 Box::new(|conn, _| mark(conn, 1)),
                 Box::new(move |conn, _| {
-                    // Those before it are seen here, and not on the disk yet.
-                    assert_eq!((mark(conn, 3)?, count(&mut elsewhere.near().unwrap())?), (2, 0));
+                    // The group sees its earlier members; other connections do not.
+                    assert_eq!((mark(conn, 3)?, count(&mut elsewhere.inline_reader().unwrap())?), (2, 0));
                     Ok(7)
                 }),
             ]
@@ -195,14 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn where_one_takes_all_down_the_others_are_made_without_it() {
+    fn a_panic_in_a_group_leaves_the_other_members() {
         let breaks: [fn() -> Work; 2] = [
             || Box::new(|_, _| panic!("on purpose")),
-            // As the engine does by itself when the disk is full.
+            // SQLite does this by itself when the disk is full.
             || Box::new(|conn, _| run(conn, "ROLLBACK").and(Err(StoreError::LastAdmin))),
         ];
         for broken in breaks {
-            let (done, marks) = waiting_together(|_| {
+            let (done, marks) = run_together(|_| {
                 vec![Box::new(|conn, _| mark(conn, 1)), broken(), Box::new(|conn, _| mark(conn, 3))]
             });
             let [Ok(1), Err(StoreError::Internal(_) | StoreError::LastAdmin), Ok(2)] = &done[..] else {
@@ -213,23 +212,26 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_knows_what_is_on_the_disk_only_what_was_refused_is_known_not_to_be() {
+    fn an_uncertain_commit_is_not_reported_as_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::of_a_test(dir.path());
+        let store = TrustedStore::for_test(dir.path());
         let soon = Instant::now() + Duration::from_secs(60);
-        let change = |work: Work| {
-            let (mut change, _, done) = Change::new(Arc::clone(&store.0), soon, None, work);
-            let made = store.0.with_connection(soon, |conn| {
+        let change = |result: fn() -> Result<i64, StoreError>| {
+            let (report, reported) = mpsc::channel();
+            let report = move |result| report.send(result).unwrap();
+            let (mut change, _) =
+                Transaction::new(store.shared().pool.clone(), soon, move |_| result(), report);
+            let made = store.shared().pool.with_connection(soon, |conn| {
                 conn.begin()?;
-                change.make(conn)?;
+                change.run_in_group(conn)?;
                 conn.commit()
             });
             made.unwrap();
-            Box::new(change).leave_open("the disk is gone");
-            done.blocking_recv().unwrap()
+            Box::new(change).finish_uncertain("the disk is gone");
+            reported.recv().unwrap()
         };
-        assert!(matches!(change(Box::new(|_, _| Ok(1))), Err(StoreError::Uncertain(_))));
-        let refused = change(Box::new(|_, _| Err(StoreError::Taken)));
+        assert!(matches!(change(|| Ok(1)), Err(StoreError::Uncertain(_))));
+        let refused = change(|| Err(StoreError::Taken));
         assert!(matches!(refused, Err(StoreError::Unavailable(_))));
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::authz::action::Read;
 use crate::authz::{Can, Held, Relation, Resource, Sealed, Sight};
-use crate::store::Store;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
+use crate::store::handle::Store;
+use crate::store::shared::Shared;
 
 /// A kind of record that can be looked up by its id. [`stored!`](crate::stored) implements it for
 /// one in a table of its own; by hand it is the place where relations are asked of something else
@@ -26,9 +27,20 @@ pub trait Stored: Resource + Can<Read> {
 }
 
 /// One lookup, for [`Stored::find`] alone: what it returns is sealed, and nothing else seals.
-pub struct Lookup<'a>(pub(in crate::store) &'a Store);
+pub struct Lookup<'a>(&'a Store);
+
+impl Store {
+    /// Looks up one record for a decision.
+    pub(crate) async fn find<R: Stored>(&self, id: R::Id, sight: Sight) -> Result<Sealed<R>, StoreError> {
+        R::find(Lookup(self), id, sight).await
+    }
+}
 
 impl Lookup<'_> {
+    pub(in crate::store) fn shared(&self) -> &Shared {
+        self.0.shared()
+    }
+
     /// The record, of a kind that has no relations. It may be read twice, when a connection turns
     /// out dead.
     ///

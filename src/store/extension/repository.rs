@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::lookup::Stored;
 use crate::authz::action::{Action, Changing, Create, Delete};
 use crate::authz::{Allowed, Can, Event, Held, Reach, Sight};
-use crate::store::Store;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
+use crate::store::handle::Store;
 
 /// A kind of record in a table of its own, whose primary key is `id` and whose `revision` grows
 /// with every change. Implemented by [`stored!`](crate::stored).
@@ -155,7 +155,7 @@ impl Store {
         if next.id().to_string() != record.id().to_string() {
             return Err(StoreError::Internal("a change must not make another record of it".to_owned()));
         }
-        next.next(self.0.surroundings.clock.now());
+        next.next(self.shared().now());
         let sight = Sight::everything(record.by());
         let kept = self.write(Some(deed), move |conn, _| {
             one_row(next.overwrite(conn)?)?;
@@ -235,6 +235,12 @@ impl Store {
 /// The record after a change, with the relations that it has to the caller by now.
 fn as_it_is_now<R: Kept>(conn: &mut Connection, record: &R, sight: &Sight) -> Result<(R, Held), StoreError> {
     R::find_one(conn, &record.id(), sight)?.ok_or(StoreError::Changed)
+}
+
+/// Reports a cursor that does not fit the record: the record's type changed since the cursor was made.
+#[doc(hidden)]
+pub fn position_part<T, E>(part: Result<T, E>) -> Result<T, StoreError> {
+    part.map_err(|_| StoreError::Internal("a cursor of another version of the application".to_owned()))
 }
 
 pub(in crate::store) fn one_row(rows: usize) -> Result<(), StoreError> {

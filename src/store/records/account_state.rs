@@ -7,24 +7,17 @@ use crate::authz::action::{SetPassword, SetRoles, SetStatus};
 use crate::authz::{Allowed, Event, Grant};
 use crate::domain::{PasswordHash, Revoked, Role, SessionId, Standing, Status, Time, User, UserId};
 use crate::on;
+use crate::store::changes::Changes;
 use crate::store::engine::connection::{Connection, Link};
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{sessions, user_roles, users};
 use crate::store::extension::repository::one_row;
-use crate::store::{Changes, Inner, Store};
+use crate::store::handle::Store;
+use crate::store::shared::Shared;
+use crate::store::trusted::TrustedStore;
 
 impl Store {
-    /// How a user stands now, for a token that does not say when it was issued in the user's own
-    /// count.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
-        let inner = self.0.clone();
-        self.read_by_key(move |conn| inner.standing_of(conn, id)).await
-    }
-
     /// Replaces a password. Every session but `kept` ends; when no session is kept, every token
     /// that the user has is dead.
     ///
@@ -36,7 +29,7 @@ impl Store {
         hash: PasswordHash,
         kept: Option<SessionId>,
     ) -> Result<(), StoreError> {
-        let (deed, inner) = (Event::from(&user), self.0.clone());
+        let (deed, inner) = (Event::from(&user), self.shared().clone());
         self.write(Some(deed), move |conn, changes| {
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             let new = users::password_hash.eq(hash.expose_phc());
@@ -59,7 +52,7 @@ impl Store {
         if user.roles == grant.roles() {
             return Ok(user);
         }
-        let (deed, inner) = (Event::from(&user), self.0.clone());
+        let (deed, inner) = (Event::from(&user), self.shared().clone());
         let before = (*user).clone();
         let next = self
             .write(Some(deed), move |conn, changes| {
@@ -91,7 +84,7 @@ impl Store {
         if user.status == status {
             return Ok(user);
         }
-        let (deed, inner) = (Event::from(&user), self.0.clone());
+        let (deed, inner) = (Event::from(&user), self.shared().clone());
         let before = (*user).clone();
         let next = self
             .write(Some(deed), move |conn, changes| {
@@ -112,7 +105,19 @@ impl Store {
     }
 }
 
-impl Inner {
+impl TrustedStore {
+    /// How a user stands now, for a token that does not say when it was issued in the user's own
+    /// count.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
+        let inner = self.shared().clone();
+        self.read_by_key(move |conn| inner.standing_of(conn, id)).await
+    }
+}
+
+impl Shared {
     pub(in crate::store) fn standing_of(
         &self,
         conn: &mut Connection,
@@ -139,7 +144,7 @@ impl Inner {
         new_epoch: bool,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
-        let now = Time(self.surroundings.clock.now());
+        let now = Time(self.now());
         let epoch = user.epoch + i64::from(new_epoch);
         let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
         let next = (

@@ -9,9 +9,9 @@ use diesel::PgConnection;
 use diesel::connection::SimpleConnection as _;
 use tokio::sync::mpsc;
 
-use crate::store::engine::connection::{Connection, Engine, Link};
+use crate::store::engine::connection::{Engine, Link};
 use crate::store::engine::error::StoreError;
-use crate::store::{Changes, Store};
+use crate::store::trusted::TrustedStore;
 
 /// How often a listener looks whether something came: a look at its socket, and no query.
 const LOOK: Duration = Duration::from_millis(20);
@@ -48,12 +48,12 @@ impl Announcements {
     }
 }
 
-impl Store {
+impl TrustedStore {
     /// Listens, on a connection and in a thread of its own.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn announcements(&self) -> Result<Announcements, StoreError> {
+    pub(crate) fn announcements(&self) -> Result<Announcements, StoreError> {
         let engine = match self.engine() {
             Engine::Sqlite(_) => return Ok(Announcements(None)),
             // What is listened to belongs to a session, which a pooler does not have.
@@ -67,16 +67,6 @@ impl Store {
             .spawn(move || listen(&engine, &told))
             .map_err(|error| StoreError::Internal(format!("no thread to listen in: {error}")))?;
         Ok(Announcements(Some(heard)))
-    }
-}
-
-/// Tells the others, once this transaction is made to last.
-pub(in crate::store) fn announce(conn: &mut Connection, changes: &Changes) -> Result<(), StoreError> {
-    match conn.link() {
-        Link::Postgres(c) if changes.keys || !changes.revoked.is_empty() => {
-            Ok(c.batch_execute("SELECT pg_notify('cloakroom', '')")?)
-        }
-        _ => Ok(()),
     }
 }
 

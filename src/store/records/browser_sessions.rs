@@ -9,11 +9,13 @@ use super::users as accounts;
 use crate::authz::{By, Outcome};
 use crate::domain::{Device, Origin, SecretHash, Session, SessionId, Status, Time, User, UserId};
 use crate::on;
+use crate::store::changes::Changes;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{authorization_codes, sessions};
-use crate::store::{Changes, Inner, Store};
+use crate::store::shared::Shared;
+use crate::store::trusted::TrustedStore;
 
 /// Who is signed in in a browser, and since when.
 pub struct SignedIn {
@@ -23,13 +25,13 @@ pub struct SignedIn {
     pub user: User,
 }
 
-impl Store {
+impl TrustedStore {
     /// Who is signed in in the browser with this cookie.
     ///
     /// # Errors
     /// When the database is away.
     pub(crate) async fn signed_in(&self, cookie: SecretHash) -> Result<Option<SignedIn>, StoreError> {
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.read(move |conn| {
             let Some(session) = inner.browser_session(conn, &cookie)? else { return Ok(None) };
             let user = accounts::load(conn, &inner.vocabulary, session.user_id)?;
@@ -53,7 +55,7 @@ impl Store {
     ) -> Result<Result<(), LoginRefused>, StoreError> {
         let origin = device.origin.clone();
         let begun = self.new_session(user, None, device)?;
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write(None, move |conn, changes| {
             if inner.prove(conn, user, &proved)?.is_none() {
                 return Ok(Err(LoginRefused::Account));
@@ -76,24 +78,24 @@ impl Store {
     /// # Errors
     /// When the database is away; then nobody was signed out.
     pub(crate) async fn sign_out(&self, cookie: SecretHash, origin: Origin) -> Result<(), StoreError> {
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write(None, move |conn, changes| {
             let Some(session) = inner.browser_session(conn, &cookie)? else { return Ok(()) };
             let by = By::Somebody(origin.clone(), None);
-            inner.write_down(conn, &of_session(&session, "log_out", by, Outcome::Done))?;
+            inner.append_event(conn, &of_session(&session, "log_out", by, Outcome::Done))?;
             inner.end_session_and_what_hangs_on_it(conn, session.id, changes)
         })
         .await
     }
 }
 
-impl Inner {
+impl Shared {
     fn browser_session(
         &self,
         conn: &mut Connection,
         cookie: &SecretHash,
     ) -> Result<Option<Session>, StoreError> {
-        let now = Time(self.surroundings.clock.now());
+        let now = Time(self.now());
         let row: Option<SessionRow> = on!(conn, |c| sessions::table
             .filter(sessions::cookie_hash.eq(cookie.as_bytes().as_slice()))
             .filter(sessions::expires_at.gt(now))

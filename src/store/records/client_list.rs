@@ -8,9 +8,9 @@ use crate::authz::Reach;
 use crate::authz::action::List;
 use crate::domain::{Client, ClientId};
 use crate::on;
-use crate::store::Store;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::clients;
+use crate::store::handle::Store;
 
 /// Clients, and where the next page begins if there is one.
 pub struct ClientPage {
@@ -31,7 +31,7 @@ impl Store {
         after: Option<ClientId>,
         limit: u16,
     ) -> Result<ClientPage, StoreError> {
-        let (everything, now) = (reach.sight().is_everything(), self.0.surroundings.clock.now());
+        let (everything, now) = (reach.sight().is_everything(), self.shared().now());
         let most = usize::from(limit);
         self.read(move |conn| {
             let mut rows: Vec<ClientRow> = on!(conn, DB, |c| {

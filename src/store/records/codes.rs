@@ -14,7 +14,8 @@ use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{authorization_codes as codes, sessions};
-use crate::store::{Inner, Store};
+use crate::store::shared::Shared;
+use crate::store::trusted::TrustedStore;
 
 /// What a code is issued for.
 pub(crate) struct NewCode {
@@ -110,16 +111,16 @@ fn consented(new: &NewCode) -> Event {
     }
 }
 
-impl Store {
+impl TrustedStore {
     /// Issues a code, provided that the user is still signed in in that browser; with `consent`, the
     /// user has just agreed to its scope.
     ///
     /// # Errors
     /// When the database is away.
     pub(crate) async fn issue_code(&self, new: NewCode, consent: bool) -> Result<bool, StoreError> {
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write(None, move |conn, _| {
-            let now = inner.surroundings.clock.now();
+            let now = inner.now();
             let signed_in: i64 = on!(conn, |c| sessions::table
                 .filter(sessions::id.eq(new.parent))
                 .filter(sessions::user_id.eq(new.user))
@@ -132,7 +133,7 @@ impl Store {
             let scope = new.scope.to_string();
             if consent {
                 consents::widen(conn, new.user, &new.client, &scope, now)?;
-                inner.write_down(conn, &consented(&new))?;
+                inner.append_event(conn, &consented(&new))?;
             }
             let row = (
                 codes::hash.eq(new.hash.as_bytes().as_slice()),
@@ -166,9 +167,9 @@ impl Store {
         fits: impl Fn(&CodeBinding) -> bool + Send + 'static,
     ) -> Result<Result<Redeemed, CodeRefused>, StoreError> {
         let RedeemedBy { client, registered, dpop_jkt, refresh, origin } = by;
-        let inner = self.0.clone();
-        let now = inner.surroundings.clock.now();
-        let id = SessionId(inner.surroundings.random.uuid_at(now)?);
+        let inner = self.shared().clone();
+        let now = inner.now();
+        let id = SessionId(inner.new_uuid(now)?);
         self.write(None, move |conn, changes| {
             let hash = code.as_bytes().as_slice();
             let unused = codes::table
@@ -253,7 +254,7 @@ pub(in crate::store) fn prune(conn: &mut Connection, before: DateTime<Utc>) -> R
     Ok(())
 }
 
-impl Inner {
+impl Shared {
     /// The user, if the account is in use, and the browser session in which they let the client in.
     fn still_signed_in(
         &self,

@@ -8,12 +8,13 @@ use crate::authz::action::{Delete, ListConsents};
 use crate::authz::{Allowed, Event, Sealed, Sight};
 use crate::domain::{ClientId, Consent, ConsentOf, SessionId, Time, User, UserId};
 use crate::on;
-use crate::store::Store;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::{authorization_codes, clients, consents, sessions};
 use crate::store::extension::lookup::{Lookup, Stored};
 use crate::store::extension::repository::one_row;
+use crate::store::handle::Store;
+use crate::store::trusted::TrustedStore;
 
 type Row = (UserId, String, Option<String>, String, Time, Time);
 
@@ -67,23 +68,12 @@ impl Store {
         self.read(move |conn| load(conn, id, None)).await
     }
 
-    /// The names of the scopes that the user, who is signed in at the pages, lets a client have.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn consented(&self, user: UserId, client: ClientId) -> Result<Vec<String>, StoreError> {
-        self.read(move |conn| {
-            Ok(load(conn, user, Some(&client))?.pop().map(|known| known.scope).unwrap_or_default())
-        })
-        .await
-    }
-
     /// Takes a consent back: the client's sessions with this user end, and their tokens with them.
     ///
     /// # Errors
     /// [`StoreError::Changed`] when it is gone already.
     pub async fn withdraw_consent(&self, consent: Allowed<Consent, Delete>) -> Result<(), StoreError> {
-        let (deed, inner) = (Event::from(&consent), self.0.clone());
+        let (deed, inner) = (Event::from(&consent), self.shared().clone());
         self.write(Some(deed), move |conn, changes| {
             let (user, client) = (consent.user_id, consent.client_id.as_str());
             one_row(on!(conn, |c| diesel::delete(consents::table.find((user, client))).execute(c))?)?;
@@ -97,6 +87,19 @@ impl Store {
                 .select(sessions::id)
                 .load(c))?;
             inner.end_sessions(conn, &ended, changes)
+        })
+        .await
+    }
+}
+
+impl TrustedStore {
+    /// The names of the scopes that the user, who is signed in at the pages, lets a client have.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn consented(&self, user: UserId, client: ClientId) -> Result<Vec<String>, StoreError> {
+        self.read(move |conn| {
+            Ok(load(conn, user, Some(&client))?.pop().map(|known| known.scope).unwrap_or_default())
         })
         .await
     }

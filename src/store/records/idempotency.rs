@@ -10,11 +10,13 @@ use diesel::prelude::*;
 use crate::authz::Event;
 use crate::domain::Time;
 use crate::on;
+use crate::store::changes::Changes;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::idempotency_keys as keys;
-use crate::store::{Changes, Store};
+use crate::store::handle::Store;
+use crate::store::trusted::TrustedStore;
 
 /// For so long a key is remembered.
 const REMEMBERED: TimeDelta = TimeDelta::hours(24);
@@ -79,12 +81,34 @@ impl Once {
 }
 
 impl Store {
+    /// As [`Store::write`], for what may not be done twice: the first such write of a task that works
+    /// for a [`Once`] claims its key.
+    pub(in crate::store) async fn write_once<T: Send + 'static>(
+        &self,
+        deed: Option<Event>,
+        work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let Some(once) = FOR.try_with(Once::clone).ok().filter(|once| !once.is_done()) else {
+            return self.write(deed, work).await;
+        };
+        let (claimed, now) = (once.clone(), self.shared().now());
+        let done = self.write(deed, move |conn, changes| {
+            claimed.claim(conn, now)?;
+            work(conn, changes)
+        });
+        let done = done.await?;
+        once.0.done.store(true, Ordering::Release);
+        Ok(done)
+    }
+}
+
+impl TrustedStore {
     /// What became of an earlier request with this key, if there was one.
     ///
     /// # Errors
     /// When the database is away.
     pub(crate) async fn earlier(&self, once: &Once) -> Result<Option<Earlier>, StoreError> {
-        let (once, now) = (once.clone(), self.0.surroundings.clock.now());
+        let (once, now) = (once.clone(), self.shared().now());
         self.read(move |conn| {
             let row: Option<(Vec<u8>, Option<Vec<u8>>)> = on!(conn, |c| keys::table
                 .filter(keys::key.eq(once.0.key.as_slice()))
@@ -113,26 +137,6 @@ impl Store {
             Ok(())
         })
         .await
-    }
-
-    /// As [`Store::write`], for what may not be done twice: the first such write of a task that works
-    /// for a [`Once`] claims its key.
-    pub(in crate::store) async fn write_once<T: Send + 'static>(
-        &self,
-        deed: Option<Event>,
-        work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let Some(once) = FOR.try_with(Once::clone).ok().filter(|once| !once.is_done()) else {
-            return self.write(deed, work).await;
-        };
-        let (claimed, now) = (once.clone(), self.0.surroundings.clock.now());
-        let done = self.write(deed, move |conn, changes| {
-            claimed.claim(conn, now)?;
-            work(conn, changes)
-        });
-        let done = done.await?;
-        once.0.done.store(true, Ordering::Release);
-        Ok(done)
     }
 }
 

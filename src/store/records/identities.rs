@@ -16,7 +16,8 @@ use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{departed_identities, identities, users};
-use crate::store::{Inner, Store};
+use crate::store::shared::Shared;
+use crate::store::trusted::TrustedStore;
 
 /// For how long a deleted account's identity is kept from what was issued before: longer than any
 /// access token should live.
@@ -25,7 +26,7 @@ const DEPARTURES_KEPT: chrono::Duration = chrono::Duration::days(30);
 /// Several first calls at once get into each other's way; one of them is through after each try.
 const TRIES: u32 = 3;
 
-impl Store {
+impl TrustedStore {
     /// Who a user of another issuer is here, if anybody. An account is made for them if they have
     /// none and their issuer is trusted that far; many calls at once make one.
     ///
@@ -37,7 +38,7 @@ impl Store {
             if found.is_some() || !newcomer.provision {
                 return Ok(found);
             }
-            let (inner, new) = (self.0.clone(), Arc::clone(newcomer));
+            let (inner, new) = (self.shared().clone(), Arc::clone(newcomer));
             match self.write(None, move |conn, _| inner.welcome(conn, &new)).await {
                 // Another call made the account, or took the address, at the same moment.
                 Err(StoreError::Taken) => {}
@@ -55,12 +56,12 @@ impl Store {
         &self,
         newcomer: &Arc<Newcomer>,
     ) -> Result<Option<Resident>, StoreError> {
-        let (inner, known) = (self.0.clone(), Arc::clone(newcomer));
+        let (inner, known) = (self.shared().clone(), Arc::clone(newcomer));
         self.read(move |conn| inner.resident_of(conn, &known.identity)).await
     }
 }
 
-impl Inner {
+impl Shared {
     fn resident_of(
         &self,
         conn: &mut Connection,
@@ -88,7 +89,7 @@ impl Inner {
         if departed.is_some_and(|at| issued_at.timestamp() <= at.timestamp()) {
             return Ok(None);
         }
-        let now = self.surroundings.clock.now();
+        let now = self.now();
         let verified = match &newcomer.email {
             Some(email) if is_free(conn, email)? => Some(email.clone()),
             _ => None,
@@ -96,7 +97,7 @@ impl Inner {
         let free = verified.is_some();
         let email = match verified {
             Some(email) => email,
-            None => Email::placeholder(self.surroundings.random.uuid_at(now)?),
+            None => Email::placeholder(self.new_uuid(now)?),
         };
         let profile = ProfileChange::default();
         let new = NewUser { email, password: None, profile, status: Status::Active };
@@ -117,7 +118,7 @@ impl Inner {
 
     /// The user's account is about to be deleted, and with it whom it belongs to elsewhere.
     pub(in crate::store) fn depart(&self, conn: &mut Connection, user: UserId) -> Result<(), StoreError> {
-        let now = self.surroundings.clock.now();
+        let now = self.now();
         let old = departed_identities::departed_at.lt(Time(now - DEPARTURES_KEPT));
         on!(conn, |c| diesel::delete(departed_identities::table.filter(old)).execute(c))?;
         let left: Vec<(String, String)> = on!(conn, |c| identities::table

@@ -16,7 +16,9 @@ use crate::store::audit::entries::{Entry, insert};
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::{user_roles, users};
-use crate::store::{Inner, Store};
+use crate::store::handle::Store;
+use crate::store::shared::Shared;
+use crate::store::trusted::TrustedStore;
 
 /// An account that was somewhere else before.
 pub(crate) struct Imported {
@@ -83,20 +85,6 @@ impl Taken {
 }
 
 impl Store {
-    /// Makes these accounts, all in one transaction, each with its line in the audit trail; those that
-    /// are there already stay as they are.
-    ///
-    /// # Errors
-    /// When the database is away, or somebody else took one of the addresses this very moment
-    /// ([`StoreError::Taken`]): then none was made, and it can be tried again.
-    pub(crate) async fn import_users(
-        &self,
-        users: Vec<Arc<Imported>>,
-    ) -> Result<Vec<ImportOutcome>, StoreError> {
-        let inner = self.0.clone();
-        self.write(None, move |conn, _| inner.import_users(conn, &users)).await
-    }
-
     /// At most `limit` accounts by id, from after that one on.
     ///
     /// # Errors
@@ -107,7 +95,7 @@ impl Store {
         after: Option<UserId>,
         limit: u16,
     ) -> Result<Vec<Exported>, StoreError> {
-        let vocabulary = self.0.vocabulary.clone();
+        let vocabulary = self.shared().vocabulary.clone();
         self.read(move |conn| {
             let rows: Vec<(UserRow, String, i64, Option<String>)> = on!(conn, DB, |c| {
                 let mut page = users::table
@@ -148,14 +136,30 @@ impl Store {
     }
 }
 
-impl Inner {
+impl TrustedStore {
+    /// Makes these accounts, all in one transaction, each with its line in the audit trail; those that
+    /// are there already stay as they are.
+    ///
+    /// # Errors
+    /// When the database is away, or somebody else took one of the addresses this very moment
+    /// ([`StoreError::Taken`]): then none was made, and it can be tried again.
+    pub(crate) async fn import_users(
+        &self,
+        users: Vec<Arc<Imported>>,
+    ) -> Result<Vec<ImportOutcome>, StoreError> {
+        let inner = self.shared().clone();
+        self.write(None, move |conn, _| inner.import_users(conn, &users)).await
+    }
+}
+
+impl Shared {
     fn import_users(
         &self,
         conn: &mut Connection,
         users: &[Arc<Imported>],
     ) -> Result<Vec<ImportOutcome>, StoreError> {
         conn.expect_many_writes()?;
-        let now = self.surroundings.clock.now();
+        let now = self.now();
         let rows = users.iter().map(|user| self.row(user, now)).collect::<Result<Vec<_>, StoreError>>()?;
         let mut taken = Taken::among(conn, &rows)?;
         let (mut outcomes, mut made) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
@@ -167,7 +171,7 @@ impl Inner {
             }
             let id = row.id;
             roles.extend(role_rows(id, row.created_at, &row.email_key, user.grant.roles()));
-            entries.push(Entry::of(&user.grant.event(id), self.surroundings.random.uuid_at(now)?, now));
+            entries.push(Entry::of(&user.grant.event(id), self.new_uuid(now)?, now));
             made.push(row);
             outcomes.push(ImportOutcome::Made);
         }
@@ -181,7 +185,7 @@ impl Inner {
         let created_at = user.created_at.unwrap_or(now);
         let id = match user.id {
             Some(id) => id,
-            None => UserId(self.surroundings.random.uuid_at(created_at)?),
+            None => UserId(self.new_uuid(created_at)?),
         };
         let mut row = NewUserRow::new(id, &user.new, created_at);
         row.email_verified = user.email_verified && !user.new.email.is_placeholder();

@@ -8,12 +8,15 @@ use crate::authz::action::{Action as _, List, Retire, Rotate};
 use crate::authz::{Allowed, By, Caller, Event, Outcome, Reach, Resource as _, Sealed, Sight};
 use crate::domain::{KeyLives, SigningKey, StoredKey, Time};
 use crate::on;
+use crate::store::changes::Changes;
 use crate::store::engine::connection::{Connection, Link};
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::signing_keys;
 use crate::store::extension::lookup::{Lookup, Stored};
-use crate::store::{Changes, Inner, Store};
+use crate::store::handle::Store;
+use crate::store::shared::Shared;
+use crate::store::trusted::TrustedStore;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = signing_keys)]
@@ -63,47 +66,12 @@ impl Stored for SigningKey {
 }
 
 impl Store {
-    /// Every signing key, oldest first.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn signing_keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        self.read(load).await
-    }
-
     /// Every signing key without its secret, oldest first.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn keys(&self, _may: &Reach<SigningKey, List>) -> Result<Vec<SigningKey>, StoreError> {
-        Ok(self.signing_keys().await?.into_iter().map(|stored| stored.key).collect())
-    }
-
-    /// Keeps this key and none of those before it, for a server made for tests.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn replace_keys(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
-        self.write(None, |conn, _| Ok(on!(conn, |c| diesel::delete(signing_keys::table).execute(c))?))
-            .await?;
-        self.add_first_key(key).await
-    }
-
-    /// Keeps `key` unless there is one that signs by its algorithm already, as when two replicas
-    /// start together: then both use the first one's. Every key that there is then.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn add_first_key(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
-        let inner = self.0.clone();
-        self.write(None, move |conn, changes| {
-            let keys = lock(conn)?;
-            if inner.lives(&keys).signing(&key.key.algorithm, inner.now()).is_none() {
-                insert(conn, changes, &key)?;
-            }
-            load(conn)
-        })
-        .await
+        Ok(self.read(load).await?.into_iter().map(|stored| stored.key).collect())
     }
 
     /// Keeps a key that is to take over. Every key that there is then.
@@ -124,29 +92,6 @@ impl Store {
         .await
     }
 
-    /// Keeps a key that is to take over, if the newest of its algorithm is to be succeeded by now:
-    /// each signs for `every`. The server does it by itself.
-    ///
-    /// # Errors
-    /// When the database is away; then it was not kept.
-    pub(crate) async fn rotate_keys_when_due(
-        &self,
-        key: StoredKey,
-        every: TimeDelta,
-    ) -> Result<Option<Vec<StoredKey>>, StoreError> {
-        let inner = self.0.clone();
-        self.write(None, move |conn, changes| {
-            let keys = lock(conn)?;
-            if !inner.lives(&keys).is_due(&key.key.algorithm, every, inner.now()) {
-                return Ok(None);
-            }
-            inner.write_down(conn, &rotated(None, &key.key.kid))?;
-            insert(conn, changes, &key)?;
-            load(conn).map(Some)
-        })
-        .await
-    }
-
     /// Takes a key out of service at once and destroys its private half. Where it was the one that
     /// signs, and there is to be another (`spare` is one), the next one signs at once, or else the
     /// spare one does: that one is returned.
@@ -158,7 +103,7 @@ impl Store {
         key: Allowed<SigningKey, Retire>,
         spare: Option<StoredKey>,
     ) -> Result<Option<SigningKey>, StoreError> {
-        let (deed, inner) = (Event::from(&key), self.0.clone());
+        let (deed, inner) = (Event::from(&key), self.shared().clone());
         self.write(Some(deed), move |conn, changes| {
             let (keys, now) = (lock(conn)?, inner.now());
             let signing = inner.lives(&keys).signing(&key.algorithm, now).map(|key| key.kid.clone());
@@ -181,8 +126,68 @@ impl Store {
                     spare.key
                 }
             };
-            inner.write_down(conn, &rotated(Some(key.by()), &next.kid))?;
+            inner.append_event(conn, &rotated(Some(key.by()), &next.kid))?;
             Ok(Some(next))
+        })
+        .await
+    }
+}
+
+impl TrustedStore {
+    /// Every signing key, oldest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn signing_keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        self.read(load).await
+    }
+
+    /// Keeps this key and none of those before it, for a server made for tests.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn replace_keys(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
+        self.write(None, |conn, _| Ok(on!(conn, |c| diesel::delete(signing_keys::table).execute(c))?))
+            .await?;
+        self.add_first_key(key).await
+    }
+
+    /// Keeps `key` unless there is one that signs by its algorithm already, as when two replicas
+    /// start together: then both use the first one's. Every key that there is then.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn add_first_key(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
+        let inner = self.shared().clone();
+        self.write(None, move |conn, changes| {
+            let keys = lock(conn)?;
+            if inner.lives(&keys).signing(&key.key.algorithm, inner.now()).is_none() {
+                insert(conn, changes, &key)?;
+            }
+            load(conn)
+        })
+        .await
+    }
+
+    /// Keeps a key that is to take over, if the newest of its algorithm is to be succeeded by now:
+    /// each signs for `every`. The server does it by itself.
+    ///
+    /// # Errors
+    /// When the database is away; then it was not kept.
+    pub(crate) async fn rotate_keys_when_due(
+        &self,
+        key: StoredKey,
+        every: TimeDelta,
+    ) -> Result<Option<Vec<StoredKey>>, StoreError> {
+        let inner = self.shared().clone();
+        self.write(None, move |conn, changes| {
+            let keys = lock(conn)?;
+            if !inner.lives(&keys).is_due(&key.key.algorithm, every, inner.now()) {
+                return Ok(None);
+            }
+            inner.append_event(conn, &rotated(None, &key.key.kid))?;
+            insert(conn, changes, &key)?;
+            load(conn).map(Some)
         })
         .await
     }
@@ -192,7 +197,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub(crate) async fn prune_keys(&self) -> Result<(), StoreError> {
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write(None, move |conn, _| {
             let keys = lock(conn)?;
             let lives = inner.lives(&keys);
@@ -205,11 +210,7 @@ impl Store {
     }
 }
 
-impl Inner {
-    fn now(&self) -> DateTime<Utc> {
-        self.surroundings.clock.now()
-    }
-
+impl Shared {
     fn lives<'a>(&self, keys: &'a [StoredKey]) -> KeyLives<'a> {
         KeyLives::new(keys.iter().map(|stored| &stored.key), self.lifetimes.access_token)
     }

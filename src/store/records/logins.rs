@@ -15,7 +15,9 @@ use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::users;
-use crate::store::{Inner, Store};
+use crate::store::handle::Store;
+use crate::store::shared::Shared;
+use crate::store::trusted::TrustedStore;
 
 /// A password that was right.
 pub(crate) struct Proved {
@@ -38,6 +40,29 @@ pub enum LoginRefused {
 }
 
 impl Store {
+    /// A session of the user's that begins now, and lasts as long as an access token.
+    pub(in crate::store) fn new_session(
+        &self,
+        user_id: UserId,
+        client_id: Option<ClientId>,
+        device: Device,
+    ) -> Result<Session, StoreError> {
+        let now = self.shared().now();
+        Ok(Session {
+            id: SessionId(self.shared().new_uuid(now)?),
+            user_id,
+            client_id,
+            device: device.name,
+            address: device.origin.address.map(|address| address.to_string()),
+            created_at: now,
+            auth_time: now,
+            last_used_at: now,
+            expires_at: now + self.shared().lifetimes.access_token,
+        })
+    }
+}
+
+impl TrustedStore {
     /// Begins a session of the first-party client for the user whose password was right, with a
     /// refresh token of which this is the hash. `grant` is asked what it may carry, of all that the
     /// user's roles grant.
@@ -54,7 +79,7 @@ impl Store {
     ) -> Result<Result<Entitled, LoginRefused>, StoreError> {
         let origin = device.origin.clone();
         let begun = self.new_session(user, Some(ClientId::first_party()), device)?;
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write(None, move |conn, _| {
             let Some(user) = inner.prove(conn, user, &proved)? else { return Ok(Err(LoginRefused::Account)) };
             let Some(scope) = grant(&inner.vocabulary.granted_by(&user.roles)) else {
@@ -77,30 +102,9 @@ impl Store {
         })
         .await
     }
-
-    /// A session of the user's that begins now, and lasts as long as an access token.
-    pub(in crate::store) fn new_session(
-        &self,
-        user_id: UserId,
-        client_id: Option<ClientId>,
-        device: Device,
-    ) -> Result<Session, StoreError> {
-        let now = self.0.surroundings.clock.now();
-        Ok(Session {
-            id: SessionId(self.0.surroundings.random.uuid_at(now)?),
-            user_id,
-            client_id,
-            device: device.name,
-            address: device.origin.address.map(|address| address.to_string()),
-            created_at: now,
-            auth_time: now,
-            last_used_at: now,
-            expires_at: now + self.0.lifetimes.access_token,
-        })
-    }
 }
 
-impl Inner {
+impl Shared {
     /// The user as they are, provided that the account is in use and its password is still the one
     /// that was proved; a hash with the parameters of today takes the place of an older one.
     pub(in crate::store) fn prove(
@@ -130,6 +134,6 @@ impl Inner {
         let (user, now) = (session.user_id, Time(session.created_at));
         on!(conn, |c| update(users::table.find(user)).set(users::last_login_at.eq(now)).execute(c))?;
         let by = By::Somebody(origin, session.client_id.clone());
-        self.write_down(conn, &of_session(session, "log_in", by, Outcome::Done))
+        self.append_event(conn, &of_session(session, "log_in", by, Outcome::Done))
     }
 }

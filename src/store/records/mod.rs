@@ -1,7 +1,6 @@
 //! The queries of cloakroom's own records, one file a kind of record.
 
 pub(in crate::store) mod account_state;
-pub(in crate::store) mod address;
 pub(in crate::store) mod announcements;
 pub(in crate::store) mod browser_sessions;
 pub(in crate::store) mod client_list;
@@ -9,6 +8,7 @@ pub(in crate::store) mod client_secrets;
 pub(in crate::store) mod clients;
 pub(in crate::store) mod codes;
 pub(in crate::store) mod consents;
+pub(in crate::store) mod housekeeping;
 pub(in crate::store) mod idempotency;
 pub(in crate::store) mod identities;
 pub(in crate::store) mod import_export;

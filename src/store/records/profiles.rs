@@ -8,12 +8,12 @@ use crate::authz::action::{ReadClaims, Update};
 use crate::authz::{Allowed, Event, Sealed, Sight};
 use crate::domain::{Profile, ProfileChange, ProfileClaim, User, UserId, fold_case};
 use crate::on;
-use crate::store::Store;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::users;
 use crate::store::extension::lookup::{Lookup, Stored};
+use crate::store::handle::Store;
 
 impl Stored for Profile {
     async fn find(lookup: Lookup<'_>, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {

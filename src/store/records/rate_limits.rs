@@ -16,7 +16,8 @@ use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{guesses, sessions, users};
 use crate::store::engine::sql_types::Moment;
-use crate::store::{Inner, Store};
+use crate::store::shared::Shared;
+use crate::store::trusted::TrustedStore;
 
 /// What a guess is checked against.
 pub struct Login {
@@ -35,7 +36,7 @@ pub struct Counted {
     pub(crate) left: Option<Left>,
 }
 
-impl Store {
+impl TrustedStore {
     /// What a guess is to be checked against, if there is such an account; with limits, it is counted
     /// as a wrong one first.
     ///
@@ -49,9 +50,9 @@ impl Store {
         if !limited {
             return Ok(Ok((self.read(move |conn| login(conn, &guess)).await?, Counted::default())));
         }
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write(None, move |conn, _| {
-            let now = inner.surroundings.clock.now();
+            let now = inner.now();
             let login = login(conn, &guess)?;
             let is_known = inner.is_known_at(conn, login.as_ref(), &guess, now)?;
             Ok(count(conn, &guess.buckets(is_known), now)?.map(|counted| (login, counted)))
@@ -64,9 +65,9 @@ impl Store {
     /// # Errors
     /// When the database is away; then nothing was counted.
     pub(crate) async fn count(&self, bucket: Bucket) -> Result<Result<Option<Left>, TooMany>, StoreError> {
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write(None, move |conn, _| {
-            let counted = count(conn, &[bucket], inner.surroundings.clock.now())?;
+            let counted = count(conn, &[bucket], inner.now())?;
             Ok(counted.map(|counted| counted.left))
         })
         .await
@@ -84,7 +85,7 @@ impl Store {
     }
 }
 
-impl Inner {
+impl Shared {
     /// Whether the user has a session that began at this address.
     fn is_known_at(
         &self,

@@ -9,11 +9,13 @@ use super::users as accounts;
 use crate::authz::{By, Outcome, ScopeSet};
 use crate::domain::{ClientId, Origin, SecretHash, Session, Status, Thumbprint, Time};
 use crate::on;
+use crate::store::changes::Changes;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{refresh_tokens as tokens, sessions};
-use crate::store::{Changes, Inner, Store};
+use crate::store::shared::Shared;
+use crate::store::trusted::TrustedStore;
 
 /// For so long the very last exchange may be repeated, as when its answer was lost on the way.
 const REPEATABLE: TimeDelta = TimeDelta::seconds(10);
@@ -76,7 +78,7 @@ impl KnownRefreshToken {
     }
 }
 
-impl Store {
+impl TrustedStore {
     /// Exchanges a refresh token for what `issue` makes: an answer, sealed so that only the token
     /// itself opens it. A repetition of the very last exchange gets the same answer. `narrow` is
     /// asked what of the grantable scope is asked for.
@@ -91,9 +93,9 @@ impl Store {
         narrow: impl Fn(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
         issue: impl Fn(&Entitled) -> Result<Vec<u8>, StoreError> + Send + 'static,
     ) -> Result<Result<Vec<u8>, RefreshRefused>, StoreError> {
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write(None, move |conn, changes| {
-            let now = inner.surroundings.clock.now();
+            let now = inner.now();
             let Some(known) = load(conn, &token, now)? else { return Ok(Err(RefreshRefused::Unknown)) };
             if known.session.client_id.as_ref() != Some(&by.client) {
                 return Ok(Err(RefreshRefused::Unknown));
@@ -131,7 +133,7 @@ impl Store {
     }
 }
 
-impl Store {
+impl TrustedStore {
     /// The refresh token with this hash, if its time is not over.
     ///
     /// # Errors
@@ -140,7 +142,7 @@ impl Store {
         &self,
         token: SecretHash,
     ) -> Result<Option<KnownRefreshToken>, StoreError> {
-        let now = self.0.surroundings.clock.now();
+        let now = self.shared().now();
         self.read(move |conn| load(conn, &token, now)).await
     }
 
@@ -155,23 +157,23 @@ impl Store {
         client: ClientId,
         origin: Origin,
     ) -> Result<bool, StoreError> {
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write(None, move |conn, changes| {
-            let now = inner.surroundings.clock.now();
+            let now = inner.now();
             let known = load(conn, &token, now)?.map(|known| known.session);
             let Some(session) = known.filter(|session| session.client_id.as_ref() == Some(&client)) else {
                 return Ok(false);
             };
             inner.end_sessions(conn, &[session.id], changes)?;
             let by = By::Somebody(origin.clone(), Some(client.clone()));
-            inner.write_down(conn, &of_session(&session, "revoke", by, Outcome::Done))?;
+            inner.append_event(conn, &of_session(&session, "revoke", by, Outcome::Done))?;
             Ok(true)
         })
         .await
     }
 }
 
-impl Inner {
+impl Shared {
     /// When the next refresh token of a session expires: it never outlives the session's own time.
     pub(in crate::store) fn next_refresh_expiry(&self, session: &Session) -> DateTime<Utc> {
         let end = session.created_at + self.lifetimes.session;

@@ -11,11 +11,13 @@ use crate::domain::{
     ClientId, Revoked, Role, SecretHash, Session, SessionId, SessionOf, Thumbprint, Time, User, UserId,
 };
 use crate::on;
+use crate::store::changes::Changes;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::sessions;
 use crate::store::extension::lookup::{Lookup, Stored};
-use crate::store::{Changes, Inner, Store};
+use crate::store::handle::Store;
+use crate::store::shared::Shared;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions, treat_none_as_default_value = false)]
@@ -138,7 +140,7 @@ fn logged_out(by: &Caller, session: SessionId) -> Event {
 
 impl Stored for Session {
     async fn find(lookup: Lookup<'_>, id: SessionOf, _: Sight) -> Result<Sealed<Self>, StoreError> {
-        let now = lookup.0.0.surroundings.clock.now();
+        let now = lookup.shared().now();
         let found = move |session: &Session| session.id == id.session;
         lookup.record(move |conn| Ok(live(conn, id.user, now)?.into_iter().find(found))).await
     }
@@ -150,7 +152,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn sessions(&self, user: &Allowed<User, ListSessions>) -> Result<Vec<Session>, StoreError> {
-        let (id, now) = (user.id, self.0.surroundings.clock.now());
+        let (id, now) = (user.id, self.shared().now());
         self.read(move |conn| live(conn, id, now)).await
     }
 
@@ -159,7 +161,7 @@ impl Store {
     /// # Errors
     /// When the database is away; then no session ended.
     pub async fn end_sessions(&self, user: Allowed<User, EndSessions>) -> Result<(), StoreError> {
-        let (deed, inner) = (Event::from(&user), self.0.clone());
+        let (deed, inner) = (Event::from(&user), self.shared().clone());
         self.write(Some(deed), move |conn, changes| inner.end_sessions_of(conn, user.id, None, changes)).await
     }
 
@@ -183,13 +185,13 @@ impl Store {
     }
 
     async fn end(&self, deed: Event, id: SessionId) -> Result<(), StoreError> {
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write(Some(deed), move |conn, changes| inner.end_session_and_what_hangs_on_it(conn, id, changes))
             .await
     }
 }
 
-impl Inner {
+impl Shared {
     /// Begins a session.
     pub(in crate::store) fn insert_session(
         &self,
@@ -229,7 +231,7 @@ impl Inner {
             on!(conn, |c| sessions::table.find(id).select(SessionRow::as_select()).get_result(c).optional())?;
         if let Some(row) = row {
             let (session, _) = row.read();
-            self.write_down(conn, &of_session(&session, "refresh", by, Outcome::Reused))?;
+            self.append_event(conn, &of_session(&session, "refresh", by, Outcome::Reused))?;
         }
         self.end_sessions(conn, &[id], changes)
     }

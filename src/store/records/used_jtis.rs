@@ -6,12 +6,12 @@ use diesel::prelude::*;
 
 use crate::domain::Time;
 use crate::on;
-use crate::store::Store;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::used_jtis;
+use crate::store::trusted::TrustedStore;
 
-impl Store {
+impl TrustedStore {
     /// Uses a statement up: whether this was its first use, on any replica. It is remembered until
     /// it expires.
     ///

@@ -10,9 +10,9 @@ use crate::authz::action::List;
 use crate::authz::{Reach, Vocabulary};
 use crate::domain::{Role, Status, User, UserId};
 use crate::on;
-use crate::store::Store;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::user_roles;
+use crate::store::handle::Store;
 
 /// Which accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Store {
         query: UserQuery,
     ) -> Result<UserPage, StoreError> {
         let everyone = reach.sight().is_everything();
-        let vocabulary = self.0.vocabulary.clone();
+        let vocabulary = self.shared().vocabulary.clone();
         self.read(move |conn| {
             let rows = if everyone { user_search_plans::rows(conn, &query)? } else { Vec::new() };
             let ids: Vec<UserId> = rows.iter().take(usize::from(query.limit)).map(UserRow::id).collect();

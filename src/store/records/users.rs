@@ -17,7 +17,9 @@ use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{user_roles, users};
 use crate::store::extension::lookup::{Lookup, Stored};
 use crate::store::extension::repository::one_row;
-use crate::store::{Inner, Store};
+use crate::store::handle::Store;
+use crate::store::shared::Shared;
+use crate::store::trusted::TrustedStore;
 
 /// The columns of an account; never the password's hash.
 #[derive(Queryable, Selectable)]
@@ -123,7 +125,7 @@ pub struct UserChange {
 
 impl Stored for User {
     async fn find(lookup: Lookup<'_>, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
-        let vocabulary = lookup.0.0.vocabulary.clone();
+        let vocabulary = lookup.shared().vocabulary.clone();
         lookup.own_record(move |conn| load(conn, &vocabulary, id)).await
     }
 }
@@ -153,7 +155,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Taken`] when the address belongs to another account.
     pub async fn create_user(&self, new: NewUser, grant: Grant) -> Result<User, StoreError> {
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write_once(None, move |conn, _| inner.insert_user(conn, &new, &grant)).await
     }
 
@@ -167,25 +169,8 @@ impl Store {
         new: NewUser,
         grant: Grant,
     ) -> Result<User, StoreError> {
-        let inner = self.0.clone();
+        let inner = self.shared().clone();
         self.write(None, move |conn, _| inner.insert_user_as(conn, id, &new, &grant)).await
-    }
-
-    /// The id of the account with this address, for the operator.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn user_id_by_email(&self, email: &Email) -> Result<Option<UserId>, StoreError> {
-        let key = email.key();
-        self.read(move |conn| {
-            let id: Option<UserId> = on!(conn, |c| users::table
-                .filter(users::email_key.eq(&key))
-                .select(users::id)
-                .get_result(c)
-                .optional())?;
-            Ok(id)
-        })
-        .await
     }
 
     /// Changes an account. A new address clears `email_verified`, unless the change sets it too.
@@ -197,7 +182,7 @@ impl Store {
         user: Allowed<User, Update>,
         change: UserChange,
     ) -> Result<Allowed<User, Update>, StoreError> {
-        let (deed, now) = (Event::from(&user), self.0.surroundings.clock.now());
+        let (deed, now) = (Event::from(&user), self.shared().now());
         let mut next = (*user).clone();
         if let Some(email) = change.email {
             next.email_verified &= next.email == email;
@@ -236,7 +221,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
     pub async fn delete_user(&self, user: Allowed<User, Delete>) -> Result<(), StoreError> {
-        let (deed, inner) = (Event::from(&user), self.0.clone());
+        let (deed, inner) = (Event::from(&user), self.shared().clone());
         self.write(Some(deed), move |conn, changes| {
             keep_an_admin(conn, &user, false)?;
             inner.depart(conn, user.id)?;
@@ -249,14 +234,33 @@ impl Store {
     }
 }
 
-impl Inner {
+impl TrustedStore {
+    /// The id of the account with this address, for the operator.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn user_id_by_email(&self, email: &Email) -> Result<Option<UserId>, StoreError> {
+        let key = email.key();
+        self.read(move |conn| {
+            let id: Option<UserId> = on!(conn, |c| users::table
+                .filter(users::email_key.eq(&key))
+                .select(users::id)
+                .get_result(c)
+                .optional())?;
+            Ok(id)
+        })
+        .await
+    }
+}
+
+impl Shared {
     pub(in crate::store) fn insert_user(
         &self,
         conn: &mut Connection,
         new: &NewUser,
         grant: &Grant,
     ) -> Result<User, StoreError> {
-        let id = UserId(self.surroundings.random.uuid_at(self.surroundings.clock.now())?);
+        let id = UserId(self.new_uuid(self.now())?);
         self.insert_user_as(conn, id, new, grant)
     }
 
@@ -267,12 +271,12 @@ impl Inner {
         new: &NewUser,
         grant: &Grant,
     ) -> Result<User, StoreError> {
-        let now = self.surroundings.clock.now();
+        let now = self.now();
         let row = NewUserRow::new(id, new, now);
         on!(conn, |c| diesel::insert_into(users::table).values(&row).execute(c))?;
         let roles: Vec<RoleRow> = role_rows(id, row.created_at, &row.email_key, grant.roles()).collect();
         insert_roles(conn, &roles)?;
-        self.write_down(conn, &grant.event(id))?;
+        self.append_event(conn, &grant.event(id))?;
         load(conn, &self.vocabulary, id)?.ok_or(StoreError::Changed)
     }
 }

@@ -148,7 +148,7 @@ async fn of_token(services: &Services, token: &str) -> Result<Result<Supposed, I
     let confirmed = match ticket {
         // A question must not make an account, as a first call may.
         Ticket::Stranger(stranger) => {
-            let resident = services.store.known_resident(stranger.newcomer()).await?;
+            let resident = services.trusted.known_resident(stranger.newcomer()).await?;
             services.verifier.recognize(&stranger, resident)
         }
         ticket => services.confirm(ticket).await?,
@@ -160,7 +160,7 @@ async fn find_user(services: &Services, asker: &Caller, user: &str) -> Result<Op
     let Ok(reach) = asker.reach::<User, Read>() else { return Ok(None) };
     let id: Option<UserId> = match (user.parse(), Email::parse(user)) {
         (Ok(id), _) => Some(id),
-        (Err(_), Ok(email)) => services.store.user_id_by_email(&email).await?,
+        (Err(_), Ok(email)) => services.trusted.user_id_by_email(&email).await?,
         (Err(_), Err(_)) => None,
     };
     let Some(id) = id else { return Ok(None) };

@@ -12,7 +12,6 @@ use crate::authz::action::{Create, Delete, RotateSecret, Update};
 use crate::authz::{Allowed, Amended, Event, Sealed, Sight};
 use crate::domain::{Client, ClientId, ClientMetadata, RedirectUri, Revoked, SecretHash, Time};
 use crate::on;
-use crate::store::Store;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
@@ -20,6 +19,8 @@ use crate::store::engine::schema;
 use crate::store::engine::schema::{clients, sessions};
 use crate::store::extension::lookup::{Lookup, Stored};
 use crate::store::extension::repository::one_row;
+use crate::store::handle::Store;
+use crate::store::trusted::TrustedStore;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = clients, treat_none_as_default_value = false)]
@@ -171,21 +172,12 @@ macro_rules! unchanged {
 
 impl Stored for Client {
     async fn find(lookup: Lookup<'_>, id: ClientId, _: Sight) -> Result<Sealed<Self>, StoreError> {
-        let now = lookup.0.0.surroundings.clock.now();
+        let now = lookup.shared().now();
         lookup.own_record(move |conn| Ok(load(conn, id.as_str(), now)?.map(|stored| stored.client))).await
     }
 }
 
 impl Store {
-    /// What a client that calls itself `id` is authenticated against.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn client_by_id(&self, id: ClientId) -> Result<Option<StoredClient>, StoreError> {
-        let now = self.0.surroundings.clock.now();
-        self.read_by_key(move |conn| load(conn, id.as_str(), now)).await
-    }
-
     /// Registers a client, with its secret if it authenticates by one.
     ///
     /// # Errors
@@ -219,7 +211,7 @@ impl Store {
         change: Amended<Client, Update>,
     ) -> Result<Allowed<Client, Update>, StoreError> {
         let (client, Client { metadata, .. }) = change.into_parts();
-        let (deed, now) = (Event::from(&client), self.0.surroundings.clock.now());
+        let (deed, now) = (Event::from(&client), self.shared().now());
         let (id, revision) = (client.id.to_string(), client.revision);
         let stored = self.write(Some(deed), move |conn, _| {
             let by_secret = metadata.authentication.by_secret();
@@ -246,7 +238,7 @@ impl Store {
         secret: SecretHash,
         old_until: DateTime<Utc>,
     ) -> Result<Allowed<Client, RotateSecret>, StoreError> {
-        let (deed, now) = (Event::from(&client), self.0.surroundings.clock.now());
+        let (deed, now) = (Event::from(&client), self.shared().now());
         let (id, revision) = (client.id.to_string(), client.revision);
         let stored = self.write_once(Some(deed), move |conn, _| {
             let touched = clients::updated_at.eq(Time(now));
@@ -265,17 +257,28 @@ impl Store {
     /// # Errors
     /// [`StoreError::Changed`] when somebody else changed it, or it is gone already.
     pub async fn delete_client(&self, client: Allowed<Client, Delete>) -> Result<(), StoreError> {
-        let (deed, inner) = (Event::from(&client), self.0.clone());
+        let (deed, inner) = (Event::from(&client), self.shared().clone());
         let revision = client.revision;
         self.write(Some(deed), move |conn, changes| {
             let id = client.id.as_str();
             one_row(on!(conn, |c| diesel::delete(unchanged!(id, revision)).execute(c))?)?;
             let of_users = sessions::table.filter(sessions::client_id.eq(id));
             on!(conn, |c| diesel::delete(of_users).execute(c))?;
-            let epoch = inner.surroundings.clock.now().timestamp_millis() + 1;
+            let epoch = inner.now().timestamp_millis() + 1;
             changes.revoke(&inner, Revoked::Client(id.to_owned(), epoch));
             Ok(())
         })
         .await
+    }
+}
+
+impl TrustedStore {
+    /// What a client that calls itself `id` is authenticated against.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn client_by_id(&self, id: ClientId) -> Result<Option<StoredClient>, StoreError> {
+        let now = self.shared().now();
+        self.read_by_key(move |conn| load(conn, id.as_str(), now)).await
     }
 }

@@ -31,7 +31,7 @@ fn hash() -> SecretHash {
 fn a_decision_about_a_client_is_not_good_for_what_became_of_it_meanwhile() {
     let dir = tempfile::tempdir().unwrap();
     System::new().block_on(async {
-        let store = Store::of_a_test(dir.path());
+        let store = TrustedStore::for_test(dir.path());
         let scope = |name: &str| ClientMetadata { scope: vec![name.to_owned()], ..ClientMetadata::unsaid() };
         let client = Client::new("reports".parse().unwrap(), scope("users:read"), DateTime::UNIX_EPOCH);
         let new = operator().reach::<Client, Create>().unwrap().make(client.clone()).unwrap();

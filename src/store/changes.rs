@@ -1,0 +1,77 @@
+//! Effects of a transaction beyond its own rows: revocations, and notifications to the other replicas.
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::engine::connection::{Connection, Link};
+use super::engine::error::StoreError;
+use super::engine::schema::revocations;
+use super::shared::Shared;
+use crate::domain::{Revocation, Revoked, SessionId, Time, UserId};
+use crate::on;
+
+/// Extra lifetime of a revocation beyond that of a token, for replicas whose clocks differ.
+const CLOCK_SKEW: chrono::Duration = chrono::Duration::minutes(5);
+
+/// Effects that a transaction collects, written with it.
+#[derive(Default)]
+pub(in crate::store) struct Changes {
+    pub(in crate::store) revoked: Vec<Revocation>,
+    /// Set when the signing keys changed.
+    pub(in crate::store) keys: bool,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = revocations)]
+struct RevocationRow {
+    kind: &'static str,
+    subject: String,
+    epoch: i64,
+    until: Time,
+}
+
+impl Changes {
+    /// Revokes the tokens of `subject` with the commit of the transaction.
+    pub(in crate::store) fn revoke(&mut self, store: &Shared, subject: Revoked) {
+        let until = store.now() + store.lifetimes.access_token + CLOCK_SKEW;
+        self.revoked.push(Revocation { subject, until });
+    }
+
+    /// Writes the revocations, and notifies the other replicas (`NOTIFY`, PostgreSQL) on commit.
+    pub(in crate::store) fn persist(&self, conn: &mut Connection) -> Result<(), StoreError> {
+        if !self.revoked.is_empty() {
+            let rows: Vec<RevocationRow> = self.revoked.iter().map(encode).collect();
+            on!(conn, |c| diesel::insert_into(revocations::table).values(&rows).execute(c))?;
+        }
+        match conn.link() {
+            Link::Postgres(c) if self.keys || !self.revoked.is_empty() => {
+                Ok(c.batch_execute("SELECT pg_notify('cloakroom', '')")?)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn encode(revocation: &Revocation) -> RevocationRow {
+    let (kind, subject, epoch) = match &revocation.subject {
+        Revoked::User(id, epoch) => ("user", id.to_string(), *epoch),
+        Revoked::Session(id) => ("session", id.to_string(), 0),
+        Revoked::Client(id, epoch) => ("client", id.clone(), *epoch),
+        Revoked::Token(jti) => ("token", jti.clone(), 0),
+    };
+    RevocationRow { kind, subject, epoch, until: Time(revocation.until) }
+}
+
+/// Decodes a revocation. Returns none for a kind that only a newer version knows.
+pub(in crate::store) fn decode(kind: String, subject: String, epoch: i64, until: Time) -> Option<Revocation> {
+    let uuid = || Uuid::try_parse(&subject).ok();
+    let subject = match kind.as_str() {
+        "user" => Revoked::User(UserId(uuid()?), epoch),
+        "session" => Revoked::Session(SessionId(uuid()?)),
+        "client" => Revoked::Client(subject, epoch),
+        "token" => Revoked::Token(subject),
+        _ => return None,
+    };
+    Some(Revocation { subject, until: until.0 })
+}

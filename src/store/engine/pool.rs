@@ -1,0 +1,115 @@
+//! The connection pool.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::connection::{Connection, Engine};
+use super::error::StoreError;
+
+/// A connection pool for one database. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::store) struct Pool {
+    engine: Engine,
+    connections: r2d2::Pool<Manager>,
+    generation: Arc<AtomicU64>,
+}
+
+/// Numbers of a pool's connections, for the metrics.
+pub struct PoolUse {
+    /// Open and not in use.
+    pub idle: usize,
+    /// In use.
+    pub used: usize,
+    /// The upper bound.
+    pub most: usize,
+}
+
+impl Pool {
+    /// Creates a pool of at most `size` connections, which open when they are needed.
+    pub(in crate::store) fn new(engine: Engine, size: usize, timeout: Duration) -> Self {
+        let generation = Arc::new(AtomicU64::new(0));
+        let manager = Manager { engine: engine.clone(), generation: Arc::clone(&generation) };
+        let connections = r2d2::Pool::builder()
+            .max_size(u32::try_from(size).unwrap_or(u32::MAX).max(1))
+            .min_idle(Some(0))
+            .connection_timeout(timeout)
+            .error_handler(Box::new(LogErrors))
+            .build_unchecked(manager);
+        Self { engine, connections, generation }
+    }
+
+    pub(in crate::store) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Returns how many connections are idle and in use.
+    pub(in crate::store) fn usage(&self) -> PoolUse {
+        let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let r2d2::State { connections, idle_connections, .. } = self.connections.state();
+        PoolUse {
+            idle: count(idle_connections),
+            used: count(connections.saturating_sub(idle_connections)),
+            most: count(self.connections.max_size()),
+        }
+    }
+
+    /// Runs `work` on a connection of the pool. Blocks the thread until `deadline` at most for the connection.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection is available in time; otherwise the error of `work`.
+    pub(in crate::store) fn with_connection<T>(
+        &self,
+        deadline: Instant,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let unavailable = |error: r2d2::Error| StoreError::Unavailable(error.to_string());
+        let mut conn = self.connections.get_timeout(left).map_err(unavailable)?;
+        let result = work(&mut conn);
+        let is_postgres = matches!(self.engine, Engine::Postgres(_));
+        if is_postgres && matches!(result, Err(StoreError::Lost(_))) {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
+        result
+    }
+}
+
+/// Connection factory of the pool.
+struct Manager {
+    engine: Engine,
+    generation: Arc<AtomicU64>,
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Connection;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        Connection::open(&self.engine, self.generation.load(Ordering::Acquire))
+    }
+
+    /// Compares generations instead of making a round trip. A lost connection starts a new generation, and
+    /// the pool then replaces each older connection when it is checked out.
+    fn is_valid(&self, conn: &mut Connection) -> Result<(), StoreError> {
+        if conn.generation() == self.generation.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable("the connection is older than the last outage".to_owned()))
+    }
+
+    /// Returns true for a connection that a panic left in a transaction, or that is older than an outage.
+    fn has_broken(&self, conn: &mut Connection) -> bool {
+        conn.is_broken() || conn.generation() != self.generation.load(Ordering::Acquire)
+    }
+}
+
+/// Logs why the pool cannot open a connection.
+#[derive(Debug)]
+struct LogErrors;
+
+impl r2d2::HandleError<StoreError> for LogErrors {
+    fn handle_error(&self, error: StoreError) {
+        log::warn!("cannot connect to the database: {error}");
+    }
+}

@@ -1,0 +1,129 @@
+//! The store's handle: reads and transactions.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::changes::Changes;
+use super::engine::blocking::{ACQUIRE_TIMEOUT, acquire, run_blocking, traced, wait_for};
+use super::engine::connection::{Connection, Engine};
+use super::engine::error::StoreError;
+use super::engine::inline_read;
+use super::engine::pool::PoolUse;
+use super::engine::retry::retry;
+use super::engine::transaction::{Queued as _, Transaction};
+use super::engine::writer::Writers;
+use super::shared::Shared;
+use crate::authz::Event;
+
+/// The store. Each function takes a proof that the caller may do it, or returns the record sealed. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Shared>);
+
+impl Store {
+    pub(in crate::store) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    pub(in crate::store) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    /// Returns the database engine.
+    pub fn engine(&self) -> &Engine {
+        self.0.pool.engine()
+    }
+
+    /// Returns how many connections are idle and in use.
+    pub fn pool(&self) -> PoolUse {
+        self.0.pool.usage()
+    }
+
+    /// Checks that the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        use diesel::connection::SimpleConnection as _;
+        self.read(|conn| Ok(crate::on!(conn, |c| c.batch_execute("SELECT 1"))?)).await
+    }
+
+    /// Runs a read on a worker thread, and runs it again when its connection is lost.
+    pub(in crate::store) async fn read<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let deadline = Instant::now() + ACQUIRE_TIMEOUT;
+        let permit = acquire(&self.0.permits, deadline).await?;
+        let pool = self.0.pool.clone();
+        run_blocking(self.engine(), move |state| {
+            let _permit = permit;
+            retry(deadline, state, || pool.with_connection(deadline, |conn| conn.reading(&work)))
+        })
+        .await
+    }
+
+    /// Runs a read of a few rows by key. On SQLite it runs on this thread; see [`inline_read`].
+    pub(in crate::store) async fn read_by_key<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if let Engine::Sqlite(_) = self.engine() {
+            let read = async { inline_read::read(self.0.id, self.engine(), &work) };
+            if let Some(value) = traced(self.engine(), read).await {
+                return Ok(value);
+            }
+        }
+        self.read(work).await
+    }
+
+    /// Runs `work` in one transaction with its audit event and its revocations. The revocations are in force on
+    /// this replica before this function returns. `work` runs again after a transient error before the commit.
+    pub(in crate::store) async fn write<T: Send + 'static>(
+        &self,
+        event: Option<Event>,
+        work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let deadline = Instant::now() + ACQUIRE_TIMEOUT;
+        let permits = match &self.0.writers {
+            Writers::Thread(_) => None,
+            Writers::Permits(writers) => {
+                // In this order, so that writers waiting for each other hold no connection from readers.
+                let writer = acquire(writers, deadline).await?;
+                Some((writer, acquire(&self.0.permits, deadline).await?))
+            }
+        };
+        let shared = Arc::clone(&self.0);
+        let work = move |conn: &mut Connection| {
+            let mut changes = Changes::default();
+            let value = work(conn, &mut changes)?;
+            changes.persist(conn)?;
+            if let Some(event) = &event {
+                shared.append_event(conn, event)?;
+            }
+            Ok((value, changes))
+        };
+        let (sender, result) = oneshot::channel();
+        let shared = Arc::clone(&self.0);
+        let report = move |result: Result<(T, Changes), StoreError>| {
+            let result = result.map(|(value, changes)| {
+                if !changes.revoked.is_empty() {
+                    (shared.on_revoked)(&changes.revoked);
+                }
+                value
+            });
+            // The request may have stopped waiting. The transaction is committed all the same.
+            drop(sender.send(result));
+        };
+        let (transaction, state) = Transaction::new(self.0.pool.clone(), deadline, work, report);
+        match &self.0.writers {
+            Writers::Thread(writer) => writer.enqueue(transaction),
+            Writers::Permits(_) => drop(tokio::task::spawn_blocking(move || {
+                let _permits = permits;
+                Box::new(transaction).run_alone();
+            })),
+        }
+        wait_for(self.engine(), &state, result).await
+    }
+}

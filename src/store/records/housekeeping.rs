@@ -1,0 +1,36 @@
+//! Deletion of expired rows.
+
+use diesel::prelude::*;
+
+use super::{codes, idempotency, rate_limits, refresh_tokens, used_jtis};
+use crate::domain::Time;
+use crate::on;
+use crate::store::engine::error::StoreError;
+use crate::store::engine::schema::{revocations, sessions};
+use crate::store::trusted::TrustedStore;
+
+/// How long a code is kept after it expires, so that its second use is detected.
+const CODES_KEPT: chrono::Duration = chrono::Duration::hours(24);
+
+impl TrustedStore {
+    /// Deletes expired revocations, codes, refresh tokens, sessions and the like.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub(crate) async fn prune(&self) -> Result<(), StoreError> {
+        let now = self.shared().now();
+        self.write(None, move |conn, _| {
+            let expired = revocations::table.filter(revocations::until.le(Time(now)));
+            on!(conn, |c| diesel::delete(expired).execute(c))?;
+            codes::prune(conn, now - CODES_KEPT)?;
+            refresh_tokens::prune(conn, now)?;
+            used_jtis::prune(conn, now)?;
+            rate_limits::prune(conn, now)?;
+            idempotency::prune(conn, now)?;
+            on!(conn, |c| diesel::delete(sessions::table.filter(sessions::expires_at.le(Time(now))))
+                .execute(c))?;
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,69 @@
+//! State of one store, shared by its handles and by the transactions that run for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::engine::blocking::ACQUIRE_TIMEOUT;
+use super::engine::connection::Engine;
+use super::engine::pool::Pool;
+use super::engine::writer::Writers;
+use crate::authz::Vocabulary;
+use crate::domain::{Lifetimes, NoRandomness, Revocation, Surroundings};
+
+/// Callback for committed revocations. It runs before the request that caused them is answered.
+pub(crate) type OnRevoked = Arc<dyn Fn(&[Revocation]) + Send + Sync>;
+
+/// State of one store.
+pub(in crate::store) struct Shared {
+    /// Distinguishes the stores of one process.
+    pub(in crate::store) id: u64,
+    pub(in crate::store) pool: Pool,
+    /// Permits for connections.
+    pub(in crate::store) permits: Arc<Semaphore>,
+    pub(in crate::store) writers: Writers,
+    pub(in crate::store) vocabulary: Arc<Vocabulary>,
+    pub(in crate::store) lifetimes: Lifetimes,
+    pub(in crate::store) on_revoked: OnRevoked,
+    surroundings: Surroundings,
+}
+
+impl Shared {
+    /// Creates the state of a store with a pool of `connections`, which open when they are needed.
+    pub(in crate::store) fn new(
+        engine: Engine,
+        connections: usize,
+        surroundings: Surroundings,
+        vocabulary: Arc<Vocabulary>,
+        lifetimes: Lifetimes,
+        on_revoked: OnRevoked,
+    ) -> Self {
+        static STORES: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: STORES.fetch_add(1, Ordering::Relaxed),
+            writers: Writers::new(&engine, connections),
+            pool: Pool::new(engine, connections, ACQUIRE_TIMEOUT),
+            permits: Arc::new(Semaphore::new(connections)),
+            vocabulary,
+            lifetimes,
+            on_revoked,
+            surroundings,
+        }
+    }
+
+    /// Returns the time of the store's clock.
+    pub(in crate::store) fn now(&self) -> DateTime<Utc> {
+        self.surroundings.clock.now()
+    }
+
+    /// Returns a new UUID that sorts by `time`.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub(in crate::store) fn new_uuid(&self, time: DateTime<Utc>) -> Result<Uuid, NoRandomness> {
+        self.surroundings.random.uuid_at(time)
+    }
+}
