@@ -24,7 +24,11 @@ fn soon(server: &Server, of: &Person, matches: impl Fn(&Value) -> bool) -> Vec<V
         if !found.is_empty() {
             return found;
         }
-        assert!(Instant::now() < deadline, "no such event in the trail: {:?}", trail(server, &of.id, &of.token));
+        assert!(
+            Instant::now() < deadline,
+            "no such event in the trail: {:?}",
+            trail(server, &of.id, &of.token)
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -126,7 +126,11 @@ fn slow_clients_time_out_without_delaying_others() {
         server.get("/users/me").bearer(&token).send().expect(200);
     }
     let still_open = slow[999].set_nonblocking(true).and_then(|()| (&slow[999]).read(&mut [0]));
-    assert_eq!(still_open.map_err(|error| error.kind()), Err(ErrorKind::WouldBlock), "the slow connections are still open");
+    assert_eq!(
+        still_open.map_err(|error| error.kind()),
+        Err(ErrorKind::WouldBlock),
+        "the slow connections are still open"
+    );
     slow[999].set_nonblocking(false).unwrap();
     for mut stream in slow {
         let mut answer = String::new();

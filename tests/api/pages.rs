@@ -140,7 +140,11 @@ fn form_page_sets_csrf_cookie_and_forbids_framing() {
     ] {
         assert_eq!(page.header(name), Some(value), "{name}");
     }
-    assert_eq!(page.header("cross-origin-opener-policy"), None, "it would break windows that applications opened");
+    assert_eq!(
+        page.header("cross-origin-opener-policy"),
+        None,
+        "it would break windows that applications opened"
+    );
     let cookie = page.header("set-cookie").expect("a cookie");
     assert!(cookie.starts_with("__Host-cloakroom-csrf="), "{cookie}");
     assert!(cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"), "{cookie}");
