@@ -1,6 +1,6 @@
-//! What SQLite itself reaches with the tables of the server: transactions a second that read an account, change its profile
-//! and add a line to the audit trail, each on the disk before the next begins, by one connection that does nothing else.
-//! Takes the database from the variable DATABASE, which `benches/writes` makes, and prints a number.
+//! Transactions per second of SQLite alone, with the server's tables: each reads an account, changes its
+//! profile and adds an audit line, on one connection, and is on disk before the next begins. Reads the
+//! database's path from the variable DATABASE, which `benches/writes` sets. Prints a number.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ struct Account {
 }
 
 fn main() {
-    // Whoever runs all benches asks for their list, or for a trial, by an argument.
+    // A run of all benches asks each for its list, or for a trial run, with an argument.
     let path = std::env::var("DATABASE").unwrap_or_default();
     if path.is_empty() || !std::env::args().any(|argument| argument == "--bench") {
         return;
@@ -46,7 +46,7 @@ fn change(conn: &mut SqliteConnection, id: &[u8], number: i64) {
         .bind::<Text, _>(format!("ada {number}"))
         .bind::<Binary, _>(id);
     change.execute(conn).expect("a change");
-    // As long as a line of the trail, and in its order.
+    // As long as an audit line, and in the same order.
     let line = sql_query(
         "INSERT INTO audit (id, at, outcome, action, resource, record, owner_id, actor, client_id, jti, address, request_id, \
          count, inputs) VALUES (?, ?, 'done', 'update', 'profile', '01890a5d-ac96-774b-bcce-b302099a8057', ?, \

@@ -1,5 +1,5 @@
-//! What argon2id alone reaches: hashes a second at the default cost, a thread for each core, each with memory of its own that
-//! it takes again and again. Prints a number.
+//! Hashes per second of argon2id alone at the default cost, with one thread per core and reused memory.
+//! Prints a number.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 const FOR: Duration = Duration::from_secs(5);
 
 fn main() {
-    // Whoever runs all benches asks for their list, or for a trial, by an argument.
+    // A run of all benches asks each for its list, or for a trial run, with an argument.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }

@@ -1,5 +1,5 @@
-//! What a signature of each algorithm costs alone, in microseconds of one core: `{"ES256":21.4,…}`.
-//! `benches/tokens` sets it beside what a whole token costs.
+//! Cost of one signature of each algorithm, in microseconds of one core: `{"ES256":21.4,…}`. `benches/tokens`
+//! compares it with the cost of a whole token.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -12,14 +12,14 @@ use aws_lc_rs::signature::{
     RsaEncoding, RsaKeyPair,
 };
 
-/// About as long as what is signed of an access token.
+/// About the length of an access token's signing input.
 const MESSAGE: [u8; 500] = [b'x'; 500];
 
-/// How long each is measured.
+/// Duration of each measurement.
 const LONG: Duration = Duration::from_secs(2);
 
 fn main() {
-    // Whoever runs all benches asks for their list, or for a trial, by an argument.
+    // A run of all benches asks each for its list, or for a trial run, with an argument.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -44,7 +44,7 @@ fn rsa(padding: &'static dyn RsaEncoding) -> f64 {
     micros(|| pair.sign(padding, &SystemRandom::new(), &MESSAGE, &mut signature).expect("a signature"))
 }
 
-/// What one costs, of as many as there is time for.
+/// Returns the cost of one call, averaged over the duration.
 fn micros(mut once: impl FnMut()) -> f64 {
     let (mut done, began) = (0_u32, Instant::now());
     while began.elapsed() < LONG {

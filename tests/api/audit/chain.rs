@@ -1,5 +1,5 @@
-//! The chain of the trail: `cloakroom audit verify` finds what was changed behind the server's back,
-//! and the server removes what is too old to be kept.
+//! Hash chain of the audit trail: `cloakroom audit verify` detects changes in the database, and the server
+//! removes lines beyond their retention.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, SqliteConnection};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Engine, Server, eventually, on_both_engines};
 
-/// What whoever owns the database can do to it.
+/// Runs a statement as an attacker with access to the database.
 fn db_run(server: &Server, statement: &str) {
     match server.engine {
         Engine::Sqlite => {
@@ -25,13 +25,13 @@ fn verify(server: &Server) -> Value {
     serde_json::from_str(&server.operator(&["audit", "verify", "--json"])).expect("JSON")
 }
 
-/// The trail once all of it is sealed.
+/// Waits until every line is sealed, and returns the report.
 fn sealed(server: &Server) -> Value {
     eventually("the trail is sealed", || verify(server)["unsealed"] == 0);
     verify(server)
 }
 
-/// What is wrong, now that something is.
+/// Returns the report of a verification that must fail.
 fn faults(server: &Server, more: &[&str]) -> String {
     let arguments = [&["audit", "verify"], more].concat();
     let told = server.operator_refused(&arguments);
@@ -39,7 +39,7 @@ fn faults(server: &Server, more: &[&str]) -> String {
     server.operator_output(&arguments)
 }
 
-/// A server with a trail of some length, all of it sealed.
+/// Starts a server with a trail of several lines, all sealed.
 fn with_a_trail(engine: Engine) -> (Server, i64) {
     let server = Server::start(engine);
     for name in ["ada", "bob", "eve", "kim"] {
@@ -51,7 +51,7 @@ fn with_a_trail(engine: Engine) -> (Server, i64) {
 }
 
 on_both_engines! {
-    fn a_trail_that_nobody_touched_is_sound_and_its_head_proves_it_later(engine: Engine) {
+    fn unchanged_trail_verifies_against_an_earlier_head(engine: Engine) {
         let (server, lines) = with_a_trail(engine);
         let before = verify(&server);
         assert_eq!((&before["sound"], &before["first"]), (&Value::Bool(true), &Value::from(1)));
@@ -62,7 +62,7 @@ on_both_engines! {
         server.operator(&["audit", "verify", "--anchor", head]);
     }
 
-    fn a_line_that_was_changed_is_named(engine: Engine) {
+    fn detects_a_changed_line(engine: Engine) {
         let (server, _) = with_a_trail(engine);
         db_run(&server, "UPDATE audit SET actor = 'operator' WHERE position = 3");
         let told = faults(&server, &[]);
@@ -70,7 +70,7 @@ on_both_engines! {
         assert_eq!(told.matches("wrong ").count(), 1, "{told}");
     }
 
-    fn a_line_that_was_taken_out_is_missed_with_its_seal_or_without(engine: Engine) {
+    fn detects_a_deleted_line_and_seal(engine: Engine) {
         let (server, _) = with_a_trail(engine);
         db_run(&server, "DELETE FROM audit WHERE position = 3");
         let told = faults(&server, &[]);
@@ -80,7 +80,7 @@ on_both_engines! {
         assert!(told.contains("position 3: the line and its seal were taken out"), "{told}");
     }
 
-    fn lines_that_changed_places_are_named(engine: Engine) {
+    fn detects_swapped_lines(engine: Engine) {
         let (server, _) = with_a_trail(engine);
         db_run(
             &server,
@@ -92,7 +92,7 @@ on_both_engines! {
         assert_eq!(told.matches("wrong ").count(), 2, "{told}");
     }
 
-    fn a_line_that_claims_a_place_of_its_own_is_named(engine: Engine) {
+    fn detects_an_inserted_line(engine: Engine) {
         let (server, _) = with_a_trail(engine);
         db_run(
             &server,
@@ -103,11 +103,11 @@ on_both_engines! {
         assert!(told.contains("position 1000, line ") && told.contains("never sealed"), "{told}");
     }
 
-    fn the_beginning_and_the_end_are_missed_too(engine: Engine) {
+    fn detects_a_cut_at_either_end(engine: Engine) {
         let (server, lines) = with_a_trail(engine);
         let head = verify(&server)["head"].as_str().unwrap().to_owned();
         db_run(&server, &format!("DELETE FROM audit WHERE position = {lines}; DELETE FROM audit_seals WHERE position = {lines}"));
-        // By itself the rest is sound: the head that was kept elsewhere shows it.
+        // The remaining chain is valid on its own; only a head stored elsewhere shows the cut.
         assert_eq!(verify(&server)["sound"], true);
         let told = faults(&server, &["--anchor", &head]);
         assert!(told.contains("its end was cut off"), "{told}");
@@ -116,7 +116,7 @@ on_both_engines! {
         assert!(told.contains("position 2: what was before was taken out"), "{told}");
     }
 
-    fn a_chain_that_was_made_anew_is_not_that_of_the_anchor(engine: Engine) {
+    fn anchor_detects_a_rebuilt_chain(engine: Engine) {
         let (server, lines) = with_a_trail(engine);
         let head = verify(&server)["head"].as_str().unwrap().to_owned();
         db_run(&server, "UPDATE audit SET position = NULL, actor = 'operator' WHERE position > 3; DELETE FROM audit_seals WHERE position > 3");
@@ -127,7 +127,7 @@ on_both_engines! {
         assert!(nonsense.contains("POSITION:SEAL"), "{nonsense}");
     }
 
-    fn two_replicas_seal_each_line_once(engine: Engine) {
+    fn replicas_seal_each_line_once(engine: Engine) {
         let server = Server::start(engine);
         let replica = server.replica();
         std::thread::scope(|scope| {
@@ -140,12 +140,12 @@ on_both_engines! {
             }
         });
         let trail = sealed(&server);
-        // An account and a login each.
+        // Two lines per user: an account and a login.
         assert!(trail["lines"].as_i64().unwrap() >= 80, "{trail}");
         assert_eq!(trail["sound"], true, "{trail}");
     }
 
-    fn what_is_too_old_is_removed_and_the_rest_is_still_proved(engine: Engine) {
+    fn retention_removes_old_lines_and_keeps_the_chain_valid(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &[("CLOAKROOM_AUDIT_RETENTION", "10d")]);
         server.register("ada");
         let lines = sealed(&server)["lines"].as_i64().unwrap();
@@ -160,7 +160,7 @@ on_both_engines! {
         assert_eq!(expired.len(), 1, "{everything:?}");
         assert_eq!((&expired[0]["count"], &expired[0]["actor"]), (&Value::from(lines), &Value::Null));
         assert!(everything.iter().any(|line| line["owner"] == bob.id.as_str()));
-        // Whoever takes the line away that says so has taken out what was before it.
+        // Without the line that records the removal, the gap is a fault.
         db_run(&server, "UPDATE audit SET action = 'create' WHERE action = 'expire'");
         assert!(faults(&server, &[]).contains("no line says that it was too old"));
     }

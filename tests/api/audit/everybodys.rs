@@ -1,4 +1,4 @@
-//! `/audit`: everybody's trail, for those who read everyone's.
+//! `/audit`: the trail of all users, for callers with the scope for it.
 
 use serde_json::{Value, json};
 
@@ -12,19 +12,19 @@ fn lines(server: &Server, token: &str, query: &str) -> Vec<Value> {
     ask(server, token, query).expect(200).json()["items"].as_array().cloned().unwrap()
 }
 
-/// As a query, the names and the values encoded.
+/// Returns an encoded query string.
 fn query(pairs: &[(&str, &str)]) -> String {
     format!("?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
 }
 
 on_both_engines! {
-    fn the_attack_of_the_first_page_is_found_by_who_did_it_to_whom_and_why(server) {
+    fn finds_a_refusal_by_actor_owner_and_reason(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let support = server.person_with_roles("support", &["support"]);
         let refused = server.delete(&bob.path()).bearer(&ada.token).send().expect_problem(403, "not-owner");
         let decision = refused.json()["decision_id"].clone();
         let of_bob = query(&[("owner", &bob.id), ("outcome", "refused")]);
-        eventually("it is written down", || !lines(&server, &support.token, &of_bob).is_empty());
+        eventually("the refusal is recorded", || !lines(&server, &support.token, &of_bob).is_empty());
         let (actor, request) = (format!("user:{}", ada.id), refused.header("x-request-id").unwrap());
         for filter in [
             query(&[("actor", &actor), ("action", "delete")]),
@@ -45,7 +45,7 @@ on_both_engines! {
         }
     }
 
-    fn it_is_for_those_who_read_everyones(server) {
+    fn needs_the_scope_for_all_trails(server) {
         let ada = server.register("ada");
         ask(&server, &ada.token, "").expect_problem(403, "insufficient-scope");
         server.get("/audit").send().expect_problem(401, "unauthenticated");
@@ -53,7 +53,7 @@ on_both_engines! {
         assert!(!lines(&server, &auditor, "").is_empty());
     }
 
-    fn times_narrow_it_and_what_is_no_filter_is_refused(server) {
+    fn filters_by_time_and_refuses_unknown_filters(server) {
         server.register("ada");
         let auditor = server.client_token("auditor", "audit:read:any");
         let all = lines(&server, &auditor, "");
@@ -66,7 +66,7 @@ on_both_engines! {
         }
     }
 
-    fn pages_lead_to_the_end_and_a_cursor_goes_with_its_filters(server) {
+    fn pages_are_complete_and_cursor_is_bound_to_its_filters(server) {
         for name in ["a", "b", "c"] {
             server.register(name);
         }
@@ -84,10 +84,10 @@ on_both_engines! {
         ask(&server, &auditor, &format!("?action=delete&cursor={}", cursors[0])).expect_problem(400, "invalid-cursor");
     }
 
-    fn a_stream_has_all_of_it_a_line_each(server) {
+    fn stream_has_every_event_as_a_line(server) {
         let ada = server.register("ada");
         let auditor = server.client_token("auditor", "audit:read:any");
-        // More than are read at once.
+        // More lines than one read of the database returns.
         let name = |number: usize| json!({ "name": format!("Ada {number}") });
         for number in 0..520 {
             server.put("/users/me/profile").bearer(&ada.token).json(&name(number)).send().expect(200);

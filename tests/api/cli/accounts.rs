@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_account_is_made_found_suspended_activated_and_deleted() {
+fn creates_lists_suspends_activates_and_deletes_an_account() {
     let machine = Machine::new();
     let made = machine.done(&["users", "create", "--email", "Ada@Example.com"]);
     let (id, rest) = made.split_once('\n').expect("two lines");
@@ -36,7 +36,7 @@ fn an_account_is_made_found_suspended_activated_and_deleted() {
 }
 
 #[test]
-fn the_last_administrator_stays() {
+fn last_administrator_cannot_be_removed() {
     let machine = Machine::new();
     let create = |email| machine.done(&["users", "create", "--email", email, "--role", "admin"]);
     create("ada@example.com");
@@ -50,7 +50,7 @@ fn the_last_administrator_stays() {
 }
 
 #[test]
-fn a_password_is_one_line_of_standard_input_or_made_and_told() {
+fn password_is_read_from_stdin_or_generated() {
     let machine = Machine::new();
     let create = ["users", "create", "--email", "ada@example.com", "--password-stdin", "--json"];
     for (wrong, words) in
@@ -70,7 +70,7 @@ fn a_password_is_one_line_of_standard_input_or_made_and_told() {
 }
 
 #[test]
-fn a_client_is_registered_shown_without_its_secret_and_removed() {
+fn registers_shows_and_deletes_a_client() {
     let machine = Machine::new();
     let create = [
         "clients",
@@ -112,7 +112,7 @@ fn a_client_is_registered_shown_without_its_secret_and_removed() {
 }
 
 #[test]
-fn a_client_is_registered_in_every_kind() {
+fn registers_every_kind_of_client() {
     let machine = Machine::new();
     let show = |id: &str| machine.json(&["clients", "show", id]);
     let create = |id: &str, options: &[&str]| {
@@ -154,7 +154,7 @@ fn a_client_is_registered_in_every_kind() {
 }
 
 #[test]
-fn a_client_that_breaks_the_rules_is_refused_with_all_of_them() {
+fn refusal_of_a_client_names_every_broken_rule() {
     let machine = Machine::new();
     let create = |options: &[&'static str]| -> Vec<&'static str> {
         [&["clients", "create", "--id", "a", "--scope", "users:read"], options].concat()

@@ -1,4 +1,4 @@
-//! `cloakroom backup` and `cloakroom restore`; of PostgreSQL, its own.
+//! `cloakroom backup` and `cloakroom restore`; for PostgreSQL, its own tools.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::support::{Cluster, Postgres, Process};
 
-/// A machine on which Ada is registered, a key is made, and there is a good backup.
+/// Prepares a machine with a registered user, a key and a valid backup.
 fn backed_up() -> Machine {
     let machine = Machine::new();
     let mut server = Process::start(machine.path(), &[]);
@@ -19,7 +19,7 @@ fn backed_up() -> Machine {
 }
 
 #[test]
-fn a_copy_made_amid_writes_is_whole_and_brings_everything_back() {
+fn backup_during_writes_restores_completely() {
     let machine = Machine::new();
     let mut server = Process::start(machine.path(), &[]);
     for number in 0..8 {
@@ -64,7 +64,7 @@ fn a_copy_made_amid_writes_is_whole_and_brings_everything_back() {
 
 #[cfg(unix)]
 #[test]
-fn a_copy_is_its_owner_s_alone_one_file_and_never_over_another() {
+fn backup_is_private_and_overwrites_nothing() {
     use std::os::unix::fs::PermissionsExt as _;
     let machine = backed_up();
     let mode = machine.path().join("copy.db").metadata().unwrap().permissions().mode();
@@ -79,7 +79,7 @@ fn a_copy_is_its_owner_s_alone_one_file_and_never_over_another() {
 }
 
 #[test]
-fn nothing_is_replaced_by_a_copy_that_is_not_good() {
+fn refuses_to_restore_a_damaged_backup() {
     let machine = backed_up();
     let good = std::fs::read(machine.path().join("copy.db")).unwrap();
     let live = || std::fs::read(machine.path().join("cloakroom.db")).unwrap();
@@ -87,7 +87,7 @@ fn nothing_is_replaced_by_a_copy_that_is_not_good() {
     let put = |bytes: &[u8]| std::fs::write(machine.path().join("bad.db"), bytes).unwrap();
     let cut = &good[..good.len() / 2];
     let mut scribbled = good.clone();
-    // Past the first page, where the tables are.
+    // After the first page, where the tables are.
     scribbled[8_192..40_960].fill(0xa5);
     for bad in [cut, &scribbled, b"not a database, but text that goes on for a while", b""] {
         put(bad);
@@ -103,7 +103,7 @@ fn nothing_is_replaced_by_a_copy_that_is_not_good() {
 
 #[cfg(unix)]
 #[test]
-fn a_copy_of_another_master_key_or_of_a_later_version_is_not_restored() {
+fn refuses_a_backup_of_another_key_or_version() {
     let machine = backed_up();
     let key = machine.path().join("cloakroom.master-key");
     let own = std::fs::read(&key).unwrap();
@@ -111,7 +111,7 @@ fn a_copy_of_another_master_key_or_of_a_later_version_is_not_restored() {
     machine.refused(&["restore", "--replace", "copy.db"], &["master key"]);
     std::fs::remove_file(&key).unwrap();
     machine.refused(&["restore", "--replace", "copy.db"], &["master key", "cannot be read"]);
-    assert!(!key.exists(), "a key made now could open nothing");
+    assert!(!key.exists(), "a new key could open nothing");
     std::fs::write(&key, own).unwrap();
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let copy = rusqlite::Connection::open(machine.path().join("copy.db")).unwrap();
@@ -124,7 +124,7 @@ fn a_copy_of_another_master_key_or_of_a_later_version_is_not_restored() {
 }
 
 #[test]
-fn an_audit_trail_that_was_changed_is_found_before_it_is_restored() {
+fn refuses_a_backup_with_an_altered_audit_trail() {
     let machine = Machine::new();
     let mut server = Process::start(machine.path(), &[]);
     server.registration("ada@example.com").send().expect(201);
@@ -148,7 +148,7 @@ fn an_audit_trail_that_was_changed_is_found_before_it_is_restored() {
 }
 
 #[test]
-fn a_database_that_a_server_works_with_is_not_replaced() {
+fn refuses_to_replace_a_database_in_use() {
     let machine = backed_up();
     let server = Process::start(machine.path(), &[]);
     server.login("ada@example.com").send().expect(200);
@@ -158,7 +158,7 @@ fn a_database_that_a_server_works_with_is_not_replaced() {
 }
 
 #[test]
-fn of_postgresql_it_says_what_to_use_and_that_brings_everything_back() {
+fn postgresql_is_restored_with_its_own_tools() {
     let machine = Machine::new();
     std::fs::write(machine.path().join("key"), crate::support::MASTER_KEY).unwrap();
     let elsewhere = ["--database-url", "postgres://db.example.org/app", "--master-key-file", "key"];

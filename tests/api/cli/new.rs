@@ -1,4 +1,4 @@
-//! `cloakroom new`: what it writes, what it refuses, and that what it writes works.
+//! `cloakroom new`: what it writes, what it refuses, and that the result works.
 
 use cloakroom::App;
 use cloakroom::store::Migrations;
@@ -8,7 +8,7 @@ use diesel_migrations::embed_migrations;
 use super::*;
 use crate::support::{Person, Server, on_both_engines};
 
-/// What is written for `cloakroom new resource entry --plural entries`.
+/// Files that `cloakroom new resource entry --plural entries` writes.
 #[rustfmt::skip]
 #[path = "../../generated/src/entries.rs"]
 mod entries;
@@ -27,7 +27,7 @@ fn written(machine: &Machine, path: &str) -> String {
 }
 
 #[test]
-fn an_application_is_written_where_there_is_none() {
+fn writes_a_new_application() {
     let machine = Machine::new();
     let told = machine.json(&["new", "resource", "lost_coat", "--dir", "wardrobe"]);
     let paths: Vec<&str> = told["written"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
@@ -43,7 +43,7 @@ fn an_application_is_written_where_there_is_none() {
 }
 
 #[test]
-fn what_an_application_lacks_is_told_and_not_written() {
+fn prints_what_to_add_to_an_existing_application() {
     let machine = Machine::new();
     let first = machine.done(&["new", "resource", "note", "--cloakroom-path", "../\"cloakroom\""]);
     for words in ["wrote src/notes.rs\n", "wrote tests/who_may_do_what.rs\n", "UPDATE_GOLDEN=1 cargo test"] {
@@ -60,7 +60,7 @@ fn what_an_application_lacks_is_told_and_not_written() {
     );
     assert_eq!(second["written"].as_array().map(Vec::len), Some(5));
     assert_eq!(app, written(&machine, "src/lib.rs"));
-    // Two migrations that are written within a second have two versions.
+    // Two migrations within one second have different versions.
     let migrations = std::fs::read_dir(machine.path().join("migrations/postgres")).unwrap();
     let name = |entry: std::fs::DirEntry| entry.file_name().into_string().unwrap();
     let mut versions: Vec<String> =
@@ -70,7 +70,7 @@ fn what_an_application_lacks_is_told_and_not_written() {
 }
 
 #[test]
-fn an_application_without_cloakroom_is_told_all() {
+fn prints_every_step_for_a_crate_without_cloakroom() {
     let machine = Machine::new();
     std::fs::create_dir(machine.path().join("src")).unwrap();
     std::fs::write(machine.path().join("src/main.rs"), "fn main() {}\n").unwrap();
@@ -84,7 +84,7 @@ fn an_application_without_cloakroom_is_told_all() {
 }
 
 #[test]
-fn nothing_is_overwritten_and_no_other_name_taken() {
+fn overwrites_nothing_and_refuses_a_taken_name() {
     let machine = Machine::new();
     machine.done(&["new", "resource", "note"]);
     let main = written(&machine, "src/main.rs");
@@ -99,13 +99,13 @@ fn nothing_is_overwritten_and_no_other_name_taken() {
 }
 
 #[test]
-fn a_written_application_has_no_faults() {
+fn generated_application_has_no_faults() {
     assert_eq!(app().faults(), Vec::<String>::new());
     assert_eq!(Walk::of(app()).run().broken(), Vec::<String>::new());
 }
 
 on_both_engines! {
-    fn a_written_resource_is_served(engine: Engine) {
+    fn generated_resource_is_served(engine: Engine) {
         let server = Server::start_app(engine, app);
         let [ada, bob] = ["ada", "bob"].map(|name| server.register(name));
         let new = server.post("/entries").bearer(&ada.token).json(&json!({ "text": "A coat." })).send().expect(201);

@@ -1,8 +1,8 @@
-//! `cloakroom serve`, and the operator beside it.
+//! `cloakroom serve`, and commands of the operator beside it.
 
 use super::*;
 
-/// `cloakroom` alone, on any free port. It is killed when it is dropped.
+/// `cloakroom` without arguments, on a free port. It is killed when it is dropped.
 struct Serving(Child, Vec<String>);
 
 impl Serving {
@@ -39,7 +39,7 @@ impl Drop for Serving {
 }
 
 #[test]
-fn a_new_machine_serves_and_says_where_and_what_next() {
+fn new_machine_serves_and_prints_next_steps() {
     let machine = Machine::new();
     let server = Serving::start(&machine, &[]);
     let told = server.1.join("\n");
@@ -52,12 +52,12 @@ fn a_new_machine_serves_and_says_where_and_what_next() {
     let address = server.url().strip_prefix("http://").expect("an address");
     machine.refused(&["serve", "--listen", address], &["cannot listen on", address, "--listen"]);
     drop(server);
-    // The key of the first start opens what it sealed.
+    // The next start uses the master key of the first one.
     Serving::start(&machine, &["serve"]).url();
 }
 
 #[test]
-fn the_operator_acts_while_the_server_runs() {
+fn operator_works_while_the_server_runs() {
     let machine = Machine::new();
     let server = Serving::start(&machine, &["serve"]);
     let made = machine.json(&["users", "create", "--email", "ada@example.com"]);

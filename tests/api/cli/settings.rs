@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn config_shows_every_setting_and_all_faults() {
+fn config_shows_every_setting_and_every_fault() {
     let machine = Machine::new();
     std::fs::write(machine.path().join(".env"), "CLOAKROOM_LEEWAY=7s\n").expect("a file");
     let shown = machine.json(&["config", "--listen", "127.0.0.1:1"]);
@@ -42,7 +42,7 @@ fn config_shows_every_setting_and_all_faults() {
 }
 
 #[test]
-fn migrate_names_what_it_applies_once_and_a_dry_run_changes_nothing() {
+fn migrate_applies_once_and_dry_run_changes_nothing() {
     let machine = Machine::new();
     let pending = machine.json(&["migrate", "--dry-run"]);
     let names: Vec<&str> =
@@ -64,7 +64,7 @@ fn migrate_names_what_it_applies_once_and_a_dry_run_changes_nothing() {
 }
 
 #[test]
-fn what_needs_the_schema_says_how_to_get_it_and_create_makes_it() {
+fn commands_without_a_schema_name_the_fix() {
     let machine = Machine::new();
     for command in ["users list", "users show a@b.c", "users delete a@b.c", "clients list", "clients show a"]
     {

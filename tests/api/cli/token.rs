@@ -1,11 +1,11 @@
-//! `cloakroom token`: tokens for every situation, and why one is or is not accepted.
+//! `cloakroom token`: tokens for every situation, and the reason why one is accepted or refused.
 
 use serde_json::{Value, json};
 
 use super::Machine;
 use crate::support::{Engine, Person, Server, decoded, on_both_engines};
 
-/// In each way in which a token can be wrong, its flag, and the reason.
+/// Each flag that makes an invalid token, and the reason for its refusal.
 const SITUATIONS: [(&str, &str); 15] = [
     ("--expired", "expired"),
     ("--not-yet-valid", "not-yet-valid"),
@@ -29,7 +29,7 @@ fn mint(server: &Server, arguments: &[&str]) -> String {
     server.operator(&arguments).trim_end().to_owned()
 }
 
-/// What the inspection says, which takes the token from standard input.
+/// Inspects a token, which the command reads from standard input.
 fn inspect(server: &Server, token: &str) -> Value {
     let arguments = ["token", "inspect", "--json", "--issuer", &server.url];
     serde_json::from_str(&server.operator_output_with_input(&arguments, token)).expect("JSON")
@@ -39,7 +39,7 @@ fn status(server: &Server, token: &str) -> u16 {
     server.get("/users/me").bearer(token).send().status
 }
 
-/// The checks that went so.
+/// Returns the checks with this outcome.
 fn checks(report: &Value, outcome: &str) -> Vec<String> {
     let checks = report["checks"].as_array().unwrap().iter().filter(|check| check["outcome"] == outcome);
     checks.map(|check| check["check"].as_str().unwrap().to_owned()).collect()
@@ -51,11 +51,11 @@ fn trail(server: &Server, of: &Person) -> Vec<Value> {
 }
 
 on_both_engines! {
-    fn every_way_in_which_a_token_is_wrong_is_refused_and_inspection_names_it(server) {
+    fn inspection_names_every_reason_for_refusal(server) {
         let ada = server.register("ada");
         for (flag, reason) in SITUATIONS {
             let token = mint(&server, &["--as", &ada.email, flag]);
-            // The server learns from the database what was taken back.
+            // The server learns of revocations from the database.
             server.eventually_refuses(&token);
             let report = inspect(&server, &token);
             assert_eq!((&report["accepted"], &report["reason"]), (&json!(false), &json!(reason)), "{flag}");
@@ -65,7 +65,7 @@ on_both_engines! {
         }
     }
 
-    fn a_good_one_is_accepted_and_carries_no_more_than_can_be_granted(server) {
+    fn valid_token_has_at_most_the_grantable_scope(server) {
         let ada = server.register("ada");
         let token = mint(&server, &["--as", &ada.id, "--scope", "users:read"]);
         server.get("/users/me").bearer(&token).send().expect(200);
@@ -76,7 +76,7 @@ on_both_engines! {
         server.client_token("reports", "users:read:any");
         let client = mint(&server, &["--client", "reports"]);
         server.get(&ada.path()).bearer(&client).send().expect(200);
-        // That it was made is there for whom it speaks for.
+        // The trail of the token's user records the minting.
         let line = trail(&server, &ada).into_iter().find(|line| line["action"] == "mint").expect("a line");
         assert_eq!((&line["actor"], &line["resource"]), (&json!("operator"), &json!("token")));
         server.operator(&["users", "suspend", &ada.email]);
@@ -84,7 +84,7 @@ on_both_engines! {
         assert!(suspended.contains("is suspended"), "{suspended}");
     }
 
-    fn any_claim_and_any_header_can_be_another(server) {
+    fn mints_a_token_with_any_claim_or_header(server) {
         let ada = server.register("ada");
         let (header, claims) = decoded(&mint(
             &server,
@@ -101,7 +101,7 @@ on_both_engines! {
         }
     }
 
-    fn an_inspection_tells_each_check_and_never_the_signature(server) {
+    fn inspection_lists_each_check_without_the_signature(server) {
         let ada = server.register("ada");
         let report = inspect(&server, &format!("Bearer {}\n", ada.token));
         assert_eq!((&report["accepted"], checks(&report, "passed").len()), (&json!(true), 13));
@@ -112,10 +112,10 @@ on_both_engines! {
         }
         assert!(text.contains("✓ signature") && text.ends_with("accepted\n"), "{text}");
         assert!(text.contains("exp 20") && text.contains("(in "), "{text}");
-        // Meant for another server, and all before that holds.
+        // For another server: the checks before the issuer pass.
         let elsewhere = server.operator_output(&["token", "inspect", "--issuer", "https://id.example.org", &ada.token]);
         assert!(elsewhere.contains("✓ claims") && elsewhere.contains("✗ iss") && elsewhere.contains("· aud"), "{elsewhere}");
-        // What ended it since.
+        // The user is suspended after the token was issued.
         server.operator(&["users", "suspend", &ada.email]);
         let report = inspect(&server, &ada.token);
         assert_eq!((checks(&report, "failed"), checks(&report, "not-reached")), (vec!["standing".to_owned()], vec!["possession".to_owned()]));
@@ -123,7 +123,7 @@ on_both_engines! {
 }
 
 #[test]
-fn the_other_algorithms_are_minted_and_inspected_alike() {
+fn mints_tokens_with_every_algorithm() {
     for algorithm in ["EdDSA", "RS256", "PS256"] {
         let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_SIGNING_ALGORITHM", algorithm)]);
         let ada = server.register("ada");
@@ -137,7 +137,7 @@ fn the_other_algorithms_are_minted_and_inspected_alike() {
 }
 
 #[test]
-fn a_forged_token_takes_no_database_and_no_key() {
+fn forged_token_needs_no_database_and_no_key() {
     let server = Server::start(Engine::Sqlite);
     let ada = server.register("ada");
     let machine = Machine::new();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::support::{MASTER_KEY, Postgres, Process, on_both_engines};
 
-/// A machine whose database is of this engine.
+/// Machine whose database is of this engine.
 struct Place {
     machine: Machine,
     database: Option<String>,
@@ -50,7 +50,7 @@ fn counts(made: u64, there: u64, refused: u64) -> Value {
 }
 
 on_both_engines! {
-    fn an_account_is_what_its_line_says_and_can_log_in_with_a_password_or_a_hash(engine: Engine) {
+    fn imported_account_logs_in_with_password_or_hash(engine: Engine) {
         let place = Place::new(engine);
         place.run(&["users", "create", "--email", "old@example.com", "--password-stdin"], PASSWORD);
         let hash = place.export(&["--with-password-hashes"])[0]["password_hash"].clone();
@@ -83,10 +83,10 @@ on_both_engines! {
         let trail = server.get("/audit?action=create").bearer(&server.token("root@example.com")).send().expect(200);
                 let trail = trail.json();
         let made = trail["items"].as_array().unwrap().iter().filter(|line| line["resource"] == "user");
-        assert_eq!(made.count(), 5, "a line for each account that was made: {trail}");
+        assert_eq!(made.count(), 5, "one audit line for each new account: {trail}");
     }
 
-    fn the_same_file_again_makes_nobody_twice(engine: Engine) {
+    fn repeated_import_makes_no_duplicates(engine: Engine) {
         let place = Place::new(engine);
         let line = |number: usize| json!({ "email": format!("user{number}@example.com") }).to_string();
         let some: Vec<String> = (0..700).map(line).collect();
@@ -97,7 +97,7 @@ on_both_engines! {
         assert!(place.export(&[]).iter().all(|line| line.get("password_hash").is_none()));
     }
 
-    fn what_was_exported_is_the_same_where_it_is_imported(engine: Engine) {
+    fn export_and_import_round_trip(engine: Engine) {
         let (from, to) = (Place::new(crate::support::Engine::Sqlite), Place::new(engine));
         let lines: Vec<String> = (0..30)
             .map(|number| json!({
@@ -114,7 +114,7 @@ on_both_engines! {
 }
 
 #[test]
-fn a_line_that_breaks_a_rule_is_named_and_the_others_are_made() {
+fn import_reports_invalid_lines_and_imports_the_others() {
     let place = Place::new(crate::support::Engine::Sqlite);
     let hash = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let long = format!("{{\"email\": \"a@example.com\", \"x\": \"{}\"}}", "x".repeat(100_000));
@@ -161,7 +161,7 @@ fn a_line_that_breaks_a_rule_is_named_and_the_others_are_made() {
 }
 
 #[test]
-fn a_dry_run_checks_every_line_and_touches_nothing() {
+fn dry_run_checks_every_line_and_changes_nothing() {
     let machine = Machine::new();
     std::fs::write(
         machine.path().join("users.ndjson"),
@@ -173,6 +173,6 @@ fn a_dry_run_checks_every_line_and_touches_nothing() {
         (ran.code, ran.out.as_str()),
         (Some(1), "1 lines are good, 1 break a rule; nothing was done\n")
     );
-    assert_eq!(machine.files(), 1, "no database is made");
+    assert_eq!(machine.files(), 1, "no database may be made");
     machine.refused(&["users", "import", "nowhere.ndjson"], &["nowhere.ndjson cannot be read"]);
 }

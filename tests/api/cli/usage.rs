@@ -1,4 +1,4 @@
-//! Help, wrong usage, and where the result goes.
+//! Help, wrong usage, and the streams of the output.
 
 use super::*;
 
@@ -24,7 +24,7 @@ const COMMANDS: &[&str] = &[
 ];
 
 #[test]
-fn every_command_explains_itself_and_touches_nothing() {
+fn every_command_has_help_without_side_effects() {
     let machine = Machine::new();
     let all = machine.done(&["--help"]);
     assert!(all.contains("--listen") && all.contains("cloakroom users create"), "{all}");
@@ -38,7 +38,7 @@ fn every_command_explains_itself_and_touches_nothing() {
 }
 
 #[test]
-fn wrong_usage_is_2() {
+fn wrong_usage_exits_with_2() {
     let machine = Machine::new();
     machine.misused(&["frobnicate"], "frobnicate");
     machine.misused(&["users"], "Usage:");
@@ -62,7 +62,7 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
-fn a_reader_that_has_read_enough_is_no_failure_and_a_full_disk_is_one() {
+fn closed_pipe_succeeds_and_full_disk_fails() {
     let machine = Machine::new();
     for arguments in [&["routes"][..], &["--help"], &["migrate"], &["openapi"], &["config"]] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -77,7 +77,7 @@ fn a_reader_that_has_read_enough_is_no_failure_and_a_full_disk_is_one() {
 }
 
 #[test]
-fn the_api_is_described_without_a_database() {
+fn openapi_command_needs_no_database() {
     let machine = Machine::new();
     let matrix: Value = serde_json::from_str(&machine.done(&["routes", "--format", "json"])).expect("JSON");
     let rows = matrix["routes"].as_array().expect("rows");
@@ -101,7 +101,7 @@ fn the_api_is_described_without_a_database() {
 }
 
 #[test]
-fn an_upgrade_that_lets_somebody_do_more_is_told_and_is_no_success() {
+fn matrix_diff_fails_when_a_rule_widens() {
     let machine = Machine::new();
     let now = machine.done(&["routes", "--format", "json"]);
     let directory = tempfile::tempdir().expect("a directory");

@@ -1,9 +1,9 @@
-//! Who may, and that nobody gets hold of more than they have.
+//! Scopes of `/clients`, and the rank of a client: no caller gets more powers than it has.
 
 use super::*;
 
 on_both_engines! {
-    fn each_route_takes_its_scope(server) {
+    fn each_route_needs_its_scope(server) {
         let (ada, admin) = (server.register("ada"), server.admin());
         let support = server.person_with_roles("support", &["support"]);
         let reader = server.client_token("reader", "clients:read");
@@ -31,7 +31,7 @@ on_both_engines! {
         }
     }
 
-    fn nobody_registers_a_power_that_they_do_not_have(server) {
+    fn refuses_registering_a_power_above_ones_own(server) {
         let clerk = server.client_token("clerk", "clients:read clients:write users:read:any");
         let register = |id: &str, scope: &str| register(&server, &clerk, &json!({ "client_id": id, "scope": scope }));
         register("equal", "clients:write users:read:any users:write openid").expect(201);
@@ -39,7 +39,7 @@ on_both_engines! {
             let refused = register("above", scope).expect_problem(403, "above-caller");
             assert!(refused.json()["decision_id"].is_string());
         }
-        // Whether an id is taken is not told to who could not have had it.
+        // A caller who could not have the id does not learn whether it is taken.
         register("equal", "roles:write").expect_problem(403, "above-caller");
         server.get("/clients/above").bearer(&clerk).send().expect_problem(404, "not-found");
 
@@ -53,7 +53,7 @@ on_both_engines! {
         patch("users:read:any users:delete").expect(200);
     }
 
-    fn nobody_gets_hold_of_a_client_that_is_above_them(server) {
+    fn refuses_changing_a_client_above_ones_own_powers(server) {
         let admin = server.admin();
         let clerk = server.client_token("clerk", "clients:read clients:write");
         let body = json!({ "client_id": "strong", "scope": "users:delete:any", "redirect_uris": ["https://a.example/cb"] });
@@ -73,7 +73,7 @@ on_both_engines! {
         server.delete("/clients/strong").bearer(&clerk).send().expect_problem(403, "above-caller");
         let after = server.get("/clients/strong").bearer(&admin.token).send().expect(200).json();
         assert_eq!(without(after, &["_actions"]), without(before.json(), &["_actions"]));
-        // An administrator has everything, whatever part of it the token carries.
+        // An administrator has every power, even with a token of narrower scope.
         let narrow = server.log_in_for(&admin.email, Some("clients:write"));
         let rotated = server.post("/clients/strong/secret").bearer(&narrow).send().expect(200);
         assert_ne!(secret_of(&rotated), secret);

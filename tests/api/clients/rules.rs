@@ -1,4 +1,4 @@
-//! What may be registered, and that every broken rule is told.
+//! Rules of a client registration, each broken rule reported.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ fn pairs(rules: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 on_both_engines! {
-    fn every_broken_rule_is_told_at_once(server) {
+    fn reports_every_broken_rule_at_once(server) {
         let admin = server.admin();
         let broken = |body: Value| codes(register(&server, &admin.token, &body));
         assert_eq!(broken(json!({})), pairs(&[("/scope", "required")]));
@@ -55,10 +55,10 @@ on_both_engines! {
             assert_eq!(broken(json!({ "client_id": id, "scope": "users:read" })), pairs(&[("/client_id", "invalid-id")]), "{id}");
         }
         let clients = server.get("/clients").bearer(&admin.token).send().json();
-        assert_eq!(clients["items"].as_array().unwrap().len(), 1, "the server's own alone: {clients}");
+        assert_eq!(clients["items"].as_array().unwrap().len(), 1, "only the server's own client: {clients}");
     }
 
-    fn a_patch_obeys_the_same_rules_and_leaves_the_client_as_it_was(server) {
+    fn patch_obeys_the_same_rules(server) {
         let admin = server.admin();
         let body = json!({ "client_id": "shop", "scope": "openid", "redirect_uris": ["https://shop.example.org/cb"] });
         register(&server, &admin.token, &body).expect(201);
@@ -82,7 +82,7 @@ on_both_engines! {
         patch(json!({ "grant_types": ["client_credentials"], "redirect_uris": [] })).expect(200);
     }
 
-    fn a_client_with_keys_has_no_secret_and_one_that_gets_keys_loses_it(server) {
+    fn client_has_keys_or_a_secret(server) {
         let admin = server.admin();
         let keys = |keys: Value| {
             json!({ "client_id": "signer", "scope": "users:read", "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": keys } })
@@ -128,7 +128,7 @@ on_both_engines! {
         server.post("/clients/app/secret").bearer(&admin.token).send().expect_problem(409, "conflict");
     }
 
-    fn a_name_is_kept_as_it_is_or_refused(server) {
+    fn stores_a_name_unchanged_or_refuses_it(server) {
         let admin = server.admin();
         for (id, name) in [("a", "'; DROP TABLE clients; --"), ("b", "Größe 試験 👩‍👩‍👧"), ("c", "\u{202e}%_\\\"<script>"), ("d", &"ß".repeat(200))] {
             let body = json!({ "client_id": id, "client_name": name, "scope": "users:read" });
@@ -147,7 +147,7 @@ on_both_engines! {
         }
     }
 
-    fn ten_thousand_scopes_and_uris_are_answered_quickly(server) {
+    fn refuses_ten_thousand_scopes_and_uris_quickly(server) {
         let admin = server.admin();
         let began = Instant::now();
         let unknown = json!({ "scope": "a ".repeat(10_000).trim_end() });

@@ -1,4 +1,4 @@
-//! `POST /clients/{id}/secret`: a secret is told once, two are good during a rotation.
+//! `POST /clients/{id}/secret`: a secret is shown once, and two are valid during a rotation.
 
 use chrono::TimeDelta;
 
@@ -18,7 +18,7 @@ fn registered(server: &Server, token: &str) -> String {
 }
 
 on_both_engines! {
-    fn a_secret_is_told_once_and_is_nowhere(server) {
+    fn secret_is_shown_once_and_never_stored(server) {
         let admin = server.admin();
         let first = registered(&server, &admin.token);
         let rotated = rotate(&server, &admin.token, "reports", None).expect(200);
@@ -34,11 +34,11 @@ on_both_engines! {
             assert!(!answer.body.contains("\"client_secret\"") && !answer.body.contains("hash"), "{answer:?}");
         }
         let kept = server.db_everything();
-        assert!(kept.contains("reports") && kept.contains("rotate_secret"), "it is the right place");
+        assert!(kept.contains("reports") && kept.contains("rotate_secret"), "the dump contains the client and the event");
         assert!(!kept.contains(&first) && !kept.contains(&second));
     }
 
-    fn two_secrets_are_good_during_a_rotation_and_the_next_one_ends_the_oldest(server) {
+    fn rotation_keeps_two_secrets_valid(server) {
         let admin = server.admin();
         let first = registered(&server, &admin.token);
         let second = rotate(&server, &admin.token, "reports", None).expect(200);
@@ -61,7 +61,7 @@ on_both_engines! {
         ask_token(&server, "reports", &fourth).expect(200);
     }
 
-    fn many_rotations_at_once_leave_two_secrets(server) {
+    fn concurrent_rotations_leave_two_secrets(server) {
         let admin = server.admin();
         registered(&server, &admin.token);
         let (server, token) = (&server, admin.token.as_str());
@@ -73,7 +73,7 @@ on_both_engines! {
         assert_eq!(good, 2);
     }
 
-    fn what_a_rotation_takes(server) {
+    fn rotation_checks_body_scope_and_version(server) {
         let admin = server.admin();
         let secret = registered(&server, &admin.token);
         for body in [json!({ "old_expires_in": -1 }), json!({ "old_expires_in": 2_592_001 }), json!({ "old_expires_in": "1h" }), json!({ "old_expires_in": 1.5 })] {
@@ -87,7 +87,7 @@ on_both_engines! {
         post().body("application/json", "{").send().expect_problem(400, "malformed-body");
         post().if_match("\"7-x\"").send().expect_problem(412, "precondition-failed");
         rotate(&server, &admin.token, "nobody", None).expect_problem(404, "not-found");
-        // Nothing of it was done.
+        // None of these requests changed the secrets.
         let read = server.get("/clients/reports").bearer(&admin.token).send().expect(200).json();
         assert_eq!(read["client_secrets"].as_array().unwrap().len(), 1);
         ask_token(&server, "reports", &secret).expect(200);
@@ -95,7 +95,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn the_old_secret_ends_when_it_was_said_to(engine: Engine) {
+    fn old_secret_expires_at_the_given_time(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &[]);
         let clerk = server.client_token("clerk", "clients:read clients:write users:read:any");
         let old = registered(&server, &clerk);
@@ -109,7 +109,7 @@ on_both_engines! {
         assert_eq!(shown["client_secrets"][0]["expires_at"], Value::Null);
     }
 
-    fn without_a_word_the_old_secret_goes_on_for_a_day(engine: Engine) {
+    fn old_secret_is_valid_for_a_day_by_default(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &[]);
         let clerk = server.client_token("clerk", "clients:write users:read:any");
         let old = registered(&server, &clerk);

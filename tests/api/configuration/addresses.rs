@@ -1,16 +1,16 @@
-//! Database, listening address, issuer, audience and origins.
+//! Database, listen address, issuer, audience and origins.
 
 use super::*;
 
 #[test]
-fn a_database_is_a_file_or_a_postgresql_url_with_one_host_or_several() {
+fn database_is_a_file_or_a_postgresql_url() {
     for (url, path) in [
         ("sqlite://data/app.db", "data/app.db"),
         ("sqlite:///var/lib/app.db", "/var/lib/app.db"),
         ("sqlite:app.db", "app.db"),
     ] {
         let Database::Sqlite(file) = loaded(&[("DATABASE_URL", url)]).database else {
-            panic!("{url} is no file")
+            panic!("{url} is not a file")
         };
         assert_eq!(file, PathBuf::from(path));
     }
@@ -32,7 +32,7 @@ fn a_database_is_a_file_or_a_postgresql_url_with_one_host_or_several() {
 }
 
 #[test]
-fn it_listens_on_an_address_with_a_port() {
+fn listens_on_an_address_with_a_port() {
     for (text, address) in
         [("127.0.0.1:0", "127.0.0.1:0"), ("localhost:8080", "127.0.0.1:8080"), ("[::1]:80", "[::1]:80")]
     {
@@ -43,7 +43,7 @@ fn it_listens_on_an_address_with_a_port() {
 }
 
 #[test]
-fn the_issuer_is_the_listening_address_and_the_audience_is_the_issuer_unless_given() {
+fn issuer_and_audience_have_defaults() {
     let bound = SocketAddr::from(([127, 0, 0, 1], 4711));
     let config = loaded(&[("CLOAKROOM_LISTEN", "127.0.0.1:0")]);
     assert_eq!(config.issuer_at(bound), "http://127.0.0.1:4711");
@@ -57,7 +57,7 @@ fn the_issuer_is_the_listening_address_and_the_audience_is_the_issuer_unless_giv
 }
 
 #[test]
-fn the_issuer_is_https_unless_it_is_this_machine() {
+fn issuer_is_https_except_on_loopback() {
     for here in ["http://localhost:8080", "http://127.0.0.2", "http://[::1]:1", "https://id.example.org/a"] {
         assert_eq!(loaded(&[("CLOAKROOM_ISSUER", here)]).issuer.as_deref(), Some(here));
     }
@@ -67,7 +67,7 @@ fn the_issuer_is_https_unless_it_is_this_machine() {
 }
 
 #[test]
-fn the_issuer_is_written_as_others_will_compare_it() {
+fn issuer_is_in_normal_form() {
     let bare = loaded(&[("CLOAKROOM_ISSUER", "https://id.example.org/")]).issuer;
     assert_eq!(bare.as_deref(), Some("https://id.example.org"));
     for odd in ["https://ID.example.org", "https://id.example.org:443"] {
@@ -80,7 +80,7 @@ fn the_issuer_is_written_as_others_will_compare_it() {
 }
 
 #[test]
-fn beyond_this_machine_the_issuer_must_be_given() {
+fn issuer_is_required_beyond_loopback() {
     for listen in ["0.0.0.0:80", "[::]:80", "10.0.0.1:80"] {
         let listen = ("CLOAKROOM_LISTEN", listen);
         assert_fault(&[listen], "CLOAKROOM_ISSUER", "must be given");

@@ -1,11 +1,11 @@
-//! The settings of an application built on cloakroom, declared as cloakroom declares its own.
+//! Settings of an application built on cloakroom, declared in the same way as cloakroom's own.
 
 use cloakroom::config::{DefaultValue::*, ExposeSecret, Reader, SecretString, at, parse};
 
 use super::*;
 
 cloakroom::settings! {
-    /// The settings of an application that keeps notes.
+    /// Settings of an application that keeps notes.
     #[derive(Debug)]
     struct Notes {
         /// How many notes one user may keep, 1 to 10000;
@@ -37,7 +37,7 @@ cloakroom::settings! {
     check Notes::contradictions;
 }
 
-/// A check of the application's own.
+/// Check that the application adds.
 fn tag(text: &str) -> parse::Parsed<String> {
     match text.chars().all(char::is_alphanumeric) && !text.is_empty() {
         true => Ok(text.to_owned()),
@@ -75,7 +75,7 @@ fn faults_of_notes(settings: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn they_have_defaults_and_values() {
+fn settings_have_defaults_and_values() {
     let (config, none) = notes(&[]);
     assert_eq!(config.leeway, Duration::from_secs(5));
     assert_eq!((none.most_notes, none.most_shared, none.kept.as_secs()), (1000, 10, 3600));
@@ -101,7 +101,7 @@ fn they_have_defaults_and_values() {
 }
 
 #[test]
-fn their_faults_are_said_together_with_those_of_cloakroom() {
+fn reports_faults_together_with_those_of_cloakroom() {
     let said = faults_of_notes(&[
         ("CLOAKROOM_LEEWAY", "soon"),
         ("CLOAKROOM_LISTEN", "0.0.0.0:80"),
@@ -133,7 +133,7 @@ fn their_faults_are_said_together_with_those_of_cloakroom() {
 }
 
 #[test]
-fn they_are_held_against_each_other_unless_one_is_at_fault_already() {
+fn cross_checks_run_only_on_valid_settings() {
     let words = "NOTES_MOST_SHARED (environment) must not be more than NOTES_MOST_NOTES";
     assert_eq!(faults_of_notes(&[("NOTES_MOST_SHARED", "1001")]), [words]);
     let both = faults_of_notes(&[("NOTES_MOST_SHARED", "1001"), ("NOTES_MOST_NOTES", "none")]);
@@ -141,7 +141,7 @@ fn they_are_held_against_each_other_unless_one_is_at_fault_already() {
 }
 
 #[test]
-fn a_variable_that_only_begins_like_theirs_is_somebody_elses() {
+fn ignores_an_undeclared_variable_with_the_same_prefix() {
     notes(&[("NOTES_PORT", "tcp://10.0.0.1:80")]);
     let mut sources = sources(&[]);
     sources.read_dotenv("NOTES_PORT=1\nNOTES_MOST_NOTES=2\nOTHER=3\n");
@@ -149,7 +149,7 @@ fn a_variable_that_only_begins_like_theirs_is_somebody_elses() {
 }
 
 #[test]
-fn they_are_flags_but_the_secrets() {
+fn every_setting_except_secrets_is_a_flag() {
     let settings = SettingsList::of::<Notes>();
     let command =
         || clap::Command::new("notes").args(settings.flags()).subcommand(clap::Command::new("serve"));
@@ -163,7 +163,7 @@ fn they_are_flags_but_the_secrets() {
 }
 
 #[test]
-fn the_report_shows_them_after_those_of_cloakroom_without_the_secrets() {
+fn report_lists_them_without_secrets() {
     let given = sources(&[("NOTES_VOICE_KEY", "hunter2!"), ("NOTES_TAGS", "new")]);
     let report = Report::of(&given);
     let (first, last) = report.rows().split_at(SETTINGS.len());
@@ -189,7 +189,7 @@ fn the_report_shows_them_after_those_of_cloakroom_without_the_secrets() {
 }
 
 cloakroom::settings! {
-    /// What another application should have called otherwise.
+    /// Settings whose names clash.
     struct Careless {
         /// Cloakroom's already.
         database: String = at("DATABASE_URL", Is("notes.db")), parse::text;
@@ -205,7 +205,7 @@ cloakroom::settings! {
 }
 
 #[test]
-fn a_name_that_is_taken_is_a_clash() {
+fn refuses_a_taken_name() {
     assert!(SettingsList::default().clashes().is_empty());
     assert!(SettingsList::of::<Notes>().clashes().is_empty());
     assert_eq!(

@@ -1,9 +1,9 @@
-//! How it is said what is wrong, and what is never said.
+//! Messages about faults, and what they must not contain.
 
 use super::*;
 
 #[test]
-fn all_are_said_at_once_each_with_its_value_its_source_and_what_to_write() {
+fn reports_every_fault_with_value_source_and_fix() {
     let sources = Sources {
         flags: map(&[("CLOAKROOM_LISTEN", "8080")]),
         environment: map(&[("CLOAKROOM_LEEWAY", "2m"), ("CLOAKROOM_HS256_SECRET", SECRET)]),
@@ -25,7 +25,7 @@ fn all_are_said_at_once_each_with_its_value_its_source_and_what_to_write() {
 }
 
 #[test]
-fn a_fault_in_any_setting_does_not_hide_how_others_contradict_each_other() {
+fn fault_does_not_hide_contradictions_of_other_settings() {
     let contradicting = [("DATABASE_URL", "postgres://db/app"), ("CLOAKROOM_LISTEN", "0.0.0.0:80")];
     let involved = ["DATABASE_URL", "CLOAKROOM_LISTEN", "CLOAKROOM_ISSUER"];
     for setting in SETTINGS {
@@ -40,7 +40,7 @@ fn a_fault_in_any_setting_does_not_hide_how_others_contradict_each_other() {
 }
 
 #[test]
-fn a_setting_nobody_knows_is_refused_by_the_name_of_the_nearest() {
+fn refuses_an_unknown_setting_and_names_the_nearest() {
     for (unknown, nearest) in [
         ("CLOAKROOM_ISSUR", "CLOAKROOM_ISSUER"),
         ("CLOAKROOM_ARGON", "CLOAKROOM_ARGON2"),
@@ -55,7 +55,7 @@ fn a_setting_nobody_knows_is_refused_by_the_name_of_the_nearest() {
 }
 
 #[test]
-fn secrets_are_in_no_fault_no_report_and_no_debug_text() {
+fn secrets_are_in_no_message_report_or_debug_output() {
     let database = "postgres://app:hunter2@db/app?password=hunter2";
     let secrets = ["hunter2", KEY, SECRET];
     let settings = [
@@ -90,7 +90,7 @@ fn secrets_are_in_no_fault_no_report_and_no_debug_text() {
 }
 
 #[test]
-fn the_report_says_of_every_setting_what_it_is_and_why() {
+fn report_gives_value_and_source_of_every_setting() {
     let report = Report::of(&environment(&[("CLOAKROOM_HASH_LANES", "2")]));
     let rows = report.to_json();
     assert_eq!(rows.as_array().map(Vec::len), Some(SETTINGS.len()));

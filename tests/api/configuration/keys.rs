@@ -1,13 +1,13 @@
-//! The master key and the signing algorithm.
+//! Master key and signing algorithm.
 
 use super::*;
 
 #[test]
-fn a_master_key_is_32_bytes_in_any_base64() {
+fn master_key_is_32_bytes_in_any_base64() {
     let variable = "CLOAKROOM_MASTER_KEY";
     for text in [KEY.to_owned(), format!(" {KEY}\n"), KEY.replace('=', "")] {
         let Some(MasterKeySource::Given(key)) = loaded(&[(variable, &text)]).master_key_source() else {
-            panic!("{text:?} is not taken")
+            panic!("{text:?} is not accepted")
         };
         assert_eq!(*key.to_base64(), KEY);
     }
@@ -21,7 +21,7 @@ fn a_master_key_is_32_bytes_in_any_base64() {
 }
 
 #[test]
-fn the_master_key_is_given_once_or_made_beside_the_sqlite_file() {
+fn master_key_is_given_once_or_made_beside_sqlite() {
     let database = ("DATABASE_URL", "sqlite:///data/app.db");
     let key = ("CLOAKROOM_MASTER_KEY", KEY);
     let file = ("CLOAKROOM_MASTER_KEY_FILE", "/run/key");
@@ -39,14 +39,14 @@ fn the_master_key_is_given_once_or_made_beside_the_sqlite_file() {
 }
 
 #[test]
-fn postgresql_needs_a_master_key_and_says_how_to_make_one() {
+fn postgresql_needs_a_master_key() {
     let database = ("DATABASE_URL", "postgres://db/app");
     assert_fault(&[database], "CLOAKROOM_MASTER_KEY", "head -c 32 /dev/urandom | base64");
     loaded(&[database, ("CLOAKROOM_MASTER_KEY_FILE", "/run/key")]);
 }
 
 #[test]
-fn hs256_needs_its_secret_and_the_secret_needs_hs256() {
+fn hs256_and_its_secret_need_each_other() {
     for algorithm in SigningAlgorithm::ALL {
         let secret = (algorithm == SigningAlgorithm::Hs256).then_some(("CLOAKROOM_HS256_SECRET", SECRET));
         let settings: Vec<_> =

@@ -1,9 +1,9 @@
-//! Durations, numbers, costs, the log, and what is not there yet.
+//! Durations, numbers, hash costs, logs, metrics and proxies.
 
 use super::*;
 
 #[test]
-fn durations_are_whole_seconds_within_their_bounds() {
+fn durations_are_whole_seconds_within_bounds() {
     let ttl = |text| loaded(&[("CLOAKROOM_ACCESS_TOKEN_TTL", text)]).access_token_ttl.as_secs();
     assert_eq!([ttl("1s"), ttl("1h 30m"), ttl("24h")], [1, 5_400, 86_400]);
     assert_refused("CLOAKROOM_ACCESS_TOKEN_TTL", &["0s", "24h 1s", "1500ms", "600", "-1s", "soon"]);
@@ -12,7 +12,7 @@ fn durations_are_whole_seconds_within_their_bounds() {
 }
 
 #[test]
-fn numbers_stay_within_their_bounds() {
+fn numbers_are_within_bounds() {
     for variable in ["CLOAKROOM_WORKERS", "CLOAKROOM_DB_POOL", "CLOAKROOM_HASH_QUEUE"] {
         loaded(&[(variable, "1")]);
         loaded(&[(variable, "1024")]);
@@ -23,7 +23,7 @@ fn numbers_stay_within_their_bounds() {
 }
 
 #[test]
-fn a_password_hash_cheaper_than_the_floor_is_refused_with_the_floor() {
+fn refuses_a_password_hash_below_the_minimum_cost() {
     let argon2 = "CLOAKROOM_ARGON2";
     for at_least in [
         "m=7168,t=5,p=1",
@@ -60,7 +60,7 @@ fn a_password_hash_cheaper_than_the_floor_is_refused_with_the_floor() {
 }
 
 #[test]
-fn log_format_and_filter_are_checked() {
+fn checks_log_format_and_filter() {
     assert_eq!(loaded(&[("CLOAKROOM_LOG_FORMAT", "json")]).log_format, LogFormat::Json);
     assert_eq!(loaded(&[("CLOAKROOM_LOG_FORMAT", "text")]).log_format, LogFormat::Text);
     assert_refused("CLOAKROOM_LOG_FORMAT", &["JSON", "pretty"]);
@@ -71,7 +71,7 @@ fn log_format_and_filter_are_checked() {
 }
 
 #[test]
-fn metrics_have_an_address_of_their_own_or_none() {
+fn metrics_have_their_own_address_or_none() {
     let address = |text| loaded(&[("CLOAKROOM_METRICS_LISTEN", text)]).metrics_listen;
     assert_eq!(address("off"), None);
     assert_eq!(address("0.0.0.0:9100"), Some(([0, 0, 0, 0], 9100).into()));

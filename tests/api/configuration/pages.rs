@@ -1,9 +1,9 @@
-//! The pages that list the settings say what the code says.
+//! The pages that list the settings agree with the code.
 
 use super::*;
 
 #[test]
-fn env_example_has_every_setting_with_its_meaning_and_default() {
+fn env_example_lists_every_setting() {
     let written: Vec<(String, String)> = page(".env.example")
         .split("\n\n")
         .filter_map(|block| {
@@ -26,7 +26,7 @@ fn env_example_has_every_setting_with_its_meaning_and_default() {
 }
 
 #[test]
-fn env_example_as_it_stands_changes_nothing_and_its_defaults_may_be_written() {
+fn env_example_equals_the_defaults() {
     let mut sources = Sources::default();
     sources.read_dotenv(&page(".env.example"));
     assert!(sources.dotenv.is_empty());
@@ -45,7 +45,7 @@ fn env_example_as_it_stands_changes_nothing_and_its_defaults_may_be_written() {
 }
 
 #[test]
-fn the_page_of_the_documentation_has_the_same_table() {
+fn documentation_has_the_same_table() {
     let page = page("docs/configuration.md");
     let written: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
     let known: Vec<String> = SETTINGS
@@ -63,7 +63,7 @@ fn the_page_of_the_documentation_has_the_same_table() {
 }
 
 #[test]
-fn every_setting_has_a_flag_but_the_secrets() {
+fn every_setting_except_secrets_has_a_flag() {
     let command = clap::Command::new("cloakroom").args(SettingsList::default().flags());
     let flags: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
     assert_eq!(flags.len(), SETTINGS.len() - 2);

@@ -1,9 +1,9 @@
-//! Where a value comes from.
+//! Sources of a value.
 
 use super::*;
 
 #[test]
-fn without_any_setting_it_is_safe_on_this_machine() {
+fn defaults_are_safe_on_this_machine() {
     let config = loaded(&[]);
     assert!(config.listen.ip().is_loopback());
     assert_eq!(config.database.describe(), "sqlite://cloakroom.db");
@@ -16,7 +16,7 @@ fn without_any_setting_it_is_safe_on_this_machine() {
 }
 
 #[test]
-fn a_flag_wins_over_the_environment_over_dotenv_over_the_default() {
+fn flag_beats_environment_beats_dotenv_beats_default() {
     let name = "CLOAKROOM_LEEWAY";
     let mut sources = Sources {
         flags: map(&[(name, "1s")]),
@@ -39,7 +39,7 @@ fn a_flag_wins_over_the_environment_over_dotenv_over_the_default() {
 }
 
 #[test]
-fn a_flag_counts_before_and_after_a_command() {
+fn flag_works_before_and_after_the_command() {
     let command = || {
         let serve = clap::Command::new("serve");
         clap::Command::new("cloakroom").args(SettingsList::default().flags()).subcommand(serve)
@@ -52,7 +52,7 @@ fn a_flag_counts_before_and_after_a_command() {
 }
 
 #[test]
-fn a_dotenv_line_that_cannot_be_read_is_named_by_its_number_and_not_shown() {
+fn invalid_dotenv_line_is_reported_by_number_only() {
     let mut sources = Sources::default();
     sources.read_dotenv("# CLOAKROOM notes\nCLOAKROOM_LEEWAY=1s\n\nCLOAKROOM hunter2\nOTHER=x\n");
     let text = Config::load(&sources).map(|_| ()).unwrap_err().to_string();
@@ -61,7 +61,7 @@ fn a_dotenv_line_that_cannot_be_read_is_named_by_its_number_and_not_shown() {
 }
 
 #[test]
-fn an_empty_value_is_none_where_none_is_the_default_and_else_a_fault() {
+fn empty_value_unsets_an_optional_setting_only() {
     assert!(loaded(&[("CLOAKROOM_CORS_ORIGINS", "")]).cors_origins.is_empty());
     assert!(loaded(&[("CLOAKROOM_RESOURCES", "")]).resources.is_empty());
     assert!(loaded(&[("CLOAKROOM_TRUSTED_PROXIES", "")]).trusted_proxies.is_empty());

@@ -1,4 +1,4 @@
-//! The OpenID AuthZEN Authorization API 1.0: gateways and other services ask.
+//! OpenID AuthZEN Authorization API 1.0: gateways and other services request decisions.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn user(id: &str) -> Value {
 }
 
 on_both_engines! {
-    fn a_gateway_asks_for_a_route_and_a_service_for_an_action_on_a_record(server) {
+    fn evaluates_routes_and_actions_on_records(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let gateway = server.client_token("gateway", BOTH);
         let route = |who: &str, method: &str, path: &str| {
@@ -32,13 +32,13 @@ on_both_engines! {
         let refused = record(&ada.email, "delete", &bob.id);
         assert_eq!((&refused["decision"], &refused["context"]["reason"]), (&json!(false), &json!("not-owner")));
         assert_eq!(refused["context"]["explanation"]["decided_by"], "owner");
-        // What nobody knows is denied, never let through.
+        // Unknown parties and actions are denied.
         for request in [route(&ada.id, "GET", "/nowhere"), record(&ada.id, "fly", &ada.id), record("nobody@example.com", "read", &ada.id)] {
             assert_eq!((&request["decision"], &request["context"]["explanation"]), (&json!(false), &Value::Null), "{request}");
         }
     }
 
-    fn what_the_asker_may_not_read_is_denied_and_not_told(server) {
+    fn denies_for_records_the_asker_cannot_read(server) {
         let ada = server.register("ada");
         let gateway = server.client_token("gateway", "authz:explain");
         let request = json!({ "subject": user(&ada.id), "action": { "name": "read" }, "resource": user(&ada.id) });
@@ -47,7 +47,7 @@ on_both_engines! {
         ask(&server, &ada.token, &request).expect_problem(403, "insufficient-scope");
     }
 
-    fn several_are_asked_at_once_and_can_end_at_the_first_that_decides(server) {
+    fn evaluates_batches_with_short_circuit(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let gateway = server.client_token("gateway", BOTH);
         let several = |semantic: Option<&str>| {
@@ -67,13 +67,13 @@ on_both_engines! {
         assert_eq!(several(Some("execute_all")), [true, false, true]);
         assert_eq!(several(Some("deny_on_first_deny")), [true, false]);
         assert_eq!(several(Some("permit_on_first_permit")), [true]);
-        // Without a list it is one.
+        // Without a list, the request is a single evaluation.
         let one = json!({ "subject": user(&ada.id), "action": { "name": "read" }, "resource": user(&ada.id) });
         let answer = server.post("/access/v1/evaluations").bearer(&gateway).json(&one).send().expect(200).json();
         assert_eq!(answer["decision"], true);
     }
 
-    fn a_request_that_lacks_something_is_told_what(server) {
+    fn refuses_an_incomplete_request(server) {
         let gateway = server.client_token("gateway", BOTH);
         let broken = |path: &str, request: Value| {
             server.post(path).bearer(&gateway).json(&request).send().expect_problem(422, "invalid-body").broken_rules()
@@ -87,7 +87,7 @@ on_both_engines! {
         assert_eq!(broken("/access/v1/evaluations", many)[0], rule("/evaluations", "not-a-list"));
     }
 
-    fn the_metadata_says_where_to_ask(server) {
+    fn metadata_lists_the_endpoints(server) {
         let metadata = server.get("/.well-known/authzen-configuration").send().expect(200).json();
         assert_eq!(metadata["policy_decision_point"], server.url);
         assert_eq!(metadata["access_evaluation_endpoint"], format!("{}/access/v1/evaluation", server.url));

@@ -1,4 +1,4 @@
-//! What a request would be answered, asked in advance: it is what the same request is then answered.
+//! Predictions: the explanation of a request in advance equals the answer that the request then gets.
 
 use serde_json::{Value, json};
 
@@ -6,15 +6,15 @@ use super::{admin, ask, steps};
 use crate::notes;
 use crate::support::{Answer, Server, on_both_engines};
 
-/// How the server refuses the request itself, if it does: the code of the problem.
+/// Returns the problem code with which the server refuses the request, if it does.
 fn refused(answer: &Answer) -> Option<String> {
     let code = answer.json()["code"].as_str().map(str::to_owned);
     code.filter(|_| matches!(answer.status, 401 | 403 | 404))
 }
 
-/// Asks about a request, makes it, and holds the two against each other.
+/// Predicts a request, sends it and compares the two.
 #[track_caller]
-fn foretold(server: &Server, root: &str, token: Option<&str>, method: &str, path: &str) -> Value {
+fn compare_prediction(server: &Server, root: &str, token: Option<&str>, method: &str, path: &str) -> Value {
     let mut question = json!({ "method": method, "path": path });
     if let Some(token) = token {
         question["caller"] = json!({ "token": token });
@@ -33,7 +33,7 @@ fn foretold(server: &Server, root: &str, token: Option<&str>, method: &str, path
 }
 
 on_both_engines! {
-    fn what_is_foretold_of_every_caller_is_what_is_answered(server) {
+    fn prediction_equals_the_answer_for_every_caller(server) {
         let (ada, bob, root) = (server.register("ada"), server.register("bob"), server.admin());
         let support = server.person_with_roles("support", &["support"]);
         let narrow = server.log_in_for(&ada.email, Some("profiles:read"));
@@ -71,12 +71,12 @@ on_both_engines! {
         ];
         for token in everybody {
             for path in &paths {
-                foretold(&server, &root.token, token, "GET", path);
+                compare_prediction(&server, &root.token, token, "GET", path);
             }
         }
     }
 
-    fn a_user_or_a_client_is_supposed_to_call_with_all_that_can_be_granted_or_less(server) {
+    fn predicts_for_a_named_user_or_client(server) {
         let (ada, root) = (server.register("ada"), admin(&server));
         server.client_token("reports", "users:read:any");
         let allowed = |caller: Value, path: &str| {
@@ -85,7 +85,7 @@ on_both_engines! {
         assert_eq!(allowed(json!({ "user": ada.email }), "/users/me")["allowed"], true);
         assert_eq!(allowed(json!({ "user": ada.id }), &ada.path())["allowed"], true);
         assert_eq!(allowed(json!({ "user": ada.id, "scope": "profiles:read" }), "/users/me")["decided_by"], "scope");
-        // More than the roles grant is not carried by any token of theirs.
+        // No token of the user has a scope that the user's roles do not grant.
         assert_eq!(allowed(json!({ "user": ada.id, "scope": "users:read:any" }), "/users")["decided_by"], "scope");
         assert_eq!(allowed(json!({ "client": "reports" }), &ada.path())["allowed"], true);
         assert_eq!(allowed(json!({ "client": "reports" }), "/users/me")["decided_by"], "owner");
@@ -94,7 +94,7 @@ on_both_engines! {
         assert_eq!((&suspended["reason"], &suspended["decided_by"]), (&json!("invalid-token"), &json!("token")));
     }
 
-    fn rank_is_told_with_the_powers_that_are_lacking(server) {
+    fn explains_rank_with_the_missing_powers(server) {
         let root = server.admin();
         server.client_token("desk", "users:write:any users:read:any");
         let question = json!({ "caller": { "client": "desk" }, "method": "PUT", "path": format!("{}/password", root.path()) });
@@ -106,27 +106,27 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    fn the_reason_is_told_where_the_answer_only_says_404(engine: Engine) {
+    fn explains_a_404_with_its_reason(engine: Engine) {
         let server = Server::start_app(engine, notes::app);
         let (ada, bob, root) = (server.register("ada"), server.register("bob"), admin(&server));
         let note = server.post("/notes").bearer(&ada.token).json(&json!({ "title": "mine", "text": "a" })).send().expect(201);
         let path = format!("/notes/{}", note.json()["id"].as_str().unwrap());
-        let why = foretold(&server, &root, Some(&bob.token), "GET", &path);
+        let why = compare_prediction(&server, &root, Some(&bob.token), "GET", &path);
         assert_eq!((&why["reason"], &why["decided_by"]), (&json!("not-found"), &json!("owner")));
         assert_eq!(why["owner"], format!("user:{}", ada.id));
         let because = why["steps"][2]["because"].as_str().unwrap();
         assert!(because.starts_with(&format!("it belongs to user {}, and the caller is user {}", ada.id, bob.id)), "{because}");
-        let missing = foretold(&server, &root, Some(&bob.token), "GET", "/notes/01890a5d-ac96-774b-bcce-b302099a8057");
+        let missing = compare_prediction(&server, &root, Some(&bob.token), "GET", "/notes/01890a5d-ac96-774b-bcce-b302099a8057");
         assert_eq!((&missing["decided_by"], &missing["owner"]), (&json!("existence"), &Value::Null));
-        foretold(&server, &root, Some(&ada.token), "GET", &path);
-        // Shared, it is theirs to read and still not theirs to remove.
+        compare_prediction(&server, &root, Some(&ada.token), "GET", &path);
+        // A user with whom the note is shared can read it.
         let share = server.put(&format!("{path}/shares/{}", bob.id)).bearer(&ada.token);
         share.json(&json!({ "may_edit": false })).send().expect(204);
-        let why = foretold(&server, &root, Some(&bob.token), "GET", &path);
+        let why = compare_prediction(&server, &root, Some(&bob.token), "GET", &path);
         assert!(why["steps"][2]["because"].as_str().unwrap().contains("the caller is its reader"), "{why}");
     }
 
-    fn who_asks_is_told_of_no_record_that_they_may_not_read(engine: Engine) {
+    fn reveals_no_record_the_asker_cannot_read(engine: Engine) {
         let server = Server::start_app(engine, notes::app);
         let ada = server.register("ada");
         let gateway = server.client_token("gateway", "authz:explain");
@@ -139,8 +139,8 @@ on_both_engines! {
         assert_eq!(steps(&there)[2..], ["owner not-told", "existence not-told", "state not-told", "rank not-told"]);
         there["record"] = json!("");
         missing["record"] = json!("");
-        assert_eq!(there, missing, "whether it is there");
-        // Nor of a user, by whom they could be supposed to call.
+        assert_eq!(there, missing, "the answer must not reveal whether the note exists");
+        // The same holds for the user named as the caller.
         for user in [ada.email.as_str(), "nobody@example.com"] {
             let question = json!({ "caller": { "user": user }, "method": "GET", "path": "/users" });
             let answer = ask(&server, &gateway, &question).expect_problem(422, "invalid-body");

@@ -1,5 +1,5 @@
-//! Other people's tokens at the endpoints of our own authorization server, and in the ways in which
-//! only our own are sent.
+//! Tokens of external issuers at the endpoints of our own authorization server, and with the authorization
+//! schemes that only our tokens can use.
 
 use serde_json::json;
 
@@ -7,14 +7,14 @@ use super::{Trust, with};
 use crate::support::on_both_engines;
 
 on_both_engines! {
-    fn what_anothers_token_says_is_told_to_nobody_and_nobody_takes_it_back(engine: Engine) {
+    fn external_token_is_neither_introspected_nor_revoked(engine: Engine) {
         let trust = Trust::with(engine, &json!({ "provision": "jit", "scopes": { "read-all": "users:read:any" } }));
         let (server, ada) = (&trust.server, trust.server.register("ada"));
-        // Of the same name as the one that the other issuer's tokens are for.
+        // A local client with the same id as the audience client of the external tokens.
         let app = server.application("web-shop", "openid users:read");
         let ours = app.tokens(server, &ada, &[]);
         let (_, own) = crate::support::decoded(ours["access_token"].as_str().unwrap());
-        // Nor does it help to be called as one of ours is.
+        // Equal `jti` and `sid` of a local token do not help.
         let of_user = with(&with(&trust.claims(), "jti", own["jti"].clone()), "sid", own["sid"].clone());
         let of_client = with(&trust.client_claims(), "scope", json!("read-all"));
         for claims in [&of_user, &of_client] {
@@ -27,7 +27,7 @@ on_both_engines! {
             assert_eq!((before, call().status), (before, before));
             assert_ne!(before, 401);
         }
-        // It ends no session of ours, and is not ended with one.
+        // An external token neither ends a local session nor ends with one.
         let token = trust.token(&of_user);
         server.delete("/sessions/current").bearer(&token).send().expect(204);
         server.get("/users/me").bearer(ours["access_token"].as_str().unwrap()).send().expect(200);
@@ -36,7 +36,7 @@ on_both_engines! {
         server.get("/users/me").bearer(&token).send().expect(200);
     }
 
-    fn who_the_user_is_is_told_by_the_name_that_they_have_here(engine: Engine) {
+    fn userinfo_returns_the_local_subject(engine: Engine) {
         let trust = Trust::new(engine);
         let claims = with(&trust.claims(), "scope", json!("openid email users:read"));
         let id = trust.accepts(&claims).json()["id"].clone();
@@ -45,13 +45,13 @@ on_both_engines! {
         let silent = with(&trust.claims(), "scope", json!("users:read"));
         let told = trust.server.get("/oauth/userinfo").bearer(&trust.token(&silent)).send().expect(403);
         assert!(told.header("www-authenticate").unwrap().contains("error=\"insufficient_scope\""));
-        // A client is no user.
+        // A client is not a user.
         trust.server.get("/oauth/userinfo").bearer(&trust.token(&trust.client_claims())).send().expect(403);
     }
 }
 
 #[test]
-fn a_token_that_is_bound_to_no_key_is_not_sent_as_one_that_is_and_one_that_is_not_at_all() {
+fn refuses_dpop_and_bound_external_tokens() {
     let trust = Trust::new(crate::support::Engine::Sqlite);
     let dpop =
         |token: &str| trust.server.get("/users/me").header("authorization", &format!("DPoP {token}")).send();

@@ -1,4 +1,4 @@
-//! A key vouches for its own issuer and for nobody else.
+//! A key verifies only tokens of its own issuer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,17 +9,17 @@ use super::{Trust, claims, header, trusting, with};
 use crate::support::{Engine, ForeignIssuer, on_both_engines};
 
 on_both_engines! {
-    fn a_key_of_one_issuer_never_verifies_anothers_token(engine: Engine) {
+    fn key_of_one_issuer_never_verifies_anothers_token(engine: Engine) {
         let (one, two) = (ForeignIssuer::start(), ForeignIssuer::start());
         let jit = json!({ "provision": "jit" });
         let server = trusting(engine, &[(&one, jit.clone()), (&two, jit)], &[]);
         let ask = |token: &str| server.get("/users/me").bearer(token).send();
-        // Both have a key of the same name.
+        // Both have a key with the same `kid`.
         for (issuer, other) in [(&one, &two), (&two, &one)] {
             ask(&issuer.key.sign(&header(), &claims(issuer, &server))).expect(200);
             ask(&issuer.key.sign(&header(), &claims(other, &server))).expect_problem(401, "invalid-token");
         }
-        // Nor ours, in either direction.
+        // The same holds between an external issuer and this server, in both directions.
         let ours = server.register("grace");
         let (mut head, own) = crate::support::decoded(&ours.token);
         head.as_object_mut().unwrap().remove("alg");
@@ -32,7 +32,7 @@ on_both_engines! {
 }
 
 #[test]
-fn an_issuer_is_named_letter_by_letter() {
+fn issuer_is_compared_exactly() {
     let trust = Trust::new(Engine::Sqlite);
     trust.accepts(&trust.claims());
     let url = trust.issuer.url.clone();
@@ -49,7 +49,7 @@ fn an_issuer_is_named_letter_by_letter() {
 }
 
 #[test]
-fn each_issuer_has_its_own_audience_and_algorithms() {
+fn each_issuer_has_own_audience_and_algorithms() {
     let (one, two) = (ForeignIssuer::start(), ForeignIssuer::start());
     let server = trusting(
         Engine::Sqlite,
@@ -65,12 +65,12 @@ fn each_issuer_has_its_own_audience_and_algorithms() {
     };
     ask(&one, "one").expect(200);
     ask(&one, super::AUDIENCE).expect_problem(401, "invalid-token");
-    // It is not trusted with ES256, so its key for it is none.
+    // This issuer is not trusted with ES256, so its ES256 key is not used.
     ask(&two, super::AUDIENCE).expect_problem(401, "invalid-token");
 }
 
 #[test]
-fn a_mac_under_the_public_key_or_nothing_at_all_is_no_signature() {
+fn refuses_a_mac_under_the_public_key_and_unsigned_tokens() {
     let trust = Trust::new(Engine::Sqlite);
     trust.accepts(&trust.claims());
     let (jwk, claims) = (trust.issuer.key.jwk(), trust.claims().to_string());
@@ -99,7 +99,7 @@ fn a_mac_under_the_public_key_or_nothing_at_all_is_no_signature() {
 }
 
 #[test]
-fn what_was_signed_goes_with_its_own_header_and_claims_alone() {
+fn signature_covers_header_and_claims() {
     let trust = Trust::new(Engine::Sqlite);
     let good = trust.token(&trust.claims());
     let parts: Vec<&str> = good.split('.').collect();

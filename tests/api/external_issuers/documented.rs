@@ -1,5 +1,4 @@
-//! The configurations of `docs/external-issuers.md`, each with tokens in the form in which that
-//! issuer makes them.
+//! Configurations of `docs/external-issuers.md`, each with tokens in the format of that issuer.
 
 use serde_json::{Value, json};
 
@@ -8,7 +7,7 @@ use crate::support::{Answer, Engine, ForeignIssuer, Server};
 
 const PAGE: &str = include_str!("../../../docs/external-issuers.md");
 
-/// The issuer whose section has this title.
+/// Returns the issuer's configuration in the section with this title.
 fn configured(title: &str) -> Value {
     let section = PAGE.split(&format!("\n## {title}\n")).nth(1).expect("the section");
     let block = section.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
@@ -16,7 +15,7 @@ fn configured(title: &str) -> Value {
     list[0].clone()
 }
 
-/// A server that is configured as the page says, but for where the issuer is and what it signs with.
+/// Server configured as the page says, except for the issuer's address and signing algorithm.
 struct Documented {
     issuer: ForeignIssuer,
     server: Server,
@@ -24,7 +23,7 @@ struct Documented {
 }
 
 impl Documented {
-    /// `claims` are those that all of its access tokens have.
+    /// Starts a server. `claims` are part of every access token of this issuer.
     fn new(title: &str, claims: Value) -> Self {
         let issuer = ForeignIssuer::start();
         let configured = with(&configured(title), "algorithms", json!(["ES256"]));
@@ -40,7 +39,7 @@ impl Documented {
         self.server.get(path).bearer(&token).send()
     }
 
-    /// A user reads themself and nobody else, and a client everybody.
+    /// Checks that a user reads only the own record, and a client reads all.
     #[track_caller]
     fn tells_apart(&self, user: &Value, client: &Value) {
         let grace = self.server.register("grace").path();
@@ -51,7 +50,7 @@ impl Documented {
         self.get("/users/me", client.clone()).expect_problem(403, "not-owner");
         let admin = self.server.admin();
         let users = self.server.get("/users").bearer(&admin.token).send().expect(200).json();
-        assert_eq!(users["items"].as_array().map(Vec::len), Some(3), "the client got no account");
+        assert_eq!(users["items"].as_array().map(Vec::len), Some(3), "a client must get no account");
     }
 }
 
@@ -82,7 +81,7 @@ fn keycloak() {
     there.tells_apart(&user, &client);
     let id_token = merged(&user, &json!({ "typ": "ID", "aud": "shop", "at_hash": "h" }));
     there.get("/users/me", id_token).expect_problem(401, "invalid-token");
-    // A person who has the role is still a person, with the roles that they have here.
+    // A user with the role is still a user, with the roles stored here.
     let reader = merged(&user, &json!({ "realm_access": { "roles": ["user-reader"] } }));
     there.get("/users", reader).expect_problem(403, "insufficient-scope");
 }
@@ -117,13 +116,13 @@ fn entra_id() {
         "azpacr": "1", "idtyp": "app", "roles": ["Users.Read.All"],
     });
     there.tells_apart(&user, &client);
-    // What a person is asked to sign in for is not what the API is called for.
+    // An ID token is for sign-in, not for the API.
     let id_token = merged(&user, &json!({ "azp": null, "nonce": "n" }));
     there.get("/users/me", id_token).expect_problem(401, "invalid-token");
 }
 
 #[test]
-fn every_configuration_on_the_page_is_one_that_a_server_takes() {
+fn every_documented_configuration_is_valid() {
     let blocks: Vec<&str> =
         PAGE.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let quoted = PAGE.split("CLOAKROOM_TRUSTED_ISSUERS='").skip(1).filter_map(|rest| rest.split('\'').next());

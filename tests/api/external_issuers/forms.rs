@@ -1,4 +1,4 @@
-//! The whole list of what a token is refused for holds for other issuers' tokens too.
+//! The rules that refuse our own tokens hold for external tokens too.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{AUDIENCE, Trust, claims, header, trusting, with};
 use crate::support::{Engine, ForeignIssuer, on_both_engines};
 
 on_both_engines! {
-    fn claims_are_held_against_the_same_rules_as_our_own(engine: Engine) {
+    fn external_claims_follow_our_rules(engine: Engine) {
         let trust = Trust::new(engine);
         let now = trust.server.clock.now().timestamp();
         trust.accepts(&trust.claims());
@@ -36,7 +36,7 @@ on_both_engines! {
         }
     }
 
-    fn a_token_that_was_accepted_does_not_outlive_its_expiry(engine: Engine) {
+    fn accepted_token_expires(engine: Engine) {
         let trust = Trust::new(engine);
         let claims = trust.claims();
         trust.accepts(&claims);
@@ -48,7 +48,7 @@ on_both_engines! {
 }
 
 #[test]
-fn headers_are_held_against_the_same_rules_as_our_own() {
+fn external_headers_follow_our_rules() {
     let trust = Trust::new(Engine::Sqlite);
     let sign = |header: Value| trust.issuer.key.sign(&header, &trust.claims());
     for wrong in [
@@ -61,7 +61,7 @@ fn headers_are_held_against_the_same_rules_as_our_own() {
         trust.refuses_token(&sign(wrong));
     }
     trust.server.get("/users/me").bearer(&sign(json!({ "typ": "application/at+jwt" }))).send().expect(200);
-    // What a header brings along is not looked at, and nothing is fetched from it.
+    // Keys in the header are ignored, and URLs in it are not fetched.
     let stranger = ForeignIssuer::start();
     let brought = json!({
         "typ": "at+jwt", "kid": "first", "jwk": stranger.key.jwk(), "jku": format!("{}/keys", stranger.url),
@@ -84,7 +84,7 @@ fn headers_are_held_against_the_same_rules_as_our_own() {
 }
 
 #[test]
-fn an_id_token_is_no_ticket_also_where_its_header_looks_like_one() {
+fn refuses_an_id_token_with_an_access_token_header() {
     let issuer = ForeignIssuer::start();
     let members = json!({ "typ": "JWT", "provision": "jit", "client_id_claim": "azp" });
     let server = trusting(Engine::Sqlite, &[(&issuer, members)], &[]);

@@ -1,4 +1,4 @@
-//! An issuer's keys: fetched, changed, withdrawn, and what of a set is not used.
+//! Keys of an issuer: fetched, rotated, withdrawn, and ignored.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::{Trust, claims, header, trusting, unknown_key, with};
 use crate::support::{Engine, ForeignIssuer, IssuerKey, Reply, on_both_engines};
 
 on_both_engines! {
-    fn a_key_that_the_issuer_has_just_begun_to_use_is_fetched_while_its_user_waits(engine: Engine) {
+    fn new_key_is_fetched_during_the_request(engine: Engine) {
         let trust = Trust::new(engine);
         trust.accepts(&trust.claims());
         let next = IssuerKey::new("second");
@@ -17,7 +17,7 @@ on_both_engines! {
         trust.accepts(&trust.claims());
     }
 
-    fn what_a_withdrawn_key_signed_is_refused_also_when_it_was_accepted_before(engine: Engine) {
+    fn refuses_tokens_of_a_withdrawn_key(engine: Engine) {
         let trust = Trust::new(engine);
         let old = trust.claims();
         trust.accepts(&old);
@@ -26,7 +26,7 @@ on_both_engines! {
         let token = next.sign(&header(), &trust.claims());
         trust.server.get("/users/me").bearer(&token).send().expect(200);
         trust.refuses(&old);
-        // Nor does another key under the same name bring it back.
+        // Another key with the same `kid` does not make the token valid again.
         let namesake = IssuerKey::new("first");
         trust.issuer.publishes(&[namesake.jwk()]);
         trust.server.clock.advance(TimeDelta::seconds(60));
@@ -37,7 +37,7 @@ on_both_engines! {
 }
 
 #[test]
-fn a_flood_of_unknown_keys_makes_one_fetch_a_minute_and_holds_nobody_up() {
+fn flood_of_unknown_keys_fetches_once_a_minute() {
     let trust = Trust::new(Engine::Sqlite);
     trust.accepts(&trust.claims());
     let before = trust.issuer.asked();
@@ -63,7 +63,7 @@ fn a_flood_of_unknown_keys_makes_one_fetch_a_minute_and_holds_nobody_up() {
 }
 
 #[test]
-fn of_a_set_only_what_can_safely_verify_is_used() {
+fn uses_only_safe_keys_of_a_set() {
     let trust = Trust::new(Engine::Sqlite);
     let (twin, other_twin) = (IssuerKey::new("twin"), IssuerKey::new("twin"));
     let encrypts = IssuerKey::new("encrypts");
@@ -77,7 +77,7 @@ fn of_a_set_only_what_can_safely_verify_is_used() {
         with(&IssuerKey::new("curve").jwk(), "crv", json!("P-384")),
         trust.issuer.key.jwk(),
     ]);
-    // Asks for the keys: whichever set was read at the start, this one is read now.
+    // Forces a fetch: the set read at the start may be another one.
     trust.refuses_token(&unknown_key("forged").sign(&header(), &trust.claims()));
     trust.accepts(&trust.claims());
     for key in [&twin, &other_twin, &encrypts] {
@@ -94,7 +94,7 @@ fn of_a_set_only_what_can_safely_verify_is_used() {
 }
 
 #[test]
-fn the_keys_are_kept_while_the_issuer_is_away() {
+fn keys_stay_valid_while_the_issuer_is_down() {
     let trust = Trust::new(Engine::Sqlite);
     trust.accepts(&trust.claims());
     trust.issuer.answers_for_keys(Reply::Status(500));
@@ -107,7 +107,7 @@ fn the_keys_are_kept_while_the_issuer_is_away() {
 }
 
 #[test]
-fn a_server_starts_without_its_issuer_and_is_ready_and_finds_it_later() {
+fn starts_without_its_issuer_and_fetches_keys_later() {
     let issuer = ForeignIssuer::start();
     issuer.answers_for_metadata(Reply::Status(503));
     let server = trusting(Engine::Sqlite, &[(&issuer, json!({ "provision": "jit" }))], &[]);
@@ -118,13 +118,13 @@ fn a_server_starts_without_its_issuer_and_is_ready_and_finds_it_later() {
     server.get("/users/me").bearer(&local.token).send().expect(200);
     let metadata = json!({ "issuer": issuer.url, "jwks_uri": format!("{}/keys", issuer.url) });
     issuer.answers_for_metadata(Reply::Json(metadata));
-    // It is asked again by itself, after a second and then after two.
+    // The server retries on its own, after one second and then after two.
     issuer.wait_until_asked(1);
     server.get("/users/me").bearer(&token).send().expect(200);
 }
 
 #[test]
-fn where_the_keys_are_can_be_said_instead_of_found() {
+fn jwks_uri_can_be_configured() {
     let issuer = ForeignIssuer::start();
     issuer.answers_for_metadata(Reply::Status(404));
     let named = json!({ "provision": "jit", "jwks_uri": format!("{}/keys", issuer.url) });
@@ -135,7 +135,7 @@ fn where_the_keys_are_can_be_said_instead_of_found() {
 }
 
 #[test]
-fn a_token_without_a_kid_is_taken_while_there_is_one_key_for_it() {
+fn token_without_a_kid_needs_exactly_one_key() {
     let trust = Trust::new(Engine::Sqlite);
     trust.accepts(&trust.claims());
     let header = json!({ "typ": "at+jwt", "kid": null });

@@ -1,4 +1,4 @@
-//! Issuers that answer what they should not: nothing of it is used, and nobody waits for long.
+//! Misbehaving issuers: the server ignores invalid answers and waits for a limited time.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{Trust, header, trusting, unknown_key};
 use crate::support::{Engine, ForeignIssuer, IssuerKey, Reply};
 
-/// An issuer whose keys are known, and that then publishes another key by this reply.
+/// Accepts a token of a known key. Then the issuer publishes another key with `reply`. Returns the token of
+/// that key if it is accepted, and the duration.
 fn after(reply: impl FnOnce(&Value) -> Reply) -> (Trust, String, Duration) {
     let trust = Trust::new(Engine::Sqlite);
     trust.accepts(&trust.claims());
@@ -22,13 +23,13 @@ fn after(reply: impl FnOnce(&Value) -> Reply) -> (Trust, String, Duration) {
         return (trust, token, took);
     }
     answer.expect_problem(401, "invalid-token");
-    // What was known before stays in force.
+    // The known key stays valid.
     trust.accepts(&trust.claims());
     (trust, String::new(), took)
 }
 
 #[test]
-fn a_set_of_256_kib_is_read_and_a_longer_one_is_not() {
+fn key_set_is_limited_to_256_kib() {
     let fits = |set: &Value, more: usize| 256 * 1024 - set.to_string().len() + more;
     assert_ne!(after(|set| Reply::Padded(set.clone(), fits(set, 0))).1, "");
     assert_eq!(after(|set| Reply::Padded(set.clone(), fits(set, 1))).1, "");
@@ -36,17 +37,17 @@ fn a_set_of_256_kib_is_read_and_a_longer_one_is_not() {
 }
 
 #[test]
-fn an_answer_that_never_ends_holds_a_request_for_two_seconds() {
+fn slow_key_set_delays_a_request_for_two_seconds() {
     let (trust, accepted, took) = after(|_| Reply::Drips);
     assert_eq!(accepted, "");
     assert!(took < Duration::from_secs(4), "{took:?}");
-    // While it still drips, a few may wait; the health of the server does not depend on it.
+    // Some requests can wait during the slow answer; readiness does not depend on it.
     trust.server.get("/health/ready").send().expect(200);
     trust.accepts(&trust.claims());
 }
 
 #[test]
-fn no_redirect_is_followed() {
+fn follows_no_redirect() {
     let elsewhere = ForeignIssuer::start();
     let to = format!("{}/keys", elsewhere.url);
     assert_eq!(after(|_| Reply::Redirect(to)).1, "");
@@ -54,7 +55,7 @@ fn no_redirect_is_followed() {
 }
 
 #[test]
-fn a_set_that_is_none_is_not_used() {
+fn ignores_an_invalid_key_set() {
     for reply in [
         Reply::Json(json!({ "keys": "none" })),
         Reply::Json(json!([])),
@@ -73,7 +74,7 @@ fn a_set_that_is_none_is_not_used() {
 }
 
 #[test]
-fn metadata_of_another_issuer_or_of_open_places_is_not_believed() {
+fn refuses_metadata_of_another_issuer_or_plain_http() {
     let other = ForeignIssuer::start();
     let issuer = ForeignIssuer::start();
     let keys = format!("{}/keys", issuer.url);
@@ -96,7 +97,7 @@ fn metadata_of_another_issuer_or_of_open_places_is_not_believed() {
 }
 
 #[test]
-fn a_set_without_any_key_withdraws_them_all() {
+fn empty_key_set_withdraws_all_keys() {
     let trust = Trust::new(Engine::Sqlite);
     trust.accepts(&trust.claims());
     trust.issuer.publishes(&[]);

@@ -1,4 +1,4 @@
-//! Who another issuer's users are here: made at their first call, and linked by issuer and subject.
+//! Users of external issuers: made at the first request, and identified by issuer and subject.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Trust, claims, header, trusting, with};
 use crate::support::{Engine, ForeignIssuer, PASSWORD, Server, on_both_engines};
 
-/// A server with a clock that goes, and what it was told.
+/// Starts a server with a running clock. Returns it with its `CLOAKROOM_TRUSTED_ISSUERS`.
 fn in_time(engine: Engine, issuer: &ForeignIssuer) -> (Server, String) {
     let trusted = super::trusted(&[(issuer, json!({ "provision": "jit" }))]);
     let settings = [("CLOAKROOM_TRUSTED_ISSUERS", trusted.as_str()), ("CLOAKROOM_AUDIENCE", super::AUDIENCE)];
@@ -16,7 +16,7 @@ fn in_time(engine: Engine, issuer: &ForeignIssuer) -> (Server, String) {
 }
 
 on_both_engines! {
-    fn the_first_call_makes_an_account_and_every_later_one_finds_it(engine: Engine) {
+    fn first_request_makes_an_account_and_later_ones_reuse_it(engine: Engine) {
         let trust = Trust::new(engine);
         let made = trust.accepts(&trust.claims()).json();
         assert_eq!((&made["roles"], &made["status"]), (&json!(["user"]), &json!("active")));
@@ -33,7 +33,7 @@ on_both_engines! {
         assert_eq!(made.count(), 1, "{trail}");
     }
 
-    fn fifty_first_calls_at_once_make_one_account(engine: Engine) {
+    fn concurrent_first_requests_make_one_account(engine: Engine) {
         let trust = Trust::new(engine);
         let token = trust.token(&with(&with(&trust.claims(), "email", json!("ada@example.com")), "email_verified", json!(true)));
         let ids: BTreeSet<String> = std::thread::scope(|scope| {
@@ -48,12 +48,12 @@ on_both_engines! {
         assert_eq!(users["items"].as_array().map(Vec::len), Some(2), "{users}");
     }
 
-    fn nobody_is_let_in_where_accounts_are_not_made(engine: Engine) {
+    fn refuses_unknown_users_without_provisioning(engine: Engine) {
         let trust = Trust::with(engine, &json!({}));
         trust.refuses(&trust.claims());
     }
 
-    fn an_address_comes_along_when_it_is_verified_and_free_and_never_opens_an_account(engine: Engine) {
+    fn copies_only_a_verified_and_free_address(engine: Engine) {
         let trust = Trust::new(engine);
         let local = trust.server.register("grace");
         let email = |sub: &str, email: &str, verified| {
@@ -77,7 +77,7 @@ on_both_engines! {
         }
     }
 
-    fn an_address_that_stands_for_none_is_never_verified(engine: Engine) {
+    fn placeholder_address_is_never_verified(engine: Engine) {
         let trust = Trust::new(engine);
         let made = trust.accepts(&trust.claims());
         let admin = trust.server.admin();
@@ -88,7 +88,7 @@ on_both_engines! {
         assert_eq!(changed["email_verified"], json!(false));
     }
 
-    fn the_same_subject_of_two_issuers_is_two_people(engine: Engine) {
+    fn same_subject_of_two_issuers_is_two_users(engine: Engine) {
         let (one, two) = (ForeignIssuer::start(), ForeignIssuer::start());
         let jit = json!({ "provision": "jit" });
         let server = trusting(engine, &[(&one, jit.clone()), (&two, jit)], &[]);
@@ -99,7 +99,7 @@ on_both_engines! {
         assert_ne!(id(&one), id(&two));
     }
 
-    fn a_suspended_user_is_refused_at_once_and_let_in_again_with_a_new_token(engine: Engine) {
+    fn suspension_refuses_tokens_until_a_new_one(engine: Engine) {
         let trust = Trust::new(engine);
         let id = trust.accepts(&trust.claims()).json()["id"].clone();
         let admin = trust.server.admin();
@@ -118,7 +118,7 @@ on_both_engines! {
         assert_eq!(trust.accepts(&trust.claims()).json()["id"], id);
     }
 
-    fn changed_roles_count_with_the_next_token_and_end_the_last(engine: Engine) {
+    fn changed_roles_revoke_old_tokens(engine: Engine) {
         let trust = Trust::with(engine, &json!({ "provision": "jit", "scopes": { "staff": "users:read users:read:any" } }));
         let staff = |trust: &Trust| with(&trust.claims(), "scope", json!("staff"));
         let old = staff(&trust);
@@ -127,7 +127,7 @@ on_both_engines! {
         let read_other = |claims: &_| {
             trust.server.get(&admin.path()).bearer(&trust.token(claims)).send()
         };
-        // Mapped, and not granted to whoever is but a user here.
+        // The scope is mapped, but the user's roles do not grant it.
         read_other(&old).expect_problem(403, "not-owner");
         let roles = json!({ "roles": ["support", "user"] });
         trust.server.put(&format!("/users/{id}/roles")).bearer(&admin.token).json(&roles).send().expect(200);
@@ -136,7 +136,7 @@ on_both_engines! {
         read_other(&staff(&trust)).expect(200);
     }
 
-    fn a_deleted_user_does_not_come_back_by_the_token_that_deleted_them(engine: Engine) {
+    fn deleted_user_does_not_return_with_an_old_token(engine: Engine) {
         let trust = Trust::new(engine);
         let old = trust.claims();
         let first = trust.accepts(&old).json()["id"].clone();
@@ -145,14 +145,14 @@ on_both_engines! {
         trust.refuses(&with(&trust.claims(), "jti", json!("of the same second")));
         trust.server.clock.advance(TimeDelta::seconds(1));
         let second = trust.accepts(&trust.claims()).json()["id"].clone();
-        assert_ne!(first, second, "a new, empty account");
+        assert_ne!(first, second, "the second account is new");
         trust.refuses(&old);
         let admin = trust.server.admin();
         let path = format!("/users/{}", first.as_str().unwrap());
         trust.server.get(&path).bearer(&admin.token).send().expect_problem(404, "not-found");
     }
 
-    fn an_external_user_changes_and_reads_what_is_their_own_and_nothing_else(engine: Engine) {
+    fn external_user_reaches_only_own_records(engine: Engine) {
         let trust = Trust::new(engine);
         let ada = trust.accepts(&trust.claims());
         let grace = trust.server.register("grace");
@@ -165,7 +165,7 @@ on_both_engines! {
         trust.server.post("/sessions").json(&log_in).send().expect_problem(401, "invalid-credentials");
     }
 
-    fn a_change_on_another_replica_is_seen_within_a_second(engine: Engine) {
+    fn replica_sees_a_change_within_a_second(engine: Engine) {
         let issuer = ForeignIssuer::start();
         let (here, trusted) = in_time(engine, &issuer);
         let there = here.replica_with(&[("CLOAKROOM_TRUSTED_ISSUERS", &trusted), ("CLOAKROOM_AUDIENCE", super::AUDIENCE)]);
@@ -188,7 +188,7 @@ on_both_engines! {
         }
     }
 
-    fn what_an_operator_ends_ends_the_tokens_of_an_issuer_too(engine: Engine) {
+    fn operators_revocation_covers_external_tokens(engine: Engine) {
         let issuer = ForeignIssuer::start();
         let (server, _) = in_time(engine, &issuer);
         for (sub, command) in [("ada", "suspend"), ("grace", "delete"), ("edsger", "set-password")] {
@@ -196,12 +196,12 @@ on_both_engines! {
             let me = server.get("/users/me").bearer(&token).send().expect(200).json();
             server.operator(&["users", command, me["id"].as_str().unwrap()]);
             server.eventually_refuses(&token);
-            // Nor does it make another account.
+            // It does not make another account either.
             server.get("/users/me").bearer(&token).send().expect_problem(401, "invalid-token");
         }
     }
 
-    fn an_account_of_an_issuer_has_no_password_to_guess(engine: Engine) {
+    fn external_account_has_no_password(engine: Engine) {
         let trust = Trust::new(engine);
         let named = with(&with(&trust.claims(), "email", json!("ada@example.com")), "email_verified", json!(true));
         let id = trust.accepts(&named).json()["id"].as_str().unwrap().to_owned();

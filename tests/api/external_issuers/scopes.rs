@@ -1,11 +1,11 @@
-//! What another issuer's scopes, roles and permissions are worth here; and its clients.
+//! Scopes, roles, permissions and clients of external issuers.
 
 use serde_json::{Value, json};
 
 use super::{Trust, claims, header, trusting, with};
 use crate::support::{ForeignIssuer, on_both_engines};
 
-/// What a client that presents these claims may do with somebody's account.
+/// Checks the status when a client with these claims reads another user's record.
 #[track_caller]
 fn reads(trust: &Trust, claims: &Value, status: u16) {
     let grace = trust.server.register("grace");
@@ -14,7 +14,7 @@ fn reads(trust: &Trust, claims: &Value, status: u16) {
 }
 
 on_both_engines! {
-    fn a_client_gets_what_the_map_gives_it(engine: Engine) {
+    fn client_gets_the_mapped_scopes(engine: Engine) {
         let trust = Trust::with(engine, &json!({ "scopes": { "read-all": "users:read:any" } }));
         reads(&trust, &with(&trust.client_claims(), "scope", json!("read-all")), 200);
         trust.server.get("/users/me").bearer(&trust.token(&with(&trust.client_claims(), "scope", json!("read-all users:read"))))
@@ -23,7 +23,7 @@ on_both_engines! {
 }
 
 #[test]
-fn what_reaches_others_counts_only_when_it_is_listed() {
+fn powers_need_an_entry_in_the_map() {
     let engine = crate::support::Engine::Sqlite;
     let asks = |trust: &Trust| with(&trust.client_claims(), "scope", json!("users:read:any roles:write"));
     let silent = Trust::with(engine, &json!({}));
@@ -35,7 +35,7 @@ fn what_reaches_others_counts_only_when_it_is_listed() {
 }
 
 #[test]
-fn scopes_are_read_from_the_claims_that_are_named() {
+fn scopes_come_from_the_configured_claims() {
     let engine = crate::support::Engine::Sqlite;
     let any = json!({ "read-all": ["users:read:any"] });
     for (named, claim) in [
@@ -60,7 +60,7 @@ fn scopes_are_read_from_the_claims_that_are_named() {
 }
 
 #[test]
-fn what_only_our_own_tokens_mean_is_not_read_from_others() {
+fn ignores_claims_with_meaning_in_our_tokens_only() {
     let trust = Trust::new(crate::support::Engine::Sqlite);
     let admin = trust.server.admin();
     let mut claims = with(&trust.claims(), "roles", json!(["admin"]));
@@ -71,13 +71,13 @@ fn what_only_our_own_tokens_mean_is_not_read_from_others() {
     }
     assert_eq!(trust.accepts(&claims).json()["roles"], json!(["user"]));
     trust.server.get(&admin.path()).bearer(&trust.token(&claims)).send().expect_problem(403, "not-owner");
-    // A subject that is the id of a user here is the issuer's own text, and nobody here.
+    // A subject that equals the id of a local user does not identify that user.
     let claims = with(&trust.claims(), "sub", json!(admin.id));
     assert_ne!(trust.accepts(&claims).json()["id"], json!(admin.id));
 }
 
 #[test]
-fn a_client_is_told_from_a_user_as_the_configuration_says() {
+fn configuration_distinguishes_clients_from_users() {
     let engine = crate::support::Engine::Sqlite;
     let any = json!({ "read-all": "users:read:any" });
     let told = json!({ "claim": "gty", "value": "client-credentials" });
@@ -96,9 +96,9 @@ fn a_client_is_told_from_a_user_as_the_configuration_says() {
         .bearer(&trust.token(&with(&own, "gty", json!("password"))))
         .send()
         .expect_problem(403, "insufficient-scope");
-    // Neither a client's own token by the sign that was agreed, nor a person's.
+    // The token has no sign of a client, and its subject is not a user's.
     trust.refuses(&with(&claims, "sub", json!("web-shop")));
-    // A token that names no client was made for somebody else to read.
+    // A token without a client id was not made for this API.
     trust.refuses(&with(&claims, "azp", None));
     trust.refuses(&with(&claims, "azp", json!(["web-shop"])));
 
@@ -114,7 +114,7 @@ fn a_client_is_told_from_a_user_as_the_configuration_says() {
 }
 
 #[test]
-fn another_issuers_client_is_not_ours_of_the_same_name() {
+fn external_client_is_not_the_local_namesake() {
     let one = ForeignIssuer::start();
     let members = json!({ "scopes": { "read-all": "users:read:any" } });
     let server = trusting(crate::support::Engine::Sqlite, &[(&one, members)], &[]);
@@ -125,7 +125,7 @@ fn another_issuers_client_is_not_ours_of_the_same_name() {
     for token in [&ours, &theirs] {
         server.get(&grace.path()).bearer(token).send().expect(200);
     }
-    // The end of ours is not the end of theirs, and the trail tells them apart.
+    // Deleting the local client does not affect the external one, and the trail distinguishes them.
     server.operator(&["clients", "delete", "web-shop"]);
     std::thread::sleep(std::time::Duration::from_secs(1));
     server.get(&grace.path()).bearer(&ours).send().expect_problem(401, "invalid-token");

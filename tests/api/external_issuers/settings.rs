@@ -1,5 +1,5 @@
-//! `CLOAKROOM_TRUSTED_ISSUERS` and `CLOAKROOM_AUTHORIZATION_SERVER`: what may be written, and that
-//! every fault is named at the start.
+//! `CLOAKROOM_TRUSTED_ISSUERS` and `CLOAKROOM_AUTHORIZATION_SERVER`: accepted values, and every fault
+//! reported at the start.
 
 use cloakroom::App;
 use cloakroom::config::Sources;
@@ -19,7 +19,7 @@ fn faults_of(issuers: &Value) -> String {
 }
 
 #[test]
-fn everything_that_may_be_said_of_an_issuer_is_taken() {
+fn accepts_every_member_of_an_issuer() {
     let full = json!([
         { "issuer": "https://id.example.org" },
         {
@@ -41,7 +41,7 @@ fn everything_that_may_be_said_of_an_issuer_is_taken() {
 }
 
 #[test]
-fn every_fault_is_named_with_its_issuer_and_what_to_write() {
+fn reports_every_fault_with_issuer_and_fix() {
     let issuer = "https://id.example.org";
     for (members, words) in [
         (json!({ "isuer": issuer }), "`isuer` is not a member; the nearest is `issuer`"),
@@ -84,7 +84,7 @@ fn every_fault_is_named_with_its_issuer_and_what_to_write() {
 }
 
 #[test]
-fn a_server_does_not_trust_itself_nor_nobody() {
+fn refuses_itself_and_an_empty_list() {
     let own = "https://id.example.org";
     let issuers = json!([{ "issuer": own }]).to_string();
     let text = faults(&[(ISSUERS, &issuers), ("CLOAKROOM_ISSUER", own)]);

@@ -1,4 +1,4 @@
-//! One server issues tokens. Another, with a database of its own, keeps users, and trusts the first by
+//! Two servers with separate databases: one issues tokens, and the other stores users and trusts the first by
 //! its public keys alone.
 
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use super::without_own::{issuing_server, user_service};
 use crate::support::{PASSWORD, decoded, on_both_engines};
 
 on_both_engines! {
-    fn a_client_of_one_server_reads_a_user_of_the_other_with_its_token(engine: Engine) {
+    fn client_of_one_server_reads_users_of_the_other(engine: Engine) {
         let issues = issuing_server(engine);
         let keeps = user_service(engine, &issues.url, &[]);
         let body = json!({ "email": "grace@example.com", "password": PASSWORD });
@@ -20,11 +20,11 @@ on_both_engines! {
         keeps.patch(&path).bearer(&client).json(&json!({})).send().expect_problem(403, "insufficient-scope");
         let weak = issues.client_token("stranger", "users:read");
         keeps.get(&path).bearer(&weak).send().expect_problem(403, "not-owner");
-        // The first does not know whom the second keeps.
+        // The first server does not know the users of the second.
         issues.get(&path).bearer(&client).send().expect_problem(404, "not-found");
     }
 
-    fn a_user_of_one_server_has_an_account_of_their_own_on_the_other(engine: Engine) {
+    fn user_of_one_server_has_an_account_on_the_other(engine: Engine) {
         let issues = issuing_server(engine);
         let keeps = user_service(engine, &issues.url, &[]);
         let ada = issues.register("ada");
@@ -37,7 +37,7 @@ on_both_engines! {
         assert_eq!(keeps.get("/users/me").bearer(&tampered).send().status, 401);
     }
 
-    fn a_users_token_reaches_their_own_on_the_other_server_and_nobody_elses(engine: Engine) {
+    fn users_token_reaches_only_own_records_there(engine: Engine) {
         let issues = issuing_server(engine);
         let keeps = user_service(engine, &issues.url, &[]);
         let (ada, grace) = (issues.register("ada"), issues.register("grace"));
@@ -51,7 +51,7 @@ on_both_engines! {
         let named = json!({ "name": "Ada" });
         keeps.put(&profile).bearer(&ada.token).json(&named).send().expect(200);
         assert_eq!(keeps.get(&profile).bearer(&ada.token).send().expect(200).json()["name"], "Ada");
-        // Grace's account; what Ada is called at the other server; an id that nobody has.
+        // Grace's account; Ada's id on the other server; an unknown id.
         for id in [others.as_str(), &ada.id, "01890000-0000-7000-8000-000000000000"] {
             let path = format!("/users/{id}");
             for below in ["", "/profile", "/audit", "/sessions"] {
@@ -64,13 +64,13 @@ on_both_engines! {
         }
         keeps.get("/users").bearer(&ada.token).send().expect_problem(403, "insufficient-scope");
         account(&grace.token);
-        // An administrator of the one is a user like others of the other.
+        // An administrator of one server is an ordinary user of the other.
         let admin = issues.admin();
         assert_eq!(account(&admin.token).json()["roles"], json!(["user"]));
         keeps.get(&own).bearer(&admin.token).send().expect_problem(403, "not-owner");
     }
 
-    fn keys_that_one_server_rotates_are_known_to_the_other(engine: Engine) {
+    fn rotated_keys_reach_the_other_server(engine: Engine) {
         let issues = issuing_server(engine);
         let keeps = user_service(engine, &issues.url, &[]);
         let ada = issues.register("ada");

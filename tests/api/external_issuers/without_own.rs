@@ -1,5 +1,5 @@
-//! Two servers, each with a database of its own: one issues tokens, the other keeps users, issues
-//! none and trusts the first by its published keys alone.
+//! Two servers with separate databases: one issues tokens; the other stores users, issues none, and trusts
+//! the first by its published keys alone.
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{AUDIENCE, Trust, claims, header, with};
 use crate::support::{Engine, ForeignIssuer, PASSWORD, Process, Server, on_both_engines};
 
-/// How many signing keys there are.
+/// Returns the number of signing keys.
 fn db_signing_keys(server: &Server) -> i64 {
     #[derive(QueryableByName)]
     struct Counted {
@@ -29,12 +29,12 @@ fn db_signing_keys(server: &Server) -> i64 {
     counted.count
 }
 
-/// A server that issues tokens, on a database of its own.
+/// Starts a server that issues tokens, on its own database.
 pub(super) fn issuing_server(engine: Engine) -> Server {
     Server::start_with(engine, &[("CLOAKROOM_AUDIENCE", AUDIENCE)])
 }
 
-/// A server that keeps users, on another, and issues none.
+/// Starts a server that stores users, on its own database, and issues no tokens.
 pub(super) fn user_service(engine: Engine, issuer: &str, settings: &[(&str, &str)]) -> Server {
     let trusted = json!([{
         "issuer": issuer, "provision": "jit",
@@ -50,7 +50,7 @@ pub(super) fn user_service(engine: Engine, issuer: &str, settings: &[(&str, &str
 }
 
 on_both_engines! {
-    fn a_client_with_every_power_makes_the_first_administrator(engine: Engine) {
+    fn client_with_every_power_makes_the_first_administrator(engine: Engine) {
         let issuer = ForeignIssuer::start();
         let app = cloakroom::App::default();
         let all: Vec<&str> = app.vocabulary().scopes().iter().filter(|scope| scope.reaches_others()).map(|scope| scope.as_str()).collect();
@@ -70,12 +70,12 @@ on_both_engines! {
         server.clock.advance(chrono::TimeDelta::seconds(1));
         let staff = with(&claims(&issuer, &server), "scope", json!("staff"));
         server.get("/users").bearer(&sign(&staff)).send().expect(200);
-        // Another person, whose token says the same, has not the roles for it.
+        // Another user with an equal token lacks the roles.
         let other = with(&staff, "sub", json!("grace"));
         server.get(&format!("/users/{id}")).bearer(&sign(&other)).send().expect_problem(403, "not-owner");
     }
 
-    fn a_list_is_paged_with_cursors_where_no_token_is_issued(engine: Engine) {
+    fn cursors_work_without_an_authorization_server(engine: Engine) {
         let issues = issuing_server(engine);
         let keeps = user_service(engine, &issues.url, &[]);
         for name in ["a", "b", "c"] {
@@ -89,7 +89,7 @@ on_both_engines! {
         assert_eq!(second["items"].as_array().map(Vec::len), Some(1));
     }
 
-    fn nothing_is_there_that_issues(engine: Engine) {
+    fn has_no_routes_that_issue_tokens(engine: Engine) {
         let issuer = ForeignIssuer::start();
         let server = user_service(engine, &issuer.url, &[]);
         for (method, path) in [
@@ -105,7 +105,7 @@ on_both_engines! {
             let answer = server.request(method, path).send();
             assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
         }
-        // The page of an error wears them.
+        // Error pages use these files.
         for path in ["/oauth/pages.css", "/oauth/mark.svg"] {
             server.get(path).send().expect(200);
         }
@@ -121,7 +121,7 @@ on_both_engines! {
         }
         let schemes = &document["components"]["securitySchemes"];
         assert_eq!((&schemes["bearer"]["type"], &schemes["client"]), (&json!("http"), &Value::Null));
-        assert!(!document.to_string().contains("/oauth/token"), "it says where no token is to be had");
+        assert!(!document.to_string().contains("/oauth/token"), "it names a missing token endpoint");
         let metadata = server.get("/.well-known/oauth-protected-resource").send().expect(200).json();
         assert_eq!(metadata["authorization_servers"], json!([issuer.url]));
         assert_eq!((&metadata["jwks_uri"], &metadata["resource"]), (&Value::Null, &json!(AUDIENCE)));
@@ -134,7 +134,7 @@ on_both_engines! {
 }
 
 #[test]
-fn where_both_are_taken_the_metadata_names_both() {
+fn metadata_lists_own_and_external_issuers() {
     let trust = Trust::new(Engine::Sqlite);
     let metadata = trust.server.get("/.well-known/oauth-protected-resource").send().expect(200).json();
     assert_eq!(metadata["authorization_servers"], json!([trust.server.url, trust.issuer.url]));
@@ -142,7 +142,7 @@ fn where_both_are_taken_the_metadata_names_both() {
 }
 
 #[test]
-fn a_token_that_the_server_itself_once_issued_is_not_taken_any_more() {
+fn refuses_tokens_it_issued_before() {
     let issuer = ForeignIssuer::start();
     let before = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_AUDIENCE", AUDIENCE)]);
     let ada = before.register("ada");
@@ -160,7 +160,7 @@ fn a_token_that_the_server_itself_once_issued_is_not_taken_any_more() {
 }
 
 #[test]
-fn what_it_says_at_its_start_is_of_use_where_nobody_can_log_in() {
+fn start_message_fits_a_server_without_login() {
     use std::io::{BufRead as _, BufReader};
     use std::sync::mpsc;
     use std::time::Duration;
@@ -173,7 +173,7 @@ fn what_it_says_at_its_start_is_of_use_where_nobody_can_log_in() {
         let (send, receive) = mpsc::channel();
         let reading = std::thread::spawn(move || lines.for_each(|line| drop(send.send(line))));
         let mut said = String::new();
-        // It goes on serving, so its output does not end by itself.
+        // The server keeps running, so its output does not end.
         while let (false, Ok(line)) = (said.contains(last), receive.recv_timeout(Duration::from_secs(10))) {
             said.extend([line.as_str(), "\n"]);
         }

@@ -1,5 +1,4 @@
-//! More at once than can be done: writers on SQLite, another process that locks the file, logins
-//! that want hashing.
+//! Overload: writers on SQLite, another process that locks the file, and logins that need hashing.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +12,7 @@ use super::{expect_retry_later, expect_unavailable};
 use crate::support::{Engine, PASSWORD, Process, Server};
 
 #[test]
-fn thirty_two_writers_on_sqlite_all_get_their_turn() {
+fn every_concurrent_writer_on_sqlite_succeeds() {
     let server = Server::start(Engine::Sqlite);
     let admin = server.admin();
     std::thread::scope(|scope| {
@@ -38,7 +37,7 @@ fn thirty_two_writers_on_sqlite_all_get_their_turn() {
     }
 }
 
-/// Locks the database for itself alone, as another process may.
+/// Takes an exclusive lock on the database, as another process can.
 fn db_lock(directory: &Path) -> SqliteConnection {
     let path = directory.join("cloakroom.db");
     let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
@@ -47,7 +46,7 @@ fn db_lock(directory: &Path) -> SqliteConnection {
 }
 
 #[test]
-fn while_another_process_locks_the_file_writes_are_503_and_reads_go_on() {
+fn locked_database_refuses_writes_and_serves_reads() {
     let dir = TempDir::new().unwrap();
     let server = Process::start(dir.path(), &[]);
     server.registration("ada@example.com").send().expect(201);
@@ -60,7 +59,7 @@ fn while_another_process_locks_the_file_writes_are_503_and_reads_go_on() {
         expect_unavailable("a registration", server.registration("grace@example.com"));
         read();
     }
-    // A login is counted before it is checked, whether or not there is such an account.
+    // A login attempt is counted before the password check, for known and unknown accounts alike.
     expect_unavailable("a login", server.login("ada@example.com"));
     expect_unavailable("a login of nobody", server.login("nobody@example.com"));
     let put = || server.request("PUT", "/users/me/profile").bearer(&ada).json(&json!({ "name": "Ada" }));
@@ -73,12 +72,12 @@ fn while_another_process_locks_the_file_writes_are_503_and_reads_go_on() {
     lock.batch_execute("COMMIT").unwrap();
     server.registration("grace@example.com").send().expect(201);
     let profile = server.get("/users/me/profile").bearer(&ada).send().expect(200);
-    assert_eq!(profile.json()["name"], json!(null), "what was refused did not happen");
+    assert_eq!(profile.json()["name"], json!(null), "a refused change must not happen");
     put().send().expect(200);
 }
 
 #[test]
-fn logins_beyond_the_queue_are_turned_away_and_reads_are_answered_meanwhile() {
+fn refuses_logins_beyond_the_queue_and_serves_reads() {
     let settings = [
         ("CLOAKROOM_ARGON2", "m=65536,t=8,p=1"),
         ("CLOAKROOM_HASH_LANES", "1"),
@@ -109,18 +108,18 @@ fn logins_beyond_the_queue_are_turned_away_and_reads_are_answered_meanwhile() {
         (answers, reader.join().unwrap())
     });
     let (busy, served): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 503);
-    println!("{} served, {} turned away, {reads} reads meanwhile", served.len(), busy.len());
+    println!("{} served, {} refused, {reads} reads meanwhile", served.len(), busy.len());
     assert!(!busy.is_empty() && served.len() >= 2 && reads > 0);
     assert!(served.iter().all(|answer| matches!(answer.status, 200 | 401)), "{served:?}");
     for answer in busy {
         expect_retry_later(answer, "busy");
     }
-    // The lane is free again.
+    // The hashing thread is free again.
     assert_eq!(log_in(&ada.email, PASSWORD).status, 200);
 }
 
 #[test]
-fn a_registration_beyond_the_queue_is_turned_away_and_makes_no_account() {
+fn registration_beyond_the_queue_makes_no_account() {
     let settings = [
         ("CLOAKROOM_ARGON2", "m=65536,t=8,p=1"),
         ("CLOAKROOM_HASH_LANES", "1"),

@@ -10,7 +10,7 @@ use crate::support::{Engine, Postgres, Process, Server};
 const SOMEBODY: &str = "/users/01890000-0000-7000-8000-000000000000";
 
 #[test]
-fn what_needs_the_database_is_503_while_it_is_away_and_works_again_when_it_is_back() {
+fn requests_recover_after_a_database_outage() {
     let Some(mut cluster) = Postgres::of_its_own() else { return };
     let dir = TempDir::new().unwrap();
     let url = cluster.url().replace("{}", "postgres");
@@ -57,17 +57,17 @@ fn what_needs_the_database_is_503_while_it_is_away_and_works_again_when_it_is_ba
     server.post("/users").body("text/plain", "x").send().expect_problem(415, "unsupported-media-type");
 
     cluster.start_again();
-    eventually("it is ready again", || server.get("/health/ready").send().status == 200);
+    eventually("the server is ready again", || server.get("/health/ready").send().status == 200);
     let read = me().send().expect(200);
     assert_eq!(read.json()["email"], "ada@example.com");
-    assert_eq!(read.etag(), tag, "what was refused did not happen");
+    assert_eq!(read.etag(), tag, "a refused change must not happen");
     server.registration("grace@example.com").send().expect(201);
     server.request("DELETE", "/sessions/current").bearer(&ada).send().expect(204);
     me().send().expect_problem(401, "invalid-token");
 }
 
 #[test]
-fn the_authorization_server_promises_nothing_while_the_database_is_away() {
+fn token_endpoint_issues_nothing_during_an_outage() {
     let Some(mut cluster) = Postgres::of_its_own() else { return };
     let dir = TempDir::new().unwrap();
     let url = cluster.url().replace("{}", "postgres");
@@ -96,8 +96,8 @@ fn the_authorization_server_promises_nothing_while_the_database_is_away() {
     }
 
     cluster.start_again();
-    eventually("it is ready again", || server.get("/health/ready").send().status == 200);
-    // Nothing was revoked, and no refresh token was used up.
+    eventually("the server is ready again", || server.get("/health/ready").send().status == 200);
+    // Nothing was revoked, and no refresh token was consumed.
     server.get("/users/me").bearer(access).send().expect(200);
     let next = refreshed().expect(200).json();
     revoked().expect(200);
@@ -111,7 +111,7 @@ struct Ended {
     count: i64,
 }
 
-/// Ends every connection to the database but this one, and says how many there were.
+/// Ends every other connection to the database. Returns their number.
 fn db_end_connections(url: &str) -> i64 {
     let mut conn = PgConnection::establish(url).unwrap();
     let sql = "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 5000)) AS count FROM pg_stat_activity \
@@ -120,7 +120,7 @@ fn db_end_connections(url: &str) -> i64 {
 }
 
 #[test]
-fn a_read_does_not_notice_that_every_pooled_connection_was_ended() {
+fn read_survives_closed_pool_connections() {
     if !Postgres::is_here() {
         return;
     }
@@ -140,7 +140,7 @@ fn a_read_does_not_notice_that_every_pooled_connection_was_ended() {
 }
 
 #[test]
-fn a_write_does_not_notice_that_every_pooled_connection_was_ended() {
+fn write_survives_closed_pool_connections() {
     if !Postgres::is_here() {
         return;
     }

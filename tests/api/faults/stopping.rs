@@ -1,4 +1,5 @@
-//! SIGTERM: what is in flight is answered, nothing new is begun, and the process ends well.
+//! Graceful shutdown on SIGTERM: requests in progress are answered, new ones are refused, and the process
+//! exits with 0.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use super::eventually;
 use crate::support::{PASSWORD, PATIENCE, Process};
 
-/// A login whose head has been taken by a handler, which asks for the body.
+/// Login whose head a handler has already accepted; the handler waits for the body.
 struct Login {
     stream: TcpStream,
     body: String,
@@ -49,7 +50,7 @@ fn is_refused(server: &Process) -> bool {
 }
 
 #[test]
-fn a_request_whose_body_is_still_coming_is_answered_before_the_process_ends() {
+fn shutdown_answers_a_request_still_sending_its_body() {
     let dir = TempDir::new().unwrap();
     let mut server = Process::start(dir.path(), &[]);
     server.registration("ada@example.com").send().expect(201);
@@ -57,8 +58,8 @@ fn a_request_whose_body_is_still_coming_is_answered_before_the_process_ends() {
     let half = login.body.len() / 2;
     login.send(0..half);
     server.terminate();
-    eventually("nobody is let in any more", || is_refused(&server));
-    // Long enough for a server that only seems to wait to have ended.
+    eventually("new connections are refused", || is_refused(&server));
+    // Long enough for a server without a real grace period to end.
     std::thread::sleep(Duration::from_secs(2));
     login.send(half..login.body.len());
     let answer = login.answer();
@@ -67,7 +68,7 @@ fn a_request_whose_body_is_still_coming_is_answered_before_the_process_ends() {
 }
 
 #[test]
-fn a_request_that_is_worked_on_is_answered_before_the_process_ends() {
+fn shutdown_answers_a_request_in_progress() {
     let dir = TempDir::new().unwrap();
     let mut server = Process::start(dir.path(), &[("CLOAKROOM_ARGON2", "m=65536,t=24,p=1")]);
     server.registration("ada@example.com").send().expect(201);
@@ -77,7 +78,7 @@ fn a_request_that_is_worked_on_is_answered_before_the_process_ends() {
         login.send(0..login.body.len());
     }
     server.terminate();
-    eventually("nobody is let in any more", || is_refused(&server));
+    eventually("new connections are refused", || is_refused(&server));
     println!("refused after {} ms", began.elapsed().as_millis());
     for login in logins {
         let answer = login.answer();
@@ -89,33 +90,33 @@ fn a_request_that_is_worked_on_is_answered_before_the_process_ends() {
 }
 
 #[test]
-fn it_says_that_it_is_not_ready_and_goes_on_answering_until_its_grace_is_over() {
+fn not_ready_server_answers_during_the_grace_period() {
     let dir = TempDir::new().unwrap();
     let mut server = Process::start(dir.path(), &[("CLOAKROOM_SHUTDOWN_GRACE", "3s")]);
     server.registration("ada@example.com").send().expect(201);
     assert!(server.get("/health/ready").send().expect(200).header("connection").is_none());
     server.terminate();
-    eventually("it is not ready", || server.get("/health/ready").send().status == 503);
+    eventually("the server is not ready", || server.get("/health/ready").send().status == 503);
     let answer = server.get("/health/ready").send().expect(503);
     assert_eq!(answer.json()["code"], "stopping");
     server.get("/health/live").send().expect(200);
     let login = server.login("ada@example.com").send().expect(200);
-    assert_eq!(login.header("connection"), Some("close"), "the next request goes elsewhere");
+    assert_eq!(login.header("connection"), Some("close"), "the client must use a new connection");
     assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]
-fn a_second_signal_ends_the_grace() {
+fn second_signal_ends_the_grace_period() {
     let dir = TempDir::new().unwrap();
     let mut server = Process::start(dir.path(), &[("CLOAKROOM_SHUTDOWN_GRACE", "5m")]);
     server.terminate();
-    eventually("it is not ready", || server.get("/health/ready").send().status == 503);
+    eventually("the server is not ready", || server.get("/health/ready").send().status == 503);
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]
-fn what_was_answered_before_the_end_is_there_at_the_next_start() {
+fn acknowledged_change_survives_a_restart() {
     let dir = TempDir::new().unwrap();
     let mut server = Process::start(dir.path(), &[]);
     server.registration("ada@example.com").send().expect(201);
@@ -126,7 +127,7 @@ fn what_was_answered_before_the_end_is_there_at_the_next_start() {
 }
 
 #[test]
-fn a_connection_that_is_merely_kept_open_does_not_hold_up_the_end() {
+fn idle_connection_does_not_delay_shutdown() {
     let dir = TempDir::new().unwrap();
     let mut server = Process::start(dir.path(), &[]);
     let idle: Vec<TcpStream> = (0..8)
@@ -143,7 +144,7 @@ fn a_connection_that_is_merely_kept_open_does_not_hold_up_the_end() {
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
     println!("ended after {} ms", began.elapsed().as_millis());
-    // Far less than the time that requests in flight are given.
+    // Much shorter than the time-out for requests in progress.
     assert!(began.elapsed() < Duration::from_secs(15));
     drop(idle);
 }

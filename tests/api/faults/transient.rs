@@ -1,6 +1,6 @@
-//! What passes by itself: the database undoes a transaction in favour of another, or its connection
-//! breaks before the commit. Then it is done again and the caller notices nothing. Where it breaks in
-//! the commit, it is not, and the caller is told.
+//! Transient faults: the database rolls a transaction back because of a conflict, or the connection is lost
+//! before the commit. The server retries, and the caller sees no error. A connection lost during the commit
+//! is not retried but reported.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _};
@@ -8,24 +8,24 @@ use serde_json::json;
 
 use crate::support::{Answer, Engine, Postgres, Server};
 
-/// What happens to a transaction that changes an account, the first few times.
+/// Fault of the first transactions that change an account.
 #[derive(Clone, Copy)]
 enum Fault {
-    /// It fails with this state.
+    /// The statement fails with this SQLSTATE.
     Fails(&'static str),
-    /// Its connection is ended.
-    IsCutOff,
-    /// Its connection is ended in the commit.
-    IsCutOffInTheCommit,
+    /// The connection is terminated.
+    CutOff,
+    /// The connection is terminated during the commit.
+    CutOffDuringCommit,
 }
 
-fn db_let(server: &Server, fault: Fault, times: u32) {
+fn db_inject(server: &Server, fault: Fault, times: u32) {
     let (does, when) = match fault {
         Fault::Fails(state) => {
             (format!("RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '{state}'"), "IMMEDIATE")
         }
-        Fault::IsCutOff => ("PERFORM pg_terminate_backend(pg_backend_pid())".to_owned(), "IMMEDIATE"),
-        Fault::IsCutOffInTheCommit => {
+        Fault::CutOff => ("PERFORM pg_terminate_backend(pg_backend_pid())".to_owned(), "IMMEDIATE"),
+        Fault::CutOffDuringCommit => {
             ("PERFORM pg_terminate_backend(pg_backend_pid())".to_owned(), "DEFERRED")
         }
     };
@@ -42,7 +42,7 @@ fn db_let(server: &Server, fault: Fault, times: u32) {
     .unwrap();
 }
 
-/// How often it was tried.
+/// Returns the number of attempts.
 fn db_tries(server: &Server) -> i64 {
     #[derive(QueryableByName)]
     struct Tries {
@@ -60,7 +60,8 @@ struct World {
 }
 
 impl World {
-    /// None, said aloud, where there is no PostgreSQL: SQLite undoes nothing, and has no connection.
+    /// Returns `None`, with a message, without PostgreSQL: SQLite has neither conflicts nor network
+    /// connections.
     fn new() -> Option<Self> {
         Postgres::is_here().then(|| {
             let server = Server::start(Engine::Postgres);
@@ -81,22 +82,22 @@ impl World {
 }
 
 #[test]
-fn what_the_database_undoes_is_done_again() {
+fn retries_a_rolled_back_transaction() {
     for state in ["40001", "40P01"] {
         let Some(world) = World::new() else { return };
-        db_let(&world.server, Fault::Fails(state), 3);
+        db_inject(&world.server, Fault::Fails(state), 3);
         world.rename("Ada").expect(200);
         assert_eq!((world.name().as_str(), db_tries(&world.server)), ("Ada", 4), "{state}");
         let trail = world.server.get("/users/me/audit").bearer(&world.token).send().expect(200).json();
         let updates = trail["items"].as_array().unwrap().iter().filter(|line| line["action"] == "update");
-        assert_eq!(updates.count(), 1, "it was done once: {trail}");
+        assert_eq!(updates.count(), 1, "the change must be applied once: {trail}");
     }
 }
 
 #[test]
-fn what_always_fails_is_503_in_time_and_has_not_happened() {
+fn permanent_conflict_is_503_without_a_change() {
     let Some(world) = World::new() else { return };
-    db_let(&world.server, Fault::Fails("40001"), 1_000_000);
+    db_inject(&world.server, Fault::Fails("40001"), 1_000_000);
     let put = world.server.put("/users/me/profile").bearer(&world.token);
     super::expect_unavailable("an undone change", put.json(&json!({ "name": "Ada" })));
     assert_eq!(world.name(), "");
@@ -104,17 +105,17 @@ fn what_always_fails_is_503_in_time_and_has_not_happened() {
 }
 
 #[test]
-fn what_breaks_before_the_commit_is_done_again() {
+fn retries_a_connection_lost_before_commit() {
     let Some(world) = World::new() else { return };
-    db_let(&world.server, Fault::IsCutOff, 2);
+    db_inject(&world.server, Fault::CutOff, 2);
     world.rename("Ada").expect(200);
     assert_eq!((world.name().as_str(), db_tries(&world.server)), ("Ada", 3));
 }
 
 #[test]
-fn what_breaks_in_the_commit_is_not_done_again_and_the_caller_is_told() {
+fn lost_commit_is_reported_as_outcome_unknown() {
     let Some(world) = World::new() else { return };
-    db_let(&world.server, Fault::IsCutOffInTheCommit, 1);
+    db_inject(&world.server, Fault::CutOffDuringCommit, 1);
     let answer = world.rename("Ada").expect_problem(503, "outcome-unknown");
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert_eq!(db_tries(&world.server), 1);

@@ -1,15 +1,15 @@
-//! A page of somebody else's, with `oidc-client-ts`, in a real browser, through the real pages.
+//! Third-party page with `oidc-client-ts` in a real browser, through the real pages.
 
 use std::net::TcpListener;
 
 use super::*;
 
-/// Where Debian has it, unless `CHROMIUM` says otherwise.
+/// Path of Chromium on Debian, unless `CHROMIUM` sets another.
 pub(super) fn chromium() -> PathBuf {
     std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from)
 }
 
-/// Where pictures of pages are put, to be looked at.
+/// Directory for screenshots.
 pub(super) fn pictures(engine: Engine) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages").join(format!("{engine:?}"))
 }
@@ -18,7 +18,7 @@ fn signs_in(engine: Engine) {
     if !are_here(&[&package("oidc-client-ts"), &chromium()]) {
         return;
     }
-    // The port is free now, and the script listens there soon.
+    // The port is free now; the script is about to listen there.
     let application = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
     let application = format!("http://{application}");
     let server = Server::start_with(engine, &[("CLOAKROOM_CORS_ORIGINS", &application)]);
@@ -39,7 +39,7 @@ fn signs_in(engine: Engine) {
 }
 
 on_both_engines! {
-    fn a_page_signs_its_user_in_renews_and_signs_out(engine: Engine) {
+    fn page_logs_in_renews_and_logs_out(engine: Engine) {
         signs_in(engine);
     }
 }

@@ -1,10 +1,10 @@
-//! The page `/docs`, in a real browser.
+//! The page `/docs` in a real browser.
 
 use super::browser::{chromium, pictures};
 use super::*;
 
 on_both_engines! {
-    fn whoever_reads_the_api_signs_in_and_tries_it(engine: Engine) {
+    fn user_logs_in_and_tries_the_api(engine: Engine) {
         if !are_here(&[&package("playwright-core"), &chromium()]) {
             return;
         }

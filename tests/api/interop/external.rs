@@ -1,5 +1,4 @@
-//! `oidc-provider` as the issuer that is there already, with an authorization server of our own
-//! beside it and without.
+//! `oidc-provider` as the external issuer, with and without our own authorization server.
 
 use std::net::TcpListener;
 
@@ -11,7 +10,9 @@ fn takes_its_tokens(engine: Engine, issues: bool) {
     if !are_here(&[&package("oidc-provider")]) {
         return;
     }
-    // The port is free now, and the script listens there soon.
+    // The port is free now; the script is about to listen there. r takes_its_tokens accepts_its_tokens r
+    // beside_an_authorization_server_of_our_own beside_our_authorization_server r without_one
+    // without_our_authorization_server
     let provider = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
     let provider = format!("http://{provider}");
     let trusted = json!([{

@@ -1,5 +1,4 @@
-//! The OpenAPI document, held against what others make of one: validators, a client that is made
-//! from it, and requests that are.
+//! OpenAPI document tested with other tools: validators, a generated client, and generated requests.
 
 use super::*;
 use crate::notes;
@@ -8,7 +7,7 @@ const TRUSTED: &str =
     r#"[{ "issuer": "http://127.0.0.1:9", "audience": "https://api.example.org", "algorithms": ["ES256"] }]"#;
 
 #[test]
-fn it_is_a_valid_one_and_its_examples_are_too() {
+fn document_and_examples_are_valid() {
     if !are_here(&[&python()]) {
         return;
     }
@@ -24,7 +23,7 @@ fn it_is_a_valid_one_and_its_examples_are_too() {
 }
 
 on_both_engines! {
-    fn a_client_in_typescript_is_made_from_it_compiles_under_strict_and_works(engine: Engine) {
+    fn generated_typescript_client_compiles_and_works(engine: Engine) {
         if !are_here(&[&package("openapi-typescript"), &package("openapi-fetch"), &package("typescript")]) {
             return;
         }

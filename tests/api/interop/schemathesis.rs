@@ -1,5 +1,5 @@
-//! Requests that Schemathesis makes from the OpenAPI document, good ones and bad ones, with all of
-//! its checks: nothing that is answered is a failure of the server or is not described.
+//! Valid and invalid requests that Schemathesis generates from the OpenAPI document, with all of its checks:
+//! every answer is described, and none is a server error.
 
 use super::*;
 
@@ -18,13 +18,13 @@ fn finds_nothing(server: &Server, token: &str, examples: &str) {
 }
 
 on_both_engines! {
-    fn finds_nothing_with_a_token_that_lets_it_do_everything(engine: Engine) {
+    fn finds_nothing_with_every_scope(engine: Engine) {
         if !are_here(&[&python()]) {
             return;
         }
         let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
         server.client_token("everything", EVERYTHING);
-        // It removes every client that it learns of; nobody removes one that is not there.
+        // It deletes every client that it finds. The client of this token does not exist, so it stays valid.
         let ghost = server.operator(&[
             "token", "mint", "--issuer", &server.url, "--client", "everything", "--ttl", "1h",
             "--claim", "client_id=ghost", "--claim", "sub=ghost",
@@ -32,7 +32,7 @@ on_both_engines! {
         finds_nothing(&server, ghost.trim(), "10");
     }
 
-    fn finds_nothing_as_a_user_who_reaches_their_own_alone(engine: Engine) {
+    fn finds_nothing_as_an_ordinary_user(engine: Engine) {
         if !are_here(&[&python()]) {
             return;
         }
@@ -41,7 +41,7 @@ on_both_engines! {
         finds_nothing(&server, &ada.token, "4");
     }
 
-    fn finds_nothing_with_a_token_that_is_not_acceptable(engine: Engine) {
+    fn finds_nothing_with_an_invalid_token(engine: Engine) {
         if !are_here(&[&python()]) {
             return;
         }

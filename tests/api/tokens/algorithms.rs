@@ -1,4 +1,4 @@
-//! Every algorithm by configuration, and what is published of its key.
+//! Signing algorithms by configuration, and their published keys.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn signing_by(engine: Engine, algorithm: &str) -> Server {
 }
 
 on_both_engines! {
-    fn every_asymmetric_algorithm_signs_with_a_key_that_is_published(engine: Engine) {
+    fn publishes_the_key_of_every_asymmetric_algorithm(engine: Engine) {
         let kinds = [("ES256", "EC", Some("P-256")), ("EdDSA", "OKP", Some("Ed25519")), ("RS256", "RSA", None), ("PS256", "RSA", None)];
         for (algorithm, kind, curve) in kinds {
             let server = signing_by(engine, algorithm);
@@ -35,7 +35,7 @@ on_both_engines! {
         }
     }
 
-    fn a_shared_secret_signs_and_is_not_published(engine: Engine) {
+    fn never_publishes_the_shared_secret(engine: Engine) {
         let server = Server::start_with(engine, &[("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", SECRET)]);
         let ada = server.register("ada");
         server.get("/users/me").bearer(&ada.token).send().expect(200);
@@ -43,7 +43,7 @@ on_both_engines! {
         assert_eq!(jwks(&server), [Value::Null; 0]);
     }
 
-    fn a_token_of_another_server_is_refused_though_all_but_the_key_is_the_same(engine: Engine) {
+    fn refuses_a_token_of_another_servers_key(engine: Engine) {
         let ours = Server::start(engine);
         let theirs = Server::start_with(engine, &[("CLOAKROOM_ISSUER", &ours.url)]);
         let ada = ours.register("ada");
@@ -51,7 +51,7 @@ on_both_engines! {
         let other = theirs.register("ada");
         assert_eq!(decoded(&other.token).1["iss"], ours.url);
         refuses(&ours, &other.token);
-        // Under our own key's name it is no better.
+        // The `kid` of our own key does not help.
         let (_, rest) = other.token.split_once('.').unwrap();
         let (header, _) = ada.token.split_once('.').unwrap();
         refuses(&ours, &format!("{header}.{rest}"));

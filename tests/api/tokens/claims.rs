@@ -1,4 +1,4 @@
-//! Claims that are refused, beside a twin that is accepted.
+//! Invalid claims, each beside a valid counterpart.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::Engine;
 
 const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
-/// Values that are no time of a token.
+/// Values that are not a token time.
 fn no_times(now: i64) -> Vec<Value> {
     let mut values = vec![
         json!(null),
@@ -25,7 +25,7 @@ fn no_times(now: i64) -> Vec<Value> {
 }
 
 #[test]
-fn a_time_is_a_whole_number_of_seconds() {
+fn refuses_a_time_that_is_not_whole_seconds() {
     let mint = Mint::new(Engine::Sqlite);
     mint.accepts(&mint.token(&mint.claims()));
     mint.accepts_claim("nbf", json!(mint.now()));
@@ -39,7 +39,7 @@ fn a_time_is_a_whole_number_of_seconds() {
 }
 
 #[test]
-fn a_time_may_be_off_by_the_leeway_and_by_no_second_more() {
+fn accepts_a_time_within_the_leeway_only() {
     let mint = Mint::new(Engine::Sqlite);
     for claim in ["iat", "nbf"] {
         mint.accepts_claim(claim, json!(mint.now() + 5));
@@ -52,7 +52,7 @@ fn a_time_may_be_off_by_the_leeway_and_by_no_second_more() {
 }
 
 #[test]
-fn the_issuer_is_exactly_ours() {
+fn issuer_must_match_exactly() {
     let mint = Mint::new(Engine::Sqlite);
     let ours = &mint.server.url;
     for value in [
@@ -72,7 +72,7 @@ fn the_issuer_is_exactly_ours() {
 }
 
 #[test]
-fn the_audience_is_ours_or_names_it_among_others() {
+fn audience_must_include_ours() {
     let mint = Mint::new(Engine::Sqlite);
     let ours = &mint.server.url;
     for value in [json!(ours), json!([ours]), json!(["https://other.example.org", ours])] {
@@ -99,7 +99,7 @@ fn the_audience_is_ours_or_names_it_among_others() {
 }
 
 #[test]
-fn the_subject_is_a_user_or_the_client_itself() {
+fn subject_is_a_user_or_the_client() {
     let mint = Mint::new(Engine::Sqlite);
     let own = &mint.ada.id;
     for value in [json!(null), json!(""), json!([own]), json!({ "sub": own }), json!(1)] {
@@ -120,7 +120,7 @@ fn the_subject_is_a_user_or_the_client_itself() {
 }
 
 #[test]
-fn the_other_claims_are_of_their_type_or_left_out() {
+fn refuses_other_claims_of_wrong_type() {
     let mint = Mint::new(Engine::Sqlite);
     for claim in ["scope", "client_id", "jti", "sid", "epoch", "roles"] {
         for value in [json!(null), json!(true), json!(1.5), json!({}), json!([1])] {
@@ -136,7 +136,7 @@ fn the_other_claims_are_of_their_type_or_left_out() {
 }
 
 #[test]
-fn a_token_without_a_scope_is_acceptable_and_allows_nothing() {
+fn token_without_scope_is_valid_and_allows_nothing() {
     let mint = Mint::new(Engine::Sqlite);
     for scope in [None, Some(json!("")), Some(json!("users:read:ANY nonsense"))] {
         let token = mint.token(&super::with(&mint.claims(), "scope", scope));

@@ -1,4 +1,4 @@
-//! Tokens that try to pass one kind of key, or no key, for another.
+//! Algorithm confusion: tokens that use a key as another kind of key, or no key.
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{mint, refuses, sign, with};
 use crate::support::{Engine, Server, decoded};
 
-/// A server that signs with ES256, its published key, and the header and claims of a good token.
+/// Server that signs with ES256, its published key, and the header and claims of a valid token.
 struct World {
     server: Server,
     token: String,
@@ -34,7 +34,7 @@ impl World {
         URL_SAFE_NO_PAD.decode(self.jwk[name].as_str().unwrap()).unwrap()
     }
 
-    /// The public key in every form in which somebody has taken one for a secret.
+    /// Returns the public key in every encoding that vulnerable libraries accepted as an HMAC secret.
     fn encodings(&self) -> Vec<Vec<u8>> {
         let point = [&[4], &self.number("x")[..], &self.number("y")].concat();
         let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).parse().unwrap();
@@ -50,21 +50,21 @@ impl World {
 }
 
 #[test]
-fn a_mac_under_the_public_key_is_no_signature() {
+fn refuses_a_mac_under_the_public_key() {
     let world = World::new();
     let kid = &world.header["kid"];
     for secret in world.encodings() {
         for kid in [Some(kid.clone()), Some(json!("hs256")), None] {
             let header = with(&with(&world.header, "kid", kid), "alg", json!("HS256"));
             refuses(&world.server, &mint(&secret, &header, &world.claims));
-            // Nor when the header still says what the key is for.
+            // The same holds when the header still names the real algorithm.
             refuses(&world.server, &mint(&secret, &with(&header, "alg", json!("ES256")), &world.claims));
         }
     }
 }
 
 #[test]
-fn a_signature_of_zeros_is_no_signature() {
+fn refuses_a_signature_of_zeros() {
     let world = World::new();
     let (message, signature) = world.token.rsplit_once('.').unwrap();
     let order = [[0xff; 4].as_slice(), &[0; 4], &[0xff; 8]].concat();
@@ -81,11 +81,11 @@ fn a_signature_of_zeros_is_no_signature() {
 }
 
 #[test]
-fn an_rsa_key_cannot_stand_for_ours() {
+fn refuses_an_rsa_signature_under_our_kid() {
     let world = World::new();
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
     let pkcs8: Pkcs8V1Der<'_> = pair.as_der().unwrap();
-    // PKCS#1, which begins after 26 bytes of PKCS#8 (RFC 5208).
+    // PKCS#1 begins after 26 bytes of PKCS#8 (RFC 5208).
     let key = EncodingKey::from_rsa_der(&pkcs8.as_ref()[26..]);
     for (name, algorithm) in [("RS256", Algorithm::RS256), ("PS256", Algorithm::PS256)] {
         for kid in [Some(world.header["kid"].clone()), None] {
@@ -96,7 +96,7 @@ fn an_rsa_key_cannot_stand_for_ours() {
 }
 
 #[test]
-fn a_signature_goes_with_its_own_header_and_claims_alone() {
+fn signature_covers_header_and_claims() {
     let world = World::new();
     let parts: Vec<&str> = world.token.split('.').collect();
     let encoded = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());

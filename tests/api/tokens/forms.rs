@@ -1,4 +1,4 @@
-//! What does not even have the form of a token, and what was changed on its way.
+//! Malformed and altered tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +9,7 @@ use super::{Mint, SECRET, refuses, sign, with};
 use crate::support::{Engine, Server, send_raw};
 
 #[test]
-fn a_token_has_three_parts() {
+fn refuses_a_token_without_three_parts() {
     let mint = Mint::new(Engine::Sqlite);
     let good = mint.token(&mint.claims());
     mint.accepts(&good);
@@ -54,7 +54,7 @@ fn a_token_has_three_parts() {
 }
 
 #[test]
-fn a_hundred_thousand_dots_are_refused_like_any_other_token() {
+fn refuses_many_dots_like_any_other_token() {
     let server = Server::start(Engine::Sqlite);
     for parts in [".", "e30."] {
         let token = parts.repeat(100_000 / parts.len());
@@ -70,7 +70,7 @@ fn a_hundred_thousand_dots_are_refused_like_any_other_token() {
 }
 
 #[test]
-fn a_token_has_8_kib_at_most() {
+fn refuses_a_token_above_8_kib() {
     let mint = Mint::new(Engine::Sqlite);
     let padded = |length: usize| mint.token(&with(&mint.claims(), "padding", json!("x".repeat(length))));
     let least = padded(0).len();
@@ -83,7 +83,7 @@ fn a_token_has_8_kib_at_most() {
 }
 
 #[test]
-fn nothing_in_a_token_is_named_twice() {
+fn refuses_duplicate_members() {
     let mint = Mint::new(Engine::Sqlite);
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     let token = |header: &str, claims: &str| sign(&key, Algorithm::HS256, header, claims);
@@ -118,7 +118,7 @@ fn nothing_in_a_token_is_named_twice() {
 }
 
 #[test]
-fn a_token_that_was_changed_or_cut_anywhere_is_no_token() {
+fn refuses_an_altered_or_truncated_token() {
     let shared = Mint::new(Engine::Sqlite);
     let own = Server::start(Engine::Sqlite);
     let issued = own.register("ada").token;

@@ -1,4 +1,4 @@
-//! Headers that are refused, beside a twin that is accepted.
+//! Invalid headers, each beside a valid counterpart.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -21,7 +21,7 @@ impl Mint {
 }
 
 #[test]
-fn the_type_is_that_of_an_access_token() {
+fn type_must_be_that_of_an_access_token() {
     let mint = Mint::new(Engine::Sqlite);
     for typ in ["at+jwt", "application/at+jwt", "AT+JWT"] {
         mint.accepts(&mint.by_header(&with(&mint.header(), "typ", json!(typ))));
@@ -41,7 +41,7 @@ fn the_type_is_that_of_an_access_token() {
 }
 
 #[test]
-fn nothing_is_critical_that_is_not_understood_and_nothing_is_understood() {
+fn refuses_every_critical_header() {
     let mint = Mint::new(Engine::Sqlite);
     for crit in [
         json!([]),
@@ -58,7 +58,7 @@ fn nothing_is_critical_that_is_not_understood_and_nothing_is_understood() {
 }
 
 #[test]
-fn a_token_is_signed_whatever_its_header_says() {
+fn refuses_an_unsigned_token() {
     let mint = Mint::new(Engine::Sqlite);
     for name in ["none", "None", "NONE", "nOnE", "none ", "", "null"] {
         let header = with(&mint.header(), "alg", json!(name));
@@ -76,7 +76,7 @@ fn a_token_is_signed_whatever_its_header_says() {
 }
 
 #[test]
-fn the_secret_is_for_one_algorithm_alone() {
+fn shared_secret_works_with_one_algorithm_only() {
     let mint = Mint::new(Engine::Sqlite);
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     for (name, algorithm) in [("HS384", Algorithm::HS384), ("HS512", Algorithm::HS512)] {
@@ -91,7 +91,7 @@ fn the_secret_is_for_one_algorithm_alone() {
 }
 
 #[test]
-fn a_key_is_named_exactly_or_not_at_all() {
+fn kid_must_match_exactly_or_be_absent() {
     let mint = Mint::new(Engine::Sqlite);
     mint.accepts(&mint.by_header(&with(&mint.header(), "kid", None)));
     let paths = ["../../../dev/null", "/dev/null", "file:///dev/null", "cloakroom.master-key"];
@@ -99,7 +99,7 @@ fn a_key_is_named_exactly_or_not_at_all() {
     for kid in paths.iter().chain(&others) {
         let header = with(&mint.header(), "kid", json!(kid));
         mint.refuses(&mint.by_header(&header));
-        // /dev/null for a key is the empty secret.
+        // A `kid` of /dev/null would give an empty secret to a server that reads keys from files.
         mint.refuses(&super::mint(&[0], &header, &mint.claims()));
     }
     for kid in [json!(null), json!(1), json!(["hs256"]), json!({})] {
@@ -107,9 +107,9 @@ fn a_key_is_named_exactly_or_not_at_all() {
     }
 }
 
-/// A token by a key that it brings along, or says where to fetch.
+/// Uses tokens signed with a key that the header contains or links to.
 #[test]
-fn a_key_that_a_token_brings_or_points_to_is_neither_used_nor_fetched() {
+fn never_uses_or_fetches_a_key_from_a_header() {
     let server = Server::start(Engine::Sqlite);
     let ada = server.register("ada");
     let (ours, claims) = decoded(&ada.token);
@@ -142,6 +142,6 @@ fn a_key_that_a_token_brings_or_points_to_is_neither_used_nor_fetched() {
     assert_eq!(
         listener.accept().err().map(|error| error.kind()),
         Some(ErrorKind::WouldBlock),
-        "somebody fetched a key"
+        "the server must not fetch the key"
     );
 }

@@ -1,5 +1,4 @@
-//! How long a token lives: until it expires or is ended, over a restart, whether it was seen
-//! before or not.
+//! Lifetime of a token: until it expires or is revoked, across restarts, whether cached or not.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -8,11 +7,11 @@ use super::refuses;
 use crate::support::{PASSWORD, Server, on_both_engines};
 
 on_both_engines! {
-    fn a_token_dies_when_its_time_and_the_leeway_are_over(engine: Engine) {
+    fn token_expires_after_its_lifetime_and_leeway(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &[("CLOAKROOM_ACCESS_TOKEN_TTL", "1m")]);
         let (ada, grace) = (server.register("ada"), server.register("grace"));
         let client = server.client_token("reports", "users:read:any");
-        // Ada's is verified before, and kept; Grace's comes for the first time when it is too late.
+        // Ada's token is verified and cached before; Grace's is first used after it has expired.
         server.get("/users/me").bearer(&ada.token).send().expect(200);
         server.clock.advance(TimeDelta::seconds(64));
         server.get("/users/me").bearer(&ada.token).send().expect(200);
@@ -26,7 +25,7 @@ on_both_engines! {
         refuses(&server, &ada.token);
     }
 
-    fn a_token_outlives_a_restart_and_so_does_its_end(engine: Engine) {
+    fn tokens_and_revocations_survive_a_restart(engine: Engine) {
         let server = Server::start(engine);
         let admin = server.admin();
         let [ada, grace, joan, mary, edith] = ["ada", "grace", "joan", "mary", "edith"].map(|name| server.register(name));
@@ -50,7 +49,7 @@ on_both_engines! {
         server.get("/users").bearer(&edith).send().expect(200);
     }
 
-    fn a_deleted_users_token_is_dead_even_when_the_address_registers_again(engine: Engine) {
+    fn deleted_users_token_stays_revoked_after_a_new_registration(engine: Engine) {
         let server = Server::start(engine);
         let ada = server.register("ada");
         server.get("/users/me").bearer(&ada.token).send().expect(200);
@@ -62,7 +61,7 @@ on_both_engines! {
         server.get("/users/me").bearer(&again.token).send().expect(200);
     }
 
-    fn a_changed_password_ends_every_token_but_the_one_that_changed_it(engine: Engine) {
+    fn password_change_revokes_all_other_tokens(engine: Engine) {
         let server = Server::start(engine);
         let ada = server.register("ada");
         let elsewhere = server.log_in(&ada.email);

@@ -1,4 +1,4 @@
-//! The log at its most talkative: nothing secret is in it, and no input forges a line of it.
+//! Log at its most verbose level: it contains no secret, and no input can forge a line.
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -12,7 +12,7 @@ const NEW: &str = "the newer Passphrase of Ada";
 const SHARED_SECRET: [(&str, &str); 2] =
     [("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", SECRET)];
 
-/// A server that logs all there is, and its settings.
+/// Server that logs everything, and its settings.
 struct Talker {
     dir: TempDir,
     settings: Vec<(&'static str, String)>,
@@ -47,7 +47,7 @@ fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str
     settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
-/// Does all that has to do with a secret, and returns the secrets.
+/// Runs every operation that handles a secret. Returns the secrets.
 fn handle_secrets(talker: &Talker) -> Vec<String> {
     let (server, login) =
         (&talker.server, |password: &str| json!({ "email": "ada@example.com", "password": password }));
@@ -110,7 +110,7 @@ fn handle_secrets(talker: &Talker) -> Vec<String> {
     secrets
 }
 
-/// A text, and what of it could be looked for in a log that has it as bytes.
+/// Returns the text, and the form in which a log shows it as bytes.
 fn in_any_form(secret: &str) -> [String; 3] {
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let list: Vec<String> = secret.bytes().map(|byte| byte.to_string()).collect();
@@ -118,7 +118,7 @@ fn in_any_form(secret: &str) -> [String; 3] {
 }
 
 on_both_engines! {
-    fn nothing_secret_is_in_the_log_at_any_level(engine: Engine) {
+    fn log_holds_no_secret_at_any_level(engine: Engine) {
         for more in [&[][..], &SHARED_SECRET] {
             let talker = Talker::start(engine, more);
             let mut secrets = handle_secrets(&talker);
@@ -134,7 +134,7 @@ on_both_engines! {
     }
 }
 
-/// Sends what would be a line of its own in a log, wherever input can be put.
+/// Sends text that looks like a log line in every input.
 fn forge_lines(talker: &Talker) {
     let server = &talker.server;
     server.registration("ada@example.com").send().expect(201);
@@ -150,7 +150,7 @@ fn forge_lines(talker: &Talker) {
         let token = server.token("ada@example.com");
         server.get(&format!("/users/{encoded}")).bearer(&token).send().expect(403);
         server.get(&format!("/{encoded}?{encoded}")).bearer(&encoded).send().expect(404);
-        // A client's name as whoever has the secret writes it; the log says who was refused.
+        // A program with the shared secret can choose any client id; the log names the refused caller.
         let mut claims = decoded(&token).1;
         (claims["sub"], claims["client_id"]) = (hostile.into(), hostile.into());
         let namesake = mint(SECRET.as_bytes(), &decoded(&token).0, &claims);
@@ -174,7 +174,7 @@ fn forge_lines(talker: &Talker) {
 }
 
 #[test]
-fn a_flood_of_forged_tokens_does_not_fill_the_log() {
+fn flood_of_forged_tokens_does_not_fill_the_log() {
     let talker = Talker::start(Engine::Sqlite, &[("RUST_LOG", "info"), ("CLOAKROOM_RATE_LIMITS", "off")]);
     let flood = 600;
     for number in 0..flood {
@@ -185,12 +185,12 @@ fn a_flood_of_forged_tokens_does_not_fill_the_log() {
 }
 
 #[test]
-fn no_input_forges_a_line_of_text() {
+fn no_input_forges_a_text_line() {
     let talker =
         Talker::start(Engine::Sqlite, &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "text")]].concat());
     forge_lines(&talker);
     let log = talker.server.log();
-    assert!(log.contains("forged"), "what was sent is logged");
+    assert!(log.contains("forged"), "the input must be logged");
     for line in log.lines() {
         let mut words = line.split(' ');
         let time = words.next().and_then(|time| time.strip_suffix('Z')).unwrap_or_else(|| panic!("{line}"));
@@ -202,12 +202,12 @@ fn no_input_forges_a_line_of_text() {
 }
 
 #[test]
-fn no_input_forges_a_line_of_json() {
+fn no_input_forges_a_json_line() {
     let talker =
         Talker::start(Engine::Sqlite, &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "json")]].concat());
     forge_lines(&talker);
     let log = talker.server.log();
-    assert!(log.contains("forged"), "what was sent is logged");
+    assert!(log.contains("forged"), "the input must be logged");
     for line in log.lines() {
         let entry: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
         let members: Vec<&str> = entry.as_object().unwrap().keys().map(String::as_str).collect();

@@ -1,5 +1,5 @@
-//! Tokens that somebody else mints with the shared secret: they speak for users who are looked up
-//! at every use, and for clients.
+//! Tokens that another program mints with the shared secret: for users, who are looked up at every use, and
+//! for clients.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::{Mint, SECRET, mint, with};
 use crate::support::{Engine, PASSWORD, on_both_engines};
 
 impl Mint {
-    /// A new token of Ada's with this scope, a second after whatever happened before.
+    /// Returns a new token for Ada with this scope, one second after the previous event.
     fn later(&self, scope: &str) -> String {
         self.server.clock.advance(TimeDelta::seconds(1));
         self.token(&with(&self.claims(), "scope", json!(scope)))
@@ -16,7 +16,7 @@ impl Mint {
 }
 
 on_both_engines! {
-    fn a_users_token_speaks_for_a_user_who_is_there(engine: Engine) {
+    fn users_token_needs_an_existing_user(engine: Engine) {
         let mint = Mint::new(engine);
         mint.accepts(&mint.token(&mint.claims()));
         mint.accepts(&mint.token(&with(&mint.claims(), "sub", json!(mint.ada.id.to_uppercase()))));
@@ -26,7 +26,7 @@ on_both_engines! {
         mint.refuses(&super::mint(b"another secret of at least 32 bytes", &mint.header(), &mint.claims()));
     }
 
-    fn what_a_user_may_do_comes_from_their_roles_here_and_not_from_the_token(engine: Engine) {
+    fn powers_come_from_stored_roles_not_the_token(engine: Engine) {
         let mint = Mint::new(engine);
         let claims = with(&mint.claims(), "roles", json!(["admin"]));
         let token = mint.token(&with(&claims, "scope", json!("users:read users:create roles:write")));
@@ -36,7 +36,7 @@ on_both_engines! {
         assert_eq!(mint.server.get("/users/me").bearer(&token).send().expect(200).json()["roles"], json!(["user"]));
     }
 
-    fn a_users_token_dies_with_the_password_the_roles_the_status_and_the_account(engine: Engine) {
+    fn account_changes_revoke_minted_tokens(engine: Engine) {
         let mint = Mint::new(engine);
         let (server, ada) = (&mint.server, &mint.ada);
         let admin = server.admin();
@@ -49,7 +49,7 @@ on_both_engines! {
         let new_password = json!({ "current_password": PASSWORD, "new_password": "an even stranger passphrase" });
         put(&ada.token, "password", new_password).expect(204);
         mint.refuses(&old);
-        // `iat` knows no more than the second: one of the same second is taken for older.
+        // `iat` has whole seconds: a token of the same second counts as older.
         mint.refuses(&mint.token(&mint.claims()));
 
         let old = mint.later("users:read");
@@ -75,7 +75,7 @@ on_both_engines! {
         mint.refuses(&old);
     }
 
-    fn a_client_speaks_for_itself_when_subject_and_client_are_the_same(engine: Engine) {
+    fn equal_subject_and_client_id_is_a_client(engine: Engine) {
         let mint = Mint::new(engine);
         let claims = with(&with(&mint.claims(), "sub", json!("frontend")), "scope", json!("users:read users:read:any"));
         let client = mint.token(&claims);
@@ -86,7 +86,7 @@ on_both_engines! {
         mint.refuses(&mint.token(&with(&claims, "client_id", None)));
     }
 
-    fn a_client_named_like_a_user_reaches_nothing_of_theirs(engine: Engine) {
+    fn client_with_a_users_id_reaches_no_records(engine: Engine) {
         let mint = Mint::new(engine);
         let own = "users:read users:write users:delete profiles:read profiles:write sessions:read sessions:revoke";
         let namesake = with(&with(&mint.claims(), "client_id", json!(mint.ada.id)), "scope", json!(own));
@@ -98,13 +98,13 @@ on_both_engines! {
         }
         mint.server.delete(&mint.ada.path()).bearer(&token).send().expect_problem(403, "not-owner");
         mint.server.get("/users/me").bearer(&mint.ada.token).send().expect(200);
-        // The user's own token, where the client is another, is their own.
+        // Ada's own token, with another client id, is still hers.
         mint.accepts(&mint.token(&mint.claims()));
     }
 }
 
 #[test]
-fn an_ending_session_ends_what_was_minted_for_it() {
+fn ended_session_revokes_its_minted_tokens() {
     let world = Mint::new(Engine::Sqlite);
     let (_, issued) = crate::support::decoded(&world.ada.token);
     let token =

@@ -1,4 +1,4 @@
-//! The signing keys at rest: sealed, by a master key that its owner alone can read.
+//! Signing keys at rest: encrypted with a master key that only its owner can read.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -18,14 +18,14 @@ struct SealedKey {
     sealed: Vec<u8>,
 }
 
-/// The one signing key, as the database holds it.
+/// Returns the stored signing key.
 fn db_signing_key(directory: &Path) -> SealedKey {
     let path = directory.join("cloakroom.db");
     let mut conn = SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("a database");
     diesel::sql_query("SELECT kid, sealed FROM signing_keys").get_result(&mut conn).expect("one key")
 }
 
-/// All that the database keeps on disk, its write-ahead log too.
+/// Returns the bytes of the database on disk, including the write-ahead log.
 fn db_bytes(directory: &Path) -> Vec<u8> {
     let files = std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("a file").path());
     let databases = files.filter(|path| path.to_string_lossy().contains("cloakroom.db"));
@@ -36,7 +36,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
-/// The object identifier of each kind of key, as PKCS#8 (RFC 5208) has it after its version 0.
+/// Object identifier of each kind of key, as it follows the version in PKCS#8 (RFC 5208).
 const PKCS8_PREFIXES: [&[u8]; 3] = [
     &[0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01],
     &[0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70],
@@ -44,8 +44,8 @@ const PKCS8_PREFIXES: [&[u8]; 3] = [
 ];
 
 #[test]
-fn no_private_key_is_in_the_database_in_clear() {
-    // Where the secret numbers begin in the PKCS#8 of each kind, and how long they are.
+fn database_holds_no_private_key_in_clear() {
+    // Offset and length of the private numbers in the PKCS#8 of each kind.
     for (algorithm, start, length) in [("ES256", 36, 32), ("EdDSA", 16, 32), ("RS256", 300, 256)] {
         let dir = TempDir::new().unwrap();
         let server = Process::start(dir.path(), &[("CLOAKROOM_SIGNING_ALGORITHM", algorithm)]);
@@ -58,8 +58,11 @@ fn no_private_key_is_in_the_database_in_clear() {
         let master = MasterKey::from_base64(&master).unwrap();
         let pkcs8 = master.open(&key.sealed, &format!("signing key {kid} {algorithm}")).unwrap();
         let bytes = db_bytes(dir.path());
-        assert!(contains(&bytes, &key.sealed), "this looks where the key is");
-        assert!(PKCS8_PREFIXES.iter().any(|prefix| contains(&pkcs8, prefix)), "and for what it is");
+        assert!(contains(&bytes, &key.sealed), "the search must find the encrypted key");
+        assert!(
+            PKCS8_PREFIXES.iter().any(|prefix| contains(&pkcs8, prefix)),
+            "the search must know the plain key's format"
+        );
         for secret in [&pkcs8[..], &pkcs8[start..start + length], &pkcs8[start..start + 16]] {
             assert!(!contains(&bytes, secret), "{algorithm}");
         }
@@ -70,7 +73,7 @@ fn no_private_key_is_in_the_database_in_clear() {
 }
 
 #[test]
-fn the_master_key_is_its_owners_alone() {
+fn master_key_is_readable_by_its_owner_only() {
     let dir = TempDir::new().unwrap();
     let server = Process::start(dir.path(), &[]);
     server.get("/health/ready").send().expect(200);
@@ -79,7 +82,7 @@ fn the_master_key_is_its_owners_alone() {
 }
 
 #[test]
-fn neither_a_password_nor_a_token_nor_a_clients_secret_is_in_the_database() {
+fn database_holds_no_password_token_or_secret() {
     let dir = TempDir::new().unwrap();
     let server = Process::start(dir.path(), &[]);
     server.registration("ada@example.com").send().expect(201);
@@ -90,7 +93,7 @@ fn neither_a_password_nor_a_token_nor_a_clients_secret_is_in_the_database() {
     let bytes = db_bytes(dir.path());
     assert!(
         contains(&bytes, b"ada@example.com") && contains(&bytes, b"reports"),
-        "this looks where they would be"
+        "the search must find the public data"
     );
     let signature = token.rsplit('.').next().unwrap();
     for secret in [crate::support::PASSWORD, signature, made["client_secret"].as_str().unwrap()] {
@@ -99,7 +102,7 @@ fn neither_a_password_nor_a_token_nor_a_clients_secret_is_in_the_database() {
 }
 
 #[test]
-fn a_server_whose_master_key_was_changed_does_not_start_and_says_why() {
+fn refuses_to_start_with_another_master_key() {
     let dir = TempDir::new().unwrap();
     let server = Process::start(dir.path(), &[]);
     server.registration("ada@example.com").send().expect(201);
@@ -120,7 +123,7 @@ fn a_server_whose_master_key_was_changed_does_not_start_and_says_why() {
     assert!(refused(&[]).contains("cloakroom.master-key is not a master key"));
     std::fs::remove_file(&file).unwrap();
     assert!(refused(&[]).contains("cloakroom.master-key cannot be read"));
-    assert!(!file.exists(), "no other key is made in its place");
+    assert!(!file.exists(), "no other key may be made");
     assert!(
         refused(&[("CLOAKROOM_MASTER_KEY", MASTER_KEY)])
             .contains("is the master key the one that sealed it?")

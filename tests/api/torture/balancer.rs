@@ -1,4 +1,4 @@
-//! Replicas behind haproxy, which are restarted one after the other: nobody notices.
+//! Replicas behind haproxy, restarted one after the other without a failed request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{Ledger, for_a_while, on_database};
 use crate::support::{Neighbour, Postgres, Process, Request, free_port};
 
-/// It sends a request to one replica and to no other: what fails there has failed.
+/// haproxy without retries: a request that fails at one replica has failed.
 fn balancer(replicas: &[u16]) -> Option<Neighbour> {
     let servers: String = replicas
         .iter()
@@ -23,7 +23,7 @@ fn balancer(replicas: &[u16]) -> Option<Neighbour> {
 }
 
 #[test]
-fn a_rolling_restart_fails_no_request() {
+fn rolling_restart_fails_no_request() {
     if !Postgres::is_here() {
         return;
     }
@@ -42,7 +42,7 @@ fn a_rolling_restart_fails_no_request() {
     };
     let mut replicas = ports.map(start);
     let ready = || Request::new("GET", format!("{url}/health/ready")).send().status == 200;
-    super::eventually("the balancer knows them", ready);
+    super::eventually("the balancer knows the replicas", ready);
     let email = "reader@example.com";
     replicas[0].registration(email).send().expect(201);
     let token = replicas[0].token(email);
@@ -68,17 +68,17 @@ fn a_rolling_restart_fails_no_request() {
                 assert!(replicas[at].wait().success());
                 replicas[at] = start(ports[at]);
                 let ready = || replicas[at].get("/health/ready").send().status == 200;
-                super::eventually("it is ready again", ready);
-                // The balancer has to see it before the next one goes.
+                super::eventually("the replica is ready again", ready);
+                // The balancer must see it before the next replica stops.
                 std::thread::sleep(std::time::Duration::from_millis(500));
             });
         });
         stop.store(true, Ordering::Relaxed);
         let answered: usize = readers.into_iter().map(|reader| reader.join().expect("it reads")).sum();
-        println!("{answered} reads, and all of them answered");
+        println!("{answered} reads, all answered");
         ledger
     });
-    assert_eq!(ledger.not_done(), 0, "every request was answered as if nothing had been");
+    assert_eq!(ledger.not_done(), 0, "no request may fail");
     Request::new("DELETE", format!("{url}/users/me")).bearer(&token).send().expect(204);
     ledger.check(dir.path(), &on_database(&database));
 }

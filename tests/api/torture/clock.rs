@@ -1,29 +1,29 @@
-//! The clock jumps by an hour, there and back.
+//! Clock that jumps by an hour, forward and back.
 
 use chrono::TimeDelta;
 
 use crate::support::{Server, on_both_engines};
 
 on_both_engines! {
-    fn a_clock_that_jumps_ends_tokens_as_it_must_and_nothing_else(engine: Engine) {
+    fn clock_jump_only_affects_token_expiry(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &[]);
         let ada = server.register("ada");
         for hours in [1, -1] {
             server.clock.advance(TimeDelta::hours(hours));
-            // An hour later it has expired; when the hour is taken back, it is good again.
+            // The token expires when the clock jumps forward, and is valid again when it jumps back.
             let status = if hours > 0 { 401 } else { 200 };
             server.get("/users/me").bearer(&ada.token).send().expect(status);
             let again = server.log_in(&ada.email);
             server.get("/users/me").bearer(&again).send().expect(200);
             server.register(&format!("bob{}", hours + 1));
         }
-        // A token of an hour that has not come yet is nobody's.
+        // A token issued in the future is refused.
         server.clock.advance(TimeDelta::hours(1));
         let early = server.log_in(&ada.email);
         server.clock.advance(TimeDelta::hours(-1));
         server.get("/users/me").bearer(&early).send().expect_problem(401, "invalid-token");
         server.get("/health/ready").send().expect(200);
-        // What ends a token ends it at whatever hour.
+        // A revocation holds at any time.
         let current = server.log_in(&ada.email);
         server.delete("/sessions/current").bearer(&current).send().expect(204);
         server.clock.advance(TimeDelta::minutes(-30));

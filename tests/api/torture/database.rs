@@ -1,4 +1,4 @@
-//! PostgreSQL crashes, and comes back.
+//! Crashes of PostgreSQL.
 
 use tempfile::TempDir;
 
@@ -6,7 +6,7 @@ use super::{Ledger, eventually, for_a_while, on_database};
 use crate::support::{Postgres, Process};
 
 #[test]
-fn what_was_acknowledged_outlives_crashes_of_postgres() {
+fn acknowledged_changes_survive_postgresql_crashes() {
     let Some(mut cluster) = Postgres::of_its_own() else { return };
     let dir = TempDir::new().unwrap();
     let database = cluster.url().replace("{}", "postgres");
@@ -17,7 +17,7 @@ fn what_was_acknowledged_outlives_crashes_of_postgres() {
             let (enough, refused) = (ledger.done() + 10, ledger.not_done() + 3);
             eventually("enough is acknowledged", || ledger.done() >= enough);
             cluster.stop();
-            eventually("what is asked for meanwhile is refused", || ledger.not_done() >= refused);
+            eventually("requests during the fault are refused", || ledger.not_done() >= refused);
             assert_eq!(server.get("/health/live").send().status, 200);
             cluster.start_again();
         });

@@ -1,5 +1,5 @@
-//! The disk under SQLite fails: it does not write to its platters what it was told to, or it is full.
-//! A library in front of the C library says so while a file exists.
+//! Disk faults below SQLite: a failing `fsync` or a full disk. A preloaded library in front of the C library
+//! reports the fault while a file exists.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use super::{Ledger, eventually, for_a_while, on_database};
 use crate::support::{PASSWORD, Process, Request, free_port};
 
-/// `fsync` fails while `no-fsync` exists, and `pwrite` while `no-space` does, in the directory that the
-/// process runs in; at the write of which `KILL_AT_WRITE` is the number, the process is killed.
+/// `fsync` fails while the file `no-fsync` exists in the working directory, and `pwrite` fails while
+/// `no-space` exists. The process is killed at the write with the number `KILL_AT_WRITE`.
 const FAULTS: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -41,18 +41,19 @@ ssize_t pwrite64(int fd, const void *data, size_t length, off64_t at) {
 }
 "#;
 
-/// The library, built in a directory.
+/// Builds the library in a directory.
 pub(super) fn library(directory: &Path) -> PathBuf {
     let (source, library) = (directory.join("faults.c"), directory.join("faults.so"));
     std::fs::write(&source, FAULTS).unwrap();
     let mut cc = Command::new("cc");
     cc.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).arg("-ldl");
-    let built = cc.status().expect("a C compiler, which building cloakroom takes anyway");
+    let built = cc.status().expect("a C compiler, which cloakroom's build needs too");
     assert!(built.success());
     library
 }
 
-/// While `fault` exists changes are refused and reads go on; without it all is well again.
+/// Checks that changes are refused and reads work while `fault` exists, and that the server recovers without
+/// it.
 fn on_a_disk_that_fails(fault: &str) {
     let dir = TempDir::new().unwrap();
     let library = library(dir.path()).display().to_string();
@@ -69,16 +70,16 @@ fn on_a_disk_that_fails(fault: &str) {
             let (enough, refused) = (ledger.done() + 10, ledger.not_done() + 3);
             eventually("enough is acknowledged", || ledger.done() >= enough);
             std::fs::write(&file, "").unwrap();
-            eventually("what is asked for meanwhile is refused", || ledger.not_done() >= refused);
+            eventually("requests during the fault are refused", || ledger.not_done() >= refused);
             server.get("/users/me").bearer(&reader).send().expect(200);
             server.get("/health/ready").send().expect(200);
             std::fs::remove_file(&file).unwrap();
             let enough = ledger.done() + 5;
-            eventually("it recovers by itself", || ledger.done() >= enough);
-            // What was left in memory must not be what makes it look well.
+            eventually("the server recovers", || ledger.done() >= enough);
+            // Kills the server during the fault, so that data in memory cannot hide a lost write.
             std::fs::write(&file, "").unwrap();
             let refused = ledger.not_done() + 2;
-            eventually("what is asked for meanwhile is refused", || ledger.not_done() >= refused);
+            eventually("requests during the fault are refused", || ledger.not_done() >= refused);
             server.kill();
             std::fs::remove_file(&file).unwrap();
             server = Process::start(dir.path(), &settings);
@@ -89,18 +90,18 @@ fn on_a_disk_that_fails(fault: &str) {
 }
 
 #[test]
-fn what_was_acknowledged_outlives_an_fsync_that_fails() {
+fn acknowledged_changes_survive_a_failing_fsync() {
     on_a_disk_that_fails("no-fsync");
 }
 
 #[test]
-fn what_was_acknowledged_outlives_a_full_disk() {
+fn acknowledged_changes_survive_a_full_disk() {
     on_a_disk_that_fails("no-space");
 }
 
-/// Somebody reads for long, as a backup does: the log before the database grows, and nobody waits.
+/// A long read transaction, as of a backup, keeps the write-ahead log from being reset; no writer waits.
 #[test]
-fn a_long_reader_holds_nobody_up_and_leaves_no_log_behind() {
+fn long_read_blocks_no_writer_and_wal_stops_growing() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("cloakroom.db");
     let database = format!("sqlite://{}", path.display());
@@ -110,21 +111,19 @@ fn a_long_reader_holds_nobody_up_and_leaves_no_log_behind() {
     let mut reader = SqliteConnection::establish(&path.display().to_string()).unwrap();
     reader.batch_execute("BEGIN; SELECT count(*) FROM users").unwrap();
     let ledger = Ledger::of(&server.url, |ledger| {
-        eventually("the log grows beyond what it is cut at", || {
-            log() > 8 * 1024 * 1024 || ledger.done() > 150
-        });
+        eventually("the log exceeds its size limit", || log() > 8 * 1024 * 1024 || ledger.done() > 150);
     });
     let (grown, refused) = (log(), ledger.not_done());
     reader.batch_execute("COMMIT").unwrap();
-    assert_eq!(refused, 0, "nobody was refused for its sake");
-    // Its pages go where they belong, and from then on its file is written from the beginning again.
+    assert_eq!(refused, 0, "the reader must not cause refusals");
+    // Without the reader, a checkpoint empties the log, and it is then written from its beginning.
     let body = serde_json::json!({ "email": "later@example.com", "password": PASSWORD });
     Request::new("POST", format!("{}/users", server.url)).json(&body).send().expect(201);
     for _ in 0..50 {
         server.login("later@example.com").send().expect(200);
         reader.batch_execute("PRAGMA wal_checkpoint(PASSIVE)").unwrap();
     }
-    assert!(log() <= grown + 1024 * 1024, "it goes on growing: {grown}, {}", log());
+    assert!(log() <= grown + 1024 * 1024, "the log keeps growing: {grown}, {}", log());
     let token = server.token("later@example.com");
     server.request("DELETE", "/users/me").bearer(&token).send().expect(204);
     ledger.check(dir.path(), &settings);

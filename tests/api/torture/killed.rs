@@ -1,4 +1,4 @@
-//! `kill -9`, again and again.
+//! Repeated `SIGKILL`.
 
 use tempfile::TempDir;
 
@@ -6,7 +6,7 @@ use super::{Ledger, eventually, for_a_while, on_database};
 use crate::support::{Engine, Postgres, Process, free_port, on_both_engines};
 
 on_both_engines! {
-    fn what_was_acknowledged_outlives_kill_nine(engine: Engine) {
+    fn acknowledged_changes_survive_sigkill(engine: Engine) {
         let dir = TempDir::new().unwrap();
         let database = match engine {
             Engine::Sqlite => format!("sqlite://{}", dir.path().join("cloakroom.db").display()),
@@ -21,7 +21,7 @@ on_both_engines! {
             server.kill();
             server = Process::start(dir.path(), &settings);
         }));
-        assert!(ledger.not_done() > 0, "it was killed in the middle of something");
+        assert!(ledger.not_done() > 0, "some kill must interrupt a change");
         ledger.check(dir.path(), &settings);
     }
 }

@@ -1,4 +1,4 @@
-//! Who writes, what they were told, and whether that is what the database has in the end.
+//! Ledger of requests and their outcomes, compared with the final state of the database.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,69 +11,73 @@ use serde_json::{Value, json};
 use super::eventually;
 use crate::support::{Answer, PASSWORD, Process, Request};
 
-/// So many register people, and as many change a profile again and again.
+/// Number of clients that register accounts, and of clients that change a profile repeatedly.
 const WRITERS: usize = 3;
 
-/// What somebody who asked for something was told in the end.
+/// Final outcome of a request, as its client knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    /// It was done.
+enum Outcome {
+    /// The change was acknowledged.
     Done,
-    /// It was not done.
+    /// The change was refused.
     NotDone,
-    /// That is not known: the connection broke, or the server said so.
+    /// Unknown: the connection was lost, or the server reported an unknown outcome.
     Unknown,
 }
 
-/// What was asked for, and what was told of it.
+/// Outcome of every request.
 #[derive(Default)]
 pub struct Ledger {
-    /// Registrations, by address.
-    registrations: Mutex<BTreeMap<String, Told>>,
-    /// Of each writer, the names that its profile was given, in their order.
-    names: Mutex<BTreeMap<usize, Vec<Told>>>,
-    /// How often something was asked for once more.
+    /// Outcome of each registration, by address.
+    registrations: Mutex<BTreeMap<String, Outcome>>,
+    /// Outcome of each change of a writer's name, in order.
+    names: Mutex<BTreeMap<usize, Vec<Outcome>>>,
+    /// Number of repeated requests.
     repeated: Mutex<usize>,
 }
 
 impl Ledger {
-    /// Lets them write to the server behind `url` while `disturb` does its worst, and a little longer.
+    /// Runs the writers against the server at `url` while `disturb` causes faults, and a little longer.
     pub fn of(url: &str, disturb: impl FnOnce(&Self)) -> Self {
         let (ledger, stop) = (Self::default(), AtomicBool::new(false));
-        let tokens: Vec<String> = (0..WRITERS).map(|writer| enter(url, writer)).collect();
+        let tokens: Vec<String> = (0..WRITERS).map(|writer| register_writer(url, writer)).collect();
         std::thread::scope(|scope| {
             for (writer, token) in tokens.iter().enumerate() {
                 let (ledger, stop) = (&ledger, &stop);
                 scope.spawn(move || ledger.register_people(url, writer, stop));
-                scope.spawn(move || ledger.rename_oneself(url, writer, token, stop));
+                scope.spawn(move || ledger.change_own_name(url, writer, token, stop));
             }
             let stopping = Stopping(&stop);
             eventually("something is acknowledged", || ledger.done() > WRITERS);
             disturb(&ledger);
             let before = ledger.done();
-            eventually("something is acknowledged after it", || ledger.done() > before + 2 * WRITERS);
+            eventually("changes are acknowledged after the fault", || ledger.done() > before + 2 * WRITERS);
             drop(stopping);
         });
         ledger
     }
 
-    /// How much was acknowledged.
+    /// Returns the number of acknowledged changes.
     pub fn done(&self) -> usize {
         let registrations = self.registrations.lock().expect("the ledger");
         let names = self.names.lock().expect("the ledger");
-        registrations.values().chain(names.values().flatten()).filter(|told| **told == Told::Done).count()
+        registrations
+            .values()
+            .chain(names.values().flatten())
+            .filter(|outcome| **outcome == Outcome::Done)
+            .count()
     }
 
-    /// How much was refused, or not answered.
+    /// Returns the number of refused, unknown and repeated requests.
     pub fn not_done(&self) -> usize {
         let registrations = self.registrations.lock().expect("the ledger");
         let names = self.names.lock().expect("the ledger");
         let all = registrations.values().chain(names.values().flatten());
-        all.filter(|told| **told != Told::Done).count() + *self.repeated.lock().expect("the ledger")
+        all.filter(|outcome| **outcome != Outcome::Done).count() + *self.repeated.lock().expect("the ledger")
     }
 
-    /// People who register, each with a key of their own. Every other one gives up at the first trouble;
-    /// the others ask again until they know.
+    /// Registers accounts, each with its own idempotency key. Half of the clients retry until they know the
+    /// outcome; the others give up after one failure.
     fn register_people(&self, url: &str, writer: usize, stop: &AtomicBool) {
         for number in 0.. {
             if stop.load(Ordering::Relaxed) {
@@ -83,67 +87,68 @@ impl Ledger {
             let body = json!({ "email": email, "password": PASSWORD });
             let register = || {
                 let request = Request::new("POST", format!("{url}/users")).json(&body);
-                told(&request.header("idempotency-key", &email).try_send())
+                outcome(&request.header("idempotency-key", &email).try_send())
             };
-            let mut told = register();
-            while told != Told::Done && number % 2 == 0 && !stop.load(Ordering::Relaxed) {
+            let mut outcome = register();
+            while outcome != Outcome::Done && number % 2 == 0 && !stop.load(Ordering::Relaxed) {
                 *self.repeated.lock().expect("the ledger") += 1;
                 std::thread::sleep(Duration::from_millis(20));
-                told = match (told, register()) {
-                    // What may have been done once stays so, whatever came of asking again.
-                    (Told::Unknown, Told::NotDone) => Told::Unknown,
-                    (_, told) => told,
+                outcome = match (outcome, register()) {
+                    // An unknown outcome stays unknown even if the retry is refused.
+                    (Outcome::Unknown, Outcome::NotDone) => Outcome::Unknown,
+                    (_, outcome) => outcome,
                 };
             }
-            self.registrations.lock().expect("the ledger").insert(email, told);
+            self.registrations.lock().expect("the ledger").insert(email, outcome);
         }
     }
 
-    /// Somebody whose name is a number that grows.
-    fn rename_oneself(&self, url: &str, writer: usize, token: &str, stop: &AtomicBool) {
+    /// Changes the name of a writer to increasing numbers.
+    fn change_own_name(&self, url: &str, writer: usize, token: &str, stop: &AtomicBool) {
         for number in 1.. {
             if stop.load(Ordering::Relaxed) {
                 return;
             }
             let put = Request::new("PUT", format!("{url}/users/me/profile")).bearer(token);
-            let told = told(&put.json(&json!({ "name": number.to_string() })).try_send());
-            self.names.lock().expect("the ledger").entry(writer).or_default().push(told);
-            if told != Told::Done {
+            let outcome = outcome(&put.json(&json!({ "name": number.to_string() })).try_send());
+            self.names.lock().expect("the ledger").entry(writer).or_default().push(outcome);
+            if outcome != Outcome::Done {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
     }
 
-    /// Holds it against what the database has, as the operator reads it. With the number of what was
-    /// lost, and of what is there though it was refused.
+    /// Compares the ledger with the database as the operator exports it. Prints the numbers of lost changes
+    /// and of phantoms, which are changes that were refused but happened.
     #[track_caller]
     pub fn check(&self, directory: &Path, settings: &[(&str, &str)]) {
         let users = exported(directory, settings);
         let registrations = self.registrations.lock().expect("the ledger");
         let there = |email: &str| users.iter().filter(|user| user["email"] == email).count();
         let (mut lost, mut phantom) = (Vec::new(), Vec::new());
-        for (email, told) in &*registrations {
-            match (told, there(email)) {
-                (Told::Done, 0) => lost.push(email.clone()),
-                (Told::NotDone, 1..) | (_, 2..) => phantom.push(email.clone()),
+        for (email, outcome) in &*registrations {
+            match (outcome, there(email)) {
+                (Outcome::Done, 0) => lost.push(email.clone()),
+                (Outcome::NotDone, 1..) | (_, 2..) => phantom.push(email.clone()),
                 _ => {}
             }
         }
         for (writer, names) in &*self.names.lock().expect("the ledger") {
             let email = email_of(*writer);
-            let user = users.iter().find(|user| user["email"] == email).expect("they entered before");
+            let user = users.iter().find(|user| user["email"] == email).expect("the writer is registered");
             let name = user["profile"]["name"].as_str().and_then(|name| name.parse().ok()).unwrap_or(0);
-            let last_done = names.iter().rposition(|told| *told == Told::Done).map_or(0, |at| at + 1);
+            let last_done =
+                names.iter().rposition(|outcome| *outcome == Outcome::Done).map_or(0, |at| at + 1);
             if name < last_done {
                 lost.push(format!("{email} is {name}, not {last_done}"));
-            } else if name > last_done && names.get(name - 1) != Some(&Told::Unknown) {
+            } else if name > last_done && names.get(name - 1) != Some(&Outcome::Unknown) {
                 phantom.push(format!("{email} is {name}, not {last_done}"));
             }
         }
         println!(
             "{} acknowledged, {} not or repeated; lost {}, phantom {}",
-            registrations.values().filter(|told| **told == Told::Done).count(),
-            registrations.values().filter(|told| **told != Told::Done).count()
+            registrations.values().filter(|outcome| **outcome == Outcome::Done).count(),
+            registrations.values().filter(|outcome| **outcome != Outcome::Done).count()
                 + *self.repeated.lock().expect("the ledger"),
             lost.len(),
             phantom.len()
@@ -151,14 +156,14 @@ impl Ledger {
         assert!(lost.is_empty() && phantom.is_empty(), "lost: {lost:?}, phantom: {phantom:?}");
         let made = users.len() - WRITERS;
         let known = registrations.len();
-        assert!(made <= known, "{made} people, of {known} who asked");
-        // Nor is a line of the trail missing between those that are there.
+        assert!(made <= known, "{made} accounts from {known} registrations");
+        // The audit trail has no gap either.
         let verified = operator(directory, settings, &["audit", "verify", "--json"]);
         println!("{}", verified.trim_end());
     }
 }
 
-/// Tells the writers to stop, also when a test fails.
+/// Stops the writers when it is dropped, also when a test panics.
 struct Stopping<'a>(&'a AtomicBool);
 
 impl Drop for Stopping<'_> {
@@ -167,16 +172,16 @@ impl Drop for Stopping<'_> {
     }
 }
 
-/// What an answer says of it.
-fn told(answer: &Result<Answer, ureq::Error>) -> Told {
-    let Ok(answer) = answer else { return Told::Unknown };
+/// Returns the outcome that an answer reports.
+fn outcome(answer: &Result<Answer, ureq::Error>) -> Outcome {
+    let Ok(answer) = answer else { return Outcome::Unknown };
     let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
     match (answer.status, code.as_str()) {
-        (200 | 201, _) => Told::Done,
-        // The first with this key was done, and its answer was lost.
-        (409, "idempotency-key-in-use") => Told::Done,
-        (503, "outcome-unknown") => Told::Unknown,
-        (503, "unavailable" | "busy" | "stopping") => Told::NotDone,
+        (200 | 201, _) => Outcome::Done,
+        // The first request with this key succeeded, and its answer was lost.
+        (409, "idempotency-key-in-use") => Outcome::Done,
+        (503, "outcome-unknown") => Outcome::Unknown,
+        (503, "unavailable" | "busy" | "stopping") => Outcome::NotDone,
         _ => panic!("{answer:?}"),
     }
 }
@@ -185,21 +190,21 @@ fn email_of(writer: usize) -> String {
     format!("writer{writer}@example.com")
 }
 
-/// Registers a writer and logs them in.
-fn enter(url: &str, writer: usize) -> String {
+/// Registers a writer and logs in.
+fn register_writer(url: &str, writer: usize) -> String {
     let body = json!({ "email": email_of(writer), "password": PASSWORD });
     Request::new("POST", format!("{url}/users")).json(&body).send().expect(201);
     let answer = Request::new("POST", format!("{url}/sessions")).json(&body).send().expect(200);
     answer.json()["access_token"].as_str().expect("a token").to_owned()
 }
 
-/// Every account, as `users export` tells it.
+/// Returns every account that `users export` prints.
 fn exported(directory: &Path, settings: &[(&str, &str)]) -> Vec<Value> {
     let lines = operator(directory, settings, &["users", "export"]);
     lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// What the command line says, which does not refuse.
+/// Runs a command that must succeed and returns its standard output.
 fn operator(directory: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String {
     let output = Process::command(directory, settings, arguments).output().expect("it runs");
     let log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! A migration that is killed in its middle has not happened: at any write to SQLite's files, at any statement
-//! of PostgreSQL's. All that is pending is one.
+//! Killed migrations roll back: at any write to SQLite's files, and at any statement of PostgreSQL. All
+//! pending migrations are one transaction.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::BigInt;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::{disk, on_database};
 use crate::support::{Postgres, Process};
 
-/// Every so many writes it is killed: each takes a process.
+/// Number of writes between two kills; each kill needs a new process.
 const STRIDE: usize = 5;
 
 #[derive(QueryableByName)]
@@ -19,7 +19,7 @@ struct Count {
 }
 
 #[test]
-fn a_migration_of_sqlite_that_is_killed_has_not_happened() {
+fn killed_sqlite_migration_rolls_back() {
     let dir = TempDir::new().unwrap();
     let (library, path) = (disk::library(dir.path()).display().to_string(), dir.path().join("cloakroom.db"));
     let database = format!("sqlite://{}", path.display());
@@ -37,7 +37,7 @@ fn a_migration_of_sqlite_that_is_killed_has_not_happened() {
     while !migrate(1 + found.len() * STRIDE) {
         found.push(tables());
     }
-    // Once it has committed it has happened, and is killed while it closes the database.
+    // After the commit, the process is killed while it closes the database; the migration then counts.
     let all = tables();
     assert!(all > 10 && found.iter().all(|tables| [0, all].contains(tables)), "{found:?} of {all}");
     assert!(found.iter().filter(|tables| **tables == 0).count() > 5, "{found:?}");
@@ -45,7 +45,7 @@ fn a_migration_of_sqlite_that_is_killed_has_not_happened() {
 }
 
 #[test]
-fn a_migration_of_postgresql_that_is_killed_has_not_happened() {
+fn killed_postgresql_migration_rolls_back() {
     if !Postgres::is_here() {
         return;
     }

@@ -1,4 +1,4 @@
-//! pgbouncer in transaction mode stands before PostgreSQL, and is itself killed.
+//! pgbouncer in transaction mode in front of PostgreSQL, also killed.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::{Ledger, eventually, for_a_while, on_database};
 use crate::support::{Cluster, Neighbour, Postgres, Process};
 
-/// With fewer connections to PostgreSQL than the server has to it.
+/// Starts pgbouncer with fewer connections to PostgreSQL than the server has to pgbouncer.
 fn pooler(cluster: &Cluster) -> Option<Neighbour> {
     let socket = cluster.socket_directory().display().to_string();
     Neighbour::start("pgbouncer", |port, directory: &Path| {
@@ -42,7 +42,7 @@ impl World {
 }
 
 #[test]
-fn all_that_a_user_does_works_through_pgbouncer_and_what_is_revoked_is_learnt() {
+fn requests_and_revocations_work_through_pgbouncer() {
     let Some(world) = World::new() else { return };
     let dir = TempDir::new().unwrap();
     let settings = on_database(&world.database);
@@ -71,7 +71,7 @@ fn all_that_a_user_does_works_through_pgbouncer_and_what_is_revoked_is_learnt() 
             });
         }
     });
-    // A statement that waits for a lock is given up, as without a pooler.
+    // A statement that waits for a lock times out, as without a pooler.
     let mut other = PgConnection::establish(&world.cluster.url().replace("{}", "postgres")).unwrap();
     let token = server.token("user1@example.com");
     other.batch_execute("BEGIN; LOCK TABLE users").unwrap();
@@ -84,7 +84,7 @@ fn all_that_a_user_does_works_through_pgbouncer_and_what_is_revoked_is_learnt() 
 }
 
 #[test]
-fn what_was_acknowledged_outlives_pgbouncer() {
+fn acknowledged_changes_survive_pgbouncer_crashes() {
     let Some(mut world) = World::new() else { return };
     let dir = TempDir::new().unwrap();
     let database = world.database.clone();
