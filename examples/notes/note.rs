@@ -1,13 +1,11 @@
 //! Notes: what one is, who may do what to it, where it is kept, and its routes.
 
-use std::sync::Arc;
-
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
 use cloakroom::authz::{Allowed, Member, OwnerFrom, Reach, Relation, Resource};
 use cloakroom::domain::{Time, UserId, plain_text};
 use cloakroom::http::{
-    Body, BodyType, Created, Endpoint, IfMatch, Problem, Services, Shown, endpoint, plain,
+    Body, BodyType, Created, Endpoint, IfMatch, NewId, Now, Problem, Shown, endpoint, plain,
 };
 use cloakroom::store::{Moment, Store, Uid};
 use diesel::prelude::*;
@@ -188,18 +186,19 @@ impl BodyType for NewNote {
 async fn create(
     reach: Reach<Note, Create>,
     body: Body<NewNote>,
-    services: Arc<Services>,
+    NewId(id): NewId<NoteId>,
+    Now(now): Now,
+    store: Store,
 ) -> Result<Created<Note>, Problem> {
     let (title, text) = body.read(|members| {
         let title = members.required_text("title", |text| plain_text(text, 200, false));
         let text = members.required_text("text", |text| plain_text(text, 10_000, true));
         Some((title?, text?))
     })?;
-    let (id, now) = (services.new_id()?, services.now());
     let (owner_id, archived, verdict) = (reach.owner()?, false, None);
     let note =
         Note { id, owner_id, title, text, archived, verdict, created_at: now, updated_at: now, revision: 1 };
-    Ok(Shown::from(services.store.insert(reach.make(note)?).await?).created())
+    Ok(Shown::from(store.insert(reach.make(note)?).await?).created())
 }
 
 /// What `PATCH /notes/{id}` takes: a merge patch (RFC 7396).

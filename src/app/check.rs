@@ -6,13 +6,16 @@ use actix_web::http::Method;
 
 use crate::App;
 use crate::authz::Rule;
-use crate::http::{Access, Endpoint, Paths};
+use crate::http::kit::route_table::RouteTable;
+use crate::http::{Access, Endpoint, Route};
 
 /// Everything that is wrong with an application.
 pub(crate) fn faults(app: &App) -> Vec<String> {
     let routes = app.endpoints.iter().flat_map(|endpoint| of_route(app, endpoint));
     let mut faults: Vec<String> = routes.chain(of_paths(app)).chain(of_vocabulary(app)).collect();
-    faults.extend(Paths::of(&app.endpoints).err());
+    faults.extend(
+        RouteTable::new(app.endpoints.iter().map(|endpoint| endpoint.route().clone()).collect()).err(),
+    );
     faults.extend(app.migrations.iter().flat_map(|migrations| migrations.faults()));
     faults.extend(of_migrations(app));
     faults.extend(app.settings.clashes());
@@ -64,7 +67,7 @@ fn of_paths(app: &App) -> Vec<String> {
     let mut known: BTreeMap<String, &'static str> = BTreeMap::new();
     let mut routes: BTreeSet<(String, &'static str)> = BTreeSet::new();
     let mut faults = Vec::new();
-    for Endpoint { method, path, .. } in &app.endpoints {
+    for Route { method, path, .. } in app.endpoints.iter().map(Endpoint::route) {
         let shape: String = path.split(['{', '}']).step_by(2).collect::<Vec<_>>().join("{}");
         let other = *known.entry(shape).or_insert(path);
         if other != *path {

@@ -10,7 +10,6 @@ use crate::authz::{Scope, Vocabulary};
 use crate::config::{Config, Faults, Registration, Settings, SettingsList, Sources};
 use crate::domain::{Role, Surroundings};
 use crate::http::{self, Endpoint, Rules, ServedParts};
-use crate::qa::test_server;
 use crate::server::{Server, StartError};
 use crate::store::migrate;
 use crate::store::{Engine, MigrationState, Migrations, OWN_MIGRATIONS, StoreError, migration_states};
@@ -127,9 +126,7 @@ impl App {
     /// off.
     pub(crate) fn routes_served(&self, config: &Config) -> Vec<Endpoint> {
         let parts = ServedParts { authorization_server: config.authorization_server, docs: config.docs };
-        let served = |route: &&Endpoint| parts.have(route);
-        let for_tests = if test_server::is_meant(config) { test_server::endpoints() } else { Vec::new() };
-        self.endpoints.iter().filter(served).cloned().chain(for_tests).collect()
+        self.endpoints.iter().filter(|endpoint| parts.include(endpoint)).cloned().collect()
     }
 
     /// The authorization matrix of all its routes, while anybody may register.
@@ -145,7 +142,7 @@ impl App {
     /// That of these of its routes.
     pub(crate) fn matrix_of(&self, endpoints: &[Endpoint], registration_open: bool) -> Matrix {
         let vocabulary = Arc::new(self.vocabulary.clone());
-        Rules { name: self.name, endpoints, vocabulary: &vocabulary, registration_open }.matrix()
+        Rules { name: self.name, routes: endpoints, vocabulary: &vocabulary, registration_open }.matrix()
     }
 
     /// Its scopes and roles.

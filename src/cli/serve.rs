@@ -48,7 +48,8 @@ pub(super) fn run_test(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches)
 }
 
 fn test_line(server: &Server) -> String {
-    let seeds = server.test().map(|test| &test.seeds);
+    let test = server.test();
+    let seeds = test.as_deref().map(|test| &test.seeds);
     json!({ "url": server.issuer, "environment": "test", "seeds": seeds }).to_string()
 }
 

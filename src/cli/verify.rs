@@ -66,7 +66,7 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     let is_for_tests = check_environment(&client, &url, given.get_flag("i-know-this-is-production"))?;
     let mut theirs = read_matrix(&client)?;
     // What a server made for tests has besides is no part of what is tried: it would begin anew.
-    let besides: Vec<String> = test_server::endpoints().iter().map(Endpoint::route).collect();
+    let besides: Vec<String> = test_server::endpoints().iter().map(|endpoint| endpoint.name()).collect();
     theirs.routes.retain(|row| !is_for_tests || !besides.contains(&row.route()));
     let registration_open = lets_in_nobody_in_particular(&theirs);
     let endpoints = served(app, &theirs);
@@ -124,7 +124,7 @@ fn lets_in_nobody_in_particular(matrix: &Matrix) -> bool {
 fn served(app: &App, theirs: &Matrix) -> Vec<Endpoint> {
     let has = |path: &str| theirs.routes.iter().any(|row| row.path == path);
     let parts = ServedParts { authorization_server: has("/oauth/token"), docs: has("/docs") };
-    app.routes().iter().filter(|route| parts.have(route)).cloned().collect()
+    app.routes().iter().filter(|route| parts.include(route)).cloned().collect()
 }
 
 fn target(

@@ -1,5 +1,5 @@
-//! The API over HTTP. [`endpoints`] is the whole of it on one screen; a request goes from there
-//! through [`decide`](Decision) to its handler and back as an [`Answer`].
+//! The API over HTTP. [`endpoints`] is the whole of it on one screen. A request goes from there through its
+//! [`Decision`] to its handler and back as an [`Answer`].
 
 pub(crate) mod api;
 pub(crate) mod kit;
@@ -8,16 +8,19 @@ mod oauth;
 pub mod pages;
 mod routes;
 
+pub use kit::access::Access;
 pub use kit::answer::{Answer, Document, Json, NoContent, Page, Record};
-pub use kit::body::{Body, BodyType};
+pub use kit::argument::Argument;
+pub use kit::body::Body;
 pub use kit::browser::{Browser, BrowserForm, Forgery, FormGuard, PageForm, SetCookie};
+pub use kit::call::Call;
 pub use kit::cursor::CursorKey;
-pub use kit::decision::{Access, Authenticated, Decision, Foresight, Own, Public};
-pub use kit::description::{Description, Parameter};
+pub use kit::decision::{Authenticated, Decision, Own, Public};
+pub use kit::description::{BodyType, Description, Parameter};
+pub use kit::dry_run::DryRun;
 pub use kit::endpoint::{Arguments, Endpoint, Handler, Outcome, endpoint};
-pub use kit::forgery_throttle::Suspects;
-pub use kit::idempotency::AnswerSeal;
 pub use kit::if_match::IfMatch;
+pub use kit::injected::{Configured, NewId, Now, Segments};
 pub use kit::list::ListOf;
 pub use kit::members::{Given, Members};
 #[doc(hidden)]
@@ -26,10 +29,8 @@ pub use kit::path_id::{Named, PathId, PathSegments};
 pub use kit::plain;
 pub use kit::problem::{BrokenRule, Code, Problem};
 pub use kit::query::{Parameters, Query, QueryType};
-pub use kit::rate_limit::Exhausted;
 pub use kit::representation::{Created, Listed, Shown, View};
-pub use kit::request::{Argument, Call};
-pub use kit::services::{Configured, Segments, Services};
+pub use kit::route::Route;
 pub use meta::explain::Explained;
 pub use meta::matrix::Rules;
 pub use meta::openapi::document as openapi_document;
@@ -38,14 +39,13 @@ pub use routes::endpoints;
 pub(crate) use api::client_representation::ClientView;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use api::profiles::read_profile;
-pub(crate) use kit::actions::ActionTable;
-pub(crate) use kit::endpoint::ServedParts;
+pub(crate) use api::transfer::{Line, LinePassword, line_of};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use kit::form::Form;
 pub(crate) use kit::middleware::{ENVIRONMENT_HEADER, wrap};
-pub(crate) use kit::mount::Mounted;
-pub(crate) use kit::router::Paths;
-pub(crate) use kit::transfer::{Line, LinePassword, line_of};
+pub(crate) use kit::route::ServedParts;
+pub(crate) use kit::router::{Router, mount};
+pub(crate) use kit::services::Services;
 pub(crate) use meta::metrics::metrics_server;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use oauth::credentials_by_basic;

@@ -10,8 +10,7 @@ use actix_web::middleware::{Condition, from_fn};
 
 use super::StartError;
 use crate::config::{Config, METRICS_LISTEN};
-use crate::http::kit::mount::mount;
-use crate::http::{Mounted, Services, wrap};
+use crate::http::{Endpoint, Router, Services, mount, wrap};
 
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,13 +28,14 @@ pub(super) fn listen(
     workers: usize,
     cors_origins: Vec<String>,
     services: Arc<Services>,
+    endpoints: Vec<Endpoint>,
 ) -> std::io::Result<actix_web::dev::Server> {
-    let mounted = Arc::new(Mounted::new(Arc::clone(&services)));
+    let router = Arc::new(Router::new(Arc::clone(&services), endpoints));
     let server = HttpServer::new(move || {
-        let mounted = Arc::clone(&mounted);
+        let router = Arc::clone(&router);
         let for_edge = Arc::clone(&services);
         actix_web::App::new()
-            .configure(move |config| mount(config, mounted))
+            .configure(move |config| mount(config, router))
             .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
             .wrap(from_fn(move |request, next| wrap(Arc::clone(&for_edge), request, next)))
     });

@@ -57,7 +57,8 @@ impl Server {
         let listener =
             TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
-        let services = Arc::new(services(app, settings, address, surroundings).await?);
+        let (services, endpoints) = services(app, settings, address, surroundings).await?;
+        let services = Arc::new(services);
         let issuer = services.issuer_url.clone();
         let workers = usize::from(config.workers);
         let tls = config.tls_files().map(Certificate::read).transpose()?;
@@ -65,9 +66,15 @@ impl Server {
         if let Some(certificate) = tls {
             actix_web::rt::spawn(certificate.follow());
         }
-        let running =
-            listen(listener, tls_config, workers, config.cors_origins.clone(), Arc::clone(&services))
-                .map_err(|error| StartError::Listen(address, error))?;
+        let running = listen(
+            listener,
+            tls_config,
+            workers,
+            config.cors_origins.clone(),
+            Arc::clone(&services),
+            endpoints,
+        )
+        .map_err(|error| StartError::Listen(address, error))?;
         let metrics = match metrics_listener(config)? {
             Some((address, listener)) => {
                 let server = metrics_server(listener, Arc::clone(&services));
@@ -85,8 +92,8 @@ impl Server {
     }
 
     /// What a server made for tests is besides.
-    pub(crate) fn test(&self) -> Option<&TestServer> {
-        self.services.test.as_deref()
+    pub(crate) fn test(&self) -> Option<Arc<TestServer>> {
+        self.services.extensions.get()
     }
 
     /// A handle that stops it from elsewhere.
@@ -102,7 +109,7 @@ impl Server {
     pub async fn run(self) -> std::io::Result<()> {
         let (handle, services, grace) = (self.running.handle(), Arc::clone(&self.services), self.grace);
         let signals = self.signals;
-        actix_web::rt::spawn(async move { signals.obey(handle, &services.stopping, grace).await });
+        actix_web::rt::spawn(async move { signals.obey(handle, &services.shutdown, grace).await });
         let metrics = self.metrics.map(|(_, server)| {
             let handle = server.handle();
             actix_web::rt::spawn(server);

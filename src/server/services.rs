@@ -1,7 +1,7 @@
 //! The services of a server, and what runs beside its requests.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -10,12 +10,19 @@ use super::StartError;
 use super::master_key::load_master_key;
 use super::parts::{hasher, key_safe, open_store};
 use super::replication::{Follower, Pace, open_keys};
-use super::shutdown::Stopping;
 use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Registration};
 use crate::domain::{Clock, Surroundings};
-use crate::http::{ActionTable, AnswerSeal, CursorKey, Exhausted, FormGuard, Paths, Services, Suspects};
+use crate::http::kit::actions::ActionTable;
+use crate::http::kit::answer_seal::AnswerSeal;
+use crate::http::kit::extensions::Extensions;
+use crate::http::kit::forgery_throttle::ForgeryThrottle;
+use crate::http::kit::rate_limit::RateLimits;
+use crate::http::kit::route_table::RouteTable;
+use crate::http::kit::shutdown_flag::ShutdownFlag;
+use crate::http::pages::render_problem;
+use crate::http::{CursorKey, Endpoint, FormGuard, Services};
 use crate::oauth::docs_client;
 use crate::qa::test_server;
 use crate::store::{ChainKey, Engine, Recorder, Sealer, TrustedStore};
@@ -32,7 +39,7 @@ pub(super) async fn services(
     settings: &Loaded,
     address: SocketAddr,
     surroundings: Surroundings,
-) -> Result<Services, StartError> {
+) -> Result<(Services, Vec<Endpoint>), StartError> {
     let config = &settings.config;
     let vocabulary = Arc::new(app.vocabulary.clone());
     let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
@@ -71,14 +78,17 @@ pub(super) async fn services(
     let hasher = hasher(config, &surroundings)?;
     let operator = operator(&vocabulary);
     register_docs(&store, config, &issuer_url, &vocabulary, &operator, &clock).await?;
-    let test = match test_server::is_meant(config) {
-        true => Some(test_server::begin(&store, &hasher, &operator, clock.clone()).await?),
-        false => None,
-    };
-    let (lifetime, endpoints) = (config.access_token_ttl, app.routes_served(config));
+    let extensions = Extensions::default();
+    extensions.insert_any(Arc::clone(&settings.own));
+    let mut endpoints = app.routes_served(config);
+    if test_server::is_meant(config) {
+        extensions.insert(test_server::begin(&store, &hasher, &operator, clock.clone()).await?);
+        endpoints.extend(test_server::endpoints());
+    }
+    let routes: Vec<_> = endpoints.iter().map(|endpoint| endpoint.route().clone()).collect();
+    let lifetime = config.access_token_ttl;
     let issuer = Issuer::new(&issuer_url, &audience, lifetime, keys.clone(), clock.clone(), random.clone());
-    Ok(Services {
-        test,
+    let services = Services {
         traces: match &config.otlp_endpoint {
             Some(collector) => Traces::to(collector, app.name)?,
             None => Traces::default(),
@@ -87,7 +97,8 @@ pub(super) async fn services(
             Engine::Sqlite(_) => "sqlite",
             Engine::Postgres(_) => "postgres",
         })?,
-        stopping: Stopping::default(),
+        shutdown: ShutdownFlag::default(),
+        rate_limits: RateLimits::new(config.rate_limits, store.clone(), clock.clone()),
         verifier,
         issuer: Arc::new(issuer),
         resources: [vec![audience.clone()], config.resources.clone()].concat(),
@@ -103,9 +114,7 @@ pub(super) async fn services(
         issues_tokens: config.authorization_server,
         environment: config.environment,
         registration_open: config.registration == Registration::Open,
-        limits: config.rate_limits,
-        exhausted: Exhausted::default(),
-        suspects: Suspects::default(),
+        forgeries: ForgeryThrottle::default(),
         used_proofs: UsedProofs::default(),
         leeway: TimeDelta::from_std(config.leeway).unwrap_or_default(),
         trusted_proxies: config.trusted_proxies.clone(),
@@ -114,13 +123,12 @@ pub(super) async fn services(
         vocabulary,
         recorder,
         name: app.name,
-        matrix: OnceLock::new(),
-        openapi: OnceLock::new(),
-        actions: ActionTable::of(&endpoints),
-        paths: Paths::of(&endpoints).map_err(|fault| StartError::Faulty(vec![fault]))?,
-        endpoints,
-        settings: Arc::clone(&settings.own),
-    })
+        error_page: render_problem,
+        actions: ActionTable::of(&routes),
+        routes: RouteTable::new(routes).map_err(|fault| StartError::Faulty(vec![fault]))?,
+        extensions,
+    };
+    Ok((services, endpoints))
 }
 
 /// The master key; a new one only where nothing was sealed with another.

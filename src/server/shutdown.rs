@@ -1,27 +1,11 @@
 //! How a server is stopped: it says that it is not ready any more, goes on answering for as long as a
 //! load balancer needs to see that, and then lets what is in flight finish.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::http::kit::shutdown_flag::ShutdownFlag;
 use actix_web::dev::ServerHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// Whether the server was told to stop, and answers only for as long as its grace lasts.
-#[derive(Default)]
-pub(crate) struct Stopping(AtomicBool);
-
-impl Stopping {
-    /// From now on it is not ready.
-    fn begin(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Whether it was told to stop.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
 
 /// The signals that stop a server.
 pub(crate) struct Signals {
@@ -61,11 +45,11 @@ impl Signals {
     }
 
     /// Stops the server when one of them comes. Another one ends its grace.
-    pub(crate) async fn obey(mut self, server: ServerHandle, stopping: &Stopping, grace: Duration) {
+    pub(crate) async fn obey(mut self, server: ServerHandle, flag: &ShutdownFlag, grace: Duration) {
         let mut manner = self.next().await;
         if manner == Manner::InOrder && !grace.is_zero() {
             log::info!("told to stop: not ready from now on, and answering for {grace:?} more");
-            stopping.begin();
+            flag.set();
             tokio::select! {
                 () = tokio::time::sleep(grace) => {}
                 next = self.next() => manner = next,

@@ -1,15 +1,13 @@
 //! HTML pages of an application with a form, requested as a browser does and as an attacker does.
 
-use std::sync::Arc;
-
 use actix_web::http::Method;
 use cloakroom::App;
-use cloakroom::domain::BrowserSecret;
+use cloakroom::domain::{BrowserSecret, Random};
 use cloakroom::http::pages::{
     Application, BrowserAnswer, Destination, LogIn, LogInError, LogInForm, LogOut, PageAnswer, SeeOther,
     log_in, log_out,
 };
-use cloakroom::http::{Browser, BrowserForm, Code, Endpoint, Problem, Public, Services, SetCookie, endpoint};
+use cloakroom::http::{Browser, BrowserForm, Code, Endpoint, Problem, Public, SetCookie, endpoint};
 
 use crate::support::{Answer, Engine, Request, Server, on_both_engines};
 
@@ -19,17 +17,13 @@ async fn show(_: Public, browser: Browser) -> Result<PageAnswer, Problem> {
     Ok(log_in(&browser, &LogIn { application: PHOTOS, request: "r\"1", email: "", error: None }))
 }
 
-async fn take(
-    _: Public,
-    form: BrowserForm<LogInForm>,
-    services: Arc<Services>,
-) -> Result<BrowserAnswer, Problem> {
+async fn take(_: Public, form: BrowserForm<LogInForm>, random: Random) -> Result<BrowserAnswer, Problem> {
     let field = |name| form.get(name).unwrap_or_default();
     match field("email") {
         "app" => Ok(SeeOther::to("com.example.photos:/cb?code=1").into()),
         "breaks" => Ok(SeeOther::to("/a\r\nset-cookie: x=y").into()),
         "ada" => {
-            let secret = BrowserSecret::generate(&services.random)?;
+            let secret = BrowserSecret::generate(&random)?;
             Ok(BrowserAnswer::from(SeeOther::to("/desk")).with_cookie(SetCookie::session(&secret, None)))
         }
         email => {

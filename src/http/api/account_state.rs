@@ -7,15 +7,16 @@ use utoipa::ToSchema;
 
 use super::users::{role, status_of};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
-use crate::authz::{Allowed, Event, Outcome};
-use crate::domain::{Allowance, Device, Invalid, NewPassword, PasswordAttempt, Role, Status, User};
+use crate::authz::{Allowed, Vocabulary};
+use crate::domain::{Device, Invalid, NewPassword, PasswordAttempt, Role, Status, User};
+use crate::hashing::Hasher;
 use crate::http::kit::answer::NoContent;
-use crate::http::kit::body::{Body, BodyType};
+use crate::http::kit::body::Body;
+use crate::http::kit::description::BodyType;
 use crate::http::kit::if_match::IfMatch;
 use crate::http::kit::problem::Problem;
 use crate::http::kit::representation::Shown;
-use crate::http::kit::services::Services;
-use crate::oauth::password_login::is_password_of;
+use crate::http::oauth::FirstPartyLogin;
 use crate::store::Store;
 
 /// What `PUT /users/{id}/password` takes.
@@ -42,8 +43,9 @@ pub async fn set_password(
     user: Allowed<User, SetPassword>,
     body: Body<PasswordChange>,
     device: Device,
-    allowance: Allowance,
-    services: Arc<Services>,
+    login: FirstPartyLogin,
+    hasher: Hasher,
+    store: Store,
 ) -> Result<NoContent, Problem> {
     let own = user.is_own();
     let (current, new) = body.read(|members| {
@@ -53,16 +55,14 @@ pub async fn set_password(
         (!own || current.is_some()).then_some((current, new?))
     })?;
     if let Some(current) = current
-        && !is_password_of(&services.oauth().noting(&allowance), &user, current, device.origin.address)
-            .await?
+        && !login.is_password_of(&user, current, device.origin.address).await?
     {
-        services.recorder.note(Event { outcome: Outcome::WrongPassword, ..Event::from(&user) });
         let wrong = Invalid::new("wrong-password", "is not the current password");
         return Err(Problem::broken_rule("/current_password", wrong));
     }
-    let hash = services.hasher.hash(&new).await?;
+    let hash = hasher.hash(&new).await?;
     let kept = user.by().session().filter(|_| own);
-    services.store.set_password(user, hash, kept).await?;
+    store.set_password(user, hash, kept).await?;
     Ok(NoContent)
 }
 
@@ -86,10 +86,11 @@ pub async fn set_roles(
     user: Allowed<User, SetRoles>,
     body: Body<RolesChange>,
     if_match: IfMatch,
-    services: Arc<Services>,
+    vocabulary: Arc<Vocabulary>,
+    store: Store,
 ) -> Result<Shown<User>, Problem> {
     let roles = body.read(|members| {
-        let roles = members.texts("roles", |name| role(name, &services.vocabulary));
+        let roles = members.texts("roles", |name| role(name, &vocabulary));
         if roles.is_none() {
             members.required("roles");
         }
@@ -97,7 +98,7 @@ pub async fn set_roles(
     })?;
     if_match.check(user.revision)?;
     let grant = user.grant(roles)?;
-    Ok(if_match.change(services.store.set_roles(user, grant)).await?.into())
+    Ok(if_match.change(store.set_roles(user, grant)).await?.into())
 }
 
 /// What `PUT /users/{id}/status` takes.

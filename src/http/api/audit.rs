@@ -1,7 +1,5 @@
 //! `/audit` and `/users/{id}/audit`: who did, or was refused, what, on whose record.
 
-use std::sync::Arc;
-
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde::Serialize;
@@ -14,13 +12,14 @@ use crate::authz::action::{Action as _, List, ReadAudit};
 use crate::authz::{Allowed, AuditTrail, Caller, Reach, actor_of};
 use crate::domain::User;
 use crate::http::kit::answer::{Answer, Page};
+use crate::http::kit::argument::Argument;
+use crate::http::kit::call::Call;
+use crate::http::kit::cursor::CursorKey;
 use crate::http::kit::description::{AnswerDescription, Description};
 use crate::http::kit::list::PageQuery;
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::query::Query;
-use crate::http::kit::request::{Argument, Call};
-use crate::http::kit::services::Services;
-use crate::store::{Entry, EntryId};
+use crate::store::{Entry, EntryId, Store};
 
 const NDJSON: &str = "application/x-ndjson";
 
@@ -115,16 +114,17 @@ fn reads_everyones(by: &Caller, user: &Allowed<User, ReadAudit>) -> bool {
 pub async fn of_user(
     user: Allowed<User, ReadAudit>,
     Query(query): Query<PageQuery>,
-    services: Arc<Services>,
+    cursors: CursorKey,
+    store: Store,
 ) -> Result<Page<AuditView>, Problem> {
     let list = format!("{} {}", ReadAudit::NAME, user.id);
-    let before = opened(&services, &list, query.cursor.as_deref())?;
-    let entries = services.store.audit_of(&user, before, query.limit + 1).await?;
+    let before = opened(&cursors, &list, query.cursor.as_deref())?;
+    let entries = store.audit_of(&user, before, query.limit + 1).await?;
     let told = |entry: &Entry| {
         let own = entry.actor == Some(actor_of(user.id));
         own && user.is_own() || reads_everyones(user.by(), &user)
     };
-    Ok(page(&services, &list, query.limit, entries, told))
+    Ok(page(&cursors, &list, query.limit, entries, told))
 }
 
 /// `GET /audit`: everybody's, newest first; to who takes NDJSON, all of it in one answer.
@@ -132,29 +132,25 @@ pub async fn everybodys(
     reach: Reach<AuditTrail, List>,
     Query(query): Query<AuditQuery>,
     taken: Taken,
-    services: Arc<Services>,
+    cursors: CursorKey,
+    store: Store,
 ) -> Result<AuditAnswer, Problem> {
-    let before = opened(&services, &query.list, query.cursor.as_deref())?;
+    let before = opened(&cursors, &query.list, query.cursor.as_deref())?;
     if taken == Taken::Ndjson {
-        return Ok(AuditAnswer::Stream(Box::new(Trail {
-            reach,
-            filter: query.filter,
-            before,
-            store: services.store.clone(),
-        })));
+        return Ok(AuditAnswer::Stream(Box::new(Trail { reach, filter: query.filter, before, store })));
     }
-    let entries = services.store.audit(&reach, query.filter, before, query.limit + 1).await?;
-    Ok(AuditAnswer::Page(page(&services, &query.list, query.limit, entries, |_| true)))
+    let entries = store.audit(&reach, query.filter, before, query.limit + 1).await?;
+    Ok(AuditAnswer::Page(page(&cursors, &query.list, query.limit, entries, |_| true)))
 }
 
-fn opened(services: &Services, list: &str, cursor: Option<&str>) -> Result<Option<EntryId>, Problem> {
+fn opened(cursors: &CursorKey, list: &str, cursor: Option<&str>) -> Result<Option<EntryId>, Problem> {
     let Some(cursor) = cursor else { return Ok(None) };
-    let id = services.cursors.open::<Uuid>(list, cursor).map(EntryId);
+    let id = cursors.open::<Uuid>(list, cursor).map(EntryId);
     id.map(Some).ok_or_else(|| Problem::new(Code::InvalidCursor))
 }
 
 fn page(
-    services: &Services,
+    cursors: &CursorKey,
     list: &str,
     limit: u16,
     mut entries: Vec<Entry>,
@@ -167,10 +163,7 @@ fn page(
         let told = told(&entry);
         AuditView::of(entry, told)
     };
-    Page {
-        next: last.map(|id| services.cursors.seal(list, &id)),
-        items: entries.into_iter().map(view).collect(),
-    }
+    Page { next: last.map(|id| cursors.seal(list, &id)), items: entries.into_iter().map(view).collect() }
 }
 
 /// In which form the trail is taken (RFC 9110 §12.5.1).

@@ -1,15 +1,14 @@
 //! `GET /clients`: the list of clients, in pages.
 
-use std::sync::Arc;
-
 use crate::authz::Reach;
 use crate::authz::action::List;
 use crate::domain::Client;
+use crate::http::kit::cursor::CursorKey;
 use crate::http::kit::list::PageQuery;
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::query::Query;
 use crate::http::kit::representation::Listed;
-use crate::http::kit::services::Services;
+use crate::store::Store;
 
 /// What a cursor goes with.
 const LIST: &str = "clients";
@@ -18,16 +17,17 @@ const LIST: &str = "clients";
 pub async fn list(
     reach: Reach<Client, List>,
     Query(query): Query<PageQuery>,
-    services: Arc<Services>,
+    cursors: CursorKey,
+    store: Store,
 ) -> Result<Listed<Client>, Problem> {
     let after = match query.cursor {
         None => None,
         Some(cursor) => {
-            let id = services.cursors.open::<String>(LIST, &cursor).and_then(|id| id.parse().ok());
+            let id = cursors.open::<String>(LIST, &cursor).and_then(|id| id.parse().ok());
             Some(id.ok_or_else(|| Problem::new(Code::InvalidCursor))?)
         }
     };
-    let page = services.store.list_clients(&reach, after, query.limit).await?;
-    let next = page.next.map(|id| services.cursors.seal(LIST, &id.as_str()));
+    let page = store.list_clients(&reach, after, query.limit).await?;
+    let next = page.next.map(|id| cursors.seal(LIST, &id.as_str()));
     Ok(Listed::new(page.clients, reach.by().clone(), next))
 }

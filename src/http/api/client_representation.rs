@@ -12,9 +12,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::{Client, ClientAuthentication, ClientSecret, GrantType, SecretAge, format_time};
 use crate::http::kit::answer::{Answer, answers_json};
+use crate::http::kit::call::Call;
 use crate::http::kit::description::Description;
 use crate::http::kit::representation::{Shown, ShownSchema, View};
-use crate::http::kit::request::Call;
 
 /// A client, without its secrets.
 #[derive(Serialize, ToSchema)]

@@ -11,14 +11,15 @@ use utoipa::ToSchema;
 use super::client_representation::{Registered, Renewed};
 use crate::authz::action::{Create, Delete, Read, RotateSecret, Update};
 use crate::authz::{Allowed, Reach, Vocabulary};
-use crate::domain::{Client, ClientAuthentication, ClientId, ClientMetadata, GrantType, Invalid};
+use crate::domain::{Client, ClientAuthentication, ClientId, ClientMetadata, GrantType, Invalid, Random};
 use crate::http::kit::answer::NoContent;
-use crate::http::kit::body::{Body, BodyType};
+use crate::http::kit::body::Body;
+use crate::http::kit::description::BodyType;
 use crate::http::kit::if_match::IfMatch;
+use crate::http::kit::injected::Now;
 use crate::http::kit::members::Members;
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::representation::Shown;
-use crate::http::kit::services::Services;
 use crate::store::Store;
 use crate::token::ClientKeys;
 
@@ -66,18 +67,21 @@ impl BodyType for NewClientBody {
 pub async fn create(
     reach: Reach<Client, Create>,
     body: Body<NewClientBody>,
-    services: Arc<Services>,
+    vocabulary: Arc<Vocabulary>,
+    random: Random,
+    Now(now): Now,
+    store: Store,
 ) -> Result<Registered, Problem> {
     let (id, metadata) = body.read(|members| {
         let id = members.text("client_id", chosen_id).value();
-        Some((id, read_metadata(members, None, &services.vocabulary)?))
+        Some((id, read_metadata(members, None, &vocabulary)?))
     })?;
-    let id = id.map_or_else(|| ClientId::generate(&services.random), Ok)?;
-    let secret = metadata.new_secret(&services.random)?;
-    let client = Client::new(id.clone(), metadata, services.clock.now());
+    let id = id.map_or_else(|| ClientId::generate(&random), Ok)?;
+    let secret = metadata.new_secret(&random)?;
+    let client = Client::new(id.clone(), metadata, now.0);
     let client = reach.make(client).map_err(|refusal| refusal.on(id, None))?;
     let kept = secret.as_ref().map(crate::domain::ClientSecret::hash);
-    let client = services.store.create_client(client, kept).await?;
+    let client = store.create_client(client, kept).await?;
     Ok(Registered { client: client.into(), secret })
 }
 
@@ -126,16 +130,17 @@ pub async fn update(
     client: Allowed<Client, Update>,
     body: Body<ClientPatch>,
     if_match: IfMatch,
-    services: Arc<Services>,
+    vocabulary: Arc<Vocabulary>,
+    store: Store,
 ) -> Result<Shown<Client>, Problem> {
     let metadata = body.read(|members| {
         members.read_only(&["client_id"]);
-        read_metadata(members, Some(&client.metadata), &services.vocabulary)
+        read_metadata(members, Some(&client.metadata), &vocabulary)
     })?;
     if_match.require(client.revision)?;
     let next = Client { metadata, ..(*client).clone() };
     let change = client.amend(next)?;
-    Ok(if_match.change(services.store.update_client(change)).await?.into())
+    Ok(if_match.change(store.update_client(change)).await?.into())
 }
 
 /// `DELETE /clients/{id}`
@@ -170,20 +175,22 @@ pub async fn rotate_secret(
     client: Allowed<Client, RotateSecret>,
     body: Option<Body<SecretRotation>>,
     if_match: IfMatch,
-    services: Arc<Services>,
+    random: Random,
+    Now(now): Now,
+    store: Store,
 ) -> Result<Renewed, Problem> {
     let asked = match body {
         Some(body) => body.read(|members| Some(members.json("old_expires_in", seconds).value()))?,
         None => None,
     };
     if_match.check(client.revision)?;
-    let Some(secret) = client.new_secret(&services.random)? else {
+    let Some(secret) = client.new_secret(&random)? else {
         let why = format!("a client that authenticates by {} has no secret", client.authentication);
         return Err(Problem::new(Code::Conflict).with_detail(why));
     };
     let overlap = Duration::seconds(asked.unwrap_or(Client::SECRET_OVERLAP).into());
-    let old_until = services.clock.now() + overlap;
-    let change = services.store.add_client_secret(client, secret.hash(), old_until);
+    let old_until = now.0 + overlap;
+    let change = store.add_client_secret(client, secret.hash(), old_until);
     Ok(Renewed { client: if_match.change(change).await?.into(), secret })
 }
 

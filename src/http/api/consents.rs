@@ -10,7 +10,6 @@ use crate::authz::{Allowed, Vocabulary};
 use crate::domain::{Consent, User, format_time};
 use crate::http::kit::answer::{NoContent, Page};
 use crate::http::kit::problem::Problem;
-use crate::http::kit::services::Services;
 use crate::store::Store;
 
 /// What a user lets an application do.
@@ -54,10 +53,11 @@ impl GrantView {
 /// `GET /users/{id}/grants`
 pub async fn list(
     user: Allowed<User, ListConsents>,
-    services: Arc<Services>,
+    vocabulary: Arc<Vocabulary>,
+    store: Store,
 ) -> Result<Page<GrantView>, Problem> {
-    let consents = services.store.consents(&user).await?;
-    let view = |consent| GrantView::of(consent, &services.vocabulary);
+    let consents = store.consents(&user).await?;
+    let view = |consent| GrantView::of(consent, &vocabulary);
     Ok(Page { items: consents.into_iter().map(view).collect(), next: None })
 }
 

@@ -9,8 +9,9 @@ use crate::authz::Reach;
 use crate::authz::action::Rotate;
 use crate::domain::{SigningKey, Time};
 use crate::http::kit::answer::Json;
+use crate::http::kit::injected::SigningKeys;
 use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::services::Services;
+use crate::store::Store;
 use crate::token::{KeyError, SignsFrom};
 
 /// A signing key that is to take over. Its public half is in the JWK Set at once.
@@ -43,16 +44,15 @@ impl From<&SigningKey> for KeyView {
 /// `POST /keys/rotate`
 pub async fn rotate(
     may: Reach<SigningKey, Rotate>,
-    services: Arc<Services>,
+    SigningKeys(keys): SigningKeys,
+    store: Store,
 ) -> Result<Json<KeyView>, Problem> {
-    let keys = services.keys.as_ref().ok_or_else(|| Problem::new(Code::Internal))?;
-    let maker = Arc::clone(keys);
+    let maker = Arc::clone(&keys);
     let made = tokio::task::spawn_blocking(move || maker.safe().make(SignsFrom::LearntByAll));
     let key = made.await.map_err(internal)?.map_err(not_made)?;
     let view = KeyView::from(&key.key);
-    let stored = services.store.rotate_keys(may, key).await?;
-    // Whoever asks this replica next finds it; the others learn of it.
-    let keys = Arc::clone(keys);
+    let stored = store.rotate_keys(may, key).await?;
+    // This replica has it at once; the others load it when they are notified.
     tokio::task::spawn_blocking(move || keys.load(stored)).await.map_err(internal)?;
     Ok(Json(view))
 }

@@ -11,5 +11,6 @@ pub(crate) mod consents;
 pub(crate) mod keys;
 pub(crate) mod profiles;
 pub(crate) mod sessions;
+pub(crate) mod transfer;
 pub(crate) mod user_list;
 pub(crate) mod users;

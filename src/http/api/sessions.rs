@@ -9,15 +9,16 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::authz::action::{Delete, EndSessions, ListSessions};
-use crate::authz::{Allowed, Caller};
-use crate::domain::{Allowance, Device, PasswordAttempt, Session, User, format_time};
+use crate::authz::{Allowed, Caller, Vocabulary};
+use crate::domain::{Device, PasswordAttempt, Session, User, format_time};
 use crate::http::kit::answer::{Json, NoContent, Page};
-use crate::http::kit::body::{Body, BodyType};
+use crate::http::kit::argument::Argument;
+use crate::http::kit::body::Body;
+use crate::http::kit::call::Call;
 use crate::http::kit::decision::{Authenticated, Public};
+use crate::http::kit::description::BodyType;
 use crate::http::kit::problem::Problem;
-use crate::http::kit::request::{Argument, Call};
-use crate::http::kit::services::Services;
-use crate::oauth::password_login;
+use crate::http::oauth::FirstPartyLogin;
 use crate::oauth::password_login::PasswordLogin;
 use crate::oauth::scope_parameter;
 use crate::oauth::token_answer::TokenAnswer;
@@ -49,18 +50,16 @@ pub async fn log_in(
     _: Public,
     body: Body<NewSession>,
     device: Device,
-    allowance: Allowance,
-    services: Arc<Services>,
+    server: FirstPartyLogin,
+    vocabulary: Arc<Vocabulary>,
 ) -> Result<Json<TokenAnswer>, Problem> {
     let login = body.read(|members| {
         let email = members.required_text("email", |text| Ok(text.to_owned()));
         let password = members.required_text("password", |text| Ok(PasswordAttempt::new(text)));
-        let scope = members.text("scope", |list| scope_parameter(list, &services.vocabulary)).value();
+        let scope = members.text("scope", |list| scope_parameter(list, &vocabulary)).value();
         Some(PasswordLogin { email: email?, password: password?, scope })
     })?;
-    let answer = password_login::log_in(&services.oauth().noting(&allowance), login, device).await?;
-    services.metrics.tokens_issued.with_label_values(&["password"]).inc();
-    Ok(Json(answer))
+    Ok(Json(server.log_in(login, device).await?))
 }
 
 /// What can be seen of the device that logs in.

@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::users::role;
-use crate::authz::Reach;
 use crate::authz::action::List;
+use crate::authz::{Reach, Vocabulary};
 use crate::domain::{User, UserId, parse_time};
+use crate::http::kit::cursor::CursorKey;
 use crate::http::kit::description::Parameter;
 use crate::http::kit::list::{DEFAULT_LIMIT, cursor_parameter, limit, limit_parameter, text, text_schema};
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::query::{Parameters, Query, QueryType};
 use crate::http::kit::representation::Listed;
-use crate::http::kit::services::Services;
-use crate::store::{SortKey, UserFilter, UserQuery, UserSort};
+use crate::store::{SortKey, Store, UserFilter, UserQuery, UserSort};
 
 /// What `GET /users` takes.
 pub struct UserListQuery {
@@ -109,11 +109,13 @@ impl Position {
 pub async fn list(
     reach: Reach<User, List>,
     Query(query): Query<UserListQuery>,
-    services: Arc<Services>,
+    vocabulary: Arc<Vocabulary>,
+    cursors: CursorKey,
+    store: Store,
 ) -> Result<Listed<User>, Problem> {
     let mut filter = query.filter;
     if let Some(name) = query.role {
-        let known = role(&name, &services.vocabulary);
+        let known = role(&name, &vocabulary);
         let unknown = |why| Problem::new(Code::InvalidQuery).with_detail(format!("role {why}"));
         filter.role = Some(known.map_err(unknown)?);
     }
@@ -121,12 +123,12 @@ pub async fn list(
     let after = match query.cursor {
         None => None,
         Some(cursor) => {
-            let position = services.cursors.open::<Position>(&list, &cursor).and_then(Position::after);
+            let position = cursors.open::<Position>(&list, &cursor).and_then(Position::after);
             Some(position.ok_or_else(|| Problem::new(Code::InvalidCursor))?)
         }
     };
     let query = UserQuery { filter, sort: query.sort, after, limit: query.limit };
-    let page = services.store.list_users(&reach, query).await?;
-    let next = page.next.map(|position| services.cursors.seal(&list, &Position::from(position)));
+    let page = store.list_users(&reach, query).await?;
+    let next = page.next.map(|position| cursors.seal(&list, &Position::from(position)));
     Ok(Listed::new(page.users, reach.by().clone(), next))
 }

@@ -11,13 +11,15 @@ use uuid::Uuid;
 use super::profiles::{ProfileView, example_profile, read_profile};
 use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Registration, Vocabulary};
-use crate::domain::{Allowance, Email, Invalid, NewPassword, Role, Status, User, format_time};
+use crate::domain::{Email, Invalid, NewPassword, Role, Status, User, format_time};
+use crate::hashing::Hasher;
+use crate::http::kit::allowance::RegistrationLimit;
 use crate::http::kit::answer::NoContent;
-use crate::http::kit::body::{Body, BodyType};
+use crate::http::kit::body::Body;
+use crate::http::kit::description::BodyType;
 use crate::http::kit::if_match::IfMatch;
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::representation::{Created, Shown, View};
-use crate::http::kit::services::Services;
 use crate::store::{NewUser, Store, UserChange};
 
 /// An account.
@@ -103,8 +105,10 @@ impl BodyType for NewUserBody {
 pub async fn create(
     entry: Registration,
     body: Body<NewUserBody>,
-    allowance: Allowance,
-    services: Arc<Services>,
+    limit: RegistrationLimit,
+    vocabulary: Arc<Vocabulary>,
+    hasher: Hasher,
+    store: Store,
 ) -> Result<Created<User>, Problem> {
     let (email, password, profile, roles, status) = body.read(|members| {
         let email = members.required_text("email", Email::parse);
@@ -116,17 +120,17 @@ pub async fn create(
         if !entry.may_grant() {
             members.read_only(&["roles", "status"]);
         }
-        let roles = members.texts("roles", |name| role(name, &services.vocabulary));
+        let roles = members.texts("roles", |name| role(name, &vocabulary));
         let status = members.text("status", status_of).value().unwrap_or(Status::Active);
         Some((email?, password?, profile, roles, status))
     })?;
     if let Registration::Open(_, origin) = &entry {
-        services.count_registration(origin.address, &allowance).await?;
+        limit.count(origin.address).await?;
     }
     let grant = entry.grant(roles)?;
-    let password = Some(services.hasher.hash(&password).await?);
+    let password = Some(hasher.hash(&password).await?);
     let new = NewUser { email, password, profile, status };
-    let made = services.store.create_user(new, grant).await;
+    let made = store.create_user(new, grant).await;
     let user = made.map_err(Problem::from).map_err(email_taken)?;
     Ok(Shown::to(user, entry.by().cloned()).created())
 }

@@ -1,5 +1,5 @@
-//! `_actions`: what this very caller may do to a record, and which members they may write, so that
-//! a frontend shows the buttons that work. Made from the list of endpoints and their rules.
+//! `_actions` of a record: what this caller may do to it, and which members this caller may write, so that a
+//! frontend shows the buttons that work. Made from the routes and their rules.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,33 +8,33 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-use super::decision::Access;
-use super::endpoint::Endpoint;
+use super::access::Access;
+use super::route::Route;
 use crate::authz::{Caller, Facts, Held, Member, Resource, Rule};
 
-/// Every action on a record that has a route, by the kind of record.
+/// Every action that has a route, by the kind of record.
 #[derive(Default)]
 pub(crate) struct ActionTable(BTreeMap<&'static str, BTreeMap<String, ActionOn>>);
 
-/// An action, and the members that its routes write.
+/// An action and the members that its routes write.
 struct ActionOn {
     rule: &'static Rule,
     members: Vec<String>,
 }
 
 impl ActionTable {
-    /// Of these endpoints. The actions on what is part of a record are among that record's.
-    pub(crate) fn of(endpoints: &[Endpoint]) -> Self {
+    /// Collects the actions of these routes. Actions on a part of a record count as actions on the record.
+    pub(crate) fn of(routes: &[Route]) -> Self {
         let mut table = Self::default();
-        for endpoint in endpoints {
-            let Access::Record(rule) = endpoint.access else { continue };
+        for route in routes {
+            let Access::Record(rule) = route.access else { continue };
             let (kind, name) = match rule.part_of {
                 Some(whole) => (whole, format!("{}_{}", rule.action, rule.resource)),
                 None => (rule.resource, rule.action.to_owned()),
             };
             let actions = table.0.entry(kind).or_default();
             let action = actions.entry(name).or_insert_with(|| ActionOn { rule, members: Vec::new() });
-            for member in endpoint.description().body_members() {
+            for member in route.description().body_members() {
                 if !action.members.contains(&member) {
                     action.members.push(member);
                 }
@@ -43,7 +43,7 @@ impl ActionTable {
         table
     }
 
-    /// Those that `caller` may do to `record`.
+    /// Returns the actions that `caller` may do to `record`.
     pub(crate) fn on<'a, R: Resource>(
         &'a self,
         record: &'a R,
@@ -55,25 +55,25 @@ impl ActionTable {
         let own = caller.filter(|caller| facts.owner.is_some() && caller.user_id() == facts.owner);
         match own.filter(|_| held == Held::NONE) {
             Some(owner) => {
-                let work_out = || serde_json::value::to_raw_value(&actions).ok().map(Arc::from);
-                owner.on_own(R::NAME, work_out).map_or(Written::Anew(actions), Written::Known)
+                let compute = || serde_json::value::to_raw_value(&actions).ok().map(Arc::from);
+                owner.on_own(R::NAME, compute).map_or(Written::Computed(actions), Written::Known)
             }
-            None => Written::Anew(actions),
+            None => Written::Computed(actions),
         }
     }
 }
 
-/// `_actions` as they are written.
+/// `_actions` as JSON.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum Written<'a> {
-    /// Worked out for this answer.
-    Anew(Actions<'a>),
-    /// Worked out before.
+    /// Computed for this answer.
+    Computed(Actions<'a>),
+    /// Computed before, for the caller's own records.
     Known(Arc<RawValue>),
 }
 
-/// The actions on one record; nobody in particular may do nothing to it.
+/// The actions on one record. A request without a caller has none.
 pub(crate) struct Actions<'a> {
     actions: Option<&'a BTreeMap<String, ActionOn>>,
     facts: Facts<'a>,

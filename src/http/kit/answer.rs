@@ -13,8 +13,8 @@ use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::call::Call;
 use super::description::{AnswerDescription, Description};
-use super::request::Call;
 
 /// What a handler returns when all went well.
 #[diagnostic::on_unimplemented(

@@ -3,34 +3,24 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use super::argument::Argument;
+use super::call::Call;
+use super::description::{BodyType, Description};
+use super::members::Members;
+use super::problem::{Code, Problem};
+use crate::authz::{Allowed, Resource};
+use crate::domain::Invalid;
+use crate::json::{JsonError, parse_strict};
 use actix_web::http::{Method, header};
 use actix_web::web::BytesMut;
 use futures_util::StreamExt as _;
 use serde_json::Value;
-use utoipa::ToSchema;
-
-use super::description::Description;
-use super::members::Members;
-use super::problem::{Code, Problem};
-use super::request::{Argument, Call};
-use crate::authz::{Allowed, Resource};
-use crate::domain::Invalid;
-use crate::json::{JsonError, parse_strict};
 
 /// The largest body that is read, in bytes.
 pub const LARGEST_BODY: usize = 64 * 1024;
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What a route takes as its body: its schema, its media type, an example that is valid.
-pub trait BodyType: ToSchema + 'static {
-    /// The media type; JSON unless the method is PATCH (RFC 7396).
-    const MEDIA_TYPE: &'static str = "application/json";
-
-    /// A body that the route accepts, for its documentation and for its tests.
-    fn example() -> Value;
-}
 
 /// A JSON object that came as a body, not yet checked against the rules of `T`. It is checked
 /// whole, before anything is written: every broken rule is reported, and what nobody takes out of
@@ -195,6 +185,6 @@ pub(crate) async fn read_bytes(call: &mut Call) -> Result<BytesMut, Problem> {
         Ok(done) => done?,
         Err(_) => return Err(Problem::new(Code::RequestTimeout)),
     };
-    call.note_body(&bytes);
+    call.keep_body_hash(&bytes);
     Ok(bytes)
 }

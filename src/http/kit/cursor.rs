@@ -1,4 +1,4 @@
-//! Cursors: opaque, and authenticated, so that nothing that we did not write reaches a query.
+//! Cursors of keyset pages: opaque, and authenticated, so that only a position that we wrote reaches a query.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -9,16 +9,17 @@ use serde::de::DeserializeOwned;
 /// The tag's length in bytes: half of HMAC-SHA256 (RFC 2104 §5).
 const TAG: usize = 16;
 
-/// What makes cursors unforgeable; every replica derives the same one from the master key.
+/// Authenticates cursors. Every replica derives the same key from the master key.
+#[derive(Clone)]
 pub struct CursorKey(hmac::Key);
 
 impl CursorKey {
-    /// From 32 secret bytes.
+    /// Makes the key from 32 secret bytes.
     pub fn new(key: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
-    /// A cursor that holds `position` and goes with `list` alone: the filters and the order.
+    /// Makes a cursor that holds `position`. It is valid for `list` only: the filters and the order.
     pub fn seal(&self, list: &str, position: &impl Serialize) -> String {
         let position = serde_json::to_vec(position).unwrap_or_default();
         let mut bytes = self.tag(list, &position);
@@ -26,7 +27,7 @@ impl CursorKey {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// What a cursor holds; `None` when it is not ours, was changed, or belongs to another list.
+    /// Returns the position in a cursor; `None` when it is not ours, was changed, or belongs to another list.
     pub fn open<T: DeserializeOwned>(&self, list: &str, cursor: &str) -> Option<T> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (tag, position) = bytes.split_at_checked(TAG)?;
@@ -48,7 +49,7 @@ mod tests {
     use super::CursorKey;
 
     #[test]
-    fn a_cursor_that_was_changed_or_belongs_elsewhere_is_none_of_ours() {
+    fn a_changed_or_foreign_cursor_does_not_open() {
         let key = CursorKey::new(&[7; 32]);
         let cursor = key.seal("users", &("a", 1));
         assert_eq!(key.open("users", &cursor), Some(("a".to_owned(), 1)));

@@ -1,52 +1,18 @@
 //! Decisions as arguments: the first thing that every handler takes, and the only way in.
 
+use super::access::Access;
+use super::call::Call;
 use super::description::Description;
-use super::path_id::{Named, PathId, PathSegments};
+use super::dry_run::DryRun;
+use super::path_id::{Named, PathId};
 use super::problem::Problem;
-use super::request::Call;
-use crate::authz::action::{Action, Create, Read};
+use crate::authz::action::{Action, Create};
 use crate::authz::{
     Allowed, Caller, Can, Event, Explanation, Question, Reach, Refusal, Registration, Resource, Rule, Sealed,
     Supposed,
 };
 use crate::domain::{User, UserId};
-use crate::store::{Store, StoreError, Stored};
-
-/// Who gets in, as the matrix and the OpenAPI document tell it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody.
-    Public,
-    /// A client that proves who it is (RFC 6749 §2.3).
-    Client,
-    /// Any acceptable access token; nothing but what the token itself names is touched.
-    Authenticated,
-    /// Everybody while registration is open, otherwise as the rule says.
-    PublicWhileOpen(&'static Rule),
-    /// To one record, as the rule says.
-    Record(&'static Rule),
-    /// To the caller's own record, as the rule says.
-    Own(&'static Rule),
-    /// To a collection, as the rule says.
-    Collection(&'static Rule),
-}
-
-impl Access {
-    /// Whether an access token that comes along is looked at.
-    pub fn looks_at_tokens(&self) -> bool {
-        !matches!(self, Self::Public | Self::Client)
-    }
-
-    /// The rule, where there is one.
-    pub fn rule(&self) -> Option<&'static Rule> {
-        match self {
-            Self::Public | Self::Client | Self::Authenticated => None,
-            Self::PublicWhileOpen(rule) | Self::Record(rule) | Self::Own(rule) | Self::Collection(rule) => {
-                Some(rule)
-            }
-        }
-    }
-}
+use crate::store::{StoreError, Stored};
 
 /// The first argument of every handler: made before anything else of the request is looked at.
 /// Nothing else than what this crate has can be it.
@@ -64,50 +30,16 @@ pub trait Decision: closed::Closed + Sized + 'static {
     fn decide(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
 
     /// What it would be, for somebody who is only supposed to call, and why.
-    fn foresee(asked: &Foresight<'_>) -> impl Future<Output = Result<Explanation, StoreError>> {
+    fn dry_run(inputs: &DryRun<'_>) -> impl Future<Output = Result<Explanation, StoreError>> {
         std::future::ready(Ok(match Self::access() {
-            Access::Public => Explanation::open_to_everybody(asked.who),
-            Access::Client => Explanation::by_client_authentication(asked.who),
-            _ => Explanation::by_any_token(asked.who),
+            Access::Public => Explanation::open_to_everybody(inputs.who),
+            Access::Client => Explanation::by_client_authentication(inputs.who),
+            _ => Explanation::by_any_token(inputs.who),
         }))
     }
 
     /// What it means for the API's description, besides the access.
     fn describe(_: &mut Description) {}
-}
-
-/// A decision that somebody asks about before it is made.
-pub struct Foresight<'a> {
-    /// Where records are looked up.
-    pub(crate) store: &'a Store,
-    /// Who is supposed to call; nobody without a token.
-    pub(crate) who: Option<&'a Supposed>,
-    /// The path's segments.
-    pub(crate) path: PathSegments<'a>,
-    /// Who asks, and is told of no record that they may not read.
-    pub(crate) asker: &'a Caller,
-    /// Whether anybody may register.
-    pub(crate) registration_open: bool,
-}
-
-impl Foresight<'_> {
-    /// Of a record that was found to be asked about.
-    async fn of_record<R, A>(&self, question: Question<R, A>, id: R::Id) -> Result<Explanation, StoreError>
-    where
-        R: Resource + Can<A> + Can<Read> + Stored,
-        A: Action,
-    {
-        let question = match question.of_id(&id) {
-            Ok(question) => question,
-            Err(explanation) => return Ok(*explanation),
-        };
-        let found = self.store.find(id.clone(), question.sight()).await?;
-        let seen = match self.asker.reach::<R, Read>() {
-            Ok(reach) => self.store.find(id, reach.sight_of_one()).await?,
-            Err(_) => Sealed::nothing(),
-        };
-        Ok(question.of_record(found, self.asker, seen))
-    }
 }
 
 pub(crate) mod closed {
@@ -186,13 +118,13 @@ where
         Ok(allowed)
     }
 
-    async fn foresee(asked: &Foresight<'_>) -> Result<Explanation, StoreError> {
-        let question = match Question::<R, A>::ask(asked.who) {
+    async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
+        let question = match Question::<R, A>::ask(inputs.who) {
             Ok(question) => question,
             Err(explanation) => return Ok(*explanation),
         };
-        match R::Id::from_path(&asked.path, asked.who.and_then(Supposed::user_id)) {
-            Named::Record(id) => asked.of_record(question, id).await,
+        match R::Id::from_path(&inputs.path, inputs.who.and_then(Supposed::user_id)) {
+            Named::Record(id) => inputs.of_record(question, id).await,
             Named::Nothing => Ok(question.of_no_record()),
             Named::NoOwn => Ok(question.of_no_own_record()),
         }
@@ -248,13 +180,13 @@ where
         Ok(Self(caller.open(sealed).map_err(|refusal| refusal.on(&id, R::owner_by_id(&id)))?))
     }
 
-    async fn foresee(asked: &Foresight<'_>) -> Result<Explanation, StoreError> {
-        let question = match Question::<R, A>::ask(asked.who) {
+    async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
+        let question = match Question::<R, A>::ask(inputs.who) {
             Ok(question) => question,
             Err(explanation) => return Ok(*explanation),
         };
-        match asked.who.and_then(Supposed::user_id) {
-            Some(own) => asked.of_record(question, own.into()).await,
+        match inputs.who.and_then(Supposed::user_id) {
+            Some(own) => inputs.of_record(question, own.into()).await,
             None => Ok(question.of_no_own_record()),
         }
     }
@@ -275,8 +207,8 @@ impl<R: Can<A>, A: Action> Decision for Reach<R, A> {
         Ok(reach)
     }
 
-    async fn foresee(asked: &Foresight<'_>) -> Result<Explanation, StoreError> {
-        Ok(Question::<R, A>::ask(asked.who).map_or_else(|explanation| *explanation, Question::of_collection))
+    async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
+        Ok(Question::<R, A>::ask(inputs.who).map_or_else(|explanation| *explanation, Question::of_collection))
     }
 }
 
@@ -292,10 +224,10 @@ impl Decision for Registration {
         Reach::decide(call).await.map(Registration::Entitled)
     }
 
-    async fn foresee(asked: &Foresight<'_>) -> Result<Explanation, StoreError> {
-        if asked.registration_open {
-            return Ok(Explanation::open_to_everybody(asked.who));
+    async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
+        if inputs.registration_open {
+            return Ok(Explanation::open_to_everybody(inputs.who));
         }
-        Reach::<User, Create>::foresee(asked).await
+        Reach::<User, Create>::dry_run(inputs).await
     }
 }

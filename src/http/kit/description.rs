@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-use super::body::BodyType;
-use super::problem::Code;
+use super::problem_code::Code;
 use crate::authz::action::{Action, Read};
 use crate::authz::{Can, Rule};
 use crate::store::Stored;
@@ -41,6 +40,15 @@ pub struct Description {
     pub settings: Vec<(TypeId, &'static str)>,
     /// What is wrong with the route, of what the compiler cannot see.
     pub faults: Vec<String>,
+}
+
+/// The body of a route: its schema, its media type and a valid example.
+pub trait BodyType: ToSchema + 'static {
+    /// The media type; JSON unless the method is PATCH (RFC 7396).
+    const MEDIA_TYPE: &'static str = "application/json";
+
+    /// Returns a body that the route accepts, for its documentation and for its tests.
+    fn example() -> Value;
 }
 
 /// A body.

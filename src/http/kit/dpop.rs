@@ -1,18 +1,19 @@
-//! Proof that whoever sends a request has a key (DPoP, RFC 9449).
+//! Proof of possession of a key by the sender of a request (DPoP, RFC 9449).
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
+use super::argument::Argument;
+use super::call::Call;
 use super::description::Description;
 use super::problem::{Code, Problem};
-use super::request::{Argument, Call};
 use crate::domain::Thumbprint;
 use crate::oauth::OAuthError;
 use crate::token::{Bound, InvalidProof, Proof, ProofFor, Verified};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
-/// The proof of a request, if there is one.
+/// Returns the proof of a request, if there is one.
 fn sent(request: &HttpRequest) -> Result<Option<&str>, InvalidProof> {
     let mut proofs = request.headers().get_all(DPOP);
     match (proofs.next(), proofs.next()) {
@@ -24,14 +25,13 @@ fn sent(request: &HttpRequest) -> Result<Option<&str>, InvalidProof> {
 
 fn verify(call: &Call, proof: &str, access_token: Option<&str>) -> Result<Proof, InvalidProof> {
     let (request, services) = (call.request(), call.services());
-    // The public URL, and never one that `Host` names.
+    // The public URL; never one from `Host`.
     let url = format!("{}{}", services.issuer_url, request.path());
     let (method, now) = (request.method().as_str(), services.clock.now());
     Proof::verify(proof, &ProofFor { method, url: &url, access_token, now })
 }
 
-/// Checks the proof that comes with a token which is bound to a key (RFC 9449 §7.1). Each is good
-/// once on this replica.
+/// Checks the proof of a token that is bound to a key (RFC 9449 §7.1). A proof is valid once on this replica.
 pub(crate) fn prove(call: &Call, bound: &Bound, token: &str) -> Result<Verified, InvalidProof> {
     let sent = sent(call.request())?.ok_or(InvalidProof::Missing)?;
     let proof = verify(call, sent, Some(token))?;
@@ -44,11 +44,11 @@ pub(crate) fn prove(call: &Call, bound: &Bound, token: &str) -> Result<Verified,
     }
 }
 
-/// The key that a client showed at the token endpoint, to which its tokens are to be bound (RFC 9449
-/// §5). Each proof is good once, on all replicas together.
-pub struct ShownKey(pub Option<Thumbprint>);
+/// The key that a client proved at the token endpoint, to which its tokens are bound (RFC 9449 §5). A proof is valid
+/// once on all replicas together.
+pub struct ProvedKey(pub Option<Thumbprint>);
 
-impl Argument for ShownKey {
+impl Argument for ProvedKey {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         let refused = |why| Problem::from(OAuthError::InvalidProof(why));
         let Some(sent) = sent(call.request()).map_err(refused)? else { return Ok(Self(None)) };

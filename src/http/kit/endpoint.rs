@@ -1,7 +1,6 @@
-//! An endpoint: a method, a path and a handler whose first argument is a decision. There is no
-//! other way to mount a handler.
+//! Endpoints: a route and its handler, whose first argument is a decision. A handler is mounted in no other way.
 //!
-//! A handler that decides nothing does not compile:
+//! A handler without a decision does not compile:
 //! ```compile_fail,E0277
 //! use cloakroom::http::{endpoint, Endpoint, NoContent, Problem};
 //! use cloakroom::store::Store;
@@ -17,80 +16,51 @@
 //! fn mount() -> Endpoint { endpoint(Method::GET, "/door", "A door", open_door) }
 //! ```
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
 
+use super::access::Access;
 use super::answer::Answer;
-use super::decision::{Access, Decision, Foresight, closed};
+use super::argument::Argument;
+use super::call::Call;
+use super::decision::{Decision, closed};
 use super::description::Description;
-use super::idempotency;
-use super::idempotency::{Turn, takes_key};
+use super::dry_run::DryRun;
+use super::family::Family;
+use super::idempotency::Repetition;
 use super::problem::{Code, Problem};
-use super::request::{Argument, Call};
-use crate::authz::{Explanation, Rule};
+use super::route::{Part, Route};
+use crate::authz::Explanation;
 use crate::store::StoreError;
 
-type Answered<'a> = LocalBoxFuture<'a, Result<HttpResponse, Problem>>;
-type Run = Arc<dyn for<'a> Fn(&'a mut Call) -> Answered<'a> + Send + Sync>;
+type Response<'a> = LocalBoxFuture<'a, Result<HttpResponse, Problem>>;
+type Run = Arc<dyn for<'a> Fn(&'a mut Call) -> Response<'a> + Send + Sync>;
 
-/// What of the server a route belongs to, and whether it can be off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// What is always there.
-    Always,
-    /// The authorization server.
-    AuthorizationServer,
-    /// The page on which the API can be tried.
-    Docs,
-}
-
-/// A route of the API.
+/// A route and its handler.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// The method; GET answers HEAD too.
-    pub method: Method,
-    /// The path, with its parameters in braces.
-    pub path: &'static str,
-    /// What it does, in a sentence.
-    pub summary: &'static str,
-    /// Who gets in.
-    pub access: Access,
-    /// Whether it answers a person in a browser.
-    pub for_people: bool,
-    describe: fn(&mut Description),
-    problems: &'static [Code],
-    segments: Vec<(&'static str, &'static str)>,
-    /// What of the server it belongs to.
-    pub(crate) part: Part,
-    /// Decides, and does the work.
-    pub(crate) run: Run,
-    foresee: Foresee,
+    route: Route,
+    /// Decides, and runs the handler.
+    pub(super) run: Run,
 }
 
-/// Which parts of the server are on.
-#[derive(Clone, Copy)]
-pub(crate) struct ServedParts {
-    /// Whether it issues tokens.
-    pub(crate) authorization_server: bool,
-    /// Whether the API can be tried on a page.
-    pub(crate) docs: bool,
-}
-
-impl ServedParts {
-    /// Whether the route belongs to them.
-    pub(crate) fn have(self, endpoint: &Endpoint) -> bool {
-        match endpoint.part {
-            Part::Always => true,
-            Part::AuthorizationServer => self.authorization_server,
-            Part::Docs => self.docs,
-        }
+impl AsRef<Route> for Endpoint {
+    fn as_ref(&self) -> &Route {
+        &self.route
     }
 }
 
-type Foresee = for<'a> fn(&'a Foresight<'a>) -> LocalBoxFuture<'a, Result<Explanation, StoreError>>;
+impl Deref for Endpoint {
+    type Target = Route;
+
+    fn deref(&self) -> &Route {
+        &self.route
+    }
+}
 
 /// A function that answers a route: its first argument is a [`Decision`], the others are
 /// [`Argument`]s, and it returns `Result<impl Answer, Problem>`. This says only that it is an
@@ -99,39 +69,39 @@ type Foresee = for<'a> fn(&'a Foresight<'a>) -> LocalBoxFuture<'a, Result<Explan
 #[diagnostic::on_unimplemented(
     message = "this cannot be mounted: a handler is an `async fn` whose first argument is a decision",
     label = "write `async fn name(note: Allowed<Note, Read>, …) -> Result<impl Answer, Problem>`",
-    note = "a route that is open to everybody says so: its first argument is `Public`",
-    note = "after the decision there can be four more arguments"
+    note = "the first argument of a route that is open to everybody is `Public`",
+    note = "after the decision there can be six more arguments"
 )]
 pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
     /// What it returns.
     type Outcome;
-    /// Does the work.
+    /// Runs the handler.
     fn handle(&self, arguments: Arguments) -> impl Future<Output = Self::Outcome>;
 }
 
-/// What a handler takes: a [`Decision`], then [`Argument`]s. Nothing else can be it.
+/// The arguments of a handler: a [`Decision`], then [`Argument`]s. No other type can implement it.
 pub trait Arguments: closed::Closed + Sized + 'static {
-    /// Who gets in.
+    /// Returns who may call the route.
     fn access() -> Access;
-    /// What they say of the route.
+    /// Describes the route.
     fn describe(description: &mut Description);
-    /// What the decision would be.
-    fn foresee(asked: &Foresight<'_>) -> impl Future<Output = Result<Explanation, StoreError>>;
-    /// Decides, then takes the others in their order.
+    /// Explains the decision for a supposed caller.
+    fn dry_run(inputs: &DryRun<'_>) -> impl Future<Output = Result<Explanation, StoreError>>;
+    /// Makes the decision, then takes the other arguments in their order.
     fn take(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
 }
 
-/// What a handler returns: `Result<impl Answer, Problem>`.
+/// The result of a handler: `Result<impl Answer, Problem>`.
 #[diagnostic::on_unimplemented(
     message = "a handler returns `Result<impl Answer, Problem>`, and this one a `{Self}`",
     label = "write `-> Result<Shown<Note>, Problem>`, or another `Answer` than `Shown<Note>`"
 )]
 pub trait Outcome {
-    /// Whether it is for a person in a browser.
+    /// Set when a person reads it in a browser.
     const FOR_PEOPLE: bool;
-    /// What it says of the route.
+    /// Describes the route.
     fn describe(description: &mut Description);
-    /// The answer.
+    /// Makes the answer.
     fn respond(self, call: &Call) -> Result<HttpResponse, Problem>;
 }
 
@@ -173,8 +143,8 @@ macro_rules! handlers {
                 $($argument::describe(description);)*
             }
 
-            fn foresee(asked: &Foresight<'_>) -> impl Future<Output = Result<Explanation, StoreError>> {
-                D::foresee(asked)
+            fn dry_run(inputs: &DryRun<'_>) -> impl Future<Output = Result<Explanation, StoreError>> {
+                D::dry_run(inputs)
             }
 
             async fn take(call: &mut Call) -> Result<Self, Problem> {
@@ -192,9 +162,11 @@ handlers! {
     (A a, B b);
     (A a, B b, C c);
     (A a, B b, C c, E e);
+    (A a, B b, C c, E e, G g);
+    (A a, B b, C c, E e, G g, I i);
 }
 
-/// Mounts `handler` at a path, with what it does in a sentence.
+/// Mounts `handler` at a path, with a summary of one sentence.
 ///
 /// ```
 /// use actix_web::http::Method;
@@ -217,91 +189,73 @@ where
     H::Outcome: Outcome,
 {
     let access = A::access();
-    let keyed = takes_key(&method, &access);
-    Endpoint {
+    let takes_key = takes_key(&method, &access);
+    let route = Route {
         method,
         path,
         summary,
         access,
-        for_people: H::Outcome::FOR_PEOPLE,
+        family: if H::Outcome::FOR_PEOPLE { Family::Page } else { Family::Api },
+        part: Part::Always,
+        takes_key,
         describe: |description| {
             A::describe(description);
             H::Outcome::describe(description);
         },
         problems: &[],
         segments: Vec::new(),
-        part: Part::Always,
-        foresee: |asked| Box::pin(A::foresee(asked)),
-        run: Arc::new(move |call| {
-            let handler = handler.clone();
-            Box::pin(async move {
-                let arguments = A::take(call).await?;
-                let turn = if keyed { call.turn().await? } else { Turn::Free };
-                let handled = async { handler.handle(arguments).await.respond(call) };
-                match turn {
-                    Turn::Free => handled.await,
-                    Turn::First(request) => call.first(request, handled).await,
-                    Turn::Answered(answer) => Ok(answer),
-                }
-            })
-        }),
-    }
+        run_dry: |inputs| Box::pin(A::dry_run(inputs)),
+    };
+    let run: Run = Arc::new(move |call| {
+        let handler = handler.clone();
+        Box::pin(async move {
+            let arguments = A::take(call).await?;
+            let repetition = if takes_key { call.repetition().await? } else { Repetition::NoKey };
+            let handled = async { handler.handle(arguments).await.respond(call) };
+            match repetition {
+                Repetition::NoKey => handled.await,
+                Repetition::First(request) => call.run_first(request, handled).await,
+                Repetition::Answered(answer) => Ok(answer),
+            }
+        })
+    });
+    Endpoint { route, run }
 }
 
 impl Endpoint {
-    /// Problems that its handler may answer with, besides those that its types tell of.
+    /// Adds problems that its handler may answer with, besides those that its types tell of.
     pub fn or(mut self, problems: &'static [Code]) -> Self {
-        self.problems = problems;
+        self.route.problems = problems;
         self
     }
 
-    /// What a segment of its path means, where it is not the id that the decision reads.
+    /// Says what a segment of its path means, where it is not the id that the decision reads.
     pub fn segment(mut self, name: &'static str, meaning: &'static str) -> Self {
-        self.segments.push((name, meaning));
+        self.route.segments.push((name, meaning));
         self
     }
 
-    /// Whether it answers requests by this method: GET answers HEAD too.
-    pub(crate) fn answers(&self, method: &Method) -> bool {
-        self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
+    /// Puts it into a part of the server.
+    pub(crate) fn in_part(mut self, part: Part) -> Self {
+        self.route.part = part;
+        self
     }
 
-    /// The method and the path.
-    pub fn route(&self) -> String {
-        format!("{} {}", self.method, self.path)
-    }
-
-    /// What its decision would be, and why.
-    pub(crate) async fn foresee(&self, asked: &Foresight<'_>) -> Result<Explanation, StoreError> {
-        (self.foresee)(asked).await
-    }
-
-    /// The names of the parameters of its path, in their order.
-    pub(crate) fn segment_names(&self) -> impl Iterator<Item = &'static str> {
-        self.path.split(['{', '}']).skip(1).step_by(2)
-    }
-
-    /// The name under which it tells of a problem.
-    pub(crate) fn code_on_the_wire(&self, code: Code) -> &'static str {
-        if self.path.starts_with("/oauth/") { code.oauth() } else { code.as_str() }
-    }
-
-    /// Where it names a record, the rule that says who may know of it.
-    pub(crate) fn read_rule(&self) -> Option<&'static Rule> {
-        self.description().read_rule
-    }
-
-    /// What its handler's types say of it, and what was added.
-    pub fn description(&self) -> Description {
-        let mut description = Description::default();
-        for (name, meaning) in &self.segments {
-            description.segment(name, meaning, "");
+    /// Makes it report errors as RFC 6749 §5.2 has it, unless it answers with pages.
+    pub(crate) fn with_oauth_errors(mut self) -> Self {
+        if self.route.family == Family::Api {
+            self.route.family = Family::OAuth;
         }
-        (self.describe)(&mut description);
-        if takes_key(&self.method, &self.access) {
-            idempotency::describe(&mut description);
-        }
-        description.problems.extend(self.problems);
-        description
+        self
     }
+
+    /// Returns the route without its handler.
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
+    }
+}
+
+/// True for a route by POST whose decision is about a change.
+fn takes_key(method: &Method, access: &Access) -> bool {
+    *method == Method::POST && access.rule().is_some_and(|rule| rule.changes)
 }

@@ -1,5 +1,5 @@
-//! From where tokens come that are no good, again and again: what is examined for them waits, so that a flood
-//! of forged tokens leaves the cores to those whose tokens are known. Nobody is turned away for it.
+//! Throttle for forged tokens: an address that sends many bad tokens waits before the next unknown one is verified.
+//! A flood of forged tokens then leaves the cores to callers whose tokens are cached. No request is refused for it.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,51 +7,51 @@ use std::time::{Duration, Instant};
 
 use crate::domain::{Budget, Network, Rate};
 
-/// How many tokens that are no good an address may send before it is held up.
-const GOOD_FAITH: Rate = Rate { at_once: 300.0, a_second: 20.0 };
+/// Bad tokens that an address may send before it is delayed.
+const TOLERATED: Rate = Rate { at_once: 300.0, a_second: 20.0 };
 
-/// For how long it then is, from the last one that was too many on.
-const SUSPECTED: Duration = Duration::from_secs(10);
+/// Time for which it is delayed, counted from the last bad token too many.
+const DELAYED_FOR: Duration = Duration::from_secs(10);
 
-/// How long a token waits meanwhile that was not verified before.
+/// Delay of a token that is not cached.
 pub(crate) const HOLD: Duration = Duration::from_secs(1);
 
-/// So many addresses are remembered on a replica; those that sent nothing for longest go first.
+/// Addresses that a replica remembers; the least recently used are dropped first.
 const REMEMBERED: usize = 10_000;
 
-/// The addresses.
-pub struct Suspects(quick_cache::sync::Cache<Network, Arc<Mutex<Record>>>);
+/// The addresses that sent bad tokens.
+pub struct ForgeryThrottle(quick_cache::sync::Cache<Network, Arc<Mutex<Record>>>);
 
-/// What is known of one.
+/// The state of an address.
 struct Record {
     budget: Budget,
-    /// Until when it is held up.
+    /// End of its delays.
     until: Option<Instant>,
 }
 
-impl Default for Suspects {
+impl Default for ForgeryThrottle {
     fn default() -> Self {
         Self(quick_cache::sync::Cache::new(REMEMBERED))
     }
 }
 
-impl Suspects {
-    /// Counts a token that was no good.
-    pub(crate) fn note(&self, address: IpAddr, now: Instant) {
+impl ForgeryThrottle {
+    /// Counts a bad token.
+    pub(crate) fn count(&self, address: IpAddr, now: Instant) {
         let record = self.0.get(&Network::of(address)).unwrap_or_else(|| {
-            let clean = Record { budget: Budget::full(GOOD_FAITH, now), until: None };
+            let clean = Record { budget: Budget::full(TOLERATED, now), until: None };
             let clean = Arc::new(Mutex::new(clean));
             self.0.insert(Network::of(address), Arc::clone(&clean));
             clean
         });
         let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
-        if !record.budget.take(GOOD_FAITH, now) {
-            record.until = Some(now + SUSPECTED);
+        if !record.budget.take(TOLERATED, now) {
+            record.until = Some(now + DELAYED_FOR);
         }
     }
 
-    /// Whether too many came from there.
-    pub(crate) fn are_at(&self, address: IpAddr, now: Instant) -> bool {
+    /// True when too many came from this address.
+    pub(crate) fn has_too_many(&self, address: IpAddr, now: Instant) -> bool {
         self.0.get(&Network::of(address)).is_some_and(|record| {
             let until = record.lock().unwrap_or_else(PoisonError::into_inner).until;
             until.is_some_and(|until| now < until)
@@ -68,28 +68,28 @@ mod tests {
     }
 
     #[test]
-    fn who_sends_too_many_is_a_suspect_until_some_time_has_passed() {
-        let (suspects, now) = (Suspects::default(), Instant::now());
+    fn an_address_is_delayed_after_too_many_bad_tokens() {
+        let (throttle, now) = (ForgeryThrottle::default(), Instant::now());
         for _ in 0..300 {
-            suspects.note(at("192.0.2.1"), now);
+            throttle.count(at("192.0.2.1"), now);
         }
-        assert!(!suspects.are_at(at("192.0.2.1"), now));
-        suspects.note(at("::ffff:192.0.2.1"), now);
-        assert!(suspects.are_at(at("192.0.2.1"), now));
-        assert!(!suspects.are_at(at("192.0.2.2"), now), "nobody else is");
-        // It comes back to good faith by itself: one more is not too many by then.
-        suspects.note(at("192.0.2.1"), now + HOLD);
-        assert!(suspects.are_at(at("192.0.2.1"), now + SUSPECTED - Duration::from_millis(1)));
-        assert!(!suspects.are_at(at("192.0.2.1"), now + SUSPECTED));
+        assert!(!throttle.has_too_many(at("192.0.2.1"), now));
+        throttle.count(at("::ffff:192.0.2.1"), now);
+        assert!(throttle.has_too_many(at("192.0.2.1"), now));
+        assert!(!throttle.has_too_many(at("192.0.2.2"), now), "other addresses are not");
+        // The bucket refills: one more is not too many by then.
+        throttle.count(at("192.0.2.1"), now + HOLD);
+        assert!(throttle.has_too_many(at("192.0.2.1"), now + DELAYED_FOR - Duration::from_millis(1)));
+        assert!(!throttle.has_too_many(at("192.0.2.1"), now + DELAYED_FOR));
     }
 
     #[test]
-    fn of_ipv6_a_network_counts_together() {
-        let (suspects, now) = (Suspects::default(), Instant::now());
+    fn an_ipv6_network_counts_as_one_address() {
+        let (throttle, now) = (ForgeryThrottle::default(), Instant::now());
         for host in 0..=300 {
-            suspects.note(at(&format!("2001:db8::{host:x}")), now);
+            throttle.count(at(&format!("2001:db8::{host:x}")), now);
         }
-        assert!(suspects.are_at(at("2001:db8::ffff"), now));
-        assert!(!suspects.are_at(at("2001:db8:0:1::1"), now));
+        assert!(throttle.has_too_many(at("2001:db8::ffff"), now));
+        assert!(!throttle.has_too_many(at("2001:db8:0:1::1"), now));
     }
 }

@@ -1,8 +1,8 @@
 //! Forms: what a client sends to the token endpoint, and a browser from our pages.
 
 use super::body::{check_type, read_bytes};
+use super::call::Call;
 use super::problem::Problem;
-use super::request::Call;
 use crate::oauth::OAuthError;
 use crate::oauth::authorization_request::Parameters;
 

@@ -3,9 +3,10 @@
 use actix_web::http::header;
 use serde_json::json;
 
+use super::argument::Argument;
+use super::call::Call;
 use super::description::{Description, Parameter};
 use super::problem::{Code, Problem};
-use super::request::{Argument, Call};
 use crate::store::StoreError;
 
 /// The versions that a writer will overwrite (`If-Match`, RFC 9110 §13.1.1).

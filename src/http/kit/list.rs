@@ -3,68 +3,82 @@
 
 use serde_json::{Value, json};
 
-use super::description::Parameter;
+use super::argument::Argument;
+use super::call::Call;
+use super::cursor::CursorKey;
+use super::description::{Description, Parameter};
 use super::problem::{Code, Problem};
-use super::query::{Parameters, QueryType};
+use super::query::{Parameters, Query, QueryType};
 use super::representation::Listed;
-use super::services::Services;
 use crate::authz::action::Action;
 use crate::authz::{Can, Reach, Rule};
-use crate::store::{Kept, Position, Selection};
+use crate::store::{Kept, Position, Selection, Store};
 
 /// The query of a list: `limit`, `cursor`, `sort`, and the filters of the kind of record.
 ///
 /// ```
-/// # use std::sync::Arc;
 /// # use cloakroom::authz::{Can, Reach, action::List};
-/// # use cloakroom::http::{ListOf, Listed, Problem, Query, Services};
-/// # use cloakroom::store::Kept;
+/// # use cloakroom::http::{ListOf, Listed, Problem};
+/// # use cloakroom::store::{Kept, Store};
 /// async fn list<R: Kept + Can<List>>(
 ///     reach: Reach<R, List>,
-///     Query(query): Query<ListOf<R>>,
-///     services: Arc<Services>,
+///     list: ListOf<R>,
+///     store: Store,
 /// ) -> Result<Listed<R>, Problem> {
-///     query.within(reach, &services).await
+///     list.within(reach, &store).await
 /// }
 /// ```
 pub struct ListOf<R: Kept> {
+    query: ListQuery<R>,
+    cursors: CursorKey,
+}
+
+struct ListQuery<R: Kept> {
     selection: Selection<R>,
     cursor: Option<String>,
-    /// What the cursor goes with: the filters and the order, as they were written.
+    /// The filters and the order as they were written: a cursor is valid for these only.
     list: String,
     /// The rules of the members that the list is filtered or sorted by.
     rules: Vec<&'static Rule>,
 }
 
+impl<R: Kept> Argument for ListOf<R> {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        let Query(query) = Query::take(call).await?;
+        Ok(Self { query, cursors: call.services().cursors.clone() })
+    }
+
+    fn describe(description: &mut Description) {
+        <Query<ListQuery<R>> as Argument>::describe(description);
+    }
+}
+
 impl<R: Kept> ListOf<R> {
-    /// The page that was asked for, of what is within reach. What is filtered or sorted by a
-    /// member that not everybody reads holds only the records of which the caller may read it.
+    /// Reads the requested page of the records within reach. A list that is filtered or sorted by a member that not
+    /// every caller reads holds only records of which this caller may read the member.
     ///
     /// # Errors
-    /// 400 for a cursor that is not ours, 403 for a member that the caller reads of no record.
-    pub async fn within<A: Action>(
-        mut self,
-        reach: Reach<R, A>,
-        services: &Services,
-    ) -> Result<Listed<R>, Problem>
+    /// 400 for an invalid cursor, 403 for a member that the caller reads of no record.
+    pub async fn within<A: Action>(self, reach: Reach<R, A>, store: &Store) -> Result<Listed<R>, Problem>
     where
         R: Can<A>,
     {
-        let list = format!("{} {} {:?}", R::NAME, self.list, reach.by().user_id());
-        if let Some(cursor) = self.cursor {
-            let after = services.cursors.open::<Position>(&list, &cursor);
-            self.selection.after = Some(after.ok_or_else(|| Problem::new(Code::InvalidCursor))?);
+        let ListQuery { mut selection, cursor, list, rules } = self.query;
+        let list = format!("{} {list} {:?}", R::NAME, reach.by().user_id());
+        if let Some(cursor) = cursor {
+            let after = self.cursors.open::<Position>(&list, &cursor);
+            selection.after = Some(after.ok_or_else(|| Problem::new(Code::InvalidCursor))?);
         }
-        for rule in self.rules {
-            self.selection.within.push(reach.by().sight_by(rule)?);
+        for rule in rules {
+            selection.within.push(reach.by().sight_by(rule)?);
         }
-        let page = services.store.list(&reach, self.selection).await?;
-        let next = page.next.as_ref().map(|position| services.cursors.seal(&list, position));
+        let page = store.list(&reach, selection).await?;
+        let next = page.next.as_ref().map(|position| self.cursors.seal(&list, position));
         Ok(Listed::with_relations(page.records, reach.by().clone(), next))
     }
 }
 
-impl<R: Kept> QueryType for ListOf<R> {
+impl<R: Kept> QueryType for ListQuery<R> {
     fn parameters() -> Vec<Parameter> {
         let mut parameters = vec![limit_parameter(), cursor_parameter()];
         if let Some(default) = R::SORTS.first() {

@@ -1,4 +1,4 @@
-//! The outermost layer of every request: its id, and the headers that every answer has.
+//! The middleware of every request: its id, and the headers that every answer has.
 
 use std::sync::Arc;
 
@@ -9,14 +9,15 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 
-use super::rate_limit::tell;
-use super::request::RequestId;
+use super::call::RequestId;
+use super::family::Family;
+use super::rate_limit::write_headers;
 use super::services::Services;
 use crate::domain::Allowance;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// By which a server that is not for production says so in every answer.
+/// The header of a server that is not for production.
 pub(crate) const ENVIRONMENT_HEADER: &str = "x-cloakroom-environment";
 
 /// Wraps every request.
@@ -34,11 +35,11 @@ pub(crate) async fn wrap(
         response.request().path(),
         response.status().as_u16(),
     );
-    let is_oauth = response.request().path().starts_with("/oauth/");
+    let family = response.request().extensions().get::<Family>().copied();
     let left = response.request().extensions().get::<Allowance>().and_then(Allowance::left);
     let headers = response.headers_mut();
     if let Some(left) = left {
-        tell(left, services.clock.now(), headers);
+        write_headers(left, services.clock.now(), headers);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -47,25 +48,25 @@ pub(crate) async fn wrap(
         headers.insert(HeaderName::from_static(ENVIRONMENT_HEADER), HeaderValue::from_static(environment));
     }
     if services.issuer_url.starts_with("https://") {
-        // A year; whoever has been here once does not speak plain HTTP again (RFC 6797).
+        // A year in which a browser that was here once uses HTTPS only (RFC 6797).
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if is_oauth {
-            // RFC 6749 §5.1 asks for both.
+        if matches!(family, Some(Family::OAuth | Family::Page)) {
+            // RFC 6749 §5.1 requires both.
             headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
         }
     }
-    if services.stopping.has_begun() {
-        // What comes next on this connection belongs to another replica.
+    if services.shutdown.is_set() {
+        // The next request of this client goes to another replica.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
 }
 
-/// The caller's own id for the request, if it is one that can be logged, or a new one.
+/// Returns the client's own id for the request if it can be logged, or a new one.
 fn request_id(request: &ServiceRequest, services: &Services) -> Arc<str> {
     let plain = |id: &&str| {
         (1..=64).contains(&id.len())

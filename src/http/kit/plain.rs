@@ -1,5 +1,5 @@
-//! Handlers that are the same for every plain resource. What is particular to one, what may be
-//! made and what may be changed of it, is for its own handlers.
+//! Handlers that are the same for every resource: list, read, delete. Creating and changing a record are particular to
+//! its resource.
 //!
 //! ```
 //! use actix_web::http::Method;
@@ -21,32 +21,28 @@
 //! }
 //! ```
 
-use std::sync::Arc;
-
 use super::answer::NoContent;
 use super::if_match::IfMatch;
 use super::list::ListOf;
 use super::problem::Problem;
-use super::query::Query;
 use super::representation::{Listed, Shown, View};
-use super::services::Services;
 use crate::authz::action::{Delete, List, Read};
 use crate::authz::{Allowed, Can, Reach};
 use crate::store::{Kept, Store};
 
-/// A page of the records within reach.
+/// Lists the records within reach, in pages.
 ///
 /// # Errors
-/// 400 for a cursor that is not ours, 403 for a member that the caller reads of no record.
+/// 400 for an invalid cursor, 403 for a member that the caller reads of no record.
 pub async fn list<R: Kept + View + Can<List>>(
     reach: Reach<R, List>,
-    Query(query): Query<ListOf<R>>,
-    services: Arc<Services>,
+    list: ListOf<R>,
+    store: Store,
 ) -> Result<Listed<R>, Problem> {
-    query.within(reach, &services).await
+    list.within(reach, &store).await
 }
 
-/// The record.
+/// Reads the record.
 ///
 /// # Errors
 /// None.

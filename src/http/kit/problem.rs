@@ -1,5 +1,10 @@
-//! What went wrong, as the caller is told it: problem documents (RFC 9457), and under `/oauth/` the
-//! errors of RFC 6749 §5.2. What there is to go wrong is one table, in `code.rs`.
+//! Problems: documents by RFC 9457, errors of RFC 6749 §5.2 for the authorization server's routes, and pages.
+//! The table of all problems is in `problem_code.rs`: which status, code, header and text each has.
+//!
+//! Which one to use: `NotFound` and the refusals come from a decision and are never made by a handler for a
+//! record. A body or a query that breaks a rule is `InvalidBody` or `InvalidQuery`, with every broken rule. A
+//! collision with another record is a 409 with a code of its own. Whatever a caller cannot mend is `Internal`
+//! or `Unavailable`, and its cause goes to the log only.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -7,12 +12,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::family::Family;
 pub use super::problem_code::Code;
-
+use super::problem_code::{Header, Method, Wait};
 use crate::authz::{Event, Reason, Refusal, Relation, Rule};
 use crate::domain::{Invalid, Origin};
 use crate::hashing::HashError;
-use crate::http::pages::{House, of_problem};
 use crate::store::StoreError;
 
 /// A broken rule and the place in the body that breaks it.
@@ -29,7 +34,7 @@ pub struct BrokenRule {
     pub detail: String,
 }
 
-/// Why a request is not answered as it was asked (RFC 9457).
+/// A problem: why a request failed (RFC 9457).
 ///
 /// ```
 /// use cloakroom::http::{Code, Problem};
@@ -49,12 +54,12 @@ struct Details {
     headers: Vec<(HeaderName, String)>,
 }
 
-/// Why a token is not acceptable, which its sender is not told.
+/// Why a token is not acceptable. Its sender is not told.
 #[derive(Debug)]
 pub(crate) struct Unacceptable {
-    /// As the audit trail has it.
+    /// The reason in the audit trail and in metrics.
     pub(crate) reason: &'static str,
-    /// As the log has it.
+    /// The reason in the log.
     pub(crate) words: String,
 }
 
@@ -74,22 +79,29 @@ struct ProblemDocument<'a> {
     errors: &'a [BrokenRule],
 }
 
-/// What a problem document says of the request it answers.
-pub struct Asked<'a> {
-    /// The server's own URL, never from a header of the request.
-    pub issuer: &'a str,
+/// Renders a problem as a page: the code, the detail, the name of the service and the id of the request.
+pub(crate) type RenderPage = fn(Code, Option<&str>, &str, &str) -> HttpResponse;
+
+/// The request that a problem answers.
+pub(crate) struct ProblemContext<'a> {
+    /// The server's public URL; never from a header of the request.
+    pub(crate) issuer: &'a str,
+    /// The name of the service.
+    pub(crate) service: &'a str,
     /// The path of the request.
-    pub path: &'a str,
-    /// The request's id.
-    pub request_id: &'a str,
-    /// The id under which a refusal can be looked up.
-    pub decision_id: Option<Uuid>,
-    /// The name of the service, where a person reads the answer in a browser.
-    pub page_of: Option<&'a str>,
+    pub(crate) path: &'a str,
+    /// The id of the request.
+    pub(crate) request_id: &'a str,
+    /// The id of the decision, for a refusal.
+    pub(crate) decision_id: Option<Uuid>,
+    /// The form of the answer.
+    pub(crate) family: Family,
+    /// Renders the problem for a person.
+    pub(crate) page: RenderPage,
 }
 
 impl Problem {
-    /// A problem of this kind.
+    /// Makes a problem of this kind.
     pub fn new(code: Code) -> Self {
         Self(Box::new(Details {
             code,
@@ -101,26 +113,26 @@ impl Problem {
         }))
     }
 
-    /// What is the matter this time; never anything of the inside.
+    /// Adds what is wrong in this case. It must say nothing of the server's inside.
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
         self
     }
 
-    /// A header that goes with it.
+    /// Adds a header to the answer.
     pub fn with_header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.0.headers.push((name, value.into()));
         self
     }
 
-    /// A body that breaks these rules.
+    /// Makes a 422 for a body that breaks these rules.
     pub fn broken_rules(errors: Vec<BrokenRule>) -> Self {
         let mut problem = Self::new(Code::InvalidBody);
         problem.0.errors = errors;
         problem
     }
 
-    /// A body of which one member breaks a rule.
+    /// Makes a 422 for a body with one broken rule.
     pub fn broken_rule(pointer: &str, rule: Invalid) -> Self {
         Self::broken_rules(vec![BrokenRule {
             pointer: pointer.to_owned(),
@@ -129,19 +141,19 @@ impl Problem {
         }])
     }
 
-    /// The same, but where `from` was the matter it is `to`.
+    /// Replaces the problem with one of kind `to` if it is of kind `from`.
     pub(crate) fn instead(self, from: Code, to: Code) -> Self {
         if self.0.code == from { Self::new(to) } else { self }
     }
 
-    /// That a token is not acceptable; the caller is not told why.
+    /// Makes a 401 for a token that is not acceptable. The caller is not told why.
     pub(crate) fn invalid_token(why: Unacceptable) -> Self {
         let mut problem = Self::new(Code::InvalidToken);
         problem.0.unacceptable = Some(why);
         problem
     }
 
-    /// The decision behind it, if it is a refusal, as the audit trail keeps it.
+    /// Returns the event for the audit trail, if the problem is a refusal.
     pub(crate) fn event(&self, origin: impl FnOnce() -> Origin) -> Option<Event> {
         match (&self.0.refusal, &self.0.unacceptable) {
             (Some(refusal), _) => Some(Event::refused(refusal, origin())),
@@ -150,34 +162,39 @@ impl Problem {
         }
     }
 
-    /// The refusal behind it, if it is one.
+    /// Returns the refusal, if the problem is one.
     pub fn refusal(&self) -> Option<&Refusal> {
         self.0.refusal.as_ref()
     }
 
-    /// Why the token is not acceptable, if that is the matter.
+    /// Returns why the token is not acceptable, if that is the problem.
     pub(crate) fn unacceptable(&self) -> Option<&Unacceptable> {
         self.0.unacceptable.as_ref()
     }
 
-    /// Its kind.
+    /// Returns the kind of problem.
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// It as a problem document.
-    pub(crate) fn document(&self, asked: &Asked<'_>) -> Value {
-        serde_json::to_value(self.0.document(asked)).unwrap_or_default()
+    /// Returns the problem document.
+    pub(crate) fn document(&self, context: &ProblemContext<'_>) -> Value {
+        serde_json::to_value(self.0.document(context)).unwrap_or_default()
     }
 
-    /// It as an error of RFC 6749.
+    /// Returns the error of RFC 6749 §5.2.
     pub(crate) fn oauth_error(&self) -> Value {
         self.0.oauth_error()
     }
 
-    /// The answer.
-    pub fn respond(self, asked: &Asked<'_>) -> HttpResponse {
-        let mut response = self.without_its_headers(asked);
+    /// Makes the answer, with the header that the table names unless the problem brings its own.
+    pub(crate) fn respond(mut self, context: &ProblemContext<'_>) -> HttpResponse {
+        if let Some((name, value)) = self.default_header(context)
+            && self.0.headers.iter().all(|(own, _)| *own != name)
+        {
+            self.0.headers.push((name, value));
+        }
+        let mut response = self.body(context);
         for (name, value) in &self.0.headers {
             if let Ok(value) = HeaderValue::from_str(value) {
                 response.headers_mut().append(name.clone(), value);
@@ -186,28 +203,47 @@ impl Problem {
         response
     }
 
-    fn without_its_headers(&self, asked: &Asked<'_>) -> HttpResponse {
-        if let Some(service) = asked.page_of {
-            let house = House { service, request_id: asked.request_id };
-            return of_problem(self.0.code, self.0.code.oauth(), self.0.detail.as_deref()).in_house(&house);
+    fn body(&self, context: &ProblemContext<'_>) -> HttpResponse {
+        let code = self.0.code;
+        let (media_type, body) = match context.family {
+            Family::Page => {
+                let detail = self.0.detail.as_deref();
+                return (context.page)(code, detail, context.service, context.request_id);
+            }
+            Family::OAuth => ("application/json", self.oauth_error()),
+            Family::Api => ("application/problem+json", self.document(context)),
+        };
+        HttpResponse::build(code.status())
+            .insert_header((header::CONTENT_TYPE, media_type))
+            .body(body.to_string())
+    }
+
+    fn default_header(&self, context: &ProblemContext<'_>) -> Option<(HeaderName, String)> {
+        match self.0.code.header() {
+            Header::RetryAfter(Wait::OneSecond) => Some((header::RETRY_AFTER, "1".to_owned())),
+            Header::Challenge(Method::Bearer(error)) => {
+                Some((header::WWW_AUTHENTICATE, self.challenge(error, context.issuer)))
+            }
+            Header::Nothing
+            | Header::RetryAfter(Wait::Computed)
+            | Header::Challenge(Method::Client)
+            | Header::Allow
+            | Header::MediaType => None,
         }
-        let mut response = HttpResponse::build(self.0.code.status());
-        if matches!(
-            self.0.code,
-            Code::Unavailable
-                | Code::OutcomeUnknown
-                | Code::Stopping
-                | Code::Busy
-                | Code::IdempotencyKeyInUse
-        ) {
-            response.insert_header((header::RETRY_AFTER, "1"));
-        }
-        if asked.path.starts_with("/oauth/") {
-            response.insert_header((header::CONTENT_TYPE, "application/json"));
-            return response.body(self.oauth_error().to_string());
-        }
-        response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
-        response.body(serde_json::to_vec(&self.document(asked)).unwrap_or_default())
+    }
+
+    /// Returns a Bearer challenge (RFC 6750 §3) that names the resource metadata (RFC 9728 §5.1).
+    fn challenge(&self, error: &str, issuer: &str) -> String {
+        let scope = self.0.refusal.as_ref().and_then(|refusal| refusal.rule.weakest_scope());
+        let error = match (error, scope) {
+            ("", _) => String::new(),
+            ("insufficient_scope", Some(scope)) => format!("error=\"{error}\", scope=\"{scope}\", "),
+            ("invalid_token", _) => {
+                format!("error=\"{error}\", error_description=\"the access token is not acceptable\", ")
+            }
+            (error, _) => format!("error=\"{error}\", "),
+        };
+        format!("Bearer {error}resource_metadata=\"{issuer}/.well-known/oauth-protected-resource\"")
     }
 }
 
@@ -217,16 +253,16 @@ impl Details {
         json!({ "error": self.code.oauth(), "error_description": description })
     }
 
-    fn document<'a>(&'a self, asked: &Asked<'a>) -> ProblemDocument<'a> {
+    fn document<'a>(&'a self, context: &ProblemContext<'a>) -> ProblemDocument<'a> {
         ProblemDocument {
-            r#type: format!("{}/problems/{}", asked.issuer, self.code.as_str()),
+            r#type: format!("{}/problems/{}", context.issuer, self.code.as_str()),
             title: self.code.title(),
             status: self.code.status().as_u16(),
             detail: self.detail.as_deref().unwrap_or_else(|| self.code.meaning()),
-            instance: asked.path,
+            instance: context.path,
             code: self.code.as_str(),
-            request_id: asked.request_id,
-            decision_id: asked.decision_id,
+            request_id: context.request_id,
+            decision_id: context.decision_id,
             errors: &self.errors,
         }
     }
@@ -237,17 +273,17 @@ impl From<Refusal> for Problem {
         let rule = &refusal.rule;
         let problem = Self::new(refusal.reason.into());
         let mut problem = match refusal.reason {
-            // Who reaches every record is refused nothing: it is not there.
+            // A caller that reaches every record is not refused: the record is not there.
             Reason::NotFound if refusal.is_of_nothing() => return problem,
             Reason::NotFound => problem,
             Reason::InsufficientScope => problem.with_detail(needed(rule)),
             Reason::NotOwner => problem.with_detail(reached(rule)),
             Reason::WrongState => problem.with_detail(format!(
-                "it takes a {} that is {}",
+                "this needs a {} that is {}",
                 rule.resource,
                 rule.who.state().map_or("", Relation::name)
             )),
-            Reason::AboveCaller => problem.with_detail("it takes a power over others that you do not have"),
+            Reason::AboveCaller => problem.with_detail("this needs a power over others that you do not have"),
         };
         problem.0.refusal = Some(refusal);
         problem
@@ -259,7 +295,7 @@ fn needed(rule: &Rule) -> String {
     scope.map_or_else(String::new, |scope| format!("the scope {scope} is needed: {}", scope.meaning()))
 }
 
-/// What each way into the rule reaches.
+/// Says which scope reaches which records.
 fn reached(rule: &Rule) -> String {
     let (who, kind) = (&rule.who, rule.resource);
     let own = who.owner_scope().map(|scope| match who.relations().next() {

@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 
+use super::argument::Argument;
+use super::call::Call;
 use super::description::{Description, Parameter};
 use super::problem::{Code, Problem};
-use super::request::{Argument, Call};
 
 /// More parameters than any route has are not even read.
 const MOST_PARAMETERS: usize = 32;

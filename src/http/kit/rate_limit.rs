@@ -1,71 +1,53 @@
-//! Limits on what costs the server much and tells an attacker something, shared between replicas through
-//! the database. Who does nothing wrong is counted where they register or log in, and nowhere else.
+//! Rate limits by client address on registrations and on failures of clients, shared between replicas through the
+//! database. A client that does nothing wrong is counted only where it registers or logs in.
 
 use std::net::IpAddr;
 
-use actix_web::HttpMessage as _;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use chrono::{DateTime, Utc};
 
-use super::description::Description;
 use super::problem::{Code, Problem};
-use super::request::{Argument, Call};
-use super::services::Services;
-use crate::domain::{Allowance, Bucket, LIMIT_WINDOW, Left, TooMany};
-use crate::store::StoreError;
+use crate::domain::{Allowance, Bucket, Clock, LIMIT_WINDOW, Left, TooMany};
+use crate::store::{StoreError, TrustedStore};
 
-/// The headers by which a limit is told (draft-ietf-httpapi-ratelimit-headers-10).
+/// The headers that tell of a limit (draft-ietf-httpapi-ratelimit-headers-10).
 pub(crate) const RATE_LIMIT_HEADERS: [&str; 2] = ["RateLimit", "RateLimit-Policy"];
 
-/// So many addresses are remembered for which nothing is looked at.
+/// The number of exhausted addresses that a replica remembers.
 const REMEMBERED: usize = 10_000;
 
-/// From where too much came that was no good, as far as this replica knows, and until when: so that it
-/// need not be asked of the database each time.
-pub struct Exhausted(quick_cache::sync::Cache<[u8; 32], DateTime<Utc>>);
-
-impl Default for Exhausted {
-    fn default() -> Self {
-        Self(quick_cache::sync::Cache::new(REMEMBERED))
-    }
+/// The rate limits.
+pub(crate) struct RateLimits {
+    are_on: bool,
+    store: TrustedStore,
+    clock: Clock,
+    /// The addresses whose limit is exhausted as far as this replica knows, and until when: the database need not be
+    /// asked for each request.
+    exhausted: quick_cache::sync::Cache<[u8; 32], DateTime<Utc>>,
 }
 
-impl Argument for Allowance {
-    async fn take(call: &mut Call) -> Result<Self, Problem> {
-        Ok(call.allowance())
+impl RateLimits {
+    /// Makes the limits; none are enforced unless `are_on`.
+    pub(crate) fn new(are_on: bool, store: TrustedStore, clock: Clock) -> Self {
+        Self { are_on, store, clock, exhausted: quick_cache::sync::Cache::new(REMEMBERED) }
     }
 
-    fn describe(description: &mut Description) {
-        description.limited = true;
-        description.problems.push(Code::TooManyRequests);
+    /// True when limits are enforced.
+    pub(crate) fn are_on(&self) -> bool {
+        self.are_on
     }
-}
 
-impl Call {
-    /// What is left to the caller, as the answer will say it.
-    pub(crate) fn allowance(&self) -> Allowance {
-        let mut extensions = self.request().extensions_mut();
-        if let Some(allowance) = extensions.get::<Allowance>() {
-            return allowance.clone();
-        }
-        let allowance = Allowance::default();
-        extensions.insert(allowance.clone());
-        allowance
-    }
-}
-
-impl Services {
-    /// Counts a registration by somebody whom nobody knows.
+    /// Counts a registration by an unknown client.
     ///
     /// # Errors
-    /// 429 when there were too many.
+    /// 429 when there were too many from this address.
     pub(crate) async fn count_registration(
         &self,
         address: Option<IpAddr>,
         allowance: &Allowance,
     ) -> Result<(), Problem> {
-        let Some(address) = address.filter(|_| self.limits) else { return Ok(()) };
-        match self.trusted.count(Bucket::registrations(address)).await? {
+        let Some(address) = address.filter(|_| self.are_on) else { return Ok(()) };
+        match self.store.count(Bucket::registrations(address)).await? {
             Ok(left) => {
                 allowance.note(left);
                 Ok(())
@@ -74,14 +56,14 @@ impl Services {
         }
     }
 
-    /// Turns clients away from an address from which too much came that was no good.
+    /// Refuses a client from an address with too many failures.
     ///
     /// # Errors
-    /// 429 until it is forgotten.
+    /// 429 until the window of the limit has passed.
     pub(crate) fn admit_client(&self, address: Option<IpAddr>, allowance: &Allowance) -> Result<(), Problem> {
-        let Some(address) = address.filter(|_| self.limits) else { return Ok(()) };
+        let Some(address) = address.filter(|_| self.are_on) else { return Ok(()) };
         let bucket = Bucket::client_failures(address);
-        match self.exhausted.0.get(&bucket.key).filter(|until| *until > self.clock.now()) {
+        match self.exhausted.get(&bucket.key).filter(|until| *until > self.clock.now()) {
             None => Ok(()),
             Some(until) => {
                 let left =
@@ -91,19 +73,22 @@ impl Services {
         }
     }
 
-    /// Counts what a client sent and was no good.
+    /// Counts a bad secret, code or token of a client.
+    ///
+    /// # Errors
+    /// When the database is away.
     pub(crate) async fn count_failure(
         &self,
         address: Option<IpAddr>,
         allowance: &Allowance,
     ) -> Result<(), StoreError> {
-        let Some(address) = address.filter(|_| self.limits) else { return Ok(()) };
+        let Some(address) = address.filter(|_| self.are_on) else { return Ok(()) };
         let bucket = Bucket::client_failures(address);
-        match self.trusted.count(bucket).await? {
+        match self.store.count(bucket).await? {
             Ok(left) => allowance.note(left),
             Err(too_many) => {
                 allowance.note(too_many.left);
-                self.exhausted.0.insert(bucket.key, too_many.until);
+                self.exhausted.insert(bucket.key, too_many.until);
             }
         }
         Ok(())
@@ -120,16 +105,16 @@ fn seconds_until(until: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
     (until - now).num_seconds().max(0) + 1
 }
 
-/// Tells what is left.
-pub(crate) fn tell(left: Left, now: DateTime<Utc>, headers: &mut HeaderMap) {
+/// Writes the headers of a limit.
+pub(super) fn write_headers(left: Left, now: DateTime<Utc>, headers: &mut HeaderMap) {
     let Left { policy, quota, remaining, until } = left;
     let window = LIMIT_WINDOW.num_seconds();
     let reset = seconds_until(until, now).min(window);
-    let told = [
+    let values = [
         ("ratelimit-policy", format!("\"{policy}\";q={quota};w={window}")),
         ("ratelimit", format!("\"{policy}\";r={remaining};t={reset}")),
     ];
-    for (name, value) in told {
+    for (name, value) in values {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(HeaderName::from_static(name), value);
         }

@@ -11,8 +11,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::actions::Written;
 use super::answer::{Answer, Page, answers_json, entity_tag, page, versioned};
+use super::call::Call;
 use super::description::Description;
-use super::request::Call;
 use crate::authz::{Allowed, Caller, Facts, Held, Resource};
 use crate::store::Kept;
 

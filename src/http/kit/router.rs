@@ -1,104 +1,124 @@
-//! Which endpoints a path leads to: one table for requests, and for questions about requests.
+//! The router: from a request to the endpoint that answers it, measured and traced. A request that no endpoint
+//! answers gets a problem too.
 
-use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
+use actix_web::dev::Payload;
+use actix_web::http::{Method, header};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+use futures_util::FutureExt as _;
+
+use super::call::Call;
 use super::endpoint::Endpoint;
+use super::family::Family;
+use super::problem::{Code, Problem};
+use super::route::Route;
+use super::route_table::Captured;
+use super::services::Services;
+use crate::telemetry::metrics::Meter;
 
-/// What stands where a route has braces, by name.
-pub(crate) type Captured = Vec<(&'static str, String)>;
-
-/// The paths of the endpoints. What is literal goes before what is a parameter: `/users/me` before
-/// `/users/{id}`.
-#[derive(Default)]
-pub(crate) struct Paths {
-    paths: matchit::Router<Path>,
+/// The endpoints of a server; one router for all its worker threads.
+pub(crate) struct Router {
+    services: Arc<Services>,
+    /// In the order of the route table.
+    endpoints: Vec<Measured>,
+    /// The meter of requests that no endpoint answers. Their paths and methods are no labels: a client could
+    /// make any number of them.
+    unknown: Meter,
 }
 
-#[derive(Default)]
-struct Path {
-    /// The names of its parameters, in their order.
-    names: Vec<&'static str>,
-    /// Its endpoints, by their places in the list.
-    endpoints: Vec<usize>,
+struct Measured {
+    endpoint: Endpoint,
+    name: Arc<str>,
+    meter: Meter,
 }
 
-impl Paths {
-    /// Of these endpoints.
-    ///
-    /// # Errors
-    /// What is wrong with a path of theirs.
-    pub(crate) fn of(endpoints: &[Endpoint]) -> Result<Self, String> {
-        let mut known: BTreeMap<&'static str, Path> = BTreeMap::new();
-        for (place, endpoint) in endpoints.iter().enumerate() {
-            let path = known.entry(endpoint.path).or_default();
-            path.names = endpoint.segment_names().collect();
-            path.endpoints.push(place);
-        }
-        let mut paths = matchit::Router::new();
-        for (path, leads_to) in known {
-            if !path.split('/').all(is_literal_or_parameter) {
-                return Err(format!("{path}: a parameter is a whole segment"));
+impl Router {
+    /// Makes the router of these endpoints; `services` has the table of their routes.
+    pub(crate) fn new(services: Arc<Services>, endpoints: Vec<Endpoint>) -> Self {
+        let measured = |endpoint: Endpoint| Measured {
+            name: endpoint.name().into(),
+            meter: services.metrics.meter(endpoint.method.as_str(), endpoint.path),
+            endpoint,
+        };
+        let endpoints = endpoints.into_iter().map(measured).collect();
+        let unknown = services.metrics.meter("other", "none");
+        Self { services, endpoints, unknown }
+    }
+
+    /// Answers a request. A wrong method on a known path is 405, every other path 404.
+    async fn answer(&self, request: HttpRequest, payload: Payload) -> HttpResponse {
+        // Only escapes of characters that need none are decoded in it (RFC 3986 §2.3).
+        let Some((routes, captured)) = self.services.routes.find(request.match_info().as_str()) else {
+            return self.unknown(request, Problem::new(Code::UnknownPath));
+        };
+        let method = request.method();
+        let endpoint = routes.iter().find(|(_, route)| route.answers(method));
+        match endpoint.and_then(|(index, _)| self.endpoints.get(*index)) {
+            Some(endpoint) => self.run(endpoint, captured, request, payload).await,
+            None => {
+                let allow = allowed_methods(routes.iter().map(|(_, route)| *route));
+                if *method == Method::OPTIONS {
+                    return HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish();
+                }
+                self.unknown(request, Problem::new(Code::MethodNotAllowed).with_header(header::ALLOW, allow))
             }
-            paths.insert(path, leads_to).map_err(|error| format!("{path}: {error}"))?;
         }
-        Ok(Self { paths })
     }
 
-    /// The endpoints at a path, and what its parameters are; none where no route has it.
-    pub(crate) fn find(&self, path: &str) -> Option<(&[usize], Captured)> {
-        let found = self.paths.at(path).ok()?;
-        let values = found.params.iter().map(|(_, value)| value.to_owned());
-        let captured = found.value.names.iter().copied().zip(values).collect();
-        Some((&found.value.endpoints, captured))
+    async fn run(
+        &self,
+        Measured { endpoint, name, meter }: &Measured,
+        captured: Captured,
+        request: HttpRequest,
+        payload: Payload,
+    ) -> HttpResponse {
+        request.extensions_mut().insert(endpoint.family);
+        let mut call = Call::new(request, payload, Arc::clone(&self.services), endpoint.family);
+        call.route = Some(Arc::clone(name));
+        call.captured = captured;
+        let measured = meter.begin();
+        let traced = call.trace();
+        let done = traced.scope(AssertUnwindSafe((endpoint.run)(&mut call)).catch_unwind()).await;
+        let done = done.unwrap_or_else(|_| {
+            log::error!("request_id={} the handler panicked", call.request_id());
+            Err(Problem::new(Code::Internal))
+        });
+        let answer = done.unwrap_or_else(|problem| call.answer(problem));
+        measured.answered(answer.status().as_str());
+        traced.answered(answer.status().as_u16(), || call.request_id().to_string());
+        answer
+    }
+
+    fn unknown(&self, request: HttpRequest, problem: Problem) -> HttpResponse {
+        let measured = self.unknown.begin();
+        let family = Family::of_unknown_path(request.path());
+        request.extensions_mut().insert(family);
+        let answer = Call::new(request, Payload::None, Arc::clone(&self.services), family).answer(problem);
+        measured.answered(answer.status().as_str());
+        answer
     }
 }
 
-fn is_literal_or_parameter(segment: &str) -> bool {
-    let inner = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    !inner.unwrap_or(segment).contains(['{', '}', '*'])
+/// Mounts the router.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the only way to mount: every endpoint makes its decision first"
+)]
+pub(crate) fn mount(config: &mut web::ServiceConfig, router: Arc<Router>) {
+    config.default_service(web::to(move |request: HttpRequest, payload: web::Payload| {
+        let router = Arc::clone(&router);
+        async move { router.answer(request, payload.into_inner()).await }
+    }));
 }
 
-#[cfg(test)]
-mod tests {
-    use actix_web::http::Method;
-
-    use super::*;
-    use crate::http::kit::answer::NoContent;
-    use crate::http::kit::decision::Public;
-    use crate::http::kit::endpoint::endpoint;
-    use crate::http::kit::problem::Problem;
-
-    async fn nothing(_: Public) -> Result<NoContent, Problem> {
-        Ok(NoContent)
+fn allowed_methods<'a>(routes: impl Iterator<Item = &'a Route>) -> String {
+    let mut methods: Vec<&str> = routes.map(|route| route.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
     }
-
-    fn paths(paths: &[&'static str]) -> Result<Paths, String> {
-        let endpoints: Vec<_> =
-            paths.iter().map(|path| endpoint(Method::GET, path, "Nothing", nothing)).collect();
-        Paths::of(&endpoints)
-    }
-
-    fn found(paths: &Paths, path: &str) -> Option<(usize, Captured)> {
-        paths.find(path).map(|(endpoints, captured)| (endpoints[0], captured))
-    }
-
-    #[test]
-    fn what_is_literal_goes_before_what_is_a_parameter_and_a_parameter_is_one_segment_of_something() {
-        let paths = paths(&["/a/{id}", "/a/me", "/a/{id}/b/{other}", "/a/{one}/c", "/"]).unwrap();
-        assert_eq!(found(&paths, "/a/me"), Some((1, vec![])));
-        assert_eq!(found(&paths, "/a/mer"), Some((0, vec![("id", "mer".to_owned())])));
-        let both = vec![("id", "me".to_owned()), ("other", "%2F ".to_owned())];
-        assert_eq!(found(&paths, "/a/me/b/%2F "), Some((2, both)));
-        assert_eq!(found(&paths, "/a/x/c"), Some((3, vec![("one", "x".to_owned())])));
-        for path in ["", "/a", "/a/", "/a//c", "/a/x/", "/a/x/y", "//a/x", "/A/me", "/a/me/b/"] {
-            assert_eq!(found(&paths, path), None, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_parameter_is_a_whole_segment() {
-        for path in ["/a/{id}.json", "/a/x{id}", "/a/{id}{other}", "/a/{*rest}", "/a/{", "/a/{}"] {
-            assert!(paths(&[path]).is_err(), "{path}");
-        }
-    }
+    methods.push("OPTIONS");
+    methods.sort_unstable();
+    methods.join(", ")
 }

@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 use super::authzen::Evaluation;
 use super::authzen_request::Parts;
 use super::explain::foresee::{Known, Who, know, of_route, route};
-use super::explain::{endpoint_of, method, path};
+use super::explain::{method, path, route_of};
 use crate::authz::Caller;
-use crate::http::kit::endpoint::Endpoint;
 use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::router::Captured;
+use crate::http::kit::route::Route;
+use crate::http::kit::route_table::Captured;
 use crate::http::kit::services::Services;
 
 /// `resource.type` of a route.
@@ -70,13 +70,13 @@ fn target<'a>(
     action: &str,
     kind: &str,
     id: &str,
-) -> Result<(&'a Endpoint, Captured), &'static str> {
+) -> Result<(&'a Route, Captured), &'static str> {
     const UNKNOWN: &str = "unknown-resource";
     if kind == ROUTE {
         let (method, path) = (method(action).map_err(|_| UNKNOWN)?, path(id).map_err(|_| UNKNOWN)?);
         return route(services, &method, &path).map_err(|_| NOT_TO_BE_KNOWN);
     }
-    let endpoint = endpoint_of(&services.endpoints, kind, action).ok_or(UNKNOWN)?;
+    let endpoint = route_of(services.routes.all(), kind, action).ok_or(UNKNOWN)?;
     // The id of what is part of something has both in it, with a stroke between.
     let segments = endpoint.segment_names().zip(id.split('/'));
     Ok((endpoint, segments.map(|(name, value)| (name, value.to_owned())).collect()))

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::domain::Invalid;
-use crate::http::kit::body::BodyType;
+use crate::http::kit::description::BodyType;
 use crate::http::kit::members::Members;
 
 /// The most evaluations in one request.

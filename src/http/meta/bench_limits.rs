@@ -10,8 +10,8 @@ use crate::http::api::users::UserView;
 use crate::http::kit::answer::{Document, Record};
 use crate::http::kit::decision::Public;
 use crate::http::kit::endpoint::{Endpoint, endpoint};
+use crate::http::kit::injected::Segments;
 use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::services::Segments;
 use crate::store::Store;
 
 /// About as long as an account without `_actions`.

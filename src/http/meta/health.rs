@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use actix_web::web::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::http::kit::answer::{Json, Published};
+use crate::http::kit::argument::Argument;
+use crate::http::kit::call::Call;
 use crate::http::kit::decision::Public;
 use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::request::{Argument, Call};
 use crate::http::kit::services::Services;
+use crate::http::meta::openapi::document;
 use crate::http::pages::{Explanation, explanation};
 
 /// How the server is.
@@ -28,7 +31,7 @@ pub async fn live(_: Public) -> Result<Json<Health>, Problem> {
 
 /// `GET /health/ready`: the database answers too, and the server was not told to stop.
 pub async fn ready(_: Public, services: Arc<Services>) -> Result<Json<Health>, Problem> {
-    if services.stopping.has_begun() {
+    if services.shutdown.is_set() {
         return Err(Problem::new(Code::Stopping));
     }
     services.store.ping().await?;
@@ -51,9 +54,16 @@ pub struct OpenApiDocument {
     paths: Value,
 }
 
+/// The document's bytes, made at its first request.
+struct OpenApiBytes(Bytes);
+
 /// `GET /openapi.json`
 pub async fn openapi(_: Public, services: Arc<Services>) -> Result<Published<OpenApiDocument>, Problem> {
-    Ok(Published::made(services.openapi(), "public, max-age=300"))
+    let document = services.extensions.get_or_insert_with(|| {
+        let Services { name, routes, vocabulary, issuer_url, .. } = &*services;
+        OpenApiBytes(document(name, routes.all(), vocabulary, issuer_url).to_string().into())
+    });
+    Ok(Published::made(document.0.clone(), "public, max-age=300"))
 }
 
 /// The code in the path of a problem's page.

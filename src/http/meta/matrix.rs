@@ -15,27 +15,28 @@ use crate::authz::matrix::{
 };
 use crate::authz::{Rule, Vocabulary};
 use crate::domain::sha256;
+use crate::http::kit::access::Access;
 use crate::http::kit::answer::{Answer, answers_json};
-use crate::http::kit::decision::{Access, Public};
+use crate::http::kit::call::Call;
+use crate::http::kit::decision::Public;
 use crate::http::kit::description::{AnswerDescription, Description};
-use crate::http::kit::endpoint::Endpoint;
 use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::request::Call;
+use crate::http::kit::route::Route;
 use crate::http::kit::services::Services;
 
 /// What a matrix is made from.
-pub struct Rules<'a> {
+pub struct Rules<'a, R> {
     /// The application's name.
     pub name: &'a str,
     /// Its routes.
-    pub endpoints: &'a [Endpoint],
+    pub routes: &'a [R],
     /// Its scopes and roles.
     pub vocabulary: &'a Arc<Vocabulary>,
     /// Whether anybody may register.
     pub registration_open: bool,
 }
 
-impl Rules<'_> {
+impl<R: AsRef<Route>> Rules<'_, R> {
     /// The authorization matrix.
     pub fn matrix(&self) -> Matrix {
         let kinds = Kind::all(self.vocabulary);
@@ -48,7 +49,7 @@ impl Rules<'_> {
             name: self.name.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             callers: kinds.iter().map(|kind| kind.described()).collect(),
-            routes: self.endpoints.iter().map(|endpoint| self.row(endpoint, &kinds)).collect(),
+            routes: self.routes.iter().map(|route| self.row(route.as_ref(), &kinds)).collect(),
             roles: roles.collect(),
             scopes: scopes
                 .map(|scope| Described { name: scope.to_string(), meaning: scope.meaning().to_owned() })
@@ -56,30 +57,30 @@ impl Rules<'_> {
         }
     }
 
-    fn row(&self, endpoint: &Endpoint, kinds: &[Kind]) -> Row {
-        let read = endpoint.read_rule();
+    fn row(&self, route: &Route, kinds: &[Kind]) -> Row {
+        let read = route.read_rule();
         let answers = kinds.iter().map(|kind| {
-            let code = self.refusal(endpoint, read, *kind);
+            let code = self.refusal(route, read, *kind);
             Answered {
                 caller: kind.name(),
                 allowed: code.is_none(),
                 status: code.map(|code| code.status().as_u16()),
-                code: code.map(|code| endpoint.code_on_the_wire(code).to_owned()),
+                code: code.map(|code| route.family.name_of(code).to_owned()),
             }
         });
         Row {
-            method: endpoint.method.to_string(),
-            path: endpoint.path.to_owned(),
-            summary: endpoint.summary.to_owned(),
-            entry: entry(endpoint.access),
+            method: route.method.to_string(),
+            path: route.path.to_owned(),
+            summary: route.summary.to_owned(),
+            entry: entry(route.access),
             answers: answers.collect(),
         }
     }
 
     /// How the decision of a route refuses somebody of this kind, if it does; `read` is its
-    /// [`Endpoint::read_rule`].
-    pub(crate) fn refusal(&self, endpoint: &Endpoint, read: Option<&Rule>, kind: Kind) -> Option<Code> {
-        let (rule, reached) = match endpoint.access {
+    /// [`Route::read_rule`].
+    pub(crate) fn refusal(&self, route: &Route, read: Option<&Rule>, kind: Kind) -> Option<Code> {
+        let (rule, reached) = match route.access {
             Access::Public => return None,
             Access::Client => return Some(Code::InvalidClient),
             Access::Authenticated => return without_a_good_token(kind),
@@ -115,16 +116,19 @@ fn entry(access: Access) -> Entry {
 }
 
 /// The matrix as an answer: a page for who asks for HTML first, as a browser does, otherwise JSON.
-pub struct MatrixAnswer(Arc<Services>);
+pub struct MatrixAnswer(Arc<Matrix>);
 
 /// `GET /authz/matrix`
 pub async fn show(_: Public, services: Arc<Services>) -> Result<MatrixAnswer, Problem> {
-    Ok(MatrixAnswer(services))
+    Ok(MatrixAnswer(services.extensions.get_or_insert_with(|| {
+        let Services { name, routes, vocabulary, registration_open, .. } = &*services;
+        Rules { name, routes: routes.all(), vocabulary, registration_open: *registration_open }.matrix()
+    })))
 }
 
 impl Answer for MatrixAnswer {
     fn respond(self, call: &Call) -> HttpResponse {
-        let matrix = self.0.matrix();
+        let matrix = &*self.0;
         let accepted = call.header(header::ACCEPT).unwrap_or_default();
         let mut response = HttpResponse::Ok();
         response

@@ -5,10 +5,11 @@ use std::marker::PhantomData;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::http::kit::argument::Argument;
+use crate::http::kit::call::Call;
 use crate::http::kit::description::{BodyDescription, Description, Parameter};
 use crate::http::kit::form::{FORM, Form};
 use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::request::{Argument, Call};
 use crate::http::kit::services::Services;
 use crate::http::pages::SeeOther;
 

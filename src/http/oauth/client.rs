@@ -6,12 +6,13 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web_httpauth::headers::authorization::{Basic, Scheme as _};
 
 use crate::domain::ClientSecret;
+use crate::http::kit::access::Access;
+use crate::http::kit::call::Call;
+use crate::http::kit::decision::Decision;
 use crate::http::kit::decision::closed::Closed;
-use crate::http::kit::decision::{Access, Decision};
 use crate::http::kit::description::Description;
 use crate::http::kit::form::Form;
 use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::request::Call;
 use crate::oauth::OAuthError;
 use crate::oauth::client_authentication::{AuthenticatedClient, Presented, authenticate};
 use crate::token::ClientAssertion;
@@ -45,12 +46,12 @@ impl Decision for ClientAuth {
 
     async fn decide(call: &mut Call) -> Result<Self, Problem> {
         let (services, address, allowance) = (Arc::clone(call.services()), call.address(), call.allowance());
-        services.admit_client(address, &allowance)?;
+        services.rate_limits.admit_client(address, &allowance)?;
         let form = Form::read(call).await?;
         let presented = presented(by_basic(call)?, &form)?;
         let stored = match authenticate(&services.oauth(), presented).await {
             Err(refused @ OAuthError::InvalidClient { .. }) => {
-                services.count_failure(address, &allowance).await?;
+                services.rate_limits.count_failure(address, &allowance).await?;
                 return Err(refused.into());
             }
             stored => stored?,

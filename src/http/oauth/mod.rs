@@ -5,6 +5,7 @@ mod authorization_query;
 mod authorize;
 mod authorize_flow;
 mod client;
+mod first_party;
 mod logout;
 mod metadata;
 mod token;
@@ -16,6 +17,7 @@ pub use authorize::{authorize, authorize_by_form, submit_consent, submit_login};
 pub use client::ClientAuth;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use client::credentials_by_basic;
+pub(crate) use first_party::FirstPartyLogin;
 pub use logout::{confirm_logout, logout, logout_by_form};
 pub use metadata::{authorization_server, jwks, protected_resource};
 pub use token::{introspect, revoke, token};

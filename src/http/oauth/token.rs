@@ -9,11 +9,12 @@ use utoipa::ToSchema;
 use super::ClientAuth;
 use crate::domain::{Allowance, AuthorizationCode, GrantType, RefreshToken};
 use crate::http::kit::answer::Json;
+use crate::http::kit::argument::Argument;
+use crate::http::kit::call::Call;
 use crate::http::kit::description::{BodyDescription, Description};
-use crate::http::kit::dpop::ShownKey;
+use crate::http::kit::dpop::ProvedKey;
 use crate::http::kit::form::FORM;
 use crate::http::kit::problem::Problem;
-use crate::http::kit::request::{Argument, Call};
 use crate::http::kit::services::Services;
 use crate::oauth::authorization_code::{self, Redemption};
 use crate::oauth::token_answer::TokenAnswer;
@@ -90,7 +91,7 @@ impl FormType for TokenRequest {
 pub async fn token(
     mut request: ClientAuth,
     _: Described<TokenRequest>,
-    key: ShownKey,
+    key: ProvedKey,
     allowance: Allowance,
     services: Arc<Services>,
 ) -> Result<Json<TokenAnswer>, Problem> {
@@ -124,7 +125,7 @@ pub async fn token(
         _ => return Err(OAuthError::UnsupportedGrantType.into()),
     };
     if matches!(granted, Err(OAuthError::InvalidGrant)) {
-        services.count_failure(request.client.origin.address, &allowance).await?;
+        services.rate_limits.count_failure(request.client.origin.address, &allowance).await?;
     }
     let answer = granted?;
     services.metrics.tokens_issued.with_label_values(&[grant_type]).inc();

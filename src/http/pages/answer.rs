@@ -11,9 +11,9 @@ use super::destination::Destination;
 use super::layout::{House, document};
 use crate::http::kit::answer::Answer;
 use crate::http::kit::browser::{Browser, SetCookie};
+use crate::http::kit::call::Call;
 use crate::http::kit::description::{AnswerDescription, Description};
 use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::request::Call;
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
@@ -105,9 +105,6 @@ impl PageAnswer {
             .insert_header((header::REFERRER_POLICY, "same-origin"))
             .insert_header((PERMISSIONS_POLICY, NO_PERMISSIONS))
             .insert_header((header::CACHE_CONTROL, self.cache_control));
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((header::RETRY_AFTER, "1"));
-        }
         set_cookies(&mut response, &self.cookies);
         response.body(html)
     }

@@ -5,11 +5,11 @@ use actix_web::http::StatusCode;
 use maud::{Markup, html};
 
 use super::answer::PageAnswer;
-use super::layout::shortened;
+use super::layout::{House, shortened};
 use crate::http::kit::answer::Answer;
+use crate::http::kit::call::Call;
 use crate::http::kit::description::Description;
 use crate::http::kit::problem::Code;
-use crate::http::kit::request::Call;
 
 /// More characters of a detail than a page shows.
 const LONGEST_DETAIL: usize = 200;
@@ -44,8 +44,17 @@ pub fn error(page: &ErrorPage<'_>) -> PageAnswer {
     PageAnswer::new(*title, body).with_status(*status).telling_its_request()
 }
 
-/// A problem of the one table, where a person reads the answer.
-pub(crate) fn of_problem(code: Code, oauth: &str, detail: Option<&str>) -> PageAnswer {
+/// Renders a problem as a page, for a person in a browser.
+pub(crate) fn render_problem(
+    code: Code,
+    detail: Option<&str>,
+    service: &str,
+    request_id: &str,
+) -> HttpResponse {
+    of_problem(code, detail).in_house(&House { service, request_id })
+}
+
+fn of_problem(code: Code, detail: Option<&str>) -> PageAnswer {
     let (title, sentence) = match code {
         Code::Busy => ("Too many people at once", "Please wait a moment, then go back and try again."),
         Code::Unavailable => (
@@ -68,7 +77,7 @@ pub(crate) fn of_problem(code: Code, oauth: &str, detail: Option<&str>) -> PageA
             "What it asked for cannot be answered. Go back to it and start again. If it happens again, tell its makers what stands below.",
         ),
     };
-    error(&ErrorPage { status: code.status(), title, sentence, code: Some(oauth), detail })
+    error(&ErrorPage { status: code.status(), title, sentence, code: Some(code.oauth()), detail })
 }
 
 /// What the `type` of a problem document leads to. Its own errors stay problem documents.

@@ -6,10 +6,11 @@ use std::sync::LazyLock;
 use aws_lc_rs::digest;
 
 use crate::http::kit::answer::Document;
+use crate::http::kit::argument::Argument;
+use crate::http::kit::call::Call;
 use crate::http::kit::decision::Public;
 use crate::http::kit::description::{Description, Parameter};
 use crate::http::kit::problem::Problem;
-use crate::http::kit::request::{Argument, Call};
 
 const STYLESHEET: &str = include_str!("pages.css");
 const MARK: &str = include_str!("mark.svg");

@@ -22,5 +22,4 @@ pub use layout::{Application, form};
 pub use log_in::{LogIn, LogInChoice, LogInError, LogInForm, log_in};
 pub use log_out::{LogOut, LogOutChoice, LogOutForm, log_out, logged_out, still_logged_in};
 
-pub(super) use error::of_problem;
-pub(super) use layout::House;
+pub(crate) use error::render_problem;

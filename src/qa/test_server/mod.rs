@@ -1,6 +1,6 @@
 //! A server made for tests, `serve --test`: in memory, with users of every kind, a clock that can be
 //! moved, and a way back to where it began. None of it is in a server that was started otherwise: it
-//! has neither these routes nor what they work with ([`Services::test`](crate::http::Services::test)).
+//! has neither these routes nor what they work with .
 
 mod routes;
 mod seeds;

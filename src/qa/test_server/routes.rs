@@ -11,8 +11,7 @@ use utoipa::ToSchema;
 use super::TestServer;
 use super::seeds::Seeds;
 use crate::domain::{Invalid, format_time, parse_time};
-use crate::http::kit::endpoint::endpoint;
-use crate::http::{Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Services};
+use crate::http::{Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
 
 /// The routes of a test server, besides all others.
 #[rustfmt::skip]
@@ -57,8 +56,8 @@ enum Change {
     Back,
 }
 
-fn of(services: &Services) -> Result<&TestServer, Problem> {
-    services.test.as_deref().ok_or_else(|| Problem::new(Code::UnknownPath))
+fn of(services: &Services) -> Result<Arc<TestServer>, Problem> {
+    services.extensions.get().ok_or_else(|| Problem::new(Code::UnknownPath))
 }
 
 /// `GET /test`

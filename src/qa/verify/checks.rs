@@ -65,7 +65,7 @@ pub(crate) fn differs(endpoint: &Endpoint, expected: Option<Code>, answer: &Answ
     if answer.status >= 500 {
         return Some(format!("is answered {told}"));
     }
-    let wire = |code: Code| endpoint.code_on_the_wire(code);
+    let wire = |code: Code| endpoint.family.name_of(code);
     match expected {
         Some(code) => {
             let is_said =

@@ -98,7 +98,7 @@ impl Verification {
         }
         let rules = Rules {
             name: self.world.app.name,
-            endpoints,
+            routes: endpoints,
             vocabulary: &self.vocabulary,
             registration_open: self.options.registration_open,
         };
@@ -129,7 +129,7 @@ impl Verification {
         Ok(answer.body.contains(&id).then(|| "is shown a record of the owner's".to_owned()))
     }
 
-    fn route(&self, endpoint: &Endpoint, rules: &Rules<'_>) -> Result<RouteReport, Trouble> {
+    fn route(&self, endpoint: &Endpoint, rules: &Rules<'_, Endpoint>) -> Result<RouteReport, Trouble> {
         let read = endpoint.read_rule();
         let (mut cells, mut trial) = (Vec::new(), None);
         for caller in Caller::all(&self.vocabulary) {
@@ -141,7 +141,7 @@ impl Verification {
                     Err(reason) if cells.is_empty() => {
                         return Ok(not_tried(endpoint, &self.vocabulary, &reason));
                     }
-                    Err(reason) => return Err(Trouble::new(format!("{}: {reason}", endpoint.route()))),
+                    Err(reason) => return Err(Trouble::new(format!("{}: {reason}", endpoint.name()))),
                 },
             };
             let (cell, was_let_in) = self.cell(&kept, caller, expected)?;
@@ -150,7 +150,7 @@ impl Verification {
             let ends_the_owner = matches!(caller, Caller::Suspended | Caller::Deleted);
             trial = Some(kept).filter(|_| !(was_let_in && may_change(endpoint) || ends_the_owner));
         }
-        Ok(RouteReport { route: endpoint.route(), cells })
+        Ok(RouteReport { route: endpoint.name(), cells })
     }
 
     /// The route as one caller, and whether they were let in.
@@ -352,5 +352,5 @@ fn is_of_no_record(endpoint: &Endpoint, answer: &Answer) -> bool {
 fn not_tried(endpoint: &Endpoint, vocabulary: &Vocabulary, reason: &str) -> RouteReport {
     let cell =
         |caller| Cell { caller, answer: reason.to_owned(), outcome: Outcome::NotTried(reason.to_owned()) };
-    RouteReport { route: endpoint.route(), cells: Caller::all(vocabulary).into_iter().map(cell).collect() }
+    RouteReport { route: endpoint.name(), cells: Caller::all(vocabulary).into_iter().map(cell).collect() }
 }

@@ -1,13 +1,11 @@
 //! Parcels: what one is, who may do what to it, where it is kept, and its routes.
 
-use std::sync::Arc;
-
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
 use cloakroom::authz::{Allowed, OwnerFrom, Reach, Resource};
 use cloakroom::domain::{Invalid, Time, UserId, plain_text};
 use cloakroom::http::{
-    Body, BodyType, Created, Endpoint, IfMatch, Problem, Services, Shown, endpoint, plain,
+    Body, BodyType, Created, Endpoint, IfMatch, NewId, Now, Problem, Shown, endpoint, plain,
 };
 use cloakroom::store::{Moment, Store, Uid};
 use diesel::prelude::*;
@@ -153,10 +151,11 @@ fn text_of(text: &str) -> Result<String, Invalid> {
 async fn create(
     reach: Reach<Parcel, Create>,
     body: Body<NewParcel>,
-    services: Arc<Services>,
+    NewId(id): NewId<ParcelId>,
+    Now(now): Now,
+    store: Store,
 ) -> Result<Created<Parcel>, Problem> {
     let text = body.read(|members| members.required_text("text", text_of))?;
-    let (id, now) = (services.new_id()?, services.now());
     let owner_id = reach.owner()?;
     let new = Parcel {
         id,
@@ -166,7 +165,7 @@ async fn create(
         updated_at: now,
         revision: 1,
     };
-    let made = services.store.insert(reach.make(new)?).await?;
+    let made = store.insert(reach.make(new)?).await?;
     Ok(Shown::from(made).created())
 }
 

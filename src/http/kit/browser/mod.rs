@@ -15,10 +15,11 @@ use utoipa::ToSchema;
 pub use cookie::SetCookie;
 pub use csrf::{Forgery, FormGuard};
 
+use super::argument::Argument;
+use super::call::Call;
 use super::description::{BodyDescription, Description};
 use super::form::{FORM, Form};
 use super::problem::{Code, Problem};
-use super::request::{Argument, Call};
 use crate::domain::{BrowserSecret, NoRandomness, Origin, Random, SecretHash};
 
 /// The field of a form that holds its token.

@@ -15,10 +15,11 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use crate::authz::Scope;
 use crate::domain::{ClientId, Role};
 use crate::http::kit::answer::Answer;
+use crate::http::kit::argument::Argument;
+use crate::http::kit::call::Call;
 use crate::http::kit::decision::Public;
 use crate::http::kit::description::{AnswerDescription, Description};
 use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::request::{Argument, Call};
 use crate::http::kit::services::Services;
 
 /// What Swagger UI needs, and no more: its own files, what it loads, and calls to this server. It

@@ -8,11 +8,11 @@ use actix_web::http::Method;
 use crate::authz::action::Read;
 use crate::authz::{Caller, Explanation, ScopeSet, Subject, Supposed};
 use crate::domain::{Client, ClientId, Email, Invalid, Status, User, UserId};
-use crate::http::kit::decision::Foresight;
-use crate::http::kit::endpoint::Endpoint;
+use crate::http::kit::dry_run::DryRun;
 use crate::http::kit::path_id::PathSegments;
 use crate::http::kit::problem::Problem;
-use crate::http::kit::router::Captured;
+use crate::http::kit::route::Route;
+use crate::http::kit::route_table::Captured;
 use crate::http::kit::services::Services;
 use crate::store::StoreError;
 use crate::token::{InvalidToken, Ticket};
@@ -58,7 +58,7 @@ pub(crate) async fn foresee<'a>(
     services: &'a Services,
     asker: &Caller,
     asked: &Asked,
-) -> Result<(Explanation, &'a Endpoint), Problem> {
+) -> Result<(Explanation, &'a Route), Problem> {
     let (endpoint, segments) = route(services, &asked.method, &asked.path)?;
     let known = know(services, asker, &asked.who).await?;
     Ok((of_route(services, asker, &known, endpoint, &segments).await?, endpoint))
@@ -69,18 +69,18 @@ pub(crate) async fn of_route(
     services: &Services,
     asker: &Caller,
     known: &Known,
-    endpoint: &Endpoint,
+    route: &Route,
     segments: &Captured,
 ) -> Result<Explanation, StoreError> {
     let who = match known {
         Known::Nobody => None,
         Known::Somebody(who) => Some(who),
         // What takes no access token does not look at it.
-        Known::Refused(_) if !endpoint.access.looks_at_tokens() => None,
-        Known::Refused(reason) => return Ok(Explanation::not_acceptable(endpoint.access.rule(), reason)),
+        Known::Refused(_) if !route.access.looks_at_tokens() => None,
+        Known::Refused(reason) => return Ok(Explanation::not_acceptable(route.access.rule(), reason)),
     };
     let (path, registration_open) = (PathSegments::of(segments), services.registration_open);
-    endpoint.foresee(&Foresight { store: &services.store, who, path, asker, registration_open }).await
+    route.dry_run(&DryRun { store: &services.store, who, path, asker, registration_open }).await
 }
 
 /// The route of a path, and what stands in it where the route has braces.
@@ -88,15 +88,15 @@ pub(crate) fn route<'a>(
     services: &'a Services,
     method: &Method,
     path: &str,
-) -> Result<(&'a Endpoint, Captured), Problem> {
-    let Some((places, captured)) = services.paths.find(path) else {
+) -> Result<(&'a Route, Captured), Problem> {
+    let Some((routes, captured)) = services.routes.find(path) else {
         return Err(Problem::broken_rule("/path", Invalid::new("unknown-path", "no route has this path")));
     };
-    let mut endpoints = places.iter().filter_map(|place| services.endpoints.get(*place));
-    let meant = endpoints.find(|endpoint| endpoint.answers(method)).ok_or_else(|| {
+    let found = routes.into_iter().find(|(_, route)| route.answers(method));
+    let (_, route) = found.ok_or_else(|| {
         Problem::broken_rule("/method", Invalid::new("unknown-method", "the path does not take this method"))
     })?;
-    Ok((meant, captured))
+    Ok((route, captured))
 }
 
 /// Finds out who is supposed to call.

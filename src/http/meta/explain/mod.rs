@@ -14,10 +14,11 @@ use crate::authz::action::Explain;
 use crate::authz::{Explanation, Reach, Rule, Vocabulary, actor_of};
 use crate::domain::Invalid;
 use crate::http::kit::answer::Json;
-use crate::http::kit::body::{Body, BodyType};
-use crate::http::kit::endpoint::Endpoint;
+use crate::http::kit::body::Body;
+use crate::http::kit::description::BodyType;
 use crate::http::kit::members::Members;
 use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::route::Route;
 use crate::http::kit::services::Services;
 use crate::store::Entry;
 use foresee::{Asked, Who};
@@ -101,11 +102,11 @@ pub async fn explain(
                      of too many at once, or is not written down yet",
                 )
             })?;
-            Ok(Json(Explained::made(entry, &reach, &services.endpoints, &services.vocabulary)))
+            Ok(Json(Explained::made(entry, &reach, services.routes.all(), &services.vocabulary)))
         }
         Question::Imagined(asked) => {
             let (explanation, endpoint) = foresee::foresee(&services, reach.by(), &asked).await?;
-            let route = Some(endpoint.route());
+            let route = Some(endpoint.name());
             Ok(Json(Explained { explanation, route, decision_id: None, at: None, request_id: None }))
         }
     }
@@ -163,12 +164,12 @@ impl Explained {
     pub(crate) fn made(
         entry: Entry,
         reach: &Reach<Explanation, Explain>,
-        endpoints: &[Endpoint],
+        routes: &[impl AsRef<Route>],
         vocabulary: &Vocabulary,
     ) -> Self {
         let inputs = entry.inputs();
         let scope = inputs.scope.unwrap_or_default();
-        let endpoint = endpoint_of(endpoints, &entry.resource, &entry.action);
+        let endpoint = route_of(routes, &entry.resource, &entry.action);
         let rule = endpoint.and_then(|endpoint| endpoint.access.rule());
         let reason = entry.reason.as_deref().unwrap_or_default();
         let mut explanation = Explanation::remembered(rule, reason, &scope, vocabulary);
@@ -200,11 +201,11 @@ impl Explained {
 }
 
 /// The route that does an action to a kind of record, by their names in the policy.
-pub(crate) fn endpoint_of<'a>(
-    endpoints: &'a [Endpoint],
+pub(crate) fn route_of<'a>(
+    routes: &'a [impl AsRef<Route>],
     resource: &str,
     action: &str,
-) -> Option<&'a Endpoint> {
+) -> Option<&'a Route> {
     let named = |rule: &Rule| rule.resource == resource && rule.action == action;
-    endpoints.iter().find(|endpoint| endpoint.access.rule().is_some_and(named))
+    routes.iter().map(AsRef::as_ref).find(|route| route.access.rule().is_some_and(named))
 }

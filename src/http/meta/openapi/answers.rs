@@ -5,40 +5,38 @@ use std::collections::BTreeMap;
 use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 
-use super::problems::Form;
 use super::{Api, answers_conditions, example, headers};
-use crate::http::kit::decision::Access;
+use crate::http::kit::access::Access;
 use crate::http::kit::description::{AnswerDescription, Description};
-use crate::http::kit::endpoint::Endpoint;
-use crate::http::kit::idempotency::takes_key;
 use crate::http::kit::problem::Code;
 use crate::http::kit::rate_limit::RATE_LIMIT_HEADERS;
+use crate::http::kit::route::Route;
 
 impl Api {
-    pub(crate) fn responses(&self, endpoint: &Endpoint, description: &Description) -> Value {
+    pub(crate) fn responses(&self, route: &Route, description: &Description) -> Value {
         let mut responses: BTreeMap<u16, Value> = BTreeMap::new();
         for answer in &description.answers {
             let known = responses.remove(&answer.status);
             responses.insert(answer.status, self.answer(answer, known));
         }
-        if answers_conditions(endpoint, description) {
+        if answers_conditions(route, description) {
             responses.insert(304, not_modified());
         }
         let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-        for code in problems(endpoint, description) {
+        for code in problems(route, description) {
             by_status.entry(code.status().as_u16()).or_default().push(code);
         }
         for (status, mut codes) in by_status {
             codes.sort_unstable_by_key(|code| code.as_str());
             codes.dedup();
-            responses.insert(status, self.problems(endpoint, &codes));
+            responses.insert(status, self.problems(route, &codes));
         }
         for (status, answer) in &mut responses {
             let Some(headers) = answer.get_mut("headers").and_then(Value::as_object_mut) else { continue };
             if description.limited {
                 headers.extend(headers::references(&RATE_LIMIT_HEADERS));
             }
-            if *status < 300 && takes_key(&endpoint.method, &endpoint.access) {
+            if *status < 300 && route.takes_key {
                 headers.extend(headers::references(&["Idempotent-Replayed"]));
             }
         }
@@ -67,9 +65,9 @@ impl Api {
     }
 
     /// What is answered with one status when something is the matter.
-    fn problems(&self, endpoint: &Endpoint, codes: &[Code]) -> Value {
-        let form = Form::of(endpoint);
-        let headers = codes.iter().flat_map(|code| form.headers(*code, endpoint));
+    fn problems(&self, route: &Route, codes: &[Code]) -> Value {
+        let form = route.family;
+        let headers = codes.iter().filter_map(|code| form.header(*code, route));
         let example = |code: &Code| {
             (
                 code.as_str().to_owned(),
@@ -95,13 +93,13 @@ fn not_modified() -> Value {
 }
 
 /// What a route answers when something is the matter.
-fn problems(endpoint: &Endpoint, description: &Description) -> Vec<Code> {
+fn problems(route: &Route, description: &Description) -> Vec<Code> {
     let mut problems = vec![Code::Unavailable, Code::Internal];
     problems.extend(&description.problems);
-    if endpoint.method != Method::GET {
+    if route.method != Method::GET {
         problems.push(Code::OutcomeUnknown);
     }
-    match endpoint.access {
+    match route.access {
         Access::Public | Access::Client => {}
         Access::Authenticated => {
             problems.extend([Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens])

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use crate::authz::Vocabulary;
 use crate::domain::Role;
 use crate::http::kit::description::Description;
-use crate::http::kit::endpoint::{Endpoint, Part};
+use crate::http::kit::route::{Part, Route};
 
 const ABOUT: &str = "User management with authorization built in: each operation's `x-decision` says who \
     may call it.\n\nA member of an answer that is not set is null; a member of a body that is unknown or \
@@ -36,21 +36,22 @@ struct Api {
 }
 
 /// The document of an application's routes, for a server at `issuer`.
-pub fn document(name: &str, endpoints: &[Endpoint], vocabulary: &Vocabulary, issuer: &str) -> Value {
-    let described: Vec<(&Endpoint, Description)> =
-        endpoints.iter().map(|endpoint| (endpoint, endpoint.description())).collect();
+pub fn document<R: AsRef<Route>>(name: &str, routes: &[R], vocabulary: &Vocabulary, issuer: &str) -> Value {
+    let routes: Vec<&Route> = routes.iter().map(AsRef::as_ref).collect();
+    let described: Vec<(&Route, Description)> =
+        routes.iter().map(|route| (*route, route.description())).collect();
     let mut schemas = schemas(described.iter().map(|(_, description)| description), vocabulary);
     bodies::close(&mut schemas, described.iter().filter_map(|(_, description)| description.body.as_ref()));
     let api = Api { schemas };
     let mut paths: Map<String, Value> = Map::new();
-    for (endpoint, description) in &described {
-        let operation = api.operation(endpoint, description);
-        let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
+    for (route, description) in &described {
+        let operation = api.operation(route, description);
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
-            path.insert(endpoint.method.as_str().to_lowercase(), operation);
+            path.insert(route.method.as_str().to_lowercase(), operation);
         }
     }
-    let issues_tokens = endpoints.iter().any(|endpoint| endpoint.part == Part::AuthorizationServer);
+    let issues_tokens = routes.iter().any(|route| route.part == Part::AuthorizationServer);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -61,7 +62,7 @@ pub fn document(name: &str, endpoints: &[Endpoint], vocabulary: &Vocabulary, iss
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": issuer }],
-        "tags": tags::of(endpoints),
+        "tags": tags::of(&routes),
         "paths": paths,
         "components": {
             "schemas": api.schemas,
@@ -73,9 +74,8 @@ pub fn document(name: &str, endpoints: &[Endpoint], vocabulary: &Vocabulary, iss
 }
 
 /// Whether `If-None-Match` is honoured: somebody reads what has a version.
-fn answers_conditions(endpoint: &Endpoint, description: &Description) -> bool {
-    endpoint.method == Method::GET
-        && description.answers.iter().any(|answer| answer.headers.contains(&"ETag"))
+fn answers_conditions(route: &Route, description: &Description) -> bool {
+    route.method == Method::GET && description.answers.iter().any(|answer| answer.headers.contains(&"ETag"))
 }
 
 fn schemas<'a>(

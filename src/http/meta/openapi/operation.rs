@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 use super::{Api, answers_conditions, security, tags};
 use crate::authz::matrix::Entry;
 use crate::http::kit::description::{Description, Parameter};
-use crate::http::kit::endpoint::Endpoint;
+use crate::http::kit::route::Route;
 
 impl Api {
-    pub(crate) fn operation(&self, endpoint: &Endpoint, description: &Description) -> Value {
+    pub(crate) fn operation(&self, route: &Route, description: &Description) -> Value {
         let mut operation = json!({
-            "operationId": operation_id(endpoint),
-            "summary": endpoint.summary,
-            "tags": [tags::of_path(endpoint.path)],
-            "parameters": parameters(endpoint, description),
-            "responses": self.responses(endpoint, description),
-            "security": security::of(&endpoint.access),
+            "operationId": operation_id(route),
+            "summary": route.summary,
+            "tags": [tags::of_path(route.path)],
+            "parameters": parameters(route, description),
+            "responses": self.responses(route, description),
+            "security": security::of(&route.access),
         });
         let Some(members) = operation.as_object_mut() else { return operation };
         if let Some(body) = &description.body {
@@ -23,7 +23,7 @@ impl Api {
             let body = json!({ "required": !description.body_is_optional, "content": content });
             members.insert("requestBody".to_owned(), body);
         }
-        if let Some(rule) = endpoint.access.rule() {
+        if let Some(rule) = route.access.rule() {
             members.insert("x-decision".to_owned(), json!(Entry::of("by scope", rule, true)));
         }
         operation
@@ -31,17 +31,17 @@ impl Api {
 }
 
 /// `get /users/{id}/profile` → `get_users_id_profile`
-fn operation_id(endpoint: &Endpoint) -> String {
-    let path = endpoint.path.replace(['{', '}'], "").replace(['/', '-', '.'], "_");
-    format!("{}{path}", endpoint.method.as_str().to_lowercase())
+fn operation_id(route: &Route) -> String {
+    let path = route.path.replace(['{', '}'], "").replace(['/', '-', '.'], "_");
+    format!("{}{path}", route.method.as_str().to_lowercase())
 }
 
-fn parameters(endpoint: &Endpoint, description: &Description) -> Vec<Value> {
+fn parameters(route: &Route, description: &Description) -> Vec<Value> {
     let told = |name| description.segments.iter().find(|known| known.name == name);
-    let segments = endpoint.segment_names().filter_map(told).map(|segment| named(segment, "path"));
+    let segments = route.segment_names().filter_map(told).map(|segment| named(segment, "path"));
     let query = description.parameters.iter().map(|parameter| named(parameter, "query"));
     let headers = description.request_headers.iter().map(|parameter| named(parameter, "header"));
-    let condition = answers_conditions(endpoint, description).then(|| {
+    let condition = answers_conditions(route, description).then(|| {
         let schema = json!({ "type": "string", "examples": ["\"3-9f86d081884c7d65\""] });
         named(
             &Parameter::optional(

@@ -1,51 +1,36 @@
 //! Problems as the document tells of them: their two schemas, and an example of each code.
 
+use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema as _;
 
 use crate::domain::Invalid;
-use crate::http::kit::endpoint::Endpoint;
-use crate::http::kit::problem::{Asked, BrokenRule, Code, Problem};
+use crate::http::kit::family::Family;
+use crate::http::kit::problem::{BrokenRule, Code, Problem, ProblemContext};
+use crate::http::kit::problem_code::Header;
+use crate::http::kit::route::Route;
 
 const REQUEST_ID: &str = "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17";
 const DECISION_ID: &str = "019ab1f7-3c2b-7a06-8d54-0c1e9b7f2a63";
 
-/// In which form a route tells of a problem.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// A problem document.
-    Document,
-    /// An error of RFC 6749.
-    OAuth,
-    /// A page.
-    Page,
-}
-
-impl Form {
-    pub(crate) fn of(endpoint: &Endpoint) -> Self {
-        match endpoint.for_people {
-            true => Self::Page,
-            false if endpoint.path.starts_with("/oauth/") => Self::OAuth,
-            false => Self::Document,
-        }
-    }
-
-    pub(crate) fn media_type(self) -> &'static str {
+/// How a family of routes reports problems.
+impl Family {
+    pub(super) fn media_type(self) -> &'static str {
         match self {
-            Self::Document => "application/problem+json",
+            Self::Api => "application/problem+json",
             Self::OAuth => "application/json",
             Self::Page => "text/html",
         }
     }
 
     /// Whether a program can tell the codes apart.
-    pub(crate) fn is_told_apart(self) -> bool {
+    pub(super) fn is_told_apart(self) -> bool {
         self != Self::Page
     }
 
     /// The schema of a problem that is one of these.
-    pub(crate) fn schema(self, codes: &[Code]) -> Value {
+    pub(super) fn schema(self, codes: &[Code]) -> Value {
         let one_of = |schema: &str, member: &str, mut names: Vec<&str>| {
             names.sort_unstable();
             names.dedup();
@@ -56,40 +41,29 @@ impl Form {
             })
         };
         match self {
-            Self::Document => one_of("Problem", "code", codes.iter().map(|code| code.as_str()).collect()),
+            Self::Api => one_of("Problem", "code", codes.iter().map(|code| code.as_str()).collect()),
             Self::OAuth => one_of("OAuthError", "error", codes.iter().map(|code| code.oauth()).collect()),
             Self::Page => json!({ "type": "string" }),
         }
     }
 
-    /// The headers that go with a problem at a route.
-    pub(crate) fn headers(self, code: Code, endpoint: &Endpoint) -> Vec<&'static str> {
-        match code {
-            Code::Unauthenticated
-            | Code::InvalidToken
-            | Code::TwoTokens
-            | Code::InsufficientScope
-            | Code::InvalidClient => {
-                vec!["WWW-Authenticate"]
-            }
-            Code::Unavailable
-            | Code::Stopping
-            | Code::Busy
-            | Code::TooManyGuesses
-            | Code::TooManyRequests => {
-                vec!["Retry-After"]
-            }
-            Code::UnsupportedMediaType => vec![match endpoint.method {
+    /// Returns the header of a problem at a route.
+    pub(super) fn header(self, code: Code, route: &Route) -> Option<&'static str> {
+        match code.header() {
+            Header::Nothing => None,
+            Header::RetryAfter(_) => Some("Retry-After"),
+            Header::Challenge(_) => Some("WWW-Authenticate"),
+            Header::Allow => Some("Allow"),
+            Header::MediaType => Some(match route.method {
                 Method::PATCH => "Accept-Patch",
                 Method::POST => "Accept-Post",
                 _ => "Accept",
-            }],
-            _ => Vec::new(),
+            }),
         }
     }
 
     /// By which its example is referred to.
-    pub(crate) fn example_name(self, code: Code) -> String {
+    pub(super) fn example_name(self, code: Code) -> String {
         match self {
             Self::OAuth => format!("oauth-{}", code.as_str()),
             _ => code.as_str().to_owned(),
@@ -103,12 +77,14 @@ impl Form {
         };
         let value = match self {
             Self::OAuth => problem.oauth_error(),
-            _ => problem.document(&Asked {
+            _ => problem.document(&ProblemContext {
                 issuer,
+                service: "",
                 path: "/users/019ab1f7-2b11-7c90-8a4f-d3e5f7091b2c",
                 request_id: REQUEST_ID,
                 decision_id: code.is_decided().then(|| DECISION_ID.parse().ok()).flatten(),
-                page_of: None,
+                family: self,
+                page: |_, _, _, _| HttpResponse::InternalServerError().finish(),
             }),
         };
         json!({ "summary": code.title(), "description": code.meaning(), "value": value })
@@ -117,7 +93,7 @@ impl Form {
 
 /// What each problem reads like, for the operations to refer to.
 pub(crate) fn examples(issuer: &str) -> Value {
-    let forms = [Form::Document, Form::OAuth].into_iter();
+    let forms = [Family::Api, Family::OAuth].into_iter();
     let each = forms.flat_map(|form| Code::ALL.iter().map(move |code| (form, *code)));
     each.map(|(form, code)| (form.example_name(code), form.example(code, issuer)))
         .collect::<Map<_, _>>()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::authz::{Rule, Scope, Vocabulary};
-use crate::http::kit::decision::Access;
+use crate::http::kit::access::Access;
 
 /// The ways in: each scope that opens one, once.
 pub(crate) fn of(access: &Access) -> Value {

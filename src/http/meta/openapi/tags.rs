@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::http::kit::endpoint::Endpoint;
+use crate::http::kit::route::Route;
 
 /// Where the paths of a group begin, its name, and what it is about.
 const GROUPS: &[(&str, &str, &str)] = &[
@@ -30,9 +30,9 @@ pub(crate) fn of_path(path: &'static str) -> &'static str {
 }
 
 /// The groups of these routes, in their order.
-pub(crate) fn of(endpoints: &[Endpoint]) -> Value {
+pub(crate) fn of(routes: &[&Route]) -> Value {
     let mut names: Vec<&str> = Vec::new();
-    for name in endpoints.iter().map(|endpoint| of_path(endpoint.path)) {
+    for name in routes.iter().map(|route| of_path(route.path)) {
         if !names.contains(&name) {
             names.push(name);
         }

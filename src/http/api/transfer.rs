@@ -7,15 +7,15 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::members::Members;
-use super::problem::BrokenRule;
+use super::profiles::read_profile;
+use super::users::{UserView, role, status_of};
 use crate::authz::Vocabulary;
 use crate::domain::{
     Email, Invalid, NewPassword, PasswordHash, ProfileChange, Role, Status, UserId, parse_time,
 };
 use crate::hashing::is_taken_here;
-use crate::http::api::profiles::read_profile;
-use crate::http::api::users::{UserView, role, status_of};
+use crate::http::kit::members::Members;
+use crate::http::kit::problem::BrokenRule;
 use crate::json::parse_strict;
 use crate::store::Exported;
 

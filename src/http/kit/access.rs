@@ -1,0 +1,39 @@
+//! Who may call a route, as a value.
+
+use crate::authz::Rule;
+
+/// Who may call a route, for the matrix and the OpenAPI document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Every caller.
+    Public,
+    /// An authenticated client (RFC 6749 §2.3).
+    Client,
+    /// Any acceptable access token; the handler touches only what the token names.
+    Authenticated,
+    /// Every caller while registration is open, otherwise as the rule says.
+    PublicWhileOpen(&'static Rule),
+    /// One record, as the rule says.
+    Record(&'static Rule),
+    /// The caller's own record, as the rule says.
+    Own(&'static Rule),
+    /// A collection, as the rule says.
+    Collection(&'static Rule),
+}
+
+impl Access {
+    /// True where an access token is verified when one is sent.
+    pub fn looks_at_tokens(&self) -> bool {
+        !matches!(self, Self::Public | Self::Client)
+    }
+
+    /// The rule, where there is one.
+    pub fn rule(&self) -> Option<&'static Rule> {
+        match self {
+            Self::Public | Self::Client | Self::Authenticated => None,
+            Self::PublicWhileOpen(rule) | Self::Record(rule) | Self::Own(rule) | Self::Collection(rule) => {
+                Some(rule)
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Authentication of a request: its access token is found and verified. The database is asked only where the token
+//! does not say everything itself.
+
+use std::time::Instant;
+
+use actix_web::http::header::{self, HeaderValue};
+
+use super::call::Call;
+use super::dpop::prove;
+use super::forgery_throttle::HOLD;
+use super::problem::{Code, Problem, Unacceptable};
+use super::services::Services;
+use crate::authz::Caller;
+use crate::store::StoreError;
+use crate::token::{DPOP_ALGORITHMS, InvalidProof, InvalidToken, Ticket, Verified};
+
+impl Call {
+    /// Authenticates the caller.
+    ///
+    /// # Errors
+    /// 401 without a token or with one that is not acceptable, 400 with two (RFC 6750 §3.1).
+    pub async fn caller(&self) -> Result<Caller, Problem> {
+        let Some((scheme, token)) = self.presented_token()? else {
+            return Err(Problem::new(Code::Unauthenticated));
+        };
+        let verified = self.verify(scheme, token).await?;
+        let caller = verified.caller().clone().calling_from(self.origin());
+        self.keep_caller_and_client(|| {
+            let client = caller.token().client_id.as_deref().unwrap_or_default();
+            format!("{} {client}", caller.subject().actor())
+        });
+        Ok(caller)
+    }
+
+    /// Authenticates the caller if the request has a token.
+    ///
+    /// # Errors
+    /// As [`Call::caller`], but for the missing token.
+    pub async fn caller_if_any(&self) -> Result<Option<Caller>, Problem> {
+        match self.presented_token()? {
+            Some(_) => self.caller().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the token of the Authorization header (RFC 6750 §2.1, RFC 9449 §7.1). The other two ways of RFC 6750
+    /// are not taken; a request that uses one of them besides sends two tokens.
+    fn presented_token(&self) -> Result<Option<(Scheme, &HeaderValue)>, Problem> {
+        let values = self.request().headers().get_all(header::AUTHORIZATION);
+        let mut tokens = values.filter_map(|value| Scheme::of(value).map(|scheme| (scheme, value)));
+        let token = tokens.next();
+        let in_query = form_urlencoded::parse(self.request().query_string().as_bytes())
+            .take(64)
+            .any(|(name, _)| name == "access_token");
+        if tokens.next().is_some() || (token.is_some() && in_query) {
+            return Err(Problem::new(Code::TwoTokens));
+        }
+        Ok(token)
+    }
+
+    async fn verify(&self, scheme: Scheme, header: &HeaderValue) -> Result<Verified, Problem> {
+        let text = std::str::from_utf8(header.as_bytes()).unwrap_or_default();
+        let token = text.split_once(' ').map_or("", |(_, token)| token.trim());
+        self.delay_suspect(token).await;
+        let ticket =
+            self.services().verifier.admit(token).await.map_err(|reason| self.not_acceptable(&reason))?;
+        match (ticket, scheme) {
+            (Ticket::Bound(bound), Scheme::Dpop) => {
+                prove(self, &bound, token).map_err(|why| self.not_proved(why))
+            }
+            (_, Scheme::Dpop) => Err(self.not_acceptable(&InvalidToken::NotBound)),
+            (ticket, Scheme::Bearer) => {
+                let confirmed = self.services().confirm(ticket).await?;
+                confirmed.map_err(|reason| self.not_acceptable(&reason))
+            }
+        }
+    }
+
+    /// Delays a token that is not cached, when too many bad tokens came from this address.
+    async fn delay_suspect(&self, token: &str) {
+        let Services { rate_limits, forgeries, verifier, .. } = &**self.services();
+        let Some(address) = self.address().filter(|_| rate_limits.are_on()) else { return };
+        if forgeries.has_too_many(address, Instant::now()) && !verifier.remembers(token) {
+            tokio::time::sleep(HOLD).await;
+        }
+    }
+
+    fn not_acceptable(&self, reason: &InvalidToken) -> Problem {
+        self.unacceptable(reason.as_str(), reason)
+    }
+
+    fn unacceptable(&self, reason: &'static str, why: &dyn std::fmt::Display) -> Problem {
+        self.services().metrics.tokens_refused.with_label_values(&[reason]).inc();
+        if let Some(address) = self.address() {
+            self.services().forgeries.count(address, Instant::now());
+        }
+        Problem::invalid_token(Unacceptable { reason, words: why.to_string() })
+    }
+
+    fn not_proved(&self, why: InvalidProof) -> Problem {
+        let algorithms = DPOP_ALGORITHMS.join(" ");
+        let challenge =
+            format!("DPoP error=\"invalid_dpop_proof\", error_description=\"{why}\", algs=\"{algorithms}\"");
+        self.unacceptable("proof", &why).with_header(header::WWW_AUTHENTICATE, challenge)
+    }
+}
+
+impl Services {
+    /// Completes the verification of a token that does not say everything itself: looks up its user.
+    ///
+    /// # Errors
+    /// When the database is away. The inner error says why the token is not acceptable.
+    pub(crate) async fn confirm(&self, ticket: Ticket) -> Result<Result<Verified, InvalidToken>, StoreError> {
+        Ok(match ticket {
+            Ticket::Complete(verified) => Ok(verified),
+            // A thief of a bound token would send it as a bearer token (RFC 9449 §7.2).
+            Ticket::Bound(_) => Err(InvalidToken::Bound),
+            Ticket::Unconfirmed(unconfirmed) => {
+                let standing = self.trusted.standing(unconfirmed.user_id()).await?;
+                unconfirmed.confirm(standing.as_ref())
+            }
+            Ticket::Stranger(stranger) => {
+                let resident = self.trusted.resident(stranger.newcomer()).await?;
+                self.verifier.recognize(&stranger, resident)
+            }
+        })
+    }
+}
+
+/// The scheme of the Authorization header.
+#[derive(Clone, Copy)]
+enum Scheme {
+    /// A bearer token (RFC 6750).
+    Bearer,
+    /// A token that is bound to a key (RFC 9449).
+    Dpop,
+}
+
+impl Scheme {
+    fn of(value: &HeaderValue) -> Option<Self> {
+        let scheme = value.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
+        match scheme {
+            scheme if scheme.eq_ignore_ascii_case(b"bearer") => Some(Self::Bearer),
+            scheme if scheme.eq_ignore_ascii_case(b"dpop") => Some(Self::Dpop),
+            _ => None,
+        }
+    }
+}

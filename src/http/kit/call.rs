@@ -1,0 +1,133 @@
+//! A request on its way to its handler.
+
+use std::cell::OnceCell;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{HttpMessage as _, HttpRequest};
+
+use super::client_address::forwarded_for;
+use super::family::Family;
+use super::path_id::PathSegments;
+use super::problem::Problem;
+use super::route_table::Captured;
+use super::services::Services;
+use crate::domain::{Origin, sha256};
+use crate::telemetry::traces::Traced;
+
+/// A request, with the server's state.
+pub struct Call {
+    request: HttpRequest,
+    payload: Payload,
+    services: Arc<Services>,
+    /// The form of errors.
+    pub(super) family: Family,
+    /// The method and the path of the route.
+    pub(super) route: Option<Arc<str>>,
+    /// The values of the path's parameters.
+    pub(super) captured: Captured,
+    /// The caller and the client of the access token; kept only for a request with an `Idempotency-Key`.
+    caller_and_client: OnceCell<String>,
+    /// SHA-256 of the body; kept only for a request with an `Idempotency-Key`.
+    body_hash: Option<[u8; 32]>,
+}
+
+/// The id of a request, as its answer and the log carry it.
+#[derive(Clone)]
+pub struct RequestId(pub Arc<str>);
+
+impl Call {
+    pub(super) fn new(
+        request: HttpRequest,
+        payload: Payload,
+        services: Arc<Services>,
+        family: Family,
+    ) -> Self {
+        let (route, captured, caller_and_client, body_hash) = (None, Captured::new(), OnceCell::new(), None);
+        Self { request, payload, services, family, route, captured, caller_and_client, body_hash }
+    }
+
+    /// Returns the request.
+    pub fn request(&self) -> &HttpRequest {
+        &self.request
+    }
+
+    /// Returns the server's state.
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
+    /// Returns the id under which the log knows the request.
+    pub fn request_id(&self) -> Arc<str> {
+        self.request.extensions().get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0))
+    }
+
+    /// Begins the span of the request.
+    pub(super) fn trace(&self) -> Traced {
+        let (request, route) = (&self.request, self.route.as_deref().unwrap_or_default());
+        let template = route.split_once(' ').map_or(route, |(_, path)| path);
+        self.services.traces.begin(route, request.method().as_str(), template, request.headers())
+    }
+
+    /// Returns where the request came from.
+    pub fn origin(&self) -> Origin {
+        Origin { request_id: Some(self.request_id()), address: self.address(), route: self.route.clone() }
+    }
+
+    /// Returns the client's IP address: the peer's, or the one that a trusted proxy forwards for.
+    pub fn address(&self) -> Option<IpAddr> {
+        let peer = self.request.peer_addr()?.ip();
+        Some(forwarded_for(peer, self.request.headers(), &self.services.trusted_proxies))
+    }
+
+    /// Returns the segments of the path.
+    pub fn segments(&self) -> PathSegments<'_> {
+        PathSegments::of(&self.captured)
+    }
+
+    /// Returns a segment of the path by its name in the route.
+    pub fn segment(&self, name: &str) -> &str {
+        self.segments().get(name)
+    }
+
+    /// Returns the first value of a header.
+    pub fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.request.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Takes the body's stream out of the request.
+    pub(super) fn take_payload(&mut self) -> Payload {
+        self.payload.take()
+    }
+
+    /// Returns the caller and the client, for a request with an `Idempotency-Key`.
+    pub(super) fn caller_and_client(&self) -> Option<&str> {
+        self.caller_and_client.get().map(String::as_str)
+    }
+
+    /// Keeps the caller and the client. A request has one token, so the first call counts.
+    pub(super) fn keep_caller_and_client(&self, text: impl FnOnce() -> String) {
+        if self.has_key() {
+            self.caller_and_client.get_or_init(text);
+        }
+    }
+
+    /// Returns SHA-256 of the body, for a request with an `Idempotency-Key`.
+    pub(super) fn body_hash(&self) -> Option<[u8; 32]> {
+        self.body_hash
+    }
+
+    /// Keeps the hash of the body.
+    pub(super) fn keep_body_hash(&mut self, body: &[u8]) {
+        if self.has_key() {
+            self.body_hash = Some(sha256(body));
+        }
+    }
+
+    /// Counts a decision by its outcome.
+    pub(super) fn count_decision(&self, refused: Option<&Problem>) {
+        self.services.metrics.decided(refused.map(|problem| problem.code().as_str()));
+    }
+}

@@ -1,0 +1,44 @@
+//! A dry run of a decision: what it would be for a supposed caller, and why.
+
+use super::path_id::PathSegments;
+use crate::authz::action::{Action, Read};
+use crate::authz::{Caller, Can, Explanation, Question, Resource, Sealed, Supposed};
+use crate::store::{Store, StoreError, Stored};
+
+/// The inputs of a dry run.
+pub struct DryRun<'a> {
+    /// Where records are looked up.
+    pub(crate) store: &'a Store,
+    /// The supposed caller; none for a request without a token.
+    pub(crate) who: Option<&'a Supposed>,
+    /// The segments of the path.
+    pub(crate) path: PathSegments<'a>,
+    /// The caller that asks. The explanation says nothing of records that this caller may not read.
+    pub(crate) asker: &'a Caller,
+    /// Set while everybody may register.
+    pub(crate) registration_open: bool,
+}
+
+impl DryRun<'_> {
+    /// Explains the decision on one record.
+    pub(crate) async fn of_record<R, A>(
+        &self,
+        question: Question<R, A>,
+        id: R::Id,
+    ) -> Result<Explanation, StoreError>
+    where
+        R: Resource + Can<A> + Can<Read> + Stored,
+        A: Action,
+    {
+        let question = match question.of_id(&id) {
+            Ok(question) => question,
+            Err(explanation) => return Ok(*explanation),
+        };
+        let found = self.store.find(id.clone(), question.sight()).await?;
+        let seen = match self.asker.reach::<R, Read>() {
+            Ok(reach) => self.store.find(id, reach.sight_of_one()).await?,
+            Err(_) => Sealed::nothing(),
+        };
+        Ok(question.of_record(found, self.asker, seen))
+    }
+}

@@ -1,0 +1,49 @@
+//! Problems as answers of a request. A refusal gets its `decision_id`, its audit event and its log line here.
+
+use actix_web::HttpResponse;
+use uuid::Uuid;
+
+use super::call::Call;
+use super::problem::{Problem, ProblemContext, Unacceptable};
+use crate::authz::Refusal;
+
+impl Call {
+    /// Answers with a problem.
+    pub(crate) fn answer(&self, problem: Problem) -> HttpResponse {
+        let (services, request_id) = (self.services(), self.request_id());
+        let decision_id = self.record_refusal(&problem);
+        problem.respond(&ProblemContext {
+            issuer: &services.issuer_url,
+            service: services.name,
+            path: self.request().path(),
+            request_id: &request_id,
+            decision_id,
+            family: self.family,
+            page: services.error_page,
+        })
+    }
+
+    /// Writes a refusal into the audit trail and the log, and returns its `decision_id`. When the trail's queue is
+    /// full the refusal is counted only, so that a flood of refusals does not fill the disk.
+    fn record_refusal(&self, problem: &Problem) -> Option<Uuid> {
+        let event = problem.event(|| self.origin())?;
+        let services = self.services();
+        let id = services.random.uuid_at(services.clock.now()).ok()?;
+        if !services.recorder.note_as(id, event) {
+            return Some(id);
+        }
+        let request_id = self.request_id();
+        if let Some(Unacceptable { words, .. }) = problem.unacceptable() {
+            log::info!("request_id={request_id} decision_id={id} token refused: {words}");
+        }
+        if let Some(refusal) = problem.refusal() {
+            let Refusal { rule, reason, .. } = refusal;
+            let caller = refusal.subject().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+            let (action, resource, path) = (rule.action, rule.resource, self.request().path());
+            log::info!(
+                "request_id={request_id} decision_id={id} refused: {caller} may not {action} {resource} at {path:?}: {reason}"
+            );
+        }
+        Some(id)
+    }
+}

@@ -1,0 +1,133 @@
+//! A route as data: everything that is known of it without a request. The matrix, the OpenAPI document and the
+//! tests are made from it.
+
+use actix_web::http::Method;
+use futures_util::future::LocalBoxFuture;
+
+use super::access::Access;
+use super::description::{Description, Parameter};
+use super::dry_run::DryRun;
+use super::family::Family;
+use super::problem_code::Code;
+use crate::authz::{Explanation, Rule};
+use crate::store::StoreError;
+
+/// The part of the server that a route belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Always served.
+    Always,
+    /// The authorization server: its endpoints, and what it keeps.
+    AuthorizationServer,
+    /// The page on which the API can be tried.
+    Docs,
+}
+
+/// The parts of the server that are on.
+#[derive(Clone, Copy)]
+pub(crate) struct ServedParts {
+    /// Set when the server issues tokens.
+    pub(crate) authorization_server: bool,
+    /// Set when the page on which the API can be tried is served.
+    pub(crate) docs: bool,
+}
+
+impl ServedParts {
+    /// True when the route is served.
+    pub(crate) fn include(self, route: &Route) -> bool {
+        match route.part {
+            Part::Always => true,
+            Part::AuthorizationServer => self.authorization_server,
+            Part::Docs => self.docs,
+        }
+    }
+}
+
+/// Explains the decision of a route in a dry run.
+pub(super) type RunDry = for<'a> fn(&'a DryRun<'a>) -> LocalBoxFuture<'a, Result<Explanation, StoreError>>;
+
+/// A route of the API.
+#[derive(Clone)]
+pub struct Route {
+    /// The method; GET answers HEAD too.
+    pub method: Method,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    pub(crate) family: Family,
+    pub(crate) part: Part,
+    /// Set when it takes an `Idempotency-Key`.
+    pub(crate) takes_key: bool,
+    pub(super) describe: fn(&mut Description),
+    pub(super) problems: &'static [Code],
+    pub(super) segments: Vec<(&'static str, &'static str)>,
+    pub(super) run_dry: RunDry,
+}
+
+impl AsRef<Route> for Route {
+    fn as_ref(&self) -> &Route {
+        self
+    }
+}
+
+impl Route {
+    /// True when it answers requests by this method.
+    pub(crate) fn answers(&self, method: &Method) -> bool {
+        self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
+    }
+
+    /// Returns the method and the path: `GET /users/{id}`.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// Explains the decision for a supposed caller.
+    pub(crate) async fn dry_run(&self, inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
+        (self.run_dry)(inputs).await
+    }
+
+    /// Returns the names of the parameters of its path, in their order.
+    pub(crate) fn segment_names(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split(['{', '}']).skip(1).step_by(2)
+    }
+
+    /// Returns the rule for reading the record that the path names, if it names one.
+    pub(crate) fn read_rule(&self) -> Option<&'static Rule> {
+        self.description().read_rule
+    }
+
+    /// Returns what the types of its handler say of it, and what was added.
+    pub fn description(&self) -> Description {
+        let mut description = Description::default();
+        for (name, meaning) in &self.segments {
+            description.segment(name, meaning, "");
+        }
+        (self.describe)(&mut description);
+        if self.takes_key {
+            description.request_headers.push(idempotency_key());
+            description.problems.extend([
+                Code::InvalidIdempotencyKey,
+                Code::IdempotencyKeyInUse,
+                Code::IdempotencyKeyReused,
+            ]);
+        }
+        description.problems.extend(self.problems);
+        description
+    }
+}
+
+fn idempotency_key() -> Parameter {
+    Parameter::optional(
+        "Idempotency-Key",
+        "A name of your choice for this request, such as a new UUID. A repetition with the same name within \
+         24 hours gets the first answer, and nothing is done again",
+        serde_json::json!({
+            "type": "string", "minLength": 1, "maxLength": 257,
+            "pattern": "^([!#-\\[\\]-~]{1,255}|\"[!#-\\[\\]-~]{1,255}\")$",
+            "examples": ["8e03978e-40d5-43dd-bc93-6894a57f9324"],
+        }),
+    )
+}

@@ -1,0 +1,111 @@
+//! The route table: from a path to the routes that it leads to. Requests and dry runs use the same one.
+
+use std::collections::BTreeMap;
+
+use super::route::Route;
+
+/// The values of a path's parameters, by their names.
+pub(crate) type Captured = Vec<(&'static str, String)>;
+
+/// The routes of one path, each with its index in the table.
+pub(crate) type Found<'a> = Vec<(usize, &'a Route)>;
+
+/// The routes of a server. A literal segment goes before a parameter: `/users/me` before `/users/{id}`.
+pub(crate) struct RouteTable {
+    routes: Vec<Route>,
+    paths: matchit::Router<Path>,
+}
+
+#[derive(Default)]
+struct Path {
+    /// The names of its parameters, in their order.
+    names: Vec<&'static str>,
+    /// The indices of its routes.
+    routes: Vec<usize>,
+}
+
+impl RouteTable {
+    /// Makes the table of these routes.
+    ///
+    /// # Errors
+    /// The first path that cannot be matched, with the reason.
+    pub(crate) fn new(routes: Vec<Route>) -> Result<Self, String> {
+        let mut known: BTreeMap<&'static str, Path> = BTreeMap::new();
+        for (index, route) in routes.iter().enumerate() {
+            let path = known.entry(route.path).or_default();
+            path.names = route.segment_names().collect();
+            path.routes.push(index);
+        }
+        let mut paths = matchit::Router::new();
+        for (path, leads_to) in known {
+            if !path.split('/').all(is_literal_or_parameter) {
+                return Err(format!("{path}: a parameter is a whole segment"));
+            }
+            paths.insert(path, leads_to).map_err(|error| format!("{path}: {error}"))?;
+        }
+        Ok(Self { routes, paths })
+    }
+
+    /// Returns all routes, in the order of their list.
+    pub(crate) fn all(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// Finds the routes of a path, each with its index, and the values of the path's parameters.
+    pub(crate) fn find(&self, path: &str) -> Option<(Found<'_>, Captured)> {
+        let found = self.paths.at(path).ok()?;
+        let values = found.params.iter().map(|(_, value)| value.to_owned());
+        let captured = found.value.names.iter().copied().zip(values).collect();
+        let routes = found.value.routes.iter();
+        Some((routes.filter_map(|index| Some((*index, self.routes.get(*index)?))).collect(), captured))
+    }
+}
+
+fn is_literal_or_parameter(segment: &str) -> bool {
+    let inner = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    !inner.unwrap_or(segment).contains(['{', '}', '*'])
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+
+    use super::*;
+    use crate::http::kit::answer::NoContent;
+    use crate::http::kit::decision::Public;
+    use crate::http::kit::endpoint::endpoint;
+    use crate::http::kit::problem::Problem;
+
+    async fn nothing(_: Public) -> Result<NoContent, Problem> {
+        Ok(NoContent)
+    }
+
+    fn table(paths: &[&'static str]) -> Result<RouteTable, String> {
+        let route = |path: &&'static str| endpoint(Method::GET, path, "Nothing", nothing).route().clone();
+        RouteTable::new(paths.iter().map(route).collect())
+    }
+
+    fn found(table: &RouteTable, path: &str) -> Option<(usize, Captured)> {
+        table.find(path).map(|(routes, captured)| (routes[0].0, captured))
+    }
+
+    #[test]
+    fn a_literal_segment_goes_before_a_parameter() {
+        let table = table(&["/a/{id}", "/a/me", "/a/{id}/b/{other}", "/a/{one}/c", "/"]).unwrap();
+        assert_eq!(found(&table, "/a/me"), Some((1, vec![])));
+        assert_eq!(found(&table, "/a/mer"), Some((0, vec![("id", "mer".to_owned())])));
+        let both = vec![("id", "me".to_owned()), ("other", "%2F ".to_owned())];
+        assert_eq!(found(&table, "/a/me/b/%2F "), Some((2, both)));
+        assert_eq!(found(&table, "/a/x/c"), Some((3, vec![("one", "x".to_owned())])));
+        for path in ["", "/a", "/a/", "/a//c", "/a/x/", "/a/x/y", "//a/x", "/A/me", "/a/me/b/"] {
+            assert_eq!(found(&table, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_a_whole_segment() {
+        for path in ["/a/{id}.json", "/a/x{id}", "/a/{id}{other}", "/a/{*rest}", "/a/{", "/a/{}"] {
+            assert!(table(&[path]).is_err(), "{path}");
+        }
+    }
+}
