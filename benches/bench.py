@@ -1,4 +1,4 @@
-"""What the measurements share: builds, databases, servers, the load, and a quiet machine to take it on.
+"""Shared parts of the measurements: builds, databases, servers, load, and the wait for an idle machine.
 
 Needs Linux, `wrk` and PostgreSQL's own programs (Debian: `wrk`, `postgresql`); ends only what it started.
 """
@@ -22,7 +22,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 CORES = os.cpu_count()
 PASSWORD = "a most unusual passphrase"
 MASTER_KEY = "A" * 43 + "="
-# What else the machine may do while we measure, in cores; above it the sample is taken again.
+# Load of other programs, in cores, above which a sample is repeated.
 FOREIGN = 0.15
 SPOILT_AT_MOST = 3
 
@@ -48,7 +48,7 @@ def cargo_build(target, *features):
 
 
 def cargo_bench(name, *options, **variables):
-    """Runs the benchmark of this name in `benches/` in the profile of the measured server. Returns its output."""
+    """Runs a Rust benchmark of `benches/` in the profile of the measured server. Returns its output."""
     command = ["cargo", "bench", "--profile", "dist", "--locked", "--bench", name, *options]
     env = os.environ | {"CARGO_TARGET_DIR": str(TARGET)} | variables
     return subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -60,10 +60,10 @@ def built_with_symbols():
     return TARGET / "dist" / "cloakroom"
 
 
-# What runs
+# Programs
 
 class Database:
-    """An SQLite file, or a PostgreSQL cluster on a socket of its own; fresh, unless there is one in the directory."""
+    """SQLite file, or PostgreSQL cluster on its own socket. New, unless the directory has one already."""
 
     def __init__(self, engine, work):
         self.engine, self.dir, self.postmaster = engine, work / engine, None
@@ -81,7 +81,7 @@ class Database:
         data = self.dir / "data"
         if self.is_fresh:
             self.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
-        # A quarter of the memory, as its documentation has it for a machine of its own; the default is for any machine.
+        # A quarter of the memory, as PostgreSQL's documentation recommends for a dedicated machine.
         buffers = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4 >> 20
         options = f"-k '{self.dir}' -c listen_addresses= -c shared_buffers={buffers}MB"
         self.run("pg_ctl", "-D", data, "-o", options, "-l", self.dir / "log", "-w", "start")
@@ -96,7 +96,7 @@ class Database:
             self.run("pg_ctl", "-D", self.dir / "data", "-m", "immediate", "-w", "stop")
 
     def analyze(self):
-        """What PostgreSQL does by itself before long."""
+        """Updates the statistics, as autovacuum does after a while."""
         if self.postmaster:
             self.run("vacuumdb", "-h", self.dir, "-U", "postgres", "--analyze", "cloakroom")
 
@@ -105,7 +105,7 @@ class Database:
         subprocess.run(list(map(str, command)), cwd="/", stdout=subprocess.DEVNULL, check=True)
 
     def cpu(self):
-        """Seconds that PostgreSQL's processes have used; nothing for SQLite, which is in the server."""
+        """Returns the CPU seconds of PostgreSQL's processes; 0 for SQLite, which runs in the server."""
         if not self.postmaster:
             return 0.0
         stats = map(stat_of, filter(str.isdigit, os.listdir("/proc")))
@@ -121,7 +121,7 @@ def postgres_programs():
 
 
 class Program:
-    """A running program that answers on a port of loopback, and knows nothing of this shell's settings."""
+    """Running program that answers on a loopback port, without the environment of this shell."""
 
     def __init__(self, command, directory, port, settings):
         env = {name: value for name, value in os.environ.items() if not name.startswith(("CLOAKROOM_", "RUST_LOG"))}
@@ -176,13 +176,13 @@ class Program:
         return stat_of(self.pid)[1]
 
     def rss(self):
-        """Resident memory in MB."""
+        """Returns the resident memory in MB."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024 / 1e6
 
 
 class Server(Program):
-    """cloakroom, on any free port."""
+    """cloakroom on a free port."""
 
     SIGN_OF_LIFE = "/health/live"
 
@@ -193,7 +193,7 @@ class Server(Program):
             "CLOAKROOM_LISTEN": f"127.0.0.1:{port}",
             "CLOAKROOM_MASTER_KEY": MASTER_KEY,
             "CLOAKROOM_METRICS_LISTEN": "off",
-            # One token for the whole run; how long it lives costs nothing.
+            # One token for the whole run; its lifetime does not affect the cost.
             "CLOAKROOM_ACCESS_TOKEN_TTL": "12h",
             **settings,
         })
@@ -208,26 +208,26 @@ class Server(Program):
         return self.log_in_fully(email, **scope)["access_token"]
 
     def log_in_fully(self, email, **scope):
-        """The whole answer to a login."""
+        """Returns the whole answer to a login."""
         return self.expect(200, "POST", "/sessions", {"email": email, "password": PASSWORD, **scope})
 
 
 def register(binary, directory, settings):
-    """Registers the client `bench` for client credentials, where these settings say; its secret."""
+    """Registers the client `bench` for client credentials with these settings. Returns its secret."""
     command = [binary, "clients", "create", "--id", "bench", "--scope", "users:read:any", "--json"]
     made = subprocess.run(command, env=settings, cwd=directory, check=True, stdout=subprocess.PIPE).stdout
     return json.loads(made)["client_secret"]
 
 
 def control(callgrind, what):
-    """Tells the callgrind with this process id what to do."""
+    """Sends a command to the callgrind of this process."""
     subprocess.run(["callgrind_control", what, str(callgrind)], check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(0.5)
 
 
 def newest_count(directory):
-    """What callgrind wrote last."""
+    """Returns callgrind's last output."""
     return max(directory.glob("callgrind.out.*"), key=lambda file: file.stat().st_mtime)
 
 
@@ -237,10 +237,10 @@ def free_port():
         return free.getsockname()[1]
 
 
-# What is measured
+# Measurements
 
 def stat_of(pid):
-    """The parent of a process, and the seconds of CPU of all its threads, also of those that ended."""
+    """Returns the parent of a process, and the CPU seconds of all its threads, including ended ones."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
@@ -249,7 +249,7 @@ def stat_of(pid):
 
 
 def machine_cpu():
-    """Seconds that all cores together have worked, and that the hypervisor took."""
+    """Returns the busy seconds of all cores together, and the seconds that the hypervisor took."""
     user, nice, system, _, _, irq, softirq, steal, *_ = map(int, Path("/proc/stat").read_text().split()[1:11])
     return (user + nice + system + irq + softirq) / TICKS, steal / TICKS
 
@@ -260,7 +260,7 @@ def own_cpu():
 
 
 class Quiet:
-    """Waits until the machine has nothing else to do; gives up when patience ends, and says so."""
+    """Waits until the machine is idle. Gives up after a time-out, and reports it."""
 
     def __init__(self, patience):
         self.left, self.gave_up, self.spoilt = patience, False, 0
@@ -282,7 +282,7 @@ class Quiet:
 
 
 def measure(server, database, load, status, quiet, prepare=lambda: None):
-    """One sample of a load, of which every answer has this status. Taken again when something else disturbed it."""
+    """Takes one sample of a load; every answer must have this status. Repeats a disturbed sample."""
     for attempt in range(SPOILT_AT_MOST):
         prepare()
         quiet.wait()

@@ -1,5 +1,5 @@
-// oidc-provider as a peer of the measurements: a client gets a JWT for itself, as it does from cloakroom.
-// Settings: PORT, ALGORITHM, CLIENT_SECRET. Its package is one of tests/interop's.
+// oidc-provider as a peer of the measurements: a client gets a JWT with client credentials, as from
+// cloakroom. Settings: PORT, ALGORITHM, CLIENT_SECRET. The package is installed in tests/interop.
 import { createRequire } from 'node:module';
 import { generateKeyPairSync } from 'node:crypto';
 import { pathToFileURL } from 'node:url';

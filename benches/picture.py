@@ -1,4 +1,4 @@
-"""A bar chart as SVG, of what was measured; readable on light and on dark."""
+"""Bar chart of measurements as SVG, for light and dark backgrounds."""
 
 from html import escape
 from pathlib import Path
@@ -11,7 +11,7 @@ STYLE = """
 
 
 def bars(path, title, unit, rows):
-    """`rows` are (label, value, whether it is what it is about). The longest bar is as wide as there is room."""
+    """Draws `rows` of (label, value, highlighted). The longest bar takes the whole width."""
     most = max(value for _, value, _ in rows)
     height = 40 + len(rows) * (BAR + GAP)
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">',

@@ -1,4 +1,4 @@
-"""The read of one's own account with fastapi-users: its JWT strategy, SQLAlchemy, aiosqlite. Settings: DATABASE."""
+"""Read of the caller's own account with fastapi-users: its JWT strategy, SQLAlchemy, aiosqlite. Settings: DATABASE."""
 
 import os
 import uuid
@@ -14,15 +14,15 @@ SECRET = "a secret of at least thirty-two bytes"
 
 
 class Base(DeclarativeBase):
-    """The tables."""
+    """Base class of the tables."""
 
 
 class User(SQLAlchemyBaseUserTableUUID, Base):
-    """An account."""
+    """Account."""
 
 
 class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
-    """Accounts."""
+    """Account manager."""
 
     reset_password_token_secret = verification_token_secret = SECRET
 

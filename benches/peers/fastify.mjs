@@ -1,5 +1,6 @@
-// The read of one account as somebody writes it by hand with Fastify: the token checked by @fastify/jwt (HS256), the scope
-// and the owner compared, the row read with better-sqlite3. Settings: PORT, DATABASE. Prints a token when it listens.
+// Read of one account, written by hand with Fastify: @fastify/jwt verifies the token (HS256), the handler
+// compares scope and owner, and better-sqlite3 reads the row. Settings: PORT, DATABASE. Prints a token when
+// it listens.
 import Fastify from 'fastify';
 import jwt from '@fastify/jwt';
 import Database from 'better-sqlite3';

@@ -1,4 +1,4 @@
-"""Authlib: what most Python applications sign their users in with."""
+"""Authlib, the usual OAuth client of Python applications."""
 
 import html
 import json
@@ -24,13 +24,13 @@ def call(path, token, status):
 
 
 class Person:
-    """Somebody with a browser that runs no scripts; see facts.mjs."""
+    """Browser of a user, without scripts; see facts.mjs."""
 
     def __init__(self):
         self.cookies = {}
 
     def fetch(self, url, form):
-        # Not a jar of requests': it would not send `Secure` cookies to this machine, as browsers do.
+        # Not a cookie jar of `requests`: unlike browsers, it sends no `Secure` cookie to localhost.
         headers = {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         method = "POST" if form else "GET"
         answer = requests.request(method, url, data=form, headers=headers, allow_redirects=False, timeout=30)
@@ -54,13 +54,13 @@ class Person:
             form = {name: html.unescape(value) for name, value in hidden}
             form |= {**FACTS["user"], "choice": "log-in"} if 'type="password"' in page else {"choice": "allow"}
             url = urljoin(url, re.search(r'<form[^>]* action="([^"]*)"', page)[1])
-        raise AssertionError(f"sent around in circles: {url}")
+        raise AssertionError(f"redirect loop: {url}")
 
 
 metadata = requests.get(f"{ISSUER}/.well-known/openid-configuration", timeout=30).json()
 token_endpoint = metadata["token_endpoint"]
 
-# Services.
+# Clients without a user.
 for method in ("client_secret_basic", "client_secret_post"):
     service = OAuth2Session("service", FACTS["secrets"]["service"], scope="users:read:any", token_endpoint_auth_method=method)
     call("/users", service.fetch_token(token_endpoint, grant_type="client_credentials")["access_token"], 200)
@@ -69,7 +69,7 @@ signing = OAuth2Session("signing-service", key, scope="users:read:any", token_en
 signing.register_client_auth_method(PrivateKeyJWT(token_endpoint, headers={"kid": FACTS["key"]["kid"]}, alg="ES256"))
 call("/users", signing.fetch_token(token_endpoint, grant_type="client_credentials")["access_token"], 200)
 
-# A user.
+# A client with a user.
 app = OAuth2Session(
     "app", FACTS["secrets"]["app"], scope="openid email users:read", redirect_uri=FACTS["callback"],
     token_endpoint_auth_method="client_secret_post", code_challenge_method="S256",

@@ -1,5 +1,5 @@
-// The page /docs in Chromium, as somebody who reads the API and tries it: signing in by the real pages, a request as
-// oneself, and one that is refused. Pictures are put where PICTURES says.
+// The page /docs in Chromium: login through the real pages, a request for the user's own record, and a
+// refused one. Screenshots go to the directory PICTURES.
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { chromium } from 'playwright-core';
@@ -32,7 +32,7 @@ async function everything(context) {
   await picture(page, 'docs');
   assert.equal(await page.isHidden('#elsewhere'), true);
 
-  // Signed in by the pages, in a window of their own.
+  // Login in a window of its own.
   await page.click('.auth-wrapper .authorize');
   await picture(page, 'docs-authorize');
   const dialog = page.locator('.auth-container', { hasText: 'authorizationCode' }).first();
@@ -54,7 +54,7 @@ async function everything(context) {
   await picture(page, 'docs-signed-in');
   await page.click('.auth-btn-wrapper .btn-done >> nth=0');
 
-  // A request as oneself, and one for a record of somebody else's.
+  // A request for the user's own record, and one for another user's record.
   const read = page.locator('#operations-Users-get_users_id');
   await read.locator('.opblock-summary-control').click();
   await answered(read, 'me', `"email": "${facts.user.email}"`);
@@ -62,11 +62,11 @@ async function everything(context) {
   await picture(page, 'docs-own-record');
   await answered(read, facts.other, '"code": "not-owner"');
 
-  assert.deepEqual(elsewhere, [], 'nothing is loaded from anywhere else');
+  assert.deepEqual(elsewhere, [], 'every file must come from the server');
   assert.deepEqual(complaints.filter((text) => !/the server responded with a status of 403/.test(text)), []);
 }
 
-// The page shows the answer before it a moment longer than the request takes.
+// The page shows the previous answer for a moment longer than the request takes.
 async function answered(operation, id, told) {
   await operation.locator('tr[data-param-name=id] input').fill(id);
   await operation.locator('button.execute').click();

@@ -1,16 +1,16 @@
-// What a script is told of the server that it speaks to, and what all of them need.
+// Facts about the server under test, and helpers of all scripts.
 import assert from 'node:assert/strict';
 
 export const facts = JSON.parse(process.env.CLOAKROOM);
 
-/** Calls the API with a token, and expects a status. */
+/** Calls the API with a token, and checks the status. */
 export async function call(path, token, status, method = 'GET') {
   const response = await fetch(facts.issuer + path, { method, headers: { authorization: `Bearer ${token}` } });
   assert.equal(response.status, status, `${method} ${path}: ${await response.clone().text()}`);
   return response.status === 200 ? response.json() : undefined;
 }
 
-/** Somebody with a browser that runs no scripts: keeps cookies, fills forms in, goes where they are sent. */
+/** Browser of a user, without scripts: keeps cookies, fills in forms and follows redirects. */
 export class Person {
   #cookies = new Map();
 
@@ -32,7 +32,7 @@ export class Person {
     return response;
   }
 
-  /** Goes to a URL, signs in and agrees where that is asked, and returns where the application takes over. */
+  /** Opens a URL, logs in and consents where needed, and returns the redirect to the application. */
   async visit(url, { agree = true } = {}) {
     let at = String(url);
     let form;
@@ -57,7 +57,7 @@ export class Person {
       }
       at = new URL(action, at).href;
     }
-    throw new Error(`sent around in circles: ${at}`);
+    throw new Error(`redirect loop: ${at}`);
   }
 }
 

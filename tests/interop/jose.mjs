@@ -1,4 +1,4 @@
-// jose: what a service of somebody else checks our tokens with.
+// jose: a third-party service verifies our tokens.
 import assert from 'node:assert/strict';
 import * as jose from 'jose';
 import { call, facts } from './facts.mjs';
@@ -20,14 +20,14 @@ const { payload, protectedHeader } = await jose.jwtVerify(token, keys, expected)
 assert.equal(protectedHeader.alg, 'ES256');
 assert.equal((await call('/users/me', token, 200)).id, payload.sub);
 
-// Each key is named by its thumbprint (RFC 7638), and nothing of its private half is there.
+// Each `kid` is the thumbprint of its key (RFC 7638), and no private member is published.
 const { keys: published } = await (await fetch(`${facts.issuer}/.well-known/jwks.json`)).json();
 for (const key of published) {
   assert.equal(await jose.calculateJwkThumbprint(key), key.kid);
   assert.equal(key.d, undefined);
 }
 
-// What somebody else signs is not taken, however it looks.
+// A token with another signature is refused.
 const { privateKey, publicKey } = await jose.generateKeyPair('ES256');
 const sign = (header) => new jose.SignJWT(payload).setProtectedHeader(header);
 const jwk = await jose.exportJWK(publicKey);
@@ -39,7 +39,7 @@ const published_as_secret = new TextEncoder().encode(JSON.stringify(published[0]
 await call('/users/me', await sign({ alg: 'HS256', typ: 'at+jwt', kid: protectedHeader.kid }).sign(published_as_secret), 401);
 await call('/users/me', new jose.UnsecuredJWT(payload).encode(), 401);
 
-// After a rotation the old token and the new one are both verified, by the keys as they are published.
+// After a rotation, the published keys verify both the old token and the new one.
 const rotated = await fetch(`${facts.issuer}/keys/rotate`, { method: 'POST', headers: { authorization: `Bearer ${facts.admin}` } });
 assert.equal(rotated.status, 200);
 const fresh = jose.createRemoteJWKSet(new URL(`${facts.issuer}/.well-known/jwks.json`));

@@ -1,4 +1,4 @@
-// oauth4webapi: the most exacting of the clients; it refuses what a standard does not allow.
+// oauth4webapi: the strictest client; it refuses whatever a standard does not allow.
 import assert from 'node:assert/strict';
 import * as oauth from 'oauth4webapi';
 import { Person, call, facts } from './facts.mjs';
@@ -17,7 +17,7 @@ const resource = await oauth.resourceDiscoveryRequest(issuer, http);
 const { authorization_servers } = await oauth.processResourceDiscoveryResponse(issuer, resource);
 assert.deepEqual(authorization_servers, [facts.issuer]);
 
-// A service, in each way in which it can prove who it is.
+// Client credentials with each authentication method.
 const assertionKey = await crypto.subtle.importKey('jwk', facts.key, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
 for (const [client_id, auth] of [
   ['service', oauth.ClientSecretBasic(facts.secrets.service)],
@@ -32,7 +32,7 @@ for (const [client_id, auth] of [
 const stranger = await oauth.clientCredentialsGrantRequest(as, { client_id: 'service' }, oauth.ClientSecretPost('wrong'), {}, http);
 await assert.rejects(oauth.processClientCredentialsResponse(as, { client_id: 'service' }, stranger), { error: 'invalid_client' });
 
-/** Signs a person in, by the code flow. */
+/** Logs a user in with the authorization code flow. */
 async function signIn(client, auth, { person = new Person(), scope, dpop } = {}) {
   const verifier = oauth.generateRandomCodeVerifier();
   const [state, nonce] = [oauth.generateRandomState(), oauth.generateRandomNonce()];
@@ -56,7 +56,7 @@ async function signIn(client, auth, { person = new Person(), scope, dpop } = {})
     requireIdToken: true,
     maxAge: 60,
   });
-  // A client that got the token over TLS may leave the signature out; this one does not.
+  // A client that gets the ID token over TLS may skip the signature check; this one does not.
   await oauth.validateApplicationLevelSignature(as, response, http);
   return tokens;
 }
@@ -80,7 +80,7 @@ assert.equal((await oauth.processIntrospectionResponse(as, app, asked)).sub, sub
 await oauth.processRevocationResponse(await oauth.revocationRequest(as, app, secret, next.refresh_token, http));
 await call('/users/me', next.access_token, 401);
 
-// Somebody who says no.
+// The user denies consent.
 const denied = await new Person().visit(
   `${as.authorization_endpoint}?${new URLSearchParams({
     client_id: 'app', redirect_uri: facts.callback, response_type: 'code', scope: 'openid', state: 's',
@@ -90,7 +90,7 @@ const denied = await new Person().visit(
 );
 assert.throws(() => oauth.validateAuthResponse(as, app, denied, 's'), { error: 'access_denied' });
 
-// DPoP, of a public client: tokens and calls are bound to the key.
+// DPoP for a public client: tokens and requests are bound to the key.
 const spa = { client_id: 'spa' };
 const dpop = oauth.DPoP(spa, await oauth.generateKeyPair('ES256'));
 const bound = await signIn(spa, oauth.None(), { dpop });

@@ -1,5 +1,5 @@
-// oidc-client-ts in Chromium: the page of docs/frontends.md, through the real pages of signing in, consent and signing
-// out. Pictures of them are put where PICTURES says.
+// oidc-client-ts in Chromium: the page of docs/frontends.md, through the real pages for login, consent and
+// logout. Screenshots go to the directory PICTURES.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -40,7 +40,7 @@ async function everything(context) {
   await says('nobody');
   await page.click('#in');
 
-  // The page of a wrong password, by keyboard alone.
+  // Wrong password, entered with the keyboard only.
   await page.waitForSelector('h1:text("Sign in")');
   await pictures(page, 'sign-in');
   await page.keyboard.type(facts.user.email);
@@ -53,18 +53,18 @@ async function everything(context) {
   await page.keyboard.type(facts.user.password);
   await page.keyboard.press('Enter');
 
-  // Consent, and back to the application, which calls the API.
+  // Consent, and the redirect to the application, which calls the API.
   await page.waitForSelector('button[value=allow]');
   await pictures(page, 'consent');
   await page.click('button[value=allow]');
   await says(facts.user.email);
   assert.equal(new URL(page.url()).href, `${facts.application}/`);
 
-  // The session's cookie is out of reach of any script, and goes to no other site.
+  // Scripts cannot read the session cookie, and it is not sent to other sites.
   const [session] = (await context.cookies(facts.issuer)).filter(({ name }) => name === '__Host-cloakroom');
   assert.deepEqual([session.httpOnly, session.secure, session.sameSite, session.path], [true, true, 'Lax', '/']);
 
-  // A renewal that nobody sees, twice; then a page that was loaded anew still knows who is there.
+  // Two silent renewals; after a reload the page still knows its user.
   for (let times = 0; times < 2; times++) {
     const renewed = page.waitForResponse((response) => response.url() === `${facts.issuer}/oauth/token` && response.ok());
     await page.click('#renew');
@@ -74,19 +74,19 @@ async function everything(context) {
   await page.reload();
   await says(facts.user.email);
 
-  // Whoever is signed in is asked for consent again (the client is public), and can say no.
+  // The client is public, so a logged-in user must consent again, and can deny.
   await page.click('#in');
   await page.click('button[value=deny]');
   await says('access_denied');
 
-  // Out: at cloakroom and in the application.
+  // Logout at cloakroom and in the application.
   await page.click('#out');
   await says('nobody');
   assert.equal(new URL(page.url()).href, `${facts.application}/`);
   await page.click('#in');
   await page.waitForSelector('h1:text("Sign in")');
 
-  // The pages that nobody wants to see.
+  // Error pages.
   await page.goto(`${facts.issuer}/oauth/authorize?client_id=nobody`);
   await page.waitForSelector('h1:text("The application made a mistake")');
   await pictures(page, 'error');
@@ -94,7 +94,7 @@ async function everything(context) {
   await page.waitForSelector('h1:text("You are signed out")');
   await pictures(page, 'signed-out');
 
-  // Nothing was blocked by the pages' own policy.
+  // The pages' own policy blocked nothing.
   assert.deepEqual(complaints.filter((text) => /Content Security Policy/.test(text)), []);
 }
 

@@ -1,5 +1,5 @@
-// oidc-provider as the issuer that a company has already: cloakroom trusts it through its JWKS alone. Its own people sign
-// in there, at its own pages; a client of its own reads somebody here.
+// oidc-provider as an existing issuer, which cloakroom trusts only through its JWKS. Its users log in at its
+// pages, and a client of its own reads a user here.
 import assert from 'node:assert/strict';
 import * as jose from 'jose';
 import * as oauth from 'oauth4webapi';
@@ -22,7 +22,7 @@ const provider = new Provider(there, {
   ],
   clientDefaults: { id_token_signed_response_alg: 'ES256' },
   scopes: ['openid', 'offline_access', 'profiles', 'everyone'],
-  // Whoever signs in at its development pages is who they say.
+  // The development pages accept any user name.
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@example.net`, email_verified: true }) }),
   features: {
     clientCredentials: { enabled: true },
@@ -46,7 +46,7 @@ const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryReq
 const here = (path, token, method = 'GET') =>
   fetch(facts.issuer + path, { method, headers: { authorization: `Bearer ${token}` } });
 
-/** A client's token for itself. */
+/** Gets a token with client credentials. */
 async function service() {
   const client = { client_id: 'reports' };
   const auth = oauth.ClientSecretBasic('a secret of the service');
@@ -54,7 +54,7 @@ async function service() {
   return (await oauth.processClientCredentialsResponse(as, client, answer)).access_token;
 }
 
-/** A user's tokens, by way of its pages. */
+/** Gets a user's tokens through the pages. */
 async function signIn(name) {
   const client = { client_id: 'app' };
   const [verifier, nonce] = [oauth.generateRandomCodeVerifier(), oauth.generateRandomNonce()];
@@ -70,7 +70,7 @@ async function signIn(name) {
   return oauth.processAuthorizationCodeResponse(as, client, answer, { expectedNonce: nonce });
 }
 
-/** Fills its development pages in until the application takes over. */
+/** Fills in the development pages until the redirect to the application. */
 async function visit(url, name) {
   const cookies = new Map();
   let [at, form] = [String(url), undefined];
@@ -94,11 +94,11 @@ async function visit(url, name) {
     form = prompt === 'login' ? { prompt, login: name, password: 'any' } : { prompt };
     at = new URL(/<form[^>]* action="([^"]*)"/.exec(page)[1], at).href;
   }
-  throw new Error(`sent around in circles: ${at}`);
+  throw new Error(`redirect loop: ${at}`);
 }
 
 try {
-  // cloakroom was started before its issuer was there, and finds the keys when they are.
+  // cloakroom started before its issuer, and fetches the keys when the issuer is up.
   const reports = await service();
   let list;
   for (let tries = 0; tries < 100; tries++) {
@@ -109,10 +109,10 @@ try {
   assert.equal(list.status, 200);
   assert.equal((await here('/keys/rotate', reports, 'POST')).status, facts.issues ? 403 : 404);
 
-  // The first call makes the account, linked by who they are there; the next ones find it.
+  // The first request makes the account, identified by issuer and subject; later ones use it.
   const grace = await signIn('grace');
   const me = await (await here('/users/me', grace.access_token)).json();
-  // Its access tokens bring no address along.
+  // Its access tokens contain no e-mail address.
   assert.deepEqual([me.email.split('@')[1], me.email_verified, me.roles], ['users.invalid', false, ['user']]);
   assert.equal((await (await here('/users/me', (await signIn('grace')).access_token)).json()).id, me.id);
   const heidi = await (await here('/users/me', (await signIn('heidi')).access_token)).json();
@@ -120,7 +120,7 @@ try {
   assert.equal((await here(`/users/${heidi.id}`, grace.access_token)).status, 403);
   assert.equal((await here(`/users/${heidi.id}`, reports)).status, 200);
 
-  // An ID token says who signed in there; it is no ticket here. Nor is what somebody else signs in its name.
+  // An ID token is not accepted as an access token, and neither is a token with a foreign signature.
   assert.equal((await here('/users/me', grace.id_token)).status, 401);
   const { privateKey: forger } = await jose.generateKeyPair('ES256');
   const claims = jose.decodeJwt(grace.access_token);

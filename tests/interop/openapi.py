@@ -1,5 +1,5 @@
-"""OpenAPI documents, by validators that others wrote: each is a valid one, and each of its examples is what it is the
-example of. Where each is, it is told by its name."""
+"""Third-party validators for OpenAPI documents: each document is valid, and each example matches its schema.
+Names the location of each fault."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from referencing.jsonschema import DRAFT202012
 
 
 def examples(value, path=()):
-    """Every schema that has an example beside it, with the example and where it stands."""
+    """Returns every schema with an example, the example and its location."""
     if isinstance(value, dict):
         if "schema" in value:
             if "example" in value:

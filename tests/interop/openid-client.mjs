@@ -1,4 +1,4 @@
-// openid-client: what most Node.js applications sign their users in with.
+// openid-client, the usual OpenID Connect client of Node.js applications.
 import assert from 'node:assert/strict';
 import * as client from 'openid-client';
 import { Person, call, facts } from './facts.mjs';
@@ -7,7 +7,7 @@ const issuer = new URL(facts.issuer);
 const http = { execute: [client.allowInsecureRequests] };
 const key = await crypto.subtle.importKey('jwk', facts.key, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
 
-// Services.
+// Clients without a user.
 for (const [id, auth] of [
   ['service', client.ClientSecretBasic(facts.secrets.service)],
   ['service', client.ClientSecretPost(facts.secrets.service)],
@@ -18,7 +18,7 @@ for (const [id, auth] of [
   await call('/users', access_token, 200);
 }
 
-// A user.
+// A client with a user.
 const config = await client.discovery(issuer, 'app', facts.secrets.app, undefined, http);
 const person = new Person();
 
@@ -43,7 +43,7 @@ const { sub } = tokens.claims();
 assert.equal((await call('/users/me', tokens.access_token, 200)).id, sub);
 assert.equal((await client.fetchUserInfo(config, tokens.access_token, sub)).email, facts.user.email);
 
-// Silently, since the person is signed in and has agreed; anew, where the application wants it.
+// Without a page, because the user is logged in and has consented; with a new login if the application asks.
 assert.equal((await signIn({ prompt: 'none' })).claims().sub, sub);
 const anew = await signIn({ prompt: 'login', max_age: '30' }, { maxAge: 30 });
 assert.ok(anew.claims().auth_time >= tokens.claims().auth_time);
@@ -54,13 +54,13 @@ assert.equal((await client.tokenIntrospection(config, refreshed.access_token)).a
 await client.tokenRevocation(config, refreshed.refresh_token);
 assert.equal((await client.tokenIntrospection(config, refreshed.access_token)).active, false);
 
-// Bound to a key.
+// DPoP: tokens bound to a key.
 const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair());
 const bound = await signIn({}, {}, { DPoP });
 const own = await client.fetchProtectedResource(config, bound.access_token, new URL('/users/me', issuer), 'GET', null, undefined, { DPoP });
 assert.equal((await own.json()).id, sub);
 
-// And out again, all the way back to the application.
+// Logout, with the redirect to the application.
 const end = client.buildEndSessionUrl(config, {
   id_token_hint: anew.id_token,
   post_logout_redirect_uri: facts.goodbye,

@@ -1,10 +1,10 @@
-// Makes a TypeScript client from the server's own document, compiles it under `strict`, and runs it.
+// Generates a TypeScript client from the server's OpenAPI document, compiles it under `strict`, and runs it.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { facts } from './facts.mjs';
 
-// Below node_modules, where the compiler finds the packages and nobody keeps what is made.
+// In node_modules, where the compiler finds the packages; version control ignores the generated files.
 const here = mkdtempSync(join(import.meta.dirname, 'node_modules', '.typescript-'));
 try {
   cpSync(join(import.meta.dirname, 'typescript'), here, { recursive: true });

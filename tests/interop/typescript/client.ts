@@ -1,5 +1,5 @@
-// A client that is made from /openapi.json, under `strict`: what it calls, sends and reads is checked by the compiler,
-// and then run. The tests run it.
+// Client generated from /openapi.json, compiled under `strict`: the compiler checks each path, parameter and
+// member. The tests then run it.
 import assert from 'node:assert/strict';
 import createClient from 'openapi-fetch';
 import type { components, paths } from './schema.js';
@@ -14,7 +14,7 @@ const { issuer, user, other } = JSON.parse(process.env.CLOAKROOM ?? '') as {
 
 const anonymous = createClient<paths>({ baseUrl: issuer });
 
-// Logging in, and a client that calls as whoever did.
+// Login, and a client with the token.
 const login = await anonymous.POST('/sessions', { body: user });
 assert.ok(login.data, JSON.stringify(login.error));
 const api = createClient<paths>({
@@ -22,14 +22,14 @@ const api = createClient<paths>({
   headers: { authorization: `Bearer ${login.data.access_token}` },
 });
 
-// What is read has the members that are always there, and those that may be null say so.
+// Required members are always present; nullable ones have a nullable type.
 const { data: me, response } = await api.GET('/users/{id}', { params: { path: { id: 'me' } } });
 assert.ok(me);
 const lastLogin: string | null = me.last_login_at;
 assert.equal(typeof lastLogin, 'string');
 assert.deepEqual([me.email, me.status, me.roles], [user.email, 'active', ['user']] satisfies [string, User['status'], User['roles']]);
 
-// A change, with the version that it is a change of.
+// A change, with the version that it applies to.
 const etag = response.headers.get('etag') ?? '';
 const changed = await api.PATCH('/users/{id}', {
   params: { path: { id: 'me' }, header: { 'If-Match': etag } },
@@ -38,7 +38,7 @@ const changed = await api.PATCH('/users/{id}', {
 });
 assert.equal(changed.data?.email, `new.${user.email}`);
 
-// A refusal is one of the codes that this route has, and the compiler knows them.
+// The compiler knows the problem codes of each route.
 const refused = await api.GET('/users/{id}', { params: { path: { id: other } } });
 assert.ok(refused.error);
 switch (refused.error.code) {
@@ -48,24 +48,24 @@ switch (refused.error.code) {
   default:
     assert.fail(refused.error.code);
 }
-// @ts-expect-error: no route to read an account collides with an address that is taken
+// @ts-expect-error: reading an account cannot fail with a taken address
 assert.notEqual(refused.error.code, 'email-taken' satisfies typeof refused.error.code);
 
-// Every broken rule, with its place.
+// Every broken rule, with its JSON pointer.
 const broken = await anonymous.POST('/users', { body: { email: 'nobody', password: 'short' } });
 assert.deepEqual(broken.error?.errors?.map((rule) => rule.pointer), ['/email', '/password']);
 
-// What does not compile: a parameter, a member, a path and a method that are not there.
+// Code that must not compile: unknown or missing parameters, members, paths and methods.
 async function neverCalled() {
   // @ts-expect-error: a route with an id needs one
   await api.GET('/users/{id}', {});
-  // @ts-expect-error: an order that the list does not have
+  // @ts-expect-error: unknown sort order
   await api.GET('/users', { params: { query: { sort: 'password' } } });
-  // @ts-expect-error: nobody writes an id
+  // @ts-expect-error: the id is read-only
   await api.PUT('/users/{id}/status', { params: { path: { id: other } }, body: { status: 'active', id: other } });
-  // @ts-expect-error: no such path
+  // @ts-expect-error: unknown path
   await api.GET('/user');
-  // @ts-expect-error: no such method
+  // @ts-expect-error: unknown method
   await api.DELETE('/users');
 }
 assert.equal(typeof neverCalled, 'function');
