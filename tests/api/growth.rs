@@ -17,14 +17,14 @@ use crate::support::{Engine, PASSWORD, Server, on_both_engines};
 const ACCOUNTS: usize = 11_000;
 
 /// Statements of each database that a test watches.
-static STATEMENTS: Mutex<Option<HashMap<String, Heard>>> = Mutex::new(None);
+static STATEMENTS: Mutex<Option<HashMap<String, Statements>>> = Mutex::new(None);
 
 /// Statements sent to one database.
 #[derive(Default)]
-struct Heard {
-    asked: BTreeSet<String>,
+struct Statements {
+    sent: BTreeSet<String>,
     /// Statements that a connection keeps prepared.
-    kept: BTreeSet<String>,
+    prepared: BTreeSet<String>,
 }
 
 /// Records the statements of one connection. Holds the URL of its database.
@@ -42,11 +42,11 @@ impl Instrumentation for Listener {
             InstrumentationEvent::StartQuery { query, .. } => {
                 let Some(heard) = self.0.as_ref().and_then(|url| watched.get_mut(url)) else { return };
                 let text = query.to_string();
-                heard.asked.insert(text.split(" -- binds:").next().unwrap_or_default().to_owned());
+                heard.sent.insert(text.split(" -- binds:").next().unwrap_or_default().to_owned());
             }
             InstrumentationEvent::CacheQuery { sql, .. } => {
                 let Some(heard) = self.0.as_ref().and_then(|url| watched.get_mut(url)) else { return };
-                heard.kept.insert(sql.to_owned());
+                heard.prepared.insert(sql.to_owned());
             }
             _ => {}
         }
@@ -54,13 +54,13 @@ impl Instrumentation for Listener {
 }
 
 /// Returns the statements that the server sends during `work`.
-fn heard(server: &Server, work: impl FnOnce()) -> Heard {
+fn heard(server: &Server, work: impl FnOnce()) -> Statements {
     static LISTENING: Once = Once::new();
     let url = server.database_url.trim_start_matches("sqlite://").to_owned();
     LISTENING.call_once(|| {
         diesel::connection::set_default_instrumentation(|| Some(Box::new(Listener(None)))).unwrap();
     });
-    STATEMENTS.lock().unwrap().get_or_insert_default().insert(url.clone(), Heard::default());
+    STATEMENTS.lock().unwrap().get_or_insert_default().insert(url.clone(), Statements::default());
     // The listener hears only connections opened from now on, so `work` starts a new replica.
     work();
     let mut watched = STATEMENTS.lock().unwrap();
@@ -175,10 +175,10 @@ on_both_engines! {
             server.put(&format!("{}/password", ada.path())).bearer(&ada.token).json(&change).send().expect(204);
             server.delete(&ada.path()).bearer(&ada.token).send();
         });
-        assert!(heard.asked.len() > 60, "statements are recorded: {:#?}", heard.asked);
+        assert!(heard.sent.len() > 60, "statements are recorded: {:#?}", heard.sent);
         let mut lists = 0;
         let reads = |text: &&String| ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| text.starts_with(verb));
-        for statement in heard.asked.iter().filter(reads).filter(|text| !is_always_empty(text)) {
+        for statement in heard.sent.iter().filter(reads).filter(|text| !is_always_empty(text)) {
             let steps = plan(&server, statement);
             let grown: Vec<&String> = steps.iter().filter(|step| scans_table(step)).collect();
             // A list without a filter follows an index up to its limit.
@@ -221,8 +221,8 @@ on_both_engines! {
             let verb = text.split(' ').next().unwrap_or_default();
             ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&verb) && !behind.iter().any(|word| text.contains(word))
         };
-        let anew: Vec<_> = heard.asked.difference(&heard.kept).filter(of_a_request).collect();
-        assert!(heard.kept.len() > 15, "statements are recorded: {:#?}", heard.kept);
+        let anew: Vec<_> = heard.sent.difference(&heard.prepared).filter(of_a_request).collect();
+        assert!(heard.prepared.len() > 15, "statements are recorded: {:#?}", heard.prepared);
         assert!(anew.is_empty(), "{anew:#?}");
         drop(replica);
     }
@@ -234,7 +234,7 @@ on_both_engines! {
         let heard = heard(&server, || {
             replica.insert(server.replica()).post("/sessions").json(&login).send().expect(200);
         });
-        let bare = heard.asked.iter().map(|text| text.replace(['"', '`'], ""));
+        let bare = heard.sent.iter().map(|text| text.replace(['"', '`'], ""));
         let of_sessions: Vec<_> = bare.filter(|text| text.contains(" sessions ")).collect();
         assert!(of_sessions.iter().any(|text| text.starts_with("INSERT")), "{of_sessions:#?}");
         // Allowed only in an `EXISTS` of the same statement: is there a session from the same address?
@@ -265,7 +265,7 @@ on_both_engines! {
             let text = text.replace(['"', '`'], "");
             text.starts_with("UPDATE refresh_tokens") && text.contains("session_id =")
         };
-        let of_session: Vec<_> = heard.asked.iter().filter(of_session).collect();
+        let of_session: Vec<_> = heard.sent.iter().filter(of_session).collect();
         assert!(!of_session.is_empty());
         for statement in of_session {
             let steps = plan(&server, statement);

@@ -40,7 +40,7 @@ fn python() -> PathBuf {
 }
 
 /// Returns true if these files exist. Without them a test is skipped with a message; with `CI` set it fails.
-fn are_here(files: &[&Path]) -> bool {
+fn are_installed(files: &[&Path]) -> bool {
     let missing: Vec<_> = files.iter().filter(|file| !file.exists()).collect();
     if missing.is_empty() {
         return true;
@@ -145,7 +145,7 @@ impl Es256 {
 
 /// Runs a script against a server on this engine. Skips it if its dependencies are missing.
 fn against(engine: Engine, program: &Path, script: &str, needs: &Path) {
-    if are_here(&[needs]) {
+    if are_installed(&[needs]) {
         run(program, script, &facts(&Server::start(engine)));
     }
 }

@@ -137,7 +137,7 @@ on_both_engines! {
         // A client could not verify an ID token, so there is none.
         let app = server.application("photos", "openid users:read");
         let back = server.get(&app.authorize(&[])).send().expect(303);
-        assert_eq!(crate::support::came_back(&back, "error"), "invalid_scope");
+        assert_eq!(crate::support::redirect_parameter(&back, "error"), "invalid_scope");
     }
 }
 
@@ -153,7 +153,7 @@ fn key_id_may_look_like_a_flag() {
 /// Replicas notify each other through PostgreSQL; a replica also polls, for notifications that it missed.
 #[test]
 fn replicas_poll_for_revocations_without_notifications() {
-    if !Postgres::is_here() {
+    if !Postgres::is_available() {
         return;
     }
     let server = Server::start(Engine::Postgres);

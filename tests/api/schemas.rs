@@ -104,7 +104,7 @@ fn concept(kind: &str) -> &'static str {
 
 #[test]
 fn both_engines_have_the_same_schema() {
-    if !Postgres::is_here() {
+    if !Postgres::is_available() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -140,7 +140,7 @@ fn new_sqlite_database_is_readable_by_its_owner_only() {
 fn concurrent_starts_migrate_once() {
     let dir = tempfile::tempdir().unwrap();
     let mut engines = vec![StoreEngine::Sqlite(dir.path().join("together.db"))];
-    if Postgres::is_here() {
+    if Postgres::is_available() {
         engines.push(StoreEngine::Postgres(SecretString::from(Postgres::new_empty_database())));
     }
     for engine in engines {

@@ -40,7 +40,7 @@ fn faults(server: &Server, more: &[&str]) -> String {
 }
 
 /// Starts a server with a trail of several lines, all sealed.
-fn with_a_trail(engine: Engine) -> (Server, i64) {
+fn server_with_sealed_trail(engine: Engine) -> (Server, i64) {
     let server = Server::start(engine);
     for name in ["ada", "bob", "eve", "kim"] {
         server.register(name);
@@ -52,7 +52,7 @@ fn with_a_trail(engine: Engine) -> (Server, i64) {
 
 on_both_engines! {
     fn unchanged_trail_verifies_against_an_earlier_head(engine: Engine) {
-        let (server, lines) = with_a_trail(engine);
+        let (server, lines) = server_with_sealed_trail(engine);
         let before = verify(&server);
         assert_eq!((&before["sound"], &before["first"]), (&Value::Bool(true), &Value::from(1)));
         let head = before["head"].as_str().unwrap();
@@ -63,7 +63,7 @@ on_both_engines! {
     }
 
     fn detects_a_changed_line(engine: Engine) {
-        let (server, _) = with_a_trail(engine);
+        let (server, _) = server_with_sealed_trail(engine);
         db_run(&server, "UPDATE audit SET actor = 'operator' WHERE position = 3");
         let told = faults(&server, &[]);
         assert!(told.contains("position 3, line ") && told.contains("the line was changed"), "{told}");
@@ -71,7 +71,7 @@ on_both_engines! {
     }
 
     fn detects_a_deleted_line_and_seal(engine: Engine) {
-        let (server, _) = with_a_trail(engine);
+        let (server, _) = server_with_sealed_trail(engine);
         db_run(&server, "DELETE FROM audit WHERE position = 3");
         let told = faults(&server, &[]);
         assert!(told.contains("position 3: the line was taken out"), "{told}");
@@ -81,7 +81,7 @@ on_both_engines! {
     }
 
     fn detects_swapped_lines(engine: Engine) {
-        let (server, _) = with_a_trail(engine);
+        let (server, _) = server_with_sealed_trail(engine);
         db_run(
             &server,
             "UPDATE audit SET position = -1 WHERE position = 2; UPDATE audit SET position = 2 WHERE position = 4; \
@@ -93,7 +93,7 @@ on_both_engines! {
     }
 
     fn detects_an_inserted_line(engine: Engine) {
-        let (server, _) = with_a_trail(engine);
+        let (server, _) = server_with_sealed_trail(engine);
         db_run(
             &server,
             "INSERT INTO audit (id, at, outcome, action, resource, count, position) \
@@ -104,7 +104,7 @@ on_both_engines! {
     }
 
     fn detects_a_cut_at_either_end(engine: Engine) {
-        let (server, lines) = with_a_trail(engine);
+        let (server, lines) = server_with_sealed_trail(engine);
         let head = verify(&server)["head"].as_str().unwrap().to_owned();
         db_run(&server, &format!("DELETE FROM audit WHERE position = {lines}; DELETE FROM audit_seals WHERE position = {lines}"));
         // The remaining chain is valid on its own; only a head stored elsewhere shows the cut.
@@ -117,7 +117,7 @@ on_both_engines! {
     }
 
     fn anchor_detects_a_rebuilt_chain(engine: Engine) {
-        let (server, lines) = with_a_trail(engine);
+        let (server, lines) = server_with_sealed_trail(engine);
         let head = verify(&server)["head"].as_str().unwrap().to_owned();
         db_run(&server, "UPDATE audit SET position = NULL, actor = 'operator' WHERE position > 3; DELETE FROM audit_seals WHERE position > 3");
         assert_eq!(sealed(&server)["lines"], lines);

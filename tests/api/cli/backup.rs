@@ -165,7 +165,7 @@ fn postgresql_is_restored_with_its_own_tools() {
     for command in ["backup", "restore"] {
         machine.refused(&[&[command, "file"], &elsewhere[..]].concat(), &["pg_dump", "pg_restore"]);
     }
-    if !Postgres::is_here() {
+    if !Postgres::is_available() {
         return;
     }
     let (from, to) = (Postgres::new_database(), Postgres::new_empty_database());

@@ -41,7 +41,7 @@ impl Documented {
 
     /// Checks that a user reads only the own record, and a client reads all.
     #[track_caller]
-    fn tells_apart(&self, user: &Value, client: &Value) {
+    fn separates_users_from_clients(&self, user: &Value, client: &Value) {
         let grace = self.server.register("grace").path();
         self.get("/users/me", user.clone()).expect(200);
         self.get("/users/me/profile", user.clone()).expect(200);
@@ -78,7 +78,7 @@ fn keycloak() {
         "scope": "profile email", "azp": "reports", "service_account": "true", "client_id": "reports",
         "preferred_username": "service-account-reports", "realm_access": { "roles": ["user-reader"] },
     });
-    there.tells_apart(&user, &client);
+    there.separates_users_from_clients(&user, &client);
     let id_token = merged(&user, &json!({ "typ": "ID", "aud": "shop", "at_hash": "h" }));
     there.get("/users/me", id_token).expect_problem(401, "invalid-token");
     // A user with the role is still a user, with the roles stored here.
@@ -95,7 +95,7 @@ fn auth0() {
         "sub": "reports@clients", "azp": "reports", "aud": "https://api.example.org",
         "gty": "client-credentials", "scope": "read:users", "permissions": ["read:users"],
     });
-    there.tells_apart(&user, &client);
+    there.separates_users_from_clients(&user, &client);
     let id_token = merged(&user, &json!({ "aud": "shop", "nonce": "n" }));
     there.get("/users/me", id_token).expect_problem(401, "invalid-token");
 }
@@ -115,7 +115,7 @@ fn entra_id() {
         "sub": "99999999-2222-3333-4444-555555555555", "oid": "99999999-2222-3333-4444-555555555555",
         "azpacr": "1", "idtyp": "app", "roles": ["Users.Read.All"],
     });
-    there.tells_apart(&user, &client);
+    there.separates_users_from_clients(&user, &client);
     // An ID token is for sign-in, not for the API.
     let id_token = merged(&user, &json!({ "azp": null, "nonce": "n" }));
     there.get("/users/me", id_token).expect_problem(401, "invalid-token");

@@ -11,7 +11,7 @@ on_both_engines! {
         let trust = Trust::new(engine);
         trust.accepts(&trust.claims());
         let next = IssuerKey::new("second");
-        trust.issuer.publishes(&[trust.issuer.key.jwk(), next.jwk()]);
+        trust.issuer.publish(&[trust.issuer.key.jwk(), next.jwk()]);
         let token = next.sign(&header(), &trust.claims());
         trust.server.get("/users/me").bearer(&token).send().expect(200);
         trust.accepts(&trust.claims());
@@ -22,13 +22,13 @@ on_both_engines! {
         let old = trust.claims();
         trust.accepts(&old);
         let next = IssuerKey::new("second");
-        trust.issuer.publishes(&[next.jwk()]);
+        trust.issuer.publish(&[next.jwk()]);
         let token = next.sign(&header(), &trust.claims());
         trust.server.get("/users/me").bearer(&token).send().expect(200);
         trust.refuses(&old);
         // Another key with the same `kid` does not make the token valid again.
         let namesake = IssuerKey::new("first");
-        trust.issuer.publishes(&[namesake.jwk()]);
+        trust.issuer.publish(&[namesake.jwk()]);
         trust.server.clock.advance(TimeDelta::seconds(60));
         let token = namesake.sign(&header(), &trust.claims());
         trust.server.get("/users/me").bearer(&token).send().expect(200);
@@ -40,7 +40,7 @@ on_both_engines! {
 fn flood_of_unknown_keys_fetches_once_a_minute() {
     let trust = Trust::new(Engine::Sqlite);
     trust.accepts(&trust.claims());
-    let before = trust.issuer.asked();
+    let before = trust.issuer.key_requests();
     let forged = |number: usize| unknown_key(&format!("forged-{number}")).sign(&header(), &trust.claims());
     std::thread::scope(|scope| {
         for thread in 0..8 {
@@ -52,14 +52,14 @@ fn flood_of_unknown_keys_fetches_once_a_minute() {
             });
         }
     });
-    assert_eq!(trust.issuer.asked(), before + 1);
+    assert_eq!(trust.issuer.key_requests(), before + 1);
     trust.accepts(&trust.claims());
     trust.server.clock.advance(TimeDelta::seconds(59));
     trust.refuses_token(&forged(1));
-    assert_eq!(trust.issuer.asked(), before + 1);
+    assert_eq!(trust.issuer.key_requests(), before + 1);
     trust.server.clock.advance(TimeDelta::seconds(1));
     trust.refuses_token(&forged(2));
-    assert_eq!(trust.issuer.asked(), before + 2);
+    assert_eq!(trust.issuer.key_requests(), before + 2);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn uses_only_safe_keys_of_a_set() {
     let (twin, other_twin) = (IssuerKey::new("twin"), IssuerKey::new("twin"));
     let encrypts = IssuerKey::new("encrypts");
     let secret = json!({ "kty": "oct", "kid": "secret", "alg": "HS256", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0" });
-    trust.issuer.publishes(&[
+    trust.issuer.publish(&[
         twin.jwk(),
         other_twin.jwk(),
         with(&encrypts.jwk(), "use", json!("enc")),
@@ -97,10 +97,10 @@ fn uses_only_safe_keys_of_a_set() {
 fn keys_stay_valid_while_the_issuer_is_down() {
     let trust = Trust::new(Engine::Sqlite);
     trust.accepts(&trust.claims());
-    trust.issuer.answers_for_keys(Reply::Status(500));
+    trust.issuer.set_keys_reply(Reply::Status(500));
     trust.refuses_token(&unknown_key("new").sign(&header(), &trust.claims()));
     trust.accepts(&with(&trust.claims(), "jti", json!("never seen")));
-    trust.issuer.answers_for_metadata(Reply::Status(503));
+    trust.issuer.set_metadata_reply(Reply::Status(503));
     trust.server.clock.advance(TimeDelta::seconds(60));
     trust.refuses_token(&unknown_key("newer").sign(&header(), &trust.claims()));
     trust.accepts(&with(&trust.claims(), "jti", json!("nor this")));
@@ -109,7 +109,7 @@ fn keys_stay_valid_while_the_issuer_is_down() {
 #[test]
 fn starts_without_its_issuer_and_fetches_keys_later() {
     let issuer = ForeignIssuer::start();
-    issuer.answers_for_metadata(Reply::Status(503));
+    issuer.set_metadata_reply(Reply::Status(503));
     let server = trusting(Engine::Sqlite, &[(&issuer, json!({ "provision": "jit" }))], &[]);
     server.get("/health/ready").send().expect(200);
     let token = issuer.key.sign(&header(), &claims(&issuer, &server));
@@ -117,16 +117,16 @@ fn starts_without_its_issuer_and_fetches_keys_later() {
     let local = server.register("grace");
     server.get("/users/me").bearer(&local.token).send().expect(200);
     let metadata = json!({ "issuer": issuer.url, "jwks_uri": format!("{}/keys", issuer.url) });
-    issuer.answers_for_metadata(Reply::Json(metadata));
+    issuer.set_metadata_reply(Reply::Json(metadata));
     // The server retries on its own, after one second and then after two.
-    issuer.wait_until_asked(1);
+    issuer.wait_for_key_requests(1);
     server.get("/users/me").bearer(&token).send().expect(200);
 }
 
 #[test]
 fn jwks_uri_can_be_configured() {
     let issuer = ForeignIssuer::start();
-    issuer.answers_for_metadata(Reply::Status(404));
+    issuer.set_metadata_reply(Reply::Status(404));
     let named = json!({ "provision": "jit", "jwks_uri": format!("{}/keys", issuer.url) });
     let server = trusting(Engine::Sqlite, &[(&issuer, named)], &[]);
     let token = issuer.key.sign(&header(), &claims(&issuer, &server));
@@ -141,7 +141,7 @@ fn token_without_a_kid_needs_exactly_one_key() {
     let header = json!({ "typ": "at+jwt", "kid": null });
     let token = trust.issuer.key.sign(&header, &trust.claims());
     trust.server.get("/users/me").bearer(&token).send().expect(200);
-    trust.issuer.publishes(&[trust.issuer.key.jwk(), IssuerKey::new("second").jwk()]);
+    trust.issuer.publish(&[trust.issuer.key.jwk(), IssuerKey::new("second").jwk()]);
     trust.refuses_token(&unknown_key("forged").sign(&super::header(), &trust.claims()));
     trust.refuses_token(&token);
 }

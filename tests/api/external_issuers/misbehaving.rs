@@ -14,7 +14,7 @@ fn after(reply: impl FnOnce(&Value) -> Reply) -> (Trust, String, Duration) {
     let trust = Trust::new(Engine::Sqlite);
     trust.accepts(&trust.claims());
     let next = IssuerKey::new("second");
-    trust.issuer.answers_for_keys(reply(&json!({ "keys": [trust.issuer.key.jwk(), next.jwk()] })));
+    trust.issuer.set_keys_reply(reply(&json!({ "keys": [trust.issuer.key.jwk(), next.jwk()] })));
     let token = next.sign(&header(), &trust.claims());
     let began = Instant::now();
     let answer = trust.server.get("/users/me").bearer(&token).send();
@@ -87,11 +87,11 @@ fn refuses_metadata_of_another_issuer_or_plain_http() {
         json!({ "issuer": issuer.url, "jwks_uri": "file:///etc/passwd" }),
         json!({ "issuer": issuer.url, "jwks_uri": 7 }),
     ] {
-        issuer.answers_for_metadata(Reply::Json(metadata.clone()));
+        issuer.set_metadata_reply(Reply::Json(metadata.clone()));
         let server = trusting(Engine::Sqlite, &[(&issuer, json!({ "provision": "jit" }))], &[]);
         let token = issuer.key.sign(&header(), &super::claims(&issuer, &server));
         server.get("/users/me").bearer(&token).send().expect_problem(401, "invalid-token");
-        assert_eq!(issuer.asked(), 0, "{metadata}");
+        assert_eq!(issuer.key_requests(), 0, "{metadata}");
     }
     assert_eq!(other.paths(), [""; 0]);
 }
@@ -100,10 +100,10 @@ fn refuses_metadata_of_another_issuer_or_plain_http() {
 fn empty_key_set_withdraws_all_keys() {
     let trust = Trust::new(Engine::Sqlite);
     trust.accepts(&trust.claims());
-    trust.issuer.publishes(&[]);
+    trust.issuer.publish(&[]);
     trust.refuses_token(&unknown_key("forged").sign(&header(), &trust.claims()));
     trust.refuses(&trust.claims());
-    trust.issuer.publishes(&[trust.issuer.key.jwk()]);
+    trust.issuer.publish(&[trust.issuer.key.jwk()]);
     trust.server.clock.advance(TimeDelta::seconds(60));
     trust.accepts(&trust.claims());
 }

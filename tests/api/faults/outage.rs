@@ -11,7 +11,7 @@ const SOMEBODY: &str = "/users/01890000-0000-7000-8000-000000000000";
 
 #[test]
 fn requests_recover_after_a_database_outage() {
-    let Some(mut cluster) = Postgres::of_its_own() else { return };
+    let Some(mut cluster) = Postgres::dedicated_cluster() else { return };
     let dir = TempDir::new().unwrap();
     let url = cluster.url().replace("{}", "postgres");
     let server = Process::start(dir.path(), &on_database(&url));
@@ -68,7 +68,7 @@ fn requests_recover_after_a_database_outage() {
 
 #[test]
 fn token_endpoint_issues_nothing_during_an_outage() {
-    let Some(mut cluster) = Postgres::of_its_own() else { return };
+    let Some(mut cluster) = Postgres::dedicated_cluster() else { return };
     let dir = TempDir::new().unwrap();
     let url = cluster.url().replace("{}", "postgres");
     let server = Process::start(dir.path(), &on_database(&url));
@@ -121,7 +121,7 @@ fn db_end_connections(url: &str) -> i64 {
 
 #[test]
 fn read_survives_closed_pool_connections() {
-    if !Postgres::is_here() {
+    if !Postgres::is_available() {
         return;
     }
     let server = Server::start_with(Engine::Postgres, &[("CLOAKROOM_DB_POOL", "8")]);
@@ -141,7 +141,7 @@ fn read_survives_closed_pool_connections() {
 
 #[test]
 fn write_survives_closed_pool_connections() {
-    if !Postgres::is_here() {
+    if !Postgres::is_available() {
         return;
     }
     let server = Server::start_with(Engine::Postgres, &[("CLOAKROOM_DB_POOL", "8")]);

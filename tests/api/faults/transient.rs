@@ -63,7 +63,7 @@ impl World {
     /// Returns `None`, with a message, without PostgreSQL: SQLite has neither conflicts nor network
     /// connections.
     fn new() -> Option<Self> {
-        Postgres::is_here().then(|| {
+        Postgres::is_available().then(|| {
             let server = Server::start(Engine::Postgres);
             let token = server.register("ada").token;
             Self { server, token }

@@ -15,7 +15,7 @@ pub(super) fn pictures(engine: Engine) -> PathBuf {
 }
 
 fn signs_in(engine: Engine) {
-    if !are_here(&[&package("oidc-client-ts"), &chromium()]) {
+    if !are_installed(&[&package("oidc-client-ts"), &chromium()]) {
         return;
     }
     // The port is free now; the script is about to listen there.

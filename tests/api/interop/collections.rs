@@ -102,7 +102,7 @@ fn both_collections_expect_the_same_answers() {
 #[test]
 fn bruno_runs_its_collection() {
     let bruno = package("@usebruno/cli");
-    if !are_here(&[&bruno]) {
+    if !are_installed(&[&bruno]) {
         return;
     }
     let server = TestServer::start();

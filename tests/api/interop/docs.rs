@@ -5,7 +5,7 @@ use super::*;
 
 on_both_engines! {
     fn user_logs_in_and_tries_the_api(engine: Engine) {
-        if !are_here(&[&package("playwright-core"), &chromium()]) {
+        if !are_installed(&[&package("playwright-core"), &chromium()]) {
             return;
         }
         let server = Server::start(engine);

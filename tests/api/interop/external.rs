@@ -7,7 +7,7 @@ use super::*;
 const AUDIENCE: &str = "https://api.example.org";
 
 fn takes_its_tokens(engine: Engine, issues: bool) {
-    if !are_here(&[&package("oidc-provider")]) {
+    if !are_installed(&[&package("oidc-provider")]) {
         return;
     }
     // The port is free now; the script is about to listen there. r takes_its_tokens accepts_its_tokens r

@@ -8,7 +8,7 @@ const TRUSTED: &str =
 
 #[test]
 fn document_and_examples_are_valid() {
-    if !are_here(&[&python()]) {
+    if !are_installed(&[&python()]) {
         return;
     }
     let without_tokens = [("CLOAKROOM_AUTHORIZATION_SERVER", "off"), ("CLOAKROOM_TRUSTED_ISSUERS", TRUSTED)];
@@ -24,7 +24,7 @@ fn document_and_examples_are_valid() {
 
 on_both_engines! {
     fn generated_typescript_client_compiles_and_works(engine: Engine) {
-        if !are_here(&[&package("openapi-typescript"), &package("openapi-fetch"), &package("typescript")]) {
+        if !are_installed(&[&package("openapi-typescript"), &package("openapi-fetch"), &package("typescript")]) {
             return;
         }
         let server = Server::start(engine);

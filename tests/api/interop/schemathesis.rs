@@ -19,7 +19,7 @@ fn finds_nothing(server: &Server, token: &str, examples: &str) {
 
 on_both_engines! {
     fn finds_nothing_with_every_scope(engine: Engine) {
-        if !are_here(&[&python()]) {
+        if !are_installed(&[&python()]) {
             return;
         }
         let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
@@ -33,7 +33,7 @@ on_both_engines! {
     }
 
     fn finds_nothing_as_an_ordinary_user(engine: Engine) {
-        if !are_here(&[&python()]) {
+        if !are_installed(&[&python()]) {
             return;
         }
         let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
@@ -42,7 +42,7 @@ on_both_engines! {
     }
 
     fn finds_nothing_with_an_invalid_token(engine: Engine) {
-        if !are_here(&[&python()]) {
+        if !are_installed(&[&python()]) {
             return;
         }
         let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);

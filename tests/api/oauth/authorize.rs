@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Browser, CALLBACK, PASSWORD, Server, came_back, decoded, on_both_engines};
+use crate::support::{Answer, Browser, CALLBACK, PASSWORD, Server, redirect_parameter, decoded, on_both_engines};
 
 #[track_caller]
 fn heading(page: &Answer) -> &str {
@@ -14,7 +14,7 @@ fn heading(page: &Answer) -> &str {
 /// Returns the error in the redirect.
 #[track_caller]
 fn error(answer: &Answer) -> String {
-    came_back(answer, "error")
+    redirect_parameter(answer, "error")
 }
 
 on_both_engines! {
@@ -27,11 +27,11 @@ on_both_engines! {
         assert!(heading(&page).contains("<bdi>photos</bdi>") && page.body.contains("ada@example.com"), "{page:?}");
         let back = browser.submit(&page, "allow", &[]).expect(303);
         assert!(back.header("location").unwrap().starts_with(CALLBACK));
-        assert_eq!(came_back(&back, "state"), "s t&te");
-        assert_eq!(came_back(&back, "iss"), server.url);
-        assert_eq!(came_back(&back, "tenant"), "1");
+        assert_eq!(redirect_parameter(&back, "state"), "s t&te");
+        assert_eq!(redirect_parameter(&back, "iss"), server.url);
+        assert_eq!(redirect_parameter(&back, "tenant"), "1");
 
-        let answer = app.redeem(&server, &came_back(&back, "code")).expect(200);
+        let answer = app.redeem(&server, &redirect_parameter(&back, "code")).expect(200);
         assert_eq!((answer.header("cache-control"), answer.header("pragma")), (Some("no-store"), Some("no-cache")));
         let tokens = answer.json();
         assert_eq!((&tokens["token_type"], &tokens["scope"]), (&json!("Bearer"), &json!("email openid users:read")));
@@ -71,7 +71,7 @@ on_both_engines! {
     fn skips_pages_for_a_session_with_consent(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read users:write"));
         let mut browser = Browser::new(&server);
-        app.let_in(&mut browser, &ada, &[]);
+        app.sign_in_and_consent(&mut browser, &ada, &[]);
         browser.open(&app.authorize(&[])).expect(303);
         browser.open(&app.authorize(&[("prompt", "none")])).expect(303);
         // Consent covers only the scopes that the page showed.
@@ -90,7 +90,7 @@ on_both_engines! {
     fn public_client_always_needs_consent(server) {
         let (ada, app) = (server.register("ada"), server.public_application("spa", "openid users:read"));
         let mut browser = Browser::new(&server);
-        app.let_in(&mut browser, &ada, &[]);
+        app.sign_in_and_consent(&mut browser, &ada, &[]);
         let page = browser.open(&app.authorize(&[])).expect(200);
         assert!(heading(&page).contains("use your account?"));
         assert!(page.body.contains("It may already"));
@@ -100,19 +100,19 @@ on_both_engines! {
     fn prompt_none_without_a_session_returns_login_required(server) {
         let app = server.application("photos", "openid users:read");
         let back = Browser::new(&server).open(&app.authorize(&[("prompt", "none")])).expect(303);
-        assert_eq!((error(&back), came_back(&back, "state"), came_back(&back, "iss")), ("login_required".to_owned(), "s t&te".to_owned(), server.url.clone()));
+        assert_eq!((error(&back), redirect_parameter(&back, "state"), redirect_parameter(&back, "iss")), ("login_required".to_owned(), "s t&te".to_owned(), server.url.clone()));
     }
 
     fn prompt_login_requires_a_new_login(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let mut browser = Browser::new(&server);
-        let first = browser_tokens(&server, &app.let_in(&mut browser, &ada, &[]), &app);
+        let first = browser_tokens(&server, &app.sign_in_and_consent(&mut browser, &ada, &[]), &app);
         for prompt in ["login", "select_account", "login consent"] {
             let page = browser.open(&app.authorize(&[("prompt", prompt)])).expect(200);
             assert_eq!(heading(&page), "Sign in", "{prompt}");
         }
         let before = browser.cookie("__Host-cloakroom").unwrap().to_owned();
-        let back = app.let_in(&mut browser, &ada, &[("prompt", "login")]);
+        let back = app.sign_in_and_consent(&mut browser, &ada, &[("prompt", "login")]);
         // Login replaces the cookie: one that an attacker knew before is useless (session fixation).
         assert_ne!(browser.cookie("__Host-cloakroom").unwrap(), before);
         let old = server.get(&app.authorize(&[("prompt", "none")])).header("cookie", &format!("__Host-cloakroom={before}"));
@@ -126,12 +126,12 @@ on_both_engines! {
         let (ada, eve) = (server.register("ada"), server.register("eve"));
         let app = server.application("photos", "openid users:read");
         let mut browser = Browser::new(&server);
-        let back = app.let_in(&mut browser, &ada, &[]);
-        let tokens = app.redeem(&server, &came_back(&back, "code")).expect(200).json();
+        let back = app.sign_in_and_consent(&mut browser, &ada, &[]);
+        let tokens = app.redeem(&server, &redirect_parameter(&back, "code")).expect(200).json();
         let hint = tokens["id_token"].as_str().unwrap();
         browser.open(&app.authorize(&[("id_token_hint", hint), ("prompt", "none")])).expect(303);
         let mut other = Browser::new(&server);
-        app.let_in(&mut other, &eve, &[]);
+        app.sign_in_and_consent(&mut other, &eve, &[]);
         let back = other.open(&app.authorize(&[("id_token_hint", hint), ("prompt", "none")]));
         assert_eq!(error(&back), "login_required");
         assert_eq!(heading(&other.open(&app.authorize(&[("id_token_hint", hint)]))), "Sign in");
@@ -163,7 +163,7 @@ on_both_engines! {
         let mut browser = Browser::new(&server);
         let page = browser.open(&app.authorize(&[]));
         let back = browser.submit(&page, "cancel", &[]).expect(303);
-        assert_eq!((error(&back), came_back(&back, "state")), ("access_denied".to_owned(), "s t&te".to_owned()));
+        assert_eq!((error(&back), redirect_parameter(&back, "state")), ("access_denied".to_owned(), "s t&te".to_owned()));
         let page = browser.sign_in(&page, &ada.email);
         for choice in ["deny", "", "ALLOW"] {
             assert_eq!(error(&browser.submit(&page, choice, &[]).expect(303)), "access_denied");
@@ -204,7 +204,7 @@ on_both_engines! {
 
 /// Redeems the code of the redirect and returns the claims of the ID token.
 fn browser_tokens(server: &Server, back: &Answer, app: &crate::support::Application) -> Value {
-    let tokens = app.redeem(server, &came_back(back, "code")).expect(200).json();
+    let tokens = app.redeem(server, &redirect_parameter(back, "code")).expect(200).json();
     decoded(tokens["id_token"].as_str().expect("an ID token")).1
 }
 
@@ -213,13 +213,13 @@ on_both_engines! {
         let server = Server::start_with_standing_clock(engine, &[]);
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let mut browser = Browser::new(&server);
-        app.let_in(&mut browser, &ada, &[]);
+        app.sign_in_and_consent(&mut browser, &ada, &[]);
         server.clock.advance(TimeDelta::seconds(60));
         browser.open(&app.authorize(&[("max_age", "60")])).expect(303);
         server.clock.advance(TimeDelta::seconds(1));
         assert_eq!(heading(&browser.open(&app.authorize(&[("max_age", "60")]))), "Sign in");
         assert_eq!(error(&browser.open(&app.authorize(&[("max_age", "60"), ("prompt", "none")]))), "login_required");
-        let claims = browser_tokens(&server, &app.let_in(&mut browser, &ada, &[("max_age", "0")]), &app);
+        let claims = browser_tokens(&server, &app.sign_in_and_consent(&mut browser, &ada, &[("max_age", "0")]), &app);
         assert_eq!(claims["auth_time"], server.clock.now().timestamp());
         browser.open(&app.authorize(&[("max_age", "60")])).expect(303);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Person, Server, came_back, form_of, on_both_engines};
+use crate::support::{Browser, Person, Server, redirect_parameter, form_of, on_both_engines};
 
 fn grants(server: &Server, person: &Person) -> serde_json::Value {
     server.get(&format!("{}/grants", person.path())).bearer(&person.token).send().expect(200).json()["items"]
@@ -31,7 +31,7 @@ on_both_engines! {
         let page = browser.open(&app.authorize(&[("scope", "users:read users:read:any")]));
         let page = browser.sign_in(&page, &ada.email);
         assert!(!page.body.contains("belongs to others"));
-        let tokens = app.redeem(&server, &came_back(&browser.submit(&page, "allow", &[]), "code")).expect(200).json();
+        let tokens = app.redeem(&server, &redirect_parameter(&browser.submit(&page, "allow", &[]), "code")).expect(200).json();
         assert_eq!(tokens["scope"], "users:read");
     }
 
@@ -84,7 +84,7 @@ on_both_engines! {
         let wider = crate::support::Answer { body: page.body.replace("users%253Aread", "users%253Aread%2Busers%253Adelete"), ..page.clone() };
         assert_ne!(wider.body, page.body);
         let again = hers.submit(&wider, "allow", &[]);
-        let tokens = app.redeem(&server, &came_back(&again, "code")).expect(200).json();
+        let tokens = app.redeem(&server, &redirect_parameter(&again, "code")).expect(200).json();
         assert_eq!(tokens["scope"], "openid users:read");
         // Another user has signed in in this browser since the page was shown.
         let login = hers.open(&app.authorize(&[("prompt", "login")]));
@@ -124,6 +124,6 @@ on_both_engines! {
         }
         assert_eq!(grants(&server, &ada), json!([]));
         // The same form is accepted from its own origin.
-        came_back(&send(&[ours], None).expect(303), "code");
+        redirect_parameter(&send(&[ours], None).expect(303), "code");
     }
 }

@@ -1,7 +1,7 @@
 //! Invalid authorization requests: which get an error page without a redirect, and which are reported to the
 //! client (RFC 9700 §4.11, §2.1).
 
-use crate::support::{Browser, CALLBACK, came_back, on_both_engines};
+use crate::support::{Browser, CALLBACK, redirect_parameter, on_both_engines};
 
 on_both_engines! {
     fn unregistered_redirect_uri_gets_an_error_page(server) {
@@ -60,10 +60,10 @@ on_both_engines! {
         }));
         let ada = server.register("ada");
         for uri in ["http://127.0.0.1:51004/cb", "http://[::1]:4001/cb", "http://127.0.0.1/cb"] {
-            let back = app.let_in(&mut Browser::new(&server), &ada, &[("redirect_uri", uri), ("scope", "users:read")]);
+            let back = app.sign_in_and_consent(&mut Browser::new(&server), &ada, &[("redirect_uri", uri), ("scope", "users:read")]);
             assert!(back.header("location").unwrap().starts_with(&format!("{uri}?code=")), "{back:?}");
             // The code is bound to the exact URI, including the port.
-            let code = came_back(&back, "code");
+            let code = redirect_parameter(&back, "code");
             app.redeem_with(&server, &code, &[("redirect_uri", "http://127.0.0.1:1/cb")]).expect(400);
         }
         for uri in ["http://localhost:51004/cb", "http://127.0.0.2:51004/cb", "http://127.0.0.1:51004/cb/", "https://127.0.0.1:51004/cb"] {
@@ -98,13 +98,13 @@ on_both_engines! {
             (vec![("id_token_hint", "x")], "invalid_request"),
         ] {
             let back = server.get(&app.authorize(&changes)).send().expect(303);
-            assert_eq!(came_back(&back, "error"), error, "{changes:?}");
-            assert_eq!((came_back(&back, "state"), came_back(&back, "iss")), ("s t&te".to_owned(), server.url.clone()));
+            assert_eq!(redirect_parameter(&back, "error"), error, "{changes:?}");
+            assert_eq!((redirect_parameter(&back, "state"), redirect_parameter(&back, "iss")), ("s t&te".to_owned(), server.url.clone()));
             assert!(!back.header("location").unwrap().contains("code="), "{back:?}");
             assert_eq!(back.header("cache-control"), Some("no-store"));
         }
         let back = server.get(&app.authorize(&[("state", &"s".repeat(2_049))])).send().expect(303);
-        assert_eq!(came_back(&back, "error"), "invalid_request");
+        assert_eq!(redirect_parameter(&back, "error"), "invalid_request");
     }
 
     fn refuses_a_repeated_parameter(server) {
@@ -132,7 +132,7 @@ on_both_engines! {
         let page = forged(&app.authorize(&[]));
         assert!(!page.body.contains("evil"), "{page:?}");
         let back = forged(&app.authorize(&[("prompt", "none")]));
-        assert_eq!(came_back(&back, "iss"), server.url);
+        assert_eq!(redirect_parameter(&back, "iss"), server.url);
         let metadata = forged("/.well-known/openid-configuration");
         assert!(!metadata.body.contains("evil"));
         assert_eq!(metadata.json()["authorization_endpoint"], format!("{}/oauth/authorize", server.url));

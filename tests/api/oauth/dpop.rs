@@ -219,6 +219,6 @@ on_both_engines! {
         assert_eq!(app.redeem(&server, &code()).expect(400).json()["error"], "invalid_grant");
         redeem(&holder, &code()).expect(200);
         let wrong = server.get(&app.authorize(&[("dpop_jkt", "x")])).send().expect(303);
-        assert_eq!(crate::support::came_back(&wrong, "error"), "invalid_request");
+        assert_eq!(crate::support::redirect_parameter(&wrong, "error"), "invalid_request");
     }
 }

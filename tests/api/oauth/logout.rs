@@ -1,6 +1,6 @@
 //! `/oauth/logout` (OpenID Connect RP-Initiated Logout 1.0).
 
-use crate::support::{Browser, came_back, on_both_engines};
+use crate::support::{Browser, redirect_parameter, on_both_engines};
 
 const BYE: &str = "https://app.example.org/bye";
 
@@ -13,7 +13,7 @@ on_both_engines! {
     fn id_token_hint_of_the_user_logs_out_at_once(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let mut browser = Browser::new(&server);
-        let tokens = app.redeem(&server, &came_back(&app.let_in(&mut browser, &ada, &[]), "code")).expect(200).json();
+        let tokens = app.redeem(&server, &redirect_parameter(&app.sign_in_and_consent(&mut browser, &ada, &[]), "code")).expect(200).json();
         let (id_token, access) = (tokens["id_token"].as_str().unwrap(), tokens["access_token"].as_str().unwrap());
         let back = browser.open(&logout(&[("id_token_hint", id_token), ("post_logout_redirect_uri", BYE), ("state", "s")])).expect(303);
         assert_eq!(back.header("location"), Some("https://app.example.org/bye?state=s"));
@@ -31,7 +31,7 @@ on_both_engines! {
         let app = server.application("photos", "openid users:read");
         let of_eve = app.tokens(&server, &eve, &[]);
         let mut browser = Browser::new(&server);
-        app.let_in(&mut browser, &ada, &[]);
+        app.sign_in_and_consent(&mut browser, &ada, &[]);
         for parameters in [vec![], vec![("client_id", "photos")], vec![("id_token_hint", "x")], vec![("id_token_hint", of_eve["id_token"].as_str().unwrap())]] {
             let page = browser.open(&logout(&parameters)).expect(200);
             assert!(page.body.contains("<h1>Sign out?</h1>") && page.body.contains("ada@example.com"), "{page:?}");
@@ -66,8 +66,8 @@ on_both_engines! {
     fn offline_access_survives_logout(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read offline_access"));
         let mut browser = Browser::new(&server);
-        let back = app.let_in(&mut browser, &ada, &[("scope", "openid users:read offline_access")]);
-        let tokens = app.redeem(&server, &came_back(&back, "code")).expect(200).json();
+        let back = app.sign_in_and_consent(&mut browser, &ada, &[("scope", "openid users:read offline_access")]);
+        let tokens = app.redeem(&server, &redirect_parameter(&back, "code")).expect(200).json();
         browser.open(&logout(&[("id_token_hint", tokens["id_token"].as_str().unwrap())])).expect(200);
         app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).expect(200);
     }

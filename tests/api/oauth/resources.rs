@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Engine, Server, came_back, decoded, on_both_engines};
+use crate::support::{Engine, Server, redirect_parameter, decoded, on_both_engines};
 
 const LEDGER: &str = "https://ledger.example.org";
 
@@ -44,6 +44,6 @@ on_both_engines! {
         assert_eq!(refresh(&server.url, token).expect(400).json()["error"], "invalid_target");
         assert_eq!(audience(&refresh("", token).expect(200).json()), LEDGER);
         let back = server.get(&app.authorize(&[("resource", "https://other.example.org")])).send().expect(303);
-        assert_eq!(came_back(&back, "error"), "invalid_target");
+        assert_eq!(redirect_parameter(&back, "error"), "invalid_target");
     }
 }

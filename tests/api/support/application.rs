@@ -46,7 +46,7 @@ impl Server {
         for (name, value) in members.as_object().expect("members") {
             body[name] = value.clone();
         }
-        let token = self.log_in_or_make_registrar();
+        let token = self.registrar_token();
         let made = self.post("/clients").bearer(&token).json(&body).send().expect(201).json();
         Application {
             id: made["client_id"].as_str().expect("an id").to_owned(),
@@ -55,7 +55,7 @@ impl Server {
     }
 
     /// Returns a token of a user who can register clients.
-    fn log_in_or_make_registrar(&self) -> String {
+    fn registrar_token(&self) -> String {
         let email = "registrar@example.com";
         let body = json!({ "email": email, "password": super::PASSWORD });
         let known = self.post("/sessions").json(&body).send();
@@ -90,7 +90,7 @@ impl Application {
     }
 
     /// Signs the user in, consents to everything, and returns the redirect to the application.
-    pub fn let_in(&self, browser: &mut Browser, person: &Person, changes: &[(&str, &str)]) -> Answer {
+    pub fn sign_in_and_consent(&self, browser: &mut Browser, person: &Person, changes: &[(&str, &str)]) -> Answer {
         let mut answer = browser.open(&self.authorize(changes));
         if answer.body.contains("<h1>Sign in</h1>") {
             answer = browser.sign_in(&answer, &person.email);
@@ -103,7 +103,7 @@ impl Application {
 
     /// Completes the authorization in a new browser and returns the code.
     pub fn code(&self, server: &Server, person: &Person, changes: &[(&str, &str)]) -> String {
-        came_back(&self.let_in(&mut Browser::new(server), person, changes), "code")
+        redirect_parameter(&self.sign_in_and_consent(&mut Browser::new(server), person, changes), "code")
     }
 
     /// Completes the authorization in a new browser and returns the token response.
@@ -153,7 +153,7 @@ fn with_changes<'a>(usual: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]
 
 /// Returns a parameter of the URL to which the browser is redirected.
 #[track_caller]
-pub fn came_back(answer: &Answer, name: &str) -> String {
+pub fn redirect_parameter(answer: &Answer, name: &str) -> String {
     let location = answer.header("location").unwrap_or_else(|| panic!("no redirect: {answer:?}"));
     let query = location.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(known, _)| known == name);

@@ -120,20 +120,20 @@ impl ForeignIssuer {
         Self { url, key, shared, address, thread: Some(thread) }
     }
 
-    pub fn publishes(&self, keys: &[Value]) {
-        self.answers_for_keys(Reply::Json(json!({ "keys": keys })));
+    pub fn publish(&self, keys: &[Value]) {
+        self.set_keys_reply(Reply::Json(json!({ "keys": keys })));
     }
 
-    pub fn answers_for_keys(&self, reply: Reply) {
+    pub fn set_keys_reply(&self, reply: Reply) {
         *self.shared.keys.lock().expect("no panic") = reply;
     }
 
-    pub fn answers_for_metadata(&self, reply: Reply) {
+    pub fn set_metadata_reply(&self, reply: Reply) {
         *self.shared.metadata.lock().expect("no panic") = reply;
     }
 
     /// Returns the number of requests for the keys.
-    pub fn asked(&self) -> usize {
+    pub fn key_requests(&self) -> usize {
         self.shared.asked.load(Ordering::SeqCst)
     }
 
@@ -144,14 +144,14 @@ impl ForeignIssuer {
 
     /// Waits until the keys have been requested this many times.
     #[track_caller]
-    pub fn wait_until_asked(&self, times: usize) {
+    pub fn wait_for_key_requests(&self, times: usize) {
         for _ in 0..200 {
-            if self.asked() >= times {
+            if self.key_requests() >= times {
                 return;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("{} requests for the keys, expected {times}", self.asked());
+        panic!("{} requests for the keys, expected {times}", self.key_requests());
     }
 }
 

@@ -13,12 +13,12 @@ mod process;
 mod server;
 mod wait;
 
-pub use application::{Application, CALLBACK, VERIFIER, came_back};
+pub use application::{Application, CALLBACK, VERIFIER, redirect_parameter};
 pub use browser::{Browser, form_of};
 pub use cluster::Cluster;
 pub use http::{Answer, Request, decoded, send_raw};
 pub use issuer::{ForeignIssuer, IssuerKey, Reply};
-pub use neighbour::Neighbour;
+pub use neighbour::ExternalProgram;
 pub use people::{PASSWORD, Person};
 pub use postgres::Postgres;
 pub use process::{Process, free_port};
@@ -42,7 +42,7 @@ macro_rules! on_both_engines {
 
             #[test]
             fn postgres() {
-                if Postgres::is_here() {
+                if Postgres::is_available() {
                     super::$name(Engine::Postgres);
                 }
             }
@@ -62,7 +62,7 @@ macro_rules! on_both_engines {
 
             #[test]
             fn postgres() {
-                if Postgres::is_here() {
+                if Postgres::is_available() {
                     super::$name(Server::start(Engine::Postgres));
                 }
             }

@@ -12,7 +12,7 @@ use super::process::free_port;
 use super::wait::eventually;
 
 /// Running program that listens on its own port. It is stopped when it is dropped.
-pub struct Neighbour {
+pub struct ExternalProgram {
     /// Port on which the program listens.
     pub port: u16,
     name: &'static str,
@@ -20,7 +20,7 @@ pub struct Neighbour {
     child: Child,
 }
 
-impl Neighbour {
+impl ExternalProgram {
     /// Starts `name` with the configuration file that `configuration` returns for a port and a directory.
     pub fn start(name: &'static str, configuration: impl FnOnce(u16, &Path) -> String) -> Option<Self> {
         if find(name).is_none() {
@@ -39,7 +39,7 @@ impl Neighbour {
     }
 
     /// Kills the program (`SIGKILL`) and starts it again.
-    pub fn kill_and_start_again(&mut self) {
+    pub fn kill_and_restart(&mut self) {
         self.kill();
         self.child = spawn(self.name, self.directory.path());
         self.wait();
@@ -58,7 +58,7 @@ impl Neighbour {
     }
 }
 
-impl Drop for Neighbour {
+impl Drop for ExternalProgram {
     fn drop(&mut self) {
         self.kill();
     }

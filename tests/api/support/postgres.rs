@@ -23,19 +23,19 @@ pub struct Postgres {
 
 impl Postgres {
     /// Returns true if there is a PostgreSQL. Prints a message that the test is skipped if there is none.
-    pub fn is_here() -> bool {
-        Self::or_skipped(Self::get().is_some())
+    pub fn is_available() -> bool {
+        Self::or_skip(Self::get().is_some())
     }
 
     /// Starts a cluster that the test can stop. Prints a message and returns `None` if this machine cannot
     /// make one.
-    pub fn of_its_own() -> Option<Cluster> {
+    pub fn dedicated_cluster() -> Option<Cluster> {
         let cluster = Cluster::start();
-        Self::or_skipped(cluster.is_some());
+        Self::or_skip(cluster.is_some());
         cluster
     }
 
-    fn or_skipped(here: bool) -> bool {
+    fn or_skip(here: bool) -> bool {
         assert!(here || std::env::var_os("CI").is_none(), "in CI the tests on PostgreSQL must run");
         if !here {
             // Bypasses the test harness's output capture, so that a skipped test does not look like a passed

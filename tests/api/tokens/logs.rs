@@ -13,13 +13,13 @@ const SHARED_SECRET: [(&str, &str); 2] =
     [("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", SECRET)];
 
 /// Server that logs everything, and its settings.
-struct Talker {
+struct VerboseServer {
     dir: TempDir,
     settings: Vec<(&'static str, String)>,
     server: Process,
 }
 
-impl Talker {
+impl VerboseServer {
     fn start(engine: Engine, more: &[(&'static str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
         let mut settings =
@@ -48,19 +48,19 @@ fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str
 }
 
 /// Runs every operation that handles a secret. Returns the secrets.
-fn handle_secrets(talker: &Talker) -> Vec<String> {
+fn handle_secrets(verbose: &VerboseServer) -> Vec<String> {
     let (server, login) =
-        (&talker.server, |password: &str| json!({ "email": "ada@example.com", "password": password }));
-    let made = talker.post("/users", &login(PASSWORD)).expect(201).json();
+        (&verbose.server, |password: &str| json!({ "email": "ada@example.com", "password": password }));
+    let made = verbose.post("/users", &login(PASSWORD)).expect(201).json();
     let ada =
         Person { id: made["id"].as_str().unwrap().to_owned(), email: String::new(), token: String::new() };
-    let token = talker.post("/sessions", &login(PASSWORD)).expect(200).json()["access_token"]
+    let token = verbose.post("/sessions", &login(PASSWORD)).expect(200).json()["access_token"]
         .as_str()
         .unwrap()
         .to_owned();
-    talker.post("/sessions", &login(WRONG)).expect(401);
-    talker.post("/sessions", &json!({ "email": WRONG, "password": WRONG, "scope": 1 })).expect(422);
-    talker.post("/users", &login("short12")).expect(422);
+    verbose.post("/sessions", &login(WRONG)).expect(401);
+    verbose.post("/sessions", &json!({ "email": WRONG, "password": WRONG, "scope": 1 })).expect(422);
+    verbose.post("/users", &login("short12")).expect(422);
     server.get("/users/me").bearer(&token).send().expect(200);
     server.get("/users/me").bearer(&format!("{token}x")).send().expect(401);
     server.get("/users/me").header("authorization", &format!("Basic {token}")).send().expect(401);
@@ -74,7 +74,7 @@ fn handle_secrets(talker: &Talker) -> Vec<String> {
         .expect(204);
 
     let client =
-        talker.operator(&["clients", "create", "--id", "reports", "--scope", "users:read:any", "--json"]);
+        verbose.operator(&["clients", "create", "--id", "reports", "--scope", "users:read:any", "--json"]);
     let secret = client["client_secret"].as_str().unwrap().to_owned();
     let grant = |secret: &str| {
         let form =
@@ -86,7 +86,7 @@ fn handle_secrets(talker: &Talker) -> Vec<String> {
     server.get("/users").bearer(&client_token).send().expect(200);
     server.get("/users?cursor=nonsense").bearer(&client_token).send().expect(400);
     let clerk = ["clients", "create", "--id", "clerk", "--scope", "clients:write", "--json"];
-    let clerk = talker.operator(&clerk)["client_secret"].as_str().unwrap().to_owned();
+    let clerk = verbose.operator(&clerk)["client_secret"].as_str().unwrap().to_owned();
     let form = [("grant_type", "client_credentials"), ("client_id", "clerk"), ("client_secret", &clerk)];
     let clerks = server.post("/oauth/token").form(&form).send().expect(200).json();
     let clerks = clerks["access_token"].as_str().unwrap();
@@ -120,10 +120,10 @@ fn in_any_form(secret: &str) -> [String; 3] {
 on_both_engines! {
     fn log_holds_no_secret_at_any_level(engine: Engine) {
         for more in [&[][..], &SHARED_SECRET] {
-            let talker = Talker::start(engine, more);
-            let mut secrets = handle_secrets(&talker);
+            let verbose = VerboseServer::start(engine, more);
+            let mut secrets = handle_secrets(&verbose);
             secrets.extend([MASTER_KEY, SECRET, "$argon2", "PRIVATE KEY", "current_password"].map(str::to_owned));
-            let log = talker.server.log();
+            let log = verbose.server.log();
             assert!(log.contains("TRACE") && log.contains("token refused"), "it talks: {log}");
             for secret in secrets {
                 for form in in_any_form(&secret) {
@@ -135,8 +135,8 @@ on_both_engines! {
 }
 
 /// Sends text that looks like a log line in every input.
-fn forge_lines(talker: &Talker) {
-    let server = &talker.server;
+fn forge_lines(verbose: &VerboseServer) {
+    let server = &verbose.server;
     server.registration("ada@example.com").send().expect(201);
     for hostile in [
         "a\n2026-01-01T00:00:00Z INFO forged",
@@ -144,8 +144,8 @@ fn forge_lines(talker: &Talker) {
         "a\u{1b}[2Jforged",
         "a\u{2028}forged\u{85}",
     ] {
-        talker.post("/sessions", &json!({ "email": hostile, "password": hostile })).expect(401);
-        talker.post("/users", &json!({ "email": hostile, "password": hostile, hostile: 1 })).expect(422);
+        verbose.post("/sessions", &json!({ "email": hostile, "password": hostile })).expect(401);
+        verbose.post("/users", &json!({ "email": hostile, "password": hostile, hostile: 1 })).expect(422);
         let encoded: String = form_urlencoded::byte_serialize(hostile.as_bytes()).collect();
         let token = server.token("ada@example.com");
         server.get(&format!("/users/{encoded}")).bearer(&token).send().expect(403);
@@ -175,21 +175,21 @@ fn forge_lines(talker: &Talker) {
 
 #[test]
 fn flood_of_forged_tokens_does_not_fill_the_log() {
-    let talker = Talker::start(Engine::Sqlite, &[("RUST_LOG", "info"), ("CLOAKROOM_RATE_LIMITS", "off")]);
+    let verbose = VerboseServer::start(Engine::Sqlite, &[("RUST_LOG", "info"), ("CLOAKROOM_RATE_LIMITS", "off")]);
     let flood = 600;
     for number in 0..flood {
-        talker.server.get("/users/me").bearer(&number.to_string()).send().expect(401);
+        verbose.server.get("/users/me").bearer(&number.to_string()).send().expect(401);
     }
-    let lines = talker.server.log().matches("token refused").count();
+    let lines = verbose.server.log().matches("token refused").count();
     assert!((200..500).contains(&lines), "{lines} of {flood}");
 }
 
 #[test]
 fn no_input_forges_a_text_line() {
-    let talker =
-        Talker::start(Engine::Sqlite, &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "text")]].concat());
-    forge_lines(&talker);
-    let log = talker.server.log();
+    let verbose =
+        VerboseServer::start(Engine::Sqlite, &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "text")]].concat());
+    forge_lines(&verbose);
+    let log = verbose.server.log();
     assert!(log.contains("forged"), "the input must be logged");
     for line in log.lines() {
         let mut words = line.split(' ');
@@ -203,10 +203,10 @@ fn no_input_forges_a_text_line() {
 
 #[test]
 fn no_input_forges_a_json_line() {
-    let talker =
-        Talker::start(Engine::Sqlite, &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "json")]].concat());
-    forge_lines(&talker);
-    let log = talker.server.log();
+    let verbose =
+        VerboseServer::start(Engine::Sqlite, &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "json")]].concat());
+    forge_lines(&verbose);
+    let log = verbose.server.log();
     assert!(log.contains("forged"), "the input must be logged");
     for line in log.lines() {
         let entry: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));

@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
 use super::{Ledger, for_a_while, on_database};
-use crate::support::{Neighbour, Postgres, Process, Request, free_port};
+use crate::support::{ExternalProgram, Postgres, Process, Request, free_port};
 
 /// haproxy without retries: a request that fails at one replica has failed.
-fn balancer(replicas: &[u16]) -> Option<Neighbour> {
+fn balancer(replicas: &[u16]) -> Option<ExternalProgram> {
     let servers: String = replicas
         .iter()
         .map(|port| format!("    server replica{port} 127.0.0.1:{port} check inter 100ms fall 1 rise 1\n"))
         .collect();
-    Neighbour::start("haproxy", |port, _| {
+    ExternalProgram::start("haproxy", |port, _| {
         format!(
             "defaults\n    mode http\n    retries 0\n    timeout connect 2s\n    timeout client 30s\n    timeout server 30s\n\
              frontend front\n    bind 127.0.0.1:{port}\n    default_backend replicas\n\
@@ -24,7 +24,7 @@ fn balancer(replicas: &[u16]) -> Option<Neighbour> {
 
 #[test]
 fn rolling_restart_fails_no_request() {
-    if !Postgres::is_here() {
+    if !Postgres::is_available() {
         return;
     }
     let ports = [free_port(), free_port(), free_port()];

@@ -7,7 +7,7 @@ use crate::support::{Postgres, Process};
 
 #[test]
 fn acknowledged_changes_survive_postgresql_crashes() {
-    let Some(mut cluster) = Postgres::of_its_own() else { return };
+    let Some(mut cluster) = Postgres::dedicated_cluster() else { return };
     let dir = TempDir::new().unwrap();
     let database = cluster.url().replace("{}", "postgres");
     let settings = on_database(&database);

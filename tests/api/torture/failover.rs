@@ -14,7 +14,7 @@ fn both(primary: &Cluster, standby: &Cluster) -> String {
 
 #[test]
 fn acknowledged_changes_survive_a_failover() {
-    let Some(mut primary) = Postgres::of_its_own() else { return };
+    let Some(mut primary) = Postgres::dedicated_cluster() else { return };
     let mut standby = primary.synchronous_standby().expect("a standby");
     let (dir, database) = (TempDir::new().unwrap(), both(&primary, &standby));
     let settings = on_database(&database);
@@ -37,7 +37,7 @@ fn acknowledged_changes_survive_a_failover() {
 
 #[test]
 fn commit_without_its_standby_is_not_acknowledged() {
-    let Some(primary) = Postgres::of_its_own() else { return };
+    let Some(primary) = Postgres::dedicated_cluster() else { return };
     let mut standby = primary.synchronous_standby().expect("a standby");
     let (dir, database) = (TempDir::new().unwrap(), primary.url().replace("{}", "postgres"));
     let server = Process::start(dir.path(), &on_database(&database));

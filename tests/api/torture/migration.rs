@@ -46,7 +46,7 @@ fn killed_sqlite_migration_rolls_back() {
 
 #[test]
 fn killed_postgresql_migration_rolls_back() {
-    if !Postgres::is_here() {
+    if !Postgres::is_available() {
         return;
     }
     let (dir, database) = (TempDir::new().unwrap(), Postgres::new_empty_database());

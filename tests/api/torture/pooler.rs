@@ -8,12 +8,12 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{Ledger, eventually, for_a_while, on_database};
-use crate::support::{Cluster, Neighbour, Postgres, Process};
+use crate::support::{Cluster, ExternalProgram, Postgres, Process};
 
 /// Starts pgbouncer with fewer connections to PostgreSQL than the server has to pgbouncer.
-fn pooler(cluster: &Cluster) -> Option<Neighbour> {
+fn pooler(cluster: &Cluster) -> Option<ExternalProgram> {
     let socket = cluster.socket_directory().display().to_string();
-    Neighbour::start("pgbouncer", |port, directory: &Path| {
+    ExternalProgram::start("pgbouncer", |port, directory: &Path| {
         let users = directory.join("users");
         std::fs::write(&users, "\"postgres\" \"\"\n").expect("it is written");
         format!(
@@ -28,13 +28,13 @@ fn pooler(cluster: &Cluster) -> Option<Neighbour> {
 
 struct World {
     cluster: Cluster,
-    pooler: Neighbour,
+    pooler: ExternalProgram,
     database: String,
 }
 
 impl World {
     fn new() -> Option<Self> {
-        let cluster = Postgres::of_its_own()?;
+        let cluster = Postgres::dedicated_cluster()?;
         let pooler = pooler(&cluster)?;
         let database = format!("postgres://postgres@127.0.0.1:{}/postgres?pgbouncer=true", pooler.port);
         Some(Self { cluster, pooler, database })
@@ -94,7 +94,7 @@ fn acknowledged_changes_survive_pgbouncer_crashes() {
         for_a_while(|| {
             let enough = ledger.done() + 10;
             eventually("enough is acknowledged", || ledger.done() >= enough);
-            world.pooler.kill_and_start_again();
+            world.pooler.kill_and_restart();
         });
     });
     ledger.check(dir.path(), &settings);
