@@ -33,9 +33,9 @@ impl ExternalProgram {
         std::fs::write(&file, configuration(port, directory.path())).expect("it is written");
         let _ = Command::new("chmod").args(["-R", "a+rwX"]).arg(directory.path()).status();
         let child = spawn(name, directory.path());
-        let neighbour = Self { port, name, directory, child };
-        neighbour.wait();
-        Some(neighbour)
+        let program = Self { port, name, directory, child };
+        program.wait();
+        Some(program)
     }
 
     /// Kills the program (`SIGKILL`) and starts it again.
