@@ -22,6 +22,15 @@ fn expect_unavailable(what: &str, request: Request) {
     assert!(took < Duration::from_secs(4), "{what} took {took:?}");
 }
 
+/// Sends the requests at the same time, so that the test waits for one time-out and not for one after the other.
+fn expect_all_unavailable<const N: usize>(requests: [(&str, Request); N]) {
+    std::thread::scope(|scope| {
+        for (what, request) in requests {
+            scope.spawn(move || expect_unavailable(what, request));
+        }
+    });
+}
+
 #[track_caller]
 fn expect_retry_later(answer: Answer, code: &str) {
     let answer = answer.expect_problem(503, code);

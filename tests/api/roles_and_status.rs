@@ -110,15 +110,11 @@ on_both_engines! {
         assert_eq!(rule(set_status(&server, &admin.token, &ada, "gone")), ("/status".to_owned(), "unknown-status".to_owned()));
     }
 
-    fn every_replica_learns_of_a_revocation_within_a_second(server) {
+    fn every_replica_learns_of_a_revocation(server) {
         let replica = server.replica();
         let (ada, admin) = (server.register("ada"), server.admin());
         replica.get("/users/me").bearer(&ada.token).send().expect(200);
         set_status(&server, &admin.token, &ada, "suspended").expect(200);
-        let dead = (0..50).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            replica.get("/users/me").bearer(&ada.token).send().status == 401
-        });
-        assert!(dead, "the other replica still accepts the token");
+        replica.eventually_refuses(&ada.token);
     }
 }

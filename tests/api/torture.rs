@@ -1,5 +1,5 @@
 //! Faults under load, with a ledger of acknowledged changes: none is lost, and no refused change has
-//! happened. `CLOAKROOM_TORTURE_SECONDS` sets the duration of each fault; the default is a few seconds.
+//! happened. Each fault occurs a few times, and longer with `CLOAKROOM_TORTURE_SECONDS`.
 
 mod balancer;
 mod clock;
@@ -16,17 +16,17 @@ use std::time::{Duration, Instant};
 use crate::support::{MASTER_KEY, eventually};
 use ledger::Ledger;
 
-/// Returns the duration of each fault.
-fn duration() -> Duration {
-    let given = std::env::var("CLOAKROOM_TORTURE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
-    Duration::from_secs(given.unwrap_or(4))
-}
+/// Minimum number of times that each fault occurs.
+const ROUNDS: usize = 3;
 
-/// Repeats the work until the duration is over.
+/// Repeats the fault at least [`ROUNDS`] times, until the duration that is set is over.
 fn for_a_while(mut fault: impl FnMut()) {
-    let began = Instant::now();
-    while began.elapsed() < duration() {
+    let set = std::env::var("CLOAKROOM_TORTURE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let (duration, began) = (Duration::from_secs(set.unwrap_or(0)), Instant::now());
+    let mut rounds = 0;
+    while rounds < ROUNDS || began.elapsed() < duration {
         fault();
+        rounds += 1;
     }
 }
 

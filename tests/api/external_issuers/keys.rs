@@ -38,7 +38,11 @@ on_both_engines! {
 
 #[test]
 fn flood_of_unknown_keys_fetches_once_a_minute() {
-    let trust = Trust::new(Engine::Sqlite);
+    let issuer = ForeignIssuer::start();
+    // With the limits, the server delays forged tokens: `limits.rs` tests that.
+    let limits = [("CLOAKROOM_RATE_LIMITS", "off")];
+    let server = trusting(Engine::Sqlite, &[(&issuer, json!({ "provision": "jit" }))], &limits);
+    let trust = Trust { issuer, server };
     trust.accepts(&trust.claims());
     let before = trust.issuer.key_requests();
     let forged = |number: usize| unknown_key(&format!("forged-{number}")).sign(&header(), &trust.claims());

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Trust, claims, header, trusting, with};
-use crate::support::{ForeignIssuer, on_both_engines};
+use crate::support::{ForeignIssuer, eventually, on_both_engines};
 
 /// Checks the status when a client with these claims reads another user's record.
 #[track_caller]
@@ -127,7 +127,7 @@ fn external_client_is_not_the_local_namesake() {
     }
     // Deleting the local client does not affect the external one, and the trail distinguishes them.
     server.operator(&["clients", "delete", "web-shop"]);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    eventually("the token is refused", || server.get(&grace.path()).bearer(&ours).send().status == 401);
     server.get(&grace.path()).bearer(&ours).send().expect_problem(401, "invalid-token");
     server.get(&grace.path()).bearer(&theirs).send().expect(200);
     let trail = server.get(&format!("{}/audit", grace.path())).bearer(&grace.token);

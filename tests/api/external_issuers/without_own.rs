@@ -7,7 +7,7 @@ use diesel::{PgConnection, SqliteConnection};
 use serde_json::{Value, json};
 
 use super::{AUDIENCE, Trust, claims, header, with};
-use crate::support::{Engine, ForeignIssuer, PASSWORD, Process, Server, on_both_engines};
+use crate::support::{Engine, ForeignIssuer, PASSWORD, PATIENCE, Process, Server, on_both_engines};
 
 /// Returns the number of signing keys.
 fn db_signing_keys(server: &Server) -> i64 {
@@ -163,7 +163,6 @@ fn refuses_tokens_it_issued_before() {
 fn start_message_fits_a_server_without_login() {
     use std::io::{BufRead as _, BufReader};
     use std::sync::mpsc;
-    use std::time::Duration;
 
     let (dir, issuer) = (tempfile::tempdir().unwrap(), ForeignIssuer::start());
     let trusted = json!([{ "issuer": issuer.url }]).to_string();
@@ -174,7 +173,9 @@ fn start_message_fits_a_server_without_login() {
         let reading = std::thread::spawn(move || lines.for_each(|line| drop(send.send(line))));
         let mut said = String::new();
         // The server keeps running, so its output does not end.
-        while let (false, Ok(line)) = (said.contains(last), receive.recv_timeout(Duration::from_secs(10))) {
+        while !said.contains(last)
+            && let Ok(line) = receive.recv_timeout(PATIENCE)
+        {
             said.extend([line.as_str(), "\n"]);
         }
         child.kill().unwrap();

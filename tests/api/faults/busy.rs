@@ -8,7 +8,7 @@ use diesel::{Connection as _, SqliteConnection};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{expect_retry_later, expect_unavailable};
+use super::{expect_all_unavailable, expect_retry_later, expect_unavailable};
 use crate::support::{Engine, PASSWORD, Process, Server};
 
 #[test]
@@ -55,16 +55,24 @@ fn locked_database_refuses_writes_and_serves_reads() {
     read();
 
     let mut lock = db_lock(dir.path());
-    for _ in 0..2 {
-        expect_unavailable("a registration", server.registration("grace@example.com"));
-        read();
-    }
-    // A login attempt is counted before the password check, for known and unknown accounts alike.
-    expect_unavailable("a login", server.login("ada@example.com"));
-    expect_unavailable("a login of nobody", server.login("nobody@example.com"));
+    expect_unavailable("a registration", server.registration("grace@example.com"));
+    read();
     let put = || server.request("PUT", "/users/me/profile").bearer(&ada).json(&json!({ "name": "Ada" }));
-    expect_unavailable("a change", put());
-    expect_unavailable("logging out", server.request("DELETE", "/sessions/current").bearer(&ada));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            expect_all_unavailable([
+                ("another registration", server.registration("grace@example.com")),
+                // A login attempt is counted before the password check, for known and unknown accounts alike.
+                ("a login", server.login("ada@example.com")),
+                ("a login to an unknown account", server.login("unknown@example.com")),
+                ("a change", put()),
+                ("a logout", server.request("DELETE", "/sessions/current").bearer(&ada)),
+            ]);
+        });
+        for _ in 0..10 {
+            read();
+        }
+    });
     read();
     server.get("/health/live").send().expect(200);
     server.get("/health/ready").send().expect(200);

@@ -4,8 +4,8 @@ use diesel::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{eventually, expect_unavailable, on_database};
-use crate::support::{Engine, Postgres, Process, Server};
+use super::{eventually, expect_all_unavailable, expect_unavailable, on_database};
+use crate::support::{Answer, Engine, Postgres, Process, Server};
 
 const SOMEBODY: &str = "/users/01890000-0000-7000-8000-000000000000";
 
@@ -23,13 +23,15 @@ fn requests_recover_after_a_database_outage() {
 
     cluster.stop();
     expect_unavailable("a read", me());
-    expect_unavailable("another read", me());
-    expect_unavailable("a registration", server.registration("grace@example.com"));
-    expect_unavailable("a login", server.login("ada@example.com"));
     let patch = server.request("PATCH", "/users/me").bearer(&ada).if_match(&tag);
-    expect_unavailable("a change", patch.json(&json!({ "email": "countess@example.com" })));
-    expect_unavailable("logging out", server.request("DELETE", "/sessions/current").bearer(&ada));
-    expect_unavailable("readiness", server.get("/health/ready"));
+    expect_all_unavailable([
+        ("another read", me()),
+        ("a registration", server.registration("grace@example.com")),
+        ("a login", server.login("ada@example.com")),
+        ("a change", patch.json(&json!({ "email": "countess@example.com" }))),
+        ("a logout", server.request("DELETE", "/sessions/current").bearer(&ada)),
+        ("readiness", server.get("/health/ready")),
+    ]);
 
     std::thread::scope(|scope| {
         for number in 0..32 {
@@ -83,17 +85,27 @@ fn token_endpoint_issues_nothing_during_an_outage() {
     let revoked = || form("/oauth/revoke", &[("token", access)]);
 
     cluster.stop();
-    for answer in [refreshed(), revoked(), revoked()] {
-        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{answer:?}");
-        assert_eq!(answer.json()["error"], "temporarily_unavailable");
-    }
-    for path in ["/oauth/authorize?client_id=photos", "/oauth/logout?client_id=photos"] {
-        let page = server.get(path).send().expect(503);
-        assert!(
-            page.body.contains("We cannot look that up just now") && page.header("location").is_none(),
-            "{page:?}"
-        );
-    }
+    // At the same time: each request waits for its time-out.
+    std::thread::scope(|scope| {
+        for request in [&refreshed as &(dyn Fn() -> Answer + Sync), &revoked, &revoked] {
+            scope.spawn(move || {
+                let answer = request();
+                assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{answer:?}");
+                assert_eq!(answer.json()["error"], "temporarily_unavailable");
+            });
+        }
+        for path in ["/oauth/authorize?client_id=photos", "/oauth/logout?client_id=photos"] {
+            let server = &server;
+            scope.spawn(move || {
+                let page = server.get(path).send().expect(503);
+                assert!(
+                    page.body.contains("We cannot look that up just now")
+                        && page.header("location").is_none(),
+                    "{page:?}"
+                );
+            });
+        }
+    });
 
     cluster.start_again();
     eventually("the server is ready again", || server.get("/health/ready").send().status == 200);

@@ -92,7 +92,7 @@ fn shutdown_answers_a_request_in_progress() {
 #[test]
 fn not_ready_server_answers_during_the_grace_period() {
     let dir = TempDir::new().unwrap();
-    let mut server = Process::start(dir.path(), &[("CLOAKROOM_SHUTDOWN_GRACE", "3s")]);
+    let mut server = Process::start(dir.path(), &[("CLOAKROOM_SHUTDOWN_GRACE", "5m")]);
     server.registration("ada@example.com").send().expect(201);
     assert!(server.get("/health/ready").send().expect(200).header("connection").is_none());
     server.terminate();
@@ -102,6 +102,16 @@ fn not_ready_server_answers_during_the_grace_period() {
     server.get("/health/live").send().expect(200);
     let login = server.login("ada@example.com").send().expect(200);
     assert_eq!(login.header("connection"), Some("close"), "the client must use a new connection");
+    // A second signal ends the grace period.
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn server_ends_after_its_grace_period() {
+    let dir = TempDir::new().unwrap();
+    let mut server = Process::start(dir.path(), &[("CLOAKROOM_SHUTDOWN_GRACE", "1s")]);
+    server.terminate();
     assert_eq!(server.wait().code(), Some(0));
 }
 

@@ -16,7 +16,7 @@ fn balancer(replicas: &[u16]) -> Option<ExternalProgram> {
     ExternalProgram::start("haproxy", |port, _| {
         format!(
             "defaults\n    mode http\n    retries 0\n    timeout connect 2s\n    timeout client 30s\n    timeout server 30s\n\
-             frontend front\n    bind 127.0.0.1:{port}\n    default_backend replicas\n\
+             frontend front\n    bind 127.0.0.1:{port}\n    stats enable\n    stats uri /balancer\n    default_backend replicas\n\
              backend replicas\n    balance roundrobin\n    option httpchk GET /health/ready\n{servers}"
         )
     })
@@ -69,8 +69,12 @@ fn rolling_restart_fails_no_request() {
                 replicas[at] = start(ports[at]);
                 let ready = || replicas[at].get("/health/ready").send().status == 200;
                 super::eventually("the replica is ready again", ready);
-                // The balancer must see it before the next replica stops.
-                std::thread::sleep(std::time::Duration::from_millis(500));
+                // The balancer must use it again before the next replica stops.
+                let name = format!("replicas,replica{},", ports[at]);
+                super::eventually("the balancer uses the replica", || {
+                    let table = Request::new("GET", format!("{url}/balancer;csv")).send().expect(200).body;
+                    table.lines().any(|line| line.starts_with(&name) && line.contains(",UP,"))
+                });
             });
         });
         stop.store(true, Ordering::Relaxed);
