@@ -3,7 +3,9 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Browser, CALLBACK, PASSWORD, Server, redirect_parameter, decoded, on_both_engines};
+use crate::support::{
+    Answer, Browser, CALLBACK, PASSWORD, Server, decoded, on_both_engines, redirect_parameter,
+};
 
 #[track_caller]
 fn heading(page: &Answer) -> &str {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Person, Server, redirect_parameter, form_of, on_both_engines};
+use crate::support::{Browser, Person, Server, form_of, on_both_engines, redirect_parameter};
 
 fn grants(server: &Server, person: &Person) -> serde_json::Value {
     server.get(&format!("{}/grants", person.path())).bearer(&person.token).send().expect(200).json()["items"]

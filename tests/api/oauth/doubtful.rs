@@ -1,7 +1,7 @@
 //! Invalid authorization requests: which get an error page without a redirect, and which are reported to the
 //! client (RFC 9700 §4.11, §2.1).
 
-use crate::support::{Browser, CALLBACK, redirect_parameter, on_both_engines};
+use crate::support::{Browser, CALLBACK, on_both_engines, redirect_parameter};
 
 on_both_engines! {
     fn unregistered_redirect_uri_gets_an_error_page(server) {

@@ -1,6 +1,6 @@
 //! `/oauth/logout` (OpenID Connect RP-Initiated Logout 1.0).
 
-use crate::support::{Browser, redirect_parameter, on_both_engines};
+use crate::support::{Browser, on_both_engines, redirect_parameter};
 
 const BYE: &str = "https://app.example.org/bye";
 

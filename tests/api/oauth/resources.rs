@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Engine, Server, redirect_parameter, decoded, on_both_engines};
+use crate::support::{Engine, Server, decoded, on_both_engines, redirect_parameter};
 
 const LEDGER: &str = "https://ledger.example.org";
 

@@ -90,7 +90,12 @@ impl Application {
     }
 
     /// Signs the user in, consents to everything, and returns the redirect to the application.
-    pub fn sign_in_and_consent(&self, browser: &mut Browser, person: &Person, changes: &[(&str, &str)]) -> Answer {
+    pub fn sign_in_and_consent(
+        &self,
+        browser: &mut Browser,
+        person: &Person,
+        changes: &[(&str, &str)],
+    ) -> Answer {
         let mut answer = browser.open(&self.authorize(changes));
         if answer.body.contains("<h1>Sign in</h1>") {
             answer = browser.sign_in(&answer, &person.email);

@@ -175,7 +175,8 @@ fn forge_lines(verbose: &VerboseServer) {
 
 #[test]
 fn flood_of_forged_tokens_does_not_fill_the_log() {
-    let verbose = VerboseServer::start(Engine::Sqlite, &[("RUST_LOG", "info"), ("CLOAKROOM_RATE_LIMITS", "off")]);
+    let verbose =
+        VerboseServer::start(Engine::Sqlite, &[("RUST_LOG", "info"), ("CLOAKROOM_RATE_LIMITS", "off")]);
     let flood = 600;
     for number in 0..flood {
         verbose.server.get("/users/me").bearer(&number.to_string()).send().expect(401);
@@ -186,8 +187,10 @@ fn flood_of_forged_tokens_does_not_fill_the_log() {
 
 #[test]
 fn no_input_forges_a_text_line() {
-    let verbose =
-        VerboseServer::start(Engine::Sqlite, &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "text")]].concat());
+    let verbose = VerboseServer::start(
+        Engine::Sqlite,
+        &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "text")]].concat(),
+    );
     forge_lines(&verbose);
     let log = verbose.server.log();
     assert!(log.contains("forged"), "the input must be logged");
@@ -203,8 +206,10 @@ fn no_input_forges_a_text_line() {
 
 #[test]
 fn no_input_forges_a_json_line() {
-    let verbose =
-        VerboseServer::start(Engine::Sqlite, &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "json")]].concat());
+    let verbose = VerboseServer::start(
+        Engine::Sqlite,
+        &[&SHARED_SECRET[..], &[("CLOAKROOM_LOG_FORMAT", "json")]].concat(),
+    );
     forge_lines(&verbose);
     let log = verbose.server.log();
     assert!(log.contains("forged"), "the input must be logged");
