@@ -1,7 +1,7 @@
 //! `/users/{id}/audit`: which caller did, or was refused, what on a user's records.
 
+mod all_users;
 mod chain;
-mod everybodys;
 
 use std::time::{Duration, Instant};
 

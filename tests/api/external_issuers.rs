@@ -1,16 +1,16 @@
 //! External issuers: which of their tokens are accepted, and a server that issues no tokens itself.
 
-mod beside_own;
 mod confusion;
 mod documented;
-mod forms;
 mod keys;
 mod misbehaving;
-mod people;
+mod own_endpoints;
 mod scopes;
 mod settings;
+mod token_rules;
 mod two_servers;
-mod without_own;
+mod users;
+mod without_authorization_server;
 
 use serde_json::{Value, json};
 

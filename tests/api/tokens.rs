@@ -4,10 +4,10 @@
 mod algorithms;
 mod claims;
 mod confusion;
-mod forms;
 mod headers;
 mod lifetime;
 mod logs;
+mod malformed;
 mod minted;
 mod secrecy;
 

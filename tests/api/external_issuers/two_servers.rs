@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::without_own::{issuing_server, user_service};
+use super::without_authorization_server::{issuing_server, user_service};
 use crate::support::{PASSWORD, decoded, on_both_engines};
 
 on_both_engines! {
