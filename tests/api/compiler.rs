@@ -16,7 +16,7 @@ const CORRECT: &str = "correct";
 /// Each case, and words that the first lines of its message must contain. Where a library cannot change the
 /// message, the words name the type that prevents the mistake.
 const CASES: &[(&str, &str)] = &[
-    ("answer_that_is_none", "answer with `Shown<…>`"),
+    ("answer_of_wrong_type", "answer with `Shown<…>`"),
     ("answer_without_a_view", "keep it with `stored!`"),
     ("caller_made_by_hand", "`verified` is private"),
     (
@@ -24,23 +24,23 @@ const CASES: &[(&str, &str)] = &[
         "take the proof of an action that changes, such as `Allowed<_, Update>`",
     ),
     ("decision_after_the_body", "let the handler begin with `Allowed<Note, Read>`"),
-    ("decision_forgotten", "with `Reach<Note, List>` or with `Public`"),
+    ("decision_missing", "with `Reach<Note, List>` or with `Public`"),
     ("decision_made_twice", "it can take `Body<…>`, `IfMatch`"),
-    ("decision_of_no_such_type", "let the handler begin with `Allowed<Note, Read>`"),
+    ("first_argument_not_a_decision", "let the handler begin with `Allowed<Note, Read>`"),
     (
         "handler_of_actix",
         "write `async fn name(note: Allowed<Note, Read>, …) -> Result<impl Answer, Problem>`",
     ),
     ("handler_of_actix_with_its_arguments", "let the handler begin with `Allowed<Note, Read>`"),
-    ("id_that_no_path_names", "declare it with `uuid_id! { pub struct ShelfNumber; }`"),
+    ("id_without_a_path_type", "declare it with `uuid_id! { pub struct ShelfNumber; }`"),
     ("policy_without_the_action", "write `policy! { Note { Publish: owner(SCOPE), anyone(SCOPE_ANY); } }`"),
     ("policy_without_the_action_on_a_collection", "write `policy! { Note { Publish: owner(SCOPE)"),
     ("proof_made_by_hand", "of struct `Allowed` are private"),
-    ("record_kept_nowhere", "write `stored! { Shelf in table { owner: owner_id; } }`"),
+    ("record_without_storage", "write `stored! { Shelf in table { owner: owner_id; } }`"),
     ("removal_with_a_proof_of_change", "expected `Allowed<_, Delete>`, found `Allowed<Note, Update>`"),
     ("resource_not_declared", "write `impl Resource for Shelf`, where `fn owner` says whose record it is"),
     ("resource_without_its_owner", "missing: `owner`"),
-    ("sealed_record_answered", "but trait `From<Allowed<Note, _>>` is implemented for it"),
+    ("sealed_record_as_answer", "but trait `From<Allowed<Note, _>>` is implemented for it"),
     ("sealed_record_read", "no field `text` on type `cloakroom::authz::Sealed<Note>`"),
 ];
 
@@ -94,7 +94,7 @@ impl Compiler {
             command.args(["--cap-lints", "allow"]).arg(format!("{case}.rs")).output().expect("rustc");
         let said = String::from_utf8(output.stderr).expect("UTF-8");
         assert_eq!(output.status.success(), said.is_empty(), "{case}: {said}");
-        assert!(!said.contains("error[E0463]") && !said.contains("error[E0464]"), "no case: {said}");
+        assert!(!said.contains("error[E0463]") && !said.contains("error[E0464]"), "the case does not find its libraries: {said}");
         normalized(&said)
     }
 

@@ -7,7 +7,7 @@ use actix_web::http::Method;
 use diesel::prelude::*;
 
 cloakroom::uuid_id! {
-    /// A note's id.
+    /// Id of a note.
     pub struct NoteId;
 }
 
@@ -24,7 +24,7 @@ diesel::table! {
     }
 }
 
-/// A note.
+/// Note.
 #[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, serde::Serialize, utoipa::ToSchema)]
 #[diesel(table_name = notes)]
 pub struct Note {
@@ -66,7 +66,7 @@ cloakroom::policy! {
 }
 
 cloakroom::actions! {
-    /// Let everybody read it.
+    /// Publishes a note.
     pub Publish = "publish", changes;
 }
 
@@ -77,7 +77,7 @@ cloakroom::stored! {
     }
 }
 
-/// What `POST /notes` takes.
+/// Body of `POST /notes`.
 #[derive(utoipa::ToSchema)]
 pub struct NewNote {
     pub text: String,
