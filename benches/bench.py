@@ -275,7 +275,7 @@ class Quiet:
             self.left -= time.monotonic() - began
         self.gave_up = True
 
-    def said(self):
+    def summary(self):
         if self.gave_up:
             return f"the machine was **not quiet**, and {self.spoilt} samples are disturbed"
         return f"the machine was otherwise idle, {self.spoilt} samples are disturbed"

@@ -70,7 +70,7 @@ on_both_engines! {
         let first = new_client(&server, &admin.token, "reports").keyed(KEY).send().expect(201);
         expect_replay(&first, &new_client(&server, &admin.token, "reports").keyed(KEY).send());
         let secret = first.json()["client_secret"].as_str().expect("a secret").to_owned();
-        assert!(!server.db_everything().contains(&secret), "kept in clear");
+        assert!(!server.db_everything().contains(&secret), "stored in clear");
         // Keys of two callers are independent.
         new_client(&server, &other.token, "reports").keyed(KEY).send().expect_problem(409, "taken");
 

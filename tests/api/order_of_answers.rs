@@ -4,11 +4,11 @@ use serde_json::json;
 
 use crate::support::on_both_engines;
 
-const NOBODY: &str = "/users/01890000-0000-7000-8000-000000000000";
+const UNKNOWN_USER: &str = "/users/01890000-0000-7000-8000-000000000000";
 
 on_both_engines! {
     fn missing_token_is_reported_first(server) {
-        let answer = server.patch(NOBODY).body("text/plain", "{").send().expect_problem(401, "unauthenticated");
+        let answer = server.patch(UNKNOWN_USER).body("text/plain", "{").send().expect_problem(401, "unauthenticated");
         let challenge = answer.header("www-authenticate").unwrap();
         assert_eq!(challenge, format!("Bearer resource_metadata=\"{}/.well-known/oauth-protected-resource\"", server.url));
         for scheme in ["Basic YTpi", "Digest x", "bearertoken"] {
@@ -18,7 +18,7 @@ on_both_engines! {
 
     fn invalid_token_is_reported_next(server) {
         for token in ["", "x", "a.b.c", "Bearer x"] {
-            let answer = server.patch(NOBODY).bearer(token).body("text/plain", "{").send().expect_problem(401, "invalid-token");
+            let answer = server.patch(UNKNOWN_USER).bearer(token).body("text/plain", "{").send().expect_problem(401, "invalid-token");
             assert!(answer.header("www-authenticate").unwrap().contains("error=\"invalid_token\""));
         }
         let ada = server.register("ada");
@@ -34,7 +34,7 @@ on_both_engines! {
     fn scope_precedes_owner_and_body(server) {
         let ada = server.register("ada");
         let reader = server.log_in_for(&ada.email, Some("users:read"));
-        for path in ["/users/me", NOBODY, "/users/nonsense"] {
+        for path in ["/users/me", UNKNOWN_USER, "/users/nonsense"] {
             let answer = server.patch(path).bearer(&reader).body("text/plain", "{").send();
             let answer = answer.expect_problem(403, "insufficient-scope");
             let challenge = answer.header("www-authenticate").unwrap();
@@ -45,7 +45,7 @@ on_both_engines! {
 
     fn owner_precedes_record_and_body(server) {
         let (ada, grace) = (server.register("ada"), server.register("grace"));
-        let paths = [grace.path(), NOBODY.to_owned(), "/users/nonsense".to_owned(), "/users/%00".to_owned()];
+        let paths = [grace.path(), UNKNOWN_USER.to_owned(), "/users/nonsense".to_owned(), "/users/%00".to_owned()];
         let answers: Vec<_> = paths
             .iter()
             .map(|path| {
@@ -66,7 +66,7 @@ on_both_engines! {
 
     fn record_precedes_body(server) {
         let admin = server.admin();
-        for path in [NOBODY, "/users/nonsense"] {
+        for path in [UNKNOWN_USER, "/users/nonsense"] {
             server.patch(path).bearer(&admin.token).body("text/plain", "{").send().expect_problem(404, "not-found");
             server.get(&format!("{path}/profile")).bearer(&admin.token).send().expect_problem(404, "not-found");
         }

@@ -102,7 +102,7 @@ on_both_engines! {
         let updates = streamed("?action=update");
         assert_eq!(updates.len(), 520);
         let ids: Vec<&str> = updates.iter().map(|line| line["id"].as_str().unwrap()).collect();
-        assert!(ids.windows(2).all(|pair| pair[0] > pair[1]), "newest first, none twice");
+        assert!(ids.windows(2).all(|pair| pair[0] > pair[1]), "newest first, without duplicates");
         assert_eq!(streamed("?action=fly"), Vec::<Value>::new());
         let page = lines(&server, &auditor, "?action=update&limit=1");
         assert_eq!(page[0], updates[0]);

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{eventually, expect_all_unavailable, expect_unavailable, on_database};
 use crate::support::{Answer, Engine, Postgres, Process, Server};
 
-const SOMEBODY: &str = "/users/01890000-0000-7000-8000-000000000000";
+const ANOTHER_USER: &str = "/users/01890000-0000-7000-8000-000000000000";
 
 #[test]
 fn requests_recover_after_a_database_outage() {
@@ -38,12 +38,12 @@ fn requests_recover_after_a_database_outage() {
             let (server, me) = (&server, &me);
             scope.spawn(move || match number % 4 {
                 0 => expect_unavailable(
-                    "a registration among many",
+                    "a registration during the outage",
                     server.registration(&format!("u{number}@example.com")),
                 ),
-                1 => expect_unavailable("a login among many", server.login("ada@example.com")),
+                1 => expect_unavailable("a login during the outage", server.login("ada@example.com")),
                 2 => drop(server.get("/health/live").send().expect(200)),
-                _ => expect_unavailable("a read among many", me()),
+                _ => expect_unavailable("a read during the outage", me()),
             });
         }
     });
@@ -54,7 +54,7 @@ fn requests_recover_after_a_database_outage() {
     for dead in ["a.b.c", &format!("{ada}x"), &left] {
         server.get("/users/me").bearer(dead).send().expect_problem(401, "invalid-token");
     }
-    server.get(SOMEBODY).bearer(&ada).send().expect_problem(403, "not-owner");
+    server.get(ANOTHER_USER).bearer(&ada).send().expect_problem(403, "not-owner");
     server.get("/users").bearer(&ada).send().expect_problem(403, "insufficient-scope");
     server.post("/users").body("text/plain", "x").send().expect_problem(415, "unsupported-media-type");
 

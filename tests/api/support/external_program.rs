@@ -25,7 +25,7 @@ impl ExternalProgram {
     pub fn start(name: &'static str, configuration: impl FnOnce(u16, &Path) -> String) -> Option<Self> {
         if find(name).is_none() {
             assert!(std::env::var_os("CI").is_none(), "in CI the tests with {name} must run");
-            let _ = std::io::stderr().write_all(format!("SKIPPED: {name} is not here\n").as_bytes());
+            let _ = std::io::stderr().write_all(format!("SKIPPED: {name} is not installed\n").as_bytes());
             return None;
         }
         let (directory, port) = (TempDir::new().expect("a directory"), free_port());

@@ -125,11 +125,11 @@ impl ForeignIssuer {
     }
 
     pub fn set_keys_reply(&self, reply: Reply) {
-        *self.shared.keys.lock().expect("no panic") = reply;
+        *self.shared.keys.lock().expect("no panic while locked") = reply;
     }
 
     pub fn set_metadata_reply(&self, reply: Reply) {
-        *self.shared.metadata.lock().expect("no panic") = reply;
+        *self.shared.metadata.lock().expect("no panic while locked") = reply;
     }
 
     /// Returns the number of requests for the keys.
@@ -139,7 +139,7 @@ impl ForeignIssuer {
 
     /// Returns the path of every request, in order.
     pub fn paths(&self) -> Vec<String> {
-        self.shared.paths.lock().expect("no panic").clone()
+        self.shared.paths.lock().expect("no panic while locked").clone()
     }
 
     /// Waits until the keys have been requested this many times.
@@ -174,14 +174,14 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    shared.paths.lock().expect("no panic").push(path.clone());
+    shared.paths.lock().expect("no panic while locked").push(path.clone());
     let reply = match path.as_str() {
         "/keys" => {
-            let reply = shared.keys.lock().expect("no panic").clone();
+            let reply = shared.keys.lock().expect("no panic while locked").clone();
             shared.asked.fetch_add(1, Ordering::SeqCst);
             reply
         }
-        "/.well-known/openid-configuration" => shared.metadata.lock().expect("no panic").clone(),
+        "/.well-known/openid-configuration" => shared.metadata.lock().expect("no panic while locked").clone(),
         _ => Reply::Status(404),
     };
     let body = |padding: usize, value: &Value| format!("{}{value}", " ".repeat(padding));

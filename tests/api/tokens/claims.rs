@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Mint;
 use crate::support::Engine;
 
-const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
+const UNKNOWN_USER_ID: &str = "01890000-0000-7000-8000-000000000000";
 
 /// Values that are not a token time.
 fn no_times(now: i64) -> Vec<Value> {
@@ -109,7 +109,7 @@ fn subject_is_a_user_or_the_client() {
         "ada",
         "ada@example.com",
         "Frontend",
-        NOBODY,
+        UNKNOWN_USER_ID,
         &own.replace('-', ""),
         &format!("{{{own}}}"),
         &format!("{own} "),

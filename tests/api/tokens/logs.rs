@@ -124,7 +124,7 @@ on_both_engines! {
             let mut secrets = handle_secrets(&verbose);
             secrets.extend([MASTER_KEY, SECRET, "$argon2", "PRIVATE KEY", "current_password"].map(str::to_owned));
             let log = verbose.server.log();
-            assert!(log.contains("TRACE") && log.contains("token refused"), "it talks: {log}");
+            assert!(log.contains("TRACE") && log.contains("token refused"), "the log must be verbose: {log}");
             for secret in secrets {
                 for form in in_any_form(&secret) {
                     assert!(!log.contains(&form), "{form} in {log}");

@@ -84,7 +84,7 @@ fn killed_postgresql_migration_rolls_back() {
         assert_eq!(tables, 0, "killed at statement {}", killed + 1);
         killed += 1;
     }
-    assert!(killed > 20, "it was killed {killed} times");
+    assert!(killed > 20, "killed only {killed} times");
     conn.batch_execute("DROP EVENT TRIGGER killer").unwrap();
     Process::start(dir.path(), &on_database(&database)).get("/health/ready").send().expect(200);
 }
