@@ -94,7 +94,10 @@ impl Compiler {
             command.args(["--cap-lints", "allow"]).arg(format!("{case}.rs")).output().expect("rustc");
         let said = String::from_utf8(output.stderr).expect("UTF-8");
         assert_eq!(output.status.success(), said.is_empty(), "{case}: {said}");
-        assert!(!said.contains("error[E0463]") && !said.contains("error[E0464]"), "the case does not find its libraries: {said}");
+        assert!(
+            !said.contains("error[E0463]") && !said.contains("error[E0464]"),
+            "the case does not find its libraries: {said}"
+        );
         normalized(&said)
     }
 

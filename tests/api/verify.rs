@@ -1,5 +1,5 @@
-//! `cloakroom verify`: proves the matrix against a running server. `src/qa/testing/tests.rs` tests that it finds
-//! a missing check, on a server built without one.
+//! `cloakroom verify`: proves the matrix against a running server. `src/qa/testing/tests.rs` tests on a server
+//! without a check that it finds the gap.
 
 use serde_json::Value;
 

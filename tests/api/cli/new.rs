@@ -91,7 +91,10 @@ fn overwrites_nothing_and_refuses_a_taken_name() {
     machine.refused(&["new", "resource", "note"], &["src/notes.rs is there already", "nothing was written"]);
     std::fs::remove_file(machine.path().join("src/main.rs")).unwrap();
     machine.refused(&["new", "resource", "tag"], &["Cargo.toml is there already"]);
-    assert!(!machine.path().join("src/tags.rs").exists(), "a refused command writes nothing; src/main.rs was {main}");
+    assert!(
+        !machine.path().join("src/tags.rs").exists(),
+        "a refused command writes nothing; src/main.rs was {main}"
+    );
     machine.refused(&["new", "resource", "Note"], &["cannot be a name", "note or lost_coat"]);
     machine.refused(&["new", "resource", "session"], &["cloakroom has session already"]);
     machine.refused(&["new", "resource", "store"], &["uses the word"]);

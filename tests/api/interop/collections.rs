@@ -1,5 +1,5 @@
-//! The two collections of `docs/qa/`. Bruno runs its own, in CI too. Hurl runs its own where it is installed: CI would
-//! have to build it from source. A comparison of the two keeps them from drifting apart.
+//! The two collections of `docs/qa/`. Bruno runs its own, in CI too. Hurl runs its own where it is installed;
+//! CI does not, because it would have to build Hurl from source. A comparison keeps the two equal.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

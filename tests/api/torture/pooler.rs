@@ -67,7 +67,9 @@ fn requests_and_revocations_work_through_pgbouncer() {
                 }
                 server.request("DELETE", "/sessions/current").bearer(&token).send().expect(204);
                 server.get("/users/me").bearer(&token).send().expect(401);
-                eventually("the revocation is known", || replica.get("/users/me").bearer(&token).send().status == 401);
+                eventually("the revocation is known", || {
+                    replica.get("/users/me").bearer(&token).send().status == 401
+                });
             });
         }
     });
