@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
     use crate::authz::action::{Create, Read, Update};
-    use crate::authz::{Allowed, OwnerFrom, Reach, Relation, Resource, Scope, Sealed, Sight};
+    use crate::authz::{Allowed, OwnerFrom, Reach, Relation, Resource, RowFilter, Scope, Sealed};
     use crate::config::{DefaultValue::Is, at, parse};
     use crate::domain::{Role, UserId};
     use crate::http::kit::endpoint::endpoint;
@@ -139,7 +139,7 @@ mod tests {
     }
 
     impl Stored for Coat {
-        async fn find(_: Lookup<'_>, _: CoatId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+        async fn find(_: Lookup<'_>, _: CoatId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
             Err(StoreError::Changed)
         }
     }

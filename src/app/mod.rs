@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::authz::matrix::Matrix;
 use crate::authz::{Scope, Vocabulary};
 use crate::config::{Config, Faults, Registration, Settings, SettingsList, Sources};
-use crate::domain::{Role, Surroundings};
+use crate::domain::{ClockAndRandom, Role};
 use crate::http::{self, Endpoint, Rules, ServedParts};
 use crate::server::{Server, StartError};
 use crate::store::migrate;
@@ -190,8 +190,12 @@ impl App {
     ///
     /// # Errors
     /// What keeps it from starting.
-    pub async fn start(&self, settings: &Loaded, surroundings: Surroundings) -> Result<Server, StartError> {
-        Server::start(self, settings, surroundings).await
+    pub async fn start(
+        &self,
+        settings: &Loaded,
+        clock_and_random: ClockAndRandom,
+    ) -> Result<Server, StartError> {
+        Server::start(self, settings, clock_and_random).await
     }
 
     /// Runs the command that the process was started with; without one, it serves.

@@ -9,9 +9,9 @@ use crate::domain::{ClientId, Origin, UserId};
 
 /// Something that was done, or refused. A deed is written down in the transaction that does it.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub struct AuditEvent {
     /// Who did it, or tried to.
-    pub by: By,
+    pub by: Actor,
     /// The action's name.
     pub action: &'static str,
     /// The kind of record.
@@ -26,26 +26,26 @@ pub struct Event {
 
 /// Who did something, or tried to.
 #[derive(Clone, Debug)]
-pub enum By {
+pub enum Actor {
     /// Somebody with an acceptable token.
     Caller(Caller),
     /// Somebody without one, as at a login: where they were, and the client that they used, if any.
-    Somebody(Origin, Option<ClientId>),
+    Anonymous(Origin, Option<ClientId>),
     /// The server itself.
     Server,
 }
 
-impl By {
+impl Actor {
     /// Whoever is there, with an acceptable token or without.
-    pub(crate) fn whoever(caller: Option<Caller>, origin: Origin) -> Self {
-        caller.map_or(Self::Somebody(origin, None), Self::Caller)
+    pub(crate) fn of_request(caller: Option<Caller>, origin: Origin) -> Self {
+        caller.map_or(Self::Anonymous(origin, None), Self::Caller)
     }
 
     /// Who calls, with an acceptable token.
     pub fn caller(&self) -> Option<&Caller> {
         match self {
             Self::Caller(caller) => Some(caller),
-            Self::Somebody(..) | Self::Server => None,
+            Self::Anonymous(..) | Self::Server => None,
         }
     }
 
@@ -53,7 +53,7 @@ impl By {
     pub fn origin(&self) -> Option<&Origin> {
         match self {
             Self::Caller(caller) => Some(caller.origin()),
-            Self::Somebody(origin, _) => Some(origin),
+            Self::Anonymous(origin, _) => Some(origin),
             Self::Server => None,
         }
     }
@@ -62,7 +62,7 @@ impl By {
     pub fn client_id(&self) -> Option<&str> {
         match self {
             Self::Caller(caller) => caller.token().client_id.as_deref(),
-            Self::Somebody(_, client) => client.as_ref().map(ClientId::as_str),
+            Self::Anonymous(_, client) => client.as_ref().map(ClientId::as_str),
             Self::Server => None,
         }
     }
@@ -105,10 +105,10 @@ impl Resource for AuditTrail {
     }
 }
 
-impl<R: Resource, A: Action> From<&Allowed<R, A>> for Event {
+impl<R: Resource, A: Action> From<&Allowed<R, A>> for AuditEvent {
     fn from(allowed: &Allowed<R, A>) -> Self {
         Self {
-            by: By::Caller(allowed.by().clone()),
+            by: Actor::Caller(allowed.by().clone()),
             action: A::NAME,
             resource: R::NAME,
             record: Some(allowed.id().to_string()),
@@ -118,11 +118,11 @@ impl<R: Resource, A: Action> From<&Allowed<R, A>> for Event {
     }
 }
 
-impl Event {
+impl AuditEvent {
     /// That somebody made a record.
-    pub(crate) fn made<R: Resource, A: Action>(reach: &Reach<R, A>, record: impl ToString) -> Self {
+    pub(crate) fn created<R: Resource, A: Action>(reach: &Reach<R, A>, record: impl ToString) -> Self {
         Self {
-            by: By::Caller(reach.by().clone()),
+            by: Actor::Caller(reach.by().clone()),
             action: A::NAME,
             resource: R::NAME,
             record: Some(record.to_string()),
@@ -134,7 +134,7 @@ impl Event {
     /// That somebody was refused, there.
     pub fn refused(refusal: &Refusal, origin: Origin) -> Self {
         Self {
-            by: By::whoever(refusal.by.clone(), origin),
+            by: Actor::of_request(refusal.by.clone(), origin),
             action: refusal.rule.action,
             resource: refusal.rule.resource,
             record: refusal.record.clone(),
@@ -146,7 +146,7 @@ impl Event {
     /// That somebody came with a token that is not acceptable. Nothing of what it says is believed.
     pub fn not_acceptable(reason: &'static str, origin: Origin) -> Self {
         Self {
-            by: By::Somebody(origin, None),
+            by: Actor::Anonymous(origin, None),
             action: "authenticate",
             resource: "token",
             record: None,

@@ -76,12 +76,12 @@ pub struct TokenId {
 /// Cheap to clone: every proof carries one.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    facts: Arc<Facts>,
+    inner: Arc<Inner>,
     origin: Origin,
 }
 
 #[derive(Debug)]
-struct Facts {
+struct Inner {
     subject: Subject,
     scope: ScopeSet,
     powers: ScopeSet,
@@ -120,8 +120,8 @@ impl Caller {
             Subject::User { roles, .. } => vocabulary.powers_of(roles),
             Subject::Client { .. } | Subject::Operator => scope.powers(),
         };
-        let facts = Facts { subject, scope, powers, session, token, vocabulary, on_own: RwLock::default() };
-        Self { facts: Arc::new(facts), origin: Origin::default() }
+        let inner = Inner { subject, scope, powers, session, token, vocabulary, on_own: RwLock::default() };
+        Self { inner: Arc::new(inner), origin: Origin::default() }
     }
 
     /// The same caller, in this very request.
@@ -131,12 +131,12 @@ impl Caller {
 
     /// Whom the token speaks for.
     pub fn subject(&self) -> &Subject {
-        &self.facts.subject
+        &self.inner.subject
     }
 
     /// The user, when it speaks for one.
     pub fn user_id(&self) -> Option<UserId> {
-        match self.facts.subject {
+        match self.inner.subject {
             Subject::User { id, .. } => Some(id),
             Subject::Client { .. } | Subject::Operator => None,
         }
@@ -144,12 +144,12 @@ impl Caller {
 
     /// Whether it speaks for a user who has the role.
     pub fn has_role(&self, role: Role) -> bool {
-        matches!(&self.facts.subject, Subject::User { roles, .. } if roles.contains(&role))
+        matches!(&self.inner.subject, Subject::User { roles, .. } if roles.contains(&role))
     }
 
     /// What the token allows.
     pub fn scope(&self) -> &ScopeSet {
-        &self.facts.scope
+        &self.inner.scope
     }
 
     /// Whether the token carries the scope.
@@ -160,27 +160,27 @@ impl Caller {
     /// The power over others that the caller has: a user's by their roles, whatever part of it
     /// this token carries; a client's by its token.
     pub fn powers(&self) -> &ScopeSet {
-        &self.facts.powers
+        &self.inner.powers
     }
 
     /// Whether the caller has every power over others that these roles give.
     pub fn outranks(&self, roles: &[Role]) -> bool {
-        self.facts.vocabulary.powers_of(roles).is_subset(self.powers())
+        self.inner.vocabulary.powers_of(roles).is_subset(self.powers())
     }
 
     /// Whether the caller has every power over others that the record is worth.
     pub(super) fn is_level_with(&self, record: &dyn Ranked) -> bool {
-        record.powers(&self.facts.vocabulary).is_subset(self.powers())
+        record.powers(&self.inner.vocabulary).is_subset(self.powers())
     }
 
     /// The powers over others that the record is worth and the caller has not.
     pub(super) fn lacks_of(&self, record: &dyn Ranked) -> ScopeSet {
-        record.powers(&self.facts.vocabulary).difference(self.powers())
+        record.powers(&self.inner.vocabulary).difference(self.powers())
     }
 
     /// The scopes and roles of the application.
     pub(super) fn vocabulary(&self) -> &Vocabulary {
-        &self.facts.vocabulary
+        &self.inner.vocabulary
     }
 
     /// What the caller may do to records of a kind that are their own and have no relation to them: it follows
@@ -190,7 +190,7 @@ impl Caller {
         kind: &'static str,
         work_out: impl FnOnce() -> Option<Arc<RawValue>>,
     ) -> Option<Arc<RawValue>> {
-        let on_own = &self.facts.on_own;
+        let on_own = &self.inner.on_own;
         let known = on_own.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = known.iter().find(|(known, _)| *known == kind) {
             return Some(Arc::clone(known));
@@ -203,12 +203,12 @@ impl Caller {
 
     /// The session that the token was issued in.
     pub fn session(&self) -> Option<SessionId> {
-        self.facts.session
+        self.inner.session
     }
 
     /// The token that was presented.
     pub fn token(&self) -> &TokenId {
-        &self.facts.token
+        &self.inner.token
     }
 
     /// Where the request came from.

@@ -8,26 +8,26 @@ use super::action::{Action, Create, Explain, List, Read, SetRoles};
 use super::audit_event::AuditTrail;
 use super::caller::Caller;
 use super::explain::Explanation;
-use super::relation::Held;
+use super::relation::RelationSet;
 use super::resource::Resource;
-use super::role_grant::Grant;
-use super::row_filter::Sight;
-use super::rule::{Facts, Reason, Refusal, Rule};
+use super::role_grant::RoleGrant;
+use super::row_filter::RowFilter;
+use super::rule::{Reason, RecordAttributes, Refusal, Rule};
 use super::who::Can;
 use crate::domain::{Role, User, UserId};
 
 /// A record as the store hands it out, found or not: it can be carried, not read.
 #[must_use = "a sealed record is of no use until a caller opens it"]
-pub struct Sealed<R: Resource>(Option<(R, Held)>);
+pub struct Sealed<R: Resource>(Option<(R, RelationSet)>);
 
 impl<R: Resource> Sealed<R> {
     /// Seals what was looked up, of a kind that has no relations.
     pub(crate) fn new(found: Option<R>) -> Self {
-        Self(found.map(|record| (record, Held::NONE)))
+        Self(found.map(|record| (record, RelationSet::NONE)))
     }
 
     /// Seals what was looked up, with the relations that the record has to the caller.
-    pub(crate) fn with_relations(found: Option<(R, Held)>) -> Self {
+    pub(crate) fn with_relations(found: Option<(R, RelationSet)>) -> Self {
         Self(found)
     }
 
@@ -37,7 +37,7 @@ impl<R: Resource> Sealed<R> {
     }
 
     /// What was found, to be explained.
-    pub(super) fn into_found(self) -> Option<(R, Held)> {
+    pub(super) fn into_found(self) -> Option<(R, RelationSet)> {
         self.0
     }
 
@@ -57,7 +57,7 @@ impl<R: Resource> Sealed<R> {
 #[must_use = "a decision is made to be acted upon"]
 pub struct Allowed<R: Resource, A> {
     record: R,
-    held: Held,
+    held: RelationSet,
     by: Caller,
     rule: &'static Rule,
     action: PhantomData<A>,
@@ -75,7 +75,7 @@ impl<R: Resource, A> Allowed<R, A> {
     }
 
     /// The relations that the record has to the caller.
-    pub fn held(&self) -> Held {
+    pub fn held(&self) -> RelationSet {
         self.held
     }
 
@@ -92,12 +92,12 @@ impl<R: Resource, A> Allowed<R, A> {
     }
 
     /// The same decision about the record as it is now, with the relations that it has by now.
-    pub(crate) fn now(self, (record, held): (R, Held)) -> Self {
+    pub(crate) fn now(self, (record, held): (R, RelationSet)) -> Self {
         Self { record, held, ..self }
     }
 
     /// The record, who may and what it is to them.
-    pub(crate) fn into_parts(self) -> (R, Caller, Held) {
+    pub(crate) fn into_parts(self) -> (R, Caller, RelationSet) {
         (self.record, self.by, self.held)
     }
 }
@@ -105,7 +105,7 @@ impl<R: Resource, A> Allowed<R, A> {
 impl<R: Resource, A> Allowed<R, A> {
     /// Whether another rule lets the caller too, on this record.
     pub(crate) fn permits(&self, rule: &'static Rule) -> bool {
-        rule.permits(&self.by, Facts::of(&self.record, self.held))
+        rule.permits(&self.by, RecordAttributes::of(&self.record, self.held))
     }
 
     /// Whether the caller owns the record.
@@ -127,16 +127,16 @@ impl Allowed<User, SetRoles> {
     ///
     /// # Errors
     /// [`Reason::AboveCaller`] when a role gives a power that the caller does not have.
-    pub fn grant(&self, roles: Vec<Role>) -> Result<Grant, Refusal> {
-        Grant::by(&self.by, self.rule, roles).map_err(|refusal| refusal.on(self.id, Some(self.id)))
+    pub fn grant(&self, roles: Vec<Role>) -> Result<RoleGrant, Refusal> {
+        RoleGrant::by(&self.by, self.rule, roles).map_err(|refusal| refusal.on(self.id, Some(self.id)))
     }
 }
 
-/// A collection that the caller may do `A` to: the records within its [`Sight`].
+/// A collection that the caller may do `A` to: the records within its [`RowFilter`].
 ///
 /// ```
 /// use cloakroom::{authz::{Reach, action::List}, domain::User};
-/// fn is_for_everyone(reach: &Reach<User, List>) -> bool { reach.sight().is_everything() }
+/// fn is_for_everyone(reach: &Reach<User, List>) -> bool { reach.row_filter().is_unrestricted() }
 /// ```
 #[must_use = "a decision is made to be acted upon"]
 pub struct Reach<R: Resource, A> {
@@ -157,8 +157,8 @@ impl<R: Resource, A> Reach<R, A> {
     }
 
     /// Which records a query may return.
-    pub fn sight(&self) -> Sight {
-        Sight::of(&self.by, &[self.rule])
+    pub fn row_filter(&self) -> RowFilter {
+        RowFilter::of(&self.by, &[self.rule])
     }
 
     /// The user to whom new records of the caller's belong.
@@ -184,10 +184,10 @@ impl<R: Resource> Reach<R, Create> {
     /// # Errors
     /// [`Reason::NotOwner`], [`Reason::AboveCaller`].
     pub fn make(self, record: R) -> Result<Allowed<R, Create>, Refusal> {
-        let facts = Facts::of(&record, Held::NONE);
+        let facts = RecordAttributes::of(&record, RelationSet::NONE);
         self.rule.check_owner(&self.by, facts)?;
         self.rule.check_rank(&self.by, facts)?;
-        Ok(Allowed { record, held: Held::NONE, by: self.by, rule: self.rule, action: PhantomData })
+        Ok(Allowed { record, held: RelationSet::NONE, by: self.by, rule: self.rule, action: PhantomData })
     }
 }
 
@@ -216,7 +216,7 @@ impl Caller {
         let rule = Rule::of::<R, A>();
         rule.check_scope(self)?;
         let (record, held) = sealed.0.ok_or_else(|| rule.refuse(self, Reason::NotFound))?;
-        match rule.told(Rule::of::<R, Read>(), self, Facts::of(&record, held)) {
+        match rule.told(Rule::of::<R, Read>(), self, RecordAttributes::of(&record, held)) {
             None => Ok(Allowed { record, held, by: self.clone(), rule, action: PhantomData }),
             Some(reason) => Err(rule.refuse(self, reason)),
         }
@@ -232,7 +232,7 @@ impl<R: Can<A>, A: Action> Reach<R, A> {
     pub fn admit(&self, id: &R::Id) -> Result<(), Refusal> {
         match R::owner_by_id(id) {
             Some(owner) => {
-                let facts = Facts { owner: Some(owner), held: Held::NONE, rank: None };
+                let facts = RecordAttributes { owner: Some(owner), held: RelationSet::NONE, rank: None };
                 self.rule
                     .check_owner(&self.by, facts)
                     .map_err(|refusal| Refusal { owner: Some(owner), ..refusal })
@@ -247,7 +247,7 @@ impl<R: Can<A>, A: Action> Reach<R, A> {
     /// # Errors
     /// [`Reason::NotOwner`].
     pub fn admit_collection(&self) -> Result<(), Refusal> {
-        if self.sight().extents().is_empty() {
+        if self.row_filter().terms().is_empty() {
             return Err(self.rule.refuse(&self.by, Reason::NotOwner));
         }
         Ok(())
@@ -267,7 +267,7 @@ impl<R: Can<A>, A: Action> Reach<R, A> {
 impl<R: Can<A> + Can<Read>, A: Action> Reach<R, A> {
     /// Which records a lookup for this action may return: those within its reach, and those that
     /// the caller may read, to whom a refusal may then say why.
-    pub fn sight_of_one(&self) -> Sight {
-        Sight::of(&self.by, &[self.rule, Rule::of::<R, Read>()])
+    pub fn lookup_filter(&self) -> RowFilter {
+        RowFilter::of(&self.by, &[self.rule, Rule::of::<R, Read>()])
     }
 }

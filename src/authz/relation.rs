@@ -40,11 +40,11 @@ impl Relation {
 /// Which of a resource's relations hold, by their places in
 /// [`Resource::RELATIONS`](super::Resource::RELATIONS).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held(u32);
+pub struct RelationSet(u32);
 
-impl Held {
+impl RelationSet {
     /// None.
-    pub const NONE: Held = Held(0);
+    pub const NONE: RelationSet = RelationSet(0);
 
     /// Those of which `holds` says so, in the order of
     /// [`Resource::RELATIONS`](super::Resource::RELATIONS); 32 at the most.

@@ -1,7 +1,7 @@
 //! The decision on a new account, and on the roles that somebody gives: proofs too.
 
 use super::action::{Action as _, Create, SetRoles};
-use super::audit_event::{By, Event, Outcome};
+use super::audit_event::{Actor, AuditEvent, Outcome};
 use super::caller::Caller;
 use super::decision::Reach;
 use super::resource::Resource as _;
@@ -27,10 +27,10 @@ impl Registration {
         }
     }
 
-    fn whoever(&self) -> By {
+    fn whoever(&self) -> Actor {
         match self {
-            Self::Open(caller, origin) => By::whoever(caller.clone(), origin.clone()),
-            Self::Entitled(reach) => By::Caller(reach.by().clone()),
+            Self::Open(caller, origin) => Actor::of_request(caller.clone(), origin.clone()),
+            Self::Entitled(reach) => Actor::Caller(reach.by().clone()),
         }
     }
 
@@ -52,13 +52,13 @@ impl Registration {
     /// # Errors
     /// [`Reason::AboveCaller`] when a role gives a power that the caller does not have, and
     /// [`Reason::InsufficientScope`] when the caller may not name roles at all.
-    pub fn grant(&self, roles: Option<Vec<Role>>) -> Result<Grant, Refusal> {
+    pub fn grant(&self, roles: Option<Vec<Role>>) -> Result<RoleGrant, Refusal> {
         let Some(roles) = roles else {
-            return Ok(Grant { by: self.whoever(), roles: vec![Role::USER] });
+            return Ok(RoleGrant { by: self.whoever(), roles: vec![Role::USER] });
         };
         let rule = Rule::of::<User, Create>();
         match self {
-            Self::Entitled(reach) if self.may_grant() => Grant::by(reach.by(), rule, roles),
+            Self::Entitled(reach) if self.may_grant() => RoleGrant::by(reach.by(), rule, roles),
             _ => {
                 let rule = Rule::of::<User, SetRoles>();
                 let reason = Reason::InsufficientScope;
@@ -71,16 +71,16 @@ impl Registration {
 /// Roles that somebody was entitled to give.
 #[derive(Debug)]
 #[must_use = "roles are granted in order to be given"]
-pub struct Grant {
-    by: By,
+pub struct RoleGrant {
+    by: Actor,
     roles: Vec<Role>,
 }
 
-impl Grant {
+impl RoleGrant {
     /// What whoever comes with another issuer's token gets, where the operator lets them in: what
     /// anybody gets who registers, whether or not anybody may.
-    pub(crate) fn to_a_newcomer() -> Self {
-        Self { by: By::Server, roles: vec![Role::USER] }
+    pub(crate) fn for_foreign_user() -> Self {
+        Self { by: Actor::Server, roles: vec![Role::USER] }
     }
 
     pub(super) fn by(caller: &Caller, rule: &'static Rule, mut roles: Vec<Role>) -> Result<Self, Refusal> {
@@ -89,7 +89,7 @@ impl Grant {
         }
         roles.sort();
         roles.dedup();
-        Ok(Self { by: By::Caller(caller.clone()), roles })
+        Ok(Self { by: Actor::Caller(caller.clone()), roles })
     }
 
     /// The roles, sorted, each once.
@@ -98,8 +98,8 @@ impl Grant {
     }
 
     /// That a user was made with them.
-    pub(crate) fn event(&self, user: UserId) -> Event {
-        Event {
+    pub(crate) fn event(&self, user: UserId) -> AuditEvent {
+        AuditEvent {
             by: self.by.clone(),
             action: Create::NAME,
             resource: User::NAME,

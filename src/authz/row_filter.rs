@@ -1,16 +1,16 @@
 //! What a query may return: the decision in the form in which the store puts it into its SQL.
 
 use super::caller::Caller;
-use super::relation::Held;
+use super::relation::RelationSet;
 use super::rule::{Refusal, Rule};
 use crate::domain::UserId;
 
-/// Which records of a kind a query may return to a caller: those within any of its extents.
+/// Which records of a kind a query may return to a caller: those within any of its terms.
 ///
 /// ```
 /// use cloakroom::{authz::{Reach, action::List}, domain::User, http::Problem, store::{Store, StoreError}};
 /// async fn count(reach: Reach<User, List>, store: Store) -> Result<i64, Problem> {
-///     let counted = store.gather(&reach, |_conn, sight| match sight.is_everything() {
+///     let counted = store.gather(&reach, |_conn, filter| match filter.is_unrestricted() {
 ///         true => Ok::<i64, StoreError>(7),
 ///         false => Ok(0),
 ///     });
@@ -20,41 +20,46 @@ use crate::domain::UserId;
 ///
 /// [`stored!`](crate::stored) puts it into SQL; a query written by hand must do the same.
 #[derive(Clone, Debug)]
-pub struct Sight {
+pub struct RowFilter {
     caller: Option<UserId>,
-    extents: Vec<Extent>,
+    terms: Vec<FilterTerm>,
 }
 
 /// The records that one rule lets a caller reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
+pub struct FilterTerm {
     /// Everyone's; the next two then say nothing.
     pub everyone: bool,
     /// The caller's own.
     pub own: bool,
     /// Those to which one of these relations holds.
-    pub related: Held,
+    pub related: RelationSet,
     /// Of all of them, only those of which this holds.
-    pub only_while: Held,
+    pub only_while: RelationSet,
 }
 
-impl Sight {
+impl RowFilter {
     /// Everything; the relations are the caller's. For the record that a caller has just changed.
-    pub(crate) fn everything(caller: &Caller) -> Self {
-        let everyone = Extent { everyone: true, own: false, related: Held::NONE, only_while: Held::NONE };
-        Self { caller: caller.user_id(), extents: vec![everyone] }
+    pub(crate) fn unrestricted(caller: &Caller) -> Self {
+        let everyone = FilterTerm {
+            everyone: true,
+            own: false,
+            related: RelationSet::NONE,
+            only_while: RelationSet::NONE,
+        };
+        Self { caller: caller.user_id(), terms: vec![everyone] }
     }
 
     /// What the caller sees by any of the rules.
     pub(super) fn of(caller: &Caller, rules: &[&'static Rule]) -> Self {
-        let extents = rules.iter().filter_map(|rule| rule.extent(caller)).collect();
-        Self { caller: caller.user_id(), extents }
+        let terms = rules.iter().filter_map(|rule| rule.term(caller)).collect();
+        Self { caller: caller.user_id(), terms }
     }
 
     /// Nothing at all.
     #[cfg(feature = "bench-limits")]
-    pub(crate) fn nothing() -> Self {
-        Self { caller: None, extents: Vec::new() }
+    pub(crate) fn empty() -> Self {
+        Self { caller: None, terms: Vec::new() }
     }
 
     /// The user who calls; a client owns nothing and has no relations.
@@ -63,13 +68,13 @@ impl Sight {
     }
 
     /// Any of these; nothing when there is none.
-    pub fn extents(&self) -> &[Extent] {
-        &self.extents
+    pub fn terms(&self) -> &[FilterTerm] {
+        &self.terms
     }
 
     /// Whether nothing at all is hidden, so that the query needs no condition.
-    pub fn is_everything(&self) -> bool {
-        self.extents.iter().any(|extent| extent.everyone && extent.only_while == Held::NONE)
+    pub fn is_unrestricted(&self) -> bool {
+        self.terms.iter().any(|term| term.everyone && term.only_while == RelationSet::NONE)
     }
 }
 
@@ -78,20 +83,20 @@ impl Caller {
     ///
     /// # Errors
     /// When the token has no scope of it at all.
-    pub(crate) fn sight_by(&self, rule: &'static Rule) -> Result<Sight, Refusal> {
+    pub(crate) fn row_filter_by(&self, rule: &'static Rule) -> Result<RowFilter, Refusal> {
         rule.check_scope(self)?;
-        Ok(Sight::of(self, &[rule]))
+        Ok(RowFilter::of(self, &[rule]))
     }
 }
 
 impl Rule {
     /// What the caller reaches by this rule; nothing without a scope of it.
-    fn extent(&self, caller: &Caller) -> Option<Extent> {
+    fn term(&self, caller: &Caller) -> Option<FilterTerm> {
         let holds = |scope| caller.scope().contains(scope);
         let user = caller.user_id().is_some();
         let place = |relation| self.relations().iter().position(|known| *known == relation);
         let held = |places: &[Option<usize>]| {
-            Held::of((0..self.relations().len()).map(|place| places.contains(&Some(place))))
+            RelationSet::of((0..self.relations().len()).map(|place| places.contains(&Some(place))))
         };
         let related: Vec<Option<usize>> = self
             .who
@@ -104,12 +109,12 @@ impl Rule {
             Some(state) => Some(place(state)?),
             None => None,
         };
-        let extent = Extent {
+        let term = FilterTerm {
             everyone: self.reaches_everyone(caller),
             own: user && self.who.owner_scope().is_some_and(holds),
             related: held(&related),
             only_while: held(&[state]),
         };
-        (extent.everyone || extent.own || extent.related != Held::NONE).then_some(extent)
+        (term.everyone || term.own || term.related != RelationSet::NONE).then_some(term)
     }
 }

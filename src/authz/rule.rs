@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::action::Action;
 use super::caller::{Caller, Subject};
-use super::relation::{Held, Relation};
+use super::relation::{Relation, RelationSet};
 use super::resource::{OwnerFrom, Ranked, Resource};
 use super::scope::Scope;
-use super::who::{Can, WayIn, Who};
+use super::who::{Can, Clause, Condition};
 use crate::domain::UserId;
 
 /// A line of the policy as a value, for the decision, the matrix, the log and the OpenAPI document.
@@ -24,7 +24,7 @@ pub struct Rule {
     /// Whether that changes anything.
     pub changes: bool,
     /// Who may.
-    pub who: Who,
+    pub who: Condition,
     /// Where the owner is read from.
     pub owner_from: OwnerFrom,
     relations: &'static [Relation],
@@ -32,15 +32,15 @@ pub struct Rule {
 
 /// What a decision looks at in a record.
 #[derive(Clone, Copy)]
-pub(crate) struct Facts<'a> {
+pub(crate) struct RecordAttributes<'a> {
     pub(crate) owner: Option<UserId>,
-    pub(crate) held: Held,
+    pub(crate) held: RelationSet,
     /// None where the record is not known yet.
     pub(crate) rank: Option<&'a dyn Ranked>,
 }
 
-impl<'a> Facts<'a> {
-    pub(crate) fn of<R: Resource>(record: &'a R, held: Held) -> Self {
+impl<'a> RecordAttributes<'a> {
+    pub(crate) fn of<R: Resource>(record: &'a R, held: RelationSet) -> Self {
         Self { owner: record.owner(), held, rank: Some(record) }
     }
 }
@@ -73,7 +73,7 @@ impl Rule {
 
     /// Whether the caller's token and roles reach everyone's records.
     pub(super) fn reaches_everyone(&self, caller: &Caller) -> bool {
-        let nobodys = Facts { owner: None, held: Held::NONE, rank: None };
+        let nobodys = RecordAttributes { owner: None, held: RelationSet::NONE, rank: None };
         self.lets_owner(caller, nobodys)
     }
 
@@ -89,28 +89,36 @@ impl Rule {
     }
 
     /// The second step: is the record the caller's own, or one that it reaches otherwise?
-    pub(super) fn check_owner(&'static self, caller: &Caller, facts: Facts<'_>) -> Result<(), Refusal> {
+    pub(super) fn check_owner(
+        &'static self,
+        caller: &Caller,
+        facts: RecordAttributes<'_>,
+    ) -> Result<(), Refusal> {
         self.unless(self.lets_owner(caller, facts), caller, Reason::NotOwner)
     }
 
     /// The last step: on what is not their own, has the caller every power that goes with it?
-    pub(super) fn check_rank(&'static self, caller: &Caller, facts: Facts<'_>) -> Result<(), Refusal> {
+    pub(super) fn check_rank(
+        &'static self,
+        caller: &Caller,
+        facts: RecordAttributes<'_>,
+    ) -> Result<(), Refusal> {
         self.unless(self.lets_rank(caller, facts), caller, Reason::AboveCaller)
     }
 
     /// Whether all steps let the caller.
-    pub(crate) fn permits(&self, caller: &Caller, facts: Facts<'_>) -> bool {
+    pub(crate) fn permits(&self, caller: &Caller, facts: RecordAttributes<'_>) -> bool {
         self.against(caller, facts).is_none()
     }
 
     /// The first step that decides against the caller.
-    pub(super) fn against(&self, caller: &Caller, facts: Facts<'_>) -> Option<Step> {
+    pub(super) fn against(&self, caller: &Caller, facts: RecordAttributes<'_>) -> Option<Step> {
         Step::ALL.into_iter().find(|step| !self.lets(*step, caller, facts))
     }
 
     /// What the caller is told of it: whatever stands against them, a record that they may not read
     /// is not there. Who is above the caller is seen by who could otherwise act.
-    pub(super) fn told(&self, read: &Rule, caller: &Caller, facts: Facts<'_>) -> Option<Reason> {
+    pub(super) fn told(&self, read: &Rule, caller: &Caller, facts: RecordAttributes<'_>) -> Option<Reason> {
         let reason = self.against(caller, facts)?.reason();
         let asked_for_too_much = matches!(reason, Reason::InsufficientScope | Reason::AboveCaller);
         let known = asked_for_too_much || read.permits(caller, facts);
@@ -118,7 +126,7 @@ impl Rule {
     }
 
     /// Whether one step lets the caller.
-    pub(super) fn lets(&self, step: Step, caller: &Caller, facts: Facts<'_>) -> bool {
+    pub(super) fn lets(&self, step: Step, caller: &Caller, facts: RecordAttributes<'_>) -> bool {
         match step {
             Step::Scope => self.lets_scope(caller),
             Step::Owner => self.lets_owner(caller, facts),
@@ -131,29 +139,29 @@ impl Rule {
         self.who.scopes().any(|scope| caller.holds(scope))
     }
 
-    fn lets_owner(&self, caller: &Caller, facts: Facts<'_>) -> bool {
+    fn lets_owner(&self, caller: &Caller, facts: RecordAttributes<'_>) -> bool {
         self.who.ways().any(|way| self.opens(way, caller, facts))
     }
 
     /// Whether this way in is open to the caller.
-    pub(super) fn opens(&self, way: WayIn, caller: &Caller, facts: Facts<'_>) -> bool {
+    pub(super) fn opens(&self, way: Clause, caller: &Caller, facts: RecordAttributes<'_>) -> bool {
         let is_open = match way {
-            WayIn::Owner(_) => caller.user_id().is_some() && caller.user_id() == facts.owner,
-            WayIn::Related(relation, _) => {
+            Clause::Owner(_) => caller.user_id().is_some() && caller.user_id() == facts.owner,
+            Clause::Related(relation, _) => {
                 (!relation.is_personal() || caller.user_id().is_some())
                     && facts.held.includes(self.relations, relation)
             }
-            WayIn::Role(role, _) => caller.has_role(role),
-            WayIn::Anyone(_) => true,
+            Clause::Role(role, _) => caller.has_role(role),
+            Clause::Anyone(_) => true,
         };
         is_open && caller.holds(way.scope())
     }
 
-    fn lets_state(&self, held: Held) -> bool {
+    fn lets_state(&self, held: RelationSet) -> bool {
         self.who.state().is_none_or(|state| held.includes(self.relations, state))
     }
 
-    fn lets_rank(&self, caller: &Caller, facts: Facts<'_>) -> bool {
+    fn lets_rank(&self, caller: &Caller, facts: RecordAttributes<'_>) -> bool {
         let own = || facts.owner.is_some() && caller.user_id() == facts.owner;
         !self.who.is_ranked() || own() || facts.rank.is_none_or(|record| caller.is_level_with(record))
     }

@@ -73,7 +73,7 @@ fn outcome<A: action::Action>(by: &Caller, coat: Coat, holds: [bool; 3]) -> Resu
 where
     Coat: Can<A>,
 {
-    let sealed = Sealed::with_relations(Some((coat, Held::of(holds))));
+    let sealed = Sealed::with_relations(Some((coat, RelationSet::of(holds))));
     by.open::<Coat, A>(sealed).map(drop).map_err(|refusal| refusal.reason)
 }
 
@@ -196,12 +196,12 @@ fn nobody_makes_of_a_client_or_registers_what_is_above_them() {
 }
 
 /// What [`stored!`](crate::stored) puts into SQL, in Rust.
-fn is_within(sight: &Sight, coat: Coat, held: Held) -> bool {
-    sight.extents().iter().any(|extent| {
-        let own = extent.own && sight.caller() == coat.owner();
-        let related = (0..3).any(|place| extent.related.at(place) && held.at(place));
-        let state = (0..3).all(|place| !extent.only_while.at(place) || held.at(place));
-        (extent.everyone || own || related) && state
+fn is_within(filter: &RowFilter, coat: Coat, held: RelationSet) -> bool {
+    filter.terms().iter().any(|term| {
+        let own = term.own && filter.caller() == coat.owner();
+        let related = (0..3).any(|place| term.related.at(place) && held.at(place));
+        let state = (0..3).all(|place| !term.only_while.at(place) || held.at(place));
+        (term.everyone || own || related) && state
     })
 }
 
@@ -224,13 +224,14 @@ fn a_sight_holds_exactly_what_could_be_opened_one_by_one() {
                 let holds = [0, 1, 2].map(|bit| held & (1 << bit) != 0);
                 for owner in [ADA, BOB, ADMIN] {
                     let opened = outcome::<Read>(&by, Coat(owner), holds).is_ok();
-                    let seen = by
-                        .reach::<Coat, Read>()
-                        .is_ok_and(|reach| is_within(&reach.sight(), Coat(owner), Held::of(holds)));
+                    let seen = by.reach::<Coat, Read>().is_ok_and(|reach| {
+                        is_within(&reach.row_filter(), Coat(owner), RelationSet::of(holds))
+                    });
                     assert_eq!(opened, seen, "{by:?} {owner} {holds:?}");
                     // A lookup for a change returns nothing that may neither be read nor changed.
                     if let Ok(reach) = by.reach::<Coat, Update>() {
-                        let looked_up = is_within(&reach.sight_of_one(), Coat(owner), Held::of(holds));
+                        let looked_up =
+                            is_within(&reach.lookup_filter(), Coat(owner), RelationSet::of(holds));
                         let known = outcome::<Update>(&by, Coat(owner), holds) != Err(Reason::NotFound);
                         assert_eq!(looked_up, known, "{by:?} {owner} {holds:?}");
                     }

@@ -13,14 +13,14 @@ const MOST_WAYS: usize = 4;
 /// the caller. Somebody for whom one way holds is in.
 ///
 /// ```
-/// use cloakroom::authz::{Relation, Scope, Who};
+/// use cloakroom::authz::{Relation, Scope, Condition};
 /// const READ: Scope = Scope::new("notes:read", "Read your notes");
 /// const READ_ANY: Scope = Scope::new("notes:read:any", "Read everyone's notes");
 /// const READER: Relation = Relation::to_caller("reader");
-/// const WHO: Who = Who::NOBODY.owner(READ).related(READER, READ).anyone(READ_ANY);
+/// const WHO: Condition = Condition::NOBODY.owner(READ).related(READER, READ).anyone(READ_ANY);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Who {
+pub struct Condition {
     owner: Option<Scope>,
     anyone: Option<Scope>,
     related: [Option<(Relation, Scope)>; MOST_WAYS],
@@ -31,7 +31,7 @@ pub struct Who {
 
 /// A way in: what the record is to the caller, or who they are, and the scope that it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WayIn {
+pub enum Clause {
     /// As the record's owner.
     Owner(Scope),
     /// By this relation.
@@ -42,7 +42,7 @@ pub enum WayIn {
     Anyone(Scope),
 }
 
-impl WayIn {
+impl Clause {
     /// The scope that it takes.
     pub fn scope(self) -> Scope {
         match self {
@@ -53,9 +53,9 @@ impl WayIn {
     }
 }
 
-impl Who {
+impl Condition {
     /// Nobody, until a way in is added.
-    pub const NOBODY: Who = Who {
+    pub const NOBODY: Condition = Condition {
         owner: None,
         anyone: None,
         related: [None; MOST_WAYS],
@@ -133,16 +133,16 @@ impl Who {
     }
 
     /// Every way in, the weakest first.
-    pub fn ways(&self) -> impl Iterator<Item = WayIn> {
-        let related = self.relations().map(|(relation, scope)| WayIn::Related(relation, scope));
-        let roles = self.roles().map(|(role, scope)| WayIn::Role(role, scope));
-        let (owner, anyone) = (self.owner.map(WayIn::Owner), self.anyone.map(WayIn::Anyone));
+    pub fn ways(&self) -> impl Iterator<Item = Clause> {
+        let related = self.relations().map(|(relation, scope)| Clause::Related(relation, scope));
+        let roles = self.roles().map(|(role, scope)| Clause::Role(role, scope));
+        let (owner, anyone) = (self.owner.map(Clause::Owner), self.anyone.map(Clause::Anyone));
         owner.into_iter().chain(related).chain(roles).chain(anyone)
     }
 
     /// Every scope that opens a way, the weakest first.
     pub fn scopes(&self) -> impl Iterator<Item = Scope> {
-        self.ways().map(WayIn::scope)
+        self.ways().map(Clause::scope)
     }
 }
 
@@ -171,11 +171,11 @@ const fn with<T: Copy>(mut ways: [Option<T>; MOST_WAYS], way: T) -> [Option<T>; 
 )]
 pub trait Can<A: Action>: Resource {
     /// Who may.
-    const WHO: Who;
+    const WHO: Condition;
 }
 
 /// Declares who may do what: a block for each kind of record, a line for each action, and on the
-/// line every way in, by the names of the functions of [`Who`]. What has no line is nobody's.
+/// line every way in, by the names of the functions of [`Condition`]. What has no line is nobody's.
 ///
 /// ```
 /// use cloakroom::authz::{OwnerFrom, Resource, action::{Read, Update}};
@@ -210,7 +210,7 @@ macro_rules! policy {
     ($($resource:path { $($action:path: $($way:ident $(($($given:expr),+))?),+;)+ })+) => {
         $($(
             impl $crate::authz::Can<$action> for $resource {
-                const WHO: $crate::authz::Who = $crate::authz::Who::NOBODY$(.$way($($($given),+)?))+;
+                const WHO: $crate::authz::Condition = $crate::authz::Condition::NOBODY$(.$way($($($given),+)?))+;
             }
         )+)+
     };

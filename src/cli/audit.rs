@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
     let anchor = given.get_one::<Anchor>("anchor").cloned();
     let findings = System::new().block_on(async {
         let already = store.has_seals().await?;
-        let master = load_master_key(context.config(), &context.surroundings.random, already)
+        let master = load_master_key(context.config(), &context.clock_and_random.random, already)
             .map_err(|error| Failure::new(error.to_string()))?;
         let check = Check { store: &store, key: ChainKey::new(&master.derive("audit")), anchor };
         let found = check.run(|lines| progress(&format!("{lines} lines"))).await;

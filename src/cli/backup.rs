@@ -132,13 +132,14 @@ fn check_version(context: &Context, file: &Path, copied: &Copied) -> Result<(), 
 fn prove(context: &Context, file: &Path, restored: &Path) -> Result<(), Failure> {
     let mut settings = context.settings.clone();
     settings.config.database = Database::Sqlite(restored.to_owned());
-    let copy = Context { app: context.app.clone(), settings, surroundings: context.surroundings.clone() };
+    let copy =
+        Context { app: context.app.clone(), settings, clock_and_random: context.clock_and_random.clone() };
     let store = copy.migrated_store()?;
     let findings = System::new().block_on(async {
         if !store.signing_keys().await?.is_empty() {
-            stored_keys(&store, copy.config(), &copy.surroundings).await?;
+            stored_keys(&store, copy.config(), &copy.clock_and_random).await?;
         }
-        let master = load_master_key(context.config(), &context.surroundings.random, true)
+        let master = load_master_key(context.config(), &context.clock_and_random.random, true)
             .map_err(|error| Failure::new(error.to_string()))?;
         let check = Check { store: &store, key: ChainKey::new(&master.derive("audit")), anchor: None };
         Ok::<_, Failure>(check.run(|lines| progress(&format!("{lines} lines of the audit trail"))).await?)

@@ -8,7 +8,7 @@ use clap::ArgMatches;
 use super::output::Failure;
 use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Sources};
-use crate::domain::Surroundings;
+use crate::domain::ClockAndRandom;
 use crate::server::{engine, open_store, token_lifetime};
 use crate::store::{Engine, MigrationState, TrustedStore};
 use crate::telemetry::logging;
@@ -18,7 +18,7 @@ use crate::{App, Loaded};
 pub(super) struct Context {
     pub(super) app: Arc<App>,
     pub(super) settings: Loaded,
-    pub(super) surroundings: Surroundings,
+    pub(super) clock_and_random: ClockAndRandom,
 }
 
 impl Context {
@@ -26,7 +26,7 @@ impl Context {
     pub(super) fn load(app: &Arc<App>, matches: &ArgMatches) -> Result<Self, Failure> {
         let settings = app.load(&Sources::from_process(app.settings_list(), matches))?;
         logging::init(settings.config.log_format, &settings.config.log_filter);
-        Ok(Self { app: Arc::clone(app), settings, surroundings: Surroundings::default() })
+        Ok(Self { app: Arc::clone(app), settings, clock_and_random: ClockAndRandom::default() })
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -78,6 +78,6 @@ impl Context {
 
     /// The store, whatever its schema. A running server learns from it what is revoked here.
     pub(super) fn open_store(&self) -> TrustedStore {
-        open_store(&self.app, self.config(), &self.surroundings, Arc::new(|_| {}))
+        open_store(&self.app, self.config(), &self.clock_and_random, Arc::new(|_| {}))
     }
 }

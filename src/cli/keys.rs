@@ -9,7 +9,7 @@ use super::output::{Failure, print, print_json};
 use super::{group, json_flag, required, switch};
 use crate::authz::Operator;
 use crate::authz::action::{List, Retire, Rotate};
-use crate::domain::{KeyLives, KeyState, SigningKey, format_time};
+use crate::domain::{KeyLifecycle, KeyState, SigningKey, format_time};
 use crate::server::key_safe;
 use crate::server::master_key::{MasterKeyError, load_master_key};
 use crate::store::{StoreError, TrustedStore};
@@ -72,9 +72,9 @@ struct Keys<'a> {
 impl Keys<'_> {
     async fn list(&self) -> Result<(), Failure> {
         let keys = self.store.keys(&self.operator.reach::<SigningKey, List>()?).await?;
-        let lives = KeyLives::new(&keys, self.context.token_lifetime());
+        let lives = KeyLifecycle::new(&keys, self.context.token_lifetime());
         let (now, algorithm) =
-            (self.context.surroundings.clock.now(), self.context.config().signing_algorithm);
+            (self.context.clock_and_random.clock.now(), self.context.config().signing_algorithm);
         let seen = lives.keys().iter().map(|key| {
             let state = lives.state(key, algorithm.as_str(), now);
             (*key, state, lives.verifies_until(key).map(format_time))
@@ -114,8 +114,8 @@ impl Keys<'_> {
     async fn retire(&self, kid: String) -> Result<(), Failure> {
         let missing = Failure::new(format!("there is no key {kid}; see cloakroom keys list"));
         let already = || Failure::new(format!("the key {kid} is retired already"));
-        let sight = self.operator.reach::<SigningKey, Retire>()?.sight_of_one();
-        let key = self.operator.open::<SigningKey, Retire>(self.store.find(kid.clone(), sight).await?);
+        let filter = self.operator.reach::<SigningKey, Retire>()?.lookup_filter();
+        let key = self.operator.open::<SigningKey, Retire>(self.store.find(kid.clone(), filter).await?);
         let key = key.map_err(|_| missing)?;
         if key.retired_at.is_some() {
             return Err(already());
@@ -139,9 +139,9 @@ impl Keys<'_> {
     /// that is sealed with another master key.
     async fn safe(&self) -> Result<KeySafe, Failure> {
         let stored = self.store.signing_keys().await?;
-        let Context { surroundings, .. } = self.context;
-        let master = load_master_key(self.context.config(), &surroundings.random, !stored.is_empty())?;
-        let safe = key_safe(self.context.config(), master, surroundings);
+        let Context { clock_and_random, .. } = self.context;
+        let master = load_master_key(self.context.config(), &clock_and_random.random, !stored.is_empty())?;
+        let safe = key_safe(self.context.config(), master, clock_and_random);
         safe.open(stored)?;
         Ok(safe)
     }

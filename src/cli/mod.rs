@@ -28,7 +28,7 @@ use std::sync::Arc;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::App;
-use crate::domain::Surroundings;
+use crate::domain::ClockAndRandom;
 use context::Context;
 use output::Failure;
 
@@ -68,7 +68,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "explain" => explain::run(&context()?, given),
         "backup" => backup::run(&context()?, given),
         "restore" => backup::restore(&context()?, given),
-        "new" => new::run(app, &Surroundings::default().clock, given),
+        "new" => new::run(app, &ClockAndRandom::default().clock, given),
         "migrate" => migrate::run(&context()?, given),
         "token" => token::run(app, matches, given),
         "verify" => verify::run(app, matches, given),

@@ -35,7 +35,7 @@ pub(super) fn run_test(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches)
     logging::init(settings.config.log_format, &settings.config.log_filter);
     let _database = test_server::hold_database()?;
     System::new().block_on(async {
-        let server = app.start(&settings, test_server::surroundings()).await?;
+        let server = app.start(&settings, test_server::clock_and_random()).await?;
         let told = match given.get_flag("json") {
             true => test_line(&server) + "\n",
             false => test_greeting(app.name, &server),
@@ -86,7 +86,7 @@ impl From<NoTestServer> for Failure {
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     System::new().block_on(async {
-        let server = context.app.start(&context.settings, context.surroundings.clone()).await?;
+        let server = context.app.start(&context.settings, context.clock_and_random.clone()).await?;
         // Nobody may be there to read it; that is no reason not to serve.
         if let Err(Failure::Said(lines)) = print(&greeting(context.app.name, context.config(), &server)) {
             complain(&lines);

@@ -109,7 +109,7 @@ impl Random {
 
 /// What comes from outside: the time and randomness.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct ClockAndRandom {
     /// The time.
     pub clock: Clock,
     /// Randomness.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Email, Standing, UserId};
+use super::{AccountState, Email, UserId};
 
 /// Somebody as an issuer names them: `iss` and `sub` of its tokens, letter by letter. It is the
 /// pair that names a person; each half of it is anybody's (OpenID Connect Core §5.7).
@@ -33,7 +33,7 @@ pub struct Resident {
     /// Their account.
     pub user: UserId,
     /// How it stands.
-    pub standing: Standing,
+    pub standing: AccountState,
     /// When an earlier account of theirs was deleted: a token of before speaks for nobody.
     pub departed_at: Option<DateTime<Utc>>,
 }

@@ -51,13 +51,13 @@ impl fmt::Display for KeyState {
 /// Which keys of a set sign and verify when. Keys of one algorithm succeed each other; one of an
 /// algorithm that is no longer configured has no successor, since another replica may sign with it
 /// still.
-pub struct KeyLives<'a> {
+pub struct KeyLifecycle<'a> {
     /// In the order in which they sign.
     keys: Vec<&'a SigningKey>,
     lifetime: TimeDelta,
 }
 
-impl<'a> KeyLives<'a> {
+impl<'a> KeyLifecycle<'a> {
     /// The lives of these keys, whose tokens are accepted for `lifetime` after they were signed:
     /// the leeway counts too.
     pub fn new(keys: impl IntoIterator<Item = &'a SigningKey>, lifetime: TimeDelta) -> Self {
@@ -173,7 +173,7 @@ mod tests {
 
     /// The states of the keys, in their order.
     fn states(keys: &[SigningKey], now: DateTime<Utc>) -> Vec<KeyState> {
-        let lives = KeyLives::new(keys, LIFETIME);
+        let lives = KeyLifecycle::new(keys, LIFETIME);
         keys.iter().map(|key| lives.state(key, "ES256", now)).collect()
     }
 
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(states(&keys, at(600)), [Previous, Signing]);
         assert_eq!(states(&keys, before(at(600) + LIFETIME)), [Previous, Signing]);
         assert_eq!(states(&keys, at(600) + LIFETIME), [Past, Signing]);
-        let lives = KeyLives::new(&keys, LIFETIME);
+        let lives = KeyLifecycle::new(&keys, LIFETIME);
         assert_eq!(lives.verifies_until(&keys[0]), Some(at(600) + LIFETIME));
         assert_eq!(lives.verifies_until(&keys[1]), None);
         for (now, change) in [
@@ -220,12 +220,12 @@ mod tests {
         use KeyState::{Past, Previous, Retired, Signing};
         let alone = [key("a", 0), retired("b", 100, 150)];
         assert_eq!(states(&alone, at(150)), [Previous, Retired]);
-        assert_eq!(KeyLives::new(&alone, LIFETIME).signing("ES256", at(150)), None);
+        assert_eq!(KeyLifecycle::new(&alone, LIFETIME).signing("ES256", at(150)), None);
         let keys = [key("a", 0), retired("b", 100, 150), key("c", 150)];
         assert_eq!(states(&keys, at(150)), [Previous, Retired, Signing]);
         assert_eq!(states(&keys, at(100) + LIFETIME), [Past, Retired, Signing]);
         assert!(
-            !KeyLives::new(&keys, LIFETIME).verifies(&keys[1], before(at(150))),
+            !KeyLifecycle::new(&keys, LIFETIME).verifies(&keys[1], before(at(150))),
             "whatever the clock says"
         );
     }
@@ -236,7 +236,7 @@ mod tests {
         for retired_at in [50, 100] {
             let keys = [key("a", 0), retired("b", 100, retired_at)];
             assert_eq!(states(&keys, at(10_000)), [Signing, Retired]);
-            assert_eq!(KeyLives::new(&keys, LIFETIME).verifies_until(&keys[0]), None);
+            assert_eq!(KeyLifecycle::new(&keys, LIFETIME).verifies_until(&keys[0]), None);
         }
     }
 
@@ -245,7 +245,7 @@ mod tests {
         use KeyState::{Next, Retired, Signing};
         assert_eq!(states(&[key("b", 20), key("a", 10)], at(0)), [Next, Signing]);
         assert_eq!(states(&[retired("a", 0, 5), key("b", 10)], at(5)), [Retired, Signing]);
-        assert_eq!(KeyLives::new(&[], LIFETIME).signing("ES256", at(0)), None);
+        assert_eq!(KeyLifecycle::new(&[], LIFETIME).signing("ES256", at(0)), None);
     }
 
     #[test]
@@ -253,28 +253,28 @@ mod tests {
         let eddsa = SigningKey { algorithm: "EdDSA".to_owned(), ..key("eddsa", 0) };
         let keys = [eddsa, key("es256", 10)];
         assert_eq!(states(&keys, at(1_000_000)), [KeyState::Previous, KeyState::Signing]);
-        assert_eq!(KeyLives::new(&keys, LIFETIME).signing("EdDSA", at(20)).unwrap().kid, "eddsa");
+        assert_eq!(KeyLifecycle::new(&keys, LIFETIME).signing("EdDSA", at(20)).unwrap().kid, "eddsa");
     }
 
     #[test]
     fn a_successor_is_due_so_early_that_it_takes_over_on_time() {
         let (keys, day) = ([key("a", 0)], TimeDelta::days(1));
-        let lives = KeyLives::new(&keys, LIFETIME);
+        let lives = KeyLifecycle::new(&keys, LIFETIME);
         let due = at(0) + day - PUBLISHED_AHEAD;
         assert!(!lives.is_due("ES256", day, before(due)));
         assert!(lives.is_due("ES256", day, due));
         assert!(!lives.is_due("EdDSA", day, due), "the first key is not made by the schedule");
         let with_successor = [key("a", 0), SigningKey { signs_from: due + PUBLISHED_AHEAD, ..key("b", 0) }];
-        assert!(!KeyLives::new(&with_successor, LIFETIME).is_due("ES256", day, due));
+        assert!(!KeyLifecycle::new(&with_successor, LIFETIME).is_due("ES256", day, due));
         let successor_retired = [key("a", 0), retired("b", 86_400, 86_000)];
-        assert!(KeyLives::new(&successor_retired, LIFETIME).is_due("ES256", day, due));
+        assert!(KeyLifecycle::new(&successor_retired, LIFETIME).is_due("ES256", day, due));
     }
 
     #[test]
     fn a_key_is_forgotten_long_after_its_end_and_never_while_it_may_verify() {
         let keys = [key("past", 0), retired("retired", 50, 60), key("signs", 60)];
         let forgotten = |now| {
-            let lives = KeyLives::new(&keys, LIFETIME);
+            let lives = KeyLifecycle::new(&keys, LIFETIME);
             lives.forgotten(now).map(|key| key.kid.clone()).collect::<Vec<_>>()
         };
         assert!(forgotten(before(at(60) + KEPT_AFTERWARDS)).is_empty());

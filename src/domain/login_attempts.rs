@@ -10,7 +10,7 @@ const FROM_AN_ADDRESS: i32 = 100;
 
 /// Somebody tries a password.
 #[derive(Clone, Debug)]
-pub struct Guess {
+pub struct LoginAttempt {
     /// The account that is meant, as [`Email::key`](super::Email::key) has it, whether or not there
     /// is one.
     pub account: String,
@@ -18,7 +18,7 @@ pub struct Guess {
     pub address: Option<IpAddr>,
 }
 
-impl Guess {
+impl LoginAttempt {
     /// What the guess counts in. One from an address at which the account's user `is_known` is not
     /// held up by what strangers do elsewhere: to lock somebody out is no weapon.
     pub fn buckets(&self, is_known: bool) -> Vec<Bucket> {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     fn buckets(account: &str, address: &str, is_known: bool) -> Vec<Bucket> {
-        Guess { account: account.to_owned(), address: address.parse().ok() }.buckets(is_known)
+        LoginAttempt { account: account.to_owned(), address: address.parse().ok() }.buckets(is_known)
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub enum Revoked {
 
 /// What a token that names no epoch is compared with: its user as they are now.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct AccountState {
     /// Whether the account may be used.
     pub status: Status,
     /// The user's roles.

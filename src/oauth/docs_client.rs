@@ -67,7 +67,7 @@ where
     Client: Can<A>,
 {
     let reach = operator.reach::<Client, A>().map_err(refused)?;
-    let sealed = store.find(ClientId::docs(), reach.sight_of_one()).await?;
+    let sealed = store.find(ClientId::docs(), reach.lookup_filter()).await?;
     Ok(operator.open(sealed).ok())
 }
 

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use super::token_answer::TokenAnswer;
 use super::{Means, OAuthError, granted};
-use crate::authz::{By, Event, Outcome, Resource as _, ScopeSet};
+use crate::authz::{Actor, AuditEvent, Outcome, Resource as _, ScopeSet};
 use crate::domain::{
-    Device, Email, Guess, Left, Origin, PasswordAttempt, RefreshToken, SecretHash, Session, User, UserId,
+    Device, Email, Left, LoginAttempt, Origin, PasswordAttempt, RefreshToken, SecretHash, Session, User,
+    UserId,
 };
 use crate::hashing::Verdict;
 use crate::store::{LoginRefused, Proved};
@@ -21,9 +22,9 @@ pub struct PasswordLogin {
     pub scope: Option<ScopeSet>,
 }
 
-fn failed_login(user: UserId, origin: Origin) -> Event {
-    Event {
-        by: By::Somebody(origin, None),
+fn failed_login(user: UserId, origin: Origin) -> AuditEvent {
+    AuditEvent {
+        by: Actor::Anonymous(origin, None),
         action: "log_in",
         resource: Session::NAME,
         record: None,
@@ -48,7 +49,7 @@ async fn check(
 ) -> Result<Checked, OAuthError> {
     // Before it costs the database anything.
     with.hasher.turn_away_if_full()?;
-    let guess = Guess { account, address };
+    let guess = LoginAttempt { account, address };
     let (login, counted) = with.store.guess(guess, with.limits).await?.map_err(|too_many| {
         with.allowance.note(too_many.left);
         let left = (too_many.until - with.clock.now()).num_seconds();

@@ -2,7 +2,7 @@
 
 use super::client_authentication::AuthenticatedClient;
 use super::{Means, OAuthError};
-use crate::authz::By;
+use crate::authz::Actor;
 use crate::domain::RefreshToken;
 
 /// Ends a token of this client: a refresh token with all of its session, an access token alone. One
@@ -20,7 +20,7 @@ pub async fn revoke(with: &Means<'_>, client: &AuthenticatedClient, token: &str)
     };
     let is_theirs = known.client_id() == Some(id.as_str());
     if let (true, Some(jti)) = (is_theirs, known.jti()) {
-        let by = By::Somebody(client.origin.clone(), Some(id.clone()));
+        let by = Actor::Anonymous(client.origin.clone(), Some(id.clone()));
         with.store.revoke_token(jti.to_owned(), known.user_id(), by).await?;
     }
     Ok(())

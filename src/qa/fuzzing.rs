@@ -22,7 +22,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
-use crate::domain::{Clock, Email, RedirectUri, Surroundings};
+use crate::domain::{Clock, ClockAndRandom, Email, RedirectUri};
 use crate::http::{CursorKey, Form, Members, credentials_by_basic, read_profile};
 use crate::json::parse_strict;
 use crate::token::{
@@ -56,8 +56,8 @@ static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
         lifetime: TimeDelta::seconds(600),
         leeway: TimeDelta::seconds(LEEWAY),
     };
-    let surroundings = Surroundings { clock: clock.clone(), ..Surroundings::default() };
-    let safe = KeySafe::new(usage, MasterKey::new([7; 32]), surroundings);
+    let clock_and_random = ClockAndRandom { clock: clock.clone(), ..ClockAndRandom::default() };
+    let safe = KeySafe::new(usage, MasterKey::new([7; 32]), clock_and_random);
     let keys = Arc::new(Keys::open(safe, Vec::new()).expect("the secret is a key"));
     let leeway = Duration::from_secs(LEEWAY.unsigned_abs());
     let expected = Expected { issuer: ISSUER.to_owned(), audience: ISSUER.to_owned(), leeway };

@@ -18,7 +18,7 @@ pub(crate) use self::parts::{engine, hasher, key_safe, open_store, stored_keys, 
 use self::services::services;
 pub use self::start_error::StartError;
 use crate::app::{App, Loaded};
-use crate::domain::Surroundings;
+use crate::domain::ClockAndRandom;
 use crate::http::{Services, metrics_server};
 use crate::qa::test_server::TestServer;
 use shutdown::Signals;
@@ -46,7 +46,7 @@ impl Server {
     pub(crate) async fn start(
         app: &App,
         settings: &Loaded,
-        surroundings: Surroundings,
+        clock_and_random: ClockAndRandom,
     ) -> Result<Self, StartError> {
         let faults = app.faults();
         if !faults.is_empty() {
@@ -57,7 +57,7 @@ impl Server {
         let listener =
             TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
-        let (services, endpoints) = services(app, settings, address, surroundings).await?;
+        let (services, endpoints) = services(app, settings, address, clock_and_random).await?;
         let services = Arc::new(services);
         let issuer = services.issuer_url.clone();
         let workers = usize::from(config.workers);
@@ -169,10 +169,10 @@ mod tests {
         ] {
             sources.environment.insert(name.to_owned(), value.to_owned());
         }
-        let (app, surroundings) = (two(), Surroundings::default());
+        let (app, clock_and_random) = (two(), ClockAndRandom::default());
         let settings = app.load(&sources).unwrap();
         actix_web::rt::System::new().block_on(async {
-            let server = app.start(&settings, surroundings).await.unwrap();
+            let server = app.start(&settings, clock_and_random).await.unwrap();
             let (url, handle) = (server.issuer.clone(), server.handle());
             let running = actix_web::rt::spawn(server.run());
             let asked = actix_web::web::block(move || {

@@ -10,7 +10,7 @@ use super::StartError;
 use super::master_key::load_master_key;
 use crate::app::App;
 use crate::config::{Config, Database};
-use crate::domain::{Lifetimes, Surroundings};
+use crate::domain::{ClockAndRandom, Lifetimes};
 use crate::hashing::{Hasher, InvalidCost};
 use crate::store::{Engine, OnRevoked, TrustedStore};
 use crate::token::{KeySafe, KeyUse, Keys, MasterKey};
@@ -27,7 +27,7 @@ pub(crate) fn engine(config: &Config) -> Engine {
 pub(crate) fn open_store(
     app: &App,
     config: &Config,
-    surroundings: &Surroundings,
+    clock_and_random: &ClockAndRandom,
     on_revoked: OnRevoked,
 ) -> TrustedStore {
     let forever = TimeDelta::days(36_500);
@@ -40,7 +40,7 @@ pub(crate) fn open_store(
     TrustedStore::open(
         engine(config),
         usize::from(config.db_pool),
-        surroundings.clone(),
+        clock_and_random.clone(),
         Arc::new(app.vocabulary.clone()),
         lifetimes,
         on_revoked,
@@ -53,14 +53,14 @@ pub(crate) fn token_lifetime(config: &Config) -> TimeDelta {
 }
 
 /// What makes keys and opens them.
-pub(crate) fn key_safe(config: &Config, master: MasterKey, surroundings: &Surroundings) -> KeySafe {
+pub(crate) fn key_safe(config: &Config, master: MasterKey, clock_and_random: &ClockAndRandom) -> KeySafe {
     let usage = KeyUse {
         algorithm: config.signing_algorithm,
         hs256_secret: config.hs256_secret.clone(),
         lifetime: token_lifetime(config),
         leeway: TimeDelta::from_std(config.leeway).unwrap_or_default(),
     };
-    KeySafe::new(usage, master, surroundings.clone())
+    KeySafe::new(usage, master, clock_and_random.clone())
 }
 
 /// The keys of a server with this configuration, to make tokens as it would and to read them.
@@ -70,18 +70,18 @@ pub(crate) fn key_safe(config: &Config, master: MasterKey, surroundings: &Surrou
 pub(crate) async fn stored_keys(
     store: &TrustedStore,
     config: &Config,
-    surroundings: &Surroundings,
+    clock_and_random: &ClockAndRandom,
 ) -> Result<Keys, StartError> {
     let stored = store.signing_keys().await?;
-    let master = load_master_key(config, &surroundings.random, true)?;
-    Ok(Keys::open(key_safe(config, master, surroundings), stored)?)
+    let master = load_master_key(config, &clock_and_random.random, true)?;
+    Ok(Keys::open(key_safe(config, master, clock_and_random), stored)?)
 }
 
 /// The lane in which passwords are hashed.
 ///
 /// # Errors
 /// When the cost is one that argon2id does not take.
-pub(crate) fn hasher(config: &Config, surroundings: &Surroundings) -> Result<Hasher, InvalidCost> {
+pub(crate) fn hasher(config: &Config, clock_and_random: &ClockAndRandom) -> Result<Hasher, InvalidCost> {
     let (lanes, queue) = (usize::from(config.hash_lanes), usize::from(config.hash_queue));
-    Hasher::new(config.argon2, lanes, queue, surroundings.random.clone())
+    Hasher::new(config.argon2, lanes, queue, clock_and_random.random.clone())
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 
-use crate::domain::{Clock, KeyLives, StoredKey};
+use crate::domain::{Clock, KeyLifecycle, StoredKey};
 use crate::store::{Announcements, StoreError, TrustedStore};
 use crate::token::{KeyError, KeySafe, Keys, Revocations, SigningAlgorithm, SignsFrom};
 
@@ -57,7 +57,7 @@ pub(crate) enum FollowError {
 /// When the database is away, or a key does not open.
 pub(crate) async fn open_keys(store: &TrustedStore, safe: KeySafe) -> Result<Keys, FollowError> {
     let stored = store.signing_keys().await?;
-    let lives = KeyLives::new(stored.iter().map(|stored| &stored.key), safe.lifetime());
+    let lives = KeyLifecycle::new(stored.iter().map(|stored| &stored.key), safe.lifetime());
     let algorithm = safe.algorithm();
     let signs = lives.signing(algorithm.as_str(), safe.now()).is_some();
     if signs || algorithm == SigningAlgorithm::Hs256 {
@@ -140,7 +140,7 @@ impl Follower {
         self.store.prune().await?;
         let Some(keys) = &self.keys else { return Ok(()) };
         let (known, algorithm) = (keys.known(), keys.safe().algorithm());
-        let lives = KeyLives::new(&known, keys.safe().lifetime());
+        let lives = KeyLifecycle::new(&known, keys.safe().lifetime());
         if let Some(every) = self.rotation.filter(|every| lives.is_due(algorithm.as_str(), *every, now)) {
             let next = make(keys, SignsFrom::LearntByAll).await?;
             let (kid, from) = (next.key.kid.clone(), next.key.signs_from);
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use crate::App;
     use crate::authz::Operator;
-    use crate::domain::{Lifetimes, Random, SigningKey, Surroundings};
+    use crate::domain::{ClockAndRandom, Lifetimes, Random, SigningKey};
     use crate::store::Engine;
     use crate::token::{KeyUse, MasterKey};
 
@@ -194,13 +194,14 @@ mod tests {
             let engine = Engine::Sqlite(dir.path().join("cloakroom.db"));
             App::default().migrate(&engine).unwrap();
             let lifetime = TimeDelta::minutes(10);
-            let surroundings = Surroundings { clock: clock.clone(), random: Random::system() };
+            let clock_and_random = ClockAndRandom { clock: clock.clone(), random: Random::system() };
             let quiet = Arc::new(|_: &[crate::domain::Revocation]| {});
             let lifetimes = Lifetimes { access_token: lifetime, refresh_token: lifetime, session: lifetime };
-            let store = TrustedStore::open(engine, 4, surroundings.clone(), Arc::default(), lifetimes, quiet);
+            let store =
+                TrustedStore::open(engine, 4, clock_and_random.clone(), Arc::default(), lifetimes, quiet);
             let algorithm = SigningAlgorithm::Es256;
             let usage = KeyUse { algorithm, hs256_secret: None, lifetime, leeway: TimeDelta::zero() };
-            let safe = KeySafe::new(usage, MasterKey::new([9; 32]), surroundings);
+            let safe = KeySafe::new(usage, MasterKey::new([9; 32]), clock_and_random);
             let keys = Arc::new(open_keys(&store, safe).await.unwrap());
             Self { store, keys, revocations: Arc::default(), clock: clock.clone() }
         }

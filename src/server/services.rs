@@ -13,7 +13,7 @@ use super::replication::{Follower, Pace, open_keys};
 use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Registration};
-use crate::domain::{Clock, Surroundings};
+use crate::domain::{Clock, ClockAndRandom};
 use crate::http::kit::actions::ActionTable;
 use crate::http::kit::answer_seal::AnswerSeal;
 use crate::http::kit::extensions::Extensions;
@@ -38,7 +38,7 @@ pub(super) async fn services(
     app: &App,
     settings: &Loaded,
     address: SocketAddr,
-    surroundings: Surroundings,
+    clock_and_random: ClockAndRandom,
 ) -> Result<(Services, Vec<Endpoint>), StartError> {
     let config = &settings.config;
     let vocabulary = Arc::new(app.vocabulary.clone());
@@ -48,17 +48,17 @@ pub(super) async fn services(
     }
     let revocations = Arc::new(Revocations::default());
     let told = Arc::clone(&revocations);
-    let store = open_store(app, config, &surroundings, Arc::new(move |revoked| told.apply(revoked)));
-    let master = master_key(&store, config, &surroundings).await?;
+    let store = open_store(app, config, &clock_and_random, Arc::new(move |revoked| told.apply(revoked)));
+    let master = master_key(&store, config, &clock_and_random).await?;
     let cursors = CursorKey::new(&master.derive("cursor"));
     let forms = FormGuard::new(&master.derive("form"), &issuer_url);
     let answers = AnswerSeal::new(&master);
     let chain = ChainKey::new(&master.derive("audit"));
     let keys = match config.authorization_server {
-        true => Some(Arc::new(open_keys(&store, key_safe(config, master, &surroundings)).await?)),
+        true => Some(Arc::new(open_keys(&store, key_safe(config, master, &clock_and_random)).await?)),
         false => None,
     };
-    let Surroundings { clock, random } = surroundings.clone();
+    let ClockAndRandom { clock, random } = clock_and_random.clone();
     let expected = Expected { issuer: issuer_url.clone(), audience: audience.clone(), leeway: config.leeway };
     let verifier = Verifier::new(
         expected,
@@ -75,7 +75,7 @@ pub(super) async fn services(
     let follower = Follower { store: kept, revocations, keys: keys.clone(), rotation, clock: clock.clone() };
     follower.start(store.announcements()?, Pace::default()).await?;
     let recorder = keep_trail(&store, chain, config, &clock);
-    let hasher = hasher(config, &surroundings)?;
+    let hasher = hasher(config, &clock_and_random)?;
     let operator = operator(&vocabulary);
     register_docs(&store, config, &issuer_url, &vocabulary, &operator, &clock).await?;
     let extensions = Extensions::default();
@@ -135,10 +135,10 @@ pub(super) async fn services(
 async fn master_key(
     store: &TrustedStore,
     config: &Config,
-    surroundings: &Surroundings,
+    clock_and_random: &ClockAndRandom,
 ) -> Result<MasterKey, StartError> {
     let sealed_already = !store.signing_keys().await?.is_empty() || store.has_seals().await?;
-    Ok(load_master_key(config, &surroundings.random, sealed_already)?)
+    Ok(load_master_key(config, &clock_and_random.random, sealed_already)?)
 }
 
 /// Begins to write the audit trail, to seal it, and to remove what is older than it is kept.

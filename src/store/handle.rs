@@ -15,7 +15,7 @@ use super::engine::retry::retry;
 use super::engine::transaction::{Queued as _, Transaction};
 use super::engine::writer::Writers;
 use super::shared::Shared;
-use crate::authz::Event;
+use crate::authz::AuditEvent;
 
 /// The store. Each function takes a proof that the caller may do it, or returns the record sealed. Cheap to clone.
 #[derive(Clone)]
@@ -82,7 +82,7 @@ impl Store {
     /// this replica before this function returns. `work` runs again after a transient error before the commit.
     pub(in crate::store) async fn write<T: Send + 'static>(
         &self,
-        event: Option<Event>,
+        event: Option<AuditEvent>,
         work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let deadline = Instant::now() + ACQUIRE_TIMEOUT;

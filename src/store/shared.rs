@@ -12,7 +12,7 @@ use super::engine::connection::Engine;
 use super::engine::pool::Pool;
 use super::engine::writer::Writers;
 use crate::authz::Vocabulary;
-use crate::domain::{Lifetimes, NoRandomness, Revocation, Surroundings};
+use crate::domain::{ClockAndRandom, Lifetimes, NoRandomness, Revocation};
 
 /// Callback for committed revocations. It runs before the request that caused them is answered.
 pub(crate) type OnRevoked = Arc<dyn Fn(&[Revocation]) + Send + Sync>;
@@ -28,7 +28,7 @@ pub(in crate::store) struct Shared {
     pub(in crate::store) vocabulary: Arc<Vocabulary>,
     pub(in crate::store) lifetimes: Lifetimes,
     pub(in crate::store) on_revoked: OnRevoked,
-    surroundings: Surroundings,
+    clock_and_random: ClockAndRandom,
 }
 
 impl Shared {
@@ -36,7 +36,7 @@ impl Shared {
     pub(in crate::store) fn new(
         engine: Engine,
         connections: usize,
-        surroundings: Surroundings,
+        clock_and_random: ClockAndRandom,
         vocabulary: Arc<Vocabulary>,
         lifetimes: Lifetimes,
         on_revoked: OnRevoked,
@@ -50,13 +50,13 @@ impl Shared {
             vocabulary,
             lifetimes,
             on_revoked,
-            surroundings,
+            clock_and_random,
         }
     }
 
     /// Returns the time of the store's clock.
     pub(in crate::store) fn now(&self) -> DateTime<Utc> {
-        self.surroundings.clock.now()
+        self.clock_and_random.clock.now()
     }
 
     /// Returns a new UUID that sorts by `time`.
@@ -64,6 +64,6 @@ impl Shared {
     /// # Errors
     /// When the system has no randomness.
     pub(in crate::store) fn new_uuid(&self, time: DateTime<Utc>) -> Result<Uuid, NoRandomness> {
-        self.surroundings.random.uuid_at(time)
+        self.clock_and_random.random.uuid_at(time)
     }
 }

@@ -7,7 +7,7 @@ use super::engine::connection::Engine;
 use super::handle::Store;
 use super::shared::{OnRevoked, Shared};
 use crate::authz::Vocabulary;
-use crate::domain::{Lifetimes, Surroundings};
+use crate::domain::{ClockAndRandom, Lifetimes};
 
 /// The store without proofs: for the authorization server, the server's own duties and the command line.
 /// Functions that act before there is a caller (login, redemption, refresh) or without one (housekeeping, key
@@ -23,12 +23,19 @@ impl TrustedStore {
     pub(crate) fn open(
         engine: Engine,
         connections: usize,
-        surroundings: Surroundings,
+        clock_and_random: ClockAndRandom,
         vocabulary: Arc<Vocabulary>,
         lifetimes: Lifetimes,
         on_revoked: OnRevoked,
     ) -> Self {
-        Self(Store::new(Shared::new(engine, connections, surroundings, vocabulary, lifetimes, on_revoked)))
+        Self(Store::new(Shared::new(
+            engine,
+            connections,
+            clock_and_random,
+            vocabulary,
+            lifetimes,
+            on_revoked,
+        )))
     }
 
     /// Opens a migrated SQLite store in a test's directory.
@@ -40,7 +47,7 @@ impl TrustedStore {
         migrate(&engine, &[&OWN_MIGRATIONS]).expect("a new database");
         let minute = chrono::TimeDelta::minutes(1);
         let lifetimes = Lifetimes { access_token: minute, refresh_token: minute, session: minute };
-        Self::open(engine, 4, Surroundings::default(), Arc::default(), lifetimes, Arc::new(|_| {}))
+        Self::open(engine, 4, ClockAndRandom::default(), Arc::default(), lifetimes, Arc::new(|_| {}))
     }
 }
 

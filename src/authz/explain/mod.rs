@@ -14,7 +14,7 @@ use super::roles::Vocabulary;
 use super::rule::{Reason, Rule};
 use crate::domain::UserId;
 
-pub use question::{Question, Supposed};
+pub use question::{HypotheticalCaller, Preview};
 use words::{any_way, carried, enough, names, state};
 
 /// Why a decision is what it is.
@@ -110,12 +110,12 @@ impl Explanation {
     }
 
     /// Of a route that lets everybody in.
-    pub fn open_to_everybody(who: Option<&Supposed>) -> Self {
+    pub fn open_to_everybody(who: Option<&HypotheticalCaller>) -> Self {
         Self { allowed: Some(true), ..Self::empty() }.by(who)
     }
 
     /// Of a route that asks for an acceptable token and nothing else.
-    pub fn by_any_token(who: Option<&Supposed>) -> Self {
+    pub fn by_any_token(who: Option<&HypotheticalCaller>) -> Self {
         match who {
             Some(_) => Self { allowed: Some(true), ..Self::empty() }.by(who).step(TOKEN, "it is"),
             None => Self::without_token(None),
@@ -123,7 +123,7 @@ impl Explanation {
     }
 
     /// Of a route that asks for a client's own credentials, whatever token comes along.
-    pub fn by_client_authentication(who: Option<&Supposed>) -> Self {
+    pub fn by_client_authentication(who: Option<&HypotheticalCaller>) -> Self {
         let because = "the route asks a client to prove who it is (RFC 6749 §2.3), and takes no access token";
         let enough = vec!["a client's own credentials".to_owned()];
         Self::empty().by(who).refused("invalid-client", TOKEN, because.to_owned(), enough)
@@ -185,8 +185,8 @@ impl Explanation {
         self
     }
 
-    fn by(mut self, who: Option<&Supposed>) -> Self {
-        let Some(caller) = who.map(Supposed::caller) else { return self };
+    fn by(mut self, who: Option<&HypotheticalCaller>) -> Self {
+        let Some(caller) = who.map(HypotheticalCaller::caller) else { return self };
         self.scope = caller.scope().iter().map(|scope| scope.to_string()).collect();
         self.caller = Some(caller.subject().actor());
         if let Subject::User { roles, .. } = caller.subject() {

@@ -6,27 +6,27 @@ use std::sync::Arc;
 use super::super::action::{Action, Read};
 use super::super::caller::{Caller, Subject, actor_of};
 use super::super::decision::Sealed;
-use super::super::relation::Held;
-use super::super::rule::{Facts, Reason, Rule, Step};
+use super::super::relation::RelationSet;
+use super::super::rule::{Reason, RecordAttributes, Rule, Step};
 use super::super::scope::ScopeSet;
 use super::super::who::Can;
 use super::words::{carried, enough, failed, in_state, level, names, not_reached, reached};
 use super::{EXISTENCE, Explanation, OWNER, SCOPE, StepOutcome, TOKEN, step_of};
 use crate::authz::roles::Vocabulary;
-use crate::authz::row_filter::Sight;
+use crate::authz::row_filter::RowFilter;
 use crate::domain::UserId;
 
 /// Why nothing more is told to who may not read the record.
 const NOT_YOURS_TO_KNOW: &str = "whoever asks may not read the record, and is not told whether it is there";
 
 /// Before a record is known.
-const NOTHING: Facts<'_> = Facts { owner: None, held: Held::NONE, rank: None };
+const NOTHING: RecordAttributes<'_> = RecordAttributes { owner: None, held: RelationSet::NONE, rank: None };
 
 /// Somebody of whom it is asked what they would be answered. It calls nothing, and opens nothing.
 #[derive(Clone, Debug)]
-pub struct Supposed(Caller);
+pub struct HypotheticalCaller(Caller);
 
-impl Supposed {
+impl HypotheticalCaller {
     /// Somebody with this scope.
     pub fn new(vocabulary: &Arc<Vocabulary>, subject: Subject, scope: ScopeSet) -> Self {
         Self(Caller::supposed(Arc::clone(vocabulary), subject, scope))
@@ -42,7 +42,7 @@ impl Supposed {
     }
 }
 
-impl From<&Caller> for Supposed {
+impl From<&Caller> for HypotheticalCaller {
     fn from(caller: &Caller) -> Self {
         Self(caller.clone())
     }
@@ -50,19 +50,19 @@ impl From<&Caller> for Supposed {
 
 /// A decision that is only imagined: may they do `A` to records of kind `R`? Taken step by step, as
 /// the decision itself is, so that nothing is told which a step before had kept.
-pub struct Question<R, A> {
+pub struct Preview<R, A> {
     rule: &'static Rule,
-    who: Supposed,
+    who: HypotheticalCaller,
     told: Explanation,
     kind: PhantomData<(R, A)>,
 }
 
-impl<R: Can<A>, A: Action> Question<R, A> {
+impl<R: Can<A>, A: Action> Preview<R, A> {
     /// Asks the first step, for which nothing is looked up.
     ///
     /// # Errors
     /// The explanation, when it decides already.
-    pub fn ask(who: Option<&Supposed>) -> Result<Self, Box<Explanation>> {
+    pub fn ask(who: Option<&HypotheticalCaller>) -> Result<Self, Box<Explanation>> {
         let rule = Rule::of::<R, A>();
         let Some(who) = who else { return Err(Explanation::without_token(Some(rule)).into()) };
         let told = Explanation::empty().on(Some(rule)).by(Some(who)).step(TOKEN, "there is");
@@ -77,7 +77,7 @@ impl<R: Can<A>, A: Action> Question<R, A> {
 
     /// Of a collection: is there anything that they reach?
     pub fn of_collection(self) -> Explanation {
-        if Sight::of(&self.who.0, &[self.rule]).extents().is_empty() {
+        if RowFilter::of(&self.who.0, &[self.rule]).terms().is_empty() {
             return self.fails(Step::Owner, "a client owns nothing, and reaches nobody's".to_owned());
         }
         let told = self.told.step(OWNER, "what is listed or made is what they reach, and nothing else");
@@ -107,7 +107,7 @@ impl<R: Can<A>, A: Action> Question<R, A> {
         self.told.record = Some(id.to_string());
         let Some(owner) = R::owner_by_id(id) else { return Ok(self) };
         self.told.owner = Some(actor_of(owner));
-        let facts = Facts { owner: Some(owner), ..NOTHING };
+        let facts = RecordAttributes { owner: Some(owner), ..NOTHING };
         if !self.rule.lets(Step::Owner, &self.who.0, facts) {
             let because = not_reached(self.rule, &self.who.0, facts);
             return Err(self.fails(Step::Owner, because).into());
@@ -117,8 +117,8 @@ impl<R: Can<A>, A: Action> Question<R, A> {
 
     /// What a lookup for the explanation needs: the record, and its relations to who is supposed to
     /// call.
-    pub(crate) fn sight(&self) -> Sight {
-        Sight::everything(&self.who.0)
+    pub(crate) fn row_filter(&self) -> RowFilter {
+        RowFilter::unrestricted(&self.who.0)
     }
 
     fn fails(self, step: Step, because: String) -> Explanation {
@@ -128,7 +128,7 @@ impl<R: Can<A>, A: Action> Question<R, A> {
     }
 }
 
-impl<R: Can<A> + Can<Read>, A: Action> Question<R, A> {
+impl<R: Can<A> + Can<Read>, A: Action> Preview<R, A> {
     /// Of the record itself, with its relations to them, for somebody who asks; `seen` is what that
     /// somebody's own lookup found, which says whether they may know of it.
     pub fn of_record(mut self, found: Sealed<R>, asker: &Caller, seen: Sealed<R>) -> Explanation {
@@ -141,7 +141,7 @@ impl<R: Can<A> + Can<Read>, A: Action> Question<R, A> {
         }
         let Some((record, held)) = found.into_found() else { return self.of_no_such_record() };
         let (rule, caller) = (self.rule, self.who.0.clone());
-        let facts = Facts::of(&record, held);
+        let facts = RecordAttributes::of(&record, held);
         self.told.owner = facts.owner.map(actor_of);
         let told = rule.told(Rule::of::<R, Read>(), &caller, facts);
         for step in [Step::Owner, Step::State, Step::Rank] {

@@ -2,9 +2,9 @@
 
 use super::super::caller::Caller;
 use super::super::relation::Relation;
-use super::super::rule::{Facts, Reason, Rule, Step};
+use super::super::rule::{Reason, RecordAttributes, Rule, Step};
 use super::super::scope::{Scope, ScopeSet};
-use super::super::who::WayIn;
+use super::super::who::Clause;
 use crate::authz::roles::Vocabulary;
 use crate::domain::Role;
 
@@ -20,25 +20,25 @@ pub(super) fn carried(rule: &Rule, scope: &ScopeSet) -> String {
 }
 
 /// In which ways the caller reaches the record.
-pub(super) fn reached(rule: &Rule, caller: &Caller, facts: Facts<'_>) -> String {
+pub(super) fn reached(rule: &Rule, caller: &Caller, facts: RecordAttributes<'_>) -> String {
     let open = rule.who.ways().filter(|way| rule.opens(*way, caller, facts));
     open.map(in_words).collect::<Vec<_>>().join("; ")
 }
 
-fn in_words(way: WayIn) -> String {
+fn in_words(way: Clause) -> String {
     let is = match way {
-        WayIn::Anyone(scope) => return format!("the token carries {scope}, which reaches everyone's"),
-        WayIn::Owner(_) => "it is the caller's own".to_owned(),
-        WayIn::Related(relation, _) if relation.is_personal() => {
+        Clause::Anyone(scope) => return format!("the token carries {scope}, which reaches everyone's"),
+        Clause::Owner(_) => "it is the caller's own".to_owned(),
+        Clause::Related(relation, _) if relation.is_personal() => {
             format!("the caller is its {}", relation.name())
         }
-        WayIn::Related(relation, _) => format!("it is {}", relation.name()),
-        WayIn::Role(role, _) => format!("the caller has the role {role}"),
+        Clause::Related(relation, _) => format!("it is {}", relation.name()),
+        Clause::Role(role, _) => format!("the caller has the role {role}"),
     };
     format!("{is}, and the token carries {}", way.scope())
 }
 
-pub(super) fn not_reached(rule: &Rule, caller: &Caller, facts: Facts<'_>) -> String {
+pub(super) fn not_reached(rule: &Rule, caller: &Caller, facts: RecordAttributes<'_>) -> String {
     let whose = match (caller.user_id(), facts.owner) {
         (Some(user), Some(owner)) if user == owner => {
             let scope = rule.who.owner_scope();
@@ -71,7 +71,7 @@ pub(super) fn in_state(rule: &Rule) -> String {
     }
 }
 
-pub(super) fn level(rule: &Rule, caller: &Caller, facts: Facts<'_>) -> String {
+pub(super) fn level(rule: &Rule, caller: &Caller, facts: RecordAttributes<'_>) -> String {
     if !rule.who.is_ranked() {
         "the rule does not ask".to_owned()
     } else if caller.user_id().is_some() && caller.user_id() == facts.owner {
@@ -82,7 +82,12 @@ pub(super) fn level(rule: &Rule, caller: &Caller, facts: Facts<'_>) -> String {
 }
 
 /// Why a step fails on a record, and what would have been enough.
-pub(super) fn failed(rule: &Rule, step: Step, caller: &Caller, facts: Facts<'_>) -> (String, Vec<String>) {
+pub(super) fn failed(
+    rule: &Rule,
+    step: Step,
+    caller: &Caller,
+    facts: RecordAttributes<'_>,
+) -> (String, Vec<String>) {
     let enough = enough(rule, step.reason(), caller.vocabulary());
     match step {
         Step::Scope | Step::Owner => (not_reached(rule, caller, facts), enough),
@@ -103,7 +108,9 @@ pub(super) fn enough(rule: &Rule, reason: Reason, vocabulary: &Vocabulary) -> Ve
     };
     match reason {
         Reason::InsufficientScope => rule.who.ways().map(told).collect(),
-        Reason::NotOwner => rule.who.ways().filter(|way| !matches!(way, WayIn::Owner(_))).map(told).collect(),
+        Reason::NotOwner => {
+            rule.who.ways().filter(|way| !matches!(way, Clause::Owner(_))).map(told).collect()
+        }
         Reason::WrongState => vec![format!("a {} that is {}", rule.resource, state(rule))],
         Reason::NotFound | Reason::AboveCaller => Vec::new(),
     }
@@ -116,7 +123,7 @@ pub(super) fn any_way(rule: Option<&Rule>) -> Vec<String> {
 }
 
 /// The scope, and the roles that grant it.
-fn scope_and_roles(way: WayIn, vocabulary: &Vocabulary) -> String {
+fn scope_and_roles(way: Clause, vocabulary: &Vocabulary) -> String {
     let scope = way.scope();
     let grants = |role: &Role| vocabulary.granted_by(&[*role]).contains(scope);
     let roles: Vec<String> = vocabulary.roles().filter(grants).map(|role| role.to_string()).collect();
@@ -127,14 +134,14 @@ fn scope_and_roles(way: WayIn, vocabulary: &Vocabulary) -> String {
     }
 }
 
-fn where_it_leads(way: WayIn) -> String {
+fn where_it_leads(way: Clause) -> String {
     match way {
-        WayIn::Owner(_) => "for one's own".to_owned(),
-        WayIn::Related(relation, _) if relation.is_personal() => {
+        Clause::Owner(_) => "for one's own".to_owned(),
+        Clause::Related(relation, _) if relation.is_personal() => {
             format!("where the caller is the record's {}", relation.name())
         }
-        WayIn::Related(relation, _) => format!("where the record is {}", relation.name()),
-        WayIn::Role(role, _) => format!("and the role {role}"),
-        WayIn::Anyone(_) => "for everyone's".to_owned(),
+        Clause::Related(relation, _) => format!("where the record is {}", relation.name()),
+        Clause::Role(role, _) => format!("and the role {role}"),
+        Clause::Anyone(_) => "for everyone's".to_owned(),
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::super::caller::{Caller, Subject};
-use super::super::relation::Held;
+use super::super::relation::RelationSet;
 use super::super::resource::OwnerFrom;
-use super::super::rule::{Facts, Reason, Rule};
+use super::super::rule::{Reason, RecordAttributes, Rule};
 use super::super::scope::ScopeSet;
 use super::Described;
 use crate::authz::roles::Vocabulary;
-use crate::authz::row_filter::Sight;
+use crate::authz::row_filter::RowFilter;
 use crate::domain::{Role, UserId};
 
 const OWNER: UserId = UserId(Uuid::from_u128(1));
@@ -127,8 +127,8 @@ impl Kind {
     ) -> Option<Reason> {
         let caller = self.caller(rule, vocabulary)?;
         let state = rule.who.state();
-        let held = Held::of(rule.relations().iter().map(|relation| Some(*relation) == state));
-        let facts = |owner| Facts { owner, held, rank: None };
+        let held = RelationSet::of(rule.relations().iter().map(|relation| Some(*relation) == state));
+        let facts = |owner| RecordAttributes { owner, held, rank: None };
         match reached {
             Reached::Record(read) => {
                 let owner = (rule.owner_from != OwnerFrom::Nobody).then_some(OWNER);
@@ -144,7 +144,7 @@ impl Kind {
             },
             Reached::Collection if rule.check_scope(&caller).is_err() => Some(Reason::InsufficientScope),
             Reached::Collection => {
-                Sight::of(&caller, &[rule]).extents().is_empty().then_some(Reason::NotOwner)
+                RowFilter::of(&caller, &[rule]).terms().is_empty().then_some(Reason::NotOwner)
             }
         }
     }

@@ -85,13 +85,13 @@ impl Clients<'_> {
         Client: Can<A>,
     {
         let missing = Failure::new(format!("there is no client {id}; see cloakroom clients list"));
-        let sight = self.operator.reach::<Client, A>()?.sight_of_one();
-        self.operator.open(self.store.find(id, sight).await?).map_err(|_| missing)
+        let filter = self.operator.reach::<Client, A>()?.lookup_filter();
+        self.operator.open(self.store.find(id, filter).await?).map_err(|_| missing)
     }
 
     async fn create(&self, id: ClientId, metadata: ClientMetadata) -> Result<(), Failure> {
-        let secret = metadata.new_secret(&self.context.surroundings.random)?;
-        let client = Client::new(id.clone(), metadata, self.context.surroundings.clock.now());
+        let secret = metadata.new_secret(&self.context.clock_and_random.random)?;
+        let client = Client::new(id.clone(), metadata, self.context.clock_and_random.clock.now());
         let client = self.operator.reach::<Client, Create>()?.make(client)?;
         match self.store.create_client(client, secret.as_ref().map(ClientSecret::hash)).await {
             Err(StoreError::Taken) => {
@@ -137,11 +137,11 @@ impl Clients<'_> {
 
     async fn rotate_secret(&self, id: ClientId, keep_old: Duration) -> Result<(), Failure> {
         let client = self.open::<RotateSecret>(id.clone()).await?;
-        let Some(secret) = client.new_secret(&self.context.surroundings.random)? else {
+        let Some(secret) = client.new_secret(&self.context.clock_and_random.random)? else {
             let method = client.authentication;
             return Err(Failure::new(format!("{id} authenticates by {method} and has no secret")));
         };
-        let old_until = self.context.surroundings.clock.now() + keep_old;
+        let old_until = self.context.clock_and_random.clock.now() + keep_old;
         drop(self.store.add_client_secret(client, secret.hash(), old_until).await?);
         self.tell(&id, Some(&secret))
     }

@@ -43,7 +43,8 @@ pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> 
         let store = context.store()?;
         verify(context, &store, token).await
     })?;
-    let report = Report { context, said: Said::by(token), verdict, now: context.surroundings.clock.now() };
+    let report =
+        Report { context, said: Said::by(token), verdict, now: context.clock_and_random.clock.now() };
     if given.get_flag("json") {
         print_json(&report.as_json())?
     } else {
@@ -82,8 +83,9 @@ async fn verify(
         leeway: config.leeway,
     };
     let vocabulary = Arc::new(context.vocabulary().clone());
-    let verifier = Verifier::new(expected, keys, revocations, context.surroundings.clock.clone(), vocabulary)
-        .trusting(&config.trusted_issuers);
+    let verifier =
+        Verifier::new(expected, keys, revocations, context.clock_and_random.clock.clone(), vocabulary)
+            .trusting(&config.trusted_issuers);
     for issuer in verifier.foreign_issuers() {
         actix_web::rt::spawn(crate::token::follow(Arc::clone(issuer)));
     }

@@ -14,7 +14,7 @@ use super::super::output::{Failure, print, print_json};
 use super::super::{json_flag, switch};
 use super::open_keys;
 use crate::authz::action::Read;
-use crate::authz::{By, Event, Outcome, ScopeSet};
+use crate::authz::{Actor, AuditEvent, Outcome, ScopeSet};
 use crate::config::parse;
 use crate::domain::{ClientId, Role, Status, User, UserId};
 use crate::store::TrustedStore;
@@ -81,7 +81,7 @@ async fn mint(context: &Context, given: &ArgMatches, situation: Option<Situation
         (None, None) => None,
     };
     let keys = server.as_ref().map(|server| &server.keys);
-    let now = context.surroundings.clock.now();
+    let now = context.clock_and_random.clock.now();
     let forger = Forger { keys, jwks: jwks.as_ref(), now };
     let token = match (situation, algorithm) {
         (Some(situation), _) => forger.wrong(situation, draft)?,
@@ -146,7 +146,7 @@ async fn draft(
     let issuer = config.issuer_at(config.listen);
     let ttl = given.get_one::<Duration>("ttl").copied().unwrap_or(config.access_token_ttl);
     let audience = config.audience_at(config.listen);
-    let (clock, random) = (context.surroundings.clock.clone(), context.surroundings.random.clone());
+    let (clock, random) = (context.clock_and_random.clock.clone(), context.clock_and_random.random.clone());
     let request = IssueRequest {
         subject: subject.issue_to,
         client_id: subject.client_id,
@@ -192,8 +192,8 @@ struct For {
 
 /// A user of whom nothing is known: good enough to be forged.
 fn stranger(context: &Context, user: &str) -> For {
-    let now = context.surroundings.clock.now();
-    let id = user.parse().ok().or_else(|| context.surroundings.random.uuid_at(now).ok().map(UserId));
+    let now = context.clock_and_random.clock.now();
+    let id = user.parse().ok().or_else(|| context.clock_and_random.random.uuid_at(now).ok().map(UserId));
     let roles = vec![Role::USER];
     let most = context.vocabulary().granted_by(&roles);
     let id = id.unwrap_or(UserId(Uuid::nil()));
@@ -222,8 +222,8 @@ impl Server {
         let named = Named::parse(user).map_err(|why| Failure::new(format!("{user:?} {why}")))?;
         let id = named.id(&self.store).await?;
         let operator = context.operator();
-        let sight = operator.reach::<User, Read>()?.sight_of_one();
-        let found = self.store.find(id, sight).await?;
+        let filter = operator.reach::<User, Read>()?.lookup_filter();
+        let found = self.store.find(id, filter).await?;
         let user = operator.open::<User, Read>(found).map_err(|_| named.missing())?.into_record();
         if user.status != Status::Active {
             return Err(Failure::new(format!("{named} is suspended: no token of theirs is good")));
@@ -255,8 +255,8 @@ impl Server {
         let claims = Said::by(token).claims.unwrap_or_default();
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let (jti, owner) = (text("jti").map(str::to_owned), text("sub").and_then(|sub| sub.parse().ok()));
-        let by = By::Caller((*context.operator()).clone());
-        let minted = Event {
+        let by = Actor::Caller((*context.operator()).clone());
+        let minted = AuditEvent {
             by: by.clone(),
             action: "mint",
             resource: "token",

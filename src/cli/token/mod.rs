@@ -40,5 +40,5 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
 
 /// The keys of the server whose configuration this is.
 pub(super) async fn open_keys(context: &Context, store: &TrustedStore) -> Result<Keys, Failure> {
-    Ok(stored_keys(store, context.config(), &context.surroundings).await?)
+    Ok(stored_keys(store, context.config(), &context.clock_and_random).await?)
 }

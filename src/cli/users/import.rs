@@ -117,7 +117,7 @@ impl Users<'_> {
             |error: std::io::Error| Failure::new(format!("{} cannot be read: {error}", file.display()));
         let (from, size) = open(&file).map_err(unreadable)?;
         let (mut lines, mut done) = (Lines { from, line: Vec::new() }, Done::default());
-        let hasher = hasher(self.context.config(), &self.context.surroundings)?;
+        let hasher = hasher(self.context.config(), &self.context.clock_and_random)?;
         let dry = given.get_flag("dry-run");
         loop {
             let mut batch = Vec::with_capacity(BATCH);

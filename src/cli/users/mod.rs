@@ -102,15 +102,15 @@ impl Users<'_> {
     {
         let missing = || named.missing();
         let id = named.id(&self.store).await?;
-        let sight = self.operator.reach::<User, A>()?.sight_of_one();
-        self.operator.open(self.store.find(id, sight).await?).map_err(|_| missing())
+        let filter = self.operator.reach::<User, A>()?.lookup_filter();
+        self.operator.open(self.store.find(id, filter).await?).map_err(|_| missing())
     }
 
     async fn create(&self, given: &ArgMatches) -> Result<(), Failure> {
         let email: Email = required(given, "email")?;
         let roles = given.get_many::<Role>("role").map(|roles| roles.copied().collect());
         let grant = Registration::Entitled(self.operator.reach::<User, Create>()?).grant(roles)?;
-        let password = Password::take(given, &email, &self.context.surroundings.random)?;
+        let password = Password::take(given, &email, &self.context.clock_and_random.random)?;
         let taken = Failure::new(format!("an account has this address; see cloakroom users show {email}"));
         let hash = Some(self.hash(&password).await?);
         let new =
@@ -186,14 +186,14 @@ impl Users<'_> {
     async fn set_password(&self, named: &Named, given: &ArgMatches) -> Result<(), Failure> {
         let allowed = self.open::<SetPassword>(named).await?;
         let user = (*allowed).clone();
-        let password = Password::take(given, &user.email, &self.context.surroundings.random)?;
+        let password = Password::take(given, &user.email, &self.context.clock_and_random.random)?;
         let hash = self.hash(&password).await?;
         self.store.set_password(allowed, hash, None).await?;
         self.tell_password(&user, &password, json!({ "id": user.id, "email": user.email.as_str() }))
     }
 
     async fn hash(&self, password: &Password) -> Result<PasswordHash, Failure> {
-        let hasher = hasher(self.context.config(), &self.context.surroundings)?;
+        let hasher = hasher(self.context.config(), &self.context.clock_and_random)?;
         Ok(hasher.hash(&password.new).await?)
     }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::access::Access;
 use super::route::Route;
-use crate::authz::{Caller, Facts, Held, Member, Resource, Rule};
+use crate::authz::{Caller, Member, RecordAttributes, RelationSet, Resource, Rule};
 
 /// Every action that has a route, by the kind of record.
 #[derive(Default)]
@@ -47,13 +47,13 @@ impl ActionTable {
     pub(crate) fn on<'a, R: Resource>(
         &'a self,
         record: &'a R,
-        held: Held,
+        held: RelationSet,
         caller: Option<&'a Caller>,
     ) -> Written<'a> {
-        let facts = Facts::of(record, held);
-        let actions = Actions { actions: self.0.get(R::NAME), facts, members: R::MEMBERS, caller };
-        let own = caller.filter(|caller| facts.owner.is_some() && caller.user_id() == facts.owner);
-        match own.filter(|_| held == Held::NONE) {
+        let attributes = RecordAttributes::of(record, held);
+        let actions = Actions { actions: self.0.get(R::NAME), attributes, members: R::MEMBERS, caller };
+        let own = caller.filter(|caller| attributes.owner.is_some() && caller.user_id() == attributes.owner);
+        match own.filter(|_| held == RelationSet::NONE) {
             Some(owner) => {
                 let compute = || serde_json::value::to_raw_value(&actions).ok().map(Arc::from);
                 owner.on_own(R::NAME, compute).map_or(Written::Computed(actions), Written::Known)
@@ -76,7 +76,7 @@ pub(crate) enum Written<'a> {
 /// The actions on one record. A request without a caller has none.
 pub(crate) struct Actions<'a> {
     actions: Option<&'a BTreeMap<String, ActionOn>>,
-    facts: Facts<'a>,
+    attributes: RecordAttributes<'a>,
     members: &'static [Member],
     caller: Option<&'a Caller>,
 }
@@ -84,7 +84,7 @@ pub(crate) struct Actions<'a> {
 impl Actions<'_> {
     fn may_write(&self, caller: &Caller, name: &str) -> bool {
         let rule = self.members.iter().find(|member| member.name() == name).and_then(Member::write_rule);
-        rule.is_none_or(|rule| rule.permits(caller, self.facts))
+        rule.is_none_or(|rule| rule.permits(caller, self.attributes))
     }
 }
 
@@ -93,7 +93,7 @@ impl Serialize for Actions<'_> {
         let mut map = serializer.serialize_map(None)?;
         let Some(caller) = self.caller else { return map.end() };
         for (name, action) in self.actions.into_iter().flatten() {
-            if action.rule.permits(caller, self.facts) {
+            if action.rule.permits(caller, self.attributes) {
                 let written = action.members.iter().filter(|name| self.may_write(caller, name));
                 map.serialize_entry(name, &written.collect::<Vec<_>>())?;
             }

@@ -8,8 +8,8 @@ use super::path_id::{Named, PathId};
 use super::problem::Problem;
 use crate::authz::action::{Action, Create};
 use crate::authz::{
-    Allowed, Caller, Can, Event, Explanation, Question, Reach, Refusal, Registration, Resource, Rule, Sealed,
-    Supposed,
+    Allowed, AuditEvent, Caller, Can, Explanation, HypotheticalCaller, Preview, Reach, Refusal, Registration,
+    Resource, Rule, Sealed,
 };
 use crate::domain::{User, UserId};
 use crate::store::{StoreError, Stored};
@@ -109,21 +109,21 @@ where
         };
         let refused = |refusal: Refusal| refusal.on(&id, R::owner_by_id(&id));
         reach.admit(&id).map_err(refused)?;
-        let sealed: Sealed<R> = call.services().store.find(id.clone(), reach.sight_of_one()).await?;
+        let sealed: Sealed<R> = call.services().store.find(id.clone(), reach.lookup_filter()).await?;
         let allowed = caller.open(sealed).map_err(refused)?;
         if !A::CHANGES && !allowed.is_own() {
             // Somebody looked at what is not theirs; a change writes itself down.
-            call.services().recorder.note(Event::from(&allowed));
+            call.services().recorder.note(AuditEvent::from(&allowed));
         }
         Ok(allowed)
     }
 
     async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
-        let question = match Question::<R, A>::ask(inputs.who) {
+        let question = match Preview::<R, A>::ask(inputs.who) {
             Ok(question) => question,
             Err(explanation) => return Ok(*explanation),
         };
-        match R::Id::from_path(&inputs.path, inputs.who.and_then(Supposed::user_id)) {
+        match R::Id::from_path(&inputs.path, inputs.who.and_then(HypotheticalCaller::user_id)) {
             Named::Record(id) => inputs.of_record(question, id).await,
             Named::Nothing => Ok(question.of_no_record()),
             Named::NoOwn => Ok(question.of_no_own_record()),
@@ -176,16 +176,16 @@ where
         let caller = call.caller().await?;
         let reach = caller.reach::<R, A>()?;
         let id: R::Id = caller.user_id().ok_or_else(|| reach.no_own_record())?.into();
-        let sealed: Sealed<R> = call.services().store.find(id.clone(), reach.sight_of_one()).await?;
+        let sealed: Sealed<R> = call.services().store.find(id.clone(), reach.lookup_filter()).await?;
         Ok(Self(caller.open(sealed).map_err(|refusal| refusal.on(&id, R::owner_by_id(&id)))?))
     }
 
     async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
-        let question = match Question::<R, A>::ask(inputs.who) {
+        let question = match Preview::<R, A>::ask(inputs.who) {
             Ok(question) => question,
             Err(explanation) => return Ok(*explanation),
         };
-        match inputs.who.and_then(Supposed::user_id) {
+        match inputs.who.and_then(HypotheticalCaller::user_id) {
             Some(own) => inputs.of_record(question, own.into()).await,
             None => Ok(question.of_no_own_record()),
         }
@@ -208,7 +208,7 @@ impl<R: Can<A>, A: Action> Decision for Reach<R, A> {
     }
 
     async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
-        Ok(Question::<R, A>::ask(inputs.who).map_or_else(|explanation| *explanation, Question::of_collection))
+        Ok(Preview::<R, A>::ask(inputs.who).map_or_else(|explanation| *explanation, Preview::of_collection))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::path_id::PathSegments;
 use crate::authz::action::{Action, Read};
-use crate::authz::{Caller, Can, Explanation, Question, Resource, Sealed, Supposed};
+use crate::authz::{Caller, Can, Explanation, HypotheticalCaller, Preview, Resource, Sealed};
 use crate::store::{Store, StoreError, Stored};
 
 /// The inputs of a dry run.
@@ -10,7 +10,7 @@ pub struct DryRun<'a> {
     /// Where records are looked up.
     pub(crate) store: &'a Store,
     /// The supposed caller; none for a request without a token.
-    pub(crate) who: Option<&'a Supposed>,
+    pub(crate) who: Option<&'a HypotheticalCaller>,
     /// The segments of the path.
     pub(crate) path: PathSegments<'a>,
     /// The caller that asks. The explanation says nothing of records that this caller may not read.
@@ -23,7 +23,7 @@ impl DryRun<'_> {
     /// Explains the decision on one record.
     pub(crate) async fn of_record<R, A>(
         &self,
-        question: Question<R, A>,
+        question: Preview<R, A>,
         id: R::Id,
     ) -> Result<Explanation, StoreError>
     where
@@ -34,9 +34,9 @@ impl DryRun<'_> {
             Ok(question) => question,
             Err(explanation) => return Ok(*explanation),
         };
-        let found = self.store.find(id.clone(), question.sight()).await?;
+        let found = self.store.find(id.clone(), question.row_filter()).await?;
         let seen = match self.asker.reach::<R, Read>() {
-            Ok(reach) => self.store.find(id, reach.sight_of_one()).await?,
+            Ok(reach) => self.store.find(id, reach.lookup_filter()).await?,
             Err(_) => Sealed::nothing(),
         };
         Ok(question.of_record(found, self.asker, seen))

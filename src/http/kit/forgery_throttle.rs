@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::domain::{Budget, Network, Rate};
+use crate::domain::{Network, Rate, TokenBucket};
 
 /// Bad tokens that an address may send before it is delayed.
-const TOLERATED: Rate = Rate { at_once: 300.0, a_second: 20.0 };
+const TOLERATED: Rate = Rate { burst: 300.0, per_second: 20.0 };
 
 /// Time for which it is delayed, counted from the last bad token too many.
 const DELAYED_FOR: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ pub struct ForgeryThrottle(quick_cache::sync::Cache<Network, Arc<Mutex<Record>>>
 
 /// The state of an address.
 struct Record {
-    budget: Budget,
+    bucket: TokenBucket,
     /// End of its delays.
     until: Option<Instant>,
 }
@@ -39,13 +39,13 @@ impl ForgeryThrottle {
     /// Counts a bad token.
     pub(crate) fn count(&self, address: IpAddr, now: Instant) {
         let record = self.0.get(&Network::of(address)).unwrap_or_else(|| {
-            let clean = Record { budget: Budget::full(TOLERATED, now), until: None };
+            let clean = Record { bucket: TokenBucket::full(TOLERATED, now), until: None };
             let clean = Arc::new(Mutex::new(clean));
             self.0.insert(Network::of(address), Arc::clone(&clean));
             clean
         });
         let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
-        if !record.budget.take(TOLERATED, now) {
+        if !record.bucket.take(TOLERATED, now) {
             record.until = Some(now + DELAYED_FOR);
         }
     }

@@ -70,7 +70,7 @@ impl<R: Kept> ListOf<R> {
             selection.after = Some(after.ok_or_else(|| Problem::new(Code::InvalidCursor))?);
         }
         for rule in rules {
-            selection.within.push(reach.by().sight_by(rule)?);
+            selection.within.push(reach.by().row_filter_by(rule)?);
         }
         let page = store.list(&reach, selection).await?;
         let next = page.next.as_ref().map(|position| self.cursors.seal(&list, position));

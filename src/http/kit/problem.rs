@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::family::Family;
 pub use super::problem_code::Code;
 use super::problem_code::{Header, Method, Wait};
-use crate::authz::{Event, Reason, Refusal, Relation, Rule};
+use crate::authz::{AuditEvent, Reason, Refusal, Relation, Rule};
 use crate::domain::{Invalid, Origin};
 use crate::hashing::HashError;
 use crate::store::StoreError;
@@ -154,10 +154,10 @@ impl Problem {
     }
 
     /// Returns the event for the audit trail, if the problem is a refusal.
-    pub(crate) fn event(&self, origin: impl FnOnce() -> Origin) -> Option<Event> {
+    pub(crate) fn event(&self, origin: impl FnOnce() -> Origin) -> Option<AuditEvent> {
         match (&self.0.refusal, &self.0.unacceptable) {
-            (Some(refusal), _) => Some(Event::refused(refusal, origin())),
-            (None, Some(why)) => Some(Event::not_acceptable(why.reason, origin())),
+            (Some(refusal), _) => Some(AuditEvent::refused(refusal, origin())),
+            (None, Some(why)) => Some(AuditEvent::not_acceptable(why.reason, origin())),
             (None, None) => None,
         }
     }

@@ -13,7 +13,7 @@ use super::actions::Written;
 use super::answer::{Answer, Page, answers_json, entity_tag, page, versioned};
 use super::call::Call;
 use super::description::Description;
-use crate::authz::{Allowed, Caller, Facts, Held, Resource};
+use crate::authz::{Allowed, Caller, RecordAttributes, RelationSet, Resource};
 use crate::store::Kept;
 
 /// How a kind of record reads in JSON. What derives `Serialize` and `ToSchema` and is
@@ -57,7 +57,7 @@ impl<R: Kept + Serialize + ToSchema> View for R {
 /// ```
 pub struct Shown<R> {
     record: R,
-    held: Held,
+    held: RelationSet,
     by: Option<Caller>,
 }
 
@@ -66,7 +66,7 @@ pub struct Created<R>(Shown<R>);
 
 /// 200 with a page of a list: the records, each with `_actions`, and the cursor of the next page.
 pub struct Listed<R> {
-    records: Vec<(R, Held)>,
+    records: Vec<(R, RelationSet)>,
     by: Caller,
     next: Option<String>,
 }
@@ -82,7 +82,7 @@ impl<R> Shown<R> {
     /// A record of a kind without relations, as `by` sees it; nobody in particular may do nothing
     /// to it.
     pub(crate) fn to(record: R, by: Option<Caller>) -> Self {
-        Self { record, held: Held::NONE, by }
+        Self { record, held: RelationSet::NONE, by }
     }
 
     /// 201: the record was made, and is found below the path of the request.
@@ -94,11 +94,11 @@ impl<R> Shown<R> {
 impl<R> Listed<R> {
     /// A page of records of a kind without relations, as `by` sees it.
     pub(crate) fn new(records: Vec<R>, by: Caller, next: Option<String>) -> Self {
-        Self { records: records.into_iter().map(|record| (record, Held::NONE)).collect(), by, next }
+        Self { records: records.into_iter().map(|record| (record, RelationSet::NONE)).collect(), by, next }
     }
 
     /// A page of records, each with the relations that it has to `by`.
-    pub(crate) fn with_relations(records: Vec<(R, Held)>, by: Caller, next: Option<String>) -> Self {
+    pub(crate) fn with_relations(records: Vec<(R, RelationSet)>, by: Caller, next: Option<String>) -> Self {
         Self { records, by, next }
     }
 }
@@ -111,7 +111,7 @@ struct WithActions<'a, T> {
     _actions: Written<'a>,
 }
 
-fn json<R: View>(call: &Call, record: &R, held: Held, by: Option<&Caller>) -> Vec<u8> {
+fn json<R: View>(call: &Call, record: &R, held: RelationSet, by: Option<&Caller>) -> Vec<u8> {
     let services = call.services();
     let shown = WithActions { view: record.view(), _actions: services.actions.on(record, held, by) };
     if R::MEMBERS.iter().all(|member| member.read_rule().is_none()) {
@@ -122,8 +122,9 @@ fn json<R: View>(call: &Call, record: &R, held: Held, by: Option<&Caller>) -> Ve
         _ => Map::new(),
     };
     for member in R::MEMBERS {
-        let may =
-            |by: &Caller| member.read_rule().is_none_or(|rule| rule.permits(by, Facts::of(record, held)));
+        let may = |by: &Caller| {
+            member.read_rule().is_none_or(|rule| rule.permits(by, RecordAttributes::of(record, held)))
+        };
         if !by.is_some_and(may) {
             members.shift_remove(member.name());
         }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::authz::action::SetPassword;
-use crate::authz::{Allowed, Event, Outcome};
+use crate::authz::{Allowed, AuditEvent, Outcome};
 use crate::domain::{Allowance, Device, PasswordAttempt, User};
 use crate::http::kit::argument::Argument;
 use crate::http::kit::call::Call;
@@ -46,7 +46,9 @@ impl FirstPartyLogin {
         let context = self.services.oauth().noting(&self.allowance);
         let is_right = password_login::is_password_of(&context, user, password, address).await?;
         if !is_right {
-            self.services.recorder.note(Event { outcome: Outcome::WrongPassword, ..Event::from(user) });
+            self.services
+                .recorder
+                .note(AuditEvent { outcome: Outcome::WrongPassword, ..AuditEvent::from(user) });
         }
         Ok(is_right)
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::authz::Operator;
 use crate::config::Faults;
 use crate::config::{Config, Database, Environment, Sources};
-use crate::domain::{Clock, Random, Surroundings};
+use crate::domain::{Clock, ClockAndRandom, Random};
 use crate::hashing::Argon2Cost;
 use crate::store::{InMemory, Snapshot, Store, StoreError, hold};
 use crate::{App, Loaded};
@@ -88,8 +88,8 @@ fn is_cloakrooms(name: &str) -> bool {
 }
 
 /// The time and the randomness of a test server.
-pub(crate) fn surroundings() -> Surroundings {
-    Surroundings { clock: Clock::shifted(), random: Random::system() }
+pub(crate) fn clock_and_random() -> ClockAndRandom {
+    ClockAndRandom { clock: Clock::shifted(), random: Random::system() }
 }
 
 /// Keeps the database, for as long as this is held.

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 
 use crate::config::Sources;
-use crate::domain::Surroundings;
+use crate::domain::ClockAndRandom;
 use crate::http::Endpoint;
 use crate::qa::test_server::{CHEAP, MASTER_KEY};
 use crate::qa::verify::{Credential, Target};
@@ -34,7 +34,7 @@ impl Server {
         let (send, receive) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                match app.start(&settings, Surroundings::default()).await {
+                match app.start(&settings, ClockAndRandom::default()).await {
                     Ok(server) => {
                         let _ = send.send(Ok((server.issuer.clone(), server.handle())));
                         let _ = server.run().await;
@@ -50,9 +50,9 @@ impl Server {
 
     /// What is needed to ask it as everybody: its keys too, which are those of its database.
     pub(crate) fn target(&self) -> Target {
-        let (config, surroundings) = (&self.settings.config, Surroundings::default());
-        let store = open_store(&self.app, config, &surroundings, Arc::new(|_| {}));
-        let keys = stored_keys(&store, config, &surroundings);
+        let (config, clock_and_random) = (&self.settings.config, ClockAndRandom::default());
+        let store = open_store(&self.app, config, &clock_and_random, Arc::new(|_| {}));
+        let keys = stored_keys(&store, config, &clock_and_random);
         let keys = actix_web::rt::System::new().block_on(keys).expect("the keys are those of the server");
         let url = || self.url.clone();
         Target { url: url(), issuer: url(), audience: url(), everything: Credential::Key, keys: Some(keys) }

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use super::walk::Walk;
 use crate::App;
 use crate::authz::action::{Create, Delete, List, Read, Update};
-use crate::authz::{Allowed, OwnerFrom, Reach, Resource, Sealed, Sight};
-use crate::domain::{Random, Surroundings, UserId};
+use crate::authz::{Allowed, OwnerFrom, Reach, Resource, RowFilter, Sealed};
+use crate::domain::{ClockAndRandom, Random, UserId};
 use crate::http::kit::endpoint::endpoint;
 use crate::http::{
     Authenticated, Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Segments,
@@ -71,7 +71,7 @@ fn kept() -> MutexGuard<'static, BTreeMap<HatId, Hat>> {
 }
 
 impl Stored for Hat {
-    async fn find(lookup: Lookup<'_>, id: HatId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_>, id: HatId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         // The mistake: what is not there is taken for a fault.
         let hat = kept().get(&id).cloned();
         let hat = hat.ok_or_else(|| StoreError::Internal("there is no such hat".to_owned()))?;
@@ -97,7 +97,7 @@ async fn create(reach: Reach<Hat, Create>, body: Body<NewHat>) -> Result<Json<Ha
     if kept().values().any(|hat| hat.label == label) {
         return Err(StoreError::Taken.into());
     }
-    let id = Random::system().uuid_at(Surroundings::default().clock.now()).unwrap();
+    let id = Random::system().uuid_at(ClockAndRandom::default().clock.now()).unwrap();
     let hat = Hat { id: HatId(id), label, owner: reach.owner()? };
     let hat = reach.make(hat)?;
     kept().insert(hat.id, hat.clone());

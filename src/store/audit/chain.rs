@@ -8,7 +8,7 @@ use diesel::sql_types::{Array, BigInt};
 use super::entries as trail;
 use super::entries::Entry;
 use super::seal::{BEGINNING, ChainKey};
-use crate::authz::{By, Event, Outcome};
+use crate::authz::{Actor, AuditEvent, Outcome};
 use crate::domain::Time;
 use crate::on;
 use crate::store::changes::Changes;
@@ -240,9 +240,9 @@ fn take_turn(conn: &mut Connection) -> Result<bool, StoreError> {
     }
 }
 
-fn expired(last: i64, count: i64) -> Event {
-    Event {
-        by: By::Server,
+fn expired(last: i64, count: i64) -> AuditEvent {
+    AuditEvent {
+        by: Actor::Server,
         action: EXPIRE,
         resource: "audit_trail",
         record: Some(last.to_string()),

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::authz::{By, Caller, Event, Outcome, Subject};
+use crate::authz::{Actor, AuditEvent, Caller, Outcome, Subject};
 use crate::domain::{Time, UserId};
 use crate::on;
 use crate::store::engine::connection::Connection;
@@ -76,7 +76,7 @@ pub struct Inputs {
 
 impl Entry {
     /// The event, as it happened at `at`.
-    pub(in crate::store) fn of(event: &Event, id: Uuid, at: DateTime<Utc>) -> Self {
+    pub(in crate::store) fn of(event: &AuditEvent, id: Uuid, at: DateTime<Utc>) -> Self {
         let cut = |text: &str| text.chars().filter(|c| *c != '\0').take(MOST_CHARACTERS).collect::<String>();
         let (caller, origin) = (event.by.caller(), event.by.origin());
         let (outcome, reason, count) = match event.outcome {
@@ -115,7 +115,7 @@ impl Entry {
 }
 
 impl Inputs {
-    fn of(by: &By) -> Option<Self> {
+    fn of(by: &Actor) -> Option<Self> {
         let roles = |caller: &Caller| match caller.subject() {
             Subject::User { roles, .. } => roles.iter().map(ToString::to_string).collect(),
             Subject::Client { .. } | Subject::Operator => Vec::new(),
@@ -135,7 +135,7 @@ impl Shared {
     pub(in crate::store) fn append_event(
         &self,
         conn: &mut Connection,
-        event: &Event,
+        event: &AuditEvent,
     ) -> Result<(), StoreError> {
         let now = self.now();
         let entry = Entry::of(event, self.new_uuid(now)?, now);

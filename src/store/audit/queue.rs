@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::entries::Entry;
-use crate::authz::{By, Event, Outcome};
-use crate::domain::{Budget, Rate};
+use crate::authz::{Actor, AuditEvent, Outcome};
+use crate::domain::{Rate, TokenBucket};
 use crate::store::engine::error::StoreError;
 use crate::store::trusted::TrustedStore;
 
@@ -22,7 +22,7 @@ const BATCH: usize = 256;
 
 /// How many tokens that are not acceptable are written down at once, and how many a second from then
 /// on: anybody can send them, and nobody shall fill the disk so. What comes on top is counted.
-const STRANGERS: Rate = Rate { at_once: 200.0, a_second: 20.0 };
+const STRANGERS: Rate = Rate { burst: 200.0, per_second: 20.0 };
 
 /// The pause after each transaction: a flood of refusals costs ten of them a second.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -37,7 +37,7 @@ pub struct Recorder {
     missed: Arc<AtomicI64>,
     /// Those missed since the start.
     counted: AtomicU64,
-    strangers: Mutex<Budget>,
+    strangers: Mutex<TokenBucket>,
 }
 
 enum Message {
@@ -52,21 +52,22 @@ impl Recorder {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let missed = Arc::new(AtomicI64::new(0));
         let writing = write(store.clone(), waiting, Arc::clone(&missed));
-        let (counted, strangers) = (AtomicU64::new(0), Mutex::new(Budget::full(STRANGERS, Instant::now())));
+        let (counted, strangers) =
+            (AtomicU64::new(0), Mutex::new(TokenBucket::full(STRANGERS, Instant::now())));
         (Self { store, queue, missed, counted, strangers }, writing)
     }
 
     /// Takes an event. When too many wait, it is counted.
-    pub fn note(&self, event: Event) {
+    pub fn note(&self, event: AuditEvent) {
         self.take(&event, None);
     }
 
     /// Takes an event that is to be found under this id; whether it was taken, and not only counted.
-    pub fn note_as(&self, id: Uuid, event: Event) -> bool {
+    pub fn note_as(&self, id: Uuid, event: AuditEvent) -> bool {
         self.take(&event, Some(id))
     }
 
-    fn take(&self, event: &Event, id: Option<Uuid>) -> bool {
+    fn take(&self, event: &AuditEvent, id: Option<Uuid>) -> bool {
         let taken = self.try_to_take(event, id).is_some();
         if !taken {
             self.missed.fetch_add(1, Ordering::Relaxed);
@@ -76,7 +77,7 @@ impl Recorder {
     }
 
     /// Nothing is made of an event for which there is no room.
-    fn try_to_take(&self, event: &Event, id: Option<Uuid>) -> Option<()> {
+    fn try_to_take(&self, event: &AuditEvent, id: Option<Uuid>) -> Option<()> {
         let is_a_strangers = matches!(event.outcome, Outcome::NotAcceptable(_));
         if is_a_strangers && !self.has_room_for_a_stranger() {
             return None;
@@ -98,8 +99,8 @@ impl Recorder {
     }
 
     fn has_room_for_a_stranger(&self) -> bool {
-        let mut budget = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.take(STRANGERS, Instant::now())
+        let mut bucket = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.take(STRANGERS, Instant::now())
     }
 
     /// Returns when everything that was taken before is written.
@@ -156,9 +157,9 @@ async fn append(store: &TrustedStore, entries: Vec<Entry>) {
     }
 }
 
-fn overflow(count: i64) -> Event {
-    Event {
-        by: By::Server,
+fn overflow(count: i64) -> AuditEvent {
+    AuditEvent {
+        by: Actor::Server,
         action: "refuse",
         resource: "request",
         record: None,
@@ -177,8 +178,14 @@ mod tests {
     use crate::store::engine::schema::audit;
     use crate::store::trusted::TrustedStore;
 
-    fn look(owner: UserId) -> Event {
-        Event { owner: Some(owner), action: "read", resource: "user", outcome: Outcome::Done, ..overflow(1) }
+    fn look(owner: UserId) -> AuditEvent {
+        AuditEvent {
+            owner: Some(owner),
+            action: "read",
+            resource: "user",
+            outcome: Outcome::Done,
+            ..overflow(1)
+        }
     }
 
     #[test]

@@ -64,13 +64,13 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::authz::{By, Event, Outcome};
+    use crate::authz::{Actor, AuditEvent, Outcome};
     use crate::domain::{Time, UserId};
     use crate::store::audit::entries::EntryId;
 
     fn entry() -> Entry {
-        let event = Event {
-            by: By::Server,
+        let event = AuditEvent {
+            by: Actor::Server,
             action: "expire",
             resource: "audit_trail",
             record: Some("1".to_owned()),

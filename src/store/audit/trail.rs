@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::entries::{Entry, EntryId, insert};
 use crate::authz::action::{Explain, List, ReadAudit};
-use crate::authz::{Allowed, AuditTrail, Event, Explanation, Reach};
+use crate::authz::{Allowed, AuditEvent, AuditTrail, Explanation, Reach};
 use crate::domain::{NoRandomness, Time, User, UserId};
 use crate::on;
 use crate::store::engine::error::StoreError;
@@ -140,7 +140,7 @@ impl Store {
 impl TrustedStore {
     /// An entry for an event that is not part of a transaction, under this id or a new one; it is
     /// written by [`Store::append_entries`].
-    pub(crate) fn entry(&self, event: &Event, id: Option<Uuid>) -> Result<Entry, NoRandomness> {
+    pub(crate) fn entry(&self, event: &AuditEvent, id: Option<Uuid>) -> Result<Entry, NoRandomness> {
         let now = self.shared().now();
         let id = id.map_or_else(|| self.shared().new_uuid(now), Ok)?;
         Ok(Entry::of(event, id, now))

@@ -1,7 +1,7 @@
 //! A record looked up for a decision: it comes back sealed, and nothing else seals.
 
 use crate::authz::action::Read;
-use crate::authz::{Can, Held, Relation, Resource, Sealed, Sight};
+use crate::authz::{Can, Relation, RelationSet, Resource, RowFilter, Sealed};
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::handle::Store;
@@ -18,11 +18,11 @@ pub trait Stored: Resource + Can<Read> {
     /// The relations that [`Stored::find`] resolves.
     const RESOLVED: &'static [Relation] = Self::RELATIONS;
 
-    /// Looks the record up, provided that it is within `sight`; found or not, it comes back sealed.
+    /// Looks the record up, provided that it is within `filter`; found or not, it comes back sealed.
     fn find(
         lookup: Lookup<'_>,
         id: Self::Id,
-        sight: Sight,
+        filter: RowFilter,
     ) -> impl Future<Output = Result<Sealed<Self>, StoreError>>;
 }
 
@@ -31,8 +31,12 @@ pub struct Lookup<'a>(&'a Store);
 
 impl Store {
     /// Looks up one record for a decision.
-    pub(crate) async fn find<R: Stored>(&self, id: R::Id, sight: Sight) -> Result<Sealed<R>, StoreError> {
-        R::find(Lookup(self), id, sight).await
+    pub(crate) async fn find<R: Stored>(
+        &self,
+        id: R::Id,
+        filter: RowFilter,
+    ) -> Result<Sealed<R>, StoreError> {
+        R::find(Lookup(self), id, filter).await
     }
 }
 
@@ -67,7 +71,7 @@ impl Lookup<'_> {
     /// What `work` fails with.
     pub async fn related<R: Resource + Send>(
         self,
-        work: impl Fn(&mut Connection) -> Result<Option<(R, Held)>, StoreError> + Send + 'static,
+        work: impl Fn(&mut Connection) -> Result<Option<(R, RelationSet)>, StoreError> + Send + 'static,
     ) -> Result<Sealed<R>, StoreError> {
         Ok(Sealed::with_relations(self.0.read(work).await?))
     }

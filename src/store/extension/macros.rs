@@ -88,10 +88,10 @@ macro_rules! stored {
             async fn find(
                 lookup: $crate::store::Lookup<'_>,
                 id: Self::Id,
-                sight: $crate::authz::Sight,
+                row_filter: $crate::authz::RowFilter,
             ) -> ::std::result::Result<$crate::authz::Sealed<Self>, $crate::store::StoreError> {
                 lookup
-                    .related(move |conn| <Self as $crate::store::Kept>::find_one(conn, &id, &sight))
+                    .related(move |conn| <Self as $crate::store::Kept>::find_one(conn, &id, &row_filter))
                     .await
             }
         }
@@ -101,7 +101,7 @@ macro_rules! stored {
             use diesel::prelude::*;
             use diesel::expression::SelectableHelper as _;
             use diesel::sql_types::Bool;
-            use $crate::authz::{Held, Relation, Resource, Sight};
+            use $crate::authz::{RelationSet, Relation, Resource, RowFilter};
             use $crate::store::{Connection, Kept, Position, Selection, StoreError};
 
             type Row = ($record, (bool, $($($crate::stored!(@flag $relation),)+)?));
@@ -110,27 +110,27 @@ macro_rules! stored {
             /// Builds the condition that a sight puts on a query of engine `$db`; none when it
             /// hides nothing.
             macro_rules! condition {
-                ($db:ident, $sight:expr) => {{
-                    let sight: &Sight = $sight;
+                ($db:ident, $row_filter:expr) => {{
+                    let row_filter: &RowFilter = $row_filter;
                     // Nobody has the nil id: for a client no relation to a user holds.
-                    let user = sight.caller().unwrap_or($crate::domain::UserId($crate::__private::uuid::Uuid::nil()));
+                    let user = row_filter.caller().unwrap_or($crate::domain::UserId($crate::__private::uuid::Uuid::nil()));
                     let mut any: Option<Condition<$db>> = None;
-                    for extent in sight.extents() {
+                    for term in row_filter.terms() {
                         let mut ways: Vec<Condition<$db>> = Vec::new();
-                        if extent.everyone {
+                        if term.everyone {
                             ways.push(Box::new(true.into_sql::<Bool>()));
                         }
-                        $(if extent.own && !extent.everyone {
+                        $(if term.own && !term.everyone {
                             ways.push(Box::new($table::$owner.eq(user)));
                         })?
                         let mut states: Vec<Condition<$db>> = Vec::new();
-                        let mut unresolved = extent.only_while != Held::NONE;
+                        let mut unresolved = term.only_while != RelationSet::NONE;
                         $($(
-                            if extent.related.includes($record::RELATIONS, $relation) && !extent.everyone {
+                            if term.related.includes($record::RELATIONS, $relation) && !term.everyone {
                                 $(let $me = user;)?
                                 ways.push(Box::new($holds));
                             }
-                            if extent.only_while.includes($record::RELATIONS, $relation) {
+                            if term.only_while.includes($record::RELATIONS, $relation) {
                                 $(let $me = user;)?
                                 states.push(Box::new($holds));
                                 unresolved = false;
@@ -148,7 +148,7 @@ macro_rules! stored {
                         }
                     }
                     match any {
-                        _ if sight.is_everything() => None,
+                        _ if row_filter.is_unrestricted() => None,
                         Some(condition) => Some(condition),
                         None => Some(Box::new(false.into_sql::<Bool>()) as Condition<$db>),
                     }
@@ -167,11 +167,11 @@ macro_rules! stored {
                 }};
             }
 
-            fn held(holds: &[bool]) -> Held {
+            fn held(holds: &[bool]) -> RelationSet {
                 let resolved = <$record as $crate::store::Stored>::RESOLVED;
                 let place = |relation: &Relation| resolved.iter().position(|known| known == relation);
                 // The first column is there so that the tuple is never empty.
-                Held::of($record::RELATIONS.iter().map(|relation| {
+                RelationSet::of($record::RELATIONS.iter().map(|relation| {
                     place(relation).and_then(|place| holds.get(place + 1)).copied().unwrap_or(false)
                 }))
             }
@@ -231,14 +231,14 @@ macro_rules! stored {
                 fn find_one(
                     conn: &mut Connection,
                     id: &Self::Id,
-                    sight: &Sight,
-                ) -> Result<Option<(Self, Held)>, StoreError> {
+                    row_filter: &RowFilter,
+                ) -> Result<Option<(Self, RelationSet)>, StoreError> {
                     $crate::on!(conn, DB, |c| {
                         let mut query = $table::table
-                            .select(columns!(sight.caller()))
+                            .select(columns!(row_filter.caller()))
                             .filter($table::id.eq(*id))
                             .into_boxed::<DB>();
-                        if let Some(condition) = condition!(DB, sight) {
+                        if let Some(condition) = condition!(DB, row_filter) {
                             query = query.filter(condition);
                         }
                         Ok(query.get_result::<Row>(c).optional()?.map(|row| opened!(row)))
@@ -249,12 +249,12 @@ macro_rules! stored {
                 fn find_page(
                     conn: &mut Connection,
                     selection: &Selection<Self>,
-                ) -> Result<Vec<(Self, Held)>, StoreError> {
-                    let caller = selection.within.iter().find_map(Sight::caller);
+                ) -> Result<Vec<(Self, RelationSet)>, StoreError> {
+                    let caller = selection.within.iter().find_map(RowFilter::caller);
                     $crate::on!(conn, DB, |c| {
                         let mut query = $table::table.select(columns!(caller)).into_boxed::<DB>();
-                        for sight in &selection.within {
-                            if let Some(condition) = condition!(DB, sight) {
+                        for row_filter in &selection.within {
+                            if let Some(condition) = condition!(DB, row_filter) {
                                 query = query.filter(condition);
                             }
                         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::lookup::Stored;
 use crate::authz::action::{Action, Changing, Create, Delete};
-use crate::authz::{Allowed, Can, Event, Held, Reach, Sight};
+use crate::authz::{Allowed, AuditEvent, Can, Reach, RelationSet, RowFilter};
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::handle::Store;
@@ -43,10 +43,13 @@ pub trait Kept: Stored + Clone + Send + Sync {
     fn find_one(
         conn: &mut Connection,
         id: &Self::Id,
-        sight: &Sight,
-    ) -> Result<Option<(Self, Held)>, StoreError>;
+        filter: &RowFilter,
+    ) -> Result<Option<(Self, RelationSet)>, StoreError>;
     #[doc(hidden)]
-    fn find_page(conn: &mut Connection, query: &Selection<Self>) -> Result<Vec<(Self, Held)>, StoreError>;
+    fn find_page(
+        conn: &mut Connection,
+        query: &Selection<Self>,
+    ) -> Result<Vec<(Self, RelationSet)>, StoreError>;
     #[doc(hidden)]
     fn insert(&self, conn: &mut Connection) -> Result<usize, StoreError>;
     #[doc(hidden)]
@@ -69,7 +72,7 @@ pub struct Selection<R: Kept> {
     /// At most so many.
     pub limit: u16,
     /// What the query may return: what is within all of these.
-    pub within: Vec<Sight>,
+    pub within: Vec<RowFilter>,
 }
 
 /// Where a page ended: the value it is sorted by, and the id that decides between equals.
@@ -84,7 +87,7 @@ pub struct Position {
 /// A page of a list, and where the next one begins if there is one.
 pub struct Selected<R> {
     /// The records, each with the relations that it has to the caller.
-    pub records: Vec<(R, Held)>,
+    pub records: Vec<(R, RelationSet)>,
     /// What to pass as [`Selection::after`] for the next page.
     pub next: Option<Position>,
 }
@@ -117,7 +120,7 @@ impl Store {
         mut selection: Selection<R>,
     ) -> Result<Selected<R>, StoreError> {
         let limit = usize::from(selection.limit);
-        selection.within.push(reach.sight());
+        selection.within.push(reach.row_filter());
         let sort = selection.sort;
         let mut records = self.read(move |conn| R::find_page(conn, &selection)).await?;
         let more = records.len() > limit;
@@ -131,11 +134,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Taken`] when another has what must be its own.
     pub async fn insert<R: Kept>(&self, new: Allowed<R, Create>) -> Result<Allowed<R, Create>, StoreError> {
-        let (deed, sight) = (Event::from(&new), Sight::everything(new.by()));
+        let (deed, filter) = (AuditEvent::from(&new), RowFilter::unrestricted(new.by()));
         let record = (*new).clone();
         let kept = self.write_once(Some(deed), move |conn, _| {
             one_row(record.insert(conn)?)?;
-            as_it_is_now(conn, &record, &sight)
+            as_it_is_now(conn, &record, &filter)
         });
         Ok(new.now(kept.await?))
     }
@@ -149,17 +152,17 @@ impl Store {
         record: Allowed<R, A>,
         change: impl FnOnce(&mut R),
     ) -> Result<Allowed<R, A>, StoreError> {
-        let deed = Event::from(&record);
+        let deed = AuditEvent::from(&record);
         let mut next = (*record).clone();
         change(&mut next);
         if next.id().to_string() != record.id().to_string() {
             return Err(StoreError::Internal("a change must not make another record of it".to_owned()));
         }
         next.next(self.shared().now());
-        let sight = Sight::everything(record.by());
+        let filter = RowFilter::unrestricted(record.by());
         let kept = self.write(Some(deed), move |conn, _| {
             one_row(next.overwrite(conn)?)?;
-            as_it_is_now(conn, &next, &sight)
+            as_it_is_now(conn, &next, &filter)
         });
         Ok(record.now(kept.await?))
     }
@@ -169,7 +172,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Changed`].
     pub async fn remove<R: Kept>(&self, record: Allowed<R, Delete>) -> Result<(), StoreError> {
-        let deed = Event::from(&record);
+        let deed = AuditEvent::from(&record);
         self.write(Some(deed), move |conn, _| one_row(record.delete(conn)?)).await
     }
 
@@ -188,7 +191,7 @@ impl Store {
         A: Changing,
         T: Send + 'static,
     {
-        let (deed, record) = (Event::from(record), (**record).clone());
+        let (deed, record) = (AuditEvent::from(record), (**record).clone());
         self.write_once(Some(deed), move |conn, _| work(conn, &record)).await
     }
 
@@ -212,7 +215,7 @@ impl Store {
     }
 
     /// Reads from a collection by a query of one's own, which must return nothing outside of the
-    /// [`Sight`] that it is given; the engine lets nothing be written. It may be read twice, when a
+    /// [`RowFilter`] that it is given; the engine lets nothing be written. It may be read twice, when a
     /// connection turns out dead.
     ///
     /// # Errors
@@ -220,21 +223,25 @@ impl Store {
     pub async fn gather<R, A, T>(
         &self,
         reach: &Reach<R, A>,
-        work: impl Fn(&mut Connection, &Sight) -> Result<T, StoreError> + Send + 'static,
+        work: impl Fn(&mut Connection, &RowFilter) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError>
     where
         R: Can<A>,
         A: Action,
         T: Send + 'static,
     {
-        let sight = reach.sight();
-        self.read(move |conn| conn.read_only(|conn| work(conn, &sight))).await
+        let filter = reach.row_filter();
+        self.read(move |conn| conn.read_only(|conn| work(conn, &filter))).await
     }
 }
 
 /// The record after a change, with the relations that it has to the caller by now.
-fn as_it_is_now<R: Kept>(conn: &mut Connection, record: &R, sight: &Sight) -> Result<(R, Held), StoreError> {
-    R::find_one(conn, &record.id(), sight)?.ok_or(StoreError::Changed)
+fn as_it_is_now<R: Kept>(
+    conn: &mut Connection,
+    record: &R,
+    filter: &RowFilter,
+) -> Result<(R, RelationSet), StoreError> {
+    R::find_one(conn, &record.id(), filter)?.ok_or(StoreError::Changed)
 }
 
 /// Reports a cursor that does not fit the record: the record's type changed since the cursor was made.

@@ -4,8 +4,8 @@ use diesel::prelude::*;
 
 use super::users::{insert_roles, load, role_rows};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
-use crate::authz::{Allowed, Event, Grant};
-use crate::domain::{PasswordHash, Revoked, Role, SessionId, Standing, Status, Time, User, UserId};
+use crate::authz::{Allowed, AuditEvent, RoleGrant};
+use crate::domain::{AccountState, PasswordHash, Revoked, Role, SessionId, Status, Time, User, UserId};
 use crate::on;
 use crate::store::changes::Changes;
 use crate::store::engine::connection::{Connection, Link};
@@ -29,7 +29,7 @@ impl Store {
         hash: PasswordHash,
         kept: Option<SessionId>,
     ) -> Result<(), StoreError> {
-        let (deed, inner) = (Event::from(&user), self.shared().clone());
+        let (deed, inner) = (AuditEvent::from(&user), self.shared().clone());
         self.write(Some(deed), move |conn, changes| {
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             let new = users::password_hash.eq(hash.expose_phc());
@@ -47,12 +47,12 @@ impl Store {
     pub async fn set_roles(
         &self,
         user: Allowed<User, SetRoles>,
-        grant: Grant,
+        grant: RoleGrant,
     ) -> Result<Allowed<User, SetRoles>, StoreError> {
         if user.roles == grant.roles() {
             return Ok(user);
         }
-        let (deed, inner) = (Event::from(&user), self.shared().clone());
+        let (deed, inner) = (AuditEvent::from(&user), self.shared().clone());
         let before = (*user).clone();
         let next = self
             .write(Some(deed), move |conn, changes| {
@@ -84,7 +84,7 @@ impl Store {
         if user.status == status {
             return Ok(user);
         }
-        let (deed, inner) = (Event::from(&user), self.shared().clone());
+        let (deed, inner) = (AuditEvent::from(&user), self.shared().clone());
         let before = (*user).clone();
         let next = self
             .write(Some(deed), move |conn, changes| {
@@ -111,7 +111,7 @@ impl TrustedStore {
     ///
     /// # Errors
     /// When the database is away.
-    pub(crate) async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
+    pub(crate) async fn standing(&self, id: UserId) -> Result<Option<AccountState>, StoreError> {
         let inner = self.shared().clone();
         self.read_by_key(move |conn| inner.standing_of(conn, id)).await
     }
@@ -122,14 +122,14 @@ impl Shared {
         &self,
         conn: &mut Connection,
         id: UserId,
-    ) -> Result<Option<Standing>, StoreError> {
+    ) -> Result<Option<AccountState>, StoreError> {
         let Some(user) = load(conn, &self.vocabulary, id)? else { return Ok(None) };
         let began: Option<Option<Time>> = on!(conn, |c| users::table
             .filter(users::id.eq(id))
             .select(users::epoch_began_at)
             .get_result(c)
             .optional())?;
-        Ok(began.map(|began| Standing {
+        Ok(began.map(|began| AccountState {
             status: user.status,
             roles: user.roles,
             epoch_began_at: began.map(|time| time.0),

@@ -6,7 +6,7 @@ use super::logins::LoginRefused;
 use super::logins::Proved;
 use super::sessions::{SessionBinding, SessionRow, of_session};
 use super::users as accounts;
-use crate::authz::{By, Outcome};
+use crate::authz::{Actor, Outcome};
 use crate::domain::{Device, Origin, SecretHash, Session, SessionId, Status, Time, User, UserId};
 use crate::on;
 use crate::store::changes::Changes;
@@ -81,7 +81,7 @@ impl TrustedStore {
         let inner = self.shared().clone();
         self.write(None, move |conn, changes| {
             let Some(session) = inner.browser_session(conn, &cookie)? else { return Ok(()) };
-            let by = By::Somebody(origin.clone(), None);
+            let by = Actor::Anonymous(origin.clone(), None);
             inner.append_event(conn, &of_session(&session, "log_out", by, Outcome::Done))?;
             inner.end_session_and_what_hangs_on_it(conn, session.id, changes)
         })

@@ -31,7 +31,7 @@ impl Store {
         after: Option<ClientId>,
         limit: u16,
     ) -> Result<ClientPage, StoreError> {
-        let (everything, now) = (reach.sight().is_everything(), self.shared().now());
+        let (everything, now) = (reach.row_filter().is_unrestricted(), self.shared().now());
         let most = usize::from(limit);
         self.read(move |conn| {
             let mut rows: Vec<ClientRow> = on!(conn, DB, |c| {

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::sessions::{Entitled, SessionBinding, SessionRow};
 use super::{consents, refresh_tokens, users as accounts};
-use crate::authz::{By, Event, Outcome, Resource as _, ScopeSet};
+use crate::authz::{Actor, AuditEvent, Outcome, Resource as _, ScopeSet};
 use crate::domain::{
     ClientId, Consent, Origin, SecretHash, Session, SessionId, Status, Thumbprint, Time, User, UserId,
 };
@@ -100,9 +100,9 @@ struct CodeRow {
     dpop_jkt: Option<String>,
 }
 
-fn consented(new: &NewCode) -> Event {
-    Event {
-        by: By::Somebody(new.origin.clone(), Some(new.client.clone())),
+fn consented(new: &NewCode) -> AuditEvent {
+    AuditEvent {
+        by: Actor::Anonymous(new.origin.clone(), Some(new.client.clone())),
         action: "consent",
         resource: Consent::NAME,
         record: Some(new.client.to_string()),
@@ -182,7 +182,7 @@ impl TrustedStore {
                 let Some(session) = used_for(conn, hash, &client)? else {
                     return Ok(Err(CodeRefused::Unknown));
                 };
-                let by = By::Somebody(origin.clone(), Some(client.clone()));
+                let by = Actor::Anonymous(origin.clone(), Some(client.clone()));
                 inner.end_what_was_reused(conn, session, by, changes)?;
                 return Ok(Err(CodeRefused::Replayed));
             }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::clients::words;
 use crate::authz::action::{Delete, ListConsents};
-use crate::authz::{Allowed, Event, Sealed, Sight};
+use crate::authz::{Allowed, AuditEvent, RowFilter, Sealed};
 use crate::domain::{ClientId, Consent, ConsentOf, SessionId, Time, User, UserId};
 use crate::on;
 use crate::store::engine::connection::Connection;
@@ -53,7 +53,7 @@ fn load(conn: &mut Connection, user: UserId, client: Option<&ClientId>) -> Resul
 }
 
 impl Stored for Consent {
-    async fn find(lookup: Lookup<'_>, id: ConsentOf, _: Sight) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_>, id: ConsentOf, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         lookup.record(move |conn| Ok(load(conn, id.user, Some(&id.client))?.pop())).await
     }
 }
@@ -73,7 +73,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Changed`] when it is gone already.
     pub async fn withdraw_consent(&self, consent: Allowed<Consent, Delete>) -> Result<(), StoreError> {
-        let (deed, inner) = (Event::from(&consent), self.shared().clone());
+        let (deed, inner) = (AuditEvent::from(&consent), self.shared().clone());
         self.write(Some(deed), move |conn, changes| {
             let (user, client) = (consent.user_id, consent.client_id.as_str());
             one_row(on!(conn, |c| diesel::delete(consents::table.find((user, client))).execute(c))?)?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
-use crate::authz::Event;
+use crate::authz::AuditEvent;
 use crate::domain::Time;
 use crate::on;
 use crate::store::changes::Changes;
@@ -85,7 +85,7 @@ impl Store {
     /// for a [`Once`] claims its key.
     pub(in crate::store) async fn write_once<T: Send + 'static>(
         &self,
-        deed: Option<Event>,
+        deed: Option<AuditEvent>,
         work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let Some(once) = FOR.try_with(Once::clone).ok().filter(|once| !once.is_done()) else {

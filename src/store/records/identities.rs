@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use super::users::NewUser;
-use crate::authz::Grant;
+use crate::authz::RoleGrant;
 use crate::domain::{Email, Identity, Newcomer, ProfileChange, Resident, Status, Time, UserId};
 use crate::on;
 use crate::store::engine::connection::Connection;
@@ -101,7 +101,7 @@ impl Shared {
         };
         let profile = ProfileChange::default();
         let new = NewUser { email, password: None, profile, status: Status::Active };
-        let user = self.insert_user(conn, &new, &Grant::to_a_newcomer())?.id;
+        let user = self.insert_user(conn, &new, &RoleGrant::for_foreign_user())?.id;
         if free {
             let this = users::table.filter(users::id.eq(user));
             on!(conn, |c| update(this).set(users::email_verified.eq(true)).execute(c))?;

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use super::profiles;
 use super::users::{NewUser, NewUserRow, UserRow, insert_roles, role_rows};
 use crate::authz::action::List;
-use crate::authz::{Grant, Reach};
+use crate::authz::{Reach, RoleGrant};
 use crate::domain::{PasswordHash, Profile, Time, User, UserId};
 use crate::on;
 use crate::store::audit::entries::{Entry, insert};
@@ -35,7 +35,7 @@ pub(crate) struct Imported {
     /// When somebody last logged in.
     pub(crate) last_login_at: Option<DateTime<Utc>>,
     /// The proof that it may have its roles.
-    pub(crate) grant: Grant,
+    pub(crate) grant: RoleGrant,
 }
 
 /// What became of one.

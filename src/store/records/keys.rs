@@ -5,8 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use crate::authz::action::{Action as _, List, Retire, Rotate};
-use crate::authz::{Allowed, By, Caller, Event, Outcome, Reach, Resource as _, Sealed, Sight};
-use crate::domain::{KeyLives, SigningKey, StoredKey, Time};
+use crate::authz::{Actor, Allowed, AuditEvent, Caller, Outcome, Reach, Resource as _, RowFilter, Sealed};
+use crate::domain::{KeyLifecycle, SigningKey, StoredKey, Time};
 use crate::on;
 use crate::store::changes::Changes;
 use crate::store::engine::connection::{Connection, Link};
@@ -59,7 +59,7 @@ impl From<KeyRow> for StoredKey {
 }
 
 impl Stored for SigningKey {
-    async fn find(lookup: Lookup<'_>, kid: String, _: Sight) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_>, kid: String, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         let named = move |stored: StoredKey| (stored.key.kid == kid).then_some(stored.key);
         lookup.record(move |conn| Ok(load(conn)?.into_iter().find_map(&named))).await
     }
@@ -83,7 +83,7 @@ impl Store {
         may: Reach<SigningKey, Rotate>,
         key: StoredKey,
     ) -> Result<Vec<StoredKey>, StoreError> {
-        let deed = Event::made(&may, &key.key.kid);
+        let deed = AuditEvent::created(&may, &key.key.kid);
         self.write_once(Some(deed), move |conn, changes| {
             lock(conn)?;
             insert(conn, changes, &key)?;
@@ -103,7 +103,7 @@ impl Store {
         key: Allowed<SigningKey, Retire>,
         spare: Option<StoredKey>,
     ) -> Result<Option<SigningKey>, StoreError> {
-        let (deed, inner) = (Event::from(&key), self.shared().clone());
+        let (deed, inner) = (AuditEvent::from(&key), self.shared().clone());
         self.write(Some(deed), move |conn, changes| {
             let (keys, now) = (lock(conn)?, inner.now());
             let signing = inner.lives(&keys).signing(&key.algorithm, now).map(|key| key.kid.clone());
@@ -211,15 +211,15 @@ impl TrustedStore {
 }
 
 impl Shared {
-    fn lives<'a>(&self, keys: &'a [StoredKey]) -> KeyLives<'a> {
-        KeyLives::new(keys.iter().map(|stored| &stored.key), self.lifetimes.access_token)
+    fn lives<'a>(&self, keys: &'a [StoredKey]) -> KeyLifecycle<'a> {
+        KeyLifecycle::new(keys.iter().map(|stored| &stored.key), self.lifetimes.access_token)
     }
 }
 
 /// That a key was made, or made to sign at once; by the server itself when by nobody.
-fn rotated(by: Option<&Caller>, kid: &str) -> Event {
-    Event {
-        by: by.cloned().map_or(By::Server, By::Caller),
+fn rotated(by: Option<&Caller>, kid: &str) -> AuditEvent {
+    AuditEvent {
+        by: by.cloned().map_or(Actor::Server, Actor::Caller),
         action: Rotate::NAME,
         resource: SigningKey::NAME,
         record: Some(kid.to_owned()),

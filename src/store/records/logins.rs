@@ -6,7 +6,7 @@ use super::rate_limits;
 use super::rate_limits::Counted;
 use super::sessions::{Entitled, SessionBinding, of_session};
 use super::{refresh_tokens, users as accounts};
-use crate::authz::{By, Outcome, ScopeSet};
+use crate::authz::{Actor, Outcome, ScopeSet};
 use crate::domain::{
     ClientId, Device, Origin, PasswordHash, SecretHash, Session, SessionId, Status, Time, User, UserId,
 };
@@ -133,7 +133,7 @@ impl Shared {
     ) -> Result<(), StoreError> {
         let (user, now) = (session.user_id, Time(session.created_at));
         on!(conn, |c| update(users::table.find(user)).set(users::last_login_at.eq(now)).execute(c))?;
-        let by = By::Somebody(origin, session.client_id.clone());
+        let by = Actor::Anonymous(origin, session.client_id.clone());
         self.append_event(conn, &of_session(session, "log_in", by, Outcome::Done))
     }
 }

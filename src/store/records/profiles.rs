@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 
 use crate::authz::action::{ReadClaims, Update};
-use crate::authz::{Allowed, Event, Sealed, Sight};
+use crate::authz::{Allowed, AuditEvent, RowFilter, Sealed};
 use crate::domain::{Profile, ProfileChange, ProfileClaim, User, UserId, fold_case};
 use crate::on;
 use crate::store::engine::connection::Connection;
@@ -16,7 +16,7 @@ use crate::store::extension::lookup::{Lookup, Stored};
 use crate::store::handle::Store;
 
 impl Stored for Profile {
-    async fn find(lookup: Lookup<'_>, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_>, id: UserId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         lookup.own_record(move |conn| load(conn, id)).await
     }
 }
@@ -42,7 +42,7 @@ impl Store {
         change: ProfileChange,
         expected: Option<i64>,
     ) -> Result<Allowed<Profile, Update>, StoreError> {
-        let (deed, id) = (Event::from(&profile), profile.user_id);
+        let (deed, id) = (AuditEvent::from(&profile), profile.user_id);
         let next = self
             .write(Some(deed), move |conn, _| {
                 lock(conn, id)?;

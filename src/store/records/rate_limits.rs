@@ -9,7 +9,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Binary, HasSqlType, Integer};
 
-use crate::domain::{Bucket, Guess, LIMIT_WINDOW, Left, PasswordHash, Time, TooMany, UserId};
+use crate::domain::{Bucket, LIMIT_WINDOW, Left, LoginAttempt, PasswordHash, Time, TooMany, UserId};
 use crate::on;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
@@ -44,7 +44,7 @@ impl TrustedStore {
     /// When the database is away; then nothing was counted.
     pub(crate) async fn guess(
         &self,
-        guess: Guess,
+        guess: LoginAttempt,
         limited: bool,
     ) -> Result<Result<(Option<Login>, Counted), TooMany>, StoreError> {
         if !limited {
@@ -91,7 +91,7 @@ impl Shared {
         &self,
         conn: &mut Connection,
         login: Option<&Login>,
-        guess: &Guess,
+        guess: &LoginAttempt,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         // An account that does not exist takes as long.
@@ -105,7 +105,7 @@ impl Shared {
     }
 }
 
-fn login(conn: &mut Connection, guess: &Guess) -> Result<Option<Login>, StoreError> {
+fn login(conn: &mut Connection, guess: &LoginAttempt) -> Result<Option<Login>, StoreError> {
     let row: Option<(UserId, Option<String>)> = on!(conn, |c| users::table
         .filter(users::email_key.eq(&guess.account))
         .select((users::id, users::password_hash))

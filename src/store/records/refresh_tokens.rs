@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::sessions::{Entitled, SessionBinding, SessionRow, of_session};
 use super::users as accounts;
-use crate::authz::{By, Outcome, ScopeSet};
+use crate::authz::{Actor, Outcome, ScopeSet};
 use crate::domain::{ClientId, Origin, SecretHash, Session, Status, Thumbprint, Time};
 use crate::on;
 use crate::store::changes::Changes;
@@ -116,7 +116,7 @@ impl TrustedStore {
                 .intersection(&inner.vocabulary.granted_by(&user.roles));
             let Some(scope) = narrow(&grantable) else { return Ok(Err(RefreshRefused::Scope)) };
             if !take(conn, &token, now)? {
-                let by = By::Somebody(by.origin.clone(), Some(by.client.clone()));
+                let by = Actor::Anonymous(by.origin.clone(), Some(by.client.clone()));
                 return inner.repeat(conn, &token, now, by, changes);
             }
             let session = inner.refreshed(conn, known.session, &successor, now)?;
@@ -165,7 +165,7 @@ impl TrustedStore {
                 return Ok(false);
             };
             inner.end_sessions(conn, &[session.id], changes)?;
-            let by = By::Somebody(origin.clone(), Some(client.clone()));
+            let by = Actor::Anonymous(origin.clone(), Some(client.clone()));
             inner.append_event(conn, &of_session(&session, "revoke", by, Outcome::Done))?;
             Ok(true)
         })
@@ -208,7 +208,7 @@ impl Shared {
         conn: &mut Connection,
         token: &SecretHash,
         now: DateTime<Utc>,
-        by: By,
+        by: Actor,
         changes: &mut Changes,
     ) -> Result<Result<Vec<u8>, RefreshRefused>, StoreError> {
         // Read anew: another replica may have used it while this one waited for its turn.

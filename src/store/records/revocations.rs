@@ -1,6 +1,6 @@
 //! What ends tokens early: written in the transaction of its cause, read by every replica.
 
-use crate::authz::{By, Event, Outcome};
+use crate::authz::{Actor, AuditEvent, Outcome};
 use crate::domain::{Revocation, Revoked, Time, UserId};
 use crate::on;
 use crate::store::changes::decode;
@@ -42,10 +42,11 @@ impl TrustedStore {
         &self,
         jti: String,
         owner: Option<UserId>,
-        by: By,
+        by: Actor,
     ) -> Result<(), StoreError> {
         let record = Some(jti.clone());
-        let deed = Event { by, action: "revoke", resource: "token", record, owner, outcome: Outcome::Done };
+        let deed =
+            AuditEvent { by, action: "revoke", resource: "token", record, owner, outcome: Outcome::Done };
         let inner = self.shared().clone();
         self.write(Some(deed), move |_, changes| {
             changes.revoke(&inner, Revoked::Token(jti.clone()));

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use crate::authz::action::{Delete, EndSessions, ListSessions};
 use crate::authz::{
-    Allowed, By, Caller, Event, OFFLINE_ACCESS, Outcome, Resource as _, ScopeSet, Sealed, Sight,
+    Actor, Allowed, AuditEvent, Caller, OFFLINE_ACCESS, Outcome, Resource as _, RowFilter, ScopeSet, Sealed,
 };
 use crate::domain::{
     ClientId, Revoked, Role, SecretHash, Session, SessionId, SessionOf, Thumbprint, Time, User, UserId,
@@ -113,10 +113,10 @@ impl SessionRow {
 pub(in crate::store) fn of_session(
     session: &Session,
     action: &'static str,
-    by: By,
+    by: Actor,
     outcome: Outcome,
-) -> Event {
-    Event {
+) -> AuditEvent {
+    AuditEvent {
         by,
         action,
         resource: Session::NAME,
@@ -127,9 +127,9 @@ pub(in crate::store) fn of_session(
 }
 
 /// A caller ends the session of their own token.
-fn logged_out(by: &Caller, session: SessionId) -> Event {
-    Event {
-        by: By::Caller(by.clone()),
+fn logged_out(by: &Caller, session: SessionId) -> AuditEvent {
+    AuditEvent {
+        by: Actor::Caller(by.clone()),
         action: "log_out",
         resource: Session::NAME,
         record: Some(session.to_string()),
@@ -139,7 +139,7 @@ fn logged_out(by: &Caller, session: SessionId) -> Event {
 }
 
 impl Stored for Session {
-    async fn find(lookup: Lookup<'_>, id: SessionOf, _: Sight) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_>, id: SessionOf, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         let now = lookup.shared().now();
         let found = move |session: &Session| session.id == id.session;
         lookup.record(move |conn| Ok(live(conn, id.user, now)?.into_iter().find(found))).await
@@ -161,7 +161,7 @@ impl Store {
     /// # Errors
     /// When the database is away; then no session ended.
     pub async fn end_sessions(&self, user: Allowed<User, EndSessions>) -> Result<(), StoreError> {
-        let (deed, inner) = (Event::from(&user), self.shared().clone());
+        let (deed, inner) = (AuditEvent::from(&user), self.shared().clone());
         self.write(Some(deed), move |conn, changes| inner.end_sessions_of(conn, user.id, None, changes)).await
     }
 
@@ -170,7 +170,7 @@ impl Store {
     /// # Errors
     /// When the database is away; then the session goes on.
     pub async fn end_session(&self, session: Allowed<Session, Delete>) -> Result<(), StoreError> {
-        self.end(Event::from(&session), session.id).await
+        self.end(AuditEvent::from(&session), session.id).await
     }
 
     /// Ends the session that the caller's own token was issued in, if it was issued in one.
@@ -184,7 +184,7 @@ impl Store {
         }
     }
 
-    async fn end(&self, deed: Event, id: SessionId) -> Result<(), StoreError> {
+    async fn end(&self, deed: AuditEvent, id: SessionId) -> Result<(), StoreError> {
         let inner = self.shared().clone();
         self.write(Some(deed), move |conn, changes| inner.end_session_and_what_hangs_on_it(conn, id, changes))
             .await
@@ -224,7 +224,7 @@ impl Shared {
         &self,
         conn: &mut Connection,
         id: SessionId,
-        by: By,
+        by: Actor,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
         let row: Option<SessionRow> =

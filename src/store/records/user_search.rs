@@ -94,7 +94,7 @@ impl Store {
         reach: &Reach<User, List>,
         query: UserQuery,
     ) -> Result<UserPage, StoreError> {
-        let everyone = reach.sight().is_everything();
+        let everyone = reach.row_filter().is_unrestricted();
         let vocabulary = self.shared().vocabulary.clone();
         self.read(move |conn| {
             let rows = if everyone { user_search_plans::rows(conn, &query)? } else { Vec::new() };

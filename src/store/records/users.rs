@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::account_state::keep_an_admin;
 use super::profiles;
 use crate::authz::action::{Delete, Update};
-use crate::authz::{Allowed, Event, Grant, Sealed, Sight, Vocabulary};
+use crate::authz::{Allowed, AuditEvent, RoleGrant, RowFilter, Sealed, Vocabulary};
 use crate::domain::{Email, PasswordHash, ProfileChange, Revoked, Role, Status, Time, User, UserId};
 use crate::on;
 use crate::store::engine::connection::Connection;
@@ -124,7 +124,7 @@ pub struct UserChange {
 }
 
 impl Stored for User {
-    async fn find(lookup: Lookup<'_>, id: UserId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_>, id: UserId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         let vocabulary = lookup.shared().vocabulary.clone();
         lookup.own_record(move |conn| load(conn, &vocabulary, id)).await
     }
@@ -154,7 +154,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Taken`] when the address belongs to another account.
-    pub async fn create_user(&self, new: NewUser, grant: Grant) -> Result<User, StoreError> {
+    pub async fn create_user(&self, new: NewUser, grant: RoleGrant) -> Result<User, StoreError> {
         let inner = self.shared().clone();
         self.write_once(None, move |conn, _| inner.insert_user(conn, &new, &grant)).await
     }
@@ -167,7 +167,7 @@ impl Store {
         &self,
         id: UserId,
         new: NewUser,
-        grant: Grant,
+        grant: RoleGrant,
     ) -> Result<User, StoreError> {
         let inner = self.shared().clone();
         self.write(None, move |conn, _| inner.insert_user_as(conn, id, &new, &grant)).await
@@ -182,7 +182,7 @@ impl Store {
         user: Allowed<User, Update>,
         change: UserChange,
     ) -> Result<Allowed<User, Update>, StoreError> {
-        let (deed, now) = (Event::from(&user), self.shared().now());
+        let (deed, now) = (AuditEvent::from(&user), self.shared().now());
         let mut next = (*user).clone();
         if let Some(email) = change.email {
             next.email_verified &= next.email == email;
@@ -221,7 +221,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
     pub async fn delete_user(&self, user: Allowed<User, Delete>) -> Result<(), StoreError> {
-        let (deed, inner) = (Event::from(&user), self.shared().clone());
+        let (deed, inner) = (AuditEvent::from(&user), self.shared().clone());
         self.write(Some(deed), move |conn, changes| {
             keep_an_admin(conn, &user, false)?;
             inner.depart(conn, user.id)?;
@@ -258,7 +258,7 @@ impl Shared {
         &self,
         conn: &mut Connection,
         new: &NewUser,
-        grant: &Grant,
+        grant: &RoleGrant,
     ) -> Result<User, StoreError> {
         let id = UserId(self.new_uuid(self.now())?);
         self.insert_user_as(conn, id, new, grant)
@@ -269,7 +269,7 @@ impl Shared {
         conn: &mut Connection,
         id: UserId,
         new: &NewUser,
-        grant: &Grant,
+        grant: &RoleGrant,
     ) -> Result<User, StoreError> {
         let now = self.now();
         let row = NewUserRow::new(id, new, now);

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::claims::Claims;
 use super::revocation::Speaker;
 use crate::authz::{Caller, ScopeSet, Subject};
-use crate::domain::{Newcomer, Resident, Role, Standing, Status, Thumbprint, UserId};
+use crate::domain::{AccountState, Newcomer, Resident, Role, Status, Thumbprint, UserId};
 use crate::token::client_auth::dpop::{InvalidProof, Proof};
 use crate::token::invalid::InvalidToken;
 
@@ -142,7 +142,7 @@ impl Unconfirmed {
     /// # Errors
     /// When the user is not there or suspended, or the token is not younger than the last change
     /// of their password, roles or status.
-    pub fn confirm(&self, standing: Option<&Standing>) -> Result<Verified, InvalidToken> {
+    pub fn confirm(&self, standing: Option<&AccountState>) -> Result<Verified, InvalidToken> {
         let standing = standing.ok_or(InvalidToken::NoSuchUser)?;
         check(&self.claims, standing)?;
         let scope = self.claims.scope.clone();
@@ -175,7 +175,7 @@ impl Stranger {
 }
 
 /// Whether a user who stands like this is spoken for by a token of such an age.
-fn check(claims: &Claims, standing: &Standing) -> Result<(), InvalidToken> {
+fn check(claims: &Claims, standing: &AccountState) -> Result<(), InvalidToken> {
     if standing.status == Status::Suspended {
         return Err(InvalidToken::Suspended);
     }

@@ -62,7 +62,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{Revocation, Revoked, Standing, Status, UserId};
+    use crate::domain::{AccountState, Revocation, Revoked, Status, UserId};
 
     const USER: UserId = UserId(Uuid::from_u128(1));
 
@@ -76,7 +76,7 @@ mod tests {
 
     fn known(mark: u64) -> Residents {
         let residents = Residents::new();
-        let standing = Standing { status: Status::Active, roles: Vec::new(), epoch_began_at: None };
+        let standing = AccountState { status: Status::Active, roles: Vec::new(), epoch_began_at: None };
         residents.insert(ada(), Resident { user: USER, standing, departed_at: None }, mark, at(0));
         residents
     }

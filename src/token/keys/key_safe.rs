@@ -8,7 +8,7 @@ use super::algorithm::SigningAlgorithm;
 use super::key_set::KeySet;
 use super::private_key::PrivateKey;
 use super::seal::MasterKey;
-use crate::domain::{PUBLISHED_AHEAD, SigningKey, StoredKey, Surroundings};
+use crate::domain::{ClockAndRandom, PUBLISHED_AHEAD, SigningKey, StoredKey};
 
 /// How long replicas need to learn of a key, at the most.
 const LEARNT_WITHIN: TimeDelta = TimeDelta::seconds(2);
@@ -40,13 +40,13 @@ pub enum SignsFrom {
 pub struct KeySafe {
     usage: KeyUse,
     master: MasterKey,
-    surroundings: Surroundings,
+    clock_and_random: ClockAndRandom,
 }
 
 impl KeySafe {
     /// A safe that this master key opens.
-    pub fn new(usage: KeyUse, master: MasterKey, surroundings: Surroundings) -> Self {
-        Self { usage, master, surroundings }
+    pub fn new(usage: KeyUse, master: MasterKey, clock_and_random: ClockAndRandom) -> Self {
+        Self { usage, master, clock_and_random }
     }
 
     /// What new tokens are signed by.
@@ -68,7 +68,7 @@ impl KeySafe {
         let algorithm = self.usage.algorithm;
         let private = PrivateKey::generate(algorithm)?;
         let public = private.public_key()?;
-        let sealed = private.seal(&public.kid, &self.master, &self.surroundings.random)?;
+        let sealed = private.seal(&public.kid, &self.master, &self.clock_and_random.random)?;
         let now = self.now();
         let delay = match signs_from {
             SignsFrom::Now => TimeDelta::zero(),
@@ -106,6 +106,6 @@ impl KeySafe {
 
     /// The time by which keys come and go.
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.surroundings.clock.now()
+        self.clock_and_random.clock.now()
     }
 }

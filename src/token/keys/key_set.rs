@@ -13,7 +13,7 @@ use super::seal::MasterKey;
 use super::signer::SigningKey as Signer;
 use super::verification_key::VerificationKey;
 use super::{KeyError, KeyRing, VerificationKeys};
-use crate::domain::{KeyLives, SigningKey, StoredKey};
+use crate::domain::{KeyLifecycle, SigningKey, StoredKey};
 
 /// The `kid` of the HS256 secret.
 const HS256_KID: &str = "hs256";
@@ -82,7 +82,7 @@ impl KeySet {
     pub(in crate::token) fn at(&self, now: DateTime<Utc>) -> (KeyRing, Option<DateTime<Utc>>) {
         // One that did not open is nobody's successor.
         let retired = self.known.iter().filter(|key| key.retired_at.is_some());
-        let lives = KeyLives::new(self.opened.iter().map(|open| &open.key).chain(retired), self.lifetime);
+        let lives = KeyLifecycle::new(self.opened.iter().map(|open| &open.key).chain(retired), self.lifetime);
         let mut in_force: Vec<&OpenKey> =
             self.opened.iter().filter(|open| lives.verifies(&open.key, now)).collect();
         in_force.sort_by_key(|open| (open.key.created_at, &open.key.kid));
@@ -98,7 +98,7 @@ impl KeySet {
     }
 
     /// The newest key of the configured algorithm whose time has come, or for HS256 the secret.
-    fn signer(&self, lives: &KeyLives<'_>, now: DateTime<Utc>) -> Option<&Arc<Signer>> {
+    fn signer(&self, lives: &KeyLifecycle<'_>, now: DateTime<Utc>) -> Option<&Arc<Signer>> {
         if self.algorithm == SigningAlgorithm::Hs256 {
             return self.secret.as_ref().map(|pair| &pair.signer);
         }

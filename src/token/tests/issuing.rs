@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::super::{KeyError, KeyRing, Keys};
 use super::{AUDIENCE, ISSUER, NOW, SECRET, STORED, USER, World, at, ring, safe, set, set_of, stored};
 use crate::authz::{Subject, Vocabulary};
-use crate::domain::{Clock, Random, Role, SessionId, StoredKey, Surroundings};
+use crate::domain::{Clock, ClockAndRandom, Random, Role, SessionId, StoredKey};
 use crate::token::access::issue::{IssueRequest, IssueTo, IssuedToken, Issuer};
 use crate::token::keys::algorithm::SigningAlgorithm;
 use crate::token::keys::key_safe::{KeySafe, KeyUse};
@@ -174,7 +174,7 @@ fn a_stored_key_opens_with_its_own_master_key_name_and_algorithm_alone() {
         lifetime: chrono::TimeDelta::seconds(605),
         leeway: chrono::TimeDelta::seconds(5),
     };
-    let other = KeySafe::new(usage, MasterKey::new([8; 32]), Surroundings::default()).open(vec![key]);
+    let other = KeySafe::new(usage, MasterKey::new([8; 32]), ClockAndRandom::default()).open(vec![key]);
     assert!(matches!(other, Err(KeyError::Sealed(_))));
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::InvalidToken::{self, *};
 use super::{NOW, STORED, USER, World, at, claims, forge, header, ring, safe, set, set_of, token, with};
 use crate::authz::Subject;
-use crate::domain::{Revocation, Revoked, Role, Standing, Status, UserId};
+use crate::domain::{AccountState, Revocation, Revoked, Role, Status, UserId};
 use crate::token::access::cache::TokenCache;
 use crate::token::access::verified::{Ticket, Unconfirmed};
 use crate::token::keys::algorithm::SigningAlgorithm::{Es256, Hs256};
@@ -36,8 +36,8 @@ fn foreign() -> Value {
     with(&with(&claims(), "epoch", None), "roles", None)
 }
 
-fn standing(status: Status, epoch_began_at: Option<i64>) -> Standing {
-    Standing { status, roles: vec![Role::SUPPORT], epoch_began_at: epoch_began_at.map(at) }
+fn standing(status: Status, epoch_began_at: Option<i64>) -> AccountState {
+    AccountState { status, roles: vec![Role::SUPPORT], epoch_began_at: epoch_began_at.map(at) }
 }
 
 #[test]

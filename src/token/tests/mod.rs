@@ -26,7 +26,7 @@ use super::keys::key_safe::{KeySafe, KeyUse, SignsFrom};
 use super::keys::key_set::KeySet;
 use super::keys::seal::MasterKey;
 use super::{InvalidToken, KeyRing, Keys};
-use crate::domain::{Clock, Random, StoredKey, Surroundings};
+use crate::domain::{Clock, ClockAndRandom, Random, StoredKey};
 
 const ISSUER: &str = "https://id.example.org";
 const AUDIENCE: &str = "https://api.example.org";
@@ -60,7 +60,7 @@ fn safe(algorithm: SigningAlgorithm, secret: Option<&str>, clock: Clock) -> KeyS
         lifetime: TimeDelta::seconds(605),
         leeway: TimeDelta::seconds(5),
     };
-    KeySafe::new(usage, master(), Surroundings { clock, random: Random::system() })
+    KeySafe::new(usage, master(), ClockAndRandom { clock, random: Random::system() })
 }
 
 /// All the stored keys and the secret.

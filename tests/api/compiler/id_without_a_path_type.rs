@@ -37,7 +37,7 @@ impl cloakroom::store::Stored for Shelf {
     async fn find(
         lookup: cloakroom::store::Lookup<'_>,
         _: ShelfNumber,
-        _: cloakroom::authz::Sight,
+        _: cloakroom::authz::RowFilter,
     ) -> Result<cloakroom::authz::Sealed<Self>, cloakroom::store::StoreError> {
         lookup.record(|_| Ok(None)).await
     }

@@ -1,8 +1,8 @@
 include!("preamble.rs");
 
-use cloakroom::authz::{Caller, Held, Rule};
+use cloakroom::authz::{Caller, RelationSet, Rule};
 
 fn pretend(record: Note, by: Caller) -> Allowed<Note, Delete> {
     let action = std::marker::PhantomData;
-    Allowed { record, held: Held::NONE, by, rule: Rule::of::<Note, Delete>(), action }
+    Allowed { record, held: RelationSet::NONE, by, rule: Rule::of::<Note, Delete>(), action }
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 
 use cloakroom::App;
 use cloakroom::config::Sources;
-use cloakroom::domain::{Clock, Random, Surroundings};
+use cloakroom::domain::{Clock, ClockAndRandom, Random};
 use cloakroom::hashing::Argon2Cost;
 use tempfile::TempDir;
 
@@ -123,10 +123,10 @@ impl Server {
             loaded.config.argon2 = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
         }
         let (send, receive) = mpsc::channel();
-        let surroundings = Surroundings { clock: clock.clone(), random: Random::system() };
+        let clock_and_random = ClockAndRandom { clock: clock.clone(), random: Random::system() };
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let server = app().start(&loaded, surroundings).await.expect("the server starts");
+                let server = app().start(&loaded, clock_and_random).await.expect("the server starts");
                 send.send((server.address, server.metrics_address(), server.handle()))
                     .expect("the test waits");
                 server.run().await.expect("the server runs");

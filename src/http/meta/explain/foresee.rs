@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::http::Method;
 
 use crate::authz::action::Read;
-use crate::authz::{Caller, Explanation, ScopeSet, Subject, Supposed};
+use crate::authz::{Caller, Explanation, HypotheticalCaller, ScopeSet, Subject};
 use crate::domain::{Client, ClientId, Email, Invalid, Status, User, UserId};
 use crate::http::kit::dry_run::DryRun;
 use crate::http::kit::path_id::PathSegments;
@@ -45,7 +45,7 @@ pub enum Who {
 /// Who it is, once looked up.
 pub(crate) enum Known {
     Nobody,
-    Somebody(Supposed),
+    Somebody(HypotheticalCaller),
     /// Somebody whose token is not acceptable, for this reason.
     Refused(String),
 }
@@ -130,17 +130,25 @@ pub(crate) async fn know(services: &Services, asker: &Caller, who: &Who) -> Resu
     }
 }
 
-fn supposed(services: &Services, subject: Subject, most: &ScopeSet, scope: Option<&str>) -> Supposed {
+fn supposed(
+    services: &Services,
+    subject: Subject,
+    most: &ScopeSet,
+    scope: Option<&str>,
+) -> HypotheticalCaller {
     let asked = scope.map(|scope| services.vocabulary.scopes_in(scope));
     let scope = asked.map_or_else(|| most.clone(), |asked| asked.intersection(most));
-    Supposed::new(&Arc::clone(&services.vocabulary), subject, scope)
+    HypotheticalCaller::new(&Arc::clone(&services.vocabulary), subject, scope)
 }
 
 fn unknown(pointer: &str, kind: &str) -> Problem {
     Problem::broken_rule(pointer, Invalid::new("unknown-caller", format!("is no {kind} that you may read")))
 }
 
-async fn of_token(services: &Services, token: &str) -> Result<Result<Supposed, InvalidToken>, StoreError> {
+async fn of_token(
+    services: &Services,
+    token: &str,
+) -> Result<Result<HypotheticalCaller, InvalidToken>, StoreError> {
     let ticket = match services.verifier.admit(token.trim()).await {
         Ok(ticket) => ticket,
         Err(reason) => return Ok(Err(reason)),
@@ -153,7 +161,7 @@ async fn of_token(services: &Services, token: &str) -> Result<Result<Supposed, I
         }
         ticket => services.confirm(ticket).await?,
     };
-    Ok(confirmed.map(|verified| Supposed::from(verified.caller())))
+    Ok(confirmed.map(|verified| HypotheticalCaller::from(verified.caller())))
 }
 
 async fn find_user(services: &Services, asker: &Caller, user: &str) -> Result<Option<User>, StoreError> {
@@ -164,7 +172,7 @@ async fn find_user(services: &Services, asker: &Caller, user: &str) -> Result<Op
         (Err(_), Err(_)) => None,
     };
     let Some(id) = id else { return Ok(None) };
-    let found = services.store.find(id, reach.sight_of_one()).await?;
+    let found = services.store.find(id, reach.lookup_filter()).await?;
     Ok(asker.open::<User, Read>(found).ok().map(|user| user.into_record()))
 }
 
@@ -172,6 +180,6 @@ async fn find_client(services: &Services, asker: &Caller, id: &str) -> Result<Op
     let (Ok(reach), Ok(id)) = (asker.reach::<Client, Read>(), id.parse::<ClientId>()) else {
         return Ok(None);
     };
-    let found = services.store.find(id, reach.sight_of_one()).await?;
+    let found = services.store.find(id, reach.lookup_filter()).await?;
     Ok(asker.open::<Client, Read>(found).ok().map(|client| client.into_record()))
 }

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use super::client_secrets;
 use super::client_secrets::KeptSecret;
 use crate::authz::action::{Create, Delete, RotateSecret, Update};
-use crate::authz::{Allowed, Amended, Event, Sealed, Sight};
+use crate::authz::{Allowed, AllowedAmendment, AuditEvent, RowFilter, Sealed};
 use crate::domain::{Client, ClientId, ClientMetadata, RedirectUri, Revoked, SecretHash, Time};
 use crate::on;
 use crate::store::engine::connection::Connection;
@@ -171,7 +171,7 @@ macro_rules! unchanged {
 }
 
 impl Stored for Client {
-    async fn find(lookup: Lookup<'_>, id: ClientId, _: Sight) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_>, id: ClientId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         let now = lookup.shared().now();
         lookup.own_record(move |conn| Ok(load(conn, id.as_str(), now)?.map(|stored| stored.client))).await
     }
@@ -187,7 +187,7 @@ impl Store {
         client: Allowed<Client, Create>,
         secret: Option<SecretHash>,
     ) -> Result<Allowed<Client, Create>, StoreError> {
-        let (deed, now) = (Event::from(&client), client.created_at);
+        let (deed, now) = (AuditEvent::from(&client), client.created_at);
         let row = MetadataRow::of(client.metadata.clone(), client.revision, now);
         let row = row.insertable(client.id.to_string(), now);
         let stored = self.write_once(Some(deed), move |conn, _| {
@@ -208,10 +208,10 @@ impl Store {
     /// [`StoreError::Changed`] when somebody else changed it.
     pub async fn update_client(
         &self,
-        change: Amended<Client, Update>,
+        change: AllowedAmendment<Client, Update>,
     ) -> Result<Allowed<Client, Update>, StoreError> {
         let (client, Client { metadata, .. }) = change.into_parts();
-        let (deed, now) = (Event::from(&client), self.shared().now());
+        let (deed, now) = (AuditEvent::from(&client), self.shared().now());
         let (id, revision) = (client.id.to_string(), client.revision);
         let stored = self.write(Some(deed), move |conn, _| {
             let by_secret = metadata.authentication.by_secret();
@@ -238,7 +238,7 @@ impl Store {
         secret: SecretHash,
         old_until: DateTime<Utc>,
     ) -> Result<Allowed<Client, RotateSecret>, StoreError> {
-        let (deed, now) = (Event::from(&client), self.shared().now());
+        let (deed, now) = (AuditEvent::from(&client), self.shared().now());
         let (id, revision) = (client.id.to_string(), client.revision);
         let stored = self.write_once(Some(deed), move |conn, _| {
             let touched = clients::updated_at.eq(Time(now));
@@ -257,7 +257,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Changed`] when somebody else changed it, or it is gone already.
     pub async fn delete_client(&self, client: Allowed<Client, Delete>) -> Result<(), StoreError> {
-        let (deed, inner) = (Event::from(&client), self.shared().clone());
+        let (deed, inner) = (AuditEvent::from(&client), self.shared().clone());
         let revision = client.revision;
         self.write(Some(deed), move |conn, changes| {
             let id = client.id.as_str();

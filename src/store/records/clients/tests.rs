@@ -19,8 +19,8 @@ where
     Client: Can<A>,
 {
     let operator = operator();
-    let sight = operator.reach::<Client, A>().unwrap().sight_of_one();
-    operator.open(store.find("reports".parse().unwrap(), sight).await.unwrap()).unwrap()
+    let filter = operator.reach::<Client, A>().unwrap().lookup_filter();
+    operator.open(store.find("reports".parse().unwrap(), filter).await.unwrap()).unwrap()
 }
 
 fn hash() -> SecretHash {
