@@ -1,5 +1,5 @@
-//! Transactions per second of SQLite alone, with the server's tables: each reads an account, changes its
-//! profile and adds an audit line, on one connection, and is on disk before the next begins. Reads the
+//! Transactions per second of SQLite alone, with the server's tables and one connection. Each transaction reads
+//! an account, changes its profile and adds an audit line, and is on disk before the next begins. Reads the
 //! database's path from the variable DATABASE, which `benches/writes` sets. Prints a number.
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
 //! Faults below the server: lost database, killed or stopped process, overload. Acknowledged changes persist,
-//! refused ones did not happen, and requests that do not need the failed part still work.
+//! refused ones have no effect, and requests that do not need the failed part still work.
 
 mod busy;
 mod outage;

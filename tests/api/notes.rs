@@ -91,7 +91,7 @@ fn actions(answer: &Answer) -> Vec<String> {
 }
 
 /// Returns status and body without the ids of this request.
-fn said(answer: &Answer) -> (u16, Value) {
+fn without_ids(answer: &Answer) -> (u16, Value) {
     let mut body = answer.json();
     for member in ["instance", "request_id", "decision_id"] {
         body.as_object_mut().unwrap().remove(member);
@@ -109,13 +109,13 @@ on_both_engines! {
                 (world.read(&note, by), world.read(missing, by)),
                 (world.change(&note, by), world.change(missing, by)),
             ] {
-                assert_eq!(said(&real), said(&none));
+                assert_eq!(without_ids(&real), without_ids(&none));
                 real.expect_problem(404, "not-found");
             }
             let delete = |id: &str| {
                 world.server.delete(&format!("/notes/{id}")).bearer(&by.token).send().expect_problem(404, "not-found")
             };
-            assert_eq!(said(&delete(&note)), said(&delete(missing)));
+            assert_eq!(without_ids(&delete(&note)), without_ids(&delete(missing)));
         }
         world.read(&note, &world.ada).expect(200);
     }
@@ -294,7 +294,7 @@ on_both_engines! {
         world.share(&note, &world.bob.id, true).expect(204);
         world.change(&note, &world.bob).expect(200);
         let trail = world.server.get("/users/me/audit").bearer(&world.ada.token).send().expect(200).json();
-        let deeds: Vec<(&str, &str)> = trail["items"]
+        let changes: Vec<(&str, &str)> = trail["items"]
             .as_array()
             .unwrap()
             .iter()
@@ -302,7 +302,7 @@ on_both_engines! {
             .map(|entry| (entry["action"].as_str().unwrap(), entry["actor"].as_str().unwrap()))
             .collect();
         let (ada, bob) = (format!("user:{}", world.ada.id), format!("user:{}", world.bob.id));
-        assert_eq!(deeds, [("update", bob.as_str()), ("share", &ada), ("create", &ada)]);
+        assert_eq!(changes, [("update", bob.as_str()), ("share", &ada), ("create", &ada)]);
     }
 }
 
