@@ -1,5 +1,5 @@
-//! Valid and invalid requests that Schemathesis generates from the OpenAPI document, with all of its checks:
-//! every answer is described, and none is a server error.
+//! Valid and invalid requests that Schemathesis generates from the OpenAPI document, with all of its checks.
+//! Every answer is described, and none is a server error.
 
 use super::*;
 

@@ -14,8 +14,8 @@ use super::wait::eventually;
 
 static CLUSTERS: AtomicU32 = AtomicU32::new(0);
 
-/// Cluster on a socket in its own directory. It ends when it is dropped, and with this process at the latest:
-/// a shell waits for the end of its input, stops the cluster and removes it.
+/// Cluster on a socket in its own directory. It ends when it is dropped, and with this process at the latest.
+/// A shell waits for the end of its input, stops the cluster and removes it.
 pub struct Cluster {
     dir: PathBuf,
     shell: Child,
