@@ -32,5 +32,6 @@ pub use qa::testing;
 /// What the macros of this crate write into an application.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::http::kit::body_macro::Fill;
     pub use {chrono, diesel, serde, serde_json, utoipa, uuid};
 }

@@ -3,12 +3,11 @@
 use actix_web::http::Method;
 use cloakroom::authz::{Allowed, Reach};
 use cloakroom::domain::plain_text;
-use cloakroom::http::{Body, BodyType, Endpoint, Json, Problem, Shown, endpoint};
+use cloakroom::http::{Body, Endpoint, Given, Json, Problem, Shown, endpoint};
 use cloakroom::on;
 use cloakroom::store::Store;
 use diesel::prelude::*;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::note::{Note, notes};
@@ -29,19 +28,14 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// What `PUT /notes/{id}/verdict` takes.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct Verdict {
-    /// What the moderators say; null takes it back.
-    #[schema(max_length = 200)]
-    verdict: Option<String>,
-}
-
-impl BodyType for Verdict {
-    fn example() -> Value {
-        json!({ "verdict": "harmless" })
+cloakroom::body! {
+    /// What `PUT /notes/{id}/verdict` takes.
+    pub struct Verdict {
+        /// What the moderators say; null takes it back.
+        #[schema(max_length = 200)]
+        verdict: Option<String> as Given<String> = text(|text| plain_text(text, 200, false));
     }
+    example { "verdict": "harmless" }
 }
 
 async fn moderate(
@@ -49,7 +43,7 @@ async fn moderate(
     body: Body<Verdict>,
     store: Store,
 ) -> Result<Shown<Note>, Problem> {
-    let verdict = body.read(|members| Some(members.text("verdict", |text| plain_text(text, 200, false))))?;
+    let Verdict { verdict } = body.read(Verdict::read)?;
     Ok(store.update(note, |note| verdict.apply(&mut note.verdict)).await?.into())
 }
 

@@ -3,14 +3,11 @@
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
 use cloakroom::authz::{Allowed, Member, OwnerFrom, Reach, Relation, Resource};
-use cloakroom::domain::{Time, UserId, plain_text};
-use cloakroom::http::{
-    Body, BodyType, Created, Endpoint, IfMatch, NewId, Now, Problem, Shown, endpoint, plain,
-};
+use cloakroom::domain::{Invalid, Time, UserId, plain_text};
+use cloakroom::http::{Body, Created, Endpoint, IfMatch, NewId, Now, Problem, Shown, endpoint, plain};
 use cloakroom::store::{Moment, Store, Uid};
 use diesel::prelude::*;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::moderation::{Count, Moderate};
@@ -165,22 +162,25 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// What `POST /notes` takes.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct NewNote {
-    /// What it is about.
-    #[schema(max_length = 200)]
-    title: String,
-    /// What it says.
-    #[schema(max_length = 10_000)]
-    text: String,
+cloakroom::body! {
+    /// What `POST /notes` takes.
+    pub struct NewNote {
+        /// What it is about.
+        #[schema(max_length = 200)]
+        title: String = required_text(title_of);
+        /// What it says.
+        #[schema(max_length = 10_000)]
+        text: String = required_text(text_of);
+    }
+    example { "title": "Coats", "text": "The blue one has a loose button." }
 }
 
-impl BodyType for NewNote {
-    fn example() -> Value {
-        json!({ "title": "Coats", "text": "The blue one has a loose button." })
-    }
+fn title_of(text: &str) -> Result<String, Invalid> {
+    plain_text(text, 200, false)
+}
+
+fn text_of(text: &str) -> Result<String, Invalid> {
+    plain_text(text, 10_000, true)
 }
 
 async fn create(
@@ -190,35 +190,25 @@ async fn create(
     Now(now): Now,
     store: Store,
 ) -> Result<Created<Note>, Problem> {
-    let (title, text) = body.read(|members| {
-        let title = members.required_text("title", |text| plain_text(text, 200, false));
-        let text = members.required_text("text", |text| plain_text(text, 10_000, true));
-        Some((title?, text?))
-    })?;
+    let NewNote { title, text } = body.read(NewNote::read)?;
     let (owner_id, archived, verdict) = (reach.owner()?, false, None);
     let note =
         Note { id, owner_id, title, text, archived, verdict, created_at: now, updated_at: now, revision: 1 };
     Ok(Shown::from(store.insert(reach.make(note)?).await?).created())
 }
 
-/// What `PATCH /notes/{id}` takes: a merge patch (RFC 7396).
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct NotePatch {
-    /// What it is about.
-    #[schema(max_length = 200)]
-    title: Option<String>,
-    /// What it says.
-    #[schema(max_length = 10_000)]
-    text: Option<String>,
-}
-
-impl BodyType for NotePatch {
-    const MEDIA_TYPE: &'static str = "application/merge-patch+json";
-
-    fn example() -> Value {
-        json!({ "text": "The blue one has a new button." })
+cloakroom::body! {
+    /// What `PATCH /notes/{id}` takes: a merge patch (RFC 7396).
+    pub struct NotePatch {
+        /// What it is about.
+        #[schema(max_length = 200)]
+        title: Option<String> = optional_text(title_of);
+        /// What it says.
+        #[schema(max_length = 10_000)]
+        text: Option<String> = optional_text(text_of);
     }
+    media_type "application/merge-patch+json"
+    example { "text": "The blue one has a new button." }
 }
 
 async fn update(
@@ -227,11 +217,7 @@ async fn update(
     if_match: IfMatch,
     store: Store,
 ) -> Result<Shown<Note>, Problem> {
-    let (title, text) = body.read_by(&note, |members| {
-        let title = members.optional_text("title", |text| plain_text(text, 200, false));
-        let text = members.optional_text("text", |text| plain_text(text, 10_000, true));
-        Some((title, text))
-    })?;
+    let NotePatch { title, text } = body.read_by(&note, NotePatch::read)?;
     if_match.require(note.revision)?;
     let change = store.update(note, |note| {
         note.title = title.unwrap_or_else(|| note.title.clone());

@@ -7,13 +7,11 @@ use cloakroom::authz::Allowed;
 use cloakroom::config::{DefaultValue::Is, at, parse};
 use cloakroom::domain::UserId;
 use cloakroom::http::{
-    Body, BodyType, Code, Configured, Endpoint, Json, NoContent, Problem, Segments, Shown, endpoint,
+    Body, Code, Configured, Endpoint, Json, NoContent, Problem, Segments, Shown, endpoint,
 };
 use cloakroom::on;
 use cloakroom::store::Store;
 use diesel::prelude::*;
-use serde_json::{Value, json};
-use utoipa::ToSchema;
 
 use super::note::{Note, note_shares};
 
@@ -59,18 +57,13 @@ async fn list(
     Ok(Json(shares.await?.into_iter().map(|(user, may_edit)| (user.to_string(), word(may_edit))).collect()))
 }
 
-/// What `PUT /notes/{id}/shares/{user}` takes.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct NewShare {
-    /// Whether the user may change the note, too.
-    may_edit: bool,
-}
-
-impl BodyType for NewShare {
-    fn example() -> Value {
-        json!({ "may_edit": true })
+cloakroom::body! {
+    /// What `PUT /notes/{id}/shares/{user}` takes.
+    pub struct NewShare {
+        /// Whether the user may change the note, too.
+        may_edit: bool = required_boolean();
     }
+    example { "may_edit": true }
 }
 
 /// Answers alike whether or not there is such a user.
@@ -82,7 +75,7 @@ async fn share(
     store: Store,
 ) -> Result<NoContent, Problem> {
     let user: UserId = segments.get("user")?;
-    let may_edit = body.read(|members| members.required_boolean("may_edit"))?;
+    let NewShare { may_edit } = body.read(NewShare::read)?;
     let most = settings.most_shares;
     let shared = store.change(&note, move |conn, note| {
         let of_note = note_shares::table.filter(note_shares::note_id.eq(note.id));
@@ -121,18 +114,13 @@ async fn unshare(note: Allowed<Note, Share>, segments: Segments, store: Store) -
     Ok(NoContent)
 }
 
-/// What `PUT /notes/{id}/archived` takes.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct Drawer {
-    /// Whether the note is put away.
-    archived: bool,
-}
-
-impl BodyType for Drawer {
-    fn example() -> Value {
-        json!({ "archived": true })
+cloakroom::body! {
+    /// What `PUT /notes/{id}/archived` takes.
+    pub struct Drawer {
+        /// Whether the note is put away.
+        archived: bool = required_boolean();
     }
+    example { "archived": true }
 }
 
 async fn archive(
@@ -140,6 +128,6 @@ async fn archive(
     body: Body<Drawer>,
     store: Store,
 ) -> Result<Shown<Note>, Problem> {
-    let archived = body.read(|members| members.required_boolean("archived"))?;
+    let Drawer { archived } = body.read(Drawer::read)?;
     Ok(store.update(note, |note| note.archived = archived).await?.into())
 }

@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-use utoipa::ToSchema;
-
 use super::users::{role, status_of};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
 use crate::authz::{Allowed, Vocabulary};
@@ -12,30 +9,23 @@ use crate::domain::{Device, Invalid, NewPassword, PasswordAttempt, Role, Status,
 use crate::hashing::Hasher;
 use crate::http::kit::answer::NoContent;
 use crate::http::kit::body::Body;
-use crate::http::kit::description::BodyType;
 use crate::http::kit::if_match::IfMatch;
 use crate::http::kit::problem::Problem;
 use crate::http::kit::representation::Shown;
 use crate::http::oauth::FirstPartyLogin;
 use crate::store::Store;
 
-/// What `PUT /users/{id}/password` takes.
-#[derive(ToSchema)]
-#[schema(as = PasswordChange)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct PasswordChange {
-    /// The password that is replaced; needed for one's own, unknown for anybody else's.
-    #[schema(format = "password")]
-    current_password: Option<String>,
-    /// By the rules of `POST /users`.
-    #[schema(format = "password", min_length = 8, max_length = 256)]
-    new_password: String,
-}
-
-impl BodyType for PasswordChange {
-    fn example() -> Value {
-        json!({ "current_password": "a most unusual passphrase", "new_password": "an even stranger passphrase" })
+crate::body! {
+    /// What `PUT /users/{id}/password` takes.
+    pub struct PasswordChange(own: bool, email: &str) {
+        /// The password that is replaced; needed for one's own, unknown for anybody else's.
+        #[schema(format = "password")]
+        current_password: Option<String> as Option<PasswordAttempt> = required_text_if(own, any_password);
+        /// By the rules of `POST /users`.
+        #[schema(format = "password", min_length = 8, max_length = 256)]
+        new_password: String as NewPassword = required_text(|text| NewPassword::parse(text, &[email]));
     }
+    example { "current_password": "a most unusual passphrase", "new_password": "an even stranger passphrase" }
 }
 
 /// `PUT /users/{id}/password`
@@ -48,37 +38,27 @@ pub async fn set_password(
     store: Store,
 ) -> Result<NoContent, Problem> {
     let own = user.is_own();
-    let (current, new) = body.read(|members| {
-        let current = if own { members.required_text("current_password", any_password) } else { None };
-        let new =
-            members.required_text("new_password", |text| NewPassword::parse(text, &[user.email.as_str()]));
-        (!own || current.is_some()).then_some((current, new?))
-    })?;
-    if let Some(current) = current
+    let PasswordChange { current_password, new_password } =
+        body.read(|members| PasswordChange::read(members, own, user.email.as_str()))?;
+    if let Some(current) = current_password
         && !login.is_password_of(&user, current, device.origin.address).await?
     {
         let wrong = Invalid::new("wrong-password", "is not the current password");
         return Err(Problem::broken_rule("/current_password", wrong));
     }
-    let hash = hasher.hash(&new).await?;
+    let hash = hasher.hash(&new_password).await?;
     let kept = user.by().session().filter(|_| own);
     store.set_password(user, hash, kept).await?;
     Ok(NoContent)
 }
 
-/// What `PUT /users/{id}/roles` takes.
-#[derive(ToSchema)]
-#[schema(as = RolesChange)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct RolesChange {
-    /// All the roles that the user is to have.
-    roles: Vec<Role>,
-}
-
-impl BodyType for RolesChange {
-    fn example() -> Value {
-        json!({ "roles": ["user"] })
+crate::body! {
+    /// What `PUT /users/{id}/roles` takes.
+    pub struct RolesChange(vocabulary: &Vocabulary) {
+        /// All the roles that the user is to have.
+        roles: Vec<Role> = required_texts(|name| role(name, vocabulary));
     }
+    example { "roles": ["user"] }
 }
 
 /// `PUT /users/{id}/roles`
@@ -89,31 +69,19 @@ pub async fn set_roles(
     vocabulary: Arc<Vocabulary>,
     store: Store,
 ) -> Result<Shown<User>, Problem> {
-    let roles = body.read(|members| {
-        let roles = members.texts("roles", |name| role(name, &vocabulary));
-        if roles.is_none() {
-            members.required("roles");
-        }
-        roles
-    })?;
+    let RolesChange { roles } = body.read(|members| RolesChange::read(members, &vocabulary))?;
     if_match.check(user.revision)?;
     let grant = user.grant(roles)?;
     Ok(if_match.change(store.set_roles(user, grant)).await?.into())
 }
 
-/// What `PUT /users/{id}/status` takes.
-#[derive(ToSchema)]
-#[schema(as = StatusChange)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct StatusChange {
-    /// What the account's status is to be.
-    status: Status,
-}
-
-impl BodyType for StatusChange {
-    fn example() -> Value {
-        json!({ "status": "active" })
+crate::body! {
+    /// What `PUT /users/{id}/status` takes.
+    pub struct StatusChange {
+        /// What the account's status is to be.
+        status: Status = required_text(status_of);
     }
+    example { "status": "active" }
 }
 
 /// `PUT /users/{id}/status`
@@ -123,7 +91,7 @@ pub async fn set_status(
     if_match: IfMatch,
     store: Store,
 ) -> Result<Shown<User>, Problem> {
-    let status = body.read(|members| members.required_text("status", status_of))?;
+    let StatusChange { status } = body.read(StatusChange::read)?;
     if_match.check(user.revision)?;
     Ok(if_match.change(store.set_status(user, status)).await?.into())
 }

@@ -5,62 +5,56 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::Duration;
-use serde_json::{Value, json};
-use utoipa::ToSchema;
+use serde_json::Value;
 
 use super::client_representation::{Registered, Renewed};
 use crate::authz::action::{Create, Delete, Read, RotateSecret, Update};
-use crate::authz::{Allowed, Reach, Vocabulary};
-use crate::domain::{Client, ClientAuthentication, ClientId, ClientMetadata, GrantType, Invalid, Random};
+use crate::authz::{Allowed, Reach, ScopeSet, Vocabulary};
+use crate::domain::{
+    Client, ClientAuthentication, ClientId, ClientMetadata, GrantType, Invalid, Random, RedirectUri,
+};
 use crate::http::kit::answer::NoContent;
 use crate::http::kit::body::Body;
-use crate::http::kit::description::BodyType;
 use crate::http::kit::if_match::IfMatch;
 use crate::http::kit::injected::Now;
-use crate::http::kit::members::Members;
+use crate::http::kit::members::{Given, Members};
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::representation::Shown;
 use crate::store::Store;
 use crate::token::ClientKeys;
 
-/// What `POST /clients` takes, by the names of RFC 7591 §2.
-#[derive(ToSchema)]
-#[schema(as = NewClient)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct NewClientBody {
-    /// 1 to 64 of `A-Z a-z 0-9 . _ -`; made by the server when left out.
-    #[schema(min_length = 1, max_length = 64)]
-    client_id: Option<String>,
-    /// A name for people.
-    #[schema(max_length = 200)]
-    client_name: Option<String>,
-    /// The scopes that it may ask for, between single spaces. Those that give power over others
-    /// must be the caller's own.
-    scope: String,
-    /// `authorization_code` and `refresh_token` when left out beside `redirect_uris`, otherwise
-    /// `client_credentials`.
-    grant_types: Option<Vec<GrantType>>,
-    /// `client_secret_basic` when left out; `none` for a public client.
-    token_endpoint_auth_method: Option<ClientAuthentication>,
-    /// Needed for `authorization_code`: https, http to this very machine, or for a public client a
-    /// scheme made of a reversed domain. Compared letter by letter.
-    #[schema(max_items = 32)]
-    redirect_uris: Option<Vec<String>>,
-    /// By the same rules.
-    #[schema(max_items = 32)]
-    post_logout_redirect_uris: Option<Vec<String>>,
-    /// A JWK Set (RFC 7517 §5) of 1 to 16 public keys; needed for, and goes with,
-    /// `private_key_jwt` alone.
-    #[schema(value_type = Option<Object>)]
-    jwks: Option<Value>,
-    /// Whether each of its tokens must be bound to a key of its own (RFC 9449 §5.2).
-    dpop_bound_access_tokens: Option<bool>,
-}
-
-impl BodyType for NewClientBody {
-    fn example() -> Value {
-        json!({ "client_name": "Monthly reports", "scope": "users:read:any", "grant_types": ["client_credentials"] })
+crate::body! {
+    /// What `POST /clients` takes, by the names of RFC 7591 §2.
+    pub struct NewClientBody as NewClient(vocabulary: &Vocabulary) {
+        /// 1 to 64 of `A-Z a-z 0-9 . _ -`; made by the server when left out.
+        #[schema(min_length = 1, max_length = 64)]
+        client_id: Option<String> as Option<ClientId> = text(chosen_id);
+        /// A name for people.
+        #[schema(max_length = 200)]
+        client_name: Option<String> as Given<String> = text(ClientMetadata::parse_name);
+        /// The scopes that it may ask for, between single spaces. Those that give power over others
+        /// must be the caller's own.
+        scope: String as Option<ScopeSet> = optional_text(|list| vocabulary.known_scopes(list));
+        /// `authorization_code` and `refresh_token` when left out beside `redirect_uris`, otherwise
+        /// `client_credentials`.
+        grant_types: Option<Vec<GrantType>> = texts(named("unknown-grant-type"));
+        /// `client_secret_basic` when left out; `none` for a public client.
+        token_endpoint_auth_method: Option<ClientAuthentication> = optional_text(named::<ClientAuthentication>("unknown-method"));
+        /// Needed for `authorization_code`: https, http to this very machine, or for a public client a
+        /// scheme made of a reversed domain. Compared letter by letter.
+        #[schema(max_items = 32)]
+        redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(named("invalid-uri"));
+        /// By the same rules.
+        #[schema(max_items = 32)]
+        post_logout_redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(named("invalid-uri"));
+        /// A JWK Set (RFC 7517 §5) of 1 to 16 public keys; needed for, and goes with,
+        /// `private_key_jwt` alone.
+        #[schema(value_type = Option<Object>)]
+        jwks: Option<Value> as Given<String> = json(ClientKeys::register);
+        /// Whether each of its tokens must be bound to a key of its own (RFC 9449 §5.2).
+        dpop_bound_access_tokens: Option<bool> = boolean();
     }
+    example { "client_name": "Monthly reports", "scope": "users:read:any", "grant_types": ["client_credentials"] }
 }
 
 /// `POST /clients`
@@ -73,8 +67,9 @@ pub async fn create(
     store: Store,
 ) -> Result<Registered, Problem> {
     let (id, metadata) = body.read(|members| {
-        let id = members.text("client_id", chosen_id).value();
-        Some((id, read_metadata(members, None, &vocabulary)?))
+        members.read_only(SERVER_SET);
+        let new = NewClientBody::read(members, &vocabulary)?;
+        Some((new.client_id.clone(), checked(members, new.into_metadata())?))
     })?;
     let id = id.map_or_else(|| ClientId::generate(&random), Ok)?;
     let secret = metadata.new_secret(&random)?;
@@ -90,39 +85,32 @@ pub async fn read(client: Allowed<Client, Read>) -> Result<Shown<Client>, Proble
     Ok(client.into())
 }
 
-/// What `PATCH /clients/{id}` takes: a merge patch (RFC 7396) by the rules of `POST /clients`.
-#[derive(ToSchema)]
-#[schema(as = ClientPatch)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct ClientPatch {
-    /// Null unsets it.
-    #[schema(max_length = 200)]
-    client_name: Option<String>,
-    /// All the scopes that it is to have.
-    scope: Option<String>,
-    /// All the grants that it is to have.
-    grant_types: Option<Vec<GrantType>>,
-    /// A client that no longer authenticates by a secret loses those that it has.
-    token_endpoint_auth_method: Option<ClientAuthentication>,
-    /// All of them; an empty array unsets them.
-    #[schema(max_items = 32)]
-    redirect_uris: Option<Vec<String>>,
-    /// All of them; an empty array unsets them.
-    #[schema(max_items = 32)]
-    post_logout_redirect_uris: Option<Vec<String>>,
-    /// All of the keys; null unsets them.
-    #[schema(value_type = Option<Object>)]
-    jwks: Option<Value>,
-    /// Whether each of its tokens must be bound to a key of its own.
-    dpop_bound_access_tokens: Option<bool>,
-}
-
-impl BodyType for ClientPatch {
-    const MEDIA_TYPE: &'static str = "application/merge-patch+json";
-
-    fn example() -> Value {
-        json!({ "client_name": "Weekly reports" })
+crate::body! {
+    /// What `PATCH /clients/{id}` takes: a merge patch (RFC 7396) by the rules of `POST /clients`.
+    pub struct ClientPatch(vocabulary: &Vocabulary) {
+        /// Null unsets it.
+        #[schema(max_length = 200)]
+        client_name: Option<String> as Given<String> = text(ClientMetadata::parse_name);
+        /// All the scopes that it is to have.
+        scope: Option<String> as Option<ScopeSet> = optional_text(|list| vocabulary.known_scopes(list));
+        /// All the grants that it is to have.
+        grant_types: Option<Vec<GrantType>> = texts(named("unknown-grant-type"));
+        /// A client that no longer authenticates by a secret loses those that it has.
+        token_endpoint_auth_method: Option<ClientAuthentication> = optional_text(named::<ClientAuthentication>("unknown-method"));
+        /// All of them; an empty array unsets them.
+        #[schema(max_items = 32)]
+        redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(named("invalid-uri"));
+        /// All of them; an empty array unsets them.
+        #[schema(max_items = 32)]
+        post_logout_redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(named("invalid-uri"));
+        /// All of the keys; null unsets them.
+        #[schema(value_type = Option<Object>)]
+        jwks: Option<Value> as Given<String> = json(ClientKeys::register);
+        /// Whether each of its tokens must be bound to a key of its own.
+        dpop_bound_access_tokens: Option<bool> = boolean();
     }
+    media_type "application/merge-patch+json"
+    example { "client_name": "Weekly reports" }
 }
 
 /// `PATCH /clients/{id}`
@@ -135,7 +123,9 @@ pub async fn update(
 ) -> Result<Shown<Client>, Problem> {
     let metadata = body.read(|members| {
         members.read_only(&["client_id"]);
-        read_metadata(members, Some(&client.metadata), &vocabulary)
+        members.read_only(SERVER_SET);
+        let metadata = ClientPatch::read(members, &vocabulary)?.applied_to(client.metadata.clone());
+        checked(members, metadata)
     })?;
     if_match.require(client.revision)?;
     let next = Client { metadata, ..(*client).clone() };
@@ -153,21 +143,15 @@ pub async fn delete(
     Ok(if_match.change(store.delete_client(client)).await?.into())
 }
 
-/// What `POST /clients/{id}/secret` takes.
-#[derive(ToSchema)]
-#[schema(as = SecretRotation)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct SecretRotation {
-    /// For how many seconds the secret that is the newest now goes on; a day when left out. With 0
-    /// the new one is the only one.
-    #[schema(minimum = 0, maximum = 2_592_000)]
-    old_expires_in: Option<u32>,
-}
-
-impl BodyType for SecretRotation {
-    fn example() -> Value {
-        json!({ "old_expires_in": 3600 })
+crate::body! {
+    /// What `POST /clients/{id}/secret` takes.
+    pub struct SecretRotation {
+        /// For how many seconds the secret that is the newest now goes on; a day when left out. With 0
+        /// the new one is the only one.
+        #[schema(minimum = 0, maximum = 2_592_000)]
+        old_expires_in: Option<u32> = json(seconds);
     }
+    example { "old_expires_in": 3600 }
 }
 
 /// `POST /clients/{id}/secret`
@@ -180,7 +164,7 @@ pub async fn rotate_secret(
     store: Store,
 ) -> Result<Renewed, Problem> {
     let asked = match body {
-        Some(body) => body.read(|members| Some(members.json("old_expires_in", seconds).value()))?,
+        Some(body) => body.read(SecretRotation::read)?.old_expires_in,
         None => None,
     };
     if_match.check(client.revision)?;
@@ -194,44 +178,51 @@ pub async fn rotate_secret(
     Ok(Renewed { client: if_match.change(change).await?.into(), secret })
 }
 
-/// Members of a client that nobody writes.
+/// Members of a client that only the server writes.
 const SERVER_SET: &[&str] = &["client_secret", "client_secrets", "created_at", "updated_at", "_actions"];
 
-/// Reads what is to be registered: what is left out stays as it was, or is the usual.
-fn read_metadata(
-    members: &mut Members,
-    before: Option<&ClientMetadata>,
-    vocabulary: &Vocabulary,
-) -> Option<ClientMetadata> {
-    let mut client = before.cloned().unwrap_or_else(ClientMetadata::unsaid);
-    members.read_only(SERVER_SET);
-    members.text("client_name", ClientMetadata::parse_name).apply(&mut client.name);
-    if let Some(scope) = members.optional_text("scope", |list| vocabulary.known_scopes(list)) {
-        client.scope = scope.iter().map(|scope| scope.to_string()).collect();
+impl NewClientBody {
+    /// Returns the metadata of a new client. Without `grant_types` it gets the usual ones.
+    fn into_metadata(self) -> ClientMetadata {
+        let has_grants = self.grant_types.is_some();
+        let patch = ClientPatch {
+            client_name: self.client_name,
+            scope: self.scope,
+            grant_types: self.grant_types,
+            token_endpoint_auth_method: self.token_endpoint_auth_method,
+            redirect_uris: self.redirect_uris,
+            post_logout_redirect_uris: self.post_logout_redirect_uris,
+            jwks: self.jwks,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
+        };
+        let mut metadata = patch.applied_to(ClientMetadata::unsaid());
+        if !has_grants {
+            metadata.grants = metadata.usual_grants();
+        }
+        metadata
     }
-    if let Some(method) = members.optional_text("token_endpoint_auth_method", named("unknown-method")) {
-        client.authentication = method;
-    }
-    if let Some(uris) = members.texts("redirect_uris", named("invalid-uri")) {
-        client.redirect_uris = uris;
-    }
-    if let Some(uris) = members.texts("post_logout_redirect_uris", named("invalid-uri")) {
-        client.post_logout_redirect_uris = uris;
-    }
-    match members.texts("grant_types", named("unknown-grant-type")) {
-        Some(grants) => client.grants = grants,
-        None if before.is_none() => client.grants = client.usual_grants(),
-        None => {}
-    }
-    members.json("jwks", ClientKeys::register).apply(&mut client.jwks);
-    if let Some(bound) = members.boolean("dpop_bound_access_tokens") {
-        client.dpop_bound = bound;
-    }
-    checked(members, client)
 }
 
-/// The rules across the members. Of a member that is broken already nothing more is said, and
-/// without a method nothing of what depends on it.
+impl ClientPatch {
+    /// Returns the metadata with the given members changed.
+    fn applied_to(self, mut metadata: ClientMetadata) -> ClientMetadata {
+        self.client_name.apply(&mut metadata.name);
+        if let Some(scope) = self.scope {
+            metadata.scope = scope.iter().map(|scope| scope.to_string()).collect();
+        }
+        metadata.authentication = self.token_endpoint_auth_method.unwrap_or(metadata.authentication);
+        metadata.redirect_uris = self.redirect_uris.unwrap_or(metadata.redirect_uris);
+        metadata.post_logout_redirect_uris =
+            self.post_logout_redirect_uris.unwrap_or(metadata.post_logout_redirect_uris);
+        metadata.grants = self.grant_types.unwrap_or(metadata.grants);
+        self.jwks.apply(&mut metadata.jwks);
+        metadata.dpop_bound = self.dpop_bound_access_tokens.unwrap_or(metadata.dpop_bound);
+        metadata
+    }
+}
+
+/// Checks the rules across members. A member that is broken already gets no second error, and without a known
+/// method the rules that depend on it are not checked.
 fn checked(members: &mut Members, client: ClientMetadata) -> Option<ClientMetadata> {
     let method_known = !members.is_broken("token_endpoint_auth_method");
     let mut broken = match client.checked() {
@@ -243,7 +234,6 @@ fn checked(members: &mut Members, client: ClientMetadata) -> Option<ClientMetada
     None
 }
 
-/// Reads a text that is one of the words of the house.
 fn chosen_id(text: &str) -> Result<ClientId, Invalid> {
     ClientId::chosen(text).map_err(|why| Invalid::new("invalid-id", why.to_string()))
 }

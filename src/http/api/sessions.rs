@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::authz::action::{Delete, EndSessions, ListSessions};
-use crate::authz::{Allowed, Caller, Vocabulary};
+use crate::authz::{Allowed, Caller, ScopeSet, Vocabulary};
 use crate::domain::{Device, PasswordAttempt, Session, User, format_time};
 use crate::http::kit::answer::{Json, NoContent, Page};
 use crate::http::kit::argument::Argument;
 use crate::http::kit::body::Body;
 use crate::http::kit::call::Call;
 use crate::http::kit::decision::{Authenticated, Public};
-use crate::http::kit::description::BodyType;
 use crate::http::kit::problem::Problem;
 use crate::http::oauth::FirstPartyLogin;
 use crate::oauth::password_login::PasswordLogin;
@@ -24,25 +22,19 @@ use crate::oauth::scope_parameter;
 use crate::oauth::token_answer::TokenAnswer;
 use crate::store::Store;
 
-/// What `POST /sessions` takes.
-#[derive(ToSchema)]
-#[schema(as = NewSession)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct NewSession {
-    /// The account's address.
-    #[schema(format = "email")]
-    email: String,
-    /// The account's password.
-    #[schema(format = "password")]
-    password: String,
-    /// Scopes to ask for, separated by spaces; all that the user's roles grant when left out.
-    scope: Option<String>,
-}
-
-impl BodyType for NewSession {
-    fn example() -> Value {
-        json!({ "email": "ada@example.com", "password": "a most unusual passphrase" })
+crate::body! {
+    /// What `POST /sessions` takes.
+    pub struct NewSession(vocabulary: &Vocabulary) {
+        /// The account's address.
+        #[schema(format = "email")]
+        email: String = required_text(|text| Ok(text.to_owned()));
+        /// The account's password.
+        #[schema(format = "password")]
+        password: String as PasswordAttempt = required_text(|text| Ok(PasswordAttempt::new(text)));
+        /// Scopes to ask for, separated by spaces; all that the user's roles grant when left out.
+        scope: Option<String> as Option<ScopeSet> = text(|list| scope_parameter(list, vocabulary));
     }
+    example { "email": "ada@example.com", "password": "a most unusual passphrase" }
 }
 
 /// `POST /sessions`
@@ -53,12 +45,9 @@ pub async fn log_in(
     server: FirstPartyLogin,
     vocabulary: Arc<Vocabulary>,
 ) -> Result<Json<TokenAnswer>, Problem> {
-    let login = body.read(|members| {
-        let email = members.required_text("email", |text| Ok(text.to_owned()));
-        let password = members.required_text("password", |text| Ok(PasswordAttempt::new(text)));
-        let scope = members.text("scope", |list| scope_parameter(list, &vocabulary)).value();
-        Some(PasswordLogin { email: email?, password: password?, scope })
-    })?;
+    let NewSession { email, password, scope } =
+        body.read(|members| NewSession::read(members, &vocabulary))?;
+    let login = PasswordLogin { email, password, scope };
     Ok(Json(server.log_in(login, device).await?))
 }
 

@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::profiles::{ProfileView, example_profile, read_profile};
 use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Registration, Vocabulary};
-use crate::domain::{Email, Invalid, NewPassword, Role, Status, User, format_time};
+use crate::domain::{Email, Invalid, NewPassword, ProfileChange, Role, Status, User, format_time};
 use crate::hashing::Hasher;
 use crate::http::kit::allowance::RegistrationLimit;
 use crate::http::kit::answer::NoContent;
 use crate::http::kit::body::Body;
-use crate::http::kit::description::BodyType;
 use crate::http::kit::if_match::IfMatch;
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::representation::{Created, Shown, View};
@@ -76,29 +74,23 @@ impl View for User {
     }
 }
 
-/// What `POST /users` takes.
-#[derive(ToSchema)]
-#[schema(as = NewUser)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct NewUserBody {
-    /// Where the user can be reached.
-    #[schema(format = "email", max_length = 254)]
-    email: String,
-    /// 8 to 256 code points after NFC, not a common one; no rules of composition.
-    #[schema(format = "password", min_length = 8, max_length = 256)]
-    password: String,
-    /// What is known of the person.
-    profile: Option<ProfileView>,
-    /// `user` when left out; takes `users:create` and `roles:write`.
-    roles: Option<Vec<Role>>,
-    /// `active` when left out; takes `users:create` and `roles:write`.
-    status: Option<Status>,
-}
-
-impl BodyType for NewUserBody {
-    fn example() -> Value {
-        json!({ "email": "grace@example.com", "password": "a most unusual passphrase", "profile": example_profile() })
+crate::body! {
+    /// What `POST /users` takes.
+    pub struct NewUserBody as NewUser(vocabulary: &Vocabulary) {
+        /// Where the user can be reached.
+        #[schema(format = "email", max_length = 254)]
+        email: String as Email = required_text(Email::parse);
+        /// 8 to 256 code points after NFC, not a common one; no rules of composition.
+        #[schema(format = "password", min_length = 8, max_length = 256)]
+        password: String as NewPassword = required_text(|text| NewPassword::parse(text, &context_of(&email)));
+        /// What is known of the person.
+        profile: Option<ProfileView> as Option<ProfileChange> = object(|members| Some(read_profile(members)));
+        /// `user` when left out; takes `users:create` and `roles:write`.
+        roles: Option<Vec<Role>> = texts(|name| role(name, vocabulary));
+        /// `active` when left out; takes `users:create` and `roles:write`.
+        status: Option<Status> = text(status_of);
     }
+    example { "email": "grace@example.com", "password": "a most unusual passphrase", "profile": (example_profile()) }
 }
 
 /// `POST /users`
@@ -110,25 +102,20 @@ pub async fn create(
     hasher: Hasher,
     store: Store,
 ) -> Result<Created<User>, Problem> {
-    let (email, password, profile, roles, status) = body.read(|members| {
-        let email = members.required_text("email", Email::parse);
-        let context: Vec<&str> = email.iter().map(Email::as_str).collect();
-        let password = members.required_text("password", |text| NewPassword::parse(text, &context));
-        let profile = members.object("profile", |members| Some(read_profile(members))).unwrap_or_default();
+    let NewUserBody { email, password, profile, roles, status } = body.read(|members| {
         members.read_only(SERVER_SET);
         members.read_only(&["email_verified"]);
         if !entry.may_grant() {
             members.read_only(&["roles", "status"]);
         }
-        let roles = members.texts("roles", |name| role(name, &vocabulary));
-        let status = members.text("status", status_of).value().unwrap_or(Status::Active);
-        Some((email?, password?, profile, roles, status))
+        NewUserBody::read(members, &vocabulary)
     })?;
     if let Registration::Open(_, origin) = &entry {
         limit.count(origin.address).await?;
     }
     let grant = entry.grant(roles)?;
     let password = Some(hasher.hash(&password).await?);
+    let (profile, status) = (profile.unwrap_or_default(), status.unwrap_or(Status::Active));
     let new = NewUser { email, password, profile, status };
     let made = store.create_user(new, grant).await;
     let user = made.map_err(Problem::from).map_err(email_taken)?;
@@ -140,24 +127,17 @@ pub async fn read(user: Allowed<User, Read>) -> Result<Shown<User>, Problem> {
     Ok(user.into())
 }
 
-/// What `PATCH /users/{id}` takes: a merge patch (RFC 7396).
-#[derive(ToSchema)]
-#[schema(as = UserPatch)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct UserPatch {
-    /// A new address; `email_verified` becomes false.
-    #[schema(format = "email", max_length = 254)]
-    email: Option<String>,
-    /// Takes `users:write:any`.
-    email_verified: Option<bool>,
-}
-
-impl BodyType for UserPatch {
-    const MEDIA_TYPE: &'static str = "application/merge-patch+json";
-
-    fn example() -> Value {
-        json!({ "email": "ada.lovelace@example.com" })
+crate::body! {
+    /// What `PATCH /users/{id}` takes: a merge patch (RFC 7396).
+    pub struct UserPatch {
+        /// A new address; `email_verified` becomes false.
+        #[schema(format = "email", max_length = 254)]
+        email: Option<String> as Option<Email> = optional_text(Email::parse);
+        /// Takes `users:write:any`.
+        email_verified: Option<bool> = boolean();
     }
+    media_type "application/merge-patch+json"
+    example { "email": "ada.lovelace@example.com" }
 }
 
 /// `PATCH /users/{id}`
@@ -167,12 +147,12 @@ pub async fn update(
     if_match: IfMatch,
     store: Store,
 ) -> Result<Shown<User>, Problem> {
-    let change = body.read_by(&user, |members| {
-        let email = members.optional_text("email", Email::parse);
+    let UserPatch { email, email_verified } = body.read_by(&user, |members| {
         members.read_only(SERVER_SET);
         members.read_only(&["roles", "status"]);
-        Some(UserChange { email, email_verified: members.boolean("email_verified") })
+        UserPatch::read(members)
     })?;
+    let change = UserChange { email, email_verified };
     if_match.require(user.revision)?;
     Ok(if_match.change(store.update_user(user, change)).await.map_err(email_taken)?.into())
 }
@@ -187,7 +167,12 @@ pub async fn delete(
     Ok(if_match.change(store.delete_user(user)).await?.into())
 }
 
-/// Members of an account that nobody writes.
+/// Returns the words that a password must not be made of.
+fn context_of(email: &Option<Email>) -> Vec<&str> {
+    email.iter().map(Email::as_str).collect()
+}
+
+/// Members of an account that only the server writes.
 const SERVER_SET: &[&str] = &["id", "created_at", "updated_at", "last_login_at", "_actions"];
 
 pub(crate) fn role(name: &str, vocabulary: &Vocabulary) -> Result<Role, Invalid> {

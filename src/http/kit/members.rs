@@ -112,6 +112,16 @@ impl Members {
         value
     }
 
+    /// A text that must be there under a condition; without it the member is unknown.
+    pub fn required_text_if<T>(
+        &mut self,
+        name: &str,
+        condition: bool,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Option<Option<T>> {
+        if condition { self.required_text(name, parse).map(Some) } else { Some(None) }
+    }
+
     /// True or false; may be left out, but not be null.
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
         match self.take(name) {
@@ -160,7 +170,21 @@ impl Members {
         Some(values)
     }
 
-    /// A value of whatever JSON type; may be left out or null.
+    /// A list of texts that must be there.
+    pub fn required_texts<T>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, Invalid>,
+    ) -> Option<Vec<T>> {
+        let before = self.errors.len();
+        let values = self.texts(name, parse);
+        if values.is_none() && self.errors.len() == before {
+            self.required(name);
+        }
+        values
+    }
+
+    /// A value of any JSON type; may be left out or null.
     pub fn json<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, Invalid>) -> Given<T> {
         match self.take(name) {
             Given::Absent => Given::Absent,

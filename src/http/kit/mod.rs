@@ -9,6 +9,7 @@ pub(crate) mod answer_seal;
 pub(crate) mod argument;
 pub(crate) mod authentication;
 pub(crate) mod body;
+pub(crate) mod body_macro;
 pub(crate) mod browser;
 pub(crate) mod call;
 pub(crate) mod client_address;

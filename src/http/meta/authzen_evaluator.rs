@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::authzen::Evaluation;
 use super::authzen_request::Parts;
-use super::explain::foresee::{Known, Who, know, of_route, route};
+use super::explain::dry_run::{Known, Who, know, of_route, route};
 use super::explain::{method, path, route_of};
 use crate::authz::Caller;
 use crate::http::kit::problem::{Code, Problem};

@@ -1,74 +1,62 @@
 //! What an evaluation asks, read from the body of a request.
 
-use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use serde_json::{Map, Value};
 
 use crate::domain::Invalid;
-use crate::http::kit::description::BodyType;
 use crate::http::kit::members::Members;
 
 /// The most evaluations in one request.
 const MOST: usize = 100;
 
-/// What is asked (AuthZEN §6.1): may the subject do the action to the resource?
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct EvaluationRequest {
-    /// `{"type": "user" | "client", "id": …}`; in `properties`, `scope` narrows what its token carries.
-    #[schema(value_type = Object)]
-    subject: Value,
-    /// `{"name": …}`: an action of the policy, or a method.
-    #[schema(value_type = Object)]
-    action: Value,
-    /// `{"type": …, "id": …}`: a record, or a route.
-    #[schema(value_type = Object)]
-    resource: Value,
-    /// Not looked at.
-    #[schema(value_type = Option<Object>)]
-    context: Option<Value>,
-}
-
-impl BodyType for EvaluationRequest {
-    fn example() -> Value {
-        json!({
-            "subject": { "type": "user", "id": "ada@example.com" },
-            "action": { "name": "read" },
-            "resource": { "type": "user", "id": "01890a5d-ac96-774b-bcce-b302099a8057" },
-        })
+crate::body! {
+    /// What is asked (AuthZEN §6.1): may the subject do the action to the resource?
+    pub struct EvaluationRequest {
+        /// `{"type": "user" | "client", "id": …}`; in `properties`, `scope` narrows what its token carries.
+        #[schema(value_type = Object)]
+        subject: Value as Option<Map<String, Value>> = json(object);
+        /// `{"name": …}`: an action of the policy, or a method.
+        #[schema(value_type = Object)]
+        action: Value as Option<Map<String, Value>> = json(object);
+        /// `{"type": …, "id": …}`: a record, or a route.
+        #[schema(value_type = Object)]
+        resource: Value as Option<Map<String, Value>> = json(object);
+        /// Ignored.
+        #[schema(value_type = Option<Object>)]
+        context: Option<Value> as Option<Map<String, Value>> = json(object);
+    }
+    example {
+        "subject": { "type": "user", "id": "ada@example.com" },
+        "action": { "name": "read" },
+        "resource": { "type": "user", "id": "01890a5d-ac96-774b-bcce-b302099a8057" },
     }
 }
 
-/// What several ask at once (AuthZEN §7.1): what stands outside is each one's, unless it has its own.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct EvaluationsRequest {
-    /// As of one.
-    #[schema(value_type = Option<Object>)]
-    subject: Option<Value>,
-    /// As of one.
-    #[schema(value_type = Option<Object>)]
-    action: Option<Value>,
-    /// As of one.
-    #[schema(value_type = Option<Object>)]
-    resource: Option<Value>,
-    /// Not looked at.
-    #[schema(value_type = Option<Object>)]
-    context: Option<Value>,
-    /// At most 100.
-    #[schema(value_type = Option<Vec<Object>>, max_items = 100)]
-    evaluations: Option<Vec<Value>>,
-    /// `evaluations_semantic`: `execute_all`, `deny_on_first_deny` or `permit_on_first_permit`.
-    #[schema(value_type = Option<Object>)]
-    options: Option<Value>,
-}
-
-impl BodyType for EvaluationsRequest {
-    fn example() -> Value {
-        json!({
-            "subject": { "type": "user", "id": "ada@example.com" },
-            "resource": { "type": "user", "id": "01890a5d-ac96-774b-bcce-b302099a8057" },
-            "evaluations": [{ "action": { "name": "read" } }, { "action": { "name": "delete" } }],
-        })
+crate::body! {
+    /// What several ask at once (AuthZEN §7.1): what stands outside is each one's, unless it has its own.
+    pub struct EvaluationsRequest {
+        /// As of one.
+        #[schema(value_type = Option<Object>)]
+        subject: Option<Value> as Option<Map<String, Value>> = json(object);
+        /// As of one.
+        #[schema(value_type = Option<Object>)]
+        action: Option<Value> as Option<Map<String, Value>> = json(object);
+        /// As of one.
+        #[schema(value_type = Option<Object>)]
+        resource: Option<Value> as Option<Map<String, Value>> = json(object);
+        /// Ignored.
+        #[schema(value_type = Option<Object>)]
+        context: Option<Value> as Option<Map<String, Value>> = json(object);
+        /// At most 100.
+        #[schema(value_type = Option<Vec<Object>>, max_items = 100)]
+        evaluations: Option<Vec<Value>> as Option<Vec<Parts>> = json(evaluations_of);
+        /// `evaluations_semantic`: `execute_all`, `deny_on_first_deny` or `permit_on_first_permit`.
+        #[schema(value_type = Option<Object>)]
+        options: Option<Value> as Option<Semantic> = json(semantic_of);
+    }
+    example {
+        "subject": { "type": "user", "id": "ada@example.com" },
+        "resource": { "type": "user", "id": "01890a5d-ac96-774b-bcce-b302099a8057" },
+        "evaluations": [{ "action": { "name": "read" } }, { "action": { "name": "delete" } }],
     }
 }
 
@@ -114,14 +102,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    fn take(members: &mut Members) -> Self {
-        let mut part = |name: &str| members.json(name, object).value();
-        let parts = Self { subject: part("subject"), action: part("action"), resource: part("resource") };
-        part("context");
-        parts
-    }
-
-    fn require(&mut self, members: &mut Members) {
+    fn require(&self, members: &mut Members) {
         for (name, part) in
             [("subject", &self.subject), ("action", &self.action), ("resource", &self.resource)]
         {
@@ -147,17 +128,21 @@ fn object(value: &Value) -> Result<Map<String, Value>, Invalid> {
 
 /// The body of one evaluation.
 pub(crate) fn read_one(members: &mut Members) -> Option<Parts> {
-    let mut parts = Parts::take(members);
+    let request = EvaluationRequest::read(members)?;
+    let parts = Parts { subject: request.subject, action: request.action, resource: request.resource };
+    // No rule depends on the context.
+    drop(request.context);
     parts.require(members);
     Some(parts)
 }
 
 /// The body of several, and when they end early.
 pub(crate) fn read_several(members: &mut Members) -> Option<(Several, Semantic)> {
-    let mut shared = Parts::take(members);
-    let each = members.json("evaluations", evaluations_of).value();
-    let semantic = members.json("options", semantic_of).value().unwrap_or(Semantic::ExecuteAll);
-    match each {
+    let request = EvaluationsRequest::read(members)?;
+    let shared = Parts { subject: request.subject, action: request.action, resource: request.resource };
+    drop(request.context);
+    let semantic = request.options.unwrap_or(Semantic::ExecuteAll);
+    match request.evaluations {
         Some(each) if !each.is_empty() => {
             let each: Vec<Parts> = each.into_iter().map(|parts| parts.or(&shared)).collect();
             let lacks =

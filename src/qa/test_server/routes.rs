@@ -5,13 +5,12 @@ use std::sync::Arc;
 use actix_web::http::Method;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::TestServer;
 use super::seeds::Seeds;
 use crate::domain::{Invalid, format_time, parse_time};
-use crate::http::{Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
+use crate::http::{Body, Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
 
 /// The routes of a test server, besides all others.
 #[rustfmt::skip]
@@ -23,23 +22,18 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// How the clock is moved: one of the three.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct ClockChange {
-    /// By so much, such as `10m` or `1h 30m`.
-    advance: Option<String>,
-    /// To this time.
-    #[schema(format = "date-time")]
-    set: Option<String>,
-    /// Back to the machine's time.
-    reset: Option<bool>,
-}
-
-impl BodyType for ClockChange {
-    fn example() -> Value {
-        json!({ "advance": "0s" })
+crate::body! {
+    /// How the clock is moved: one of the three.
+    pub struct ClockChange {
+        /// By so much, such as `10m` or `1h 30m`.
+        advance: Option<String> as Option<TimeDelta> = text(duration);
+        /// To this time.
+        #[schema(format = "date-time")]
+        set: Option<String> as Option<DateTime<Utc>> = text(time);
+        /// Back to the machine's time.
+        reset: Option<bool> = boolean();
     }
+    example { "advance": "0s" }
 }
 
 /// The time of the server.
@@ -54,6 +48,15 @@ enum Change {
     By(TimeDelta),
     To(DateTime<Utc>),
     Back,
+}
+
+fn duration(text: &str) -> Result<TimeDelta, Invalid> {
+    let duration = humantime::parse_duration(text).ok().and_then(|by| TimeDelta::from_std(by).ok());
+    duration.ok_or_else(|| Invalid::new("not-a-time", "must be a time such as 10m"))
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, Invalid> {
+    parse_time(text).ok_or_else(|| Invalid::new("not-a-time", "must be an RFC 3339 time"))
 }
 
 fn of(services: &Services) -> Result<Arc<TestServer>, Problem> {
@@ -72,16 +75,8 @@ async fn clock(
     services: Arc<Services>,
 ) -> Result<Json<TestTime>, Problem> {
     let change = body.read(|members| {
-        let by = members.text("advance", |text| {
-            let apart =
-                humantime::parse_duration(text).ok().and_then(|apart| TimeDelta::from_std(apart).ok());
-            apart.ok_or_else(|| Invalid::new("not-a-time", "must be a time such as 10m"))
-        });
-        let to = members.text("set", |text| {
-            parse_time(text).ok_or_else(|| Invalid::new("not-a-time", "must be an RFC 3339 time"))
-        });
-        let back = members.boolean("reset").unwrap_or(false);
-        match (by.value(), to.value(), back) {
+        let ClockChange { advance, set, reset } = ClockChange::read(members)?;
+        match (advance, set, reset.unwrap_or(false)) {
             (Some(by), None, false) => Some(Change::By(by)),
             (None, Some(to), false) => Some(Change::To(to)),
             (None, None, true) => Some(Change::Back),

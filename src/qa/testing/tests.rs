@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actix_web::http::Method;
 use serde::Serialize;
-use serde_json::{Value, json};
+
 use utoipa::ToSchema;
 
 use super::walk::Walk;
@@ -14,9 +14,7 @@ use crate::authz::action::{Create, Delete, List, Read, Update};
 use crate::authz::{Allowed, OwnerFrom, Reach, Resource, RowFilter, Sealed};
 use crate::domain::{ClockAndRandom, Random, UserId};
 use crate::http::kit::endpoint::endpoint;
-use crate::http::{
-    Authenticated, Body, BodyType, Code, Endpoint, Json, NoContent, Problem, Public, Segments,
-};
+use crate::http::{Authenticated, Body, Code, Endpoint, Json, NoContent, Problem, Public, Segments};
 use crate::store::{Lookup, StoreError, Stored};
 
 crate::scopes! {
@@ -79,21 +77,19 @@ impl Stored for Hat {
     }
 }
 
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-struct NewHat {
-    label: String,
-}
+crate::body! {
 
-impl BodyType for NewHat {
-    fn example() -> Value {
-        json!({ "label": "top hat" })
+    /// What the route takes.
+    struct NewHat {
+        /// The label.
+        label: String = required_text(|text| Ok(text.to_owned()));
     }
+    example { "label": "top hat" }
 }
 
 /// No two hats have the same label.
 async fn create(reach: Reach<Hat, Create>, body: Body<NewHat>) -> Result<Json<Hat>, Problem> {
-    let label = body.read(|members| members.required_text("label", |text| Ok(text.to_owned())))?;
+    let NewHat { label } = body.read(NewHat::read)?;
     if kept().values().any(|hat| hat.label == label) {
         return Err(StoreError::Taken.into());
     }

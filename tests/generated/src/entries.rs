@@ -5,12 +5,11 @@ use cloakroom::authz::action::{Create, Delete, List, Read, Update};
 use cloakroom::authz::{Allowed, OwnerFrom, Reach, Resource};
 use cloakroom::domain::{Invalid, Time, UserId, plain_text};
 use cloakroom::http::{
-    Body, BodyType, Created, Endpoint, IfMatch, NewId, Now, Problem, Shown, endpoint, plain,
+    Body, Created, Endpoint, IfMatch, NewId, Now, Problem, Shown, endpoint, plain,
 };
 use cloakroom::store::{Moment, Store, Uid};
 use diesel::prelude::*;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 // What an entry is.
@@ -112,36 +111,25 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// What `POST /entries` takes.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct NewEntry {
-    /// What it says.
-    #[schema(max_length = 10_000)]
-    text: String,
-}
-
-impl BodyType for NewEntry {
-    fn example() -> Value {
-        json!({ "text": "The blue one has a loose button." })
+cloakroom::body! {
+    /// What `POST /entries` takes.
+    pub struct NewEntry {
+        /// What it says.
+        #[schema(max_length = 10_000)]
+        text: String = required_text(text_of);
     }
+    example { "text": "The blue one has a loose button." }
 }
 
-/// What `PATCH /entries/{id}` takes: a merge patch (RFC 7396).
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct EntryPatch {
-    /// What it says.
-    #[schema(max_length = 10_000)]
-    text: Option<String>,
-}
-
-impl BodyType for EntryPatch {
-    const MEDIA_TYPE: &'static str = "application/merge-patch+json";
-
-    fn example() -> Value {
-        json!({ "text": "The blue one has a new button." })
+cloakroom::body! {
+    /// What `PATCH /entries/{id}` takes: a merge patch (RFC 7396).
+    pub struct EntryPatch {
+        /// What it says.
+        #[schema(max_length = 10_000)]
+        text: Option<String> = optional_text(text_of);
     }
+    media_type "application/merge-patch+json"
+    example { "text": "The blue one has a new button." }
 }
 
 fn text_of(text: &str) -> Result<String, Invalid> {
@@ -155,7 +143,7 @@ async fn create(
     Now(now): Now,
     store: Store,
 ) -> Result<Created<Entry>, Problem> {
-    let text = body.read(|members| members.required_text("text", text_of))?;
+    let NewEntry { text } = body.read(NewEntry::read)?;
     let owner_id = reach.owner()?;
     let new = Entry {
         id,
@@ -175,9 +163,7 @@ async fn update(
     if_match: IfMatch,
     store: Store,
 ) -> Result<Shown<Entry>, Problem> {
-    let text = body.read_by(&entry, |members| {
-        Some(members.optional_text("text", text_of))
-    })?;
+    let EntryPatch { text } = body.read_by(&entry, EntryPatch::read)?;
     if_match.require(entry.revision)?;
     let change = store.update(entry, |entry| {
         if let Some(text) = text {

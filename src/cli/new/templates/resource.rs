@@ -5,12 +5,11 @@ use cloakroom::authz::action::{Create, Delete, List, Read, Update};
 use cloakroom::authz::{Allowed, OwnerFrom, Reach, Resource};
 use cloakroom::domain::{Invalid, Time, UserId, plain_text};
 use cloakroom::http::{
-    Body, BodyType, Created, Endpoint, IfMatch, NewId, Now, Problem, Shown, endpoint, plain,
+    Body, Created, Endpoint, IfMatch, NewId, Now, Problem, Shown, endpoint, plain,
 };
 use cloakroom::store::{Moment, Store, Uid};
 use diesel::prelude::*;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 // What a parcel is.
@@ -112,36 +111,25 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// What `POST /parcels` takes.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct NewParcel {
-    /// What it says.
-    #[schema(max_length = 10_000)]
-    text: String,
-}
-
-impl BodyType for NewParcel {
-    fn example() -> Value {
-        json!({ "text": "The blue one has a loose button." })
+cloakroom::body! {
+    /// What `POST /parcels` takes.
+    pub struct NewParcel {
+        /// What it says.
+        #[schema(max_length = 10_000)]
+        text: String = required_text(text_of);
     }
+    example { "text": "The blue one has a loose button." }
 }
 
-/// What `PATCH /parcels/{id}` takes: a merge patch (RFC 7396).
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct ParcelPatch {
-    /// What it says.
-    #[schema(max_length = 10_000)]
-    text: Option<String>,
-}
-
-impl BodyType for ParcelPatch {
-    const MEDIA_TYPE: &'static str = "application/merge-patch+json";
-
-    fn example() -> Value {
-        json!({ "text": "The blue one has a new button." })
+cloakroom::body! {
+    /// What `PATCH /parcels/{id}` takes: a merge patch (RFC 7396).
+    pub struct ParcelPatch {
+        /// What it says.
+        #[schema(max_length = 10_000)]
+        text: Option<String> = optional_text(text_of);
     }
+    media_type "application/merge-patch+json"
+    example { "text": "The blue one has a new button." }
 }
 
 fn text_of(text: &str) -> Result<String, Invalid> {
@@ -155,7 +143,7 @@ async fn create(
     Now(now): Now,
     store: Store,
 ) -> Result<Created<Parcel>, Problem> {
-    let text = body.read(|members| members.required_text("text", text_of))?;
+    let NewParcel { text } = body.read(NewParcel::read)?;
     let owner_id = reach.owner()?;
     let new = Parcel {
         id,
@@ -175,9 +163,7 @@ async fn update(
     if_match: IfMatch,
     store: Store,
 ) -> Result<Shown<Parcel>, Problem> {
-    let text = body.read_by(&parcel, |members| {
-        Some(members.optional_text("text", text_of))
-    })?;
+    let ParcelPatch { text } = body.read_by(&parcel, ParcelPatch::read)?;
     if_match.require(parcel.revision)?;
     let change = store.update(parcel, |parcel| {
         if let Some(text) = text {

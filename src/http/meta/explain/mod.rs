@@ -1,12 +1,11 @@
 //! `/authz/explain`: why a request was refused, or what one would be answered.
 
-pub mod foresee;
+pub mod dry_run;
 
 use std::sync::Arc;
 
 use actix_web::http::Method;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -15,50 +14,45 @@ use crate::authz::{Explanation, Reach, Rule, Vocabulary, actor_of};
 use crate::domain::Invalid;
 use crate::http::kit::answer::Json;
 use crate::http::kit::body::Body;
-use crate::http::kit::description::BodyType;
 use crate::http::kit::members::Members;
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::route::Route;
 use crate::http::kit::services::Services;
 use crate::store::Entry;
-use foresee::{Asked, Who};
+use dry_run::{SupposedRequest, Who};
 
 /// The longest path that is asked about.
 const LONGEST_PATH: usize = 2_048;
 
-/// What is asked: a decision that was made, or a request that is only imagined.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct ExplainRequest {
-    /// The decision, as its answer named it; then nothing else is asked.
-    #[schema(format = "uuid")]
-    decision_id: Option<String>,
-    /// Who calls; nobody when it is left out.
-    caller: Option<SupposedCaller>,
-    /// The method.
-    method: Option<String>,
-    /// The path, with the ids in it.
-    path: Option<String>,
-}
-
-/// Somebody who is supposed to call: by a token, or as a user or a client who is registered.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct SupposedCaller {
-    /// An access token.
-    token: Option<String>,
-    /// A user's id or e-mail address.
-    user: Option<String>,
-    /// A client's id.
-    client: Option<String>,
-    /// What the token carries; all that can be granted, when it is left out.
-    scope: Option<String>,
-}
-
-impl BodyType for ExplainRequest {
-    fn example() -> Value {
-        json!({ "method": "DELETE", "path": "/users/01890a5d-ac96-774b-bcce-b302099a8057" })
+crate::body! {
+    /// The question: a decision that was made, or a supposed request.
+    pub struct ExplainRequest {
+        /// The `decision_id` of an answer; then no other member may be there.
+        #[schema(format = "uuid")]
+        decision_id: Option<String> as Option<Uuid> = text(decision_id);
+        /// The supposed caller; a request without a token when left out.
+        caller: Option<SupposedCaller> = object(SupposedCaller::read);
+        /// The method.
+        method: Option<String> as Option<Method> = text(method);
+        /// The path, with the ids in it.
+        path: Option<String> = text(path);
     }
+    example { "method": "DELETE", "path": "/users/01890a5d-ac96-774b-bcce-b302099a8057" }
+}
+
+crate::body! {
+    /// A supposed caller: an access token, a user or a client.
+    pub struct SupposedCaller {
+        /// An access token.
+        token: Option<String> = text(any_text);
+        /// A user's id or e-mail address.
+        user: Option<String> = text(any_text);
+        /// A client's id.
+        client: Option<String> = text(any_text);
+        /// The scope of the token; all that can be granted when left out.
+        scope: Option<String> = text(any_text);
+    }
+    example { "user": "ada@example.com" }
 }
 
 /// An explanation, and what it is of.
@@ -84,7 +78,7 @@ pub struct Explained {
 /// What the body asks.
 enum Question {
     Made(Uuid),
-    Imagined(Asked),
+    Supposed(SupposedRequest),
 }
 
 /// `POST /authz/explain`
@@ -104,8 +98,8 @@ pub async fn explain(
             })?;
             Ok(Json(Explained::made(entry, &reach, services.routes.all(), &services.vocabulary)))
         }
-        Question::Imagined(asked) => {
-            let (explanation, endpoint) = foresee::foresee(&services, reach.by(), &asked).await?;
+        Question::Supposed(request) => {
+            let (explanation, endpoint) = dry_run::explain(&services, reach.by(), &request).await?;
             let route = Some(endpoint.name());
             Ok(Json(Explained { explanation, route, decision_id: None, at: None, request_id: None }))
         }
@@ -113,36 +107,48 @@ pub async fn explain(
 }
 
 fn read(members: &mut Members) -> Option<Question> {
-    let made = members.text("decision_id", |text| {
-        text.parse::<Uuid>().map_err(|_| Invalid::new("not-an-id", "must be the id of a decision"))
-    });
-    if let Some(id) = made.value() {
+    let request = ExplainRequest::read(members)?;
+    if let Some(id) = request.decision_id {
+        let others = [("caller", request.caller.is_some()), ("method", request.method.is_some())];
+        for (name, _) in
+            others.into_iter().chain([("path", request.path.is_some())]).filter(|(_, given)| *given)
+        {
+            members.broken(name, Invalid::new("unknown", "does not go with `decision_id`"));
+        }
         return Some(Question::Made(id));
     }
-    let who = match members.object("caller", |caller| Some(who(caller))) {
+    let who = match request.caller.map(who) {
         None => Some(Who::Nobody),
         Some(who) => who,
     };
     if who.is_none() {
         members.broken("caller", Invalid::new("one-caller", "must be one of `token`, `user` and `client`"));
     }
-    let method = members.required_text("method", method);
-    let path = members.required_text("path", path);
-    Some(Question::Imagined(Asked { who: who?, method: method?, path: path? }))
+    if request.method.is_none() && !members.is_broken("method") {
+        members.required("method");
+    }
+    if request.path.is_none() && !members.is_broken("path") {
+        members.required("path");
+    }
+    Some(Question::Supposed(SupposedRequest { who: who?, method: request.method?, path: request.path? }))
 }
 
-fn who(members: &mut Members) -> Option<Who> {
-    let text = |text: &str| Ok(text.to_owned());
-    let token = members.text("token", text).value();
-    let user = members.text("user", text).value();
-    let client = members.text("client", text).value();
-    let scope = members.text("scope", text).value();
+fn who(caller: SupposedCaller) -> Option<Who> {
+    let SupposedCaller { token, user, client, scope } = caller;
     match (token, user, client) {
         (Some(token), None, None) => Some(Who::Token(token)),
         (None, Some(user), None) => Some(Who::User { user, scope }),
         (None, None, Some(client)) => Some(Who::Client { client, scope }),
         _ => None,
     }
+}
+
+fn any_text(text: &str) -> Result<String, Invalid> {
+    Ok(text.to_owned())
+}
+
+fn decision_id(text: &str) -> Result<Uuid, Invalid> {
+    text.parse().map_err(|_| Invalid::new("not-an-id", "must be the id of a decision"))
 }
 
 pub(crate) fn method(text: &str) -> Result<Method, Invalid> {

@@ -18,7 +18,7 @@ use crate::store::StoreError;
 use crate::token::{InvalidToken, Ticket};
 
 /// A request that is only imagined.
-pub struct Asked {
+pub struct SupposedRequest {
     pub(crate) who: Who,
     pub(crate) method: Method,
     pub(crate) path: String,
@@ -54,13 +54,13 @@ pub(crate) enum Known {
 ///
 /// # Errors
 /// 422 where there is no such route, or whoever asks may not know who is supposed to call.
-pub(crate) async fn foresee<'a>(
+pub(crate) async fn explain<'a>(
     services: &'a Services,
     asker: &Caller,
-    asked: &Asked,
+    request: &SupposedRequest,
 ) -> Result<(Explanation, &'a Route), Problem> {
-    let (endpoint, segments) = route(services, &asked.method, &asked.path)?;
-    let known = know(services, asker, &asked.who).await?;
+    let (endpoint, segments) = route(services, &request.method, &request.path)?;
+    let known = know(services, asker, &request.who).await?;
     Ok((of_route(services, asker, &known, endpoint, &segments).await?, endpoint))
 }
 

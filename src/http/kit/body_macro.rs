@@ -1,0 +1,155 @@
+//! `body!`: declares a body once, for its schema in the OpenAPI document and for reading it.
+
+use super::members::Given;
+
+/// Fills a member of a declared body with what was read. `None` means that a required member is not there, or that it
+/// breaks a rule, which is reported already.
+#[doc(hidden)]
+pub trait Fill<T> {
+    /// Returns the value of the member.
+    fn fill(self) -> Option<T>;
+}
+
+impl<T> Fill<T> for Option<T> {
+    fn fill(self) -> Option<T> {
+        self
+    }
+}
+
+impl<T> Fill<Option<T>> for Option<T> {
+    fn fill(self) -> Option<Option<T>> {
+        Some(self)
+    }
+}
+
+impl<T> Fill<Option<T>> for Given<T> {
+    fn fill(self) -> Option<Option<T>> {
+        Some(self.value())
+    }
+}
+
+impl<T> Fill<Given<T>> for Given<T> {
+    fn fill(self) -> Option<Given<T>> {
+        Some(self)
+    }
+}
+
+/// Declares a body: each member with its description, its type in JSON, and how it is read from
+/// [`Members`](crate::http::Members). The type of what was read follows `as`, where it is another one. A member of type `Option<…>` or `Given<…>` may be left
+/// out. What the rules depend on is an argument of `read`.
+///
+/// ```
+/// use cloakroom::authz::{Allowed, action::Update};
+/// use cloakroom::domain::{User, plain_text};
+/// use cloakroom::http::{Body, Json, Problem};
+///
+/// cloakroom::body! {
+///     /// What the route takes.
+///     pub struct Ticket {
+///         /// What it is called.
+///         #[schema(max_length = 10)]
+///         number: String = required_text(|text| plain_text(text, 10, false));
+///         /// A few words.
+///         note: Option<String> = text(|text| plain_text(text, 200, true));
+///     }
+///     example { "number": "A 17", "note": "a blue coat" }
+/// }
+///
+/// async fn bring(user: Allowed<User, Update>, body: Body<Ticket>) -> Result<Json<String>, Problem> {
+///     let ticket = body.read_by(&user, Ticket::read)?;
+///     Ok(Json(format!("{}: {}", ticket.number, ticket.note.unwrap_or_default())))
+/// }
+/// ```
+#[macro_export]
+macro_rules! body {
+    (
+        $(#[$meta:meta])*
+        $visibility:vis struct $body:ident $(as $schema_name:ident)? $(($($argument:ident: $argument_type:ty),+))? {
+            $(
+                $(#[$member_meta:meta])*
+                $member:ident: $schema:ty $(as $type:ty)? = $read:ident($($rule:tt)*);
+            )*
+        }
+        $(media_type $media_type:literal)?
+        example $example:tt
+    ) => {
+        $(#[$meta])*
+        $visibility struct $body {
+            $(
+                #[doc = concat!("`", stringify!($member), "`")]
+                $visibility $member: $crate::__body_type!($schema $(, $type)?),
+            )*
+        }
+
+        impl $body {
+            /// Reads the members; every broken rule is noted in `members`.
+            $visibility fn read(members: &mut $crate::http::Members $($(, $argument: $argument_type)+)?) -> Option<Self> {
+                $(let $member = members.$read(stringify!($member), $($rule)*);)*
+                $(let $member: Option<$crate::__body_type!($schema $(, $type)?)> = $crate::__private::Fill::fill($member);)*
+                Some(Self { $($member: $member?,)* })
+            }
+        }
+
+        const _: () = {
+            use $crate::__private::utoipa;
+
+            $(#[$meta])*
+            #[derive(utoipa::ToSchema)]
+            #[expect(dead_code, reason = "its members are the body's documentation")]
+            struct Schema {
+                $(
+                    $(#[$member_meta])*
+                    $member: $schema,
+                )*
+            }
+
+            impl utoipa::PartialSchema for $body {
+                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    <Schema as utoipa::PartialSchema>::schema()
+                }
+            }
+
+            impl utoipa::ToSchema for $body {
+                fn name() -> std::borrow::Cow<'static, str> {
+                    $crate::__body_text_name!($body $($schema_name)?).into()
+                }
+
+                fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+                    <Schema as utoipa::ToSchema>::schemas(schemas);
+                }
+            }
+
+            impl $crate::http::BodyType for $body {
+                $(const MEDIA_TYPE: &'static str = $media_type;)?
+
+                fn example() -> $crate::__private::serde_json::Value {
+                    $crate::__private::serde_json::json!($example)
+                }
+            }
+        };
+    };
+}
+
+/// The type of a member that was read.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __body_type {
+    ($schema:ty) => {
+        $schema
+    };
+    ($schema:ty, $type:ty) => {
+        $type
+    };
+}
+
+/// The name of a body in the OpenAPI document.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __body_text_name {
+    ($body:ident) => {
+        stringify!($body)
+    };
+    ($body:ident $name:ident) => {
+        stringify!($name)
+    };
+}
