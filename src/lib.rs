@@ -33,5 +33,6 @@ pub use qa::testing;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::http::kit::body_macro::Fill;
+    pub use crate::store::private as store;
     pub use {chrono, diesel, serde, serde_json, utoipa, uuid};
 }

@@ -40,8 +40,6 @@ pub use audit::trail::AuditFilter;
 pub use engine::connection::Link;
 pub use engine::connection::{Connection, Engine};
 pub use engine::error::StoreError;
-#[doc(hidden)]
-pub use engine::limit::page;
 pub use engine::migrate::{MigrationState, Migrations};
 pub(crate) use engine::migrate::{OWN_MIGRATIONS, migrate, migration_states};
 pub use engine::pool::PoolUse;
@@ -49,9 +47,7 @@ pub(crate) use engine::snapshot::hold;
 pub use engine::snapshot::{InMemory, Snapshot};
 pub use engine::sql_types::{Moment, Uid};
 pub use extension::lookup::{Lookup, Stored};
-#[doc(hidden)]
-pub use extension::repository::position_part;
-pub use extension::repository::{Kept, Position, Selected, Selection};
+pub use extension::repository::{Position, Repository, Selected, Selection};
 pub use handle::Store;
 pub use records::announcements::Announcements;
 pub use records::browser_sessions::SignedIn;
@@ -69,3 +65,11 @@ pub use records::user_search::{SortKey, UserFilter, UserPage, UserQuery, UserSor
 pub use records::users::{NewUser, UserChange};
 pub(crate) use shared::OnRevoked;
 pub(crate) use trusted::TrustedStore;
+
+/// Names that [`stored!`](crate::stored) writes into an application.
+#[doc(hidden)]
+pub mod private {
+    pub use super::engine::limit::page;
+    pub use super::extension::repository::{Rows, Schema, parse_filter};
+    pub use super::extension::sql_condition::{FilterPart, SqlCondition, held, sql_condition, user_or_nil};
+}

@@ -12,15 +12,15 @@ use super::query::{Parameters, Query, QueryType};
 use super::representation::Listed;
 use crate::authz::action::Action;
 use crate::authz::{Can, Reach, Rule};
-use crate::store::{Kept, Position, Selection, Store};
+use crate::store::{Position, Repository, Selection, Store};
 
 /// The query of a list: `limit`, `cursor`, `sort`, and the filters of the kind of record.
 ///
 /// ```
 /// # use cloakroom::authz::{Can, Reach, action::List};
 /// # use cloakroom::http::{ListOf, Listed, Problem};
-/// # use cloakroom::store::{Kept, Store};
-/// async fn list<R: Kept + Can<List>>(
+/// # use cloakroom::store::{Repository, Store};
+/// async fn list<R: Repository + Can<List>>(
 ///     reach: Reach<R, List>,
 ///     list: ListOf<R>,
 ///     store: Store,
@@ -28,12 +28,12 @@ use crate::store::{Kept, Position, Selection, Store};
 ///     list.within(reach, &store).await
 /// }
 /// ```
-pub struct ListOf<R: Kept> {
+pub struct ListOf<R: Repository> {
     query: ListQuery<R>,
     cursors: CursorKey,
 }
 
-struct ListQuery<R: Kept> {
+struct ListQuery<R: Repository> {
     selection: Selection<R>,
     cursor: Option<String>,
     /// The filters and the order as they were written: a cursor is valid for these only.
@@ -42,7 +42,7 @@ struct ListQuery<R: Kept> {
     rules: Vec<&'static Rule>,
 }
 
-impl<R: Kept> Argument for ListOf<R> {
+impl<R: Repository> Argument for ListOf<R> {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         let Query(query) = Query::take(call).await?;
         Ok(Self { query, cursors: call.services().cursors.clone() })
@@ -53,7 +53,7 @@ impl<R: Kept> Argument for ListOf<R> {
     }
 }
 
-impl<R: Kept> ListOf<R> {
+impl<R: Repository> ListOf<R> {
     /// Reads the requested page of the records within reach. A list that is filtered or sorted by a member that not
     /// every caller reads holds only records of which this caller may read the member.
     ///
@@ -78,7 +78,7 @@ impl<R: Kept> ListOf<R> {
     }
 }
 
-impl<R: Kept> QueryType for ListQuery<R> {
+impl<R: Repository> QueryType for ListQuery<R> {
     fn parameters() -> Vec<Parameter> {
         let mut parameters = vec![limit_parameter(), cursor_parameter()];
         if let Some(default) = R::SORTS.first() {
@@ -167,7 +167,7 @@ pub(crate) fn text(value: &str) -> Result<String, &'static str> {
     }
 }
 
-fn sort<R: Kept>(value: &str) -> Result<(&'static str, bool), String> {
+fn sort<R: Repository>(value: &str) -> Result<(&'static str, bool), String> {
     let (name, descending) = value.strip_prefix('-').map_or((value, false), |name| (name, true));
     let known = R::SORTS.iter().find(|sort| **sort == name);
     known

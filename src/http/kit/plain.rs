@@ -6,11 +6,11 @@
 //! use cloakroom::authz::Can;
 //! use cloakroom::authz::action::{Delete, List};
 //! use cloakroom::http::{Endpoint, PathId, View, endpoint, plain};
-//! use cloakroom::store::Kept;
+//! use cloakroom::store::Repository;
 //!
 //! fn endpoints<R>() -> Vec<Endpoint>
 //! where
-//!     R: Kept + View + Can<List> + Can<Delete>,
+//!     R: Repository + View + Can<List> + Can<Delete>,
 //!     R::Id: PathId,
 //! {
 //!     vec![
@@ -28,13 +28,13 @@ use super::problem::Problem;
 use super::representation::{Listed, Shown, View};
 use crate::authz::action::{Delete, List, Read};
 use crate::authz::{Allowed, Can, Reach};
-use crate::store::{Kept, Store};
+use crate::store::{Repository, Store};
 
 /// Lists the records within reach, in pages.
 ///
 /// # Errors
 /// 400 for an invalid cursor, 403 for a member that the caller reads of no record.
-pub async fn list<R: Kept + View + Can<List>>(
+pub async fn list<R: Repository + View + Can<List>>(
     reach: Reach<R, List>,
     list: ListOf<R>,
     store: Store,
@@ -46,7 +46,7 @@ pub async fn list<R: Kept + View + Can<List>>(
 ///
 /// # Errors
 /// None.
-pub async fn read<R: Kept + View>(record: Allowed<R, Read>) -> Result<Shown<R>, Problem> {
+pub async fn read<R: Repository + View>(record: Allowed<R, Read>) -> Result<Shown<R>, Problem> {
     Ok(record.into())
 }
 
@@ -54,7 +54,7 @@ pub async fn read<R: Kept + View>(record: Allowed<R, Read>) -> Result<Shown<R>, 
 ///
 /// # Errors
 /// 412 when it was changed since the caller read it.
-pub async fn delete<R: Kept + View + Can<Delete>>(
+pub async fn delete<R: Repository + View + Can<Delete>>(
     record: Allowed<R, Delete>,
     if_match: IfMatch,
     store: Store,

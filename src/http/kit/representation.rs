@@ -14,7 +14,7 @@ use super::answer::{Answer, Page, answers_json, entity_tag, page, versioned};
 use super::call::Call;
 use super::description::Description;
 use crate::authz::{Allowed, Caller, RecordAttributes, RelationSet, Resource};
-use crate::store::Kept;
+use crate::store::Repository;
 
 /// How a kind of record reads in JSON. What derives `Serialize` and `ToSchema` and is
 /// [`stored!`](crate::stored) has it already.
@@ -34,7 +34,7 @@ pub trait View: Resource {
 }
 
 #[diagnostic::do_not_recommend]
-impl<R: Kept + Serialize + ToSchema> View for R {
+impl<R: Repository + Serialize + ToSchema> View for R {
     type Json = R;
 
     fn view(&self) -> impl Serialize {
@@ -42,7 +42,7 @@ impl<R: Kept + Serialize + ToSchema> View for R {
     }
 
     fn revision(&self) -> i64 {
-        Kept::revision(self)
+        Repository::revision(self)
     }
 }
 

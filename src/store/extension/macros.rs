@@ -1,19 +1,19 @@
-//! The queries of a kind of record, written for both engines from a few lines.
+//! The macro [`stored!`](crate::stored), and its parts.
 
-/// Names the table in which a kind of record is kept, and how the caller's sight of it reads in
-/// SQL. The record's struct derives diesel's `Queryable`, `Selectable`, `Insertable` and
-/// `AsChangeset`, and its `Resource` says whose it is. Two of its fields, and columns of the table,
-/// are `id`, the primary key, and `revision: i64`, which is 1 at first and grows with every change.
+/// Implements [`Repository`](crate::store::Repository) for a kind of record: its table, and its row filter in SQL.
 ///
-/// - `owner`: the column that holds the owner's id; left out where nobody owns the records.
+/// The record's struct derives diesel's `Queryable`, `Selectable`, `Insertable` and `AsChangeset`. Two of its
+/// fields, and columns of the table, are `id`, the primary key, and `revision: i64`, which begins at 1 and grows
+/// with every change.
+///
+/// - `owner`: the column with the owner's id; absent for records without an owner.
 /// - `touch`: the columns that become the time of every change.
-/// - `relations`: what each of [`Resource::RELATIONS`](crate::authz::Resource::RELATIONS) means, as
-///   a diesel expression over the table; `name(me)` has the calling user's id.
-/// - `sort`: the columns, each with its type, that a list may be sorted by; the first is the order
-///   when none is asked for.
-/// - `filter`: the columns, each with its type, that a list may be filtered by.
+/// - `relations`: the meaning of each of [`Resource::RELATIONS`](crate::authz::Resource::RELATIONS), as a diesel
+///   expression over the table; `name(me)` binds the calling user's id. Six at most.
+/// - `sort`: the columns, each with its type, that a list can be sorted by; the first is the default.
+/// - `filter`: the columns, each with its type, that a list can be filtered by.
 ///
-/// See `examples/notes.rs` for one with everything.
+/// `examples/notes.rs` uses all of them.
 ///
 /// ```
 /// use cloakroom::authz::{OwnerFrom, Resource, action::Read};
@@ -82,249 +82,175 @@ macro_rules! stored {
         $(sort: $($sort:ident: $sort_type:ty),+;)?
         $(filter: $($filter:ident: $filter_type:ty),+;)?
     }) => {
-        impl $crate::store::Stored for $record {
-            const RESOLVED: &'static [$crate::authz::Relation] = &[$($($relation),+)?];
-
-            async fn find(
-                lookup: $crate::store::Lookup<'_>,
-                id: Self::Id,
-                row_filter: $crate::authz::RowFilter,
-            ) -> ::std::result::Result<$crate::authz::Sealed<Self>, $crate::store::StoreError> {
-                lookup
-                    .related(move |conn| <Self as $crate::store::Kept>::find_one(conn, &id, &row_filter))
-                    .await
-            }
-        }
-
         const _: () = {
-            use $crate::__private::{diesel, serde_json};
-            use diesel::prelude::*;
+            use $crate::__private::diesel;
             use diesel::expression::SelectableHelper as _;
+            use diesel::prelude::*;
             use diesel::sql_types::Bool;
-            use $crate::authz::{RelationSet, Relation, Resource, RowFilter};
-            use $crate::store::{Connection, Kept, Position, Selection, StoreError};
+            use $crate::__private::store::{FilterPart, Rows, SqlCondition, held, page, sql_condition, user_or_nil};
+            use $crate::authz::{RelationSet, Relation, Sealed, RowFilter};
+            use $crate::store::{Connection, Lookup, Repository, Selection, StoreError, Stored};
 
-            type Row = ($record, (bool, $($($crate::stored!(@flag $relation),)+)?));
-            type Condition<DB> = Box<dyn BoxableExpression<$table::table, DB, SqlType = Bool>>;
+            impl Stored for $record {
+                const RESOLVED: &'static [Relation] = &[$($($relation),+)?];
 
-            /// Builds the condition that a sight puts on a query of engine `$db`; none when it
-            /// hides nothing.
-            macro_rules! condition {
-                ($db:ident, $row_filter:expr) => {{
-                    let row_filter: &RowFilter = $row_filter;
-                    // Nobody has the nil id: for a client no relation to a user holds.
-                    let user = row_filter.caller().unwrap_or($crate::domain::UserId($crate::__private::uuid::Uuid::nil()));
-                    let mut any: Option<Condition<$db>> = None;
-                    for term in row_filter.terms() {
-                        let mut ways: Vec<Condition<$db>> = Vec::new();
-                        if term.everyone {
-                            ways.push(Box::new(true.into_sql::<Bool>()));
-                        }
-                        $(if term.own && !term.everyone {
-                            ways.push(Box::new($table::$owner.eq(user)));
-                        })?
-                        let mut states: Vec<Condition<$db>> = Vec::new();
-                        let mut unresolved = term.only_while != RelationSet::NONE;
-                        $($(
-                            if term.related.includes($record::RELATIONS, $relation) && !term.everyone {
-                                $(let $me = user;)?
-                                ways.push(Box::new($holds));
-                            }
-                            if term.only_while.includes($record::RELATIONS, $relation) {
-                                $(let $me = user;)?
-                                states.push(Box::new($holds));
-                                unresolved = false;
-                            }
-                        )+)?
-                        let within = ways.into_iter().reduce(|a, b| Box::new(a.or(b)));
-                        let within = states.into_iter().fold(within, |within, state| {
-                            within.map(|within| -> Condition<$db> { Box::new(within.and(state)) })
-                        });
-                        if let Some(within) = within.filter(|_| !unresolved) {
-                            any = Some(match any {
-                                Some(others) => Box::new(others.or(within)),
-                                None => within,
-                            });
-                        }
-                    }
-                    match any {
-                        _ if row_filter.is_unrestricted() => None,
-                        Some(condition) => Some(condition),
-                        None => Some(Box::new(false.into_sql::<Bool>()) as Condition<$db>),
-                    }
-                }};
+                async fn find(lookup: Lookup<'_>, id: Self::Id, filter: RowFilter) -> Result<Sealed<Self>, StoreError> {
+                    lookup.related(move |conn| Self::find_one(conn, &id, &filter)).await
+                }
             }
 
-            /// A record, and of each relation whether it holds to the caller.
-            macro_rules! columns {
-                ($caller:expr) => {{
-                    #[allow(unused_variables, reason = "a kind of record may have no relations")]
-                    let user = $caller.unwrap_or($crate::domain::UserId($crate::__private::uuid::Uuid::nil()));
-                    ($record::as_select(), (true.into_sql::<Bool>(), $($({
-                        $(let $me = user;)?
-                        $holds
-                    },)+)?))
-                }};
-            }
+            impl Repository for $record {
+                $crate::__stored_filters! { $table $($($filter: $filter_type),+)? }
+                $crate::__stored_sorts! { $table $($($sort: $sort_type),+)? }
+                $crate::__stored_changes! { $table $($($touched),+)? }
 
-            fn held(holds: &[bool]) -> RelationSet {
-                let resolved = <$record as $crate::store::Stored>::RESOLVED;
-                let place = |relation: &Relation| resolved.iter().position(|known| known == relation);
-                // The first column is there so that the tuple is never empty.
-                RelationSet::of($record::RELATIONS.iter().map(|relation| {
-                    place(relation).and_then(|place| holds.get(place + 1)).copied().unwrap_or(false)
-                }))
-            }
-
-            macro_rules! opened {
-                ($row:expr) => {{
-                    let (record, flags): Row = $row;
-                    (record, held(&$crate::stored!(@flags flags $($($relation)+)?)))
-                }};
-            }
-
-            impl Kept for $record {
-                type Filter = ($($(Option<$filter_type>,)+)?);
-                const SORTS: &'static [&'static str] = &[$($(stringify!($sort)),+)?];
-
-                fn revision(&self) -> i64 {
-                    self.revision
-                }
-
-                fn filters() -> Vec<(
-                    &'static str,
-                    $crate::__private::utoipa::openapi::RefOr<$crate::__private::utoipa::openapi::Schema>,
-                )> {
-                    vec![$($((
-                        stringify!($filter),
-                        <$filter_type as $crate::__private::utoipa::PartialSchema>::schema(),
-                    )),+)?]
-                }
-
-                #[allow(unused_mut, unused_variables, reason = "a list may have no filter")]
-                fn read_filter(
-                    mut take: impl FnMut(&'static str) -> Result<Option<String>, String>,
-                ) -> Result<Self::Filter, String> {
-                    Ok(($($(match take(stringify!($filter))? {
-                        None => None,
-                        Some(text) => match text.parse::<$filter_type>() {
-                            Ok(value) => Some(value),
-                            Err(_) => return Err(format!("{} cannot be {text:?}", stringify!($filter))),
-                        },
-                    },)+)?))
-                }
-
-                #[allow(unused_variables, reason = "a record may have no time of its last change")]
-                fn next(&mut self, now: $crate::__private::chrono::DateTime<$crate::__private::chrono::Utc>) {
-                    self.revision += 1;
-                    $($(self.$touched = $crate::domain::Time(now);)+)?
-                }
-
-                fn position(&self, sort: &str) -> Position {
-                    let key = match sort {
-                        $($(stringify!($sort) => serde_json::json!(self.$sort),)+)?
-                        _ => serde_json::Value::Null,
-                    };
-                    Position { key, id: self.id.to_string() }
-                }
-
-                fn find_one(
+                #[allow(unused_variables, reason = "a kind of record may have no relations")]
+                fn select(
                     conn: &mut Connection,
-                    id: &Self::Id,
-                    row_filter: &RowFilter,
-                ) -> Result<Option<(Self, RelationSet)>, StoreError> {
-                    $crate::on!(conn, DB, |c| {
-                        let mut query = $table::table
-                            .select(columns!(row_filter.caller()))
-                            .filter($table::id.eq(*id))
-                            .into_boxed::<DB>();
-                        if let Some(condition) = condition!(DB, row_filter) {
-                            query = query.filter(condition);
-                        }
-                        Ok(query.get_result::<Row>(c).optional()?.map(|row| opened!(row)))
-                    })
-                }
-
-                #[allow(unused_variables, reason = "a list may have neither filter nor order")]
-                fn find_page(
-                    conn: &mut Connection,
-                    selection: &Selection<Self>,
+                    rows: Rows<'_, Self>,
+                    within: &[RowFilter],
                 ) -> Result<Vec<(Self, RelationSet)>, StoreError> {
-                    let caller = selection.within.iter().find_map(RowFilter::caller);
                     $crate::on!(conn, DB, |c| {
-                        let mut query = $table::table.select(columns!(caller)).into_boxed::<DB>();
-                        for row_filter in &selection.within {
-                            if let Some(condition) = condition!(DB, row_filter) {
+                        let user = user_or_nil(within.iter().find_map(RowFilter::caller));
+                        let relations = (true.into_sql::<Bool>(), $($({
+                            $(let $me = user;)?
+                            $holds
+                        },)+)?);
+                        let mut query = $table::table.select(($record::as_select(), relations)).into_boxed::<DB>();
+                        for filter in within {
+                            let user = user_or_nil(filter.caller());
+                            let part = |part: FilterPart| -> Option<SqlCondition<$table::table, DB>> {
+                                match part {
+                                    $(FilterPart::Owner => Some(Box::new($table::$owner.eq(user))),)?
+                                    $($(FilterPart::Relation(relation) if relation == $relation => {
+                                        $(let $me = user;)?
+                                        Some(Box::new($holds))
+                                    })+)?
+                                    _ => None,
+                                }
+                            };
+                            if let Some(condition) = sql_condition::<Self, _, DB>(filter, &part) {
                                 query = query.filter(condition);
                             }
                         }
-                        let ($($($filter,)+)?) = selection.filter.clone();
-                        $($(if let Some(value) = $filter {
-                            query = query.filter($table::$filter.eq(value));
-                        })+)?
-                        $($(if selection.sort == stringify!($sort) {
-                            if let Some(after) = &selection.after {
-                                let key: $sort_type = $crate::store::position_part(
-                                    serde_json::from_value(after.key.clone()),
-                                )?;
-                                let id = $crate::store::position_part(after.id.parse())?;
-                                // `a >= x AND (a > x OR id > y)` uses an index on (a, id).
-                                query = if selection.descending {
-                                    query
-                                        .filter($table::$sort.le(key.clone()))
-                                        .filter($table::$sort.lt(key).or($table::id.lt::<<Self as Resource>::Id>(id)))
-                                } else {
-                                    query
-                                        .filter($table::$sort.ge(key.clone()))
-                                        .filter($table::$sort.gt(key).or($table::id.gt::<<Self as Resource>::Id>(id)))
-                                };
+                        let rows: Vec<(Self, (bool, $($($crate::stored!(@bool $relation),)+)?))> = match rows {
+                            Rows::One(id) => query.filter($table::id.eq(*id)).load(c)?,
+                            Rows::Page(selection) => {
+                                $crate::__stored_filter! { $table query selection $($($filter),+)? }
+                                $crate::__stored_sort! { $table query selection $($($sort: $sort_type),+)? }
+                                page(query, selection.limit).load(c)?
                             }
-                            query = if selection.descending {
-                                query.order(($table::$sort.desc(), $table::id.desc()))
-                            } else {
-                                query.order(($table::$sort.asc(), $table::id.asc()))
-                            };
-                        })+)?
-                        let rows = $crate::store::page(query, selection.limit).load::<Row>(c)?;
-                        Ok(rows.into_iter().map(|row| opened!(row)).collect())
+                        };
+                        Ok(rows.into_iter().map(|(record, flags)| (record, held::<Self>(flags))).collect())
                     })
-                }
-
-                fn insert(&self, conn: &mut Connection) -> Result<usize, StoreError> {
-                    Ok($crate::on!(conn, |c| diesel::insert_into($table::table).values(self).execute(c))?)
-                }
-
-                fn overwrite(&self, conn: &mut Connection) -> Result<usize, StoreError> {
-                    let before = $table::table
-                        .filter($table::id.eq(self.id))
-                        .filter($table::revision.eq(self.revision - 1));
-                    Ok($crate::on!(conn, |c| diesel::update(before).set(self).execute(c))?)
-                }
-
-                fn delete(&self, conn: &mut Connection) -> Result<usize, StoreError> {
-                    let this = $table::table
-                        .filter($table::id.eq(self.id))
-                        .filter($table::revision.eq(self.revision));
-                    Ok($crate::on!(conn, |c| diesel::delete(this).execute(c))?)
                 }
             }
         };
     };
 
-    (@flag $relation:ident) => { bool };
+    (@bool $relation:ident) => { bool };
+}
 
-    // A tuple of flags, the first of which says nothing, as an array.
-    (@flags $flags:ident) => { <[bool; 1]>::from([$flags.0]) };
-    (@flags $flags:ident $a:ident) => { [$flags.0, $flags.1] };
-    (@flags $flags:ident $a:ident $b:ident) => { [$flags.0, $flags.1, $flags.2] };
-    (@flags $flags:ident $a:ident $b:ident $c:ident) => { [$flags.0, $flags.1, $flags.2, $flags.3] };
-    (@flags $flags:ident $a:ident $b:ident $c:ident $d:ident) => {
-        [$flags.0, $flags.1, $flags.2, $flags.3, $flags.4]
+/// Writes the filters of a list: their type, names, schemas and parser.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __stored_filters {
+    ($table:ident $($filter:ident: $type:ty),*) => {
+        type Filter = ($(Option<$type>,)*);
+
+        fn filters() -> Vec<(&'static str, $crate::__private::store::Schema)> {
+            vec![$((stringify!($filter), <$type as $crate::__private::utoipa::PartialSchema>::schema())),*]
+        }
+
+        #[allow(unused_mut, unused_variables, reason = "a list may have no filter")]
+        fn read_filter(
+            mut take: impl FnMut(&'static str) -> Result<Option<String>, String>,
+        ) -> Result<Self::Filter, String> {
+            Ok(($($crate::__private::store::parse_filter::<$type>(stringify!($filter), &mut take)?,)*))
+        }
     };
-    (@flags $flags:ident $a:ident $b:ident $c:ident $d:ident $e:ident) => {
-        [$flags.0, $flags.1, $flags.2, $flags.3, $flags.4, $flags.5]
+}
+
+/// Adds the filters of a selection to a query.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __stored_filter {
+    ($table:ident $query:ident $selection:ident $($filter:ident),*) => {
+        let ($($filter,)*) = $selection.filter.clone();
+        $(if let Some(value) = $filter {
+            $query = $query.filter($table::$filter.eq(value));
+        })*
     };
-    (@flags $flags:ident $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident) => {
-        [$flags.0, $flags.1, $flags.2, $flags.3, $flags.4, $flags.5, $flags.6]
+}
+
+/// Writes the sort orders of a list: their names, and the position of a record in each.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __stored_sorts {
+    ($table:ident $($sort:ident: $type:ty),*) => {
+        const SORTS: &'static [&'static str] = &[$(stringify!($sort)),*];
+
+        fn sort_key(&self, sort: &str) -> $crate::__private::serde_json::Value {
+            match sort {
+                $(stringify!($sort) => $crate::__private::serde_json::json!(self.$sort),)*
+                _ => $crate::__private::serde_json::Value::Null,
+            }
+        }
+    };
+}
+
+/// Adds the order and the keyset cursor of a selection to a query.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __stored_sort {
+    ($table:ident $query:ident $selection:ident $($sort:ident: $type:ty),*) => {
+        $(if $selection.sort == stringify!($sort) {
+            if let Some(after) = &$selection.after {
+                let (key, id) = after.parse::<$type, Self::Id>()?;
+                // `a >= x AND (a > x OR id > y)` uses an index on (a, id).
+                $query = if $selection.descending {
+                    let beyond = $table::$sort.lt(key.clone()).or($table::id.lt(id));
+                    $query.filter($table::$sort.le(key)).filter(beyond)
+                } else {
+                    let beyond = $table::$sort.gt(key.clone()).or($table::id.gt(id));
+                    $query.filter($table::$sort.ge(key)).filter(beyond)
+                };
+            }
+            $query = if $selection.descending {
+                $query.order(($table::$sort.desc(), $table::id.desc()))
+            } else {
+                $query.order(($table::$sort.asc(), $table::id.asc()))
+            };
+        })*
+    };
+}
+
+/// Writes the statements that change rows. An update and a deletion require the revision that was read.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __stored_changes {
+    ($table:ident $($touched:ident),*) => {
+        fn revision(&self) -> i64 {
+            self.revision
+        }
+
+        fn advance(&mut self, now: $crate::domain::Time) {
+            self.revision += 1;
+            $(self.$touched = now;)*
+        }
+
+        fn insert(&self, conn: &mut Connection) -> Result<usize, StoreError> {
+            Ok($crate::on!(conn, |c| diesel::insert_into($table::table).values(self).execute(c))?)
+        }
+
+        fn update(&self, conn: &mut Connection) -> Result<usize, StoreError> {
+            let read = $table::table.filter($table::id.eq(self.id)).filter($table::revision.eq(self.revision - 1));
+            Ok($crate::on!(conn, |c| diesel::update(read).set(self).execute(c))?)
+        }
+
+        fn delete(&self, conn: &mut Connection) -> Result<usize, StoreError> {
+            let read = $table::table.filter($table::id.eq(self.id)).filter($table::revision.eq(self.revision));
+            Ok($crate::on!(conn, |c| diesel::delete(read).execute(c))?)
+        }
     };
 }

@@ -3,3 +3,4 @@
 pub(in crate::store) mod lookup;
 pub(in crate::store) mod macros;
 pub(in crate::store) mod repository;
+pub(in crate::store) mod sql_condition;

@@ -1,15 +1,22 @@
 //! Records of an application in a table of their own: looked up, listed, made, changed and removed
 //! by the store, given the proof. [`stored!`](crate::stored) writes the queries.
 
-use chrono::{DateTime, Utc};
+use std::str::FromStr;
+
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::lookup::Stored;
 use crate::authz::action::{Action, Changing, Create, Delete};
 use crate::authz::{Allowed, AuditEvent, Can, Reach, RelationSet, RowFilter};
+use crate::domain::Time;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::handle::Store;
+
+/// Schema of a filter, for the OpenAPI document.
+#[doc(hidden)]
+pub type Schema = utoipa::openapi::RefOr<utoipa::openapi::Schema>;
 
 /// A kind of record in a table of its own, whose primary key is `id` and whose `revision` grows
 /// with every change. Implemented by [`stored!`](crate::stored).
@@ -17,7 +24,7 @@ use crate::store::handle::Store;
     message = "the store does not know where a `{Self}` is kept",
     label = "write `stored! {{ {Self} in table {{ owner: owner_id; }} }}`"
 )]
-pub trait Kept: Stored + Clone + Send + Sync {
+pub trait Repository: Stored + Clone + Send + Sync {
     /// What a list can be filtered by, read from a query.
     type Filter: Clone + Default + Send + Sync;
     /// The members that a list can be sorted by; the first is the order when none is asked for.
@@ -26,7 +33,7 @@ pub trait Kept: Stored + Clone + Send + Sync {
     /// The record's version.
     fn revision(&self) -> i64;
     /// The filters, each with its schema.
-    fn filters() -> Vec<(&'static str, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>;
+    fn filters() -> Vec<(&'static str, Schema)>;
     /// Reads the filters out of a query, by their names.
     ///
     /// # Errors
@@ -35,35 +42,53 @@ pub trait Kept: Stored + Clone + Send + Sync {
         take: impl FnMut(&'static str) -> Result<Option<String>, String>,
     ) -> Result<Self::Filter, String>;
 
+    /// Increments the revision, and sets the times of the last change.
     #[doc(hidden)]
-    fn next(&mut self, now: DateTime<Utc>);
+    fn advance(&mut self, now: Time);
     #[doc(hidden)]
-    fn position(&self, sort: &str) -> Position;
+    fn sort_key(&self, sort: &str) -> Value;
+    /// Selects records with their relations to the caller, within all of the row filters.
+    #[doc(hidden)]
+    fn select(
+        conn: &mut Connection,
+        rows: Rows<'_, Self>,
+        within: &[RowFilter],
+    ) -> Result<Vec<(Self, RelationSet)>, StoreError>;
+    #[doc(hidden)]
+    fn insert(&self, conn: &mut Connection) -> Result<usize, StoreError>;
+    #[doc(hidden)]
+    fn update(&self, conn: &mut Connection) -> Result<usize, StoreError>;
+    #[doc(hidden)]
+    fn delete(&self, conn: &mut Connection) -> Result<usize, StoreError>;
+
     #[doc(hidden)]
     fn find_one(
         conn: &mut Connection,
         id: &Self::Id,
         filter: &RowFilter,
-    ) -> Result<Option<(Self, RelationSet)>, StoreError>;
+    ) -> Result<Option<(Self, RelationSet)>, StoreError> {
+        Ok(Self::select(conn, Rows::One(id), std::slice::from_ref(filter))?.pop())
+    }
+
     #[doc(hidden)]
-    fn find_page(
-        conn: &mut Connection,
-        query: &Selection<Self>,
-    ) -> Result<Vec<(Self, RelationSet)>, StoreError>;
-    #[doc(hidden)]
-    fn insert(&self, conn: &mut Connection) -> Result<usize, StoreError>;
-    #[doc(hidden)]
-    fn overwrite(&self, conn: &mut Connection) -> Result<usize, StoreError>;
-    #[doc(hidden)]
-    fn delete(&self, conn: &mut Connection) -> Result<usize, StoreError>;
+    fn position(&self, sort: &str) -> Position {
+        Position { key: self.sort_key(sort), id: self.id().to_string() }
+    }
+}
+
+/// Rows that a query selects.
+#[doc(hidden)]
+pub enum Rows<'a, R: Repository> {
+    One(&'a R::Id),
+    Page(&'a Selection<R>),
 }
 
 /// A page of a list that is asked for.
 #[derive(Clone, Debug)]
-pub struct Selection<R: Kept> {
+pub struct Selection<R: Repository> {
     /// Which records.
     pub filter: R::Filter,
-    /// By what, one of [`Kept::SORTS`].
+    /// By what, one of [`Repository::SORTS`].
     pub sort: &'static str,
     /// Backwards.
     pub descending: bool,
@@ -84,6 +109,19 @@ pub struct Position {
     pub id: String,
 }
 
+impl Position {
+    /// Reads the value and the id.
+    ///
+    /// # Errors
+    /// When the cursor does not fit the record: the record's type changed since the cursor was made.
+    #[doc(hidden)]
+    pub fn parse<K: DeserializeOwned, Id: FromStr>(&self) -> Result<(K, Id), StoreError> {
+        let wrong = || StoreError::Internal("the cursor is of another version of the application".to_owned());
+        let key = serde_json::from_value(self.key.clone()).map_err(|_| wrong())?;
+        Ok((key, self.id.parse().map_err(|_| wrong())?))
+    }
+}
+
 /// A page of a list, and where the next one begins if there is one.
 pub struct Selected<R> {
     /// The records, each with the relations that it has to the caller.
@@ -98,11 +136,11 @@ pub struct Selected<R> {
 /// use cloakroom::authz::action::{Create, Delete, Update};
 /// use cloakroom::authz::{Allowed, Can};
 /// use cloakroom::http::Problem;
-/// use cloakroom::store::{Kept, Store};
+/// use cloakroom::store::{Repository, Store};
 ///
 /// async fn life<R>(store: Store, new: Allowed<R, Create>, old: Allowed<R, Delete>) -> Result<(), Problem>
 /// where
-///     R: Kept + Can<Create> + Can<Delete>,
+///     R: Repository + Can<Create> + Can<Delete>,
 /// {
 ///     store.insert(new).await?;
 ///     store.remove(old).await?;
@@ -114,7 +152,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn list<R: Kept, A: Action>(
+    pub async fn list<R: Repository, A: Action>(
         &self,
         reach: &Reach<R, A>,
         mut selection: Selection<R>,
@@ -122,7 +160,8 @@ impl Store {
         let limit = usize::from(selection.limit);
         selection.within.push(reach.row_filter());
         let sort = selection.sort;
-        let mut records = self.read(move |conn| R::find_page(conn, &selection)).await?;
+        let mut records =
+            self.read(move |conn| R::select(conn, Rows::Page(&selection), &selection.within)).await?;
         let more = records.len() > limit;
         records.truncate(limit);
         let last = records.last().filter(|_| more);
@@ -133,10 +172,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Taken`] when another has what must be its own.
-    pub async fn insert<R: Kept>(&self, new: Allowed<R, Create>) -> Result<Allowed<R, Create>, StoreError> {
-        let (deed, filter) = (AuditEvent::from(&new), RowFilter::unrestricted(new.by()));
+    pub async fn insert<R: Repository>(
+        &self,
+        new: Allowed<R, Create>,
+    ) -> Result<Allowed<R, Create>, StoreError> {
+        let (event, filter) = (AuditEvent::from(&new), RowFilter::unrestricted(new.by()));
         let record = (*new).clone();
-        let kept = self.write_once(Some(deed), move |conn, _| {
+        let kept = self.write_once(Some(event), move |conn, _| {
             one_row(record.insert(conn)?)?;
             as_it_is_now(conn, &record, &filter)
         });
@@ -147,21 +189,21 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Changed`], [`StoreError::Taken`].
-    pub async fn update<R: Kept + Can<A>, A: Changing>(
+    pub async fn update<R: Repository + Can<A>, A: Changing>(
         &self,
         record: Allowed<R, A>,
         change: impl FnOnce(&mut R),
     ) -> Result<Allowed<R, A>, StoreError> {
-        let deed = AuditEvent::from(&record);
+        let event = AuditEvent::from(&record);
         let mut next = (*record).clone();
         change(&mut next);
         if next.id().to_string() != record.id().to_string() {
             return Err(StoreError::Internal("a change must not make another record of it".to_owned()));
         }
-        next.next(self.shared().now());
+        next.advance(Time(self.shared().now()));
         let filter = RowFilter::unrestricted(record.by());
-        let kept = self.write(Some(deed), move |conn, _| {
-            one_row(next.overwrite(conn)?)?;
+        let kept = self.write(Some(event), move |conn, _| {
+            one_row(next.update(conn)?)?;
             as_it_is_now(conn, &next, &filter)
         });
         Ok(record.now(kept.await?))
@@ -171,9 +213,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Changed`].
-    pub async fn remove<R: Kept>(&self, record: Allowed<R, Delete>) -> Result<(), StoreError> {
-        let deed = AuditEvent::from(&record);
-        self.write(Some(deed), move |conn, _| one_row(record.delete(conn)?)).await
+    pub async fn remove<R: Repository>(&self, record: Allowed<R, Delete>) -> Result<(), StoreError> {
+        let event = AuditEvent::from(&record);
+        self.write(Some(event), move |conn, _| one_row(record.delete(conn)?)).await
     }
 
     /// Changes what belongs to a record, in one transaction with its line in the audit trail. It may
@@ -191,8 +233,8 @@ impl Store {
         A: Changing,
         T: Send + 'static,
     {
-        let (deed, record) = (AuditEvent::from(record), (**record).clone());
-        self.write_once(Some(deed), move |conn, _| work(conn, &record)).await
+        let (event, record) = (AuditEvent::from(record), (**record).clone());
+        self.write_once(Some(event), move |conn, _| work(conn, &record)).await
     }
 
     /// Reads what belongs to a record; the engine lets nothing be written. It may be read twice,
@@ -236,7 +278,7 @@ impl Store {
 }
 
 /// The record after a change, with the relations that it has to the caller by now.
-fn as_it_is_now<R: Kept>(
+fn as_it_is_now<R: Repository>(
     conn: &mut Connection,
     record: &R,
     filter: &RowFilter,
@@ -244,12 +286,17 @@ fn as_it_is_now<R: Kept>(
     R::find_one(conn, &record.id(), filter)?.ok_or(StoreError::Changed)
 }
 
-/// Reports a cursor that does not fit the record: the record's type changed since the cursor was made.
+/// Parses one filter of a query.
 #[doc(hidden)]
-pub fn position_part<T, E>(part: Result<T, E>) -> Result<T, StoreError> {
-    part.map_err(|_| StoreError::Internal("a cursor of another version of the application".to_owned()))
+pub fn parse_filter<T: FromStr>(
+    name: &'static str,
+    take: &mut impl FnMut(&'static str) -> Result<Option<String>, String>,
+) -> Result<Option<T>, String> {
+    let parse = |text: String| text.parse().map_err(|_| format!("{name} cannot be {text:?}"));
+    take(name)?.map(parse).transpose()
 }
 
+/// Checks that a statement changed exactly one row.
 pub(in crate::store) fn one_row(rows: usize) -> Result<(), StoreError> {
     if rows == 1 { Ok(()) } else { Err(StoreError::Changed) }
 }
