@@ -10,10 +10,10 @@ use super::{group, json_flag, required, switch};
 use crate::authz::Operator;
 use crate::authz::action::{List, Retire, Rotate};
 use crate::domain::{KeyLifecycle, KeyState, SigningKey, format_time};
-use crate::server::key_safe;
+use crate::server::key_store;
 use crate::server::master_key::{MasterKeyError, load_master_key};
 use crate::store::{StoreError, TrustedStore};
-use crate::token::{KeyError, KeySafe, SignsFrom};
+use crate::token::{KeyError, KeyStore, SignsFrom};
 
 pub(super) fn command() -> Command {
     // A thumbprint may begin with a hyphen.
@@ -98,8 +98,9 @@ impl Keys<'_> {
                 "CLOAKROOM_AUTHORIZATION_SERVER is off: this server issues nothing, and needs no key",
             ));
         }
-        let safe = self.safe().await?;
-        let key = safe.make(if now { SignsFrom::LearntByReplicas } else { SignsFrom::LearntByAll })?;
+        let key_store = self.key_store().await?;
+        let key =
+            key_store.generate(if now { SignsFrom::KnownToReplicas } else { SignsFrom::KnownToCaches })?;
         let (kid, from) = (key.key.kid.clone(), format_time(key.key.signs_from));
         let answer = json!({
             "kid": kid,
@@ -122,7 +123,7 @@ impl Keys<'_> {
         }
         // Only where it signs does anything have to take its place.
         let replaceable = key.algorithm == self.context.config().signing_algorithm.as_str();
-        let spare = if replaceable { Some(self.safe().await?.make(SignsFrom::Now)?) } else { None };
+        let spare = if replaceable { Some(self.key_store().await?.generate(SignsFrom::Now)?) } else { None };
         let next = match self.store.retire_key(key, spare).await {
             Err(StoreError::Changed) => return Err(already()),
             done => done?.map(|next| next.kid),
@@ -137,13 +138,13 @@ impl Keys<'_> {
 
     /// What makes keys, provided that it opens those that are there: a server could not use a key
     /// that is sealed with another master key.
-    async fn safe(&self) -> Result<KeySafe, Failure> {
+    async fn key_store(&self) -> Result<KeyStore, Failure> {
         let stored = self.store.signing_keys().await?;
         let Context { clock_and_random, .. } = self.context;
         let master = load_master_key(self.context.config(), &clock_and_random.random, !stored.is_empty())?;
-        let safe = key_safe(self.context.config(), master, clock_and_random);
-        safe.open(stored)?;
-        Ok(safe)
+        let key_store = key_store(self.context.config(), master, clock_and_random);
+        key_store.open(stored)?;
+        Ok(key_store)
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Identity {
 
 /// What a token of another issuer says of the person it speaks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Newcomer {
+pub struct ExternalUser {
     /// Who they are there.
     pub identity: Identity,
     /// Their address, if the issuer says that it has been verified.
@@ -29,7 +29,7 @@ pub struct Newcomer {
 
 /// Who that person is here.
 #[derive(Clone, Debug)]
-pub struct Resident {
+pub struct LinkedUser {
     /// Their account.
     pub user: UserId,
     /// How it stands.

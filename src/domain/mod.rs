@@ -32,7 +32,7 @@ pub use clock_and_random::{Clock, ClockAndRandom, NoRandomness, Random, Time, fo
 pub use consent::{Consent, ConsentOf};
 pub use email::Email;
 pub use idempotency::IdempotencyKey;
-pub use identity::{Identity, Newcomer, Resident};
+pub use identity::{ExternalUser, Identity, LinkedUser};
 pub use ids::{ClientId, InvalidId, SessionId, SessionOf, UserId};
 #[doc(hidden)]
 pub use ids::{hyphenated, uuid_schema};

@@ -1,5 +1,5 @@
-//! The authorization code grant (RFC 6749 §4.1.3) with proof of possession of the request's verifier
-//! (RFC 7636): S256 alone, and never left out.
+//! Authorization code grant (RFC 6749 §4.1.3) with PKCE (RFC 7636). PKCE is required, and S256 is the
+//! only challenge method.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -7,70 +7,69 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
 use super::client_authentication::AuthenticatedClient;
-use super::token_answer::TokenAnswer;
-use super::{Means, OAuthError, registered};
+use super::context::OAuthContext;
+use super::error::OAuthError;
+use super::scope::registered_scopes;
+use super::token_response::TokenResponse;
 use crate::domain::{AuthorizationCode, GrantType, RefreshToken};
 use crate::store::{CodeBinding, RedeemedBy};
 
-/// What is sent to redeem a code.
+/// Parameters of a request that redeems a code.
 pub struct Redemption {
     /// The code.
     pub code: AuthorizationCode,
-    /// Where the user was sent back to, as the authorization request had it.
+    /// Redirect URI; must equal the one of the authorization request.
     pub redirect_uri: String,
-    /// Of which the request had the hash (RFC 7636 §4.5).
+    /// PKCE verifier (RFC 7636 §4.5).
     pub code_verifier: Option<String>,
-    /// Where the tokens are to be taken (RFC 8707 §2.2), if that is said again.
+    /// Resource (RFC 8707 §2.2); may be left out, as the authorization request has it already.
     pub resource: Option<String>,
 }
 
-/// Redeems a code, once. A second redemption ends what the first one was answered with.
+/// Redeems a code, once. A second redemption revokes the tokens of the first one.
 ///
 /// # Errors
-/// [`OAuthError::InvalidGrant`], [`OAuthError::UnauthorizedClient`], or a failure.
+/// [`OAuthError::InvalidGrant`], [`OAuthError::UnauthorizedClient`], or a failure of the store.
 pub async fn redeem(
-    with: &Means<'_>,
+    context: &OAuthContext<'_>,
     client: &AuthenticatedClient,
     redemption: Redemption,
-) -> Result<TokenAnswer, OAuthError> {
+) -> Result<TokenResponse, OAuthError> {
+    client.check_grant(GrantType::AuthorizationCode)?;
     let AuthenticatedClient { stored, dpop_jkt, origin } = client;
-    let may = |grant| stored.client.grants.contains(&grant);
-    if !may(GrantType::AuthorizationCode) {
-        return Err(OAuthError::UnauthorizedClient);
-    }
-    let refresh = may(GrantType::RefreshToken).then(|| RefreshToken::generate(with.random)).transpose()?;
-    // A public client's refresh token is bound to the key that it showed (RFC 9449 §5); the tokens
-    // of every client are.
-    let shown = dpop_jkt.clone();
+    let refreshes = stored.client.grants.contains(&GrantType::RefreshToken);
+    let refresh = refreshes.then(|| RefreshToken::generate(context.random)).transpose()?;
+    // Access tokens are bound to this key for every client, refresh tokens for public clients (RFC 9449 §5).
+    let proved_key = dpop_jkt.clone();
     let Redemption { code, redirect_uri, code_verifier, resource } = redemption;
     let fits = move |binding: &CodeBinding| {
         binding.redirect_uri == redirect_uri
             && code_verifier
                 .as_deref()
                 .is_some_and(|verifier| fits_challenge(verifier, &binding.code_challenge))
-            && (binding.dpop_jkt.is_none() || binding.dpop_jkt == shown)
+            && (binding.dpop_jkt.is_none() || binding.dpop_jkt == proved_key)
             && (resource.is_none() || resource == binding.resource)
     };
     let by = RedeemedBy {
         client: stored.client.id.clone(),
-        registered: registered(stored, with.vocabulary),
+        registered: registered_scopes(stored, context.vocabulary),
         dpop_jkt: dpop_jkt.clone(),
         refresh: refresh.as_ref().map(RefreshToken::hash),
         origin: origin.clone(),
     };
-    let redeemed = with.store.redeem_code(code.hash(), by, fits).await?;
+    let redeemed = context.store.redeem_code(code.hash(), by, fits).await?;
     let redeemed = redeemed.map_err(|why| {
-        log::info!("a code was refused to the client {}: {why:?}", stored.client.id);
+        log::info!("refused an authorization code of the client {}: {why:?}", stored.client.id);
         OAuthError::InvalidGrant
     })?;
-    let answer = TokenAnswer::in_session(with.issuer, &redeemed.entitled, redeemed.nonce.as_deref())?;
+    let response = TokenResponse::in_session(context.issuer, &redeemed.entitled, redeemed.nonce.as_deref())?;
     Ok(match &refresh {
-        Some(token) => answer.with_refresh_token(token),
-        None => answer,
+        Some(token) => response.with_refresh_token(token),
+        None => response,
     })
 }
 
-/// Whether the challenge is the verifier's, by S256 (RFC 7636 §4.6). A verifier has 43 to 128
+/// True when the verifier matches the challenge by S256 (RFC 7636 §4.6). A verifier has 43 to 128
 /// characters of its alphabet (§4.1).
 fn fits_challenge(verifier: &str, challenge: &str) -> bool {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
@@ -86,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_challenge_of_rfc_7636_appendix_b_fits_its_verifier_and_no_other() {
+    fn accepts_the_verifier_of_rfc_7636_appendix_b_alone() {
         let (verifier, challenge) =
             ("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
         assert!(fits_challenge(verifier, challenge));

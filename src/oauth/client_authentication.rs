@@ -1,52 +1,63 @@
 //! Client authentication (RFC 6749 §2.3): `client_secret_basic`, `client_secret_post`,
 //! `private_key_jwt` (RFC 7523), and `none` for public clients.
 
-use super::{Means, OAuthError};
+use super::context::OAuthContext;
+use super::error::OAuthError;
 use crate::domain::{
     Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType, Origin, Thumbprint,
 };
 use crate::store::StoredClient;
 use crate::token::{ClientAssertion, ClientKeys};
 
-/// What a client presents to prove who it is.
-pub enum Presented {
-    /// Its secret.
+/// Credentials that a client sends.
+pub enum PresentedCredentials {
+    /// Client id and secret.
     Secret {
         /// The client's id, as it was sent.
         id: String,
-        /// Its secret.
+        /// The secret, as it was sent.
         secret: ClientSecret,
-        /// Whether they came by HTTP Basic.
+        /// Set when they were sent by HTTP Basic.
         basic: bool,
     },
-    /// What it signed with its own key (RFC 7523).
+    /// A JWT that the client signed with its own key (RFC 7523).
     Assertion {
-        /// The client's id, as it was sent or as the assertion has it.
+        /// The client's id, as it was sent or as the assertion names it.
         id: String,
         /// The JWT.
         assertion: String,
     },
-    /// Nothing but its id.
-    Nothing {
+    /// The client id alone, as a public client sends it.
+    ClientId {
         /// The client's id, as it was sent.
         id: String,
     },
 }
 
-/// A client that proved who it is, as far as it has to.
+/// An authenticated client. A public client sends its id alone.
 pub struct AuthenticatedClient {
     /// The client.
     pub stored: StoredClient,
-    /// The key that it proved to have with this request (RFC 9449 §5).
+    /// Thumbprint of the key that the client proved to hold with this request (RFC 9449 §5).
     pub dpop_jkt: Option<Thumbprint>,
-    /// Where it calls from.
+    /// Client IP address and user agent.
     pub origin: Origin,
 }
 
-impl Presented {
+impl AuthenticatedClient {
+    /// Checks that the client is registered for this grant type.
+    ///
+    /// # Errors
+    /// [`OAuthError::UnauthorizedClient`] when it is not.
+    pub(super) fn check_grant(&self, grant: GrantType) -> Result<(), OAuthError> {
+        if self.stored.client.grants.contains(&grant) { Ok(()) } else { Err(OAuthError::UnauthorizedClient) }
+    }
+}
+
+impl PresentedCredentials {
     fn id(&self) -> &str {
         match self {
-            Self::Secret { id, .. } | Self::Assertion { id, .. } | Self::Nothing { id } => id,
+            Self::Secret { id, .. } | Self::Assertion { id, .. } | Self::ClientId { id } => id,
         }
     }
 
@@ -55,49 +66,58 @@ impl Presented {
     }
 }
 
-/// Finds out which client calls. An unknown client and a wrong secret are not told apart, and a
-/// client is taken by the method alone that it is registered for.
+/// Authenticates a client. An unknown client and a wrong secret get the same answer. A client can use
+/// only the method that it is registered for.
 ///
 /// # Errors
-/// [`OAuthError::InvalidClient`], or a failure.
-pub async fn authenticate(with: &Means<'_>, presented: Presented) -> Result<StoredClient, OAuthError> {
-    let refused = || OAuthError::InvalidClient { basic: presented.basic() };
-    if presented.id() == ClientId::FIRST_PARTY && matches!(presented, Presented::Nothing { .. }) {
-        return Ok(first_party(with));
+/// [`OAuthError::InvalidClient`], or a failure of the store.
+pub async fn authenticate(
+    context: &OAuthContext<'_>,
+    credentials: PresentedCredentials,
+) -> Result<StoredClient, OAuthError> {
+    let refused = || OAuthError::InvalidClient { basic: credentials.basic() };
+    if credentials.id() == ClientId::FIRST_PARTY
+        && matches!(credentials, PresentedCredentials::ClientId { .. })
+    {
+        return Ok(first_party(context));
     }
-    let known = with.client_named(presented.id()).await?.ok_or_else(refused)?;
+    let known = context.find_client(credentials.id()).await?.ok_or_else(refused)?;
     let method = known.client.authentication;
-    let proved = match &presented {
-        Presented::Secret { secret, .. } => {
+    let proved = match &credentials {
+        PresentedCredentials::Secret { secret, .. } => {
             let hash = secret.hash();
             method.by_secret() && known.secrets.iter().any(|known| known.matches(&hash))
         }
-        Presented::Assertion { assertion, .. } => {
-            method == ClientAuthentication::PrivateKeyJwt && holds(with, &known, assertion).await?
+        PresentedCredentials::Assertion { assertion, .. } => {
+            method == ClientAuthentication::PrivateKeyJwt && holds(context, &known, assertion).await?
         }
-        Presented::Nothing { .. } => method == ClientAuthentication::None,
+        PresentedCredentials::ClientId { .. } => method == ClientAuthentication::None,
     };
     if proved { Ok(known) } else { Err(refused()) }
 }
 
-/// Whether the assertion is the client's, for this server, and used for the first time on any replica.
-async fn holds(with: &Means<'_>, client: &StoredClient, assertion: &str) -> Result<bool, OAuthError> {
+/// True when the assertion is the client's, is for this server, and was not used before on any replica.
+async fn holds(
+    context: &OAuthContext<'_>,
+    client: &StoredClient,
+    assertion: &str,
+) -> Result<bool, OAuthError> {
     let Some(keys) = &client.client.jwks else { return Ok(false) };
     // RFC 7523 §3: the issuer or the token endpoint.
-    let names = [with.issuer_url.to_owned(), format!("{}/oauth/token", with.issuer_url)];
-    let (keys, id, now) = (ClientKeys::kept(keys), client.client.id.as_str(), with.clock.now());
-    match ClientAssertion::verify(assertion, &keys, id, &names, now, with.leeway) {
-        Some(assertion) => Ok(with.store.use_up(assertion.id, assertion.remembered_until).await?),
+    let names = [context.issuer_url.to_owned(), format!("{}/oauth/token", context.issuer_url)];
+    let (keys, id, now) = (ClientKeys::from_stored(keys), client.client.id.as_str(), context.clock.now());
+    match ClientAssertion::verify(assertion, &keys, id, &names, now, context.leeway) {
+        Some(assertion) => Ok(context.store.use_up(assertion.id, assertion.remembered_until).await?),
         None => Ok(false),
     }
 }
 
-/// The client that `POST /sessions` speaks for: public, and good for refreshing alone.
-fn first_party(with: &Means<'_>) -> StoredClient {
-    let now = with.clock.now();
+/// Returns the client of `POST /sessions`: a public client that can only refresh tokens.
+fn first_party(context: &OAuthContext<'_>) -> StoredClient {
+    let now = context.clock.now();
     let metadata = ClientMetadata {
         name: None,
-        scope: with.vocabulary.scopes().iter().map(ToString::to_string).collect(),
+        scope: context.vocabulary.scopes().iter().map(ToString::to_string).collect(),
         grants: vec![GrantType::RefreshToken],
         authentication: ClientAuthentication::None,
         redirect_uris: Vec::new(),

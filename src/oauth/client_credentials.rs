@@ -1,31 +1,33 @@
-//! The client credentials grant (RFC 6749 §4.4): a client acts for itself.
+//! Client credentials grant (RFC 6749 §4.4): the client acts for itself.
 
 use super::client_authentication::AuthenticatedClient;
-use super::token_answer::TokenAnswer;
-use super::{Means, OAuthError, granted, registered};
+use super::context::OAuthContext;
+use super::error::OAuthError;
+use super::scope::{granted_scopes, registered_scopes};
+use super::token_response::TokenResponse;
 use crate::authz::{Scope, ScopeSet};
 use crate::domain::GrantType;
 use crate::token::{IssueRequest, IssueTo};
 
-/// Issues a token for the client itself. What OpenID Connect tells of a user has no place in it.
+/// Issues an access token for the client itself. It has no scopes of OpenID Connect, as there is no user.
 ///
 /// # Errors
-/// [`OAuthError::UnauthorizedClient`], [`OAuthError::InvalidScope`], or a failure.
+/// [`OAuthError::UnauthorizedClient`], [`OAuthError::InvalidScope`], or a failure to sign.
 pub fn issue(
-    with: &Means<'_>,
+    context: &OAuthContext<'_>,
     client: &AuthenticatedClient,
-    asked: Option<&ScopeSet>,
+    requested: Option<&ScopeSet>,
     resource: Option<&str>,
-) -> Result<TokenAnswer, OAuthError> {
+) -> Result<TokenResponse, OAuthError> {
+    client.check_grant(GrantType::ClientCredentials)?;
     let AuthenticatedClient { stored, dpop_jkt, .. } = client;
-    if !stored.client.grants.contains(&GrantType::ClientCredentials) {
-        return Err(OAuthError::UnauthorizedClient);
-    }
-    let grantable: ScopeSet =
-        registered(stored, with.vocabulary).iter().filter(|scope| !Scope::is_identity(*scope)).collect();
-    let scope = granted(asked, &grantable)?;
+    let grantable: ScopeSet = registered_scopes(stored, context.vocabulary)
+        .iter()
+        .filter(|scope| !Scope::is_identity(*scope))
+        .collect();
+    let scope = granted_scopes(requested, &grantable)?;
     let id = stored.client.id.to_string();
-    let issued = with.issuer.issue(IssueRequest {
+    let issued = context.issuer.issue(IssueRequest {
         subject: IssueTo::Client { id: id.clone(), epoch: stored.epoch },
         client_id: id,
         scope: &scope,
@@ -33,5 +35,5 @@ pub fn issue(
         audience: resource,
         bound_to: dpop_jkt.as_ref(),
     })?;
-    Ok(TokenAnswer::of(issued))
+    Ok(TokenResponse::of(issued))
 }

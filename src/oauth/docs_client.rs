@@ -1,5 +1,5 @@
-//! The client by which the page `/docs` signs people in. The server registers it itself: a public
-//! client, which may ask for whatever its user may do, and sends its users back to that page alone.
+//! OAuth client of the page `/docs`. The server registers it by itself. It is a public client that can
+//! request every scope, and its only redirect URI is that page.
 
 use chrono::{DateTime, Utc};
 
@@ -8,12 +8,12 @@ use crate::authz::{Allowed, Can, Operator, Refusal, Vocabulary, action::Action};
 use crate::domain::{Client, ClientAuthentication, ClientId, ClientMetadata, GrantType};
 use crate::store::{Store, StoreError};
 
-/// Registers it, or brings it up to date, or removes it where the page is off: then nobody signs in
-/// by it, and the tokens that it had are dead.
+/// Registers the client, updates it, or removes it when the page is switched off. Removal revokes its
+/// tokens.
 ///
 /// # Errors
 /// When the database is away.
-pub(crate) async fn keep(
+pub(crate) async fn synchronise(
     store: &Store,
     operator: &Operator,
     wanted: Option<ClientMetadata>,
@@ -38,16 +38,16 @@ pub(crate) async fn keep(
         (Some(_), Some(_)) | (None, None) => Ok(()),
     };
     match done {
-        // Another replica that starts at the same time did it.
+        // Another replica made the same change while it started.
         Err(StoreError::Taken | StoreError::Changed) => Ok(()),
         done => done,
     }
 }
 
-/// What it is registered as, at a server of this issuer.
+/// Returns the metadata of the client at this issuer.
 ///
 /// # Errors
-/// When no user could be sent back to the issuer.
+/// When the issuer gives no valid redirect URI.
 pub(crate) fn metadata(issuer: &str, vocabulary: &Vocabulary) -> Result<ClientMetadata, StoreError> {
     let uri = format!("{issuer}/docs/oauth2-redirect.html");
     let wrong = |why: String| StoreError::Internal(format!("the client of /docs: {why}"));

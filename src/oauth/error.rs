@@ -1,46 +1,46 @@
-//! What the authorization server refuses.
+//! Errors of the authorization server.
 
 use crate::hashing::HashError;
 use crate::store::StoreError;
 use crate::token::InvalidProof;
 
-/// A refusal, or a failure, of the authorization server (RFC 6749 §5.2).
+/// An error of the authorization server (RFC 6749 §5.2).
 #[derive(Debug, thiserror::Error)]
 pub enum OAuthError {
-    /// A parameter is missing, stands twice, or contradicts another.
+    /// A parameter is missing, is repeated, or contradicts another.
     #[error("{0}")]
     InvalidRequest(&'static str),
-    /// The client is unknown or did not prove who it is; whether it tried HTTP Basic.
+    /// The client is unknown or its authentication failed.
     #[error("the client could not be authenticated")]
     InvalidClient {
-        /// Whether it tried HTTP Basic, and has to be challenged so (RFC 6749 §5.2).
+        /// Set when the client used HTTP Basic: the response must have a challenge (RFC 6749 §5.2).
         basic: bool,
     },
-    /// The client is not registered for the grant.
+    /// The client is not registered for the grant type.
     #[error("the client may not use this grant")]
     UnauthorizedClient,
-    /// The grant is not offered.
+    /// The server does not support the grant type.
     #[error("the grant type is not offered")]
     UnsupportedGrantType,
-    /// Nothing of the scope can be granted.
+    /// None of the requested scopes can be granted.
     #[error("none of the scopes can be granted")]
     InvalidScope,
-    /// The code or the refresh token is not good, or not this client's.
+    /// The code or the refresh token is invalid, or not this client's.
     #[error("the grant is not good, was used already, or belongs to another client")]
     InvalidGrant,
-    /// The proof of possession does not hold (RFC 9449 §5).
+    /// The proof of possession is not valid (RFC 9449 §5).
     #[error(transparent)]
     InvalidProof(InvalidProof),
-    /// No tokens are issued for the resource (RFC 8707 §2).
+    /// The server issues no tokens for the resource (RFC 8707 §2).
     #[error("this server issues no tokens for the resource")]
     InvalidTarget,
-    /// Unknown address or wrong password: not told apart.
+    /// Unknown address or wrong password: the client gets the same answer.
     #[error("e-mail or password is wrong")]
     InvalidCredentials,
-    /// Too many guesses at passwords were wrong: none is looked at for so many seconds.
+    /// Too many password attempts failed. No password is checked until the limit allows it again.
     #[error("too many passwords were wrong")]
-    TooManyGuesses {
-        /// For how long.
+    TooManyAttempts {
+        /// Seconds until the next attempt is allowed.
         retry_after: i64,
     },
     /// The store failed.
@@ -49,7 +49,7 @@ pub enum OAuthError {
     /// The password could not be checked.
     #[error("the password could not be checked")]
     Hash(#[from] HashError),
-    /// There is no randomness for a code or a token.
+    /// The operating system gave no randomness for a code or a token.
     #[error(transparent)]
     Random(#[from] crate::domain::NoRandomness),
     /// The token could not be signed.

@@ -1,69 +1,75 @@
-//! Signing out at the wish of a client (OpenID Connect RP-Initiated Logout 1.0).
+//! Logout at the request of a client (OpenID Connect RP-Initiated Logout 1.0).
 
 use url::Url;
 
 use super::authorization_request::{Parameters, UNKNOWN_CLIENT};
-use super::{Means, OAuthError};
+use super::context::OAuthContext;
+use super::error::OAuthError;
 use crate::domain::{ClientId, UserId};
 use crate::store::StoredClient;
 
-/// A request to sign somebody out (§2).
+/// A logout request (§2).
 pub struct LogoutRequest {
-    /// The client that asks, if it says so.
+    /// The client, if the request names it.
     pub client: Option<StoredClient>,
-    /// Who is to be signed out, by an ID token that the client got.
+    /// The user to sign out, from the `id_token_hint`.
     pub user: Option<UserId>,
-    /// Where the browser goes afterwards: registered by the client, with its `state`.
-    pub back: Option<String>,
+    /// Where the browser goes afterwards, with the `state`. The client has registered it.
+    pub return_to: Option<String>,
 }
 
-/// What is wrong with such a request.
+/// Why a logout request cannot be carried out.
 #[derive(Debug)]
-pub enum WrongLogout {
-    /// The person who is there is told, on a page; nobody is sent anywhere.
+pub enum LogoutError {
+    /// The user is told on a page; the browser is not redirected.
     Page(&'static str),
     /// The server failed.
     Failure(OAuthError),
 }
 
 impl LogoutRequest {
-    /// Reads and checks a request. An `id_token_hint` that cannot be read (its key may be gone) is
-    /// as one that is left out: the person is asked.
+    /// Reads and checks a request. An `id_token_hint` that cannot be read (its key may be gone) counts
+    /// as left out: the user is asked.
     ///
     /// # Errors
-    /// [`WrongLogout::Page`] when the client is unknown, is not the one of the ID token, or wants
-    /// the browser back where it did not register to.
-    pub async fn read(with: &Means<'_>, given: &impl Parameters) -> Result<Self, WrongLogout> {
-        let hint = given.get("id_token_hint").and_then(|hint| with.issuer.read_id_token_hint(hint));
+    /// [`LogoutError::Page`] when the client is unknown, is not the client of the ID token, or has not
+    /// registered the address to return to.
+    pub async fn read(context: &OAuthContext<'_>, given: &impl Parameters) -> Result<Self, LogoutError> {
+        let hint = given.get("id_token_hint").and_then(|hint| context.issuer.read_id_token_hint(hint));
         let hinted = hint.as_ref().map(|hint| hint.client_id.as_str());
         let named = given.get("client_id");
         if hinted.is_some() && named.is_some() && hinted != named {
-            return Err(WrongLogout::Page("The application is not the one that the ID token was for."));
+            return Err(LogoutError::Page("The application is not the one that the ID token was for."));
         }
         let client = match named.or(hinted) {
-            // It signs its users in without a browser, and has nowhere to send one.
+            // The first-party client uses no browser, and has no address to return to.
             None | Some(ClientId::FIRST_PARTY) => None,
             Some(id) => {
-                let client = with.client_named(id).await.map_err(WrongLogout::Failure)?;
-                Some(client.ok_or(WrongLogout::Page(UNKNOWN_CLIENT))?)
+                let client = context.find_client(id).await.map_err(LogoutError::Failure)?;
+                Some(client.ok_or(LogoutError::Page(UNKNOWN_CLIENT))?)
             }
         };
-        let back = given.get("post_logout_redirect_uri");
-        let back = back.map(|uri| way_back(client.as_ref(), uri, given.get("state"))).transpose()?;
-        Ok(Self { client, user: hint.map(|hint| hint.user), back })
+        let return_to = given.get("post_logout_redirect_uri");
+        let return_to =
+            return_to.map(|uri| return_address(client.as_ref(), uri, given.get("state"))).transpose()?;
+        Ok(Self { client, user: hint.map(|hint| hint.user), return_to })
     }
 }
 
-/// The address to return to, matched exactly, with `state` (§3).
-fn way_back(client: Option<&StoredClient>, uri: &str, state: Option<&str>) -> Result<String, WrongLogout> {
+/// Returns the address to return to, matched exactly, with `state` (§3).
+fn return_address(
+    client: Option<&StoredClient>,
+    uri: &str,
+    state: Option<&str>,
+) -> Result<String, LogoutError> {
     let registered = client.map(|client| client.client.post_logout_redirect_uris.as_slice());
     if !registered.unwrap_or_default().iter().any(|registered| registered.matches(uri)) {
-        return Err(WrongLogout::Page(
+        return Err(LogoutError::Page(
             "The address to return to is not one that the application has registered.",
         ));
     }
     let Some(state) = state else { return Ok(uri.to_owned()) };
-    let mut url = Url::parse(uri).map_err(|_| WrongLogout::Page("The address to return to is none."))?;
+    let mut url = Url::parse(uri).map_err(|_| LogoutError::Page("The address to return to is not a URL."))?;
     url.query_pairs_mut().append_pair("state", state);
     Ok(url.into())
 }

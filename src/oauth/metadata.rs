@@ -1,5 +1,5 @@
-//! Where things are: the metadata of the authorization server (RFC 8414, OpenID Connect Discovery
-//! §3) and of the resource (RFC 9728), made from the tables that the server works by.
+//! Metadata of the authorization server (RFC 8414, OpenID Connect Discovery §3) and of the protected
+//! resource (RFC 9728). The values come from the same constants that the server checks requests with.
 
 use serde_json::{Value, json};
 
@@ -11,8 +11,8 @@ fn scopes(vocabulary: &Vocabulary) -> Vec<&'static str> {
     vocabulary.scopes().iter().copied().map(Scope::as_str).collect()
 }
 
-/// `/.well-known/oauth-authorization-server`, and the same at `/.well-known/openid-configuration`;
-/// `algorithm` is what ID tokens are signed with.
+/// Returns the document of `/.well-known/oauth-authorization-server` and of
+/// `/.well-known/openid-configuration`. `algorithm` signs ID tokens.
 pub fn authorization_server(issuer: &str, algorithm: &str, vocabulary: &Vocabulary) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let methods = ClientAuthentication::ALL.map(ClientAuthentication::as_str);
@@ -53,8 +53,8 @@ pub fn authorization_server(issuer: &str, algorithm: &str, vocabulary: &Vocabula
     })
 }
 
-/// `/.well-known/oauth-protected-resource`: whose tokens are taken, our own first. `own` is none
-/// where the server issues nothing.
+/// Returns the document of `/.well-known/oauth-protected-resource`. It names the issuers whose tokens are
+/// accepted, our own first. `own` is none where the server issues no tokens.
 pub fn protected_resource<'a>(
     own: Option<&'a str>,
     others: impl Iterator<Item = &'a str>,
@@ -68,7 +68,7 @@ pub fn protected_resource<'a>(
         "scopes_supported": scopes(vocabulary),
     });
     if let (Some(own), Some(members)) = (own, metadata.as_object_mut()) {
-        // Tokens of others that are bound to a key are not taken.
+        // Key-bound tokens of external issuers are not accepted.
         members.insert("dpop_signing_alg_values_supported".to_owned(), json!(DPOP_ALGORITHMS));
         members.insert("jwks_uri".to_owned(), format!("{own}/.well-known/jwks.json").into());
     }

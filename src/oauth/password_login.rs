@@ -1,9 +1,11 @@
-//! Login with an e-mail and its password: for tokens of the first-party client, or at the pages.
+//! Login with e-mail and password, for tokens of the first-party client or for the pages.
 
 use std::net::IpAddr;
 
-use super::token_answer::TokenAnswer;
-use super::{Means, OAuthError, granted};
+use super::context::OAuthContext;
+use super::error::OAuthError;
+use super::scope::granted_scopes;
+use super::token_response::TokenResponse;
 use crate::authz::{Actor, AuditEvent, Outcome, Resource as _, ScopeSet};
 use crate::domain::{
     Device, Email, Left, LoginAttempt, Origin, PasswordAttempt, RefreshToken, SecretHash, Session, User,
@@ -12,13 +14,13 @@ use crate::domain::{
 use crate::hashing::Verdict;
 use crate::store::{LoginRefused, Proved};
 
-/// What somebody who logs in says.
+/// A login request.
 pub struct PasswordLogin {
-    /// Their address, as they typed it.
+    /// E-mail address, as the user typed it.
     pub email: String,
-    /// Their password.
+    /// Password.
     pub password: PasswordAttempt,
-    /// The scopes that they ask for.
+    /// Requested scopes.
     pub scope: Option<ScopeSet>,
 }
 
@@ -33,42 +35,44 @@ fn failed_login(user: UserId, origin: Origin) -> AuditEvent {
     }
 }
 
-/// A guess that is checked: whose account it is at, if there is one, and what came of it.
+/// Result of a password check.
 struct Checked {
+    /// The account, if there is one.
     user: Option<UserId>,
+    /// Proof that the password is right.
     proved: Option<Proved>,
 }
 
-/// Checks a password, counted as a guess. An unknown address, a wrong password and an account
-/// without one take the same time.
+/// Checks a password and counts the attempt. An unknown address, a wrong password and an account
+/// without a password take the same time.
 async fn check(
-    with: &Means<'_>,
+    context: &OAuthContext<'_>,
     account: String,
     password: PasswordAttempt,
     address: Option<IpAddr>,
 ) -> Result<Checked, OAuthError> {
-    // Before it costs the database anything.
-    with.hasher.turn_away_if_full()?;
+    // Comes first, so that a full queue costs the database nothing.
+    context.hasher.turn_away_if_full()?;
     let guess = LoginAttempt { account, address };
-    let (login, counted) = with.store.guess(guess, with.limits).await?.map_err(|too_many| {
-        with.allowance.note(too_many.left);
-        let left = (too_many.until - with.clock.now()).num_seconds();
-        OAuthError::TooManyGuesses { retry_after: left.max(0) + 1 }
+    let (login, counted) = context.store.guess(guess, context.limits).await?.map_err(|too_many| {
+        context.allowance.note(too_many.left);
+        let seconds = (too_many.until - context.clock.now()).num_seconds();
+        OAuthError::TooManyAttempts { retry_after: seconds.max(0) + 1 }
     })?;
-    with.allowance.note(counted.left);
+    context.allowance.note(counted.left);
     let (user, hash) = login.map(|login| (login.user_id, login.hash)).unzip();
     let hash = hash.flatten();
-    let verdict = match with.hasher.verify(password, hash.clone()).await {
+    let verdict = match context.hasher.verify(password, hash.clone()).await {
         Ok(verdict) => verdict,
         Err(error) => {
-            with.store.take_back(counted).await?;
+            context.store.take_back(counted).await?;
             return Err(error.into());
         }
     };
     let proved = match (hash, verdict) {
         (Some(hash), Verdict::Match { upgraded }) => {
-            // It is taken back, for it was right.
-            with.allowance.note(counted.left.map(Left::with_one_more));
+            // A right password does not count as a failed attempt.
+            context.allowance.note(counted.left.map(Left::with_one_more));
             Some(Proved { hash, upgraded, counted })
         }
         _ => None,
@@ -76,39 +80,40 @@ async fn check(
     Ok(Checked { user, proved })
 }
 
-/// Finds out whose address and password these are; nobody's are not told from a wrong password.
+/// Returns the user with this address and password. An unknown address and a wrong password give the
+/// same error.
 async fn prove(
-    with: &Means<'_>,
+    context: &OAuthContext<'_>,
     email: &str,
     password: PasswordAttempt,
     device: &Device,
 ) -> Result<(UserId, Proved), OAuthError> {
-    // An address that cannot exist is looked up all the same: it must not answer any faster.
+    // A malformed address is looked up as well, so that its answer is not faster.
     let key = Email::parse(email).map_or_else(|_| String::new(), |email| email.key());
-    match check(with, key, password, device.origin.address).await? {
+    match check(context, key, password, device.origin.address).await? {
         Checked { user: Some(user), proved: Some(proved) } => Ok((user, proved)),
         Checked { user, .. } => {
             if let Some(user) = user {
-                with.recorder.note(failed_login(user, device.origin.clone()));
+                context.recorder.note(failed_login(user, device.origin.clone()));
             }
             Err(OAuthError::InvalidCredentials)
         }
     }
 }
 
-/// Whether this is the user's password: a guess like one at a login.
+/// True when this is the user's password. The attempt counts like a login.
 ///
 /// # Errors
-/// [`OAuthError::TooManyGuesses`], or a failure.
-pub async fn is_password_of(
-    with: &Means<'_>,
+/// [`OAuthError::TooManyAttempts`], or a failure of the store or the hasher.
+pub async fn verify_current_password(
+    context: &OAuthContext<'_>,
     user: &User,
     password: PasswordAttempt,
     address: Option<IpAddr>,
 ) -> Result<bool, OAuthError> {
-    match check(with, user.email.key(), password, address).await?.proved {
+    match check(context, user.email.key(), password, address).await?.proved {
         Some(proved) => {
-            with.store.take_back(proved.counted).await?;
+            context.store.take_back(proved.counted).await?;
             Ok(true)
         }
         None => Ok(false),
@@ -122,38 +127,39 @@ fn refused(refused: LoginRefused) -> OAuthError {
     }
 }
 
-/// Begins a session of the first-party client and issues its first tokens. A suspended account is
-/// answered as a wrong password is.
+/// Begins a session of the first-party client and issues its first tokens. A suspended account gets the
+/// same error as a wrong password.
 ///
 /// # Errors
-/// [`OAuthError::InvalidCredentials`], [`OAuthError::InvalidScope`], or a failure.
+/// [`OAuthError::InvalidCredentials`], [`OAuthError::InvalidScope`],
+/// [`OAuthError::TooManyAttempts`], or a failure.
 pub async fn log_in(
-    with: &Means<'_>,
+    context: &OAuthContext<'_>,
     login: PasswordLogin,
     device: Device,
-) -> Result<TokenAnswer, OAuthError> {
-    let (user, proved) = prove(with, &login.email, login.password, &device).await?;
-    let asked = login.scope;
-    let grant = move |grantable: &ScopeSet| granted(asked.as_ref(), grantable).ok();
-    let refresh = RefreshToken::generate(with.random)?;
-    let begun = with.store.begin_session(user, proved, device, refresh.hash(), grant).await?;
+) -> Result<TokenResponse, OAuthError> {
+    let (user, proved) = prove(context, &login.email, login.password, &device).await?;
+    let requested = login.scope;
+    let grant = move |grantable: &ScopeSet| granted_scopes(requested.as_ref(), grantable).ok();
+    let refresh = RefreshToken::generate(context.random)?;
+    let begun = context.store.begin_session(user, proved, device, refresh.hash(), grant).await?;
     let entitled = begun.map_err(refused)?;
-    Ok(TokenAnswer::in_session(with.issuer, &entitled, None)?.with_refresh_token(&refresh))
+    Ok(TokenResponse::in_session(context.issuer, &entitled, None)?.with_refresh_token(&refresh))
 }
 
-/// Signs somebody in at the pages: their browser is to keep the cookie of which this is the hash,
-/// instead of the one that it had before.
+/// Signs a user in at the pages. `cookie` is the hash of the browser's new session cookie, `before` that
+/// of the cookie it replaces.
 ///
 /// # Errors
-/// [`OAuthError::InvalidCredentials`], or a failure.
+/// [`OAuthError::InvalidCredentials`], [`OAuthError::TooManyAttempts`], or a failure.
 pub async fn sign_in(
-    with: &Means<'_>,
+    context: &OAuthContext<'_>,
     email: &str,
     password: PasswordAttempt,
     device: Device,
     cookie: SecretHash,
     before: Option<SecretHash>,
 ) -> Result<(), OAuthError> {
-    let (user, proved) = prove(with, email, password, &device).await?;
-    with.store.sign_in(user, proved, device, cookie, before).await?.map_err(refused)
+    let (user, proved) = prove(context, email, password, &device).await?;
+    context.store.sign_in(user, proved, device, cookie, before).await?.map_err(refused)
 }

@@ -1,77 +1,83 @@
-//! The refresh token grant (RFC 6749 §6): each refresh token is used once and followed by the next.
+//! Refresh token grant (RFC 6749 §6) with refresh-token rotation: each token can be used once.
 
 use std::sync::Arc;
 
 use super::client_authentication::AuthenticatedClient;
-use super::token_answer::TokenAnswer;
-use super::{Means, OAuthError, granted, registered};
+use super::context::OAuthContext;
+use super::error::OAuthError;
+use super::scope::{granted_scopes, registered_scopes};
+use super::token_response::TokenResponse;
 use crate::authz::ScopeSet;
 use crate::domain::{GrantType, Random, RefreshToken};
 use crate::store::{Entitled, RefreshRefused, RefreshedBy, StoreError};
 use crate::token::{IssueError, Issuer, TokenSeal};
 
-/// What of the answer is sealed.
-const CONTEXT: &str = "refresh answer";
+/// Context under which the response is sealed.
+const SEAL_CONTEXT: &str = "refresh answer";
 
-/// Exchanges a refresh token. The client, its user and the scope are looked at anew. Whoever
-/// repeats the very last exchange within a few seconds gets the same answer: it rests sealed with
-/// the refresh token itself, which is kept nowhere.
+/// Exchanges a refresh token. Client, user and scope are evaluated again.
+///
+/// A client that repeats the latest exchange within a few seconds gets the same response. The response
+/// is stored sealed with a key that is derived from the refresh token, and the token is not stored.
 ///
 /// # Errors
-/// [`OAuthError::InvalidGrant`], [`OAuthError::InvalidScope`], or a failure.
+/// [`OAuthError::InvalidGrant`], [`OAuthError::InvalidScope`], [`OAuthError::InvalidTarget`],
+/// [`OAuthError::UnauthorizedClient`], or a failure of the store.
 pub async fn exchange(
-    with: &Means<'_>,
+    context: &OAuthContext<'_>,
     client: &AuthenticatedClient,
     token: &RefreshToken,
-    asked: Option<ScopeSet>,
+    requested: Option<ScopeSet>,
     resource: Option<String>,
-) -> Result<TokenAnswer, OAuthError> {
+) -> Result<TokenResponse, OAuthError> {
+    client.check_grant(GrantType::RefreshToken)?;
     let AuthenticatedClient { stored, dpop_jkt, origin } = client;
-    if !stored.client.grants.contains(&GrantType::RefreshToken) {
-        return Err(OAuthError::UnauthorizedClient);
-    }
     let by = RefreshedBy {
         client: stored.client.id.clone(),
-        registered: registered(stored, with.vocabulary),
+        registered: registered_scopes(stored, context.vocabulary),
         dpop_jkt: dpop_jkt.clone(),
         is_public: stored.client.is_public(),
         resource,
         origin: origin.clone(),
     };
     let seal = TokenSeal::of(token.expose());
-    let successor = RefreshToken::generate(with.random)?;
+    let successor = RefreshToken::generate(context.random)?;
     let hash = successor.hash();
-    let narrow = move |grantable: &ScopeSet| granted(asked.as_ref(), grantable).ok();
-    let maker =
-        Maker { issuer: with.issuer.clone(), random: with.random.clone(), seal: seal.clone(), successor };
-    let issue = move |entitled: &Entitled| {
-        maker
-            .sealed_answer(entitled)
-            .map_err(|why| StoreError::Internal(format!("no answer to a refresh: {why}")))
+    let narrow = move |grantable: &ScopeSet| granted_scopes(requested.as_ref(), grantable).ok();
+    let maker = ResponseMaker {
+        issuer: context.issuer.clone(),
+        random: context.random.clone(),
+        seal: seal.clone(),
+        successor,
     };
-    let sealed = with.store.refresh(token.hash(), hash, by, narrow, issue).await?;
+    let issue = move |entitled: &Entitled| {
+        maker.sealed_response(entitled).map_err(|why| {
+            StoreError::Internal(format!("the response to a refresh could not be made: {why}"))
+        })
+    };
+    let sealed = context.store.refresh(token.hash(), hash, by, narrow, issue).await?;
     let sealed = sealed.map_err(|refused| match refused {
         RefreshRefused::Scope => OAuthError::InvalidScope,
         RefreshRefused::Target => OAuthError::InvalidTarget,
         RefreshRefused::Unknown | RefreshRefused::Reused | RefreshRefused::Key => OAuthError::InvalidGrant,
     })?;
-    let answer = seal.open(&sealed, CONTEXT).map_err(|_| OAuthError::InvalidGrant)?;
-    serde_json::from_slice(&answer).map_err(|_| OAuthError::InvalidGrant)
+    let response = seal.open(&sealed, SEAL_CONTEXT).map_err(|_| OAuthError::InvalidGrant)?;
+    serde_json::from_slice(&response).map_err(|_| OAuthError::InvalidGrant)
 }
 
-/// What the answer is made with, inside the transaction that uses the token up.
-struct Maker {
+/// Makes the sealed response, inside the transaction that marks the token as used.
+struct ResponseMaker {
     issuer: Arc<Issuer>,
     random: Random,
     seal: TokenSeal,
     successor: RefreshToken,
 }
 
-impl Maker {
-    fn sealed_answer(&self, entitled: &Entitled) -> Result<Vec<u8>, IssueError> {
-        let answer =
-            TokenAnswer::in_session(&self.issuer, entitled, None)?.with_refresh_token(&self.successor);
-        let answer = serde_json::to_vec(&answer).map_err(|_| IssueError::NotSigned)?;
-        self.seal.seal(&self.random, &answer, CONTEXT).map_err(|_| IssueError::NotSigned)
+impl ResponseMaker {
+    fn sealed_response(&self, entitled: &Entitled) -> Result<Vec<u8>, IssueError> {
+        let response =
+            TokenResponse::in_session(&self.issuer, entitled, None)?.with_refresh_token(&self.successor);
+        let response = serde_json::to_vec(&response).map_err(|_| IssueError::NotSigned)?;
+        self.seal.seal(&self.random, &response, SEAL_CONTEXT).map_err(|_| IssueError::NotSigned)
     }
 }

@@ -1,19 +1,25 @@
-//! Token revocation (RFC 7009): a client takes back what it got.
+//! Token revocation (RFC 7009): a client revokes a token that was issued to it.
 
 use super::client_authentication::AuthenticatedClient;
-use super::{Means, OAuthError};
+use super::context::OAuthContext;
+use super::error::OAuthError;
 use crate::authz::Actor;
 use crate::domain::RefreshToken;
 
-/// Ends a token of this client: a refresh token with all of its session, an access token alone. One
-/// that is another client's, or none at all, is nothing to complain about (RFC 7009 §2.2).
+/// Revokes a token of this client. A refresh token ends its whole session, an access token itself alone.
+/// A token of another client, or an invalid one, is not an error (RFC 7009 §2.2).
 ///
 /// # Errors
-/// When the store fails; then the token is as good as before.
-pub async fn revoke(with: &Means<'_>, client: &AuthenticatedClient, token: &str) -> Result<(), OAuthError> {
+/// When the store fails. The token then stays valid.
+pub async fn revoke(
+    context: &OAuthContext<'_>,
+    client: &AuthenticatedClient,
+    token: &str,
+) -> Result<(), OAuthError> {
     let id = &client.stored.client.id;
-    let Some(known) = with.verifier.describe(token, with.issuer_url) else {
-        with.store
+    let Some(known) = context.verifier.introspect(token, context.issuer_url) else {
+        context
+            .store
             .revoke_refresh_token(RefreshToken::presented(token).hash(), id.clone(), client.origin.clone())
             .await?;
         return Ok(());
@@ -21,7 +27,7 @@ pub async fn revoke(with: &Means<'_>, client: &AuthenticatedClient, token: &str)
     let is_theirs = known.client_id() == Some(id.as_str());
     if let (true, Some(jti)) = (is_theirs, known.jti()) {
         let by = Actor::Anonymous(client.origin.clone(), Some(id.clone()));
-        with.store.revoke_token(jti.to_owned(), known.user_id(), by).await?;
+        context.store.revoke_token(jti.to_owned(), known.user_id(), by).await?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Userinfo (OpenID Connect Core §5.3): who the user is, for the client that they let in.
+//! Userinfo (OpenID Connect Core §5.3): the user's claims, for a client with the user's consent.
 
 use serde_json::{Map, Value};
 
@@ -6,9 +6,8 @@ use crate::authz::action::ReadClaims;
 use crate::authz::{Allowed, EMAIL, PROFILE};
 use crate::domain::{Profile, ProfileClaim, User};
 
-/// The claims that the scopes of the token let through (OpenID Connect Core §5.4); `bio` is none of its
-/// standard claims. What a profile
-/// holds never takes the place of a claim that the server makes.
+/// Returns the claims that the scopes of the token allow (OpenID Connect Core §5.4). `bio` is not a
+/// standard claim and is left out. A profile value never replaces a claim that the server sets.
 pub fn claims(user: &Allowed<User, ReadClaims>, profile: &Profile) -> Map<String, Value> {
     let mut claims = Map::new();
     let scope = user.by().scope();

@@ -26,7 +26,7 @@ use crate::domain::{Clock, ClockAndRandom, Email, RedirectUri};
 use crate::http::{CursorKey, Form, Members, credentials_by_basic, read_profile};
 use crate::json::parse_strict;
 use crate::token::{
-    Expected, KeySafe, KeyUse, Keys, MasterKey, Revocations, SigningAlgorithm, Ticket, Verifier,
+    Expected, KeySettings, KeyStore, Keys, MasterKey, Revocations, SigningAlgorithm, Verification, Verifier,
 };
 
 const ISSUER: &str = "https://id.example.org";
@@ -50,14 +50,14 @@ pub const TARGETS: &[(&str, Target)] = &[
 
 static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
     let clock = Clock::standing(DateTime::from_timestamp(NOW, 0).expect("a time"));
-    let usage = KeyUse {
+    let usage = KeySettings {
         algorithm: SigningAlgorithm::Hs256,
         hs256_secret: Some(SecretString::from(SECRET)),
         lifetime: TimeDelta::seconds(600),
         leeway: TimeDelta::seconds(LEEWAY),
     };
     let clock_and_random = ClockAndRandom { clock: clock.clone(), ..ClockAndRandom::default() };
-    let safe = KeySafe::new(usage, MasterKey::new([7; 32]), clock_and_random);
+    let safe = KeyStore::new(usage, MasterKey::new([7; 32]), clock_and_random);
     let keys = Arc::new(Keys::open(safe, Vec::new()).expect("the secret is a key"));
     let leeway = Duration::from_secs(LEEWAY.unsigned_abs());
     let expected = Expected { issuer: ISSUER.to_owned(), audience: ISSUER.to_owned(), leeway };
@@ -81,7 +81,7 @@ pub fn token(data: &[u8]) {
     let mut parts = parts.splitn(2, |byte| *byte == b'\n');
     let (header, claims) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let token = signed(header, claims);
-    let Ok(ticket) = VERIFIER.verify(&token) else { return };
+    let Ok(verification) = VERIFIER.verify(&token) else { return };
     let header = parse_strict(header).expect("its header is JSON");
     let claims = parse_strict(claims).expect("its claims are JSON");
     assert_eq!(header["alg"], "HS256");
@@ -97,7 +97,7 @@ pub fn token(data: &[u8]) {
     assert!(claims["iat"].as_i64().expect("iat") <= NOW + LEEWAY);
     assert!(claims.get("nbf").is_none_or(|nbf| nbf.as_i64().expect("nbf") <= NOW + LEEWAY));
     let subject = claims["sub"].as_str().expect("sub");
-    if let Ticket::Complete(verified) = ticket {
+    if let Verification::Verified(verified) = verification {
         let caller = verified.caller();
         let client = caller.user_id().is_none();
         assert_eq!(client, claims["client_id"] == subject, "a client speaks for itself alone");

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::listening::{listen, metrics_listener};
-pub(crate) use self::parts::{engine, hasher, key_safe, open_store, stored_keys, token_lifetime};
+pub(crate) use self::parts::{engine, hasher, key_store, open_store, stored_keys, token_lifetime};
 use self::services::services;
 pub use self::start_error::StartError;
 use crate::app::{App, Loaded};

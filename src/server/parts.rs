@@ -13,7 +13,7 @@ use crate::config::{Config, Database};
 use crate::domain::{ClockAndRandom, Lifetimes};
 use crate::hashing::{Hasher, InvalidCost};
 use crate::store::{Engine, OnRevoked, TrustedStore};
-use crate::token::{KeySafe, KeyUse, Keys, MasterKey};
+use crate::token::{KeySettings, KeyStore, Keys, MasterKey};
 
 /// Where the configuration says that the data is.
 pub(crate) fn engine(config: &Config) -> Engine {
@@ -53,14 +53,14 @@ pub(crate) fn token_lifetime(config: &Config) -> TimeDelta {
 }
 
 /// What makes keys and opens them.
-pub(crate) fn key_safe(config: &Config, master: MasterKey, clock_and_random: &ClockAndRandom) -> KeySafe {
-    let usage = KeyUse {
+pub(crate) fn key_store(config: &Config, master: MasterKey, clock_and_random: &ClockAndRandom) -> KeyStore {
+    let usage = KeySettings {
         algorithm: config.signing_algorithm,
         hs256_secret: config.hs256_secret.clone(),
         lifetime: token_lifetime(config),
         leeway: TimeDelta::from_std(config.leeway).unwrap_or_default(),
     };
-    KeySafe::new(usage, master, clock_and_random.clone())
+    KeyStore::new(usage, master, clock_and_random.clone())
 }
 
 /// The keys of a server with this configuration, to make tokens as it would and to read them.
@@ -74,7 +74,7 @@ pub(crate) async fn stored_keys(
 ) -> Result<Keys, StartError> {
     let stored = store.signing_keys().await?;
     let master = load_master_key(config, &clock_and_random.random, true)?;
-    Ok(Keys::open(key_safe(config, master, clock_and_random), stored)?)
+    Ok(Keys::open(key_store(config, master, clock_and_random), stored)?)
 }
 
 /// The lane in which passwords are hashed.

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 
 use crate::domain::{Clock, KeyLifecycle, StoredKey};
 use crate::store::{Announcements, StoreError, TrustedStore};
-use crate::token::{KeyError, KeySafe, Keys, Revocations, SigningAlgorithm, SignsFrom};
+use crate::token::{KeyError, KeyStore, Keys, Revocations, SigningAlgorithm, SignsFrom};
 
 /// How often things are looked at.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ pub(crate) enum FollowError {
 ///
 /// # Errors
 /// When the database is away, or a key does not open.
-pub(crate) async fn open_keys(store: &TrustedStore, safe: KeySafe) -> Result<Keys, FollowError> {
+pub(crate) async fn open_keys(store: &TrustedStore, safe: KeyStore) -> Result<Keys, FollowError> {
     let stored = store.signing_keys().await?;
     let lives = KeyLifecycle::new(stored.iter().map(|stored| &stored.key), safe.lifetime());
     let algorithm = safe.algorithm();
@@ -63,7 +63,7 @@ pub(crate) async fn open_keys(store: &TrustedStore, safe: KeySafe) -> Result<Key
     if signs || algorithm == SigningAlgorithm::Hs256 {
         return Ok(Keys::open(safe, stored)?);
     }
-    let stored = store.add_first_key(safe.make(SignsFrom::Now)?).await?;
+    let stored = store.add_first_key(safe.generate(SignsFrom::Now)?).await?;
     Ok(Keys::open(safe, stored)?)
 }
 
@@ -120,11 +120,11 @@ impl Follower {
     async fn learn_keys(&self) -> Result<(), FollowError> {
         let Some(keys) = &self.keys else { return Ok(()) };
         let stored = self.store.signing_keys().await?;
-        if keys.know(&stored) {
+        if keys.are_loaded(&stored) {
             return Ok(());
         }
         load(keys, stored).await?;
-        let algorithm = keys.safe().algorithm();
+        let algorithm = keys.key_store().algorithm();
         if !keys.current().signs() && algorithm != SigningAlgorithm::Hs256 {
             log::warn!("no key is left to sign with by {algorithm}; making another one");
             let first = make(keys, SignsFrom::Now).await?;
@@ -139,10 +139,10 @@ impl Follower {
         self.revocations.prune(now);
         self.store.prune().await?;
         let Some(keys) = &self.keys else { return Ok(()) };
-        let (known, algorithm) = (keys.known(), keys.safe().algorithm());
-        let lives = KeyLifecycle::new(&known, keys.safe().lifetime());
+        let (known, algorithm) = (keys.known(), keys.key_store().algorithm());
+        let lives = KeyLifecycle::new(&known, keys.key_store().lifetime());
         if let Some(every) = self.rotation.filter(|every| lives.is_due(algorithm.as_str(), *every, now)) {
-            let next = make(keys, SignsFrom::LearntByAll).await?;
+            let next = make(keys, SignsFrom::KnownToCaches).await?;
             let (kid, from) = (next.key.kid.clone(), next.key.signs_from);
             if let Some(stored) = self.store.rotate_keys_when_due(next, every).await? {
                 log::info!("made the signing key {kid}, which signs from {from}");
@@ -164,7 +164,7 @@ async fn load(keys: &Arc<Keys>, stored: Vec<StoredKey>) -> Result<(), FollowErro
 
 async fn make(keys: &Arc<Keys>, signs_from: SignsFrom) -> Result<StoredKey, FollowError> {
     let keys = Arc::clone(keys);
-    Ok(tokio::task::spawn_blocking(move || keys.safe().make(signs_from)).await??)
+    Ok(tokio::task::spawn_blocking(move || keys.key_store().generate(signs_from)).await??)
 }
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ mod tests {
     use crate::authz::Operator;
     use crate::domain::{ClockAndRandom, Lifetimes, Random, SigningKey};
     use crate::store::Engine;
-    use crate::token::{KeyUse, MasterKey};
+    use crate::token::{KeySettings, MasterKey};
 
     const NEVER: Duration = Duration::from_secs(3_600);
 
@@ -200,8 +200,8 @@ mod tests {
             let store =
                 TrustedStore::open(engine, 4, clock_and_random.clone(), Arc::default(), lifetimes, quiet);
             let algorithm = SigningAlgorithm::Es256;
-            let usage = KeyUse { algorithm, hs256_secret: None, lifetime, leeway: TimeDelta::zero() };
-            let safe = KeySafe::new(usage, MasterKey::new([9; 32]), clock_and_random);
+            let usage = KeySettings { algorithm, hs256_secret: None, lifetime, leeway: TimeDelta::zero() };
+            let safe = KeyStore::new(usage, MasterKey::new([9; 32]), clock_and_random);
             let keys = Arc::new(open_keys(&store, safe).await.unwrap());
             Self { store, keys, revocations: Arc::default(), clock: clock.clone() }
         }
@@ -220,7 +220,7 @@ mod tests {
         async fn rotate(&self) {
             let may = operator().reach::<SigningKey, crate::authz::action::Rotate>().unwrap();
             self.store
-                .rotate_keys(may, self.keys.safe().make(SignsFrom::LearntByAll).unwrap())
+                .rotate_keys(may, self.keys.key_store().generate(SignsFrom::KnownToCaches).unwrap())
                 .await
                 .unwrap();
         }

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 
 use super::StartError;
 use super::master_key::load_master_key;
-use super::parts::{hasher, key_safe, open_store};
+use super::parts::{hasher, key_store, open_store};
 use super::replication::{Follower, Pace, open_keys};
 use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
@@ -28,7 +28,7 @@ use crate::qa::test_server;
 use crate::store::{ChainKey, Engine, Recorder, Sealer, TrustedStore};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
-use crate::token::{Expected, Issuer, MasterKey, Revocations, UsedProofs, Verifier, follow};
+use crate::token::{Expected, Issuer, MasterKey, Revocations, UsedProofs, Verifier, refresh_keys};
 
 /// How often the audit trail is sealed.
 const SEALING: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ pub(super) async fn services(
     let answers = AnswerSeal::new(&master);
     let chain = ChainKey::new(&master.derive("audit"));
     let keys = match config.authorization_server {
-        true => Some(Arc::new(open_keys(&store, key_safe(config, master, &clock_and_random)).await?)),
+        true => Some(Arc::new(open_keys(&store, key_store(config, master, &clock_and_random)).await?)),
         false => None,
     };
     let ClockAndRandom { clock, random } = clock_and_random.clone();
@@ -67,9 +67,9 @@ pub(super) async fn services(
         clock.clone(),
         Arc::clone(&vocabulary),
     )
-    .trusting(&config.trusted_issuers);
-    for issuer in verifier.foreign_issuers() {
-        actix_web::rt::spawn(follow(Arc::clone(issuer)));
+    .with_trusted_issuers(&config.trusted_issuers);
+    for issuer in verifier.external_issuers() {
+        actix_web::rt::spawn(refresh_keys(Arc::clone(issuer)));
     }
     let (kept, rotation) = (store.clone(), config.key_rotation);
     let follower = Follower { store: kept, revocations, keys: keys.clone(), rotation, clock: clock.clone() };
@@ -162,7 +162,7 @@ async fn register_docs(
 ) -> Result<(), StartError> {
     let docs = config.docs && config.authorization_server;
     let docs = docs.then(|| docs_client::metadata(issuer_url, vocabulary)).transpose()?;
-    Ok(docs_client::keep(store, operator, docs, clock.now()).await?)
+    Ok(docs_client::synchronise(store, operator, docs, clock.now()).await?)
 }
 
 /// Who registers what the server itself needs, and sows the seeds of one made for tests.

@@ -1,5 +1,5 @@
-//! A token, check by check, for whoever asks why it is or is not accepted. The verdict is that of the
-//! [`Verifier`](super::Verifier); here it is only told at which check it fell, and what the token says.
+//! Explains the verification of a token, check by check. [`Verifier`](super::Verifier) decides; this module
+//! names the check that failed and decodes the content of the token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::invalid::InvalidToken;
 
-/// What is checked, in the order in which it is.
+/// A check of token verification, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
     Size,
@@ -21,12 +21,12 @@ pub(crate) enum Check {
     Issuer,
     Audience,
     Times,
-    Standing,
+    AccountState,
     Possession,
 }
 
 impl Check {
-    /// In their order.
+    /// All checks, in their order.
     pub(crate) const ALL: [Check; 13] = [
         Check::Size,
         Check::Form,
@@ -39,11 +39,11 @@ impl Check {
         Check::Issuer,
         Check::Audience,
         Check::Times,
-        Check::Standing,
+        Check::AccountState,
         Check::Possession,
     ];
 
-    /// Its name.
+    /// Returns the name of the check.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Check::Size => "size",
@@ -57,33 +57,33 @@ impl Check {
             Check::Issuer => "iss",
             Check::Audience => "aud",
             Check::Times => "times",
-            Check::Standing => "standing",
+            Check::AccountState => "standing",
             Check::Possession => "possession",
         }
     }
 
-    /// What must hold.
+    /// Returns the rule that the token must meet.
     pub(crate) fn rule(self) -> &'static str {
         match self {
             Check::Size => "at most 8 KiB",
-            Check::Form => "three parts of canonical base64url, JSON objects in which no member stands twice",
-            Check::Critical => "no header that must be understood",
-            Check::Algorithm => "an algorithm that is taken at all",
+            Check::Form => "three parts of canonical base64url; JSON objects without duplicate members",
+            Check::Critical => "no critical header (crit)",
+            Check::Algorithm => "an algorithm that the server accepts",
             Check::Type => "at+jwt (RFC 9068)",
-            Check::Key => "one of the issuer's keys, by its kid",
-            Check::Signature => "made with that key, by its algorithm",
-            Check::Claims => "each there and of its type (RFC 9068 §2.2)",
-            Check::Issuer => "exactly the issuer",
-            Check::Audience => "has exactly the audience",
-            Check::Times => "begun, and not over",
-            Check::Standing => {
-                "not taken back; its user is there, active, and as they were when it was issued"
+            Check::Key => "kid names one of the issuer's keys",
+            Check::Signature => "valid for that key and its algorithm",
+            Check::Claims => "complete, and each of its type (RFC 9068 §2.2)",
+            Check::Issuer => "exactly the expected issuer",
+            Check::Audience => "has exactly the expected audience",
+            Check::Times => "nbf and iat have passed, exp has not",
+            Check::AccountState => {
+                "not revoked; its user exists, is active and has not changed since it was issued"
             }
-            Check::Possession => "not bound to a key, or the key is proved (RFC 9449)",
+            Check::Possession => "not bound to a key, or with a proof of the key (RFC 9449)",
         }
     }
 
-    /// At which check a token falls that is refused for this reason.
+    /// Returns the check that refuses a token for this reason.
     pub(crate) fn of(reason: InvalidToken) -> Self {
         use InvalidToken as Why;
         match reason {
@@ -111,30 +111,30 @@ impl Check {
             | Why::MalformedEpoch
             | Why::MalformedRoles
             | Why::MalformedConfirmation
-            | Why::SpeaksForNobody
+            | Why::UnknownSubject
             | Why::NoClient
             | Why::UnfitSubject
             | Why::NotAnAccessToken => Check::Claims,
             Why::WrongIssuer => Check::Issuer,
             Why::WrongAudience => Check::Audience,
             Why::Expired | Why::NotYetValid | Why::IssuedInTheFuture => Check::Times,
-            Why::Revoked | Why::NoSuchUser | Why::Suspended | Why::Superseded => Check::Standing,
+            Why::Revoked | Why::NoSuchUser | Why::Suspended | Why::Superseded => Check::AccountState,
             Why::Bound | Why::NotBound => Check::Possession,
         }
     }
 }
 
-/// What a token says, whether or not any of it is true. Its signature is not in it.
-pub(crate) struct Said {
-    /// The header; none where it cannot be read.
+/// Decoded header and claims of a token, not verified. The signature is left out.
+pub(crate) struct DecodedToken {
+    /// Header; none when it cannot be read.
     pub(crate) header: Option<Map<String, Value>>,
-    /// The claims; none where they cannot be read.
+    /// Claims; none when they cannot be read.
     pub(crate) claims: Option<Map<String, Value>>,
 }
 
-impl Said {
-    /// Reads it.
-    pub(crate) fn by(token: &str) -> Self {
+impl DecodedToken {
+    /// Decodes a token.
+    pub(crate) fn decode(token: &str) -> Self {
         let part = |place: usize| {
             let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(place)?).ok()?;
             serde_json::from_slice(&bytes).ok()

@@ -1,26 +1,26 @@
-//! Why a token is not acceptable.
+//! Reasons for which a token is refused.
 
 use std::fmt;
 
 macro_rules! reasons {
     ($($reason:ident = $name:literal $text:literal;)*) => {
-        /// Why a token is not acceptable. The caller is told `invalid_token` (RFC 6750 §3.1) for
-        /// all of them alike; the log has the reason.
+        /// Reason for which a token is refused. The client gets `invalid_token` (RFC 6750 §3.1) for all
+        /// of them; the log has the reason.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum InvalidToken {
             $(#[doc = concat!("\"", $text, "\"")] $reason,)*
         }
 
         impl InvalidToken {
-            /// Every reason, in the order in which a token is checked.
+            /// All reasons, in the order of the checks.
             pub const ALL: &'static [InvalidToken] = &[$(Self::$reason),*];
 
-            /// The name by which the audit trail knows it.
+            /// Returns the name in the audit trail.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$reason => $name,)* }
             }
 
-            /// The reason in a few words that stay the same; nothing of the token is in it.
+            /// Returns the reason as a fixed text, without any content of the token.
             pub fn reason(self) -> &'static str {
                 match self { $(Self::$reason => $text,)* }
             }
@@ -34,14 +34,14 @@ reasons! {
     NotBase64Url = "not-base64url" "not canonical base64url";
     NotAnObject = "not-an-object" "header or claims are not a JSON object";
     DuplicateMember = "duplicate-member" "header or claims name a member twice";
-    UnknownAlgorithm = "unknown-algorithm" "alg is missing or not taken here";
+    UnknownAlgorithm = "unknown-algorithm" "alg is missing or not accepted here";
     CriticalHeader = "critical-header" "crit in the header";
     MalformedHeader = "malformed-header" "kid or typ is not a string";
     WrongType = "wrong-type" "typ is not at+jwt";
     UnknownKey = "unknown-key" "no key has this kid";
     AmbiguousKey = "ambiguous-key" "no kid, and not exactly one key for its alg";
-    WrongAlgorithm = "wrong-algorithm" "alg is not that of the key";
-    WrongSignature = "wrong-signature" "the signature does not hold";
+    WrongAlgorithm = "wrong-algorithm" "alg is not the algorithm of the key";
+    WrongSignature = "wrong-signature" "the signature is wrong";
     MalformedIssuer = "malformed-issuer" "iss is missing or not a string";
     MalformedAudience = "malformed-audience" "aud is missing or not one or more strings";
     MalformedSubject = "malformed-subject" "sub is missing or not a string";
@@ -55,19 +55,19 @@ reasons! {
     MalformedEpoch = "malformed-epoch" "epoch is not an integer";
     MalformedRoles = "malformed-roles" "roles are not strings";
     MalformedConfirmation = "malformed-confirmation" "cnf is not the thumbprint of a key";
-    SpeaksForNobody = "speaks-for-nobody" "sub is neither a user id nor client_id";
-    NoClient = "no-client" "the claim that names the client is missing";
+    UnknownSubject = "speaks-for-nobody" "sub is neither a user id nor client_id";
+    NoClient = "no-client" "the claim with the client id is missing";
     UnfitSubject = "unfit-subject" "sub is longer than 255 characters, or has a control character";
-    NotAnAccessToken = "not-an-access-token" "another issuer's token that is not for access: its claims, or its audience, are an ID token's";
-    Bound = "bound" "bound to a key, of which there is no proof";
-    NotBound = "not-bound" "sent as one that is bound to a key, and bound to none";
+    NotAnAccessToken = "not-an-access-token" "not an access token: its claims or its audience are those of an ID token";
+    Bound = "bound" "bound to a key, and the request has no proof of it";
+    NotBound = "not-bound" "sent with the scheme DPoP, but not bound to a key";
     WrongIssuer = "wrong-issuer" "wrong issuer";
     WrongAudience = "wrong-audience" "wrong audience";
     Expired = "expired" "expired";
     NotYetValid = "not-yet-valid" "nbf is in the future";
     IssuedInTheFuture = "issued-in-the-future" "iat is in the future";
     Revoked = "revoked" "revoked";
-    NoSuchUser = "no-such-user" "the user is not there";
+    NoSuchUser = "no-such-user" "the user does not exist";
     Suspended = "suspended" "the user is suspended";
     Superseded = "superseded" "older than the last change of password, roles or status";
 }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_has_a_name_and_words_of_its_own() {
+    fn every_reason_has_its_own_name_and_text() {
         let words: HashSet<_> = InvalidToken::ALL.iter().map(|why| why.reason()).collect();
         let names: HashSet<_> = InvalidToken::ALL.iter().map(|why| why.as_str()).collect();
         assert_eq!((words.len(), names.len()), (InvalidToken::ALL.len(), InvalidToken::ALL.len()));

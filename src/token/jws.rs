@@ -1,4 +1,4 @@
-//! The compact serialisation of a JWS (RFC 7515 §3.1, §7.1), header and signature.
+//! Compact serialisation of a JWS (RFC 7515 §3.1, §7.1): parsing, and verifying the signature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,21 +9,21 @@ use super::invalid::InvalidToken;
 use super::keys::verification_key::VerificationKey;
 use crate::json::{JsonError, parse_strict};
 
-/// A token longer than this is not looked at.
-const MOST_BYTES: usize = 8 * 1024;
+/// Longest token, in bytes. A longer one is not parsed.
+const MAX_BYTES: usize = 8 * 1024;
 
-/// What the header says (RFC 7515 §4). `jwk`, `jku`, `x5u` and `x5c` are not even read: a token
-/// does not bring its own key.
+/// JOSE header (RFC 7515 §4). `jwk`, `jku`, `x5u` and `x5c` are not read: a token must not bring its own
+/// key.
 pub(super) struct Header {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
     pub(super) typ: Option<String>,
 }
 
-/// A token taken apart, of which nothing is believed yet.
+/// A parsed token. Nothing in it is verified yet.
 pub(super) struct Jws<'t> {
     pub(super) header: Header,
-    head: &'t str,
+    encoded_header: &'t str,
     signed: &'t str,
     payload: &'t str,
     signature: &'t str,
@@ -39,21 +39,21 @@ impl<'t> Jws<'t> {
             return Err(InvalidToken::NotThreeParts);
         };
         let (signed, _) = token.rsplit_once('.').ok_or(InvalidToken::NotThreeParts)?;
-        Ok(Self { header: Header::parse(header)?, head: header, signed, payload, signature })
+        Ok(Self { header: Header::parse(header)?, encoded_header: header, signed, payload, signature })
     }
 
-    /// Whom the token names as its issuer. It is not believed: it says whose keys to try.
+    /// Returns `iss`, not verified. It selects the keys to verify the token with.
     pub(super) fn issuer(&self) -> Option<String> {
         let claims = parse_object(&decode(self.payload).ok()?).ok()?;
         claims.get("iss").and_then(Value::as_str).map(str::to_owned)
     }
 
-    /// The key that a proof of possession brings along. No token is verified by it.
+    /// Returns the `jwk` header of a proof of possession. Access tokens are never verified with it.
     pub(super) fn jwk(&self) -> Option<Value> {
-        parse_object(&decode(self.head).ok()?).ok()?.remove("jwk")
+        parse_object(&decode(self.encoded_header).ok()?).ok()?.remove("jwk")
     }
 
-    /// The payload, when the signature is `key`'s.
+    /// Returns the payload when the signature is valid for `key`.
     pub(super) fn verify(&self, key: &VerificationKey) -> Result<Vec<u8>, InvalidToken> {
         if self.header.algorithm != key.algorithm {
             return Err(InvalidToken::WrongAlgorithm);
@@ -69,7 +69,7 @@ impl<'t> Jws<'t> {
 impl Header {
     fn parse(part: &str) -> Result<Self, InvalidToken> {
         let header = parse_object(&decode(part)?)?;
-        // Nothing is understood that could be critical (RFC 7515 §4.1.11).
+        // No critical header is supported (RFC 7515 §4.1.11).
         if header.contains_key("crit") {
             return Err(InvalidToken::CriticalHeader);
         }
@@ -83,9 +83,9 @@ impl Header {
     }
 }
 
-/// Before anything else is done with a token.
+/// Checks the length of a token. It comes before every other step.
 pub(super) fn check_size(token: &str) -> Result<(), InvalidToken> {
-    if token.len() > MOST_BYTES { Err(InvalidToken::TooLong) } else { Ok(()) }
+    if token.len() > MAX_BYTES { Err(InvalidToken::TooLong) } else { Ok(()) }
 }
 
 pub(super) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, InvalidToken> {
@@ -99,16 +99,16 @@ pub(super) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, InvalidTo
 pub(super) fn optional_text(
     object: &Map<String, Value>,
     name: &str,
-    otherwise: InvalidToken,
+    error: InvalidToken,
 ) -> Result<Option<String>, InvalidToken> {
     match object.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(otherwise),
+        Some(_) => Err(error),
     }
 }
 
-/// One text has one spelling: no padding, no white space, no bits left over (RFC 7515 §2).
+/// Decodes canonical base64url: no padding, no white space, no leftover bits (RFC 7515 §2).
 fn decode(part: &str) -> Result<Vec<u8>, InvalidToken> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| InvalidToken::NotBase64Url)
 }

@@ -1,41 +1,51 @@
-//! Access tokens, JWTs by RFC 9068, and ID tokens: issued and verified here and nowhere else.
+//! Access tokens (JWTs by RFC 9068) and ID tokens. Only this module issues and verifies them.
 //!
-//! [`Issuer`] makes them, [`Verifier`] is the one way from a token to a
-//! [`Caller`](crate::authz::Caller). Both use the same [`Keys`]: at any time a [`KeyRing`] of those
-//! in force, opened by a [`KeySafe`] from what rests sealed with the [`MasterKey`]. Tokens of other
-//! issuers are verified beside our own, each by the keys of its own [`ForeignIssuer`].
-//! [`Revocations`] end tokens before they expire.
+//! [`Issuer`] issues tokens. [`Verifier`] turns a token into a [`Caller`](crate::authz::Caller), and
+//! nothing else does. Both use the same [`Keys`]: a [`KeyRing`] of the keys in force, which [`KeyStore`]
+//! opens from the database with the [`MasterKey`]. A token of an external issuer is verified with the
+//! keys of its own [`ExternalIssuer`]. [`Revocations`] end tokens before they expire.
+//!
+//! Wall: an application can neither make nor reach an `Issuer`, a `Verifier` or `Keys`. Otherwise its
+//! handlers could issue a token to themselves, verify it, and hold the caller of their choice.
 
-mod forge;
 mod inspect;
 mod invalid;
+mod issue_error;
 mod issuers;
 mod jws;
 mod keys;
+mod test_tokens;
 
 pub(crate) mod access;
 pub(crate) mod client_auth;
 #[cfg(test)]
 mod tests;
 
-pub use access::cache::CacheUse;
+pub use access::cache::CacheUsage;
 pub use access::id_token::{IdToken, IdTokenHint, IdTokenRequest};
-pub use access::introspected::Described;
-pub use access::issue::{AccessToken, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
+pub use access::introspected::Introspected;
+pub use access::issue::{AccessToken, IssueRequest, IssueTo, IssuedToken, Issuer};
 pub use access::revocation::Revocations;
-pub use access::verified::{Bound, Stranger, Ticket, Unconfirmed, Verified};
+pub use access::verified::{BoundToken, ExternalToken, UnconfirmedToken, Verification, Verified};
 pub use access::verify::{Expected, Verifier};
 pub use client_auth::client_assertion::ClientAssertion;
 pub use client_auth::client_keys::{ASSERTION_ALGORITHMS, ClientKeys};
 pub use client_auth::dpop::{DPOP_ALGORITHMS, InvalidProof, Proof, ProofFor, UsedProofs};
-pub(crate) use forge::{Draft, ForgeError, Forger, Situation};
-pub(crate) use inspect::{Check, Said};
+pub(crate) use inspect::{Check, DecodedToken};
 pub use invalid::InvalidToken;
-pub(crate) use issuers::{ClientToken, TokenTyp, follow, is_safe, tls};
-pub use issuers::{ForeignIssuer, TrustedIssuer};
+pub use issue_error::IssueError;
+pub(crate) use issuers::address::is_safe;
+pub use issuers::external_issuer::ExternalIssuer;
+pub(crate) use issuers::fetch::tls;
+pub(crate) use issuers::refresh::refresh_keys;
+pub use issuers::trusted_issuer::TrustedIssuer;
+pub(crate) use issuers::trusted_issuer::{ClientToken, TokenTyp};
 pub use keys::algorithm::{SigningAlgorithm, UnknownAlgorithm};
-pub use keys::key_safe::{KeySafe, KeyUse, SignsFrom};
+pub use keys::error::KeyError;
+pub use keys::key_ring::KeyRing;
 pub use keys::key_set::KeySet;
+pub use keys::key_store::{KeySettings, KeyStore, SignsFrom};
 pub use keys::seal::{MasterKey, SealError, TokenSeal};
+pub use keys::server_keys::Keys;
 pub use keys::verification_key::{UnfitKey, VerificationKey};
-pub use keys::{KeyError, KeyRing, Keys};
+pub(crate) use test_tokens::{TestTokenError, TestTokens, TokenDefect, UnsignedToken};

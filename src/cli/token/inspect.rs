@@ -14,7 +14,7 @@ use super::super::output::{Failure, print, print_json};
 use super::open_keys;
 use crate::domain::format_time;
 use crate::store::TrustedStore;
-use crate::token::{Check, Expected, InvalidToken, Revocations, Said, Ticket, Verifier};
+use crate::token::{Check, DecodedToken, Expected, InvalidToken, Revocations, Verification, Verifier};
 
 /// More than any token has.
 const MOST_BYTES: u64 = 64 * 1024;
@@ -43,8 +43,12 @@ pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> 
         let store = context.store()?;
         verify(context, &store, token).await
     })?;
-    let report =
-        Report { context, said: Said::by(token), verdict, now: context.clock_and_random.clock.now() };
+    let report = Report {
+        context,
+        said: DecodedToken::decode(token),
+        verdict,
+        now: context.clock_and_random.clock.now(),
+    };
     if given.get_flag("json") {
         print_json(&report.as_json())?
     } else {
@@ -85,22 +89,22 @@ async fn verify(
     let vocabulary = Arc::new(context.vocabulary().clone());
     let verifier =
         Verifier::new(expected, keys, revocations, context.clock_and_random.clock.clone(), vocabulary)
-            .trusting(&config.trusted_issuers);
-    for issuer in verifier.foreign_issuers() {
-        actix_web::rt::spawn(crate::token::follow(Arc::clone(issuer)));
+            .with_trusted_issuers(&config.trusted_issuers);
+    for issuer in verifier.external_issuers() {
+        actix_web::rt::spawn(crate::token::refresh_keys(Arc::clone(issuer)));
     }
-    let confirmed = match verifier.admit(token).await {
-        Ok(Ticket::Unconfirmed(unconfirmed)) => {
+    let confirmed = match verifier.verify_awaiting_keys(token).await {
+        Ok(Verification::Unconfirmed(unconfirmed)) => {
             let standing = store.standing(unconfirmed.user_id()).await?;
             unconfirmed.confirm(standing.as_ref()).map(drop)
         }
-        Ok(Ticket::Stranger(stranger)) => {
+        Ok(Verification::External(external)) => {
             // A look must not make an account.
-            let resident = store.known_resident(stranger.newcomer()).await?;
-            verifier.recognize(&stranger, resident).map(drop)
+            let linked = store.linked_user(external.user()).await?;
+            verifier.confirm_external(&external, linked).map(drop)
         }
-        Ok(Ticket::Bound(_)) => Err(InvalidToken::Bound),
-        Ok(Ticket::Complete(_)) => Ok(()),
+        Ok(Verification::Bound(_)) => Err(InvalidToken::Bound),
+        Ok(Verification::Verified(_)) => Ok(()),
         Err(reason) => Err(reason),
     };
     Ok(confirmed.err())
@@ -108,7 +112,7 @@ async fn verify(
 
 struct Report<'a> {
     context: &'a Context,
-    said: Said,
+    said: DecodedToken,
     verdict: Option<InvalidToken>,
     now: DateTime<Utc>,
 }
@@ -146,7 +150,7 @@ impl Report<'_> {
             Check::Claims => {
                 format!("sub {}, client_id {}, scope {}", claim("sub"), claim("client_id"), claim("scope"))
             }
-            Check::Size | Check::Form | Check::Signature | Check::Standing | Check::Possession => {
+            Check::Size | Check::Form | Check::Signature | Check::AccountState | Check::Possession => {
                 String::new()
             }
         }

@@ -19,14 +19,15 @@ use crate::config::parse;
 use crate::domain::{ClientId, Role, Status, User, UserId};
 use crate::store::TrustedStore;
 use crate::token::{
-    Draft, ForgeError, Forger, InvalidToken, IssueRequest, IssueTo, Issuer, Keys, Said, Situation,
+    DecodedToken, InvalidToken, IssueRequest, IssueTo, Issuer, Keys, TestTokenError, TestTokens, TokenDefect,
+    UnsignedToken,
 };
 
 pub(super) fn command() -> Command {
     let text = |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
     let member = |name| text(name, "NAME=JSON").action(ArgAction::Append).value_parser(member);
-    let situations = Situation::ALL.iter().map(|situation| switch(situation.name(), situation.meaning()));
-    let all: Vec<&str> = Situation::ALL.iter().map(|situation| situation.name()).collect();
+    let defects = TokenDefect::ALL.iter().map(|defect| switch(defect.name(), defect.meaning()));
+    let all: Vec<&str> = TokenDefect::ALL.iter().map(|defect| defect.name()).collect();
     Command::new("mint")
         .about("Make a token: a good one for a user or a client, or one that is wrong in one way")
         .after_help(
@@ -49,8 +50,8 @@ pub(super) fn command() -> Command {
         .arg(text("typ", "TYP").help("Another typ than at+jwt"))
         .arg(text("alg", "ALG").help("Without a signature, and with this for an algorithm: none, None, HS256 …"))
         .arg(text("jwks", "FILE").value_parser(value_parser!(PathBuf)).help("The server's public keys"))
-        .args(situations)
-        .group(ArgGroup::new("situation").args(all).arg("alg"))
+        .args(defects)
+        .group(ArgGroup::new("defect").args(all).arg("alg"))
         .arg(json_flag())
 }
 
@@ -62,19 +63,19 @@ fn member(text: &str) -> Result<(String, Value), String> {
 }
 
 pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> {
-    let situation = Situation::ALL.iter().copied().find(|situation| given.get_flag(situation.name()));
-    System::new().block_on(mint(context, given, situation))
+    let defect = TokenDefect::ALL.iter().copied().find(|defect| given.get_flag(defect.name()));
+    System::new().block_on(mint(context, given, defect))
 }
 
-async fn mint(context: &Context, given: &ArgMatches, situation: Option<Situation>) -> Result<(), Failure> {
+async fn mint(context: &Context, given: &ArgMatches, defect: Option<TokenDefect>) -> Result<(), Failure> {
     let algorithm = given.get_one::<String>("alg");
-    let is_forged = algorithm.is_some() || situation.is_some_and(|situation| !situation.needs_key());
-    let server = match (Server::open(context).await, is_forged) {
+    let needs_no_key = algorithm.is_some() || defect.is_some_and(|defect| !defect.needs_key());
+    let server = match (Server::open(context).await, needs_no_key) {
         (Ok(server), _) => Some(server),
         (Err(_), true) => None,
         (Err(failure), false) => return Err(failure),
     };
-    let draft = draft(context, given, server.as_ref(), is_forged).await?;
+    let draft = draft(context, given, server.as_ref(), needs_no_key).await?;
     let jwks = match (given.get_one::<PathBuf>("jwks"), &server) {
         (Some(file), _) => Some(read_jwks(file)?),
         (None, Some(server)) => Some(server.keys.current().jwks().clone()),
@@ -82,16 +83,16 @@ async fn mint(context: &Context, given: &ArgMatches, situation: Option<Situation
     };
     let keys = server.as_ref().map(|server| &server.keys);
     let now = context.clock_and_random.clock.now();
-    let forger = Forger { keys, jwks: jwks.as_ref(), now };
-    let token = match (situation, algorithm) {
-        (Some(situation), _) => forger.wrong(situation, draft)?,
-        (None, Some(algorithm)) => forger.with_algorithm(draft, algorithm),
-        (None, None) => forger.good(draft)?,
+    let test_tokens = TestTokens { keys, jwks: jwks.as_ref(), now };
+    let token = match (defect, algorithm) {
+        (Some(defect), _) => test_tokens.defective(defect, draft)?,
+        (None, Some(algorithm)) => test_tokens.with_algorithm(draft, algorithm),
+        (None, None) => test_tokens.valid(draft)?,
     };
-    if let Some(server) = server.filter(|_| !is_forged) {
-        server.write_down(context, &token, situation).await?;
+    if let Some(server) = server.filter(|_| !needs_no_key) {
+        server.write_down(context, &token, defect).await?;
     }
-    tell(&token, situation.map(Situation::refusal), given)
+    tell(&token, defect.map(TokenDefect::refusal), given)
 }
 
 /// The token alone; as JSON, with what it says and what a server makes of it.
@@ -99,7 +100,7 @@ fn tell(token: &str, refusal: Option<InvalidToken>, given: &ArgMatches) -> Resul
     if !given.get_flag("json") {
         return print(&format!("{token}\n"));
     }
-    let Said { header, claims } = Said::by(token);
+    let DecodedToken { header, claims } = DecodedToken::decode(token);
     let refused =
         refusal.map(|reason| json!({ "status": 401, "reason": reason.as_str(), "because": reason.reason() }));
     print_json(&json!({ "token": token, "header": header, "claims": claims, "refused": refused }))
@@ -116,8 +117,8 @@ async fn draft(
     context: &Context,
     given: &ArgMatches,
     server: Option<&Server>,
-    is_forged: bool,
-) -> Result<Draft, Failure> {
+    needs_no_key: bool,
+) -> Result<UnsignedToken, Failure> {
     let text = |name: &str| given.get_one::<String>(name).map(String::as_str);
     let asked = match text("scope") {
         Some(list) => {
@@ -127,19 +128,19 @@ async fn draft(
     };
     let subject = match (server, text("as"), text("client")) {
         (Some(server), Some(user), client) => match server.user(context, user, client).await {
-            Err(_) if is_forged => stranger(context, user),
+            Err(_) if needs_no_key => unknown_user(context, user),
             subject => subject?,
         },
         (Some(server), None, Some(client)) => match server.client(context, client).await {
-            Err(_) if is_forged => forged_client(client),
+            Err(_) if needs_no_key => forged_client(client),
             subject => subject?,
         },
-        (None, Some(user), _) => stranger(context, user),
+        (None, Some(user), _) => unknown_user(context, user),
         (None, None, Some(client)) => forged_client(client),
         (_, None, None) => return Err(Failure::new("say for whom: --as USER or --client CLIENT_ID")),
     };
     let scope = match asked {
-        Some(asked) => cut(&asked, &subject.most, is_forged)?,
+        Some(asked) => cut(&asked, &subject.most, needs_no_key)?,
         None => subject.most,
     };
     let config = context.config();
@@ -175,9 +176,9 @@ fn set(members: &mut Map<String, Value>, new: impl Iterator<Item = (String, Valu
 }
 
 /// A good token never carries more than can be granted.
-fn cut(asked: &ScopeSet, most: &ScopeSet, is_forged: bool) -> Result<ScopeSet, Failure> {
+fn cut(asked: &ScopeSet, most: &ScopeSet, needs_no_key: bool) -> Result<ScopeSet, Failure> {
     let more = asked.difference(most);
-    if more.is_empty() || is_forged {
+    if more.is_empty() || needs_no_key {
         return Ok(asked.clone());
     }
     Err(Failure::new(format!("{more} cannot be granted to them; no good token carries it")))
@@ -190,8 +191,8 @@ struct For {
     most: ScopeSet,
 }
 
-/// A user of whom nothing is known: good enough to be forged.
-fn stranger(context: &Context, user: &str) -> For {
+/// A user that is not looked up: enough for a test token.
+fn unknown_user(context: &Context, user: &str) -> For {
     let now = context.clock_and_random.clock.now();
     let id = user.parse().ok().or_else(|| context.clock_and_random.random.uuid_at(now).ok().map(UserId));
     let roles = vec![Role::USER];
@@ -250,9 +251,9 @@ impl Server {
         &self,
         context: &Context,
         token: &str,
-        situation: Option<Situation>,
+        defect: Option<TokenDefect>,
     ) -> Result<(), Failure> {
-        let claims = Said::by(token).claims.unwrap_or_default();
+        let claims = DecodedToken::decode(token).claims.unwrap_or_default();
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let (jti, owner) = (text("jti").map(str::to_owned), text("sub").and_then(|sub| sub.parse().ok()));
         let by = Actor::Caller((*context.operator()).clone());
@@ -266,15 +267,15 @@ impl Server {
         };
         let entry = self.store.entry(&minted, None).map_err(Failure::from)?;
         self.store.append_entries(vec![entry]).await?;
-        if let (Some(Situation::Revoked), Some(jti)) = (situation, jti) {
+        if let (Some(TokenDefect::Revoked), Some(jti)) = (defect, jti) {
             self.store.revoke_token(jti, owner, by).await?;
         }
         Ok(())
     }
 }
 
-impl From<ForgeError> for Failure {
-    fn from(error: ForgeError) -> Self {
+impl From<TestTokenError> for Failure {
+    fn from(error: TestTokenError) -> Self {
         Self::new(error.to_string())
     }
 }

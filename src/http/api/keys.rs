@@ -48,7 +48,7 @@ pub async fn rotate(
     store: Store,
 ) -> Result<Json<KeyView>, Problem> {
     let maker = Arc::clone(&keys);
-    let made = tokio::task::spawn_blocking(move || maker.safe().make(SignsFrom::LearntByAll));
+    let made = tokio::task::spawn_blocking(move || maker.key_store().generate(SignsFrom::KnownToCaches));
     let key = made.await.map_err(internal)?.map_err(not_made)?;
     let view = KeyView::from(&key.key);
     let stored = store.rotate_keys(may, key).await?;

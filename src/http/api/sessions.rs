@@ -19,7 +19,7 @@ use crate::http::kit::problem::Problem;
 use crate::http::oauth::FirstPartyLogin;
 use crate::oauth::password_login::PasswordLogin;
 use crate::oauth::scope_parameter;
-use crate::oauth::token_answer::TokenAnswer;
+use crate::oauth::token_response::TokenResponse;
 use crate::store::Store;
 
 crate::body! {
@@ -44,7 +44,7 @@ pub async fn log_in(
     device: Device,
     server: FirstPartyLogin,
     vocabulary: Arc<Vocabulary>,
-) -> Result<Json<TokenAnswer>, Problem> {
+) -> Result<Json<TokenResponse>, Problem> {
     let NewSession { email, password, scope } =
         body.read(|members| NewSession::read(members, &vocabulary))?;
     let login = PasswordLogin { email, password, scope };

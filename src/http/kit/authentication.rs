@@ -12,7 +12,7 @@ use super::problem::{Code, Problem, Unacceptable};
 use super::services::Services;
 use crate::authz::Caller;
 use crate::store::StoreError;
-use crate::token::{DPOP_ALGORITHMS, InvalidProof, InvalidToken, Ticket, Verified};
+use crate::token::{DPOP_ALGORITHMS, InvalidProof, InvalidToken, Verification, Verified};
 
 impl Call {
     /// Authenticates the caller.
@@ -62,15 +62,19 @@ impl Call {
         let text = std::str::from_utf8(header.as_bytes()).unwrap_or_default();
         let token = text.split_once(' ').map_or("", |(_, token)| token.trim());
         self.delay_suspect(token).await;
-        let ticket =
-            self.services().verifier.admit(token).await.map_err(|reason| self.not_acceptable(&reason))?;
-        match (ticket, scheme) {
-            (Ticket::Bound(bound), Scheme::Dpop) => {
+        let verification = self
+            .services()
+            .verifier
+            .verify_awaiting_keys(token)
+            .await
+            .map_err(|reason| self.not_acceptable(&reason))?;
+        match (verification, scheme) {
+            (Verification::Bound(bound), Scheme::Dpop) => {
                 prove(self, &bound, token).map_err(|why| self.not_proved(why))
             }
             (_, Scheme::Dpop) => Err(self.not_acceptable(&InvalidToken::NotBound)),
-            (ticket, Scheme::Bearer) => {
-                let confirmed = self.services().confirm(ticket).await?;
+            (verification, Scheme::Bearer) => {
+                let confirmed = self.services().confirm(verification).await?;
                 confirmed.map_err(|reason| self.not_acceptable(&reason))
             }
         }
@@ -80,7 +84,7 @@ impl Call {
     async fn delay_suspect(&self, token: &str) {
         let Services { rate_limits, forgeries, verifier, .. } = &**self.services();
         let Some(address) = self.address().filter(|_| rate_limits.are_on()) else { return };
-        if forgeries.has_too_many(address, Instant::now()) && !verifier.remembers(token) {
+        if forgeries.has_too_many(address, Instant::now()) && !verifier.is_cached(token) {
             tokio::time::sleep(HOLD).await;
         }
     }
@@ -110,18 +114,21 @@ impl Services {
     ///
     /// # Errors
     /// When the database is away. The inner error says why the token is not acceptable.
-    pub(crate) async fn confirm(&self, ticket: Ticket) -> Result<Result<Verified, InvalidToken>, StoreError> {
-        Ok(match ticket {
-            Ticket::Complete(verified) => Ok(verified),
+    pub(crate) async fn confirm(
+        &self,
+        verification: Verification,
+    ) -> Result<Result<Verified, InvalidToken>, StoreError> {
+        Ok(match verification {
+            Verification::Verified(verified) => Ok(verified),
             // A thief of a bound token would send it as a bearer token (RFC 9449 §7.2).
-            Ticket::Bound(_) => Err(InvalidToken::Bound),
-            Ticket::Unconfirmed(unconfirmed) => {
+            Verification::Bound(_) => Err(InvalidToken::Bound),
+            Verification::Unconfirmed(unconfirmed) => {
                 let standing = self.trusted.standing(unconfirmed.user_id()).await?;
                 unconfirmed.confirm(standing.as_ref())
             }
-            Ticket::Stranger(stranger) => {
-                let resident = self.trusted.resident(stranger.newcomer()).await?;
-                self.verifier.recognize(&stranger, resident)
+            Verification::External(external) => {
+                let linked = self.trusted.linked_or_new_user(external.user()).await?;
+                self.verifier.confirm_external(&external, linked)
             }
         })
     }

@@ -9,7 +9,7 @@ use super::description::Description;
 use super::problem::{Code, Problem};
 use crate::domain::Thumbprint;
 use crate::oauth::OAuthError;
-use crate::token::{Bound, InvalidProof, Proof, ProofFor, Verified};
+use crate::token::{BoundToken, InvalidProof, Proof, ProofFor, Verified};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
@@ -32,7 +32,7 @@ fn verify(call: &Call, proof: &str, access_token: Option<&str>) -> Result<Proof,
 }
 
 /// Checks the proof of a token that is bound to a key (RFC 9449 §7.1). A proof is valid once on this replica.
-pub(crate) fn prove(call: &Call, bound: &Bound, token: &str) -> Result<Verified, InvalidProof> {
+pub(crate) fn prove(call: &Call, bound: &BoundToken, token: &str) -> Result<Verified, InvalidProof> {
     let sent = sent(call.request())?.ok_or(InvalidProof::Missing)?;
     let proof = verify(call, sent, Some(token))?;
     let verified = bound.prove(&proof)?;

@@ -36,7 +36,7 @@ use crate::authz::Vocabulary;
 use crate::config::Environment;
 use crate::domain::{Allowance, Clock, Random};
 use crate::hashing::Hasher;
-use crate::oauth::Means;
+use crate::oauth::OAuthContext;
 use crate::store::{Recorder, Store, TrustedStore};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
@@ -112,8 +112,8 @@ pub(crate) struct Services {
 
 impl Services {
     /// Returns what the authorization server works with.
-    pub(crate) fn oauth(&self) -> Means<'_> {
-        Means {
+    pub(crate) fn oauth(&self) -> OAuthContext<'_> {
+        OAuthContext {
             store: &self.trusted,
             hasher: &self.hasher,
             limits: self.rate_limits.are_on(),
@@ -135,9 +135,9 @@ impl Services {
     /// # Errors
     /// When the database is away.
     pub(crate) async fn forget_tokens(&self) -> Result<(), Problem> {
-        self.verifier.forget_revocations();
+        self.verifier.clear_revocations();
         let Some(keys) = &self.keys else { return Ok(()) };
-        let made = keys.safe().make(SignsFrom::Now).map_err(|_| Problem::new(Code::Internal))?;
+        let made = keys.key_store().generate(SignsFrom::Now).map_err(|_| Problem::new(Code::Internal))?;
         keys.load(self.trusted.replace_keys(made).await?);
         Ok(())
     }

@@ -49,7 +49,7 @@ fn read(services: &Services, state: &State) {
     state.set_hash_turned_away(hashing.turned_away);
     state.audit_waiting.set(gauge(services.recorder.waiting()));
     state.set_audit_counted(services.recorder.counted());
-    let cache = services.verifier.cache_use();
+    let cache = services.verifier.cache_usage();
     state.cached_tokens.set(gauge(cache.tokens));
     state.set_cache_lookups(cache.hits, cache.misses);
 }

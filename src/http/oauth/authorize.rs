@@ -83,7 +83,7 @@ pub async fn submit_login(
         Err(OAuthError::Hash(HashError::Busy)) => {
             visit.login_page(form.browser(), email, Some(LogInError::Busy))
         }
-        Err(OAuthError::TooManyGuesses { .. }) => {
+        Err(OAuthError::TooManyAttempts { .. }) => {
             visit.login_page(form.browser(), email, Some(LogInError::TooMany))
         }
         Err(error) => Err(error.into()),

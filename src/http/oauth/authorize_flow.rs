@@ -12,8 +12,8 @@ use crate::http::pages::{
     Application, BrowserAnswer, Consent, Destination, ErrorPage, LogIn, LogInError, PageAnswer, Permission,
     SeeOther, consent, error, log_in,
 };
-use crate::oauth::authorization::{Situation, Step, consented, issue_code, next_step};
-use crate::oauth::authorization_request::{AuthorizationError, AuthorizationRequest, Wrong};
+use crate::oauth::authorization::{AuthorizationState, Step, consented, issue_code, next_step};
+use crate::oauth::authorization_request::{AuthorizationError, AuthorizationRequest, RequestError};
 use crate::store::SignedIn;
 
 /// Somebody at the door: what the client asked for, and who is there.
@@ -36,28 +36,28 @@ impl<'a> Visit<'a> {
         browser: &Browser,
         given: Form,
     ) -> Result<Result<Self, BrowserAnswer>, Problem> {
-        let with = services.oauth();
-        let request = match AuthorizationRequest::read(&with, &given).await {
+        let context = services.oauth();
+        let request = match AuthorizationRequest::read(&context, &given).await {
             Ok(request) => request,
-            Err(Wrong::Failure(error)) => return Err(error.into()),
-            Err(Wrong::Page(sentence)) => return Ok(Err(not_sent_back(sentence).into())),
-            Err(Wrong::Client(reply, error)) => {
-                return Ok(Err(SeeOther::to(reply.with_error(with.issuer_url, error)).into()));
+            Err(RequestError::Failure(error)) => return Err(error.into()),
+            Err(RequestError::Page(sentence)) => return Ok(Err(not_sent_back(sentence).into())),
+            Err(RequestError::Client(target, error)) => {
+                return Ok(Err(SeeOther::to(target.with_error(context.issuer_url, error)).into()));
             }
         };
         let signed_in = match browser.session() {
             Some(cookie) => services.trusted.signed_in(cookie).await?,
             None => None,
         };
-        let consented = consented(&with, &request, signed_in.as_ref()).await?;
+        let consented = consented(&context, &request, signed_in.as_ref()).await?;
         Ok(Ok(Self { services, given, request, signed_in, consented, origin: browser.origin().clone() }))
     }
 
     /// What comes next.
     pub fn step(&self) -> Step {
         let (signed_in, now) = (self.signed_in.as_ref(), self.services.clock.now());
-        let situation = Situation { signed_in, consented: &self.consented, now };
-        next_step(&self.request, &situation, &self.services.vocabulary)
+        let state = AuthorizationState { signed_in, consented: &self.consented, now };
+        next_step(&self.request, &state, &self.services.vocabulary)
     }
 
     fn client(&self) -> &Client {
@@ -69,7 +69,7 @@ impl<'a> Visit<'a> {
     }
 
     fn destination(&self) -> Result<Destination, Problem> {
-        Destination::of(&self.request.reply.redirect_uri).ok_or_else(|| Problem::new(Code::InvalidRequest))
+        Destination::of(&self.request.target.redirect_uri).ok_or_else(|| Problem::new(Code::InvalidRequest))
     }
 
     /// The page at which the user signs in.
@@ -114,15 +114,16 @@ impl<'a> Visit<'a> {
     pub async fn issue(&self, scope: ScopeSet, consent: bool) -> Result<BrowserAnswer, Problem> {
         let again = || self.back_to_authorize(&self.given.encoded());
         let Some(signed_in) = &self.signed_in else { return Ok(again()) };
-        let with = self.services.oauth();
-        let code = issue_code(&with, &self.request, signed_in, scope, consent, self.origin.clone()).await?;
+        let context = self.services.oauth();
+        let code =
+            issue_code(&context, &self.request, signed_in, scope, consent, self.origin.clone()).await?;
         let Some(code) = code else { return Ok(again()) };
-        Ok(SeeOther::to(self.request.reply.with_code(with.issuer_url, code.expose())).into())
+        Ok(SeeOther::to(self.request.target.with_code(context.issuer_url, code.expose())).into())
     }
 
     /// Sends the browser back with an error.
     pub fn refuse(&self, error: AuthorizationError) -> BrowserAnswer {
-        SeeOther::to(self.request.reply.with_error(&self.services.issuer_url, error)).into()
+        SeeOther::to(self.request.target.with_error(&self.services.issuer_url, error)).into()
     }
 
     /// Sends the browser to the beginning, with these parameters.

@@ -14,7 +14,7 @@ use crate::http::kit::description::Description;
 use crate::http::kit::form::Form;
 use crate::http::kit::problem::{Code, Problem};
 use crate::oauth::OAuthError;
-use crate::oauth::client_authentication::{AuthenticatedClient, Presented, authenticate};
+use crate::oauth::client_authentication::{AuthenticatedClient, PresentedCredentials, authenticate};
 use crate::token::ClientAssertion;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -72,7 +72,7 @@ impl Decision for ClientAuth {
 }
 
 /// How the client says who it is; in one way alone (RFC 6749 §2.3).
-fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<Presented, OAuthError> {
+fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<PresentedCredentials, OAuthError> {
     let id = form.get("client_id");
     if let Some(assertion) = assertion(form)? {
         if basic.is_some() || form.get("client_secret").is_some() {
@@ -80,20 +80,20 @@ fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<Prese
         }
         let named = || ClientAssertion::client_named_in(assertion);
         let id = id.map(str::to_owned).or_else(named).ok_or(OAuthError::InvalidClient { basic: false })?;
-        return Ok(Presented::Assertion { id, assertion: assertion.to_owned() });
+        return Ok(PresentedCredentials::Assertion { id, assertion: assertion.to_owned() });
     }
     match (basic, form.get("client_secret"), id) {
         (Some(_), Some(_), _) => Err(TWO_WAYS),
         (Some((basic, _)), None, Some(id)) if id != basic => {
             Err(OAuthError::InvalidRequest("client_id names another client than the header"))
         }
-        (Some((id, secret)), None, _) => Ok(Presented::Secret { id, secret, basic: true }),
+        (Some((id, secret)), None, _) => Ok(PresentedCredentials::Secret { id, secret, basic: true }),
         (None, Some(secret), Some(id)) => {
             let secret = ClientSecret::presented(secret);
-            Ok(Presented::Secret { id: id.to_owned(), secret, basic: false })
+            Ok(PresentedCredentials::Secret { id: id.to_owned(), secret, basic: false })
         }
         (None, Some(_), None) => Err(OAuthError::InvalidRequest("client_id is missing")),
-        (None, None, Some(id)) => Ok(Presented::Nothing { id: id.to_owned() }),
+        (None, None, Some(id)) => Ok(PresentedCredentials::ClientId { id: id.to_owned() }),
         (None, None, None) => Err(OAuthError::InvalidClient { basic: false }),
     }
 }

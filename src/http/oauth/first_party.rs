@@ -12,7 +12,7 @@ use crate::http::kit::description::Description;
 use crate::http::kit::problem::Problem;
 use crate::http::kit::services::Services;
 use crate::oauth::password_login::{self, PasswordLogin};
-use crate::oauth::token_answer::TokenAnswer;
+use crate::oauth::token_response::TokenResponse;
 
 /// Checks passwords, each attempt counted by account and by address.
 pub(crate) struct FirstPartyLogin {
@@ -26,8 +26,12 @@ impl FirstPartyLogin {
     /// # Errors
     /// 401 for a wrong password or an unknown user alike, 429 after too many attempts, 503 when the hash queue is
     /// full.
-    pub(crate) async fn log_in(&self, login: PasswordLogin, device: Device) -> Result<TokenAnswer, Problem> {
-        let context = self.services.oauth().noting(&self.allowance);
+    pub(crate) async fn log_in(
+        &self,
+        login: PasswordLogin,
+        device: Device,
+    ) -> Result<TokenResponse, Problem> {
+        let context = self.services.oauth().with_allowance(&self.allowance);
         let answer = password_login::log_in(&context, login, device).await?;
         self.services.metrics.tokens_issued.with_label_values(&["password"]).inc();
         Ok(answer)
@@ -43,8 +47,8 @@ impl FirstPartyLogin {
         password: PasswordAttempt,
         address: Option<IpAddr>,
     ) -> Result<bool, Problem> {
-        let context = self.services.oauth().noting(&self.allowance);
-        let is_right = password_login::is_password_of(&context, user, password, address).await?;
+        let context = self.services.oauth().with_allowance(&self.allowance);
+        let is_right = password_login::verify_current_password(&context, user, password, address).await?;
         if !is_right {
             self.services
                 .recorder

@@ -13,7 +13,7 @@ use crate::http::kit::decision::Public;
 use crate::http::kit::form::Form;
 use crate::http::kit::problem::Problem;
 use crate::http::kit::services::Services;
-use crate::oauth::logout::{LogoutRequest, WrongLogout};
+use crate::oauth::logout::{LogoutError, LogoutRequest};
 use crate::store::SignedIn;
 
 /// `GET /oauth/logout`. Who shows an ID token of the user who is signed in signs them out at once;
@@ -65,8 +65,8 @@ pub async fn confirm_logout(
 async fn read(services: &Services, given: &Form) -> Result<Result<LogoutRequest, PageAnswer>, Problem> {
     match LogoutRequest::read(&services.oauth(), given).await {
         Ok(request) => Ok(Ok(request)),
-        Err(WrongLogout::Page(sentence)) => Ok(Err(not_sent_back(sentence))),
-        Err(WrongLogout::Failure(error)) => Err(error.into()),
+        Err(LogoutError::Page(sentence)) => Ok(Err(not_sent_back(sentence))),
+        Err(LogoutError::Failure(error)) => Err(error.into()),
     }
 }
 
@@ -83,7 +83,7 @@ async fn sign_out(
     if let Some(cookie) = browser.session() {
         services.trusted.sign_out(cookie, browser.origin().clone()).await?;
     }
-    let answer = match request.back {
+    let answer = match request.return_to {
         Some(back) => BrowserAnswer::from(SeeOther::to(back)),
         None => logged_out().into(),
     };
@@ -99,7 +99,7 @@ fn asking(browser: &Browser, request: &LogoutRequest, given: &Form, signed_in: &
         email: &signed_in.user.email.to_string(),
     };
     let page = log_out(browser, &page);
-    match request.back.as_deref().and_then(Destination::of) {
+    match request.return_to.as_deref().and_then(Destination::of) {
         Some(destination) => page.leading_to(&destination),
         None => page,
     }

@@ -100,7 +100,7 @@ pub async fn protected_resource(
 ) -> Result<Published<ProtectedResourceMetadata>, Problem> {
     let Services { issuer_url, audience, vocabulary, verifier, .. } = services.as_ref();
     let own = services.issues_tokens.then_some(issuer_url.as_str());
-    let others = verifier.foreign_issuers().iter().map(|issuer| issuer.name());
+    let others = verifier.external_issuers().iter().map(|issuer| issuer.name());
     let document = metadata::protected_resource(own, others, audience, vocabulary);
     Ok(Published::new(&document, METADATA_LIFETIME))
 }

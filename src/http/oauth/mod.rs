@@ -48,7 +48,7 @@ impl From<OAuthError> for Problem {
             }
             OAuthError::InvalidTarget => Code::InvalidTarget,
             OAuthError::InvalidCredentials => Code::InvalidCredentials,
-            OAuthError::TooManyGuesses { retry_after } => {
+            OAuthError::TooManyAttempts { retry_after } => {
                 let problem = Self::new(Code::TooManyGuesses);
                 return problem.with_header(header::RETRY_AFTER, retry_after.to_string());
             }

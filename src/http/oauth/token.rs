@@ -17,10 +17,8 @@ use crate::http::kit::form::FORM;
 use crate::http::kit::problem::Problem;
 use crate::http::kit::services::Services;
 use crate::oauth::authorization_code::{self, Redemption};
-use crate::oauth::token_answer::TokenAnswer;
-use crate::oauth::{
-    OAuthError, client_credentials, introspection, refresh, resource_parameter, revocation, scope_parameter,
-};
+use crate::oauth::token_response::TokenResponse;
+use crate::oauth::{OAuthError, client_credentials, introspection, refresh, revocation, scope_parameter};
 use crate::token::InvalidProof;
 
 /// What a form has, for the API's description: the decision has read it already.
@@ -94,41 +92,41 @@ pub async fn token(
     key: ProvedKey,
     allowance: Allowance,
     services: Arc<Services>,
-) -> Result<Json<TokenAnswer>, Problem> {
+) -> Result<Json<TokenResponse>, Problem> {
     if request.client.stored.client.dpop_bound && key.0.is_none() {
         return Err(OAuthError::InvalidProof(InvalidProof::Missing).into());
     }
     request.client.dpop_jkt = key.0;
-    let (with, form) = (services.oauth(), &request.form);
-    let scope = form.get("scope").map(|list| scope_parameter(list, with.vocabulary)).transpose();
+    let (context, form) = (services.oauth(), &request.form);
+    let scope = form.get("scope").map(|list| scope_parameter(list, context.vocabulary)).transpose();
     let scope = scope.map_err(|_| OAuthError::InvalidScope)?;
-    let resource = resource_parameter(form.get("resource"), with.resources)?;
+    let resource = context.resource_parameter(form.get("resource"))?;
     let grant_type = request.required("grant_type", "grant_type is missing")?;
+    let grant_type: GrantType = grant_type.parse().map_err(|_| OAuthError::UnsupportedGrantType)?;
     let granted = match grant_type {
-        "authorization_code" => {
+        GrantType::AuthorizationCode => {
             let redemption = Redemption {
                 code: AuthorizationCode::presented(request.required("code", "code is missing")?),
                 redirect_uri: request.required("redirect_uri", "redirect_uri is missing")?.to_owned(),
                 code_verifier: form.get("code_verifier").map(str::to_owned),
                 resource,
             };
-            authorization_code::redeem(&with, &request.client, redemption).await
+            authorization_code::redeem(&context, &request.client, redemption).await
         }
-        "client_credentials" => {
-            client_credentials::issue(&with, &request.client, scope.as_ref(), resource.as_deref())
+        GrantType::ClientCredentials => {
+            client_credentials::issue(&context, &request.client, scope.as_ref(), resource.as_deref())
         }
-        "refresh_token" => {
+        GrantType::RefreshToken => {
             let token = request.required("refresh_token", "refresh_token is missing")?;
             let token = RefreshToken::presented(token);
-            refresh::exchange(&with, &request.client, &token, scope, resource).await
+            refresh::exchange(&context, &request.client, &token, scope, resource).await
         }
-        _ => return Err(OAuthError::UnsupportedGrantType.into()),
     };
     if matches!(granted, Err(OAuthError::InvalidGrant)) {
         services.rate_limits.count_failure(request.client.origin.address, &allowance).await?;
     }
     let answer = granted?;
-    services.metrics.tokens_issued.with_label_values(&[grant_type]).inc();
+    services.metrics.tokens_issued.with_label_values(&[grant_type.as_str()]).inc();
     Ok(Json(answer))
 }
 
@@ -191,12 +189,12 @@ pub async fn introspect(
     _: Described<TokenNamed>,
     services: Arc<Services>,
 ) -> Result<Json<IntrospectionView>, Problem> {
-    let with = services.oauth();
+    let context = services.oauth();
     if request.client.stored.client.is_public() {
         // RFC 7662 §2.1: whoever asks must have proved something.
         return Err(OAuthError::InvalidClient { basic: false }.into());
     }
     let token = request.required("token", "token is missing")?;
-    let claims = introspection::introspect(&with, &request.client, token).await?;
+    let claims = introspection::introspect(&context, &request.client, token).await?;
     Ok(Json(IntrospectionView { active: claims.is_some(), claims: claims.unwrap_or_default() }))
 }

@@ -3,7 +3,7 @@
 use crate::authz::Vocabulary;
 use crate::authz::matrix::Kind;
 use crate::domain::Role;
-use crate::token::Situation;
+use crate::token::TokenDefect;
 
 /// Somebody who calls, as seen from the owner of the record that a route is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) enum Caller {
     /// Sends something that is no token.
     Malformed,
     /// Sends a token that is wrong in this way.
-    Wrong(Situation),
+    Wrong(TokenDefect),
     /// Sends a token without a scope of the rule.
     WithoutScope,
     /// Is another user.
@@ -37,17 +37,17 @@ pub(crate) enum Caller {
 }
 
 /// The ways in which a token is wrong that are tried on every route.
-const WRONG: [Situation; 10] = [
-    Situation::Tampered,
-    Situation::WrongKey,
-    Situation::EmbeddedJwk,
-    Situation::Hs256WithPublicKey,
-    Situation::Unsigned,
-    Situation::Expired,
-    Situation::NotYetValid,
-    Situation::WrongIssuer,
-    Situation::WrongAudience,
-    Situation::IdToken,
+const WRONG: [TokenDefect; 10] = [
+    TokenDefect::Tampered,
+    TokenDefect::WrongKey,
+    TokenDefect::EmbeddedJwk,
+    TokenDefect::Hs256WithPublicKey,
+    TokenDefect::Unsigned,
+    TokenDefect::Expired,
+    TokenDefect::NotYetValid,
+    TokenDefect::WrongIssuer,
+    TokenDefect::WrongAudience,
+    TokenDefect::IdToken,
 ];
 
 impl Caller {
@@ -87,7 +87,7 @@ impl Caller {
     pub(crate) fn name(self) -> String {
         match self {
             Caller::Malformed => "malformed token".to_owned(),
-            Caller::Wrong(situation) => format!("{} token", situation.name()),
+            Caller::Wrong(defect) => format!("{} token", defect.name()),
             Caller::NamedLikeTheOwner => "a client named like the owner".to_owned(),
             Caller::Ended => "the owner, logged out".to_owned(),
             Caller::Suspended => "the owner, suspended".to_owned(),

@@ -12,7 +12,9 @@ use super::{Credential, Target, Trouble};
 use crate::App;
 use crate::authz::ScopeSet;
 use crate::domain::{Clock, Random, Role, UserId};
-use crate::token::{Draft, ForgeError, Forger, IssueRequest, IssueTo, Issuer, Keys, Situation};
+use crate::token::{
+    IssueRequest, IssueTo, Issuer, Keys, TestTokenError, TestTokens, TokenDefect, UnsignedToken,
+};
 
 /// Everybody's password, which stands nowhere else.
 pub(crate) const PASSWORD: &str = "eleven porcelain umbrellas at dawn";
@@ -217,15 +219,15 @@ impl World {
 
     /// A token that is wrong in this way and otherwise speaks for the user; none where it takes the
     /// server's key, which is not here.
-    pub(crate) fn wrong(&self, situation: Situation, user: &Person) -> Result<Option<String>, Trouble> {
-        if situation.needs_key() && !self.has_keys() {
+    pub(crate) fn wrong(&self, defect: TokenDefect, user: &Person) -> Result<Option<String>, Trouble> {
+        if defect.needs_key() && !self.has_keys() {
             return Ok(None);
         }
         let draft = self.draft_of(user)?;
-        match self.forger().wrong(situation, draft) {
+        match self.test_tokens().defective(defect, draft) {
             Ok(token) => Ok(Some(token)),
             // With a shared secret there is no public key to be taken for one.
-            Err(ForgeError::NoPublicKey | ForgeError::NeedsJwks) => Ok(None),
+            Err(TestTokenError::NoPublicKey | TestTokenError::NeedsJwks) => Ok(None),
             Err(error) => Err(Trouble::new(error.to_string())),
         }
     }
@@ -243,16 +245,16 @@ impl World {
             return Ok(None);
         }
         let draft = self.draft(subject, client_id, scope)?;
-        self.forger().good(draft).map(Some).map_err(|error| Trouble::new(error.to_string()))
+        self.test_tokens().valid(draft).map(Some).map_err(|error| Trouble::new(error.to_string()))
     }
 
-    fn draft_of(&self, user: &Person) -> Result<Draft, Trouble> {
+    fn draft_of(&self, user: &Person) -> Result<UnsignedToken, Trouble> {
         let id: UserId = user.id.parse().map_err(|_| Trouble::new("a user's id is no UUID"))?;
         let subject = IssueTo::User { id, roles: user.roles.clone(), epoch: i64::MAX };
         self.draft(subject, "cloakroom", &self.own_scopes())
     }
 
-    fn draft(&self, subject: IssueTo, client_id: &str, scope: &ScopeSet) -> Result<Draft, Trouble> {
+    fn draft(&self, subject: IssueTo, client_id: &str, scope: &ScopeSet) -> Result<UnsignedToken, Trouble> {
         let (issuer, audience) = (self.issuer.clone(), self.audience.clone());
         let issuer = Issuer::new(issuer, audience, LONG, None, Clock::system(), Random::system());
         let client_id = client_id.to_owned();
@@ -261,8 +263,8 @@ impl World {
         issuer.draft(request).map_err(|error| Trouble::new(error.to_string()))
     }
 
-    fn forger(&self) -> Forger<'_> {
-        Forger { keys: self.keys.as_ref(), jwks: Some(&self.jwks), now: Clock::system().now() }
+    fn test_tokens(&self) -> TestTokens<'_> {
+        TestTokens { keys: self.keys.as_ref(), jwks: Some(&self.jwks), now: Clock::system().now() }
     }
 
     /// A record was made that is not a user's own, and is to be removed by this path.

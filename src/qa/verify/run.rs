@@ -236,7 +236,7 @@ impl Verification {
         Ok(Some(match caller {
             Caller::Nobody => None,
             Caller::Malformed => Some("not-a-token".to_owned()),
-            Caller::Wrong(situation) => return Ok(world.wrong(situation, owner)?.map(Some)),
+            Caller::Wrong(defect) => return Ok(world.wrong(defect, owner)?.map(Some)),
             Caller::WithoutScope => {
                 let opens: ScopeSet =
                     trial.endpoint.access.rule().into_iter().flat_map(|rule| rule.who.scopes()).collect();

@@ -10,7 +10,7 @@ use diesel::upsert::excluded;
 
 use super::users::NewUser;
 use crate::authz::RoleGrant;
-use crate::domain::{Email, Identity, Newcomer, ProfileChange, Resident, Status, Time, UserId};
+use crate::domain::{Email, ExternalUser, Identity, LinkedUser, ProfileChange, Status, Time, UserId};
 use crate::on;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
@@ -32,13 +32,16 @@ impl TrustedStore {
     ///
     /// # Errors
     /// When the database is away.
-    pub(crate) async fn resident(&self, newcomer: &Arc<Newcomer>) -> Result<Option<Resident>, StoreError> {
+    pub(crate) async fn linked_or_new_user(
+        &self,
+        external: &Arc<ExternalUser>,
+    ) -> Result<Option<LinkedUser>, StoreError> {
         for _ in 0..TRIES {
-            let found = self.known_resident(newcomer).await?;
-            if found.is_some() || !newcomer.provision {
+            let found = self.linked_user(external).await?;
+            if found.is_some() || !external.provision {
                 return Ok(found);
             }
-            let (inner, new) = (self.shared().clone(), Arc::clone(newcomer));
+            let (inner, new) = (self.shared().clone(), Arc::clone(external));
             match self.write(None, move |conn, _| inner.welcome(conn, &new)).await {
                 // Another call made the account, or took the address, at the same moment.
                 Err(StoreError::Taken) => {}
@@ -52,21 +55,21 @@ impl TrustedStore {
     ///
     /// # Errors
     /// When the database is away.
-    pub(crate) async fn known_resident(
+    pub(crate) async fn linked_user(
         &self,
-        newcomer: &Arc<Newcomer>,
-    ) -> Result<Option<Resident>, StoreError> {
-        let (inner, known) = (self.shared().clone(), Arc::clone(newcomer));
-        self.read(move |conn| inner.resident_of(conn, &known.identity)).await
+        external: &Arc<ExternalUser>,
+    ) -> Result<Option<LinkedUser>, StoreError> {
+        let (inner, known) = (self.shared().clone(), Arc::clone(external));
+        self.read(move |conn| inner.linked_user_of(conn, &known.identity)).await
     }
 }
 
 impl Shared {
-    fn resident_of(
+    fn linked_user_of(
         &self,
         conn: &mut Connection,
         identity: &Identity,
-    ) -> Result<Option<Resident>, StoreError> {
+    ) -> Result<Option<LinkedUser>, StoreError> {
         let user: Option<UserId> = on!(conn, |c| identities::table
             .filter(identities::issuer.eq(&identity.issuer))
             .filter(identities::subject.eq(&identity.subject))
@@ -75,22 +78,26 @@ impl Shared {
             .optional())?;
         let Some(user) = user else { return Ok(None) };
         let Some(standing) = self.standing_of(conn, user)? else { return Ok(None) };
-        Ok(Some(Resident { user, standing, departed_at: departed_at(conn, identity)? }))
+        Ok(Some(LinkedUser { user, standing, departed_at: departed_at(conn, identity)? }))
     }
 
     /// Makes the account, unless it is there by now, or an earlier one was deleted after the token
     /// was issued: it would come back by the very token that deleted it.
-    fn welcome(&self, conn: &mut Connection, newcomer: &Newcomer) -> Result<Option<Resident>, StoreError> {
-        let Newcomer { identity, issued_at, .. } = newcomer;
-        if let Some(resident) = self.resident_of(conn, identity)? {
-            return Ok(Some(resident));
+    fn welcome(
+        &self,
+        conn: &mut Connection,
+        external: &ExternalUser,
+    ) -> Result<Option<LinkedUser>, StoreError> {
+        let ExternalUser { identity, issued_at, .. } = external;
+        if let Some(linked) = self.linked_user_of(conn, identity)? {
+            return Ok(Some(linked));
         }
         let departed = departed_at(conn, identity)?;
         if departed.is_some_and(|at| issued_at.timestamp() <= at.timestamp()) {
             return Ok(None);
         }
         let now = self.now();
-        let verified = match &newcomer.email {
+        let verified = match &external.email {
             Some(email) if is_free(conn, email)? => Some(email.clone()),
             _ => None,
         };
@@ -113,7 +120,7 @@ impl Shared {
             identities::created_at.eq(Time(now)),
         );
         on!(conn, |c| diesel::insert_into(identities::table).values(row).execute(c))?;
-        self.resident_of(conn, identity)
+        self.linked_user_of(conn, identity)
     }
 
     /// The user's account is about to be deleted, and with it whom it belongs to elsewhere.

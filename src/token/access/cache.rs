@@ -1,4 +1,4 @@
-//! Tokens that were verified before, and forged ones, so that a signature is checked once and not at every use.
+//! Cache of verified tokens and of wrong signatures, so that each signature is checked once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,24 +6,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::Algorithm;
 
-use super::revocation::{Bearer, Revocations};
-use super::verified::Ticket;
+use super::revocation::{Revocable, Revocations};
+use super::verified::Verification;
 use crate::token::invalid::InvalidToken;
-use crate::token::issuers::ForeignIssuer;
-use crate::token::keys::VerificationKeys;
+use crate::token::issuers::external_issuer::ExternalIssuer;
+use crate::token::keys::verification_keys::VerificationKeys;
 
-/// How many tokens are remembered; the least used go first.
+/// Most cached tokens; the least used are evicted first.
 pub(in crate::token) const CACHED_TOKENS: usize = 10_000;
 
-/// How many signatures that do not hold are remembered.
-const FORGERIES: usize = 1_000;
+/// Most cached wrong signatures.
+const CACHED_FORGERIES: usize = 1_000;
 
-/// A token that was found acceptable, and all that can make it unacceptable later.
+/// An accepted token, with everything that can make it invalid later.
 pub(in crate::token) struct Accepted {
-    /// The issuer whose keys it is held against; none for our own.
-    pub(in crate::token) from: Option<Arc<ForeignIssuer>>,
-    pub(in crate::token) ticket: Ticket,
-    pub(in crate::token) bearer: Bearer,
+    /// The external issuer; none for our own tokens.
+    pub(in crate::token) issuer: Option<Arc<ExternalIssuer>>,
+    pub(in crate::token) verification: Verification,
+    pub(in crate::token) revocable: Revocable,
     pub(in crate::token) expires_at: DateTime<Utc>,
     pub(in crate::token) kid: Option<String>,
     pub(in crate::token) algorithm: Algorithm,
@@ -31,8 +31,8 @@ pub(in crate::token) struct Accepted {
 }
 
 impl Accepted {
-    /// What is asked at every use, the first one too: that the token has not expired, that the
-    /// very key that signed it is still the one its header names, and that nothing ended it.
+    /// Checks that the token has not expired, that its header still names the key that signed it, and
+    /// that it is not revoked. Every use of a token makes these checks, the first use too.
     pub(in crate::token) fn check(
         &self,
         keys: &VerificationKeys,
@@ -47,42 +47,43 @@ impl Accepted {
         if key.fingerprint != self.fingerprint {
             return Err(InvalidToken::WrongSignature);
         }
-        if revocations.ended(&self.bearer) {
+        if revocations.is_revoked(&self.revocable) {
             return Err(InvalidToken::Revoked);
         }
         Ok(())
     }
 }
 
-/// The accepted tokens by the SHA-256 of their whole text, bounded in number. Of what is refused only
-/// that a signature is not a key's is kept, which does not change, and in a place of its own: whatever
-/// is forged pushes out nothing that is good.
+/// Accepted tokens, by the SHA-256 of their whole text.
+///
+/// Of refused tokens it keeps only that a signature does not match a key, since that never changes. They
+/// have a cache of their own, so that forged tokens evict no valid ones. Both caches are bounded.
 pub(in crate::token) struct TokenCache {
     tokens: quick_cache::sync::Cache<[u8; 32], Arc<Accepted>>,
-    /// By the token and the fingerprint of the key.
+    /// Wrong signatures, by token and fingerprint of the key.
     forgeries: quick_cache::sync::Cache<([u8; 32], [u8; 32]), ()>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
 
-/// How the cache is used.
-pub struct CacheUse {
-    /// Tokens in it.
+/// Counters of the token cache.
+pub struct CacheUsage {
+    /// Tokens in the cache.
     pub tokens: usize,
     /// Look-ups that found a token.
     pub hits: u64,
-    /// Look-ups that did not.
+    /// Look-ups that found none.
     pub misses: u64,
 }
 
 impl TokenCache {
     pub(in crate::token) fn new(capacity: usize) -> Self {
         let tokens = quick_cache::sync::Cache::new(capacity);
-        let forgeries = quick_cache::sync::Cache::new(FORGERIES);
+        let forgeries = quick_cache::sync::Cache::new(CACHED_FORGERIES);
         Self { tokens, forgeries, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
-    /// What `verify` finds, which is not asked again about a signature that did not hold.
+    /// Returns the result of `verify`. A cached wrong signature is not verified again.
     pub(in crate::token) fn signature<T>(
         &self,
         token: &[u8; 32],
@@ -99,13 +100,13 @@ impl TokenCache {
         found
     }
 
-    /// How many signatures that do not hold are remembered.
+    /// Returns the number of cached wrong signatures.
     #[cfg(test)]
     pub(in crate::token) fn forgeries(&self) -> usize {
         self.forgeries.len()
     }
 
-    /// Whether a token was verified before; it does not count as a use.
+    /// True when the token is cached. Does not count as a look-up.
     pub(in crate::token) fn has(&self, digest: &[u8; 32]) -> bool {
         self.tokens.peek(digest).is_some()
     }
@@ -125,8 +126,8 @@ impl TokenCache {
         self.tokens.remove(digest);
     }
 
-    pub(in crate::token) fn usage(&self) -> CacheUse {
+    pub(in crate::token) fn usage(&self) -> CacheUsage {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        CacheUse { tokens: self.tokens.len(), hits: count(&self.hits), misses: count(&self.misses) }
+        CacheUsage { tokens: self.tokens.len(), hits: count(&self.hits), misses: count(&self.misses) }
     }
 }

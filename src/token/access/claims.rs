@@ -1,18 +1,18 @@
-//! The claims of an access token (RFC 9068 §2.2): as they are written, and as they are read.
+//! The claims of an access token (RFC 9068 §2.2), for issuing and for verification.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
-use super::revocation::{Bearer, Speaker};
+use super::revocation::{Revocable, TokenSubject};
 use crate::authz::{ScopeSet, TokenId, Vocabulary};
 use crate::domain::{Role, SessionId, Thumbprint};
 use crate::token::invalid::InvalidToken;
 use crate::token::jws::{optional_text, parse_object};
 
-/// The claims of a token that this server issues. `epoch` is its own: tokens of an epoch before
-/// the user's or the client's present one are dead.
+/// Claims of a token that this server issues. `epoch` is our own claim: a token is revoked when its epoch
+/// is lower than the present epoch of its user or client.
 #[derive(serde::Serialize)]
 pub(in crate::token) struct AccessTokenClaims<'a> {
     pub(in crate::token) iss: &'a str,
@@ -32,26 +32,26 @@ pub(in crate::token) struct AccessTokenClaims<'a> {
     pub(in crate::token) cnf: Option<Confirmation<'a>>,
 }
 
-/// The key to which a token is bound (RFC 9449 §6.1).
+/// Thumbprint of the key that a token is bound to (RFC 9449 §6.1).
 #[derive(serde::Serialize)]
 pub(in crate::token) struct Confirmation<'a> {
     pub(in crate::token) jkt: &'a Thumbprint,
 }
 
-/// The claims that were read, each of its right type.
+/// Parsed claims, each of the right type.
 #[derive(Debug)]
 pub(in crate::token) struct Claims {
     pub(in crate::token) registered: Registered,
-    pub(in crate::token) bearer: Bearer,
+    pub(in crate::token) revocable: Revocable,
     pub(in crate::token) token: TokenId,
     pub(in crate::token) scope: ScopeSet,
     pub(in crate::token) roles: Option<Vec<Role>>,
-    /// The key to which the token is bound, if it is (RFC 9449 §6).
+    /// Thumbprint of the key that the token is bound to (RFC 9449 §6).
     pub(in crate::token) bound_to: Option<Thumbprint>,
     pub(in crate::token) vocabulary: Arc<Vocabulary>,
 }
 
-/// The claims that every token has, whoever issued it (RFC 7519 §4.1).
+/// Registered claims, which the tokens of every issuer have (RFC 7519 §4.1).
 #[derive(Debug)]
 pub(in crate::token) struct Registered {
     pub(in crate::token) issuer: String,
@@ -64,10 +64,9 @@ pub(in crate::token) struct Registered {
 
 impl Registered {
     pub(in crate::token) fn read(claims: &Map<String, Value>) -> Result<Self, InvalidToken> {
-        let required = |name, otherwise| {
-            optional_text(claims, name, otherwise)?.filter(|text| !text.is_empty()).ok_or(otherwise)
-        };
-        let date = |name, otherwise| claims.get(name).map(|date| numeric_date(date).ok_or(otherwise));
+        let required =
+            |name, error| optional_text(claims, name, error)?.filter(|text| !text.is_empty()).ok_or(error);
+        let date = |name, error| claims.get(name).map(|date| numeric_date(date).ok_or(error));
         let (exp, iat) = (InvalidToken::MalformedExpiry, InvalidToken::MalformedIssueTime);
         Ok(Self {
             issuer: required("iss", InvalidToken::MalformedIssuer)?,
@@ -83,7 +82,7 @@ impl Registered {
 impl Claims {
     pub(in crate::token) fn read(payload: &[u8], vocabulary: &Arc<Vocabulary>) -> Result<Self, InvalidToken> {
         let claims = parse_object(payload)?;
-        let text = |name, otherwise| optional_text(&claims, name, otherwise);
+        let text = |name, error| optional_text(&claims, name, error);
         let registered = Registered::read(&claims)?;
         let client_id = text("client_id", InvalidToken::MalformedClientId)?;
         let scope = text("scope", InvalidToken::MalformedScope)?.unwrap_or_default();
@@ -96,8 +95,8 @@ impl Claims {
             None => None,
         };
         let jti = text("jti", InvalidToken::MalformedTokenId)?;
-        let bearer = Bearer {
-            speaker: speaker(&registered.subject, client_id.as_deref())?,
+        let revocable = Revocable {
+            subject: token_subject(&registered.subject, client_id.as_deref())?,
             epoch,
             session,
             client_id: client_id.clone(),
@@ -108,7 +107,7 @@ impl Claims {
             registered,
             roles: roles(&claims, vocabulary)?,
             bound_to: bound_to(&claims)?,
-            bearer,
+            revocable,
             token: TokenId { jti, client_id },
             scope: vocabulary.scopes_in(&scope),
             vocabulary: Arc::clone(vocabulary),
@@ -120,8 +119,8 @@ impl Claims {
         self.registered.expires_at
     }
 
-    /// Whether the token is from `issuer` and for `audience`, exactly (for anybody, when it is none),
-    /// and its times do not lie in the future. That it has not expired is checked at every use, not once.
+    /// Checks that issuer and audience match exactly and that `nbf` and `iat` are not in the future.
+    /// Without `audience`, any audience is accepted. Expiry is not checked here but at every use.
     pub(in crate::token) fn check(
         &self,
         issuer: &str,
@@ -135,7 +134,7 @@ impl Claims {
         if audience.is_some_and(|audience| !self.registered.audience.iter().any(|named| named == audience)) {
             return Err(InvalidToken::WrongAudience);
         }
-        // The leeway goes to our own time: a token's may be at the end of the calendar.
+        // The leeway is added to our own time: adding to the token's time could overflow.
         if self.registered.not_before.is_some_and(|time| time > now + leeway) {
             return Err(InvalidToken::NotYetValid);
         }
@@ -145,20 +144,20 @@ impl Claims {
         Ok(())
     }
 
-    /// Whether the token was issued after `moment`, told apart by whole seconds, which is all that
-    /// `iat` has: one of the same second is taken for older.
+    /// True when the token was issued after `moment`. `iat` has whole seconds, so a token of the same
+    /// second counts as older.
     pub(in crate::token) fn issued_after(&self, moment: DateTime<Utc>) -> bool {
         self.registered.issued_at.timestamp() > moment.timestamp()
     }
 }
 
-/// A NumericDate (RFC 7519 §2), of whole seconds alone and not before 1970.
+/// Reads a NumericDate (RFC 7519 §2). Accepts whole seconds only, from 1970 on.
 fn numeric_date(date: &Value) -> Option<DateTime<Utc>> {
     let seconds = date.as_i64().filter(|seconds| *seconds >= 0)?;
     DateTime::from_timestamp(seconds, 0)
 }
 
-/// RFC 7519 §4.1.3: one string, or an array of them.
+/// Reads `aud`: one string, or an array of strings (RFC 7519 §4.1.3).
 fn audience(claims: &Map<String, Value>) -> Result<Vec<String>, InvalidToken> {
     let strings = match claims.get("aud") {
         Some(Value::String(one)) => Some(vec![one.clone()]),
@@ -168,14 +167,14 @@ fn audience(claims: &Map<String, Value>) -> Result<Vec<String>, InvalidToken> {
     strings.ok_or(InvalidToken::MalformedAudience)
 }
 
-/// RFC 7800 §3.1: a confirmation that is not understood must not be taken for none.
+/// Reads `cnf` (RFC 7800 §3.1). A confirmation of an unknown kind is an error, as the token is bound.
 fn bound_to(claims: &Map<String, Value>) -> Result<Option<Thumbprint>, InvalidToken> {
     let Some(cnf) = claims.get("cnf") else { return Ok(None) };
     let jkt = cnf.as_object().filter(|cnf| cnf.len() == 1).and_then(|cnf| cnf.get("jkt")?.as_str());
     jkt.and_then(Thumbprint::parse).map(Some).ok_or(InvalidToken::MalformedConfirmation)
 }
 
-/// A role that this version does not know grants nothing.
+/// Reads `roles`. A role that this version does not know grants nothing.
 fn roles(claims: &Map<String, Value>, vocabulary: &Vocabulary) -> Result<Option<Vec<Role>>, InvalidToken> {
     let names = match claims.get("roles") {
         None => return Ok(None),
@@ -190,9 +189,9 @@ pub(in crate::token) fn strings(values: &[Value]) -> Option<Vec<String>> {
     values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
-fn speaker(subject: &str, client_id: Option<&str>) -> Result<Speaker, InvalidToken> {
+fn token_subject(subject: &str, client_id: Option<&str>) -> Result<TokenSubject, InvalidToken> {
     if client_id == Some(subject) {
-        return Ok(Speaker::Client(subject.to_owned()));
+        return Ok(TokenSubject::Client(subject.to_owned()));
     }
-    subject.parse().map(Speaker::User).map_err(|_| InvalidToken::SpeaksForNobody)
+    subject.parse().map(TokenSubject::User).map_err(|_| InvalidToken::UnknownSubject)
 }

@@ -1,4 +1,4 @@
-//! ID tokens (OpenID Connect Core §2): who signed in, said to the client alone.
+//! ID tokens (OpenID Connect Core §2): tell the client which user signed in.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,47 +7,48 @@ use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
-use super::issue::{AccessToken, IssueError, Issuer, sign};
+use super::issue::{AccessToken, Issuer, sign};
 use crate::domain::{SessionId, UserId};
+use crate::token::issue_error::IssueError;
 use crate::token::jws::{Jws, parse_object};
 use crate::token::keys::algorithm::SigningAlgorithm;
 
-/// The `typ` that keeps it apart from an access token (RFC 8725 §3.11).
+/// `typ` header that distinguishes an ID token from an access token (RFC 8725 §3.11).
 const TYPE: &str = "JWT";
 
-/// What an ID token is to say.
+/// Claims of an ID token to issue.
 pub struct IdTokenRequest<'a> {
-    /// `sub`
+    /// `sub`.
     pub user: UserId,
-    /// `aud`: the client, the only one whom it tells anything.
+    /// `aud`: the client.
     pub client_id: &'a str,
-    /// When the user proved who they are.
+    /// Time of the user's login.
     pub auth_time: DateTime<Utc>,
-    /// What the client's request had.
+    /// `nonce` of the authorization request.
     pub nonce: Option<&'a str>,
-    /// The session in which it is issued.
+    /// Session in which it is issued.
     pub session: SessionId,
-    /// The access token that comes along; its hash ties the two together (§3.1.3.6).
+    /// Access token that is issued with it. `at_hash` binds the two together (§3.1.3.6).
     pub access_token: &'a AccessToken,
 }
 
-/// An ID token, which is not printed: who has it knows who signed in where.
+/// An ID token. It has no `Debug`, since it tells which user signed in at which client.
 pub struct IdToken(SecretString);
 
 impl IdToken {
-    /// The token, for the client that it is for.
+    /// Returns the token, for the response to its client.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// What an ID token of ours said that somebody shows again as a hint. It may have expired (OpenID
-/// Connect RP-Initiated Logout §2), so it proves that a user signed in once, and nothing of now.
+/// Content of an `id_token_hint`. The token may have expired (OpenID Connect RP-Initiated Logout §2), so it
+/// proves only that the user signed in at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdTokenHint {
-    /// Who had signed in.
+    /// The user who signed in.
     pub user: UserId,
-    /// At which client.
+    /// The client at which the user signed in.
     pub client_id: String,
 }
 
@@ -66,16 +67,16 @@ struct Claims<'a> {
 }
 
 impl Issuer {
-    /// Whether a client can check what is signed here: not when the key is a shared secret.
+    /// True when clients can verify the signature. False for HS256, whose key is a shared secret.
     pub fn signs_id_tokens(&self) -> bool {
         self.algorithm().is_some_and(|algorithm| algorithm != SigningAlgorithm::Hs256)
     }
 
-    /// Issues an ID token, good for as long as an access token is.
+    /// Issues an ID token with the lifetime of an access token.
     ///
     /// # Errors
-    /// When its end lies beyond the calendar or the key does not sign.
-    pub fn issue_id_token(&self, request: &IdTokenRequest<'_>) -> Result<IdToken, IssueError> {
+    /// When `exp` is out of range, or signing fails.
+    pub(crate) fn issue_id_token(&self, request: &IdTokenRequest<'_>) -> Result<IdToken, IssueError> {
         let ring = self.keys()?.current();
         let key = ring.signing_key()?;
         let (iat, expires_at) = self.lifetime()?;
@@ -93,8 +94,8 @@ impl Issuer {
         sign(TYPE, &claims, key).map(SecretString::from).map(IdToken)
     }
 
-    /// Reads an ID token that this server issued, expired or not. None when it is not one, or when
-    /// the key that signed it is gone.
+    /// Reads an ID token of this server, expired or not. None when it is not one, or when the key that
+    /// signed it no longer exists.
     pub fn read_id_token_hint(&self, token: &str) -> Option<IdTokenHint> {
         let jws = Jws::parse(token).ok()?;
         if jws.header.typ.as_deref() != Some(TYPE) {
@@ -112,8 +113,8 @@ impl Issuer {
     }
 }
 
-/// The left half of the hash that goes with the signature's algorithm: SHA-512 for Ed25519, SHA-256
-/// for all the others that sign here.
+/// Returns the left half of the hash that belongs to the signature's algorithm: SHA-512 for Ed25519,
+/// SHA-256 for all other signing algorithms.
 fn left_half_of_hash(token: &str, algorithm: Algorithm) -> String {
     let hash = match algorithm {
         Algorithm::EdDSA => &aws_lc_rs::digest::SHA512,
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_of_an_access_token_is_that_of_the_example_in_openid_connect_core() {
+    fn at_hash_matches_the_example_of_openid_connect_core() {
         // Appendix A.3, with RS256.
         let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
         assert_eq!(left_half_of_hash(token, Algorithm::RS256), "77QmUPtjPfzWtF2AnpK9RQ");

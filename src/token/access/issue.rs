@@ -1,4 +1,4 @@
-//! Issuing access tokens (RFC 9068 §2).
+//! Issues access tokens (RFC 9068 §2).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,62 +11,76 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::claims::{AccessTokenClaims, Confirmation};
 use crate::authz::ScopeSet;
-use crate::domain::{Clock, NoRandomness, Random, Role, SessionId, Thumbprint, UserId};
-use crate::token::keys::Keys;
+use crate::domain::{Clock, Random, Role, SessionId, Thumbprint, UserId};
+use crate::token::issue_error::IssueError;
 use crate::token::keys::algorithm::SigningAlgorithm;
+use crate::token::keys::server_keys::Keys;
 use crate::token::keys::signer::SigningKey;
 
-/// The one maker of access tokens.
+/// Issuer of access tokens and ID tokens.
+///
+/// It issues whatever token it is asked for, so only the authorization server and the command line hold
+/// it. Its constructor and its issuing functions are `pub(crate)`.
+///
+/// ```compile_fail
+/// fn forge(issuer: &cloakroom::token::Issuer, request: cloakroom::token::IssueRequest<'_>) {
+///     let _ = issuer.issue(request);
+/// }
+/// ```
+/// ```
+/// fn read(issuer: &cloakroom::token::Issuer) -> bool {
+///     issuer.signs_id_tokens()
+/// }
+/// ```
 pub struct Issuer {
     pub(in crate::token) issuer: String,
     audience: String,
     ttl: u64,
-    /// None where the server issues nothing.
+    /// None when the server issues no tokens.
     keys: Option<Arc<Keys>>,
     clock: Clock,
     random: Random,
 }
 
-/// Whom a token is to speak for.
+/// Subject of a token to issue.
 #[derive(Clone, Debug)]
 pub enum IssueTo {
-    /// A user, to whom the client gives access.
+    /// A user.
     User {
         /// `sub`.
         id: UserId,
-        /// The roles that the user has now.
+        /// Present roles of the user.
         roles: Vec<Role>,
-        /// The user's epoch.
+        /// Present epoch of the user.
         epoch: i64,
     },
     /// The client itself.
     Client {
         /// `sub`, the same as `client_id`.
         id: String,
-        /// The client's epoch.
+        /// Present epoch of the client.
         epoch: i64,
     },
 }
 
-/// What a token is to say.
+/// Claims of a token to issue.
 #[derive(Clone, Debug)]
 pub struct IssueRequest<'a> {
-    /// Whom it speaks for.
+    /// `sub`, with its roles and epoch.
     pub subject: IssueTo,
-    /// The client that gets it.
+    /// The client that gets the token.
     pub client_id: String,
-    /// What it allows: already cut to what client and roles may have.
+    /// Scopes, already limited to those of the client and of the user's roles.
     pub scope: &'a ScopeSet,
-    /// The session it is issued in.
+    /// Session in which it is issued.
     pub session: Option<SessionId>,
-    /// Where it is to be taken (RFC 8707); here when nothing is said.
+    /// Resource that the token is for (RFC 8707); none for this server.
     pub audience: Option<&'a str>,
-    /// The key to which it is bound (RFC 9449 §6).
+    /// Thumbprint of the key that the token is bound to (RFC 9449 §6).
     pub bound_to: Option<&'a Thumbprint>,
 }
 
-/// An access token. It has no `Debug` and no `Serialize`: it is read by [`AccessToken::expose`]
-/// alone.
+/// An access token. It has no `Debug` and no `Serialize`, so only [`AccessToken::expose`] reads it.
 ///
 /// ```compile_fail
 /// fn leak(token: cloakroom::token::AccessToken) -> String {
@@ -81,38 +95,24 @@ pub struct IssueRequest<'a> {
 pub struct AccessToken(SecretString);
 
 impl AccessToken {
-    /// The token, for the answer that carries it to its owner.
+    /// Returns the token, for the response that delivers it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// What the token answer says (RFC 6749 §5.1).
+/// An issued token with what the token response says about it (RFC 6749 §5.1).
 pub struct IssuedToken {
     /// The token.
     pub access_token: AccessToken,
-    /// How long it is good for, in seconds.
+    /// Lifetime in seconds.
     pub expires_in: u64,
-    /// What it allows.
+    /// Scopes of the token.
     pub scope: ScopeSet,
-    /// Whether it is bound to a key.
+    /// Set when it is bound to a key.
     pub is_bound: bool,
     /// Its `exp`.
     pub expires_at: DateTime<Utc>,
-}
-
-/// Why no token was issued.
-#[derive(Debug, thiserror::Error)]
-pub enum IssueError {
-    /// There is none for its id.
-    #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
-    /// The lifetime leads beyond the calendar, or no key signs.
-    #[error("the token could not be signed")]
-    NotSigned,
-    /// The server issues nothing: it has no keys of its own.
-    #[error("this server issues no tokens")]
-    SwitchedOff,
 }
 
 #[derive(serde::Serialize)]
@@ -123,9 +123,9 @@ struct Header<'a> {
 }
 
 impl Issuer {
-    /// Issues tokens from `issuer` for `audience`, good for `ttl` in whole seconds; without keys,
-    /// none.
-    pub fn new(
+    /// Creates an issuer of tokens with this `iss`, `aud` and lifetime in whole seconds. Without keys it
+    /// issues nothing.
+    pub(crate) fn new(
         issuer: impl Into<String>,
         audience: impl Into<String>,
         ttl: Duration,
@@ -137,18 +137,17 @@ impl Issuer {
         Self { issuer, audience, ttl: ttl.as_secs(), keys: keys.into(), clock, random }
     }
 
-    /// What is signed with by this server's configuration (RFC 7518 §3.1); none where it issues
-    /// nothing.
+    /// Returns the configured signing algorithm (RFC 7518 §3.1); none when the server issues no tokens.
     pub fn algorithm(&self) -> Option<SigningAlgorithm> {
-        self.keys().map(|keys| keys.safe().algorithm()).ok()
+        self.keys().map(|keys| keys.key_store().algorithm()).ok()
     }
 
-    /// What there is to sign with.
+    /// Returns the signing keys.
     pub(in crate::token) fn keys(&self) -> Result<&Keys, IssueError> {
         self.keys.as_deref().ok_or(IssueError::SwitchedOff)
     }
 
-    /// `iat` and the time of `exp` of what is issued now.
+    /// Returns `iat` and `exp` of a token that is issued now.
     pub(in crate::token) fn lifetime(&self) -> Result<(i64, DateTime<Utc>), IssueError> {
         let iat = self.clock.now().timestamp();
         let expires_at = DateTime::from_timestamp(iat.saturating_add_unsigned(self.ttl), 0);
@@ -158,8 +157,8 @@ impl Issuer {
     /// Issues an access token.
     ///
     /// # Errors
-    /// When the system gives no randomness, the key does not sign, or there is none.
-    pub fn issue(&self, request: IssueRequest<'_>) -> Result<IssuedToken, IssueError> {
+    /// When the system gives no randomness, signing fails, or there is no key.
+    pub(crate) fn issue(&self, request: IssueRequest<'_>) -> Result<IssuedToken, IssueError> {
         let ring = self.keys()?.current();
         let key = ring.signing_key()?;
         let (scope, is_bound) = (request.scope.clone(), request.bound_to.is_some());
@@ -174,7 +173,7 @@ impl Issuer {
         })
     }
 
-    /// The claims of a token, for `use_them`.
+    /// Passes the claims of a token to `use_them`.
     pub(in crate::token) fn claims<T>(
         &self,
         request: IssueRequest<'_>,

@@ -1,4 +1,4 @@
-//! Access tokens: issued, verified, cached, ended early.
+//! Access tokens: issuing, verification, cache and revocation.
 
 pub(in crate::token) mod cache;
 pub(in crate::token) mod claims;

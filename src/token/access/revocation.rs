@@ -1,5 +1,5 @@
-//! Revocations in memory: what ends a token before it expires. Another part feeds them from the
-//! database; every use of a token asks them.
+//! Revocations in memory, which end tokens before they expire. Replication loads them from the database,
+//! and every use of a token checks them.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,137 +7,137 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::{Newcomer, Revocation, Revoked, SessionId, UserId};
+use crate::domain::{ExternalUser, Revocation, Revoked, SessionId, UserId};
 
-/// How much longer than its time a revocation is kept: a token lives on for the verifier's leeway
-/// after it expired, and replicas' clocks differ.
+/// Time for which a revocation is kept after its tokens expired. The verifier's leeway extends a token's
+/// life, and the clocks of replicas differ.
 const KEPT_LONGER: TimeDelta = TimeDelta::minutes(5);
 
-/// Whom a token speaks for.
+/// Subject of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::token) enum Speaker {
+pub(in crate::token) enum TokenSubject {
     User(UserId),
     Client(String),
-    /// A person as another issuer names them; who that is here has to be looked up.
-    Stranger(Arc<Newcomer>),
+    /// A user of an external issuer. The linked account must be looked up.
+    External(Arc<ExternalUser>),
 }
 
-/// By what a token can be revoked.
+/// Everything by which a token can be revoked.
 #[derive(Clone, Debug)]
-pub(in crate::token) struct Bearer {
-    pub(in crate::token) speaker: Speaker,
-    /// None when it was minted elsewhere.
+pub(in crate::token) struct Revocable {
+    pub(in crate::token) subject: TokenSubject,
+    /// None when it was issued elsewhere.
     pub(in crate::token) epoch: Option<i64>,
     pub(in crate::token) session: Option<SessionId>,
     /// The client that it was issued to.
     pub(in crate::token) client_id: Option<String>,
-    /// The token's own id.
+    /// `jti`.
     pub(in crate::token) jti: Option<String>,
     pub(in crate::token) issued_at: DateTime<Utc>,
 }
 
-/// The revocations that still matter.
+/// Revocations of tokens that have not expired.
 #[derive(Debug, Default)]
-pub struct Revocations(RwLock<Ended>);
+pub struct Revocations(RwLock<Entries>);
 
 #[derive(Debug, Default)]
-struct Ended {
-    /// How often anything was put in force.
-    applied: u64,
+struct Entries {
+    /// Number of calls of [`Revocations::apply`].
+    sequence: u64,
     users: HashMap<UserId, Entry>,
     clients: HashMap<String, Entry>,
     sessions: HashMap<SessionId, Entry>,
     tokens: HashMap<String, Entry>,
 }
 
-/// The epoch before which tokens are dead (of no meaning for a session), and until when that
-/// needs to be known.
+/// One revocation.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
+    /// Tokens of a lower epoch are revoked. Without meaning for sessions and single tokens.
     epoch: i64,
+    /// Time until which it must be known.
     until: DateTime<Utc>,
-    /// When it last changed, as [`Ended::applied`] counts.
+    /// [`Entries::sequence`] of its last change.
     changed: u64,
 }
 
 impl Revocations {
-    /// Puts revocations in force, at once and for the whole process. In any order and as often as
-    /// one likes: nothing that was ended comes alive again.
+    /// Applies revocations at once, for the whole process. Order and repetition do not matter: a revoked
+    /// token never becomes valid again.
     pub fn apply(&self, revocations: &[Revocation]) {
         if revocations.is_empty() {
             return;
         }
-        let mut ended = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        ended.applied += 1;
-        let changed = ended.applied;
+        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        entries.sequence += 1;
+        let changed = entries.sequence;
         for Revocation { subject, until } in revocations {
             let entry = |epoch| Entry { epoch, until: *until, changed };
             match subject {
-                Revoked::User(id, epoch) => end(&mut ended.users, *id, entry(*epoch)),
-                Revoked::Client(id, epoch) => end(&mut ended.clients, id.clone(), entry(*epoch)),
-                Revoked::Session(id) => end(&mut ended.sessions, *id, entry(0)),
-                Revoked::Token(jti) => end(&mut ended.tokens, jti.clone(), entry(0)),
+                Revoked::User(id, epoch) => end(&mut entries.users, *id, entry(*epoch)),
+                Revoked::Client(id, epoch) => end(&mut entries.clients, id.clone(), entry(*epoch)),
+                Revoked::Session(id) => end(&mut entries.sessions, *id, entry(0)),
+                Revoked::Token(jti) => end(&mut entries.tokens, jti.clone(), entry(0)),
             }
         }
     }
 
-    /// A mark in time: what is read from the database from now on has seen all that was put in
-    /// force before it.
-    pub(in crate::token) fn mark(&self) -> u64 {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).applied
+    /// Returns the present sequence number. A later read of the database sees every revocation up to it.
+    pub(in crate::token) fn sequence(&self) -> u64 {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).sequence
     }
 
-    /// Whether anything of the user was ended since, so that what was known of them may be old.
-    pub(in crate::token) fn changed_since(&self, user: UserId, mark: u64) -> bool {
-        let ended = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        ended.users.get(&user).is_some_and(|entry| entry.changed > mark)
+    /// True when the user's tokens were revoked after `sequence`, so that cached data may be stale.
+    pub(in crate::token) fn changed_since(&self, user: UserId, sequence: u64) -> bool {
+        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        entries.users.get(&user).is_some_and(|entry| entry.changed > sequence)
     }
 
-    /// Forgets all of them, together with the tokens that they ended: on a server made for tests.
-    pub(crate) fn forget(&self) {
-        let mut ended = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        *ended = Ended { applied: ended.applied + 1, ..Ended::default() };
+    /// Forgets all revocations. A test server calls it when it resets its database.
+    pub(crate) fn clear(&self) {
+        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *entries = Entries { sequence: entries.sequence + 1, ..Entries::default() };
     }
 
-    /// Forgets those whose tokens have all expired by `now`.
+    /// Forgets revocations whose tokens have all expired by `now`.
     pub fn prune(&self, now: DateTime<Utc>) {
         let kept = |entry: &Entry| entry.until > now - KEPT_LONGER;
-        let mut ended = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        ended.users.retain(|_, entry| kept(entry));
-        ended.clients.retain(|_, entry| kept(entry));
-        ended.sessions.retain(|_, entry| kept(entry));
-        ended.tokens.retain(|_, entry| kept(entry));
+        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        entries.users.retain(|_, entry| kept(entry));
+        entries.clients.retain(|_, entry| kept(entry));
+        entries.sessions.retain(|_, entry| kept(entry));
+        entries.tokens.retain(|_, entry| kept(entry));
     }
 
-    /// Whether the bearer's token is dead. A user's token without an epoch is not judged by
-    /// epochs here, but by the user's standing; a client's is taken for one of before any.
-    /// Another issuer's user is judged by their standing alone.
-    pub(in crate::token) fn ended(&self, bearer: &Bearer) -> bool {
-        let ended = self.0.read().unwrap_or_else(PoisonError::into_inner);
+    /// True when the token is revoked. A user's token without an epoch is checked by the account state
+    /// instead, when it is confirmed. A client's token without an epoch counts as older than every epoch.
+    /// A token of an external user is checked by the account state alone.
+    pub(in crate::token) fn is_revoked(&self, token: &Revocable) -> bool {
+        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let before = |entry: &Entry, epoch: i64| epoch < entry.epoch;
-        let of_client = |id: &String| ended.clients.get(id);
-        let by_epoch = match &bearer.speaker {
-            Speaker::User(id) => {
-                let through = bearer.client_id.as_ref().and_then(of_client);
-                let user = |epoch| ended.users.get(id).is_some_and(|entry| before(entry, epoch));
-                bearer.epoch.is_some_and(user)
-                    || through.is_some_and(|entry| before(entry, bearer.issued_at.timestamp_millis()))
+        let of_client = |id: &String| entries.clients.get(id);
+        let by_epoch = match &token.subject {
+            TokenSubject::User(id) => {
+                let through = token.client_id.as_ref().and_then(of_client);
+                let user = |epoch| entries.users.get(id).is_some_and(|entry| before(entry, epoch));
+                token.epoch.is_some_and(user)
+                    || through.is_some_and(|entry| before(entry, token.issued_at.timestamp_millis()))
             }
-            Speaker::Client(id) => {
-                let epoch = bearer.epoch.unwrap_or(i64::MIN);
+            TokenSubject::Client(id) => {
+                let epoch = token.epoch.unwrap_or(i64::MIN);
                 of_client(id).is_some_and(|entry| before(entry, epoch))
             }
-            Speaker::Stranger(_) => false,
+            TokenSubject::External(_) => false,
         };
         by_epoch
-            || bearer.session.is_some_and(|id| ended.sessions.contains_key(&id))
-            || bearer.jti.as_ref().is_some_and(|jti| ended.tokens.contains_key(jti))
+            || token.session.is_some_and(|id| entries.sessions.contains_key(&id))
+            || token.jti.as_ref().is_some_and(|jti| entries.tokens.contains_key(jti))
     }
 }
 
 fn end<K: Hash + Eq>(entries: &mut HashMap<K, Entry>, key: K, new: Entry) {
     let entry = entries.entry(key).or_insert(new);
-    // A revocation is read more than once; only what it adds is a change.
+    // The same revocation is read more than once. Only a new value counts as a change.
     if new.epoch > entry.epoch || new.until > entry.until {
         entry.changed = new.changed;
     }
@@ -166,88 +166,88 @@ mod tests {
         revocations
     }
 
-    fn user(epoch: Option<i64>, session: Option<SessionId>) -> Bearer {
-        let bearer = client("app", epoch);
-        Bearer { speaker: Speaker::User(USER), session, ..bearer }
+    fn user(epoch: Option<i64>, session: Option<SessionId>) -> Revocable {
+        let token = client("app", epoch);
+        Revocable { subject: TokenSubject::User(USER), session, ..token }
     }
 
-    fn client(id: &str, epoch: Option<i64>) -> Bearer {
-        let speaker = Speaker::Client(id.to_owned());
+    fn client(id: &str, epoch: Option<i64>) -> Revocable {
+        let subject = TokenSubject::Client(id.to_owned());
         let (client_id, jti, issued_at) = (Some(id.to_owned()), Some("one".to_owned()), until(500));
-        Bearer { speaker, epoch, session: None, client_id, jti, issued_at }
+        Revocable { subject, epoch, session: None, client_id, jti, issued_at }
     }
 
     #[test]
-    fn tokens_of_an_earlier_epoch_are_dead_and_no_others() {
+    fn revokes_tokens_of_an_earlier_epoch_alone() {
         let known = revocations(&[Revoked::User(USER, 3), Revoked::Client("app".to_owned(), 2)]);
-        assert!(known.ended(&user(Some(2), None)));
-        assert!(!known.ended(&user(Some(3), None)));
-        assert!(!known.ended(&user(None, None)));
-        assert!(known.ended(&client("app", Some(1))));
-        assert!(known.ended(&client("app", None)));
-        assert!(!known.ended(&client("app", Some(2))));
-        assert!(!known.ended(&client("other", None)));
+        assert!(known.is_revoked(&user(Some(2), None)));
+        assert!(!known.is_revoked(&user(Some(3), None)));
+        assert!(!known.is_revoked(&user(None, None)));
+        assert!(known.is_revoked(&client("app", Some(1))));
+        assert!(known.is_revoked(&client("app", None)));
+        assert!(!known.is_revoked(&client("app", Some(2))));
+        assert!(!known.is_revoked(&client("other", None)));
     }
 
     #[test]
-    fn a_client_named_like_a_user_does_not_share_its_revocations() {
+    fn client_with_the_id_of_a_user_has_its_own_revocations() {
         let known = revocations(&[Revoked::User(USER, 3)]);
-        assert!(!known.ended(&client(&USER.to_string(), Some(0))));
+        assert!(!known.is_revoked(&client(&USER.to_string(), Some(0))));
     }
 
     #[test]
-    fn what_a_user_gave_a_client_is_dead_with_the_client() {
+    fn revoking_a_client_revokes_its_tokens_of_users() {
         let known = revocations(&[Revoked::Client("app".to_owned(), 500_001)]);
-        assert!(known.ended(&user(Some(9), None)));
-        let later = Bearer { issued_at: until(501), ..user(Some(9), None) };
-        assert!(!known.ended(&later));
-        let other = Bearer { client_id: Some("other".to_owned()), ..user(Some(9), None) };
-        assert!(!known.ended(&other));
+        assert!(known.is_revoked(&user(Some(9), None)));
+        let later = Revocable { issued_at: until(501), ..user(Some(9), None) };
+        assert!(!known.is_revoked(&later));
+        let other = Revocable { client_id: Some("other".to_owned()), ..user(Some(9), None) };
+        assert!(!known.is_revoked(&other));
     }
 
     #[test]
-    fn a_token_is_ended_alone_by_its_own_id() {
+    fn jti_revokes_one_token_alone() {
         let known = revocations(&[Revoked::Token("one".to_owned())]);
-        assert!(known.ended(&client("app", Some(9))) && known.ended(&user(Some(9), None)));
-        assert!(!known.ended(&Bearer { jti: Some("two".to_owned()), ..user(Some(9), None) }));
+        assert!(known.is_revoked(&client("app", Some(9))) && known.is_revoked(&user(Some(9), None)));
+        assert!(!known.is_revoked(&Revocable { jti: Some("two".to_owned()), ..user(Some(9), None) }));
     }
 
     #[test]
-    fn the_tokens_of_an_ended_session_are_dead_whatever_their_epoch() {
+    fn ended_session_revokes_tokens_of_any_epoch() {
         let known = revocations(&[Revoked::Session(SESSION)]);
-        assert!(known.ended(&user(Some(9), Some(SESSION))));
-        assert!(known.ended(&user(None, Some(SESSION))));
-        assert!(!known.ended(&user(Some(9), None)));
+        assert!(known.is_revoked(&user(Some(9), Some(SESSION))));
+        assert!(known.is_revoked(&user(None, Some(SESSION))));
+        assert!(!known.is_revoked(&user(Some(9), None)));
     }
 
     #[test]
-    fn an_older_revocation_that_comes_late_brings_nothing_back() {
+    fn late_older_revocation_revives_no_token() {
         let known = revocations(&[Revoked::User(USER, 5), Revoked::User(USER, 3)]);
-        assert!(known.ended(&user(Some(4), None)));
+        assert!(known.is_revoked(&user(Some(4), None)));
     }
 
     #[test]
-    fn a_user_has_changed_since_a_mark_when_something_new_was_said_of_them() {
+    fn repeated_revocation_is_not_a_change() {
         let known = revocations(&[Revoked::User(USER, 3)]);
-        let mark = known.mark();
-        assert!(known.changed_since(USER, mark - 1) && !known.changed_since(USER, mark));
+        let sequence = known.sequence();
+        assert!(known.changed_since(USER, sequence - 1) && !known.changed_since(USER, sequence));
         let again = |epoch, seconds| {
             known.apply(&[Revocation { subject: Revoked::User(USER, epoch), until: until(seconds) }]);
         };
         again(3, 1_000);
         again(2, 900);
-        assert!(!known.changed_since(USER, mark), "it was known already");
+        assert!(!known.changed_since(USER, sequence), "it was known before");
         again(3, 1_001);
-        assert!(known.changed_since(USER, mark));
-        assert!(!known.changed_since(UserId(Uuid::from_u128(9)), mark));
+        assert!(known.changed_since(USER, sequence));
+        assert!(!known.changed_since(UserId(Uuid::from_u128(9)), sequence));
     }
 
     #[test]
-    fn a_revocation_is_forgotten_only_when_no_token_can_be_left() {
+    fn prunes_a_revocation_after_its_last_token_expired() {
         let known = revocations(&[Revoked::Session(SESSION)]);
         known.prune(until(1_000) + KEPT_LONGER - TimeDelta::seconds(1));
-        assert!(known.ended(&user(None, Some(SESSION))));
+        assert!(known.is_revoked(&user(None, Some(SESSION))));
         known.prune(until(1_000) + KEPT_LONGER);
-        assert!(!known.ended(&user(None, Some(SESSION))));
+        assert!(!known.is_revoked(&user(None, Some(SESSION))));
     }
 }

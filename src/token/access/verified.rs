@@ -1,83 +1,87 @@
-//! What verification gives.
+//! Results of token verification.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::claims::Claims;
-use super::revocation::Speaker;
+use super::revocation::TokenSubject;
 use crate::authz::{Caller, ScopeSet, Subject};
-use crate::domain::{AccountState, Newcomer, Resident, Role, Status, Thumbprint, UserId};
+use crate::domain::{AccountState, ExternalUser, LinkedUser, Role, Status, Thumbprint, UserId};
 use crate::token::client_auth::dpop::{InvalidProof, Proof};
 use crate::token::invalid::InvalidToken;
 
-/// An acceptable token.
+/// Result of verifying a token whose signature and claims are valid.
 #[derive(Clone, Debug)]
-pub enum Ticket {
-    /// It says all that is needed.
-    Complete(Verified),
-    /// It says all that is needed, and is bound to a key: whoever sends it must prove to have it.
-    Bound(Bound),
-    /// A user's, minted elsewhere with a shared key: it names no epoch or no roles, so the user
-    /// must be looked up before it is worth anything.
-    Unconfirmed(Unconfirmed),
-    /// Another issuer's user, of whom it is not known, or not known any more, who they are here.
-    Stranger(Stranger),
+pub enum Verification {
+    /// The token needs no further check.
+    Verified(Verified),
+    /// The token is bound to a key. The client must prove that it holds the key.
+    Bound(BoundToken),
+    /// A user's token that was issued elsewhere with a shared key. It has no epoch or no roles, so the
+    /// user must be looked up.
+    Unconfirmed(UnconfirmedToken),
+    /// A token of an external issuer's user. The linked account is not cached and must be looked up.
+    External(ExternalToken),
 }
 
-/// An acceptable token and the caller it speaks for. Cheap to clone.
+/// A verified token and its caller. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Verified(Arc<Facts>);
+pub struct Verified(Arc<VerifiedToken>);
 
 #[derive(Debug)]
-struct Facts {
+struct VerifiedToken {
     caller: Caller,
     expires_at: DateTime<Utc>,
 }
 
-/// A token that is good in the hands of whoever has a key (RFC 9449 §6).
+/// A valid token that is bound to a key (RFC 9449 §6).
 #[derive(Clone, Debug)]
-pub struct Bound {
+pub struct BoundToken {
     verified: Verified,
     key: Thumbprint,
 }
 
-/// A token whose signature and claims hold, of a user who is not yet known to exist.
+/// A token with valid signature and claims, whose user must be looked up.
 #[derive(Clone, Debug)]
-pub struct Unconfirmed {
+pub struct UnconfirmedToken {
     claims: Arc<Claims>,
     user: UserId,
 }
 
-/// A token of another issuer whose signature and claims hold. Whom it speaks for must be looked up.
+/// A token of an external issuer with valid signature and claims, whose linked account must be looked up.
 #[derive(Clone, Debug)]
-pub struct Stranger {
+pub struct ExternalToken {
     claims: Arc<Claims>,
-    newcomer: Arc<Newcomer>,
-    /// A mark of [`Revocations`](crate::token::Revocations) of before they are looked up.
-    pub(in crate::token) mark: u64,
+    user: Arc<ExternalUser>,
+    /// Sequence number of [`Revocations`](crate::token::Revocations) before the look-up.
+    pub(in crate::token) sequence: u64,
 }
 
-impl Ticket {
+impl Verification {
     pub(in crate::token) fn of(claims: Claims) -> Result<Self, InvalidToken> {
-        let subject = match (&claims.bearer.speaker, claims.bearer.epoch, &claims.roles) {
-            (Speaker::Stranger(newcomer), ..) => {
-                let newcomer = Arc::clone(newcomer);
-                return Ok(Self::Stranger(Stranger { claims: Arc::new(claims), newcomer, mark: 0 }));
+        let subject = match (&claims.revocable.subject, claims.revocable.epoch, &claims.roles) {
+            (TokenSubject::External(external), ..) => {
+                let external = Arc::clone(external);
+                return Ok(Self::External(ExternalToken {
+                    claims: Arc::new(claims),
+                    user: external,
+                    sequence: 0,
+                }));
             }
-            (Speaker::Client(id), ..) => Subject::Client { id: id.clone() },
-            (Speaker::User(id), Some(_), Some(roles)) => user(*id, roles),
-            // Nobody but this server binds tokens, and its own name epoch and roles.
-            (Speaker::User(_), ..) if claims.bound_to.is_some() => return Err(InvalidToken::Bound),
-            (Speaker::User(id), ..) => {
+            (TokenSubject::Client(id), ..) => Subject::Client { id: id.clone() },
+            (TokenSubject::User(id), Some(_), Some(roles)) => user(*id, roles),
+            // Only this server binds tokens to keys, and its own tokens have epoch and roles.
+            (TokenSubject::User(_), ..) if claims.bound_to.is_some() => return Err(InvalidToken::Bound),
+            (TokenSubject::User(id), ..) => {
                 let user = *id;
-                return Ok(Self::Unconfirmed(Unconfirmed { claims: Arc::new(claims), user }));
+                return Ok(Self::Unconfirmed(UnconfirmedToken { claims: Arc::new(claims), user }));
             }
         };
         let verified = Verified::of(subject, claims.scope.clone(), &claims);
         Ok(match claims.bound_to {
-            Some(key) => Self::Bound(Bound { verified, key }),
-            None => Self::Complete(verified),
+            Some(key) => Self::Bound(BoundToken { verified, key }),
+            None => Self::Verified(verified),
         })
     }
 }
@@ -93,55 +97,55 @@ impl Verified {
             Arc::clone(&claims.vocabulary),
             subject,
             scope,
-            claims.bearer.session,
+            claims.revocable.session,
             claims.token.clone(),
         );
-        Self(Arc::new(Facts { caller, expires_at: claims.expires_at() }))
+        Self(Arc::new(VerifiedToken { caller, expires_at: claims.expires_at() }))
     }
 
-    /// Who is calling.
+    /// Returns the caller.
     pub fn caller(&self) -> &Caller {
         &self.0.caller
     }
 
-    /// The token's `exp`.
+    /// Returns `exp`.
     pub fn expires_at(&self) -> DateTime<Utc> {
         self.0.expires_at
     }
 }
 
-impl Bound {
-    /// The key to which it is bound.
+impl BoundToken {
+    /// Returns the thumbprint of the key that it is bound to.
     pub fn key(&self) -> &Thumbprint {
         &self.key
     }
 
-    /// The verdict, given the proof that came along.
+    /// Returns the verified token when the proof is of the right key.
     ///
     /// # Errors
-    /// When it is of another key.
+    /// [`InvalidProof::AnotherKey`] when the proof is of another key.
     pub fn prove(&self, proof: &Proof) -> Result<Verified, InvalidProof> {
         if proof.key == self.key { Ok(self.verified.clone()) } else { Err(InvalidProof::AnotherKey) }
     }
 
-    /// What it says, for the client that it was issued to.
+    /// Returns the token without proof of the key, for introspection alone.
     pub(in crate::token) fn unproved(&self) -> &Verified {
         &self.verified
     }
 }
 
-impl Unconfirmed {
-    /// Whom to look up.
+impl UnconfirmedToken {
+    /// Returns the user to look up.
     pub fn user_id(&self) -> UserId {
         self.user
     }
 
-    /// The verdict, given the user as they are now, if they are there at all. Ask for every
-    /// request anew.
+    /// Returns the verified token, given the present account state; none when there is no such user. The
+    /// state must be looked up for every request.
     ///
     /// # Errors
-    /// When the user is not there or suspended, or the token is not younger than the last change
-    /// of their password, roles or status.
+    /// When the user does not exist or is suspended, or the token is not newer than the last change of
+    /// their password, roles or status.
     pub fn confirm(&self, standing: Option<&AccountState>) -> Result<Verified, InvalidToken> {
         let standing = standing.ok_or(InvalidToken::NoSuchUser)?;
         check(&self.claims, standing)?;
@@ -150,31 +154,31 @@ impl Unconfirmed {
     }
 }
 
-impl Stranger {
-    pub(in crate::token) fn looked_up_after(&self, mark: u64) -> Self {
-        Self { mark, ..self.clone() }
+impl ExternalToken {
+    pub(in crate::token) fn looked_up_after(&self, sequence: u64) -> Self {
+        Self { sequence, ..self.clone() }
     }
 
-    /// Whom to look up, and to make an account for if there is none and the issuer is trusted
-    /// that far.
-    pub fn newcomer(&self) -> &Arc<Newcomer> {
-        &self.newcomer
+    /// Returns the external user to look up. An account is created when there is none and the settings of
+    /// the issuer allow it.
+    pub fn user(&self) -> &Arc<ExternalUser> {
+        &self.user
     }
 
-    /// The verdict, given who they are here. The token carries what it says, as far as their roles
-    /// here grant it.
-    pub(in crate::token) fn confirm(&self, resident: &Resident) -> Result<Verified, InvalidToken> {
-        if resident.departed_at.is_some_and(|at| !self.claims.issued_after(at)) {
+    /// Returns the verified token, given the linked account. Its scopes are limited to those that the
+    /// account's roles grant.
+    pub(in crate::token) fn confirm(&self, linked: &LinkedUser) -> Result<Verified, InvalidToken> {
+        if linked.departed_at.is_some_and(|at| !self.claims.issued_after(at)) {
             return Err(InvalidToken::NoSuchUser);
         }
-        check(&self.claims, &resident.standing)?;
-        let roles = &resident.standing.roles;
+        check(&self.claims, &linked.standing)?;
+        let roles = &linked.standing.roles;
         let scope = self.claims.scope.intersection(&self.claims.vocabulary.granted_by(roles));
-        Ok(Verified::of(user(resident.user, roles), scope, &self.claims))
+        Ok(Verified::of(user(linked.user, roles), scope, &self.claims))
     }
 }
 
-/// Whether a user who stands like this is spoken for by a token of such an age.
+/// Checks that the account is active and that the token is newer than its last change.
 fn check(claims: &Claims, standing: &AccountState) -> Result<(), InvalidToken> {
     if standing.status == Status::Suspended {
         return Err(InvalidToken::Suspended);

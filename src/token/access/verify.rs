@@ -6,49 +6,64 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::cache::{Accepted, CACHED_TOKENS, CacheUse, TokenCache};
+use super::cache::{Accepted, CACHED_TOKENS, CacheUsage, TokenCache};
 use super::claims::Claims;
 use super::revocation::Revocations;
-use super::verified::{Stranger, Ticket, Verified};
+use super::verified::{ExternalToken, Verification, Verified};
 use crate::authz::Vocabulary;
-use crate::domain::{Clock, Resident, sha256};
+use crate::domain::{Clock, LinkedUser, sha256};
 use crate::token::invalid::InvalidToken;
-use crate::token::issuers::identity_cache::Residents;
-use crate::token::issuers::{ForeignIssuer, TokenTyp, TrustedIssuer};
+use crate::token::issuers::external_issuer::ExternalIssuer;
+use crate::token::issuers::identity_cache::IdentityCache;
+use crate::token::issuers::trusted_issuer::{TokenTyp, TrustedIssuer};
 use crate::token::jws::{Jws, check_size};
-use crate::token::keys::{Keys, VerificationKeys};
+use crate::token::keys::server_keys::Keys;
+use crate::token::keys::verification_keys::VerificationKeys;
 
-/// The one way from a token to a caller. Keys, cache and revocations are behind it, so that no
-/// use of a token can leave one of them out.
+/// Token verifier. Only it turns a token into a [`Caller`](crate::authz::Caller).
+///
+/// It owns keys, cache and revocations, so no use of a token can skip one of them. Its constructor and its
+/// verifying functions are `pub(crate)`: an application's handler gets its caller from the router.
+///
+/// ```compile_fail
+/// fn caller(verifier: &cloakroom::token::Verifier, token: &str) {
+///     let _ = verifier.verify(token);
+/// }
+/// ```
+/// ```
+/// fn keys(verifier: &cloakroom::token::Verifier) -> serde_json::Value {
+///     verifier.jwks()
+/// }
+/// ```
 pub struct Verifier {
     issuer: String,
     audience: String,
     leeway: TimeDelta,
-    /// None where the server issues nothing itself.
+    /// None when the server issues no tokens.
     keys: Option<Arc<Keys>>,
-    foreign: Vec<Arc<ForeignIssuer>>,
+    foreign: Vec<Arc<ExternalIssuer>>,
     revocations: Arc<Revocations>,
     clock: Clock,
     vocabulary: Arc<Vocabulary>,
     cache: TokenCache,
-    residents: Residents,
+    identities: IdentityCache,
 }
 
-/// Whose tokens are taken.
+/// Issuer and audience of the tokens that are accepted.
 #[derive(Clone, Debug)]
 pub struct Expected {
-    /// What `iss` is, exactly.
+    /// Exact value of `iss`.
     pub issuer: String,
-    /// What `aud` has, exactly.
+    /// Exact value that `aud` has.
     pub audience: String,
-    /// By how much clocks may differ.
+    /// Permitted difference between clocks.
     pub leeway: Duration,
 }
 
 impl Verifier {
-    /// Takes the tokens that are expected; of scopes and roles, it understands those that the
-    /// vocabulary has. Without keys of its own the server takes no token of its own.
-    pub fn new(
+    /// Creates a verifier. It knows the scopes and roles of the vocabulary. Without `keys` it accepts
+    /// tokens of external issuers alone.
+    pub(crate) fn new(
         expected: Expected,
         keys: impl Into<Option<Arc<Keys>>>,
         revocations: Arc<Revocations>,
@@ -65,62 +80,61 @@ impl Verifier {
             clock,
             vocabulary,
             cache: TokenCache::new(CACHED_TOKENS),
-            residents: Residents::new(),
+            identities: IdentityCache::new(),
         }
     }
 
-    /// Takes the tokens of these issuers too.
-    pub fn trusting(mut self, issuers: &[TrustedIssuer]) -> Self {
-        let known = issuers.iter().map(|issuer| ForeignIssuer::new(issuer.clone(), &self.audience));
+    /// Accepts the tokens of these external issuers too.
+    pub(crate) fn with_trusted_issuers(mut self, issuers: &[TrustedIssuer]) -> Self {
+        let known = issuers.iter().map(|issuer| ExternalIssuer::new(issuer.clone(), &self.audience));
         self.foreign = known.map(Arc::new).collect();
         self
     }
 
-    /// The other issuers whose tokens are taken.
-    pub fn foreign_issuers(&self) -> &[Arc<ForeignIssuer>] {
+    /// Returns the external issuers whose tokens are accepted.
+    pub fn external_issuers(&self) -> &[Arc<ExternalIssuer>] {
         &self.foreign
     }
 
-    /// As [`Verifier::verify`], but for a token whose key is not known yet: when its issuer may
-    /// have published the key meanwhile, waits a moment for it.
+    /// Verifies a token as [`Verifier::verify`] does. When the key is unknown and the external issuer may
+    /// have published it meanwhile, fetches the issuer's keys and waits for them, for 2 s at most.
     ///
     /// # Errors
     /// As [`Verifier::verify`].
-    pub async fn admit(&self, token: &str) -> Result<Ticket, InvalidToken> {
+    pub(crate) async fn verify_awaiting_keys(&self, token: &str) -> Result<Verification, InvalidToken> {
         let first = self.verify(token);
         if !matches!(first, Err(InvalidToken::UnknownKey)) {
             return first;
         }
-        let Some(issuer) = Jws::parse(token).ok().and_then(|jws| self.foreign_issuer(&jws)) else {
+        let Some(issuer) = Jws::parse(token).ok().and_then(|jws| self.external_issuer(&jws)) else {
             return first;
         };
         let Some(mut wait) = issuer.wait_for_keys(self.clock.now()) else { return first };
         if wait.ended().await { self.verify(token) } else { first }
     }
 
-    /// Whom a token of another issuer speaks for, now that it was looked up who they are here.
+    /// Returns the verified token of an external issuer, given the linked account that was looked up.
     ///
     /// # Errors
-    /// When they are nobody here, suspended, or the token is too old: see [`InvalidToken`].
-    pub fn recognize(
+    /// When there is no linked account, it is suspended, or the token is too old: see [`InvalidToken`].
+    pub(crate) fn confirm_external(
         &self,
-        stranger: &Stranger,
-        resident: Option<Resident>,
+        external: &ExternalToken,
+        linked: Option<LinkedUser>,
     ) -> Result<Verified, InvalidToken> {
-        let resident = resident.ok_or(InvalidToken::NoSuchUser)?;
-        let verified = stranger.confirm(&resident)?;
-        let identity = stranger.newcomer().identity.clone();
-        self.residents.insert(identity, resident, stranger.mark, self.clock.now());
+        let linked = linked.ok_or(InvalidToken::NoSuchUser)?;
+        let verified = external.confirm(&linked)?;
+        let identity = external.user().identity.clone();
+        self.identities.insert(identity, linked, external.sequence, self.clock.now());
         Ok(verified)
     }
 
-    /// Checks a token: its form, its key, its signature, its claims, and that it is neither
-    /// expired nor revoked now. A token that was verified before is only asked the last of these,
-    /// and whether its key is still one of ours.
+    /// Verifies a token: its form, key, signature and claims, and that it is neither expired nor revoked.
+    /// For a cached token it checks expiry and revocation, and that its key is still in force.
     ///
     /// # Errors
-    /// The first thing that is wrong, for the log; the caller is told `invalid_token`.
-    pub fn verify(&self, token: &str) -> Result<Ticket, InvalidToken> {
+    /// The first reason, for the log. The client gets `invalid_token` for all of them.
+    pub(crate) fn verify(&self, token: &str) -> Result<Verification, InvalidToken> {
         check_size(token)?;
         let now = self.clock.now();
         let digest = sha256(token.as_bytes());
@@ -130,60 +144,67 @@ impl Verifier {
             Some(accepted) => accepted,
             None => Arc::new(self.examine(token, &digest, now, false)?),
         };
-        let checked = self.with_keys(accepted.from.as_deref(), |keys| {
+        let checked = self.with_keys(accepted.issuer.as_deref(), |keys| {
             accepted.check(keys, &self.revocations, now, self.leeway)
         });
         match checked {
             Ok(()) if is_new => self.cache.insert(digest, Arc::clone(&accepted)),
-            // That it has expired is found out again without its signature.
+            // An expired token stays cached, so its next use is refused without a signature check.
             Ok(()) | Err(InvalidToken::Expired) => checked?,
             Err(reason) => {
                 self.cache.remove(&digest);
                 return Err(reason);
             }
         }
-        match &accepted.ticket {
-            Ticket::Stranger(stranger) => self.find_resident(stranger, now),
-            ticket => Ok(ticket.clone()),
+        match &accepted.verification {
+            Verification::External(external) => self.find_linked_user(external, now),
+            verification => Ok(verification.clone()),
         }
     }
 
-    /// Whether the token was verified before and needs no signature checked.
-    pub(crate) fn remembers(&self, token: &str) -> bool {
+    /// True when the token is cached, so that its signature needs no check.
+    pub(crate) fn is_cached(&self, token: &str) -> bool {
         self.cache.has(&sha256(token.as_bytes()))
     }
 
-    /// Checks a token of our own that may be meant for another service, which nobody gets into here.
-    pub(in crate::token) fn verify_elsewhere(&self, token: &str) -> Result<Ticket, InvalidToken> {
+    /// Verifies a token for any audience. The result gives access to nothing here; it serves introspection.
+    pub(in crate::token) fn verify_for_any_audience(
+        &self,
+        token: &str,
+    ) -> Result<Verification, InvalidToken> {
         let now = self.clock.now();
         let accepted = self.examine(token, &sha256(token.as_bytes()), now, true)?;
-        self.with_keys(accepted.from.as_deref(), |keys| {
+        self.with_keys(accepted.issuer.as_deref(), |keys| {
             accepted.check(keys, &self.revocations, now, self.leeway)
         })?;
-        Ok(accepted.ticket)
+        Ok(accepted.verification)
     }
 
-    /// The stranger as who they are here, if that is known.
-    fn find_resident(&self, stranger: &Stranger, now: DateTime<Utc>) -> Result<Ticket, InvalidToken> {
-        let mark = self.revocations.mark();
-        match self.residents.get(&stranger.newcomer().identity, &self.revocations, now) {
-            Some(resident) => stranger.confirm(&resident).map(Ticket::Complete),
-            None => Ok(Ticket::Stranger(stranger.looked_up_after(mark))),
+    /// Returns the verified token when the linked account is cached.
+    fn find_linked_user(
+        &self,
+        external: &ExternalToken,
+        now: DateTime<Utc>,
+    ) -> Result<Verification, InvalidToken> {
+        let sequence = self.revocations.sequence();
+        match self.identities.get(&external.user().identity, &self.revocations, now) {
+            Some(linked) => external.confirm(&linked).map(Verification::Verified),
+            None => Ok(Verification::External(external.looked_up_after(sequence))),
         }
     }
 
-    /// Forgets what was revoked, where the database does too: on a server made for tests.
-    pub(crate) fn forget_revocations(&self) {
-        self.revocations.forget();
+    /// Forgets all revocations. A test server calls it when it resets its database.
+    pub(crate) fn clear_revocations(&self) {
+        self.revocations.clear();
     }
 
-    /// The public keys in force as a JWK Set (RFC 7517 §5).
+    /// Returns the public keys in force as a JWK Set (RFC 7517 §5).
     pub fn jwks(&self) -> Value {
         self.keys.as_ref().map_or_else(|| json!({ "keys": [] }), |keys| keys.current().jwks().clone())
     }
 
-    /// The issuer that the token names, if it is one of the others.
-    fn foreign_issuer(&self, jws: &Jws<'_>) -> Option<Arc<ForeignIssuer>> {
+    /// Returns the external issuer that the token names; none when it is not a trusted one.
+    fn external_issuer(&self, jws: &Jws<'_>) -> Option<Arc<ExternalIssuer>> {
         if self.foreign.is_empty() {
             return None;
         }
@@ -191,49 +212,49 @@ impl Verifier {
         self.foreign.iter().find(|issuer| issuer.settings.issuer == name).cloned()
     }
 
-    /// Runs `check` with the keys of one issuer, ours where none is named, and with no others.
+    /// Runs `check` with the keys of this external issuer alone, or with our own keys alone when it is none.
     fn with_keys<T>(
         &self,
-        from: Option<&ForeignIssuer>,
+        external: Option<&ExternalIssuer>,
         check: impl FnOnce(&VerificationKeys) -> Result<T, InvalidToken>,
     ) -> Result<T, InvalidToken> {
-        match (from, &self.keys) {
+        match (external, &self.keys) {
             (Some(issuer), _) => check(&issuer.keys()),
             (None, Some(keys)) => check(&keys.current().verification),
             (None, None) => Err(InvalidToken::WrongIssuer),
         }
     }
 
-    /// `elsewhere`: the token may be meant for another service than this one.
+    /// Verifies everything but expiry and revocation. With `any_audience`, `aud` is not checked.
     fn examine(
         &self,
         token: &str,
         digest: &[u8; 32],
         now: DateTime<Utc>,
-        elsewhere: bool,
+        any_audience: bool,
     ) -> Result<Accepted, InvalidToken> {
         let jws = Jws::parse(token)?;
-        let from = self.foreign_issuer(&jws);
-        let typ = from.as_ref().map_or(TokenTyp::AccessToken, |issuer| issuer.settings.typ);
-        if !jws.header.typ.as_deref().is_some_and(|name| is_taken(typ, name)) {
+        let external = self.external_issuer(&jws);
+        let typ = external.as_ref().map_or(TokenTyp::AccessToken, |issuer| issuer.settings.typ);
+        if !jws.header.typ.as_deref().is_some_and(|name| accepts_typ(typ, name)) {
             return Err(InvalidToken::WrongType);
         }
-        self.with_keys(from.as_deref(), |keys| {
+        self.with_keys(external.as_deref(), |keys| {
             let key = keys.find(jws.header.kid.as_deref(), jws.header.algorithm)?;
             let payload = self.cache.signature(digest, &key.fingerprint, || jws.verify(key))?;
-            let (claims, issuer, audience) = match &from {
+            let (claims, issuer, audience) = match &external {
                 Some(issuer) => {
-                    let claims = Claims::read_foreign(&payload, issuer, &self.vocabulary)?;
+                    let claims = Claims::read_external(&payload, issuer, &self.vocabulary)?;
                     (claims, issuer.settings.issuer.as_str(), issuer.audience.as_str())
                 }
                 None => (Claims::read(&payload, &self.vocabulary)?, &*self.issuer, &*self.audience),
             };
-            claims.check(issuer, (!elsewhere).then_some(audience), now, self.leeway)?;
+            claims.check(issuer, (!any_audience).then_some(audience), now, self.leeway)?;
             Ok(Accepted {
-                from: from.clone(),
-                bearer: claims.bearer.clone(),
+                issuer: external.clone(),
+                revocable: claims.revocable.clone(),
                 expires_at: claims.expires_at(),
-                ticket: Ticket::of(claims)?,
+                verification: Verification::of(claims)?,
                 kid: jws.header.kid.clone(),
                 algorithm: key.algorithm,
                 fingerprint: key.fingerprint,
@@ -241,8 +262,8 @@ impl Verifier {
         })
     }
 
-    /// How often a token was one that had been verified before.
-    pub fn cache_use(&self) -> CacheUse {
+    /// Returns the counters of the cache.
+    pub fn cache_usage(&self) -> CacheUsage {
         self.cache.usage()
     }
 
@@ -252,8 +273,8 @@ impl Verifier {
     }
 }
 
-/// RFC 9068 §2.1; media types do not mind case (RFC 7515 §4.1.9).
-fn is_taken(typ: TokenTyp, name: &str) -> bool {
+/// True when the `typ` header is accepted (RFC 9068 §2.1). Media types ignore case (RFC 7515 §4.1.9).
+fn accepts_typ(typ: TokenTyp, name: &str) -> bool {
     let names: &[&str] = match typ {
         TokenTyp::AccessToken => &["at+jwt", "application/at+jwt"],
         TokenTyp::Any => &["at+jwt", "application/at+jwt", "JWT"],

@@ -1,4 +1,4 @@
-//! What a client signs with its own key to prove who it is (RFC 7523 §3, OpenID Connect Core §9).
+//! Client assertions: JWTs that a client signs to authenticate (RFC 7523 §3, OpenID Connect Core §9).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
@@ -7,28 +7,28 @@ use super::client_keys::ClientKeys;
 use crate::domain::sha256;
 use crate::token::jws::{Jws, parse_object};
 
-/// How far ahead an assertion may expire: some libraries make them for an hour.
-const LONGEST: TimeDelta = TimeDelta::hours(1);
+/// Longest lifetime of an assertion. Some libraries use an hour.
+const MAX_LIFETIME: TimeDelta = TimeDelta::hours(1);
 
-/// More bytes than any `jti` that is meant seriously.
-const LONGEST_JTI: usize = 256;
+/// Longest `jti`, in bytes.
+const MAX_JTI: usize = 256;
 
-/// An assertion that holds.
+/// A valid assertion.
 pub struct ClientAssertion {
-    /// By what a second use is noticed.
+    /// Id by which a second use is detected.
     pub id: [u8; 32],
-    /// Until when a second use is noticed: no replica believes it any more then.
+    /// Time until which the id must be stored. After it, no replica accepts the assertion.
     pub remembered_until: DateTime<Utc>,
 }
 
 impl ClientAssertion {
-    /// Which client an assertion names. It is not believed: it says whose keys to try.
+    /// Returns the client that the assertion names, not verified. It selects the keys to verify with.
     pub fn client_named_in(assertion: &str) -> Option<String> {
         Jws::parse(assertion).ok()?.issuer()
     }
 
-    /// Checks an assertion of the client with these keys, for a server of one of these names. That
-    /// it is used for the first time is not looked at. None when it does not hold.
+    /// Verifies an assertion of the client with these keys, for one of these audiences. None when it is not
+    /// valid. The caller must check that it was not used before.
     pub fn verify(
         assertion: &str,
         keys: &ClientKeys,
@@ -49,22 +49,22 @@ impl ClientAssertion {
             Some(value) => DateTime::from_timestamp(value.as_i64()?, 0).map(Some),
         };
         let (expires_at, not_before, issued_at) = (time("exp")??, time("nbf")?, time("iat")?);
-        let in_time = expires_at > now - leeway && expires_at <= now + LONGEST + leeway;
+        let in_time = expires_at > now - leeway && expires_at <= now + MAX_LIFETIME + leeway;
         let begun = |time: Option<DateTime<Utc>>| time.is_none_or(|time| time <= now + leeway);
         if !in_time || !begun(not_before) || !begun(issued_at) {
             return None;
         }
         let jti = claims.get("jti").and_then(Value::as_str)?;
-        if jti.is_empty() || jti.len() > LONGEST_JTI {
+        if jti.is_empty() || jti.len() > MAX_JTI {
             return None;
         }
         let id = sha256(format!("assertion {client_id} {jti}").as_bytes());
-        // A replica whose clock is behind believes it for longer.
+        // A replica whose clock is slow accepts it for longer.
         Some(Self { id, remembered_until: expires_at + leeway + leeway })
     }
 }
 
-/// Whether `aud` is, or has, one of these names (RFC 7523 §3).
+/// True when `aud` is, or contains, one of these audiences (RFC 7523 §3).
 fn is_for(claims: &Map<String, Value>, audiences: &[String]) -> bool {
     let is_ours =
         |value: &Value| value.as_str().is_some_and(|name| audiences.iter().any(|ours| ours == name));

@@ -1,4 +1,4 @@
-//! The public keys that a client registers to authenticate by (RFC 7591 §2 `jwks`).
+//! Public keys that a client registers for authentication (RFC 7591 §2 `jwks`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,31 +7,31 @@ use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
 use crate::domain::Invalid;
-use crate::token::keys::VerificationKeys;
 use crate::token::keys::verification_key::VerificationKey;
+use crate::token::keys::verification_keys::VerificationKeys;
 
-/// What a client's keys may sign with.
+/// Algorithms of client assertions.
 pub const ASSERTION_ALGORITHMS: [&str; 8] =
     ["ES256", "EdDSA", "RS256", "PS256", "RS384", "RS512", "PS384", "PS512"];
 
-/// The most keys of one client.
-const MOST_KEYS: usize = 16;
+/// Most keys of one client.
+const MAX_KEYS: usize = 16;
 
 /// A client's public keys.
 pub struct ClientKeys(VerificationKeys);
 
 impl ClientKeys {
-    /// Reads a JWK Set (RFC 7517 §5) of 1 to 16 public keys, each of which can verify signatures, and
-    /// returns what is kept of it: the keys, in JSON.
+    /// Validates a JWK Set (RFC 7517 §5) of 1 to 16 public keys that can verify signatures. Returns its keys
+    /// in JSON, for storage.
     ///
     /// # Errors
-    /// What is wrong with the set, or with each key that could never be used.
+    /// When the set is malformed, or a key cannot be used. The error names each such key.
     pub fn register(set: &Value) -> Result<String, Invalid> {
         let keys = set.get("keys").and_then(Value::as_array);
         let keys =
             keys.ok_or_else(|| Invalid::new("not-a-jwk-set", "must be an object with an array of keys"))?;
-        if !(1..=MOST_KEYS).contains(&keys.len()) {
-            return Err(Invalid::new("number-of-keys", format!("must have 1 to {MOST_KEYS} keys")));
+        if !(1..=MAX_KEYS).contains(&keys.len()) {
+            return Err(Invalid::new("number-of-keys", format!("must have 1 to {MAX_KEYS} keys")));
         }
         let (mut unfit, mut known) = (Vec::new(), BTreeSet::new());
         for (place, jwk) in keys.iter().enumerate() {
@@ -49,15 +49,15 @@ impl ClientKeys {
         }
     }
 
-    /// The keys that were registered.
-    pub fn kept(set: &str) -> Self {
+    /// Reads stored keys.
+    pub fn from_stored(set: &str) -> Self {
         let set: Value = serde_json::from_str(set).unwrap_or_default();
         let keys = set.get("keys").and_then(Value::as_array).into_iter().flatten();
         let keys = keys.filter_map(|jwk| VerificationKey::from_jwk(jwk).ok().map(Arc::new));
         Self(VerificationKeys::of(keys.collect()))
     }
 
-    /// The key that a header names, or the only one for its algorithm.
+    /// Returns the key with this `kid`, or without a `kid` the only key for the algorithm.
     pub(in crate::token) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&VerificationKey> {
         self.0.find(kid, algorithm).ok().map(Arc::as_ref)
     }
@@ -75,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_can_verify_are_kept() {
+    fn keeps_keys_that_can_verify() {
         let set = json!({ "keys": [ed25519("a"), ed25519("b")], "comment": "ours" });
         let kept: Value = serde_json::from_str(&ClientKeys::register(&set).unwrap()).unwrap();
         assert_eq!(kept, json!({ "keys": set["keys"] }));
     }
 
     #[test]
-    fn what_could_never_verify_or_is_no_secret_any_more_is_refused() {
+    fn refuses_unusable_and_private_keys() {
         let with = |name: &str, value: Value| {
             let mut key = ed25519("a");
             key[name] = value;

@@ -1,5 +1,5 @@
-//! Proofs of possession (DPoP, RFC 9449): whoever sends a token shows that they have the key to
-//! which it is bound, for this very request.
+//! Proofs of possession (DPoP, RFC 9449): the client proves, for each request, that it holds the key that
+//! its token is bound to.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,67 +17,67 @@ use crate::token::invalid::InvalidToken;
 use crate::token::jws::{Jws, parse_object};
 use crate::token::keys::verification_key::{UnfitKey, VerificationKey};
 
-/// What proofs may be signed with.
+/// Algorithms of proofs.
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256];
 
-/// The same, as metadata and challenges have it.
+/// Names of the algorithms of proofs, for metadata and challenges.
 pub const DPOP_ALGORITHMS: [&str; 4] = ["ES256", "EdDSA", "RS256", "PS256"];
 
-/// How old a proof may be: time for a slow network, and for a clock that is behind.
-const OLDEST: TimeDelta = TimeDelta::seconds(60);
+/// Longest age of a proof. It allows for a slow network and a slow clock.
+const MAX_AGE: TimeDelta = TimeDelta::seconds(60);
 
-/// By how much the clock of whoever makes it may be ahead.
-const AHEAD: TimeDelta = TimeDelta::seconds(30);
+/// Longest time by which the client's clock may be ahead.
+const MAX_AHEAD: TimeDelta = TimeDelta::seconds(30);
 
-/// More bytes than any `jti` that is meant seriously.
-const LONGEST_JTI: usize = 256;
+/// Longest `jti`, in bytes.
+const MAX_JTI: usize = 256;
 
-/// How many proofs are remembered on a replica, as long as they could be used again.
-const MOST_REMEMBERED: usize = 200_000;
+/// Most used proofs that a replica stores.
+const MAX_USED_PROOFS: usize = 200_000;
 
-/// What a proof has to be for.
+/// The request that a proof must match.
 pub struct ProofFor<'a> {
-    /// The method of the request.
+    /// HTTP method.
     pub method: &'a str,
-    /// Its public URL; query and fragment do not count.
+    /// Public URL. Query and fragment are ignored.
     pub url: &'a str,
-    /// The token that comes along.
+    /// Access token of the request, if it has one.
     pub access_token: Option<&'a str>,
-    /// The time.
+    /// Current time.
     pub now: DateTime<Utc>,
 }
 
-/// A proof that holds.
+/// A valid proof.
 #[derive(Clone, Debug)]
 pub struct Proof {
-    /// The key that signed it.
+    /// Thumbprint of the key that signed it.
     pub key: Thumbprint,
-    /// By what a second use is noticed.
+    /// Id by which a second use is detected.
     pub id: [u8; 32],
-    /// Until when a second use is noticed: no replica believes it any more then.
+    /// Time until which the id must be stored. After it, no replica accepts the proof.
     pub remembered_until: DateTime<Utc>,
 }
 
-/// Why a proof does not hold (RFC 9449 §4.3).
+/// Why a proof is refused (RFC 9449 §4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidProof {
-    /// There is none, where one is needed.
+    /// The proof is required and missing.
     #[error("the proof is missing")]
     Missing,
-    /// The header stands twice.
+    /// The request has more than one `DPoP` header.
     #[error("there is more than one proof")]
     Several,
-    /// It is no JWT, or what it must say is missing or of another type.
+    /// It is not a JWT, or a claim is missing or of the wrong type.
     #[error("the proof is malformed")]
     Malformed,
     /// `typ` is not `dpop+jwt`.
     #[error("typ of the proof is not dpop+jwt")]
     Type,
-    /// `jwk` is missing, private, weak, or not of an algorithm that is taken.
+    /// `jwk` is missing, private, weak, or of an algorithm that is not supported.
     #[error("the key of the proof is missing or cannot be used")]
     Key,
-    /// The signature is not the key's.
-    #[error("the signature of the proof does not hold")]
+    /// The signature is not valid for the key.
+    #[error("the signature of the proof is wrong")]
     Signature,
     /// `htm` is another method.
     #[error("htm of the proof is not the method")]
@@ -85,8 +85,8 @@ pub enum InvalidProof {
     /// `htu` is another URL.
     #[error("htu of the proof is not the URL")]
     Url,
-    /// `iat` is not now.
-    #[error("iat of the proof is not now")]
+    /// `iat` is too old or in the future.
+    #[error("iat of the proof is too old or in the future")]
     Time,
     /// `ath` is not the hash of the token.
     #[error("ath of the proof is not the hash of the token")]
@@ -94,7 +94,7 @@ pub enum InvalidProof {
     /// The token is bound to another key.
     #[error("the token is bound to another key")]
     AnotherKey,
-    /// It was used before.
+    /// The proof was used before.
     #[error("the proof was used before")]
     Replayed,
 }
@@ -115,11 +115,11 @@ impl From<UnfitKey> for InvalidProof {
 }
 
 impl Proof {
-    /// Checks a proof. That it is used for the first time is not looked at.
+    /// Verifies a proof. The caller must check that it was not used before.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
-    pub fn verify(proof: &str, is_for: &ProofFor<'_>) -> Result<Self, InvalidProof> {
+    /// The first reason for which it is refused.
+    pub fn verify(proof: &str, request: &ProofFor<'_>) -> Result<Self, InvalidProof> {
         let jws = Jws::parse(proof)?;
         if jws.header.typ.as_deref() != Some("dpop+jwt") {
             return Err(InvalidProof::Type);
@@ -130,65 +130,65 @@ impl Proof {
         let mut jwk = jws.jwk().ok_or(InvalidProof::Key)?;
         let key = thumbprint(&jwk).ok_or(InvalidProof::Key)?;
         if let Some(jwk) = jwk.as_object_mut() {
-            // An RSA key that does not say for which of its algorithms it is, is for this one.
+            // An RSA key without `alg` is for the algorithm of this proof.
             jwk.entry("alg").or_insert_with(|| format!("{:?}", jws.header.algorithm).into());
         }
         let claims = parse_object(&jws.verify(&VerificationKey::from_jwk(&jwk)?)?)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str).ok_or(InvalidProof::Malformed);
-        if text("htm")? != is_for.method {
+        if text("htm")? != request.method {
             return Err(InvalidProof::Method);
         }
-        if place(text("htu")?).is_none_or(|url| Some(url) != place(is_for.url)) {
+        if normalised(text("htu")?).is_none_or(|url| Some(url) != normalised(request.url)) {
             return Err(InvalidProof::Url);
         }
         let iat = claims.get("iat").and_then(Value::as_i64).ok_or(InvalidProof::Malformed)?;
         let made = DateTime::from_timestamp(iat, 0).ok_or(InvalidProof::Malformed)?;
-        if made < is_for.now - OLDEST || made > is_for.now + AHEAD {
+        if made < request.now - MAX_AGE || made > request.now + MAX_AHEAD {
             return Err(InvalidProof::Time);
         }
-        if let Some(token) = is_for.access_token {
+        if let Some(token) = request.access_token {
             let hash = URL_SAFE_NO_PAD.encode(sha256(token.as_bytes()));
             if text("ath")? != hash {
                 return Err(InvalidProof::Token);
             }
         }
         let jti = text("jti")?;
-        if jti.is_empty() || jti.len() > LONGEST_JTI {
+        if jti.is_empty() || jti.len() > MAX_JTI {
             return Err(InvalidProof::Malformed);
         }
         let id = sha256(format!("proof {key} {jti}").as_bytes());
-        // A replica whose clock is behind believes it for longer.
-        Ok(Self { key, id, remembered_until: made + OLDEST + AHEAD })
+        // A replica whose clock is slow accepts it for longer.
+        Ok(Self { key, id, remembered_until: made + MAX_AGE + MAX_AHEAD })
     }
 }
 
-/// The thumbprint of a public key (RFC 7638); none when it is no JWK.
+/// Returns the thumbprint of a public key (RFC 7638); none when it is not a JWK.
 fn thumbprint(jwk: &Value) -> Option<Thumbprint> {
     let jwk: Jwk = serde_json::from_value(jwk.clone()).ok()?;
     Thumbprint::parse(&jwk.thumbprint(ThumbprintHash::SHA256).ok()?)
 }
 
-/// A URL without query and fragment, as far as two are the same place (RFC 3986 §6.2.2, §6.2.3).
-fn place(url: &str) -> Option<Url> {
+/// Returns the URL without query and fragment, normalised for comparison (RFC 3986 §6.2.2, §6.2.3).
+fn normalised(url: &str) -> Option<Url> {
     let mut url = Url::parse(url).ok()?;
     url.set_query(None);
     url.set_fragment(None);
     Some(url)
 }
 
-/// The proofs that were used on this replica, as long as they could be used again (RFC 9449 §11.1).
+/// Proofs that were used on this replica, stored while they could be used again (RFC 9449 §11.1).
 #[derive(Default)]
 pub struct UsedProofs(Mutex<HashMap<[u8; 32], DateTime<Utc>>>);
 
 impl UsedProofs {
-    /// Whether this is the first use of the proof. When more are under way than can be remembered,
-    /// none is believed.
+    /// Records the use of a proof. True when it is the first use. When the store is full of proofs that are
+    /// still usable, every proof is refused.
     pub fn use_up(&self, proof: &Proof, now: DateTime<Utc>) -> bool {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.len() >= MOST_REMEMBERED {
+        if used.len() >= MAX_USED_PROOFS {
             used.retain(|_, remembered_until| *remembered_until >= now);
         }
-        used.len() < MOST_REMEMBERED && used.insert(proof.id, proof.remembered_until).is_none()
+        used.len() < MAX_USED_PROOFS && used.insert(proof.id, proof.remembered_until).is_none()
     }
 }
 
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_rfc_9449_holds_for_its_request_and_no_other() {
+    fn accepts_the_example_of_rfc_9449_for_its_request_alone() {
         let url = "https://server.example.com/token";
         let proof = Proof::verify(PROOF, &is_for("POST", url, 0)).unwrap();
         assert_eq!(proof.key.as_str(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_of_rfc_8037_has_its_thumbprint_whatever_else_it_says() {
+    fn thumbprint_ignores_optional_members() {
         let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
         let expected = Thumbprint::parse("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         assert!(expected.is_some());
@@ -246,11 +246,11 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_is_used_once() {
-        let is_for = is_for("POST", "https://server.example.com/token", 0);
-        let proof = Proof::verify(PROOF, &is_for).unwrap();
+    fn accepts_a_proof_once() {
+        let request = is_for("POST", "https://server.example.com/token", 0);
+        let proof = Proof::verify(PROOF, &request).unwrap();
         let used = UsedProofs::default();
-        assert!(used.use_up(&proof, is_for.now));
-        assert!(!used.use_up(&proof, is_for.now));
+        assert!(used.use_up(&proof, request.now));
+        assert!(!used.use_up(&proof, request.now));
     }
 }

@@ -1,4 +1,4 @@
-//! How a client proves who it is: signed assertions, registered keys, proofs of possession (DPoP).
+//! Client authentication by keys: signed assertions, registered keys, proofs of possession (DPoP).
 
 pub(in crate::token) mod client_assertion;
 pub(in crate::token) mod client_keys;

@@ -1,13 +1,13 @@
-//! Which addresses keys may be fetched from.
+//! URLs that keys may be fetched from.
 
 use url::{Host, Url};
 
-/// Whether the URL is https, or http to this very machine, where nobody can listen in.
+/// True when the URL is https, or http to a loopback address, where no attacker can listen.
 pub(crate) fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || url.scheme() == "http" && is_loopback(url)
 }
 
-/// Whether it leads to this machine.
+/// True when the host is a loopback address or `localhost`.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_come_by_https_or_from_this_machine() {
+    fn accepts_https_and_loopback_alone() {
         for safe in ["https://id.example.org/x", "http://127.0.0.1:8080", "http://[::1]", "http://localhost/"]
         {
             assert!(is_safe(&Url::parse(safe).unwrap()), "{safe}");

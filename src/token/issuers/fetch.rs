@@ -1,5 +1,5 @@
-//! Fetching an issuer's keys, from where the configuration or the issuer's own metadata say.
-//! Everything here may block, for a bounded time.
+//! Fetches an issuer's keys from the URL in the configuration or in the issuer's metadata. All functions
+//! block, for a bounded time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,39 +10,40 @@ use ureq::tls::TlsConfig;
 use url::Url;
 
 use super::address::{is_loopback, is_safe};
+use super::jwks;
 use super::roots::roots;
-use super::{TrustedIssuer, jwks};
+use super::trusted_issuer::TrustedIssuer;
 use crate::json::parse_strict;
 use crate::token::keys::verification_key::VerificationKey;
 
-/// How long one answer may take, from the look-up of the name to its last byte.
+/// Longest duration of one request, from the DNS look-up to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// More than any set of keys needs.
-const MOST_BYTES: u64 = 256 * 1024;
+/// Longest response body, in bytes.
+const MAX_BYTES: u64 = 256 * 1024;
 
-/// Why an issuer's keys could not be had. Nothing that the issuer wrote is in it.
+/// Why an issuer's keys could not be fetched. The error contains no text of the issuer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
-    #[error("it does not answer: {0}")]
-    Away(String),
-    #[error("it answers {1} for {0}, and nothing but 200 is taken: redirects are not followed")]
+    #[error("no response: {0}")]
+    Unreachable(String),
+    #[error("{0} answers {1}; only 200 is accepted, and redirects are not followed")]
     Status(Url, u16),
-    #[error("its answer is longer than 256 KiB")]
+    #[error("the response is longer than 256 KiB")]
     TooLong,
-    #[error("its answer is not JSON, or names a member twice")]
+    #[error("the response is not JSON, or has a duplicate member")]
     NotJson,
-    #[error("its metadata is of another issuer")]
+    #[error("the metadata is of another issuer")]
     AnotherIssuer,
-    #[error("its metadata name no jwks_uri that is https")]
+    #[error("the metadata has no jwks_uri with https")]
     NoKeys,
-    #[error("what it has for keys is not a JWK Set")]
+    #[error("the response is not a JWK Set")]
     NotASet,
-    #[error("its set has more than 100 keys")]
+    #[error("the JWK Set has more than 100 keys")]
     TooManyKeys,
 }
 
-/// The issuer's keys as they are now.
+/// Fetches the issuer's present keys.
 pub(super) fn fetch(issuer: &TrustedIssuer) -> Result<Vec<VerificationKey>, FetchError> {
     let url = match &issuer.jwks_uri {
         Some(url) => url.clone(),
@@ -51,22 +52,23 @@ pub(super) fn fetch(issuer: &TrustedIssuer) -> Result<Vec<VerificationKey>, Fetc
     jwks::read(&get(&url)?, issuer)
 }
 
-/// Where the issuer says that its keys are: by OpenID Connect Discovery §4, or else by RFC 8414 §3.
+/// Returns the issuer's `jwks_uri`, by OpenID Connect Discovery §4, or else by RFC 8414 §3.
 fn discover(issuer: &str) -> Result<Url, FetchError> {
     let [first, second] = metadata_urls(issuer).ok_or(FetchError::NoKeys)?;
     let metadata = match get(&first) {
         Err(FetchError::Status(..)) => get(&second)?,
         done => done?,
     };
-    // RFC 8414 §3.3: one that claims to be another must not be believed.
+    // RFC 8414 §3.3: metadata with another `issuer` must not be used.
     if metadata.get("issuer").and_then(Value::as_str) != Some(issuer) {
         return Err(FetchError::AnotherIssuer);
     }
     let keys = metadata.get("jwks_uri").and_then(Value::as_str).and_then(|url| Url::parse(url).ok());
-    keys.filter(|keys| is_safe(keys) && (is_near(issuer) || !is_loopback(keys))).ok_or(FetchError::NoKeys)
+    keys.filter(|keys| is_safe(keys) && (is_on_loopback(issuer) || !is_loopback(keys)))
+        .ok_or(FetchError::NoKeys)
 }
 
-fn is_near(issuer: &str) -> bool {
+fn is_on_loopback(issuer: &str) -> bool {
     Url::parse(issuer).is_ok_and(|url| is_loopback(&url))
 }
 
@@ -83,39 +85,39 @@ fn metadata_urls(issuer: &str) -> Option<[Url; 2]> {
 }
 
 fn get(url: &Url) -> Result<Value, FetchError> {
-    let away = |error: ureq::Error| match error {
+    let fetch_error = |error: ureq::Error| match error {
         ureq::Error::BodyExceedsLimit(_) => FetchError::TooLong,
-        error => FetchError::Away(error.to_string()),
+        error => FetchError::Unreachable(error.to_string()),
     };
-    let asked = agent(url).get(url.as_str()).header("accept", "application/json").call();
-    let mut answer = asked.map_err(away)?;
-    if answer.status().as_u16() != 200 {
-        return Err(FetchError::Status(url.clone(), answer.status().as_u16()));
+    let sent = agent(url).get(url.as_str()).header("accept", "application/json").call();
+    let mut response = sent.map_err(fetch_error)?;
+    if response.status().as_u16() != 200 {
+        return Err(FetchError::Status(url.clone(), response.status().as_u16()));
     }
-    let body = answer.body_mut().with_config().limit(MOST_BYTES).read_to_vec().map_err(away)?;
+    let body = response.body_mut().with_config().limit(MAX_BYTES).read_to_vec().map_err(fetch_error)?;
     parse_strict(&body).map_err(|_| FetchError::NotJson)
 }
 
-/// TLS by which another server is asked: whom it believes, and what it encrypts with.
+/// Returns the TLS configuration for outgoing requests: root certificates and cryptography.
 pub(crate) fn tls() -> TlsConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     TlsConfig::builder().unversioned_rustls_crypto_provider(provider).root_certs(roots()).build()
 }
 
-/// A client that follows nothing and keeps nothing. Each fetch has a new one: there are few, and
-/// the machine's certificates may have changed since the last.
+/// Returns an HTTP client that follows no redirects. Each fetch uses a new one: fetches are rare, and the
+/// machine's certificates may have changed since the last.
 fn agent(url: &Url) -> Agent {
-    let near = is_loopback(url);
+    let loopback = is_loopback(url);
     let config = Agent::config_builder()
         .tls_config(tls())
-        .https_only(!near)
+        .https_only(!loopback)
         .http_status_as_error(false)
         .max_redirects(0)
         .timeout_global(Some(TIMEOUT))
         .max_response_header_size(16 * 1024)
         .user_agent(concat!("cloakroom/", env!("CARGO_PKG_VERSION")));
-    // What is on this machine is not asked for elsewhere, whatever proxy the environment names.
-    let config = if near { config.proxy(None) } else { config };
+    // A loopback address is never requested through a proxy of the environment.
+    let config = if loopback { config.proxy(None) } else { config };
     config.build().into()
 }
 
@@ -124,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metadata_is_looked_for_where_the_standards_say() {
+    fn finds_metadata_where_the_standards_say() {
         let urls = |issuer| metadata_urls(issuer).unwrap().map(String::from);
         assert_eq!(
             urls("https://kc.example.org/realms/staff"),

@@ -1,59 +1,58 @@
-//! Who other issuers' users are here, remembered for a moment, so that the database is not asked
-//! for it at every request.
+//! Cache of the accounts of external users, so that not every request reads the database.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::{Identity, Resident};
+use crate::domain::{Identity, LinkedUser};
 use crate::token::access::revocation::Revocations;
 
-/// How many are remembered; the least used go first.
-const REMEMBERED: usize = 10_000;
+/// Most cached accounts; the least used are evicted first.
+const CAPACITY: usize = 10_000;
 
-/// How long. What ends tokens ends this at once, so it only has to be less than the five minutes
-/// and more for which the fact that something was ended is kept.
-const FOR: TimeDelta = TimeDelta::seconds(60);
+/// Lifetime of an entry. A revocation ends an entry at once. The lifetime must be shorter than the five
+/// minutes for which revocations are kept at least.
+const LIFETIME: TimeDelta = TimeDelta::seconds(60);
 
-/// Active users by who they are elsewhere.
-pub(in crate::token) struct Residents(quick_cache::sync::Cache<Identity, Known>);
+/// Linked accounts by external identity.
+pub(in crate::token) struct IdentityCache(quick_cache::sync::Cache<Identity, Entry>);
 
 #[derive(Clone)]
-struct Known {
-    resident: Resident,
-    /// [`Revocations::mark`] of before they were looked up.
-    mark: u64,
+struct Entry {
+    linked: LinkedUser,
+    /// [`Revocations::sequence`] before the look-up.
+    sequence: u64,
     at: DateTime<Utc>,
 }
 
-impl Residents {
+impl IdentityCache {
     pub(in crate::token) fn new() -> Self {
-        Self(quick_cache::sync::Cache::new(REMEMBERED))
+        Self(quick_cache::sync::Cache::new(CAPACITY))
     }
 
-    /// Who they are, unless that may have changed since it was looked up.
+    /// Returns the linked account, unless it may have changed since the look-up.
     pub(in crate::token) fn get(
         &self,
         identity: &Identity,
         revocations: &Revocations,
         now: DateTime<Utc>,
-    ) -> Option<Resident> {
-        let known = self.0.get(identity)?;
-        let fresh = (TimeDelta::zero()..FOR).contains(&(now - known.at));
-        if fresh && !revocations.changed_since(known.resident.user, known.mark) {
-            return Some(known.resident);
+    ) -> Option<LinkedUser> {
+        let entry = self.0.get(identity)?;
+        let fresh = (TimeDelta::zero()..LIFETIME).contains(&(now - entry.at));
+        if fresh && !revocations.changed_since(entry.linked.user, entry.sequence) {
+            return Some(entry.linked);
         }
         self.0.remove(identity);
         None
     }
 
-    /// Remembers what was looked up after `mark`.
+    /// Caches an account that was looked up after `sequence` was read.
     pub(in crate::token) fn insert(
         &self,
         identity: Identity,
-        resident: Resident,
-        mark: u64,
+        linked: LinkedUser,
+        sequence: u64,
         now: DateTime<Utc>,
     ) {
-        self.0.insert(identity, Known { resident, mark, at: now });
+        self.0.insert(identity, Entry { linked, sequence, at: now });
     }
 }
 
@@ -74,11 +73,11 @@ mod tests {
         Identity { issuer: "https://id.example.org".to_owned(), subject: "ada".to_owned() }
     }
 
-    fn known(mark: u64) -> Residents {
-        let residents = Residents::new();
+    fn known(sequence: u64) -> IdentityCache {
+        let identities = IdentityCache::new();
         let standing = AccountState { status: Status::Active, roles: Vec::new(), epoch_began_at: None };
-        residents.insert(ada(), Resident { user: USER, standing, departed_at: None }, mark, at(0));
-        residents
+        identities.insert(ada(), LinkedUser { user: USER, standing, departed_at: None }, sequence, at(0));
+        identities
     }
 
     fn change(revocations: &Revocations, epoch: i64) {
@@ -86,21 +85,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_ends_with_a_change_also_one_during_the_look_up_and_after_a_minute() {
+    fn entry_ends_with_a_change_or_after_a_minute() {
         let revocations = Revocations::default();
-        let mark = revocations.mark();
-        let residents = known(mark);
-        assert!(residents.get(&ada(), &revocations, at(59)).is_some());
-        assert!(residents.get(&ada(), &revocations, at(60)).is_none());
-        let residents = known(mark);
-        assert!(residents.get(&ada(), &revocations, at(-1)).is_none(), "the clock was set back");
+        let sequence = revocations.sequence();
+        let identities = known(sequence);
+        assert!(identities.get(&ada(), &revocations, at(59)).is_some());
+        assert!(identities.get(&ada(), &revocations, at(60)).is_none());
+        let identities = known(sequence);
+        assert!(identities.get(&ada(), &revocations, at(-1)).is_none(), "the clock was set back");
         change(&revocations, 2);
-        assert!(known(mark).get(&ada(), &revocations, at(1)).is_none());
-        assert!(known(revocations.mark()).get(&ada(), &revocations, at(1)).is_some());
+        assert!(known(sequence).get(&ada(), &revocations, at(1)).is_none());
+        assert!(known(revocations.sequence()).get(&ada(), &revocations, at(1)).is_some());
     }
 
     #[test]
-    fn the_same_subject_of_another_issuer_is_somebody_else() {
+    fn same_subject_of_another_issuer_is_another_user() {
         let other = Identity { issuer: "https://id.example.com".to_owned(), ..ada() };
         assert!(known(0).get(&other, &Revocations::default(), at(1)).is_none());
     }

@@ -1,35 +1,35 @@
-//! An issuer's JWK Set (RFC 7517 §5), of which only what can safely verify is kept.
+//! Reads an issuer's JWK Set (RFC 7517 §5). Keys that cannot verify safely are left out.
 
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
-use super::TrustedIssuer;
 use super::fetch::FetchError;
+use super::trusted_issuer::TrustedIssuer;
 use crate::token::keys::verification_key::VerificationKey;
 
-/// More keys than any issuer has.
-const MOST_KEYS: usize = 100;
+/// Most keys in one set.
+const MAX_KEYS: usize = 100;
 
-/// The keys of the set that may verify this issuer's tokens. One that is unfit is left out and said
-/// in the log: an issuer publishes keys for other purposes too.
+/// Returns the keys of the set that may verify this issuer's tokens. Other keys are left out, with a line in
+/// the log: an issuer may publish keys for other purposes too.
 pub(super) fn read(set: &Value, issuer: &TrustedIssuer) -> Result<Vec<VerificationKey>, FetchError> {
     let keys = set.get("keys").and_then(Value::as_array).ok_or(FetchError::NotASet)?;
-    if keys.len() > MOST_KEYS {
+    if keys.len() > MAX_KEYS {
         return Err(FetchError::TooManyKeys);
     }
-    let mut taken = Vec::new();
+    let mut accepted = Vec::new();
     for (index, jwk) in keys.iter().enumerate() {
         match VerificationKey::from_jwk(&with_algorithm(jwk, &issuer.algorithms)) {
-            Ok(key) if issuer.algorithms.contains(&key.algorithm) => taken.push(key),
+            Ok(key) if issuer.algorithms.contains(&key.algorithm) => accepted.push(key),
             Ok(_) => left_out(issuer, index, "is for an algorithm that is not trusted"),
             Err(unfit) => left_out(issuer, index, &unfit.to_string()),
         }
     }
-    Ok(taken)
+    Ok(accepted)
 }
 
-/// An RSA key that names no algorithm verifies the first that the issuer is trusted with: which one
-/// its issuer means, only the configuration can say.
+/// Adds the issuer's first trusted RSA algorithm to an RSA key without `alg`: only the configuration can say
+/// which one it is for.
 fn with_algorithm(jwk: &Value, algorithms: &[Algorithm]) -> Value {
     let mut jwk = jwk.clone();
     let rsa = jwk.get("kty").and_then(Value::as_str) == Some("RSA") && jwk.get("alg").is_none();
@@ -46,7 +46,7 @@ fn is_rsa(algorithm: Algorithm) -> bool {
 }
 
 fn left_out(issuer: &TrustedIssuer, index: usize, why: &str) {
-    log::debug!("{}: key {} of its set is not used: it {why}", issuer.issuer, index + 1);
+    log::debug!("{}: key {} of the JWK Set is not used: it {why}", issuer.issuer, index + 1);
 }
 
 #[cfg(test)]
@@ -63,7 +63,7 @@ mod tests {
         PrivateKey::generate(algorithm).unwrap().public_key().unwrap().jwk
     }
 
-    /// The key with members replaced; null takes one away.
+    /// Returns the key with members replaced; null removes a member.
     fn with(jwk: &Value, changes: Value) -> Value {
         let mut jwk = jwk.as_object().unwrap().clone();
         jwk.extend(changes.as_object().unwrap().clone());
@@ -71,8 +71,8 @@ mod tests {
         jwk.into()
     }
 
-    /// The names and algorithms of those that are taken.
-    fn taken(keys: &[Value], algorithms: &[Algorithm]) -> Vec<(String, Algorithm)> {
+    /// Returns `kid` and algorithm of the accepted keys.
+    fn accepted(keys: &[Value], algorithms: &[Algorithm]) -> Vec<(String, Algorithm)> {
         let mut issuer = TrustedIssuer::of_tests("https://id.example.org");
         issuer.algorithms = algorithms.to_vec();
         let keys = read(&json!({ "keys": keys }), &issuer).unwrap();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_the_set_that_cannot_safely_verify_is_left_out_and_the_others_are_not() {
+    fn leaves_out_keys_that_cannot_verify_safely() {
         use Algorithm::{ES256, EdDSA, PS256, RS256};
         let (ec, rsa) = (jwk(SigningAlgorithm::Es256), jwk(SigningAlgorithm::Rs256));
         let odd = |bytes| URL_SAFE_NO_PAD.encode(vec![0xff; bytes]);
@@ -102,30 +102,29 @@ mod tests {
             with(&ec, json!({ "kid": "ec" })),
         ];
         let named = |kid: &str, algorithm| (kid.to_owned(), algorithm);
-        assert_eq!(taken(&keys, &[ES256, RS256]), [named("rsa", RS256), named("ec", ES256)]);
-        assert_eq!(taken(&keys, &[ES256]), [named("ec", ES256)]);
-        assert_eq!(taken(&keys, &[PS256, EdDSA]), []);
+        assert_eq!(accepted(&keys, &[ES256, RS256]), [named("rsa", RS256), named("ec", ES256)]);
+        assert_eq!(accepted(&keys, &[ES256]), [named("ec", ES256)]);
+        assert_eq!(accepted(&keys, &[PS256, EdDSA]), []);
     }
 
     #[test]
-    fn an_rsa_key_that_names_no_algorithm_is_for_the_first_that_is_trusted() {
+    fn rsa_key_without_alg_gets_the_first_trusted_algorithm() {
         use Algorithm::{ES256, PS256, RS256, RS512};
         let silent = [with(&jwk(SigningAlgorithm::Rs256), json!({ "kid": "k", "alg": null }))];
         for (algorithms, algorithm) in
             [(&[RS256, PS256], RS256), (&[ES256, PS256], PS256), (&[RS512, RS256], RS512)]
         {
-            assert_eq!(taken(&silent, algorithms), [("k".to_owned(), algorithm)]);
+            assert_eq!(accepted(&silent, algorithms), [("k".to_owned(), algorithm)]);
         }
-        assert_eq!(taken(&silent, &[ES256]), []);
+        assert_eq!(accepted(&silent, &[ES256]), []);
     }
 
     #[test]
-    fn what_is_no_set_or_an_endless_one_is_refused() {
+    fn refuses_a_malformed_or_oversized_set() {
         let issuer = TrustedIssuer::of_tests("https://id.example.org");
-        for wrong in [json!([]), json!({}), json!({ "keys": {} }), json!({ "keys": vec![1; MOST_KEYS + 1] })]
-        {
+        for wrong in [json!([]), json!({}), json!({ "keys": {} }), json!({ "keys": vec![1; MAX_KEYS + 1] })] {
             assert!(read(&wrong, &issuer).is_err(), "{wrong}");
         }
-        assert!(read(&json!({ "keys": vec![1; MOST_KEYS] }), &issuer).is_ok_and(|keys| keys.is_empty()));
+        assert!(read(&json!({ "keys": vec![1; MAX_KEYS] }), &issuer).is_ok_and(|keys| keys.is_empty()));
     }
 }

@@ -1,30 +1,29 @@
-//! The task that keeps an issuer's keys at hand.
+//! Background task that refreshes an issuer's keys.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ForeignIssuer;
+use super::external_issuer::ExternalIssuer;
 use super::fetch::fetch;
 
-/// How old the keys become before they are fetched anew. So long a key that the issuer withdrew
-/// goes on being believed here.
-const REFRESH: Duration = Duration::from_secs(600);
+/// Refresh interval. A key that the issuer withdraws stays valid here for this time at most.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(600);
 
-/// After a fetch that failed, the next is so long away at most; the first is a second away.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Longest retry back-off. The first retry is after one second.
+const MAX_BACK_OFF: Duration = Duration::from_secs(60);
 
-/// Fetches the issuer's keys at once, then again and again: when they have become old, when one is
-/// asked for that is not known, and soon after it failed. Never ends. While the issuer is away its
-/// last keys stay in force.
-pub(crate) async fn follow(issuer: Arc<ForeignIssuer>) {
-    keep_fresh(issuer, REFRESH).await;
+/// Fetches the issuer's keys at once, and again: when the interval has passed, when a token names an unknown
+/// key, and after a failure with back-off. Never returns. While the issuer is unreachable, its last keys
+/// stay in force.
+pub(crate) async fn refresh_keys(issuer: Arc<ExternalIssuer>) {
+    refresh_every(issuer, REFRESH_INTERVAL).await;
 }
 
-async fn keep_fresh(issuer: Arc<ForeignIssuer>, refresh: Duration) {
+async fn refresh_every(issuer: Arc<ExternalIssuer>, interval: Duration) {
     let name = issuer.settings.issuer().to_owned();
     let mut failures = 0_u32;
     loop {
-        issuer.demand.begin();
+        issuer.fetch_requests.begin();
         let settings = issuer.settings.clone();
         let fetched = match tokio::task::spawn_blocking(move || fetch(&settings)).await {
             Ok(fetched) => fetched.map_err(|error| error.to_string()),
@@ -33,29 +32,32 @@ async fn keep_fresh(issuer: Arc<ForeignIssuer>, refresh: Duration) {
         match fetched {
             Ok(keys) => {
                 if keys.is_empty() {
-                    log::error!("{name}: none of its keys can be used; its tokens are refused");
+                    log::error!("{name}: no key of the issuer can be used; its tokens are refused");
                 } else if failures > 0 {
-                    log::info!("{name}: its keys could be fetched again");
+                    log::info!("{name}: the keys of the issuer were fetched again");
                 }
                 failures = 0;
                 issuer.replace_keys(keys);
             }
             Err(why) => {
                 if failures == 0 {
-                    log::error!("{name}: its keys cannot be fetched, the last known are kept: {why}");
+                    log::error!(
+                        "{name}: the keys of the issuer cannot be fetched, so the last ones stay in use: {why}"
+                    );
                 }
                 failures = failures.saturating_add(1);
             }
         }
-        issuer.demand.end();
-        let _ = tokio::time::timeout(pause_after(failures, refresh), issuer.demand.wanted()).await;
+        issuer.fetch_requests.end();
+        let _ =
+            tokio::time::timeout(delay_after(failures, interval), issuer.fetch_requests.requested()).await;
     }
 }
 
-fn pause_after(failures: u32, refresh: Duration) -> Duration {
+fn delay_after(failures: u32, interval: Duration) -> Duration {
     match failures.checked_sub(1) {
-        None => refresh,
-        Some(doublings) => Duration::from_secs(1 << doublings.min(6)).min(LONGEST_PAUSE),
+        None => interval,
+        Some(doublings) => Duration::from_secs(1 << doublings.min(6)).min(MAX_BACK_OFF),
     }
 }
 
@@ -69,11 +71,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::token::issuers::TrustedIssuer;
+    use crate::token::issuers::trusted_issuer::TrustedIssuer;
     use crate::token::keys::algorithm::SigningAlgorithm;
     use crate::token::keys::private_key::PrivateKey;
 
-    /// What an issuer answers when it is asked for its keys; 500 when it is none.
+    /// JWK Set that the test issuer serves; none for status 500.
     type Answer = Arc<Mutex<Option<Value>>>;
 
     fn key(kid: &str) -> Value {
@@ -82,8 +84,8 @@ mod tests {
         json!({ "keys": [jwk] })
     }
 
-    /// Serves the answer on a port of its own, until the test ends.
-    fn issuer(answer: Answer) -> Arc<ForeignIssuer> {
+    /// Serves the JWK Set on a port of its own until the test ends.
+    fn issuer(answer: Answer) -> Arc<ExternalIssuer> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         std::thread::spawn(move || {
@@ -100,30 +102,30 @@ mod tests {
         });
         let mut settings = TrustedIssuer::of_tests(&url);
         settings.jwks_uri = url.parse().ok();
-        Arc::new(ForeignIssuer::new(settings, "here"))
+        Arc::new(ExternalIssuer::new(settings, "here"))
     }
 
-    fn knows(issuer: &ForeignIssuer, kid: &str) -> bool {
+    fn knows(issuer: &ExternalIssuer, kid: &str) -> bool {
         issuer.keys().find(Some(kid), jsonwebtoken::Algorithm::ES256).is_ok()
     }
 
     async fn eventually(is_so: impl Fn() -> bool) {
         let began = Instant::now();
         while !is_so() {
-            assert!(began.elapsed() < Duration::from_secs(10), "never");
+            assert!(began.elapsed() < Duration::from_secs(10), "the condition did not come true");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
     #[actix_web::test]
-    async fn keys_are_fetched_anew_though_nobody_asks_and_kept_while_there_are_none_to_be_had() {
+    async fn refreshes_keys_and_keeps_them_during_an_outage() {
         let answer = Answer::new(Mutex::new(Some(key("first"))));
         let issuer = issuer(Arc::clone(&answer));
-        let following = actix_web::rt::spawn(keep_fresh(Arc::clone(&issuer), Duration::from_millis(10)));
+        let following = actix_web::rt::spawn(refresh_every(Arc::clone(&issuer), Duration::from_millis(10)));
         eventually(|| knows(&issuer, "first")).await;
         *answer.lock().unwrap() = Some(key("second"));
         eventually(|| knows(&issuer, "second")).await;
-        assert!(!knows(&issuer, "first"), "what it withdrew is withdrawn here");
+        assert!(!knows(&issuer, "first"), "a withdrawn key stays in use");
         *answer.lock().unwrap() = None;
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert!(knows(&issuer, "second"));
@@ -133,9 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_that_is_away_is_asked_again_soon_and_then_once_a_minute() {
-        let seconds: Vec<u64> = (0..10).map(|failures| pause_after(failures, REFRESH).as_secs()).collect();
+    fn backs_off_up_to_a_minute() {
+        let seconds: Vec<u64> =
+            (0..10).map(|failures| delay_after(failures, REFRESH_INTERVAL).as_secs()).collect();
         assert_eq!(seconds, [600, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(pause_after(u32::MAX, REFRESH), LONGEST_PAUSE);
+        assert_eq!(delay_after(u32::MAX, REFRESH_INTERVAL), MAX_BACK_OFF);
     }
 }

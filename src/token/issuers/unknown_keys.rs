@@ -1,7 +1,8 @@
-//! Keys on demand: a token names a key that nobody has seen. Its issuer may have changed keys just
-//! now, and then the token is good as soon as the keys are fetched; or somebody made the name up.
-//! So one such token a minute makes a fetch, a few wait a moment for it, and all others are refused
-//! at once: neither the issuer nor this server can be kept busy by forged tokens.
+//! Fetches of keys for tokens with an unknown `kid`.
+//!
+//! The issuer may have rotated its keys, and then the token is valid after the next fetch. Or the `kid` is
+//! forged. So such tokens cause one fetch a minute, a bounded number of requests waits for it, and all others
+//! are refused at once. Forged tokens can keep neither the issuer nor this server busy.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,100 +10,103 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
-/// One fetch in so long is made because of a key that is not known.
-const APART: TimeDelta = TimeDelta::seconds(60);
+/// Shortest time between two fetches for unknown keys.
+const FETCH_INTERVAL: TimeDelta = TimeDelta::seconds(60);
 
-/// How long a request waits for the keys.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest time that a request waits for a fetch.
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// How many requests wait at once.
-const MOST_WAITING: usize = 64;
+/// Most requests that wait at the same time.
+const MAX_WAITING: usize = 64;
 
-/// What requests ask of the one that fetches.
-pub(super) struct Demand {
-    asked: Mutex<Asked>,
+/// Fetch requests of an issuer's keys, between the requests that wait and the task that fetches.
+pub(super) struct FetchRequests {
+    state: Mutex<State>,
     wake: Notify,
-    /// The number of the last fetch that has ended.
+    /// Number of the last fetch that ended.
     ended: watch::Sender<u64>,
-    places: Semaphore,
+    /// Limits the requests that wait.
+    permits: Semaphore,
 }
 
-/// The number of the last fetch that was asked for, of the last that began, and when a token last
-/// asked for one.
 #[derive(Clone, Copy)]
-struct Asked {
-    number: u64,
+struct State {
+    /// Number of the last fetch that was requested.
+    requested: u64,
+    /// Number of the last fetch that began.
     begun: u64,
-    at: Option<DateTime<Utc>>,
+    /// Time at which a token last requested a fetch.
+    requested_at: Option<DateTime<Utc>>,
 }
 
-/// A request that waits.
+/// A request that waits for a fetch.
 pub(in crate::token) struct Wait<'a> {
     number: u64,
     ended: watch::Receiver<u64>,
-    _place: SemaphorePermit<'a>,
+    _permit: SemaphorePermit<'a>,
 }
 
-impl Demand {
-    /// The first fetch is asked for by the start itself.
+impl FetchRequests {
+    /// Creates the state. The first fetch is requested already, as the server starts.
     pub(super) fn new() -> Self {
         Self {
-            asked: Mutex::new(Asked { number: 1, begun: 0, at: None }),
+            state: Mutex::new(State { requested: 1, begun: 0, requested_at: None }),
             wake: Notify::new(),
             ended: watch::Sender::new(0),
-            places: Semaphore::new(MOST_WAITING),
+            permits: Semaphore::new(MAX_WAITING),
         }
     }
 
-    /// Waits for the fetch that is under way, or asks for one; none when there was one just now.
+    /// Joins the fetch that is in progress, or requests one. None when the last one was less than a minute
+    /// ago, or when too many requests wait.
     pub(super) fn wait(&self, now: DateTime<Utc>) -> Option<Wait<'_>> {
-        let place = self.places.try_acquire().ok()?;
+        let permit = self.permits.try_acquire().ok()?;
         let ended = self.ended.subscribe();
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if *ended.borrow() >= asked.number {
-            // A clock that was set back must not keep the keys from being fetched.
-            let recently = |at: DateTime<Utc>| (TimeDelta::zero()..APART).contains(&(now - at));
-            if asked.at.is_some_and(recently) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if *ended.borrow() >= state.requested {
+            // A clock that was set back must not prevent fetches.
+            let recently = |at: DateTime<Utc>| (TimeDelta::zero()..FETCH_INTERVAL).contains(&(now - at));
+            if state.requested_at.is_some_and(recently) {
                 return None;
             }
-            asked.number += 1;
-            asked.at = Some(now);
+            state.requested += 1;
+            state.requested_at = Some(now);
             self.wake.notify_one();
         }
-        Some(Wait { number: asked.number, ended, _place: place })
+        Some(Wait { number: state.requested, ended, _permit: permit })
     }
 
-    /// Returns when a fetch is asked for that has not begun.
-    pub(super) async fn wanted(&self) {
-        while self.number_and_begun().is_none() {
+    /// Waits until a fetch is requested that has not begun.
+    pub(super) async fn requested(&self) {
+        while !self.is_requested() {
             self.wake.notified().await;
         }
     }
 
-    /// A fetch begins: it answers everything that was asked for by now.
+    /// Records that a fetch begins. It serves every request up to now.
     pub(super) fn begin(&self) {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.begun = asked.number;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.begun = state.requested;
     }
 
-    /// It has ended, whether or not it brought anything.
+    /// Records that the fetch ended, with or without success.
     pub(super) fn end(&self) {
-        let begun = self.asked.lock().unwrap_or_else(PoisonError::into_inner).begun;
+        let begun = self.state.lock().unwrap_or_else(PoisonError::into_inner).begun;
         self.ended.send_replace(begun);
     }
 
-    fn number_and_begun(&self) -> Option<u64> {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        (asked.number > asked.begun).then_some(asked.number)
+    fn is_requested(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.requested > state.begun
     }
 }
 
 impl Wait<'_> {
-    /// Whether the fetch ended in time.
+    /// Waits for the fetch. True when it ended in time.
     pub(in crate::token) async fn ended(&mut self) -> bool {
         let number = self.number;
         let ended = self.ended.wait_for(|ended| *ended >= number);
-        tokio::time::timeout(PATIENCE, ended).await.is_ok_and(|ended| ended.is_ok())
+        tokio::time::timeout(MAX_WAIT, ended).await.is_ok_and(|ended| ended.is_ok())
     }
 }
 
@@ -114,64 +118,64 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
-    fn started() -> Demand {
-        let demand = Demand::new();
-        demand.begin();
-        demand.end();
-        demand
+    fn started() -> FetchRequests {
+        let requests = FetchRequests::new();
+        requests.begin();
+        requests.end();
+        requests
     }
 
-    /// Whether a fetch is wanted, which then is made.
-    fn fetches(demand: &Demand) -> bool {
-        let wanted = demand.number_and_begun().is_some();
-        demand.begin();
-        demand.end();
-        wanted
+    /// Runs a fetch. True when one was requested.
+    fn fetches(requests: &FetchRequests) -> bool {
+        let requested = requests.is_requested();
+        requests.begin();
+        requests.end();
+        requested
     }
 
     #[test]
-    fn a_flood_of_unknown_keys_makes_one_fetch_a_minute() {
-        let demand = started();
+    fn unknown_keys_cause_one_fetch_a_minute() {
+        let requests = started();
         let mut made = 0;
         for second in 0..180 {
             for _ in 0..10 {
-                drop(demand.wait(at(second)));
+                drop(requests.wait(at(second)));
             }
-            made += i32::from(fetches(&demand));
+            made += i32::from(fetches(&requests));
         }
         assert_eq!(made, 3);
     }
 
     #[test]
-    fn whoever_comes_while_the_keys_are_fetched_waits_for_that_very_fetch() {
-        let demand = Demand::new();
-        demand.begin();
-        let first = demand.wait(at(0)).unwrap();
-        demand.end();
+    fn request_joins_the_fetch_in_progress() {
+        let requests = FetchRequests::new();
+        requests.begin();
+        let first = requests.wait(at(0)).unwrap();
+        requests.end();
         assert_eq!(first.number, 1);
-        assert!(demand.number_and_begun().is_none(), "the start's own fetch was enough");
-        let second = demand.wait(at(0)).unwrap();
-        let third = demand.wait(at(1)).unwrap();
+        assert!(!requests.is_requested(), "the first fetch was enough");
+        let second = requests.wait(at(0)).unwrap();
+        let third = requests.wait(at(1)).unwrap();
         assert_eq!((second.number, third.number), (2, 2));
-        demand.begin();
-        demand.end();
-        assert!(demand.wait(at(59)).is_none() && demand.wait(at(60)).is_some());
+        requests.begin();
+        requests.end();
+        assert!(requests.wait(at(59)).is_none() && requests.wait(at(60)).is_some());
     }
 
     #[test]
-    fn no_more_wait_than_there_are_places() {
-        let demand = Demand::new();
-        let waiting: Vec<_> = (0..MOST_WAITING).map(|_| demand.wait(at(0)).unwrap()).collect();
-        assert!(demand.wait(at(0)).is_none());
+    fn limits_the_waiting_requests() {
+        let requests = FetchRequests::new();
+        let waiting: Vec<_> = (0..MAX_WAITING).map(|_| requests.wait(at(0)).unwrap()).collect();
+        assert!(requests.wait(at(0)).is_none());
         drop(waiting);
-        assert!(demand.wait(at(0)).is_some());
+        assert!(requests.wait(at(0)).is_some());
     }
 
     #[test]
-    fn a_clock_that_is_set_back_does_not_keep_the_keys_away() {
-        let demand = started();
-        drop(demand.wait(at(3_600)));
-        fetches(&demand);
-        assert!(demand.wait(at(0)).is_some());
+    fn clock_set_back_does_not_prevent_a_fetch() {
+        let requests = started();
+        drop(requests.wait(at(3_600)));
+        fetches(&requests);
+        assert!(requests.wait(at(0)).is_some());
     }
 }

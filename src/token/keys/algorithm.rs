@@ -1,11 +1,11 @@
-//! The algorithms of a signature.
+//! Signing algorithms.
 
 use std::fmt;
 use std::str::FromStr;
 
 use jsonwebtoken::Algorithm;
 
-/// How the server signs its tokens (RFC 7518 §3.1, RFC 8037 §3.1).
+/// Algorithm that the server signs tokens with (RFC 7518 §3.1, RFC 8037 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SigningAlgorithm {
     /// ECDSA on P-256 with SHA-256.
@@ -16,20 +16,20 @@ pub enum SigningAlgorithm {
     Rs256,
     /// RSASSA-PSS with SHA-256.
     Ps256,
-    /// HMAC with SHA-256: who can check a token can also make one.
+    /// HMAC with SHA-256. Every party that can verify a token can also issue one.
     Hs256,
 }
 
-/// The name is none of [`SigningAlgorithm::ALL`].
+/// The name is not in [`SigningAlgorithm::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not a signing algorithm: ES256, EdDSA, RS256, PS256, HS256")]
 pub struct UnknownAlgorithm;
 
 impl SigningAlgorithm {
-    /// Every algorithm.
+    /// All algorithms.
     pub const ALL: [Self; 5] = [Self::Es256, Self::EdDsa, Self::Rs256, Self::Ps256, Self::Hs256];
 
-    /// The name in a token's `alg`.
+    /// Returns the `alg` of a token.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
@@ -60,7 +60,7 @@ impl fmt::Display for SigningAlgorithm {
 impl FromStr for SigningAlgorithm {
     type Err = UnknownAlgorithm;
 
-    /// Takes the name spelled exactly: `alg` is case-sensitive (RFC 7515 §4.1.1).
+    /// Parses the exact name: `alg` is case-sensitive (RFC 7515 §4.1.1).
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
         Self::ALL.into_iter().find(|known| known.as_str() == name).ok_or(UnknownAlgorithm)
     }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_algorithm_is_known_by_its_exact_name_alone() {
+    fn parses_exact_names_alone() {
         for algorithm in SigningAlgorithm::ALL {
             assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
             assert_eq!(algorithm.as_str().parse::<Algorithm>().unwrap(), algorithm.jws());

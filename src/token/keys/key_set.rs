@@ -1,4 +1,4 @@
-//! Opened keys, whatever the time.
+//! Opened keys, whether or not they are in force.
 
 use std::sync::Arc;
 
@@ -7,22 +7,24 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use super::algorithm::SigningAlgorithm;
-use super::key_safe::KeyUse;
+use super::error::KeyError;
+use super::key_ring::KeyRing;
+use super::key_store::KeySettings;
 use super::private_key::PrivateKey;
 use super::seal::MasterKey;
 use super::signer::SigningKey as Signer;
 use super::verification_key::VerificationKey;
-use super::{KeyError, KeyRing, VerificationKeys};
+use super::verification_keys::VerificationKeys;
 use crate::domain::{KeyLifecycle, SigningKey, StoredKey};
 
 /// The `kid` of the HS256 secret.
 const HS256_KID: &str = "hs256";
 
-/// Opened keys: what a [`KeyRing`] is made of at any time.
+/// Opened keys. With the time, they give a [`KeyRing`].
 pub struct KeySet {
     algorithm: SigningAlgorithm,
     lifetime: TimeDelta,
-    /// As they were given, the retired ones and those that did not open too.
+    /// All keys as they were loaded, including retired keys and keys that did not open.
     known: Vec<SigningKey>,
     opened: Vec<OpenKey>,
     secret: Option<Pair>,
@@ -34,22 +36,22 @@ struct OpenKey {
     jwk: Value,
 }
 
-/// The two ends of a signature.
+/// Signing and verification key of one key pair.
 struct Pair {
     signer: Arc<Signer>,
     verification: Arc<VerificationKey>,
 }
 
 impl KeySet {
-    /// Opens what opens, and says what is wrong with the rest.
+    /// Opens the keys. Returns the opened keys, and an error for each other key.
     pub(in crate::token) fn open(
         stored: Vec<StoredKey>,
-        usage: &KeyUse,
+        settings: &KeySettings,
         master: &MasterKey,
     ) -> (Self, Vec<KeyError>) {
         let mut set = Self {
-            algorithm: usage.algorithm,
-            lifetime: usage.lifetime,
+            algorithm: settings.algorithm,
+            lifetime: settings.lifetime,
             known: stored.iter().map(|stored| stored.key.clone()).collect(),
             opened: Vec::new(),
             secret: None,
@@ -57,8 +59,11 @@ impl KeySet {
         let mut failed = Vec::new();
         for stored in stored.into_iter().filter(|stored| stored.key.retired_at.is_none()) {
             let Ok(algorithm) = stored.key.algorithm.parse() else {
-                // One that a newer version of the server made.
-                log::warn!("the key {:?} is of an algorithm that is not known here", stored.key.kid);
+                // A newer version of the server generated it.
+                log::warn!(
+                    "the signing key {:?} has an algorithm that this version does not know",
+                    stored.key.kid
+                );
                 continue;
             };
             match open(stored, algorithm, master) {
@@ -66,43 +71,44 @@ impl KeySet {
                 Err(error) => failed.push(error),
             }
         }
-        match usage.hs256_secret.as_ref().map(hs256).transpose() {
+        match settings.hs256_secret.as_ref().map(hs256).transpose() {
             Ok(secret) => set.secret = secret,
             Err(error) => failed.push(error),
         }
         (set, failed)
     }
 
-    /// Every key that it was made of, opened or not.
+    /// Returns all keys, opened or not.
     pub(in crate::token) fn known(&self) -> &[SigningKey] {
         &self.known
     }
 
-    /// What is in force at this time, and until when.
+    /// Returns the keys in force at this time, and the time of the next change.
     pub(in crate::token) fn at(&self, now: DateTime<Utc>) -> (KeyRing, Option<DateTime<Utc>>) {
-        // One that did not open is nobody's successor.
+        // A key that did not open succeeds no other key.
         let retired = self.known.iter().filter(|key| key.retired_at.is_some());
-        let lives = KeyLifecycle::new(self.opened.iter().map(|open| &open.key).chain(retired), self.lifetime);
+        let lifecycle =
+            KeyLifecycle::new(self.opened.iter().map(|open| &open.key).chain(retired), self.lifetime);
         let mut in_force: Vec<&OpenKey> =
-            self.opened.iter().filter(|open| lives.verifies(&open.key, now)).collect();
+            self.opened.iter().filter(|open| lifecycle.verifies(&open.key, now)).collect();
         in_force.sort_by_key(|open| (open.key.created_at, &open.key.kid));
         let verifying = in_force.iter().map(|open| &open.pair).chain(&self.secret);
         let ring = KeyRing {
-            signing: self.signer(&lives, now).cloned(),
+            signing: self.signer(&lifecycle, now).cloned(),
             verification: VerificationKeys::of(
                 verifying.map(|pair| Arc::clone(&pair.verification)).collect(),
             ),
             jwks: json!({ "keys": in_force.iter().map(|open| &open.jwk).collect::<Vec<_>>() }),
         };
-        (ring, lives.next_change(now))
+        (ring, lifecycle.next_change(now))
     }
 
-    /// The newest key of the configured algorithm whose time has come, or for HS256 the secret.
-    fn signer(&self, lives: &KeyLifecycle<'_>, now: DateTime<Utc>) -> Option<&Arc<Signer>> {
+    /// Returns the newest key of the configured algorithm that may sign already; for HS256, the secret.
+    fn signer(&self, lifecycle: &KeyLifecycle<'_>, now: DateTime<Utc>) -> Option<&Arc<Signer>> {
         if self.algorithm == SigningAlgorithm::Hs256 {
             return self.secret.as_ref().map(|pair| &pair.signer);
         }
-        let signing = lives.signing(self.algorithm.as_str(), now)?;
+        let signing = lifecycle.signing(self.algorithm.as_str(), now)?;
         let opened = self.opened.iter().find(|open| open.key.kid == signing.kid);
         opened.map(|open| &open.pair.signer)
     }

@@ -1,4 +1,4 @@
-//! The private half of a signing key: made, sealed, opened.
+//! The private half of a signing key: generated, sealed, opened.
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -9,8 +9,8 @@ use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::KeyError;
 use super::algorithm::SigningAlgorithm;
+use super::error::KeyError;
 use super::seal::MasterKey;
 use super::signer::SigningKey;
 use crate::domain::Random;
@@ -21,7 +21,7 @@ pub(in crate::token) struct PrivateKey {
     pkcs8: Zeroizing<Vec<u8>>,
 }
 
-/// The public half as it is published (RFC 7517), and its name.
+/// The public half as it is published (RFC 7517), with its `kid`.
 pub(in crate::token) struct PublicKey {
     /// The thumbprint of RFC 7638.
     pub(in crate::token) kid: String,
@@ -72,12 +72,12 @@ impl PrivateKey {
         Ok(Self { algorithm, pkcs8 })
     }
 
-    /// What signs with it, under this name.
+    /// Returns a signing key with this `kid`.
     pub(in crate::token) fn signer(&self, kid: &str) -> Result<SigningKey, KeyError> {
         SigningKey::new(kid, self.algorithm, &self.pkcs8)
     }
 
-    /// The key in the form in which `jsonwebtoken` finds its public half.
+    /// Returns the key in the form from which `jsonwebtoken` computes the public half.
     fn encoding_key(&self) -> Result<EncodingKey, KeyError> {
         match self.algorithm {
             SigningAlgorithm::Es256 => Ok(EncodingKey::from_ec_der(&self.pkcs8)),
@@ -106,8 +106,8 @@ fn context(kid: &str, algorithm: SigningAlgorithm) -> String {
     format!("signing key {kid} {algorithm}")
 }
 
-/// The RSAPrivateKey (RFC 8017 §A.1.2) in a PrivateKeyInfo (RFC 5208 §5): its third element, after
-/// the version and the algorithm. `jsonwebtoken` reads the former, aws-lc writes the latter.
+/// Returns the RSAPrivateKey (RFC 8017 §A.1.2) in a PrivateKeyInfo (RFC 5208 §5): its third element, after
+/// version and algorithm. `jsonwebtoken` reads the former, and aws-lc writes the latter.
 fn pkcs1_inside(pkcs8: &[u8]) -> Option<&[u8]> {
     const INTEGER: u8 = 0x02;
     const OCTET_STRING: u8 = 0x04;
@@ -119,7 +119,7 @@ fn pkcs1_inside(pkcs8: &[u8]) -> Option<&[u8]> {
     Some(key)
 }
 
-/// The content of the DER element at the beginning, which must have this tag, and what follows it.
+/// Returns the content of the first DER element, which must have this tag, and the bytes after it.
 fn der_element(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&[found, length], rest) = input.split_first_chunk()?;
     if found != tag {
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rsa_key_inside_pkcs8_is_the_same_key() {
+    fn pkcs8_contains_the_same_rsa_key() {
         let key = PrivateKey::generate(SigningAlgorithm::Rs256).unwrap();
         let outer = RsaKeyPair::from_pkcs8(&key.pkcs8).unwrap();
         let inner = RsaKeyPair::from_der(pkcs1_inside(&key.pkcs8).unwrap()).unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn der_that_is_cut_or_of_another_kind_is_refused() {
+    fn refuses_truncated_or_other_der() {
         let key = PrivateKey::generate(SigningAlgorithm::Rs256).unwrap();
         for length in 0..key.pkcs8.len() {
             assert!(pkcs1_inside(&key.pkcs8[..length]).is_none(), "{length}");
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_jwk_has_the_members_of_its_kind_and_nothing_private() {
+    fn public_jwk_has_no_private_member() {
         for (algorithm, members) in [
             (SigningAlgorithm::Es256, ["kty", "crv", "x", "y"].as_slice()),
             (SigningAlgorithm::EdDsa, &["kty", "crv", "x"]),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symmetric_key_is_never_made_here() {
+    fn never_generates_a_symmetric_key() {
         assert!(matches!(PrivateKey::generate(SigningAlgorithm::Hs256), Err(KeyError::Symmetric)));
     }
 }

@@ -1,4 +1,4 @@
-//! The key that seals the signing keys at rest.
+//! Encryption of data at rest.
 
 use std::fmt;
 
@@ -12,27 +12,27 @@ use zeroize::Zeroizing;
 
 use crate::domain::Random;
 
-/// 32 bytes from which every key that protects data at rest is derived. Wiped from memory when
-/// dropped, never printed, never serialised.
+/// Master key of 32 bytes, from which every key for data at rest is derived. It is wiped from memory when
+/// dropped, never printed, and never serialised.
 #[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
-/// Sealing or opening did not work. It says no more: whoever tampered learns nothing.
+/// Sealing or opening failed. The error has no details, so that an attacker learns nothing from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot be sealed or opened with this master key")]
 pub struct SealError;
 
 impl MasterKey {
-    /// A key of these bytes.
+    /// Creates a key of these bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Reads 32 bytes in standard or URL-safe base64, padded or not, with any space around them.
+    /// Reads 32 bytes in standard or URL-safe base64, padded or not. Surrounding white space is ignored.
     pub fn from_base64(text: &str) -> Option<Self> {
         let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         let alphabet = if text.contains(['-', '_']) { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
-        // Room for one byte too many, so that a longer key is noticed and not cut.
+        // One byte more than a key has, so that a longer key is refused and not truncated.
         let mut decoded = Zeroizing::new([0; 33]);
         let length =
             GeneralPurpose::new(alphabet, config).decode_slice(text.trim(), decoded.as_mut_slice()).ok()?;
@@ -42,20 +42,19 @@ impl MasterKey {
         }
     }
 
-    /// The key in padded base64, to be written to a file that its owner alone can read.
+    /// Returns the key in padded base64, for a file that only its owner can read.
     pub fn to_base64(&self) -> Zeroizing<String> {
         Zeroizing::new(STANDARD.encode(self.0.as_slice()))
     }
 
-    /// Seals `plaintext` with AES-256-GCM under a new nonce. It opens in the same `context` alone,
-    /// so that what was sealed for one purpose cannot be passed off for another.
+    /// Seals `plaintext` with AES-256-GCM and a new nonce. Only the same `context` opens it, so that data
+    /// sealed for one purpose cannot be used for another.
     ///
     /// # Errors
     /// When the operating system gives no randomness.
     pub fn seal(&self, random: &Random, plaintext: &[u8], context: &str) -> Result<Vec<u8>, SealError> {
         let nonce: [u8; NONCE_LEN] = random.bytes().map_err(|_| SealError)?;
-        // In place, and in a buffer that is large enough from the start: no copy of the plaintext
-        // is left behind.
+        // Encrypts in place, in a buffer that never grows, so that no copy of the plaintext is left in memory.
         let mut sealed = Vec::with_capacity(NONCE_LEN + plaintext.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(plaintext);
@@ -68,10 +67,10 @@ impl MasterKey {
         Ok(sealed)
     }
 
-    /// Opens what [`MasterKey::seal`] made in the same `context`.
+    /// Opens data that [`MasterKey::seal`] sealed in the same `context`.
     ///
     /// # Errors
-    /// When the key or the context is another, or a single bit was changed.
+    /// When the key or the context is not the same, or the data was changed.
     pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (nonce, body) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(SealError)?;
         let mut plaintext = Zeroizing::new(body.to_vec());
@@ -84,12 +83,12 @@ impl MasterKey {
         Ok(plaintext)
     }
 
-    /// A key for one `purpose`, from which neither this key nor that for another purpose can be
-    /// found: HKDF-SHA256 (RFC 5869) with the purpose as `info`.
+    /// Derives a key for one `purpose` by HKDF-SHA256 (RFC 5869) with the purpose as `info`. It reveals
+    /// neither the master key nor the key for another purpose.
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         let extract = hmac::Key::new(hmac::HMAC_SHA256, b"cloakroom");
         let extracted = hmac::sign(&extract, self.0.as_slice());
-        // One block of output is all that 32 bytes take (RFC 5869 §2.3).
+        // 32 bytes are one block of output (RFC 5869 §2.3).
         let mut expand = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, extracted.as_ref()));
         expand.update(purpose.as_bytes());
         expand.update(&[1]);
@@ -105,13 +104,13 @@ impl MasterKey {
     }
 }
 
-/// What only who has a certain token opens. The token itself is kept nowhere, and its hash, which
-/// is, does not open it.
+/// Encryption with a key that is derived from a token. The token itself is not stored, and its stored hash
+/// does not open the data.
 #[derive(Clone)]
 pub struct TokenSeal(MasterKey);
 
 impl TokenSeal {
-    /// The seal of a token.
+    /// Derives the key from a token.
     pub fn of(token: &str) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"cloakroom seal of a token");
         let mut bytes = [0; 32];
@@ -119,7 +118,7 @@ impl TokenSeal {
         Self(MasterKey::new(bytes))
     }
 
-    /// Seals, as [`MasterKey::seal`] does.
+    /// Seals as [`MasterKey::seal`] does.
     ///
     /// # Errors
     /// When the operating system gives no randomness.
@@ -127,10 +126,10 @@ impl TokenSeal {
         self.0.seal(random, plaintext, context)
     }
 
-    /// Opens, as [`MasterKey::open`] does.
+    /// Opens as [`MasterKey::open`] does.
     ///
     /// # Errors
-    /// When it was sealed with another token.
+    /// When the data was sealed with another token.
     pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, SealError> {
         self.0.open(sealed, context)
     }
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_with_the_same_key_in_the_same_context_alone() {
+    fn opens_with_the_same_key_and_context_alone() {
         let sealed = key(1).seal(&Random::system(), b"coat", "here").unwrap();
         assert_eq!(key(1).open(&sealed, "here").unwrap().as_slice(), b"coat");
         assert_eq!(key(2).open(&sealed, "here").err(), Some(SealError));
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_or_cut_seal_does_not_open() {
+    fn refuses_changed_or_truncated_data() {
         let sealed = key(1).seal(&Random::system(), b"coat", "here").unwrap();
         for place in 0..sealed.len() {
             let mut changed = sealed.clone();
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_with_a_token_opens_with_it_and_not_with_its_hash() {
+    fn hash_of_a_token_does_not_open_its_seal() {
         let sealed = TokenSeal::of("token").seal(&Random::system(), b"answer", "here").unwrap();
         assert_eq!(TokenSeal::of("token").open(&sealed, "here").unwrap().as_slice(), b"answer");
         assert!(TokenSeal::of("tokem").open(&sealed, "here").is_err());
@@ -186,13 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_plaintext_never_seals_alike() {
+    fn each_sealing_has_its_own_nonce() {
         let seal = || key(1).seal(&Random::system(), b"coat", "here").unwrap();
         assert_ne!(seal(), seal());
     }
 
     #[test]
-    fn a_derived_key_is_hkdf_sha256_of_the_purpose() {
+    fn derives_by_hkdf_sha256_of_the_purpose() {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"cloakroom");
         let mut expected = [0; 32];
         let prk = salt.extract(&[7; 32]);
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_32_bytes_in_any_base64() {
+    fn reads_32_bytes_in_any_base64() {
         let text = key(0xfb).to_base64();
         for spelling in [
             text.to_string(),
@@ -219,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_never_printed() {
+    fn debug_hides_the_key() {
         assert_eq!(format!("{:?}", key(1)), "MasterKey(hidden)");
     }
 }

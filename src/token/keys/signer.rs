@@ -1,4 +1,4 @@
-//! What signs: a private key that was read once, and is not read anew for each signature.
+//! Signing keys, parsed once and not for each signature.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
@@ -8,18 +8,18 @@ use aws_lc_rs::signature::{
 };
 use jsonwebtoken::Algorithm;
 
-use super::KeyError;
 use super::algorithm::SigningAlgorithm;
-use crate::token::access::issue::IssueError;
+use super::error::KeyError;
+use crate::token::issue_error::IssueError;
 
-/// What new tokens are signed with.
+/// Key that signs tokens.
 pub(in crate::token) struct SigningKey {
     pub(in crate::token) kid: String,
     pub(in crate::token) algorithm: Algorithm,
     half: Half,
 }
 
-/// The private half.
+/// Private half of the key.
 enum Half {
     Es256(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),
@@ -28,10 +28,10 @@ enum Half {
 }
 
 impl SigningKey {
-    /// From a private key as PKCS#8 (RFC 5208).
+    /// Parses a private key in PKCS#8 (RFC 5208).
     ///
     /// # Errors
-    /// When it is none of the algorithm's.
+    /// When it is not a key of the algorithm.
     pub(in crate::token) fn new(
         kid: &str,
         algorithm: SigningAlgorithm,
@@ -50,16 +50,16 @@ impl SigningKey {
         Ok(Self { kid: kid.to_owned(), algorithm: algorithm.jws(), half })
     }
 
-    /// From the secret for HS256.
+    /// Creates the key for HS256 from its secret.
     pub(in crate::token) fn hs256(kid: &str, secret: &[u8]) -> Self {
         let half = Half::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret)));
         Self { kid: kid.to_owned(), algorithm: Algorithm::HS256, half }
     }
 
-    /// The signature of a message (RFC 7515 §5.1).
+    /// Signs a message (RFC 7515 §5.1).
     ///
     /// # Errors
-    /// When the key does not sign.
+    /// When signing fails.
     pub(in crate::token) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
         let failed = |_| IssueError::NotSigned;
         match &self.half {

@@ -1,4 +1,4 @@
-//! Keys that check signatures, ours and other issuers', and what makes one unfit to.
+//! Verification keys, our own and those of external issuers, and their validation.
 
 use crate::domain::sha256;
 use aws_lc_rs::signature::{
@@ -10,47 +10,47 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};
 
-/// RFC 7518 §3.2: a MAC key is at least as long as the hash.
-const SHORTEST_SECRET: usize = 32;
+/// Shortest HMAC secret, in bytes. A MAC key must be at least as long as the hash (RFC 7518 §3.2).
+const MIN_SECRET: usize = 32;
 
-/// The members that only a private or a symmetric key has (RFC 7518 §6).
+/// Members that only a private or symmetric key has (RFC 7518 §6).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// A key that checks signatures of one algorithm and no other.
+/// A key that verifies signatures of one algorithm.
 pub struct VerificationKey {
     pub(in crate::token) kid: Option<String>,
     pub(in crate::token) algorithm: Algorithm,
     pub(in crate::token) key: DecodingKey,
-    /// Of the algorithm and the key itself: a `kid` can be given to another key.
+    /// Hash of the algorithm and the key material. It identifies the key, as a `kid` can be reused.
     pub(in crate::token) fingerprint: [u8; 32],
 }
 
-/// Why a key of a JWK Set is not used.
+/// Why a key of a JWK Set is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitKey {
-    /// It is not a JWK: not an object, or a member of the wrong type.
+    /// It is not a JWK: not an object, or with a member of the wrong type.
     #[error("is not a JWK")]
     Malformed,
-    /// A symmetric key in a public place is known to everybody.
+    /// A published symmetric key is no secret.
     #[error("is symmetric")]
     Symmetric,
-    /// So is a private one.
+    /// A published private key is no secret.
     #[error("is private")]
     Private,
-    /// `kty` or `crv` is none that is taken here.
-    #[error("is of a kind or on a curve that is not taken here")]
+    /// `kty` or `crv` is not supported.
+    #[error("has a key type or curve that is not supported")]
     Kind,
     /// `use` is not `sig`, or `key_ops` is without `verify`.
     #[error("is not for verification by its use or key_ops")]
     Purpose,
-    /// `alg` does not go with `kty`, or is not taken here.
-    #[error("is for an algorithm that is not taken here")]
+    /// `alg` does not fit `kty`, or is not supported.
+    #[error("has an algorithm that is not supported")]
     Algorithm,
     /// RSA under 2048 or over 8192 bits.
     #[error("has a modulus under 2048 or over 8192 bits")]
     Size,
-    /// The numbers are not canonical base64url or make no key.
-    #[error("makes no valid key")]
+    /// A number is not canonical base64url, or the numbers are not a valid key.
+    #[error("is not a valid key")]
     Value,
 }
 
@@ -60,12 +60,11 @@ pub enum UnfitKey {
 pub struct ShortSecret;
 
 impl VerificationKey {
-    /// Reads a public key (RFC 7517 §4) and checks that it may and can verify signatures: `use`,
-    /// `key_ops`, `alg`, curve and size. An RSA key without `alg` verifies RS256, which is what
-    /// OpenID Connect takes where nothing is said.
+    /// Parses a public key (RFC 7517 §4) and checks that it may verify signatures: `use`, `key_ops`, `alg`,
+    /// curve and size. An RSA key without `alg` verifies RS256, the default of OpenID Connect.
     ///
     /// # Errors
-    /// Why the key must not be used.
+    /// The reason for which the key is refused.
     pub fn from_jwk(jwk: &Value) -> Result<Self, UnfitKey> {
         let jwk = jwk.as_object().ok_or(UnfitKey::Malformed)?;
         let kind = text(jwk, "kty")?.ok_or(UnfitKey::Malformed)?;
@@ -86,12 +85,12 @@ impl VerificationKey {
         Ok(Self { kid, algorithm, key, fingerprint: fingerprint(algorithm, &bytes) })
     }
 
-    /// The key for HS256 tokens.
+    /// Creates the key for HS256 tokens.
     ///
     /// # Errors
     /// When the secret has fewer than 32 bytes.
     pub(in crate::token) fn hs256(kid: &str, secret: &[u8]) -> Result<Self, ShortSecret> {
-        if secret.len() < SHORTEST_SECRET {
+        if secret.len() < MIN_SECRET {
             return Err(ShortSecret);
         }
         Ok(Self {
@@ -134,7 +133,7 @@ fn rsa(jwk: &Map<String, Value>) -> Result<Parts, UnfitKey> {
     if !(2048..=8192).contains(&bits) {
         return Err(UnfitKey::Size);
     }
-    // An exponent of 1 would make every message its own signature; a long one costs time.
+    // With an exponent of 1, every message would be its own signature. A long exponent costs time.
     let odd = e.last().is_some_and(|last| last % 2 == 1);
     if !odd || e == [1] || e.len() > 4 {
         return Err(UnfitKey::Value);
@@ -157,17 +156,17 @@ fn check_purpose(jwk: &Map<String, Value>) -> Result<(), UnfitKey> {
     }
 }
 
-/// The algorithm that the key names, or the first that its kind takes.
-fn algorithm(jwk: &Map<String, Value>, taken: &[Algorithm]) -> Result<Algorithm, UnfitKey> {
+/// Returns the algorithm of the key; without `alg`, the first that its type supports.
+fn algorithm(jwk: &Map<String, Value>, supported: &[Algorithm]) -> Result<Algorithm, UnfitKey> {
     let named = match text(jwk, "alg")? {
         Some(name) => name.parse().ok(),
-        None => taken.first().copied(),
+        None => supported.first().copied(),
     };
-    named.filter(|algorithm| taken.contains(algorithm)).ok_or(UnfitKey::Algorithm)
+    named.filter(|algorithm| supported.contains(algorithm)).ok_or(UnfitKey::Algorithm)
 }
 
-fn curve(jwk: &Map<String, Value>, taken: &str) -> Result<(), UnfitKey> {
-    if text(jwk, "crv")? == Some(taken) { Ok(()) } else { Err(UnfitKey::Kind) }
+fn curve(jwk: &Map<String, Value>, supported: &str) -> Result<(), UnfitKey> {
+    if text(jwk, "crv")? == Some(supported) { Ok(()) } else { Err(UnfitKey::Kind) }
 }
 
 fn check_key(algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> Result<(), UnfitKey> {

@@ -14,7 +14,7 @@ use crate::authz::{Subject, Vocabulary};
 use crate::domain::{Clock, ClockAndRandom, Random, Role, SessionId, StoredKey};
 use crate::token::access::issue::{IssueRequest, IssueTo, IssuedToken, Issuer};
 use crate::token::keys::algorithm::SigningAlgorithm;
-use crate::token::keys::key_safe::{KeySafe, KeyUse};
+use crate::token::keys::key_store::{KeySettings, KeyStore};
 use crate::token::keys::seal::MasterKey;
 
 const SESSION: SessionId = SessionId(Uuid::from_u128(5));
@@ -168,13 +168,13 @@ fn a_stored_key_opens_with_its_own_master_key_name_and_algorithm_alone() {
     assert!(refused(changed(|key| key.key.algorithm = "PS256".to_owned())));
     assert!(refused(changed(|key| key.key.kid = "other".to_owned())));
     assert!(refused(changed(|key| key.sealed = vec![0; 40])));
-    let usage = KeyUse {
+    let usage = KeySettings {
         algorithm: SigningAlgorithm::Rs256,
         hs256_secret: None,
         lifetime: chrono::TimeDelta::seconds(605),
         leeway: chrono::TimeDelta::seconds(5),
     };
-    let other = KeySafe::new(usage, MasterKey::new([8; 32]), ClockAndRandom::default()).open(vec![key]);
+    let other = KeyStore::new(usage, MasterKey::new([8; 32]), ClockAndRandom::default()).open(vec![key]);
     assert!(matches!(other, Err(KeyError::Sealed(_))));
 }
 

@@ -8,7 +8,7 @@ use super::{NOW, STORED, USER, World, at, claims, forge, header, ring, safe, set
 use crate::authz::Subject;
 use crate::domain::{AccountState, Revocation, Revoked, Role, Status, UserId};
 use crate::token::access::cache::TokenCache;
-use crate::token::access::verified::{Ticket, Unconfirmed};
+use crate::token::access::verified::{UnconfirmedToken, Verification};
 use crate::token::keys::algorithm::SigningAlgorithm::{Es256, Hs256};
 
 fn user() -> UserId {
@@ -23,9 +23,9 @@ fn refused(world: &World, token: &str) -> Option<InvalidToken> {
     world.verifier.verify(token).err()
 }
 
-fn unconfirmed(world: &World, claims: &Value) -> Unconfirmed {
+fn unconfirmed(world: &World, claims: &Value) -> UnconfirmedToken {
     match world.verifier.verify(&token(claims)) {
-        Ok(Ticket::Unconfirmed(unconfirmed)) => Some(unconfirmed),
+        Ok(Verification::Unconfirmed(unconfirmed)) => Some(unconfirmed),
         _ => None,
     }
     .expect("a token of a user who is to be looked up")
@@ -45,7 +45,7 @@ fn a_cached_token_dies_when_it_expires() {
     let world = World::new();
     let token = token(&claims());
     assert!(world.verify(&token).is_ok());
-    assert_eq!(world.verifier.cache_use().tokens, 1);
+    assert_eq!(world.verifier.cache_usage().tokens, 1);
     world.clock.advance(TimeDelta::milliseconds(604_999));
     assert!(world.verify(&token).is_ok());
     world.clock.advance(TimeDelta::milliseconds(1));
@@ -108,7 +108,7 @@ fn a_token_dies_with_its_epoch_session_or_client_whether_cached_or_not() {
             revoke(&world, revoked.clone());
             assert_eq!(refused(&world, &token), Some(Revoked), "{revoked:?}");
             assert_eq!(refused(&world, &token), Some(Revoked), "{revoked:?}");
-            assert_eq!(world.verifier.cache_use().tokens, 0);
+            assert_eq!(world.verifier.cache_usage().tokens, 0);
         }
     }
 }
@@ -152,7 +152,7 @@ fn a_cached_token_lives_through_a_rotation_that_keeps_its_key() {
     assert!(world.verify(&token).is_ok());
     world.keys.replace(set(Hs256));
     assert!(world.verify(&token).is_ok());
-    assert_eq!(world.verifier.cache_use().tokens, 1);
+    assert_eq!(world.verifier.cache_usage().tokens, 1);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn only_what_was_accepted_is_cached_and_no_more_than_the_cache_holds() {
     for _ in 0..3 {
         assert!(refused(&world, &token(&with(&claims(), "iss", Some(json!("x"))))).is_some());
     }
-    assert_eq!(world.verifier.cache_use().tokens, 0);
+    assert_eq!(world.verifier.cache_usage().tokens, 0);
 
     let small = TokenCache::new(8);
     assert!(world.verify(&token(&claims())).is_ok());
@@ -177,14 +177,14 @@ fn only_what_was_accepted_is_cached_and_no_more_than_the_cache_holds() {
 fn a_users_token_without_epoch_or_roles_is_worth_nothing_until_it_is_confirmed() {
     let world = World::new();
     for member in ["epoch", "roles"] {
-        let ticket = world.verifier.verify(&token(&with(&claims(), member, None)));
-        assert!(matches!(ticket, Ok(Ticket::Unconfirmed(_))), "{member}");
+        let verification = world.verifier.verify(&token(&with(&claims(), member, None)));
+        assert!(matches!(verification, Ok(Verification::Unconfirmed(_))), "{member}");
     }
-    let ticket = unconfirmed(&world, &foreign());
-    assert_eq!(ticket.user_id(), user());
-    assert_eq!(ticket.confirm(None).err(), Some(NoSuchUser));
-    assert_eq!(ticket.confirm(Some(&standing(Status::Suspended, None))).err(), Some(Suspended));
-    let verified = ticket.confirm(Some(&standing(Status::Active, None))).unwrap();
+    let verification = unconfirmed(&world, &foreign());
+    assert_eq!(verification.user_id(), user());
+    assert_eq!(verification.confirm(None).err(), Some(NoSuchUser));
+    assert_eq!(verification.confirm(Some(&standing(Status::Suspended, None))).err(), Some(Suspended));
+    let verified = verification.confirm(Some(&standing(Status::Active, None))).unwrap();
     let subject = Subject::User { id: user(), roles: vec![Role::SUPPORT] };
     assert_eq!(*verified.caller().subject(), subject);
 }
@@ -201,14 +201,14 @@ fn roles_come_from_the_user_and_not_from_a_token_without_an_epoch() {
 #[test]
 fn a_token_without_an_epoch_must_be_younger_than_the_last_change_of_its_user() {
     let world = World::new();
-    let ticket = unconfirmed(&world, &foreign());
-    let confirm = |began_at| ticket.confirm(Some(&standing(Status::Active, Some(began_at)))).err();
+    let verification = unconfirmed(&world, &foreign());
+    let confirm = |began_at| verification.confirm(Some(&standing(Status::Active, Some(began_at)))).err();
     assert_eq!(confirm(NOW - 1), None);
     assert_eq!(confirm(NOW), Some(Superseded));
     assert_eq!(confirm(NOW + 1), Some(Superseded));
     let mut within_the_second = standing(Status::Active, Some(NOW - 1));
     within_the_second.epoch_began_at = Some(at(NOW - 1) + TimeDelta::milliseconds(999));
-    assert_eq!(ticket.confirm(Some(&within_the_second)).err(), None);
+    assert_eq!(verification.confirm(Some(&within_the_second)).err(), None);
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn an_unconfirmed_token_stays_unconfirmed_in_the_cache_and_its_session_can_be_en
     for _ in 0..2 {
         assert_eq!(unconfirmed(&world, &claims).confirm(None).err(), Some(NoSuchUser));
     }
-    assert_eq!(world.verifier.cache_use().tokens, 1);
+    assert_eq!(world.verifier.cache_usage().tokens, 1);
     revoke(&world, Revoked::User(user(), 9));
     assert!(world.verifier.verify(&token(&claims)).is_ok());
     revoke(&world, Revoked::Session(sid.parse().unwrap()));

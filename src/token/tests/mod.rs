@@ -2,7 +2,7 @@
 
 mod issuing;
 mod jwk;
-mod key_lives;
+mod key_lifecycle;
 mod lifetime;
 mod refusals;
 mod refused_claims;
@@ -19,11 +19,11 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::access::revocation::Revocations;
-use super::access::verified::{Ticket, Verified};
+use super::access::verified::{Verification, Verified};
 use super::access::verify::{Expected, Verifier};
 use super::keys::algorithm::SigningAlgorithm;
-use super::keys::key_safe::{KeySafe, KeyUse, SignsFrom};
 use super::keys::key_set::KeySet;
+use super::keys::key_store::{KeySettings, KeyStore, SignsFrom};
 use super::keys::seal::MasterKey;
 use super::{InvalidToken, KeyRing, Keys};
 use crate::domain::{Clock, ClockAndRandom, Random, StoredKey};
@@ -49,18 +49,18 @@ fn at(seconds: i64) -> DateTime<Utc> {
 }
 
 fn stored(algorithm: SigningAlgorithm) -> StoredKey {
-    safe(algorithm, None, Clock::standing(at(NOW))).make(SignsFrom::Now).unwrap()
+    safe(algorithm, None, Clock::standing(at(NOW))).generate(SignsFrom::Now).unwrap()
 }
 
 /// What makes and opens keys of this algorithm. Their tokens are accepted for 605 seconds.
-fn safe(algorithm: SigningAlgorithm, secret: Option<&str>, clock: Clock) -> KeySafe {
-    let usage = KeyUse {
+fn safe(algorithm: SigningAlgorithm, secret: Option<&str>, clock: Clock) -> KeyStore {
+    let usage = KeySettings {
         algorithm,
         hs256_secret: secret.map(SecretString::from),
         lifetime: TimeDelta::seconds(605),
         leeway: TimeDelta::seconds(5),
     };
-    KeySafe::new(usage, master(), ClockAndRandom { clock, random: Random::system() })
+    KeyStore::new(usage, master(), ClockAndRandom { clock, random: Random::system() })
 }
 
 /// All the stored keys and the secret.
@@ -103,10 +103,10 @@ impl World {
     }
 }
 
-fn complete(ticket: Ticket) -> Verified {
-    match ticket {
-        Ticket::Complete(verified) => Some(verified),
-        Ticket::Bound(_) | Ticket::Unconfirmed(_) | Ticket::Stranger(_) => None,
+fn complete(verification: Verification) -> Verified {
+    match verification {
+        Verification::Verified(verified) => Some(verified),
+        Verification::Bound(_) | Verification::Unconfirmed(_) | Verification::External(_) => None,
     }
     .expect("a token that says all that is needed")
 }

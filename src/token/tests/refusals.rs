@@ -240,5 +240,5 @@ fn a_token_with_any_letter_changed_or_cut_is_refused() {
         let changed = [&good[..place], other, &good[place + 1..]].concat();
         assert!(world.verifier.verify(&changed).is_err(), "changed at {place}");
     }
-    assert_eq!(world.verifier.cache_use().tokens, 1);
+    assert_eq!(world.verifier.cache_usage().tokens, 1);
 }

@@ -62,7 +62,7 @@ fn sub_must_be_a_user_id_or_the_client_id() {
         "cloakroom ",
         "{01890a5d-ac96-774b-bcce-b302099a8057}",
     ] {
-        refuses_claim("sub", json!(nobody), SpeaksForNobody);
+        refuses_claim("sub", json!(nobody), UnknownSubject);
     }
     accepts_claim("client_id", None);
     accepts_claim("sub", json!("cloakroom"));

@@ -15,7 +15,7 @@ use crate::http::kit::route::Route;
 use crate::http::kit::route_table::Captured;
 use crate::http::kit::services::Services;
 use crate::store::StoreError;
-use crate::token::{InvalidToken, Ticket};
+use crate::token::{InvalidToken, Verification};
 
 /// A request that is only imagined.
 pub struct SupposedRequest {
@@ -149,17 +149,17 @@ async fn of_token(
     services: &Services,
     token: &str,
 ) -> Result<Result<HypotheticalCaller, InvalidToken>, StoreError> {
-    let ticket = match services.verifier.admit(token.trim()).await {
-        Ok(ticket) => ticket,
+    let verification = match services.verifier.verify_awaiting_keys(token.trim()).await {
+        Ok(verification) => verification,
         Err(reason) => return Ok(Err(reason)),
     };
-    let confirmed = match ticket {
+    let confirmed = match verification {
         // A question must not make an account, as a first call may.
-        Ticket::Stranger(stranger) => {
-            let resident = services.trusted.known_resident(stranger.newcomer()).await?;
-            services.verifier.recognize(&stranger, resident)
+        Verification::External(external) => {
+            let linked = services.trusted.linked_user(external.user()).await?;
+            services.verifier.confirm_external(&external, linked)
         }
-        ticket => services.confirm(ticket).await?,
+        verification => services.confirm(verification).await?,
     };
     Ok(confirmed.map(|verified| HypotheticalCaller::from(verified.caller())))
 }

@@ -1,4 +1,4 @@
-//! What a grant is answered with (RFC 6749 §5.1).
+//! Token response (RFC 6749 §5.1).
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,12 +8,11 @@ use crate::domain::RefreshToken;
 use crate::store::Entitled;
 use crate::token::{IdTokenRequest, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
 
-/// The answer of RFC 6749 §5.1. Whoever has it has the tokens: it is made to be sent to the one
-/// who asked, and to nobody else.
+/// Token response of RFC 6749 §5.1. It holds the tokens, so it must reach the requesting client alone.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = Token)]
-pub struct TokenAnswer {
-    /// The token, a JWT by RFC 9068.
+pub struct TokenResponse {
+    /// Access token, a JWT by RFC 9068.
     #[schema(examples("eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiJ9.…"))]
     access_token: String,
     /// `Bearer`, or `DPoP` when the token is bound to a key (RFC 9449 §5).
@@ -22,21 +21,21 @@ pub struct TokenAnswer {
     /// Seconds until it expires.
     #[schema(examples(600))]
     expires_in: u64,
-    /// What it allows.
+    /// Scopes of the token, separated by spaces.
     #[schema(examples("users:read users:write"))]
     scope: String,
-    /// What the next token is got with, once.
+    /// Gets the next token, once.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(examples("t2Xw0mFhGkq7yTzLr4cVb1NpSdA9eUoJ6iMxHnQw8Yk"))]
     refresh_token: Option<String>,
-    /// Who the user is, for the client (OpenID Connect Core §2).
+    /// ID token of the user, for the client (OpenID Connect Core §2).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(examples("eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.…"))]
     id_token: Option<String>,
 }
 
-impl TokenAnswer {
-    /// An access token alone.
+impl TokenResponse {
+    /// Returns a response with an access token alone.
     pub(super) fn of(token: IssuedToken) -> Self {
         Self {
             access_token: token.access_token.expose().to_owned(),
@@ -48,7 +47,7 @@ impl TokenAnswer {
         }
     }
 
-    /// The tokens of a session: an access token, and for `openid` an ID token.
+    /// Issues the tokens of a session: an access token, and an ID token when the scope has `openid`.
     pub(super) fn in_session(
         issuer: &Issuer,
         entitled: &Entitled,
@@ -78,7 +77,7 @@ impl TokenAnswer {
         Ok(Self { id_token, ..Self::of(issued) })
     }
 
-    /// The same, with a refresh token.
+    /// Returns the response with a refresh token added.
     pub(super) fn with_refresh_token(self, token: &RefreshToken) -> Self {
         Self { refresh_token: Some(token.expose().to_owned()), ..self }
     }

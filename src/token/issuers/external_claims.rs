@@ -1,51 +1,52 @@
-//! The claims of another issuer's access token. Nothing that only our own tokens mean (`sid`,
-//! `roles`, `epoch`) is read from it, and its scopes count as far as the configuration says.
+//! The claims of an external issuer's access token. Claims with a meaning of our own (`sid`, `roles`, `epoch`)
+//! are not read, and the configuration decides which scopes count.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{ClientToken, ForeignIssuer, TokenTyp, TrustedIssuer};
+use super::external_issuer::ExternalIssuer;
+use super::trusted_issuer::{ClientToken, TokenTyp, TrustedIssuer};
 use crate::authz::{Scope, ScopeSet, TokenId, Vocabulary};
-use crate::domain::{Email, Identity, Newcomer};
+use crate::domain::{Email, ExternalUser, Identity};
 use crate::token::access::claims::{Claims, Registered, strings};
-use crate::token::access::revocation::{Bearer, Speaker};
+use crate::token::access::revocation::{Revocable, TokenSubject};
 use crate::token::invalid::InvalidToken;
 use crate::token::jws::{optional_text, parse_object};
 
-/// OpenID Connect Core §2: a `sub` is no longer. Nor is a client's name.
-const MOST_CHARACTERS: usize = 255;
+/// Longest `sub` (OpenID Connect Core §2) and longest client id, in characters.
+const MAX_CHARACTERS: usize = 255;
 
-/// What an ID token, a logout token and a Keycloak refresh token have and an access token has not
-/// (OpenID Connect Core §2, §3.3.2.11; Back-Channel Logout §2.4).
+/// Claims of ID tokens, logout tokens and Keycloak refresh tokens that an access token never has (OpenID
+/// Connect Core §2, §3.3.2.11; Back-Channel Logout §2.4).
 const NOT_OF_AN_ACCESS_TOKEN: [&str; 5] = ["nonce", "at_hash", "c_hash", "s_hash", "events"];
 
 impl Claims {
-    /// Reads the claims of this issuer's token.
-    pub(in crate::token) fn read_foreign(
+    /// Reads the claims of a token of this issuer.
+    pub(in crate::token) fn read_external(
         payload: &[u8],
-        issuer: &ForeignIssuer,
+        issuer: &ExternalIssuer,
         vocabulary: &Arc<Vocabulary>,
     ) -> Result<Self, InvalidToken> {
         let claims = parse_object(payload)?;
         let registered = Registered::read(&claims)?;
-        let ForeignIssuer { settings, audience, .. } = issuer;
+        let ExternalIssuer { settings, audience, .. } = issuer;
         let client = client(&claims, settings)?;
-        // RFC 9449 §7.1: a token that is bound to a key is worth nothing without proof of it.
+        // A key-bound token is not valid without a proof of the key (RFC 9449 §7.1).
         if claims.contains_key("cnf") {
             return Err(InvalidToken::Bound);
         }
         if settings.typ == TokenTyp::Any {
             refuse_other_kinds(&claims, &client, audience)?;
         }
-        if !is_a_name(&registered.subject) {
+        if !is_valid_name(&registered.subject) {
             return Err(InvalidToken::UnfitSubject);
         }
         let by = format!("{}#{client}", settings.issuer);
-        let speaker = if is_clients_own(&claims, settings, &registered.subject, &client)? {
-            Speaker::Client(by.clone())
+        let subject = if is_client_token(&claims, settings, &registered.subject, &client)? {
+            TokenSubject::Client(by.clone())
         } else {
-            Speaker::Stranger(Arc::new(Newcomer {
+            TokenSubject::External(Arc::new(ExternalUser {
                 identity: Identity { issuer: settings.issuer.clone(), subject: registered.subject.clone() },
                 email: verified_email(&claims),
                 issued_at: registered.issued_at,
@@ -56,9 +57,9 @@ impl Claims {
         Ok(Self {
             roles: None,
             bound_to: None,
-            // Revocations of ours mean ids of ours, which another issuer may have given too.
-            bearer: Bearer {
-                speaker,
+            // Our revocations name our own ids. An external issuer may use the same ids for something else.
+            revocable: Revocable {
+                subject,
                 epoch: None,
                 session: None,
                 client_id: None,
@@ -73,17 +74,17 @@ impl Claims {
     }
 }
 
-/// The client that the token was issued to, which every access token names (RFC 9068 §2.2).
+/// Returns the client that the token was issued to. Every access token names it (RFC 9068 §2.2).
 fn client(claims: &Map<String, Value>, issuer: &TrustedIssuer) -> Result<String, InvalidToken> {
     match find(claims, &issuer.client_id_claim) {
-        Some(Value::String(client)) if is_a_name(client) => Ok(client.clone()),
+        Some(Value::String(client)) if is_valid_name(client) => Ok(client.clone()),
         Some(_) => Err(InvalidToken::MalformedClientId),
         None => Err(InvalidToken::NoClient),
     }
 }
 
-/// Where the header does not tell an access token from an ID token, the claims have to: one made
-/// for a client to read is no ticket for an API, though the same key signed it.
+/// Refuses tokens that are not access tokens, by their claims. It is needed when `typ` does not distinguish
+/// access tokens from ID tokens, since the same key signs both.
 fn refuse_other_kinds(claims: &Map<String, Value>, client: &str, audience: &str) -> Result<(), InvalidToken> {
     let kind = claims.get("typ");
     let other_kind =
@@ -97,7 +98,8 @@ fn refuse_other_kinds(claims: &Map<String, Value>, client: &str, audience: &str)
     Ok(())
 }
 
-fn is_clients_own(
+/// True when the token is the client's own, and not a user's.
+fn is_client_token(
     claims: &Map<String, Value>,
     issuer: &TrustedIssuer,
     subject: &str,
@@ -112,12 +114,12 @@ fn is_clients_own(
         (Some(_), None) => true,
         (Some(found), Some(expected)) => found.as_str() == Some(expected),
     };
-    // One of the two is wrong, and neither may be guessed at.
-    if !own && subject == client { Err(InvalidToken::SpeaksForNobody) } else { Ok(own) }
+    // The two signs contradict each other, so the subject is unknown.
+    if !own && subject == client { Err(InvalidToken::UnknownSubject) } else { Ok(own) }
 }
 
-/// Ours that the issuer's names stand for. A name that the configuration does not list counts when
-/// it is one of ours and reaches the caller's own records alone.
+/// Returns our scopes that the issuer's scopes stand for. A scope that the configuration does not map counts
+/// when it is one of ours and reaches only the caller's own records.
 fn scope(
     claims: &Map<String, Value>,
     issuer: &TrustedIssuer,
@@ -141,19 +143,19 @@ fn scope(
     Ok(scope.into_iter().collect())
 }
 
-/// The address, when the issuer says that it is known to be theirs.
+/// Returns the e-mail address when the issuer marks it as verified.
 fn verified_email(claims: &Map<String, Value>) -> Option<Email> {
     let verified = claims.get("email_verified") == Some(&Value::Bool(true));
     let email = claims.get("email").and_then(Value::as_str).filter(|_| verified)?;
     Email::parse(email).ok().filter(|email| !email.is_placeholder())
 }
 
-/// A text that can be kept and shown: not empty, not endless, and no control character in it.
-fn is_a_name(text: &str) -> bool {
-    (1..=MOST_CHARACTERS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+/// True when the text is not empty, not too long, and has no control characters.
+fn is_valid_name(text: &str) -> bool {
+    (1..=MAX_CHARACTERS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
-/// The claim of this name; where there is none, the dots in it lead through nested objects.
+/// Returns the claim of this name. When there is none, dots in the name lead through nested objects.
 fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let nested = |at: usize| {
         let inner = claims.get(name.get(..at)?)?.as_object()?;
@@ -169,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_claim_is_found_by_its_name_or_by_the_way_to_it() {
+    fn finds_a_claim_by_name_or_path() {
         let claims = json!({
             "a": { "b": { "c": 1 }, "b.c": 2 }, "https://x.example/roles": 3, "e.f": { "g": 4 }, "h": [5],
         });

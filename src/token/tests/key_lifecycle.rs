@@ -9,7 +9,7 @@ use super::issuing::{issue, part, to_user};
 use super::{NOW, World, at, safe, stored};
 use crate::domain::{Clock, PUBLISHED_AHEAD, StoredKey};
 use crate::token::keys::algorithm::SigningAlgorithm::Es256;
-use crate::token::keys::key_safe::SignsFrom;
+use crate::token::keys::key_store::SignsFrom;
 
 /// A world of one key that signs, and one that is to.
 fn succession() -> (World, StoredKey, StoredKey) {
@@ -117,11 +117,11 @@ fn a_key_that_somebody_wrote_into_the_database_is_not_used_and_keeps_nothing_els
 fn a_new_key_waits_until_everybody_who_must_know_it_does() {
     let safe = safe(Es256, None, Clock::standing(at(NOW)));
     let delay = |signs_from| {
-        let key = safe.make(signs_from).unwrap().key;
+        let key = safe.generate(signs_from).unwrap().key;
         assert_eq!((key.created_at, key.retired_at), (at(NOW), None));
         key.signs_from - key.created_at
     };
     assert_eq!(delay(SignsFrom::Now), TimeDelta::zero());
-    assert_eq!(delay(SignsFrom::LearntByReplicas), TimeDelta::seconds(7));
-    assert_eq!(delay(SignsFrom::LearntByAll), PUBLISHED_AHEAD);
+    assert_eq!(delay(SignsFrom::KnownToReplicas), TimeDelta::seconds(7));
+    assert_eq!(delay(SignsFrom::KnownToCaches), PUBLISHED_AHEAD);
 }

@@ -1,0 +1,75 @@
+//! What the authorization server works with.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::error::OAuthError;
+use crate::authz::Vocabulary;
+use crate::domain::{Allowance, ClientId, Clock, Random};
+use crate::hashing::Hasher;
+use crate::store::{Recorder, StoredClient, TrustedStore};
+use crate::token::{Issuer, Verifier};
+
+/// The parts of the server that the grants and endpoints of the authorization server use.
+pub struct OAuthContext<'a> {
+    /// Accounts, clients and sessions.
+    pub(crate) store: &'a TrustedStore,
+    /// Thread pool that hashes and verifies passwords.
+    pub hasher: &'a Hasher,
+    /// Set when password attempts are rate-limited.
+    pub limits: bool,
+    /// Receives the number of password attempts that remain.
+    pub allowance: Allowance,
+    /// Issues access tokens and ID tokens.
+    pub issuer: &'a Arc<Issuer>,
+    /// Verifies access tokens.
+    pub verifier: &'a Verifier,
+    /// Writes failed logins to the audit trail.
+    pub recorder: &'a Recorder,
+    /// Scopes and roles of the application.
+    pub vocabulary: &'a Vocabulary,
+    /// Source of codes and refresh tokens.
+    pub random: &'a Random,
+    /// Current time.
+    pub clock: &'a Clock,
+    /// Permitted difference between clocks.
+    pub leeway: TimeDelta,
+    /// Issuer identifier (`iss`), and the start of every link.
+    pub issuer_url: &'a str,
+    /// Resources that a token can be issued for (RFC 8707 §2); this server is the first.
+    pub resources: &'a [String],
+}
+
+impl OAuthContext<'_> {
+    /// Returns the same context, which reports the remaining password attempts to `allowance`.
+    pub fn with_allowance(mut self, allowance: &Allowance) -> Self {
+        self.allowance = allowance.clone();
+        self
+    }
+
+    /// Returns the client with this id. None when there is none, or when `id` is not a valid client id.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn find_client(&self, id: &str) -> Result<Option<StoredClient>, OAuthError> {
+        match id.parse::<ClientId>() {
+            Ok(id) => Ok(self.store.client_by_id(id).await?),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Reads a `resource` parameter (RFC 8707 §2).
+    ///
+    /// # Errors
+    /// [`OAuthError::InvalidTarget`] when this server issues no tokens for the resource.
+    pub fn resource_parameter(&self, requested: Option<&str>) -> Result<Option<String>, OAuthError> {
+        match requested {
+            None => Ok(None),
+            Some(requested) if self.resources.iter().any(|known| known == requested) => {
+                Ok(Some(requested.to_owned()))
+            }
+            Some(_) => Err(OAuthError::InvalidTarget),
+        }
+    }
+}

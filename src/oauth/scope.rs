@@ -1,0 +1,44 @@
+//! Scopes of a request, of a client and of a grant (RFC 6749 §3.3).
+
+use super::error::OAuthError;
+use crate::authz::{ScopeSet, Vocabulary};
+use crate::domain::Invalid;
+use crate::store::StoredClient;
+
+/// Longest `scope` parameter, in bytes.
+const MAX_BYTES: usize = 4_096;
+
+/// Most scopes in one `scope` parameter.
+const MAX_SCOPES: usize = 128;
+
+/// Reads a `scope` parameter (RFC 6749 §3.3). Scopes that the server does not know grant nothing.
+///
+/// # Errors
+/// When it is not a list of scope tokens, or when it exceeds 4096 bytes or 128 scopes.
+pub fn scope_parameter(list: &str, vocabulary: &Vocabulary) -> Result<ScopeSet, Invalid> {
+    let is_token = |token: &str| {
+        !token.is_empty() && token.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    };
+    if list.len() > MAX_BYTES || list.split(' ').count() > MAX_SCOPES || !list.split(' ').all(is_token) {
+        return Err(Invalid::new("invalid-scope", "must be at most 128 scopes, separated by single spaces"));
+    }
+    Ok(vocabulary.scopes_in(list))
+}
+
+/// Returns the scopes that the client is registered for.
+pub(super) fn registered_scopes(client: &StoredClient, vocabulary: &Vocabulary) -> ScopeSet {
+    vocabulary.scopes_in(&client.client.scope.join(" "))
+}
+
+/// Returns the requested scopes that are grantable; all grantable scopes when none is requested.
+///
+/// # Errors
+/// [`OAuthError::InvalidScope`] when scopes are requested and none of them is grantable.
+pub(super) fn granted_scopes(
+    requested: Option<&ScopeSet>,
+    grantable: &ScopeSet,
+) -> Result<ScopeSet, OAuthError> {
+    let Some(requested) = requested else { return Ok(grantable.clone()) };
+    let granted = requested.intersection(grantable);
+    if granted.is_empty() { Err(OAuthError::InvalidScope) } else { Ok(granted) }
+}

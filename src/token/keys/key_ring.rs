@@ -1,0 +1,33 @@
+//! The server's keys at one moment.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::signer::SigningKey;
+use super::verification_keys::VerificationKeys;
+use crate::token::issue_error::IssueError;
+
+/// The server's keys in force at one moment.
+pub struct KeyRing {
+    pub(in crate::token) signing: Option<Arc<SigningKey>>,
+    pub(in crate::token) verification: VerificationKeys,
+    pub(in crate::token) jwks: Value,
+}
+
+impl KeyRing {
+    /// Returns the public keys as a JWK Set (RFC 7517 §5). It never has a symmetric key.
+    pub fn jwks(&self) -> &Value {
+        &self.jwks
+    }
+
+    /// Returns the signing key.
+    pub(in crate::token) fn signing_key(&self) -> Result<&SigningKey, IssueError> {
+        self.signing.as_deref().ok_or(IssueError::NotSigned)
+    }
+
+    /// True when there is a signing key.
+    pub fn signs(&self) -> bool {
+        self.signing.is_some()
+    }
+}
