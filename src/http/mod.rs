@@ -2,6 +2,8 @@
 //! [`Decision`] to its handler and back as an [`Answer`].
 
 pub(crate) mod api;
+#[cfg(feature = "bench-limits")]
+mod bench_limits;
 pub(crate) mod kit;
 pub(crate) mod meta;
 mod oauth;

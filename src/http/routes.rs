@@ -91,7 +91,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         api(GET,       "/problems/{code}",                         "What an error means",                   health::problem),
     ];
     #[cfg(feature = "bench-limits")]
-    let endpoints = [super::meta::bench_limits::endpoints(), endpoints].concat();
+    let endpoints = [super::bench_limits::endpoints(), endpoints].concat();
     endpoints
 }
 

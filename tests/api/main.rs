@@ -4,6 +4,7 @@
 mod support;
 
 mod applications;
+mod architecture;
 mod audit;
 mod authz_matrix;
 mod cli;

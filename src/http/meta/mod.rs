@@ -3,8 +3,6 @@
 pub(crate) mod authzen;
 pub(crate) mod authzen_evaluator;
 pub(crate) mod authzen_request;
-#[cfg(feature = "bench-limits")]
-pub(crate) mod bench_limits;
 pub(crate) mod docs;
 pub(crate) mod explain;
 pub(crate) mod health;
