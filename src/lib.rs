@@ -1,9 +1,9 @@
-//! User management over HTTP with authorization built in: you hand over your ticket and get your
-//! own coat, and nobody else's.
+//! User management over HTTP with authorization built in. Every route begins with a decision about who may do what to
+//! which record; a handler without one does not compile.
 //!
-//! Dependencies point one way: `http → oauth → token, store → authz → domain`. The map of the
-//! house, and where to start for each kind of change, is in `docs/architecture.md`.
-// What input can reach does not panic, and standard output belongs to the command's result.
+//! Dependencies point one way: `cli → server → app → http → oauth → token, store → authz → domain`. The map of the
+//! code, and where to start for each kind of change, is `docs/architecture.md`.
+// Code that input can reach does not panic, and standard output is for the result of a command.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
