@@ -1,4 +1,4 @@
-//! What the compiler cannot see of an application: found at its start, in a sentence each.
+//! Checks of an application at its start: faults that the compiler cannot find.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,32 +9,34 @@ use crate::authz::Rule;
 use crate::http::kit::route_table::RouteTable;
 use crate::http::{Access, Endpoint, Route};
 
-/// Everything that is wrong with an application.
-pub(crate) fn faults(app: &App) -> Vec<String> {
-    let routes = app.endpoints.iter().flat_map(|endpoint| of_route(app, endpoint));
-    let mut faults: Vec<String> = routes.chain(of_paths(app)).chain(of_vocabulary(app)).collect();
-    faults.extend(
-        RouteTable::new(app.endpoints.iter().map(|endpoint| endpoint.route().clone()).collect()).err(),
-    );
-    faults.extend(app.migrations.iter().flat_map(|migrations| migrations.faults()));
-    faults.extend(of_migrations(app));
-    faults.extend(app.settings.clashes());
-    faults
+impl App {
+    /// Returns the faults of the application, one sentence each, which names the route, the scope or the
+    /// migration.
+    pub fn faults(&self) -> Vec<String> {
+        let routes = self.endpoints.iter().flat_map(|endpoint| of_route(self, endpoint));
+        let mut faults: Vec<String> = routes.chain(of_paths(self)).chain(of_vocabulary(self)).collect();
+        let routes = self.endpoints.iter().map(|endpoint| endpoint.route().clone()).collect();
+        faults.extend(RouteTable::new(routes).err());
+        faults.extend(self.migrations.iter().flat_map(|migrations| migrations.faults()));
+        faults.extend(of_migrations(self));
+        faults.extend(self.settings.clashes());
+        faults
+    }
 }
 
 fn of_route(app: &App, endpoint: &Endpoint) -> Vec<String> {
     let description = endpoint.description();
     let mut faults = description.faults.clone();
     if endpoint.summary.trim().is_empty() {
-        faults.push("it has no documentation: say in a sentence what it does".to_owned());
+        faults.push("it has no summary: describe it in one sentence".to_owned());
     }
     for segment in endpoint.path.split(['{', '}']).skip(1).step_by(2) {
         if description.segments.iter().all(|known| known.name != segment) {
-            faults.push(format!("nothing says what {{{segment}}} is: add `.segment({segment:?}, …)`"));
+            faults.push(format!("{{{segment}}} has no description: add `.segment({segment:?}, …)`"));
         }
     }
     if !endpoint.path.starts_with('/') || endpoint.path.ends_with('/') {
-        faults.push("its path must begin with / and not end with it".to_owned());
+        faults.push("its path must begin with / and must not end with /".to_owned());
     }
     if let Access::Record(rule) | Access::Own(rule) | Access::Collection(rule) = endpoint.access {
         if endpoint.method == Method::GET && rule.changes {
@@ -52,17 +54,17 @@ fn of_route(app: &App, endpoint: &Endpoint) -> Vec<String> {
 
 fn of_rule(app: &App, rule: &Rule) -> Vec<String> {
     let unknown = rule.who.scopes().filter(|scope| app.vocabulary.scope(scope.as_str()).is_none());
-    let scopes = unknown.map(|scope| format!("nobody can get the scope {scope}: add it with App::scopes"));
+    let scopes = unknown.map(|scope| format!("the scope {scope} is unknown: add it with App::scopes"));
     let roles = rule.who.roles().filter(|(role, _)| app.vocabulary.role(role.as_str()).is_none());
-    let roles = roles.map(|(role, _)| format!("nobody can have the role {role}: add it with App::role"));
-    let nobody = rule
+    let roles = roles.map(|(role, _)| format!("the role {role} is unknown: add it with App::role"));
+    let unreachable = rule
         .weakest_scope()
         .is_none()
-        .then(|| format!("the policy lets nobody {} a {}: give it a way in", rule.action, rule.resource));
-    scopes.chain(roles).chain(nobody).collect()
+        .then(|| format!("the policy allows no caller to {} a {}: add a rule", rule.action, rule.resource));
+    scopes.chain(roles).chain(unreachable).collect()
 }
 
-/// Two routes for one path: the same method, or parameters that differ in their names alone.
+/// Finds two routes with the same method and path, and paths that differ only in the names of parameters.
 fn of_paths(app: &App) -> Vec<String> {
     let mut known: BTreeMap<String, &'static str> = BTreeMap::new();
     let mut routes: BTreeSet<(String, &'static str)> = BTreeSet::new();
@@ -71,10 +73,10 @@ fn of_paths(app: &App) -> Vec<String> {
         let shape: String = path.split(['{', '}']).step_by(2).collect::<Vec<_>>().join("{}");
         let other = *known.entry(shape).or_insert(path);
         if other != *path {
-            faults.push(format!("{method} {path}: {other} is the same path with other names"));
+            faults.push(format!("{method} {path}: {other} is the same path with other parameter names"));
         }
         if !routes.insert((method.to_string(), path)) {
-            faults.push(format!("{method} {path}: there are two routes for it"));
+            faults.push(format!("{method} {path}: two routes have it"));
         }
     }
     faults
@@ -145,7 +147,7 @@ mod tests {
     }
 
     crate::settings! {
-        /// Settings that nobody named.
+        /// Settings that are not added to the application.
         #[expect(dead_code, reason = "declared, and never read")]
         struct PegSettings {
             /// How many pegs there are.
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_names_its_route_and_says_what_to_do() {
+    fn each_fault_names_its_route_and_the_remedy() {
         let app = App::new("wardrobe").endpoints(vec![
             endpoint(Method::POST, "/coats", "Bring a coat", create),
             endpoint(Method::GET, "/coats/{id}", "See a coat", read),
@@ -191,15 +193,15 @@ mod tests {
         ]);
         let faults = app.faults().join("\n");
         for fault in [
-            "POST /coats: nobody can get the scope coats:write: add it with App::scopes",
+            "POST /coats: the scope coats:write is unknown: add it with App::scopes",
             "GET /coats/{id}: the policy names the relation \"borrower\", which a coat does not have",
-            "GET /coats/{coat}/mend: nothing says what {coat} is: add `.segment(\"coat\", …)`",
+            "GET /coats/{coat}/mend: {coat} has no description: add `.segment(\"coat\", …)`",
             "GET /coats/{coat}/mend: GET must not change anything, and update does",
-            "GET /coats/{coat}/mend: nobody can have the role tailor: add it with App::role",
-            "PUT /coats/{id}/mend: /coats/{coat}/mend is the same path with other names",
-            "GET /hello: it has no documentation",
-            "GET /health/live: there are two routes for it",
-            "GET /pegs/: its path must begin with / and not end with it",
+            "GET /coats/{coat}/mend: the role tailor is unknown: add it with App::role",
+            "PUT /coats/{id}/mend: /coats/{coat}/mend is the same path with other parameter names",
+            "GET /hello: it has no summary",
+            "GET /health/live: two routes have it",
+            "GET /pegs/: its path must begin with / and must not end with /",
             "PegSettings: name it with App::settings",
         ] {
             assert!(faults.contains(fault), "{fault} is not in\n{faults}");
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_is_there_for_both_engines_and_a_scope_is_declared_once() {
+    fn migrations_need_both_engines_and_scopes_are_unique() {
         let faults = App::new("wardrobe").migrations(&LOPSIDED).scopes(&[KNOWN]).faults().join("\n");
         for fault in [
             "the migration 20261125100000_notes is missing for PostgreSQL",

@@ -6,9 +6,9 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 
+use super::arguments::required;
 use super::context::Context;
 use super::output::{Failure, print, print_json};
-use super::required;
 use crate::App;
 use crate::authz::matrix::{Change, Direction, Matrix, as_html, as_markdown, as_table, difference};
 use crate::config::Sources;

@@ -4,10 +4,10 @@ use actix_web::rt::System;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
 
+use super::arguments::{group, json_flag};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
 use super::progress::{progress, progress_ends};
-use super::{group, json_flag};
 use crate::domain::format_time;
 use crate::server::master_key::load_master_key;
 use crate::store::ChainKey;

@@ -7,10 +7,10 @@ use actix_web::rt::System;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 
+use super::arguments::{json_flag, required, switch};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
 use super::progress::{progress, progress_ends};
-use super::{json_flag, required, switch};
 use crate::config::Database;
 use crate::server::master_key::load_master_key;
 use crate::server::stored_keys;

@@ -26,7 +26,7 @@ fn flags(command: &Command) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{command, commands};
+    use super::super::commands::{command, commands};
     use super::*;
     use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Command};
 use serde_json::json;
 
-use super::json_flag;
+use super::arguments::json_flag;
 use super::output::{Failure, print, print_json};
 use crate::App;
 use crate::config::{Faults, Report, Sources};

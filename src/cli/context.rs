@@ -1,4 +1,4 @@
-//! What the operator's commands work with.
+//! Context of the operator's commands.
 
 use std::sync::Arc;
 
@@ -9,23 +9,29 @@ use super::output::Failure;
 use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Sources};
 use crate::domain::ClockAndRandom;
-use crate::server::{engine, open_store, token_lifetime};
+use crate::server::{engine, open_store, stored_keys, token_lifetime};
 use crate::store::{Engine, MigrationState, TrustedStore};
 use crate::telemetry::logging;
+use crate::token::Keys;
 use crate::{App, Loaded};
 
-/// The configuration, and what comes from outside.
+/// Application, its settings, the clock and the random number generator.
 pub(super) struct Context {
     pub(super) app: Arc<App>,
     pub(super) settings: Loaded,
     pub(super) clock_and_random: ClockAndRandom,
 }
 
+/// Starts the log as the configuration says.
+pub(super) fn start_log(config: &Config) {
+    logging::init(config.log_format, &config.log_filter, config.access_log);
+}
+
 impl Context {
     /// Reads the configuration and starts the log.
     pub(super) fn load(app: &Arc<App>, matches: &ArgMatches) -> Result<Self, Failure> {
         let settings = app.load(&Sources::from_process(app.settings_list(), matches))?;
-        logging::init(settings.config.log_format, &settings.config.log_filter);
+        start_log(&settings.config);
         Ok(Self { app: Arc::clone(app), settings, clock_and_random: ClockAndRandom::default() })
     }
 
@@ -33,7 +39,7 @@ impl Context {
         &self.settings.config
     }
 
-    /// How long a token is accepted after it was signed.
+    /// Returns how long a token is accepted after it was signed.
     pub(super) fn token_lifetime(&self) -> TimeDelta {
         token_lifetime(self.config())
     }
@@ -42,7 +48,10 @@ impl Context {
         self.app.vocabulary()
     }
 
-    /// The store, provided that its schema is this program's.
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// When the schema is not up to date.
     pub(super) fn store(&self) -> Result<TrustedStore, Failure> {
         if self.migration_states()?.iter().all(|state| state.applied) {
             return Ok(self.open_store());
@@ -54,29 +63,34 @@ impl Context {
         )))
     }
 
-    /// The store, brought up to date first, so that a new machine needs nothing else.
+    /// Migrates the database and opens the store, so that a new machine needs no other command.
     pub(super) fn migrated_store(&self) -> Result<TrustedStore, Failure> {
         self.app.migrate(&engine(self.config()))?;
         Ok(self.open_store())
     }
 
-    /// Every migration, and whether the database has it. Makes no file where there is none.
+    /// Returns all migrations with their states. Creates no database file.
     pub(super) fn migration_states(&self) -> Result<Vec<MigrationState>, Failure> {
         let engine = match engine(self.config()) {
-            // Opening the file would make it; one in memory lacks the same migrations.
+            // Opening a missing file would create it. A database in memory lacks the same migrations.
             Engine::Sqlite(path) if !path.exists() => Engine::Sqlite(":memory:".into()),
             engine => engine,
         };
         Ok(self.app.migration_states(&engine)?)
     }
 
-    /// Who gives the commands.
+    /// Returns the signing keys of a server with this configuration.
+    pub(super) async fn signing_keys(&self, store: &TrustedStore) -> Result<Keys, Failure> {
+        Ok(stored_keys(store, self.config(), &self.clock_and_random).await?)
+    }
+
+    /// Returns the operator.
     #[expect(clippy::disallowed_methods, reason = "this is the command line")]
     pub(super) fn operator(&self) -> Operator {
         Operator::at_the_command_line(Arc::new(self.vocabulary().clone()))
     }
 
-    /// The store, whatever its schema. A running server learns from it what is revoked here.
+    /// Opens the store without a check of its schema. A running server learns of revocations made here.
     pub(super) fn open_store(&self) -> TrustedStore {
         open_store(&self.app, self.config(), &self.clock_and_random, Arc::new(|_| {}))
     }

@@ -5,9 +5,9 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::arguments::{json_flag, required};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
-use super::{json_flag, required};
 use crate::authz::action::Explain;
 use crate::authz::{Explanation, StepOutcome, StepTaken};
 use crate::http::Explained;

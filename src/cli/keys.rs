@@ -4,9 +4,9 @@ use actix_web::rt::System;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 
+use super::arguments::{group, json_flag, required, switch};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
-use super::{group, json_flag, required, switch};
 use crate::authz::Operator;
 use crate::authz::action::{List, Retire, Rotate};
 use crate::domain::{KeyLifecycle, KeyState, SigningKey, format_time};

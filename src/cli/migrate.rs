@@ -3,9 +3,9 @@
 use clap::{ArgMatches, Command};
 use serde_json::json;
 
+use super::arguments::{json_flag, switch};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
-use super::{json_flag, switch};
 use crate::server::engine;
 
 pub(super) fn command() -> Command {

@@ -1,4 +1,4 @@
-//! What leaves the process: the result on standard output, and what went wrong on standard error.
+//! Output: the result goes to standard output, errors go to standard error.
 
 use std::io::{ErrorKind, Write as _};
 
@@ -10,48 +10,48 @@ use crate::domain::NoRandomness;
 use crate::hashing::{HashError, InvalidCost};
 use crate::store::StoreError;
 
-/// Why a command ends before it is done.
+/// Reason for which a command ends early.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// What is wrong and what to do, a line each.
-    Said(Vec<String>),
-    /// Whoever read the result has read enough.
-    NobodyReads,
+    /// Errors, one line each, with what to do.
+    Errors(Vec<String>),
+    /// The reader has closed standard output. This is not an error.
+    OutputClosed,
 }
 
 impl Failure {
     pub(super) fn new(line: impl Into<String>) -> Self {
-        Self::Said(vec![line.into()])
+        Self::Errors(vec![line.into()])
     }
 }
 
-/// Writes the result, or a part of it.
+/// Prints the result, or a part of it.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::NobodyReads,
+        ErrorKind::BrokenPipe => Failure::OutputClosed,
         _ => Failure::new(format!("the result cannot be written: {error}")),
     })
 }
 
-/// Writes the result for a program.
+/// Prints the result for a program.
 pub(super) fn print_json(value: &Value) -> Result<(), Failure> {
     print(&format!("{value:#}\n"))
 }
 
-/// Says what went wrong. A database's own words may have several lines; here they have one.
-pub(super) fn complain(lines: &[String]) {
+/// Prints errors, one line each. The message of a database can have several lines; they are joined.
+pub(super) fn print_errors(lines: &[String]) {
     let mut err = std::io::stderr().lock();
     for line in lines {
         let plain: String = line.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        // Without a standard error the exit code has to do.
+        // When standard error is closed, only the exit code is left.
         let _ = writeln!(err, "error: {plain}");
     }
 }
 
 impl From<Faults> for Failure {
     fn from(faults: Faults) -> Self {
-        Self::Said(faults.iter().map(ToString::to_string).collect())
+        Self::Errors(faults.iter().map(ToString::to_string).collect())
     }
 }
 
@@ -61,12 +61,10 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(_) | StoreError::Lost(_) | StoreError::Undone(_) => {
                 format!("{}; check DATABASE_URL, or try again", error.to_string().trim_end())
             }
-            StoreError::LastAdmin => {
-                "this is the last active administrator, who must stay; make another one \
-                 first: cloakroom users create --email you@example.com --role admin"
-                    .to_owned()
-            }
-            StoreError::Changed => "somebody else changed or removed it meanwhile; try again".to_owned(),
+            StoreError::LastAdmin => "this is the last active administrator; create another one first: \
+                 cloakroom users create --email you@example.com --role admin"
+                .to_owned(),
+            StoreError::Changed => "it was changed or removed in the meantime; try again".to_owned(),
             StoreError::Uncertain(_) | StoreError::Taken | StoreError::Repeated | StoreError::Internal(_) => {
                 error.to_string()
             }
@@ -79,7 +77,7 @@ impl From<Refusal> for Failure {
         let (action, resource) = (refusal.rule.action, refusal.rule.resource);
         Self::new(match refusal.reason {
             Reason::NotFound => format!("there is no such {resource}; see cloakroom {resource}s list"),
-            _ => format!("the policy lets not even the operator {action} this {resource}"),
+            _ => format!("the policy does not allow even the operator to {action} this {resource}"),
         })
     }
 }

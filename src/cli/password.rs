@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Arg, ArgMatches};
 use zeroize::Zeroizing;
 
+use super::arguments::switch;
 use super::output::Failure;
-use super::switch;
 use crate::domain::{Email, NewPassword, Random};
 
 /// More bytes than any password can have.

@@ -6,15 +6,14 @@ use actix_web::rt::System;
 use clap::{ArgMatches, Command};
 use serde_json::json;
 
-use super::context::Context;
-use super::output::{Failure, complain, print};
-use super::switch;
+use super::arguments::switch;
+use super::context::{Context, start_log};
+use super::output::{Failure, print, print_errors};
 use crate::App;
 use crate::config::{Config, Registration, Sources};
 use crate::qa::test_server;
 use crate::qa::test_server::NoTestServer;
 use crate::server::{Server, StartError};
-use crate::telemetry::logging;
 
 pub(super) fn command() -> Command {
     Command::new("serve")
@@ -32,7 +31,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run_test(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
     let sources = Sources::from_process(app.settings_list(), matches);
     let settings = test_server::settings(app, &sources)?;
-    logging::init(settings.config.log_format, &settings.config.log_filter);
+    start_log(&settings.config);
     let _database = test_server::hold_database()?;
     System::new().block_on(async {
         let server = app.start(&settings, test_server::clock_and_random()).await?;
@@ -40,8 +39,8 @@ pub(super) fn run_test(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches)
             true => test_line(&server) + "\n",
             false => test_greeting(app.name, &server),
         };
-        if let Err(Failure::Said(lines)) = print(&told) {
-            complain(&lines);
+        if let Err(Failure::Errors(lines)) = print(&told) {
+            print_errors(&lines);
         }
         server.run().await.map_err(|error| Failure::new(format!("the server stopped: {error}")))
     })
@@ -88,8 +87,8 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     System::new().block_on(async {
         let server = context.app.start(&context.settings, context.clock_and_random.clone()).await?;
         // Nobody may be there to read it; that is no reason not to serve.
-        if let Err(Failure::Said(lines)) = print(&greeting(context.app.name, context.config(), &server)) {
-            complain(&lines);
+        if let Err(Failure::Errors(lines)) = print(&greeting(context.app.name, context.config(), &server)) {
+            print_errors(&lines);
         }
         server.run().await.map_err(|error| Failure::new(format!("the server stopped: {error}")))
     })

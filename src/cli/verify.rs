@@ -9,10 +9,9 @@ use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::arguments::{json_flag, required, switch};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
-use super::token::open_keys;
-use super::{json_flag, required, switch};
 use crate::App;
 use crate::authz::matrix::{Kind, Matrix, difference};
 use crate::domain::{Clock, format_time};
@@ -155,7 +154,7 @@ fn target(
 fn keys(app: &Arc<App>, matches: &ArgMatches) -> Result<Keys, Failure> {
     let context = Context::load(app, matches)?;
     let store = context.store()?;
-    System::new().block_on(open_keys(&context, &store))
+    System::new().block_on(context.signing_keys(&store))
 }
 
 fn secret(given: &ArgMatches) -> Result<String, Failure> {

@@ -1,9 +1,9 @@
-//! How settings are declared: cloakroom's, and those of an application built on it.
+//! Declaration of settings, by cloakroom and by an application built on it.
 
-use super::{Reader, Setting};
+use super::reader::Reader;
+use super::setting::Setting;
 
-/// Settings that are declared in one place: made by [`settings!`](crate::settings!), and by `()`,
-/// which has none.
+/// Declared settings. [`settings!`](crate::settings!) implements it; `()` has no settings.
 ///
 /// ```
 /// use cloakroom::config::{Config, DefaultValue::*, Settings as _, at, parse};
@@ -11,20 +11,20 @@ use super::{Reader, Setting};
 /// cloakroom::settings! {
 ///     /// The settings of the notes application.
 ///     pub struct NotesSettings {
-///         /// Where the attachments are.
+///         /// Directory of the attachments.
 ///         attachments: std::path::PathBuf = at("NOTES_ATTACHMENTS", Is("attachments")), parse::path;
 ///     }
 /// }
-/// assert_eq!(NotesSettings::SETTINGS[0].meaning, "Where the attachments are.");
+/// assert_eq!(NotesSettings::SETTINGS[0].meaning, "Directory of the attachments.");
 /// assert_eq!(Config::SETTINGS[0].variable, "DATABASE_URL");
 /// assert!(<()>::SETTINGS.is_empty());
 /// ```
 pub trait Settings: Sized + Send + Sync + 'static {
-    /// What is said of each, in the order in which they are shown.
+    /// Description of each setting, in the order in which they are shown.
     const SETTINGS: &'static [Setting];
 
-    /// Reads every setting, also after a fault, so that all faults are found. None only where the
-    /// reader has found one.
+    /// Reads all settings, also after a fault, so that all faults are found. None only when the reader has
+    /// found one.
     fn read(reader: &mut Reader<'_>) -> Option<Self>;
 }
 
@@ -36,15 +36,14 @@ impl Settings for () {
     }
 }
 
-/// Declares a struct of settings, each in one place: its meaning, which is the comment above it,
-/// its type, its variable, its default, and its check. The struct is
-/// [`Settings`](crate::config::Settings); the flags, `cloakroom config` and
-/// [`Config::load_with`](crate::config::Config::load_with) follow from it.
+/// Declares a struct of settings. Each field has its meaning, which is the comment above it, its type, its
+/// variable, its default, and its check. The struct implements [`Settings`](crate::config::Settings). The
+/// flags, `cloakroom config` and [`Config::load_with`](crate::config::Config::load_with) follow from it.
 ///
 /// A field is `name: Type = setting, check;` after a comment. The setting begins with
-/// [`at`](crate::config::at); the check is a function from the text to the value or to what to
-/// write instead, such as those in [`config::parse`](crate::config::parse). A last line
-/// `check function;` names a function that holds the settings against each other.
+/// [`at`](crate::config::at). The check is a function from the text to the value, or to what to write
+/// instead, such as those in [`config::parse`](crate::config::parse). A last line `check function;` names a
+/// function that checks the settings against each other.
 ///
 /// ```
 /// use cloakroom::config::{Config, DefaultValue::*, Reader, SecretString, Sources, at, parse};
@@ -59,7 +58,7 @@ impl Settings for () {
 ///         /// How many notes one user may share, 0 to 10000.
 ///         most_shared: u32 = at("NOTES_MOST_SHARED", Is("10")), parse::number(0..=10_000);
 ///
-///         /// The key of the service that reads notes aloud.
+///         /// API key of the text-to-speech service.
 ///         voice_key: Option<SecretString> =
 ///             at("NOTES_VOICE_KEY", Unset("none")).hidden(), parse::optional(parse::secret(1));
 ///     }

@@ -1,10 +1,10 @@
-//! What is wrong with a configuration, said so that it can be put right.
+//! Faults of a configuration, with what to write instead.
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
-/// Where a value came from; the earlier wins.
+/// Source of a value, in the order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A flag on the command line.
@@ -13,7 +13,7 @@ pub enum Source {
     Environment,
     /// The file `.env` in the working directory.
     DotEnv,
-    /// Nobody set it.
+    /// It is not given.
     Default,
 }
 
@@ -28,16 +28,16 @@ impl fmt::Display for Source {
     }
 }
 
-/// One thing that is wrong.
+/// Fault of one setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The variable, or `.env` when the fault is in the file itself.
+    /// The variable, or `.env` for a fault of the file itself.
     pub variable: String,
-    /// Where its value came from.
+    /// Source of its value.
     pub source: Source,
-    /// The value, when it takes part in the fault; a secret is `(hidden)`.
+    /// The value, when the fault is in the value. A secret is `(hidden)`.
     pub value: Option<String>,
-    /// What is wrong and what to write instead.
+    /// The problem, and what to write instead.
     pub problem: String,
 }
 
@@ -53,18 +53,18 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Everything that is wrong, not only the first of it.
+/// All faults of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults(pub(super) Vec<Fault>);
 
 impl Faults {
-    /// The faults, one by one.
+    /// Returns the faults.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter()
     }
 
-    /// The faults for a program: an array of `{variable, value, source, problem}`; `value` is null
-    /// where it takes no part.
+    /// Returns an array of `{variable, value, source, problem}`. `value` is null when the fault is not in the
+    /// value.
     pub fn to_json(&self) -> Value {
         let object = |fault: &Fault| {
             json!({
@@ -80,7 +80,7 @@ impl Faults {
 
 impl std::error::Error for Faults {}
 
-/// One line a fault.
+/// One line for each fault.
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<String> = self.iter().map(Fault::to_string).collect();

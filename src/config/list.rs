@@ -1,49 +1,40 @@
-//! The settings that a program has: cloakroom's, followed by those of the application.
+//! List of the settings of a program: cloakroom's, followed by those of the application.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Arg;
 
-use super::{Config, Reader, Setting, Settings};
+use super::fault::Fault;
+use super::load::Sources;
+use super::setting::Setting;
 
-/// What the variables of cloakroom begin with, but for those that have a name everywhere.
+/// Prefix of cloakroom's variables, except those with a common name.
 const PREFIX: &str = "CLOAKROOM_";
 
-/// The settings of a program: cloakroom's, followed by those of the application built on it.
+/// List of the settings of a program: cloakroom's, followed by those of the application built on it.
 #[derive(Clone, Copy, Debug)]
 pub struct SettingsList {
-    application: &'static [Setting],
-    /// Finds their faults; their values are for [`Config::load_with`].
-    pub(super) check_application: fn(&mut Reader<'_>) -> Option<()>,
-}
-
-/// Cloakroom's alone.
-impl Default for SettingsList {
-    fn default() -> Self {
-        Self::of::<()>()
-    }
+    pub(super) own: &'static [Setting],
+    pub(super) application: &'static [Setting],
+    /// Finds everything that is wrong with the settings.
+    pub(super) check: fn(&Sources) -> Vec<Fault>,
 }
 
 impl SettingsList {
-    /// Cloakroom's, followed by these.
-    pub fn of<S: Settings>() -> Self {
-        Self { application: S::SETTINGS, check_application: |reader| S::read(reader).map(drop) }
-    }
-
-    /// The settings, in the order in which they are shown.
+    /// Returns the settings, in the order in which they are shown.
     pub fn iter(&self) -> impl Iterator<Item = &'static Setting> + use<> {
-        Config::SETTINGS.iter().chain(self.application)
+        self.own.iter().chain(self.application)
     }
 
-    /// A flag for every setting that is not a secret, for every command. The name of its variable
-    /// is the id of each.
+    /// Returns a flag for every setting that is not a secret, for all commands. The id of a flag is its
+    /// variable.
     pub fn flags(&self) -> Vec<Arg> {
         self.iter().filter_map(Setting::arg).collect()
     }
 
-    /// What the application must declare otherwise, a sentence each: a variable or a flag that is
-    /// there already, and a variable that begins with `CLOAKROOM_`, since the next version of
-    /// cloakroom may have it. To be asked when the program starts.
+    /// Returns the conflicts in the application's declarations, one sentence each: a variable or a flag that
+    /// exists already, and a variable that begins with `CLOAKROOM_`, which a later version of cloakroom may
+    /// use. Check this at start.
     pub fn clashes(&self) -> Vec<String> {
         let reserved = self.application.iter().filter(|setting| has_prefix(setting.variable));
         let reserved = reserved.map(|setting| format!("{} must not begin with {PREFIX}", setting.variable));
@@ -55,7 +46,7 @@ impl SettingsList {
             }
             let flag = setting.flag()?;
             let other = flags.insert(flag.clone(), variable)?;
-            Some(format!("{variable} would have the flag --{flag}, which is that of {other}"))
+            Some(format!("{variable} would have the flag --{flag}, which {other} has"))
         });
         reserved.chain(twice).collect()
     }
@@ -64,9 +55,9 @@ impl SettingsList {
         self.iter().any(|setting| setting.variable == variable)
     }
 
-    /// Whether the variable is meant for this program, rightly spelled or not. One that begins like
-    /// an application's and is none of its settings is not: it may be another program's, as where
-    /// Kubernetes sets `NOTES_PORT` because there is a service named `notes`.
+    /// Returns true when the variable is for this program, also when it is misspelled. A variable with the
+    /// application's prefix that is not a setting can belong to another program: Kubernetes sets
+    /// `NOTES_PORT` for a service named `notes`.
     pub(super) fn is_meant(&self, variable: &str) -> bool {
         self.has(variable) || has_prefix(variable)
     }

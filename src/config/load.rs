@@ -1,29 +1,31 @@
-//! What a program was given: flags, environment and `.env`.
+//! Sources of settings: flags, environment and `.env`.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use clap::ArgMatches;
 
-use super::{Fault, SettingsList, Source};
+use super::fault::{Fault, Source};
+use super::list::SettingsList;
+use super::setting::{DefaultValue, Setting};
 
-/// What was given, by variable, from each place. The names of other programs are left out.
+/// Texts that were given, by variable and source. Variables of other programs are left out.
 #[derive(Clone, Default)]
 pub struct Sources {
-    /// The settings that the program has.
+    /// The settings of the program.
     pub settings: SettingsList,
-    /// From the command line: wins over all.
+    /// Command line. It has the highest precedence.
     pub flags: BTreeMap<String, String>,
-    /// From the environment of the process.
+    /// Environment of the process.
     pub environment: BTreeMap<String, String>,
-    /// From `.env` in the working directory: loses to all but the default.
+    /// `.env` in the working directory. It has the lowest precedence.
     pub dotenv: BTreeMap<String, String>,
-    /// What could not even be read.
+    /// Faults of the sources themselves.
     pub faults: Vec<Fault>,
 }
 
 impl Sources {
-    /// What this process was given. Its environment is read, never changed.
+    /// Returns the sources of this process. Its environment is read and never changed.
     pub fn from_process(settings: SettingsList, matches: &ArgMatches) -> Self {
         let mut sources = Self { settings, ..Self::default() };
         for setting in settings.iter() {
@@ -49,8 +51,8 @@ impl Sources {
         sources
     }
 
-    /// Adds the text of a `.env` file. A line that cannot be read is a fault with its number, and
-    /// without its text, which may hold a secret.
+    /// Adds the text of a `.env` file. An invalid line is a fault with its number, and without its text,
+    /// which may hold a secret.
     pub fn read_dotenv(&mut self, text: &str) {
         let text = text.trim_start_matches('\u{feff}');
         let mut lines = (1..).zip(text.lines());
@@ -63,7 +65,7 @@ impl Sources {
                     let found = lines.find(|(_, line)| line.trim().starts_with(start));
                     let number: usize = found.map_or(1, |(number, _)| number);
                     self.dotenv_fault(format!(
-                        "line {number} cannot be read: write NAME=value, the value in single \
+                        "line {number} cannot be read: write NAME=value, and the value in single \
                          quotes when it has spaces, quotes or $"
                     ));
                 }
@@ -76,9 +78,23 @@ impl Sources {
         self.fault(".env".to_owned(), Source::DotEnv, problem);
     }
 
-    /// Where a variable is set, and to what; of several places the first.
+    /// Returns the source of a variable, and its text there. Of several sources the first counts.
     pub fn given(&self, variable: &str) -> Option<(Source, &str)> {
         self.places().into_iter().find_map(|(source, values)| Some((source, values.get(variable)?.as_str())))
+    }
+
+    /// Returns the text in effect and its source. The text is empty when there is no value.
+    pub(super) fn resolve(&self, setting: &Setting) -> (Source, String) {
+        match (self.given(setting.variable), setting.default) {
+            (Some((source, "auto")), DefaultValue::Auto(_)) => (source, self.default_of(setting)),
+            (Some((source, text)), _) => (source, text.to_owned()),
+            (None, _) => (Source::Default, self.default_of(setting)),
+        }
+    }
+
+    /// Returns the default, which may depend on other settings.
+    pub(super) fn default_of(&self, setting: &Setting) -> String {
+        setting.default_value(&|variable| self.given(variable).map(|(_, text)| text.to_owned()))
     }
 
     fn places(&self) -> [(Source, &BTreeMap<String, String>); 3] {
@@ -93,7 +109,7 @@ impl Sources {
         self.faults.push(Fault { variable, source, value: None, problem });
     }
 
-    /// The variables that are meant as settings and are none.
+    /// Returns the variables that look like settings and are not.
     pub(super) fn unknown(&self) -> impl Iterator<Item = Fault> {
         let names = self
             .places()

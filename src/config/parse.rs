@@ -1,5 +1,5 @@
-//! The checks that any setting may want. Each makes a function from the text of a setting to its
-//! value, or to what to write instead; whatever else does so can stand in its place.
+//! Checks for any setting. Each returns a function from the text of a setting to its value, or to what to
+//! write instead. An application can use its own function in their place.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-/// The value, or what to write instead, such as `write a number from 1 to 9`: it stands behind the
-/// name of the variable and what was written there.
+/// The value, or what to write instead, such as `write a number from 1 to 9`. The error message has it after
+/// the name of the variable and its text.
 pub type Parsed<T> = Result<T, String>;
 
-/// Nothing for an empty text, which is what a setting without a value is: for settings whose
-/// default is [`Unset`](super::DefaultValue::Unset).
+/// Reads an empty text as None, and any other text by `parse`. For settings whose default is
+/// [`Unset`](super::DefaultValue::Unset): their text is empty.
 pub fn optional<T>(parse: impl Fn(&str) -> Parsed<T>) -> impl Fn(&str) -> Parsed<Option<T>> {
     move |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
 }
 
-/// Values separated by commas, and none for an empty text.
+/// Reads values separated by commas. An empty text is an empty list.
 pub fn list<T>(parse: impl Fn(&str) -> Parsed<T>) -> impl Fn(&str) -> Parsed<Vec<T>> {
     move |text| {
         let values = text.split(',').map(str::trim).filter(|_| !text.is_empty());
@@ -27,12 +27,12 @@ pub fn list<T>(parse: impl Fn(&str) -> Parsed<T>) -> impl Fn(&str) -> Parsed<Vec
     }
 }
 
-/// Any text.
+/// Accepts any text.
 pub fn text(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
-/// A path, whether or not something is there.
+/// Reads a path, which need not exist.
 pub fn path(text: &str) -> Parsed<PathBuf> {
     if text.contains(char::is_control) {
         return Err("write a path without control characters".to_owned());
@@ -40,7 +40,7 @@ pub fn path(text: &str) -> Parsed<PathBuf> {
     Ok(PathBuf::from(text))
 }
 
-/// One of these names, for the value beside it. A switch is
+/// Reads one of these names as the value beside it. A switch is
 /// `choice([("on", true), ("off", false)])`.
 pub fn choice<T: Clone, const N: usize>(choices: [(&'static str, T); N]) -> impl Fn(&str) -> Parsed<T> {
     move |text| match choices.iter().find(|(name, _)| *name == text) {
@@ -49,7 +49,7 @@ pub fn choice<T: Clone, const N: usize>(choices: [(&'static str, T); N]) -> impl
     }
 }
 
-/// A number within `range`.
+/// Reads a number within `range`.
 pub fn number<N: FromStr + PartialOrd + Display>(range: RangeInclusive<N>) -> impl Fn(&str) -> Parsed<N> {
     move |text| {
         let number = text.parse().ok().filter(|number| range.contains(number));
@@ -57,7 +57,7 @@ pub fn number<N: FromStr + PartialOrd + Display>(range: RangeInclusive<N>) -> im
     }
 }
 
-/// A number within `range`, for settings whose default is [`Auto`](super::DefaultValue::Auto).
+/// Reads a number within `range`, for settings whose default is [`Auto`](super::DefaultValue::Auto).
 pub fn number_or_auto<N>(range: RangeInclusive<N>) -> impl Fn(&str) -> Parsed<N>
 where
     N: FromStr + PartialOrd + Display,
@@ -66,7 +66,7 @@ where
     move |text| number(text).map_err(|problem| problem.replacen("write", "write auto, or", 1))
 }
 
-/// A time such as `90s` or `1h 30m`, in whole seconds, as many as `seconds` has.
+/// Reads a duration such as `90s` or `1h 30m`: whole seconds within `seconds`.
 pub fn duration(seconds: RangeInclusive<u64>) -> impl Fn(&str) -> Parsed<Duration> {
     move |text| {
         let duration = humantime::parse_duration(text).ok();
@@ -78,7 +78,7 @@ pub fn duration(seconds: RangeInclusive<u64>) -> impl Fn(&str) -> Parsed<Duratio
     }
 }
 
-/// A secret of at least so many bytes, as they are written. Its setting wants to be
+/// Reads a secret of at least this many bytes, exactly as it is written. Make its setting
 /// [hidden](super::Setting::hidden) too.
 pub fn secret(bytes: usize) -> impl Fn(&str) -> Parsed<SecretString> {
     move |text| match text.len() >= bytes {

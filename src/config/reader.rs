@@ -1,9 +1,11 @@
-//! From what was given to values, collecting every fault on the way.
+//! Reader of settings: makes values of the given texts and collects all faults.
 
+use super::fault::{Fault, Faults, Source};
+use super::load::Sources;
 use super::parse::Parsed;
-use super::{Fault, Faults, Setting, Source, Sources};
+use super::setting::Setting;
 
-/// Reads one setting after the other and keeps the faults.
+/// Reader of settings.
 pub struct Reader<'a> {
     sources: &'a Sources,
     faults: Vec<Fault>,
@@ -14,26 +16,26 @@ impl<'a> Reader<'a> {
         Self { sources, faults: sources.faults.clone() }
     }
 
-    /// The value of one setting. One that is at fault falls back to its default, so that the
-    /// settings can still be checked against each other; None is for a default that is at fault
-    /// too. `parse` makes the value, or says what to write instead: see [`parse`](super::parse).
+    /// Returns the value of one setting. An invalid setting falls back to its default, so that the settings
+    /// can still be checked against each other. None when the default is invalid too. `parse` returns the
+    /// value, or what to write instead: see [`parse`](super::parse).
     pub fn read<T>(&mut self, setting: &Setting, parse: impl Fn(&str) -> Parsed<T>) -> Option<T> {
-        let (source, text) = setting.resolve(self.sources);
+        let (source, text) = self.sources.resolve(setting);
         let empty = text.is_empty() && source != Source::Default && !setting.may_be_empty();
         let parsed = match empty {
-            true => Err("write a value, or take the variable away".to_owned()),
+            true => Err("write a value, or remove the variable".to_owned()),
             false => parse(&text),
         };
         let fall_back = |problem| {
             let value = Some(if empty { text.clone() } else { setting.shown(&text) });
             let variable = setting.variable.to_owned();
             self.faults.push(Fault { variable, source, value, problem });
-            parse(&setting.default_value(self.sources))
+            parse(&self.sources.default_of(setting))
         };
         parsed.or_else(fall_back).ok()
     }
 
-    /// A fault of the first variable against the others, unless one of them is at fault already.
+    /// Records a fault of the first variable, unless one of `variables` has a fault already.
     pub fn contradiction(&mut self, wrong: bool, variables: &[&str], problem: &str) {
         let at_fault = |variable: &&str| self.faults.iter().any(|fault| fault.variable == **variable);
         let Some(variable) = variables.first() else { return };

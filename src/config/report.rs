@@ -1,38 +1,40 @@
-//! Every setting as `cloakroom config` shows it.
+//! Report of all settings, as `cloakroom config` prints it.
 
 use serde_json::{Value, json};
 
-use super::{DefaultValue, Setting, Source, Sources};
+use super::fault::Source;
+use super::load::Sources;
+use super::setting::{DefaultValue, Setting};
 
-/// One setting: what it is, and why.
+/// Row of the report: one setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The environment variable.
     pub variable: &'static str,
-    /// The value in effect; a secret is `(hidden)`, and without a value it says what happens.
+    /// The value in effect. A secret is `(hidden)`; without a value, these are the words of the default.
     pub value: String,
-    /// Where the value came from.
+    /// Source of the value.
     pub source: Source,
-    /// What the setting is for.
+    /// Purpose of the setting.
     pub meaning: &'static str,
 }
 
-/// Every setting of the program: cloakroom's, then the application's.
+/// Report of all settings: cloakroom's, followed by the application's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report(Vec<Row>);
 
 impl Report {
-    /// What the sources say, faulty or not.
+    /// Returns the report for these sources, which may have faults.
     pub fn of(sources: &Sources) -> Self {
         Self(sources.settings.iter().map(|setting| Row::of(setting, sources)).collect())
     }
 
-    /// The rows, one for each setting.
+    /// Returns the rows, one for each setting.
     pub fn rows(&self) -> &[Row] {
         &self.0
     }
 
-    /// Columns for a person: variable, value, source, meaning.
+    /// Returns a table for people: variable, value, source, meaning.
     pub fn to_table(&self) -> String {
         let sources: Vec<String> = self.0.iter().map(|row| row.source.to_string()).collect();
         let widest =
@@ -47,7 +49,7 @@ impl Report {
         self.0.iter().zip(&sources).map(line).collect()
     }
 
-    /// An array of `{variable, value, source, meaning}`.
+    /// Returns an array of `{variable, value, source, meaning}`.
     pub fn to_json(&self) -> Value {
         let object = |row: &Row| {
             json!({
@@ -63,7 +65,7 @@ impl Report {
 
 impl Row {
     fn of(setting: &Setting, sources: &Sources) -> Self {
-        let (source, text) = setting.resolve(sources);
+        let (source, text) = sources.resolve(setting);
         let value = match setting.default {
             DefaultValue::Unset(words) if text.is_empty() => words.replace('`', ""),
             _ => setting.shown(&text),

@@ -1,46 +1,22 @@
-//! The types of settings that are more than text or a number.
+//! Types of settings that are more than text or a number.
 
 use std::path::PathBuf;
 
-use secrecy::{ExposeSecret as _, SecretString};
-
-use super::own;
 use crate::token::MasterKey;
 
-/// Where the data is.
-#[derive(Clone, Debug)]
-pub enum Database {
-    /// A file.
-    Sqlite(PathBuf),
-    /// The whole URL, which may hold a password.
-    Postgres(SecretString),
-}
-
-impl Database {
-    /// The database for people: its URL without password and parameters.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Sqlite(path) => format!("sqlite://{}", path.display()),
-            Self::Postgres(url) => {
-                own::without_password(url.expose_secret()).unwrap_or_else(|| "postgres://…".to_owned())
-            }
-        }
-    }
-}
-
-/// What a server is for.
+/// Purpose of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Environment {
-    /// Its users are real.
+    /// For real users.
     Production,
-    /// It is tried out before it is for real users.
+    /// For trials before real users use it.
     Staging,
-    /// It was made for tests, and forgets everything: `serve --test`.
+    /// For automated tests; its data is in memory only: `serve --test`.
     Test,
 }
 
 impl Environment {
-    /// What its answers say of it; production says nothing.
+    /// Returns the value of `X-Cloakroom-Environment`. Production sends no such header.
     pub fn told(self) -> Option<&'static str> {
         match self {
             Self::Production => None,
@@ -50,31 +26,31 @@ impl Environment {
     }
 }
 
-/// Whether anyone may register an account.
+/// Rule for new accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registration {
-    /// Anyone may.
+    /// Everyone may register an account.
     Open,
-    /// Accounts are made by those who may create them.
+    /// Only callers with the scope for it create accounts.
     Closed,
 }
 
-/// The form of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Where the master key comes from.
+/// Source of the master key.
 #[derive(Clone, Debug)]
 pub enum MasterKeySource {
-    /// The configuration.
+    /// The configuration itself.
     Given(MasterKey),
-    /// This file, which must be there.
+    /// This file, which must exist.
     File(PathBuf),
-    /// This file in the directory of the database: made at the first start, mode 0600.
+    /// This file beside the database. The server creates it at the first start, with mode 0600.
     DataDirectory(PathBuf),
+}
+
+/// Files of the server's certificate and its private key, in PEM.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsFiles {
+    /// The certificate, followed by the intermediate certificates.
+    pub(crate) certificate: PathBuf,
+    /// The private key of the certificate.
+    pub(crate) key: PathBuf,
 }

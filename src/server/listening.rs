@@ -1,4 +1,4 @@
-//! How the server listens: the API, in clear or by TLS, and the metrics beside it.
+//! Listeners: the API, by HTTP or HTTPS, and the metrics on their own address.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -8,20 +8,20 @@ use actix_cors::Cors;
 use actix_web::HttpServer;
 use actix_web::middleware::{Condition, from_fn};
 
-use super::StartError;
+use super::start_error::StartError;
 use crate::config::{Config, METRICS_LISTEN};
 use crate::http::{Endpoint, Router, Services, mount, wrap};
 
-/// How long a client may take for the head of a request.
+/// Timeout for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an idle connection is kept.
+/// Timeout for an idle connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// How long requests in flight may take to finish when the server is told to stop, in seconds.
+/// Timeout for requests in flight during a graceful shutdown, in seconds.
 const SHUTDOWN_TIMEOUT: u64 = 30;
 
-/// A server of the API.
+/// Starts to serve the API.
 pub(super) fn listen(
     listener: TcpListener,
     tls: Option<rustls::ServerConfig>,
@@ -33,11 +33,11 @@ pub(super) fn listen(
     let router = Arc::new(Router::new(Arc::clone(&services), endpoints));
     let server = HttpServer::new(move || {
         let router = Arc::clone(&router);
-        let for_edge = Arc::clone(&services);
+        let for_middleware = Arc::clone(&services);
         actix_web::App::new()
             .configure(move |config| mount(config, router))
             .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
-            .wrap(from_fn(move |request, next| wrap(Arc::clone(&for_edge), request, next)))
+            .wrap(from_fn(move |request, next| wrap(Arc::clone(&for_middleware), request, next)))
     });
     let server = server
         .workers(workers)
@@ -52,7 +52,7 @@ pub(super) fn listen(
     Ok(server.run())
 }
 
-/// Exact origins, and no cookies: the token is in a header that a page must set itself.
+/// Returns the CORS rules: exact origins, and no cookies. A page sends its token in a header.
 fn cors(origins: &[String]) -> Cors {
     let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
     cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
@@ -81,8 +81,8 @@ fn cors(origins: &[String]) -> Cors {
         .max_age(600)
 }
 
-/// The address of the metrics. That another program has the default one does not keep the server from
-/// starting: nobody asked for that one.
+/// Binds the address of the metrics. When another program uses the default address, the server starts
+/// without metrics, because the operator did not choose that address.
 pub(super) fn metrics_listener(config: &Config) -> Result<Option<(SocketAddr, TcpListener)>, StartError> {
     let Some(wanted) = config.metrics_listen else { return Ok(None) };
     let is_default = METRICS_LISTEN.parse().is_ok_and(|default: SocketAddr| default == wanted);
@@ -90,7 +90,7 @@ pub(super) fn metrics_listener(config: &Config) -> Result<Option<(SocketAddr, Tc
     match bound {
         Ok(bound) => Ok(Some(bound)),
         Err(error) if is_default => {
-            log::warn!("no metrics: cannot listen on {wanted}: {error}; set CLOAKROOM_METRICS_LISTEN");
+            log::warn!("metrics are off: cannot listen on {wanted}: {error}; set CLOAKROOM_METRICS_LISTEN");
             Ok(None)
         }
         Err(error) => Err(StartError::Listen(wanted, error)),

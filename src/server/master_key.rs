@@ -1,5 +1,5 @@
-//! The master key, from wherever the configuration says: given, in a file, or made beside the
-//! SQLite database at the first start.
+//! Master key: given in the configuration, in a file, or created beside the SQLite database at the first
+//! start.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -11,70 +11,70 @@ use crate::config::{Config, MasterKeySource};
 use crate::domain::{NoRandomness, Random};
 use crate::token::MasterKey;
 
-/// Why there is no master key.
+/// Error of the master key.
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
-    /// The configuration names none.
+    /// The configuration has none.
     #[error("there is no master key; set CLOAKROOM_MASTER_KEY or CLOAKROOM_MASTER_KEY_FILE")]
     NotGiven,
     /// The file cannot be read.
     #[error(
-        "the master key {} cannot be read: {error}; put the file there, or see to its permissions",
+        "the master key {} cannot be read: {error}; put the file there, or correct its permissions",
         .path.display()
     )]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: io::Error,
     },
-    /// The file holds something else.
+    /// The file does not contain a master key.
     #[error(
-        "{} is not a master key; it must hold exactly 32 bytes in base64, the same that sealed the signing keys",
+        "{} is not a master key; it must contain exactly the 32 bytes in base64 that sealed the signing keys",
         .0.display()
     )]
     NotAKey(PathBuf),
-    /// The file cannot be made.
+    /// The file cannot be created.
     #[error(
-        "the master key {} cannot be made: {error}; let the server write there, or set CLOAKROOM_MASTER_KEY",
+        "the master key {} cannot be created: {error}; let the server write there, or set CLOAKROOM_MASTER_KEY",
         .path.display()
     )]
-    NotMade {
+    NotCreated {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: io::Error,
     },
-    /// There is nothing to make it of.
+    /// The operating system provides no random bytes.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
 }
 
-/// The master key of this configuration; made if it is to be, and only when nothing is sealed
-/// `already`: a new key could not open that.
+/// Returns the master key of this configuration. It is created when the configuration allows that and
+/// `in_use` is false: a new key could not open what another has sealed.
 ///
 /// # Errors
-/// As [`MasterKeyError`] says, each with the path and what to do.
-pub fn load_master_key(config: &Config, random: &Random, already: bool) -> Result<MasterKey, MasterKeyError> {
+/// See [`MasterKeyError`]. Each error names the path and what to do.
+pub fn load_master_key(config: &Config, random: &Random, in_use: bool) -> Result<MasterKey, MasterKeyError> {
     match config.master_key_source() {
         None => Err(MasterKeyError::NotGiven),
         Some(MasterKeySource::Given(key)) => Ok(key),
         Some(MasterKeySource::File(path)) => read(path),
-        Some(MasterKeySource::DataDirectory(path)) if already => read(path),
-        Some(MasterKeySource::DataDirectory(path)) => read_or_make(path, random),
+        Some(MasterKeySource::DataDirectory(path)) if in_use => read(path),
+        Some(MasterKeySource::DataDirectory(path)) => read_or_create(path, random),
     }
 }
 
-fn read_or_make(path: PathBuf, random: &Random) -> Result<MasterKey, MasterKeyError> {
+fn read_or_create(path: PathBuf, random: &Random) -> Result<MasterKey, MasterKeyError> {
     match read(path) {
         Err(MasterKeyError::Unreadable { path, error }) if error.kind() == ErrorKind::NotFound => {
             let key = MasterKey::new(random.bytes()?);
             let beside = temporary(&path, random)?;
-            match make(&path, &beside, &key) {
-                Ok(()) => log::info!("made the master key {}; keep a copy of it", path.display()),
-                // Another process was faster: its key is the key.
+            match create(&path, &beside, &key) {
+                Ok(()) => log::info!("the master key {} was created; keep a copy of it", path.display()),
+                // Another process was faster. Its key counts.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(MasterKeyError::NotMade { path, error }),
+                Err(error) => return Err(MasterKeyError::NotCreated { path, error }),
             }
             read(path)
         }
@@ -92,9 +92,9 @@ fn read(path: PathBuf) -> Result<MasterKey, MasterKeyError> {
     MasterKey::from_base64(&text).ok_or(MasterKeyError::NotAKey(path))
 }
 
-/// Appears whole or not at all, and never in place of another: the file is written under a name
-/// that nobody reads, and then linked.
-fn make(path: &Path, beside: &Path, key: &MasterKey) -> io::Result<()> {
+/// Creates the file atomically, and never replaces another. The file is written under a temporary name and
+/// then linked.
+fn create(path: &Path, beside: &Path, key: &MasterKey) -> io::Result<()> {
     let written = write(beside, key).and_then(|()| fs::hard_link(beside, path));
     let removed = fs::remove_file(beside);
     written.and(removed)?;
@@ -125,7 +125,7 @@ fn directory(path: &Path) -> &Path {
     }
 }
 
-/// Some mounts give no choice, so it is a warning.
+/// Warns when other users can read the file. It is no error, because some mounts fix the permissions.
 fn warn_of_readers(path: &Path) {
     #[cfg(unix)]
     if let Ok(metadata) = fs::metadata(path)
@@ -133,7 +133,7 @@ fn warn_of_readers(path: &Path) {
         && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
     {
         let path = path.display();
-        log::warn!("the master key {path} is open to other users of this machine; chmod 600 {path}");
+        log::warn!("other users of this machine can read the master key {path}; run chmod 600 {path}");
     }
 }
 
@@ -142,33 +142,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_processes_that_make_the_key_at_once_have_the_same() {
+    fn processes_that_start_together_get_the_same_key() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("cloakroom.master-key");
         let make = |_| {
             let path = path.clone();
-            std::thread::spawn(move || read_or_make(path, &Random::system()).unwrap().to_base64().to_string())
+            std::thread::spawn(move || {
+                read_or_create(path, &Random::system()).unwrap().to_base64().to_string()
+            })
         };
         let makers: Vec<_> = (0..8).map(make).collect();
         let mut keys: Vec<String> = makers.into_iter().map(|maker| maker.join().unwrap()).collect();
         keys.dedup();
         assert_eq!(keys.len(), 1);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left behind");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
     #[test]
-    fn an_error_names_the_file_and_what_to_do() {
+    fn an_error_names_the_file_and_the_remedy() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         let text = read(path.clone()).unwrap_err().to_string();
         assert!(text.contains(path.to_str().unwrap()) && text.contains("put the file there"), "{text}");
         for wrong in [b"AAAA".as_slice(), b"", b"\xff"] {
             fs::write(&path, wrong).unwrap();
-            let text = read_or_make(path.clone(), &Random::system()).unwrap_err().to_string();
+            let text = read_or_create(path.clone(), &Random::system()).unwrap_err().to_string();
             assert!(text.contains(path.to_str().unwrap()) && text.contains("32 bytes"), "{text}");
         }
         let nowhere = dir.path().join("none/key");
-        let text = read_or_make(nowhere, &Random::system()).unwrap_err().to_string();
+        let text = read_or_create(nowhere, &Random::system()).unwrap_err().to_string();
         assert!(text.contains("none/key") && text.contains("set CLOAKROOM_MASTER_KEY"), "{text}");
     }
 }

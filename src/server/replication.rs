@@ -1,6 +1,5 @@
-//! What a replica learns from the others and from the operator while it runs: what was revoked,
-//! and which keys there are. And what any one of them does for all: it rotates the keys when that
-//! is due, and forgets what says nothing any more.
+//! Replication: each replica reads revocations and signing keys that other replicas or the operator write.
+//! Any replica rotates the keys when that is due, and removes rows that have expired.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,51 +10,55 @@ use crate::domain::{Clock, KeyLifecycle, StoredKey};
 use crate::store::{Announcements, StoreError, TrustedStore};
 use crate::token::{KeyError, KeyStore, Keys, Revocations, SigningAlgorithm, SignsFrom};
 
-/// How often things are looked at.
+/// Intervals of the background task.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
-    /// What others changed, when nobody announces it. With a request's own time, within a second.
+pub(super) struct Intervals {
+    /// Interval between two reads of others' changes when no announcement comes. A change takes effect within
+    /// a second, the time of a request included.
     poll: Duration,
-    /// Everything anew, and what has passed or is due.
+    /// Interval between two full reads, each followed by the rotation and the removal that are due.
     sweep: Duration,
 }
 
-impl Default for Pace {
+impl Default for Intervals {
     fn default() -> Self {
         Self { poll: Duration::from_millis(500), sweep: Duration::from_secs(30) }
     }
 }
 
-/// Keeps what this replica holds in memory as the database has it.
-pub(crate) struct Follower {
-    /// Where it reads.
-    pub(crate) store: TrustedStore,
-    /// What was revoked.
-    pub(crate) revocations: Arc<Revocations>,
-    /// The keys, where the server issues tokens.
-    pub(crate) keys: Option<Arc<Keys>>,
-    /// How long a key signs before its successor does; for ever when none.
-    pub(crate) rotation: Option<TimeDelta>,
-    /// The time.
-    pub(crate) clock: Clock,
+/// Background task that keeps this replica's memory up to date with the database.
+pub(super) struct Replication {
+    /// The database.
+    pub(super) store: TrustedStore,
+    /// The revocations in memory.
+    pub(super) revocations: Arc<Revocations>,
+    /// The signing keys in memory. None when the server issues no tokens.
+    pub(super) keys: Option<Arc<Keys>>,
+    /// Time after which a new key signs. None when keys are not rotated.
+    pub(super) rotation: Option<TimeDelta>,
+    /// The clock.
+    pub(super) clock: Clock,
 }
 
-/// Why something could not be followed.
+/// Error of the replication.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FollowError {
+pub(super) enum ReplicationError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Keys(#[from] KeyError),
-    #[error("the work ended early: {0}")]
+    #[error("a worker thread panicked: {0}")]
     Panic(#[from] tokio::task::JoinError),
 }
 
-/// The keys of the database, and a first one if none signs yet.
+/// Returns the signing keys of the database, and creates the first one when none signs.
 ///
 /// # Errors
-/// When the database is away, or a key does not open.
-pub(crate) async fn open_keys(store: &TrustedStore, safe: KeyStore) -> Result<Keys, FollowError> {
+/// When the database is not available, or the master key does not open a key.
+pub(super) async fn load_or_create_keys(
+    store: &TrustedStore,
+    safe: KeyStore,
+) -> Result<Keys, ReplicationError> {
     let stored = store.signing_keys().await?;
     let lives = KeyLifecycle::new(stored.iter().map(|stored| &stored.key), safe.lifetime());
     let algorithm = safe.algorithm();
@@ -67,57 +70,61 @@ pub(crate) async fn open_keys(store: &TrustedStore, safe: KeyStore) -> Result<Ke
     Ok(Keys::open(safe, stored)?)
 }
 
-impl Follower {
-    /// Loads what was revoked, and keeps following.
+impl Replication {
+    /// Loads the revocations, and starts the background task.
     ///
     /// # Errors
-    /// When the database is away.
-    pub(crate) async fn start(self, announcements: Announcements, pace: Pace) -> Result<(), StoreError> {
-        let last = self.learn_revocations(0).await?;
-        actix_web::rt::spawn(self.follow(announcements, pace, last));
+    /// When the database is not available.
+    pub(super) async fn start(
+        self,
+        announcements: Announcements,
+        intervals: Intervals,
+    ) -> Result<(), StoreError> {
+        let last = self.read_revocations(0).await?;
+        actix_web::rt::spawn(self.run(announcements, intervals, last));
         Ok(())
     }
 
-    async fn follow(self, mut announcements: Announcements, pace: Pace, mut last: i64) {
-        let (mut away, mut swept) = (false, None);
+    async fn run(self, mut announcements: Announcements, intervals: Intervals, mut last: i64) {
+        let (mut unavailable, mut swept) = (false, None);
         loop {
-            // Either is a reason to look.
-            let _ = tokio::time::timeout(pace.poll, announcements.next()).await;
-            let sweep = swept.is_none_or(|swept: Instant| swept.elapsed() >= pace.sweep);
-            match self.learn(if sweep { 0 } else { last }).await {
+            // An announcement and a timeout both lead to a read.
+            let _ = tokio::time::timeout(intervals.poll, announcements.next()).await;
+            let sweep = swept.is_none_or(|swept: Instant| swept.elapsed() >= intervals.sweep);
+            match self.read(if sweep { 0 } else { last }).await {
                 Ok(newest) => {
                     last = newest.max(last);
-                    away = false;
+                    unavailable = false;
                 }
-                Err(error) if !away => {
-                    log::error!("what other replicas change cannot be read: {error}");
-                    away = true;
+                Err(error) if !unavailable => {
+                    log::error!("changes of other replicas cannot be read: {error}");
+                    unavailable = true;
                 }
                 Err(_) => {}
             }
-            if sweep && !away {
+            if sweep && !unavailable {
                 swept = Some(Instant::now());
                 if let Err(error) = self.sweep().await {
-                    log::warn!("{error}");
+                    log::warn!("key rotation or the removal of expired rows failed: {error}");
                 }
             }
         }
     }
 
-    /// Learns what is new since revocation number `last`; the number of the newest.
-    async fn learn(&self, last: i64) -> Result<i64, FollowError> {
-        let newest = self.learn_revocations(last).await?;
-        self.learn_keys().await?;
+    /// Reads the revocations after number `last`, and the keys. Returns the number of the newest revocation.
+    async fn read(&self, last: i64) -> Result<i64, ReplicationError> {
+        let newest = self.read_revocations(last).await?;
+        self.read_keys().await?;
         Ok(newest)
     }
 
-    async fn learn_revocations(&self, last: i64) -> Result<i64, StoreError> {
+    async fn read_revocations(&self, last: i64) -> Result<i64, StoreError> {
         let (new, newest) = self.store.revocations(last).await?;
         self.revocations.apply(&new);
         Ok(newest)
     }
 
-    async fn learn_keys(&self) -> Result<(), FollowError> {
+    async fn read_keys(&self) -> Result<(), ReplicationError> {
         let Some(keys) = &self.keys else { return Ok(()) };
         let stored = self.store.signing_keys().await?;
         if keys.are_loaded(&stored) {
@@ -126,15 +133,15 @@ impl Follower {
         load(keys, stored).await?;
         let algorithm = keys.key_store().algorithm();
         if !keys.current().signs() && algorithm != SigningAlgorithm::Hs256 {
-            log::warn!("no key is left to sign with by {algorithm}; making another one");
+            log::warn!("no {algorithm} key is left to sign with; a new one is created");
             let first = make(keys, SignsFrom::Now).await?;
             load(keys, self.store.add_first_key(first).await?).await?;
         }
         Ok(())
     }
 
-    /// Does what is due, and forgets what has passed.
-    async fn sweep(&self) -> Result<(), FollowError> {
+    /// Rotates the keys when that is due, and removes what has expired.
+    async fn sweep(&self) -> Result<(), ReplicationError> {
         let now = self.clock.now();
         self.revocations.prune(now);
         self.store.prune().await?;
@@ -145,7 +152,7 @@ impl Follower {
             let next = make(keys, SignsFrom::KnownToCaches).await?;
             let (kid, from) = (next.key.kid.clone(), next.key.signs_from);
             if let Some(stored) = self.store.rotate_keys_when_due(next, every).await? {
-                log::info!("made the signing key {kid}, which signs from {from}");
+                log::info!("the signing key {kid} was created; it signs from {from}");
                 load(keys, stored).await?;
             }
         }
@@ -156,13 +163,14 @@ impl Follower {
     }
 }
 
-/// Opening keys is work, and making them more.
-async fn load(keys: &Arc<Keys>, stored: Vec<StoredKey>) -> Result<(), FollowError> {
+/// Opens the keys in a worker thread: it takes time.
+async fn load(keys: &Arc<Keys>, stored: Vec<StoredKey>) -> Result<(), ReplicationError> {
     let keys = Arc::clone(keys);
     Ok(tokio::task::spawn_blocking(move || keys.load(stored)).await?)
 }
 
-async fn make(keys: &Arc<Keys>, signs_from: SignsFrom) -> Result<StoredKey, FollowError> {
+/// Creates a key in a worker thread: it takes time.
+async fn make(keys: &Arc<Keys>, signs_from: SignsFrom) -> Result<StoredKey, ReplicationError> {
     let keys = Arc::clone(keys);
     Ok(tokio::task::spawn_blocking(move || keys.key_store().generate(signs_from)).await??)
 }
@@ -202,15 +210,20 @@ mod tests {
             let algorithm = SigningAlgorithm::Es256;
             let usage = KeySettings { algorithm, hs256_secret: None, lifetime, leeway: TimeDelta::zero() };
             let safe = KeyStore::new(usage, MasterKey::new([9; 32]), clock_and_random);
-            let keys = Arc::new(open_keys(&store, safe).await.unwrap());
+            let keys = Arc::new(load_or_create_keys(&store, safe).await.unwrap());
             Self { store, keys, revocations: Arc::default(), clock: clock.clone() }
         }
 
-        async fn follow(&self, rotation: Option<TimeDelta>, announcements: Announcements, pace: Pace) {
+        async fn replicate(
+            &self,
+            rotation: Option<TimeDelta>,
+            announcements: Announcements,
+            intervals: Intervals,
+        ) {
             let (store, keys, clock) = (self.store.clone(), Some(Arc::clone(&self.keys)), self.clock.clone());
             let revocations = Arc::clone(&self.revocations);
-            let follower = Follower { store, revocations, keys, rotation, clock };
-            follower.start(announcements, pace).await.unwrap();
+            let replication = Replication { store, revocations, keys, rotation, clock };
+            replication.start(announcements, intervals).await.unwrap();
         }
 
         async fn stored(&self) -> Vec<StoredKey> {
@@ -244,12 +257,12 @@ mod tests {
     }
 
     #[test]
-    fn an_announcement_alone_is_reason_enough_to_look() {
+    fn an_announcement_leads_to_a_read() {
         let dir = tempfile::tempdir().unwrap();
         System::new().block_on(async {
             let (here, there) = (Replica::on(&dir, &standing()).await, Replica::on(&dir, &standing()).await);
             let (told, announcements) = Announcements::by_hand();
-            there.follow(None, announcements, Pace { poll: NEVER, sweep: NEVER }).await;
+            there.replicate(None, announcements, Intervals { poll: NEVER, sweep: NEVER }).await;
             here.rotate().await;
             assert_eq!(there.keys.known().len(), 1);
             told.send(()).await.unwrap();
@@ -258,19 +271,21 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_announced_it_is_asked_for() {
+    fn polls_without_announcements() {
         let dir = tempfile::tempdir().unwrap();
         System::new().block_on(async {
             let (here, there) = (Replica::on(&dir, &standing()).await, Replica::on(&dir, &standing()).await);
             let poll = Duration::from_millis(20);
-            there.follow(None, here.store.announcements().unwrap(), Pace { poll, sweep: NEVER }).await;
+            there
+                .replicate(None, here.store.announcements().unwrap(), Intervals { poll, sweep: NEVER })
+                .await;
             here.rotate().await;
             eventually("the key is known", || there.keys.known().len() == 2).await;
         });
     }
 
     #[test]
-    fn what_is_due_is_done_once_by_one_of_them_and_what_has_passed_is_forgotten() {
+    fn one_replica_rotates_and_expired_keys_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         System::new().block_on(async {
             let clock = standing();
@@ -278,15 +293,15 @@ mod tests {
             let often = Duration::from_millis(20);
             for replica in &replicas {
                 let (_, announcements) = Announcements::by_hand();
-                let pace = Pace { poll: often, sweep: often };
-                replica.follow(Some(TimeDelta::days(90)), announcements, pace).await;
+                let intervals = Intervals { poll: often, sweep: often };
+                replica.replicate(Some(TimeDelta::days(90)), announcements, intervals).await;
             }
             let known = || replicas.iter().map(|replica| replica.keys.known().len()).collect::<Vec<_>>();
             let first = replicas[0].stored().await[0].key.kid.clone();
             clock.advance(TimeDelta::days(90));
             eventually("the next key is made", || known() == [2, 2]).await;
             assert_eq!(replicas[0].stored().await.len(), 2);
-            // Its time comes, and the one before verifies nothing any more.
+            // The new key signs, and the old one verifies no valid token any more.
             clock.advance(TimeDelta::days(60));
             eventually("the old key is forgotten", || known() == [1, 1]).await;
             assert_ne!(replicas[0].stored().await[0].key.kid, first);

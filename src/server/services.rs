@@ -1,4 +1,4 @@
-//! The services of a server, and what runs beside its requests.
+//! Services of a server, and its background tasks.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::StartError;
+use super::components::{hasher, key_store, open_store};
 use super::master_key::load_master_key;
-use super::parts::{hasher, key_store, open_store};
-use super::replication::{Follower, Pace, open_keys};
-use crate::app::{App, Loaded};
+use super::replication::{Intervals, Replication, load_or_create_keys};
+use super::start_error::StartError;
 use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Registration};
 use crate::domain::{Clock, ClockAndRandom};
@@ -28,12 +27,13 @@ use crate::qa::test_server;
 use crate::store::{ChainKey, Engine, Recorder, Sealer, TrustedStore};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
-use crate::token::{Expected, Issuer, MasterKey, Revocations, UsedProofs, Verifier, refresh_keys};
+use crate::token::{Expected, Issuer, Keys, MasterKey, Revocations, UsedProofs, Verifier, refresh_keys, tls};
+use crate::{App, Loaded};
 
-/// How often the audit trail is sealed.
-const SEALING: Duration = Duration::from_secs(1);
+/// Interval between two seals of the audit trail.
+const SEAL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The services, each of which a request may use, and the tasks behind them.
+/// Makes the services for requests, and starts the background tasks.
 pub(super) async fn services(
     app: &App,
     settings: &Loaded,
@@ -47,34 +47,31 @@ pub(super) async fn services(
         return Err(StartError::TrustsItself(issuer_url));
     }
     let revocations = Arc::new(Revocations::default());
-    let told = Arc::clone(&revocations);
-    let store = open_store(app, config, &clock_and_random, Arc::new(move |revoked| told.apply(revoked)));
+    let revoked_here = Arc::clone(&revocations);
+    let store =
+        open_store(app, config, &clock_and_random, Arc::new(move |revoked| revoked_here.apply(revoked)));
     let master = master_key(&store, config, &clock_and_random).await?;
     let cursors = CursorKey::new(&master.derive("cursor"));
     let forms = FormGuard::new(&master.derive("form"), &issuer_url);
     let answers = AnswerSeal::new(&master);
     let chain = ChainKey::new(&master.derive("audit"));
     let keys = match config.authorization_server {
-        true => Some(Arc::new(open_keys(&store, key_store(config, master, &clock_and_random)).await?)),
+        true => {
+            Some(Arc::new(load_or_create_keys(&store, key_store(config, master, &clock_and_random)).await?))
+        }
         false => None,
     };
     let ClockAndRandom { clock, random } = clock_and_random.clone();
-    let expected = Expected { issuer: issuer_url.clone(), audience: audience.clone(), leeway: config.leeway };
-    let verifier = Verifier::new(
-        expected,
-        keys.clone(),
-        Arc::clone(&revocations),
-        clock.clone(),
-        Arc::clone(&vocabulary),
-    )
-    .with_trusted_issuers(&config.trusted_issuers);
-    for issuer in verifier.external_issuers() {
-        actix_web::rt::spawn(refresh_keys(Arc::clone(issuer)));
-    }
-    let (kept, rotation) = (store.clone(), config.key_rotation);
-    let follower = Follower { store: kept, revocations, keys: keys.clone(), rotation, clock: clock.clone() };
-    follower.start(store.announcements()?, Pace::default()).await?;
-    let recorder = keep_trail(&store, chain, config, &clock);
+    let verifier = verifier(config, &issuer_url, &audience, keys.clone(), &revocations, &clock, &vocabulary);
+    let replication = Replication {
+        store: store.clone(),
+        revocations,
+        keys: keys.clone(),
+        rotation: config.key_rotation,
+        clock: clock.clone(),
+    };
+    replication.start(store.announcements()?, Intervals::default()).await?;
+    let recorder = start_audit(&store, chain, config, &clock);
     let hasher = hasher(config, &clock_and_random)?;
     let operator = operator(&vocabulary);
     register_docs(&store, config, &issuer_url, &vocabulary, &operator, &clock).await?;
@@ -90,7 +87,7 @@ pub(super) async fn services(
     let issuer = Issuer::new(&issuer_url, &audience, lifetime, keys.clone(), clock.clone(), random.clone());
     let services = Services {
         traces: match &config.otlp_endpoint {
-            Some(collector) => Traces::to(collector, app.name)?,
+            Some(collector) => Traces::to(collector, app.name, tls())?,
             None => Traces::default(),
         },
         metrics: Metrics::new(match store.engine() {
@@ -131,7 +128,28 @@ pub(super) async fn services(
     Ok((services, endpoints))
 }
 
-/// The master key; a new one only where nothing was sealed with another.
+/// Returns the verifier of access tokens, and starts to fetch the keys of the trusted issuers.
+fn verifier(
+    config: &Config,
+    issuer: &str,
+    audience: &str,
+    keys: Option<Arc<Keys>>,
+    revocations: &Arc<Revocations>,
+    clock: &Clock,
+    vocabulary: &Arc<Vocabulary>,
+) -> Verifier {
+    let (issuer, audience, leeway) = (issuer.to_owned(), audience.to_owned(), config.leeway);
+    let expected = Expected { issuer, audience, leeway };
+    let (revocations, vocabulary) = (Arc::clone(revocations), Arc::clone(vocabulary));
+    let verifier = Verifier::new(expected, keys, revocations, clock.clone(), vocabulary)
+        .with_trusted_issuers(&config.trusted_issuers);
+    for issuer in verifier.external_issuers() {
+        actix_web::rt::spawn(refresh_keys(Arc::clone(issuer)));
+    }
+    verifier
+}
+
+/// Returns the master key. A new one is made only if nothing in the database is sealed with another.
 async fn master_key(
     store: &TrustedStore,
     config: &Config,
@@ -141,17 +159,17 @@ async fn master_key(
     Ok(load_master_key(config, &clock_and_random.random, sealed_already)?)
 }
 
-/// Begins to write the audit trail, to seal it, and to remove what is older than it is kept.
-fn keep_trail(store: &TrustedStore, key: ChainKey, config: &Config, clock: &Clock) -> Recorder {
+/// Starts to write the audit trail, to seal it, and to remove entries older than the retention.
+fn start_audit(store: &TrustedStore, key: ChainKey, config: &Config, clock: &Clock) -> Recorder {
     let (recorder, writing) = Recorder::new(store.clone());
     actix_web::rt::spawn(writing);
     let (store, retention) = (store.clone(), config.audit_retention);
-    let sealer = Sealer { store, key, clock: clock.clone(), retention, pause: SEALING };
+    let sealer = Sealer { store, key, clock: clock.clone(), retention, pause: SEAL_INTERVAL };
     actix_web::rt::spawn(sealer.run());
     recorder
 }
 
-/// Keeps the client of the page on which the API is tried, where there is one.
+/// Registers the OAuth client of the page `/docs`, or removes it when that page is off.
 async fn register_docs(
     store: &TrustedStore,
     config: &Config,
@@ -165,8 +183,8 @@ async fn register_docs(
     Ok(docs_client::synchronise(store, operator, docs, clock.now()).await?)
 }
 
-/// Who registers what the server itself needs, and sows the seeds of one made for tests.
-#[expect(clippy::disallowed_methods, reason = "it is whoever started the server")]
+/// Returns the operator: registers the server's own client, and creates the seeds of a test server.
+#[expect(clippy::disallowed_methods, reason = "the operator starts the server")]
 fn operator(vocabulary: &Arc<Vocabulary>) -> Operator {
     Operator::at_the_command_line(Arc::clone(vocabulary))
 }

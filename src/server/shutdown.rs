@@ -1,33 +1,34 @@
-//! How a server is stopped: it says that it is not ready any more, goes on answering for as long as a
-//! load balancer needs to see that, and then lets what is in flight finish.
+//! Graceful shutdown. The server reports that it is not ready, answers until the load balancer has noticed,
+//! and then lets the requests in flight finish.
 
 use std::time::Duration;
 
-use crate::http::kit::shutdown_flag::ShutdownFlag;
 use actix_web::dev::ServerHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that stop a server.
+use crate::http::kit::shutdown_flag::ShutdownFlag;
+
+/// Signals that stop a server.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
 }
 
-/// How a signal asks it to stop.
+/// Kind of a shutdown.
 #[derive(PartialEq, Eq)]
-enum Manner {
-    /// In order, as before a restart behind a load balancer: SIGTERM.
-    InOrder,
-    /// At once, as by whoever sits in front of it: SIGINT, SIGQUIT.
-    AtOnce,
+enum Shutdown {
+    /// Gracefully, for a restart behind a load balancer: SIGTERM.
+    Graceful,
+    /// At once, for a user at a terminal: SIGINT, SIGQUIT.
+    Immediate,
 }
 
 impl Signals {
-    /// Takes the signals from whoever had them.
+    /// Installs the signal handlers, in place of any others.
     ///
     /// # Errors
-    /// When the system does not give them.
+    /// When the operating system refuses them.
     pub(crate) fn take() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -36,26 +37,26 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Manner {
+    async fn next(&mut self) -> Shutdown {
         tokio::select! {
-            _ = self.terminate.recv() => Manner::InOrder,
-            _ = self.interrupt.recv() => Manner::AtOnce,
-            _ = self.quit.recv() => Manner::AtOnce,
+            _ = self.terminate.recv() => Shutdown::Graceful,
+            _ = self.interrupt.recv() => Shutdown::Immediate,
+            _ = self.quit.recv() => Shutdown::Immediate,
         }
     }
 
-    /// Stops the server when one of them comes. Another one ends its grace.
-    pub(crate) async fn obey(mut self, server: ServerHandle, flag: &ShutdownFlag, grace: Duration) {
-        let mut manner = self.next().await;
-        if manner == Manner::InOrder && !grace.is_zero() {
-            log::info!("told to stop: not ready from now on, and answering for {grace:?} more");
+    /// Stops the server at the first signal. A second signal ends the grace period.
+    pub(crate) async fn stop(mut self, server: ServerHandle, flag: &ShutdownFlag, grace: Duration) {
+        let mut shutdown = self.next().await;
+        if shutdown == Shutdown::Graceful && !grace.is_zero() {
+            log::info!("shutdown has begun: the server is not ready, and still answers for {grace:?}");
             flag.set();
             tokio::select! {
                 () = tokio::time::sleep(grace) => {}
-                next = self.next() => manner = next,
+                next = self.next() => shutdown = next,
             }
         }
-        log::info!("stopping");
-        server.stop(manner == Manner::InOrder).await;
+        log::info!("the server stops");
+        server.stop(shutdown == Shutdown::Graceful).await;
     }
 }

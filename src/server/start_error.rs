@@ -1,62 +1,62 @@
-//! Why the server does not start.
+//! Errors at start.
 
 use std::net::SocketAddr;
 
 use super::master_key::MasterKeyError;
-use super::replication::FollowError;
+use super::replication::ReplicationError;
 use super::tls::TlsError;
 use crate::domain::NoRandomness;
 use crate::hashing::InvalidCost;
 use crate::store::StoreError;
 use crate::token::KeyError;
 
-/// Why the server does not start.
+/// Error that keeps the server from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The application has faults that the compiler could not see.
-    #[error("the application is faulty:\n{}", .0.join("\n"))]
+    /// The application has faults that the compiler cannot find.
+    #[error("the application has faults:\n{}", .0.join("\n"))]
     Faulty(Vec<String>),
-    /// The server would take its own tokens for another's.
+    /// The server is its own trusted issuer.
     #[error("CLOAKROOM_TRUSTED_ISSUERS names {0}, which is this server itself")]
     TrustsItself(String),
-    /// The address cannot be listened on.
+    /// The address cannot be used.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
-    /// The database is away, or its schema could not be brought up to date.
+    /// The database is not available, or its schema cannot be migrated.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Traces cannot be sent.
+    /// The exporter of traces cannot be made.
     #[error("traces cannot be sent: {0}")]
     Traces(#[from] opentelemetry_otlp::ExporterBuildError),
-    /// The master key cannot be had.
+    /// The master key cannot be loaded.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
     /// The signing keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// The system does not say when to stop.
-    #[error("cannot wait for signals: {0}")]
+    /// The signal handlers cannot be installed.
+    #[error("cannot install the signal handlers: {0}")]
     Signals(std::io::Error),
-    /// TLS was asked for, and cannot be had.
-    #[error("no TLS: {0}")]
+    /// The files for TLS cannot be used.
+    #[error("TLS cannot be used: {0}")]
     Tls(#[from] TlsError),
-    /// Two things are counted under one name.
-    #[error("the metrics are faulty: {0}")]
+    /// Two metrics have the same name.
+    #[error("the metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
     /// The cost of a password hash is out of range.
     #[error(transparent)]
     Cost(#[from] InvalidCost),
-    /// No randomness.
+    /// The operating system provides no random bytes.
     #[error(transparent)]
     Random(#[from] NoRandomness),
 }
 
-impl From<FollowError> for StartError {
-    fn from(error: FollowError) -> Self {
+impl From<ReplicationError> for StartError {
+    fn from(error: ReplicationError) -> Self {
         match error {
-            FollowError::Store(error) => error.into(),
-            FollowError::Keys(error) => error.into(),
-            FollowError::Panic(error) => StoreError::Internal(error.to_string()).into(),
+            ReplicationError::Store(error) => error.into(),
+            ReplicationError::Keys(error) => error.into(),
+            ReplicationError::Panic(error) => StoreError::Internal(error.to_string()).into(),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! TLS for the server itself, by rustls: versions 1.2 and 1.3 with its defaults, and a certificate that
-//! is read again when its files change, so that its renewal needs no restart.
+//! TLS of the server, by rustls: versions 1.2 and 1.3 with its defaults. The certificate is read again when
+//! its files change, so that a renewal needs no restart.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -13,35 +13,28 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-/// How often the files are looked at.
-const PAUSE: Duration = Duration::from_secs(5);
+use crate::config::TlsFiles;
 
-/// Where the certificate and its key are.
-#[derive(Clone, Debug)]
-pub(crate) struct TlsFiles {
-    /// The certificate and those between it and the root, in PEM.
-    pub(crate) certificate: PathBuf,
-    /// Its private key, in PEM.
-    pub(crate) key: PathBuf,
-}
+/// Interval between two checks of the files.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Why there is no TLS.
+/// Error of the certificate or its key.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file cannot be read, or has nothing of the kind in it.
+    /// A file cannot be read, or does not contain the expected PEM block.
     #[error("{} cannot be read as PEM: {why}", .path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// The key is of a kind that is not taken, or not that of the certificate.
-    #[error("the certificate and the key do not serve: {0}")]
-    Unfit(#[from] rustls::Error),
+    /// The key has an unsupported type, or does not belong to the certificate.
+    #[error("the certificate and the key cannot be used: {0}")]
+    Unusable(#[from] rustls::Error),
 }
 
-/// The certificate in use.
+/// Certificate in use.
 #[derive(Debug)]
 pub(crate) struct Certificate {
     files: TlsFiles,
@@ -50,37 +43,37 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// Reads it for the first time.
+    /// Reads the files.
     ///
     /// # Errors
-    /// As [`TlsError`] says.
+    /// See [`TlsError`].
     pub(crate) fn read(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let current = RwLock::new(Arc::new(certified_key(&files, &provider)?));
         Ok(Arc::new(Self { files, provider, current }))
     }
 
-    /// The settings of a server that shows it.
+    /// Returns the TLS configuration of a server with this certificate.
     ///
     /// # Errors
-    /// When the library has none of the versions.
+    /// When the library supports none of the versions.
     pub(crate) fn server_config(self: &Arc<Self>) -> Result<ServerConfig, TlsError> {
-        let shown: Arc<dyn ResolvesServerCert> = Arc::<Self>::clone(self);
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::<Self>::clone(self);
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_cert_resolver(shown);
-        // The library's order is the better one.
+            .with_cert_resolver(resolver);
+        // The order of cipher suites is the library's.
         config.ignore_client_order = true;
         Ok(config)
     }
 
-    /// Reads it again whenever one of the files has changed. One that does not serve is not taken.
-    pub(crate) async fn follow(self: Arc<Self>) {
-        let mut seen = self.files.state();
+    /// Reads the files again whenever one of them changes. An invalid certificate is not used.
+    pub(crate) async fn reload(self: Arc<Self>) {
+        let mut seen = state(&self.files);
         loop {
-            tokio::time::sleep(PAUSE).await;
-            let now = self.files.state();
+            tokio::time::sleep(CHECK_INTERVAL).await;
+            let now = state(&self.files);
             if now == seen {
                 continue;
             }
@@ -88,9 +81,11 @@ impl Certificate {
             match certified_key(&self.files, &self.provider) {
                 Ok(key) => {
                     *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
-                    log::info!("took up the certificate {}", self.files.certificate.display());
+                    log::info!("the certificate {} was reloaded", self.files.certificate.display());
                 }
-                Err(error) => log::error!("the certificate in use stays: {error}"),
+                Err(error) => {
+                    log::error!("the changed certificate is not used, the previous one stays: {error}")
+                }
             }
         }
     }
@@ -102,15 +97,13 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-impl TlsFiles {
-    /// What changes when a file does, also when another takes its name.
-    fn state(&self) -> [Option<(std::time::SystemTime, u64)>; 2] {
-        let of = |path: &Path| -> io::Result<_> {
-            let about = path.metadata()?;
-            Ok((about.modified()?, about.len()))
-        };
-        [of(&self.certificate).ok(), of(&self.key).ok()]
-    }
+/// Returns the modification times and lengths of the files, to detect a change or a replacement.
+fn state(files: &TlsFiles) -> [Option<(SystemTime, u64)>; 2] {
+    let of = |path: &Path| -> io::Result<_> {
+        let metadata = path.metadata()?;
+        Ok((metadata.modified()?, metadata.len()))
+    };
+    [of(&files.certificate).ok(), of(&files.key).ok()]
 }
 
 fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
@@ -119,7 +112,7 @@ fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<Certifie
         .and_then(Iterator::collect)
         .map_err(|error| unreadable(certificate, &error.to_string()))?;
     if chain.is_empty() {
-        return Err(unreadable(certificate, "there is no certificate in it"));
+        return Err(unreadable(certificate, "it contains no certificate"));
     }
     let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error.to_string()))?;
     Ok(CertifiedKey::from_der(chain, key, provider)?)

@@ -1,6 +1,5 @@
-//! Traces by OpenTelemetry, sent by OTLP over HTTP: a span for each request by the template of its route,
-//! and in it one for each time that it waited for the database or for a password's hash. Nothing of
-//! anybody is in them.
+//! Traces by OpenTelemetry, sent by OTLP over HTTP. Each request has a span named after the template of its
+//! route. In it is a span for each wait for the database or for a password hash. Spans have no personal data.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,37 +17,36 @@ use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use ureq::tls::TlsConfig;
 use url::Url;
 
-use crate::token::tls;
-
-/// How long a collector may take for one delivery.
+/// Timeout for one delivery to the collector.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the server waits at its end for what is not delivered yet.
-const LAST_SPANS: Duration = Duration::from_secs(3);
+/// Timeout for the last delivery at shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 tokio::task_local! {
-    /// The request that this task answers, if it is traced.
+    /// Span of the request that this task answers, if it is traced.
     static REQUEST: (SdkTracer, Context);
 }
 
-/// Where spans go; nowhere, and at no cost, when the operator names no collector.
+/// Exporter of spans. It does nothing when the configuration names no collector.
 #[derive(Default)]
 pub struct Traces(Option<(SdkTracerProvider, SdkTracer)>);
 
-/// The span of a request.
+/// Span of a request.
 pub(crate) struct Traced(Option<(SdkTracer, Context)>);
 
 impl Traces {
-    /// Sends what `service` does to a collector.
+    /// Returns an exporter for this service, which connects to the collector by `tls`.
     ///
     /// # Errors
     /// When the exporter cannot be made.
-    pub(crate) fn to(collector: &Url, service: &str) -> Result<Self, ExporterBuildError> {
+    pub(crate) fn to(collector: &Url, service: &str, tls: TlsConfig) -> Result<Self, ExporterBuildError> {
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(Collector::new())
+            .with_http_client(Collector::new(tls))
             .with_endpoint(collector.as_str())
             .with_timeout(TIMEOUT)
             .build()?;
@@ -62,7 +60,7 @@ impl Traces {
         Ok(Self(Some((provider, tracer))))
     }
 
-    /// Begins the span of a request: the caller's, where its `traceparent` names one (W3C Trace Context).
+    /// Begins the span of a request. Its parent is the span in `traceparent`, if any (W3C Trace Context).
     pub(crate) fn begin(&self, route: &str, method: &str, path: &str, headers: &HeaderMap) -> Traced {
         let Some((_, tracer)) = &self.0 else { return Traced(None) };
         let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
@@ -74,11 +72,11 @@ impl Traces {
         Traced(Some((tracer.clone(), parent.with_span(span))))
     }
 
-    /// Delivers what is left.
+    /// Delivers the remaining spans.
     pub(crate) async fn end(&self) {
         let Some((provider, _)) = &self.0 else { return };
         let provider = provider.clone();
-        let ended = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_SPANS));
+        let ended = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
         if !matches!(ended.await, Ok(Ok(()))) {
             log::warn!("the last traces could not be delivered");
         }
@@ -86,7 +84,7 @@ impl Traces {
 }
 
 impl Traced {
-    /// Does what there is to do for the request; what it waits for is in its span.
+    /// Runs the work of the request inside its span.
     pub(crate) async fn scope<T>(&self, work: impl Future<Output = T>) -> T {
         match &self.0 {
             Some(request) => REQUEST.scope(request.clone(), work).await,
@@ -94,7 +92,7 @@ impl Traced {
         }
     }
 
-    /// Ends it with the answer.
+    /// Ends the span with the status of the answer.
     pub(crate) fn answered(self, status: u16, request_id: impl FnOnce() -> String) {
         let Some((_, context)) = self.0 else { return };
         let span = context.span();
@@ -108,7 +106,7 @@ impl Traced {
     }
 }
 
-/// Does part of what there is to do for a request, in a span of its own.
+/// Runs a part of the work of a request in its own span.
 pub(crate) async fn step<T>(
     name: &'static str,
     attributes: impl IntoIterator<Item = KeyValue>,
@@ -134,21 +132,21 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// The way to the collector. It is called in the exporter's own thread, which may block.
+/// HTTP client for the collector. The exporter calls it in its own thread, which may block.
 struct Collector {
     agent: ureq::Agent,
-    away: AtomicBool,
+    unavailable: AtomicBool,
 }
 
 impl Collector {
-    fn new() -> Self {
+    fn new(tls: TlsConfig) -> Self {
         let config = ureq::Agent::config_builder()
-            .tls_config(tls())
+            .tls_config(tls)
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_global(Some(TIMEOUT))
             .user_agent(concat!("cloakroom/", env!("CARGO_PKG_VERSION")));
-        Self { agent: config.build().into(), away: AtomicBool::new(false) }
+        Self { agent: config.build().into(), unavailable: AtomicBool::new(false) }
     }
 
     fn deliver(
@@ -174,15 +172,15 @@ impl HttpClient for Collector {
         request: ureq::http::Request<Bytes>,
     ) -> Result<ureq::http::Response<Bytes>, HttpError> {
         let delivered = self.deliver(request);
-        let trouble = match &delivered {
+        let failure = match &delivered {
             Ok(answer) if answer.status().is_success() => None,
-            Ok(answer) => Some(format!("it answers {}", answer.status().as_u16())),
+            Ok(answer) => Some(format!("the collector answers {}", answer.status().as_u16())),
             Err(error) => Some(error.to_string()),
         };
-        let was_away = self.away.swap(trouble.is_some(), Ordering::Relaxed);
-        match trouble {
-            Some(why) if !was_away => log::warn!("traces are not delivered: {why}"),
-            None if was_away => log::info!("traces are delivered again"),
+        let was_unavailable = self.unavailable.swap(failure.is_some(), Ordering::Relaxed);
+        match failure {
+            Some(why) if !was_unavailable => log::warn!("traces are not delivered: {why}"),
+            None if was_unavailable => log::info!("traces are delivered again"),
             _ => {}
         }
         Ok(delivered?)

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::super::arguments::{json_flag, required, switch};
 use super::super::output::Failure;
-use super::super::{json_flag, required, scope, switch};
-use super::id;
+use super::super::scope;
 use crate::App;
 use crate::authz::ScopeSet;
 use crate::domain::{
@@ -69,6 +69,10 @@ pub(super) fn command(app: &Arc<App>) -> Command {
         ])
 }
 
+pub(super) fn id() -> Arg {
+    Arg::new("id").value_name("ID").required(true).value_parser(|text: &str| text.parse::<ClientId>())
+}
+
 fn one_of<const N: usize>(name: &'static str, value: &'static str, words: [&'static str; N]) -> Arg {
     Arg::new(name).long(name).value_name(value).value_parser(PossibleValuesParser::new(words))
 }
@@ -98,7 +102,7 @@ pub(super) fn metadata(given: &ArgMatches) -> Result<ClientMetadata, Failure> {
         client.grants = client.usual_grants();
     }
     let told = |(member, rule): BrokenClientRule| format!("{}: {rule}", option(member));
-    client.checked().map_err(|rules| Failure::Said(rules.into_iter().map(told).collect()))
+    client.checked().map_err(|rules| Failure::Errors(rules.into_iter().map(told).collect()))
 }
 
 /// Words that clap has checked already.

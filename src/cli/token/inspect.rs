@@ -8,10 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
+use super::super::arguments::json_flag;
 use super::super::context::Context;
-use super::super::json_flag;
 use super::super::output::{Failure, print, print_json};
-use super::open_keys;
 use crate::domain::format_time;
 use crate::store::TrustedStore;
 use crate::token::{Check, DecodedToken, Expected, InvalidToken, Revocations, Verification, Verifier};
@@ -75,7 +74,7 @@ async fn verify(
 ) -> Result<Option<InvalidToken>, Failure> {
     let config = context.config();
     let keys = match config.authorization_server {
-        true => Some(Arc::new(open_keys(context, store).await?)),
+        true => Some(Arc::new(context.signing_keys(store).await?)),
         false => None,
     };
     let revocations = Arc::new(Revocations::default());

@@ -8,11 +8,10 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::super::account::AccountRef;
+use super::super::arguments::{json_flag, switch};
 use super::super::context::Context;
-use super::super::named::Named;
 use super::super::output::{Failure, print, print_json};
-use super::super::{json_flag, switch};
-use super::open_keys;
 use crate::authz::action::Read;
 use crate::authz::{Actor, AuditEvent, Outcome, ScopeSet};
 use crate::config::parse;
@@ -215,12 +214,12 @@ struct Server {
 impl Server {
     async fn open(context: &Context) -> Result<Self, Failure> {
         let store = context.store()?;
-        let keys = open_keys(context, &store).await?;
+        let keys = context.signing_keys(&store).await?;
         Ok(Self { store, keys })
     }
 
     async fn user(&self, context: &Context, user: &str, client: Option<&str>) -> Result<For, Failure> {
-        let named = Named::parse(user).map_err(|why| Failure::new(format!("{user:?} {why}")))?;
+        let named = AccountRef::parse(user).map_err(|why| Failure::new(format!("{user:?} {why}")))?;
         let id = named.id(&self.store).await?;
         let operator = context.operator();
         let filter = operator.reach::<User, Read>()?.lookup_filter();

@@ -2,9 +2,9 @@
 
 use clap::{ArgMatches, Command};
 
+use super::super::arguments::switch;
 use super::super::output::{Failure, print};
-use super::super::switch;
-use super::Users;
+use super::accounts::Users;
 use crate::authz::action::List;
 use crate::domain::User;
 use crate::http::line_of;

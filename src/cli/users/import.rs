@@ -10,10 +10,10 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
 
-use super::super::output::{Failure, complain, print, print_json};
+use super::super::arguments::{json_flag, required, switch};
+use super::super::output::{Failure, print, print_errors, print_json};
 use super::super::progress::{progress, progress_ends};
-use super::super::{json_flag, required, switch};
-use super::Users;
+use super::accounts::Users;
 use crate::authz::Registration;
 use crate::authz::action::Create;
 use crate::domain::User;
@@ -131,7 +131,7 @@ impl Users<'_> {
                     Err(wrong) => {
                         done.refused += 1;
                         progress_ends();
-                        complain(&[format!("line {}: {}", done.lines, wrong.join("; "))]);
+                        print_errors(&[format!("line {}: {}", done.lines, wrong.join("; "))]);
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! One issuer of the list, read member by member.
+//! One issuer of the list.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::super::own;
+use super::super::checks;
 use super::super::parse::Parsed;
 use crate::token::{ClientToken, TokenTyp, TrustedIssuer, is_safe};
 
-/// What may be said of an issuer.
+/// Members of an issuer.
 const MEMBERS: [&str; 10] = [
     "issuer",
     "audience",
@@ -24,7 +24,7 @@ const MEMBERS: [&str; 10] = [
     "provision",
 ];
 
-/// No HMAC: who could check a token could make one.
+/// Accepted signing algorithms. HMAC is not among them: with HMAC, each verifier can also make tokens.
 const ALGORITHMS: [Algorithm; 8] = [
     Algorithm::ES256,
     Algorithm::EdDSA,
@@ -36,10 +36,10 @@ const ALGORITHMS: [Algorithm; 8] = [
     Algorithm::PS512,
 ];
 
-/// What an issuer is trusted with when nothing is said.
+/// Number of [`ALGORITHMS`] that are accepted by default.
 const USUAL: usize = 4;
 
-/// One issuer, with every fault in it.
+/// Reads one issuer and collects all its faults.
 pub(super) fn read(number: usize, entry: &Value, faults: &mut Vec<String>) -> Option<TrustedIssuer> {
     let Value::Object(members) = entry else {
         faults.push(format!("issuer {number} must be an object"));
@@ -51,7 +51,7 @@ pub(super) fn read(number: usize, entry: &Value, faults: &mut Vec<String>) -> Op
     if issuer.is_none() && !members.contains_key("issuer") {
         entry.fault("`issuer` is missing");
     }
-    let audience = entry.take("audience", |value| own::audience(text(value)?));
+    let audience = entry.take("audience", |value| checks::audience(text(value)?));
     let algorithms = entry.take("algorithms", algorithms);
     let jwks_uri = entry.take("jwks_uri", |value| jwks_uri(text(value)?));
     let typ = entry.take("typ", typ);
@@ -117,7 +117,7 @@ fn name(value: &Value) -> Parsed<String> {
     }
 }
 
-/// One name, or a list of them.
+/// Reads one name or a list of names.
 fn texts(value: &Value) -> Parsed<Vec<String>> {
     match value {
         Value::Array(names) if !names.is_empty() => names.iter().map(name).collect(),
@@ -126,7 +126,7 @@ fn texts(value: &Value) -> Parsed<Vec<String>> {
     }
 }
 
-/// Letter by letter what stands in its tokens; nothing is made canonical here.
+/// Reads the issuer exactly as its tokens have it, without normalization.
 fn issuer(value: &Value) -> Parsed<String> {
     let text = text(value)?;
     let url =
@@ -168,7 +168,7 @@ fn typ(value: &Value) -> Parsed<TokenTyp> {
     }
 }
 
-/// Their names, each with one or more of ours; with none it grants nothing.
+/// Reads the issuer's scopes, each with the scopes of this server that it grants. An empty list grants nothing.
 fn scopes(value: &Value) -> Parsed<BTreeMap<String, Vec<String>>> {
     let wrong = "write an object from their names to ours, such as {\"read\": \"users:read profiles:read\"}";
     let map = value.as_object().ok_or(wrong)?;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use actix_web::http::header::{self, HeaderValue};
 
+use super::access_log::note_caller;
 use super::call::Call;
 use super::dpop::prove;
 use super::forgery_throttle::HOLD;
@@ -25,6 +26,7 @@ impl Call {
         };
         let verified = self.verify(scheme, token).await?;
         let caller = verified.caller().clone().calling_from(self.origin());
+        note_caller(self.request(), &caller);
         self.keep_caller_and_client(|| {
             let client = caller.token().client_id.as_deref().unwrap_or_default();
             format!("{} {client}", caller.subject().actor())

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::call::Call;
 use super::problem::{Problem, ProblemContext, Unacceptable};
-use crate::authz::Refusal;
+use crate::authz::{Refusal, Subject};
 
 impl Call {
     /// Answers with a problem.
@@ -33,15 +33,17 @@ impl Call {
             return Some(id);
         }
         let request_id = self.request_id();
-        if let Some(Unacceptable { words, .. }) = problem.unacceptable() {
-            log::info!("request_id={request_id} decision_id={id} token refused: {words}");
+        let (route, path) = (self.route.as_deref(), self.request().path());
+        if let Some(Unacceptable { reason, words }) = problem.unacceptable() {
+            log::info!(request_id:%, decision_id:% = id, route, path, reason; "token refused: {words}");
         }
         if let Some(refusal) = problem.refusal() {
             let Refusal { rule, reason, .. } = refusal;
-            let caller = refusal.subject().map_or_else(|| "nobody".to_owned(), ToString::to_string);
-            let (action, resource, path) = (rule.action, rule.resource, self.request().path());
+            let caller = refusal.subject().map(Subject::actor);
             log::info!(
-                "request_id={request_id} decision_id={id} refused: {caller} may not {action} {resource} at {path:?}: {reason}"
+                request_id:%, decision_id:% = id, caller = caller.as_deref(), action = rule.action,
+                resource = rule.resource, route, path, reason = reason.as_str();
+                "request refused: {reason}"
             );
         }
         Some(id)

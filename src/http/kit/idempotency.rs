@@ -75,7 +75,7 @@ impl Call {
             None => Err("it could not be sealed".to_owned()),
         };
         if let Err(error) = kept {
-            log::warn!("request_id={} the answer is not kept: {error}", self.request_id());
+            log::warn!(request_id:% = self.request_id(); "the answer is not kept: {error}");
         }
         Ok(answer)
     }

@@ -9,6 +9,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 
+use super::access_log;
 use super::call::RequestId;
 use super::family::Family;
 use super::rate_limit::write_headers;
@@ -28,13 +29,11 @@ pub(crate) async fn wrap(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = request_id(&request, &services);
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let begun = access_log::begin();
     let mut response = next.call(request).await?;
-    log::debug!(
-        "request_id={id} {} {:?} {}",
-        response.request().method(),
-        response.request().path(),
-        response.status().as_u16(),
-    );
+    if let Some(begun) = begun {
+        begun.end(&response, &services, &id);
+    }
     let family = response.request().extensions().get::<Family>().copied();
     let left = response.request().extensions().get::<Allowance>().and_then(Allowance::left);
     let headers = response.headers_mut();

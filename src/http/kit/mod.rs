@@ -2,6 +2,7 @@
 //! answer to bytes. Nothing here knows a resource of cloakroom.
 
 pub(crate) mod access;
+mod access_log;
 pub(crate) mod actions;
 pub(crate) mod allowance;
 pub(crate) mod answer;

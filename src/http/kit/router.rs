@@ -9,6 +9,7 @@ use actix_web::http::{Method, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use futures_util::FutureExt as _;
 
+use super::access_log;
 use super::call::Call;
 use super::endpoint::Endpoint;
 use super::family::Family;
@@ -75,6 +76,7 @@ impl Router {
         payload: Payload,
     ) -> HttpResponse {
         request.extensions_mut().insert(endpoint.family);
+        access_log::note_route(&request, name);
         let mut call = Call::new(request, payload, Arc::clone(&self.services), endpoint.family);
         call.route = Some(Arc::clone(name));
         call.captured = captured;
@@ -82,7 +84,7 @@ impl Router {
         let traced = call.trace();
         let done = traced.scope(AssertUnwindSafe((endpoint.run)(&mut call)).catch_unwind()).await;
         let done = done.unwrap_or_else(|_| {
-            log::error!("request_id={} the handler panicked", call.request_id());
+            log::error!(request_id:% = call.request_id(); "the handler panicked");
             Err(Problem::new(Code::Internal))
         });
         let answer = done.unwrap_or_else(|problem| call.answer(problem));

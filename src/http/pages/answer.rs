@@ -159,7 +159,7 @@ impl Answer for SeeOther {
 
     fn respond(self, call: &Call) -> HttpResponse {
         let Ok(location) = HeaderValue::try_from(self.location) else {
-            log::error!("request_id={} the location is no URL", call.request_id());
+            log::error!(request_id:% = call.request_id(); "the redirect location is not a valid header value");
             return call.answer(Problem::new(Code::Internal));
         };
         let mut response = HttpResponse::SeeOther();

@@ -54,7 +54,7 @@ pub(crate) enum NoTestServer {
 /// The settings of a test server: all are its own, but for where it listens, what it logs and those of
 /// the application.
 pub(crate) fn settings(app: &App, given: &Sources) -> Result<Loaded, NoTestServer> {
-    let kept = ["CLOAKROOM_LISTEN", "CLOAKROOM_LOG_FORMAT", "RUST_LOG"];
+    let kept = ["CLOAKROOM_LISTEN", "CLOAKROOM_LOG_FORMAT", "CLOAKROOM_ACCESS_LOG", "RUST_LOG"];
     let own = |name: &&String| kept.contains(&name.as_str()) || !is_cloakrooms(name);
     let mut sources = Sources { settings: app.settings_list(), ..Sources::default() };
     for from in [&given.dotenv, &given.environment, &given.flags] {

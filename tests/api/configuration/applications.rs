@@ -1,6 +1,6 @@
 //! Settings of an application built on cloakroom, declared in the same way as cloakroom's own.
 
-use cloakroom::config::{DefaultValue::*, ExposeSecret, Reader, SecretString, at, parse};
+use cloakroom::config::{DefaultValue::*, ExposeSecret, Lookup, Reader, SecretString, at, parse};
 
 use super::*;
 
@@ -45,8 +45,8 @@ fn tag(text: &str) -> parse::Parsed<String> {
     }
 }
 
-fn painters(sources: &Sources) -> String {
-    if sources.given("NOTES_ATTACHMENTS").is_some() { "4" } else { "1" }.to_owned()
+fn painters(given: &Lookup<'_>) -> String {
+    if given("NOTES_ATTACHMENTS").is_some() { "4" } else { "1" }.to_owned()
 }
 
 impl Notes {
@@ -121,7 +121,7 @@ fn reports_faults_together_with_those_of_cloakroom() {
         "NOTES_KEPT is \"1d 1s\" (environment): write whole seconds from 0s to 1day",
         "NOTES_COLOURS is \"yes\" (environment): write on or off",
         "NOTES_TAGS is \"a,,b\" (environment): write words, separated by commas",
-        "NOTES_ATTACHMENTS is \"\" (environment): write a value, or take the variable away",
+        "NOTES_ATTACHMENTS is \"\" (environment): write a value, or remove the variable",
         "NOTES_PAINTERS is \"9\" (environment): write auto, or a number from 1 to 8",
         "NOTES_VOICE_KEY is \"(hidden)\" (environment): must be at least 8 bytes; make one with `head -c 8 ",
         "CLOAKROOM_NOTES_MOST_NOTES (environment) is not a setting; the nearest is NOTES_MOST_NOTES",
@@ -213,7 +213,7 @@ fn refuses_a_taken_name() {
         [
             "CLOAKROOM_COLOUR must not begin with CLOAKROOM_",
             "DATABASE_URL is declared twice",
-            "LISTEN would have the flag --listen, which is that of CLOAKROOM_LISTEN",
+            "LISTEN would have the flag --listen, which CLOAKROOM_LISTEN has",
             "NOTES_MOST is declared twice",
         ]
     );

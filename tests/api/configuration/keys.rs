@@ -35,7 +35,7 @@ fn master_key_is_given_once_or_made_beside_sqlite() {
     assert_eq!(source(&[database, file]), "file /run/key");
     assert_eq!(source(&[database]), "made /data/cloakroom.master-key");
     assert_eq!(source(&[]), "made cloakroom.master-key");
-    assert_fault(&[key, file], "CLOAKROOM_MASTER_KEY", "take one of them away");
+    assert_fault(&[key, file], "CLOAKROOM_MASTER_KEY", "remove one of them");
 }
 
 #[test]

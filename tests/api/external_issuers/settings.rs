@@ -75,7 +75,7 @@ fn reports_every_fault_with_issuer_and_fix() {
         assert!(both.contains(words), "{both}");
     }
     let twice = faults_of(&json!([{ "issuer": issuer }, { "issuer": issuer }]));
-    assert!(twice.contains("https://id.example.org is there twice"), "{twice}");
+    assert!(twice.contains("https://id.example.org is listed twice"), "{twice}");
     for (text, words) in
         [("{}", "write a list"), ("[{]", "must be JSON"), ("[{\"typ\":1,\"typ\":2}]", "twice")]
     {

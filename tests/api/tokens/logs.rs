@@ -12,6 +12,23 @@ const NEW: &str = "the newer Passphrase of Ada";
 const SHARED_SECRET: [(&str, &str); 2] =
     [("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", SECRET)];
 
+/// Fields of log lines.
+const FIELDS: [&str; 13] = [
+    "request_id",
+    "decision_id",
+    "caller",
+    "action",
+    "resource",
+    "route",
+    "path",
+    "reason",
+    "method",
+    "status",
+    "duration_ms",
+    "bytes",
+    "client_address",
+];
+
 /// Server that logs everything, and its settings.
 struct VerboseServer {
     dir: TempDir,
@@ -22,8 +39,11 @@ struct VerboseServer {
 impl VerboseServer {
     fn start(engine: Engine, more: &[(&'static str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
-        let mut settings =
-            vec![("RUST_LOG", "trace".to_owned()), ("CLOAKROOM_MASTER_KEY", MASTER_KEY.to_owned())];
+        let mut settings = vec![
+            ("RUST_LOG", "trace".to_owned()),
+            ("CLOAKROOM_ACCESS_LOG", "on".to_owned()),
+            ("CLOAKROOM_MASTER_KEY", MASTER_KEY.to_owned()),
+        ];
         settings.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         if engine == Engine::Postgres {
             settings.push(("DATABASE_URL", Postgres::new_database()));
@@ -216,8 +236,74 @@ fn no_input_forges_a_json_line() {
     for line in log.lines() {
         let entry: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
         let members: Vec<&str> = entry.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(members, ["ts", "level", "target", "message"], "{line}");
+        assert_eq!(members[..4], ["ts", "level", "target", "message"], "{line}");
+        assert!(members[4..].iter().all(|member| FIELDS.contains(member)), "{line}");
         assert_ne!(entry["message"], "forged");
         assert!(!line.contains('\u{1b}') && !line.contains('\u{2028}'), "{line:?}");
     }
+}
+
+/// Makes one request with a query, and returns its line of the access log.
+fn access_line(format: &str) -> String {
+    let more = [("RUST_LOG", "warn"), ("CLOAKROOM_LOG_FORMAT", format)];
+    let verbose = VerboseServer::start(Engine::Sqlite, &more);
+    let server = &verbose.server;
+    server.registration("ada@example.com").send().expect(201);
+    let token = server.token("ada@example.com");
+    let me = server.get("/users/me?code=hidden").bearer(&token).header("x-request-id", "my-request");
+    me.send().expect(400);
+    let log = server.log();
+    assert!(!log.contains("hidden"), "{log}");
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("my-request")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    lines[0].to_owned()
+}
+
+#[test]
+fn a_json_access_line_has_a_member_for_each_field() {
+    let line: Value = serde_json::from_str(&access_line("json")).unwrap();
+    assert_eq!((&line["target"], &line["level"]), (&json!("access"), &json!("INFO")), "{line}");
+    assert_eq!((&line["method"], &line["path"]), (&json!("GET"), &json!("/users/me")), "{line}");
+    assert_eq!((&line["route"], &line["status"]), (&json!("GET /users/{id}"), &json!(400)), "{line}");
+    assert_eq!(line["client_address"], "127.0.0.1", "{line}");
+    assert!(line["duration_ms"].is_f64() && line["bytes"].is_u64(), "{line}");
+}
+
+#[test]
+fn a_text_access_line_has_its_fields_behind_the_message() {
+    let line = access_line("text");
+    let fields = "access request answered method=GET route=\"GET /users/{id}\" path=/users/me status=400 ";
+    assert!(line.contains(fields) && line.contains("request_id=my-request"), "{line}");
+}
+
+#[test]
+fn a_refusal_is_logged_with_its_caller_and_reason() {
+    let verbose = VerboseServer::start(Engine::Sqlite, &[("CLOAKROOM_LOG_FORMAT", "json")]);
+    let server = &verbose.server;
+    server.registration("ada@example.com").send().expect(201);
+    let token = server.token("ada@example.com");
+    let refused = server.get("/keys").bearer(&token).send().expect(403).json();
+    let log = server.log();
+    let lines = || log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let line = lines().find(|line| !line["decision_id"].is_null()).unwrap_or_else(|| panic!("{log}"));
+    for member in ["request_id", "decision_id"] {
+        assert_eq!(line[member], refused[member], "{line}");
+    }
+    assert_eq!(
+        (&line["route"], &line["reason"]),
+        (&json!("GET /keys"), &json!("insufficient-scope")),
+        "{line}"
+    );
+    assert!(line["caller"].as_str().unwrap().starts_with("user:"), "{line}");
+    let access = lines().find(|line| line["target"] == "access" && line["path"] == "/keys").unwrap();
+    assert_eq!((&access["caller"], &access["status"]), (&line["caller"], &json!(403)), "{access}");
+}
+
+#[test]
+fn by_default_no_request_is_logged_and_the_framework_is_silent() {
+    let more = [("RUST_LOG", "info"), ("CLOAKROOM_ACCESS_LOG", "off")];
+    let verbose = VerboseServer::start(Engine::Sqlite, &more);
+    verbose.server.get("/health/live").send().expect(200);
+    let log = verbose.server.log();
+    assert!(!log.contains("access") && !log.contains("actix"), "{log}");
 }

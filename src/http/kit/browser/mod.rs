@@ -156,7 +156,7 @@ impl<F> BrowserForm<F> {
 impl<F: PageForm> Argument for BrowserForm<F> {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         let refused = |call: &Call, forgery: Forgery| {
-            log::info!("request_id={} form refused: {forgery}", call.request_id());
+            log::info!(request_id:% = call.request_id(), reason:% = forgery; "form refused");
             Problem::new(Code::ForeignForm).with_detail(forgery.to_string())
         };
         let sender = call.services().forms.check_sender(call.request().headers());

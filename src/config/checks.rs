@@ -1,64 +1,15 @@
-//! The checks that cloakroom's own settings alone need; those for any setting are in `parse`.
+//! Checks for cloakroom's own settings. Checks for any setting are in `parse`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
-use secrecy::SecretString;
 use url::{Host, Url};
 
 use super::parse::{self, Parsed};
-use super::{Database, LogFormat};
 use crate::hashing::Argon2Cost;
+use crate::telemetry::logging::LogFormat;
 use crate::token::{MasterKey, SigningAlgorithm};
-
-pub(super) fn database(text: &str) -> Parsed<Database> {
-    match text.split_once(':') {
-        Some(("sqlite", rest)) => sqlite(rest.strip_prefix("//").unwrap_or(rest)),
-        Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
-            without_password(text).ok_or(
-                "write postgres://user:password@host:port/name, with numbers for ports, and with \
-                 %40, %2F, %3A, %3F for @ / : ? in a password",
-            )?;
-            Ok(Database::Postgres(SecretString::from(text)))
-        }
-        _ => Err("write sqlite://path or postgres://user:password@host/name".to_owned()),
-    }
-}
-
-fn sqlite(path: &str) -> Parsed<Database> {
-    if path.contains(":memory:") {
-        return Err("write the path of a file: each connection would have a memory of its own, \
-                    and all of it would be lost at the end"
-            .to_owned());
-    }
-    // SQLite reads a name that starts with `file:` as a URI with parameters of its own.
-    let is_file = !path.is_empty() && !path.ends_with('/') && !path.starts_with("file:");
-    if !is_file || path.contains('?') {
-        return Err("write sqlite:// and the path of a file, without parameters".to_owned());
-    }
-    Ok(Database::Sqlite(PathBuf::from(path)))
-}
-
-/// The URL without password and parameters; none when it cannot be told where those are.
-pub(super) fn without_password(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let (address, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-    if parameters.contains('@') {
-        return None;
-    }
-    let (user, place) = match address.rsplit_once('@') {
-        Some((user, place)) => (format!("{}@", user.split(':').next()?), place),
-        None => (String::new(), address),
-    };
-    let hosts = place.split('/').next()?;
-    let has_good_port = |host: &str| match host.rsplit_once(':') {
-        Some((_, port)) => host.ends_with(']') || port.parse::<u16>().is_ok(),
-        None => true,
-    };
-    hosts.split(',').all(has_good_port).then(|| format!("{scheme}://{user}{place}"))
-}
 
 pub(super) fn listen(text: &str) -> Parsed<SocketAddr> {
     if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
@@ -85,13 +36,13 @@ pub(super) fn issuer(text: &str) -> Parsed<String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("must end before ? and #".to_owned());
     }
-    // The parser puts a slash after a bare host; that one alone may be left out or written.
+    // The parser adds a slash after a bare host. Only that slash is optional.
     let canonical = if url.path() == "/" { url.as_str().trim_end_matches('/') } else { url.as_str() };
     if canonical.ends_with('/') {
-        return Err("must not end in a slash: others compare it letter by letter".to_owned());
+        return Err("must not end with a slash, because clients compare it character by character".to_owned());
     }
     if text != canonical && text != url.as_str() {
-        return Err(format!("others compare it letter by letter; write {canonical}"));
+        return Err(format!("clients compare it character by character; write {canonical}"));
     }
     Ok(canonical.to_owned())
 }
@@ -115,7 +66,7 @@ pub(super) fn signing_algorithm(text: &str) -> Parsed<SigningAlgorithm> {
     text.parse().map_err(|_| format!("write one of {names}"))
 }
 
-/// None for `off`. The shortest is well above the time for which a key is published before it signs.
+/// Returns None for `off`. The minimum is well above the time for which a key is published before it signs.
 pub(super) fn key_rotation(text: &str) -> Parsed<Option<TimeDelta>> {
     if text == "off" {
         return Ok(None);
@@ -125,7 +76,7 @@ pub(super) fn key_rotation(text: &str) -> Parsed<Option<TimeDelta>> {
     time.map(Some).ok_or_else(|| "write off, or a time from 1h to 3650d, such as 90d".to_owned())
 }
 
-/// None for `forever`.
+/// Returns None for `forever`.
 pub(super) fn audit_retention(text: &str) -> Parsed<Option<TimeDelta>> {
     if text == "forever" {
         return Ok(None);
@@ -139,17 +90,17 @@ pub(super) fn origin(text: &str) -> Parsed<String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
     let url = url.ok_or(
         "write exact origins, separated by commas, such as https://app.example.org; * and null \
-         are none",
+         are not origins",
     )?;
     let origin = url.origin().ascii_serialization();
     if text != origin {
-        return Err(format!("an origin is a scheme, a host and a port and no more; write {origin}"));
+        return Err(format!("an origin is a scheme, a host and a port only; write {origin}"));
     }
     Ok(origin)
 }
 
-/// The cheapest costs that the OWASP Password Storage Cheat Sheet holds for equally strong:
-/// memory in KiB and passes.
+/// Minimum costs: memory in KiB, and passes. The OWASP Password Storage Cheat Sheet considers them equally
+/// strong.
 const ARGON2_FLOOR: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
 
 pub(super) fn argon2(text: &str) -> Parsed<Argon2Cost> {
@@ -157,7 +108,7 @@ pub(super) fn argon2(text: &str) -> Parsed<Argon2Cost> {
     let enough = |(memory, passes)| cost.memory_kib >= memory && cost.passes >= passes;
     if !ARGON2_FLOOR.into_iter().any(enough) {
         let floor = ARGON2_FLOOR.map(|(memory, passes)| format!("m={memory},t={passes}"));
-        return Err(format!("is too cheap to guess; write at least {}", floor.join(" or ")));
+        return Err(format!("makes passwords too cheap to guess; write at least {}", floor.join(" or ")));
     }
     let (memory, passes, lanes) = (cost.memory_kib, cost.passes, cost.lanes);
     if memory > 4 * 1024 * 1024 || passes > 1024 || !(1..=16).contains(&lanes) {
@@ -186,7 +137,7 @@ pub(super) fn network(text: &str) -> Parsed<IpNet> {
     Ok(network)
 }
 
-/// None for `off`.
+/// Returns None for `off`.
 pub(super) fn metrics_listen(text: &str) -> Parsed<Option<SocketAddr>> {
     match text {
         "off" => Ok(None),
@@ -196,7 +147,7 @@ pub(super) fn metrics_listen(text: &str) -> Parsed<Option<SocketAddr>> {
     }
 }
 
-/// Where an OpenTelemetry collector takes traces. A bare host means the path that OTLP has for them.
+/// Reads the URL of an OpenTelemetry collector. A URL without a path gets the path of OTLP for traces.
 pub(super) fn collector(text: &str) -> Parsed<Url> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
     let mut url = url.ok_or("write the URL of a collector, such as http://127.0.0.1:4318")?;
@@ -217,7 +168,7 @@ pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
     }
 }
 
-/// env_logger drops what it does not understand with a warning; here it is a fault.
+/// Refuses what env_logger would only warn about and ignore.
 pub(super) fn log_filter(text: &str) -> Parsed<String> {
     let (directives, pattern) = text.split_once('/').unwrap_or((text, ""));
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '-');

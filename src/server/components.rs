@@ -1,21 +1,20 @@
-//! What a server is made of, and the command line too: the store, the keys and the hasher, as the
-//! configuration has them.
+//! Store, keys and hasher of a configuration, for the server and for the command line.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::StartError;
 use super::master_key::load_master_key;
-use crate::app::App;
+use super::start_error::StartError;
+use crate::App;
 use crate::config::{Config, Database};
 use crate::domain::{ClockAndRandom, Lifetimes};
 use crate::hashing::{Hasher, InvalidCost};
 use crate::store::{Engine, OnRevoked, TrustedStore};
 use crate::token::{KeySettings, KeyStore, Keys, MasterKey};
 
-/// Where the configuration says that the data is.
+/// Returns the database engine of a configuration.
 pub(crate) fn engine(config: &Config) -> Engine {
     match &config.database {
         Database::Sqlite(path) => Engine::Sqlite(path.clone()),
@@ -23,7 +22,7 @@ pub(crate) fn engine(config: &Config) -> Engine {
     }
 }
 
-/// The store alone, for the command line.
+/// Opens the store. `on_revoked` learns of each revocation that this process makes.
 pub(crate) fn open_store(
     app: &App,
     config: &Config,
@@ -47,12 +46,12 @@ pub(crate) fn open_store(
     )
 }
 
-/// How long a token is accepted after it was signed.
+/// Returns how long a token is accepted after it was signed.
 pub(crate) fn token_lifetime(config: &Config) -> TimeDelta {
     TimeDelta::from_std(config.access_token_ttl + config.leeway).unwrap_or(TimeDelta::days(1))
 }
 
-/// What makes keys and opens them.
+/// Returns the maker and opener of signing keys.
 pub(crate) fn key_store(config: &Config, master: MasterKey, clock_and_random: &ClockAndRandom) -> KeyStore {
     let usage = KeySettings {
         algorithm: config.signing_algorithm,
@@ -63,10 +62,10 @@ pub(crate) fn key_store(config: &Config, master: MasterKey, clock_and_random: &C
     KeyStore::new(usage, master, clock_and_random.clone())
 }
 
-/// The keys of a server with this configuration, to make tokens as it would and to read them.
+/// Returns the signing keys of a server with this configuration, to make and to read its tokens.
 ///
 /// # Errors
-/// When the database is away, or the master key is not that of its keys.
+/// When the database is not available, or the master key did not seal its keys.
 pub(crate) async fn stored_keys(
     store: &TrustedStore,
     config: &Config,
@@ -77,10 +76,10 @@ pub(crate) async fn stored_keys(
     Ok(Keys::open(key_store(config, master, clock_and_random), stored)?)
 }
 
-/// The lane in which passwords are hashed.
+/// Returns the thread pool for password hashes.
 ///
 /// # Errors
-/// When the cost is one that argon2id does not take.
+/// When argon2id does not accept the cost.
 pub(crate) fn hasher(config: &Config, clock_and_random: &ClockAndRandom) -> Result<Hasher, InvalidCost> {
     let (lanes, queue) = (usize::from(config.hash_lanes), usize::from(config.hash_queue));
     Hasher::new(config.argon2, lanes, queue, clock_and_random.random.clone())

@@ -8,12 +8,12 @@ use crate::store::TrustedStore;
 
 /// Which account is meant.
 #[derive(Clone, Debug)]
-pub(super) enum Named {
+pub(super) enum AccountRef {
     Id(UserId),
     Email(Email),
 }
 
-impl Named {
+impl AccountRef {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let id =
             || text.parse().map(Self::Id).map_err(|_| "is neither an id nor an e-mail address".to_owned());
@@ -38,7 +38,7 @@ impl Named {
     }
 }
 
-impl fmt::Display for Named {
+impl fmt::Display for AccountRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Id(id) => id.fmt(f),

@@ -1,0 +1,181 @@
+//! Running server.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::components::engine;
+use super::listening::{listen, metrics_listener};
+use super::services::services;
+use super::shutdown::Signals;
+use super::start_error::StartError;
+use super::tls::Certificate;
+use crate::domain::ClockAndRandom;
+use crate::http::{Services, metrics_server};
+use crate::qa::test_server::TestServer;
+use crate::{App, Loaded};
+
+/// How long the shutdown waits for the last entries of the audit trail.
+const AUDIT_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Listening server.
+pub struct Server {
+    /// The address on which it listens.
+    pub address: SocketAddr,
+    /// Its public URL.
+    pub issuer: String,
+    running: actix_web::dev::Server,
+    metrics: Option<(SocketAddr, actix_web::dev::Server)>,
+    signals: Signals,
+    grace: Duration,
+    services: Arc<Services>,
+}
+
+impl App {
+    /// Migrates the database, creates what is missing (the master key, the first signing key) and starts to
+    /// listen.
+    ///
+    /// # Errors
+    /// Anything that keeps the server from starting: see [`StartError`].
+    pub async fn start(
+        &self,
+        settings: &Loaded,
+        clock_and_random: ClockAndRandom,
+    ) -> Result<Server, StartError> {
+        let faults = self.faults();
+        if !faults.is_empty() {
+            return Err(StartError::Faulty(faults));
+        }
+        let config = &settings.config;
+        self.migrate(&engine(config))?;
+        let listener =
+            TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
+        let (services, endpoints) = services(self, settings, address, clock_and_random).await?;
+        let services = Arc::new(services);
+        let issuer = services.issuer_url.clone();
+        let workers = usize::from(config.workers);
+        let certificate = config.tls_files().map(Certificate::read).transpose()?;
+        let tls = certificate.as_ref().map(Certificate::server_config).transpose()?;
+        if let Some(certificate) = certificate {
+            actix_web::rt::spawn(certificate.reload());
+        }
+        let origins = config.cors_origins.clone();
+        let running = listen(listener, tls, workers, origins, Arc::clone(&services), endpoints)
+            .map_err(|error| StartError::Listen(address, error))?;
+        let metrics = match metrics_listener(config)? {
+            Some((address, listener)) => {
+                let server = metrics_server(listener, Arc::clone(&services));
+                Some((address, server.map_err(|error| StartError::Listen(address, error))?))
+            }
+            None => None,
+        };
+        let signals = Signals::take().map_err(StartError::Signals)?;
+        Ok(Server { address, issuer, running, metrics, signals, grace: config.shutdown_grace, services })
+    }
+}
+
+impl Server {
+    /// Returns the address of its metrics, if it serves any.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Returns the state of a test server.
+    pub(crate) fn test(&self) -> Option<Arc<TestServer>> {
+        self.services.extensions.get()
+    }
+
+    /// Returns a handle that stops it from another task.
+    pub fn handle(&self) -> actix_web::dev::ServerHandle {
+        self.running.handle()
+    }
+
+    /// Serves until it is told to stop. SIGTERM stops it gracefully: during a grace period it is not ready
+    /// and still answers. SIGINT and SIGQUIT stop it at once.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self) -> std::io::Result<()> {
+        let (handle, services, grace) = (self.running.handle(), Arc::clone(&self.services), self.grace);
+        let signals = self.signals;
+        actix_web::rt::spawn(async move { signals.stop(handle, &services.shutdown, grace).await });
+        let metrics = self.metrics.map(|(_, server)| {
+            let handle = server.handle();
+            actix_web::rt::spawn(server);
+            handle
+        });
+        let ended = self.running.await;
+        if let Some(metrics) = metrics {
+            metrics.stop(false).await;
+        }
+        self.services.traces.end().await;
+        let written = self.services.recorder.flush();
+        if tokio::time::timeout(AUDIT_FLUSH_TIMEOUT, written).await.is_err() {
+            log::error!("the last entries of the audit trail could not be written");
+        }
+        ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+
+    use super::*;
+    use crate::config::Sources;
+    use crate::http::kit::endpoint::endpoint;
+    use crate::http::{NoContent, Problem, Public};
+
+    async fn fails(_: Public) -> Result<NoContent, Problem> {
+        panic!("on purpose, with a secret in its message")
+    }
+
+    async fn works(_: Public) -> Result<NoContent, Problem> {
+        Ok(NoContent)
+    }
+
+    fn app_with_a_panic() -> App {
+        let fails = endpoint(Method::GET, "/fails", "Fail", fails);
+        App::default().endpoints(vec![fails, endpoint(Method::GET, "/works", "Work", works)])
+    }
+
+    fn get(url: &str) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer = agent.get(url).call().unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    }
+
+    #[test]
+    fn a_handler_panic_becomes_a_500_and_the_worker_lives_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sources = Sources::default();
+        let database = format!("sqlite://{}", dir.path().join("panic.db").display());
+        for (name, value) in [
+            ("DATABASE_URL", &*database),
+            ("CLOAKROOM_LISTEN", "127.0.0.1:0"),
+            ("CLOAKROOM_WORKERS", "1"),
+            ("CLOAKROOM_METRICS_LISTEN", "off"),
+        ] {
+            sources.environment.insert(name.to_owned(), value.to_owned());
+        }
+        let (app, clock_and_random) = (app_with_a_panic(), ClockAndRandom::default());
+        let settings = app.load(&sources).unwrap();
+        actix_web::rt::System::new().block_on(async {
+            let server = app.start(&settings, clock_and_random).await.unwrap();
+            let (url, handle) = (server.issuer.clone(), server.handle());
+            let running = actix_web::rt::spawn(server.run());
+            let requests = actix_web::web::block(move || {
+                for _ in 0..3 {
+                    let (status, body) = get(&format!("{url}/fails"));
+                    assert_eq!(status, 500);
+                    assert!(body.contains("\"code\":\"internal\"") && !body.contains("secret"), "{body}");
+                    assert_eq!(get(&format!("{url}/works")).0, 204);
+                }
+            });
+            requests.await.unwrap();
+            handle.stop(false).await;
+            running.await.unwrap().unwrap();
+        });
+    }
+}
