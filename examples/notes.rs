@@ -1,8 +1,7 @@
-//! A complete application built on cloakroom: notes that belong to whoever wrote them, shared by
-//! their owner with named users to read or to edit, and looked after by moderators.
+//! A complete application built on cloakroom: notes. A note belongs to its author, who shares it with other users for
+//! reading or editing. Moderators review notes.
 //!
-//! `cargo run --example notes` serves it, with everything that cloakroom serves besides.
-//! `docs/extending.md` goes through it step by step.
+//! `cargo run --example notes` serves it, with all routes of cloakroom. `docs/extending.md` explains it step by step.
 
 #[path = "notes/moderation.rs"]
 mod moderation;
@@ -23,10 +22,10 @@ static MIGRATIONS: Migrations = Migrations {
     postgres: embed_migrations!("examples/notes/migrations/postgres"),
 };
 
-/// Looks after everyone's notes.
+/// Reviews all notes.
 const MODERATOR: Role = Role::new("moderator");
 
-/// Cloakroom, and notes.
+/// Cloakroom with notes.
 pub fn app() -> App {
     App::new("notes")
         .settings::<shares::ShareSettings>()

@@ -1,4 +1,4 @@
-//! What others than owners do: moderators say what they think of a note, and a client counts them.
+//! Routes for callers that do not own the notes: moderators write a remark, and a client counts notes.
 
 use actix_web::http::Method;
 use cloakroom::authz::{Allowed, Reach};
@@ -13,25 +13,25 @@ use utoipa::ToSchema;
 use super::note::{Note, notes};
 
 cloakroom::actions! {
-    /// Read and write what moderators say of a note.
+    /// Read and write the moderators' remark on a note.
     pub Moderate = "moderate", changes;
-    /// Count everyone's notes.
+    /// Count the notes of all users.
     pub Count = "count";
 }
 
-/// The routes of those who do not own the notes.
+/// The routes of moderators and of clients.
 #[rustfmt::skip]
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::PUT, "/notes/{id}/verdict", "Say what moderators think of a note", moderate),
-        endpoint(Method::GET, "/note-count",         "Count everyone's notes",              count),
+        endpoint(Method::PUT, "/notes/{id}/verdict", "Write the moderators' remark on a note", moderate),
+        endpoint(Method::GET, "/note-count",         "Count all notes",                        count),
     ]
 }
 
 cloakroom::body! {
     /// What `PUT /notes/{id}/verdict` takes.
     pub struct Verdict {
-        /// What the moderators say; null takes it back.
+        /// The remark; null removes it.
         #[schema(max_length = 200)]
         verdict: Option<String> as Given<String> = text(|text| plain_text(text, 200, false));
     }
@@ -47,14 +47,14 @@ async fn moderate(
     Ok(store.update(note, |note| verdict.apply(&mut note.verdict)).await?.into())
 }
 
-/// How many notes there are.
+/// The number of notes.
 #[derive(Serialize, ToSchema)]
 pub struct Total {
-    /// Everyone's.
+    /// All notes.
     notes: i64,
 }
 
-/// For a client that keeps statistics; no user owns the answer, so it takes a scope for everyone's.
+/// Counts the notes of all users, for a client that keeps statistics.
 async fn count(reach: Reach<Note, Count>, store: Store) -> Result<Json<Total>, Problem> {
     let counted = store.gather(&reach, |conn, _| Ok(on!(conn, |c| notes::table.count().get_result(c))?));
     Ok(Json(Total { notes: counted.await? }))

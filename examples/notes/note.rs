@@ -1,4 +1,4 @@
-//! Notes: what one is, who may do what to it, where it is kept, and its routes.
+//! Notes: the record, its policy, its table and its routes.
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::moderation::{Count, Moderate};
 use super::shares::{Archive, ListShares, Share};
 
-// What a note is.
+// The record.
 
 cloakroom::uuid_id! {
     /// A note's id.
@@ -24,21 +24,21 @@ cloakroom::uuid_id! {
 #[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
 #[diesel(table_name = notes, treat_none_as_null = true)]
 pub struct Note {
-    /// Made by the server.
+    /// Set by the server.
     pub id: NoteId,
-    /// Who wrote it.
+    /// The author.
     pub owner_id: UserId,
-    /// What it is about.
+    /// The subject.
     pub title: String,
-    /// What it says.
+    /// The content.
     pub text: String,
-    /// Whether it is put away: then it is not changed any more.
+    /// Set when it is archived. An archived note cannot be changed.
     pub archived: bool,
-    /// What the moderators say of it, among themselves.
+    /// The moderators' remark, for moderators only.
     pub verdict: Option<String>,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: Time,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Time,
     #[serde(skip)]
     #[schema(ignore)]
@@ -61,23 +61,23 @@ impl Resource for Note {
     }
 }
 
-// Who may do what.
+// The policy.
 
 cloakroom::scopes! {
     /// The scopes of notes.
     pub SCOPES:
     NOTES_READ = "notes:read", "Read your notes and those shared with you";
     NOTES_WRITE = "notes:write", "Write, change, share and delete your notes";
-    NOTES_READ_ANY = "notes:read:any", "Read everyone's notes";
-    NOTES_MODERATE = "notes:moderate", "Say what moderators think of a note", administrative;
-    NOTES_COUNT = "notes:count", "Count everyone's notes", administrative;
+    NOTES_READ_ANY = "notes:read:any", "Read all notes";
+    NOTES_MODERATE = "notes:moderate", "Write the moderators' remark on a note", administrative;
+    NOTES_COUNT = "notes:count", "Count all notes", administrative;
 }
 
-/// The owner lets the caller read it.
+/// The owner shares it with the caller for reading.
 pub const READER: Relation = Relation::to_caller("reader");
-/// The owner lets the caller read and change it.
+/// The owner shares it with the caller for editing.
 pub const EDITOR: Relation = Relation::to_caller("editor");
-/// It is not put away.
+/// It is not archived.
 pub const OPEN: Relation = Relation::state("open");
 
 cloakroom::policy! {
@@ -95,7 +95,7 @@ cloakroom::policy! {
     }
 }
 
-// Where it is kept.
+// The table.
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -148,14 +148,14 @@ cloakroom::stored! {
     }
 }
 
-// Its routes.
+// The routes.
 
 /// The routes of notes.
 #[rustfmt::skip]
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST,   "/notes",      "Write a note",                      create),
-        endpoint(Method::GET,    "/notes",      "List one's notes and those shared", plain::list::<Note>),
+        endpoint(Method::GET,    "/notes",      "List own and shared notes        ", plain::list::<Note>),
         endpoint(Method::GET,    "/notes/{id}", "Read a note",                       plain::read::<Note>),
         endpoint(Method::PATCH,  "/notes/{id}", "Change a note",                     update),
         endpoint(Method::DELETE, "/notes/{id}", "Delete a note",                     plain::delete::<Note>),
@@ -165,10 +165,10 @@ pub fn endpoints() -> Vec<Endpoint> {
 cloakroom::body! {
     /// What `POST /notes` takes.
     pub struct NewNote {
-        /// What it is about.
+        /// The subject.
         #[schema(max_length = 200)]
         title: String = required_text(title_of);
-        /// What it says.
+        /// The content.
         #[schema(max_length = 10_000)]
         text: String = required_text(text_of);
     }
@@ -200,10 +200,10 @@ async fn create(
 cloakroom::body! {
     /// What `PATCH /notes/{id}` takes: a merge patch (RFC 7396).
     pub struct NotePatch {
-        /// What it is about.
+        /// The subject.
         #[schema(max_length = 200)]
         title: Option<String> = optional_text(title_of);
-        /// What it says.
+        /// The content.
         #[schema(max_length = 10_000)]
         text: Option<String> = optional_text(text_of);
     }

@@ -1,4 +1,4 @@
-//! Shares: the owner of a note lets others read or edit it. And the drawer into which it is put.
+//! Shares: the owner of a note shares it with other users, and archives it.
 
 use std::collections::BTreeMap;
 
@@ -16,18 +16,18 @@ use diesel::prelude::*;
 use super::note::{Note, note_shares};
 
 cloakroom::actions! {
-    /// Let somebody read or edit a note, or no longer.
+    /// Share a note with a user, or end it.
     pub Share = "share", changes;
-    /// See with whom a note is shared.
+    /// List the users that a note is shared with.
     pub ListShares = "list_shares";
-    /// Put a note away, or take it out again.
+    /// Archive a note, or restore it.
     pub Archive = "archive", changes;
 }
 
 cloakroom::settings! {
     /// The settings of shares.
     pub struct ShareSettings {
-        /// With how many users a note can be shared, 1 to 1000.
+        /// The most users that a note can be shared with, 1 to 1000.
         most_shares: i64 = at("NOTES_MOST_SHARES", Is("20")), parse::number(1..=1_000);
     }
 }
@@ -36,10 +36,10 @@ cloakroom::settings! {
 #[rustfmt::skip]
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::GET,    "/notes/{id}/shares",        "See with whom a note is shared",      list),
-        endpoint(Method::PUT,    "/notes/{id}/shares/{user}", "Let a user read or edit a note",      share).segment("user", "With whom").or(&[Code::Conflict]),
-        endpoint(Method::DELETE, "/notes/{id}/shares/{user}", "Let a user no longer read a note",    unshare).segment("user", "With whom no longer"),
-        endpoint(Method::PUT,    "/notes/{id}/archived",      "Put a note away, or take it out",     archive),
+        endpoint(Method::GET,    "/notes/{id}/shares",        "List the users a note is shared with", list),
+        endpoint(Method::PUT,    "/notes/{id}/shares/{user}", "Share a note with a user",            share).segment("user", "The user").or(&[Code::Conflict]),
+        endpoint(Method::DELETE, "/notes/{id}/shares/{user}", "Stop sharing a note with a user",     unshare).segment("user", "The user"),
+        endpoint(Method::PUT,    "/notes/{id}/archived",      "Archive a note, or restore it",       archive),
     ]
 }
 
@@ -60,13 +60,13 @@ async fn list(
 cloakroom::body! {
     /// What `PUT /notes/{id}/shares/{user}` takes.
     pub struct NewShare {
-        /// Whether the user may change the note, too.
+        /// Set when the user may edit the note.
         may_edit: bool = required_boolean();
     }
     example { "may_edit": true }
 }
 
-/// Answers alike whether or not there is such a user.
+/// Answers the same for a user that exists and one that does not.
 async fn share(
     note: Allowed<Note, Share>,
     segments: Segments,
@@ -116,8 +116,8 @@ async fn unshare(note: Allowed<Note, Share>, segments: Segments, store: Store) -
 
 cloakroom::body! {
     /// What `PUT /notes/{id}/archived` takes.
-    pub struct Drawer {
-        /// Whether the note is put away.
+    pub struct Archived {
+        /// Set to archive the note.
         archived: bool = required_boolean();
     }
     example { "archived": true }
@@ -125,9 +125,9 @@ cloakroom::body! {
 
 async fn archive(
     note: Allowed<Note, Archive>,
-    body: Body<Drawer>,
+    body: Body<Archived>,
     store: Store,
 ) -> Result<Shown<Note>, Problem> {
-    let Drawer { archived } = body.read(Drawer::read)?;
+    let Archived { archived } = body.read(Archived::read)?;
     Ok(store.update(note, |note| note.archived = archived).await?.into())
 }
