@@ -61,7 +61,7 @@ pub(crate) use records::logins::Proved;
 pub use records::rate_limits::{Counted, Login};
 pub(crate) use records::refresh_tokens::{RefreshRefused, RefreshedBy};
 pub(crate) use records::sessions::Entitled;
-pub use records::user_search::{SortKey, UserFilter, UserPage, UserQuery, UserSort};
+pub use records::user_list::{SortKey, UserFilter, UserPage, UserQuery, UserSort};
 pub use records::users::{NewUser, UserChange};
 pub(crate) use shared::OnRevoked;
 pub(crate) use trusted::TrustedStore;

@@ -105,7 +105,7 @@ fn plan(server: &Server, statement: &str) -> Vec<String> {
 
 /// Returns true if a step of the plan scans a whole table or a whole index.
 fn scans_table(step: &str) -> bool {
-    let grows = ["users", "user_roles", "sessions", "refresh_tokens", "audit"];
+    let grows = ["users", "user_roles", "user_search_terms", "sessions", "refresh_tokens", "audit"];
     let step = step.trim_start();
     // This partial index has only the lines that are not sealed yet.
     if step.ends_with(" USING INDEX audit_unsealed") {
@@ -148,6 +148,7 @@ on_both_engines! {
         let admin = server.admin();
         let filters = [
             "email=user7@example.com", "q=user7@", "q=NUMBER%2077", "q=user", "q=number", "q=early", "q=number&role=user",
+            "q=77", "q=@example.com", "q=early&role=user",
             "q=user7@&role=user&status=active", "q=user&role=support", "q=number&status=suspended", "role=support",
             "role=user", "status=suspended", "role=user&status=suspended",
             "created_after=2025-12-27T00:00:00Z", "created_before=2025-01-02T00:00:00Z", "",
@@ -177,7 +178,7 @@ on_both_engines! {
         });
         assert!(heard.sent.len() > 60, "statements are recorded: {:#?}", heard.sent);
         let mut lists = 0;
-        let reads = |text: &&String| ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| text.starts_with(verb));
+        let reads = |text: &&String| ["SELECT", "WITH", "UPDATE", "DELETE"].iter().any(|verb| text.starts_with(verb));
         for statement in heard.sent.iter().filter(reads).filter(|text| !is_always_empty(text)) {
             let steps = plan(&server, statement);
             let grown: Vec<&String> = steps.iter().filter(|step| scans_table(step)).collect();
@@ -187,7 +188,9 @@ on_both_engines! {
                 let index = step.strip_prefix("SCAN users USING INDEX ").unwrap_or_default();
                 index.starts_with("users_by_created_at") || index.starts_with("sqlite_autoindex_users")
             });
-            let allowed = in_order && statement.contains("LIMIT") && !statement.contains("\"status\" =") && !statement.contains("EXISTS");
+            // So does a search with thousands of matches: they fill the page soon.
+            let text = statement.replace(['"', '`'], "");
+            let allowed = in_order && text.contains("LIMIT") && !text.contains("status =") && !text.contains("FROM user_roles");
             lists += usize::from(statement.contains("ORDER BY"));
             assert!(grown.is_empty() || allowed, "{statement}\n{steps:#?}");
             // PostgreSQL chooses a bad plan if it learns the limit only at execution time.

@@ -2,9 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel::{PgConnection, SqliteConnection};
 use serde_json::{Value, json};
 
-use crate::support::{Server, on_both_engines};
+use crate::support::{Engine, Server, on_both_engines};
 
 fn emails(page: &Value) -> Vec<String> {
     let items = page["items"].as_array().unwrap();
@@ -39,6 +43,62 @@ fn people(server: &Server, names: &[&str]) {
         let body = json!({ "email": format!("{name}@example.com"), "password": "a most unusual passphrase" });
         server.post("/users").json(&body).send().expect(201);
     }
+}
+
+/// Imports users, each given as an address and a name, a second after the one before.
+fn import(server: &Server, users: &[(String, String)]) {
+    let lines = users.iter().enumerate().map(|(number, (email, name))| {
+        let created_at = format!("2020-01-01T{:02}:{:02}:{:02}Z", number / 3600, number / 60 % 60, number % 60);
+        json!({ "email": email, "profile": { "name": name }, "created_at": created_at }).to_string() + "\n"
+    });
+    server.operator_with_input(&["users", "import", "-"], &lines.collect::<String>());
+}
+
+/// Returns true if a search for `prefix` finds a user. Both texts are in lower case.
+fn matches(prefix: &str, email: &str, name: &str) -> bool {
+    let domain = &email[email.find('@').unwrap()..];
+    let mut words = std::iter::once(0).chain(name.match_indices(' ').map(|(at, _)| at + 1));
+    [email, domain].iter().any(|term| term.starts_with(prefix)) || words.any(|at| name[at..].starts_with(prefix))
+}
+
+#[derive(QueryableByName)]
+struct Term {
+    #[diesel(sql_type = Text)]
+    term: String,
+}
+
+/// The search terms in the database.
+fn db_search_terms(server: &Server) -> Vec<String> {
+    let query = diesel::sql_query("SELECT term FROM user_search_terms ORDER BY term");
+    let terms: Vec<Term> = match server.engine {
+        Engine::Sqlite => query.load(&mut db_sqlite(server)).unwrap(),
+        Engine::Postgres => query.load(&mut PgConnection::establish(&server.database_url).unwrap()).unwrap(),
+    };
+    terms.into_iter().map(|row| row.term).collect()
+}
+
+fn db_sqlite(server: &Server) -> SqliteConnection {
+    SqliteConnection::establish(server.database_url.trim_start_matches("sqlite://")).unwrap()
+}
+
+fn db_run(server: &Server, migration: [&str; 2]) {
+    let [sqlite, postgres] = migration;
+    match server.engine {
+        Engine::Sqlite => db_sqlite(server).batch_execute(sqlite).unwrap(),
+        Engine::Postgres => {
+            PgConnection::establish(&server.database_url).unwrap().batch_execute(postgres).unwrap();
+        }
+    }
+}
+
+/// A file of the migration of the search, of both engines.
+macro_rules! migration {
+    ($file:literal) => {
+        [
+            include_str!(concat!("../../migrations/sqlite/20261202000000_search/", $file)),
+            include_str!(concat!("../../migrations/postgres/20261202000000_search/", $file)),
+        ]
+    };
 }
 
 on_both_engines! {
@@ -77,6 +137,12 @@ on_both_engines! {
         assert_eq!(find("q=b%25"), ["b%c@example.com"]);
         assert_eq!(find("q=%C3%A4NN"), ["bob@example.com"]);
         assert_eq!(find("q=nn"), Vec::<String>::new());
+        assert_eq!(find("q=b"), ["b%c@example.com", "b_c@example.com", "bob@example.com", "bxc@example.com"]);
+        assert_eq!(find("q=bobs"), ["bob@example.com"]);
+        assert_eq!(find("q=%C3%A4nne%20bob"), ["bob@example.com"]);
+        assert_eq!(find("q=@example.com").len(), 7);
+        assert_eq!(find("q=example.com"), Vec::<String>::new());
+        assert_eq!(find("q=%22"), Vec::<String>::new());
         assert_eq!(find("status=suspended"), ["bob@example.com"]);
         assert_eq!(find("role=admin"), ["admin@example.com"]);
         assert_eq!(find("role=support"), Vec::<String>::new());
@@ -85,13 +151,13 @@ on_both_engines! {
         assert_eq!(find("q=%27%20OR%201%3D1%20--"), Vec::<String>::new());
     }
 
-    fn search_finds_all_matches_in_every_plan(server) {
+    fn rare_search_equals_a_list_filtered_by_hand(server) {
         let admin = server.admin();
         // Many accounts have the same time: the id decides where a page ends.
         let accounts = (0..240).fold(String::new(), |lines, number| {
             let kind = match number { 17 => "one", 150..=160 => "late", _ if number % 16 == 0 => "some", _ => "most" };
             let account = json!({
-                "email": format!("{}@example.com", number * 7 % 240), "profile": { "name": kind },
+                "email": format!("{}@example.com", number * 7 % 240), "profile": { "name": format!("Ada {kind}") },
                 "roles": [if number % 3 == 0 { "support" } else { "user" }],
                 "status": if number % 5 == 0 { "suspended" } else { "active" },
                 "created_at": format!("2020-01-{:02}T00:00:00Z", number / 12 + 1),
@@ -101,19 +167,75 @@ on_both_engines! {
         server.operator_with_input(&["users", "import", "-"], &accounts);
         let names: HashMap<String, String> = accounts.lines().map(|line| {
             let account: Value = serde_json::from_str(line).unwrap();
-            (account["email"].as_str().unwrap().to_owned(), account["profile"]["name"].as_str().unwrap().to_owned())
+            (account["email"].as_str().unwrap().to_owned(), account["profile"]["name"].as_str().unwrap().to_lowercase())
         }).collect();
         for sort in ["created_at", "-created_at", "email", "-email"] {
             for more in ["", "&role=support", "&status=suspended", "&role=user&status=active&created_after=2020-01-04T00:00:00Z"] {
                 let listed = all_pages(&server, &admin.token, &format!("limit=200&sort={sort}{more}"));
-                for search in ["one", "late", "some", "most", "o", "1"] {
+                for search in ["one", "late", "some", "most", "o", "1", "ada", "ada l", "@example.com"] {
                     let found = all_pages(&server, &admin.token, &format!("q={search}&limit=3&sort={sort}{more}"));
-                    let begins = |email: &&String| email.starts_with(search) || names.get(*email).is_some_and(|name| name.starts_with(search));
-                    let expected: Vec<String> = listed.iter().filter(begins).cloned().collect();
+                    let found_by_hand = |email: &&String| matches(search, email, names.get(*email).map_or("", String::as_str));
+                    let expected: Vec<String> = listed.iter().filter(found_by_hand).cloned().collect();
                     assert_eq!(found, expected, "{search} {sort} {more}");
                 }
             }
         }
+    }
+
+    fn common_search_equals_a_list_filtered_by_hand(server) {
+        let admin = server.admin();
+        // More than the server sorts for one page.
+        let users: Vec<(String, String)> = (0..4_500).map(|number| {
+            let domain = if number % 11 == 0 { "rare.org" } else { "acme.com" };
+            let name = format!("Ada {} Number{number}", if number % 90 == 0 { "Rare" } else { "Lovelace" });
+            (format!("u{}@{domain}", number * 7 % 4_500), name)
+        }).collect();
+        import(&server, &users);
+        let names: HashMap<&str, String> = users.iter().map(|(email, name)| (email.as_str(), name.to_lowercase())).collect();
+        for sort in ["created_at", "-created_at", "email", "-email"] {
+            let listed = all_pages(&server, &admin.token, &format!("limit=200&sort={sort}"));
+            for search in ["ada", "lovelace", "@acme.com", "number", "u", "@rare", "rare", "number44"] {
+                let found = all_pages(&server, &admin.token, &format!("q={search}&limit=200&sort={sort}"));
+                let found_by_hand = |email: &&String| matches(search, email, names.get(email.as_str()).map_or("", String::as_str));
+                let expected: Vec<String> = listed.iter().filter(found_by_hand).cloned().collect();
+                assert_eq!(found, expected, "{search} {sort}");
+            }
+        }
+    }
+
+    fn search_follows_changes_and_deletion(server) {
+        let admin = server.admin();
+        let find = |search: &str| all_pages(&server, &admin.token, &format!("q={search}"));
+        let before = db_search_terms(&server);
+        let ada = server.register("ada");
+        let name = |name: Option<&str>| {
+            server.patch("/users/me/profile").bearer(&ada.token).json(&json!({ "name": name })).send().expect(200);
+        };
+        name(Some("Ada Byron"));
+        assert_eq!(find("byron"), [ada.email.as_str()]);
+        name(Some("Ada Lovelace"));
+        assert_eq!(find("Lovelace"), [ada.email.as_str()]);
+        assert_eq!(find("byron"), Vec::<String>::new());
+        let address = json!({ "email": "countess@acme.com" });
+        server.patch(&ada.path()).bearer(&admin.token).json(&address).send().expect(200);
+        assert_eq!(find("@acme.com"), ["countess@acme.com"]);
+        assert_eq!(find("LOVE"), ["countess@acme.com"]);
+        assert_eq!(find("ada@"), Vec::<String>::new());
+        name(None);
+        assert_eq!(find("lovelace"), Vec::<String>::new());
+        server.delete(&ada.path()).bearer(&admin.token).send().expect(204);
+        assert_eq!(db_search_terms(&server), before);
+    }
+
+    fn migration_indexes_existing_users(server) {
+        let users = [("a@acme.com", "Ada  King Lovelace "), ("b@b.org", "Änne"), ("c@c.org", " one  two"), ("d@d.org", "a b c d e f g h i j k l")];
+        import(&server, &users.map(|(email, name)| (email.to_owned(), name.to_owned())));
+        server.register("nameless");
+        let terms = db_search_terms(&server);
+        db_run(&server, migration!("down.sql"));
+        db_run(&server, migration!("up.sql"));
+        assert_eq!(db_search_terms(&server), terms);
+        assert!(terms.contains(&"lovelace ".to_owned()), "{terms:?}");
     }
 
     fn refuses_an_invalid_query(server) {

@@ -38,6 +38,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::Text;
+    use super::Uid;
+
+    user_search_terms (user_id, term) {
+        user_id -> Uid,
+        term -> Text,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::{Binary, Nullable, Text};
     use super::{Moment, Uid};
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::profiles;
 use super::users::{NewUser, NewUserRow, UserRow, insert_roles, role_rows};
+use super::{profiles, search_terms};
 use crate::authz::action::List;
 use crate::authz::{Reach, RoleGrant};
 use crate::domain::{PasswordHash, Profile, Time, User, UserId};
@@ -163,7 +163,8 @@ impl Shared {
         let rows = users.iter().map(|user| self.row(user, now)).collect::<Result<Vec<_>, StoreError>>()?;
         let mut taken = Taken::among(conn, &rows)?;
         let (mut outcomes, mut made) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        let (mut roles, mut entries) = (Vec::new(), Vec::with_capacity(rows.len()));
+        let (mut roles, mut terms) = (Vec::new(), Vec::new());
+        let mut entries = Vec::with_capacity(rows.len());
         for (row, user) in rows.into_iter().zip(users) {
             if !taken.take(&row) {
                 outcomes.push(ImportOutcome::There);
@@ -171,12 +172,14 @@ impl Shared {
             }
             let id = row.id;
             roles.extend(role_rows(id, row.created_at, &row.email_key, user.grant.roles()));
+            terms.extend(row.term_rows());
             entries.push(Entry::of(&user.grant.event(id), self.new_uuid(now)?, now));
             made.push(row);
             outcomes.push(ImportOutcome::Made);
         }
         on!(conn, |c| diesel::insert_into(users::table).values(&made).execute(c))?;
         insert_roles(conn, &roles)?;
+        search_terms::insert(conn, &terms)?;
         insert(conn, &entries)?;
         Ok(outcomes)
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
+use super::search_terms;
 use crate::authz::action::{ReadClaims, Update};
 use crate::authz::{Allowed, AuditEvent, RowFilter, Sealed};
 use crate::domain::{Profile, ProfileChange, ProfileClaim, User, UserId, fold_case};
@@ -50,15 +51,21 @@ impl Store {
                 if expected.is_some_and(|expected| expected != next.revision) {
                     return Err(StoreError::Changed);
                 }
+                let name_before = name_key(&next.claims);
                 change.clone().apply(&mut next.claims);
                 next.revision += 1;
+                let name = name_key(&next.claims);
+                let is_renamed = name != name_before;
                 on!(conn, |c| update(users::table.filter(users::id.eq(id)))
                     .set((
                         users::profile.eq(to_json(&next.claims)),
                         users::profile_revision.eq(next.revision),
-                        users::name_key.eq(name_key(&next.claims)),
+                        users::name_key.eq(name),
                     ))
                     .execute(c))?;
+                if is_renamed {
+                    search_terms::replace(conn, id)?;
+                }
                 Ok(next)
             })
             .await?;

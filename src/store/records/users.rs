@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 use super::account_state::keep_an_admin;
 use super::profiles;
+use super::search_terms::{self, TermRow, term_rows};
 use crate::authz::action::{Delete, Update};
 use crate::authz::{Allowed, AuditEvent, RoleGrant, RowFilter, Sealed, Vocabulary};
 use crate::domain::{Email, PasswordHash, ProfileChange, Revoked, Role, Status, Time, User, UserId};
@@ -22,7 +23,7 @@ use crate::store::shared::Shared;
 use crate::store::trusted::TrustedStore;
 
 /// The columns of an account; never the password's hash.
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = users)]
 pub(in crate::store) struct UserRow {
     id: UserId,
@@ -99,6 +100,10 @@ impl NewUserRow {
             profile_revision: 1,
             name_key: profiles::name_key(&claims),
         }
+    }
+
+    pub(in crate::store) fn term_rows(&self) -> Vec<TermRow> {
+        term_rows(self.id, &self.email_key, self.name_key.as_deref())
     }
 }
 
@@ -194,6 +199,7 @@ impl Store {
         next.updated_at = now;
         next.revision += 1;
         let written = next.clone();
+        let is_renamed = user.email != next.email;
         self.write(Some(deed), move |conn, _| {
             let before = users::table
                 .filter(users::id.eq(written.id))
@@ -209,7 +215,7 @@ impl Store {
             let roles = user_roles::table.filter(user_roles::user_id.eq(written.id));
             let key = user_roles::email_key.eq(written.email.key());
             on!(conn, |c| update(roles).set(key).execute(c))?;
-            Ok(())
+            if is_renamed { search_terms::replace(conn, written.id) } else { Ok(()) }
         })
         .await?;
         Ok(user.changed(|record| *record = next))
@@ -276,6 +282,7 @@ impl Shared {
         on!(conn, |c| diesel::insert_into(users::table).values(&row).execute(c))?;
         let roles: Vec<RoleRow> = role_rows(id, row.created_at, &row.email_key, grant.roles()).collect();
         insert_roles(conn, &roles)?;
+        search_terms::insert(conn, &row.term_rows())?;
         self.append_event(conn, &grant.event(id))?;
         load(conn, &self.vocabulary, id)?.ok_or(StoreError::Changed)
     }

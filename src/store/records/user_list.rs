@@ -1,10 +1,9 @@
-//! The list of accounts: filters, order, and pages by keyset, so that the ten-thousandth page
-//! costs what the first does.
+//! The list of users: filters, order, and keyset pages, so that page 10,000 costs what page 1 costs.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::user_search_plans;
+use super::user_list_query;
 use super::users::UserRow;
 use crate::authz::action::List;
 use crate::authz::{Reach, Vocabulary};
@@ -14,29 +13,30 @@ use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::user_roles;
 use crate::store::handle::Store;
 
-/// Which accounts.
+/// Filter of the list. A user must satisfy each part that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserFilter {
-    /// The account with this address, ignoring case.
+    /// The address, ignoring case.
     pub email: Option<String>,
-    /// Those whose address or name begins so, ignoring case; `%` and `_` are letters.
+    /// Beginning of the address, of `@` and its domain, or of a word of the name, ignoring case. `%` and `_`
+    /// are letters.
     pub prefix: Option<String>,
-    /// Those with this status.
+    /// The status.
     pub status: Option<Status>,
-    /// Those with this role.
+    /// A role of the user.
     pub role: Option<Role>,
-    /// Those made after this time.
+    /// Time before the user was created, exclusive.
     pub created_after: Option<DateTime<Utc>>,
-    /// Those made before this time.
+    /// Time after the user was created, exclusive.
     pub created_before: Option<DateTime<Utc>>,
 }
 
-/// By what the list is sorted; the id decides between equals.
+/// Order of the list. The id decides between equal keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserSort {
-    /// By the time of creation, oldest first.
+    /// By time of creation, oldest first.
     CreatedAt,
-    /// By the time of creation, newest first.
+    /// By time of creation, newest first.
     CreatedAtDescending,
     /// By address.
     Email,
@@ -44,38 +44,38 @@ pub enum UserSort {
     EmailDescending,
 }
 
-/// The value that a page ends with.
+/// Sort key of the last user of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SortKey {
-    /// Of a list that is sorted by creation.
+    /// Key of a list by time of creation.
     CreatedAt(DateTime<Utc>),
-    /// Of a list that is sorted by address.
+    /// Key of a list by address.
     Email(String),
 }
 
-/// A page of the list.
+/// Query for a page of the list.
 #[derive(Clone, Debug)]
 pub struct UserQuery {
-    /// Which accounts.
+    /// The filter.
     pub filter: UserFilter,
-    /// In which order.
+    /// The order.
     pub sort: UserSort,
-    /// Those after this one.
+    /// Position after which the page begins: the last user of the page before.
     pub after: Option<(SortKey, UserId)>,
-    /// At most so many.
+    /// Largest number of users on the page.
     pub limit: u16,
 }
 
-/// Accounts, and where the next page begins if there is one.
+/// A page of the list.
 pub struct UserPage {
-    /// The accounts.
+    /// The users.
     pub users: Vec<User>,
-    /// What to pass as [`UserQuery::after`] for the next page.
+    /// [`UserQuery::after`] of the next page, if there is one.
     pub next: Option<(SortKey, UserId)>,
 }
 
 impl UserSort {
-    /// The key of a user in this order.
+    /// Returns the sort key of a user.
     fn key(self, user: &User) -> SortKey {
         match self {
             Self::CreatedAt | Self::CreatedAtDescending => SortKey::CreatedAt(user.created_at),
@@ -85,10 +85,10 @@ impl UserSort {
 }
 
 impl Store {
-    /// A page of accounts, for who may list them.
+    /// Returns a page of users. A caller that reaches fewer than all of them gets none.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub async fn list_users(
         &self,
         reach: &Reach<User, List>,
@@ -97,7 +97,7 @@ impl Store {
         let everyone = reach.row_filter().is_unrestricted();
         let vocabulary = self.shared().vocabulary.clone();
         self.read(move |conn| {
-            let rows = if everyone { user_search_plans::rows(conn, &query)? } else { Vec::new() };
+            let rows = if everyone { user_list_query::load(conn, &query)? } else { Vec::new() };
             let ids: Vec<UserId> = rows.iter().take(usize::from(query.limit)).map(UserRow::id).collect();
             let roles: Vec<(UserId, String)> = on!(conn, |c| user_roles::table
                 .filter(user_roles::user_id.eq_any(&ids))
