@@ -12,7 +12,7 @@ use super::error::OAuthError;
 use super::scope::registered_scopes;
 use super::token_response::TokenResponse;
 use crate::domain::{AuthorizationCode, GrantType, RefreshToken};
-use crate::store::{CodeBinding, RedeemedBy};
+use crate::store::{CodeBinding, CodeRedemption};
 
 /// Parameters of a request that redeems a code.
 pub struct Redemption {
@@ -50,7 +50,7 @@ pub async fn redeem(
             && (binding.dpop_jkt.is_none() || binding.dpop_jkt == proved_key)
             && (resource.is_none() || resource == binding.resource)
     };
-    let by = RedeemedBy {
+    let by = CodeRedemption {
         client: stored.client.id.clone(),
         registered: registered_scopes(stored, context.vocabulary),
         dpop_jkt: dpop_jkt.clone(),
@@ -62,7 +62,8 @@ pub async fn redeem(
         log::info!("refused an authorization code of the client {}: {why:?}", stored.client.id);
         OAuthError::InvalidGrant
     })?;
-    let response = TokenResponse::in_session(context.issuer, &redeemed.entitled, redeemed.nonce.as_deref())?;
+    let response =
+        TokenResponse::in_session(context.issuer, &redeemed.token_session, redeemed.nonce.as_deref())?;
     Ok(match &refresh {
         Some(token) => response.with_refresh_token(token),
         None => response,

@@ -107,7 +107,7 @@ async fn holds(
     let names = [context.issuer_url.to_owned(), format!("{}/oauth/token", context.issuer_url)];
     let (keys, id, now) = (ClientKeys::from_stored(keys), client.client.id.as_str(), context.clock.now());
     match ClientAssertion::verify(assertion, &keys, id, &names, now, context.leeway) {
-        Some(assertion) => Ok(context.store.use_up(assertion.id, assertion.remembered_until).await?),
+        Some(assertion) => Ok(context.store.use_jti(assertion.id, assertion.remembered_until).await?),
         None => Ok(false),
     }
 }

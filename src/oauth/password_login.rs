@@ -1,4 +1,4 @@
-//! Login with e-mail and password, for tokens of the first-party client or for the pages.
+//! StoredPassword with e-mail and password, for tokens of the first-party client or for the pages.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use crate::domain::{
     UserId,
 };
 use crate::hashing::Verdict;
-use crate::store::{LoginRefused, Proved};
+use crate::store::{LoginRefused, VerifiedPassword};
 
 /// A login request.
 pub struct PasswordLogin {
@@ -40,7 +40,7 @@ struct Checked {
     /// The account, if there is one.
     user: Option<UserId>,
     /// Proof that the password is right.
-    proved: Option<Proved>,
+    proved: Option<VerifiedPassword>,
 }
 
 /// Checks a password and counts the attempt. An unknown address, a wrong password and an account
@@ -54,7 +54,7 @@ async fn check(
     // Comes first, so that a full queue costs the database nothing.
     context.hasher.turn_away_if_full()?;
     let guess = LoginAttempt { account, address };
-    let (login, counted) = context.store.guess(guess, context.limits).await?.map_err(|too_many| {
+    let (login, counted) = context.store.count_attempt(guess, context.limits).await?.map_err(|too_many| {
         context.allowance.note(too_many.left);
         let seconds = (too_many.until - context.clock.now()).num_seconds();
         OAuthError::TooManyAttempts { retry_after: seconds.max(0) + 1 }
@@ -65,7 +65,7 @@ async fn check(
     let verdict = match context.hasher.verify(password, hash.clone()).await {
         Ok(verdict) => verdict,
         Err(error) => {
-            context.store.take_back(counted).await?;
+            context.store.refund_attempt(counted).await?;
             return Err(error.into());
         }
     };
@@ -73,7 +73,7 @@ async fn check(
         (Some(hash), Verdict::Match { upgraded }) => {
             // A right password does not count as a failed attempt.
             context.allowance.note(counted.left.map(Left::with_one_more));
-            Some(Proved { hash, upgraded, counted })
+            Some(VerifiedPassword { hash, rehashed: upgraded, attempt: counted })
         }
         _ => None,
     };
@@ -87,7 +87,7 @@ async fn prove(
     email: &str,
     password: PasswordAttempt,
     device: &Device,
-) -> Result<(UserId, Proved), OAuthError> {
+) -> Result<(UserId, VerifiedPassword), OAuthError> {
     // A malformed address is looked up as well, so that its answer is not faster.
     let key = Email::parse(email).map_or_else(|_| String::new(), |email| email.key());
     match check(context, key, password, device.origin.address).await? {
@@ -113,7 +113,7 @@ pub async fn verify_current_password(
 ) -> Result<bool, OAuthError> {
     match check(context, user.email.key(), password, address).await?.proved {
         Some(proved) => {
-            context.store.take_back(proved.counted).await?;
+            context.store.refund_attempt(proved.attempt).await?;
             Ok(true)
         }
         None => Ok(false),
@@ -143,8 +143,8 @@ pub async fn log_in(
     let grant = move |grantable: &ScopeSet| granted_scopes(requested.as_ref(), grantable).ok();
     let refresh = RefreshToken::generate(context.random)?;
     let begun = context.store.begin_session(user, proved, device, refresh.hash(), grant).await?;
-    let entitled = begun.map_err(refused)?;
-    Ok(TokenResponse::in_session(context.issuer, &entitled, None)?.with_refresh_token(&refresh))
+    let token_session = begun.map_err(refused)?;
+    Ok(TokenResponse::in_session(context.issuer, &token_session, None)?.with_refresh_token(&refresh))
 }
 
 /// Signs a user in at the pages. `cookie` is the hash of the browser's new session cookie, `before` that

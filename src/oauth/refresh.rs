@@ -9,7 +9,7 @@ use super::scope::{granted_scopes, registered_scopes};
 use super::token_response::TokenResponse;
 use crate::authz::ScopeSet;
 use crate::domain::{GrantType, Random, RefreshToken};
-use crate::store::{Entitled, RefreshRefused, RefreshedBy, StoreError};
+use crate::store::{RefreshRefused, RefreshRequest, StoreError, TokenSession};
 use crate::token::{IssueError, Issuer, TokenSeal};
 
 /// Context under which the response is sealed.
@@ -32,7 +32,7 @@ pub async fn exchange(
 ) -> Result<TokenResponse, OAuthError> {
     client.check_grant(GrantType::RefreshToken)?;
     let AuthenticatedClient { stored, dpop_jkt, origin } = client;
-    let by = RefreshedBy {
+    let by = RefreshRequest {
         client: stored.client.id.clone(),
         registered: registered_scopes(stored, context.vocabulary),
         dpop_jkt: dpop_jkt.clone(),
@@ -50,8 +50,8 @@ pub async fn exchange(
         seal: seal.clone(),
         successor,
     };
-    let issue = move |entitled: &Entitled| {
-        maker.sealed_response(entitled).map_err(|why| {
+    let issue = move |token_session: &TokenSession| {
+        maker.sealed_response(token_session).map_err(|why| {
             StoreError::Internal(format!("the response to a refresh could not be made: {why}"))
         })
     };
@@ -74,9 +74,9 @@ struct ResponseMaker {
 }
 
 impl ResponseMaker {
-    fn sealed_response(&self, entitled: &Entitled) -> Result<Vec<u8>, IssueError> {
+    fn sealed_response(&self, token_session: &TokenSession) -> Result<Vec<u8>, IssueError> {
         let response =
-            TokenResponse::in_session(&self.issuer, entitled, None)?.with_refresh_token(&self.successor);
+            TokenResponse::in_session(&self.issuer, token_session, None)?.with_refresh_token(&self.successor);
         let response = serde_json::to_vec(&response).map_err(|_| IssueError::NotSigned)?;
         self.seal.seal(&self.random, &response, SEAL_CONTEXT).map_err(|_| IssueError::NotSigned)
     }

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::authz::OPENID;
 use crate::domain::RefreshToken;
-use crate::store::Entitled;
+use crate::store::TokenSession;
 use crate::token::{IdTokenRequest, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
 
 /// Token response of RFC 6749 §5.1. It holds the tokens, so it must reach the requesting client alone.
@@ -50,10 +50,10 @@ impl TokenResponse {
     /// Issues the tokens of a session: an access token, and an ID token when the scope has `openid`.
     pub(super) fn in_session(
         issuer: &Issuer,
-        entitled: &Entitled,
+        token_session: &TokenSession,
         nonce: Option<&str>,
     ) -> Result<Self, IssueError> {
-        let Entitled { session, roles, epoch, scope, resource, dpop_jkt } = entitled;
+        let TokenSession { session, roles, epoch, scope, resource, dpop_jkt } = token_session;
         let client_id = session.client_id.as_ref().map(ToString::to_string).unwrap_or_default();
         let issued = issuer.issue(IssueRequest {
             subject: IssueTo::User { id: session.user_id, roles: roles.clone(), epoch: *epoch },

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 
 use crate::domain::{Clock, KeyLifecycle, StoredKey};
-use crate::store::{Announcements, StoreError, TrustedStore};
+use crate::store::{Notifications, StoreError, TrustedStore};
 use crate::token::{KeyError, KeyStore, Keys, Revocations, SigningAlgorithm, SignsFrom};
 
 /// Intervals of the background task.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Intervals {
-    /// Interval between two reads of others' changes when no announcement comes. A change takes effect within
+    /// Interval between two reads of others' changes when no notification comes. A change takes effect within
     /// a second, the time of a request included.
     poll: Duration,
     /// Interval between two full reads, each followed by the rotation and the removal that are due.
@@ -77,19 +77,19 @@ impl Replication {
     /// When the database is not available.
     pub(super) async fn start(
         self,
-        announcements: Announcements,
+        notifications: Notifications,
         intervals: Intervals,
     ) -> Result<(), StoreError> {
         let last = self.read_revocations(0).await?;
-        actix_web::rt::spawn(self.run(announcements, intervals, last));
+        actix_web::rt::spawn(self.run(notifications, intervals, last));
         Ok(())
     }
 
-    async fn run(self, mut announcements: Announcements, intervals: Intervals, mut last: i64) {
+    async fn run(self, mut notifications: Notifications, intervals: Intervals, mut last: i64) {
         let (mut unavailable, mut swept) = (false, None);
         loop {
-            // An announcement and a timeout both lead to a read.
-            let _ = tokio::time::timeout(intervals.poll, announcements.next()).await;
+            // A notification and a timeout both lead to a read.
+            let _ = tokio::time::timeout(intervals.poll, notifications.next()).await;
             let sweep = swept.is_none_or(|swept: Instant| swept.elapsed() >= intervals.sweep);
             match self.read(if sweep { 0 } else { last }).await {
                 Ok(newest) => {
@@ -217,13 +217,13 @@ mod tests {
         async fn replicate(
             &self,
             rotation: Option<TimeDelta>,
-            announcements: Announcements,
+            notifications: Notifications,
             intervals: Intervals,
         ) {
             let (store, keys, clock) = (self.store.clone(), Some(Arc::clone(&self.keys)), self.clock.clone());
             let revocations = Arc::clone(&self.revocations);
             let replication = Replication { store, revocations, keys, rotation, clock };
-            replication.start(announcements, intervals).await.unwrap();
+            replication.start(notifications, intervals).await.unwrap();
         }
 
         async fn stored(&self) -> Vec<StoredKey> {
@@ -261,8 +261,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         System::new().block_on(async {
             let (here, there) = (Replica::on(&dir, &standing()).await, Replica::on(&dir, &standing()).await);
-            let (told, announcements) = Announcements::by_hand();
-            there.replicate(None, announcements, Intervals { poll: NEVER, sweep: NEVER }).await;
+            let (told, notifications) = Notifications::by_hand();
+            there.replicate(None, notifications, Intervals { poll: NEVER, sweep: NEVER }).await;
             here.rotate().await;
             assert_eq!(there.keys.known().len(), 1);
             told.send(()).await.unwrap();
@@ -277,7 +277,7 @@ mod tests {
             let (here, there) = (Replica::on(&dir, &standing()).await, Replica::on(&dir, &standing()).await);
             let poll = Duration::from_millis(20);
             there
-                .replicate(None, here.store.announcements().unwrap(), Intervals { poll, sweep: NEVER })
+                .replicate(None, here.store.notifications().unwrap(), Intervals { poll, sweep: NEVER })
                 .await;
             here.rotate().await;
             eventually("the key is known", || there.keys.known().len() == 2).await;
@@ -292,9 +292,9 @@ mod tests {
             let replicas = [Replica::on(&dir, &clock).await, Replica::on(&dir, &clock).await];
             let often = Duration::from_millis(20);
             for replica in &replicas {
-                let (_, announcements) = Announcements::by_hand();
+                let (_, notifications) = Notifications::by_hand();
                 let intervals = Intervals { poll: often, sweep: often };
-                replica.replicate(Some(TimeDelta::days(90)), announcements, intervals).await;
+                replica.replicate(Some(TimeDelta::days(90)), notifications, intervals).await;
             }
             let known = || replicas.iter().map(|replica| replica.keys.known().len()).collect::<Vec<_>>();
             let first = replicas[0].stored().await[0].key.kid.clone();

@@ -70,7 +70,7 @@ pub(super) async fn services(
         rotation: config.key_rotation,
         clock: clock.clone(),
     };
-    replication.start(store.announcements()?, Intervals::default()).await?;
+    replication.start(store.notifications()?, Intervals::default()).await?;
     let recorder = start_audit(&store, chain, config, &clock);
     let hasher = hasher(config, &clock_and_random)?;
     let operator = operator(&vocabulary);

@@ -94,8 +94,8 @@ async fn verify(
     }
     let confirmed = match verifier.verify_awaiting_keys(token).await {
         Ok(Verification::Unconfirmed(unconfirmed)) => {
-            let standing = store.standing(unconfirmed.user_id()).await?;
-            unconfirmed.confirm(standing.as_ref()).map(drop)
+            let account = store.account_state(unconfirmed.user_id()).await?;
+            unconfirmed.confirm(account.as_ref()).map(drop)
         }
         Ok(Verification::External(external)) => {
             // A look must not make an account.

@@ -20,7 +20,7 @@ use crate::domain::User;
 use crate::hashing::Hasher;
 use crate::http::{Line, LinePassword};
 use crate::server::hasher;
-use crate::store::{ImportOutcome, Imported, NewUser, StoreError};
+use crate::store::{ImportOutcome, ImportedUser, NewUser, StoreError};
 
 /// Accounts in one transaction.
 const BATCH: usize = 2_000;
@@ -156,14 +156,14 @@ impl Users<'_> {
     async fn make(&self, lines: Vec<Line>, hasher: &Hasher, done: &mut Done) -> Result<(), Failure> {
         let lanes = usize::from(self.context.config().hash_lanes);
         let accounts = stream::iter(lines).map(|line| self.account(line, hasher)).buffered(lanes.max(1));
-        let accounts: Vec<Result<Imported, Failure>> = accounts.collect().await;
+        let accounts: Vec<Result<ImportedUser, Failure>> = accounts.collect().await;
         let accounts =
             accounts.into_iter().map(|account| account.map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
         let (mut batches, mut last_success) = (vec![accounts], Instant::now());
         while let Some(batch) = batches.pop() {
             match self.store.import_users(batch.clone()).await {
                 Ok(outcomes) => {
-                    let there = outcomes.iter().filter(|outcome| **outcome == ImportOutcome::There).count();
+                    let there = outcomes.iter().filter(|outcome| **outcome == ImportOutcome::Exists).count();
                     done.there += count(there);
                     done.made += count(outcomes.len() - there);
                     last_success = Instant::now();
@@ -187,14 +187,14 @@ impl Users<'_> {
         Ok(())
     }
 
-    async fn account(&self, line: Line, hasher: &Hasher) -> Result<Imported, Failure> {
+    async fn account(&self, line: Line, hasher: &Hasher) -> Result<ImportedUser, Failure> {
         let grant = Registration::Entitled(self.operator.reach::<User, Create>()?).grant(line.roles)?;
         let password = match line.password {
             Some(LinePassword::Chosen(password)) => Some(hasher.hash(&password).await?),
             Some(LinePassword::Hashed(hash)) => Some(hash),
             None => None,
         };
-        Ok(Imported {
+        Ok(ImportedUser {
             id: line.id,
             new: NewUser { email: line.email, password, profile: line.profile, status: line.status },
             email_verified: line.email_verified,

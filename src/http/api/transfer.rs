@@ -17,7 +17,7 @@ use crate::hashing::is_taken_here;
 use crate::http::kit::members::Members;
 use crate::http::kit::problem::BrokenRule;
 use crate::json::parse_strict;
-use crate::store::Exported;
+use crate::store::ExportedUser;
 
 /// An account as a line has it.
 pub(crate) struct Line {
@@ -108,8 +108,8 @@ struct Written<'a> {
 }
 
 /// The line of an account; with its password's hash only when that is asked for.
-pub(crate) fn line_of(account: &Exported, with_hash: bool) -> Value {
-    let Exported { user, profile, password } = account;
+pub(crate) fn line_of(account: &ExportedUser, with_hash: bool) -> Value {
+    let ExportedUser { user, profile, password } = account;
     json!(Written {
         user: UserView::from(user),
         profile: profile.claims.iter().map(|(claim, value)| (claim.as_str(), value.as_str())).collect(),

@@ -8,7 +8,7 @@ use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Random;
-use crate::store::Once;
+use crate::store::IdempotentRequest;
 use crate::token::MasterKey;
 
 /// The header of an answer that was given before.
@@ -80,13 +80,18 @@ impl AnswerSeal {
     }
 
     /// Seals an answer for its request.
-    pub(super) fn seal(&self, random: &Random, once: &Once, answer: &KeptAnswer) -> Option<Vec<u8>> {
+    pub(super) fn seal(
+        &self,
+        random: &Random,
+        once: &IdempotentRequest,
+        answer: &KeptAnswer,
+    ) -> Option<Vec<u8>> {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(answer).ok()?);
         self.seal.seal(random, &plain, &hex(once.key())).ok()
     }
 
     /// Opens the answer of this request.
-    pub(super) fn open(&self, once: &Once, sealed: &[u8]) -> Option<KeptAnswer> {
+    pub(super) fn open(&self, once: &IdempotentRequest, sealed: &[u8]) -> Option<KeptAnswer> {
         serde_json::from_slice(&self.seal.open(sealed, &hex(once.key())).ok()?).ok()
     }
 }
@@ -115,7 +120,8 @@ mod tests {
     #[test]
     fn an_answer_opens_for_its_own_request_only() {
         let kept = KeptAnswer { status: 201, headers: Vec::new(), body: "{}".to_owned() };
-        let (once, other) = (Once::new([1; 32], [2; 32]), Once::new([3; 32], [2; 32]));
+        let (once, other) =
+            (IdempotentRequest::new([1; 32], [2; 32]), IdempotentRequest::new([3; 32], [2; 32]));
         let sealed = seal(1).seal(&Random::system(), &once, &kept).unwrap();
         assert_eq!(seal(1).open(&once, &sealed).unwrap().body, "{}");
         assert!(seal(1).open(&other, &sealed).is_none());

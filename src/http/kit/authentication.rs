@@ -125,7 +125,7 @@ impl Services {
             // A thief of a bound token would send it as a bearer token (RFC 9449 §7.2).
             Verification::Bound(_) => Err(InvalidToken::Bound),
             Verification::Unconfirmed(unconfirmed) => {
-                let standing = self.trusted.standing(unconfirmed.user_id()).await?;
+                let standing = self.trusted.account_state(unconfirmed.user_id()).await?;
                 unconfirmed.confirm(standing.as_ref())
             }
             Verification::External(external) => {

@@ -53,7 +53,7 @@ impl Argument for ProvedKey {
         let refused = |why| Problem::from(OAuthError::InvalidProof(why));
         let Some(sent) = sent(call.request()).map_err(refused)? else { return Ok(Self(None)) };
         let proof = verify(call, sent, None).map_err(refused)?;
-        if !call.services().trusted.use_up(proof.id, proof.remembered_until).await? {
+        if !call.services().trusted.use_jti(proof.id, proof.remembered_until).await? {
             return Err(refused(InvalidProof::Replayed));
         }
         Ok(Self(Some(proof.key)))

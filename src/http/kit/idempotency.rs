@@ -8,7 +8,7 @@ use super::answer_seal::{KeptAnswer, hex};
 use super::call::Call;
 use super::problem::{Code, Problem};
 use crate::domain::IdempotencyKey;
-use crate::store::{Earlier, Once, once};
+use crate::store::{EarlierRequest, IdempotentRequest, run_idempotent};
 
 /// The client's name for a request.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -18,7 +18,7 @@ pub(super) enum Repetition {
     /// It has no key, or the route takes none.
     NoKey,
     /// It is the first with its key.
-    First(Once),
+    First(IdempotentRequest),
     /// It was answered before.
     Answered(HttpResponse),
 }
@@ -43,7 +43,7 @@ impl Call {
         }
         let key: Result<IdempotencyKey, _> = value.to_str().unwrap_or_default().parse();
         let once = self.once(&key.map_err(|rule| invalid(rule.detail))?);
-        match self.services().trusted.earlier(&once).await? {
+        match self.services().trusted.earlier_request(&once).await? {
             None => Ok(Repetition::First(once)),
             Some(earlier) => self.again(&once, earlier).map(Repetition::Answered),
         }
@@ -52,14 +52,14 @@ impl Call {
     /// Runs the handler for the first request with its key, and keeps its answer.
     pub(super) async fn run_first(
         &self,
-        request: Once,
+        request: IdempotentRequest,
         handled: impl Future<Output = Result<HttpResponse, Problem>>,
     ) -> Result<HttpResponse, Problem> {
         let store = &self.services().trusted;
-        let answer = match once(request.clone(), handled).await {
+        let answer = match run_idempotent(request.clone(), handled).await {
             // Another request with the key was first after all.
             Err(problem) if problem.code() == Code::IdempotencyKeyInUse => {
-                let earlier = store.earlier(&request).await?.unwrap_or(Earlier::Unanswered);
+                let earlier = store.earlier_request(&request).await?.unwrap_or(EarlierRequest::Unanswered);
                 return self.again(&request, earlier);
             }
             answer => answer?,
@@ -71,7 +71,7 @@ impl Call {
         let services = self.services();
         let sealed = kept.and_then(|kept| services.answers.seal(&services.random, &request, &kept));
         let kept = match sealed {
-            Some(sealed) => store.keep_answer(&request, sealed).await.map_err(|error| error.to_string()),
+            Some(sealed) => store.save_answer(&request, sealed).await.map_err(|error| error.to_string()),
             None => Err("it could not be sealed".to_owned()),
         };
         if let Err(error) = kept {
@@ -81,19 +81,19 @@ impl Call {
     }
 
     /// Keys belong to a caller and a route. Without a caller, they belong to the body.
-    fn once(&self, key: &IdempotencyKey) -> Once {
+    fn once(&self, key: &IdempotencyKey) -> IdempotentRequest {
         let answers = &self.services().answers;
         let body = answers.digest(&self.body_hash().unwrap_or_default());
         let who = self.caller_and_client().map_or_else(|| hex(&body), str::to_owned);
         let named = [self.request().method().as_str(), &self.request().uri().to_string(), &who, key.as_str()];
-        Once::new(answers.digest(named.join("\n").as_bytes()), body)
+        IdempotentRequest::new(answers.digest(named.join("\n").as_bytes()), body)
     }
 
-    fn again(&self, once: &Once, earlier: Earlier) -> Result<HttpResponse, Problem> {
+    fn again(&self, once: &IdempotentRequest, earlier: EarlierRequest) -> Result<HttpResponse, Problem> {
         match earlier {
-            Earlier::Another => Err(Problem::new(Code::IdempotencyKeyReused)),
-            Earlier::Unanswered => Err(Problem::new(Code::IdempotencyKeyInUse)),
-            Earlier::Answered(sealed) => {
+            EarlierRequest::Different => Err(Problem::new(Code::IdempotencyKeyReused)),
+            EarlierRequest::Unanswered => Err(Problem::new(Code::IdempotencyKeyInUse)),
+            EarlierRequest::Answered(sealed) => {
                 let kept = self.services().answers.open(once, &sealed);
                 kept.map(KeptAnswer::respond).ok_or_else(|| Problem::new(Code::IdempotencyKeyInUse))
             }

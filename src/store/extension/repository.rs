@@ -178,7 +178,7 @@ impl Store {
     ) -> Result<Allowed<R, Create>, StoreError> {
         let (event, filter) = (AuditEvent::from(&new), RowFilter::unrestricted(new.by()));
         let record = (*new).clone();
-        let kept = self.write_once(Some(event), move |conn, _| {
+        let kept = self.write_idempotent(Some(event), move |conn, _| {
             one_row(record.insert(conn)?)?;
             as_it_is_now(conn, &record, &filter)
         });
@@ -234,7 +234,7 @@ impl Store {
         T: Send + 'static,
     {
         let (event, record) = (AuditEvent::from(record), (**record).clone());
-        self.write_once(Some(event), move |conn, _| work(conn, &record)).await
+        self.write_idempotent(Some(event), move |conn, _| work(conn, &record)).await
     }
 
     /// Reads what belongs to a record; the engine lets nothing be written. It may be read twice,

@@ -1,8 +1,8 @@
-//! How an account stands: its password, its roles, its status. What changes them ends tokens.
+//! Account state: password, roles and status. A change of one of them revokes tokens.
 
 use diesel::prelude::*;
 
-use super::users::{insert_roles, load, role_rows};
+use super::user_rows::{insert_roles, load, role_rows};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
 use crate::authz::{Allowed, AuditEvent, RoleGrant};
 use crate::domain::{AccountState, PasswordHash, Revoked, Role, SessionId, Status, Time, User, UserId};
@@ -18,8 +18,7 @@ use crate::store::shared::Shared;
 use crate::store::trusted::TrustedStore;
 
 impl Store {
-    /// Replaces a password. Every session but `kept` ends; when no session is kept, every token
-    /// that the user has is dead.
+    /// Replaces a password. All sessions end, except `kept`. Without `kept`, all tokens of the user are revoked.
     ///
     /// # Errors
     /// [`StoreError::Changed`].
@@ -34,13 +33,13 @@ impl Store {
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             let new = users::password_hash.eq(hash.expose_phc());
             one_row(on!(conn, |c| update(this).set(new).execute(c))?)?;
-            inner.touch(conn, &user, kept.is_none(), changes)?;
+            inner.bump_revision(conn, &user, kept.is_none(), changes)?;
             inner.end_sessions_of(conn, user.id, kept, changes)
         })
         .await
     }
 
-    /// Replaces the roles. The user's tokens are dead: they carry what the old ones granted.
+    /// Replaces the roles. The tokens of the user are revoked, because they carry the scopes of the old roles.
     ///
     /// # Errors
     /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
@@ -58,7 +57,7 @@ impl Store {
             .write(Some(deed), move |conn, changes| {
                 let user = &before;
                 keep_an_admin(conn, user, grant.roles().contains(&Role::ADMIN))?;
-                inner.touch(conn, user, true, changes)?;
+                inner.bump_revision(conn, user, true, changes)?;
                 let old = user_roles::table.filter(user_roles::user_id.eq(user.id));
                 on!(conn, |c| diesel::delete(old).execute(c))?;
                 let (created_at, key) = (Time(user.created_at), user.email.key());
@@ -71,8 +70,8 @@ impl Store {
         Ok(user.changed(|record| *record = next))
     }
 
-    /// Suspends or activates an account. Suspending ends its sessions and its tokens; activating
-    /// does not bring them back.
+    /// Suspends or activates an account. A suspension ends its sessions and revokes its tokens. An activation does
+    /// not restore them.
     ///
     /// # Errors
     /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
@@ -90,7 +89,7 @@ impl Store {
             .write(Some(deed), move |conn, changes| {
                 let user = &before;
                 keep_an_admin(conn, user, status == Status::Active)?;
-                inner.touch(conn, user, status == Status::Suspended, changes)?;
+                inner.bump_revision(conn, user, status == Status::Suspended, changes)?;
                 on!(conn, |c| update(users::table.filter(users::id.eq(user.id)))
                     .set(users::status.eq(status.as_str()))
                     .execute(c))?;
@@ -106,19 +105,19 @@ impl Store {
 }
 
 impl TrustedStore {
-    /// How a user stands now, for a token that does not say when it was issued in the user's own
-    /// count.
+    /// Returns the current state of a user, for a token without the epoch in which it was issued.
     ///
     /// # Errors
-    /// When the database is away.
-    pub(crate) async fn standing(&self, id: UserId) -> Result<Option<AccountState>, StoreError> {
+    /// If the database is unavailable.
+    pub(crate) async fn account_state(&self, id: UserId) -> Result<Option<AccountState>, StoreError> {
         let inner = self.shared().clone();
-        self.read_by_key(move |conn| inner.standing_of(conn, id)).await
+        self.read_by_key(move |conn| inner.account_state_of(conn, id)).await
     }
 }
 
 impl Shared {
-    pub(in crate::store) fn standing_of(
+    /// Reads the current state of a user.
+    pub(in crate::store) fn account_state_of(
         &self,
         conn: &mut Connection,
         id: UserId,
@@ -136,8 +135,8 @@ impl Shared {
         }))
     }
 
-    /// Marks the account as changed, provided that nobody else did; a new epoch ends its tokens.
-    fn touch(
+    /// Increments the revision of a user if it is unchanged. A new epoch revokes the tokens of the user.
+    fn bump_revision(
         &self,
         conn: &mut Connection,
         user: &User,
@@ -154,12 +153,12 @@ impl Shared {
             users::epoch_began_at.eq(now),
         );
         one_row(on!(conn, |c| update(this).set(next).execute(c))?)?;
-        // Where the epoch stays this ends no token of ours; it says that the account has changed.
+        // In the same epoch this revokes no token of this server. It tells the replicas that the account changed.
         changes.revoke(self, Revoked::User(user.id, epoch));
         Ok(())
     }
 
-    /// Ends a user's sessions, all but the one that is kept.
+    /// Ends the sessions of a user, except `kept`.
     pub(in crate::store) fn end_sessions_of(
         &self,
         conn: &mut Connection,
@@ -176,7 +175,7 @@ impl Shared {
     }
 }
 
-/// Refuses a change after which no active administrator would be left, unless the user `stays` one.
+/// Refuses a change after which there is no active administrator. `stays` says that this user stays one.
 pub(in crate::store) fn keep_an_admin(
     conn: &mut Connection,
     user: &User,
@@ -186,7 +185,7 @@ pub(in crate::store) fn keep_an_admin(
     if !is_admin || stays {
         return Ok(());
     }
-    // Two administrators who demote each other must not both succeed.
+    // Without the lock, two administrators who demote each other at the same time would both succeed.
     if let Link::Postgres(c) = conn.link() {
         diesel::sql_query("SELECT pg_advisory_xact_lock(7021786)").execute(c)?;
     }

@@ -1,11 +1,10 @@
-//! Browsers that are signed in at the pages.
+//! Browser sessions: users who are signed in at the login page.
 
 use diesel::prelude::*;
 
-use super::logins::LoginRefused;
-use super::logins::Proved;
-use super::sessions::{SessionBinding, SessionRow, of_session};
-use super::users as accounts;
+use super::login::{LoginRefused, VerifiedPassword};
+use super::session_rows::{SessionBinding, SessionRow, session_event};
+use super::user_rows;
 use crate::authz::{Actor, Outcome};
 use crate::domain::{Device, Origin, SecretHash, Session, SessionId, Status, Time, User, UserId};
 use crate::on;
@@ -17,38 +16,38 @@ use crate::store::engine::schema::{authorization_codes, sessions};
 use crate::store::shared::Shared;
 use crate::store::trusted::TrustedStore;
 
-/// Who is signed in in a browser, and since when.
+/// The user who is signed in in a browser.
 pub struct SignedIn {
-    /// The browser's session.
+    /// The browser session.
     pub session: Session,
-    /// Who it is, as they are now.
+    /// The current user.
     pub user: User,
 }
 
 impl TrustedStore {
-    /// Who is signed in in the browser with this cookie.
+    /// Returns the user who is signed in in the browser with this cookie.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn signed_in(&self, cookie: SecretHash) -> Result<Option<SignedIn>, StoreError> {
         let inner = self.shared().clone();
         self.read(move |conn| {
             let Some(session) = inner.browser_session(conn, &cookie)? else { return Ok(None) };
-            let user = accounts::load(conn, &inner.vocabulary, session.user_id)?;
+            let user = user_rows::load(conn, &inner.vocabulary, session.user_id)?;
             Ok(user.filter(|user| user.status == Status::Active).map(|user| SignedIn { session, user }))
         })
         .await
     }
 
-    /// Signs the user in whose password was right, in the browser that gets this cookie. What was
-    /// signed in there before goes on as theirs, or ends when it was somebody else's.
+    /// Signs in a user whose password was right. `cookie` identifies the new browser session, `before` the one
+    /// that the browser had: it is replaced if it was the same user's, and ends if it was another user's.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn sign_in(
         &self,
         user: UserId,
-        proved: Proved,
+        password: VerifiedPassword,
         device: Device,
         cookie: SecretHash,
         before: Option<SecretHash>,
@@ -57,33 +56,33 @@ impl TrustedStore {
         let begun = self.new_session(user, None, device)?;
         let inner = self.shared().clone();
         self.write(None, move |conn, changes| {
-            if inner.prove(conn, user, &proved)?.is_none() {
+            if inner.accept_password(conn, user, &password)?.is_none() {
                 return Ok(Err(LoginRefused::Account));
             }
-            inner.logged_in(conn, &begun, origin.clone())?;
+            inner.record_login(conn, &begun, origin.clone())?;
             let session = Session { expires_at: inner.next_refresh_expiry(&begun), ..begun.clone() };
             let binding = SessionBinding { cookie: Some(cookie.clone()), ..SessionBinding::default() };
             inner.insert_session(conn, &session, binding)?;
             if let Some(before) = &before {
-                inner.take_over(conn, before, &session, changes)?;
+                inner.replace_session(conn, before, &session, changes)?;
             }
             Ok(Ok(()))
         })
         .await
     }
 
-    /// Signs the browser with this cookie out: its session ends, and with it what clients got in it,
-    /// but for those that may go on while the user is away.
+    /// Signs out the browser with this cookie. Its session ends, and the sessions of clients in it, except those
+    /// with `offline_access`.
     ///
     /// # Errors
-    /// When the database is away; then nobody was signed out.
+    /// If the database is unavailable. Then the user stays signed in.
     pub(crate) async fn sign_out(&self, cookie: SecretHash, origin: Origin) -> Result<(), StoreError> {
         let inner = self.shared().clone();
         self.write(None, move |conn, changes| {
             let Some(session) = inner.browser_session(conn, &cookie)? else { return Ok(()) };
             let by = Actor::Anonymous(origin.clone(), None);
-            inner.append_event(conn, &of_session(&session, "log_out", by, Outcome::Done))?;
-            inner.end_session_and_what_hangs_on_it(conn, session.id, changes)
+            inner.append_event(conn, &session_event(&session, "log_out", by, Outcome::Done))?;
+            inner.end_session_tree(conn, session.id, changes)
         })
         .await
     }
@@ -105,8 +104,8 @@ impl Shared {
         Ok(row.map(|row| row.read().0))
     }
 
-    /// A browser's session takes the place of the one that was there.
-    fn take_over(
+    /// Replaces the former session of a browser: what clients got in it moves to the new one.
+    fn replace_session(
         &self,
         conn: &mut Connection,
         before: &SecretHash,
@@ -115,7 +114,7 @@ impl Shared {
     ) -> Result<(), StoreError> {
         let Some(old) = self.browser_session(conn, before)? else { return Ok(()) };
         if old.user_id != session.user_id {
-            return self.end_session_and_what_hangs_on_it(conn, old.id, changes);
+            return self.end_session_tree(conn, old.id, changes);
         }
         let parent: Option<SessionId> = Some(session.id);
         on!(conn, |c| update(sessions::table.filter(sessions::parent_id.eq(old.id)))

@@ -1,9 +1,9 @@
-//! The list of clients, in pages by keyset.
+//! The list of clients, in keyset pages.
 
 use diesel::prelude::*;
 
+use super::client_rows::ClientRow;
 use super::client_secrets;
-use super::clients::ClientRow;
 use crate::authz::Reach;
 use crate::authz::action::List;
 use crate::domain::{Client, ClientId};
@@ -12,19 +12,19 @@ use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::clients;
 use crate::store::handle::Store;
 
-/// Clients, and where the next page begins if there is one.
+/// A page of clients.
 pub struct ClientPage {
     /// The clients, by id.
     pub clients: Vec<Client>,
-    /// What to pass as `after` for the next page.
+    /// `after` of the next page, if there is one.
     pub next: Option<ClientId>,
 }
 
 impl Store {
-    /// At most `limit` clients, by id, those after `after`.
+    /// Returns at most `limit` clients by id, beginning after `after`.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub async fn list_clients(
         &self,
         reach: &Reach<Client, List>,

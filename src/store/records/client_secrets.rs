@@ -1,4 +1,4 @@
-//! The secrets of clients, as hashes.
+//! Hashes of client secrets.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -10,17 +10,17 @@ use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::client_secrets;
 
-/// A secret that is still good.
+/// A valid secret.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = client_secrets)]
-pub(in crate::store) struct KeptSecret {
+pub(in crate::store) struct SecretRow {
     hash: Vec<u8>,
     client_id: String,
     created_at: Time,
     expires_at: Option<Time>,
 }
 
-impl KeptSecret {
+impl SecretRow {
     fn age(&self) -> SecretAge {
         SecretAge { created_at: self.created_at.0, expires_at: self.expires_at.map(|time| time.0) }
     }
@@ -31,30 +31,30 @@ impl KeptSecret {
     }
 }
 
-/// Those that are good at `now`.
+/// Condition of the secrets that are valid at `now`.
 #[diesel::dsl::auto_type]
-pub(in crate::store) fn good(now: Time) -> _ {
+pub(in crate::store) fn valid_at(now: Time) -> _ {
     client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(now).assume_not_null())
 }
 
-/// The secrets of these clients that are good at `now`.
+/// Returns the secrets of these clients that are valid at `now`.
 pub(in crate::store) fn load(
     conn: &mut Connection,
     clients: &[&str],
     now: DateTime<Utc>,
-) -> Result<Vec<KeptSecret>, StoreError> {
+) -> Result<Vec<SecretRow>, StoreError> {
     Ok(on!(conn, |c| client_secrets::table
         .filter(client_secrets::client_id.eq_any(clients))
-        .filter(good(Time(now)))
+        .filter(valid_at(Time(now)))
         .order(client_secrets::created_at.desc())
-        .select(KeptSecret::as_select())
+        .select(SecretRow::as_select())
         .load(c))?)
 }
 
-/// The ages of one client's secrets; the newest, which nothing has taken the place of, first.
-pub(in crate::store) fn ages(secrets: &[KeptSecret], client: &str) -> Vec<SecretAge> {
+/// Returns the ages of a client's secrets. The newest, which has no expiry, comes first.
+pub(in crate::store) fn ages(secrets: &[SecretRow], client: &str) -> Vec<SecretAge> {
     let mut ages: Vec<SecretAge> =
-        secrets.iter().filter(|kept| kept.client_id == client).map(KeptSecret::age).collect();
+        secrets.iter().filter(|kept| kept.client_id == client).map(SecretRow::age).collect();
     ages.sort_by_key(|age| age.expires_at.is_some());
     ages
 }
@@ -74,8 +74,8 @@ pub(in crate::store) fn insert(
     Ok(())
 }
 
-/// Lets the secret that was the newest go on until `until`, and ends those that were on their way
-/// out: a client has two at the most.
+/// Sets the expiry of the newest secret to `until` and deletes those that already had an expiry: a client has at
+/// most two secrets.
 pub(in crate::store) fn expire(
     conn: &mut Connection,
     client: &str,
@@ -83,8 +83,8 @@ pub(in crate::store) fn expire(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let of_client = client_secrets::client_id.eq(client);
-    let outgoing = client_secrets::table.filter(of_client).filter(client_secrets::expires_at.is_not_null());
-    on!(conn, |c| diesel::delete(outgoing).execute(c))?;
+    let expiring = client_secrets::table.filter(of_client).filter(client_secrets::expires_at.is_not_null());
+    on!(conn, |c| diesel::delete(expiring).execute(c))?;
     if until <= now {
         return remove_all(conn, client);
     }

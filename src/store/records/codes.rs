@@ -1,10 +1,10 @@
-//! Authorization codes (RFC 6749 §4.1): good for a minute and one use.
+//! Authorization codes (RFC 6749 §4.1). A code is valid for one minute and one use.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::sessions::{Entitled, SessionBinding, SessionRow};
-use super::{consents, refresh_tokens, users as accounts};
+use super::session_rows::{SessionBinding, SessionRow, TokenSession};
+use super::{consents, refresh_tokens, user_rows};
 use crate::authz::{Actor, AuditEvent, Outcome, Resource as _, ScopeSet};
 use crate::domain::{
     ClientId, Consent, Origin, SecretHash, Session, SessionId, Status, Thumbprint, Time, User, UserId,
@@ -17,73 +17,73 @@ use crate::store::engine::schema::{authorization_codes as codes, sessions};
 use crate::store::shared::Shared;
 use crate::store::trusted::TrustedStore;
 
-/// What a code is issued for.
+/// A code to issue.
 pub(crate) struct NewCode {
-    /// Of the code.
+    /// Hash of the code.
     pub(crate) hash: SecretHash,
     /// The client that may redeem it.
     pub(crate) client: ClientId,
-    /// The browser in which its user is signed in.
+    /// Browser session in which the user is signed in.
     pub(crate) parent: SessionId,
-    /// The user who lets the client in.
+    /// The user who authorizes the client.
     pub(crate) user: UserId,
-    /// What the client may do.
+    /// Scopes for which the client is authorized.
     pub(crate) scope: ScopeSet,
-    /// What the redemption must fit.
+    /// Parameters that the redemption must match.
     pub(crate) binding: CodeBinding,
     /// `nonce` of the ID token (OpenID Connect Core §2).
     pub(crate) nonce: Option<String>,
-    /// Until when it is good.
+    /// Time of expiry.
     pub(crate) expires_at: DateTime<Utc>,
-    /// Where the browser is.
+    /// Origin of the request.
     pub(crate) origin: Origin,
 }
 
-/// What the redemption of a code must fit.
+/// Parameters that the redemption of a code must match.
 #[derive(Clone, Debug)]
 pub(crate) struct CodeBinding {
     /// The redirect URI of the request (RFC 6749 §4.1.3).
     pub(crate) redirect_uri: String,
-    /// Of the verifier, by S256 (RFC 7636 §4.2).
+    /// S256 challenge of the verifier (RFC 7636 §4.2).
     pub(crate) code_challenge: String,
-    /// The key to which the tokens will be bound, where the request named one (RFC 9449 §10).
+    /// Thumbprint of the key to which the tokens will be bound, if the request named one (RFC 9449 §10).
     pub(crate) dpop_jkt: Option<Thumbprint>,
-    /// Where the tokens are to be taken (RFC 8707), where the request said so.
+    /// Resource that accepts the tokens, if the request named one (RFC 8707).
     pub(crate) resource: Option<String>,
 }
 
-/// Who redeems a code.
-pub(crate) struct RedeemedBy {
-    /// The client that proved who it is.
+/// The client and the parameters of a redemption.
+pub(crate) struct CodeRedemption {
+    /// The authenticated client.
     pub(crate) client: ClientId,
-    /// All that it is registered for.
+    /// Scopes for which the client is registered.
     pub(crate) registered: ScopeSet,
-    /// The key that it proved to have (RFC 9449 §5).
+    /// Thumbprint of the key in the DPoP proof (RFC 9449 §5).
     pub(crate) dpop_jkt: Option<Thumbprint>,
-    /// Of its first refresh token, if it gets any.
+    /// Hash of the first refresh token, if the client gets one.
     pub(crate) refresh: Option<SecretHash>,
-    /// Where it calls from.
+    /// Origin of the request.
     pub(crate) origin: Origin,
 }
 
-/// Why a code is not redeemed.
+/// Reason why a code is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CodeRefused {
-    /// There is no such code, or it is another client's, or its time is over.
+    /// It does not exist, has expired, or belongs to another client.
     Unknown,
-    /// It was used before; what was issued from it is dead now.
+    /// It was used before. The session that it began has ended.
     Replayed,
-    /// The redemption does not fit it; it is worth nothing any more.
-    Unfit,
-    /// Its user may not be signed in any more, or nothing of the scope is left.
-    Nobody,
+    /// The request does not match the binding of the code. The code is deleted.
+    BindingMismatch,
+    /// The user is not active or not signed in any more.
+    SignedOut,
 }
 
-/// A code that was redeemed: a session, and what the ID token repeats.
-pub(crate) struct Redeemed {
+/// A redeemed code.
+pub(crate) struct RedeemedCode {
     /// The session that began.
-    pub(crate) entitled: Entitled,
-    /// What the request's `nonce` was.
+    pub(crate) token_session: TokenSession,
+    /// `nonce` of the authorization request, for the ID token.
     pub(crate) nonce: Option<String>,
 }
 
@@ -100,7 +100,8 @@ struct CodeRow {
     dpop_jkt: Option<String>,
 }
 
-fn consented(new: &NewCode) -> AuditEvent {
+/// Returns the audit event of a consent.
+fn consent_event(new: &NewCode) -> AuditEvent {
     AuditEvent {
         by: Actor::Anonymous(new.origin.clone(), Some(new.client.clone())),
         action: "consent",
@@ -111,12 +112,23 @@ fn consented(new: &NewCode) -> AuditEvent {
     }
 }
 
+impl CodeRow {
+    fn binding(&self) -> CodeBinding {
+        CodeBinding {
+            redirect_uri: self.redirect_uri.clone(),
+            code_challenge: self.code_challenge.clone(),
+            dpop_jkt: self.dpop_jkt.clone().map(Thumbprint::stored),
+            resource: self.resource.clone(),
+        }
+    }
+}
+
 impl TrustedStore {
-    /// Issues a code, provided that the user is still signed in in that browser; with `consent`, the
-    /// user has just agreed to its scope.
+    /// Issues a code if its user is still signed in in the browser. With `consent`, the user has just consented to
+    /// its scopes. Returns false if the user is signed out.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn issue_code(&self, new: NewCode, consent: bool) -> Result<bool, StoreError> {
         let inner = self.shared().clone();
         self.write(None, move |conn, _| {
@@ -133,7 +145,7 @@ impl TrustedStore {
             let scope = new.scope.to_string();
             if consent {
                 consents::widen(conn, new.user, &new.client, &scope, now)?;
-                inner.append_event(conn, &consented(&new))?;
+                inner.append_event(conn, &consent_event(&new))?;
             }
             let row = (
                 codes::hash.eq(new.hash.as_bytes().as_slice()),
@@ -154,91 +166,65 @@ impl TrustedStore {
         .await
     }
 
-    /// Redeems a code, once: a session begins. `fits` is asked whether the redemption fits the code;
-    /// of what the user agreed to, the client gets what it is registered for and the user's roles
-    /// still grant.
+    /// Redeems a code, once, and begins a session. `fits` checks the request against the binding of the code. The
+    /// client gets those consented scopes that it is registered for and that the roles of the user still grant.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn redeem_code(
         &self,
         code: SecretHash,
-        by: RedeemedBy,
+        by: CodeRedemption,
         fits: impl Fn(&CodeBinding) -> bool + Send + 'static,
-    ) -> Result<Result<Redeemed, CodeRefused>, StoreError> {
-        let RedeemedBy { client, registered, dpop_jkt, refresh, origin } = by;
+    ) -> Result<Result<RedeemedCode, CodeRefused>, StoreError> {
         let inner = self.shared().clone();
         let now = inner.now();
         let id = SessionId(inner.new_uuid(now)?);
         self.write(None, move |conn, changes| {
             let hash = code.as_bytes().as_slice();
-            let unused = codes::table
-                .find(hash)
-                .filter(codes::client_id.eq(client.as_str()))
-                .filter(codes::session_id.is_null())
-                .filter(codes::expires_at.gt(Time(now)));
-            let rows = on!(conn, |c| update(unused).set(codes::session_id.eq(Some(id))).execute(c))?;
-            if rows == 0 {
-                let Some(session) = used_for(conn, hash, &client)? else {
+            if !mark_redeemed(conn, hash, &by.client, id, now)? {
+                let Some(session) = session_of_redemption(conn, hash, &by.client)? else {
                     return Ok(Err(CodeRefused::Unknown));
                 };
-                let by = Actor::Anonymous(origin.clone(), Some(client.clone()));
-                inner.end_what_was_reused(conn, session, by, changes)?;
+                let actor = Actor::Anonymous(by.origin.clone(), Some(by.client.clone()));
+                inner.end_reused_session(conn, session, actor, changes)?;
                 return Ok(Err(CodeRefused::Replayed));
             }
             let row: CodeRow =
                 on!(conn, |c| codes::table.find(hash).select(CodeRow::as_select()).get_result(c))?;
-            let CodeRow { user_id, parent_id, scope, nonce, .. } = row;
-            let binding = CodeBinding {
-                redirect_uri: row.redirect_uri,
-                code_challenge: row.code_challenge,
-                dpop_jkt: row.dpop_jkt.map(Thumbprint::stored),
-                resource: row.resource,
-            };
-            if !fits(&binding) {
+            if !fits(&row.binding()) {
                 on!(conn, |c| diesel::delete(codes::table.find(hash)).execute(c))?;
-                return Ok(Err(CodeRefused::Unfit));
+                return Ok(Err(CodeRefused::BindingMismatch));
             }
-            let Some((user, parent)) = inner.still_signed_in(conn, user_id, parent_id)? else {
-                return Ok(Err(CodeRefused::Nobody));
-            };
-            let scope = inner.vocabulary.scopes_in(&scope);
-            let scope =
-                scope.intersection(&registered).intersection(&inner.vocabulary.granted_by(&user.roles));
-            let mut session = Session {
-                id,
-                client_id: Some(client.clone()),
-                created_at: now,
-                last_used_at: now,
-                expires_at: now + inner.lifetimes.access_token,
-                ..parent
-            };
-            if refresh.is_some() {
-                session.expires_at = inner.next_refresh_expiry(&session);
-            }
-            let resource = binding.resource;
-            let binding = SessionBinding {
-                parent: Some(parent_id),
-                scope: Some(scope.to_string()),
-                resource: resource.clone(),
-                dpop_jkt: dpop_jkt.clone(),
-                cookie: None,
-            };
-            inner.insert_session(conn, &session, binding)?;
-            if let Some(refresh) = &refresh {
-                refresh_tokens::insert(conn, refresh, &session)?;
-            }
-            let (roles, epoch) = (user.roles, user.epoch);
-            let dpop_jkt = dpop_jkt.clone();
-            let entitled = Entitled { session, roles, epoch, scope, resource, dpop_jkt };
-            Ok(Ok(Redeemed { entitled, nonce }))
+            inner.begin_session_of_code(conn, row, &by, id, now)
         })
         .await
     }
 }
 
-/// The session that began when this client redeemed the code.
-fn used_for(conn: &mut Connection, hash: &[u8], client: &ClientId) -> Result<Option<SessionId>, StoreError> {
+/// Marks an unused code of this client as redeemed for a session. Returns false if there is none.
+fn mark_redeemed(
+    conn: &mut Connection,
+    hash: &[u8],
+    client: &ClientId,
+    session: SessionId,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let unused = codes::table
+        .find(hash)
+        .filter(codes::client_id.eq(client.as_str()))
+        .filter(codes::session_id.is_null())
+        .filter(codes::expires_at.gt(Time(now)));
+    let rows = on!(conn, |c| update(unused).set(codes::session_id.eq(Some(session))).execute(c))?;
+    Ok(rows == 1)
+}
+
+/// Returns the session that began when this client redeemed the code.
+fn session_of_redemption(
+    conn: &mut Connection,
+    hash: &[u8],
+    client: &ClientId,
+) -> Result<Option<SessionId>, StoreError> {
     let session: Option<Option<SessionId>> = on!(conn, |c| codes::table
         .find(hash)
         .filter(codes::client_id.eq(client.as_str()))
@@ -248,15 +234,58 @@ fn used_for(conn: &mut Connection, hash: &[u8], client: &ClientId) -> Result<Opt
     Ok(session.flatten())
 }
 
-/// Forgets codes whose time is over.
+/// Deletes expired codes.
 pub(in crate::store) fn prune(conn: &mut Connection, before: DateTime<Utc>) -> Result<(), StoreError> {
     on!(conn, |c| diesel::delete(codes::table.filter(codes::expires_at.le(Time(before)))).execute(c))?;
     Ok(())
 }
 
 impl Shared {
-    /// The user, if the account is in use, and the browser session in which they let the client in.
-    fn still_signed_in(
+    /// Begins the session of a redeemed code, if its user is still active and signed in.
+    fn begin_session_of_code(
+        &self,
+        conn: &mut Connection,
+        code: CodeRow,
+        by: &CodeRedemption,
+        id: SessionId,
+        now: DateTime<Utc>,
+    ) -> Result<Result<RedeemedCode, CodeRefused>, StoreError> {
+        let Some((user, parent)) = self.signed_in_user(conn, code.user_id, code.parent_id)? else {
+            return Ok(Err(CodeRefused::SignedOut));
+        };
+        let consented = self.vocabulary.scopes_in(&code.scope);
+        let granted = self.vocabulary.granted_by(&user.roles);
+        let scope = consented.intersection(&by.registered).intersection(&granted);
+        let mut session = Session {
+            id,
+            client_id: Some(by.client.clone()),
+            created_at: now,
+            last_used_at: now,
+            expires_at: now + self.lifetimes.access_token,
+            ..parent
+        };
+        if by.refresh.is_some() {
+            session.expires_at = self.next_refresh_expiry(&session);
+        }
+        let (resource, dpop_jkt) = (code.resource, by.dpop_jkt.clone());
+        let binding = SessionBinding {
+            parent: Some(code.parent_id),
+            scope: Some(scope.to_string()),
+            resource: resource.clone(),
+            dpop_jkt: dpop_jkt.clone(),
+            cookie: None,
+        };
+        self.insert_session(conn, &session, binding)?;
+        if let Some(refresh) = &by.refresh {
+            refresh_tokens::insert(conn, refresh, &session)?;
+        }
+        let (roles, epoch) = (user.roles, user.epoch);
+        let token_session = TokenSession { session, roles, epoch, scope, resource, dpop_jkt };
+        Ok(Ok(RedeemedCode { token_session, nonce: code.nonce }))
+    }
+
+    /// Returns the user, if active, and the browser session in which the user authorized the client.
+    fn signed_in_user(
         &self,
         conn: &mut Connection,
         user: UserId,
@@ -267,7 +296,7 @@ impl Shared {
             .select(SessionRow::as_select())
             .get_result(c)
             .optional())?;
-        let user = accounts::load(conn, &self.vocabulary, user)?;
+        let user = user_rows::load(conn, &self.vocabulary, user)?;
         let user = user.filter(|user| user.status == Status::Active);
         Ok(user.zip(row.map(|row| row.read().0)))
     }

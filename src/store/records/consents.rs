@@ -1,9 +1,9 @@
-//! Consents: which client may do what for a user.
+//! Consents: the scopes that a user has authorized a client for.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::clients::words;
+use super::client_rows::words;
 use crate::authz::action::{Delete, ListConsents};
 use crate::authz::{Allowed, AuditEvent, RowFilter, Sealed};
 use crate::domain::{ClientId, Consent, ConsentOf, SessionId, Time, User, UserId};
@@ -59,19 +59,19 @@ impl Stored for Consent {
 }
 
 impl Store {
-    /// What the user lets clients do, by client.
+    /// Returns the consents of a user, by client.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub async fn consents(&self, user: &Allowed<User, ListConsents>) -> Result<Vec<Consent>, StoreError> {
         let id = user.id;
         self.read(move |conn| load(conn, id, None)).await
     }
 
-    /// Takes a consent back: the client's sessions with this user end, and their tokens with them.
+    /// Withdraws a consent. The client's sessions with this user end, and their tokens are revoked.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when it is gone already.
+    /// [`StoreError::Changed`] if it does not exist any more.
     pub async fn withdraw_consent(&self, consent: Allowed<Consent, Delete>) -> Result<(), StoreError> {
         let (deed, inner) = (AuditEvent::from(&consent), self.shared().clone());
         self.write(Some(deed), move |conn, changes| {
@@ -93,10 +93,10 @@ impl Store {
 }
 
 impl TrustedStore {
-    /// The names of the scopes that the user, who is signed in at the pages, lets a client have.
+    /// Returns the names of the scopes that a user has authorized a client for.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn consented(&self, user: UserId, client: ClientId) -> Result<Vec<String>, StoreError> {
         self.read(move |conn| {
             Ok(load(conn, user, Some(&client))?.pop().map(|known| known.scope).unwrap_or_default())
@@ -105,7 +105,7 @@ impl TrustedStore {
     }
 }
 
-/// Adds to what the user lets the client do.
+/// Adds scopes to a consent, or creates it.
 pub(in crate::store) fn widen(
     conn: &mut Connection,
     user: UserId,

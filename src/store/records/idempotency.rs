@@ -1,5 +1,5 @@
-//! Requests that their callers want done once, whatever becomes of the answer: what is done for one
-//! leaves its key behind in the same transaction, so no second one does it again.
+//! Idempotency keys: a request leaves its key behind in the transaction that does its work, so a second
+//! request with the same key does not do the work again, whatever became of the first response.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,61 +18,60 @@ use crate::store::engine::schema::idempotency_keys as keys;
 use crate::store::handle::Store;
 use crate::store::trusted::TrustedStore;
 
-/// For so long a key is remembered.
-const REMEMBERED: TimeDelta = TimeDelta::hours(24);
+/// How long a key is remembered.
+const KEY_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 tokio::task_local! {
-    /// The request for which this task does something.
-    static FOR: Once;
+    /// The request for which this task works.
+    static CURRENT: IdempotentRequest;
 }
 
-/// A request that is to be done once. Cheap to clone.
+/// A request with an idempotency key. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Once(Arc<Request>);
+pub(crate) struct IdempotentRequest(Arc<Request>);
 
 #[derive(Debug)]
 struct Request {
     key: [u8; 32],
     fingerprint: [u8; 32],
-    done: AtomicBool,
+    is_done: AtomicBool,
 }
 
-/// What became of a request with the same key.
-pub(crate) enum Earlier {
-    /// It was another request.
-    Another,
-    /// It was done, and is being answered, or the answer was lost.
+/// State of an earlier request with the same key.
+pub(crate) enum EarlierRequest {
+    /// It had another fingerprint: the key is reused for a different request.
+    Different,
+    /// Its work is done. Its response is under way, or was lost.
     Unanswered,
-    /// It was answered so; sealed.
+    /// Its response, sealed.
     Answered(Vec<u8>),
 }
 
-impl Once {
-    /// The request that is known by `key`, a hash, and was made with what has this `fingerprint`.
+impl IdempotentRequest {
+    /// A request with a hashed `key` and the `fingerprint` of its content.
     pub(crate) fn new(key: [u8; 32], fingerprint: [u8; 32]) -> Self {
-        Self(Arc::new(Request { key, fingerprint, done: AtomicBool::new(false) }))
+        Self(Arc::new(Request { key, fingerprint, is_done: AtomicBool::new(false) }))
     }
 
-    /// The hash by which it is known.
+    /// Returns the hashed key.
     pub(crate) fn key(&self) -> &[u8; 32] {
         &self.0.key
     }
 
-    /// Whether anything was done for it.
+    /// Returns true if the work of the request is committed.
     pub(crate) fn is_done(&self) -> bool {
-        self.0.done.load(Ordering::Acquire)
+        self.0.is_done.load(Ordering::Acquire)
     }
 
-    /// Leaves the key behind, unless there is one already: of two at once the second waits here for
-    /// the first.
+    /// Inserts the key, unless it exists. Of two concurrent requests the second waits here for the first.
     fn claim(&self, conn: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
         let key = self.0.key.as_slice();
-        let passed = keys::table.find(key).filter(keys::expires_at.le(Time(now)));
-        on!(conn, |c| diesel::delete(passed).execute(c))?;
+        let expired = keys::table.find(key).filter(keys::expires_at.le(Time(now)));
+        on!(conn, |c| diesel::delete(expired).execute(c))?;
         let row = (
             keys::key.eq(key),
             keys::request.eq(self.0.fingerprint.as_slice()),
-            keys::expires_at.eq(Time(now + REMEMBERED)),
+            keys::expires_at.eq(Time(now + KEY_LIFETIME)),
         );
         let rows =
             on!(conn, |c| diesel::insert_into(keys::table).values(row).on_conflict_do_nothing().execute(c))?;
@@ -81,71 +80,79 @@ impl Once {
 }
 
 impl Store {
-    /// As [`Store::write`], for what may not be done twice: the first such write of a task that works
-    /// for a [`Once`] claims its key.
-    pub(in crate::store) async fn write_once<T: Send + 'static>(
+    /// Runs [`Store::write`] for a change that must not be made twice. In a task that works for an
+    /// [`IdempotentRequest`], the first such write claims its key.
+    pub(in crate::store) async fn write_idempotent<T: Send + 'static>(
         &self,
         deed: Option<AuditEvent>,
         work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let Some(once) = FOR.try_with(Once::clone).ok().filter(|once| !once.is_done()) else {
+        let current = CURRENT.try_with(IdempotentRequest::clone).ok();
+        let Some(request) = current.filter(|request| !request.is_done()) else {
             return self.write(deed, work).await;
         };
-        let (claimed, now) = (once.clone(), self.shared().now());
+        let (claimed, now) = (request.clone(), self.shared().now());
         let done = self.write(deed, move |conn, changes| {
             claimed.claim(conn, now)?;
             work(conn, changes)
         });
         let done = done.await?;
-        once.0.done.store(true, Ordering::Release);
+        request.0.is_done.store(true, Ordering::Release);
         Ok(done)
     }
 }
 
 impl TrustedStore {
-    /// What became of an earlier request with this key, if there was one.
+    /// Returns the state of an earlier request with this key, if there was one.
     ///
     /// # Errors
-    /// When the database is away.
-    pub(crate) async fn earlier(&self, once: &Once) -> Result<Option<Earlier>, StoreError> {
-        let (once, now) = (once.clone(), self.shared().now());
+    /// If the database is unavailable.
+    pub(crate) async fn earlier_request(
+        &self,
+        request: &IdempotentRequest,
+    ) -> Result<Option<EarlierRequest>, StoreError> {
+        let (request, now) = (request.clone(), self.shared().now());
         self.read(move |conn| {
             let row: Option<(Vec<u8>, Option<Vec<u8>>)> = on!(conn, |c| keys::table
-                .filter(keys::key.eq(once.0.key.as_slice()))
+                .filter(keys::key.eq(request.0.key.as_slice()))
                 .filter(keys::expires_at.gt(Time(now)))
                 .select((keys::request, keys::answer))
                 .get_result(c)
                 .optional())?;
-            Ok(row.map(|(request, answer)| match answer {
-                _ if request != once.0.fingerprint => Earlier::Another,
-                Some(answer) => Earlier::Answered(answer),
-                None => Earlier::Unanswered,
+            Ok(row.map(|(fingerprint, answer)| match answer {
+                _ if fingerprint != request.0.fingerprint => EarlierRequest::Different,
+                Some(answer) => EarlierRequest::Answered(answer),
+                None => EarlierRequest::Unanswered,
             }))
         })
         .await
     }
 
-    /// Remembers what a request was answered with.
+    /// Saves the sealed response of a request.
     ///
     /// # Errors
-    /// When the database is away; then it is known only that it was done.
-    pub(crate) async fn keep_answer(&self, once: &Once, sealed: Vec<u8>) -> Result<(), StoreError> {
-        let once = once.clone();
+    /// If the database is unavailable. Then it is known only that the work was done.
+    pub(crate) async fn save_answer(
+        &self,
+        request: &IdempotentRequest,
+        sealed: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let request = request.clone();
         self.write(None, move |conn, _| {
-            let this = keys::table.find(once.0.key.as_slice());
-            on!(conn, |c| update(this).set(keys::answer.eq(Some(&sealed))).execute(c))?;
+            let row = keys::table.find(request.0.key.as_slice());
+            on!(conn, |c| update(row).set(keys::answer.eq(Some(&sealed))).execute(c))?;
             Ok(())
         })
         .await
     }
 }
 
-/// Runs what is to be done for a request.
-pub(crate) async fn once<T>(request: Once, work: impl Future<Output = T>) -> T {
-    FOR.scope(request, work).await
+/// Runs the work of a request.
+pub(crate) async fn run_idempotent<T>(request: IdempotentRequest, work: impl Future<Output = T>) -> T {
+    CURRENT.scope(request, work).await
 }
 
-/// Forgets those that are old.
+/// Deletes expired keys.
 pub(in crate::store) fn prune(conn: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
     on!(conn, |c| diesel::delete(keys::table.filter(keys::expires_at.le(Time(now)))).execute(c))?;
     Ok(())

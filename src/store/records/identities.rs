@@ -1,6 +1,5 @@
-//! Who other issuers' users are here. The pair of issuer and subject leads to an account, and
-//! nothing else does: whoever can have an address written into a token of another issuer must not
-//! get into the account of whoever has the address here.
+//! Users of external issuers. Only the pair of issuer and subject identifies an account. The e-mail address in a
+//! token does not: an attacker who can choose it must not get into the account that has this address here.
 
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use super::users::NewUser;
+use super::user_rows::NewUser;
 use crate::authz::RoleGrant;
 use crate::domain::{Email, ExternalUser, Identity, LinkedUser, ProfileChange, Status, Time, UserId};
 use crate::on;
@@ -19,42 +18,42 @@ use crate::store::engine::schema::{departed_identities, identities, users};
 use crate::store::shared::Shared;
 use crate::store::trusted::TrustedStore;
 
-/// For how long a deleted account's identity is kept from what was issued before: longer than any
-/// access token should live.
-const DEPARTURES_KEPT: chrono::Duration = chrono::Duration::days(30);
+/// Time that the identity of a deleted account is remembered, to refuse tokens that were issued before. It is
+/// longer than the lifetime of any access token should be.
+const DELETION_RETENTION: chrono::Duration = chrono::Duration::days(30);
 
-/// Several first calls at once get into each other's way; one of them is through after each try.
-const TRIES: u32 = 3;
+/// Number of attempts. Concurrent first requests of a user conflict, and one of them succeeds in each attempt.
+const ATTEMPTS: u32 = 3;
 
 impl TrustedStore {
-    /// Who a user of another issuer is here, if anybody. An account is made for them if they have
-    /// none and their issuer is trusted that far; many calls at once make one.
+    /// Returns the account of a user of an external issuer. Creates it if there is none and the issuer may
+    /// provision accounts. Concurrent calls create one account.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn linked_or_new_user(
         &self,
         external: &Arc<ExternalUser>,
     ) -> Result<Option<LinkedUser>, StoreError> {
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             let found = self.linked_user(external).await?;
             if found.is_some() || !external.provision {
                 return Ok(found);
             }
             let (inner, new) = (self.shared().clone(), Arc::clone(external));
-            match self.write(None, move |conn, _| inner.welcome(conn, &new)).await {
-                // Another call made the account, or took the address, at the same moment.
+            match self.write(None, move |conn, _| inner.provision(conn, &new)).await {
+                // A concurrent call created the account, or took the address.
                 Err(StoreError::Taken) => {}
                 done => return done,
             }
         }
-        Err(StoreError::Unavailable("several made the same account at once".to_owned()))
+        Err(StoreError::Unavailable("concurrent requests created the same account".to_owned()))
     }
 
-    /// The same, and no account is made.
+    /// Returns the account of a user of an external issuer, without creating one.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn linked_user(
         &self,
         external: &Arc<ExternalUser>,
@@ -77,13 +76,13 @@ impl Shared {
             .get_result(c)
             .optional())?;
         let Some(user) = user else { return Ok(None) };
-        let Some(standing) = self.standing_of(conn, user)? else { return Ok(None) };
-        Ok(Some(LinkedUser { user, standing, departed_at: departed_at(conn, identity)? }))
+        let Some(account) = self.account_state_of(conn, user)? else { return Ok(None) };
+        Ok(Some(LinkedUser { user, standing: account, departed_at: deleted_at(conn, identity)? }))
     }
 
-    /// Makes the account, unless it is there by now, or an earlier one was deleted after the token
-    /// was issued: it would come back by the very token that deleted it.
-    fn welcome(
+    /// Creates an account, unless it exists by now. A token that was issued before an earlier account was deleted
+    /// does not create it again: the token that deleted the account could.
+    fn provision(
         &self,
         conn: &mut Connection,
         external: &ExternalUser,
@@ -92,8 +91,8 @@ impl Shared {
         if let Some(linked) = self.linked_user_of(conn, identity)? {
             return Ok(Some(linked));
         }
-        let departed = departed_at(conn, identity)?;
-        if departed.is_some_and(|at| issued_at.timestamp() <= at.timestamp()) {
+        let deleted = deleted_at(conn, identity)?;
+        if deleted.is_some_and(|at| issued_at.timestamp() <= at.timestamp()) {
             return Ok(None);
         }
         let now = self.now();
@@ -123,16 +122,20 @@ impl Shared {
         self.linked_user_of(conn, identity)
     }
 
-    /// The user's account is about to be deleted, and with it whom it belongs to elsewhere.
-    pub(in crate::store) fn depart(&self, conn: &mut Connection, user: UserId) -> Result<(), StoreError> {
+    /// Records that the identities of a user are about to be deleted with the account.
+    pub(in crate::store) fn record_deletion(
+        &self,
+        conn: &mut Connection,
+        user: UserId,
+    ) -> Result<(), StoreError> {
         let now = self.now();
-        let old = departed_identities::departed_at.lt(Time(now - DEPARTURES_KEPT));
-        on!(conn, |c| diesel::delete(departed_identities::table.filter(old)).execute(c))?;
-        let left: Vec<(String, String)> = on!(conn, |c| identities::table
+        let expired = departed_identities::departed_at.lt(Time(now - DELETION_RETENTION));
+        on!(conn, |c| diesel::delete(departed_identities::table.filter(expired)).execute(c))?;
+        let deleted: Vec<(String, String)> = on!(conn, |c| identities::table
             .filter(identities::user_id.eq(user))
             .select((identities::issuer, identities::subject))
             .load(c))?;
-        for (issuer, subject) in left {
+        for (issuer, subject) in deleted {
             let row = (
                 departed_identities::issuer.eq(issuer),
                 departed_identities::subject.eq(subject),
@@ -149,7 +152,7 @@ impl Shared {
     }
 }
 
-fn departed_at(conn: &mut Connection, identity: &Identity) -> Result<Option<DateTime<Utc>>, StoreError> {
+fn deleted_at(conn: &mut Connection, identity: &Identity) -> Result<Option<DateTime<Utc>>, StoreError> {
     let at: Option<Time> = on!(conn, |c| departed_identities::table
         .filter(departed_identities::issuer.eq(&identity.issuer))
         .filter(departed_identities::subject.eq(&identity.subject))
@@ -159,7 +162,7 @@ fn departed_at(conn: &mut Connection, identity: &Identity) -> Result<Option<Date
     Ok(at.map(|time| time.0))
 }
 
-/// Whether nobody has the address. It is never a way into an account that has it.
+/// Returns true if no account has the address. An account with the address is never used.
 fn is_free(conn: &mut Connection, email: &Email) -> Result<bool, StoreError> {
     let taken: i64 =
         on!(conn, |c| users::table.filter(users::email_key.eq(email.key())).count().get_result(c))?;

@@ -1,4 +1,4 @@
-//! Accounts by the thousand, in and out: for the operator alone.
+//! Import and export of users in bulk, for the operator.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::users::{NewUser, NewUserRow, UserRow, insert_roles, role_rows};
+use super::user_rows::{NewUser, NewUserRow, UserRow, insert_roles, role_rows};
 use super::{profiles, search_terms};
 use crate::authz::action::List;
 use crate::authz::{Reach, RoleGrant};
@@ -20,41 +20,41 @@ use crate::store::handle::Store;
 use crate::store::shared::Shared;
 use crate::store::trusted::TrustedStore;
 
-/// An account that was somewhere else before.
-pub(crate) struct Imported {
-    /// The id that it had; a new one where it had none.
+/// A user to import.
+pub(crate) struct ImportedUser {
+    /// The id; `None` for a new one.
     pub(crate) id: Option<UserId>,
-    /// What every account has.
+    /// The members that every user has.
     pub(crate) new: NewUser,
-    /// Whether the address is known to be the user's.
+    /// True if the address is verified.
     pub(crate) email_verified: bool,
-    /// When it was made; now where that is not known.
+    /// Time of creation; `None` is now.
     pub(crate) created_at: Option<DateTime<Utc>>,
-    /// When it was last changed; when it was made, where that is not known.
+    /// Time of the last change; `None` is the time of creation.
     pub(crate) updated_at: Option<DateTime<Utc>>,
-    /// When somebody last logged in.
+    /// Time of the last login.
     pub(crate) last_login_at: Option<DateTime<Utc>>,
-    /// The proof that it may have its roles.
+    /// The proof that the user may have these roles.
     pub(crate) grant: RoleGrant,
 }
 
-/// What became of one.
+/// Result of the import of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ImportOutcome {
-    /// It was made.
-    Made,
-    /// Its id or its address is there already; nothing was done.
-    There,
+    /// The user was created.
+    Created,
+    /// The id or the address exists already. Nothing was done.
+    Exists,
 }
 
-/// An account with all that is known of it.
-pub(crate) struct Exported {
+/// A user with profile and password hash.
+pub(crate) struct ExportedUser {
     pub(crate) user: User,
     pub(crate) profile: Profile,
     pub(crate) password: Option<PasswordHash>,
 }
 
-/// Ids and addresses that are taken.
+/// Ids and addresses that exist.
 #[derive(Default)]
 struct Taken {
     ids: HashSet<UserId>,
@@ -62,7 +62,8 @@ struct Taken {
 }
 
 impl Taken {
-    fn among(conn: &mut Connection, rows: &[NewUserRow]) -> Result<Self, StoreError> {
+    /// Reads which ids and addresses of `rows` exist.
+    fn load(conn: &mut Connection, rows: &[NewUserRow]) -> Result<Self, StoreError> {
         let ids: Vec<UserId> = rows.iter().map(|row| row.id).collect();
         let keys: Vec<&str> = rows.iter().map(|row| row.email_key.as_str()).collect();
         let found: Vec<(UserId, String)> = on!(conn, |c| users::table
@@ -73,7 +74,7 @@ impl Taken {
         Ok(Self { ids, email_keys })
     }
 
-    /// Takes both, if neither is taken.
+    /// Adds the id and the address of a row. Returns false if one of them exists.
     fn take(&mut self, row: &NewUserRow) -> bool {
         if self.ids.contains(&row.id) || self.email_keys.contains(&row.email_key) {
             return false;
@@ -85,16 +86,16 @@ impl Taken {
 }
 
 impl Store {
-    /// At most `limit` accounts by id, from after that one on.
+    /// Returns at most `limit` users by id, beginning after `after`.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn export_users(
         &self,
         _: &Reach<User, List>,
         after: Option<UserId>,
         limit: u16,
-    ) -> Result<Vec<Exported>, StoreError> {
+    ) -> Result<Vec<ExportedUser>, StoreError> {
         let vocabulary = self.shared().vocabulary.clone();
         self.read(move |conn| {
             let rows: Vec<(UserRow, String, i64, Option<String>)> = on!(conn, DB, |c| {
@@ -122,30 +123,29 @@ impl Store {
             for (id, role) in roles {
                 roles_of.entry(id).or_default().extend(vocabulary.role(&role));
             }
-            let kept = |(row, profile, revision, hash): (UserRow, String, i64, Option<String>)| {
+            let export = |(row, profile, revision, hash): (UserRow, String, i64, Option<String>)| {
                 let user_id = row.id();
-                Ok(Exported {
+                Ok(ExportedUser {
                     user: row.with_roles(roles_of.remove(&user_id).unwrap_or_default()),
                     profile: Profile { user_id, claims: profiles::from_json(&profile)?, revision },
                     password: hash.map(PasswordHash::from_phc),
                 })
             };
-            rows.into_iter().map(kept).collect()
+            rows.into_iter().map(export).collect()
         })
         .await
     }
 }
 
 impl TrustedStore {
-    /// Makes these accounts, all in one transaction, each with its line in the audit trail; those that
-    /// are there already stay as they are.
+    /// Creates users in one transaction, each with its audit entry. Users that exist already do not change.
     ///
     /// # Errors
-    /// When the database is away, or somebody else took one of the addresses this very moment
-    /// ([`StoreError::Taken`]): then none was made, and it can be tried again.
+    /// If the database is unavailable, or a concurrent request took one of the addresses
+    /// ([`StoreError::Taken`]). Then no user was created, and the import can be retried.
     pub(crate) async fn import_users(
         &self,
-        users: Vec<Arc<Imported>>,
+        users: Vec<Arc<ImportedUser>>,
     ) -> Result<Vec<ImportOutcome>, StoreError> {
         let inner = self.shared().clone();
         self.write(None, move |conn, _| inner.import_users(conn, &users)).await
@@ -156,18 +156,18 @@ impl Shared {
     fn import_users(
         &self,
         conn: &mut Connection,
-        users: &[Arc<Imported>],
+        users: &[Arc<ImportedUser>],
     ) -> Result<Vec<ImportOutcome>, StoreError> {
         conn.expect_many_writes()?;
         let now = self.now();
         let rows = users.iter().map(|user| self.row(user, now)).collect::<Result<Vec<_>, StoreError>>()?;
-        let mut taken = Taken::among(conn, &rows)?;
+        let mut taken = Taken::load(conn, &rows)?;
         let (mut outcomes, mut made) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         let (mut roles, mut terms) = (Vec::new(), Vec::new());
         let mut entries = Vec::with_capacity(rows.len());
         for (row, user) in rows.into_iter().zip(users) {
             if !taken.take(&row) {
-                outcomes.push(ImportOutcome::There);
+                outcomes.push(ImportOutcome::Exists);
                 continue;
             }
             let id = row.id;
@@ -175,7 +175,7 @@ impl Shared {
             terms.extend(row.term_rows());
             entries.push(Entry::of(&user.grant.event(id), self.new_uuid(now)?, now));
             made.push(row);
-            outcomes.push(ImportOutcome::Made);
+            outcomes.push(ImportOutcome::Created);
         }
         on!(conn, |c| diesel::insert_into(users::table).values(&made).execute(c))?;
         insert_roles(conn, &roles)?;
@@ -184,7 +184,7 @@ impl Shared {
         Ok(outcomes)
     }
 
-    fn row(&self, user: &Imported, now: DateTime<Utc>) -> Result<NewUserRow, StoreError> {
+    fn row(&self, user: &ImportedUser, now: DateTime<Utc>) -> Result<NewUserRow, StoreError> {
         let created_at = user.created_at.unwrap_or(now);
         let id = match user.id {
             Some(id) => id,

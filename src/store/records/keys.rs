@@ -1,5 +1,5 @@
-//! Signing keys, sealed. Whoever changes the set of them waits for the others, so that two
-//! replicas never do what one was to do.
+//! Signing keys. Their private halves are sealed. A transaction that changes the set of keys locks it, so that two
+//! replicas never rotate at the same time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -66,25 +66,25 @@ impl Stored for SigningKey {
 }
 
 impl Store {
-    /// Every signing key without its secret, oldest first.
+    /// Returns all signing keys without their private halves, oldest first.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub async fn keys(&self, _may: &Reach<SigningKey, List>) -> Result<Vec<SigningKey>, StoreError> {
         Ok(self.read(load).await?.into_iter().map(|stored| stored.key).collect())
     }
 
-    /// Keeps a key that is to take over. Every key that there is then.
+    /// Inserts the next signing key. Returns all keys.
     ///
     /// # Errors
-    /// When the database is away; then it was not kept.
+    /// If the database is unavailable. Then the key was not inserted.
     pub async fn rotate_keys(
         &self,
         may: Reach<SigningKey, Rotate>,
         key: StoredKey,
     ) -> Result<Vec<StoredKey>, StoreError> {
         let deed = AuditEvent::created(&may, &key.key.kid);
-        self.write_once(Some(deed), move |conn, changes| {
+        self.write_idempotent(Some(deed), move |conn, changes| {
             lock(conn)?;
             insert(conn, changes, &key)?;
             load(conn)
@@ -92,12 +92,12 @@ impl Store {
         .await
     }
 
-    /// Takes a key out of service at once and destroys its private half. Where it was the one that
-    /// signs, and there is to be another (`spare` is one), the next one signs at once, or else the
-    /// spare one does: that one is returned.
+    /// Retires a key at once and deletes its private half. If it was the signing key, the next key signs at once.
+    /// If there is no next key, `spare` is inserted and signs; without `spare` none does. Returns the key that
+    /// signs now, if it changed.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when somebody else retired it meanwhile.
+    /// [`StoreError::Changed`] if the key was retired meanwhile.
     pub async fn retire_key(
         &self,
         key: Allowed<SigningKey, Retire>,
@@ -126,7 +126,7 @@ impl Store {
                     spare.key
                 }
             };
-            inner.append_event(conn, &rotated(Some(key.by()), &next.kid))?;
+            inner.append_event(conn, &rotation_event(Some(key.by()), &next.kid))?;
             Ok(Some(next))
         })
         .await
@@ -134,29 +134,29 @@ impl Store {
 }
 
 impl TrustedStore {
-    /// Every signing key, oldest first.
+    /// Returns all signing keys, oldest first.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn signing_keys(&self) -> Result<Vec<StoredKey>, StoreError> {
         self.read(load).await
     }
 
-    /// Keeps this key and none of those before it, for a server made for tests.
+    /// Replaces all keys with `key`, for the test server.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn replace_keys(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
         self.write(None, |conn, _| Ok(on!(conn, |c| diesel::delete(signing_keys::table).execute(c))?))
             .await?;
         self.add_first_key(key).await
     }
 
-    /// Keeps `key` unless there is one that signs by its algorithm already, as when two replicas
-    /// start together: then both use the first one's. Every key that there is then.
+    /// Inserts `key` unless a key signs with its algorithm already. When two replicas start together, both use the
+    /// key of the first. Returns all keys.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn add_first_key(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
         let inner = self.shared().clone();
         self.write(None, move |conn, changes| {
@@ -169,11 +169,11 @@ impl TrustedStore {
         .await
     }
 
-    /// Keeps a key that is to take over, if the newest of its algorithm is to be succeeded by now:
-    /// each signs for `every`. The server does it by itself.
+    /// Inserts the next signing key if rotation is due: the newest key of the algorithm is older than `every`. The
+    /// server calls it at intervals. Returns all keys if it inserted one.
     ///
     /// # Errors
-    /// When the database is away; then it was not kept.
+    /// If the database is unavailable. Then the key was not inserted.
     pub(crate) async fn rotate_keys_when_due(
         &self,
         key: StoredKey,
@@ -185,17 +185,17 @@ impl TrustedStore {
             if !inner.lives(&keys).is_due(&key.key.algorithm, every, inner.now()) {
                 return Ok(None);
             }
-            inner.append_event(conn, &rotated(None, &key.key.kid))?;
+            inner.append_event(conn, &rotation_event(None, &key.key.kid))?;
             insert(conn, changes, &key)?;
             load(conn).map(Some)
         })
         .await
     }
 
-    /// Removes the keys that verify nothing since long.
+    /// Deletes keys that no token needs any more.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn prune_keys(&self) -> Result<(), StoreError> {
         let inner = self.shared().clone();
         self.write(None, move |conn, _| {
@@ -216,8 +216,8 @@ impl Shared {
     }
 }
 
-/// That a key was made, or made to sign at once; by the server itself when by nobody.
-fn rotated(by: Option<&Caller>, kid: &str) -> AuditEvent {
+/// Returns the audit event of a new signing key. Without a caller the actor is the server.
+fn rotation_event(by: Option<&Caller>, kid: &str) -> AuditEvent {
     AuditEvent {
         by: by.cloned().map_or(Actor::Server, Actor::Caller),
         action: Rotate::NAME,
@@ -228,7 +228,7 @@ fn rotated(by: Option<&Caller>, kid: &str) -> AuditEvent {
     }
 }
 
-/// All keys, which nobody else changes until this transaction ends.
+/// Locks the set of keys until the transaction ends, and returns it.
 fn lock(conn: &mut Connection) -> Result<Vec<StoredKey>, StoreError> {
     if let Link::Postgres(c) = conn.link() {
         diesel::sql_query("LOCK TABLE signing_keys IN EXCLUSIVE MODE").execute(c)?;
@@ -258,9 +258,9 @@ fn retire(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let this = signing_keys::table.filter(signing_keys::kid.eq(kid).and(signing_keys::retired_at.is_null()));
-    let gone =
+    let retired =
         (signing_keys::retired_at.eq(Some(Time(now))), signing_keys::sealed.eq([].as_slice() as &[u8]));
-    if on!(conn, |c| update(this).set(gone).execute(c))? != 1 {
+    if on!(conn, |c| update(this).set(retired).execute(c))? != 1 {
         return Err(StoreError::Changed);
     }
     changes.keys = true;

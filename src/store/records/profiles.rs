@@ -1,4 +1,4 @@
-//! Profiles: a column of the account, so that every account has one.
+//! Profiles. A profile is a column of `users`, so every user has one.
 
 use std::collections::BTreeMap;
 
@@ -23,17 +23,17 @@ impl Stored for Profile {
 }
 
 impl Store {
-    /// The profile of a user whose claims are to be told.
+    /// Returns the profile of a user, for the claims of a token or of `/oauth/userinfo`.
     ///
     /// # Errors
-    /// When the database is away; [`StoreError::Changed`] when the user is gone meanwhile.
+    /// [`StoreError::Changed`] if the user was deleted meanwhile, or if the database is unavailable.
     pub async fn profile_for_claims(&self, user: &Allowed<User, ReadClaims>) -> Result<Profile, StoreError> {
         let id = user.id;
         self.read(move |conn| load(conn, id)?.ok_or(StoreError::Changed)).await
     }
 
-    /// Changes a profile. With `expected`, only if it still has that revision; without, the
-    /// members that are not named keep whatever value they have by now.
+    /// Changes a profile. `expected` is the revision that it must still have. Members that the change does not
+    /// name keep their current value.
     ///
     /// # Errors
     /// [`StoreError::Changed`].
@@ -73,7 +73,7 @@ impl Store {
     }
 }
 
-/// Holds the row until the transaction ends; on SQLite the transaction holds the database.
+/// Locks the row until the transaction ends. On SQLite the transaction holds the write lock already.
 fn lock(conn: &mut Connection, id: UserId) -> Result<(), StoreError> {
     if let crate::store::engine::connection::Link::Postgres(c) = conn.link() {
         let row = users::table.filter(users::id.eq(id)).select(users::id).for_update();
@@ -91,19 +91,20 @@ fn load(conn: &mut Connection, id: UserId) -> Result<Option<Profile>, StoreError
     row.map(|(json, revision)| Ok(Profile { user_id: id, claims: from_json(&json)?, revision })).transpose()
 }
 
-/// The profile as it is stored: a JSON object of the members that are set.
+/// Serializes a profile for the database: a JSON object of the members that are set.
 pub(in crate::store) fn to_json(claims: &BTreeMap<ProfileClaim, String>) -> String {
     let members = claims.iter().map(|(claim, value)| (claim.to_string(), value.clone().into()));
     serde_json::Value::Object(members.collect()).to_string()
 }
 
+/// Parses a profile of the database.
 pub(in crate::store) fn from_json(json: &str) -> Result<BTreeMap<ProfileClaim, String>, StoreError> {
     let members: BTreeMap<String, String> = serde_json::from_str(json)
         .map_err(|_| StoreError::Internal("a stored profile cannot be read".to_owned()))?;
     Ok(members.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value))).collect())
 }
 
-/// The name in the form in which it is searched.
+/// Returns the case-folded name, for the search.
 pub(in crate::store) fn name_key(claims: &BTreeMap<ProfileClaim, String>) -> Option<String> {
     claims.get(&ProfileClaim::Name).map(|name| fold_case(name))
 }

@@ -1,6 +1,5 @@
-//! What is counted against limits, on all replicas together: guesses at passwords first of all, and so
-//! the only place where a hash leaves the database. They are counted before they are checked, so that
-//! two hundred at once are two hundred; taken back when they were right.
+//! Rate limits that all replicas share: counters in fixed windows. A request is counted before it is checked, so
+//! that two hundred concurrent requests count as two hundred.
 
 use chrono::{DateTime, Utc};
 use diesel::backend::Backend;
@@ -9,61 +8,36 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Binary, HasSqlType, Integer};
 
-use crate::domain::{Bucket, LIMIT_WINDOW, Left, LoginAttempt, PasswordHash, Time, TooMany, UserId};
+use crate::domain::{Bucket, LIMIT_WINDOW, Left, Time, TooMany};
 use crate::on;
 use crate::store::engine::connection::Connection;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
-use crate::store::engine::schema::{guesses, sessions, users};
+use crate::store::engine::schema::guesses;
 use crate::store::engine::sql_types::Moment;
-use crate::store::shared::Shared;
 use crate::store::trusted::TrustedStore;
 
-/// What a guess is checked against.
-pub struct Login {
-    /// Whose login it would be.
-    pub user_id: UserId,
-    /// The hash to compare with; none when no password was ever set.
-    pub hash: Option<PasswordHash>,
-}
-
-/// A guess that was counted as a wrong one.
-#[must_use = "what was right, or was not looked at, is taken back"]
+/// A request that was counted.
+#[must_use = "an attempt that succeeded or was not checked is refunded"]
 #[derive(Clone, Debug, Default)]
-pub struct Counted {
+pub struct CountedAttempt {
     keys: Vec<[u8; 32]>,
-    /// What is left to whoever guesses, as far as it is theirs to know.
+    /// Quota that the client may be told of.
     pub(crate) left: Option<Left>,
 }
 
-impl TrustedStore {
-    /// What a guess is to be checked against, if there is such an account; with limits, it is counted
-    /// as a wrong one first.
-    ///
-    /// # Errors
-    /// When the database is away; then nothing was counted.
-    pub(crate) async fn guess(
-        &self,
-        guess: LoginAttempt,
-        limited: bool,
-    ) -> Result<Result<(Option<Login>, Counted), TooMany>, StoreError> {
-        if !limited {
-            return Ok(Ok((self.read(move |conn| login(conn, &guess)).await?, Counted::default())));
-        }
-        let inner = self.shared().clone();
-        self.write(None, move |conn, _| {
-            let now = inner.now();
-            let login = login(conn, &guess)?;
-            let is_known = inner.is_known_at(conn, login.as_ref(), &guess, now)?;
-            Ok(count(conn, &guess.buckets(is_known), now)?.map(|counted| (login, counted)))
-        })
-        .await
+impl CountedAttempt {
+    /// Returns true if no limit applied.
+    pub(in crate::store) fn is_unlimited(&self) -> bool {
+        self.keys.is_empty()
     }
+}
 
-    /// Counts one more in a bucket, and says what is left; one that is too many is not counted.
+impl TrustedStore {
+    /// Counts one request in a bucket and returns the remaining quota. A request above the limit is not counted.
     ///
     /// # Errors
-    /// When the database is away; then nothing was counted.
+    /// If the database is unavailable. Then nothing is counted.
     pub(crate) async fn count(&self, bucket: Bucket) -> Result<Result<Option<Left>, TooMany>, StoreError> {
         let inner = self.shared().clone();
         self.write(None, move |conn, _| {
@@ -72,63 +46,24 @@ impl TrustedStore {
         })
         .await
     }
-
-    /// Takes back a guess that was not looked at, or was right.
-    ///
-    /// # Errors
-    /// When the database is away; then it counts.
-    pub(crate) async fn take_back(&self, counted: Counted) -> Result<(), StoreError> {
-        if counted.keys.is_empty() {
-            return Ok(());
-        }
-        self.write(None, move |conn, _| take_back(conn, &counted)).await
-    }
 }
 
-impl Shared {
-    /// Whether the user has a session that began at this address.
-    fn is_known_at(
-        &self,
-        conn: &mut Connection,
-        login: Option<&Login>,
-        guess: &LoginAttempt,
-        now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        // An account that does not exist takes as long.
-        let user = login.map_or(UserId(uuid::Uuid::nil()), |login| login.user_id);
-        let address = guess.address.map(|address| address.to_string()).unwrap_or_default();
-        let session = sessions::table
-            .filter(sessions::user_id.eq(user))
-            .filter(sessions::address.eq(address))
-            .filter(sessions::expires_at.gt(Time(now)));
-        Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(session)).get_result(c))?)
-    }
-}
-
-fn login(conn: &mut Connection, guess: &LoginAttempt) -> Result<Option<Login>, StoreError> {
-    let row: Option<(UserId, Option<String>)> = on!(conn, |c| users::table
-        .filter(users::email_key.eq(&guess.account))
-        .select((users::id, users::password_hash))
-        .get_result(c)
-        .optional())?;
-    Ok(row.map(|(id, phc)| Login { user_id: id, hash: phc.map(PasswordHash::from_phc) }))
-}
-
-/// Counts first and looks then: the row is locked from the count on, so no two see the same.
-fn count(
+/// Counts a request in each bucket. It increments first and compares then: the increment locks the row, so no
+/// two requests see the same count.
+pub(in crate::store) fn count(
     conn: &mut Connection,
     buckets: &[Bucket],
     now: DateTime<Utc>,
-) -> Result<Result<Counted, TooMany>, StoreError> {
-    let (mut counted, mut until) = (Counted::default(), None);
+) -> Result<Result<CountedAttempt, TooMany>, StoreError> {
+    let (mut counted, mut until) = (CountedAttempt::default(), None);
     for bucket in buckets {
-        let (began_at, made) = one_more(conn, bucket, now)?;
+        let (began_at, count) = increment(conn, bucket, now)?;
         let ends = began_at + LIMIT_WINDOW;
         counted.keys.push(bucket.key);
-        if made > bucket.most {
+        if count > bucket.most {
             until = until.max(Some(ends));
         }
-        let remaining = (bucket.most - made).max(0);
+        let remaining = (bucket.most - count).max(0);
         let left = bucket.policy.map(|policy| Left { policy, quota: bucket.most, remaining, until: ends });
         counted.left = match (counted.left, left) {
             (Some(one), Some(other)) if other.remaining < one.remaining => Some(other),
@@ -136,37 +71,47 @@ fn count(
         };
     }
     let Some(until) = until else { return Ok(Ok(counted)) };
-    // It is not looked at, so it is none.
-    take_back(conn, &counted)?;
+    // A refused request is not checked, so it does not count.
+    refund(conn, &counted)?;
     Ok(Err(TooMany { until, left: counted.left }))
 }
 
-/// When the first of a bucket was, and how many there are with this one.
-fn one_more(
+/// Undoes the count of a request.
+pub(in crate::store) fn refund(conn: &mut Connection, counted: &CountedAttempt) -> Result<(), StoreError> {
+    for key in &counted.keys {
+        let bucket = guesses::table.find(key.as_slice()).filter(guesses::made.gt(0));
+        on!(conn, |c| update(bucket).set(guesses::made.eq(guesses::made - 1)).execute(c))?;
+    }
+    Ok(())
+}
+
+/// Increments a counter. Returns the beginning of its window and the new count.
+fn increment(
     conn: &mut Connection,
     bucket: &Bucket,
     now: DateTime<Utc>,
 ) -> Result<(DateTime<Utc>, i32), StoreError> {
-    let one_more = OneMore { key: bucket.key, now: Time(now), over: Time(now - LIMIT_WINDOW) };
-    let (began_at, made): (Time, i32) = on!(conn, |c| one_more.get_result(c))?;
-    Ok((began_at.0, made))
+    let increment = Increment { key: bucket.key, now: Time(now), over: Time(now - LIMIT_WINDOW) };
+    let (began_at, count): (Time, i32) = on!(conn, |c| increment.get_result(c))?;
+    Ok((began_at.0, count))
 }
 
-/// One more in a bucket: the first, where there was none or what there was no longer counts.
+/// Statement that increments a counter, or begins a new window if there is none or its time is over.
 #[derive(QueryId)]
-struct OneMore {
+struct Increment {
     key: [u8; 32],
     now: Time,
+    /// Latest beginning of a window that is over.
     over: Time,
 }
 
-impl Query for OneMore {
+impl Query for Increment {
     type SqlType = (Moment, Integer);
 }
 
-impl<C> RunQueryDsl<C> for OneMore {}
+impl<C> RunQueryDsl<C> for Increment {}
 
-impl<DB> QueryFragment<DB> for OneMore
+impl<DB> QueryFragment<DB> for Increment
 where
     DB: Backend + HasSqlType<Moment>,
     [u8]: ToSql<Binary, DB>,
@@ -186,15 +131,7 @@ where
     }
 }
 
-pub(in crate::store) fn take_back(conn: &mut Connection, counted: &Counted) -> Result<(), StoreError> {
-    for key in &counted.keys {
-        let bucket = guesses::table.find(key.as_slice()).filter(guesses::made.gt(0));
-        on!(conn, |c| update(bucket).set(guesses::made.eq(guesses::made - 1)).execute(c))?;
-    }
-    Ok(())
-}
-
-/// Forgets what no longer counts.
+/// Deletes counters whose window is over.
 pub(in crate::store) fn prune(conn: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
     let over = guesses::table.filter(guesses::began_at.le(Time(now - LIMIT_WINDOW)));
     on!(conn, |c| diesel::delete(over).execute(c))?;

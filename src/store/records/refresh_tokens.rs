@@ -1,11 +1,11 @@
-//! Refresh tokens (RFC 6749 §6): each is good for one use, and followed by the next. A session is
-//! the family of its refresh tokens; a second use of one ends it (RFC 9700 §4.14.2).
+//! Refresh tokens (RFC 6749 §6), with rotation: each is valid for one use and replaced by the next. The tokens of
+//! a session are a family. Reuse of one ends the session (RFC 9700 §4.14.2).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
-use super::sessions::{Entitled, SessionBinding, SessionRow, of_session};
-use super::users as accounts;
+use super::session_rows::{SessionBinding, SessionRow, TokenSession, session_event};
+use super::user_rows;
 use crate::authz::{Actor, Outcome, ScopeSet};
 use crate::domain::{ClientId, Origin, SecretHash, Session, Status, Thumbprint, Time};
 use crate::on;
@@ -17,81 +17,81 @@ use crate::store::engine::schema::{refresh_tokens as tokens, sessions};
 use crate::store::shared::Shared;
 use crate::store::trusted::TrustedStore;
 
-/// For so long the very last exchange may be repeated, as when its answer was lost on the way.
-const REPEATABLE: TimeDelta = TimeDelta::seconds(10);
+/// Time during which the last exchange may be repeated, for a client that lost the response.
+const REPEAT_WINDOW: TimeDelta = TimeDelta::seconds(10);
 
-/// Who refreshes.
-pub(crate) struct RefreshedBy {
-    /// The client that proved who it is.
+/// The client and the parameters of a refresh request.
+pub(crate) struct RefreshRequest {
+    /// The authenticated client.
     pub(crate) client: ClientId,
-    /// All that it is registered for.
+    /// Scopes for which the client is registered.
     pub(crate) registered: ScopeSet,
-    /// The key that it proved to have (RFC 9449 §5).
+    /// Thumbprint of the key in the DPoP proof (RFC 9449 §5).
     pub(crate) dpop_jkt: Option<Thumbprint>,
-    /// Whether it is public: its refresh tokens are bound to the key, those of others to the client
+    /// True for a public client: its refresh tokens are bound to the key, those of others to the client
     /// (RFC 9449 §5).
     pub(crate) is_public: bool,
-    /// Where the token is to be taken, if that is said again (RFC 8707 §2.2).
+    /// Resource of the request, if it names one (RFC 8707 §2.2).
     pub(crate) resource: Option<String>,
-    /// Where it calls from.
+    /// Origin of the request.
     pub(crate) origin: Origin,
 }
 
-/// Why a refresh token is not taken.
+/// Reason why a refresh token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefreshRefused {
-    /// There is no such token, or it is another client's, or its time is over.
+    /// It does not exist, has expired, or belongs to another client or to a user who is not active.
     Unknown,
-    /// It was used before: everything of its session is dead now.
+    /// It was used before. Its session has ended.
     Reused,
-    /// It is bound to a key that was not shown.
+    /// It is bound to a key of which there is no proof.
     Key,
-    /// Nothing of the scope that is asked for can be granted.
+    /// No requested scope can be granted.
     Scope,
-    /// The user let the client in for another resource.
+    /// The session is for another resource.
     Target,
 }
 
-/// A token as it is kept, with its session.
+/// A stored refresh token with its session.
 pub(crate) struct KnownRefreshToken {
     /// Its session.
     pub(crate) session: Session,
-    /// How the session is bound.
+    /// The binding of the session.
     pub(in crate::store) binding: SessionBinding,
-    /// When it was used, if it was.
+    /// Time of its use.
     used_at: Option<DateTime<Utc>>,
-    /// What the use was answered with, sealed.
+    /// Response to its use, sealed.
     answer: Option<Vec<u8>>,
-    /// Until when it is good.
+    /// Time of expiry.
     pub(crate) expires_at: DateTime<Utc>,
 }
 
 impl KnownRefreshToken {
-    /// Whether it was not used yet.
+    /// Returns true if it was not used yet.
     pub(crate) fn is_fresh(&self) -> bool {
         self.used_at.is_none()
     }
 
-    /// Names of the scopes that it was granted.
+    /// Returns the names of its scopes, separated by spaces.
     pub(crate) fn scope(&self) -> &str {
         self.binding.scope.as_deref().unwrap_or_default()
     }
 }
 
 impl TrustedStore {
-    /// Exchanges a refresh token for what `issue` makes: an answer, sealed so that only the token
-    /// itself opens it. A repetition of the very last exchange gets the same answer. `narrow` is
-    /// asked what of the grantable scope is asked for.
+    /// Exchanges a refresh token for the response that `issue` returns, sealed so that only the token itself opens
+    /// it. A repetition of the last exchange gets the same response. `narrow` chooses the requested scopes among
+    /// those that can be granted.
     ///
     /// # Errors
-    /// When the database is away, or what `issue` fails with.
+    /// If the database is unavailable, or the error of `issue`.
     pub(crate) async fn refresh(
         &self,
         token: SecretHash,
         successor: SecretHash,
-        by: RefreshedBy,
+        by: RefreshRequest,
         narrow: impl Fn(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
-        issue: impl Fn(&Entitled) -> Result<Vec<u8>, StoreError> + Send + 'static,
+        issue: impl Fn(&TokenSession) -> Result<Vec<u8>, StoreError> + Send + 'static,
     ) -> Result<Result<Vec<u8>, RefreshRefused>, StoreError> {
         let inner = self.shared().clone();
         self.write(None, move |conn, changes| {
@@ -106,7 +106,7 @@ impl TrustedStore {
             if by.resource.is_some() && by.resource != known.binding.resource {
                 return Ok(Err(RefreshRefused::Target));
             }
-            let user = accounts::load(conn, &inner.vocabulary, known.session.user_id)?;
+            let user = user_rows::load(conn, &inner.vocabulary, known.session.user_id)?;
             let Some(user) = user.filter(|user| user.status == Status::Active) else {
                 return Ok(Err(RefreshRefused::Unknown));
             };
@@ -115,15 +115,15 @@ impl TrustedStore {
                 .intersection(&by.registered)
                 .intersection(&inner.vocabulary.granted_by(&user.roles));
             let Some(scope) = narrow(&grantable) else { return Ok(Err(RefreshRefused::Scope)) };
-            if !take(conn, &token, now)? {
+            if !mark_used(conn, &token, now)? {
                 let by = Actor::Anonymous(by.origin.clone(), Some(by.client.clone()));
                 return inner.repeat(conn, &token, now, by, changes);
             }
-            let session = inner.refreshed(conn, known.session, &successor, now)?;
+            let session = inner.rotate(conn, known.session, &successor, now)?;
             let (resource, dpop_jkt) = (known.binding.resource, by.dpop_jkt.clone());
-            let entitled =
-                Entitled { session, roles: user.roles, epoch: user.epoch, scope, resource, dpop_jkt };
-            let answer = issue(&entitled)?;
+            let token_session =
+                TokenSession { session, roles: user.roles, epoch: user.epoch, scope, resource, dpop_jkt };
+            let answer = issue(&token_session)?;
             on!(conn, |c| update(tokens::table.find(token.as_bytes().as_slice()))
                 .set(tokens::answer.eq(Some(&answer)))
                 .execute(c))?;
@@ -134,10 +134,10 @@ impl TrustedStore {
 }
 
 impl TrustedStore {
-    /// The refresh token with this hash, if its time is not over.
+    /// Returns the refresh token with this hash, if it has not expired.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn refresh_token(
         &self,
         token: SecretHash,
@@ -146,11 +146,10 @@ impl TrustedStore {
         self.read(move |conn| load(conn, &token, now)).await
     }
 
-    /// Ends the session of a refresh token that is this client's (RFC 7009 §2.1); whether there was
-    /// one.
+    /// Ends the session of a refresh token of this client (RFC 7009 §2.1). Returns true if there was one.
     ///
     /// # Errors
-    /// When the database is away; then the session goes on.
+    /// If the database is unavailable. Then the session goes on.
     pub(crate) async fn revoke_refresh_token(
         &self,
         token: SecretHash,
@@ -166,7 +165,7 @@ impl TrustedStore {
             };
             inner.end_sessions(conn, &[session.id], changes)?;
             let by = Actor::Anonymous(origin.clone(), Some(client.clone()));
-            inner.append_event(conn, &of_session(&session, "revoke", by, Outcome::Done))?;
+            inner.append_event(conn, &session_event(&session, "revoke", by, Outcome::Done))?;
             Ok(true)
         })
         .await
@@ -174,14 +173,14 @@ impl TrustedStore {
 }
 
 impl Shared {
-    /// When the next refresh token of a session expires: it never outlives the session's own time.
+    /// Returns the time of expiry of the next refresh token. It never exceeds the lifetime of the session.
     pub(in crate::store) fn next_refresh_expiry(&self, session: &Session) -> DateTime<Utc> {
         let end = session.created_at + self.lifetimes.session;
         end.min(session.last_used_at + self.lifetimes.refresh_token)
     }
 
-    /// The session, used once more: its next refresh token takes the place of all before it.
-    fn refreshed(
+    /// Inserts the next refresh token of a session and extends the session.
+    fn rotate(
         &self,
         conn: &mut Connection,
         session: Session,
@@ -190,7 +189,7 @@ impl Shared {
     ) -> Result<Session, StoreError> {
         let mut session = Session { last_used_at: now, ..session };
         session.expires_at = self.next_refresh_expiry(&session);
-        // What came before the token that is used now was received: its answer is not asked for again.
+        // The client has the token of this exchange, so it received the responses before: they are deleted.
         let answered =
             tokens::table.filter(tokens::session_id.eq(session.id)).filter(tokens::answer.is_not_null());
         on!(conn, |c| update(answered).set(tokens::answer.eq(None::<Vec<u8>>)).execute(c))?;
@@ -201,8 +200,7 @@ impl Shared {
         Ok(session)
     }
 
-    /// A token that was used before: the answer of the very last exchange once more, or the end of
-    /// the family.
+    /// Handles a token that was used before: repeats the response of the last exchange, or ends the session.
     fn repeat(
         &self,
         conn: &mut Connection,
@@ -211,13 +209,13 @@ impl Shared {
         by: Actor,
         changes: &mut Changes,
     ) -> Result<Result<Vec<u8>, RefreshRefused>, StoreError> {
-        // Read anew: another replica may have used it while this one waited for its turn.
+        // Read again: another replica may have used the token while this one waited for the lock.
         let Some(known) = load(conn, token, now)? else { return Ok(Err(RefreshRefused::Unknown)) };
-        let lately = known.used_at.is_some_and(|at| now < at + REPEATABLE);
+        let is_recent = known.used_at.is_some_and(|at| now < at + REPEAT_WINDOW);
         match known.answer {
-            Some(answer) if lately => Ok(Ok(answer)),
+            Some(answer) if is_recent => Ok(Ok(answer)),
             _ => {
-                self.end_what_was_reused(conn, known.session.id, by, changes)?;
+                self.end_reused_session(conn, known.session.id, by, changes)?;
                 Ok(Err(RefreshRefused::Reused))
             }
         }
@@ -244,14 +242,14 @@ fn load(
     }))
 }
 
-/// Whether this is the first use.
-fn take(conn: &mut Connection, token: &SecretHash, now: DateTime<Utc>) -> Result<bool, StoreError> {
+/// Marks a token as used. Returns true if this is its first use.
+fn mark_used(conn: &mut Connection, token: &SecretHash, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let unused = tokens::table.find(token.as_bytes().as_slice()).filter(tokens::used_at.is_null());
     let rows = on!(conn, |c| update(unused).set(tokens::used_at.eq(Some(Time(now)))).execute(c))?;
     Ok(rows == 1)
 }
 
-/// Keeps a new token, which expires with its session.
+/// Inserts a token, which expires with its session.
 pub(in crate::store) fn insert(
     conn: &mut Connection,
     token: &SecretHash,
@@ -266,7 +264,7 @@ pub(in crate::store) fn insert(
     Ok(())
 }
 
-/// Forgets tokens whose time is over.
+/// Deletes expired tokens.
 pub(in crate::store) fn prune(conn: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
     on!(conn, |c| diesel::delete(tokens::table.filter(tokens::expires_at.le(Time(now)))).execute(c))?;
     Ok(())

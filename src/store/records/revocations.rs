@@ -1,4 +1,4 @@
-//! What ends tokens early: written in the transaction of its cause, read by every replica.
+//! Revocations of access tokens: written in the transaction of their cause, read by every replica.
 
 use crate::authz::{Actor, AuditEvent, Outcome};
 use crate::domain::{Revocation, Revoked, Time, UserId};
@@ -9,16 +9,16 @@ use crate::store::engine::schema::revocations;
 use crate::store::trusted::TrustedStore;
 use diesel::prelude::*;
 
-/// A reader looks this many numbers behind the last one it saw: numbers are given out before
-/// their transactions end, and transactions do not end in order.
+/// Number of sequence numbers before the last one that a reader reads again. A sequence number is assigned before
+/// its transaction commits, and transactions do not commit in that order.
 const OVERLAP: i64 = 1_000;
 
 impl TrustedStore {
-    /// The revocations that still matter and may have come after number `last`, and the number of
-    /// the newest one.
+    /// Returns the unexpired revocations that may have been committed since sequence number `last`, and the
+    /// newest sequence number.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub(crate) async fn revocations(&self, last: i64) -> Result<(Vec<Revocation>, i64), StoreError> {
         let now = self.shared().now();
         self.read(move |conn| {
@@ -34,10 +34,10 @@ impl TrustedStore {
         .await
     }
 
-    /// Ends the one access token with this `jti`; whose it is and who asks, for the audit trail.
+    /// Revokes the access token with this `jti`. `owner` and `by` are for the audit trail.
     ///
     /// # Errors
-    /// When the database is away; then the token is as good as before.
+    /// If the database is unavailable. Then the token stays valid.
     pub(crate) async fn revoke_token(
         &self,
         jti: String,

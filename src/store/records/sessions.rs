@@ -1,15 +1,14 @@
-//! Sessions: who is logged in where.
+//! Sessions of users: list, end, log out.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use super::session_rows::{SessionBinding, SessionRow, session_event};
 use crate::authz::action::{Delete, EndSessions, ListSessions};
 use crate::authz::{
-    Actor, Allowed, AuditEvent, Caller, OFFLINE_ACCESS, Outcome, Resource as _, RowFilter, ScopeSet, Sealed,
+    Actor, Allowed, AuditEvent, Caller, OFFLINE_ACCESS, Outcome, Resource as _, RowFilter, Sealed,
 };
-use crate::domain::{
-    ClientId, Revoked, Role, SecretHash, Session, SessionId, SessionOf, Thumbprint, Time, User, UserId,
-};
+use crate::domain::{Revoked, Session, SessionId, SessionOf, Time, User, UserId};
 use crate::on;
 use crate::store::changes::Changes;
 use crate::store::engine::connection::Connection;
@@ -19,114 +18,7 @@ use crate::store::extension::lookup::{Lookup, Stored};
 use crate::store::handle::Store;
 use crate::store::shared::Shared;
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = sessions, treat_none_as_default_value = false)]
-pub(in crate::store) struct SessionRow {
-    id: SessionId,
-    user_id: UserId,
-    device: Option<String>,
-    address: Option<String>,
-    created_at: Time,
-    last_used_at: Time,
-    expires_at: Time,
-    client_id: Option<String>,
-    parent_id: Option<SessionId>,
-    auth_time: Time,
-    scope: Option<String>,
-    resource: Option<String>,
-    dpop_jkt: Option<String>,
-    cookie_hash: Option<Vec<u8>>,
-}
-
-/// A session in which tokens are issued, and what they say: how its user stands now.
-#[derive(Clone)]
-pub(crate) struct Entitled {
-    /// The session.
-    pub(crate) session: Session,
-    /// The user's roles.
-    pub(crate) roles: Vec<Role>,
-    /// The epoch in which the tokens are issued.
-    pub(crate) epoch: i64,
-    /// What the tokens may carry.
-    pub(crate) scope: ScopeSet,
-    /// Where they are to be taken (RFC 8707); this server when nothing is said.
-    pub(crate) resource: Option<String>,
-    /// The key to which they are bound (RFC 9449 §6).
-    pub(crate) dpop_jkt: Option<Thumbprint>,
-}
-
-/// What a session is besides what anybody sees of it.
-#[derive(Clone, Default)]
-pub(in crate::store) struct SessionBinding {
-    /// The browser in which the user let the client in.
-    pub(in crate::store) parent: Option<SessionId>,
-    /// Names of the scopes that its tokens may carry.
-    pub(in crate::store) scope: Option<String>,
-    /// Where its tokens are to be taken (RFC 8707); this server when nothing is said.
-    pub(in crate::store) resource: Option<String>,
-    /// The key to which its tokens are bound (RFC 9449 §6).
-    pub(in crate::store) dpop_jkt: Option<Thumbprint>,
-    /// Of the cookie that names it, for one in a browser.
-    pub(in crate::store) cookie: Option<SecretHash>,
-}
-
-impl SessionRow {
-    pub(in crate::store) fn new(session: &Session, binding: SessionBinding) -> Self {
-        Self {
-            id: session.id,
-            user_id: session.user_id,
-            device: session.device.clone(),
-            address: session.address.clone(),
-            created_at: Time(session.created_at),
-            last_used_at: Time(session.last_used_at),
-            expires_at: Time(session.expires_at),
-            client_id: session.client_id.as_ref().map(ToString::to_string),
-            parent_id: binding.parent,
-            auth_time: Time(session.auth_time),
-            scope: binding.scope,
-            resource: binding.resource,
-            dpop_jkt: binding.dpop_jkt.map(|jkt| jkt.to_string()),
-            cookie_hash: binding.cookie.map(|hash| hash.as_bytes().to_vec()),
-        }
-    }
-
-    /// The session, and how it is bound; of the cookie nothing is said.
-    pub(in crate::store) fn read(self) -> (Session, SessionBinding) {
-        let session = Session {
-            id: self.id,
-            user_id: self.user_id,
-            client_id: self.client_id.map(ClientId::stored),
-            device: self.device,
-            address: self.address,
-            created_at: self.created_at.0,
-            auth_time: self.auth_time.0,
-            last_used_at: self.last_used_at.0,
-            expires_at: self.expires_at.0,
-        };
-        let (parent, scope, resource, dpop_jkt) =
-            (self.parent_id, self.scope, self.resource, self.dpop_jkt.map(Thumbprint::stored));
-        (session, SessionBinding { parent, scope, resource, dpop_jkt, cookie: None })
-    }
-}
-
-/// What happens to a session without a token that speaks for its user: by whom, and how it went.
-pub(in crate::store) fn of_session(
-    session: &Session,
-    action: &'static str,
-    by: Actor,
-    outcome: Outcome,
-) -> AuditEvent {
-    AuditEvent {
-        by,
-        action,
-        resource: Session::NAME,
-        record: Some(session.id.to_string()),
-        owner: Some(session.user_id),
-        outcome,
-    }
-}
-
-/// A caller ends the session of their own token.
+/// Returns the audit event of a caller that ends the session of its own token.
 fn logged_out(by: &Caller, session: SessionId) -> AuditEvent {
     AuditEvent {
         by: Actor::Caller(by.clone()),
@@ -147,36 +39,36 @@ impl Stored for Session {
 }
 
 impl Store {
-    /// The user's sessions that have not expired, newest first.
+    /// Returns the unexpired sessions of a user, newest first.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub async fn sessions(&self, user: &Allowed<User, ListSessions>) -> Result<Vec<Session>, StoreError> {
         let (id, now) = (user.id, self.shared().now());
         self.read(move |conn| live(conn, id, now)).await
     }
 
-    /// Ends every session of the user.
+    /// Ends all sessions of a user.
     ///
     /// # Errors
-    /// When the database is away; then no session ended.
+    /// If the database is unavailable. Then no session ends.
     pub async fn end_sessions(&self, user: Allowed<User, EndSessions>) -> Result<(), StoreError> {
         let (deed, inner) = (AuditEvent::from(&user), self.shared().clone());
         self.write(Some(deed), move |conn, changes| inner.end_sessions_of(conn, user.id, None, changes)).await
     }
 
-    /// Ends one session.
+    /// Ends a session.
     ///
     /// # Errors
-    /// When the database is away; then the session goes on.
+    /// If the database is unavailable. Then the session goes on.
     pub async fn end_session(&self, session: Allowed<Session, Delete>) -> Result<(), StoreError> {
         self.end(AuditEvent::from(&session), session.id).await
     }
 
-    /// Ends the session that the caller's own token was issued in, if it was issued in one.
+    /// Ends the session in which the caller's token was issued, if there is one.
     ///
     /// # Errors
-    /// When the database is away; then the session goes on.
+    /// If the database is unavailable. Then the session goes on.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), StoreError> {
         match caller.session() {
             Some(session) => self.end(logged_out(caller, session), session).await,
@@ -186,13 +78,12 @@ impl Store {
 
     async fn end(&self, deed: AuditEvent, id: SessionId) -> Result<(), StoreError> {
         let inner = self.shared().clone();
-        self.write(Some(deed), move |conn, changes| inner.end_session_and_what_hangs_on_it(conn, id, changes))
-            .await
+        self.write(Some(deed), move |conn, changes| inner.end_session_tree(conn, id, changes)).await
     }
 }
 
 impl Shared {
-    /// Begins a session.
+    /// Inserts a session.
     pub(in crate::store) fn insert_session(
         &self,
         conn: &mut Connection,
@@ -204,7 +95,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Ends these sessions: their tokens are dead, and nothing can be refreshed in them.
+    /// Ends sessions: their access tokens are revoked and their refresh tokens deleted.
     pub(in crate::store) fn end_sessions(
         &self,
         conn: &mut Connection,
@@ -218,9 +109,9 @@ impl Shared {
         Ok(())
     }
 
-    /// Ends the session of what was used a second time, if it has not ended yet, and writes down who
-    /// came with it.
-    pub(in crate::store) fn end_what_was_reused(
+    /// Ends the session of a code or refresh token that was reused, and records the audit event if the session
+    /// has not ended yet.
+    pub(in crate::store) fn end_reused_session(
         &self,
         conn: &mut Connection,
         id: SessionId,
@@ -231,28 +122,28 @@ impl Shared {
             on!(conn, |c| sessions::table.find(id).select(SessionRow::as_select()).get_result(c).optional())?;
         if let Some(row) = row {
             let (session, _) = row.read();
-            self.append_event(conn, &of_session(&session, "refresh", by, Outcome::Reused))?;
+            self.append_event(conn, &session_event(&session, "refresh", by, Outcome::Reused))?;
         }
         self.end_sessions(conn, &[id], changes)
     }
 
-    /// Ends a session, and when it is a browser's also what clients got in it, but for those that
-    /// may go on while the user is away (OpenID Connect Core §11).
-    pub(in crate::store) fn end_session_and_what_hangs_on_it(
+    /// Ends a session. With a browser session, the sessions of clients in it end too, except those with
+    /// `offline_access` (OpenID Connect Core §11).
+    pub(in crate::store) fn end_session_tree(
         &self,
         conn: &mut Connection,
         id: SessionId,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
-        let in_it: Vec<(SessionId, Option<String>)> = on!(conn, |c| sessions::table
+        let children: Vec<(SessionId, Option<String>)> = on!(conn, |c| sessions::table
             .filter(sessions::parent_id.eq(id))
             .select((sessions::id, sessions::scope))
             .load(c))?;
-        let stays = |scope: &Option<String>| {
+        let is_offline = |scope: &Option<String>| {
             scope.as_deref().unwrap_or_default().split(' ').any(|name| name == OFFLINE_ACCESS.as_str())
         };
         let mut ended: Vec<SessionId> =
-            in_it.into_iter().filter(|(_, scope)| !stays(scope)).map(|(id, _)| id).collect();
+            children.into_iter().filter(|(_, scope)| !is_offline(scope)).map(|(id, _)| id).collect();
         ended.push(id);
         self.end_sessions(conn, &ended, changes)
     }

@@ -1,5 +1,5 @@
-//! Signed statements that are good for one use: a client's assertion (RFC 7523 §3), a proof of
-//! possession (RFC 9449 §11.1).
+//! Replay detection: the `jti` of JWTs that are valid for one use. They are client assertions (RFC 7523 §3) and
+//! DPoP proofs (RFC 9449 §11.1).
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -12,12 +12,11 @@ use crate::store::engine::schema::used_jtis;
 use crate::store::trusted::TrustedStore;
 
 impl TrustedStore {
-    /// Uses a statement up: whether this was its first use, on any replica. It is remembered until
-    /// it expires.
+    /// Marks a hashed `jti` as used until it expires. Returns true if this is its first use on any replica.
     ///
     /// # Errors
-    /// When the database is away; then it is not to be believed.
-    pub(crate) async fn use_up(&self, jti: [u8; 32], expires_at: DateTime<Utc>) -> Result<bool, StoreError> {
+    /// If the database is unavailable. Then the caller must refuse the JWT.
+    pub(crate) async fn use_jti(&self, jti: [u8; 32], expires_at: DateTime<Utc>) -> Result<bool, StoreError> {
         self.write(None, move |conn, _| {
             let row = (used_jtis::hash.eq(jti.as_slice()), used_jtis::expires_at.eq(Time(expires_at)));
             let rows = on!(conn, |c| diesel::insert_into(used_jtis::table)
@@ -30,7 +29,7 @@ impl TrustedStore {
     }
 }
 
-/// Forgets those that nobody would believe any more.
+/// Deletes those that have expired.
 pub(in crate::store) fn prune(conn: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
     on!(conn, |c| diesel::delete(used_jtis::table.filter(used_jtis::expires_at.le(Time(now)))).execute(c))?;
     Ok(())

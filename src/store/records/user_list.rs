@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::user_list_query;
-use super::users::UserRow;
+use super::user_rows::UserRow;
 use crate::authz::action::List;
 use crate::authz::{Reach, Vocabulary};
 use crate::domain::{Role, Status, User, UserId};

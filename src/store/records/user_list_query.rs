@@ -6,7 +6,7 @@ use diesel::sql_types::Text;
 
 use super::search_terms;
 use super::user_list::{SortKey, UserQuery, UserSort};
-use super::users::UserRow;
+use super::user_rows::UserRow;
 use crate::domain::{Email, Time, UserId, fold_case};
 use crate::on;
 use crate::store::engine::connection::Connection;

@@ -1,4 +1,4 @@
-//! Decisions that were overtaken.
+//! Authorization of a client that has changed since.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use actix_web::rt::System;
 use super::*;
 use crate::authz::action::Action;
 use crate::authz::{Can, Operator};
-use crate::domain::{ClientSecret, Random};
+use crate::domain::{ClientMetadata, ClientSecret, Random};
 
-#[expect(clippy::disallowed_methods, reason = "this test is its own operator")]
+#[expect(clippy::disallowed_methods, reason = "this test acts as the operator")]
 fn operator() -> Operator {
     Operator::at_the_command_line(Arc::default())
 }
@@ -28,7 +28,7 @@ fn hash() -> SecretHash {
 }
 
 #[test]
-fn a_decision_about_a_client_is_not_good_for_what_became_of_it_meanwhile() {
+fn refuses_a_decision_about_a_client_that_has_changed() {
     let dir = tempfile::tempdir().unwrap();
     System::new().block_on(async {
         let store = TrustedStore::for_test(dir.path());

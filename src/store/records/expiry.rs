@@ -1,4 +1,4 @@
-//! Deletion of expired rows.
+//! Deletion of expired records.
 
 use diesel::prelude::*;
 
@@ -9,11 +9,11 @@ use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::{revocations, sessions};
 use crate::store::trusted::TrustedStore;
 
-/// How long a code is kept after it expires, so that its second use is detected.
-const CODES_KEPT: chrono::Duration = chrono::Duration::hours(24);
+/// Time that a code is kept after its expiry, so that its reuse is detected.
+const CODE_RETENTION: chrono::Duration = chrono::Duration::hours(24);
 
 impl TrustedStore {
-    /// Deletes expired revocations, codes, refresh tokens, sessions and the like.
+    /// Deletes expired records of all kinds.
     ///
     /// # Errors
     /// When the database is not available.
@@ -22,7 +22,7 @@ impl TrustedStore {
         self.write(None, move |conn, _| {
             let expired = revocations::table.filter(revocations::until.le(Time(now)));
             on!(conn, |c| diesel::delete(expired).execute(c))?;
-            codes::prune(conn, now - CODES_KEPT)?;
+            codes::prune(conn, now - CODE_RETENTION)?;
             refresh_tokens::prune(conn, now)?;
             used_jtis::prune(conn, now)?;
             rate_limits::prune(conn, now)?;

@@ -1,0 +1,128 @@
+//! Logins: the password was right, and a session begins.
+
+use diesel::prelude::*;
+
+use super::rate_limits::{self, CountedAttempt};
+use super::session_rows::{SessionBinding, TokenSession, session_event};
+use super::{refresh_tokens, user_rows};
+use crate::authz::{Actor, Outcome, ScopeSet};
+use crate::domain::{
+    ClientId, Device, Origin, PasswordHash, SecretHash, Session, SessionId, Status, Time, User, UserId,
+};
+use crate::on;
+use crate::store::engine::connection::Connection;
+use crate::store::engine::error::StoreError;
+use crate::store::engine::prepared_update::update;
+use crate::store::engine::schema::users;
+use crate::store::shared::Shared;
+use crate::store::trusted::TrustedStore;
+
+/// A password that matched the stored hash.
+pub(crate) struct VerifiedPassword {
+    /// The hash that it matched.
+    pub hash: PasswordHash,
+    /// Hash of the same password with the current parameters, if the stored one has others.
+    pub rehashed: Option<PasswordHash>,
+    /// The attempt, which is refunded.
+    pub attempt: CountedAttempt,
+}
+
+/// Reason why no session begins though the password was right.
+#[derive(Debug)]
+pub enum LoginRefused {
+    /// The account is suspended or deleted, or its password was changed during this login.
+    Account,
+    /// No requested scope can be granted.
+    Scope,
+}
+
+impl TrustedStore {
+    /// Begins a session of the first-party client for a user whose password was right. `refresh` is the hash of
+    /// its first refresh token. `grant` chooses among the scopes that the user's roles grant.
+    ///
+    /// # Errors
+    /// If the database is unavailable.
+    pub(crate) async fn begin_session(
+        &self,
+        user: UserId,
+        password: VerifiedPassword,
+        device: Device,
+        refresh: SecretHash,
+        grant: impl Fn(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
+    ) -> Result<Result<TokenSession, LoginRefused>, StoreError> {
+        let origin = device.origin.clone();
+        let begun = self.new_session(user, Some(ClientId::first_party()), device)?;
+        let inner = self.shared().clone();
+        self.write(None, move |conn, _| {
+            let Some(user) = inner.accept_password(conn, user, &password)? else {
+                return Ok(Err(LoginRefused::Account));
+            };
+            let Some(scope) = grant(&inner.vocabulary.granted_by(&user.roles)) else {
+                return Ok(Err(LoginRefused::Scope));
+            };
+            inner.record_login(conn, &begun, origin.clone())?;
+            let session = Session { expires_at: inner.next_refresh_expiry(&begun), ..begun.clone() };
+            let binding = SessionBinding { scope: Some(scope.to_string()), ..SessionBinding::default() };
+            inner.insert_session(conn, &session, binding)?;
+            refresh_tokens::insert(conn, &refresh, &session)?;
+            let (roles, epoch) = (user.roles, user.epoch);
+            Ok(Ok(TokenSession { session, roles, epoch, scope, resource: None, dpop_jkt: None }))
+        })
+        .await
+    }
+
+    /// Returns a session that begins now and lasts as long as an access token.
+    pub(in crate::store) fn new_session(
+        &self,
+        user_id: UserId,
+        client_id: Option<ClientId>,
+        device: Device,
+    ) -> Result<Session, StoreError> {
+        let now = self.shared().now();
+        Ok(Session {
+            id: SessionId(self.shared().new_uuid(now)?),
+            user_id,
+            client_id,
+            device: device.name,
+            address: device.origin.address.map(|address| address.to_string()),
+            created_at: now,
+            auth_time: now,
+            last_used_at: now,
+            expires_at: now + self.shared().lifetimes.access_token,
+        })
+    }
+}
+
+impl Shared {
+    /// Returns the current user if the account is active and still has the password that was verified. Replaces
+    /// a hash with outdated parameters.
+    pub(in crate::store) fn accept_password(
+        &self,
+        conn: &mut Connection,
+        id: UserId,
+        password: &VerifiedPassword,
+    ) -> Result<Option<User>, StoreError> {
+        rate_limits::refund(conn, &password.attempt)?;
+        let hash = password.rehashed.as_ref().unwrap_or(&password.hash);
+        let unchanged = users::table
+            .filter(users::id.eq(id))
+            .filter(users::password_hash.eq(password.hash.expose_phc()))
+            .filter(users::status.eq(Status::Active.as_str()));
+        let hash = users::password_hash.eq(hash.expose_phc());
+        let rows = on!(conn, |c| update(unchanged).set(hash).execute(c))?;
+        if rows == 1 { user_rows::load(conn, &self.vocabulary, id) } else { Ok(None) }
+    }
+
+    /// Records the time of the login and its audit event.
+    pub(in crate::store) fn record_login(
+        &self,
+        conn: &mut Connection,
+        session: &Session,
+        origin: Origin,
+    ) -> Result<(), StoreError> {
+        let (user, now) = (session.user_id, Time(session.created_at));
+        on!(conn, |c| update(users::table.find(user)).set(users::last_login_at.eq(now)).execute(c))?;
+        let by = Actor::Anonymous(origin, session.client_id.clone());
+        self.append_event(conn, &session_event(session, "log_in", by, Outcome::Done))
+    }
+}

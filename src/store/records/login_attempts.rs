@@ -1,0 +1,87 @@
+//! StoredPassword attempts: the stored password is read and the attempt is counted, in one transaction. This is the only
+//! place where a password hash leaves the database, apart from an export.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::rate_limits::{CountedAttempt, count, refund};
+use crate::domain::{LoginAttempt, PasswordHash, Time, TooMany, UserId};
+use crate::on;
+use crate::store::engine::connection::Connection;
+use crate::store::engine::error::StoreError;
+use crate::store::engine::schema::{sessions, users};
+use crate::store::trusted::TrustedStore;
+
+/// The password of a user, for comparison.
+pub struct StoredPassword {
+    /// The user.
+    pub user_id: UserId,
+    /// The hash; `None` if no password was ever set.
+    pub hash: Option<PasswordHash>,
+}
+
+impl TrustedStore {
+    /// Returns the stored password that an attempt is checked against, if the account exists. If `limited`, the
+    /// attempt is counted as a failed one first.
+    ///
+    /// # Errors
+    /// If the database is unavailable. Then nothing is counted.
+    pub(crate) async fn count_attempt(
+        &self,
+        attempt: LoginAttempt,
+        limited: bool,
+    ) -> Result<Result<(Option<StoredPassword>, CountedAttempt), TooMany>, StoreError> {
+        if !limited {
+            let stored = self.read(move |conn| stored_password(conn, &attempt)).await?;
+            return Ok(Ok((stored, CountedAttempt::default())));
+        }
+        let inner = self.shared().clone();
+        self.write(None, move |conn, _| {
+            let now = inner.now();
+            let stored = stored_password(conn, &attempt)?;
+            let is_known = has_session_from(conn, stored.as_ref(), &attempt, now)?;
+            Ok(count(conn, &attempt.buckets(is_known), now)?.map(|counted| (stored, counted)))
+        })
+        .await
+    }
+
+    /// Undoes the count of an attempt that succeeded or was not checked.
+    ///
+    /// # Errors
+    /// If the database is unavailable. Then the attempt counts.
+    pub(crate) async fn refund_attempt(&self, attempt: CountedAttempt) -> Result<(), StoreError> {
+        if attempt.is_unlimited() {
+            return Ok(());
+        }
+        self.write(None, move |conn, _| refund(conn, &attempt)).await
+    }
+}
+
+fn stored_password(
+    conn: &mut Connection,
+    attempt: &LoginAttempt,
+) -> Result<Option<StoredPassword>, StoreError> {
+    let row: Option<(UserId, Option<String>)> = on!(conn, |c| users::table
+        .filter(users::email_key.eq(&attempt.account))
+        .select((users::id, users::password_hash))
+        .get_result(c)
+        .optional())?;
+    Ok(row.map(|(id, phc)| StoredPassword { user_id: id, hash: phc.map(PasswordHash::from_phc) }))
+}
+
+/// Returns true if the user has a session that began at the client IP address of the attempt.
+fn has_session_from(
+    conn: &mut Connection,
+    stored: Option<&StoredPassword>,
+    attempt: &LoginAttempt,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    // The query runs for an unknown account too: both take the same time.
+    let user = stored.map_or(UserId(uuid::Uuid::nil()), |stored| stored.user_id);
+    let address = attempt.address.map(|address| address.to_string()).unwrap_or_default();
+    let session = sessions::table
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::address.eq(address))
+        .filter(sessions::expires_at.gt(Time(now)));
+    Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(session)).get_result(c))?)
+}
