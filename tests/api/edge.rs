@@ -36,7 +36,7 @@ on_both_engines! {
     fn problem_type_leads_to_its_page(server) {
         let problem = server.get("/users/me").send().json();
         let page = server.get(problem["type"].as_str().unwrap().strip_prefix(&server.url).unwrap()).send().expect(200);
-        assert!(page.body.contains("An access token is needed"));
+        assert!(page.body.contains("An access token is required"));
         server.get("/problems/none").send().expect_problem(404, "not-found");
     }
 

@@ -70,7 +70,7 @@ on_both_engines! {
         assert_eq!((guess(&server, "", &ada.email), guess(&server, "", &ada.email)), (401, 401));
         change(PASSWORD).expect_problem(429, "too-many-guesses");
         let told = browser.submit(&page, "log-in", &[("email", &ada.email), ("password", PASSWORD)]).expect(429);
-        assert!(told.body.contains("Too many passwords were wrong") && browser.cookie("__Host-cloakroom").is_none());
+        assert!(told.body.contains("too many wrong passwords") && browser.cookie("__Host-cloakroom").is_none());
     }
 
     fn correct_password_neither_counts_nor_resets(server) {

@@ -1,4 +1,4 @@
-//! The table of problems: one row says the status, the names, the header and the texts of each.
+//! The table of problems: each row has the status, the names, the header and the texts of one problem.
 
 use actix_web::http::StatusCode;
 
@@ -22,21 +22,21 @@ pub(crate) enum Header {
     MediaType,
 }
 
-/// How long a client should wait.
+/// Time that a client should wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// One second.
     OneSecond,
-    /// The rest of a rate limit's window; set by whoever counts.
+    /// The rest of the rate limit's window; set by the rate limit.
     Computed,
 }
 
-/// The method of authentication that a challenge asks for.
+/// Authentication method of a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
-    /// By an access token (RFC 6750 §3), with this `error`; empty where no token was sent.
+    /// An access token (RFC 6750 §3), with this `error`; empty when no token was sent.
     Bearer(&'static str),
-    /// As a client (RFC 6749 §5.2); set where the client used HTTP Basic.
+    /// Client authentication (RFC 6749 §5.2); sent when the client used HTTP Basic.
     Client,
 }
 
@@ -52,33 +52,33 @@ macro_rules! problems {
             /// Every code, in the order of the table.
             pub const ALL: &'static [Code] = &[$(Code::$code),*];
 
-            /// The stable name, in kebab-case.
+            /// Returns the stable name, in kebab-case.
             pub fn as_str(self) -> &'static str {
                 match self { $(Code::$code => $name,)* }
             }
 
-            /// The HTTP status.
+            /// Returns the HTTP status.
             pub fn status(self) -> StatusCode {
                 let status = match self { $(Code::$code => $status,)* };
                 StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
 
-            /// The title: what it is, in a few words.
+            /// Returns the title: the problem in a few words.
             pub fn title(self) -> &'static str {
                 match self { $(Code::$code => $title,)* }
             }
 
-            /// The explanation: what it means and what to do about it.
+            /// Returns the explanation: what the problem means and how to solve it.
             pub fn meaning(self) -> &'static str {
                 match self { $(Code::$code => $meaning,)* }
             }
 
-            /// The error code of RFC 6749 §5.2, for the routes of the authorization server.
+            /// Returns the error code of RFC 6749 §5.2, for the routes of the authorization server.
             pub(crate) fn oauth(self) -> &'static str {
                 match self { $(Code::$code => $oauth,)* }
             }
 
-            /// The header that goes with it.
+            /// Returns the header that goes with the problem.
             pub(crate) fn header(self) -> Header {
                 match self { $(Code::$code => $header,)* }
             }
@@ -87,98 +87,98 @@ macro_rules! problems {
 }
 
 problems! {
-    Unauthenticated = 401 "unauthenticated" "invalid_request" Challenge(Bearer("")), "An access token is needed":
-        "The route needs an access token and none was sent. Send one as `Authorization: Bearer …`; the resource metadata named in the challenge says where to get one.";
-    InvalidToken = 401 "invalid-token" "invalid_request" Challenge(Bearer("invalid_token")), "The access token is not acceptable":
-        "The token is malformed, expired, revoked, issued by or for somebody else, or its signature does not hold. Get a new one. For the reason, see the server's log under the request id.";
-    TwoTokens = 400 "two-tokens" "invalid_request" Challenge(Bearer("invalid_request")), "The token was sent in two ways":
-        "Send one access token, in the Authorization header alone.";
-    InvalidCredentials = 401 "invalid-credentials" "invalid_grant" Challenge(Bearer("")), "E-mail or password is wrong":
-        "No active account has this e-mail and this password. The answer is the same whether or not the account exists.";
-    InsufficientScope = 403 "insufficient-scope" "invalid_scope" Challenge(Bearer("insufficient_scope")), "The token does not allow this":
-        "The token carries no scope for this route. The challenge names the weakest scope that would do; ask for it when you get a token, if your roles and the client grant it.";
-    NotOwner = 403 "not-owner" "access_denied" Nothing, "This record is not yours":
-        "The token allows this on your own records, and this is not one. Whether it exists is not said. Another token of the same user would not help; a scope that ends in `:any` would.";
-    AboveCaller = 403 "above-caller" "access_denied" Nothing, "This is above your own roles":
-        "Nobody may grant a power that they do not have, nor act on an account or a client that has one.";
-    WrongState = 403 "wrong-state" "access_denied" Nothing, "The record is not in the state for this":
-        "The policy allows this only while the record is in a certain state, which the detail names. Change the state first, if you may.";
-    NotFound = 404 "not-found" "invalid_request" Nothing, "There is no such record":
-        "The record is not there, or it is not yours to know about.";
-    UnknownPath = 404 "unknown-path" "invalid_request" Nothing, "There is no such path":
-        "The server has no route with this path. `cloakroom routes` and `/openapi.json` list them all.";
-    MethodNotAllowed = 405 "method-not-allowed" "invalid_request" Allow, "The path does not take this method":
-        "The `Allow` header lists the methods that it takes.";
-    RequestTimeout = 408 "request-timeout" "invalid_request" Nothing, "The request came too slowly":
-        "The body did not arrive in time. Send it again.";
-    EmailTaken = 409 "email-taken" "invalid_request" Nothing, "The e-mail address is taken":
-        "Another account has this address. Addresses that differ in case alone are the same.";
-    Taken = 409 "taken" "invalid_request" Nothing, "Another record has this already":
-        "What must be a record's own, such as its name, belongs to another one.";
-    Conflict = 409 "conflict" "invalid_request" Nothing, "It collides with what is there":
-        "The request cannot be done to the record as it is now; the detail says why.";
-    LastAdmin = 409 "last-admin" "invalid_request" Nothing, "The last administrator must stay":
-        "The change would leave no active administrator. Make another one first.";
-    ChangedMeanwhile = 409 "changed-meanwhile" "invalid_request" Nothing, "The record was changed meanwhile":
-        "Somebody else changed the record while the request was being handled. Read it again and repeat the request.";
-    InvalidIdempotencyKey = 400 "invalid-idempotency-key" "invalid_request" Nothing, "The Idempotency-Key is none":
-        "`Idempotency-Key` is one name of 1 to 255 visible characters of ASCII, such as a UUID; the detail says what is wrong.";
-    IdempotencyKeyInUse = 409 "idempotency-key-in-use" "invalid_request" RetryAfter(OneSecond), "The first request with this key has no answer yet":
-        "A request with this `Idempotency-Key` is being answered: try again after the seconds that `Retry-After` names. If it stays so, the answer was lost when the server stopped: what was asked for is done, and will not be done again.";
-    IdempotencyKeyReused = 422 "idempotency-key-reused" "invalid_request" Nothing, "The key is that of another request":
-        "A request with this `Idempotency-Key` and another body was made in the last 24 hours. Take a new name for each thing that is to be done.";
-    PreconditionFailed = 412 "precondition-failed" "invalid_request" Nothing, "The record was changed since you read it":
-        "`If-Match` names a version that is no longer the current one. Read the record again and repeat the change on what it is now.";
+    Unauthenticated = 401 "unauthenticated" "invalid_request" Challenge(Bearer("")), "An access token is required":
+        "The route requires an access token and the request has none. Send one as `Authorization: Bearer …`. The resource metadata named in the challenge says where to get one.";
+    InvalidToken = 401 "invalid-token" "invalid_request" Challenge(Bearer("invalid_token")), "The access token is invalid":
+        "The token is malformed, expired or revoked, has the wrong issuer or audience, or its signature is wrong. Get a new token. The server's log has the exact reason under the request id.";
+    TwoTokens = 400 "two-tokens" "invalid_request" Challenge(Bearer("invalid_request")), "The request has two access tokens":
+        "Send one access token, in the Authorization header only.";
+    InvalidCredentials = 401 "invalid-credentials" "invalid_grant" Challenge(Bearer("")), "The e-mail address or password is wrong":
+        "No active account has this e-mail address and this password. The response is the same for an account that does not exist.";
+    InsufficientScope = 403 "insufficient-scope" "invalid_scope" Challenge(Bearer("insufficient_scope")), "The token's scope is insufficient":
+        "The token has no scope for this route. The challenge names the narrowest scope that suffices. Request that scope if your roles and the client's registration allow it.";
+    NotOwner = 403 "not-owner" "access_denied" Nothing, "This is not your own record":
+        "The token's scope covers only your own records, and this is not one of them. The response does not say whether the record exists. A scope that ends in `:any` is needed.";
+    AboveCaller = 403 "above-caller" "access_denied" Nothing, "This exceeds your own roles":
+        "You cannot grant a power that you do not have, and you cannot act on an account or a client that has one.";
+    WrongState = 403 "wrong-state" "access_denied" Nothing, "The record is in the wrong state":
+        "The policy allows this only in the state that the detail names. Change the record's state first, if you are allowed to.";
+    NotFound = 404 "not-found" "invalid_request" Nothing, "The record was not found":
+        "The record does not exist, or you may not know that it exists.";
+    UnknownPath = 404 "unknown-path" "invalid_request" Nothing, "The path is unknown":
+        "The server has no route with this path. `cloakroom routes` and `/openapi.json` list all routes.";
+    MethodNotAllowed = 405 "method-not-allowed" "invalid_request" Allow, "The path does not support this method":
+        "The `Allow` header lists the supported methods.";
+    RequestTimeout = 408 "request-timeout" "invalid_request" Nothing, "The request timed out":
+        "The request body did not arrive in time. Send the request again.";
+    EmailTaken = 409 "email-taken" "invalid_request" Nothing, "The e-mail address is already in use":
+        "Another account has this e-mail address. Upper case and lower case are not distinguished.";
+    Taken = 409 "taken" "invalid_request" Nothing, "A unique value is already in use":
+        "Another record already has a value that must be unique, such as a name.";
+    Conflict = 409 "conflict" "invalid_request" Nothing, "The request conflicts with the record's state":
+        "The current state of the record does not permit this request. The detail says why.";
+    LastAdmin = 409 "last-admin" "invalid_request" Nothing, "The last administrator cannot be removed":
+        "This change would leave no active administrator. Make another user an administrator first.";
+    ChangedMeanwhile = 409 "changed-meanwhile" "invalid_request" Nothing, "The record changed during the request":
+        "Another request changed the record while this one was handled. Read the record again and repeat the request.";
+    InvalidIdempotencyKey = 400 "invalid-idempotency-key" "invalid_request" Nothing, "The Idempotency-Key is invalid":
+        "`Idempotency-Key` must be one value of 1 to 255 visible ASCII characters, such as a UUID. The detail says what is wrong.";
+    IdempotencyKeyInUse = 409 "idempotency-key-in-use" "invalid_request" RetryAfter(OneSecond), "A request with this key is still in progress":
+        "The first request with this `Idempotency-Key` has no response yet. Retry after the number of seconds in `Retry-After`. If the conflict stays, the server stopped before it stored the response: the change is done and is not repeated.";
+    IdempotencyKeyReused = 422 "idempotency-key-reused" "invalid_request" Nothing, "The key belongs to a different request":
+        "A request with this `Idempotency-Key` and a different body was made in the last 24 hours. Use a new key for each new request.";
+    PreconditionFailed = 412 "precondition-failed" "invalid_request" Nothing, "The record changed since you read it":
+        "`If-Match` names a version that is no longer current. Read the record again and apply your change to the current version.";
     PreconditionRequired = 428 "precondition-required" "invalid_request" Nothing, "If-Match is required":
-        "Read the record, and send its `ETag` as `If-Match`, so that nobody's change is overwritten unseen.";
-    BodyTooLarge = 413 "body-too-large" "invalid_request" Nothing, "The body is too large":
-        "A body may have 64 KiB.";
-    UnsupportedMediaType = 415 "unsupported-media-type" "invalid_request" MediaType, "The body is of another type":
-        "The answer names the media type that the route takes.";
-    MalformedBody = 400 "malformed-body" "invalid_request" Nothing, "The body cannot be read":
-        "The body is not valid JSON in UTF-8, is nested too deeply, or names a member twice.";
-    InvalidBody = 422 "invalid-body" "invalid_request" Nothing, "The body breaks a rule":
-        "`errors` lists every rule that is broken, each with a JSON pointer (RFC 6901) to the place.";
-    InvalidQuery = 400 "invalid-query" "invalid_request" Nothing, "The query breaks a rule":
-        "A parameter is unknown, stands twice, or has a value that it cannot have; the detail says which.";
-    InvalidCursor = 400 "invalid-cursor" "invalid_request" Nothing, "The cursor is not one of ours":
-        "A cursor comes from the `next` of a page, and goes with the same filters and the same order. Begin again at the first page.";
-    InvalidRequest = 400 "invalid-request" "invalid_request" Nothing, "The request is malformed":
-        "A parameter is missing, stands twice, or contradicts another.";
-    ForeignForm = 403 "foreign-form" "invalid_request" Nothing, "The form was not shown in this browser":
-        "A form of a page is taken from that page alone, in the browser in which it was shown, with its cookie. Load the page again; the detail says what was missing.";
-    InvalidClient = 401 "invalid-client" "invalid_client" Challenge(Client), "The client could not be authenticated":
-        "The client is unknown, its secret is wrong, or it used a method that this server does not offer.";
-    UnauthorizedClient = 400 "unauthorized-client" "unauthorized_client" Nothing, "The client may not use this grant":
+        "Read the record and send its `ETag` as `If-Match`. This prevents that you overwrite another client's change.";
+    BodyTooLarge = 413 "body-too-large" "invalid_request" Nothing, "The request body is too large":
+        "A request body can have at most 64 KiB.";
+    UnsupportedMediaType = 415 "unsupported-media-type" "invalid_request" MediaType, "The media type is not supported":
+        "A header of the response names the media type that the route accepts.";
+    MalformedBody = 400 "malformed-body" "invalid_request" Nothing, "The request body is malformed":
+        "The body is not valid JSON in UTF-8, is nested too deeply, or has two members of one name.";
+    InvalidBody = 422 "invalid-body" "invalid_request" Nothing, "The request body is invalid":
+        "`errors` lists every broken rule, each with a JSON pointer (RFC 6901) to the place in the body.";
+    InvalidQuery = 400 "invalid-query" "invalid_request" Nothing, "The query is invalid":
+        "A query parameter is unknown, is repeated, or has an invalid value. The detail says which one.";
+    InvalidCursor = 400 "invalid-cursor" "invalid_request" Nothing, "The cursor is invalid":
+        "Use the `next` value of the previous page as the cursor, with the same filters and sort order. Otherwise start at the first page again.";
+    InvalidRequest = 400 "invalid-request" "invalid_request" Nothing, "The request is invalid":
+        "A parameter is missing, is repeated, or contradicts another one.";
+    ForeignForm = 403 "foreign-form" "invalid_request" Nothing, "The form was not served to this browser":
+        "The server accepts a form only from its own page, in the browser that loaded the page, with the page's cookie. Load the page again. The detail says what was missing.";
+    InvalidClient = 401 "invalid-client" "invalid_client" Challenge(Client), "Client authentication failed":
+        "The client is unknown, its secret is wrong, or the server does not support the authentication method.";
+    UnauthorizedClient = 400 "unauthorized-client" "unauthorized_client" Nothing, "The client may not use this grant type":
         "The client is not registered for this grant type.";
-    UnsupportedGrantType = 400 "unsupported-grant-type" "unsupported_grant_type" Nothing, "The grant type is not offered":
-        "The metadata document lists the grant types that are.";
-    InvalidGrant = 400 "invalid-grant" "invalid_grant" Nothing, "The grant is not good":
-        "The code or the refresh token is unknown, expired, used already, issued to another client, or does not fit the rest of the request.";
-    InvalidDpopProof = 400 "invalid-dpop-proof" "invalid_dpop_proof" Nothing, "The proof of possession does not hold":
-        "The `DPoP` header must hold one JWT by RFC 9449 §4, made for this very request, signed with the key to which tokens are to be bound. The detail says what is wrong.";
-    InvalidTarget = 400 "invalid-target" "invalid_target" Nothing, "No tokens are issued for the resource":
-        "`resource` must be the audience of this server or one that its operator named.";
-    InvalidScope = 400 "invalid-scope" "invalid_scope" Nothing, "None of the scopes can be granted":
-        "What was asked for, what the client is registered for and what exists have nothing in common.";
-    Busy = 503 "busy" "temporarily_unavailable" RetryAfter(OneSecond), "Too many logins at once":
-        "Passwords are checked a few at a time, and the queue is full. Try again after the seconds that `Retry-After` names.";
-    TooManyGuesses = 429 "too-many-guesses" "temporarily_unavailable" RetryAfter(Computed), "Too many passwords were wrong":
-        "Of late too many passwords were wrong at this account or from this address, so none is looked at. Try again after the seconds that `Retry-After` names. Who is logged in stays so.";
-    TooManyRequests = 429 "too-many-requests" "temporarily_unavailable" RetryAfter(Computed), "Too much came from this address":
-        "Of late too many accounts were registered from this address, or too many secrets, codes or tokens of clients were no good. Try again after the seconds that `Retry-After` names; `RateLimit` says what is left.";
-    Unavailable = 503 "unavailable" "temporarily_unavailable" RetryAfter(OneSecond), "The database is not available":
-        "Nothing was done. Try again after the seconds that `Retry-After` names.";
-    OutcomeUnknown = 503 "outcome-unknown" "temporarily_unavailable" RetryAfter(OneSecond), "The database went away meanwhile":
-        "It went away while the change was being committed, so whether it was made is not known. Repeat the request after the seconds that `Retry-After` names: with the same `Idempotency-Key`, or with the same `If-Match`, it is not done twice.";
-    Stopping = 503 "stopping" "temporarily_unavailable" RetryAfter(OneSecond), "The server is stopping":
-        "It was told to stop and answers what still comes. Send new requests to another replica.";
-    Internal = 500 "internal" "server_error" Nothing, "Something went wrong here":
-        "It is not your fault, and nothing is said of the inside. The server's log has the rest under the request id.";
+    UnsupportedGrantType = 400 "unsupported-grant-type" "unsupported_grant_type" Nothing, "The grant type is not supported":
+        "The metadata document lists the supported grant types.";
+    InvalidGrant = 400 "invalid-grant" "invalid_grant" Nothing, "The grant is invalid":
+        "The authorization code or refresh token is unknown, expired, already used, issued to another client, or does not match the other parameters.";
+    InvalidDpopProof = 400 "invalid-dpop-proof" "invalid_dpop_proof" Nothing, "The DPoP proof is invalid":
+        "The `DPoP` header must have one JWT (RFC 9449 §4), made for this request and signed with the key that the tokens are bound to. The detail says what is wrong.";
+    InvalidTarget = 400 "invalid-target" "invalid_target" Nothing, "The resource is unknown":
+        "`resource` must be the audience of this server or a resource that its operator configured.";
+    InvalidScope = 400 "invalid-scope" "invalid_scope" Nothing, "None of the requested scopes can be granted":
+        "None of the requested scopes both exists and is in the registration of the client.";
+    Busy = 503 "busy" "temporarily_unavailable" RetryAfter(OneSecond), "Too many logins at the same time":
+        "The server hashes only a few passwords at a time, and the queue is full. Retry after the number of seconds in `Retry-After`.";
+    TooManyGuesses = 429 "too-many-guesses" "temporarily_unavailable" RetryAfter(Computed), "Too many wrong passwords":
+        "There were too many wrong passwords for this account or from this address, so the password was not checked. Retry after the number of seconds in `Retry-After`. Existing sessions are not affected.";
+    TooManyRequests = 429 "too-many-requests" "temporarily_unavailable" RetryAfter(Computed), "Too many requests from this address":
+        "There were too many registrations or too many invalid client secrets, codes or tokens from this address. Retry after the number of seconds in `Retry-After`. `RateLimit` says how many requests are left.";
+    Unavailable = 503 "unavailable" "temporarily_unavailable" RetryAfter(OneSecond), "The database is unavailable":
+        "Nothing was changed. Retry after the number of seconds in `Retry-After`.";
+    OutcomeUnknown = 503 "outcome-unknown" "temporarily_unavailable" RetryAfter(OneSecond), "The outcome of the change is unknown":
+        "The connection to the database was lost during the commit. The change may or may not be made. Retry after the number of seconds in `Retry-After`: with the same `Idempotency-Key` or `If-Match`, it is made only once.";
+    Stopping = 503 "stopping" "temporarily_unavailable" RetryAfter(OneSecond), "The server is shutting down":
+        "The server finishes its current requests. Send new requests to another replica.";
+    Internal = 500 "internal" "server_error" Nothing, "Internal server error":
+        "An unexpected error occurred in the server. The server's log has the cause under the request id.";
 }
 
 impl Code {
-    /// The names of all codes.
+    /// Returns the names of all codes.
     pub fn names() -> Vec<&'static str> {
         Self::ALL.iter().map(|code| code.as_str()).collect()
     }
@@ -196,7 +196,7 @@ impl Code {
         )
     }
 
-    /// The code of this name.
+    /// Returns the code of this name.
     pub fn named(name: &str) -> Option<Code> {
         Self::ALL.iter().copied().find(|code| code.as_str() == name)
     }

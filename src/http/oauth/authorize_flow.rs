@@ -81,7 +81,7 @@ impl<'a> Visit<'a> {
     ) -> Result<BrowserAnswer, Problem> {
         let request = self.given.encoded();
         let page = LogIn { application: self.application(), request: &request, email, error };
-        Ok(log_in(browser, &page).leading_to(&self.destination()?).into())
+        Ok(log_in(browser, &page).may_redirect_to(&self.destination()?).into())
     }
 
     /// The page at which the user agrees.
@@ -105,7 +105,7 @@ impl<'a> Visit<'a> {
             email: &signed_in.user.email.to_string(),
             destination: &self.destination()?,
             permissions: &permissions,
-            stays: scope.contains(OFFLINE_ACCESS),
+            offline_access: scope.contains(OFFLINE_ACCESS),
         };
         Ok(consent(browser, &page).into())
     }
@@ -137,7 +137,7 @@ pub(super) fn not_sent_back(sentence: &str) -> PageAnswer {
     error(&ErrorPage {
         status: StatusCode::BAD_REQUEST,
         title: "The application made a mistake",
-        sentence: "Go back to it and start again. If it happens again, tell its makers what stands below.",
+        sentence: "Go back to the application and start again. If it happens again, send the details below to its developers.",
         code: Some("invalid_request"),
         detail: Some(sentence),
     })

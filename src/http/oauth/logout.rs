@@ -100,7 +100,7 @@ fn asking(browser: &Browser, request: &LogoutRequest, given: &Form, signed_in: &
     };
     let page = log_out(browser, &page);
     match request.return_to.as_deref().and_then(Destination::of) {
-        Some(destination) => page.leading_to(&destination),
+        Some(destination) => page.may_redirect_to(&destination),
         None => page,
     }
 }

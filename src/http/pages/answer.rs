@@ -1,4 +1,4 @@
-//! How a page, and the way to another one, become answers.
+//! Pages and redirects as responses.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -8,7 +8,7 @@ use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use super::destination::Destination;
-use super::layout::{House, document};
+use super::layout::{PageContext, document};
 use crate::http::kit::answer::Answer;
 use crate::http::kit::browser::{Browser, SetCookie};
 use crate::http::kit::call::Call;
@@ -17,15 +17,15 @@ use crate::http::kit::problem::{Code, Problem};
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
-/// Nothing that a page of ours would ask for.
+/// Browser features that no page uses.
 const NO_PERMISSIONS: &str =
     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
-/// A page, with the headers that keep it to itself: nothing from elsewhere is loaded, no script
-/// runs, no other site frames it, and it is not kept.
+/// A page with its security headers: it loads nothing from other sites, runs no script, cannot be framed, and is not
+/// cached.
 ///
-/// There is no `Cross-Origin-Opener-Policy`: an application that opens the sign-in in a window of
-/// its own waits for that window to close, and under any policy it would see it closed at once.
+/// There is no `Cross-Origin-Opener-Policy`: an application that opens the sign-in page in a window waits until that
+/// window closes. With any such policy, the application would see the window as closed at once.
 #[must_use]
 pub struct PageAnswer {
     status: StatusCode,
@@ -34,12 +34,12 @@ pub struct PageAnswer {
     files: &'static str,
     cache_control: &'static str,
     form_action: String,
-    tells_request: bool,
+    shows_request_id: bool,
     cookies: Vec<SetCookie>,
 }
 
 impl PageAnswer {
-    /// A page below `/oauth/`. It cannot send a form.
+    /// Makes a page below `/oauth/`. It cannot send a form.
     pub fn new(title: impl Into<String>, body: Markup) -> Self {
         Self {
             status: StatusCode::OK,
@@ -48,49 +48,49 @@ impl PageAnswer {
             files: "",
             cache_control: "no-store",
             form_action: "'none'".to_owned(),
-            tells_request: false,
+            shows_request_id: false,
             cookies: Vec::new(),
         }
     }
 
-    /// A page with a form, for this browser: it may send it, and gets the cookie that goes with it.
+    /// Allows the page to send a form, and sets the cookie of the form's CSRF token in this browser.
     pub fn for_browser(mut self, browser: &Browser) -> Self {
         self.form_action = "'self'".to_owned();
         self.cookies.extend(browser.new_cookie());
         self
     }
 
-    /// After its form, a redirect may lead there.
-    pub fn leading_to(mut self, destination: &Destination) -> Self {
+    /// Allows a redirect to the destination after the form.
+    pub fn may_redirect_to(mut self, destination: &Destination) -> Self {
         self.form_action = format!("{} {}", self.form_action, destination.form_action());
         self
     }
 
-    /// The same page with another status.
+    /// Sets the status.
     pub fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
 
-    /// The same page, which sets a cookie.
+    /// Adds a cookie.
     pub fn with_cookie(mut self, cookie: SetCookie) -> Self {
         self.cookies.push(cookie);
         self
     }
 
-    /// Says the id of the request, by which the log knows it.
-    pub(super) fn telling_its_request(self) -> Self {
-        Self { tells_request: true, ..self }
+    /// Shows the id of the request, which is in the log too.
+    pub(super) fn showing_request_id(self) -> Self {
+        Self { shows_request_id: true, ..self }
     }
 
-    /// A page outside `/oauth/`, which anybody may keep for an hour.
+    /// Makes it a page outside `/oauth/` that caches may keep for an hour.
     pub(super) fn public_at(self, files: &'static str) -> Self {
         Self { files, cache_control: "public, max-age=3600", ..self }
     }
 
-    /// The answer.
-    pub(crate) fn in_house(self, house: &House<'_>) -> HttpResponse {
-        let request = self.tells_request.then_some(house.request_id);
-        let html = document(house.service, &self.title, self.files, &self.body, request).into_string();
+    /// Renders the page.
+    pub(crate) fn render(self, context: &PageContext<'_>) -> HttpResponse {
+        let request = self.shows_request_id.then_some(context.request_id);
+        let html = document(context.service, &self.title, self.files, &self.body, request).into_string();
         let mut response = HttpResponse::build(self.status);
         let policy = format!(
             "default-src 'none'; style-src 'self'; img-src 'self'; form-action {}; \
@@ -101,7 +101,7 @@ impl PageAnswer {
             .content_type("text/html; charset=utf-8")
             .insert_header((header::CONTENT_SECURITY_POLICY, policy))
             .insert_header((header::X_FRAME_OPTIONS, "DENY"))
-            // Under `no-referrer` a browser says of a form that it comes from `null`.
+            // With `no-referrer`, a browser sends a form with `Origin: null`.
             .insert_header((header::REFERRER_POLICY, "same-origin"))
             .insert_header((PERMISSIONS_POLICY, NO_PERMISSIONS))
             .insert_header((header::CACHE_CONTROL, self.cache_control));
@@ -120,7 +120,7 @@ impl Answer for PageAnswer {
     const FOR_PEOPLE: bool = true;
 
     fn respond(self, call: &Call) -> HttpResponse {
-        self.in_house(&House { service: call.services().name, request_id: &call.request_id() })
+        self.render(&PageContext { service: call.services().name, request_id: &call.request_id() })
     }
 
     fn describe(description: &mut Description) {
@@ -134,7 +134,7 @@ impl Answer for PageAnswer {
     }
 }
 
-/// 303: the browser goes there with GET (RFC 9110 §15.4.4).
+/// 303: a redirect that the browser follows with GET (RFC 9110 §15.4.4).
 #[must_use]
 pub struct SeeOther {
     location: String,
@@ -142,12 +142,12 @@ pub struct SeeOther {
 }
 
 impl SeeOther {
-    /// To this URL, in ASCII as a parser writes it. It is checked by whoever sends somebody there.
+    /// Makes a redirect to this URL, which must be normalized ASCII. The caller of this function must have checked it.
     pub fn to(location: impl Into<String>) -> Self {
         Self { location: location.into(), cookies: Vec::new() }
     }
 
-    /// The same, and sets a cookie.
+    /// Adds a cookie.
     pub fn with_cookie(mut self, cookie: SetCookie) -> Self {
         self.cookies.push(cookie);
         self
@@ -165,7 +165,7 @@ impl Answer for SeeOther {
         let mut response = HttpResponse::SeeOther();
         response
             .insert_header((header::LOCATION, location))
-            // What is at the other end learns no more than what the location says.
+            // The target must learn nothing but its own URL.
             .insert_header((header::REFERRER_POLICY, "no-referrer"));
         set_cookies(&mut response, &self.cookies);
         response.finish()
@@ -174,24 +174,24 @@ impl Answer for SeeOther {
     fn describe(description: &mut Description) {
         description.answers.push(AnswerDescription {
             status: 303,
-            meaning: "It goes on elsewhere",
+            meaning: "A redirect",
             content: None,
             headers: &["Location", "Set-Cookie"],
         });
     }
 }
 
-/// A page, or the way to another one.
+/// A page or a redirect.
 #[must_use]
 pub enum BrowserAnswer {
     /// A page.
     Page(PageAnswer),
-    /// The way to another one.
+    /// A redirect.
     SeeOther(SeeOther),
 }
 
 impl BrowserAnswer {
-    /// The same, and sets a cookie.
+    /// Adds a cookie.
     pub fn with_cookie(self, cookie: SetCookie) -> Self {
         match self {
             Self::Page(page) => Self::Page(page.with_cookie(cookie)),

@@ -1,4 +1,4 @@
-//! Consent: what an application may do for somebody.
+//! The consent page: the user grants scopes to an application.
 
 use maud::{Markup, html};
 use serde_json::{Value, json};
@@ -10,47 +10,47 @@ use super::layout::{Application, form};
 use crate::authz::Scope;
 use crate::http::kit::browser::{Browser, BrowserForm, PageForm};
 
-/// What the page says.
+/// Content of the consent page.
 pub struct Consent<'a> {
-    /// The application that asks.
+    /// The application that requests consent.
     pub application: Application<'a>,
-    /// What comes back with the form as `request`.
+    /// The value of the form's `request` field.
     pub request: &'a str,
-    /// Who is signed in.
+    /// The address of the user who is signed in.
     pub email: &'a str,
-    /// Where the answer goes.
+    /// The target of the redirect after the form.
     pub destination: &'a Destination,
-    /// What it asks for.
+    /// The requested permissions.
     pub permissions: &'a [Permission<'a>],
-    /// Whether it stays allowed while the person is away (`offline_access`).
-    pub stays: bool,
+    /// Set when the application keeps its access while the user is away (`offline_access`).
+    pub offline_access: bool,
 }
 
-/// One thing that is asked for.
+/// A requested permission.
 #[derive(Clone, Copy)]
 pub struct Permission<'a> {
-    /// What it allows, in words: `Read your account`.
+    /// The permission in words: `Read your account`.
     pub meaning: &'a str,
-    /// Whether it gives power over what is not the person's own.
+    /// Set when it covers records of other users.
     pub reaches_others: bool,
-    /// Whether the application has it already.
+    /// Set when the application has it already.
     pub given: bool,
 }
 
 impl Permission<'static> {
-    /// That of a scope.
+    /// Returns the permission of a scope.
     pub fn of(scope: Scope, given: bool) -> Self {
         Self { meaning: scope.meaning(), reaches_others: scope.reaches_others(), given }
     }
 }
 
-/// What comes back.
+/// The fields of the consent form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "its members are the form's documentation")]
 pub struct ConsentForm {
-    /// The form's own token.
+    /// The CSRF token of the form.
     form_token: String,
-    /// What the page was given.
+    /// The authorization request, as the page received it.
     request: String,
     /// `allow`, `deny` or `somebody-else`.
     choice: String,
@@ -67,11 +67,11 @@ impl PageForm for ConsentForm {
 /// The button that was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsentChoice {
-    /// The application may.
+    /// Grant the permissions.
     Allow,
-    /// It may not.
+    /// Deny them.
     Deny,
-    /// Somebody else wants to sign in.
+    /// Sign in as another user.
     SomebodyElse,
 }
 
@@ -80,7 +80,7 @@ impl ConsentChoice {
     const SOMEBODY_ELSE: &'static str = "somebody-else";
     const DENY: &'static str = "deny";
 
-    /// Which it was. Nothing but the word allows.
+    /// Returns the button that was pressed. Every value other than `allow` and `somebody-else` denies.
     pub fn of(form: &BrowserForm<ConsentForm>) -> Self {
         match form.get("choice") {
             Some(Self::ALLOW) => Self::Allow,
@@ -90,50 +90,50 @@ impl ConsentChoice {
     }
 }
 
-/// Consent; goes to `POST consent`.
+/// Renders the consent page, whose form goes to `POST consent`.
 pub fn consent(browser: &Browser, page: &Consent<'_>) -> PageAnswer {
-    let Consent { application, request, email, destination, permissions, stays } = page;
-    let those = |others: bool, given: bool| -> Vec<&Permission<'_>> {
+    let Consent { application, request, email, destination, permissions, offline_access } = page;
+    let requested = |others: bool, given: bool| -> Vec<&Permission<'_>> {
         permissions.iter().filter(|one| one.reaches_others == others && one.given == given).collect()
     };
-    let (own, others) = (those(false, false), those(true, false));
+    let (own, others) = (requested(false, false), requested(true, false));
     let given: Vec<&Permission<'_>> = permissions.iter().filter(|one| one.given).collect();
     let content = html! {
         input type="hidden" name="request" value=(request);
         div.person {
             p { "You are signed in as " strong { bdi { (email) } } "." }
             button.link type="submit" name="choice" value=(ConsentChoice::SOMEBODY_ELSE) {
-                "Not you? Sign in as somebody else"
+                "Not you? Use another account"
             }
         }
         dl.facts {
-            div { dt { "Application" } dd { (application.called()) } }
+            div { dt { "Application" } dd { (application.display_name()) } }
             @if application.name.is_some() {
-                div { dt { "Known here as" } dd { code { bdi { (application.id) } } } }
+                div { dt { "Client ID" } dd { code { bdi { (application.id) } } } }
             }
-            div { dt { "Takes you back to" } dd { bdi { (destination.shown()) } } }
+            div { dt { "You will return to" } dd { bdi { (destination.shown()) } } }
         }
         @if own.is_empty() && others.is_empty() {
-            p { "It asks for nothing new." }
+            p { "It asks for no new permissions." }
         }
         @if !own.is_empty() {
-            h2 { "It asks to" }
+            h2 { "It wants to" }
             (list("may", &own))
         }
         @if !others.is_empty() {
             section.warning aria-labelledby="others" {
-                h2 #others { "It reaches what belongs to others" }
-                p { "With your power it asks to do the following to everybody, not to you alone. Allow it only if that is what you came for." }
+                h2 #others { "It wants access to other people's data" }
+                p { "The application can then do the following to every account, not only to yours. Allow this only if you expected it." }
                 (list("may", &others))
             }
         }
         @if !given.is_empty() {
-            h2 { "It may already" }
+            h2 { "You have already allowed it to" }
             (list("given", &given))
         }
-        @if *stays {
+        @if *offline_access {
             h2 { "While you are away" }
-            p { "It stays allowed when you have gone, until you end its session. You find it among the sessions of your account, and whoever runs " (browser.service()) " can end it for you." }
+            p { "The application keeps its access after you leave, until you end its session. You can do that in the list of your account's sessions, or ask the operator of " (browser.service()) "." }
         }
         div.choices.equal {
             button type="submit" name="choice" value=(ConsentChoice::ALLOW) { "Allow" }
@@ -141,10 +141,10 @@ pub fn consent(browser: &Browser, page: &Consent<'_>) -> PageAnswer {
         }
     };
     let body = html! {
-        h1 { "Let " (application.called()) " use your account?" }
+        h1 { "Allow " (application.display_name()) " to use your account?" }
         (form::<ConsentForm>(browser, "consent", &content))
     };
-    PageAnswer::new("Allow an application", body).for_browser(browser).leading_to(destination)
+    PageAnswer::new("Allow an application", body).for_browser(browser).may_redirect_to(destination)
 }
 
 fn list(class: &str, permissions: &[&Permission<'_>]) -> Markup {
@@ -153,7 +153,7 @@ fn list(class: &str, permissions: &[&Permission<'_>]) -> Markup {
             @for permission in permissions {
                 li {
                     (permission.meaning)
-                    @if permission.given && permission.reaches_others { " (this reaches what belongs to others)" }
+                    @if permission.given && permission.reaches_others { " (other people's data too)" }
                 }
             }
         }

@@ -1,13 +1,12 @@
-//! Where an application is, as a person is told and as a policy of the browser names it.
+//! The target of a redirect to an application, for the user and for the `form-action` directive.
 
 use url::{Host, Url};
 
-/// Schemes that run or read something instead of leading to an application.
-const NO_DESTINATION: [&str; 9] =
+/// Schemes that run code or read data instead of opening an application.
+const FORBIDDEN_SCHEMES: [&str; 9] =
     ["javascript", "data", "vbscript", "blob", "file", "filesystem", "about", "view-source", "ws"];
 
-/// Where a URI leads out of here: to a site, or to an app on the device by its own scheme
-/// (RFC 8252 §7.1).
+/// The target of a redirect: a site, or an app on the device by its private-use URI scheme (RFC 8252 §7.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     shown: String,
@@ -15,10 +14,10 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Where this URI leads; none when it leads to no application.
+    /// Returns the target of this URI; `None` when it opens no application.
     pub fn of(uri: &str) -> Option<Self> {
         let url = Url::parse(uri).ok()?;
-        if NO_DESTINATION.contains(&url.scheme()) {
+        if FORBIDDEN_SCHEMES.contains(&url.scheme()) {
             return None;
         }
         if !matches!(url.scheme(), "http" | "https") {
@@ -36,15 +35,14 @@ impl Destination {
         Some(Self { shown, scheme: url.scheme().to_owned() })
     }
 
-    /// In words: `photos.example.org`, or `a program on this computer (127.0.0.1:4000)`.
+    /// Returns it in words: `photos.example.org`, or `a program on this computer (127.0.0.1:4000)`.
     pub fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// What a form of ours may lead to besides ourselves, as `form-action` has it (CSP3 §6.4.2).
-    /// Browsers hold it against every redirect that follows the form, those of the application too,
-    /// and where these lead nobody here can know: to any site, then, but never without TLS unless
-    /// the application itself is on this computer.
+    /// Returns the `form-action` sources of a form that redirects there (CSP3 §6.4.2). Browsers check every redirect
+    /// after the form, including those of the application, whose targets are unknown here. So any site is allowed,
+    /// but only with TLS, unless the application itself is on this computer.
     pub fn form_action(&self) -> String {
         match self.scheme.as_str() {
             "https" => "https:".to_owned(),
@@ -76,12 +74,12 @@ mod tests {
     }
 
     #[test]
-    fn letters_that_look_like_others_are_seen() {
+    fn shows_homographs_in_punycode() {
         assert_eq!(of("https://gооgle.com/").unwrap().1, "xn--ggle-55da.com");
     }
 
     #[test]
-    fn what_runs_or_reads_is_no_destination() {
+    fn rejects_uris_that_run_code_or_read_data() {
         for uri in [
             "javascript:alert(1)",
             "JavaScript:alert(1)",

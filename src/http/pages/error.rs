@@ -1,34 +1,35 @@
-//! What went wrong, said to a person; and what an error of the API means, said to a programmer.
+//! Error pages for users, and explanations of problem codes for developers.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use maud::{Markup, html};
 
 use super::answer::PageAnswer;
-use super::layout::{House, shortened};
+use super::layout::{PageContext, shortened};
 use crate::http::kit::answer::Answer;
 use crate::http::kit::call::Call;
 use crate::http::kit::description::Description;
 use crate::http::kit::problem::Code;
 
-/// More characters of a detail than a page shows.
+/// Longest detail that a page shows, in characters.
 const LONGEST_DETAIL: usize = 200;
 
-/// What the page says.
+/// Content of an error page.
 pub struct ErrorPage<'a> {
     /// The status.
     pub status: StatusCode,
-    /// What went wrong, in a few words.
+    /// The error in a few words.
     pub title: &'a str,
-    /// What the person can do about it.
+    /// The advice to the user.
     pub sentence: &'a str,
-    /// The error of RFC 6749 §4.1.2.1, for whoever made the application.
+    /// The error of RFC 6749 §4.1.2.1, for the application's developer.
     pub code: Option<&'a str>,
-    /// What exactly is wrong, for the same people. Of ours: nothing that a stranger chose.
+    /// The exact cause, for the application's developer. It must be a text of cloakroom, never one that an attacker can
+    /// choose.
     pub detail: Option<&'a str>,
 }
 
-/// Something went wrong. The request's id, which the log knows too, stands below it by itself.
+/// Renders an error page. It shows the request's id, which is in the log too.
 pub fn error(page: &ErrorPage<'_>) -> PageAnswer {
     let ErrorPage { status, title, sentence, code, detail } = page;
     let body = html! {
@@ -41,49 +42,49 @@ pub fn error(page: &ErrorPage<'_>) -> PageAnswer {
             }
         }
     };
-    PageAnswer::new(*title, body).with_status(*status).telling_its_request()
+    PageAnswer::new(*title, body).with_status(*status).showing_request_id()
 }
 
-/// Renders a problem as a page, for a person in a browser.
+/// Renders a problem as a page.
 pub(crate) fn render_problem(
     code: Code,
     detail: Option<&str>,
     service: &str,
     request_id: &str,
 ) -> HttpResponse {
-    of_problem(code, detail).in_house(&House { service, request_id })
+    of_problem(code, detail).render(&PageContext { service, request_id })
 }
 
 fn of_problem(code: Code, detail: Option<&str>) -> PageAnswer {
     let (title, sentence) = match code {
-        Code::Busy => ("Too many people at once", "Please wait a moment, then go back and try again."),
+        Code::Busy => ("We are busy", "Please wait a moment, then go back and try again."),
         Code::Unavailable => (
-            "We cannot look that up just now",
+            "Temporarily unavailable",
             "Nothing was changed. Please wait a moment, then go back and try again.",
         ),
         Code::ForeignForm => (
-            "This page can no longer be used",
-            "It was open for too long, or it was not opened from here. Go back to the application that you came from and start again.",
+            "This page has expired",
+            "The page was open for too long, or another site sent you here. Go back to the application and start again.",
         ),
         Code::RequestTimeout => {
-            ("That took too long", "Your answer did not arrive. Please go back and send it again.")
+            ("That took too long", "Your input did not arrive in time. Please go back and send it again.")
         }
         _ if code.status().is_server_error() => (
-            "Something went wrong here",
-            "It is not your fault. Please try again later. If it happens again, tell whoever runs this service the number below.",
+            "Something went wrong",
+            "This is not your fault. Please try again later. If it happens again, send the request number below to the operator.",
         ),
         _ => (
             "The application made a mistake",
-            "What it asked for cannot be answered. Go back to it and start again. If it happens again, tell its makers what stands below.",
+            "Its request is not valid. Go back to the application and start again. If it happens again, send the details below to its developers.",
         ),
     };
     error(&ErrorPage { status: code.status(), title, sentence, code: Some(code.oauth()), detail })
 }
 
-/// What the `type` of a problem document leads to. Its own errors stay problem documents.
+/// The page at the `type` URL of a problem document. Its own errors are problem documents.
 pub struct Explanation(PageAnswer);
 
-/// Explains an error of the API.
+/// Renders the explanation of a problem code.
 pub fn explanation(code: Code) -> Explanation {
     let body: Markup = html! {
         p.code { code { (code.status().as_u16()) " " (code.as_str()) } }

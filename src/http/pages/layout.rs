@@ -1,23 +1,22 @@
-//! What all pages have in common.
+//! The common layout of the pages.
 
 use maud::{DOCTYPE, Markup, html};
 
 use super::files;
 use crate::http::kit::browser::{Browser, PageForm, TOKEN_FIELD};
 
-/// More characters of a name than a page shows.
+/// Longest name that a page shows, in characters.
 const LONGEST_NAME: usize = 80;
 
-/// In whose house a page is shown, and for which request.
-pub(crate) struct House<'a> {
-    /// The name of the application that is running.
+/// The service and the request of a page.
+pub(crate) struct PageContext<'a> {
+    /// The name of the service.
     pub service: &'a str,
     /// The request's id.
     pub request_id: &'a str,
 }
 
-/// An application that asks for something, as a person gets to know it. Its makers chose both; a
-/// page sets them apart from what it says itself.
+/// An application, as a page shows it. Its developers chose both texts, so a page sets them apart from its own text.
 #[derive(Clone, Copy)]
 pub struct Application<'a> {
     /// Its name, if it has one.
@@ -27,20 +26,20 @@ pub struct Application<'a> {
 }
 
 impl Application<'_> {
-    /// Its name, or else its id; isolated, so that letters which are read from right to left do
-    /// not turn the sentence around, and without what would turn its own letters.
-    pub(super) fn called(&self) -> Markup {
-        let name = self.name.unwrap_or(self.id).chars().filter(|c| !turns_letters(*c)).collect::<String>();
+    /// Returns its name, or else its id. The text is isolated, so that a right-to-left script does not reorder the
+    /// sentence. Its own directional characters are removed.
+    pub(super) fn display_name(&self) -> Markup {
+        let name = self.name.unwrap_or(self.id).chars().filter(|c| !is_directional(*c)).collect::<String>();
         html! { bdi { (shortened(&name, LONGEST_NAME)) } }
     }
 }
 
-/// The explicit directional characters of UAX #9: with them `moc.knab` is shown as `bank.com`.
-fn turns_letters(c: char) -> bool {
+/// True for the explicit directional characters of UAX #9, with which `moc.knab` is shown as `bank.com`.
+fn is_directional(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// At most so many characters.
+/// Shortens a text to `most` characters.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
@@ -48,7 +47,7 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     }
 }
 
-/// A form that goes to `action` and brings its token back. Its page must be made
+/// Renders a form that goes to `action`, with its CSRF token. Its page must be made
 /// [for the browser](super::PageAnswer::for_browser).
 pub fn form<F: PageForm>(browser: &Browser, action: &str, content: &Markup) -> Markup {
     html! {
@@ -59,7 +58,7 @@ pub fn form<F: PageForm>(browser: &Browser, action: &str, content: &Markup) -> M
     }
 }
 
-/// A whole page. `files` leads from it to where the stylesheet is.
+/// Renders a whole page. `files` is the relative path to the stylesheet.
 pub(super) fn document(
     service: &str,
     title: &str,
@@ -103,13 +102,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_escaped_isolated_and_not_endless() {
-        let called = |name: &str| Application { name: Some(name), id: "photos" }.called().into_string();
+    fn a_name_is_escaped_isolated_and_shortened() {
+        let called = |name: &str| Application { name: Some(name), id: "photos" }.display_name().into_string();
         assert_eq!(called("<b>&\"'"), "<bdi>&lt;b&gt;&amp;&quot;'</bdi>");
         let long = "é".repeat(90);
         assert_eq!(called(&long), format!("<bdi>{}…</bdi>", "é".repeat(80)));
         assert_eq!(called("\u{202e}moc.knab\u{2069} صور"), "<bdi>moc.knab صور</bdi>");
         let nameless = Application { name: None, id: "photos" };
-        assert_eq!(nameless.called().into_string(), "<bdi>photos</bdi>");
+        assert_eq!(nameless.display_name().into_string(), "<bdi>photos</bdi>");
     }
 }

@@ -1,4 +1,4 @@
-//! Signing in.
+//! The sign-in page.
 
 use actix_web::http::StatusCode;
 use maud::html;
@@ -9,38 +9,38 @@ use super::answer::PageAnswer;
 use super::layout::{Application, form};
 use crate::http::kit::browser::{Browser, BrowserForm, PageForm};
 
-/// What the page says.
+/// Content of the sign-in page.
 pub struct LogIn<'a> {
-    /// The application that asks.
+    /// The application that requests the sign-in.
     pub application: Application<'a>,
-    /// What comes back with the form as `request`.
+    /// The value of the form's `request` field.
     pub request: &'a str,
-    /// What stands in the field of the e-mail: a hint of the application, or what was typed before.
+    /// The initial value of the e-mail field: the application's hint, or the user's last input.
     pub email: &'a str,
-    /// What went wrong before.
+    /// The error of the last attempt.
     pub error: Option<LogInError>,
 }
 
-/// Why somebody is not signed in yet.
+/// Error of a sign-in attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogInError {
     /// No active account has this e-mail and this password.
     Wrong,
-    /// The lane of the hashes is full.
+    /// The queue of the password hashes is full.
     Busy,
-    /// Too many passwords were wrong of late.
+    /// There were too many wrong passwords.
     TooMany,
 }
 
-/// What comes back.
+/// The fields of the sign-in form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "its members are the form's documentation")]
 pub struct LogInForm {
-    /// The form's own token.
+    /// The CSRF token of the form.
     form_token: String,
-    /// What the page was given.
+    /// The authorization request, as the page received it.
     request: String,
-    /// The account's address.
+    /// The account's e-mail address.
     email: Option<String>,
     /// The account's password.
     #[schema(format = "password")]
@@ -65,7 +65,7 @@ impl PageForm for LogInForm {
 pub enum LogInChoice {
     /// Sign in.
     LogIn,
-    /// Go back without it.
+    /// Return to the application.
     Cancel,
 }
 
@@ -73,27 +73,28 @@ impl LogInChoice {
     const LOG_IN: &'static str = "log-in";
     const CANCEL: &'static str = "cancel";
 
-    /// Which it was; some programs send a form without its button.
+    /// Returns the button that was pressed. Some programs send a form without its button.
     pub fn of(form: &BrowserForm<LogInForm>) -> Self {
         if form.get("choice") == Some(Self::CANCEL) { Self::Cancel } else { Self::LogIn }
     }
 }
 
-/// Signing in; goes to `POST login`. A wrong password is 403, so that no browser offers to keep it.
+/// Renders the sign-in page, whose form goes to `POST login`. A wrong password is 403, so that no browser offers to
+/// save it.
 pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
     let LogIn { application, request, email, error } = page;
-    let (wrong, told) = (*error == Some(LogInError::Wrong), error.map(|_| "error"));
-    // Where the typing goes on.
+    let (wrong, error_id) = (*error == Some(LogInError::Wrong), error.map(|_| "error"));
+    // The field that gets the focus.
     let in_password = !email.is_empty();
     let content = html! {
         input type="hidden" name="request" value=(request);
         @match error {
-            Some(LogInError::Wrong) => p.alert #error role="alert" { "E-mail or password is wrong." },
+            Some(LogInError::Wrong) => p.alert #error role="alert" { "The e-mail address or the password is wrong." },
             Some(LogInError::Busy) => p.alert #error role="alert" {
-                "Too many people are signing in at once. Please try again in a moment."
+                "Too many people are signing in at the moment. Please try again soon."
             },
             Some(LogInError::TooMany) => p.alert #error role="alert" {
-                "Too many passwords were wrong. Please try again in a quarter of an hour."
+                "There were too many wrong passwords. Please try again in 15 minutes."
             },
             None => {},
         }
@@ -106,19 +107,19 @@ pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
         div.field {
             label for="password" { "Password" }
             input #password type="password" name="password" required autocomplete="current-password"
-                aria-invalid=[wrong.then_some("true")] aria-describedby=[told] autofocus[in_password];
+                aria-invalid=[wrong.then_some("true")] aria-describedby=[error_id] autofocus[in_password];
         }
         div.choices {
-            // The first button is the one that the Enter key presses.
+            // The Enter key presses the first button.
             button.primary type="submit" name="choice" value=(LogInChoice::LOG_IN) { "Sign in" }
             button type="submit" name="choice" value=(LogInChoice::CANCEL) formnovalidate { "Cancel" }
         }
     };
     let body = html! {
         h1 { "Sign in" }
-        p.lead { strong { (application.called()) } " asks who you are." }
+        p.lead { "Sign in to continue to " strong { (application.display_name()) } "." }
         (form::<LogInForm>(browser, "login", &content))
-        p.note { "Your password goes to " (browser.service()) " alone. The application never sees it." }
+        p.note { "Only " (browser.service()) " gets your password. The application never sees it." }
     };
     let status = match error {
         Some(LogInError::Wrong) => StatusCode::FORBIDDEN,

@@ -1,4 +1,4 @@
-//! Signing out.
+//! The sign-out pages.
 
 use maud::html;
 use serde_json::{Value, json};
@@ -8,23 +8,23 @@ use super::answer::PageAnswer;
 use super::layout::{Application, form};
 use crate::http::kit::browser::{Browser, BrowserForm, PageForm};
 
-/// What the page says.
+/// Content of the sign-out page.
 pub struct LogOut<'a> {
-    /// The application that asks, if one does.
+    /// The application that requests the sign-out, if there is one.
     pub application: Option<Application<'a>>,
-    /// What comes back with the form as `request`.
+    /// The value of the form's `request` field.
     pub request: &'a str,
-    /// Who is signed in.
+    /// The address of the user who is signed in.
     pub email: &'a str,
 }
 
-/// What comes back.
+/// The fields of the sign-out form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "its members are the form's documentation")]
 pub struct LogOutForm {
-    /// The form's own token.
+    /// The CSRF token of the form.
     form_token: String,
-    /// What the page was given.
+    /// The logout request, as the page received it.
     request: Option<String>,
     /// `log-out` or `stay`.
     choice: String,
@@ -51,13 +51,13 @@ impl LogOutChoice {
     const LOG_OUT: &'static str = "log-out";
     const STAY: &'static str = "stay";
 
-    /// Which it was. Nothing but the word signs out.
+    /// Returns the button that was pressed. Every value other than `log-out` stays signed in.
     pub fn of(form: &BrowserForm<LogOutForm>) -> Self {
         if form.get("choice") == Some(Self::LOG_OUT) { Self::LogOut } else { Self::Stay }
     }
 }
 
-/// Asks whether somebody wants to sign out; goes to `POST confirm-logout`.
+/// Renders the page that asks for confirmation, whose form goes to `POST confirm-logout`.
 pub fn log_out(browser: &Browser, page: &LogOut<'_>) -> PageAnswer {
     let LogOut { application, request, email } = page;
     let content = html! {
@@ -70,24 +70,24 @@ pub fn log_out(browser: &Browser, page: &LogOut<'_>) -> PageAnswer {
     let body = html! {
         h1 { "Sign out?" }
         @if let Some(application) = application {
-            p.lead { strong { (application.called()) } " asks to sign you out." }
+            p.lead { strong { (application.display_name()) } " wants to sign you out." }
         }
-        p { "You are signed in as " strong { bdi { (email) } } ". Once you have signed out, this browser no longer opens your account." }
+        p { "You are signed in as " strong { bdi { (email) } } ". After you sign out, you need your password again in this browser." }
         (form::<LogOutForm>(browser, "confirm-logout", &content))
     };
     PageAnswer::new("Sign out", body).for_browser(browser)
 }
 
-/// Says that somebody is signed out.
+/// Renders the page after a sign-out.
 pub fn logged_out() -> PageAnswer {
     let body = html! {
         h1 { "You are signed out" }
-        p { "This browser no longer opens your account. Until next time." }
+        p { "You can close this page." }
     };
     PageAnswer::new("Signed out", body)
 }
 
-/// Says that nothing happened.
+/// Renders the page after the user chose to stay signed in.
 pub fn still_logged_in() -> PageAnswer {
     let body = html! {
         h1 { "You are still signed in" }

@@ -1,8 +1,8 @@
-//! The pages that a person sees: signing in, consent, signing out, and what went wrong. Made on
-//! the server, without a script and without anything from elsewhere.
+//! The pages of the authorization server: sign-in, consent, sign-out and errors. They are rendered on the server,
+//! without scripts and without resources from other sites.
 //!
-//! Each page is a function from what it says to a [`PageAnswer`]. One with a form takes the
-//! [`Browser`](super::Browser) besides, for the form's token and its cookie.
+//! Each page is a function from its content to a [`PageAnswer`]. A page with a form also takes the
+//! [`Browser`](super::Browser), for the CSRF token and its cookie.
 
 mod answer;
 mod consent;

@@ -78,7 +78,7 @@ on_both_engines! {
         browser.open(&app.authorize(&[("prompt", "none")])).expect(303);
         // Consent covers only the scopes that the page showed.
         let page = browser.open(&app.authorize(&[("scope", "openid users:read users:write")])).expect(200);
-        let (new, given) = page.body.split_once("It may already").expect("two lists");
+        let (new, given) = page.body.split_once("You have already allowed it to").expect("two lists");
         assert!(new.contains("Change") && !given.contains("Change"), "{page:?}");
         let back = browser.open(&app.authorize(&[("scope", "openid users:write"), ("prompt", "none")]));
         assert_eq!(error(&back), "consent_required");
@@ -95,7 +95,7 @@ on_both_engines! {
         app.sign_in_and_consent(&mut browser, &ada, &[]);
         let page = browser.open(&app.authorize(&[])).expect(200);
         assert!(heading(&page).contains("use your account?"));
-        assert!(page.body.contains("It may already"));
+        assert!(page.body.contains("You have already allowed it to"));
         assert_eq!(error(&browser.open(&app.authorize(&[("prompt", "none")]))), "consent_required");
     }
 
@@ -184,7 +184,7 @@ on_both_engines! {
         let mut said = Vec::new();
         for (email, password) in [(ada.email.as_str(), "wrong"), ("nobody@example.com", "wrong"), (&gone.email, PASSWORD), ("", ""), ("\0", "\0")] {
             let again = browser.submit(&page, "log-in", &[("email", email), ("password", password)]).expect(403);
-            assert!(again.body.contains("E-mail or password is wrong.") && !again.body.contains(PASSWORD));
+            assert!(again.body.contains("The e-mail address or the password is wrong.") && !again.body.contains(PASSWORD));
             said.push(again.body.replace(&format!("value=\"{email}\""), "").replace(" autofocus", ""));
         }
         assert!(browser.cookie("__Host-cloakroom").is_none());

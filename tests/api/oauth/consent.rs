@@ -19,7 +19,7 @@ on_both_engines! {
         let page = browser.open(&app.authorize(&[("scope", "users:read users:read:any offline_access")]));
         assert!(page.body.contains("<bdi>Ada's &lt;Photos&gt;</bdi>"));
         let page = browser.sign_in(&page, &admin.email).expect(200);
-        for words in ["Ada's &lt;Photos&gt;", "app.example.org", "It reaches what belongs to others", "While you are away"] {
+        for words in ["Ada's &lt;Photos&gt;", "app.example.org", "It wants access to other people's data", "While you are away"] {
             assert!(page.body.contains(words), "{words}: {page:?}");
         }
         let policy = page.header("content-security-policy").unwrap();

@@ -1,4 +1,4 @@
-//! What an operation answers: when all goes well, and what else there is to be ready for.
+//! Responses of an operation: successes and problems.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ impl Api {
             .into()
     }
 
-    /// An answer; what is answered in several forms has a type for each.
+    /// Returns a response. A response with several representations has several media types.
     fn answer(&self, answer: &AnswerDescription, known: Option<Value>) -> Value {
         let mut content = known.and_then(|known| known.get("content").cloned()).unwrap_or_else(|| json!({}));
         if let (Some(forms), Some((media, schema))) = (content.as_object_mut(), &answer.content) {
@@ -64,7 +64,7 @@ impl Api {
         json!({ "description": answer.meaning, "headers": headers, "content": content })
     }
 
-    /// What is answered with one status when something is the matter.
+    /// Returns the response for the problems of one status.
     fn problems(&self, route: &Route, codes: &[Code]) -> Value {
         let form = route.family;
         let headers = codes.iter().filter_map(|code| form.header(*code, route));
@@ -75,7 +75,7 @@ impl Api {
             )
         };
         let mut content = json!({ "schema": form.schema(codes) });
-        if let (true, Some(content)) = (form.is_told_apart(), content.as_object_mut()) {
+        if let (true, Some(content)) = (form.is_machine_readable(), content.as_object_mut()) {
             content.insert("examples".to_owned(), codes.iter().map(example).collect::<Map<_, _>>().into());
         }
         let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
@@ -87,12 +87,12 @@ impl Api {
     }
 }
 
-/// To who has that version already.
+/// Returns the response to a client that has the current version.
 fn not_modified() -> Value {
-    json!({ "description": "It has not changed", "headers": headers::with(["ETag"].into_iter()) })
+    json!({ "description": "The record has not changed", "headers": headers::with(["ETag"].into_iter()) })
 }
 
-/// What a route answers when something is the matter.
+/// Returns the problems that a route can respond with.
 fn problems(route: &Route, description: &Description) -> Vec<Code> {
     let mut problems = vec![Code::Unavailable, Code::Internal];
     problems.extend(&description.problems);

@@ -1,5 +1,5 @@
-//! What a body may hold besides the members that its type names: in JSON nothing, in a form
-//! parameters that nobody looks at (RFC 6749 §3.2).
+//! Additional members of bodies: a JSON body has none, and a form may have parameters that the server ignores
+//! (RFC 6749 §3.2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::http::kit::description::BodyDescription;
 use crate::http::kit::form::{FORM, MOST_PARAMETERS};
 
-/// Says so of each schema that these bodies are made of.
+/// Sets `additionalProperties` in each schema of these bodies.
 pub(crate) fn close<'a>(
     schemas: &mut BTreeMap<String, Value>,
     bodies: impl Iterator<Item = &'a BodyDescription>,
@@ -32,7 +32,7 @@ pub(crate) fn close<'a>(
     }
 }
 
-/// The names of the schemas that one refers to.
+/// Returns the names of the schemas that a schema refers to.
 fn names_in(schema: &Value) -> Vec<String> {
     match schema {
         Value::Object(members) => members

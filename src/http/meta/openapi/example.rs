@@ -1,15 +1,15 @@
-//! The example of an answer: that of its type, or else put together from those of its members.
+//! Examples of responses: the example of the type, or one made of the examples of its members.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// A value that the schema describes. `schemas` are those that it may refer to.
+/// Returns a value that is valid by the schema, which may refer to `schemas`.
 pub(crate) fn of(schema: &Value, schemas: &BTreeMap<String, Value>) -> Value {
     at(schema, schemas, &Within { name: "", outer: None })
 }
 
-/// The schemas that one is a part of: what is made of itself comes to an end.
+/// The enclosing schemas, so that a recursive schema ends.
 struct Within<'a> {
     name: &'a str,
     outer: Option<&'a Within<'a>>,
@@ -56,14 +56,14 @@ fn at(schema: &Value, schemas: &BTreeMap<String, Value>, within: &Within<'_>) ->
     }
 }
 
-/// What stands in the schema itself.
+/// Returns the value that the schema itself names.
 fn given(schema: &Value) -> Option<&Value> {
     let first = |name: &str| schema[name].as_array().and_then(|values| values.first());
     let own = |name: &str| schema.get(name);
     first("examples").or_else(|| own("example")).or_else(|| own("const")).or_else(|| first("enum"))
 }
 
-/// The type, of several the one that is not null.
+/// Returns the type; of several types, the first one that is not null.
 fn kind(schema: &Value) -> &str {
     match &schema["type"] {
         Value::String(kind) => kind,
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_example_is_put_together_from_those_of_the_members() {
+    fn an_example_is_made_of_its_members_examples() {
         let coat = json!({ "type": "object", "properties": {
             "colour": { "type": "string", "examples": ["blue"] },
             "peg": { "type": ["integer", "null"], "minimum": 17 },
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alternative_is_its_first_and_what_is_all_of_several_has_the_members_of_each() {
+    fn takes_the_first_alternative_and_merges_all_of() {
         let schemas = BTreeMap::new();
         assert_eq!(of(&json!({ "oneOf": [{ "const": 1 }, { "type": "null" }] }), &schemas), json!(1));
         let part = |name: &str| json!({ "type": "object", "properties": { name: { "const": name } } });
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_of_itself_comes_to_an_end() {
+    fn a_recursive_schema_ends() {
         let tree =
             json!({ "type": "object", "properties": { "child": { "$ref": "#/components/schemas/Tree" } } });
         let schemas = BTreeMap::from([("Tree".to_owned(), tree.clone())]);

@@ -1,8 +1,7 @@
 //! The OpenAPI 3.1 document, made from the list of endpoints and the types of their handlers.
 //!
-//! Whatever can be said once is: what a header means stands in `headers.rs`, what a problem reads
-//! like in `problems.rs`, and the example of an answer is put together by `example.rs` from those
-//! of its members.
+//! `headers.rs` describes each header once, `problems.rs` each problem. `example.rs` makes the example of a response
+//! from the examples of its members.
 
 mod answers;
 mod bodies;
@@ -23,19 +22,19 @@ use crate::domain::Role;
 use crate::http::kit::description::Description;
 use crate::http::kit::route::{Part, Route};
 
-const ABOUT: &str = "User management with authorization built in: each operation's `x-decision` says who \
-    may call it.\n\nA member of an answer that is not set is null; a member of a body that is unknown or \
-    not the caller's to write is refused. Every error outside `/oauth/` is a problem document (RFC 9457) \
-    with a `code` that stays; a page of this server explains each. A request may bring its own \
-    `X-Request-Id`.";
+const ABOUT: &str = "User management with authorization built in. Each operation's `x-decision` says who \
+    may call it.\n\nA member of a response that has no value is null. A request body with an unknown member, or \
+    with one that the caller may not write, is refused. Every error outside `/oauth/` is a problem document \
+    (RFC 9457) with a stable `code`; its `type` is the URL of a page that explains the code. A request may \
+    have its own `X-Request-Id`.";
 
-/// What the parts of the document are made from.
+/// The schemas that the parts of the document refer to.
 struct Api {
-    /// Every schema that is referred to, by its name.
+    /// The schemas by their names.
     schemas: BTreeMap<String, Value>,
 }
 
-/// The document of an application's routes, for a server at `issuer`.
+/// Returns the document of an application's routes, for a server at `issuer`.
 pub fn document<R: AsRef<Route>>(name: &str, routes: &[R], vocabulary: &Vocabulary, issuer: &str) -> Value {
     let routes: Vec<&Route> = routes.iter().map(AsRef::as_ref).collect();
     let described: Vec<(&Route, Description)> =
@@ -57,7 +56,7 @@ pub fn document<R: AsRef<Route>>(name: &str, routes: &[R], vocabulary: &Vocabula
         "info": {
             "title": name,
             "version": env!("CARGO_PKG_VERSION"),
-            "summary": "Who is who, and who may do what",
+            "summary": "User management with authorization built in",
             "description": ABOUT,
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
@@ -73,7 +72,7 @@ pub fn document<R: AsRef<Route>>(name: &str, routes: &[R], vocabulary: &Vocabula
     })
 }
 
-/// Whether `If-None-Match` is honoured: somebody reads what has a version.
+/// True when the route supports `If-None-Match`: it reads a record that has a version.
 fn answers_conditions(route: &Route, description: &Description) -> bool {
     route.method == Method::GET && description.answers.iter().any(|answer| answer.headers.contains(&"ETag"))
 }
@@ -88,7 +87,7 @@ fn schemas<'a>(
     schemas.insert("Problem".to_owned(), problems::problem_schema());
     schemas.insert("OAuthError".to_owned(), problems::oauth_error_schema());
     let roles: Vec<&str> = vocabulary.roles().map(Role::as_str).collect();
-    let role = json!({ "type": "string", "enum": roles, "examples": [Role::USER.as_str()], "description": "What a user's tokens may be granted" });
+    let role = json!({ "type": "string", "enum": roles, "examples": [Role::USER.as_str()], "description": "A role, which grants scopes to a user's tokens" });
     schemas.insert("Role".to_owned(), role);
     schemas
 }

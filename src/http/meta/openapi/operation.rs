@@ -1,4 +1,4 @@
-//! One operation: what it is called with.
+//! One operation: its parameters, its body and its responses.
 
 use serde_json::{Value, json};
 
@@ -8,6 +8,7 @@ use crate::http::kit::description::{Description, Parameter};
 use crate::http::kit::route::Route;
 
 impl Api {
+    /// Returns the operation of a route.
     pub(crate) fn operation(&self, route: &Route, description: &Description) -> Value {
         let mut operation = json!({
             "operationId": operation_id(route),
@@ -30,15 +31,15 @@ impl Api {
     }
 }
 
-/// `get /users/{id}/profile` → `get_users_id_profile`
+/// Returns the id of an operation: `get_users_id_profile` for `get /users/{id}/profile`.
 fn operation_id(route: &Route) -> String {
     let path = route.path.replace(['{', '}'], "").replace(['/', '-', '.'], "_");
     format!("{}{path}", route.method.as_str().to_lowercase())
 }
 
 fn parameters(route: &Route, description: &Description) -> Vec<Value> {
-    let told = |name| description.segments.iter().find(|known| known.name == name);
-    let segments = route.segment_names().filter_map(told).map(|segment| named(segment, "path"));
+    let described = |name| description.segments.iter().find(|known| known.name == name);
+    let segments = route.segment_names().filter_map(described).map(|segment| named(segment, "path"));
     let query = description.parameters.iter().map(|parameter| named(parameter, "query"));
     let headers = description.request_headers.iter().map(|parameter| named(parameter, "header"));
     let condition = answers_conditions(route, description).then(|| {
@@ -46,7 +47,7 @@ fn parameters(route: &Route, description: &Description) -> Vec<Value> {
         named(
             &Parameter::optional(
                 "If-None-Match",
-                "The `ETag`s of the versions that are known already",
+                "The `ETag`s of the versions that the client already has",
                 schema,
             ),
             "header",

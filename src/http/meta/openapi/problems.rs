@@ -1,4 +1,4 @@
-//! Problems as the document tells of them: their two schemas, and an example of each code.
+//! Problems in the document: their two schemas, and an example of each code.
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
@@ -14,8 +14,8 @@ use crate::http::kit::route::Route;
 const REQUEST_ID: &str = "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17";
 const DECISION_ID: &str = "019ab1f7-3c2b-7a06-8d54-0c1e9b7f2a63";
 
-/// How a family of routes reports problems.
 impl Family {
+    /// Returns the media type of a problem.
     pub(super) fn media_type(self) -> &'static str {
         match self {
             Self::Api => "application/problem+json",
@@ -24,12 +24,12 @@ impl Family {
         }
     }
 
-    /// Whether a program can tell the codes apart.
-    pub(super) fn is_told_apart(self) -> bool {
+    /// True when a program can read the code.
+    pub(super) fn is_machine_readable(self) -> bool {
         self != Self::Page
     }
 
-    /// The schema of a problem that is one of these.
+    /// Returns the schema of a problem with one of these codes.
     pub(super) fn schema(self, codes: &[Code]) -> Value {
         let one_of = |schema: &str, member: &str, mut names: Vec<&str>| {
             names.sort_unstable();
@@ -62,7 +62,7 @@ impl Family {
         }
     }
 
-    /// By which its example is referred to.
+    /// Returns the name of the example of a problem.
     pub(super) fn example_name(self, code: Code) -> String {
         match self {
             Self::OAuth => format!("oauth-{}", code.as_str()),
@@ -91,7 +91,7 @@ impl Family {
     }
 }
 
-/// What each problem reads like, for the operations to refer to.
+/// Returns an example of each problem, for the operations to refer to.
 pub(crate) fn examples(issuer: &str) -> Value {
     let forms = [Family::Api, Family::OAuth].into_iter();
     let each = forms.flat_map(|form| Code::ALL.iter().map(move |code| (form, *code)));
@@ -104,21 +104,21 @@ pub(crate) fn problem_schema() -> Value {
     let broken_rule = BrokenRule::schema();
     json!({
         "type": "object",
-        "description": "What went wrong (RFC 9457)",
+        "description": "An error (RFC 9457)",
         "required": ["type", "title", "status", "detail", "instance", "code", "request_id"],
         "properties": {
-            "type": { "type": "string", "format": "uri", "description": "A page of this server that explains it" },
-            "title": { "type": "string", "description": "What it is, in a few words" },
-            "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer" },
-            "detail": { "type": "string", "description": "What is the matter this time" },
-            "instance": { "type": "string", "description": "The path that was asked for" },
-            "code": { "type": "string", "enum": Code::names(), "description": "What it is, for programs; it stays" },
-            "request_id": { "type": "string", "description": "The log knows the request by it" },
+            "type": { "type": "string", "format": "uri", "description": "The URL of a page that explains the problem" },
+            "title": { "type": "string", "description": "The problem in a few words" },
+            "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the response" },
+            "detail": { "type": "string", "description": "The cause in this case" },
+            "instance": { "type": "string", "description": "The path of the request" },
+            "code": { "type": "string", "enum": Code::names(), "description": "The stable code of the problem, for programs" },
+            "request_id": { "type": "string", "description": "The request's id in the log" },
             "decision_id": {
                 "type": "string", "format": "uuid",
-                "description": "On a refusal: the decision, for `POST /authz/explain`",
+                "description": "The id of the decision, for `POST /authz/explain`; on a refusal only",
             },
-            "errors": { "type": "array", "items": broken_rule, "description": "On a 422: every broken rule" },
+            "errors": { "type": "array", "items": broken_rule, "description": "Every broken rule; on a 422 only" },
         },
     })
 }
@@ -126,11 +126,11 @@ pub(crate) fn problem_schema() -> Value {
 pub(crate) fn oauth_error_schema() -> Value {
     json!({
         "type": "object",
-        "description": "What went wrong (RFC 6749 §5.2)",
+        "description": "An error (RFC 6749 §5.2)",
         "required": ["error"],
         "properties": {
-            "error": { "type": "string", "description": "What it is, for programs" },
-            "error_description": { "type": "string", "description": "What it is, for whoever writes the client" },
+            "error": { "type": "string", "description": "The error code, for programs" },
+            "error_description": { "type": "string", "description": "The error in words, for the client's developer" },
         },
     })
 }

@@ -1,4 +1,4 @@
-//! What the operations ask of a caller.
+//! Security requirements of operations, and the security schemes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,28 +7,28 @@ use serde_json::{Value, json};
 use crate::authz::{Rule, Scope, Vocabulary};
 use crate::http::kit::access::Access;
 
-/// The ways in: each scope that opens one, once.
+/// Returns the security requirements of a route: one for each scope that gives access.
 pub(crate) fn of(access: &Access) -> Value {
     match access {
         Access::Public => json!([]),
         Access::Client => json!([{ "client": [] }]),
         Access::Authenticated => json!([{ "bearer": [] }]),
-        Access::PublicWhileOpen(rule) => std::iter::once(json!({})).chain(ways(rule)).collect(),
-        Access::Record(rule) | Access::Own(rule) | Access::Collection(rule) => ways(rule).collect(),
+        Access::PublicWhileOpen(rule) => std::iter::once(json!({})).chain(requirements(rule)).collect(),
+        Access::Record(rule) | Access::Own(rule) | Access::Collection(rule) => requirements(rule).collect(),
     }
 }
 
-fn ways(rule: &Rule) -> impl Iterator<Item = Value> {
+fn requirements(rule: &Rule) -> impl Iterator<Item = Value> {
     let scopes: BTreeSet<&str> = rule.who.scopes().map(Scope::as_str).collect();
     scopes.into_iter().map(|scope| json!({ "bearer": [scope] }))
 }
 
-/// A server that issues no tokens says where they come from in its metadata (RFC 9728), and knows
-/// no clients.
+/// Returns the security schemes. A server that issues no tokens has no clients, and its metadata names the issuers
+/// (RFC 9728).
 pub(crate) fn schemes(issuer: &str, issues_tokens: bool, vocabulary: &Vocabulary) -> Value {
     if !issues_tokens {
         let description =
-            "A bearer token (RFC 6750) of an issuer that /.well-known/oauth-protected-resource names";
+            "A bearer token (RFC 6750) from an issuer that /.well-known/oauth-protected-resource names";
         return json!({
             "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description },
         });
@@ -39,8 +39,8 @@ pub(crate) fn schemes(issuer: &str, issues_tokens: bool, vocabulary: &Vocabulary
     json!({
         "bearer": {
             "type": "oauth2",
-            "description": "A bearer token (RFC 6750): a user's, who signs in at the pages, with PKCE (RFC 7636), \
-                            or a client's own. `POST /sessions` gives one for an e-mail and a password.",
+            "description": "A bearer token (RFC 6750) of a user or of a client. A user signs in on the sign-in page, \
+                            with PKCE (RFC 7636), or by `POST /sessions` with e-mail and password.",
             "flows": {
                 "authorizationCode": {
                     "authorizationUrl": authorization, "tokenUrl": token, "refreshUrl": token, "scopes": scopes,

@@ -1,35 +1,35 @@
-//! The groups in which the operations are shown.
+//! Tags: the groups of operations.
 
 use serde_json::{Value, json};
 
 use crate::http::kit::route::Route;
 
-/// Where the paths of a group begin, its name, and what it is about.
+/// The groups: the prefix of their paths, their name, and their description.
 const GROUPS: &[(&str, &str, &str)] = &[
-    ("/users", "Users", "Accounts and what belongs to them"),
-    ("/audit", "Audit", "Who did, or was refused, what"),
-    ("/sessions", "Sessions", "Logging in with e-mail and password, and out"),
+    ("/users", "Users", "Accounts, profiles, passwords, roles and consents"),
+    ("/audit", "Audit", "The audit trail of changes and refusals"),
+    ("/sessions", "Sessions", "Login with e-mail and password, and logout"),
     ("/oauth", "OAuth", "The authorization server (RFC 6749, OpenID Connect)"),
-    ("/clients", "Clients", "Programs that get tokens"),
-    ("/keys", "Keys", "What tokens are signed with"),
-    ("/authz", "Authorization", "Who may do what, and why not"),
-    ("/access", "Authorization", "Who may do what, and why not"),
-    ("/.well-known", "Metadata", "Where things are, and the public keys"),
-    ("/health", "Service", "The server about itself"),
-    ("/openapi.json", "Service", "The server about itself"),
-    ("/docs", "Service", "The server about itself"),
-    ("/problems", "Service", "The server about itself"),
-    ("/test", "Test", "What only a server made for tests has"),
+    ("/clients", "Clients", "OAuth clients"),
+    ("/keys", "Keys", "The keys that sign tokens"),
+    ("/authz", "Authorization", "The authorization matrix and explanations of decisions"),
+    ("/access", "Authorization", "The authorization matrix and explanations of decisions"),
+    ("/.well-known", "Metadata", "Discovery documents and public keys"),
+    ("/health", "Service", "Health, documentation and error codes"),
+    ("/openapi.json", "Service", "Health, documentation and error codes"),
+    ("/docs", "Service", "Health, documentation and error codes"),
+    ("/problems", "Service", "Health, documentation and error codes"),
+    ("/test", "Test", "Routes of a test server only"),
 ];
 
-/// The group of a path; an application's own are called as their paths begin.
+/// Returns the group of a path. An application's group has the name of its first path segment.
 pub(crate) fn of_path(path: &'static str) -> &'static str {
     let first = |path: &'static str| path.trim_start_matches('/').split('/').next().unwrap_or_default();
     let known = GROUPS.iter().find(|(begins, ..)| first(begins) == first(path));
     known.map_or_else(|| first(path), |(_, name, _)| name)
 }
 
-/// The groups of these routes, in their order.
+/// Returns the groups of these routes, in their order.
 pub(crate) fn of(routes: &[&Route]) -> Value {
     let mut names: Vec<&str> = Vec::new();
     for name in routes.iter().map(|route| of_path(route.path)) {
