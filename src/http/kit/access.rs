@@ -1,15 +1,15 @@
-//! Who may call a route, as a value.
+//! Access rule of a route, as a value.
 
 use crate::authz::Rule;
 
-/// Who may call a route, for the matrix and the OpenAPI document.
+/// Access rule of a route, for the matrix and the OpenAPI document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Every caller.
     Public,
     /// An authenticated client (RFC 6749 §2.3).
     Client,
-    /// Any acceptable access token; the handler touches only what the token names.
+    /// Every caller with a valid access token; the handler touches only what the token names.
     Authenticated,
     /// Every caller while registration is open, otherwise as the rule says.
     PublicWhileOpen(&'static Rule),
@@ -22,12 +22,12 @@ pub enum Access {
 }
 
 impl Access {
-    /// True where an access token is verified when one is sent.
+    /// True when the route verifies an access token.
     pub fn looks_at_tokens(&self) -> bool {
         !matches!(self, Self::Public | Self::Client)
     }
 
-    /// The rule, where there is one.
+    /// Returns the rule, if there is one.
     pub fn rule(&self) -> Option<&'static Rule> {
         match self {
             Self::Public | Self::Client | Self::Authenticated => None,

@@ -1,4 +1,4 @@
-//! What handlers return, and how it becomes an answer: bodies and entity tags.
+//! Responses of handlers: bodies and entity tags.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -16,19 +16,19 @@ use utoipa::{PartialSchema, ToSchema};
 use super::call::Call;
 use super::description::{AnswerDescription, Description};
 
-/// What a handler returns when all went well.
+/// Successful response of a handler.
 #[diagnostic::on_unimplemented(
-    message = "a handler cannot answer with a `{Self}`",
-    label = "answer with `Shown<…>`, `Created<…>`, `Listed<…>`, `Json<…>` or `NoContent`",
-    note = "`Json<{Self}>` takes whatever derives `serde::Serialize` and `utoipa::ToSchema`"
+    message = "a handler cannot respond with `{Self}`",
+    label = "use `Shown<…>`, `Created<…>`, `Listed<…>`, `Json<…>` or `NoContent`",
+    note = "`Json<{Self}>` works for a type that derives `serde::Serialize` and `utoipa::ToSchema`"
 )]
 pub trait Answer {
-    /// Whether a person reads it in a browser: then they read a problem there too, as a page.
+    /// Set when a user reads the response in a browser. Its problems are pages too.
     const FOR_PEOPLE: bool = false;
 
-    /// Makes the answer.
+    /// Makes the response.
     fn respond(self, call: &Call) -> HttpResponse;
-    /// What it means for the API's description.
+    /// Describes the route.
     fn describe(description: &mut Description);
 }
 
@@ -55,12 +55,12 @@ pub struct NoContent;
 /// ```
 pub struct Json<T>(pub T);
 
-/// 200 with something in a version: it carries an `ETag`, and `If-None-Match` is honoured. A record
-/// with `_actions` is [`Shown`](crate::http::Shown).
+/// 200 with a versioned record: the response has an `ETag`, and the route supports `If-None-Match`. A record with
+/// `_actions` is [`Shown`](crate::http::Shown).
 pub struct Record<T> {
     /// The record.
     pub view: T,
-    /// Its version; what [`IfMatch`](crate::http::IfMatch) compares.
+    /// Its version, which [`IfMatch`](crate::http::IfMatch) compares.
     pub revision: i64,
 }
 
@@ -73,7 +73,7 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-/// Each kind of page has a name of its own: `UserPage`.
+/// The schema has a name for each kind of record: `UserPage`.
 impl<T: ToSchema> ToSchema for Page<T> {
     fn name() -> Cow<'static, str> {
         format!("{}Page", T::name()).into()
@@ -125,7 +125,7 @@ impl<T: Serialize + ToSchema> Answer for Json<T> {
     }
 
     fn describe(description: &mut Description) {
-        answers_json::<T>(description, 200, "What was asked for", &[]);
+        answers_json::<T>(description, 200, "The requested data", &[]);
     }
 }
 
@@ -140,7 +140,7 @@ impl<T: Serialize + ToSchema> Answer for Record<T> {
     }
 }
 
-/// 200 with the body and its `ETag`, or 304 to who has it already.
+/// Responds with 200, the body and its `ETag`, or with 304 when the client has this version already.
 pub(crate) fn versioned(call: &Call, revision: i64, body: Vec<u8>) -> HttpResponse {
     let tag = entity_tag(revision, &body);
     let known = call.header(header::IF_NONE_MATCH).is_some_and(|list| {
@@ -155,8 +155,8 @@ pub(crate) fn versioned(call: &Call, revision: i64, body: Vec<u8>) -> HttpRespon
     response.content_type("application/json").body(body)
 }
 
-/// The version, which writes compare, and a hash of what this caller sees, so that a tag is equal
-/// only where the bytes are (RFC 9110 §8.8.3).
+/// Returns the entity tag: the version, which writes compare, and a hash of the body. Two tags are equal only if the
+/// bytes are (RFC 9110 §8.8.3).
 pub(crate) fn entity_tag(revision: i64, body: &[u8]) -> String {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
     let first = hash.as_ref().iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
@@ -174,7 +174,7 @@ impl<T: Serialize + ToSchema> Answer for Page<T> {
     }
 }
 
-/// 200 with the body of a page, and the link to the next one (RFC 8288).
+/// Responds with 200, the body of a page, and the link to the next page (RFC 8288).
 pub(crate) fn page(call: &Call, next: Option<&str>, body: Vec<u8>) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = next {
@@ -194,6 +194,7 @@ fn with_json<T: Serialize>(mut response: HttpResponseBuilder, value: &T) -> Http
     response.content_type("application/json").body(serde_json::to_vec(value).unwrap_or_default())
 }
 
+/// Describes a JSON response.
 pub(crate) fn answers_json<T: ToSchema>(
     description: &mut Description,
     status: u16,
@@ -205,7 +206,7 @@ pub(crate) fn answers_json<T: ToSchema>(
     description.answers.push(AnswerDescription { status, meaning, content, headers });
 }
 
-/// A body that was made beforehand, with its type and how long it may be kept.
+/// 200 with a prepared body, its media type and its `Cache-Control`.
 ///
 /// ```
 /// # use cloakroom::http::{Document, Problem, Public};
@@ -242,22 +243,22 @@ impl Answer for Document {
     }
 }
 
-/// 200 with a JSON document of the shape `T` that anybody may keep for a while.
+/// 200 with a JSON document of schema `T` that caches may keep.
 pub struct Published<T> {
     document: Bytes,
     cache_control: &'static str,
-    shape: PhantomData<T>,
+    schema: PhantomData<T>,
 }
 
 impl<T> Published<T> {
-    /// The document, and its `Cache-Control`.
+    /// Makes the response with this `Cache-Control`.
     pub fn new(document: &Value, cache_control: &'static str) -> Self {
-        Self::made(document.to_string().into(), cache_control)
+        Self::from_bytes(document.to_string().into(), cache_control)
     }
 
-    /// One that was made beforehand.
-    pub fn made(document: Bytes, cache_control: &'static str) -> Self {
-        Self { document, cache_control, shape: PhantomData }
+    /// Makes the response of a serialized document.
+    pub fn from_bytes(document: Bytes, cache_control: &'static str) -> Self {
+        Self { document, cache_control, schema: PhantomData }
     }
 }
 

@@ -1,20 +1,20 @@
-//! Arguments of handlers: what a handler takes after its decision.
+//! Arguments of handlers after the decision.
 
 use super::call::Call;
 use super::description::Description;
 use super::problem::Problem;
 
-/// An argument of a handler. The arguments are taken in their order, each after the one before it: the body is not
-/// read before the decision is made.
+/// Argument of a handler. The arguments are read in their order, after the decision. So the body is not read before the
+/// decision is made.
 #[diagnostic::on_unimplemented(
-    message = "after its decision a handler cannot take a `{Self}`",
-    label = "it can take `Body<…>`, `IfMatch`, `ListOf<…>`, `NewId<…>`, `Now`, `Query<…>`, `Segments`, `Configured<…>`, `Store`",
-    note = "a handler makes one decision, and it is the first argument"
+    message = "a handler cannot have an argument of type `{Self}` after the decision",
+    label = "use `Body<…>`, `IfMatch`, `ListOf<…>`, `NewId<…>`, `Now`, `Query<…>`, `Segments`, `Configured<…>` or `Store`",
+    note = "a handler has one decision, which is its first argument"
 )]
 pub trait Argument: Sized + 'static {
-    /// Takes it from the request.
+    /// Reads the argument from the request.
     fn take(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
 
-    /// Describes what it means for the route.
+    /// Describes the route.
     fn describe(_: &mut Description) {}
 }

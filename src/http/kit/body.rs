@@ -1,4 +1,4 @@
-//! Request bodies: JSON, read strictly, every broken rule named with a pointer to its place.
+//! JSON request bodies: parsed strictly. Every broken rule is reported with a JSON pointer.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -16,22 +16,21 @@ use actix_web::web::BytesMut;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
-/// The largest body that is read, in bytes.
+/// Largest body that is read, in bytes.
 pub const LARGEST_BODY: usize = 64 * 1024;
 
-/// How long a body may take to arrive.
+/// Time limit for the arrival of a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A JSON object that came as a body, not yet checked against the rules of `T`. It is checked
-/// whole, before anything is written: every broken rule is reported, and what nobody takes out of
-/// it is an unknown member.
+/// JSON object of a request body, not yet checked against the rules of `T`. It is checked completely before anything is
+/// written: every broken rule is reported, and a member that no code reads is an unknown member.
 ///
 /// ```
 /// use cloakroom::authz::{Allowed, action::Update};
 /// use cloakroom::domain::{User, plain_text};
 /// use cloakroom::http::{Body, BodyType, Json, Problem};
 ///
-/// /// What the route takes.
+/// /// Body of the route.
 /// #[derive(utoipa::ToSchema)]
 /// struct Ticket { number: String, note: Option<String> }
 ///
@@ -56,7 +55,7 @@ pub struct Body<T> {
 }
 
 impl<T> Body<T> {
-    /// Reads the members. Whatever `read` leaves untouched is an unknown member.
+    /// Reads the members. A member that `read` does not read is an unknown member.
     ///
     /// # Errors
     /// 422 with every broken rule.
@@ -70,8 +69,8 @@ impl<T> Body<T> {
 }
 
 impl<T> Body<T> {
-    /// As [`Body::read`], for a change of this record: members that are not the caller's to write
-    /// ([`Member`](crate::authz::Member)) are refused.
+    /// Reads the members of a change to this record, as [`Body::read`] does. Refuses members that the caller may not
+    /// write ([`Member`](crate::authz::Member)).
     ///
     /// # Errors
     /// 422 with every broken rule.
@@ -96,7 +95,7 @@ impl<T: BodyType> Argument for Body<T> {
         let value = parse_strict(&bytes).map_err(|error| {
             Problem::new(Code::MalformedBody).with_detail(match error {
                 JsonError::Malformed(detail) => format!("not JSON: {detail}"),
-                JsonError::DuplicateMember(name) => format!("the member {name:?} stands twice"),
+                JsonError::DuplicateMember(name) => format!("the member {name:?} is repeated"),
                 JsonError::TooDeep => "nested too deeply".to_owned(),
             })
         })?;
@@ -111,7 +110,7 @@ impl<T: BodyType> Argument for Body<T> {
     }
 }
 
-/// A body that may be left out: nothing at all was sent, not even a type.
+/// Body that may be left out: then the request has neither content nor `Content-Type`.
 impl<T: BodyType> Argument for Option<Body<T>> {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         if call.request().headers().contains_key(header::CONTENT_TYPE) {
@@ -129,7 +128,7 @@ impl<T: BodyType> Argument for Option<Body<T>> {
     }
 }
 
-/// Refuses a body of another media type, or one that is compressed.
+/// Refuses a body of another media type and a compressed body.
 pub(crate) fn check_type(call: &Call, expected: &'static str) -> Result<(), Problem> {
     let text = |name| call.request().headers().get(name).and_then(|value| value.to_str().ok());
     let declared = text(header::CONTENT_TYPE).unwrap_or_default();
@@ -159,7 +158,7 @@ fn wrong_type(call: &Call, expected: &'static str) -> Problem {
         .with_header(accept, expected)
 }
 
-/// Reads the whole body, within its size and its time.
+/// Reads the whole body, within the limits of size and time.
 pub(crate) async fn read_bytes(call: &mut Call) -> Result<BytesMut, Problem> {
     let too_large = || Problem::new(Code::BodyTooLarge);
     let announced = call.request().headers().get(header::CONTENT_LENGTH);
@@ -173,7 +172,7 @@ pub(crate) async fn read_bytes(call: &mut Call) -> Result<BytesMut, Problem> {
         let mut bytes = BytesMut::new();
         while let Some(chunk) = payload.next().await {
             let chunk =
-                chunk.map_err(|_| Problem::new(Code::MalformedBody).with_detail("the body broke off"))?;
+                chunk.map_err(|_| Problem::new(Code::MalformedBody).with_detail("the body is incomplete"))?;
             if bytes.len() + chunk.len() > LARGEST_BODY {
                 return Err(too_large());
             }

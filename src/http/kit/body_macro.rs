@@ -2,8 +2,8 @@
 
 use super::members::Given;
 
-/// Fills a member of a declared body with what was read. `None` means that a required member is not there, or that it
-/// breaks a rule, which is reported already.
+/// Fills a member of a declared body with the value that was read. `None` means that a required member is missing or
+/// breaks a rule, which is already reported.
 #[doc(hidden)]
 pub trait Fill<T> {
     /// Returns the value of the member.
@@ -34,9 +34,9 @@ impl<T> Fill<Given<T>> for Given<T> {
     }
 }
 
-/// Declares a body: each member with its description, its type in JSON, and how it is read from
-/// [`Members`](crate::http::Members). The type of what was read follows `as`, where it is another one. A member of type `Option<…>` or `Given<…>` may be left
-/// out. What the rules depend on is an argument of `read`.
+/// Declares a body. Each member has a description, its type in JSON, and the method of
+/// [`Members`](crate::http::Members) that reads it. If the type in Rust is a different one, it follows `as`. A member of
+/// type `Option<…>` or `Given<…>` may be left out. Values that the rules depend on are arguments of `read`.
 ///
 /// ```
 /// use cloakroom::authz::{Allowed, action::Update};
@@ -44,12 +44,12 @@ impl<T> Fill<Given<T>> for Given<T> {
 /// use cloakroom::http::{Body, Json, Problem};
 ///
 /// cloakroom::body! {
-///     /// What the route takes.
+///     /// Body of the route.
 ///     pub struct Ticket {
-///         /// What it is called.
+///         /// The number.
 ///         #[schema(max_length = 10)]
 ///         number: String = required_text(|text| plain_text(text, 10, false));
-///         /// A few words.
+///         /// A note.
 ///         note: Option<String> = text(|text| plain_text(text, 200, true));
 ///     }
 ///     example { "number": "A 17", "note": "a blue coat" }

@@ -1,4 +1,4 @@
-//! Decisions as arguments: the first thing that every handler takes, and the only way in.
+//! Decisions: the first argument of every handler.
 
 use super::access::Access;
 use super::call::Call;
@@ -14,22 +14,25 @@ use crate::authz::{
 use crate::domain::{User, UserId};
 use crate::store::{StoreError, Stored};
 
-/// The first argument of every handler: made before anything else of the request is looked at.
-/// Nothing else than what this crate has can be it.
+/// First argument of every handler. It is made before the rest of the request is read. Only types of this crate can
+/// implement it.
 #[diagnostic::on_unimplemented(
-    message = "the first argument of a handler must be a decision, and `{Self}` is none",
-    label = "let the handler begin with `Allowed<Note, Read>`, with `Reach<Note, List>` or with `Public`",
-    note = "`Allowed<Note, Read>` is one record, `Reach<Note, List>` a collection",
-    note = "`Public` and `Authenticated` say that there is nothing to decide"
+    message = "the first argument of a handler must be a decision, but `{Self}` is not a decision",
+    label = "make the first argument `Allowed<Note, Read>`, `Reach<Note, List>` or `Public`",
+    note = "`Allowed<Note, Read>` is for one record, `Reach<Note, List>` for a collection",
+    note = "`Public` and `Authenticated` are for routes without a rule"
 )]
 pub trait Decision: closed::Closed + Sized + 'static {
-    /// Who gets in.
+    /// Returns the access rule of the route.
     fn access() -> Access;
 
-    /// Makes the decision, or refuses.
+    /// Makes the decision.
+    ///
+    /// # Errors
+    /// The refusal, or what prevented a decision.
     fn decide(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
 
-    /// What it would be, for somebody who is only supposed to call, and why.
+    /// Explains the decision for a hypothetical caller.
     fn dry_run(inputs: &DryRun<'_>) -> impl Future<Output = Result<Explanation, StoreError>> {
         std::future::ready(Ok(match Self::access() {
             Access::Public => Explanation::open_to_everybody(inputs.who),
@@ -38,12 +41,12 @@ pub trait Decision: closed::Closed + Sized + 'static {
         }))
     }
 
-    /// What it means for the API's description, besides the access.
+    /// Describes the route, besides its access.
     fn describe(_: &mut Description) {}
 }
 
 pub(crate) mod closed {
-    /// Nobody else implements what asks for it.
+    /// Supertrait that no other crate can implement.
     pub trait Closed {}
 }
 
@@ -54,14 +57,14 @@ impl<R: Resource, A> closed::Closed for Allowed<R, A> {}
 impl<R: Resource, A> closed::Closed for Own<R, A> {}
 impl<R: Resource, A> closed::Closed for Reach<R, A> {}
 
-/// Everybody may call this, and the handler touches nobody's record.
+/// Decision of a public route: every caller is allowed. The handler must not touch a user's record.
 pub struct Public(());
 
-/// Somebody with an acceptable token calls; the handler touches nothing but what that token names.
+/// Decision of a route for every valid access token. The handler must touch only what the token names.
 pub struct Authenticated(Caller);
 
 impl Authenticated {
-    /// Who calls.
+    /// Returns the caller.
     pub fn caller(&self) -> &Caller {
         &self.0
     }
@@ -97,8 +100,7 @@ where
         Access::Record(Rule::of::<R, A>())
     }
 
-    /// The order of the contract: scope, owner, lookup, state, rank. The first two touch no
-    /// database.
+    /// Decides in the order of the contract: scope, owner, lookup, state, rank. The first two do not use the database.
     async fn decide(call: &mut Call) -> Result<Self, Problem> {
         let caller = call.caller().await?;
         let reach = caller.reach::<R, A>()?;
@@ -112,21 +114,21 @@ where
         let sealed: Sealed<R> = call.services().store.find(id.clone(), reach.lookup_filter()).await?;
         let allowed = caller.open(sealed).map_err(refused)?;
         if !A::CHANGES && !allowed.is_own() {
-            // Somebody looked at what is not theirs; a change writes itself down.
+            // Reading another user's record is audited here. The store audits every change.
             call.services().recorder.note(AuditEvent::from(&allowed));
         }
         Ok(allowed)
     }
 
     async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
-        let question = match Preview::<R, A>::ask(inputs.who) {
-            Ok(question) => question,
+        let preview = match Preview::<R, A>::ask(inputs.who) {
+            Ok(preview) => preview,
             Err(explanation) => return Ok(*explanation),
         };
         match R::Id::from_path(&inputs.path, inputs.who.and_then(HypotheticalCaller::user_id)) {
-            Named::Record(id) => inputs.of_record(question, id).await,
-            Named::Nothing => Ok(question.of_no_record()),
-            Named::NoOwn => Ok(question.of_no_own_record()),
+            Named::Record(id) => inputs.of_record(preview, id).await,
+            Named::Nothing => Ok(preview.of_no_record()),
+            Named::NoOwn => Ok(preview.of_no_own_record()),
         }
     }
 
@@ -136,7 +138,7 @@ where
     }
 }
 
-/// The same of the one record that is the caller's own, where the path has no id to name it by.
+/// Decision on the caller's own record, for a path without an id.
 ///
 /// ```
 /// # use cloakroom::{authz::action::Read, domain::User, http::{Own, Problem, Shown}};
@@ -144,11 +146,11 @@ where
 ///     Ok(user.into_allowed().into())
 /// }
 /// ```
-#[must_use = "a decision is made to be acted upon"]
+#[must_use = "a decision has no effect unless it is used"]
 pub struct Own<R: Resource, A>(Allowed<R, A>);
 
 impl<R: Resource, A> Own<R, A> {
-    /// The decision.
+    /// Returns the decision.
     pub fn into_allowed(self) -> Allowed<R, A> {
         self.0
     }
@@ -181,13 +183,13 @@ where
     }
 
     async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
-        let question = match Preview::<R, A>::ask(inputs.who) {
-            Ok(question) => question,
+        let preview = match Preview::<R, A>::ask(inputs.who) {
+            Ok(preview) => preview,
             Err(explanation) => return Ok(*explanation),
         };
         match inputs.who.and_then(HypotheticalCaller::user_id) {
-            Some(own) => inputs.of_record(question, own.into()).await,
-            None => Ok(question.of_no_own_record()),
+            Some(own) => inputs.of_record(preview, own.into()).await,
+            None => Ok(preview.of_no_own_record()),
         }
     }
 

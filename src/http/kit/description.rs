@@ -1,5 +1,4 @@
-//! What a handler's own types say of a route: the material of the OpenAPI document and of the
-//! tests that walk the routes.
+//! Description of a route by the types of its handler, for the OpenAPI document and for the tests that walk the routes.
 
 use std::any::TypeId;
 use std::borrow::Cow;
@@ -13,32 +12,32 @@ use crate::authz::action::{Action, Read};
 use crate::authz::{Can, Rule};
 use crate::store::Stored;
 
-/// A route, as far as its handler's types tell it.
+/// Description of a route by the types of its handler.
 #[derive(Default)]
 pub struct Description {
-    /// The body it takes.
+    /// The body of the request.
     pub body: Option<BodyDescription>,
-    /// Whether it may be left out.
+    /// Set when the body may be left out.
     pub body_is_optional: bool,
     /// The parameters of its query.
     pub parameters: Vec<Parameter>,
-    /// What it answers when all goes well.
+    /// The successful responses.
     pub answers: Vec<AnswerDescription>,
-    /// What else it may answer.
+    /// The problems.
     pub problems: Vec<Code>,
-    /// Whether how often it may be asked for is limited, and its answers say what is left.
+    /// Set when the route has a rate limit, which the response headers describe.
     pub limited: bool,
-    /// The headers that mean something to it, besides those that name the caller.
+    /// The request headers that the route reads, except those that authenticate the caller.
     pub request_headers: Vec<Parameter>,
-    /// The schemas that the above refer to, by name.
+    /// The referenced schemas, by name.
     pub schemas: Vec<(String, RefOr<Schema>)>,
     /// The segments of its path.
     pub segments: Vec<Parameter>,
-    /// Where it names a record, the rule that says who may know of it: that for reading it.
+    /// The rule for reading the record that the path names. It decides which callers may know that the record exists.
     pub read_rule: Option<&'static Rule>,
-    /// The settings of the application that its handler takes.
+    /// The settings of the application that the handler uses.
     pub settings: Vec<(TypeId, &'static str)>,
-    /// What is wrong with the route, of what the compiler cannot see.
+    /// Mistakes in the route that the compiler cannot find.
     pub faults: Vec<String>,
 }
 
@@ -51,13 +50,13 @@ pub trait BodyType: ToSchema + 'static {
     fn example() -> Value;
 }
 
-/// A body.
+/// Description of a body.
 pub struct BodyDescription {
     /// Its media type.
     pub media_type: &'static str,
     /// Its schema.
     pub schema: RefOr<Schema>,
-    /// One that is valid.
+    /// A valid example.
     pub example: Value,
 }
 
@@ -65,21 +64,21 @@ pub struct BodyDescription {
 pub struct Parameter {
     /// Its name.
     pub name: Cow<'static, str>,
-    /// What it does.
+    /// Its meaning.
     pub meaning: Cow<'static, str>,
     /// Its JSON schema.
     pub schema: Value,
-    /// Whether it has to be there.
+    /// Set when it is required.
     pub required: bool,
 }
 
 impl Parameter {
-    /// One that may be left out.
+    /// Makes a parameter that may be left out.
     pub fn optional(name: &'static str, meaning: &'static str, schema: Value) -> Self {
         Self { name: name.into(), meaning: meaning.into(), schema, required: false }
     }
 
-    /// The members of an object, each as a parameter.
+    /// Returns the members of an object as parameters.
     pub(crate) fn members_of<T: ToSchema>() -> Vec<Self> {
         let RefOr::T(Schema::Object(object)) = T::schema() else { return Vec::new() };
         let parameter = |(name, schema): (&String, &RefOr<Schema>)| {
@@ -96,11 +95,11 @@ impl Parameter {
     }
 }
 
-/// An answer.
+/// Description of a successful response.
 pub struct AnswerDescription {
     /// Its status.
     pub status: u16,
-    /// What it holds, in words.
+    /// Its meaning.
     pub meaning: &'static str,
     /// Its media type and schema, if it has a body.
     pub content: Option<(&'static str, RefOr<Schema>)>,
@@ -109,7 +108,7 @@ pub struct AnswerDescription {
 }
 
 impl Description {
-    /// The route takes a body of this type.
+    /// Adds the body, which has this type.
     pub fn takes_body<T: BodyType>(&mut self) {
         let schema = self.schema_of::<T>();
         self.body = Some(BodyDescription { media_type: T::MEDIA_TYPE, schema, example: T::example() });
@@ -122,19 +121,19 @@ impl Description {
         ]);
     }
 
-    /// The path names a record, which may not be there.
+    /// Adds the problem of a path that names a record: the record may not exist.
     pub fn names_a_record(&mut self) {
         self.problems.push(Code::NotFound);
     }
 
-    /// The path names a record of this kind, whose lookup is the decision's.
+    /// Adds the record that the path names and that the decision looks up.
     pub(crate) fn decides_on<R: Stored + Can<A>, A: Action>(&mut self) {
         self.names_a_record();
         self.read_rule = Some(Rule::of::<R, Read>());
         self.check_resolved::<R, A>();
     }
 
-    /// What a segment of the path means, and its format (`uuid`), if it has one.
+    /// Adds a segment of the path, with its format (`uuid`) or an empty text.
     pub fn segment(&mut self, name: &'static str, meaning: &'static str, format: &'static str) {
         let schema = match format {
             "" => json!({ "type": "string" }),
@@ -143,25 +142,25 @@ impl Description {
         self.segments.push(Parameter { required: true, ..Parameter::optional(name, meaning, schema) });
     }
 
-    /// The same of one that has these values and no others.
+    /// Adds a segment of the path that has one of these values.
     pub fn segment_of(&mut self, name: &'static str, meaning: &'static str, values: &[&str]) {
         let schema = json!({ "type": "string", "enum": values });
         self.segments.push(Parameter { required: true, ..Parameter::optional(name, meaning, schema) });
     }
 
-    /// The first of the values of a segment that has certain ones alone.
-    pub(crate) fn only_value_of(&self, segment: &str) -> Option<&str> {
+    /// Returns the first value of a segment with a fixed set of values.
+    pub(crate) fn first_value_of(&self, segment: &str) -> Option<&str> {
         self.segments.iter().find(|known| known.name == segment)?.schema.pointer("/enum/0")?.as_str()
     }
 
-    /// The relations that the rule names are ones that the lookup resolves.
+    /// Checks that the lookup resolves every relation of the rule.
     fn check_resolved<R: Stored + Can<A>, A: Action>(&mut self) {
         let who = <R as Can<A>>::WHO;
         for relation in who.relations().map(|(relation, _)| relation).chain(who.state()) {
             if !R::RELATIONS.contains(&relation) || !R::RESOLVED.contains(&relation) {
                 self.faults.push(format!(
-                    "the policy names the relation {:?}, which a {} does not have: name it in \
-                     Resource::RELATIONS and say in stored! what it means",
+                    "the policy names the relation {:?}, which a {} does not have: add it to \
+                     Resource::RELATIONS and define it in stored!",
                     relation.name(),
                     R::NAME
                 ));
@@ -169,7 +168,7 @@ impl Description {
         }
     }
 
-    /// The names of the members of the body.
+    /// Returns the names of the body's members.
     pub(crate) fn body_members(&self) -> Vec<String> {
         match self.body.as_ref().map(|body| &body.schema) {
             Some(schema) => self.members_of(schema, 0),
@@ -180,7 +179,7 @@ impl Description {
     fn members_of(&self, schema: &RefOr<Schema>, depth: u8) -> Vec<String> {
         match schema {
             RefOr::T(Schema::Object(object)) => object.properties.keys().cloned().collect(),
-            // A patch is often a name for the schema of what it patches.
+            // The schema of a patch is often a reference to the schema of the patched record.
             RefOr::Ref(reference) if depth < 4 => {
                 let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
                 let named = self.schemas.iter().find(|(known, _)| known == name);
@@ -190,7 +189,7 @@ impl Description {
         }
     }
 
-    /// A reference to the schema of `T`, whose definition is kept.
+    /// Adds the schema of `T`, and returns a reference to it.
     pub fn schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
         T::schemas(&mut self.schemas);
         self.schemas.push((T::name().into_owned(), T::schema()));

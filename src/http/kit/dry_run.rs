@@ -1,4 +1,4 @@
-//! A dry run of a decision: what it would be for a supposed caller, and why.
+//! Dry run of a decision: its result and its reasons for a hypothetical caller.
 
 use super::path_id::PathSegments;
 use crate::authz::action::{Action, Read};
@@ -7,13 +7,13 @@ use crate::store::{Store, StoreError, Stored};
 
 /// The inputs of a dry run.
 pub struct DryRun<'a> {
-    /// Where records are looked up.
+    /// The store of the records.
     pub(crate) store: &'a Store,
-    /// The supposed caller; none for a request without a token.
+    /// The hypothetical caller; `None` for a request without a token.
     pub(crate) who: Option<&'a HypotheticalCaller>,
     /// The segments of the path.
     pub(crate) path: PathSegments<'a>,
-    /// The caller that asks. The explanation says nothing of records that this caller may not read.
+    /// The caller that requests the dry run. The explanation reveals no record that this caller may not read.
     pub(crate) asker: &'a Caller,
     /// Set while everybody may register.
     pub(crate) registration_open: bool,
@@ -23,22 +23,22 @@ impl DryRun<'_> {
     /// Explains the decision on one record.
     pub(crate) async fn of_record<R, A>(
         &self,
-        question: Preview<R, A>,
+        preview: Preview<R, A>,
         id: R::Id,
     ) -> Result<Explanation, StoreError>
     where
         R: Resource + Can<A> + Can<Read> + Stored,
         A: Action,
     {
-        let question = match question.of_id(&id) {
-            Ok(question) => question,
+        let preview = match preview.of_id(&id) {
+            Ok(preview) => preview,
             Err(explanation) => return Ok(*explanation),
         };
-        let found = self.store.find(id.clone(), question.row_filter()).await?;
+        let found = self.store.find(id.clone(), preview.row_filter()).await?;
         let seen = match self.asker.reach::<R, Read>() {
             Ok(reach) => self.store.find(id, reach.lookup_filter()).await?,
             Err(_) => Sealed::nothing(),
         };
-        Ok(question.of_record(found, self.asker, seen))
+        Ok(preview.of_record(found, self.asker, seen))
     }
 }

@@ -1,4 +1,4 @@
-//! Endpoints: a route and its handler, whose first argument is a decision. A handler is mounted in no other way.
+//! Endpoints: a route and its handler, whose first argument is a decision. There is no other way to mount a handler.
 //!
 //! A handler without a decision does not compile:
 //! ```compile_fail,E0277
@@ -62,46 +62,45 @@ impl Deref for Endpoint {
     }
 }
 
-/// A function that answers a route: its first argument is a [`Decision`], the others are
-/// [`Argument`]s, and it returns `Result<impl Answer, Problem>`. This says only that it is an
-/// asynchronous function; [`Arguments`] and [`Outcome`] say the rest, so that the compiler names
-/// the one type that is wrong.
+/// Handler of a route: an asynchronous function whose first argument is a [`Decision`], whose other arguments are
+/// [`Argument`]s, and which returns `Result<impl Answer, Problem>`. This trait requires only the function; [`Arguments`]
+/// and [`Outcome`] require the rest, so that the compiler names the one type that is wrong.
 #[diagnostic::on_unimplemented(
-    message = "this cannot be mounted: a handler is an `async fn` whose first argument is a decision",
+    message = "a handler must be an `async fn` whose first argument is a decision",
     label = "write `async fn name(note: Allowed<Note, Read>, …) -> Result<impl Answer, Problem>`",
-    note = "the first argument of a route that is open to everybody is `Public`",
-    note = "after the decision there can be six more arguments"
+    note = "the first argument of a public route is `Public`",
+    note = "a handler can have at most six arguments after the decision"
 )]
 pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
-    /// What it returns.
+    /// The type that it returns.
     type Outcome;
     /// Runs the handler.
     fn handle(&self, arguments: Arguments) -> impl Future<Output = Self::Outcome>;
 }
 
-/// The arguments of a handler: a [`Decision`], then [`Argument`]s. No other type can implement it.
+/// Arguments of a handler: a [`Decision`], then [`Argument`]s. No other type can implement it.
 pub trait Arguments: closed::Closed + Sized + 'static {
     /// Returns who may call the route.
     fn access() -> Access;
     /// Describes the route.
     fn describe(description: &mut Description);
-    /// Explains the decision for a supposed caller.
+    /// Explains the decision for a hypothetical caller.
     fn dry_run(inputs: &DryRun<'_>) -> impl Future<Output = Result<Explanation, StoreError>>;
     /// Makes the decision, then takes the other arguments in their order.
     fn take(call: &mut Call) -> impl Future<Output = Result<Self, Problem>>;
 }
 
-/// The result of a handler: `Result<impl Answer, Problem>`.
+/// Result of a handler: `Result<impl Answer, Problem>`.
 #[diagnostic::on_unimplemented(
-    message = "a handler returns `Result<impl Answer, Problem>`, and this one a `{Self}`",
-    label = "write `-> Result<Shown<Note>, Problem>`, or another `Answer` than `Shown<Note>`"
+    message = "a handler must return `Result<impl Answer, Problem>`, but this one returns `{Self}`",
+    label = "write `-> Result<Shown<Note>, Problem>`, or use another `Answer`"
 )]
 pub trait Outcome {
-    /// Set when a person reads it in a browser.
+    /// Set when a user reads the response in a browser.
     const FOR_PEOPLE: bool;
     /// Describes the route.
     fn describe(description: &mut Description);
-    /// Makes the answer.
+    /// Makes the response.
     fn respond(self, call: &Call) -> Result<HttpResponse, Problem>;
 }
 
@@ -166,7 +165,7 @@ handlers! {
     (A a, B b, C c, E e, G g, I i);
 }
 
-/// Mounts `handler` at a path, with a summary of one sentence.
+/// Makes an endpoint of a handler, with a summary of one sentence.
 ///
 /// ```
 /// use actix_web::http::Method;
@@ -223,25 +222,25 @@ where
 }
 
 impl Endpoint {
-    /// Adds problems that its handler may answer with, besides those that its types tell of.
+    /// Adds problems that the handler can return, besides those of its types.
     pub fn or(mut self, problems: &'static [Code]) -> Self {
         self.route.problems = problems;
         self
     }
 
-    /// Says what a segment of its path means, where it is not the id that the decision reads.
+    /// Describes a segment of the path that the decision does not read.
     pub fn segment(mut self, name: &'static str, meaning: &'static str) -> Self {
         self.route.segments.push((name, meaning));
         self
     }
 
-    /// Puts it into a part of the server.
+    /// Assigns the endpoint to a part of the server.
     pub(crate) fn in_part(mut self, part: Part) -> Self {
         self.route.part = part;
         self
     }
 
-    /// Makes it report errors as RFC 6749 §5.2 has it, unless it answers with pages.
+    /// Reports errors by RFC 6749 §5.2, unless the endpoint responds with pages.
     pub(crate) fn with_oauth_errors(mut self) -> Self {
         if self.route.family == Family::Api {
             self.route.family = Family::OAuth;
@@ -255,7 +254,7 @@ impl Endpoint {
     }
 }
 
-/// True for a route by POST whose decision is about a change.
+/// True for a POST route whose rule is about a change.
 fn takes_key(method: &Method, access: &Access) -> bool {
     *method == Method::POST && access.rule().is_some_and(|rule| rule.changes)
 }

@@ -1,5 +1,4 @@
-//! The list of a kind of record that is kept with [`stored!`](crate::stored): its query, made from
-//! what the list can be filtered and sorted by.
+//! List of records that [`stored!`](crate::stored) declares: its query, made from the filters and the sort keys.
 
 use serde_json::{Value, json};
 
@@ -36,7 +35,7 @@ pub struct ListOf<R: Repository> {
 struct ListQuery<R: Repository> {
     selection: Selection<R>,
     cursor: Option<String>,
-    /// The filters and the order as they were written: a cursor is valid for these only.
+    /// The filters and the order as they were sent: a cursor is valid for these only.
     list: String,
     /// The rules of the members that the list is filtered or sorted by.
     rules: Vec<&'static Rule>,
@@ -85,12 +84,12 @@ impl<R: Repository> QueryType for ListQuery<R> {
             let sorts: Vec<String> =
                 R::SORTS.iter().flat_map(|sort| [(*sort).to_owned(), format!("-{sort}")]).collect();
             let schema = json!({ "enum": sorts, "default": default });
-            parameters.push(Parameter::optional("sort", "The order; with `-`, backwards", schema));
+            parameters.push(Parameter::optional("sort", "The sort key; `-` before it sorts in descending order", schema));
         }
         parameters.extend(
             R::filters()
                 .into_iter()
-                .map(|(name, schema)| Parameter::optional(name, "Those of which this is so", json!(schema))),
+                .map(|(name, schema)| Parameter::optional(name, "Records with this value", json!(schema))),
         );
         parameters
     }
@@ -120,11 +119,11 @@ impl<R: Repository> QueryType for ListQuery<R> {
     }
 }
 
-/// The query of a list without filters, of cloakroom's own.
+/// The query of a list without filters.
 pub struct PageQuery {
-    /// How many.
+    /// The largest number of records on the page.
     pub(crate) limit: u16,
-    /// Where the page before ended.
+    /// The end of the previous page.
     pub(crate) cursor: Option<String>,
 }
 
@@ -139,15 +138,16 @@ impl QueryType for PageQuery {
     }
 }
 
+/// Number of records on a page when the client sets no limit.
 pub(crate) const DEFAULT_LIMIT: u16 = 50;
 
 pub(crate) fn limit_parameter() -> Parameter {
     let schema = json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": DEFAULT_LIMIT });
-    Parameter::optional("limit", "At most so many", schema)
+    Parameter::optional("limit", "The largest number of records on the page", schema)
 }
 
 pub(crate) fn cursor_parameter() -> Parameter {
-    let meaning = "The `next` of the page before, with the same filters and order";
+    let meaning = "The `next` value of the previous page; the filters and the order must be the same";
     Parameter::optional("cursor", meaning, text_schema())
 }
 
@@ -172,5 +172,5 @@ fn sort<R: Repository>(value: &str) -> Result<(&'static str, bool), String> {
     let known = R::SORTS.iter().find(|sort| **sort == name);
     known
         .map(|sort| (*sort, descending))
-        .ok_or_else(|| format!("must be one of {}, or - and one of them", R::SORTS.join(", ")))
+        .ok_or_else(|| format!("must be one of {}, or `-` followed by one of them", R::SORTS.join(", ")))
 }

@@ -1,24 +1,24 @@
-//! The members of a JSON object, of a body or inside one.
+//! Members of a JSON object: of a body, or of an object inside a body.
 
 use serde_json::{Map, Value};
 
 use super::problem::BrokenRule;
 use crate::domain::Invalid;
 
-/// More broken rules than a person would read are not listed.
+/// Largest number of broken rules in a response.
 const MOST_BROKEN_RULES: usize = 100;
 
-/// The members of a JSON object: each is taken once, and what is wrong is collected.
+/// Members of a JSON object. Each is read once, and broken rules are collected.
 pub struct Members {
     object: Map<String, Value>,
     pointer: String,
     errors: Vec<BrokenRule>,
 }
 
-/// A member that may be left out, and may be null.
+/// Member that may be left out and may be null.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Given<T> {
-    /// It is not there.
+    /// It is missing.
     Absent,
     /// It is null.
     Null,
@@ -27,7 +27,7 @@ pub enum Given<T> {
 }
 
 impl<T> Given<T> {
-    /// Carries a merge patch out (RFC 7396): null unsets, what is absent stays.
+    /// Applies a merge patch (RFC 7396): null removes the value, and a missing member keeps it.
     pub fn apply(self, member: &mut Option<T>) {
         match self {
             Given::Value(value) => *member = Some(value),
@@ -36,7 +36,7 @@ impl<T> Given<T> {
         }
     }
 
-    /// The value, if there is one.
+    /// Returns the value, if there is one.
     pub fn value(self) -> Option<T> {
         match self {
             Given::Value(value) => Some(value),
@@ -54,13 +54,13 @@ impl Members {
         format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"))
     }
 
-    /// Notes that a member breaks a rule.
+    /// Reports that a member breaks a rule.
     pub fn broken(&mut self, name: &str, rule: Invalid) {
         let pointer = self.pointer_to(name);
         self.errors.push(BrokenRule { pointer, code: rule.code, detail: rule.detail });
     }
 
-    /// Takes a member out, whatever it is.
+    /// Removes a member of any type.
     fn take(&mut self, name: &str) -> Given<Value> {
         match self.object.shift_remove(name) {
             None => Given::Absent,
@@ -69,7 +69,7 @@ impl Members {
         }
     }
 
-    /// A text that may be left out or null.
+    /// Reads a text that may be left out or null.
     pub fn text<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Given<T> {
         let rule = match self.take(name) {
             Given::Absent => return Given::Absent,
@@ -84,8 +84,7 @@ impl Members {
         Given::Absent
     }
 
-    /// A text that may be left out, but not be null: in a merge patch (RFC 7396), one that cannot
-    /// be unset.
+    /// Reads a text that may be left out but not be null: in a merge patch (RFC 7396), a value that cannot be removed.
     pub fn optional_text<T>(
         &mut self,
         name: &str,
@@ -98,7 +97,7 @@ impl Members {
         given.value()
     }
 
-    /// A text that must be there.
+    /// Reads a required text.
     pub fn required_text<T>(
         &mut self,
         name: &str,
@@ -112,7 +111,7 @@ impl Members {
         value
     }
 
-    /// A text that must be there under a condition; without it the member is unknown.
+    /// Reads a text that is required if the condition holds. Otherwise the member is unknown.
     pub fn required_text_if<T>(
         &mut self,
         name: &str,
@@ -122,7 +121,7 @@ impl Members {
         if condition { self.required_text(name, parse).map(Some) } else { Some(None) }
     }
 
-    /// True or false; may be left out, but not be null.
+    /// Reads a boolean that may be left out but not be null.
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
         match self.take(name) {
             Given::Absent => None,
@@ -134,7 +133,7 @@ impl Members {
         }
     }
 
-    /// True or false; must be there.
+    /// Reads a required boolean.
     pub fn required_boolean(&mut self, name: &str) -> Option<bool> {
         let before = self.errors.len();
         let value = self.boolean(name);
@@ -144,7 +143,7 @@ impl Members {
         value
     }
 
-    /// A list of texts; may be left out, but not be null.
+    /// Reads an array of texts that may be left out but not be null.
     pub fn texts<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Invalid>) -> Option<Vec<T>> {
         let items = match self.take(name) {
             Given::Absent => return None,
@@ -170,7 +169,7 @@ impl Members {
         Some(values)
     }
 
-    /// A list of texts that must be there.
+    /// Reads a required array of texts.
     pub fn required_texts<T>(
         &mut self,
         name: &str,
@@ -184,7 +183,7 @@ impl Members {
         values
     }
 
-    /// A value of any JSON type; may be left out or null.
+    /// Reads a value of any JSON type that may be left out or null.
     pub fn json<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, Invalid>) -> Given<T> {
         match self.take(name) {
             Given::Absent => Given::Absent,
@@ -199,7 +198,7 @@ impl Members {
         }
     }
 
-    /// Whether the member, or what is in it, breaks a rule as far as it was read.
+    /// True when the member, or a member in it, breaks a rule that was checked already.
     pub fn is_broken(&self, name: &str) -> bool {
         let pointer = self.pointer_to(name);
         let within = |rule: &BrokenRule| {
@@ -208,7 +207,7 @@ impl Members {
         self.errors.iter().any(within)
     }
 
-    /// An object with rules of its own; may be left out, but not be null.
+    /// Reads an object with its own members. It may be left out but not be null.
     pub fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Members) -> Option<T>) -> Option<T> {
         match self.take(name) {
             Given::Absent => None,
@@ -225,24 +224,25 @@ impl Members {
         }
     }
 
-    /// Notes that a member which must be there is not.
+    /// Reports that a required member is missing.
     pub fn required(&mut self, name: &str) {
         self.broken(name, Invalid::new("required", "is required"));
     }
 
-    /// Members that exist but are not the caller's to write.
+    /// Refuses members that exist but that the caller may not write.
     pub fn read_only(&mut self, names: &[&str]) {
         for name in names {
             if self.object.shift_remove(*name).is_some() {
-                self.broken(name, Invalid::new("read-only", "is not yours to write"));
+                self.broken(name, Invalid::new("read-only", "cannot be changed by you"));
             }
         }
     }
 
+    /// Returns the broken rules. Each remaining member is an unknown one.
     pub(crate) fn finish(&mut self) -> Vec<BrokenRule> {
         let unknown: Vec<String> = self.object.keys().take(MOST_BROKEN_RULES).cloned().collect();
         for name in unknown {
-            self.broken(&name, Invalid::new("unknown", "is not a member that this route knows"));
+            self.broken(&name, Invalid::new("unknown", "is not a known member"));
         }
         self.errors.truncate(MOST_BROKEN_RULES);
         std::mem::take(&mut self.errors)

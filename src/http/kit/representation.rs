@@ -1,4 +1,4 @@
-//! Records as answers: their members as far as the caller may read them, and `_actions`.
+//! Representations of records: the members that the caller may read, and `_actions`.
 
 use std::borrow::Cow;
 
@@ -16,20 +16,20 @@ use super::description::Description;
 use crate::authz::{Allowed, Caller, RecordAttributes, RelationSet, Resource};
 use crate::store::Repository;
 
-/// How a kind of record reads in JSON. What derives `Serialize` and `ToSchema` and is
-/// [`stored!`](crate::stored) has it already.
+/// JSON representation of a kind of record. A type with `Serialize`, `ToSchema` and [`stored!`](crate::stored) has one
+/// already.
 #[diagnostic::on_unimplemented(
-    message = "nothing says how a `{Self}` reads in JSON",
-    label = "derive `serde::Serialize` and `utoipa::ToSchema` for it, and keep it with `stored!`"
+    message = "`{Self}` has no JSON representation",
+    label = "derive `serde::Serialize` and `utoipa::ToSchema`, and declare it with `stored!`"
 )]
 pub trait View: Resource {
-    /// The schema of what [`View::view`] writes.
+    /// The schema of [`View::view`].
     type Json: ToSchema;
 
-    /// The record without `_actions`.
+    /// Returns the representation without `_actions`.
     fn view(&self) -> impl Serialize;
 
-    /// Its version; what [`IfMatch`](crate::http::IfMatch) compares.
+    /// Returns the version, which [`IfMatch`](crate::http::IfMatch) compares.
     fn revision(&self) -> i64;
 }
 
@@ -46,8 +46,8 @@ impl<R: Repository + Serialize + ToSchema> View for R {
     }
 }
 
-/// 200 with a record: its members as far as the caller may read them, `_actions`, and an `ETag`;
-/// `If-None-Match` is honoured.
+/// 200 with a record: the members that the caller may read, `_actions`, and an `ETag`. The route supports
+/// `If-None-Match`.
 ///
 /// ```
 /// # use cloakroom::{authz::{Allowed, action::Read}, domain::User, http::{Problem, Shown}};
@@ -79,31 +79,31 @@ impl<R: Resource, A> From<Allowed<R, A>> for Shown<R> {
 }
 
 impl<R> Shown<R> {
-    /// A record of a kind without relations, as `by` sees it; nobody in particular may do nothing
-    /// to it.
+    /// Makes the response with a record of a kind without relations, for the caller `by`. Without a caller, `_actions` is
+    /// empty.
     pub(crate) fn to(record: R, by: Option<Caller>) -> Self {
         Self { record, held: RelationSet::NONE, by }
     }
 
-    /// 201: the record was made, and is found below the path of the request.
+    /// Makes it a 201. The record's URL is the path of the request and the record's id.
     pub fn created(self) -> Created<R> {
         Created(self)
     }
 }
 
 impl<R> Listed<R> {
-    /// A page of records of a kind without relations, as `by` sees it.
+    /// Makes a page of records of a kind without relations, for the caller `by`.
     pub(crate) fn new(records: Vec<R>, by: Caller, next: Option<String>) -> Self {
         Self { records: records.into_iter().map(|record| (record, RelationSet::NONE)).collect(), by, next }
     }
 
-    /// A page of records, each with the relations that it has to `by`.
+    /// Makes a page of records, each with the relations that the caller `by` has to it.
     pub(crate) fn with_relations(records: Vec<(R, RelationSet)>, by: Caller, next: Option<String>) -> Self {
         Self { records, by, next }
     }
 }
 
-/// A record with what the caller may do to it.
+/// A record with the actions of the caller.
 #[derive(Serialize)]
 struct WithActions<'a, T> {
     #[serde(flatten)]
@@ -122,10 +122,10 @@ fn json<R: View>(call: &Call, record: &R, held: RelationSet, by: Option<&Caller>
         _ => Map::new(),
     };
     for member in R::MEMBERS {
-        let may = |by: &Caller| {
+        let may_read = |by: &Caller| {
             member.read_rule().is_none_or(|rule| rule.permits(by, RecordAttributes::of(record, held)))
         };
-        if !by.is_some_and(may) {
+        if !by.is_some_and(may_read) {
             members.shift_remove(member.name());
         }
     }
@@ -133,17 +133,17 @@ fn json<R: View>(call: &Call, record: &R, held: RelationSet, by: Option<&Caller>
 }
 
 impl<R: View> Shown<R> {
-    /// Its JSON.
+    /// Returns the JSON.
     pub(crate) fn json(&self, call: &Call) -> Vec<u8> {
         json(call, &self.record, self.held, self.by.as_ref())
     }
 
-    /// Its `ETag`, given its JSON.
+    /// Returns the `ETag` of this JSON.
     pub(crate) fn entity_tag(&self, json: &[u8]) -> String {
         entity_tag(self.record.revision(), json)
     }
 
-    /// Where it is found, when it was made at the path of the request.
+    /// Returns the URL of a record that was created at the path of the request.
     pub(crate) fn location(&self, call: &Call) -> String {
         format!("{}{}/{}", call.services().issuer_url, call.request().path(), self.record.id())
     }
@@ -196,8 +196,8 @@ impl<R: View> Answer for Listed<R> {
     }
 }
 
-/// The schema of a record as it is answered: its own, and `_actions`. A member that not everybody
-/// reads is not required.
+/// Schema of a representation: that of the record, and `_actions`. A member that only some callers may read is not
+/// required.
 #[derive(Serialize)]
 pub(crate) struct ShownSchema<R>(std::marker::PhantomData<R>);
 
@@ -227,7 +227,7 @@ impl<R: View> ToSchema for ShownSchema<R> {
 fn add_actions(object: &mut Object) {
     let mut actions = Object::new();
     actions.description =
-        Some("What this caller may do to it: each action with the members that it may write.".to_owned());
+        Some("The actions of the caller on this record, each with the members that it may write.".to_owned());
     let names = Object::with_type(utoipa::openapi::schema::Type::String);
     let members = utoipa::openapi::schema::ArrayBuilder::new().items(names).build();
     actions.additional_properties = Some(Box::new(RefOr::T(Schema::Array(members)).into()));

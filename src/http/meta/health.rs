@@ -63,7 +63,7 @@ pub async fn openapi(_: Public, services: Arc<Services>) -> Result<Published<Ope
         let Services { name, routes, vocabulary, issuer_url, .. } = &*services;
         OpenApiBytes(document(name, routes.all(), vocabulary, issuer_url).to_string().into())
     });
-    Ok(Published::made(document.0.clone(), "public, max-age=300"))
+    Ok(Published::from_bytes(document.0.clone(), "public, max-age=300"))
 }
 
 /// The code in the path of a problem's page.

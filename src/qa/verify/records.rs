@@ -51,7 +51,7 @@ impl World {
                 literal if place % 2 == 0 => path + literal,
                 "id" => path + id,
                 "sid" => path + &self.session_of(owner)?,
-                name => path + description.only_value_of(name).unwrap_or(&self.other.id),
+                name => path + description.first_value_of(name).unwrap_or(&self.other.id),
             })
         })
     }
