@@ -58,7 +58,7 @@ impl From<Faults> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::new(match error {
-            StoreError::Unavailable(_) | StoreError::Lost(_) | StoreError::Undone(_) => {
+            StoreError::Unavailable(_) | StoreError::Lost(_) | StoreError::RolledBack(_) => {
                 format!("{}; check DATABASE_URL, or try again", error.to_string().trim_end())
             }
             StoreError::LastAdmin => "this is the last active administrator; create another one first: \

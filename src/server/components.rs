@@ -23,6 +23,7 @@ pub(crate) fn engine(config: &Config) -> Engine {
 }
 
 /// Opens the store. `on_revoked` learns of each revocation that this process makes.
+#[expect(clippy::disallowed_methods, reason = "the server and the command line open the store here")]
 pub(crate) fn open_store(
     app: &App,
     config: &Config,

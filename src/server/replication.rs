@@ -198,6 +198,7 @@ mod tests {
     }
 
     impl Replica {
+        #[expect(clippy::disallowed_methods, reason = "each replica of this test opens a store")]
         async fn on(dir: &TempDir, clock: &Clock) -> Self {
             let engine = Engine::Sqlite(dir.path().join("cloakroom.db"));
             App::default().migrate(&engine).unwrap();

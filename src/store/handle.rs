@@ -17,7 +17,8 @@ use super::engine::writer::Writers;
 use super::shared::Shared;
 use crate::authz::AuditEvent;
 
-/// The store. Each function takes a proof that the caller may do it, or returns the record sealed. Cheap to clone.
+/// The store. Each function takes a proof that the caller may do it, or returns the record sealed. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct Store(Arc<Shared>);
 
@@ -78,8 +79,9 @@ impl Store {
         self.read(work).await
     }
 
-    /// Runs `work` in one transaction with its audit event and its revocations. The revocations are in force on
-    /// this replica before this function returns. `work` runs again after a transient error before the commit.
+    /// Runs `work` in one transaction with its audit event and its revocations. The revocations are in force
+    /// on this replica before this function returns. `work` runs again after a transient error before the
+    /// commit.
     pub(in crate::store) async fn write<T: Send + 'static>(
         &self,
         event: Option<AuditEvent>,

@@ -1,24 +1,40 @@
-//! Where records are kept. A function that reads one returns it [`Sealed`];
-//! one that changes one takes the proof that the caller may ([`Allowed`](crate::authz::Allowed)).
-//! The schema and the connections are private to this module.
+//! The store: records in SQLite or PostgreSQL, and the audit trail.
 //!
-//! A proof for another action does not do:
-//! ```compile_fail,E0308
-//! use cloakroom::{authz::{Allowed, action::Read}, domain::User, store::Store};
-//! async fn remove(store: Store, user: Allowed<User, Read>) { let _ = store.delete_user(user).await; }
-//! ```
-//! ```
-//! use cloakroom::{authz::{Allowed, action::Delete}, domain::User, store::Store};
-//! async fn remove(store: Store, user: Allowed<User, Delete>) { let _ = store.delete_user(user).await; }
-//! ```
+//! [`Store`] is the handle for handlers, `TrustedStore` the one for the authorization server, the server's
+//! own duties and the command line. Its walls:
 //!
-//! The schema cannot be reached, so no query can be made elsewhere:
-//! ```compile_fail,E0603
-//! use cloakroom::store::schema::users;
-//! ```
-//! ```
-//! use cloakroom::store::Store;
-//! ```
+//! 1. A function that reads a record returns it [`Sealed`](crate::authz::Sealed). One that changes a record
+//!    takes the proof that the caller may do it: [`Allowed`](crate::authz::Allowed) or
+//!    [`Reach`](crate::authz::Reach).
+//! 2. A proof for another action does not compile:
+//!    ```compile_fail,E0308
+//!    use cloakroom::{authz::{Allowed, action::Read}, domain::User, store::Store};
+//!    async fn remove(store: Store, user: Allowed<User, Read>) { let _ = store.delete_user(user).await; }
+//!    ```
+//!    ```
+//!    use cloakroom::{authz::{Allowed, action::Delete}, domain::User, store::Store};
+//!    async fn remove(store: Store, user: Allowed<User, Delete>) { let _ = store.delete_user(user).await; }
+//!    ```
+//! 3. Functions without a proof are on `TrustedStore`. A handler of an application can neither name it nor
+//!    make it from a [`Store`]:
+//!    ```compile_fail,E0603
+//!    use cloakroom::http::{NoContent, Problem, Public};
+//!    use cloakroom::store::TrustedStore;
+//!    async fn handler(_: Public, store: TrustedStore) -> Result<NoContent, Problem> { Ok(NoContent) }
+//!    ```
+//!    ```
+//!    use cloakroom::http::{NoContent, Problem, Public};
+//!    use cloakroom::store::Store;
+//!    async fn handler(_: Public, store: Store) -> Result<NoContent, Problem> { Ok(NoContent) }
+//!    ```
+//! 4. The schema and the connections are private, so that no other part can make a query:
+//!    ```compile_fail,E0603
+//!    use cloakroom::store::schema::users;
+//!    ```
+//!    ```
+//!    use cloakroom::store::Store;
+//!    ```
+//! 5. A change, its audit event and its revocations commit in one transaction.
 
 pub(crate) mod audit;
 mod changes;
@@ -27,13 +43,15 @@ pub(crate) mod extension;
 mod handle;
 pub(crate) mod records;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod trusted;
 
 pub(crate) use audit::chain::EXPIRE;
-pub use audit::chain::Place;
+pub(crate) use audit::chain::Place;
 pub use audit::entries::{Entry, EntryId, Inputs};
-pub use audit::queue::Recorder;
-pub use audit::seal::{BEGINNING, ChainKey, Seal};
+pub(crate) use audit::queue::Recorder;
+pub(crate) use audit::seal::{BEGINNING, ChainKey};
 pub(crate) use audit::sealer::Sealer;
 pub use audit::trail::AuditFilter;
 #[doc(hidden)]
@@ -44,7 +62,7 @@ pub use engine::migrate::{MigrationState, Migrations};
 pub(crate) use engine::migrate::{OWN_MIGRATIONS, migrate, migration_states};
 pub use engine::pool::PoolUse;
 pub(crate) use engine::snapshot::hold;
-pub use engine::snapshot::{InMemory, Snapshot};
+pub(crate) use engine::snapshot::{InMemory, Snapshot};
 pub use engine::sql_types::{Moment, Uid};
 pub use extension::lookup::{Lookup, Stored};
 pub use extension::repository::{Position, Repository, Selected, Selection};
@@ -58,7 +76,7 @@ pub(crate) use records::import_export::{ExportedUser, ImportOutcome, ImportedUse
 pub use records::login::LoginRefused;
 pub(crate) use records::login::VerifiedPassword;
 pub use records::login_attempts::StoredPassword;
-pub use records::notifications::Notifications;
+pub(crate) use records::notifications::Notifications;
 pub use records::rate_limits::CountedAttempt;
 pub(crate) use records::refresh_tokens::{RefreshRefused, RefreshRequest};
 pub(crate) use records::session_rows::TokenSession;

@@ -40,6 +40,7 @@ impl TrustedStore {
 
     /// Opens a migrated SQLite store in a test's directory.
     #[cfg(test)]
+    #[expect(clippy::disallowed_methods, reason = "a test opens its own store")]
     pub(crate) fn for_test(directory: &std::path::Path) -> Self {
         use super::engine::migrate::{OWN_MIGRATIONS, migrate};
 

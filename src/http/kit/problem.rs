@@ -315,7 +315,7 @@ fn reached(rule: &Rule) -> String {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let code = match &error {
-            StoreError::Unavailable(_) | StoreError::Lost(_) | StoreError::Undone(_) => Code::Unavailable,
+            StoreError::Unavailable(_) | StoreError::Lost(_) | StoreError::RolledBack(_) => Code::Unavailable,
             StoreError::Uncertain(_) => Code::OutcomeUnknown,
             StoreError::Taken => Code::Taken,
             StoreError::Changed => Code::ChangedMeanwhile,

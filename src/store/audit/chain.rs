@@ -1,5 +1,5 @@
-//! The chain of the audit trail: each line has a place, and its seal goes over the seal before it, so that no
-//! line can be changed, moved or taken out unseen.
+//! The hash chain of the audit trail: each entry has a position, and its seal covers the previous seal. So a
+//! check detects each entry that was changed, moved or removed.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -19,34 +19,34 @@ use crate::store::engine::schema::{audit, audit_seals};
 use crate::store::engine::sql_types::Uid;
 use crate::store::trusted::TrustedStore;
 
-/// The action of the line that says that old lines were removed.
+/// Action of the entry that records the removal of expired entries.
 pub(crate) const EXPIRE: &str = "expire";
 
-/// Who seals and removes holds it, on one replica at a time: `pg_try_advisory_xact_lock`.
-const TURN: i64 = 0x636c_6f61_6b61_7564;
+/// Advisory lock of the replica that seals or removes entries. An arbitrary number of our own.
+const LOCK: i64 = 0x636c_6f61_6b61_7564;
 
 diesel::define_sql_function! {
-    /// Takes a lock of the whole database until the transaction ends, unless somebody else has it.
+    /// Tries to take an advisory lock until the transaction ends. Returns false when another session holds
+    /// it.
     fn pg_try_advisory_xact_lock(lock: BigInt) -> Bool;
 }
 
-/// A place in the chain: its position, its seal, and the line that is there.
+/// A position of the chain, with its seal and its entry.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// Counted from one.
+    /// Counts from one.
     pub position: i64,
-    /// The seal as it is kept.
+    /// The stored seal.
     pub seal: Vec<u8>,
-    /// The line; none where it is not there.
+    /// The entry, or none when it is missing.
     pub entry: Option<Entry>,
 }
 
 impl TrustedStore {
-    /// Seals at most so many lines that are not sealed yet; how many it sealed. Nobody waits for it:
-    /// where another replica is at it, it seals none.
+    /// Seals at most `most` unsealed entries, and returns how many. Returns 0 while another replica seals.
     ///
     /// # Errors
-    /// When the database is away; then none was sealed.
+    /// When the database is not available; then it sealed none.
     pub(crate) async fn seal_entries(&self, key: &ChainKey, most: u16) -> Result<usize, StoreError> {
         if self.read(any_unsealed).await? {
             let key = key.clone();
@@ -56,45 +56,45 @@ impl TrustedStore {
         }
     }
 
-    /// Removes at most so many lines from the beginning of the chain that are older than this, and
-    /// writes down that it did; how many it removed. The last seal stays, so that the rest follows
-    /// upon something.
+    /// Removes at most `most` entries older than `before` from the beginning of the chain, and records the
+    /// removal as an entry. Returns how many it removed. The last removed entry's seal stays, because the
+    /// next seal covers it.
     ///
     /// # Errors
-    /// When the database is away; then none was removed.
+    /// When the database is not available; then it removed none.
     pub(crate) async fn expire_entries(
         &self,
         key: &ChainKey,
         before: DateTime<Utc>,
         most: u16,
     ) -> Result<usize, StoreError> {
-        let is_old = move |conn: &mut Connection| Ok(!old(conn, before, 1)?.is_empty());
-        if !self.read(is_old).await? {
+        let any_expired = move |conn: &mut Connection| Ok(!expired(conn, before, 1)?.is_empty());
+        if !self.read(any_expired).await? {
             return Ok(0);
         }
         let (inner, key) = (self.shared().clone(), key.clone());
         self.write(None, move |conn, _| {
-            if !take_turn(conn)? {
+            if !try_lock(conn)? {
                 return Ok(0);
             }
-            let positions = old(conn, before, most)?;
+            let positions = expired(conn, before, most)?;
             let Some(last) = positions.last().copied() else { return Ok(0) };
             on!(conn, |c| diesel::delete(audit::table.filter(audit::position.le(last))).execute(c))?;
             on!(conn, |c| diesel::delete(audit_seals::table.filter(audit_seals::position.lt(last)))
                 .execute(c))?;
             let count = i64::try_from(positions.len()).unwrap_or(i64::MAX);
-            inner.append_event(conn, &expired(last, count))?;
-            // With what it says, so that nobody finds the one without the other.
+            inner.append_event(conn, &removal(last, count))?;
+            // In the same transaction, so that a check never finds the removal without its entry.
             seal(conn, &key, u16::MAX)?;
             Ok(positions.len())
         })
         .await
     }
 
-    /// At most so many places of the chain after this one, in their order.
+    /// Returns at most `most` positions of the chain after `after`, in order.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is not available.
     pub(crate) async fn chain(&self, after: i64, most: u16) -> Result<Vec<Place>, StoreError> {
         let rows: Vec<(i64, Vec<u8>, Option<Entry>)> = self
             .read(move |conn| {
@@ -110,10 +110,10 @@ impl TrustedStore {
         Ok(rows.into_iter().map(|(position, seal, entry)| Place { position, seal, entry }).collect())
     }
 
-    /// Lines that claim a place of which there is no seal, at most so many.
+    /// Returns at most `most` entries that have a position without a seal.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is not available.
     pub(crate) async fn entries_without_a_seal(&self, most: u16) -> Result<Vec<Entry>, StoreError> {
         self.read(move |conn| {
             Ok(on!(conn, |c| audit::table
@@ -128,10 +128,10 @@ impl TrustedStore {
         .await
     }
 
-    /// How many lines are not sealed yet, and since when.
+    /// Returns the number of unsealed entries, and the time of the oldest.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is not available.
     pub(crate) async fn unsealed(&self) -> Result<(i64, Option<DateTime<Utc>>), StoreError> {
         self.read(|conn| {
             let unsealed = || audit::table.filter(audit::position.is_null());
@@ -147,10 +147,10 @@ impl TrustedStore {
         .await
     }
 
-    /// Whether anything was sealed yet, with a master key that is then to be kept.
+    /// Returns true when any entry is sealed. Then the server needs the same master key again.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is not available.
     pub(crate) async fn has_seals(&self) -> Result<bool, StoreError> {
         self.read(|conn| Ok(last_seal(conn)?.is_some())).await
     }
@@ -176,7 +176,7 @@ fn last_seal(conn: &mut Connection) -> Result<Option<(i64, Vec<u8>)>, StoreError
 }
 
 fn seal(conn: &mut Connection, key: &ChainKey, most: u16) -> Result<usize, StoreError> {
-    if !take_turn(conn)? {
+    if !try_lock(conn)? {
         return Ok(0);
     }
     let (mut position, mut before) = last_seal(conn)?.unwrap_or((0, BEGINNING.to_vec()));
@@ -198,7 +198,7 @@ fn seal(conn: &mut Connection, key: &ChainKey, most: u16) -> Result<usize, Store
     Ok(entries.len())
 }
 
-/// Gives entries their positions.
+/// Writes the positions of entries.
 fn place(conn: &mut Connection, places: Vec<(trail::EntryId, i64)>) -> Result<(), StoreError> {
     match conn.link() {
         Link::Sqlite(c) => {
@@ -206,7 +206,7 @@ fn place(conn: &mut Connection, places: Vec<(trail::EntryId, i64)>) -> Result<()
                 update(audit::table.find(id)).set(audit::position.eq(Some(position))).execute(c)?;
             }
         }
-        // One round trip for all of them.
+        // One round trip for all entries.
         Link::Postgres(c) => {
             let (ids, positions): (Vec<_>, Vec<_>) = places.into_iter().unzip();
             diesel::sql_query(
@@ -221,8 +221,9 @@ fn place(conn: &mut Connection, places: Vec<(trail::EntryId, i64)>) -> Result<()
     Ok(())
 }
 
-/// The positions at the beginning of the chain that are older than this, up to the first that is not.
-fn old(conn: &mut Connection, before: DateTime<Utc>, most: u16) -> Result<Vec<i64>, StoreError> {
+/// Returns at most `most` positions at the beginning of the chain, up to the first entry not older than
+/// `before`.
+fn expired(conn: &mut Connection, before: DateTime<Utc>, most: u16) -> Result<Vec<i64>, StoreError> {
     let first: Vec<(Option<i64>, Time)> = on!(conn, |c| audit::table
         .filter(audit::position.is_not_null())
         .order(audit::position)
@@ -232,15 +233,15 @@ fn old(conn: &mut Connection, before: DateTime<Utc>, most: u16) -> Result<Vec<i6
     Ok(first.into_iter().take_while(|(_, at)| at.0 < before).filter_map(|(position, _)| position).collect())
 }
 
-/// Whether it is this replica's turn, until the transaction ends. SQLite has one writer in any case.
-fn take_turn(conn: &mut Connection) -> Result<bool, StoreError> {
+/// Takes the lock of the sealing replica until the transaction ends. SQLite has one writer anyway.
+fn try_lock(conn: &mut Connection) -> Result<bool, StoreError> {
     match conn.link() {
         Link::Sqlite(_) => Ok(true),
-        Link::Postgres(c) => Ok(diesel::select(pg_try_advisory_xact_lock(TURN)).get_result(c)?),
+        Link::Postgres(c) => Ok(diesel::select(pg_try_advisory_xact_lock(LOCK)).get_result(c)?),
     }
 }
 
-fn expired(last: i64, count: i64) -> AuditEvent {
+fn removal(last: i64, count: i64) -> AuditEvent {
     AuditEvent {
         by: Actor::Server,
         action: EXPIRE,

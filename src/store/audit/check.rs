@@ -1,4 +1,4 @@
-//! Whether the audit trail is as it was written: a walk of its chain.
+//! Verification of the audit trail: a walk along its hash chain.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use uuid::Uuid;
 use crate::store::engine::error::StoreError;
 use crate::store::{BEGINNING, ChainKey, EXPIRE, Entry, Place, TrustedStore};
 
-/// How many places are read at once.
+/// Number of positions read at once.
 const PAGE: u16 = 1_000;
 
-/// A head of the chain: it proves all that was before it.
+/// A known head of the chain, from an earlier check. It proves every entry before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Anchor {
     position: i64,
@@ -20,9 +20,12 @@ pub(crate) struct Anchor {
 }
 
 impl Anchor {
-    /// Reads `POSITION:SEAL`, the seal in hexadecimal.
+    /// Parses `POSITION:SEAL`, the seal in hexadecimal.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || "write POSITION:SEAL, as a run before printed the head".to_owned();
+        let wrong = || "must be POSITION:SEAL, the head that an earlier run printed".to_owned();
         let (position, seal) = text.split_once(':').ok_or_else(wrong)?;
         let digits = seal.as_bytes().chunks(2).map(|pair| {
             let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
@@ -42,14 +45,14 @@ impl fmt::Display for Anchor {
     }
 }
 
-/// Something that is not as it was written.
+/// A fault in the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
-    /// Where in the chain.
+    /// Position in the chain.
     pub(crate) position: i64,
-    /// The line that is there, if one is.
+    /// Id of the entry at this position, if any.
     pub(crate) id: Option<Uuid>,
-    /// What is wrong.
+    /// Description of the fault.
     pub(crate) what: &'static str,
 }
 
@@ -57,66 +60,62 @@ impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { position, id, what } = self;
         match id {
-            Some(id) => write!(f, "position {position}, line {id}: {what}"),
+            Some(id) => write!(f, "position {position}, entry {id}: {what}"),
             None => write!(f, "position {position}: {what}"),
         }
     }
 }
 
-const CHANGED: &str = "the line was changed, or is not the one that was there";
-const TAKEN_OUT: &str = "the line was taken out";
-const PLACE_TAKEN_OUT: &str =
-    "the line and its seal were taken out, or all from here up to the next that is there";
-const BEGINNING_TAKEN_OUT: &str =
-    "what was before was taken out, and no line says that it was too old to be kept";
-const NO_SEAL: &str = "the line claims a place that was never sealed";
-const ANCHOR_GONE: &str = "the chain ends before the anchor: its end was cut off";
-const ANCHOR_CHANGED: &str = "the seal is not that of the anchor: the chain was made anew";
+const CHANGED: &str = "the entry was changed or replaced";
+const REMOVED: &str = "the entry was removed";
+const PLACE_REMOVED: &str = "the entry and its seal were removed, and perhaps more up to the next entry";
+const BEGINNING_REMOVED: &str = "earlier entries were removed, and no entry records that they expired";
+const NO_SEAL: &str = "the entry has a position without a seal";
+const ANCHOR_GONE: &str = "the chain ends before the anchor: its last entries were removed";
+const ANCHOR_CHANGED: &str = "the seal differs from the anchor: the chain was rebuilt";
 
-/// What a walk found.
+/// Result of a check.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// How many places it walked.
+    /// Number of positions checked.
     pub(crate) lines: u64,
-    /// The first position that is there.
+    /// First position of the chain.
     pub(crate) first: i64,
-    /// The last place, which proves all before it.
+    /// Last position of the chain, for a later check.
     pub(crate) head: Option<Anchor>,
-    /// How many lines are not sealed yet.
+    /// Number of unsealed entries.
     pub(crate) unsealed: i64,
-    /// Since when.
+    /// Time of the oldest unsealed entry.
     pub(crate) oldest_unsealed: Option<DateTime<Utc>>,
-    /// What is wrong.
+    /// The faults.
     pub(crate) wrong: Vec<Wrong>,
 }
 
-/// A walk of the chain, in bounded memory.
+/// A check of the chain, in bounded memory.
 pub(crate) struct Check<'a> {
-    /// Where the trail is.
     pub(crate) store: &'a TrustedStore,
-    /// What it was sealed with.
     pub(crate) key: ChainKey,
-    /// What must still be there.
+    /// A head that the chain must still contain.
     pub(crate) anchor: Option<Anchor>,
 }
 
-/// Where the walk is.
+/// State of the walk.
 struct Walk<'a> {
     key: &'a ChainKey,
     anchor: Option<&'a Anchor>,
-    /// The seal before the next place; none before the first.
+    /// Seal before the next position; none before the first.
     before: Option<Vec<u8>>,
     position: i64,
-    /// The last position of which a line says that it was removed with all before it.
+    /// Last position whose expiry an entry records.
     removed: i64,
     findings: Findings,
 }
 
 impl Check<'_> {
-    /// Walks, and tells from time to time how many lines it has seen.
+    /// Walks along the chain, and reports the number of checked positions after each page.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is not available.
     pub(crate) async fn run(&self, progress: impl Fn(u64)) -> Result<Findings, StoreError> {
         let mut walk = Walk {
             key: &self.key,
@@ -159,14 +158,14 @@ impl Walk<'_> {
             self.wrong(position, id, ANCHOR_CHANGED);
         }
         let before = match self.before.take() {
-            // The seal at the boundary of what was removed has no line any more.
+            // The seal of the last expired entry stays without its entry.
             None if entry.is_none() => {
                 self.findings.first = position + 1;
                 return self.pass(position, seal);
             }
             None if position > 1 => {
                 self.findings.first = position;
-                self.wrong(position, id, BEGINNING_TAKEN_OUT);
+                self.wrong(position, id, BEGINNING_REMOVED);
                 None
             }
             None => {
@@ -176,12 +175,12 @@ impl Walk<'_> {
             Some(before) => Some(before),
         };
         if self.position > 0 && position != self.position + 1 {
-            self.wrong(self.position + 1, None, PLACE_TAKEN_OUT);
-            // What it follows upon is gone with them, so it cannot be proved itself.
+            self.wrong(self.position + 1, None, PLACE_REMOVED);
+            // Its previous seal is missing, so its own seal cannot be checked.
             return self.pass_line(position, seal, entry.as_ref());
         }
         match (entry, before) {
-            (None, _) => self.wrong(position, None, TAKEN_OUT),
+            (None, _) => self.wrong(position, None, REMOVED),
             (Some(entry), Some(before)) => {
                 let made = self.key.seal(&before, position, entry);
                 if !bool::from(made.as_slice().ct_eq(seal)) {
@@ -211,7 +210,7 @@ impl Walk<'_> {
     fn end(mut self) -> Findings {
         let boundary = self.findings.first - 1;
         if boundary > 0 && self.removed < boundary && self.findings.lines > 0 {
-            self.wrong(boundary, None, BEGINNING_TAKEN_OUT);
+            self.wrong(boundary, None, BEGINNING_REMOVED);
         }
         if let Some(anchor) = self.anchor.filter(|anchor| anchor.position > self.position) {
             self.wrong(anchor.position, None, ANCHOR_GONE);

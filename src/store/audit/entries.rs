@@ -1,4 +1,4 @@
-//! The audit trail: append-only. A deed is written in the transaction that does it.
+//! Entries of the audit trail. The trail is append-only; a change and its entry share a transaction.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -13,69 +13,69 @@ use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::audit;
 use crate::store::shared::Shared;
 
-/// Longer texts from outside are cut.
+/// Length limit of a text from a request, in characters. Longer texts are truncated.
 const MOST_CHARACTERS: usize = 200;
 
-/// An entry's id: ordered by time.
+/// Id of an audit entry, a UUID that sorts by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntryId(pub Uuid);
 
 crate::__stored_as_uid!(EntryId);
 
-/// A line of the audit trail.
+/// An entry of the audit trail.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit, treat_none_as_default_value = false)]
 pub struct Entry {
-    /// Ordered by time; of a refusal it is the decision's id, as its answer told it.
+    /// Sorts by time. Of a refusal it is the decision's id, which the response contains.
     pub id: EntryId,
-    /// When.
+    /// Time of the event.
     pub at: Time,
     /// `done`, `refused` or `overflow`.
     pub outcome: String,
-    /// Of a refusal: why.
+    /// Reason of a refusal.
     pub reason: Option<String>,
-    /// What was done, or was to be.
+    /// The action, done or refused.
     pub action: String,
-    /// To what kind of record.
+    /// Kind of the record.
     pub resource: String,
-    /// To which.
+    /// Id of the record.
     pub record: Option<String>,
-    /// Whose record it is.
+    /// Owner of the record.
     pub owner_id: Option<UserId>,
-    /// Who: `user:<id>`, `client:<id>`, `operator`; none without an acceptable token.
+    /// The caller: `user:<id>`, `client:<id>` or `operator`; none without a valid token.
     pub actor: Option<String>,
-    /// The client that the token was issued to.
+    /// Client of the token.
     pub client_id: Option<String>,
-    /// The token.
+    /// `jti` of the token.
     pub jti: Option<String>,
-    /// The peer's address.
+    /// Client IP address.
     pub address: Option<String>,
-    /// The request, as its answer and the log know it.
+    /// Request id, which the response and the log contain.
     pub request_id: Option<String>,
-    /// How many there were, where they were not written one by one.
+    /// Number of events that this entry stands for.
     pub count: i64,
-    /// What the decision went by: [`Inputs`], in JSON.
+    /// [`Inputs`] of the decision, in JSON.
     pub inputs: Option<String>,
-    /// Its place in the chain; none while it is not sealed.
+    /// Position in the hash chain; none until the entry is sealed.
     pub position: Option<i64>,
 }
 
-/// What a decision went by, besides who asked and for which record.
+/// Inputs of a decision, besides the caller and the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
-    /// The method and the path of the route, with its parameters in braces.
+    /// Method and path template of the route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
-    /// What the token carried.
+    /// Scope of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// The roles that the user had.
+    /// Roles of the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
 }
 
 impl Entry {
-    /// The event, as it happened at `at`.
+    /// Creates the entry of an event at `at`.
     pub(in crate::store) fn of(event: &AuditEvent, id: Uuid, at: DateTime<Utc>) -> Self {
         let cut = |text: &str| text.chars().filter(|c| *c != '\0').take(MOST_CHARACTERS).collect::<String>();
         let (caller, origin) = (event.by.caller(), event.by.origin());
@@ -108,7 +108,7 @@ impl Entry {
         }
     }
 
-    /// What the decision went by.
+    /// Returns the inputs of the decision.
     pub fn inputs(&self) -> Inputs {
         self.inputs.as_deref().and_then(|inputs| serde_json::from_str(inputs).ok()).unwrap_or_default()
     }
@@ -131,7 +131,7 @@ impl Inputs {
 }
 
 impl Shared {
-    /// Writes an event down in the transaction that `conn` is in.
+    /// Appends an event to the trail, in the transaction of `conn`.
     pub(in crate::store) fn append_event(
         &self,
         conn: &mut Connection,

@@ -1,5 +1,4 @@
-//! What is written into the audit trail without anybody waiting for it: refusals, and that somebody
-//! looked at what is not theirs.
+//! Queue for audit entries that no request waits for: refusals, and reads of records of other users.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,61 +13,61 @@ use crate::domain::{Rate, TokenBucket};
 use crate::store::engine::error::StoreError;
 use crate::store::trusted::TrustedStore;
 
-/// How many entries may wait to be written. What comes on top is counted, not kept.
-const MOST_WAITING: usize = 1_024;
+/// Capacity of the queue. Events beyond it are counted, not kept.
+const CAPACITY: usize = 1_024;
 
-/// How many are written in one transaction.
+/// Number of entries written in one transaction.
 const BATCH: usize = 256;
 
-/// How many tokens that are not acceptable are written down at once, and how many a second from then
-/// on: anybody can send them, and nobody shall fill the disk so. What comes on top is counted.
-const STRANGERS: Rate = Rate { burst: 200.0, per_second: 20.0 };
+/// Rate limit for entries about invalid tokens. Any client can send them, and must not fill the disk. Events
+/// beyond it are counted.
+const INVALID_TOKENS: Rate = Rate { burst: 200.0, per_second: 20.0 };
 
-/// The pause after each transaction: a flood of refusals costs ten of them a second.
+/// Pause after each transaction. It bounds a flood of refusals to ten transactions a second.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long to wait before a write that failed is tried again.
+/// Retry delay after a failed write.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Takes events for the audit trail and never makes anybody wait.
+/// Audit queue. It never makes a request wait.
 pub struct Recorder {
     store: TrustedStore,
     queue: mpsc::Sender<Message>,
     missed: Arc<AtomicI64>,
-    /// Those missed since the start.
+    /// Number of dropped events since the start.
     counted: AtomicU64,
-    strangers: Mutex<TokenBucket>,
+    invalid_tokens: Mutex<TokenBucket>,
 }
 
 enum Message {
     Entry(Box<Entry>),
-    /// Everything before this is to be written, and then said.
+    /// Request to report when every earlier entry is written.
     Flush(oneshot::Sender<()>),
 }
 
 impl Recorder {
-    /// A recorder and the task that writes behind it, to be spawned.
+    /// Creates the queue, and the task that writes its entries. The caller must spawn the task.
     pub(crate) fn new(store: TrustedStore) -> (Self, impl Future<Output = ()>) {
-        let (queue, waiting) = mpsc::channel(MOST_WAITING);
+        let (queue, waiting) = mpsc::channel(CAPACITY);
         let missed = Arc::new(AtomicI64::new(0));
         let writing = write(store.clone(), waiting, Arc::clone(&missed));
-        let (counted, strangers) =
-            (AtomicU64::new(0), Mutex::new(TokenBucket::full(STRANGERS, Instant::now())));
-        (Self { store, queue, missed, counted, strangers }, writing)
+        let (counted, invalid_tokens) =
+            (AtomicU64::new(0), Mutex::new(TokenBucket::full(INVALID_TOKENS, Instant::now())));
+        (Self { store, queue, missed, counted, invalid_tokens }, writing)
     }
 
-    /// Takes an event. When too many wait, it is counted.
+    /// Appends an event. When the queue is full, the event is only counted.
     pub fn note(&self, event: AuditEvent) {
         self.take(&event, None);
     }
 
-    /// Takes an event that is to be found under this id; whether it was taken, and not only counted.
+    /// Appends an event under this id. Returns false when the event is only counted.
     pub fn note_as(&self, id: Uuid, event: AuditEvent) -> bool {
         self.take(&event, Some(id))
     }
 
     fn take(&self, event: &AuditEvent, id: Option<Uuid>) -> bool {
-        let taken = self.try_to_take(event, id).is_some();
+        let taken = self.try_take(event, id).is_some();
         if !taken {
             self.missed.fetch_add(1, Ordering::Relaxed);
             self.counted.fetch_add(1, Ordering::Relaxed);
@@ -76,10 +75,10 @@ impl Recorder {
         taken
     }
 
-    /// Nothing is made of an event for which there is no room.
-    fn try_to_take(&self, event: &AuditEvent, id: Option<Uuid>) -> Option<()> {
-        let is_a_strangers = matches!(event.outcome, Outcome::NotAcceptable(_));
-        if is_a_strangers && !self.has_room_for_a_stranger() {
+    /// Reserves a place first, so that a dropped event costs no entry.
+    fn try_take(&self, event: &AuditEvent, id: Option<Uuid>) -> Option<()> {
+        let is_invalid_token = matches!(event.outcome, Outcome::NotAcceptable(_));
+        if is_invalid_token && !self.may_record_invalid_token() {
             return None;
         }
         let place = self.queue.try_reserve().ok()?;
@@ -88,26 +87,26 @@ impl Recorder {
         Some(())
     }
 
-    /// How many events wait to be written.
+    /// Returns the number of events in the queue.
     pub fn waiting(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
     }
 
-    /// How many events were counted and not written line by line, since the start.
+    /// Returns the number of events that were only counted, since the start.
     pub fn counted(&self) -> u64 {
         self.counted.load(Ordering::Relaxed)
     }
 
-    fn has_room_for_a_stranger(&self) -> bool {
-        let mut bucket = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.take(STRANGERS, Instant::now())
+    fn may_record_invalid_token(&self) -> bool {
+        let mut bucket = self.invalid_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.take(INVALID_TOKENS, Instant::now())
     }
 
-    /// Returns when everything that was taken before is written.
+    /// Waits until every earlier event is written.
     pub async fn flush(&self) {
-        let (say, said) = oneshot::channel();
-        if self.queue.send(Message::Flush(say)).await.is_ok() {
-            let _ = said.await;
+        let (sender, flushed) = oneshot::channel();
+        if self.queue.send(Message::Flush(sender)).await.is_ok() {
+            let _ = flushed.await;
         }
     }
 }
@@ -120,7 +119,7 @@ async fn write(store: TrustedStore, mut waiting: mpsc::Receiver<Message>, missed
         for message in messages.drain(..) {
             match message {
                 Message::Entry(entry) => entries.push(*entry),
-                Message::Flush(say) => flushed.push(say),
+                Message::Flush(sender) => flushed.push(sender),
             }
         }
         let count = missed.swap(0, Ordering::Relaxed);
@@ -130,26 +129,26 @@ async fn write(store: TrustedStore, mut waiting: mpsc::Receiver<Message>, missed
         if !entries.is_empty() {
             append(&store, entries).await;
         }
-        for say in flushed {
-            let _ = say.send(());
+        for sender in flushed {
+            let _ = sender.send(());
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Tries until the database takes them; meanwhile the queue fills, and what does not fit is counted.
+/// Writes entries, with retries while the database is not available. Meanwhile the queue fills up.
 async fn append(store: &TrustedStore, entries: Vec<Entry>) {
-    let mut away = false;
+    let mut failing = false;
     loop {
         match store.append_entries(entries.clone()).await {
             Ok(()) => return,
-            Err(StoreError::Unavailable(why)) if !away => {
-                log::error!("the audit trail cannot be written: {why}");
-                away = true;
+            Err(StoreError::Unavailable(why)) if !failing => {
+                log::error!("cannot write the audit trail: {why}");
+                failing = true;
             }
             Err(StoreError::Unavailable(_)) => {}
             Err(error) => {
-                log::error!("{} lines of the audit trail are lost: {error}", entries.len());
+                log::error!("lost {} audit entries: {error}", entries.len());
                 return;
             }
         }
@@ -189,12 +188,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_into_the_queue_is_counted_in_one_line() {
+    fn a_full_queue_counts_further_events_in_one_entry() {
         let dir = tempfile::tempdir().unwrap();
         let rows: Vec<(String, i64)> = actix_web::rt::System::new().block_on(async {
             let store = TrustedStore::for_test(dir.path());
             let (recorder, writing) = Recorder::new(store.clone());
-            for _ in 0..MOST_WAITING + 500 {
+            for _ in 0..CAPACITY + 500 {
                 recorder.note(look(UserId(uuid::Uuid::from_u128(7))));
             }
             actix_web::rt::spawn(writing);
@@ -207,7 +206,7 @@ mod tests {
         });
         let (lines, overflow): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|(outcome, _)| outcome == "done");
-        assert_eq!(lines.len(), MOST_WAITING);
+        assert_eq!(lines.len(), CAPACITY);
         assert_eq!(overflow, [("overflow".to_owned(), 500)]);
     }
 }

@@ -1,27 +1,27 @@
-//! The seal of a line of the audit trail, by a key that the database does not have.
+//! The seal of an audit entry: a keyed hash, whose key the database does not have.
 
 use aws_lc_rs::hmac;
 
 use super::entries::Entry;
 
-/// What seals are made with. It has no `Debug`.
+/// Key of the seals. It has no `Debug`, so that no log shows it.
 #[derive(Clone)]
 pub struct ChainKey(hmac::Key);
 
-/// A seal: HMAC-SHA256 (RFC 2104).
+/// An HMAC-SHA256 (RFC 2104).
 pub type Seal = [u8; 32];
 
-/// The seal before the first.
+/// The seal before that of the first entry.
 pub const BEGINNING: Seal = [0; 32];
 
 impl ChainKey {
-    /// From 32 secret bytes.
+    /// Creates a key from 32 secret bytes.
     pub fn new(key: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
-    /// The seal of a line at this position after this one: of every column, each with its length, so
-    /// that no two lines are written alike.
+    /// Returns the seal of an entry at `position`, after the seal `before`. It covers every column with its
+    /// length, so that no two entries have the same encoding.
     pub fn seal(&self, before: &[u8], position: i64, entry: &Entry) -> Seal {
         let mut written = hmac::Context::with_key(&self.0);
         let mut write = |bytes: Option<&[u8]>| {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn every_column_and_the_place_are_in_the_seal() {
+    fn a_seal_covers_every_column_and_the_position() {
         let key = ChainKey::new(&[7; 32]);
         let seal = |change: fn(&mut Entry)| {
             let mut entry = entry();

@@ -1,5 +1,5 @@
-//! What seals the audit trail behind the writes, and removes what is older than it is kept: on every
-//! replica, one at a time.
+//! Background task that seals new audit entries and removes expired ones. It runs on every replica; an
+//! advisory lock lets one work at a time.
 
 use std::time::Duration;
 
@@ -10,34 +10,30 @@ use crate::domain::Clock;
 use crate::store::engine::error::StoreError;
 use crate::store::trusted::TrustedStore;
 
-/// How many lines are sealed, or removed, in one transaction.
+/// Number of entries sealed or removed in one transaction.
 const BATCH: u16 = 256;
 
-/// The sealer.
+/// Sealing task.
 pub(crate) struct Sealer {
-    /// Where the trail is.
     pub(crate) store: TrustedStore,
-    /// What seals are made with.
     pub(crate) key: ChainKey,
-    /// The time.
     pub(crate) clock: Clock,
-    /// How long lines are kept; for ever when none.
+    /// How long entries are kept. Entries never expire when none.
     pub(crate) retention: Option<TimeDelta>,
-    /// The pause after a round that had nothing more to do.
+    /// Pause between two rounds.
     pub(crate) pause: Duration,
 }
 
 impl Sealer {
-    /// Works until its task ends. While the database is away it says so once, and goes on when it is
-    /// back.
+    /// Runs until the task ends. While the database is not available, it logs one error and retries.
     pub(crate) async fn run(self) {
-        let mut away = false;
+        let mut failing = false;
         loop {
             match self.round().await {
-                Ok(()) => away = false,
-                Err(error) if !away => {
-                    log::error!("the audit trail cannot be sealed: {error}");
-                    away = true;
+                Ok(()) => failing = false,
+                Err(error) if !failing => {
+                    log::error!("cannot seal the audit trail: {error}");
+                    failing = true;
                 }
                 Err(_) => {}
             }
@@ -45,7 +41,7 @@ impl Sealer {
         }
     }
 
-    /// Seals what is not sealed, then removes what is old.
+    /// Seals new entries, then removes expired ones.
     async fn round(&self) -> Result<(), StoreError> {
         while self.store.seal_entries(&self.key, BATCH).await? == usize::from(BATCH) {
             tokio::task::yield_now().await;

@@ -14,40 +14,40 @@ use crate::store::engine::schema::audit;
 use crate::store::handle::Store;
 use crate::store::trusted::TrustedStore;
 
-/// Which entries are asked for: those of which all that is named here is so.
+/// Filter of the audit trail. All of its fields must match.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
-    /// Who did it, or tried to.
+    /// The caller.
     pub actor: Option<String>,
-    /// Whose record it is.
+    /// Owner of the record.
     pub owner: Option<UserId>,
-    /// What was done.
+    /// The action.
     pub action: Option<String>,
-    /// To what kind of record.
+    /// Kind of the record.
     pub resource: Option<String>,
-    /// To which.
+    /// Id of the record.
     pub record: Option<String>,
-    /// How it went.
+    /// `done`, `refused` or `overflow`.
     pub outcome: Option<String>,
-    /// Why it was refused.
+    /// Reason of the refusal.
     pub reason: Option<String>,
-    /// Through which client.
+    /// Client of the token.
     pub client_id: Option<String>,
-    /// From where.
+    /// Client IP address.
     pub address: Option<String>,
-    /// In which request.
+    /// Request id.
     pub request_id: Option<String>,
-    /// At this time, or later.
+    /// Earliest time, inclusive.
     pub since: Option<DateTime<Utc>>,
-    /// Before this time.
+    /// Latest time, exclusive.
     pub until: Option<DateTime<Utc>>,
 }
 
 impl Store {
-    /// The trail of what concerns a user, newest first: at most `limit` entries before `before`.
+    /// Returns the entries about records of a user, newest first: at most `limit`, before `before`.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is not available.
     pub async fn audit_of(
         &self,
         user: &Allowed<User, ReadAudit>,
@@ -58,11 +58,10 @@ impl Store {
         self.entries(filter, before, limit).await
     }
 
-    /// Everybody's trail, newest first: at most `limit` of the entries that are asked for, before
-    /// `before`.
+    /// Returns the entries that match the filter, newest first: at most `limit`, before `before`.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is not available.
     pub async fn audit(
         &self,
         _: &Reach<AuditTrail, List>,
@@ -73,11 +72,11 @@ impl Store {
         self.entries(filter, before, limit).await
     }
 
-    /// The line of a decision; none where there was no such decision, or its line is gone, or was
-    /// one of too many to be written down.
+    /// Returns the entry of a refusal. Returns none for an unknown id, an expired entry, and one that only an
+    /// overflow entry counts.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is not available.
     pub async fn decision(
         &self,
         _: &Reach<Explanation, Explain>,
@@ -101,7 +100,7 @@ impl Store {
         limit: u16,
     ) -> Result<Vec<Entry>, StoreError> {
         self.read(move |conn| {
-            let asked = filter.clone();
+            let filter = filter.clone();
             Ok(on!(conn, DB, |c| {
                 let mut entries = audit::table
                     .order(audit::id.desc())
@@ -109,26 +108,26 @@ impl Store {
                     .select(Entry::as_select())
                     .into_boxed::<DB>();
                 macro_rules! narrow {
-                    ($($asked:expr => $column:expr, $compare:ident;)*) => {$(
-                        if let Some(value) = $asked {
+                    ($($value:expr => $column:expr, $compare:ident;)*) => {$(
+                        if let Some(value) = $value {
                             entries = entries.filter($column.$compare(value));
                         }
                     )*};
                 }
                 narrow! {
                     before => audit::id, lt;
-                    asked.owner => audit::owner_id, eq;
-                    asked.actor => audit::actor, eq;
-                    asked.action => audit::action, eq;
-                    asked.resource => audit::resource, eq;
-                    asked.record => audit::record, eq;
-                    asked.outcome => audit::outcome, eq;
-                    asked.reason => audit::reason, eq;
-                    asked.client_id => audit::client_id, eq;
-                    asked.address => audit::address, eq;
-                    asked.request_id => audit::request_id, eq;
-                    asked.since.map(Time) => audit::at, ge;
-                    asked.until.map(Time) => audit::at, lt;
+                    filter.owner => audit::owner_id, eq;
+                    filter.actor => audit::actor, eq;
+                    filter.action => audit::action, eq;
+                    filter.resource => audit::resource, eq;
+                    filter.record => audit::record, eq;
+                    filter.outcome => audit::outcome, eq;
+                    filter.reason => audit::reason, eq;
+                    filter.client_id => audit::client_id, eq;
+                    filter.address => audit::address, eq;
+                    filter.request_id => audit::request_id, eq;
+                    filter.since.map(Time) => audit::at, ge;
+                    filter.until.map(Time) => audit::at, lt;
                 }
                 entries.load(c)
             })?)
@@ -138,8 +137,8 @@ impl Store {
 }
 
 impl TrustedStore {
-    /// An entry for an event that is not part of a transaction, under this id or a new one; it is
-    /// written by [`Store::append_entries`].
+    /// Creates an entry for an event outside of a transaction, with this id or a new one.
+    /// [`TrustedStore::append_entries`] writes it.
     pub(crate) fn entry(&self, event: &AuditEvent, id: Option<Uuid>) -> Result<Entry, NoRandomness> {
         let now = self.shared().now();
         let id = id.map_or_else(|| self.shared().new_uuid(now), Ok)?;
@@ -149,7 +148,7 @@ impl TrustedStore {
     /// Appends entries.
     ///
     /// # Errors
-    /// When the database is away; then none was written.
+    /// When the database is not available; then it wrote none.
     pub(crate) async fn append_entries(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         self.write(None, move |conn, _| insert(conn, &entries)).await
     }

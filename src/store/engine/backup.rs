@@ -1,5 +1,5 @@
-//! Copies of an SQLite database, by SQLite's own backup (<https://www.sqlite.org/backup.html>): one
-//! that is being written to is copied as it was at one moment. PostgreSQL has its own.
+//! Backup of an SQLite database, with SQLite's backup API (<https://www.sqlite.org/backup.html>): a
+//! consistent copy while writes go on. PostgreSQL has tools of its own.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -9,48 +9,48 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-/// How many pages are copied before it is told how far it is.
+/// Number of pages copied between two progress reports.
 const PAGES: i32 = 4_096;
 
-/// How long to wait for a lock.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout for a lock.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why there is no copy, or it is not a good one.
+/// Error of a backup.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BackupError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] io::Error),
-    /// SQLite cannot read or write it.
+    /// SQLite cannot read or write the database.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    /// It can be read, and is not as it was written.
-    #[error("it is damaged: {0}")]
+    /// The database is corrupt.
+    #[error("the database is damaged: {0}")]
     Damaged(String),
-    /// It is a database of something else.
-    #[error("it is not a database of this program")]
+    /// The file is a database of another program.
+    #[error("the file is not a database of this program")]
     Foreign,
-    /// Another process has it open.
-    #[error("another process has it open")]
+    /// Another process has the database open.
+    #[error("another process has the database open")]
     InUse,
 }
 
-/// What a copy holds.
+/// Content of a backup.
 #[derive(Debug)]
 pub(crate) struct Copied {
-    /// The versions of the migrations that it has.
+    /// Versions of its applied migrations.
     pub(crate) migrations: Vec<String>,
-    /// How many accounts.
+    /// Number of accounts.
     pub(crate) users: u64,
-    /// How large it is.
+    /// Size in bytes.
     pub(crate) bytes: u64,
 }
 
-/// Copies a database to a file that is not there yet, readable by its owner alone and whole in itself,
-/// and tells from time to time how many of how many pages it has. Writers go on meanwhile.
+/// Copies a database to a new file, readable by its owner only and without a write-ahead log. Writes go on
+/// meanwhile. `progress` takes the number of copied pages and of all pages.
 ///
 /// # Errors
-/// When the file is there already, or either cannot be read or written; then there is no copy.
+/// When the file exists, or either file cannot be read or written; then no copy remains.
 pub(crate) fn copy(from: &Path, to: &Path, progress: impl Fn(u64, u64)) -> Result<(), BackupError> {
     make_private(to)?;
     let copied = copy_into(from, to, progress);
@@ -70,8 +70,8 @@ fn make_private(path: &Path) -> io::Result<()> {
 
 fn copy_into(from: &Path, to: &Path, progress: impl Fn(u64, u64)) -> Result<(), BackupError> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    source.busy_timeout(PATIENCE)?;
-    // One view of it for the whole copy: otherwise each write of others would begin it anew.
+    source.busy_timeout(LOCK_TIMEOUT)?;
+    // One read transaction for the whole copy: otherwise each write of another process restarts the copy.
     source.execute_batch("BEGIN; SELECT count(*) FROM sqlite_master")?;
     let mut target = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     {
@@ -82,14 +82,14 @@ fn copy_into(from: &Path, to: &Path, progress: impl Fn(u64, u64)) -> Result<(), 
             progress(count(pages.pagecount - pages.remaining), count(pages.pagecount));
         }
     }
-    // One file, without a log beside it.
-    leave_the_log(&target)?;
+    // One file, without a write-ahead log beside it.
+    fold_log(&target)?;
     drop(target);
     Ok(File::open(to)?.sync_all()?)
 }
 
-/// Brings the log back into the database. It fails while anybody else has the database open.
-fn leave_the_log(database: &Connection) -> Result<(), BackupError> {
+/// Moves the write-ahead log into the database. Fails while another process has the database open.
+fn fold_log(database: &Connection) -> Result<(), BackupError> {
     let mode: Result<String, _> = database.query_row("PRAGMA journal_mode = DELETE", (), |row| row.get(0));
     match mode {
         Ok(mode) if mode == "delete" => Ok(()),
@@ -101,18 +101,18 @@ fn leave_the_log(database: &Connection) -> Result<(), BackupError> {
     }
 }
 
-/// Makes one file of a database and its log, as it must be to be moved.
+/// Makes one file of a database and its log, so that the file can be moved.
 ///
 /// # Errors
-/// [`BackupError::InUse`] while a server works with it.
+/// [`BackupError::InUse`] while a server uses it.
 pub(crate) fn close(path: &Path) -> Result<(), BackupError> {
-    leave_the_log(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+    fold_log(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
 }
 
-/// Reads all of a copy: every page, index and reference.
+/// Checks a backup: every page, index and reference.
 ///
 /// # Errors
-/// When it is not a sound copy of a database of this program.
+/// When it is damaged, or not a database of this program.
 pub(crate) fn examine(path: &Path) -> Result<Copied, BackupError> {
     let bytes = path.metadata()?.len();
     let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -124,7 +124,7 @@ pub(crate) fn examine(path: &Path) -> Result<Copied, BackupError> {
         return Err(BackupError::Damaged(first.clone()));
     }
     if let Some(table) = texts("PRAGMA foreign_key_check")?.first() {
-        return Err(BackupError::Damaged(format!("a row of {table} refers to one that is not there")));
+        return Err(BackupError::Damaged(format!("a row of {table} refers to a missing row")));
     }
     let own = "SELECT name FROM sqlite_master WHERE name IN ('users', '__diesel_schema_migrations')";
     if texts(own)?.len() != 2 {

@@ -34,8 +34,8 @@ pub(in crate::store) async fn run_blocking<T: Send + 'static>(
 /// commit after its request was answered with 503.
 ///
 /// # Errors
-/// The error of the work; [`StoreError::Unavailable`] after the timeout, and [`StoreError::Uncertain`] when the
-/// work is committing by then.
+/// The error of the work; [`StoreError::Unavailable`] after the timeout, and [`StoreError::Uncertain`] when
+/// the work is committing by then.
 pub(in crate::store) async fn wait_for<T, E: std::fmt::Display>(
     engine: &Engine,
     state: &CommitState,

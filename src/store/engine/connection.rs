@@ -12,7 +12,7 @@ use diesel::{PgConnection, SqliteConnection};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::StoreError;
-use super::postgres_address::PostgresAddress;
+use super::postgres_url::PostgresUrl;
 
 /// Timeout of a statement and of a lock, enforced by the database. Shorter than the deadline of a request, so
 /// that no statement continues after the request was answered with 503.
@@ -88,7 +88,8 @@ macro_rules! on {
 }
 
 impl Engine {
-    /// Opens a read-only connection that waits for no lock. Returns none for PostgreSQL, and when it cannot open.
+    /// Opens a read-only connection that waits for no lock. Returns none for PostgreSQL, and when it cannot
+    /// open.
     pub(in crate::store) fn inline_reader(&self) -> Option<Connection> {
         let Engine::Sqlite(path) = self else { return None };
         let mut conn = SqliteConnection::establish(&path.to_string_lossy()).ok()?;
@@ -100,7 +101,7 @@ impl Engine {
 
     /// Returns true when a connection pooler assigns a server connection to each transaction.
     pub(in crate::store) fn is_pooled(&self) -> bool {
-        matches!(self, Engine::Postgres(url) if PostgresAddress::of(url.expose_secret()).is_pooled)
+        matches!(self, Engine::Postgres(url) if PostgresUrl::of(url.expose_secret()).is_pooled)
     }
 
     /// Opens and configures one connection.
@@ -119,7 +120,7 @@ impl Engine {
                 Ok(Link::Sqlite(conn))
             }
             Engine::Postgres(url) => {
-                let PostgresAddress { url, is_pooled } = PostgresAddress::of(url.expose_secret());
+                let PostgresUrl { url, is_pooled } = PostgresUrl::of(url.expose_secret());
                 let mut conn = PgConnection::establish(&url).map_err(unavailable)?;
                 if is_pooled {
                     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
@@ -179,8 +180,8 @@ impl Connection {
         &mut self.link
     }
 
-    /// Begins a transaction. On SQLite it takes the write lock at once: a transaction that reads first and finds
-    /// the lock taken later can only fail.
+    /// Begins a transaction. On SQLite it takes the write lock at once: a transaction that reads first and
+    /// finds the lock taken later can only fail.
     pub(in crate::store) fn begin(&mut self) -> Result<(), StoreError> {
         self.broken = true;
         match &mut self.link {
@@ -193,8 +194,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Runs reads. Behind a pooler they need a transaction: otherwise a statement may be prepared on one server
-    /// connection and run on another.
+    /// Runs reads. Behind a pooler they need a transaction: otherwise a statement may be prepared on one
+    /// server connection and run on another.
     pub(in crate::store) fn reading<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
@@ -274,8 +275,8 @@ impl Connection {
     }
 }
 
-/// Returns true when no transaction is open any more. SQLite rolls one back by itself when it cannot write. The
-/// connection stays usable: on a full disk a new one might not open.
+/// Returns true when no transaction is open any more. SQLite rolls one back by itself when it cannot write.
+/// The connection stays usable: on a full disk a new one might not open.
 fn is_rolled_back(conn: &mut SqliteConnection) -> bool {
     *AnsiTransactionManager::transaction_manager_status_mut(conn) = TransactionManagerStatus::default();
     match conn.batch_execute("ROLLBACK") {

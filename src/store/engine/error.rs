@@ -1,37 +1,37 @@
-//! What can go wrong in the store, as the rest of the server has to know it.
+//! Errors of the store.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-/// A failure of the store.
+/// Error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is away, busy or full: nothing was done, and it may work later.
+    /// The database is not available, busy or full. Nothing changed; a later attempt may succeed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// The connection led nowhere: it broke, or to a server that takes no writes; nothing was done.
-    /// Outside the store it is [`StoreError::Unavailable`].
+    /// The connection broke, or led to a read-only server. Nothing changed. Outside the store it is
+    /// [`StoreError::Unavailable`].
     #[error("the connection to the database is lost: {0}")]
     Lost(String),
-    /// The database undid the transaction because it was in the way of another. Outside the store it
-    /// is [`StoreError::Unavailable`].
-    #[error("the database undid it: {0}")]
-    Undone(String),
-    /// The database went away while it was being committed: whether it was done is not known.
-    #[error("whether it was done is not known: {0}")]
+    /// The database rolled the transaction back because of a conflict with another. Outside the store it is
+    /// [`StoreError::Unavailable`].
+    #[error("the database rolled the transaction back: {0}")]
+    RolledBack(String),
+    /// The connection broke during the commit. The change may or may not be committed.
+    #[error("the change may or may not be committed: {0}")]
     Uncertain(String),
     /// The e-mail, or the client id, belongs to another record.
-    #[error("the name is taken")]
+    #[error("the e-mail or the id is taken")]
     Taken,
-    /// The record was changed, or removed, since it was read.
-    #[error("the record was changed meanwhile")]
+    /// The record was changed or deleted after it was read.
+    #[error("the record changed after it was read")]
     Changed,
-    /// It would leave nobody who can administer the server.
+    /// The change would leave the server without an administrator.
     #[error("the last administrator must stay")]
     LastAdmin,
-    /// Somebody else is doing, or did, what was to be done once.
-    #[error("it was done already")]
+    /// Another request with the same idempotency key runs or has run.
+    #[error("the request was already processed")]
     Repeated,
-    /// Something that should not happen; the detail is for the log.
+    /// A fault of the program or the database. The detail is for the log only.
     #[error("the store failed: {0}")]
     Internal(String),
 }
@@ -41,7 +41,7 @@ impl From<DieselError> for StoreError {
         match &error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
             DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
-                Self::Undone(error.to_string())
+                Self::RolledBack(error.to_string())
             }
             DieselError::DatabaseError(
                 DatabaseErrorKind::ClosedConnection
@@ -53,9 +53,9 @@ impl From<DieselError> for StoreError {
             DieselError::DatabaseError(_, detail) => {
                 let says = |words: &[&str]| words.iter().any(|words| detail.message().contains(words));
                 match error.to_string() {
-                    why if says(UNDONE) => Self::Undone(why),
+                    why if says(ROLLED_BACK) => Self::RolledBack(why),
                     why if says(LOST) => Self::Lost(why),
-                    why if says(PASSING) => Self::Unavailable(why),
+                    why if says(TEMPORARY) => Self::Unavailable(why),
                     why => Self::Internal(why),
                 }
             }
@@ -65,12 +65,12 @@ impl From<DieselError> for StoreError {
 }
 
 impl StoreError {
-    /// Whether to make the same once more can harm nobody and may go well.
+    /// Returns true when a retry is safe and may succeed.
     pub(in crate::store) fn is_transient(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Undone(_))
+        matches!(self, Self::Lost(_) | Self::RolledBack(_))
     }
 
-    /// What a commit failed with. Where it may have been carried out all the same, it says so.
+    /// Converts the error of a commit: [`StoreError::Uncertain`] when the commit may have succeeded.
     pub(in crate::store) fn of_commit(error: DieselError) -> Self {
         let error = match error {
             DieselError::RollbackErrorOnCommit { commit_error, .. } => *commit_error,
@@ -78,16 +78,16 @@ impl StoreError {
         };
         match Self::from(error) {
             Self::Lost(why) => Self::Uncertain(why),
-            // What was written may reach the disk after all, and be there after the next start.
+            // The write may still reach the disk, and be present after the next start.
             Self::Unavailable(why) if why.contains(IO_ERROR) => Self::Uncertain(why),
             error => error,
         }
     }
 
-    /// The same as the rest of the server has to know it.
+    /// Converts an error that only the store distinguishes to the one that callers see.
     pub(in crate::store) fn settled(self) -> Self {
         match self {
-            Self::Lost(why) | Self::Undone(why) => Self::Unavailable(why),
+            Self::Lost(why) | Self::RolledBack(why) => Self::Unavailable(why),
             settled => settled,
         }
     }
@@ -99,11 +99,11 @@ impl From<crate::domain::NoRandomness> for StoreError {
     }
 }
 
-// Diesel gives these conditions no kind of their own; the engines' words are all there is.
+// Diesel has no error kind for these conditions; only the text of the engine's message tells them apart.
 
 const IO_ERROR: &str = "disk I/O error";
 
-const UNDONE: &[&str] = &["deadlock detected"];
+const ROLLED_BACK: &[&str] = &["deadlock detected"];
 
 const LOST: &[&str] = &[
     "server closed the connection",
@@ -114,14 +114,14 @@ const LOST: &[&str] = &[
     "could not send data",
     "SSL connection has been closed",
     "the database system is",
-    // Of pgbouncer.
+    // Messages of pgbouncer.
     "server conn crashed",
     "server login has been failing",
     "pgbouncer cannot connect to server",
     "query_wait_timeout",
 ];
 
-const PASSING: &[&str] = &[
+const TEMPORARY: &[&str] = &[
     "database is locked",
     "database table is locked",
     "disk is full",
@@ -136,31 +136,33 @@ const PASSING: &[&str] = &[
 mod tests {
     use super::*;
 
-    fn told(message: &str) -> DieselError {
+    fn error(message: &str) -> DieselError {
         DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()))
     }
 
     #[test]
-    fn a_commit_that_may_have_been_carried_out_is_uncertain_also_where_undoing_it_failed_too() {
-        let lost = || told("server closed the connection unexpectedly");
+    fn a_commit_that_may_have_succeeded_is_uncertain() {
+        let lost = || error("server closed the connection unexpectedly");
         let both = DieselError::RollbackErrorOnCommit {
             rollback_error: Box::new(lost()),
             commit_error: Box::new(lost()),
         };
-        for error in [lost(), both, told("disk I/O error")] {
+        for error in [lost(), both, error("disk I/O error")] {
             assert!(matches!(StoreError::of_commit(error), StoreError::Uncertain(_)));
         }
         assert!(matches!(
-            StoreError::of_commit(told("database or disk is full")),
+            StoreError::of_commit(error("database or disk is full")),
             StoreError::Unavailable(_)
         ));
-        assert!(StoreError::of_commit(told("deadlock detected")).is_transient());
+        assert!(StoreError::of_commit(error("deadlock detected")).is_transient());
     }
 
     #[test]
-    fn what_broke_before_the_commit_can_be_done_again() {
-        assert!(StoreError::from(told("terminating connection due to administrator command")).is_transient());
-        assert!(!StoreError::from(told("canceling statement due to statement timeout")).is_transient());
-        assert!(matches!(StoreError::from(told("division by zero")), StoreError::Internal(_)));
+    fn a_connection_lost_before_the_commit_is_transient() {
+        assert!(
+            StoreError::from(error("terminating connection due to administrator command")).is_transient()
+        );
+        assert!(!StoreError::from(error("canceling statement due to statement timeout")).is_transient());
+        assert!(matches!(StoreError::from(error("division by zero")), StoreError::Internal(_)));
     }
 }

@@ -1,8 +1,8 @@
 //! Reads of a few SQLite rows by key, on the thread of the request.
 //!
-//! Waking a worker thread costs about three times as much as such a read. Its pages are usually in memory, SQLite's
-//! readers wait for no writer, and this connection waits for no lock. A read that fails here takes the usual
-//! way through the pool.
+//! Waking a worker thread costs about three times as much as such a read. Its pages are usually in memory,
+//! SQLite's readers wait for no writer, and this connection waits for no lock. A read that fails here takes
+//! the usual way through the pool.
 
 use std::cell::RefCell;
 

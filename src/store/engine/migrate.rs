@@ -1,5 +1,5 @@
-//! The schema, brought up to date. All that is pending is applied in one transaction under a lock:
-//! replicas may start together, and a migration that is killed has not happened.
+//! Migrations. All pending migrations run in one transaction under a lock: replicas may start together, and
+//! an interrupted migration leaves nothing behind.
 
 use diesel::connection::{Connection as _, SimpleConnection as _};
 use diesel::migration::{Migration, MigrationSource};
@@ -8,7 +8,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use super::connection::{Engine, Link};
 use super::error::StoreError;
 
-/// Migrations, embedded in the program: the same names for both engines.
+/// Migrations embedded in the program. Both engines have the same names.
 ///
 /// ```
 /// use cloakroom::store::Migrations;
@@ -26,17 +26,17 @@ pub struct Migrations {
     pub postgres: EmbeddedMigrations,
 }
 
-/// Cloakroom's own.
+/// Migrations of cloakroom.
 pub(crate) static OWN_MIGRATIONS: Migrations = Migrations {
     sqlite: embed_migrations!("migrations/sqlite"),
     postgres: embed_migrations!("migrations/postgres"),
 };
 
-/// The migrations of an application: cloakroom's, and its own.
+/// All migrations of an application: cloakroom's, and its own.
 type All<'a> = &'a [&'static Migrations];
 
 impl Migrations {
-    /// What one engine has and the other lacks.
+    /// Returns an error text for each migration that one engine has and the other lacks.
     pub(crate) fn faults(&'static self) -> Vec<String> {
         let sqlite = names::<diesel::sqlite::Sqlite>([&self.sqlite]);
         let postgres = names::<diesel::pg::Pg>([&self.postgres]);
@@ -47,7 +47,7 @@ impl Migrations {
         [missing(&sqlite, &postgres, "PostgreSQL"), missing(&postgres, &sqlite, "SQLite")].concat()
     }
 
-    /// The versions: what stands before the first `_` of each name.
+    /// Returns the versions: the part of each name before the first `_`.
     pub(crate) fn versions(&'static self) -> Vec<String> {
         let names = names::<diesel::sqlite::Sqlite>([&self.sqlite]);
         names.iter().map(|name| name.split('_').next().unwrap_or_default().to_owned()).collect()
@@ -64,24 +64,24 @@ fn names<DB: diesel::backend::Backend>(
     names
 }
 
-/// The advisory lock that every migrating replica takes; an arbitrary number of our own.
+/// Advisory lock of a migrating replica. An arbitrary number of our own.
 const LOCK: i64 = 0x636c_6f61_6b72_6f6f;
 
-/// A migration and whether the database has it.
+/// A migration and its state in the database.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct MigrationState {
-    /// Its name, which begins with its time.
+    /// Name, which begins with its time.
     pub name: String,
-    /// Whether it is applied.
+    /// True when it is applied.
     pub applied: bool,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Applies what is pending and names it.
+/// Applies the pending migrations, and returns their names.
 ///
 /// # Errors
-/// When the database is away, or a statement fails; then nothing was applied.
+/// When the database is not available, or a statement fails; then nothing is applied.
 pub(crate) fn migrate(
     engine: &Engine,
     migrations: &[&'static Migrations],
@@ -89,7 +89,7 @@ pub(crate) fn migrate(
     let applied = match engine.open()? {
         Link::Sqlite(mut c) => c.immediate_transaction(|c| apply(c, migrations, |all| &all.sqlite)),
         Link::Postgres(mut c) => c.transaction(|c| {
-            // Waiting for another replica's migration may take longer than a request may.
+            // Another replica's migration may take longer than the timeout of a request.
             c.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")?;
             c.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"))?;
             apply(c, migrations, |all| &all.postgres)
@@ -98,15 +98,16 @@ pub(crate) fn migrate(
     applied.map_err(|Failed(failure)| StoreError::Internal(format!("migration: {failure}")))
 }
 
-/// Every migration of this binary, and whether the database has it.
+/// Returns the state of each migration of this program.
 ///
 /// # Errors
-/// When the database is away.
+/// When the database is not available.
 pub(crate) fn migration_states(
     engine: &Engine,
     migrations: &[&'static Migrations],
 ) -> Result<Vec<MigrationState>, StoreError> {
-    // Asking makes the table that is asked; it goes again with the connection's open transaction.
+    // Diesel creates its table of migrations for the query. The open transaction is never committed, so it
+    // vanishes.
     let states = match engine.open()? {
         Link::Sqlite(mut c) => c
             .batch_execute("BEGIN")
@@ -120,7 +121,7 @@ pub(crate) fn migration_states(
     states.map_err(|failure| StoreError::Internal(format!("migration: {failure}")))
 }
 
-/// Which of an application's migrations are for the engine at hand.
+/// Selects the migrations for one engine.
 type Of = fn(&'static Migrations) -> &'static EmbeddedMigrations;
 
 struct Failed(Failure);
@@ -145,7 +146,7 @@ where
     Ok(applied)
 }
 
-/// The migrations that the database does not have, in their order.
+/// Returns the migrations that the database lacks, in order.
 fn pending<DB, C>(conn: &mut C, migrations: All<'_>, of: Of) -> Result<Vec<Box<dyn Migration<DB>>>, Failure>
 where
     DB: diesel::backend::Backend,

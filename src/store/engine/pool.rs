@@ -54,7 +54,8 @@ impl Pool {
         }
     }
 
-    /// Runs `work` on a connection of the pool. Blocks the thread until `deadline` at most for the connection.
+    /// Runs `work` on a connection of the pool. Blocks the thread until `deadline` at most for the
+    /// connection.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection is available in time; otherwise the error of `work`.

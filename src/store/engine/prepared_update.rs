@@ -1,18 +1,19 @@
-//! Changes of rows, written as with diesel's own `update` and `set`. That keeps no `UPDATE` prepared, since its text may be
-//! another each time; the text of these is not, and so each is compiled once, and a round trip to PostgreSQL less.
+//! Prepared `UPDATE` statements, written as with diesel's own `update` and `set`. Diesel prepares no `UPDATE`
+//! for reuse, because its text may vary. The text of these does not: each is prepared once, which saves
+//! PostgreSQL a round trip.
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AsChangeset, AstPass, IntoUpdateTarget, QueryFragment, QueryId};
 use diesel::{QueryResult, QuerySource, RunQueryDsl, Table};
 
-/// Rows of a table, and what they become.
+/// An `UPDATE` statement.
 pub(in crate::store) struct Update<F, W, V> {
     from: F,
     rows: W,
     values: V,
 }
 
-/// Changes these rows, of a table that was only filtered.
+/// Begins an update of the rows of a filtered table.
 pub(in crate::store) fn update<R: IntoUpdateTarget>(
     rows: R,
 ) -> Update<<R::Table as QuerySource>::FromClause, R::WhereClause, Of<R::Table>>
@@ -23,12 +24,12 @@ where
     Update { from: target.table.from_clause(), rows: target.where_clause, values: Of(target.table) }
 }
 
-/// What they become is still to be said.
+/// An update without its values yet.
 pub(in crate::store) struct Of<T>(T);
 
 impl<F, W, T: Table> Update<F, W, Of<T>> {
-    /// What they become. Which columns are changed depends on nothing that a caller sends: every text that there ever
-    /// was stays prepared as long as the connection.
+    /// Sets the values. The set of columns must not depend on input of a client: each distinct statement
+    /// stays prepared as long as the connection.
     pub(in crate::store) fn set<V: AsChangeset<Target = T>>(self, values: V) -> Update<F, W, V::Changeset> {
         Update { from: self.from, rows: self.rows, values: values.as_changeset() }
     }
@@ -38,7 +39,7 @@ impl<F, W, V, C> RunQueryDsl<C> for Update<F, W, V> {}
 
 impl<F, W, V> QueryId for Update<F, W, V> {
     type QueryId = ();
-    /// It is its text that a statement is found by.
+    /// Prepared statements are cached by their text.
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 

@@ -44,8 +44,8 @@ impl CommitState {
     }
 }
 
-/// Runs `attempt`, and runs it again while its error is transient, the deadline has not passed and the request
-/// still waits. Blocks the thread during the back-off.
+/// Runs `attempt`, and runs it again while its error is transient, the deadline has not passed and the
+/// request still waits. Blocks the thread during the back-off.
 pub(in crate::store) fn retry<T>(
     deadline: Instant,
     state: &CommitState,

@@ -1,4 +1,4 @@
-//! What a database in memory was at one time, to go back to: every table, also those of an application.
+//! Snapshots of an in-memory database, of every table, for tests that reset a server.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,38 +8,37 @@ use diesel::sql_types::Text;
 
 use super::error::StoreError;
 
-/// Where it is kept: beside the database, in the memory of this process.
-const PLACE: &str = "file:/cloakroom-test-snapshot?vfs=memdb";
+/// Location of the copy, in the memory of this process.
+const LOCATION: &str = "file:/cloakroom-test-snapshot?vfs=memdb";
 
-/// A database in memory is there while a connection to it is: this one does nothing else.
+/// Keeps an in-memory database alive: it exists as long as a connection to it is open.
 pub struct InMemory {
     _held: Mutex<SqliteConnection>,
 }
 
-/// What a database was, for as long as this is there: a connection to the copy, which sees the
-/// database itself as `live`.
+/// A snapshot of a database: a connection to the copy, with the database itself attached as `live`.
 #[derive(Clone)]
 pub struct Snapshot(Arc<Mutex<SqliteConnection>>);
 
-/// Keeps the database in memory that is at this place.
+/// Keeps the in-memory database at this location alive.
 ///
 /// # Errors
-/// When it is no such place.
-pub(crate) fn hold(place: &str) -> Result<InMemory, StoreError> {
-    Ok(InMemory { _held: Mutex::new(open(place)?) })
+/// When the location is not one in memory.
+pub(crate) fn hold(location: &str) -> Result<InMemory, StoreError> {
+    Ok(InMemory { _held: Mutex::new(open(location)?) })
 }
 
-fn open(place: &str) -> Result<SqliteConnection, StoreError> {
-    SqliteConnection::establish(place).map_err(|error| StoreError::Internal(error.to_string()))
+fn open(location: &str) -> Result<SqliteConnection, StoreError> {
+    SqliteConnection::establish(location).map_err(|error| StoreError::Internal(error.to_string()))
 }
 
 impl Snapshot {
-    /// Remembers what the database at this place is now.
+    /// Copies the database at this location.
     ///
     /// # Errors
-    /// When it is none in memory, or cannot be copied.
+    /// When it is not in memory, or cannot be copied.
     pub(crate) fn of(live: &str) -> Result<Self, StoreError> {
-        let mut copy = open(PLACE)?;
+        let mut copy = open(LOCATION)?;
         copy.batch_execute(&format!(
             "PRAGMA busy_timeout = 2000; PRAGMA foreign_keys = OFF; ATTACH '{live}' AS live"
         ))?;
@@ -47,10 +46,10 @@ impl Snapshot {
         Ok(Self(Arc::new(Mutex::new(copy))))
     }
 
-    /// Makes the database what it was, all of it or nothing.
+    /// Restores the database from the copy, in one transaction.
     ///
     /// # Errors
-    /// When it cannot be; then it is what it is.
+    /// When the database cannot be restored; then it is unchanged.
     pub(crate) async fn restore(&self) -> Result<(), StoreError> {
         let copy = Arc::clone(&self.0);
         let restored = tokio::task::spawn_blocking(move || {
@@ -69,8 +68,8 @@ struct Table {
     name: String,
 }
 
-/// Runs a statement for each table of the database, but for SQLite's own, in one transaction. It is no
-/// matter in which order: foreign keys are not looked at.
+/// Runs a statement for each table of the database, except SQLite's own, in one transaction. The order does
+/// not matter, because foreign keys are off.
 fn each_table(copy: &mut SqliteConnection, statement: impl Fn(&str) -> String) -> Result<(), StoreError> {
     let names = "SELECT name FROM live.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
     let tables: Vec<Table> = diesel::sql_query(names).load(copy)?;

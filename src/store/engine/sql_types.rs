@@ -1,4 +1,4 @@
-//! Two SQL types that the engines spell differently: an id and a moment.
+//! Two SQL types that differ between the engines: an id and a time.
 
 use chrono::DateTime;
 use diesel::deserialize::{self, FromSql};
@@ -21,7 +21,7 @@ pub struct Uid;
 #[diesel(sqlite_type(name = "Long"))]
 pub struct Moment;
 
-/// Lets a tuple struct around a UUID stand in a column of type [`Uid`].
+/// Implements diesel's traits for a tuple struct of a UUID in a column of type [`Uid`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __stored_as_uid {
@@ -52,7 +52,8 @@ macro_rules! __stored_as_uid {
     };
 }
 
-/// Lets a tuple struct stand in a column of type `$sql`, which PostgreSQL knows as `$postgres`.
+/// Implements diesel's traits for a tuple struct in a column of type `$sql`, which is `$postgres` on
+/// PostgreSQL.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __stored_as {

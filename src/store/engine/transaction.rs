@@ -18,8 +18,8 @@ pub(in crate::store) struct Transaction<T, W, R> {
     report: R,
 }
 
-/// A transaction of any kind, as the writer's queue holds it. When one is dropped, its request learns that the
-/// work ended early.
+/// A transaction of any kind, as the writer's queue holds it. When one is dropped, its request learns that
+/// the work ended early.
 pub(in crate::store) trait Queued: Send {
     /// Returns where it runs, and until when it may begin.
     fn pool(&self) -> (Pool, Instant);
@@ -46,7 +46,8 @@ where
     W: Fn(&mut Connection) -> Result<T, StoreError>,
     R: FnOnce(Result<T, StoreError>),
 {
-    /// Creates a transaction, and the commit state that its request can cancel it by. `report` takes the result.
+    /// Creates a transaction, and the commit state that its request can cancel it by. `report` takes the
+    /// result.
     pub(in crate::store) fn new(
         pool: Pool,
         deadline: Instant,

@@ -1,5 +1,5 @@
-//! Writers. SQLite has one writer thread with a queue, and commits the transactions that wait there as a group;
-//! PostgreSQL has a limit on concurrent transactions.
+//! Writers. SQLite has one writer thread with a queue, and commits the transactions that wait there as a
+//! group; PostgreSQL has a limit on concurrent transactions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, mpsc};
@@ -17,7 +17,8 @@ const MAX_GROUP: usize = 32;
 pub(in crate::store) enum Writers {
     /// SQLite: one thread. Its queue is fair; waiting for the lock of the file is not.
     Thread(Writer),
-    /// PostgreSQL: permits, fewer than connections. Commits that wait for a standby must not block readers too.
+    /// PostgreSQL: permits, fewer than connections. Commits that wait for a standby must not block readers
+    /// too.
     Permits(Arc<Semaphore>),
 }
 

@@ -1,4 +1,4 @@
-//! A record looked up for a decision: it comes back sealed, and nothing else seals.
+//! Lookup of one record for a decision. Only a lookup seals a record.
 
 use crate::authz::action::Read;
 use crate::authz::{Can, Relation, RelationSet, Resource, RowFilter, Sealed};
@@ -7,9 +7,8 @@ use crate::store::engine::error::StoreError;
 use crate::store::handle::Store;
 use crate::store::shared::Shared;
 
-/// A kind of record that can be looked up by its id. [`stored!`](crate::stored) implements it for
-/// one in a table of its own; by hand it is the place where relations are asked of something else
-/// than this database.
+/// A kind of record with a lookup by id. [`stored!`](crate::stored) implements it for a record in a table of
+/// its own. An implementation by hand can ask another system than this database for relations.
 #[diagnostic::on_unimplemented(
     message = "the store cannot look up a `{Self}`",
     label = "write `stored! {{ {Self} in table {{ owner: owner_id; }} }}`"
@@ -18,7 +17,7 @@ pub trait Stored: Resource + Can<Read> {
     /// The relations that [`Stored::find`] resolves.
     const RESOLVED: &'static [Relation] = Self::RELATIONS;
 
-    /// Looks the record up, provided that it is within `filter`; found or not, it comes back sealed.
+    /// Looks up the record within `filter`. Found or not, it is sealed.
     fn find(
         lookup: Lookup<'_>,
         id: Self::Id,
@@ -26,7 +25,7 @@ pub trait Stored: Resource + Can<Read> {
     ) -> impl Future<Output = Result<Sealed<Self>, StoreError>>;
 }
 
-/// One lookup, for [`Stored::find`] alone: what it returns is sealed, and nothing else seals.
+/// A lookup, for [`Stored::find`] only. Its functions are the only ones that seal a record.
 pub struct Lookup<'a>(&'a Store);
 
 impl Store {
@@ -45,11 +44,10 @@ impl Lookup<'_> {
         self.0.shared()
     }
 
-    /// The record, of a kind that has no relations. It may be read twice, when a connection turns
-    /// out dead.
+    /// Returns a record of a kind without relations. `work` may run again after a lost connection.
     ///
     /// # Errors
-    /// What `work` fails with.
+    /// The error of `work`.
     pub async fn record<R: Resource + Send>(
         self,
         work: impl Fn(&mut Connection) -> Result<Option<R>, StoreError> + Send + 'static,
@@ -57,7 +55,10 @@ impl Lookup<'_> {
         Ok(Sealed::new(self.0.read(work).await?))
     }
 
-    /// The record, of a kind of cloakroom's own, by its key: on SQLite without another thread.
+    /// Returns a record of cloakroom's own by its key. On SQLite it reads on this thread.
+    ///
+    /// # Errors
+    /// The error of `work`.
     pub(crate) async fn own_record<R: Resource + Send>(
         self,
         work: impl Fn(&mut Connection) -> Result<Option<R>, StoreError> + Send + 'static,
@@ -65,10 +66,10 @@ impl Lookup<'_> {
         Ok(Sealed::new(self.0.read_by_key(work).await?))
     }
 
-    /// The record, and the relations that it has to the caller.
+    /// Returns a record with its relations to the caller. `work` may run again after a lost connection.
     ///
     /// # Errors
-    /// What `work` fails with.
+    /// The error of `work`.
     pub async fn related<R: Resource + Send>(
         self,
         work: impl Fn(&mut Connection) -> Result<Option<(R, RelationSet)>, StoreError> + Send + 'static,

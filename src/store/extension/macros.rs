@@ -1,14 +1,16 @@
 //! The macro [`stored!`](crate::stored), and its parts.
 
-/// Implements [`Repository`](crate::store::Repository) for a kind of record: its table, and its row filter in SQL.
+/// Implements [`Repository`](crate::store::Repository) for a kind of record: its table, and its row filter in
+/// SQL.
 ///
 /// The record's struct derives diesel's `Queryable`, `Selectable`, `Insertable` and `AsChangeset`. Two of its
-/// fields, and columns of the table, are `id`, the primary key, and `revision: i64`, which begins at 1 and grows
-/// with every change.
+/// fields, and columns of the table, are `id`, the primary key, and `revision: i64`, which begins at 1 and
+/// grows with every change.
 ///
 /// - `owner`: the column with the owner's id; absent for records without an owner.
 /// - `touch`: the columns that become the time of every change.
-/// - `relations`: the meaning of each of [`Resource::RELATIONS`](crate::authz::Resource::RELATIONS), as a diesel
+/// - `relations`: the meaning of each of [`Resource::RELATIONS`](crate::authz::Resource::RELATIONS), as a
+///   diesel
 ///   expression over the table; `name(me)` binds the calling user's id. Six at most.
 /// - `sort`: the columns, each with its type, that a list can be sorted by; the first is the default.
 /// - `filter`: the columns, each with its type, that a list can be filtered by.
@@ -87,14 +89,19 @@ macro_rules! stored {
             use diesel::expression::SelectableHelper as _;
             use diesel::prelude::*;
             use diesel::sql_types::Bool;
-            use $crate::__private::store::{FilterPart, Rows, SqlCondition, held, page, sql_condition, user_or_nil};
+            use $crate::__private::store::{FilterPart, Rows, SqlCondition};
+            use $crate::__private::store::{held, page, sql_condition, user_or_nil};
             use $crate::authz::{RelationSet, Relation, Sealed, RowFilter};
             use $crate::store::{Connection, Lookup, Repository, Selection, StoreError, Stored};
 
             impl Stored for $record {
                 const RESOLVED: &'static [Relation] = &[$($($relation),+)?];
 
-                async fn find(lookup: Lookup<'_>, id: Self::Id, filter: RowFilter) -> Result<Sealed<Self>, StoreError> {
+                async fn find(
+                    lookup: Lookup<'_>,
+                    id: Self::Id,
+                    filter: RowFilter,
+                ) -> Result<Sealed<Self>, StoreError> {
                     lookup.related(move |conn| Self::find_one(conn, &id, &filter)).await
                 }
             }
@@ -116,7 +123,8 @@ macro_rules! stored {
                             $(let $me = user;)?
                             $holds
                         },)+)?);
-                        let mut query = $table::table.select(($record::as_select(), relations)).into_boxed::<DB>();
+                        let columns = ($record::as_select(), relations);
+                        let mut query = $table::table.select(columns).into_boxed::<DB>();
                         for filter in within {
                             let user = user_or_nil(filter.caller());
                             let part = |part: FilterPart| -> Option<SqlCondition<$table::table, DB>> {
@@ -133,7 +141,8 @@ macro_rules! stored {
                                 query = query.filter(condition);
                             }
                         }
-                        let rows: Vec<(Self, (bool, $($($crate::stored!(@bool $relation),)+)?))> = match rows {
+                        type Row = ($record, (bool, $($($crate::stored!(@bool $relation),)+)?));
+                        let rows: Vec<Row> = match rows {
                             Rows::One(id) => query.filter($table::id.eq(*id)).load(c)?,
                             Rows::Page(selection) => {
                                 $crate::__stored_filter! { $table query selection $($($filter),+)? }
@@ -244,13 +253,15 @@ macro_rules! __stored_changes {
         }
 
         fn update(&self, conn: &mut Connection) -> Result<usize, StoreError> {
-            let read = $table::table.filter($table::id.eq(self.id)).filter($table::revision.eq(self.revision - 1));
-            Ok($crate::on!(conn, |c| diesel::update(read).set(self).execute(c))?)
+            let this = $table::table.filter($table::id.eq(self.id));
+            let unchanged = this.filter($table::revision.eq(self.revision - 1));
+            Ok($crate::on!(conn, |c| diesel::update(unchanged).set(self).execute(c))?)
         }
 
         fn delete(&self, conn: &mut Connection) -> Result<usize, StoreError> {
-            let read = $table::table.filter($table::id.eq(self.id)).filter($table::revision.eq(self.revision));
-            Ok($crate::on!(conn, |c| diesel::delete(read).execute(c))?)
+            let this = $table::table.filter($table::id.eq(self.id));
+            let unchanged = this.filter($table::revision.eq(self.revision));
+            Ok($crate::on!(conn, |c| diesel::delete(unchanged).execute(c))?)
         }
     };
 }

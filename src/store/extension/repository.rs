@@ -1,5 +1,5 @@
-//! Records of an application in a table of their own: looked up, listed, made, changed and removed
-//! by the store, given the proof. [`stored!`](crate::stored) writes the queries.
+//! Records of an application, each kind in a table of its own. The store lists, inserts, updates and deletes
+//! them against a proof; [`stored!`](crate::stored) writes the queries.
 
 use std::str::FromStr;
 
@@ -18,26 +18,26 @@ use crate::store::handle::Store;
 #[doc(hidden)]
 pub type Schema = utoipa::openapi::RefOr<utoipa::openapi::Schema>;
 
-/// A kind of record in a table of its own, whose primary key is `id` and whose `revision` grows
-/// with every change. Implemented by [`stored!`](crate::stored).
+/// A kind of record in a table of its own, with the primary key `id` and a `revision` that grows with every
+/// change. [`stored!`](crate::stored) implements it.
 #[diagnostic::on_unimplemented(
-    message = "the store does not know where a `{Self}` is kept",
+    message = "no table is declared for `{Self}`",
     label = "write `stored! {{ {Self} in table {{ owner: owner_id; }} }}`"
 )]
 pub trait Repository: Stored + Clone + Send + Sync {
-    /// What a list can be filtered by, read from a query.
+    /// Filters of a list.
     type Filter: Clone + Default + Send + Sync;
-    /// The members that a list can be sorted by; the first is the order when none is asked for.
+    /// Members that a list can be sorted by; the first is the default.
     const SORTS: &'static [&'static str];
 
-    /// The record's version.
+    /// Returns the record's revision.
     fn revision(&self) -> i64;
-    /// The filters, each with its schema.
+    /// Returns the names of the filters, each with its schema.
     fn filters() -> Vec<(&'static str, Schema)>;
-    /// Reads the filters out of a query, by their names.
+    /// Parses the filters of a query. `take` returns the parameter of a name.
     ///
     /// # Errors
-    /// What is wrong with one, in a sentence.
+    /// A sentence about the invalid filter.
     fn read_filter(
         take: impl FnMut(&'static str) -> Result<Option<String>, String>,
     ) -> Result<Self::Filter, String>;
@@ -83,29 +83,29 @@ pub enum Rows<'a, R: Repository> {
     Page(&'a Selection<R>),
 }
 
-/// A page of a list that is asked for.
+/// Query for a page of a list.
 #[derive(Clone, Debug)]
 pub struct Selection<R: Repository> {
-    /// Which records.
+    /// Filters.
     pub filter: R::Filter,
-    /// By what, one of [`Repository::SORTS`].
+    /// Sort order, one of [`Repository::SORTS`].
     pub sort: &'static str,
-    /// Backwards.
+    /// True for the descending order.
     pub descending: bool,
-    /// Those after this one.
+    /// Keyset cursor: the page begins after this position.
     pub after: Option<Position>,
-    /// At most so many.
+    /// Upper bound of the number of records.
     pub limit: u16,
-    /// What the query may return: what is within all of these.
+    /// Row filters. The page contains only records within all of them.
     pub within: Vec<RowFilter>,
 }
 
-/// Where a page ended: the value it is sorted by, and the id that decides between equals.
+/// Keyset cursor: the sort value of the last record, and its id, which orders equal values.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Position {
-    /// The value.
+    /// Sort value.
     pub key: Value,
-    /// The id.
+    /// Id.
     pub id: String,
 }
 
@@ -122,15 +122,15 @@ impl Position {
     }
 }
 
-/// A page of a list, and where the next one begins if there is one.
+/// A page of a list.
 pub struct Selected<R> {
-    /// The records, each with the relations that it has to the caller.
+    /// The records, each with its relations to the caller.
     pub records: Vec<(R, RelationSet)>,
-    /// What to pass as [`Selection::after`] for the next page.
+    /// [`Selection::after`] of the next page; none on the last page.
     pub next: Option<Position>,
 }
 
-/// What the store does with the records of an application, each with the proof that it takes:
+/// Records of an application:
 ///
 /// ```
 /// use cloakroom::authz::action::{Create, Delete, Update};
@@ -138,7 +138,7 @@ pub struct Selected<R> {
 /// use cloakroom::http::Problem;
 /// use cloakroom::store::{Repository, Store};
 ///
-/// async fn life<R>(store: Store, new: Allowed<R, Create>, old: Allowed<R, Delete>) -> Result<(), Problem>
+/// async fn replace<R>(store: Store, new: Allowed<R, Create>, old: Allowed<R, Delete>) -> Result<(), Problem>
 /// where
 ///     R: Repository + Can<Create> + Can<Delete>,
 /// {
@@ -148,10 +148,10 @@ pub struct Selected<R> {
 /// }
 /// ```
 impl Store {
-    /// A page of the records within reach.
+    /// Returns a page of the records within reach.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is not available.
     pub async fn list<R: Repository, A: Action>(
         &self,
         reach: &Reach<R, A>,
@@ -168,24 +168,24 @@ impl Store {
         Ok(Selected { next: last.map(|(record, _)| record.position(sort)), records })
     }
 
-    /// Keeps a new record.
+    /// Inserts a new record.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] when another has what must be its own.
+    /// [`StoreError::Taken`] when another record has a unique value of it.
     pub async fn insert<R: Repository>(
         &self,
         new: Allowed<R, Create>,
     ) -> Result<Allowed<R, Create>, StoreError> {
         let (event, filter) = (AuditEvent::from(&new), RowFilter::unrestricted(new.by()));
         let record = (*new).clone();
-        let kept = self.write_idempotent(Some(event), move |conn, _| {
+        let stored = self.write_idempotent(Some(event), move |conn, _| {
             one_row(record.insert(conn)?)?;
-            as_it_is_now(conn, &record, &filter)
+            reload(conn, &record, &filter)
         });
-        Ok(new.now(kept.await?))
+        Ok(new.now(stored.await?))
     }
 
-    /// Changes a record, provided that nobody else did since it was read.
+    /// Updates a record, if it is unchanged since it was read.
     ///
     /// # Errors
     /// [`StoreError::Changed`], [`StoreError::Taken`].
@@ -198,18 +198,18 @@ impl Store {
         let mut next = (*record).clone();
         change(&mut next);
         if next.id().to_string() != record.id().to_string() {
-            return Err(StoreError::Internal("a change must not make another record of it".to_owned()));
+            return Err(StoreError::Internal("a change must not alter the id of a record".to_owned()));
         }
         next.advance(Time(self.shared().now()));
         let filter = RowFilter::unrestricted(record.by());
-        let kept = self.write(Some(event), move |conn, _| {
+        let stored = self.write(Some(event), move |conn, _| {
             one_row(next.update(conn)?)?;
-            as_it_is_now(conn, &next, &filter)
+            reload(conn, &next, &filter)
         });
-        Ok(record.now(kept.await?))
+        Ok(record.now(stored.await?))
     }
 
-    /// Removes a record, provided that nobody changed it since it was read.
+    /// Deletes a record, if it is unchanged since it was read.
     ///
     /// # Errors
     /// [`StoreError::Changed`].
@@ -218,11 +218,11 @@ impl Store {
         self.write(Some(event), move |conn, _| one_row(record.delete(conn)?)).await
     }
 
-    /// Changes what belongs to a record, in one transaction with its line in the audit trail. It may
-    /// be made once more, when the engine undid it.
+    /// Changes rows that belong to a record, in one transaction with the audit event. `work` may run again
+    /// after a rollback.
     ///
     /// # Errors
-    /// What `work` fails with; then nothing was changed.
+    /// The error of `work`; then nothing changed.
     pub async fn change<R, A, T>(
         &self,
         record: &Allowed<R, A>,
@@ -237,11 +237,11 @@ impl Store {
         self.write_idempotent(Some(event), move |conn, _| work(conn, &record)).await
     }
 
-    /// Reads what belongs to a record; the engine lets nothing be written. It may be read twice,
-    /// when a connection turns out dead.
+    /// Reads rows that belong to a record, in a read-only transaction. `work` may run again after a lost
+    /// connection.
     ///
     /// # Errors
-    /// What `work` fails with.
+    /// The error of `work`.
     pub async fn query<R, A, T>(
         &self,
         record: &Allowed<R, A>,
@@ -256,12 +256,11 @@ impl Store {
         self.read(move |conn| conn.read_only(|conn| work(conn, &record))).await
     }
 
-    /// Reads from a collection by a query of one's own, which must return nothing outside of the
-    /// [`RowFilter`] that it is given; the engine lets nothing be written. It may be read twice, when a
-    /// connection turns out dead.
+    /// Reads a collection by a custom query, in a read-only transaction. The query must return nothing
+    /// outside of its [`RowFilter`]. `work` may run again after a lost connection.
     ///
     /// # Errors
-    /// What `work` fails with.
+    /// The error of `work`.
     pub async fn gather<R, A, T>(
         &self,
         reach: &Reach<R, A>,
@@ -277,8 +276,8 @@ impl Store {
     }
 }
 
-/// The record after a change, with the relations that it has to the caller by now.
-fn as_it_is_now<R: Repository>(
+/// Returns the record after a change, with its new relations to the caller.
+fn reload<R: Repository>(
     conn: &mut Connection,
     record: &R,
     filter: &RowFilter,

@@ -14,7 +14,8 @@ use crate::domain::UserId;
 /// A condition on the rows of table `T`, for engine `DB`.
 pub type SqlCondition<T, DB> = Box<dyn BoxableExpression<T, DB, SqlType = Bool>>;
 
-/// Boolean operators on conditions. One implementation per engine, because diesel restricts its own generic ones.
+/// Boolean operators on conditions. One implementation per engine, because diesel restricts its own generic
+/// ones.
 pub trait BooleanAlgebra: Backend + Sized + 'static {
     /// Returns the condition that is always, or never, true.
     fn constant<T: 'static>(value: bool) -> SqlCondition<T, Self>;

@@ -66,7 +66,7 @@ on_both_engines! {
         let (server, _) = server_with_sealed_trail(engine);
         db_run(&server, "UPDATE audit SET actor = 'operator' WHERE position = 3");
         let told = faults(&server, &[]);
-        assert!(told.contains("position 3, line ") && told.contains("the line was changed"), "{told}");
+        assert!(told.contains("position 3, entry ") && told.contains("the entry was changed"), "{told}");
         assert_eq!(told.matches("wrong ").count(), 1, "{told}");
     }
 
@@ -74,10 +74,10 @@ on_both_engines! {
         let (server, _) = server_with_sealed_trail(engine);
         db_run(&server, "DELETE FROM audit WHERE position = 3");
         let told = faults(&server, &[]);
-        assert!(told.contains("position 3: the line was taken out"), "{told}");
+        assert!(told.contains("position 3: the entry was removed"), "{told}");
         db_run(&server, "DELETE FROM audit_seals WHERE position = 3");
         let told = faults(&server, &[]);
-        assert!(told.contains("position 3: the line and its seal were taken out"), "{told}");
+        assert!(told.contains("position 3: the entry and its seal were removed"), "{told}");
     }
 
     fn detects_swapped_lines(engine: Engine) {
@@ -100,7 +100,7 @@ on_both_engines! {
              SELECT owner_id, at, outcome, action, resource, count, 1000 FROM audit WHERE owner_id IS NOT NULL LIMIT 1",
         );
         let told = faults(&server, &[]);
-        assert!(told.contains("position 1000, line ") && told.contains("never sealed"), "{told}");
+        assert!(told.contains("position 1000, entry ") && told.contains("without a seal"), "{told}");
     }
 
     fn detects_a_cut_at_either_end(engine: Engine) {
@@ -110,10 +110,10 @@ on_both_engines! {
         // The remaining chain is valid on its own; only a head stored elsewhere shows the cut.
         assert_eq!(verify(&server)["sound"], true);
         let told = faults(&server, &["--anchor", &head]);
-        assert!(told.contains("its end was cut off"), "{told}");
+        assert!(told.contains("its last entries were removed"), "{told}");
         db_run(&server, "DELETE FROM audit WHERE position <= 2; DELETE FROM audit_seals WHERE position < 2");
         let told = faults(&server, &[]);
-        assert!(told.contains("position 2: what was before was taken out"), "{told}");
+        assert!(told.contains("position 2: earlier entries were removed"), "{told}");
     }
 
     fn anchor_detects_a_rebuilt_chain(engine: Engine) {
@@ -122,7 +122,7 @@ on_both_engines! {
         db_run(&server, "UPDATE audit SET position = NULL, actor = 'operator' WHERE position > 3; DELETE FROM audit_seals WHERE position > 3");
         assert_eq!(sealed(&server)["lines"], lines);
         let told = faults(&server, &["--anchor", &head]);
-        assert!(told.contains("the chain was made anew"), "{told}");
+        assert!(told.contains("the chain was rebuilt"), "{told}");
         let nonsense = server.operator_refused(&["audit", "verify", "--anchor", "5:xyz"]);
         assert!(nonsense.contains("POSITION:SEAL"), "{nonsense}");
     }
@@ -162,6 +162,6 @@ on_both_engines! {
         assert!(everything.iter().any(|line| line["owner"] == bob.id.as_str()));
         // Without the line that records the removal, the gap is a fault.
         db_run(&server, "UPDATE audit SET action = 'create' WHERE action = 'expire'");
-        assert!(faults(&server, &[]).contains("no line says that it was too old"));
+        assert!(faults(&server, &[]).contains("no entry records that they expired"));
     }
 }

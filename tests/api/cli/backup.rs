@@ -148,8 +148,10 @@ fn refuses_to_replace_a_database_in_use() {
     let machine = backed_up();
     let server = Process::start(machine.path(), &[]);
     server.login("ada@example.com").send().expect(200);
-    machine
-        .refused(&["restore", "--replace", "copy.db"], &["another process has it open", "stop the server"]);
+    machine.refused(
+        &["restore", "--replace", "copy.db"],
+        &["another process has the database open", "stop the server"],
+    );
     server.login("ada@example.com").send().expect(200);
 }
 

@@ -1,32 +1,32 @@
-//! Where a PostgreSQL is: the URL as the operator wrote it, with what it takes to notice in time that a
-//! server is gone, and to find among several the one that takes writes.
+//! The URL of a PostgreSQL server: the operator's, with parameters that detect a lost server in time, and
+//! that find the primary among several hosts.
 
 use zeroize::Zeroizing;
 
-/// What is said to libpq where the operator says nothing else of it. A server that vanished without a
-/// word would otherwise be waited for as long as the operating system likes: minutes.
+/// Default parameters for libpq. Without them a client waits minutes for a server that vanished: as long as
+/// the operating system's TCP timeout.
 const DEFAULTS: &[(&str, &str)] =
     &[("connect_timeout", "2"), ("tcp_user_timeout", "5000"), ("application_name", "cloakroom")];
 
-/// Ours, and not libpq's: that a pooler is in between.
+/// Parameter of ours, not of libpq: a connection pooler is between us and the server.
 const POOLER: &str = "pgbouncer=true";
 
-/// A URL as libpq takes it, and what is known of the way there.
-pub(in crate::store) struct PostgresAddress {
-    /// For libpq. It may hold a password.
+/// A URL for libpq.
+pub(in crate::store) struct PostgresUrl {
+    /// The URL, which may contain a password.
     pub(in crate::store) url: Zeroizing<String>,
-    /// Whether each transaction may be another server connection's: nothing may be left behind on one.
+    /// Set when each transaction may use another server connection. Then no session state may remain on one.
     pub(in crate::store) is_pooled: bool,
 }
 
-impl PostgresAddress {
-    /// Reads a URL, in which `pgbouncer=true` says that there is a pooler in transaction mode.
+impl PostgresUrl {
+    /// Parses a URL. Its parameter `pgbouncer=true` means a pooler in transaction mode.
     pub(in crate::store) fn of(url: &str) -> Self {
-        let (place, query) = url.split_once('?').unwrap_or((url, ""));
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let given = query.split('&').filter(|parameter| !parameter.is_empty());
         let (ours, given): (Vec<&str>, Vec<&str>) = given.partition(|parameter| *parameter == POOLER);
         let is_given = |name: &str| given.iter().any(|parameter| parameter.split('=').next() == Some(name));
-        let hosts = place.rsplit_once('@').map_or(place, |(_, hosts)| hosts);
+        let hosts = base.rsplit_once('@').map_or(base, |(_, hosts)| hosts);
         let in_query = given.iter().any(|given| given.starts_with("host=") && given.contains(','));
         let several = in_query || hosts.contains(',');
         let writing = several.then_some(("target_session_attrs", "read-write"));
@@ -34,7 +34,7 @@ impl PostgresAddress {
         let added: Vec<String> = added.map(|(name, value)| format!("{name}={value}")).collect();
         let parameters = given.iter().copied().chain(added.iter().map(String::as_str));
         let parameters: Vec<&str> = parameters.collect();
-        Self { url: Zeroizing::new(format!("{place}?{}", parameters.join("&"))), is_pooled: !ours.is_empty() }
+        Self { url: Zeroizing::new(format!("{base}?{}", parameters.join("&"))), is_pooled: !ours.is_empty() }
     }
 }
 
@@ -43,25 +43,25 @@ mod tests {
     use super::*;
 
     fn url(url: &str) -> String {
-        PostgresAddress::of(url).url.to_string()
+        PostgresUrl::of(url).url.to_string()
     }
 
     const ADDED: &str = "connect_timeout=2&tcp_user_timeout=5000&application_name=cloakroom";
 
     #[test]
-    fn one_that_says_nothing_of_it_has_the_defaults() {
+    fn adds_the_default_parameters() {
         assert_eq!(url("postgres://u:p@db/x"), format!("postgres://u:p@db/x?{ADDED}"));
         assert_eq!(url("postgres:///x?host=/run/pg"), format!("postgres:///x?host=/run/pg&{ADDED}"));
     }
 
     #[test]
-    fn what_the_operator_says_stays() {
+    fn keeps_the_parameters_of_the_operator() {
         let own = "postgres://db/x?connect_timeout=9&tcp_user_timeout=1&application_name=shop";
         assert_eq!(url(own), own);
     }
 
     #[test]
-    fn among_several_the_one_that_takes_writes_is_looked_for() {
+    fn looks_for_the_primary_among_several_hosts() {
         let several = format!("?{ADDED}&target_session_attrs=read-write");
         assert_eq!(url("postgres://u:p@a:1,b:2/x"), format!("postgres://u:p@a:1,b:2/x{several}"));
         assert!(url("postgres:///x?host=/a,/b&port=1,2").ends_with("&target_session_attrs=read-write"));
@@ -71,10 +71,10 @@ mod tests {
     }
 
     #[test]
-    fn that_a_pooler_is_in_between_is_ours_to_know() {
-        let address = PostgresAddress::of("postgres://db/x?pgbouncer=true&sslmode=require");
+    fn removes_the_parameter_for_a_pooler() {
+        let address = PostgresUrl::of("postgres://db/x?pgbouncer=true&sslmode=require");
         assert!(address.is_pooled);
         assert_eq!(*address.url, format!("postgres://db/x?sslmode=require&{ADDED}"));
-        assert!(!PostgresAddress::of("postgres://db/x").is_pooled);
+        assert!(!PostgresUrl::of("postgres://db/x").is_pooled);
     }
 }
