@@ -53,9 +53,9 @@ fn of_route(app: &App, endpoint: &Endpoint) -> Vec<String> {
 }
 
 fn of_rule(app: &App, rule: &Rule) -> Vec<String> {
-    let unknown = rule.who.scopes().filter(|scope| app.vocabulary.scope(scope.as_str()).is_none());
+    let unknown = rule.condition.scopes().filter(|scope| app.vocabulary.scope(scope.as_str()).is_none());
     let scopes = unknown.map(|scope| format!("the scope {scope} is unknown: add it with App::scopes"));
-    let roles = rule.who.roles().filter(|(role, _)| app.vocabulary.role(role.as_str()).is_none());
+    let roles = rule.condition.roles().filter(|(role, _)| app.vocabulary.role(role.as_str()).is_none());
     let roles = roles.map(|(role, _)| format!("the role {role} is unknown: add it with App::role"));
     let unreachable = rule
         .weakest_scope()

@@ -1,26 +1,26 @@
-//! What can be done to a record: one type each, so that a proof says which.
+//! Actions on a record. Each is a type of its own, so that a proof names its action.
 
-/// Something that can be done to a record. Declared with [`actions!`](crate::actions).
+/// Action on a record. Declared with [`actions!`](crate::actions).
 pub trait Action: 'static {
-    /// The name by which `_actions`, the matrix and the log know it.
+    /// Name in `_actions`, the matrix and the log.
     const NAME: &'static str;
-    /// Whether it changes anything: then it is never done by `GET`, and always written down.
+    /// Set when the action changes the record. Such an action is never a `GET` and always audited.
     const CHANGES: bool = false;
 }
 
-/// An action that changes something: what the functions of the store that write ask for.
+/// Action that changes the record. The store's writing functions require one.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is an action that only reads: no change can be made with its proof",
-    label = "take the proof of an action that changes, such as `Allowed<_, Update>`",
-    note = "an action of your own that changes something says so: `actions! {{ Publish = \"publish\", changes; }}`"
+    message = "`{Self}` is an action that only reads; its proof does not permit a change",
+    label = "this needs the proof of an action that changes, such as `Allowed<_, Update>`",
+    note = "declare your own changing action with `changes`: `actions! {{ Publish = \"publish\", changes; }}`"
 )]
 pub trait Changing: Action {}
 
-/// Declares actions, each a type of its own. One that changes something says `changes`.
+/// Declares actions, each as a type of its own. `changes` marks an action that changes the record.
 ///
 /// ```
 /// cloakroom::actions! {
-///     /// Let somebody else read or edit it.
+///     /// Let another user read or edit it.
 ///     pub Share = "share", changes;
 ///     /// See with whom it is shared.
 ///     pub ListShares = "list_shares";
@@ -53,25 +53,25 @@ macro_rules! actions {
 }
 
 crate::actions! {
-    /// Make a record of the kind.
+    /// Create a record.
     pub Create = "create", changes;
-    /// List records of the kind.
+    /// List records.
     pub List = "list";
     /// Read the record.
     pub Read = "read";
-    /// Change the record's members.
+    /// Change the record.
     pub Update = "update", changes;
-    /// Remove the record.
+    /// Delete the record.
     pub Delete = "delete", changes;
-    /// Give a client another secret.
+    /// Add a new secret to a client.
     pub RotateSecret = "rotate_secret", changes;
-    /// Say why a decision is what it is.
+    /// Explain a decision.
     pub Explain = "explain";
     /// Replace a user's password.
     pub SetPassword = "set_password", changes;
-    /// Prove one's own password.
+    /// Prove knowledge of one's own password.
     pub ProvePassword = "prove_password";
-    /// Say whether a user's address is theirs.
+    /// Set whether a user's e-mail address is verified.
     pub VerifyEmail = "verify_email", changes;
     /// Replace a user's roles.
     pub SetRoles = "set_roles", changes;
@@ -81,14 +81,14 @@ crate::actions! {
     pub ListSessions = "list_sessions";
     /// End a user's sessions.
     pub EndSessions = "end_sessions", changes;
-    /// See what a user let clients do.
+    /// List a user's consents to clients.
     pub ListConsents = "list_consents";
-    /// Tell a client who the user is.
+    /// Read a user's claims (OpenID Connect).
     pub ReadClaims = "read_claims";
-    /// Make the key that takes over.
+    /// Create the next signing key.
     pub Rotate = "rotate", changes;
-    /// Take a key out of service, and with it all that it signed.
+    /// Take a key out of service; every token that it signed becomes invalid.
     pub Retire = "retire", changes;
-    /// Read who did, or was refused, what on a user's records.
+    /// Read the audit trail of a user's records.
     pub ReadAudit = "read_audit";
 }

@@ -1,47 +1,49 @@
-//! What the audit trail keeps: who did, or was refused, what, on whose record, from where.
+//! Audit event: an entry for the audit trail.
 
 use super::action::Action;
 use super::caller::Caller;
-use super::decision::{Allowed, Reach};
-use super::resource::{OwnerFrom, Resource};
-use super::rule::{Reason, Refusal};
+use super::decision::Allowed;
+use super::reach::Reach;
+use super::refusal::Refusal;
+use super::resource::Resource;
+use super::step::Reason;
 use crate::domain::{ClientId, Origin, UserId};
 
-/// Something that was done, or refused. A deed is written down in the transaction that does it.
+/// Action that was performed or refused. The transaction of a change also stores its event.
 #[derive(Clone, Debug)]
 pub struct AuditEvent {
-    /// Who did it, or tried to.
+    /// Actor.
     pub by: Actor,
-    /// The action's name.
+    /// Name of the action.
     pub action: &'static str,
-    /// The kind of record.
+    /// Kind of record.
     pub resource: &'static str,
-    /// The record's id, where there is one.
+    /// Id of the record, if there is one.
     pub record: Option<String>,
-    /// Whose record it is, where that is known.
+    /// Owner of the record, if known.
     pub owner: Option<UserId>,
-    /// Whether it was done.
+    /// Outcome.
     pub outcome: Outcome,
 }
 
-/// Who did something, or tried to.
+/// Party that performed or tried an action.
 #[derive(Clone, Debug)]
 pub enum Actor {
-    /// Somebody with an acceptable token.
+    /// Caller with an acceptable token.
     Caller(Caller),
-    /// Somebody without one, as at a login: where they were, and the client that they used, if any.
+    /// Request without an acceptable token, for example a login: its origin and its client, if any.
     Anonymous(Origin, Option<ClientId>),
     /// The server itself.
     Server,
 }
 
 impl Actor {
-    /// Whoever is there, with an acceptable token or without.
+    /// Returns the actor of a request: the caller, if it has an acceptable token.
     pub(crate) fn of_request(caller: Option<Caller>, origin: Origin) -> Self {
         caller.map_or(Self::Anonymous(origin, None), Self::Caller)
     }
 
-    /// Who calls, with an acceptable token.
+    /// Returns the caller, if the request has an acceptable token.
     pub fn caller(&self) -> Option<&Caller> {
         match self {
             Self::Caller(caller) => Some(caller),
@@ -49,7 +51,7 @@ impl Actor {
         }
     }
 
-    /// Where the request came from, if it was one.
+    /// Returns the origin of the request, if there is one.
     pub fn origin(&self) -> Option<&Origin> {
         match self {
             Self::Caller(caller) => Some(caller.origin()),
@@ -58,7 +60,7 @@ impl Actor {
         }
     }
 
-    /// The client through which it came.
+    /// Returns the client that sent the request, if known.
     pub fn client_id(&self) -> Option<&str> {
         match self {
             Self::Caller(caller) => caller.token().client_id.as_deref(),
@@ -68,41 +70,23 @@ impl Actor {
     }
 }
 
-/// How it went.
+/// Outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done.
+    /// The action was performed.
     Done,
-    /// It was refused at this step of the decision.
+    /// The action was refused.
     Refused(Reason),
     /// The token was not acceptable, for this reason.
     NotAcceptable(&'static str),
     /// The password was wrong.
     WrongPassword,
-    /// A code or a refresh token was used a second time, which ended what hung on it.
+    /// A code or a refresh token was used a second time. This ended the tokens issued from it.
     Reused,
-    /// So many lines of the trail were removed, because they were old.
+    /// Number of entries that were removed from the trail because of their age.
     Removed(i64),
-    /// So many events were not written down one by one: there were too many at once.
+    /// Number of events that were not stored one by one, because there were too many at once.
     Overflow(i64),
-}
-
-/// The trail as a whole, which somebody may read; its lines are records of nobody's.
-#[derive(Debug)]
-pub enum AuditTrail {}
-
-impl Resource for AuditTrail {
-    type Id = String;
-    const NAME: &'static str = "audit_trail";
-    const OWNER: OwnerFrom = OwnerFrom::Nobody;
-
-    fn id(&self) -> String {
-        match *self {}
-    }
-
-    fn owner(&self) -> Option<UserId> {
-        match *self {}
-    }
 }
 
 impl<R: Resource, A: Action> From<&Allowed<R, A>> for AuditEvent {
@@ -119,7 +103,7 @@ impl<R: Resource, A: Action> From<&Allowed<R, A>> for AuditEvent {
 }
 
 impl AuditEvent {
-    /// That somebody made a record.
+    /// Returns the event for the creation of a record.
     pub(crate) fn created<R: Resource, A: Action>(reach: &Reach<R, A>, record: impl ToString) -> Self {
         Self {
             by: Actor::Caller(reach.by().clone()),
@@ -131,7 +115,7 @@ impl AuditEvent {
         }
     }
 
-    /// That somebody was refused, there.
+    /// Returns the event for a refusal.
     pub fn refused(refusal: &Refusal, origin: Origin) -> Self {
         Self {
             by: Actor::of_request(refusal.by.clone(), origin),
@@ -143,7 +127,7 @@ impl AuditEvent {
         }
     }
 
-    /// That somebody came with a token that is not acceptable. Nothing of what it says is believed.
+    /// Returns the event for a token that is not acceptable. It contains nothing of that token.
     pub fn not_acceptable(reason: &'static str, origin: Origin) -> Self {
         Self {
             by: Actor::Anonymous(origin, None),

@@ -1,36 +1,35 @@
-//! Who is calling. A [`Caller`] is made by the token verifier alone.
+//! Caller: the verified identity and rights of a request. Only the token verifier makes one.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::value::RawValue;
 
-use super::resource::Ranked;
-use super::roles::Vocabulary;
 use super::scope::{Scope, ScopeSet};
+use super::vocabulary::Vocabulary;
 use crate::domain::{Origin, Role, SessionId, UserId};
 
-/// Whom the access token speaks for.
+/// Subject of an access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A person; `sub` is a user id.
+    /// User; `sub` is the user's id.
     User {
-        /// The user.
+        /// The user's id.
         id: UserId,
-        /// Their roles, as they are now: a change of them ends the token.
+        /// The user's present roles. A change of them ends the token.
         roles: Vec<Role>,
     },
-    /// A client acting for itself: `sub` equals `client_id`. It owns no user's record, whatever
-    /// its id looks like.
+    /// Client that acts for itself: `sub` equals `client_id`. It owns no record, whatever its id
+    /// looks like.
     Client {
         /// `client_id`.
         id: String,
     },
-    /// The person at the server's command line; no token speaks for them.
+    /// Operator at the server's command line, without a token.
     Operator,
 }
 
 impl Subject {
-    /// As the audit trail and explanations name them: `user:<id>`, `client:<id>`, `operator`.
+    /// Returns the name in the audit trail and in explanations: `user:<id>`, `client:<id>`, `operator`.
     pub fn actor(&self) -> String {
         match self {
             Subject::User { id, .. } => actor_of(*id),
@@ -40,7 +39,7 @@ impl Subject {
     }
 }
 
-/// A user, as the audit trail and explanations name them.
+/// Returns a user's name in the audit trail and in explanations.
 pub fn actor_of(user: UserId) -> String {
     format!("user:{user}")
 }
@@ -55,16 +54,16 @@ impl std::fmt::Display for Subject {
     }
 }
 
-/// The token that a caller presented, as far as the audit trail names it.
+/// Identifiers of the presented token, for the audit trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenId {
-    /// The token's own id; every token that this server issues has one.
+    /// The token's `jti`. Every token that this server issues has one.
     pub jti: Option<String>,
-    /// The client that the token was issued to.
+    /// Client that the token was issued to.
     pub client_id: Option<String>,
 }
 
-/// Somebody who presented an acceptable access token.
+/// Party that presented an acceptable access token.
 ///
 /// ```
 /// # use cloakroom::http::{Authenticated, Json, Problem};
@@ -73,7 +72,7 @@ pub struct TokenId {
 /// }
 /// ```
 ///
-/// Cheap to clone: every proof carries one.
+/// Cheap to clone, because every proof carries one.
 #[derive(Clone, Debug)]
 pub struct Caller {
     inner: Arc<Inner>,
@@ -88,12 +87,12 @@ struct Inner {
     session: Option<SessionId>,
     token: TokenId,
     vocabulary: Arc<Vocabulary>,
-    /// What they may do to records of their own, once it was asked, by the kind of record.
-    on_own: RwLock<Vec<(&'static str, Arc<RawValue>)>>,
+    /// Cache of the `_actions` on the caller's own records, by the kind of record.
+    own_actions: RwLock<Vec<(&'static str, Arc<RawValue>)>>,
 }
 
 impl Caller {
-    /// The caller that a verified token speaks for.
+    /// Returns the caller of a verified token.
     pub(crate) fn verified(
         vocabulary: Arc<Vocabulary>,
         subject: Subject,
@@ -104,8 +103,8 @@ impl Caller {
         Self::new(vocabulary, subject, scope, session, token)
     }
 
-    /// Somebody who calls nothing: of whom it is only asked what they would be answered.
-    pub(super) fn supposed(vocabulary: Arc<Vocabulary>, subject: Subject, scope: ScopeSet) -> Self {
+    /// Returns a hypothetical caller, for the preview of a decision.
+    pub(super) fn hypothetical(vocabulary: Arc<Vocabulary>, subject: Subject, scope: ScopeSet) -> Self {
         Self::new(vocabulary, subject, scope, None, TokenId::default())
     }
 
@@ -120,21 +119,22 @@ impl Caller {
             Subject::User { roles, .. } => vocabulary.powers_of(roles),
             Subject::Client { .. } | Subject::Operator => scope.powers(),
         };
-        let inner = Inner { subject, scope, powers, session, token, vocabulary, on_own: RwLock::default() };
+        let inner =
+            Inner { subject, scope, powers, session, token, vocabulary, own_actions: RwLock::default() };
         Self { inner: Arc::new(inner), origin: Origin::default() }
     }
 
-    /// The same caller, in this very request.
+    /// Adds the origin of the request.
     pub(crate) fn calling_from(self, origin: Origin) -> Self {
         Self { origin, ..self }
     }
 
-    /// Whom the token speaks for.
+    /// Returns the token's subject.
     pub fn subject(&self) -> &Subject {
         &self.inner.subject
     }
 
-    /// The user, when it speaks for one.
+    /// Returns the user's id, if the subject is a user.
     pub fn user_id(&self) -> Option<UserId> {
         match self.inner.subject {
             Subject::User { id, .. } => Some(id),
@@ -142,88 +142,78 @@ impl Caller {
         }
     }
 
-    /// Whether it speaks for a user who has the role.
+    /// True when the subject is a user with this role.
     pub fn has_role(&self, role: Role) -> bool {
         matches!(&self.inner.subject, Subject::User { roles, .. } if roles.contains(&role))
     }
 
-    /// What the token allows.
+    /// Returns the token's scopes.
     pub fn scope(&self) -> &ScopeSet {
         &self.inner.scope
     }
 
-    /// Whether the token carries the scope.
+    /// True when the token has the scope.
     pub fn holds(&self, scope: Scope) -> bool {
         self.scope().contains(scope)
     }
 
-    /// The power over others that the caller has: a user's by their roles, whatever part of it
-    /// this token carries; a client's by its token.
+    /// Returns the caller's powers over others. A user's powers follow from the user's roles, even
+    /// if this token carries fewer scopes; a client's follow from its token.
     pub fn powers(&self) -> &ScopeSet {
         &self.inner.powers
     }
 
-    /// Whether the caller has every power over others that these roles give.
+    /// True when the caller has every power over others that these roles give.
     pub fn outranks(&self, roles: &[Role]) -> bool {
         self.inner.vocabulary.powers_of(roles).is_subset(self.powers())
     }
 
-    /// Whether the caller has every power over others that the record is worth.
-    pub(super) fn is_level_with(&self, record: &dyn Ranked) -> bool {
-        record.powers(&self.inner.vocabulary).is_subset(self.powers())
-    }
-
-    /// The powers over others that the record is worth and the caller has not.
-    pub(super) fn lacks_of(&self, record: &dyn Ranked) -> ScopeSet {
-        record.powers(&self.inner.vocabulary).difference(self.powers())
-    }
-
-    /// The scopes and roles of the application.
+    /// Returns the application's scopes and roles.
     pub(super) fn vocabulary(&self) -> &Vocabulary {
         &self.inner.vocabulary
     }
 
-    /// What the caller may do to records of a kind that are their own and have no relation to them: it follows
-    /// from the token alone, and is worked out once for it.
-    pub(crate) fn on_own(
+    /// Returns the `_actions` on the caller's own records of this kind, for records without
+    /// relations. They follow from the token alone, so that they are computed once for each token.
+    pub(crate) fn own_actions(
         &self,
         kind: &'static str,
-        work_out: impl FnOnce() -> Option<Arc<RawValue>>,
+        compute: impl FnOnce() -> Option<Arc<RawValue>>,
     ) -> Option<Arc<RawValue>> {
-        let on_own = &self.inner.on_own;
-        let known = on_own.read().unwrap_or_else(PoisonError::into_inner);
+        let cache = &self.inner.own_actions;
+        let known = cache.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = known.iter().find(|(known, _)| *known == kind) {
             return Some(Arc::clone(known));
         }
         drop(known);
-        let found = work_out()?;
-        on_own.write().unwrap_or_else(PoisonError::into_inner).push((kind, Arc::clone(&found)));
-        Some(found)
+        let computed = compute()?;
+        cache.write().unwrap_or_else(PoisonError::into_inner).push((kind, Arc::clone(&computed)));
+        Some(computed)
     }
 
-    /// The session that the token was issued in.
+    /// Returns the session in which the token was issued.
     pub fn session(&self) -> Option<SessionId> {
         self.inner.session
     }
 
-    /// The token that was presented.
+    /// Returns the identifiers of the presented token.
     pub fn token(&self) -> &TokenId {
         &self.inner.token
     }
 
-    /// Where the request came from.
+    /// Returns the origin of the request.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 }
 
-/// The person at the server's command line, who has the database and therefore everything. Made
-/// by the command line alone.
+/// Operator at the server's command line. The operator has the database and therefore every right.
+/// Only the command line makes one.
 #[derive(Debug)]
 pub struct Operator(Caller);
 
 impl Operator {
-    /// The operator of an application with these scopes.
+    /// Returns the operator, with every scope of the application.
     pub(crate) fn at_the_command_line(vocabulary: Arc<Vocabulary>) -> Self {
         let everything = vocabulary.scopes().iter().copied().collect();
         Self(Caller::new(vocabulary, Subject::Operator, everything, None, TokenId::default()))

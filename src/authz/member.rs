@@ -1,15 +1,14 @@
-//! Members with rules of their own: who may read one, who may write one.
+//! Members with a policy of their own: who may read a member, and who may write it.
 
-use super::action::Action;
 use super::rule::Rule;
-use super::who::Can;
 
-/// A member that not everybody who may read the record reads, or who may change it writes. Who
-/// may is said by an action of its own, which has its line in the policy like every other.
+/// Member of a record that has its own rule for reading, for writing, or for both. Each rule comes
+/// from an action, which has its line in the policy like every other action.
 ///
-/// Answers leave a member out for those who may not read it, lists are neither filtered nor sorted
-/// by it for them, bodies that hold it without the right are refused as `read-only`, and `_actions`
-/// names it for those who may write it.
+/// - Answers leave the member out for callers who may not read it.
+/// - Lists neither filter nor sort by the member for those callers.
+/// - Bodies that hold the member without the right to write it are refused as `read-only`.
+/// - `_actions` names the member for callers who may write it.
 ///
 /// ```
 /// use cloakroom::authz::{Member, action::{Read, Update}};
@@ -25,7 +24,7 @@ use super::who::Can;
 /// #     fn owner(&self) -> Option<UserId> { Some(self.owner) }
 /// # }
 /// cloakroom::actions! {
-///     /// Read and write what moderators say of a note.
+///     /// Read and write a note's verdict, as a moderator.
 ///     pub Moderate = "moderate", changes;
 /// }
 /// # cloakroom::policy! { Note { Moderate: anyone(ANY); } }
@@ -39,32 +38,30 @@ pub struct Member {
 }
 
 impl Member {
-    /// The member of this name.
+    /// Names a member, so far without a rule.
     pub const fn new(name: &'static str) -> Self {
         Self { name, read: None, write: None }
     }
 
-    /// Only those who may do `A` to the record read it.
-    pub const fn read_by<R: Can<A>, A: Action>(self) -> Self {
-        Self { read: Some(Rule::of::<R, A>()), ..self }
+    pub(super) const fn with_read_rule(self, rule: &'static Rule) -> Self {
+        Self { read: Some(rule), ..self }
     }
 
-    /// Only those who may do `A` to the record write it.
-    pub const fn written_by<R: Can<A>, A: Action>(self) -> Self {
-        Self { write: Some(Rule::of::<R, A>()), ..self }
+    pub(super) const fn with_write_rule(self, rule: &'static Rule) -> Self {
+        Self { write: Some(rule), ..self }
     }
 
-    /// The member's name in JSON.
+    /// Returns the member's name in JSON.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Who reads it; everybody who reads the record when there is no rule.
+    /// Returns the rule for reading. Without one, every reader of the record reads the member.
     pub fn read_rule(&self) -> Option<&'static Rule> {
         self.read
     }
 
-    /// Who writes it; everybody who may change the record when there is no rule.
+    /// Returns the rule for writing. Without one, every caller who may change the record writes it.
     pub fn write_rule(&self) -> Option<&'static Rule> {
         self.write
     }

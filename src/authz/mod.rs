@@ -1,7 +1,7 @@
-//! Who may do what. The store hands out records [`Sealed`]; only a [`Caller`] opens them, and what
-//! comes out, [`Allowed`], is the proof that every change asks for. Knows no HTTP and no database.
+//! Authorization. The store returns records [`Sealed`]; only a [`Caller`] opens them. The result,
+//! [`Allowed`], is the proof that every change requires. This module knows no HTTP and no database.
 //!
-//! A record cannot be read while it is sealed:
+//! A sealed record cannot be read:
 //! ```compile_fail,E0609
 //! use cloakroom::{authz::Sealed, domain::User};
 //! fn read(user: Sealed<User>) -> String { user.email.to_string() }
@@ -11,7 +11,7 @@
 //! fn read(user: Allowed<User, Read>) -> String { user.email.to_string() }
 //! ```
 //!
-//! A proof cannot be made by hand, nor can a caller:
+//! A handler cannot make a proof, nor a caller:
 //! ```compile_fail,E0624
 //! use cloakroom::{authz::Caller, domain::UserId};
 //! fn pretend(id: UserId) -> Caller { Caller::verified(Default::default(), cloakroom::authz::Subject::User { id, roles: vec![] }, Default::default(), None, Default::default()) }
@@ -21,7 +21,27 @@
 //! fn pretend(id: UserId, caller: Caller) -> Caller { caller }
 //! ```
 //!
-//! An action without a line in the policy is nobody's:
+//! A hypothetical caller, which only explanations need, opens nothing:
+//! ```compile_fail,E0599
+//! use cloakroom::{authz::{HypotheticalCaller, Reach, Refusal, action::Create}, domain::User};
+//! fn reach(caller: &HypotheticalCaller) -> Result<Reach<User, Create>, Refusal> { caller.reach() }
+//! ```
+//! ```
+//! use cloakroom::{authz::{Caller, Reach, Refusal, action::Create}, domain::User};
+//! fn reach(caller: &Caller) -> Result<Reach<User, Create>, Refusal> { caller.reach() }
+//! ```
+//!
+//! A role grant is a proof too:
+//! ```compile_fail,E0451
+//! use cloakroom::{authz::{Actor, RoleGrant}, domain::Role};
+//! fn pretend() -> RoleGrant { RoleGrant { by: Actor::Server, roles: vec![Role::ADMIN] } }
+//! ```
+//! ```
+//! use cloakroom::{authz::{Allowed, Refusal, RoleGrant, action::SetRoles}, domain::{Role, User}};
+//! fn grant(user: &Allowed<User, SetRoles>) -> Result<RoleGrant, Refusal> { user.grant(vec![Role::ADMIN]) }
+//! ```
+//!
+//! An action without a line in the policy does not compile:
 //! ```compile_fail,E0277
 //! use cloakroom::{authz::{Caller, Refusal, Reach, action::SetRoles}, domain::Profile};
 //! fn reach(caller: &Caller) -> Result<Reach<Profile, SetRoles>, Refusal> { caller.reach() }
@@ -32,37 +52,52 @@
 //! ```
 
 pub mod action;
-mod amend;
+mod amendment;
 mod audit_event;
+mod audit_trail;
 mod caller;
+mod can;
+mod condition;
 mod decision;
+mod evaluation;
 mod explain;
 pub mod matrix;
 mod member;
 mod policy;
+mod reach;
+mod refusal;
+mod registration;
 mod relation;
 mod resource;
 mod role_grant;
-mod roles;
 mod row_filter;
 mod rule;
 mod scope;
+mod sealed;
+mod step;
 #[cfg(test)]
 mod tests;
-mod who;
+mod vocabulary;
 
-pub use amend::AllowedAmendment;
-pub use audit_event::{Actor, AuditEvent, AuditTrail, Outcome};
+pub use amendment::AllowedAmendment;
+pub use audit_event::{Actor, AuditEvent, Outcome};
+pub use audit_trail::AuditTrail;
 pub use caller::{Caller, Operator, Subject, TokenId, actor_of};
-pub use decision::{Allowed, Reach, Sealed};
+pub use can::Can;
+pub use condition::{Clause, Condition};
+pub use decision::Allowed;
+pub(crate) use evaluation::RecordAttributes;
 pub use explain::{Explanation, HypotheticalCaller, Preview, StepOutcome, StepTaken};
 pub use member::Member;
+pub use reach::Reach;
+pub use refusal::Refusal;
+pub use registration::Registration;
 pub use relation::{Relation, RelationSet};
-pub use resource::{OwnerFrom, Resource};
-pub use role_grant::{Registration, RoleGrant};
-pub use roles::Vocabulary;
+pub use resource::Resource;
+pub use role_grant::RoleGrant;
 pub use row_filter::{FilterTerm, RowFilter};
-pub(crate) use rule::RecordAttributes;
-pub use rule::{Reason, Refusal, Rule, Step};
+pub use rule::{OwnerFrom, Rule};
 pub use scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, Scope, ScopeSet};
-pub use who::{Can, Clause, Condition};
+pub use sealed::Sealed;
+pub use step::{Reason, Step};
+pub use vocabulary::Vocabulary;

@@ -1,13 +1,14 @@
-//! Who may do what to cloakroom's own records: one table. An action without a line here does not
-//! compile.
+//! Policy for cloakroom's own records: one table. Code that uses an action without a line here does
+//! not compile.
 
 use super::action::*;
-use super::audit_event::AuditTrail;
+use super::audit_trail::AuditTrail;
 use super::explain::Explanation;
 use super::member::Member;
-use super::resource::{OwnerFrom, Resource};
-use super::roles::Vocabulary;
+use super::resource::Resource;
+use super::rule::OwnerFrom;
 use super::scope::*;
+use super::vocabulary::Vocabulary;
 use crate::domain::{
     Client, ClientId, Consent, ConsentOf, Profile, Role, Session, SessionOf, SigningKey, User, UserId,
 };
@@ -158,7 +159,7 @@ impl Resource for Client {
         None
     }
 
-    /// Whoever has its secret, its keys or its redirect URIs in hand has what it may ask for.
+    /// A caller who controls the secret, the keys or the redirect URIs has every scope of the client.
     fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
         vocabulary.scopes_in(&self.scope.join(" ")).powers()
     }

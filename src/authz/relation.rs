@@ -1,8 +1,8 @@
-//! Relations: what, besides owning it, a record can be to a caller. The store resolves them in the
-//! query that reads the record, so that nothing is loaded that may not be seen.
+//! Relations of a record to the caller, and its states. The store resolves them in the query that
+//! reads the record, so that it loads nothing that the caller may not see.
 
-/// A relation of a record: to the caller (it is shared with them, it belongs to their
-/// organisation), or a state of its own (it is a draft).
+/// Relation of a record to the caller (shared with the caller, belongs to the caller's
+/// organisation), or a state of the record (draft).
 ///
 /// ```
 /// use cloakroom::authz::Relation;
@@ -16,50 +16,50 @@ pub struct Relation {
 }
 
 impl Relation {
-    /// Between the record and the user who calls; a client has none.
+    /// Relation between the record and the calling user. A client has none.
     pub const fn to_caller(name: &'static str) -> Self {
         Self { name, personal: true }
     }
 
-    /// Of the record alone, whoever calls.
+    /// State of the record, the same for every caller.
     pub const fn state(name: &'static str) -> Self {
         Self { name, personal: false }
     }
 
-    /// The name by which the matrix and the log know it.
+    /// Returns the name in the matrix and the log.
     pub fn name(self) -> &'static str {
         self.name
     }
 
-    /// Whether it is between the record and a user.
+    /// True for a relation to a user, false for a state.
     pub fn is_personal(self) -> bool {
         self.personal
     }
 }
 
-/// Which of a resource's relations hold, by their places in
+/// Set of a resource's relations, by their positions in
 /// [`Resource::RELATIONS`](super::Resource::RELATIONS).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelationSet(u32);
 
 impl RelationSet {
-    /// None.
+    /// Empty set.
     pub const NONE: RelationSet = RelationSet(0);
 
-    /// Those of which `holds` says so, in the order of
-    /// [`Resource::RELATIONS`](super::Resource::RELATIONS); 32 at the most.
-    pub fn of(holds: impl IntoIterator<Item = bool>) -> Self {
-        let bits = holds.into_iter().take(32).zip(0_u32..);
-        Self(bits.filter(|(holds, _)| *holds).fold(0, |held, (_, place)| held | 1 << place))
+    /// Returns the set of the relations whose flag is true. The flags are in the order of
+    /// [`Resource::RELATIONS`](super::Resource::RELATIONS); at most 32 count.
+    pub fn of(flags: impl IntoIterator<Item = bool>) -> Self {
+        let bits = flags.into_iter().take(32).zip(0_u32..);
+        Self(bits.filter(|(flag, _)| *flag).fold(0, |set, (_, index)| set | 1 << index))
     }
 
-    /// Whether the relation at this place holds.
-    pub fn at(self, place: usize) -> bool {
-        u32::try_from(place).is_ok_and(|place| place < 32 && self.0 & (1 << place) != 0)
+    /// True when the relation at this position is in the set.
+    pub fn at(self, index: usize) -> bool {
+        u32::try_from(index).is_ok_and(|index| index < 32 && self.0 & (1 << index) != 0)
     }
 
-    /// Whether `relation`, one of `relations`, holds.
+    /// True when `relation`, one of `relations`, is in the set.
     pub fn includes(self, relations: &[Relation], relation: Relation) -> bool {
-        relations.iter().position(|known| *known == relation).is_some_and(|place| self.at(place))
+        relations.iter().position(|known| *known == relation).is_some_and(|index| self.at(index))
     }
 }

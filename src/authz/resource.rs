@@ -1,86 +1,63 @@
-//! What a kind of record says of itself: its name, its id, whose it is.
+//! Resource: what the policy knows of a kind of record.
 
 use std::fmt::Display;
 
 use super::member::Member;
 use super::relation::Relation;
-use super::roles::Vocabulary;
+use super::rule::OwnerFrom;
 use super::scope::ScopeSet;
+use super::vocabulary::Vocabulary;
 use crate::domain::{Role, UserId};
 
-/// A kind of record that somebody may own.
+/// Kind of record that the policy protects.
 ///
 /// See [`policy!`](crate::policy) for an example.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no resource: nothing says whose it is",
-    label = "write `impl Resource for {Self}`, where `fn owner` says whose record it is"
+    message = "`{Self}` is not a resource: it does not tell its owner",
+    label = "write `impl Resource for {Self}`; its `fn owner` returns the record's owner"
 )]
 pub trait Resource: Sized + 'static {
-    /// What names one record; parsed from the URL.
+    /// Identifier of one record, parsed from the URL.
     type Id: Clone + Display + Send + 'static;
 
-    /// The name by which the matrix, the log and the audit trail know the kind.
+    /// Name of the kind, in the matrix, the log and the audit trail.
     const NAME: &'static str;
 
-    /// Where the owner is read from. With [`OwnerFrom::Url`], [`Resource::owner_by_id`] must say.
+    /// Source of the owner. [`OwnerFrom::Url`] requires [`Resource::owner_by_id`].
     const OWNER: OwnerFrom;
 
-    /// The kind of record that it is part of, with the same id: its actions are then among that
-    /// record's `_actions`.
+    /// Kind of record that this kind is a part of. Both have the same id, and the `_actions` of the
+    /// whole include the actions on the part.
     const PART_OF: Option<&'static str> = None;
 
-    /// What, besides its owner's, a record can be to a caller. The policy names them; the store
+    /// Relations that a record can have, besides its owner. The policy names them; the store
     /// resolves them in this order.
     const RELATIONS: &'static [Relation] = &[];
 
-    /// The members that not everybody who reads or writes the record may read or write.
+    /// Members that have their own rule for reading or for writing.
     const MEMBERS: &'static [Member] = &[];
 
-    /// What names this record.
+    /// Returns the record's id.
     fn id(&self) -> Self::Id;
 
-    /// Whose record this is.
+    /// Returns the record's owner.
     fn owner(&self) -> Option<UserId>;
 
-    /// Whose record the id names, where the id alone says so: the refusal then comes before any
-    /// lookup, the same for an id that exists and one that does not.
+    /// Returns the owner if the id alone names them. The refusal then precedes the lookup, so that
+    /// an id that exists and one that does not get the same answer.
     fn owner_by_id(_: &Self::Id) -> Option<UserId> {
         None
     }
 
-    /// The roles of the record's owner, where the record says them: what gives them power over
-    /// others.
+    /// Returns the roles of the record's owner, if the record holds them. They are the source of the
+    /// owner's powers over others.
     fn owner_roles(&self) -> &[Role] {
         &[]
     }
 
-    /// The power over others that the record is worth to who has it in hand: that of its owner,
-    /// unless it has one of its own. What is `not_above` takes all of it.
+    /// Returns the powers over others that control of the record gives: by default its owner's. A
+    /// `not_above` line requires all of them from the caller.
     fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
         vocabulary.powers_of(self.owner_roles())
     }
-}
-
-/// A record, as far as its rank goes. Worked out only where a rule asks for it.
-pub(crate) trait Ranked {
-    /// As [`Resource::powers`].
-    fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet;
-}
-
-impl<R: Resource> Ranked for R {
-    fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
-        Resource::powers(self, vocabulary)
-    }
-}
-
-/// Where the owner of the record is read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum OwnerFrom {
-    /// From the URL: a refusal comes before any lookup.
-    Url,
-    /// From the record: one that the caller may not see answers like one that is not there.
-    Record,
-    /// Nobody owns records of the kind.
-    Nobody,
 }

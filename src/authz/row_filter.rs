@@ -1,11 +1,12 @@
-//! What a query may return: the decision in the form in which the store puts it into its SQL.
+//! Row filter: the decision in the form in which the store puts it into SQL.
 
 use super::caller::Caller;
+use super::refusal::Refusal;
 use super::relation::RelationSet;
-use super::rule::{Refusal, Rule};
+use super::rule::Rule;
 use crate::domain::UserId;
 
-/// Which records of a kind a query may return to a caller: those within any of its terms.
+/// Filter of the records that a query may return to a caller: the union of its terms.
 ///
 /// ```
 /// use cloakroom::{authz::{Reach, action::List}, domain::User, http::Problem, store::{Store, StoreError}};
@@ -18,71 +19,71 @@ use crate::domain::UserId;
 /// }
 /// ```
 ///
-/// [`stored!`](crate::stored) puts it into SQL; a query written by hand must do the same.
+/// [`stored!`](crate::stored) puts the filter into SQL. A query written by hand must do the same.
 #[derive(Clone, Debug)]
 pub struct RowFilter {
     caller: Option<UserId>,
     terms: Vec<FilterTerm>,
 }
 
-/// The records that one rule lets a caller reach.
+/// Term of a row filter: the records that one rule lets the caller reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilterTerm {
-    /// Everyone's; the next two then say nothing.
+    /// Set for every record, whoever owns it. `own` and `related` then mean nothing.
     pub everyone: bool,
-    /// The caller's own.
+    /// Set for the caller's own records.
     pub own: bool,
-    /// Those to which one of these relations holds.
+    /// Relations; a record that has one of them is included.
     pub related: RelationSet,
-    /// Of all of them, only those of which this holds.
+    /// States; every included record must have all of them.
     pub only_while: RelationSet,
 }
 
 impl RowFilter {
-    /// Everything; the relations are the caller's. For the record that a caller has just changed.
+    /// Returns a filter that lets every record through. For the record that the caller just changed.
     pub(crate) fn unrestricted(caller: &Caller) -> Self {
-        let everyone = FilterTerm {
+        let term = FilterTerm {
             everyone: true,
             own: false,
             related: RelationSet::NONE,
             only_while: RelationSet::NONE,
         };
-        Self { caller: caller.user_id(), terms: vec![everyone] }
+        Self { caller: caller.user_id(), terms: vec![term] }
     }
 
-    /// What the caller sees by any of the rules.
+    /// Returns the filter of the records that the caller reaches by any of the rules.
     pub(super) fn of(caller: &Caller, rules: &[&'static Rule]) -> Self {
-        let terms = rules.iter().filter_map(|rule| rule.term(caller)).collect();
+        let terms = rules.iter().filter_map(|rule| rule.filter_term(caller)).collect();
         Self { caller: caller.user_id(), terms }
     }
 
-    /// Nothing at all.
+    /// Returns a filter that lets no record through.
     #[cfg(feature = "bench-limits")]
     pub(crate) fn empty() -> Self {
         Self { caller: None, terms: Vec::new() }
     }
 
-    /// The user who calls; a client owns nothing and has no relations.
+    /// Returns the calling user. `None` for a client, which owns nothing and has no relations.
     pub fn caller(&self) -> Option<UserId> {
         self.caller
     }
 
-    /// Any of these; nothing when there is none.
+    /// Returns the terms. A record passes the filter when one term includes it.
     pub fn terms(&self) -> &[FilterTerm] {
         &self.terms
     }
 
-    /// Whether nothing at all is hidden, so that the query needs no condition.
+    /// True when every record passes, so that the query needs no condition.
     pub fn is_unrestricted(&self) -> bool {
         self.terms.iter().any(|term| term.everyone && term.only_while == RelationSet::NONE)
     }
 }
 
 impl Caller {
-    /// The records of which this rule lets the caller.
+    /// Returns the filter of the records that this rule lets the caller reach.
     ///
     /// # Errors
-    /// When the token has no scope of it at all.
+    /// [`Reason::InsufficientScope`](super::Reason::InsufficientScope).
     pub(crate) fn row_filter_by(&self, rule: &'static Rule) -> Result<RowFilter, Refusal> {
         rule.check_scope(self)?;
         Ok(RowFilter::of(self, &[rule]))
@@ -90,30 +91,30 @@ impl Caller {
 }
 
 impl Rule {
-    /// What the caller reaches by this rule; nothing without a scope of it.
-    fn term(&self, caller: &Caller) -> Option<FilterTerm> {
+    /// Returns the term of this rule. `None` when the caller reaches no record by it.
+    fn filter_term(&self, caller: &Caller) -> Option<FilterTerm> {
         let holds = |scope| caller.scope().contains(scope);
-        let user = caller.user_id().is_some();
-        let place = |relation| self.relations().iter().position(|known| *known == relation);
-        let held = |places: &[Option<usize>]| {
-            RelationSet::of((0..self.relations().len()).map(|place| places.contains(&Some(place))))
+        let is_user = caller.user_id().is_some();
+        let index = |relation| self.relations().iter().position(|known| *known == relation);
+        let set = |indices: &[Option<usize>]| {
+            RelationSet::of((0..self.relations().len()).map(|index| indices.contains(&Some(index))))
         };
         let related: Vec<Option<usize>> = self
-            .who
+            .condition
             .relations()
-            .filter(|(relation, scope)| holds(*scope) && (user || !relation.is_personal()))
-            .map(|(relation, _)| place(relation))
+            .filter(|(relation, scope)| holds(*scope) && (is_user || !relation.is_personal()))
+            .map(|(relation, _)| index(relation))
             .collect();
-        // A state that the kind of record does not have is never reached.
-        let state = match self.who.state() {
-            Some(state) => Some(place(state)?),
+        // No record is ever in a state that the kind of record does not have.
+        let state = match self.condition.state() {
+            Some(state) => Some(index(state)?),
             None => None,
         };
         let term = FilterTerm {
             everyone: self.reaches_everyone(caller),
-            own: user && self.who.owner_scope().is_some_and(holds),
-            related: held(&related),
-            only_while: held(&[state]),
+            own: is_user && self.condition.owner_scope().is_some_and(holds),
+            related: set(&related),
+            only_while: set(&[state]),
         };
         (term.everyone || term.own || term.related != RelationSet::NONE).then_some(term)
     }

@@ -1,27 +1,27 @@
-//! Scopes (RFC 6749 §3.3): what a token allows. Each stands once, with its meaning; the OpenAPI
-//! document, the metadata and the README's table are made from it.
+//! Scopes (RFC 6749 §3.3): the rights of a token. Each is declared once, with its meaning. The OpenAPI
+//! document, the metadata and the table in the documentation are made from this list.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// A scope. `x:y` reaches the caller's own records, `x:y:any` everyone's; the short name is the
-/// weak one, so that a slip fails closed. Declared with [`scopes!`](crate::scopes).
+/// Scope. `x:y` reaches the caller's own records, `x:y:any` everyone's. The short name is the weaker
+/// one, so that a typing error fails closed. Declared with [`scopes!`](crate::scopes).
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
     name: &'static str,
     meaning: &'static str,
     administrative: bool,
     identity: bool,
-    /// Of the name: names that differ as a rule differ in it.
+    /// Hash of the name, for a fast comparison.
     hash: u64,
 }
 
-/// Declares scopes: a constant for each, and the list of them all for
+/// Declares scopes: a constant for each, and the list of all of them for
 /// [`App::scopes`](crate::App::scopes).
 ///
-/// A scope that gives power over others' records without ending in `:any` says `administrative`:
-/// administrators have it, other users do not.
+/// `administrative` marks a scope that gives power over others' records although its name does not
+/// end in `:any`. Administrators have it, other users do not.
 ///
 /// ```
 /// cloakroom::scopes! {
@@ -51,7 +51,7 @@ macro_rules! scopes {
 }
 
 crate::scopes! {
-    /// The scopes of cloakroom itself.
+    /// Scopes of cloakroom itself.
     pub SCOPES:
     USERS_READ = "users:read", "Read your account";
     USERS_WRITE = "users:write", "Change your account";
@@ -82,11 +82,11 @@ crate::scopes! {
 }
 
 impl Scope {
-    /// A scope of this name, in the words of a consent page. [`scopes!`](crate::scopes) is the
-    /// shorter way.
+    /// Returns a scope with this name. The consent page shows the meaning.
+    /// [`scopes!`](crate::scopes) is the shorter way.
     ///
     /// # Panics
-    /// When the name is no scope token (RFC 6749 §3.3); in a constant it then does not compile.
+    /// When the name is not a scope token (RFC 6749 §3.3). In a constant, this is a compile error.
     pub const fn new(name: &'static str, meaning: &'static str) -> Self {
         assert!(
             is_scope_token(name.as_bytes()),
@@ -95,33 +95,33 @@ impl Scope {
         Self { name, meaning, administrative: false, identity: false, hash: fnv1a(name.as_bytes()) }
     }
 
-    /// The same scope, which gives power over others' records though it does not end in `:any`.
+    /// Marks the scope as a power over others' records, although its name does not end in `:any`.
     pub const fn administrative(self) -> Self {
         Self { administrative: true, ..self }
     }
 
-    /// The same scope, which tells the client something of the user in the way of OpenID Connect:
-    /// anybody can grant it, and a client acting for itself has no use for it.
+    /// Marks the scope as one of OpenID Connect, which gives the client claims about the user. Every
+    /// user can grant it; a client that acts for itself never gets it.
     pub const fn identity(self) -> Self {
         Self { identity: true, ..self }
     }
 
-    /// Whether it is one of OpenID Connect.
+    /// True for a scope of OpenID Connect.
     pub fn is_identity(self) -> bool {
         self.identity
     }
 
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub fn as_str(self) -> &'static str {
         self.name
     }
 
-    /// What it allows, in words that a consent page can show.
+    /// Returns the meaning, as the consent page shows it.
     pub fn meaning(self) -> &'static str {
         self.meaning
     }
 
-    /// Whether it gives power over records that are not the caller's own.
+    /// True when the scope gives power over others' records.
     pub fn reaches_others(self) -> bool {
         self.administrative || self.name.ends_with(":any")
     }
@@ -132,12 +132,12 @@ impl Scope {
     reason = "a constant function has no iterators; the index is below the length"
 )]
 const fn is_scope_token(name: &[u8]) -> bool {
-    let mut at = 0;
-    while at < name.len() {
-        if !matches!(name[at], 0x21 | 0x23..=0x5b | 0x5d..=0x7e) {
+    let mut index = 0;
+    while index < name.len() {
+        if !matches!(name[index], 0x21 | 0x23..=0x5b | 0x5d..=0x7e) {
             return false;
         }
-        at += 1;
+        index += 1;
     }
     !name.is_empty()
 }
@@ -147,10 +147,10 @@ const fn is_scope_token(name: &[u8]) -> bool {
     reason = "a constant function has no iterators; the index is below the length"
 )]
 const fn fnv1a(name: &[u8]) -> u64 {
-    let (mut hash, mut at) = (0xcbf2_9ce4_8422_2325_u64, 0);
-    while at < name.len() {
-        hash = (hash ^ name[at] as u64).wrapping_mul(0x0100_0000_01b3);
-        at += 1;
+    let (mut hash, mut index) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while index < name.len() {
+        hash = (hash ^ name[index] as u64).wrapping_mul(0x0100_0000_01b3);
+        index += 1;
     }
     hash
 }
@@ -187,51 +187,51 @@ impl fmt::Display for Scope {
     }
 }
 
-/// A set of scopes; written as the space-separated list of RFC 6749 §3.3, and read by
+/// Set of scopes. Written as the space-separated list of RFC 6749 §3.3, and read by
 /// [`Vocabulary::scopes_in`](super::Vocabulary::scopes_in).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScopeSet(
-    /// By name, each once. There are so few that looking at all of them is quickest.
+    /// Sorted by name, without duplicates. The sets are small, so that a linear search is fastest.
     Vec<Scope>,
 );
 
 impl ScopeSet {
-    /// Whether the scope is in the set.
+    /// True when the scope is in the set.
     pub fn contains(&self, scope: Scope) -> bool {
         self.0.contains(&scope)
     }
 
-    /// Whether there is none.
+    /// True when the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The scopes, by name.
+    /// Returns the scopes, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = Scope> {
         self.0.iter().copied()
     }
 
-    /// The scopes in both.
+    /// Returns the scopes that are in both sets.
     pub fn intersection(&self, other: &ScopeSet) -> ScopeSet {
         Self(self.iter().filter(|scope| other.contains(*scope)).collect())
     }
 
-    /// Whether every scope of this set is in the other.
+    /// True when every scope of this set is in the other.
     pub fn is_subset(&self, other: &ScopeSet) -> bool {
         self.iter().all(|scope| other.contains(scope))
     }
 
-    /// The scopes of this set that are not in the other.
+    /// Returns the scopes of this set that are not in the other.
     pub fn difference(&self, other: &ScopeSet) -> ScopeSet {
         Self(self.iter().filter(|scope| !other.contains(*scope)).collect())
     }
 
-    /// The scopes in either.
+    /// Returns the scopes that are in either set.
     pub fn union(&self, other: &ScopeSet) -> ScopeSet {
         self.iter().chain(other.iter()).collect()
     }
 
-    /// The part of the set that gives power over others.
+    /// Returns the scopes that give power over others.
     pub fn powers(&self) -> ScopeSet {
         self.iter().filter(|scope| scope.reaches_others()).collect()
     }

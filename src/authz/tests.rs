@@ -1,5 +1,4 @@
-//! The decision, way by way: what each lets in, what it does not, and that a single record and a
-//! list are decided alike.
+//! The decision, clause by clause, and the equality of the decision on a record and on a list.
 
 use std::sync::Arc;
 
@@ -20,7 +19,7 @@ const HUNG: Relation = Relation::state("hung");
 const SHOWN: Relation = Relation::state("shown");
 const ATTENDANT: Role = Role::new("attendant");
 
-/// A coat: whose, and what it is to whom.
+/// Record with an owner and relations.
 #[derive(Clone, Copy)]
 struct Coat(UserId);
 
@@ -69,16 +68,16 @@ fn user(id: UserId, roles: &[Role], scope: &[Scope]) -> Caller {
     caller(Subject::User { id, roles: roles.to_vec() }, scope)
 }
 
-fn outcome<A: action::Action>(by: &Caller, coat: Coat, holds: [bool; 3]) -> Result<(), Reason>
+fn outcome<A: action::Action>(by: &Caller, coat: Coat, flags: [bool; 3]) -> Result<(), Reason>
 where
     Coat: Can<A>,
 {
-    let sealed = Sealed::with_relations(Some((coat, RelationSet::of(holds))));
+    let sealed = Sealed::with_relations(Some((coat, RelationSet::of(flags))));
     by.open::<Coat, A>(sealed).map(drop).map_err(|refusal| refusal.reason)
 }
 
 #[test]
-fn each_way_takes_its_scope_and_what_the_record_is_to_the_caller() {
+fn each_clause_needs_its_scope_and_its_relation() {
     let bob = user(BOB, &[Role::USER], &[READ]);
     assert_eq!(outcome::<Read>(&bob, Coat(BOB), NOTHING), Ok(()));
     assert_eq!(outcome::<Read>(&bob, Coat(ADA), NOTHING), Err(Reason::NotFound));
@@ -92,7 +91,7 @@ fn each_way_takes_its_scope_and_what_the_record_is_to_the_caller() {
 }
 
 #[test]
-fn a_role_reaches_everyones_with_its_scope_and_a_scope_without_the_role_does_not() {
+fn role_clause_needs_both_the_role_and_the_scope() {
     let attendant = user(BOB, &[ATTENDANT], &[READ]);
     assert_eq!(outcome::<Read>(&attendant, Coat(ADA), NOTHING), Ok(()));
     let without_scope = user(BOB, &[ATTENDANT], &[WRITE]);
@@ -102,14 +101,14 @@ fn a_role_reaches_everyones_with_its_scope_and_a_scope_without_the_role_does_not
 }
 
 #[test]
-fn a_client_has_no_relation_to_a_record_but_sees_what_everyone_sees() {
+fn client_has_no_personal_relation_but_reaches_states() {
     let client = caller(Subject::Client { id: BOB.to_string() }, &[READ]);
     assert_eq!(outcome::<Read>(&client, Coat(BOB), [true, false, false]), Err(Reason::NotFound));
     assert_eq!(outcome::<Read>(&client, Coat(BOB), [false, false, true]), Ok(()));
 }
 
 #[test]
-fn a_state_stops_whoever_could_otherwise_and_tells_only_those_who_may_read() {
+fn wrong_state_is_visible_to_readers_only() {
     let ada = user(ADA, &[Role::USER], &[READ, WRITE]);
     assert_eq!(outcome::<Update>(&ada, Coat(ADA), [false, true, false]), Ok(()));
     assert_eq!(outcome::<Update>(&ada, Coat(ADA), NOTHING), Err(Reason::WrongState));
@@ -121,7 +120,7 @@ fn a_state_stops_whoever_could_otherwise_and_tells_only_those_who_may_read() {
 }
 
 #[test]
-fn nobody_acts_on_what_belongs_to_somebody_above_them() {
+fn refuses_action_on_a_record_above_the_caller() {
     let attendant = user(BOB, &[ATTENDANT], &[READ, WRITE]);
     assert_eq!(outcome::<Update>(&attendant, Coat(ADA), [false, true, false]), Ok(()));
     assert_eq!(outcome::<Update>(&attendant, Coat(ADMIN), [false, true, false]), Err(Reason::AboveCaller));
@@ -130,7 +129,7 @@ fn nobody_acts_on_what_belongs_to_somebody_above_them() {
 }
 
 #[test]
-fn one_makes_records_of_ones_own_alone() {
+fn user_creates_own_records_only() {
     let bob = user(BOB, &[Role::USER], &[WRITE]);
     let make = |by: &Caller, owner| {
         let reach = by.reach::<Coat, Create>().unwrap();
@@ -158,7 +157,7 @@ where
 }
 
 #[test]
-fn a_client_is_worth_what_it_may_ask_for_and_nobody_gets_hold_of_more_than_they_have() {
+fn client_record_has_the_powers_of_its_scopes() {
     let clerk =
         caller(Subject::Client { id: "clerk".to_owned() }, &[CLIENTS_READ, CLIENTS_WRITE, USERS_READ_ANY]);
     for level in [&["users:read:any"][..], &["users:write", "openid"], &["retired:any"], &[]] {
@@ -179,7 +178,7 @@ fn a_client_is_worth_what_it_may_ask_for_and_nobody_gets_hold_of_more_than_they_
 }
 
 #[test]
-fn nobody_makes_of_a_client_or_registers_what_is_above_them() {
+fn refuses_a_client_with_scopes_above_the_caller() {
     let clerk = caller(Subject::Client { id: "clerk".to_owned() }, &[CLIENTS_WRITE, USERS_READ]);
     let make = |scopes: &[&str]| {
         let made = clerk.reach::<Client, Create>().unwrap().make(client_for(scopes));
@@ -195,18 +194,18 @@ fn nobody_makes_of_a_client_or_registers_what_is_above_them() {
     assert_eq!(amend(&["users:read", "roles:write"]), Err(Reason::AboveCaller));
 }
 
-/// What [`stored!`](crate::stored) puts into SQL, in Rust.
-fn is_within(filter: &RowFilter, coat: Coat, held: RelationSet) -> bool {
+/// Applies the filter in Rust, as [`stored!`](crate::stored) applies it in SQL.
+fn is_within(filter: &RowFilter, coat: Coat, relations: RelationSet) -> bool {
     filter.terms().iter().any(|term| {
         let own = term.own && filter.caller() == coat.owner();
-        let related = (0..3).any(|place| term.related.at(place) && held.at(place));
-        let state = (0..3).all(|place| !term.only_while.at(place) || held.at(place));
+        let related = (0..3).any(|index| term.related.at(index) && relations.at(index));
+        let state = (0..3).all(|index| !term.only_while.at(index) || relations.at(index));
         (term.everyone || own || related) && state
     })
 }
 
 #[test]
-fn a_sight_holds_exactly_what_could_be_opened_one_by_one() {
+fn row_filter_equals_the_decision_on_each_record() {
     let scopes = [READ, WRITE, READ_ANY];
     for mask in 0..8_u8 {
         let scope: Vec<Scope> = scopes
@@ -220,20 +219,20 @@ fn a_sight_holds_exactly_what_could_be_opened_one_by_one() {
             .flat_map(|id| [vec![Role::USER], vec![ATTENDANT]].map(|roles| user(id, &roles, &scope)));
         let client = caller(Subject::Client { id: "tailor".to_owned() }, &scope);
         for by in users.chain([client]) {
-            for held in 0..8_u8 {
-                let holds = [0, 1, 2].map(|bit| held & (1 << bit) != 0);
+            for relations in 0..8_u8 {
+                let flags = [0, 1, 2].map(|bit| relations & (1 << bit) != 0);
                 for owner in [ADA, BOB, ADMIN] {
-                    let opened = outcome::<Read>(&by, Coat(owner), holds).is_ok();
-                    let seen = by.reach::<Coat, Read>().is_ok_and(|reach| {
-                        is_within(&reach.row_filter(), Coat(owner), RelationSet::of(holds))
+                    let opened = outcome::<Read>(&by, Coat(owner), flags).is_ok();
+                    let listed = by.reach::<Coat, Read>().is_ok_and(|reach| {
+                        is_within(&reach.row_filter(), Coat(owner), RelationSet::of(flags))
                     });
-                    assert_eq!(opened, seen, "{by:?} {owner} {holds:?}");
-                    // A lookup for a change returns nothing that may neither be read nor changed.
+                    assert_eq!(opened, listed, "{by:?} {owner} {flags:?}");
+                    // A lookup for a change finds only records that the caller may read or change.
                     if let Ok(reach) = by.reach::<Coat, Update>() {
                         let looked_up =
-                            is_within(&reach.lookup_filter(), Coat(owner), RelationSet::of(holds));
-                        let known = outcome::<Update>(&by, Coat(owner), holds) != Err(Reason::NotFound);
-                        assert_eq!(looked_up, known, "{by:?} {owner} {holds:?}");
+                            is_within(&reach.lookup_filter(), Coat(owner), RelationSet::of(flags));
+                        let known = outcome::<Update>(&by, Coat(owner), flags) != Err(Reason::NotFound);
+                        assert_eq!(looked_up, known, "{by:?} {owner} {flags:?}");
                     }
                 }
             }

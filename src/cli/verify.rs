@@ -13,7 +13,7 @@ use super::arguments::{json_flag, required, switch};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
 use crate::App;
-use crate::authz::matrix::{Kind, Matrix, difference};
+use crate::authz::matrix::{CallerKind, Matrix, difference};
 use crate::domain::{Clock, format_time};
 use crate::http::{ENVIRONMENT_HEADER, Endpoint, ServedParts};
 use crate::qa::test_server;
@@ -209,7 +209,7 @@ fn write_files(report: &Report, given: &ArgMatches) -> Result<(), Failure> {
 
 /// A table of the routes and the kinds of callers, what differs, and what could not be tried.
 fn as_text(app: &App, report: &Report) -> String {
-    let kinds = Kind::all(app.vocabulary());
+    let kinds = CallerKind::all(app.vocabulary());
     let width = report.routes.iter().map(|route| route.route.chars().count()).max().unwrap_or(0);
     let heading: Vec<String> = kinds.iter().map(|kind| kind.name()).collect();
     let mut text = format!("{:<width$}  {}\n", "", heading.join("  "));
@@ -235,7 +235,7 @@ fn as_text(app: &App, report: &Report) -> String {
 }
 
 /// How everybody of a kind fared: a tick where they were let in or refused as they should be.
-fn mark(route: &RouteReport, kind: Kind) -> &'static str {
+fn mark(route: &RouteReport, kind: CallerKind) -> &'static str {
     let mut marks = route.cells.iter().filter(|cell| cell.caller.kind() == kind).map(|cell| &cell.outcome);
     let mut tried = false;
     let wrong = marks.any(|outcome| {

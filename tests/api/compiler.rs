@@ -38,7 +38,7 @@ const CASES: &[(&str, &str)] = &[
     ("proof_made_by_hand", "of struct `Allowed` are private"),
     ("record_without_storage", "write `stored! { Shelf in table { owner: owner_id; } }`"),
     ("removal_with_a_proof_of_change", "expected `Allowed<_, Delete>`, found `Allowed<Note, Update>`"),
-    ("resource_not_declared", "write `impl Resource for Shelf`, where `fn owner` says whose record it is"),
+    ("resource_not_declared", "write `impl Resource for Shelf`; its `fn owner` returns the record's owner"),
     ("resource_without_its_owner", "missing: `owner`"),
     ("sealed_record_as_answer", "but trait `From<Allowed<Note, _>>` is implemented for it"),
     ("sealed_record_read", "no field `text` on type `cloakroom::authz::Sealed<Note>`"),

@@ -1,30 +1,30 @@
-//! What differs between two matrices, and whether it lets somebody do more.
+//! Difference between two matrices, and whether it widens access.
 
-use super::{Entry, Matrix, Row, Way};
+use super::table::{ClauseEntry, Matrix, RouteRow, RouteRule};
 
-/// In which direction a change goes.
+/// Direction of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// Somebody may do what they could not, or it cannot be ruled out.
+    /// Access becomes wider, or that cannot be ruled out.
     Wider,
-    /// Somebody may not do any more what they could.
+    /// Access becomes narrower.
     Narrower,
-    /// Nobody may do more or less.
+    /// Access stays the same.
     Neither,
 }
 
-/// A change of who may do what.
+/// Change of access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The route, or the role.
+    /// Route or role.
     pub of: String,
-    /// What it is.
+    /// Description.
     pub what: String,
-    /// In which direction it goes.
+    /// Direction.
     pub direction: Direction,
 }
 
-/// The changes of one route or role, as they are found.
+/// Collector of the changes to one route or role.
 struct Changes<'a> {
     of: String,
     found: &'a mut Vec<Change>,
@@ -43,7 +43,7 @@ impl Changes<'_> {
         self.add(Direction::Narrower, what);
     }
 
-    /// What there is now and was not, and the other way around.
+    /// Adds an entry for each new and each removed item.
     fn items(&mut self, what: &str, before: &[String], now: &[String]) {
         for item in now.iter().filter(|item| !before.contains(item)) {
             self.wider(format!("{what} {item}"));
@@ -53,20 +53,20 @@ impl Changes<'_> {
         }
     }
 
-    fn scope(&mut self, whose: &str, before: Option<&String>, now: Option<&String>) {
+    fn scope(&mut self, records: &str, before: Option<&String>, now: Option<&String>) {
         match (before, now) {
-            (None, Some(scope)) => self.wider(format!("{scope} reaches {whose}")),
-            (Some(scope), None) => self.narrower(format!("{scope} no longer reaches {whose}")),
+            (None, Some(scope)) => self.wider(format!("{scope} reaches {records}")),
+            (Some(scope), None) => self.narrower(format!("{scope} no longer reaches {records}")),
             (Some(before), Some(now)) if before != now => {
-                self.wider(format!("{whose} are reached by {now} instead of {before}"));
+                self.wider(format!("{now} instead of {before} reaches {records}"));
             }
             _ => {}
         }
     }
 }
 
-/// What has changed from one matrix to the next: routes, roles, and the answer to each kind of
-/// caller.
+/// Returns the changes from one matrix to the next: of routes, of roles, and of the answers to each
+/// kind of caller.
 pub fn difference(before: &Matrix, now: &Matrix) -> Vec<Change> {
     let mut found = Vec::new();
     for row in &now.routes {
@@ -92,14 +92,14 @@ pub fn difference(before: &Matrix, now: &Matrix) -> Vec<Change> {
     found
 }
 
-fn let_in(row: &Row) -> String {
+fn let_in(row: &RouteRow) -> String {
     let callers: Vec<&str> =
         row.answers.iter().filter(|answer| answer.allowed).map(|answer| answer.caller.as_str()).collect();
-    if callers.is_empty() { "nobody of these kinds".to_owned() } else { callers.join(", ") }
+    if callers.is_empty() { "no kind of caller".to_owned() } else { callers.join(", ") }
 }
 
-fn compare(before: &Row, now: &Row, changes: &mut Changes<'_>) {
-    rules(&before.entry, &now.entry, changes);
+fn compare(before: &RouteRow, now: &RouteRow, changes: &mut Changes<'_>) {
+    rules(&before.rule, &now.rule, changes);
     for answer in &now.answers {
         let known = before.answers.iter().find(|known| known.caller == answer.caller);
         let (caller, cell) = (&answer.caller, answer.cell());
@@ -119,24 +119,25 @@ fn compare(before: &Row, now: &Row, changes: &mut Changes<'_>) {
     }
 }
 
-fn rules(before: &Entry, now: &Entry, changes: &mut Changes<'_>) {
-    let ways =
-        |ways: &[Way]| ways.iter().map(|way| format!("{} with {}", way.name, way.scope)).collect::<Vec<_>>();
-    changes.scope("one's own", before.own_scope.as_ref(), now.own_scope.as_ref());
-    changes.scope("everyone's", before.any_scope.as_ref(), now.any_scope.as_ref());
-    changes.items("lets in the record's", &ways(&before.related), &ways(&now.related));
-    changes.items("lets in the role", &ways(&before.roles), &ways(&now.roles));
+fn rules(before: &RouteRule, now: &RouteRule, changes: &mut Changes<'_>) {
+    let clauses = |clauses: &[ClauseEntry]| {
+        clauses.iter().map(|clause| format!("{} with {}", clause.name, clause.scope)).collect::<Vec<_>>()
+    };
+    changes.scope("one's own records", before.own_scope.as_ref(), now.own_scope.as_ref());
+    changes.scope("everyone's records", before.any_scope.as_ref(), now.any_scope.as_ref());
+    changes.items("lets in the record's", &clauses(&before.related), &clauses(&now.related));
+    changes.items("lets in the role", &clauses(&before.roles), &clauses(&now.roles));
     match (&before.only_while, &now.only_while) {
-        (Some(state), None) => changes.wider(format!("is not confined to what is {state} any more")),
-        (None, Some(state)) => changes.narrower(format!("is confined to what is {state}")),
+        (Some(state), None) => changes.wider(format!("is no longer limited to records that are {state}")),
+        (None, Some(state)) => changes.narrower(format!("is limited to records that are {state}")),
         (Some(before), Some(now)) if before != now => {
-            changes.wider(format!("is confined to what is {now} instead of {before}"));
+            changes.wider(format!("is limited to records that are {now} instead of {before}"));
         }
         _ => {}
     }
     match (before.not_above, now.not_above) {
-        (true, false) => changes.wider("may be done above the caller"),
-        (false, true) => changes.narrower("may not be done above the caller any more"),
+        (true, false) => changes.wider("no longer compares powers (not above)"),
+        (false, true) => changes.narrower("compares powers (not above)"),
         _ => {}
     }
     if before.owner_from != now.owner_from {
@@ -151,11 +152,11 @@ fn rules(before: &Entry, now: &Entry, changes: &mut Changes<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Answered;
+    use super::super::table::{CallerAnswer, RoleRow};
     use super::*;
 
-    fn answered(caller: &str, refused: Option<(u16, &str)>) -> Answered {
-        Answered {
+    fn answered(caller: &str, refused: Option<(u16, &str)>) -> CallerAnswer {
+        CallerAnswer {
             caller: caller.to_owned(),
             allowed: refused.is_none(),
             status: refused.map(|(status, _)| status),
@@ -163,51 +164,54 @@ mod tests {
         }
     }
 
-    fn matrix(change: impl FnOnce(&mut Row)) -> Matrix {
-        let entry = Entry {
+    fn matrix(change: impl FnOnce(&mut RouteRow)) -> Matrix {
+        let rule = RouteRule {
             access: "by scope".to_owned(),
             own_scope: Some("coats:read".to_owned()),
             not_above: true,
-            ..Entry::default()
+            ..RouteRule::default()
         };
-        let mut row = Row {
+        let mut row = RouteRow {
             method: "GET".to_owned(),
             path: "/coats/{id}".to_owned(),
             summary: "See a coat".to_owned(),
-            entry,
+            rule,
             answers: vec![answered("owner", None), answered("another user", Some((404, "not-found")))],
         };
         change(&mut row);
         Matrix { routes: vec![row], ..Matrix::default() }
     }
 
-    fn told(before: &Matrix, now: &Matrix) -> Vec<(Direction, String)> {
+    fn descriptions(before: &Matrix, now: &Matrix) -> Vec<(Direction, String)> {
         let changes = difference(before, now).into_iter();
         changes.map(|change| (change.direction, format!("{} {}", change.of, change.what))).collect()
     }
 
     #[test]
-    fn nothing_differs_from_itself() {
+    fn equal_matrices_have_no_difference() {
         assert_eq!(difference(&matrix(|_| {}), &matrix(|_| {})), []);
     }
 
     #[test]
-    fn who_is_let_in_and_was_not_is_a_widening_and_the_other_way_around_is_none() {
+    fn newly_permitted_caller_is_wider_and_newly_refused_is_narrower() {
         let (before, now) = (matrix(|_| {}), matrix(|row| row.answers[1] = answered("another user", None)));
         let wider = "GET /coats/{id} lets in another user; it was 404 not-found".to_owned();
-        assert_eq!(told(&before, &now), [(Direction::Wider, wider)]);
+        assert_eq!(descriptions(&before, &now), [(Direction::Wider, wider)]);
         let narrower = "GET /coats/{id} refuses another user: 404 not-found".to_owned();
-        assert_eq!(told(&now, &before), [(Direction::Narrower, narrower)]);
+        assert_eq!(descriptions(&now, &before), [(Direction::Narrower, narrower)]);
     }
 
     #[test]
-    fn a_rule_that_is_loosened_is_a_widening_though_no_kind_of_caller_shows_it() {
-        type Loosened = fn(&mut Row);
+    fn looser_rule_is_wider_even_with_equal_answers() {
+        type Loosened = fn(&mut RouteRow);
         let loosened: [Loosened; 4] = [
-            |row| row.entry.not_above = false,
-            |row| row.entry.any_scope = Some("coats:read:any".to_owned()),
-            |row| row.entry.own_scope = Some("coats".to_owned()),
-            |row| row.entry.related = vec![Way { name: "reader".to_owned(), scope: "coats:read".to_owned() }],
+            |row| row.rule.not_above = false,
+            |row| row.rule.any_scope = Some("coats:read:any".to_owned()),
+            |row| row.rule.own_scope = Some("coats".to_owned()),
+            |row| {
+                row.rule.related =
+                    vec![ClauseEntry { name: "reader".to_owned(), scope: "coats:read".to_owned() }]
+            },
         ];
         for loosen in loosened {
             let changes = difference(&matrix(|_| {}), &matrix(loosen));
@@ -216,27 +220,24 @@ mod tests {
     }
 
     #[test]
-    fn a_new_route_is_a_widening_and_one_that_is_gone_is_none() {
+    fn new_route_is_wider_and_removed_route_is_narrower() {
         let (none, one) = (Matrix::default(), matrix(|_| {}));
         assert_eq!(
-            told(&none, &one),
+            descriptions(&none, &one),
             [(Direction::Wider, "GET /coats/{id} is new, and lets in owner".to_owned())]
         );
-        assert_eq!(told(&one, &none), [(Direction::Narrower, "GET /coats/{id} is gone".to_owned())]);
+        assert_eq!(descriptions(&one, &none), [(Direction::Narrower, "GET /coats/{id} is gone".to_owned())]);
     }
 
     #[test]
-    fn a_role_that_grants_more_is_a_widening() {
+    fn role_with_more_scopes_is_wider() {
         let with = |scopes: &[&str]| {
             let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-            Matrix {
-                roles: vec![super::super::RoleRow { name: "attendant".to_owned(), scopes }],
-                ..Matrix::default()
-            }
+            Matrix { roles: vec![RoleRow { name: "attendant".to_owned(), scopes }], ..Matrix::default() }
         };
         let (less, more) = (with(&["coats:read"]), with(&["coats:read", "coats:read:any"]));
         let wider = "role attendant grants coats:read:any".to_owned();
-        assert_eq!(told(&less, &more), [(Direction::Wider, wider)]);
+        assert_eq!(descriptions(&less, &more), [(Direction::Wider, wider)]);
         assert!(difference(&more, &less).iter().all(|change| change.direction == Direction::Narrower));
     }
 }

@@ -1,16 +1,16 @@
-//! The matrix as one HTML file that needs nothing else, prints, and explains itself.
+//! The matrix as one self-contained HTML file, for the screen and for printing.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Answered, Matrix, Row};
+use super::table::{CallerAnswer, Matrix, RouteRow};
 
-/// Its stylesheet; a policy that lets nothing else in names it by its hash.
+/// Stylesheet. The content security policy allows it by its hash.
 pub const STYLE: &str = include_str!("matrix.css");
 
-/// Its filter; without it the page is whole.
+/// Script of the filter. The page is complete without it.
 pub const SCRIPT: &str = include_str!("matrix.js");
 
-/// A page that needs nothing else, in the matrix's style and what more of it there is.
+/// Returns a self-contained page with the matrix's style and an additional `style`.
 pub(crate) fn document(title: &str, style: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)
@@ -27,21 +27,21 @@ pub(crate) fn document(title: &str, style: &str, body: &Markup) -> String {
     .into_string()
 }
 
-/// The page.
+/// Returns the page.
 pub fn as_html(matrix: &Matrix) -> String {
     let title = format!("Who may do what in {}", matrix.name);
     let body = html! {
                 h1 { (title) }
-                p.quiet { "Version " (matrix.version) ", " (matrix.routes.len()) " routes. Made from the list that mounts \
-                    the routes and the policy that decides: there is no other way in." }
+                p.quiet { "Version " (matrix.version) ", " (matrix.routes.len()) " routes. The page is made from the list that \
+                    mounts the routes and from the policy that decides. There is no other access." }
                 (how_to_read())
                 (filter(matrix))
                 (routes(matrix))
-                h2 { "Who the callers are" }
+                h2 { "Kinds of callers" }
                 dl { @for caller in &matrix.callers { dt { (caller.name) } dd { (caller.meaning) } } }
-                h2 { "What the roles grant" }
+                h2 { "Roles and their scopes" }
                 dl { @for role in &matrix.roles { dt { (role.name) } dd { code { (role.scopes.join(" ")) } } } }
-                h2 { "What the scopes mean" }
+                h2 { "Scopes" }
                 dl { @for scope in &matrix.scopes { dt { code { (scope.name) } } dd { (scope.meaning) } } }
                 script { (PreEscaped(SCRIPT)) }
     };
@@ -50,20 +50,20 @@ pub fn as_html(matrix: &Matrix) -> String {
 
 fn how_to_read() -> Markup {
     html! {
-        p { "Each line is a route. “Own” is the scope that a token needs to reach what belongs to its user, “anyone's” \
-            the scope that reaches what belongs to others. A green cell lets that caller in; the others tell what the \
-            caller is answered instead." }
-        p { "Every request is decided in this order, and the first step that fails decides:" }
+        p { "Each line is a route. “Own” is the scope that a token needs to reach its user's own records; “anyone's” is \
+            the scope that reaches everyone's records. A green cell permits the request of that caller. The other cells \
+            show the refusal." }
+        p { "The server takes these steps in this order. The first step that fails refuses the request:" }
         ol {
-            li { "Is there an access token, and is it acceptable? Otherwise " b { "401" } "." }
-            li { "Does it carry a scope for the route? Otherwise " b { "403 insufficient-scope" } ", before anything is \
-                looked up." }
-            li { "Is the record the caller's, or one that they reach otherwise? Where the owner is in the URL, " b {
-                "403 not-owner" } ", before any lookup; where only the record tells, " b { "404" } ", the same as for a \
-                record that is not there." }
-            li { "Is it in the state that the rule asks for (“only while”)? Otherwise " b { "403 wrong-state" } "." }
-            li { "“Not above”: on what is not their own, has the caller every power over others that goes with it? \
-                Otherwise " b { "403 above-caller" } "." }
+            li { "Is there an acceptable access token? Otherwise: " b { "401" } "." }
+            li { "Does the token carry a scope of the route? Otherwise: " b { "403 insufficient-scope" } ", before any \
+                lookup." }
+            li { "Does the caller own the record, or reach it in another way? Otherwise: " b { "403 not-owner" }
+                " before any lookup if the URL names the owner; else " b { "404" } ", the same as for a record that \
+                does not exist." }
+            li { "Is the record in the required state (“only while”)? Otherwise: " b { "403 wrong-state" } "." }
+            li { "“Not above”: on another user's record, does the caller have every power over others that the record \
+                has? Otherwise: " b { "403 above-caller" } "." }
         }
     }
 }
@@ -73,9 +73,9 @@ fn filter(matrix: &Matrix) -> Markup {
         div.bar {
             input id="filter" type="search" placeholder="Filter: a path, a scope, a word" aria-label="Filter the routes";
             label {
-                "that let in "
+                "permitted for "
                 select id="caller" {
-                    option value="" { "whomever" }
+                    option value="" { "any caller" }
                     @for caller in &matrix.callers { option value=(caller.name) { (caller.name) } }
                 }
             }
@@ -100,8 +100,8 @@ fn routes(matrix: &Matrix) -> Markup {
     }
 }
 
-fn route(row: &Row) -> Markup {
-    let [who, own, any, owner] = row.entry.columns();
+fn route(row: &RouteRow) -> Markup {
+    let [who, own, any, owner] = row.rule.columns();
     html! {
         tr {
             th scope="row" { code { (row.route()) } small { (row.summary) } }
@@ -114,7 +114,7 @@ fn route(row: &Row) -> Markup {
     }
 }
 
-fn answer(answered: &Answered) -> Markup {
+fn answer(answered: &CallerAnswer) -> Markup {
     html! {
         @match (answered.status, &answered.code) {
             (Some(status), Some(code)) => td.answer data-caller=(answered.caller) { (status) small { (code) } },

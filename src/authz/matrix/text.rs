@@ -1,41 +1,45 @@
-//! The matrix as text, for a terminal and for a document: first the rules, then the answers.
+//! The matrix as text, for a terminal and as Markdown: first the rules, then the answers.
 
-use super::{Answered, Entry, Matrix, Row};
-use crate::authz::OwnerFrom;
+use super::table::{CallerAnswer, ClauseEntry, Matrix, RouteRow, RouteRule};
+use crate::authz::rule::OwnerFrom;
 
 const RULES: [&str; 6] = ["route", "who", "own", "anyone's", "owner from", "what it does"];
 
-/// What stands where somebody is let in.
-const LET_IN: &str = "✓";
+/// Mark of a permitted request.
+const PERMITTED: &str = "✓";
 
-impl Answered {
-    /// In a cell: a tick, or the status and the code of the refusal.
+impl CallerAnswer {
+    /// Returns the text of its cell: a tick, or the status and the code of the refusal.
     pub fn cell(&self) -> String {
         match (self.status, &self.code) {
             (Some(status), Some(code)) => format!("{status} {code}"),
-            _ => LET_IN.to_owned(),
+            _ => PERMITTED.to_owned(),
         }
     }
 
-    /// In a narrow cell: a tick, or the status.
+    /// Returns the text of a narrow cell: a tick, or the status.
     fn narrow_cell(&self) -> String {
-        self.status.map_or_else(|| LET_IN.to_owned(), |status| status.to_string())
+        self.status.map_or_else(|| PERMITTED.to_owned(), |status| status.to_string())
     }
 }
 
-impl Row {
-    /// The method and the path.
+impl RouteRow {
+    /// Returns the method and the path.
     pub fn route(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 }
 
-impl Entry {
-    /// Who, the scope for one's own, the scope for anyone's, and where the owner is read from.
+impl RouteRule {
+    /// Returns four columns: access, scope for one's own records, scope for anyone's, source of the owner.
     pub(super) fn columns(&self) -> [String; 4] {
-        let ways = |ways: Vec<String>| if ways.is_empty() { "–".to_owned() } else { ways.join("; ") };
-        let named = |ways: &[super::Way], what: &str| {
-            ways.iter().map(|way| format!("{what}{}: {}", way.name, way.scope)).collect::<Vec<_>>()
+        let clauses =
+            |clauses: Vec<String>| if clauses.is_empty() { "–".to_owned() } else { clauses.join("; ") };
+        let named = |clauses: &[ClauseEntry], what: &str| {
+            clauses
+                .iter()
+                .map(|clause| format!("{what}{}: {}", clause.name, clause.scope))
+                .collect::<Vec<_>>()
         };
         let scope = |scope: &Option<String>| scope.clone().into_iter().collect::<Vec<_>>();
         let owner = match self.owner_from {
@@ -47,14 +51,14 @@ impl Entry {
             Some(state) => format!("{}, only while {state}", self.access),
             None => self.access.clone(),
         };
-        let own = ways([scope(&self.own_scope), named(&self.related, "")].concat());
-        let any = ways([named(&self.roles, "role "), scope(&self.any_scope)].concat());
+        let own = clauses([scope(&self.own_scope), named(&self.related, "")].concat());
+        let any = clauses([named(&self.roles, "role "), scope(&self.any_scope)].concat());
         [who, own, if self.not_above { format!("{any}, not above") } else { any }, owner.to_owned()]
     }
 }
 
-fn rules(row: &Row) -> Vec<String> {
-    let [who, own, any, owner] = row.entry.columns();
+fn rules(row: &RouteRow) -> Vec<String> {
+    let [who, own, any, owner] = row.rule.columns();
     vec![row.route(), who, own, any, owner, row.summary.clone()]
 }
 
@@ -63,18 +67,18 @@ fn callers(matrix: &Matrix) -> Vec<String> {
     std::iter::once("route".to_owned()).chain(names).collect()
 }
 
-fn answers(row: &Row, cell: fn(&Answered) -> String) -> Vec<String> {
+fn answers(row: &RouteRow, cell: fn(&CallerAnswer) -> String) -> Vec<String> {
     std::iter::once(row.route()).chain(row.answers.iter().map(cell)).collect()
 }
 
-/// Aligned columns, for a terminal.
+/// Returns aligned columns, for a terminal.
 pub fn as_table(matrix: &Matrix) -> String {
     let headings = RULES.map(str::to_owned).to_vec();
     let rules = aligned(headings, matrix.routes.iter().map(rules));
     let answers =
-        aligned(callers(matrix), matrix.routes.iter().map(|row| answers(row, Answered::narrow_cell)));
+        aligned(callers(matrix), matrix.routes.iter().map(|row| answers(row, CallerAnswer::narrow_cell)));
     let legend = aligned(
-        vec!["caller".to_owned(), "who that is".to_owned()],
+        vec!["caller".to_owned(), "meaning".to_owned()],
         matrix.callers.iter().map(|caller| vec![caller.name.clone(), caller.meaning.clone()]),
     );
     format!("{rules}\nWhat each kind of caller is answered:\n\n{answers}\n{legend}")
@@ -94,10 +98,10 @@ fn aligned(headings: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> St
     lines.iter().map(|cells| line(cells) + "\n").collect()
 }
 
-/// Two Markdown tables.
+/// Returns two Markdown tables.
 pub fn as_markdown(matrix: &Matrix) -> String {
     let rules = table(RULES.map(str::to_owned).to_vec(), matrix.routes.iter().map(rules));
-    let answers = table(callers(matrix), matrix.routes.iter().map(|row| answers(row, Answered::cell)));
+    let answers = table(callers(matrix), matrix.routes.iter().map(|row| answers(row, CallerAnswer::cell)));
     format!("{rules}\nWhat each kind of caller is answered:\n\n{answers}")
 }
 

@@ -101,7 +101,7 @@ impl Users<'_> {
     async fn create(&self, given: &ArgMatches) -> Result<(), Failure> {
         let email: Email = required(given, "email")?;
         let roles = given.get_many::<Role>("role").map(|roles| roles.copied().collect());
-        let grant = Registration::Entitled(self.operator.reach::<User, Create>()?).grant(roles)?;
+        let grant = Registration::from(self.operator.reach::<User, Create>()?).grant(roles)?;
         let password = Password::take(given, &email, &self.context.clock_and_random.random)?;
         let taken = Failure::new(format!("an account has this address; see cloakroom users show {email}"));
         let hash = Some(self.hash(&password).await?);

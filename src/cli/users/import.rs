@@ -188,7 +188,7 @@ impl Users<'_> {
     }
 
     async fn account(&self, line: Line, hasher: &Hasher) -> Result<ImportedUser, Failure> {
-        let grant = Registration::Entitled(self.operator.reach::<User, Create>()?).grant(line.roles)?;
+        let grant = Registration::from(self.operator.reach::<User, Create>()?).grant(line.roles)?;
         let password = match line.password {
             Some(LinePassword::Chosen(password)) => Some(hasher.hash(&password).await?),
             Some(LinePassword::Hashed(hash)) => Some(hash),

@@ -107,7 +107,7 @@ impl AuditView {
 }
 
 fn reads_everyones(by: &Caller, user: &Allowed<User, ReadAudit>) -> bool {
-    user.rule().who.anyone_scope().is_some_and(|scope| by.holds(scope))
+    user.rule().condition.anyone_scope().is_some_and(|scope| by.holds(scope))
 }
 
 /// `GET /users/{id}/audit`, newest first.

@@ -110,7 +110,7 @@ pub async fn create(
         }
         NewUserBody::read(members, &vocabulary)
     })?;
-    if let Registration::Open(_, origin) = &entry {
+    if let Some(origin) = entry.open_origin() {
         limit.count(origin.address).await?;
     }
     let grant = entry.grant(roles)?;

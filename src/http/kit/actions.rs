@@ -56,7 +56,7 @@ impl ActionTable {
         match own.filter(|_| held == RelationSet::NONE) {
             Some(owner) => {
                 let compute = || serde_json::value::to_raw_value(&actions).ok().map(Arc::from);
-                owner.on_own(R::NAME, compute).map_or(Written::Computed(actions), Written::Known)
+                owner.own_actions(R::NAME, compute).map_or(Written::Computed(actions), Written::Known)
             }
             None => Written::Computed(actions),
         }

@@ -121,7 +121,7 @@ where
     }
 
     async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
-        let preview = match Preview::<R, A>::ask(inputs.who) {
+        let preview = match Preview::<R, A>::begin(inputs.who) {
             Ok(preview) => preview,
             Err(explanation) => return Ok(*explanation),
         };
@@ -183,7 +183,7 @@ where
     }
 
     async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
-        let preview = match Preview::<R, A>::ask(inputs.who) {
+        let preview = match Preview::<R, A>::begin(inputs.who) {
             Ok(preview) => preview,
             Err(explanation) => return Ok(*explanation),
         };
@@ -210,7 +210,7 @@ impl<R: Can<A>, A: Action> Decision for Reach<R, A> {
     }
 
     async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
-        Ok(Preview::<R, A>::ask(inputs.who).map_or_else(|explanation| *explanation, Preview::of_collection))
+        Ok(Preview::<R, A>::begin(inputs.who).map_or_else(|explanation| *explanation, Preview::of_collection))
     }
 }
 
@@ -223,7 +223,7 @@ impl Decision for Registration {
         if call.services().registration_open {
             return Ok(Registration::open_to(call.caller_if_any().await?, call.origin()));
         }
-        Reach::decide(call).await.map(Registration::Entitled)
+        Reach::decide(call).await.map(Registration::from)
     }
 
     async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {

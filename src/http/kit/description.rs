@@ -155,8 +155,8 @@ impl Description {
 
     /// Checks that the lookup resolves every relation of the rule.
     fn check_resolved<R: Stored + Can<A>, A: Action>(&mut self) {
-        let who = <R as Can<A>>::WHO;
-        for relation in who.relations().map(|(relation, _)| relation).chain(who.state()) {
+        let condition = <R as Can<A>>::CONDITION;
+        for relation in condition.relations().map(|(relation, _)| relation).chain(condition.state()) {
             if !R::RELATIONS.contains(&relation) || !R::RESOLVED.contains(&relation) {
                 self.faults.push(format!(
                     "the policy names the relation {:?}, which a {} does not have: add it to \

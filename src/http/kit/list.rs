@@ -84,7 +84,11 @@ impl<R: Repository> QueryType for ListQuery<R> {
             let sorts: Vec<String> =
                 R::SORTS.iter().flat_map(|sort| [(*sort).to_owned(), format!("-{sort}")]).collect();
             let schema = json!({ "enum": sorts, "default": default });
-            parameters.push(Parameter::optional("sort", "The sort key; `-` before it sorts in descending order", schema));
+            parameters.push(Parameter::optional(
+                "sort",
+                "The sort key; `-` before it sorts in descending order",
+                schema,
+            ));
         }
         parameters.extend(
             R::filters()

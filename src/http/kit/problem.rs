@@ -274,14 +274,14 @@ impl From<Refusal> for Problem {
         let problem = Self::new(refusal.reason.into());
         let mut problem = match refusal.reason {
             // A caller that reaches every record is not refused: the record is not there.
-            Reason::NotFound if refusal.is_of_nothing() => return problem,
+            Reason::NotFound if refusal.is_plain_not_found() => return problem,
             Reason::NotFound => problem,
             Reason::InsufficientScope => problem.with_detail(needed(rule)),
             Reason::NotOwner => problem.with_detail(reached(rule)),
             Reason::WrongState => problem.with_detail(format!(
                 "this needs a {} that is {}",
                 rule.resource,
-                rule.who.state().map_or("", Relation::name)
+                rule.condition.state().map_or("", Relation::name)
             )),
             Reason::AboveCaller => problem.with_detail("this needs a power over others that you do not have"),
         };
@@ -297,15 +297,16 @@ fn needed(rule: &Rule) -> String {
 
 /// Says which scope reaches which records.
 fn reached(rule: &Rule) -> String {
-    let (who, kind) = (&rule.who, rule.resource);
-    let own = who.owner_scope().map(|scope| match who.relations().next() {
+    let (condition, kind) = (&rule.condition, rule.resource);
+    let own = condition.owner_scope().map(|scope| match condition.relations().next() {
         Some(_) => format!("{scope} reaches your own {kind}"),
         None => format!("{scope} reaches your own {kind} alone"),
     });
-    let related =
-        who.relations().map(|(relation, scope)| format!("{scope} one to which you are {}", relation.name()));
-    let roles = who.roles().map(|(role, scope)| format!("{scope} with the role {role} everyone's"));
-    let any = who.anyone_scope().map(|scope| match who.owner_scope() {
+    let related = condition
+        .relations()
+        .map(|(relation, scope)| format!("{scope} one to which you are {}", relation.name()));
+    let roles = condition.roles().map(|(role, scope)| format!("{scope} with the role {role} everyone's"));
+    let any = condition.anyone_scope().map(|scope| match condition.owner_scope() {
         Some(_) => format!("{scope} reaches everyone's"),
         None => format!("only {scope} reaches a {kind}"),
     });

@@ -11,7 +11,7 @@ use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use crate::authz::matrix::{
-    Answered, Described, Entry, Kind, Matrix, Reached, RoleRow, Row, SCRIPT, STYLE, as_html,
+    CallerAnswer, CallerKind, Matrix, RoleRow, RouteRow, RouteRule, SCRIPT, STYLE, Target, Term, as_html,
 };
 use crate::authz::{Rule, Vocabulary};
 use crate::domain::sha256;
@@ -39,7 +39,7 @@ pub struct Rules<'a, R> {
 impl<R: AsRef<Route>> Rules<'_, R> {
     /// The authorization matrix.
     pub fn matrix(&self) -> Matrix {
-        let kinds = Kind::all(self.vocabulary);
+        let kinds = CallerKind::all(self.vocabulary);
         let roles = self.vocabulary.roles().map(|role| RoleRow {
             name: role.to_string(),
             scopes: self.vocabulary.granted_by(&[role]).iter().map(|scope| scope.to_string()).collect(),
@@ -48,70 +48,70 @@ impl<R: AsRef<Route>> Rules<'_, R> {
         Matrix {
             name: self.name.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            callers: kinds.iter().map(|kind| kind.described()).collect(),
+            callers: kinds.iter().map(|kind| kind.term()).collect(),
             routes: self.routes.iter().map(|route| self.row(route.as_ref(), &kinds)).collect(),
             roles: roles.collect(),
             scopes: scopes
-                .map(|scope| Described { name: scope.to_string(), meaning: scope.meaning().to_owned() })
+                .map(|scope| Term { name: scope.to_string(), meaning: scope.meaning().to_owned() })
                 .collect(),
         }
     }
 
-    fn row(&self, route: &Route, kinds: &[Kind]) -> Row {
+    fn row(&self, route: &Route, kinds: &[CallerKind]) -> RouteRow {
         let read = route.read_rule();
         let answers = kinds.iter().map(|kind| {
             let code = self.refusal(route, read, *kind);
-            Answered {
+            CallerAnswer {
                 caller: kind.name(),
                 allowed: code.is_none(),
                 status: code.map(|code| code.status().as_u16()),
                 code: code.map(|code| route.family.name_of(code).to_owned()),
             }
         });
-        Row {
+        RouteRow {
             method: route.method.to_string(),
             path: route.path.to_owned(),
             summary: route.summary.to_owned(),
-            entry: entry(route.access),
+            rule: rule_of(route.access),
             answers: answers.collect(),
         }
     }
 
     /// How the decision of a route refuses somebody of this kind, if it does; `read` is its
     /// [`Route::read_rule`].
-    pub(crate) fn refusal(&self, route: &Route, read: Option<&Rule>, kind: Kind) -> Option<Code> {
-        let (rule, reached) = match route.access {
+    pub(crate) fn refusal(&self, route: &Route, read: Option<&Rule>, kind: CallerKind) -> Option<Code> {
+        let (rule, target) = match route.access {
             Access::Public => return None,
             Access::Client => return Some(Code::InvalidClient),
             Access::Authenticated => return without_a_good_token(kind),
             Access::PublicWhileOpen(_) if self.registration_open => {
-                return without_a_good_token(kind).filter(|_| kind == Kind::BadToken);
+                return without_a_good_token(kind).filter(|_| kind == CallerKind::BadToken);
             }
-            Access::PublicWhileOpen(rule) | Access::Collection(rule) => (rule, Reached::Collection),
-            Access::Own(rule) => (rule, Reached::Own),
-            Access::Record(rule) => (rule, Reached::Record(read.unwrap_or(rule))),
+            Access::PublicWhileOpen(rule) | Access::Collection(rule) => (rule, Target::Collection),
+            Access::Own(rule) => (rule, Target::Own),
+            Access::Record(rule) => (rule, Target::Record(read.unwrap_or(rule))),
         };
-        without_a_good_token(kind).or_else(|| kind.refused(rule, reached, self.vocabulary).map(Code::from))
+        without_a_good_token(kind).or_else(|| kind.refused(rule, target, self.vocabulary).map(Code::from))
     }
 }
 
-fn without_a_good_token(kind: Kind) -> Option<Code> {
+fn without_a_good_token(kind: CallerKind) -> Option<Code> {
     match kind {
-        Kind::Nobody => Some(Code::Unauthenticated),
-        Kind::BadToken => Some(Code::InvalidToken),
+        CallerKind::Nobody => Some(Code::Unauthenticated),
+        CallerKind::BadToken => Some(Code::InvalidToken),
         _ => None,
     }
 }
 
-fn entry(access: Access) -> Entry {
+fn rule_of(access: Access) -> RouteRule {
     match access {
-        Access::Public => Entry::without_rule("everybody"),
-        Access::Client => Entry::without_rule("a client that proves who it is"),
-        Access::Authenticated => Entry::without_rule("anybody with a token, for that token"),
-        Access::PublicWhileOpen(rule) => Entry::of("everybody while registration is open", rule, false),
-        Access::Own(rule) => Entry::of("by scope, one's own alone", rule, false),
-        Access::Record(rule) => Entry::of("by scope", rule, true),
-        Access::Collection(rule) => Entry::of("by scope", rule, false),
+        Access::Public => RouteRule::without_rule("everybody"),
+        Access::Client => RouteRule::without_rule("a client that proves who it is"),
+        Access::Authenticated => RouteRule::without_rule("anybody with a token, for that token"),
+        Access::PublicWhileOpen(rule) => RouteRule::of("everybody while registration is open", rule, false),
+        Access::Own(rule) => RouteRule::of("by scope, one's own alone", rule, false),
+        Access::Record(rule) => RouteRule::of("by scope", rule, true),
+        Access::Collection(rule) => RouteRule::of("by scope", rule, false),
     }
 }
 

@@ -34,13 +34,18 @@ pub struct CacheControl(&'static str);
 impl Argument for CacheControl {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         let version_parameter = form_urlencoded::parse(call.request().query_string().as_bytes()).next();
-        let is_this_version = version_parameter.is_some_and(|(name, value)| name == "v" && value == version());
+        let is_this_version =
+            version_parameter.is_some_and(|(name, value)| name == "v" && value == version());
         Ok(Self(if is_this_version { "public, max-age=31536000, immutable" } else { "public, max-age=60" }))
     }
 
     fn describe(description: &mut Description) {
         let schema = serde_json::json!({ "type": "string" });
-        description.parameters.push(Parameter::optional("v", "The version, as in the URLs of the pages", schema));
+        description.parameters.push(Parameter::optional(
+            "v",
+            "The version, as in the URLs of the pages",
+            schema,
+        ));
     }
 }
 

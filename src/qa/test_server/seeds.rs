@@ -89,8 +89,7 @@ pub(crate) async fn sow(
         let roles = [roles, &[Role::USER]].concat();
         let new = NewUser { email, password: Some(hash), profile: ProfileChange::default(), status };
         let reach = operator.reach::<User, Create>().map_err(|_| wrong(&"not the operator's"))?;
-        let grant =
-            Registration::Entitled(reach).grant(Some(roles)).map_err(|_| wrong(&"above the operator"))?;
+        let grant = Registration::from(reach).grant(Some(roles)).map_err(|_| wrong(&"above the operator"))?;
         let user = store.create_user_as(id, new, grant).await?;
         users.push(SeedUser {
             id: user.id.0,

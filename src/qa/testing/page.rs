@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::authz::Vocabulary;
-use crate::authz::matrix::Kind;
+use crate::authz::matrix::CallerKind;
 use crate::qa::verify::{Outcome, Report, RouteReport};
 
 /// With this variable set, the golden page is written anew.
@@ -26,7 +26,7 @@ pub struct Page {
 
 impl Page {
     pub(crate) fn of(report: &Report, vocabulary: &Vocabulary) -> Self {
-        let kinds = Kind::all(vocabulary);
+        let kinds = CallerKind::all(vocabulary);
         let rows = report.routes.iter().map(|route| {
             let cells: Vec<String> = kinds.iter().map(|kind| answers(route, *kind)).collect();
             format!("| `{}` | {} |", route.route, cells.join(" | "))
@@ -75,7 +75,7 @@ impl fmt::Display for Page {
 }
 
 /// What everybody of a kind was answered: once, where it was the same.
-fn answers(route: &RouteReport, kind: Kind) -> String {
+fn answers(route: &RouteReport, kind: CallerKind) -> String {
     let mut answers: Vec<&str> = Vec::new();
     for cell in route.cells.iter().filter(|cell| cell.caller.kind() == kind) {
         let untried = matches!(cell.outcome, Outcome::NotTried(_)) && cell.answer == "–";

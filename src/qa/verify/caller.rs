@@ -1,7 +1,7 @@
 //! Who calls: the kinds of the matrix, and of each everybody who can be told apart.
 
 use crate::authz::Vocabulary;
-use crate::authz::matrix::Kind;
+use crate::authz::matrix::CallerKind;
 use crate::domain::Role;
 use crate::token::TokenDefect;
 
@@ -53,8 +53,8 @@ const WRONG: [TokenDefect; 10] = [
 impl Caller {
     /// Everybody, in the order in which they are tried: whoever ends what the others need comes last.
     pub(crate) fn all(vocabulary: &Vocabulary) -> Vec<Caller> {
-        let roles = Kind::all(vocabulary).into_iter().filter_map(|kind| match kind {
-            Kind::Role(role) => Some(Caller::Role(role)),
+        let roles = CallerKind::all(vocabulary).into_iter().filter_map(|kind| match kind {
+            CallerKind::Role(role) => Some(Caller::Role(role)),
             _ => None,
         });
         let wrong = WRONG.map(Caller::Wrong);
@@ -68,18 +68,18 @@ impl Caller {
     }
 
     /// What the matrix says of them.
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> CallerKind {
         match self {
-            Caller::Nobody => Kind::Nobody,
+            Caller::Nobody => CallerKind::Nobody,
             Caller::Malformed | Caller::Wrong(_) | Caller::Ended | Caller::Suspended | Caller::Deleted => {
-                Kind::BadToken
+                CallerKind::BadToken
             }
-            Caller::WithoutScope => Kind::WithoutScope,
-            Caller::AnotherUser => Kind::AnotherUser,
-            Caller::Role(role) => Kind::Role(role),
-            Caller::Client | Caller::NamedLikeTheOwner => Kind::Client,
-            Caller::ClientWithAny => Kind::ClientWithAny,
-            Caller::Owner => Kind::Owner,
+            Caller::WithoutScope => CallerKind::WithoutScope,
+            Caller::AnotherUser => CallerKind::AnotherUser,
+            Caller::Role(role) => CallerKind::Role(role),
+            Caller::Client | Caller::NamedLikeTheOwner => CallerKind::Client,
+            Caller::ClientWithAny => CallerKind::ClientWithAny,
+            Caller::Owner => CallerKind::Owner,
         }
     }
 

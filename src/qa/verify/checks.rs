@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::client::Answer;
-use crate::authz::matrix::Kind;
+use crate::authz::matrix::CallerKind;
 use crate::authz::{OwnerFrom, Rule};
 use crate::domain::Role;
 use crate::http::{Access, Code, Endpoint};
@@ -16,8 +16,8 @@ pub(crate) fn is_private(rule: &Rule) -> bool {
 /// Whether the policy says in so many words that it lets in users who are nothing to the record:
 /// while it is in some state, or by the role that every user has.
 fn lets_every_user(rule: &Rule) -> bool {
-    rule.who.relations().any(|(relation, _)| !relation.is_personal())
-        || rule.who.roles().any(|(role, _)| role == Role::USER)
+    rule.condition.relations().any(|(relation, _)| !relation.is_personal())
+        || rule.condition.roles().any(|(role, _)| role == Role::USER)
 }
 
 /// The rule, where another user must not be told whether a record is there that they cannot reach.
@@ -37,14 +37,16 @@ pub(crate) fn private_list(endpoint: &Endpoint) -> Option<&'static Rule> {
 }
 
 /// Whether somebody of this kind must be refused by a route of this access, whatever the policy says.
-pub(crate) fn must_be_refused(kind: Kind, access: Access) -> bool {
+pub(crate) fn must_be_refused(kind: CallerKind, access: Access) -> bool {
     match (kind, access) {
-        (Kind::Owner | Kind::Role(_) | Kind::ClientWithAny, _) | (_, Access::Public) => false,
-        (Kind::BadToken, _) => true,
+        (CallerKind::Owner | CallerKind::Role(_) | CallerKind::ClientWithAny, _) | (_, Access::Public) => {
+            false
+        }
+        (CallerKind::BadToken, _) => true,
         (_, Access::PublicWhileOpen(_)) => false,
-        (Kind::Nobody, _) => true,
-        (Kind::WithoutScope, Access::Record(_) | Access::Own(_) | Access::Collection(_)) => true,
-        (Kind::AnotherUser | Kind::Client, Access::Record(rule)) => is_private(rule),
+        (CallerKind::Nobody, _) => true,
+        (CallerKind::WithoutScope, Access::Record(_) | Access::Own(_) | Access::Collection(_)) => true,
+        (CallerKind::AnotherUser | CallerKind::Client, Access::Record(rule)) => is_private(rule),
         _ => false,
     }
 }

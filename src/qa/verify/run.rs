@@ -238,8 +238,13 @@ impl Verification {
             Caller::Malformed => Some("not-a-token".to_owned()),
             Caller::Wrong(defect) => return Ok(world.wrong(defect, owner)?.map(Some)),
             Caller::WithoutScope => {
-                let opens: ScopeSet =
-                    trial.endpoint.access.rule().into_iter().flat_map(|rule| rule.who.scopes()).collect();
+                let opens: ScopeSet = trial
+                    .endpoint
+                    .access
+                    .rule()
+                    .into_iter()
+                    .flat_map(|rule| rule.condition.scopes())
+                    .collect();
                 Some(world.log_in(&owner.email, Some(&world.own_scopes().difference(&opens)))?)
             }
             Caller::AnotherUser => Some(world.log_in(&world.other.email, None)?),

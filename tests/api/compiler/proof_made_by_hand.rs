@@ -4,5 +4,5 @@ use cloakroom::authz::{Caller, RelationSet, Rule};
 
 fn pretend(record: Note, by: Caller) -> Allowed<Note, Delete> {
     let action = std::marker::PhantomData;
-    Allowed { record, held: RelationSet::NONE, by, rule: Rule::of::<Note, Delete>(), action }
+    Allowed { record, relations: RelationSet::NONE, by, rule: Rule::of::<Note, Delete>(), action }
 }

@@ -99,8 +99,7 @@ fn token_endpoint_issues_nothing_during_an_outage() {
             scope.spawn(move || {
                 let page = server.get(path).send().expect(503);
                 assert!(
-                    page.body.contains("Temporarily unavailable")
-                        && page.header("location").is_none(),
+                    page.body.contains("Temporarily unavailable") && page.header("location").is_none(),
                     "{page:?}"
                 );
             });

@@ -179,7 +179,7 @@ impl Explained {
         let rule = endpoint.and_then(|endpoint| endpoint.access.rule());
         let reason = entry.reason.as_deref().unwrap_or_default();
         let mut explanation = Explanation::remembered(rule, reason, &scope, vocabulary);
-        if reach.may_read_the_trail() {
+        if reach.may_read_audit_trail() {
             explanation.caller = entry.actor;
             explanation.scope = scope.split_whitespace().map(str::to_owned).collect();
             explanation.roles = inputs.roles;

@@ -110,7 +110,7 @@ fn problems(route: &Route, description: &Description) -> Vec<Code> {
         | Access::Collection(rule) => {
             problems.extend([Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens]);
             problems.extend([Code::InsufficientScope, Code::NotOwner]);
-            problems.extend(rule.who.state().map(|_| Code::WrongState));
+            problems.extend(rule.condition.state().map(|_| Code::WrongState));
         }
     }
     problems

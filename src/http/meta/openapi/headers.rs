@@ -31,7 +31,11 @@ const HEADERS: &[Header] = &[
         "The version of the record, for `If-Match` and `If-None-Match`",
         || json!({ "type": "string", "examples": ["\"3-9f86d081884c7d65\""] }),
     ),
-    ("Location", "The URL of the new record, or the target of the redirect", || json!({ "type": "string", "format": "uri-reference" })),
+    (
+        "Location",
+        "The URL of the new record, or the target of the redirect",
+        || json!({ "type": "string", "format": "uri-reference" }),
+    ),
     (
         "Link",
         "The URL of the next page (RFC 8288), if there is one",
@@ -52,7 +56,11 @@ const HEADERS: &[Header] = &[
         "The challenge: how to authenticate, and what was wrong (RFC 6750 §3, RFC 9728 §5.1)",
         || json!({ "type": "string", "examples": ["Bearer error=\"invalid_token\""] }),
     ),
-    ("Retry-After", "The number of seconds to wait before a retry", || json!({ "type": "integer", "minimum": 1 })),
+    (
+        "Retry-After",
+        "The number of seconds to wait before a retry",
+        || json!({ "type": "integer", "minimum": 1 }),
+    ),
     (
         "RateLimit-Policy",
         "The quota and the window of the rate limit in seconds (draft-ietf-httpapi-ratelimit-headers)",
@@ -83,7 +91,11 @@ const HEADERS: &[Header] = &[
         "The browser's session, or the secret that its CSRF tokens depend on",
         || json!({ "type": "string" }),
     ),
-    ("Content-Security-Policy", "The sources that the page may load, run and send data to", || json!({ "type": "string" })),
+    (
+        "Content-Security-Policy",
+        "The sources that the page may load, run and send data to",
+        || json!({ "type": "string" }),
+    ),
 ];
 
 /// Headers of every response.

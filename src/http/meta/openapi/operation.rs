@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Api, answers_conditions, security, tags};
-use crate::authz::matrix::Entry;
+use crate::authz::matrix::RouteRule;
 use crate::http::kit::description::{Description, Parameter};
 use crate::http::kit::route::Route;
 
@@ -25,7 +25,7 @@ impl Api {
             members.insert("requestBody".to_owned(), body);
         }
         if let Some(rule) = route.access.rule() {
-            members.insert("x-decision".to_owned(), json!(Entry::of("by scope", rule, true)));
+            members.insert("x-decision".to_owned(), json!(RouteRule::of("by scope", rule, true)));
         }
         operation
     }

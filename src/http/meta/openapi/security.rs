@@ -19,7 +19,7 @@ pub(crate) fn of(access: &Access) -> Value {
 }
 
 fn requirements(rule: &Rule) -> impl Iterator<Item = Value> {
-    let scopes: BTreeSet<&str> = rule.who.scopes().map(Scope::as_str).collect();
+    let scopes: BTreeSet<&str> = rule.condition.scopes().map(Scope::as_str).collect();
     scopes.into_iter().map(|scope| json!({ "bearer": [scope] }))
 }
 

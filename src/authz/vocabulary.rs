@@ -1,12 +1,12 @@
-//! What the tokens of an application can say: its scopes, its roles, and what each role grants.
+//! Vocabulary: the scopes and roles of an application, and the scopes that each role grants.
 
 use super::scope::{AUDIT_READ_ANY, PROFILES_READ_ANY, SCOPES, Scope, ScopeSet, USERS_READ_ANY};
 use crate::domain::{Invalid, Role};
 
-/// The most unknown scopes that a refusal names.
-const MOST_NAMED: usize = 5;
+/// Maximum number of unknown scopes in an error.
+const MAX_NAMED: usize = 5;
 
-/// The scopes and roles of an application: cloakroom's own and those that the application adds.
+/// Scopes and roles of an application: cloakroom's own and those that the application adds.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     scopes: Vec<Scope>,
@@ -17,23 +17,23 @@ pub struct Vocabulary {
 struct RoleGrants {
     role: Role,
     grants: Grants,
-    besides: Vec<Scope>,
+    extra: Vec<Scope>,
 }
 
 #[derive(Clone, Debug)]
 enum Grants {
-    /// Every scope there is.
+    /// Every scope of the application.
     Everything,
-    /// Every scope that reaches the user's own records alone.
+    /// Every scope that is limited to the user's own records.
     OwnRecords,
-    /// What is listed besides.
+    /// Only the extra scopes.
     Nothing,
 }
 
 impl Default for Vocabulary {
-    /// Cloakroom's own.
+    /// Returns cloakroom's own scopes and roles.
     fn default() -> Self {
-        let role = |role, grants, besides: &[Scope]| RoleGrants { role, grants, besides: besides.to_vec() };
+        let role = |role, grants, extra: &[Scope]| RoleGrants { role, grants, extra: extra.to_vec() };
         Self {
             scopes: SCOPES.to_vec(),
             roles: vec![
@@ -46,71 +46,72 @@ impl Default for Vocabulary {
 }
 
 impl Vocabulary {
-    /// Adds scopes. Administrators have them at once, users those that reach their own records.
+    /// Adds scopes. The role `admin` grants all of them; `user` grants those for the user's own records.
     pub(crate) fn add_scopes(&mut self, scopes: &[Scope]) {
         self.scopes.extend(scopes);
     }
 
-    /// Lets a role, which is made if it is new, grant these scopes besides what it grants already.
+    /// Adds scopes to a role. Creates the role if it is new.
     pub(crate) fn grant(&mut self, role: Role, scopes: &[Scope]) {
         match self.roles.iter_mut().find(|known| known.role == role) {
-            Some(known) => known.besides.extend(scopes),
+            Some(known) => known.extra.extend(scopes),
             None => {
-                self.roles.push(RoleGrants { role, grants: Grants::Nothing, besides: scopes.to_vec() });
+                self.roles.push(RoleGrants { role, grants: Grants::Nothing, extra: scopes.to_vec() });
             }
         }
     }
 
-    /// Every scope, in the order in which they were declared.
+    /// Returns every scope, in the order of declaration.
     pub fn scopes(&self) -> &[Scope] {
         &self.scopes
     }
 
-    /// The scope of this name.
+    /// Returns the scope of this name.
     pub fn scope(&self, name: &str) -> Option<Scope> {
         self.scopes.iter().copied().find(|scope| scope.as_str() == name)
     }
 
-    /// The known scopes in a space-separated list; names that the server does not know grant
-    /// nothing and are left out.
+    /// Returns the known scopes in a space-separated list. Unknown names grant nothing and are left
+    /// out.
     pub fn scopes_in(&self, list: &str) -> ScopeSet {
         list.split(' ').filter_map(|name| self.scope(name)).collect()
     }
 
-    /// The scopes in a list in which every name is known (RFC 6749 §3.3).
+    /// Returns the scopes in a list in which every name must be known (RFC 6749 §3.3).
     ///
     /// # Errors
-    /// Naming those that are not, the first few of them.
+    /// `unknown-scope`, with the first few unknown names.
     pub fn known_scopes(&self, list: &str) -> Result<ScopeSet, Invalid> {
         let unknown: Vec<&str> = list.split(' ').filter(|name| self.scope(name).is_none()).collect();
         if unknown.is_empty() {
             return Ok(self.scopes_in(list));
         }
-        let named = unknown.iter().take(MOST_NAMED).map(|name| name.chars().take(64).collect::<String>());
+        let named = unknown.iter().take(MAX_NAMED).map(|name| name.chars().take(64).collect::<String>());
         let named: Vec<String> = named.map(|name| format!("{name:?}")).collect();
-        let more = if unknown.len() > MOST_NAMED { ", and others" } else { "" };
+        let more = if unknown.len() > MAX_NAMED { ", and others" } else { "" };
         let detail = format!("must be scopes between single spaces; unknown: {}{more}", named.join(", "));
         Err(Invalid::new("unknown-scope", detail))
     }
 
-    /// Every role, cloakroom's own first.
+    /// Returns every role, cloakroom's own first.
     pub fn roles(&self) -> impl Iterator<Item = Role> {
         self.roles.iter().map(|known| known.role)
     }
 
-    /// The role of this name.
+    /// Returns the role of this name.
     pub fn role(&self, name: &str) -> Option<Role> {
         self.roles().find(|role| role.as_str() == name)
     }
 
-    /// What these roles grant together; a token never carries more than its user's roles do.
+    /// Returns the scopes that these roles grant together. A token never carries more scopes than its
+    /// user's roles grant.
     pub fn granted_by(&self, roles: &[Role]) -> ScopeSet {
         let named = self.roles.iter().filter(|known| roles.contains(&known.role));
         named.flat_map(|known| self.granted(known)).collect()
     }
 
-    /// The power over others that these roles give: what nobody may grant, take or overrule
-    /// without having it.
+    /// Returns the powers over others that these roles give. A caller may grant, take or overrule a
+    /// power only if the caller has it.
     pub fn powers_of(&self, roles: &[Role]) -> ScopeSet {
         self.granted_by(roles).powers()
     }
@@ -121,7 +122,7 @@ impl Vocabulary {
             Grants::OwnRecords => !scope.reaches_others(),
             Grants::Nothing => scope.is_identity(),
         });
-        all.chain(role.besides.iter().copied())
+        all.chain(role.extra.iter().copied())
     }
 }
 
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_scope_is_the_administrators_at_once_and_the_users_where_it_is_their_own() {
+    fn admin_gets_new_scopes_and_user_those_for_own_records() {
         let mut vocabulary = Vocabulary::default();
         vocabulary.add_scopes(LIBRARY);
         assert!(vocabulary.granted_by(&[Role::ADMIN]).contains(BOOKS_READ_ANY));
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_scopes_is_known_whole_or_refused_by_name() {
+    fn refuses_a_list_with_unknown_scopes_and_names_them() {
         let known = |list: &str| Vocabulary::default().known_scopes(list);
         assert_eq!(known("users:read openid users:read").unwrap().to_string(), "openid users:read");
         let refused = known("users:read users:raed  \u{7f}").unwrap_err();
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_role_grants_what_it_is_told_and_is_a_power_over_others() {
+    fn new_role_grants_its_scopes_and_their_powers() {
         const LIBRARIAN: Role = Role::new("librarian");
         let mut vocabulary = Vocabulary::default();
         vocabulary.add_scopes(LIBRARY);

@@ -1,0 +1,124 @@
+//! Evaluation of a rule for one caller and one record: the only code that decides.
+
+use super::caller::Caller;
+use super::condition::Clause;
+use super::relation::RelationSet;
+use super::resource::Resource;
+use super::rule::{OwnerFrom, Rule};
+use super::scope::ScopeSet;
+use super::step::{Reason, Step};
+use super::vocabulary::Vocabulary;
+use crate::domain::UserId;
+
+/// Attributes of a record that a decision reads.
+#[derive(Clone, Copy)]
+pub(crate) struct RecordAttributes<'a> {
+    pub(crate) owner: Option<UserId>,
+    pub(crate) relations: RelationSet,
+    /// Source of the record's powers. `None` before the record is loaded.
+    pub(crate) rank: Option<&'a dyn Ranked>,
+}
+
+impl<'a> RecordAttributes<'a> {
+    /// Attributes before a record is loaded.
+    pub(super) const UNKNOWN: Self = Self { owner: None, relations: RelationSet::NONE, rank: None };
+
+    pub(crate) fn of<R: Resource>(record: &'a R, relations: RelationSet) -> Self {
+        Self { owner: record.owner(), relations, rank: Some(record) }
+    }
+
+    /// Attributes that the id alone tells.
+    pub(super) fn owned_by(owner: UserId) -> Self {
+        Self { owner: Some(owner), ..Self::UNKNOWN }
+    }
+}
+
+/// Record with powers over others. Computed only for rules that ask for the rank.
+pub(crate) trait Ranked {
+    /// As [`Resource::powers`].
+    fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet;
+}
+
+impl<R: Resource> Ranked for R {
+    fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
+        Resource::powers(self, vocabulary)
+    }
+}
+
+/// Returns the powers over others that the record has and the caller lacks.
+pub(super) fn missing_powers(caller: &Caller, record: &dyn Ranked) -> ScopeSet {
+    record.powers(caller.vocabulary()).difference(caller.powers())
+}
+
+impl Rule {
+    /// True when every step passes.
+    pub(crate) fn permits(&self, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {
+        self.failed_step(caller, attributes).is_none()
+    }
+
+    /// Returns the first step that fails.
+    pub(super) fn failed_step(&self, caller: &Caller, attributes: RecordAttributes<'_>) -> Option<Step> {
+        Step::ALL.into_iter().find(|step| !self.passes(*step, caller, attributes))
+    }
+
+    /// Returns the reason that the caller may learn. A record that the caller may not read is
+    /// always [`Reason::NotFound`], except for a missing scope or a missing power. A missing power
+    /// is visible because only a caller who could otherwise act reaches that step.
+    pub(super) fn visible_reason(
+        &self,
+        read: &Rule,
+        caller: &Caller,
+        attributes: RecordAttributes<'_>,
+    ) -> Option<Reason> {
+        let reason = self.failed_step(caller, attributes)?.reason();
+        let lacks_rights = matches!(reason, Reason::InsufficientScope | Reason::AboveCaller);
+        let is_visible = lacks_rights || read.permits(caller, attributes);
+        Some(if is_visible { reason } else { Reason::NotFound })
+    }
+
+    /// True when the step passes.
+    pub(super) fn passes(&self, step: Step, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {
+        match step {
+            Step::Scope => self.condition.scopes().any(|scope| caller.holds(scope)),
+            Step::Owner => self.condition.clauses().any(|clause| self.holds(clause, caller, attributes)),
+            Step::State => self
+                .condition
+                .state()
+                .is_none_or(|state| attributes.relations.includes(self.relations, state)),
+            Step::Rank => self.passes_rank(caller, attributes),
+        }
+    }
+
+    /// True when the clause holds for the caller and the record.
+    pub(super) fn holds(&self, clause: Clause, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {
+        let applies = match clause {
+            Clause::Owner(_) => caller.user_id().is_some() && caller.user_id() == attributes.owner,
+            Clause::Related(relation, _) => {
+                (!relation.is_personal() || caller.user_id().is_some())
+                    && attributes.relations.includes(self.relations, relation)
+            }
+            Clause::Role(role, _) => caller.has_role(role),
+            Clause::Anyone(_) => true,
+        };
+        applies && caller.holds(clause.scope())
+    }
+
+    fn passes_rank(&self, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {
+        let is_own = || attributes.owner.is_some() && caller.user_id() == attributes.owner;
+        !self.condition.is_ranked()
+            || is_own()
+            || attributes.rank.is_none_or(|record| missing_powers(caller, record).is_empty())
+    }
+
+    /// True when the caller's token and roles reach every record of the kind.
+    pub(super) fn reaches_everyone(&self, caller: &Caller) -> bool {
+        self.passes(Step::Owner, caller, RecordAttributes::UNKNOWN)
+    }
+
+    /// Returns the reason for refusing an id that no record of the kind can have. It is the same
+    /// reason as for an id that a record can have.
+    pub(super) fn reason_of_no_record(&self, caller: &Caller) -> Reason {
+        let is_hidden = self.owner_from == OwnerFrom::Url && !self.reaches_everyone(caller);
+        if is_hidden { Reason::NotOwner } else { Reason::NotFound }
+    }
+}

@@ -1,0 +1,34 @@
+//! Hypothetical caller: the subject of a preview.
+
+use std::sync::Arc;
+
+use crate::authz::caller::{Caller, Subject};
+use crate::authz::scope::ScopeSet;
+use crate::authz::vocabulary::Vocabulary;
+use crate::domain::UserId;
+
+/// Caller for whom a decision is previewed. It sends no request and opens no record.
+#[derive(Clone, Debug)]
+pub struct HypotheticalCaller(Caller);
+
+impl HypotheticalCaller {
+    /// Returns a hypothetical caller with these scopes.
+    pub fn new(vocabulary: &Arc<Vocabulary>, subject: Subject, scope: ScopeSet) -> Self {
+        Self(Caller::hypothetical(Arc::clone(vocabulary), subject, scope))
+    }
+
+    pub(super) fn caller(&self) -> &Caller {
+        &self.0
+    }
+
+    /// Returns the user's id, if the caller is a user.
+    pub fn user_id(&self) -> Option<UserId> {
+        self.0.user_id()
+    }
+}
+
+impl From<&Caller> for HypotheticalCaller {
+    fn from(caller: &Caller) -> Self {
+        Self(caller.clone())
+    }
+}

@@ -1,0 +1,172 @@
+//! Wording of explanations. The decision itself is made elsewhere.
+
+use crate::authz::caller::Caller;
+use crate::authz::condition::Clause;
+use crate::authz::evaluation::{RecordAttributes, missing_powers};
+use crate::authz::relation::Relation;
+use crate::authz::rule::Rule;
+use crate::authz::scope::{Scope, ScopeSet};
+use crate::authz::step::{Reason, Step};
+use crate::authz::vocabulary::Vocabulary;
+use crate::domain::Role;
+
+/// Wording about one rule of an application.
+pub(super) struct Wording<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) vocabulary: &'a Vocabulary,
+}
+
+/// States that the token carried none of the rule's scopes.
+pub(super) fn not_carried(rule: &Rule) -> String {
+    let names: Vec<String> = rule.condition.scopes().map(|scope| scope.to_string()).collect();
+    format!("the token carries none of {}", names.join(", "))
+}
+
+/// Names the scopes of the rule that the token carries.
+pub(super) fn carried(rule: &Rule, scope: &ScopeSet) -> String {
+    format!("the token carries {}", common(rule, scope))
+}
+
+/// Names the scopes of the rule that the token carried.
+pub(super) fn carried_before(rule: &Rule, scope: &ScopeSet) -> String {
+    format!("the token carried {}", common(rule, scope))
+}
+
+fn common(rule: &Rule, scope: &ScopeSet) -> String {
+    let common = rule.condition.scopes().filter(|known| scope.contains(*known)).map(Scope::as_str);
+    common.collect::<Vec<_>>().join(" and ")
+}
+
+/// States the clauses by which the caller reaches the record.
+pub(super) fn reached(rule: &Rule, caller: &Caller, attributes: RecordAttributes<'_>) -> String {
+    let clauses = rule.condition.clauses().filter(|clause| rule.holds(*clause, caller, attributes));
+    clauses.map(clause_that_holds).collect::<Vec<_>>().join("; ")
+}
+
+fn clause_that_holds(clause: Clause) -> String {
+    let fact = match clause {
+        Clause::Anyone(scope) => {
+            return format!("the token carries {scope}, which reaches everyone's records");
+        }
+        Clause::Owner(_) => "the caller owns it".to_owned(),
+        Clause::Related(relation, _) if relation.is_personal() => {
+            format!("the caller is its {}", relation.name())
+        }
+        Clause::Related(relation, _) => format!("it is {}", relation.name()),
+        Clause::Role(role, _) => format!("the caller has the role {role}"),
+    };
+    format!("{fact}, and the token carries {}", clause.scope())
+}
+
+/// States why no clause holds.
+pub(super) fn not_reached(rule: &Rule, caller: &Caller, attributes: RecordAttributes<'_>) -> String {
+    let ownership = match (caller.user_id(), attributes.owner) {
+        (Some(user), Some(owner)) if user == owner => match rule.condition.owner_scope() {
+            Some(scope) => format!("the caller owns it, but the token does not carry {scope}"),
+            None => "the caller owns it, but the rule does not permit the owner".to_owned(),
+        },
+        (Some(user), Some(owner)) => format!("it belongs to user {owner}, and the caller is user {user}"),
+        (None, Some(owner)) => {
+            format!("it belongs to user {owner}, and the caller is a client, which owns no records")
+        }
+        (_, None) => "it has no owner".to_owned(),
+    };
+    match rule.condition.anyone_scope() {
+        Some(scope) => format!("{ownership}; the token does not carry {scope}"),
+        None => ownership,
+    }
+}
+
+/// States the state that the record is in.
+pub(super) fn in_state(rule: &Rule) -> String {
+    match rule.condition.state() {
+        Some(state) => format!("it is {}", state.name()),
+        None => "the rule requires no state".to_owned(),
+    }
+}
+
+/// States why the rank step passes.
+pub(super) fn outranked(rule: &Rule, caller: &Caller, attributes: RecordAttributes<'_>) -> String {
+    let text = if !rule.condition.is_ranked() {
+        "the rule does not compare powers"
+    } else if caller.user_id().is_some() && caller.user_id() == attributes.owner {
+        "the caller owns it"
+    } else {
+        "the caller has every power of the record"
+    };
+    text.to_owned()
+}
+
+/// Lists what a request without a token needs.
+pub(super) fn any_clause(rule: Option<&Rule>) -> Vec<String> {
+    let Some(rule) = rule else { return vec!["any acceptable access token".to_owned()] };
+    let clauses = rule.condition.clauses();
+    clauses.map(|clause| format!("a token with {}, {}", clause.scope(), where_it_holds(clause))).collect()
+}
+
+impl Wording<'_> {
+    /// Returns the name of the state that the rule requires. Empty without one.
+    pub(super) fn state(&self) -> &'static str {
+        self.rule.condition.state().map_or("", Relation::name)
+    }
+
+    /// States why a step fails on a record, and lists what would have been enough.
+    pub(super) fn failed(
+        &self,
+        step: Step,
+        caller: &Caller,
+        attributes: RecordAttributes<'_>,
+    ) -> (String, Vec<String>) {
+        let enough = self.enough(step.reason());
+        match step {
+            Step::Scope | Step::Owner => (not_reached(self.rule, caller, attributes), enough),
+            Step::State => (format!("it is not {}", self.state()), enough),
+            Step::Rank => {
+                let missing =
+                    attributes.rank.map(|record| missing_powers(caller, record)).unwrap_or_default();
+                let because = format!("the record has {missing}, which the caller lacks");
+                (because, vec![format!("roles, or for a client a token, that give {missing}")])
+            }
+        }
+    }
+
+    /// Lists what would have been enough for a refusal with this reason.
+    pub(super) fn enough(&self, reason: Reason) -> Vec<String> {
+        let clauses = self.rule.condition.clauses();
+        let text =
+            |clause| format!("a token with {}, {}", self.scope_and_roles(clause), where_it_holds(clause));
+        match reason {
+            Reason::InsufficientScope => clauses.map(text).collect(),
+            Reason::NotOwner => {
+                clauses.filter(|clause| !matches!(clause, Clause::Owner(_))).map(text).collect()
+            }
+            Reason::WrongState => vec![format!("a {} that is {}", self.rule.resource, self.state())],
+            Reason::NotFound | Reason::AboveCaller => Vec::new(),
+        }
+    }
+
+    /// Names the clause's scope, and the roles that grant it.
+    fn scope_and_roles(&self, clause: Clause) -> String {
+        let scope = clause.scope();
+        let grants = |role: &Role| self.vocabulary.granted_by(&[*role]).contains(scope);
+        let roles: Vec<String> =
+            self.vocabulary.roles().filter(grants).map(|role| role.to_string()).collect();
+        if roles.is_empty() {
+            scope.to_string()
+        } else {
+            format!("{scope} (which {} grants)", roles.join(" or "))
+        }
+    }
+}
+
+fn where_it_holds(clause: Clause) -> String {
+    match clause {
+        Clause::Owner(_) => "for one's own".to_owned(),
+        Clause::Related(relation, _) if relation.is_personal() => {
+            format!("where the caller is the record's {}", relation.name())
+        }
+        Clause::Related(relation, _) => format!("where the record is {}", relation.name()),
+        Clause::Role(role, _) => format!("and the role {role}"),
+        Clause::Anyone(_) => "for everyone's".to_owned(),
+    }
+}

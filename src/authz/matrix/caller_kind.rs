@@ -1,0 +1,159 @@
+//! Kinds of callers, and the policy's answer to each. The answer comes from the decision itself, for
+//! a hypothetical caller of the kind: the rules are not repeated here.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::table::Term;
+use crate::authz::caller::{Caller, Subject};
+use crate::authz::evaluation::RecordAttributes;
+use crate::authz::relation::RelationSet;
+use crate::authz::row_filter::RowFilter;
+use crate::authz::rule::{OwnerFrom, Rule};
+use crate::authz::scope::ScopeSet;
+use crate::authz::step::Reason;
+use crate::authz::vocabulary::Vocabulary;
+use crate::domain::{Role, UserId};
+
+const OWNER: UserId = UserId(Uuid::from_u128(1));
+const ANOTHER: UserId = UserId(Uuid::from_u128(2));
+
+/// Kind of caller, relative to the owner of the route's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallerKind {
+    /// Request without a token.
+    Nobody,
+    /// Request with a token that is not acceptable.
+    BadToken,
+    /// Owner, with a token that carries no scope of the rule.
+    WithoutScope,
+    /// Owner, with every scope of the role `user`.
+    Owner,
+    /// Another user.
+    AnotherUser,
+    /// Another user, who also has this role.
+    Role(Role),
+    /// Client that acts for itself, with every scope of the role `user`.
+    Client,
+    /// Client that acts for itself, with every scope.
+    ClientWithAny,
+}
+
+/// Target of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// One record. This rule states who may read it.
+    Record(&'a Rule),
+    /// The caller's own record.
+    Own,
+    /// Collection: the records that the caller may see, or a new record.
+    Collection,
+}
+
+impl CallerKind {
+    /// Returns every kind of caller of an application.
+    pub fn all(vocabulary: &Vocabulary) -> Vec<CallerKind> {
+        let special = |role: &Role| *role != Role::USER && *role != Role::ADMIN;
+        let roles = vocabulary.roles().filter(special).chain([Role::ADMIN]).map(CallerKind::Role);
+        [
+            CallerKind::Nobody,
+            CallerKind::BadToken,
+            CallerKind::WithoutScope,
+            CallerKind::Owner,
+            CallerKind::AnotherUser,
+        ]
+        .into_iter()
+        .chain(roles)
+        .chain([CallerKind::Client, CallerKind::ClientWithAny])
+        .collect()
+    }
+
+    /// Returns the heading of its column.
+    pub fn name(self) -> String {
+        match self {
+            CallerKind::Nobody => "nobody".to_owned(),
+            CallerKind::BadToken => "bad token".to_owned(),
+            CallerKind::WithoutScope => "no scope".to_owned(),
+            CallerKind::Owner => "owner".to_owned(),
+            CallerKind::AnotherUser => "another user".to_owned(),
+            CallerKind::Role(role) => role.to_string(),
+            CallerKind::Client => "client".to_owned(),
+            CallerKind::ClientWithAny => "client, any".to_owned(),
+        }
+    }
+
+    /// Returns its name with its meaning.
+    pub fn term(self) -> Term {
+        let meaning = match self {
+            CallerKind::Nobody => "a request without a token".to_owned(),
+            CallerKind::BadToken => {
+                "a request with a token that is malformed, forged, expired, revoked or made for another service, or \
+                 with the token of a suspended or deleted user"
+                    .to_owned()
+            }
+            CallerKind::WithoutScope => "the owner, with a token that carries no scope of the rule".to_owned(),
+            CallerKind::Owner => "the owner, with every scope that the role user grants".to_owned(),
+            CallerKind::AnotherUser => "a user who does not own the record, with every scope that the role user grants".to_owned(),
+            CallerKind::Role(role) => format!("a user who does not own the record and has the role {role}"),
+            CallerKind::Client => "a client that acts for itself, with every scope that the role user grants".to_owned(),
+            CallerKind::ClientWithAny => "a client that acts for itself, with every scope".to_owned(),
+        };
+        Term { name: self.name(), meaning }
+    }
+
+    /// Returns a caller of this kind. `None` for a request without an acceptable token.
+    fn caller(self, rule: &Rule, vocabulary: &Arc<Vocabulary>) -> Option<Caller> {
+        let of = |roles: &[Role]| vocabulary.granted_by(roles);
+        let user = |id, roles: &[Role]| Subject::User { id, roles: roles.to_vec() };
+        let client = || Subject::Client { id: "client".to_owned() };
+        // A client that acts for itself never gets a scope of OpenID Connect.
+        let of_client = |scope: ScopeSet| scope.iter().filter(|scope| !scope.is_identity()).collect();
+        let (subject, scope) = match self {
+            CallerKind::Nobody | CallerKind::BadToken => return None,
+            CallerKind::WithoutScope => {
+                let opens: ScopeSet = rule.condition.scopes().collect();
+                (user(OWNER, &[Role::USER]), of(&[Role::USER]).difference(&opens))
+            }
+            CallerKind::Owner => (user(OWNER, &[Role::USER]), of(&[Role::USER])),
+            CallerKind::AnotherUser => (user(ANOTHER, &[Role::USER]), of(&[Role::USER])),
+            CallerKind::Role(role) => (user(ANOTHER, &[role, Role::USER]), of(&[role, Role::USER])),
+            CallerKind::Client => (client(), of_client(of(&[Role::USER]))),
+            CallerKind::ClientWithAny => (client(), of_client(vocabulary.scopes().iter().copied().collect())),
+        };
+        Some(Caller::hypothetical(Arc::clone(vocabulary), subject, scope))
+    }
+
+    /// Returns the reason for which the rule refuses a caller of this kind. The record is in the state
+    /// that the rule requires, and has no relation to the caller. `None` if the rule permits the caller,
+    /// and for a request without an acceptable token.
+    pub fn refused(
+        self,
+        rule: &'static Rule,
+        target: Target<'_>,
+        vocabulary: &Arc<Vocabulary>,
+    ) -> Option<Reason> {
+        let caller = self.caller(rule, vocabulary)?;
+        let state = rule.condition.state();
+        let relations = RelationSet::of(rule.relations().iter().map(|relation| Some(*relation) == state));
+        let attributes = |owner| RecordAttributes { owner, relations, rank: None };
+        match target {
+            Target::Record(read) => {
+                let owner = (rule.owner_from != OwnerFrom::Nobody).then_some(OWNER);
+                let reason = rule.visible_reason(read, &caller, attributes(owner));
+                // If the URL names the owner, the refusal precedes the lookup.
+                let in_url = rule.owner_from == OwnerFrom::Url && reason == Some(Reason::NotFound);
+                if in_url { Some(Reason::NotOwner) } else { reason }
+            }
+            Target::Own => match caller.user_id() {
+                Some(own) => rule.failed_step(&caller, attributes(Some(own))).map(|step| step.reason()),
+                None if rule.check_scope(&caller).is_err() => Some(Reason::InsufficientScope),
+                None => Some(Reason::NotOwner),
+            },
+            Target::Collection if rule.check_scope(&caller).is_err() => Some(Reason::InsufficientScope),
+            Target::Collection => {
+                RowFilter::of(&caller, &[rule]).terms().is_empty().then_some(Reason::NotOwner)
+            }
+        }
+    }
+}

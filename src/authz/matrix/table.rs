@@ -1,0 +1,154 @@
+//! The matrix as data: routes, rules and answers, in the form of its JSON.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::authz::relation::Relation;
+use crate::authz::rule::{OwnerFrom, Rule};
+use crate::authz::scope::Scope;
+
+/// Authorization matrix of one server: its routes, with their rules and answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "name": "cloakroom", "version": "1.0.0",
+    "callers": [{ "name": "another user", "meaning": "A user with the role user, and somebody else's record" }],
+    "routes": [{
+        "method": "GET", "path": "/users/{id}", "summary": "Read an account",
+        "access": "by scope", "action": "read user", "own_scope": "users:read", "related": [], "roles": [],
+        "any_scope": "users:read:any", "only_while": null, "owner_from": "url", "not_above": false,
+        "answers": [{ "caller": "another user", "allowed": false, "status": 403, "code": "not-owner" }],
+    }],
+    "roles": [{ "name": "user", "scopes": ["users:read"] }],
+    "scopes": [{ "name": "users:read", "meaning": "Read your account" }],
+})))]
+pub struct Matrix {
+    /// Name of the application.
+    pub name: String,
+    /// Version of the application.
+    pub version: String,
+    /// Kinds of callers, in the order of the answers.
+    pub callers: Vec<Term>,
+    /// Routes.
+    pub routes: Vec<RouteRow>,
+    /// Roles, with the scopes that they grant.
+    pub roles: Vec<RoleRow>,
+    /// Scopes, with their meaning.
+    pub scopes: Vec<Term>,
+}
+
+/// Role, with the scopes that it grants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixRole)]
+pub struct RoleRow {
+    /// Name.
+    pub name: String,
+    /// Scopes.
+    pub scopes: Vec<String>,
+}
+
+/// Name with its meaning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixTerm)]
+pub struct Term {
+    /// Name.
+    pub name: String,
+    /// Meaning.
+    pub meaning: String,
+}
+
+/// Route, with its rule and its answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixRow)]
+pub struct RouteRow {
+    /// Method.
+    pub method: String,
+    /// Path, with its parameters in braces.
+    pub path: String,
+    /// Purpose, in a few words.
+    pub summary: String,
+    /// Rule.
+    #[serde(flatten)]
+    pub rule: RouteRule,
+    /// Answer to each kind of caller.
+    pub answers: Vec<CallerAnswer>,
+}
+
+/// Answer to a kind of caller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixAnswer)]
+pub struct CallerAnswer {
+    /// Name of the kind of caller.
+    pub caller: String,
+    /// True when the decision permits the request.
+    pub allowed: bool,
+    /// For a refusal: the status.
+    #[schema(required = true)]
+    pub status: Option<u16>,
+    /// For a refusal: the code of the problem.
+    #[schema(required = true)]
+    pub code: Option<String>,
+}
+
+/// Rule of a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixEntry)]
+pub struct RouteRule {
+    /// Who has access, in a few words.
+    pub access: String,
+    /// Action and kind of record.
+    #[schema(required = true)]
+    pub action: Option<String>,
+    /// Scope that the owner needs.
+    #[schema(required = true)]
+    pub own_scope: Option<String>,
+    /// Relations to the caller that permit the request, each with its scope.
+    pub related: Vec<ClauseEntry>,
+    /// Roles that permit the request, each with its scope.
+    pub roles: Vec<ClauseEntry>,
+    /// Scope that reaches everyone's records.
+    #[schema(required = true)]
+    pub any_scope: Option<String>,
+    /// State that the record must be in.
+    #[schema(required = true)]
+    pub only_while: Option<String>,
+    /// Source of the owner.
+    #[schema(required = true)]
+    pub owner_from: Option<OwnerFrom>,
+    /// True when the caller must have every power over others that the record has.
+    pub not_above: bool,
+}
+
+/// Relation or role that permits the request, with its scope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MatrixWay)]
+pub struct ClauseEntry {
+    /// Name of the relation or of the role.
+    pub name: String,
+    /// Scope that the token needs.
+    pub scope: String,
+}
+
+impl RouteRule {
+    /// Describes a route without a rule.
+    pub fn without_rule(access: &str) -> Self {
+        Self { access: access.to_owned(), ..Self::default() }
+    }
+
+    /// Describes a route with a rule. A collection has no owner.
+    pub fn of(access: &str, rule: &Rule, names_a_record: bool) -> Self {
+        let condition = &rule.condition;
+        let clause =
+            |name: &str, scope: Scope| ClauseEntry { name: name.to_owned(), scope: scope.to_string() };
+        Self {
+            access: access.to_owned(),
+            action: Some(format!("{} {}", rule.action, rule.resource)),
+            own_scope: condition.owner_scope().map(|scope| scope.to_string()),
+            related: condition.relations().map(|(relation, scope)| clause(relation.name(), scope)).collect(),
+            roles: condition.roles().map(|(role, scope)| clause(role.as_str(), scope)).collect(),
+            any_scope: condition.anyone_scope().map(|scope| scope.to_string()),
+            only_while: condition.state().map(Relation::name).map(str::to_owned),
+            owner_from: names_a_record.then_some(rule.owner_from),
+            not_above: condition.is_ranked(),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Refusal: the answer to a caller whom a rule does not permit.
+
+use std::fmt;
+
+use super::caller::{Caller, Subject};
+use super::evaluation::RecordAttributes;
+use super::rule::Rule;
+use super::step::{Reason, Step};
+use crate::domain::UserId;
+
+/// Refusal of a request: the rule that was applied, and the reason.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The refused caller. `None` when the request has no token.
+    pub by: Option<Caller>,
+    /// The rule that was applied.
+    pub rule: &'static Rule,
+    /// The reason.
+    pub reason: Reason,
+    /// The record's id, if the path names one.
+    pub record: Option<String>,
+    /// The record's owner, if known.
+    pub owner: Option<UserId>,
+}
+
+impl Refusal {
+    /// Returns the subject of the refused caller.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.by.as_ref().map(Caller::subject)
+    }
+
+    /// True when the record does not exist and the caller may know that: the caller reaches every
+    /// record of the kind, so the answer hides nothing.
+    pub fn is_plain_not_found(&self) -> bool {
+        let reaches = |caller: &Caller| self.rule.reaches_everyone(caller);
+        self.reason == Reason::NotFound && self.by.as_ref().is_some_and(reaches)
+    }
+
+    /// Adds the record's id and owner.
+    pub(crate) fn on(self, record: impl fmt::Display, owner: Option<UserId>) -> Self {
+        Self { record: Some(record.to_string()), owner, ..self }
+    }
+}
+
+impl Rule {
+    /// Checks one step.
+    ///
+    /// # Errors
+    /// A refusal with the step's reason.
+    pub(super) fn check(
+        &'static self,
+        step: Step,
+        caller: &Caller,
+        attributes: RecordAttributes<'_>,
+    ) -> Result<(), Refusal> {
+        if self.passes(step, caller, attributes) { Ok(()) } else { Err(self.refuse(caller, step.reason())) }
+    }
+
+    /// Checks the first step, which needs no record: does the token carry a scope of the rule?
+    ///
+    /// # Errors
+    /// [`Reason::InsufficientScope`].
+    pub(super) fn check_scope(&'static self, caller: &Caller) -> Result<(), Refusal> {
+        self.check(Step::Scope, caller, RecordAttributes::UNKNOWN)
+    }
+
+    /// Returns the refusal of this caller, for this reason.
+    pub(super) fn refuse(&'static self, caller: &Caller, reason: Reason) -> Refusal {
+        Refusal { by: Some(caller.clone()), rule: self, reason, record: None, owner: None }
+    }
+}
