@@ -42,7 +42,11 @@ impl QueryType for UserListQuery {
         let sorts: Vec<&str> = SORTS.iter().map(|(name, _)| *name).collect();
         let others = [
             ("email", "The account with this address, ignoring case", text()),
-            ("q", "Those whose address or name begins so, ignoring case", text()),
+            (
+                "q",
+                "Beginning of the address, of `@` and its domain, or of a word of the name, ignoring case",
+                text(),
+            ),
             ("status", "Those with this status", json!({ "enum": ["active", "suspended"] })),
             ("role", "Those with this role", json!({ "$ref": "#/components/schemas/Role" })),
             ("created_after", "Those made after this time (RFC 3339)", time()),

@@ -28,13 +28,13 @@ impl Store {
         hash: PasswordHash,
         kept: Option<SessionId>,
     ) -> Result<(), StoreError> {
-        let (deed, inner) = (AuditEvent::from(&user), self.shared().clone());
-        self.write(Some(deed), move |conn, changes| {
+        let (event, shared) = (AuditEvent::from(&user), self.shared().clone());
+        self.write(Some(event), move |conn, changes| {
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             let new = users::password_hash.eq(hash.expose_phc());
             one_row(on!(conn, |c| update(this).set(new).execute(c))?)?;
-            inner.bump_revision(conn, &user, kept.is_none(), changes)?;
-            inner.end_sessions_of(conn, user.id, kept, changes)
+            shared.bump_revision(conn, &user, kept.is_none(), changes)?;
+            shared.end_sessions_of(conn, user.id, kept, changes)
         })
         .await
     }
@@ -51,19 +51,19 @@ impl Store {
         if user.roles == grant.roles() {
             return Ok(user);
         }
-        let (deed, inner) = (AuditEvent::from(&user), self.shared().clone());
+        let (event, shared) = (AuditEvent::from(&user), self.shared().clone());
         let before = (*user).clone();
         let next = self
-            .write(Some(deed), move |conn, changes| {
+            .write(Some(event), move |conn, changes| {
                 let user = &before;
                 keep_an_admin(conn, user, grant.roles().contains(&Role::ADMIN))?;
-                inner.bump_revision(conn, user, true, changes)?;
+                shared.bump_revision(conn, user, true, changes)?;
                 let old = user_roles::table.filter(user_roles::user_id.eq(user.id));
                 on!(conn, |c| diesel::delete(old).execute(c))?;
                 let (created_at, key) = (Time(user.created_at), user.email.key());
                 let rows: Vec<_> = role_rows(user.id, created_at, &key, grant.roles()).collect();
                 insert_roles(conn, &rows)?;
-                let next = load(conn, &inner.vocabulary, user.id)?.ok_or(StoreError::Changed)?;
+                let next = load(conn, &shared.vocabulary, user.id)?.ok_or(StoreError::Changed)?;
                 Ok(next)
             })
             .await?;
@@ -83,20 +83,20 @@ impl Store {
         if user.status == status {
             return Ok(user);
         }
-        let (deed, inner) = (AuditEvent::from(&user), self.shared().clone());
+        let (event, shared) = (AuditEvent::from(&user), self.shared().clone());
         let before = (*user).clone();
         let next = self
-            .write(Some(deed), move |conn, changes| {
+            .write(Some(event), move |conn, changes| {
                 let user = &before;
                 keep_an_admin(conn, user, status == Status::Active)?;
-                inner.bump_revision(conn, user, status == Status::Suspended, changes)?;
+                shared.bump_revision(conn, user, status == Status::Suspended, changes)?;
                 on!(conn, |c| update(users::table.filter(users::id.eq(user.id)))
                     .set(users::status.eq(status.as_str()))
                     .execute(c))?;
                 if status == Status::Suspended {
-                    inner.end_sessions_of(conn, user.id, None, changes)?;
+                    shared.end_sessions_of(conn, user.id, None, changes)?;
                 }
-                let next = load(conn, &inner.vocabulary, user.id)?.ok_or(StoreError::Changed)?;
+                let next = load(conn, &shared.vocabulary, user.id)?.ok_or(StoreError::Changed)?;
                 Ok(next)
             })
             .await?;
@@ -110,8 +110,8 @@ impl TrustedStore {
     /// # Errors
     /// If the database is unavailable.
     pub(crate) async fn account_state(&self, id: UserId) -> Result<Option<AccountState>, StoreError> {
-        let inner = self.shared().clone();
-        self.read_by_key(move |conn| inner.account_state_of(conn, id)).await
+        let shared = self.shared().clone();
+        self.read_by_key(move |conn| shared.account_state_of(conn, id)).await
     }
 }
 

@@ -30,10 +30,10 @@ impl TrustedStore {
     /// # Errors
     /// If the database is unavailable.
     pub(crate) async fn signed_in(&self, cookie: SecretHash) -> Result<Option<SignedIn>, StoreError> {
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.read(move |conn| {
-            let Some(session) = inner.browser_session(conn, &cookie)? else { return Ok(None) };
-            let user = user_rows::load(conn, &inner.vocabulary, session.user_id)?;
+            let Some(session) = shared.browser_session(conn, &cookie)? else { return Ok(None) };
+            let user = user_rows::load(conn, &shared.vocabulary, session.user_id)?;
             Ok(user.filter(|user| user.status == Status::Active).map(|user| SignedIn { session, user }))
         })
         .await
@@ -54,17 +54,17 @@ impl TrustedStore {
     ) -> Result<Result<(), LoginRefused>, StoreError> {
         let origin = device.origin.clone();
         let begun = self.new_session(user, None, device)?;
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
-            if inner.accept_password(conn, user, &password)?.is_none() {
+            if shared.accept_password(conn, user, &password)?.is_none() {
                 return Ok(Err(LoginRefused::Account));
             }
-            inner.record_login(conn, &begun, origin.clone())?;
-            let session = Session { expires_at: inner.next_refresh_expiry(&begun), ..begun.clone() };
+            shared.record_login(conn, &begun, origin.clone())?;
+            let session = Session { expires_at: shared.next_refresh_expiry(&begun), ..begun.clone() };
             let binding = SessionBinding { cookie: Some(cookie.clone()), ..SessionBinding::default() };
-            inner.insert_session(conn, &session, binding)?;
+            shared.insert_session(conn, &session, binding)?;
             if let Some(before) = &before {
-                inner.replace_session(conn, before, &session, changes)?;
+                shared.replace_session(conn, before, &session, changes)?;
             }
             Ok(Ok(()))
         })
@@ -77,12 +77,12 @@ impl TrustedStore {
     /// # Errors
     /// If the database is unavailable. Then the user stays signed in.
     pub(crate) async fn sign_out(&self, cookie: SecretHash, origin: Origin) -> Result<(), StoreError> {
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
-            let Some(session) = inner.browser_session(conn, &cookie)? else { return Ok(()) };
+            let Some(session) = shared.browser_session(conn, &cookie)? else { return Ok(()) };
             let by = Actor::Anonymous(origin.clone(), None);
-            inner.append_event(conn, &session_event(&session, "log_out", by, Outcome::Done))?;
-            inner.end_session_tree(conn, session.id, changes)
+            shared.append_event(conn, &session_event(&session, "log_out", by, Outcome::Done))?;
+            shared.end_session_tree(conn, session.id, changes)
         })
         .await
     }

@@ -51,10 +51,10 @@ impl Store {
         client: Allowed<Client, Create>,
         secret: Option<SecretHash>,
     ) -> Result<Allowed<Client, Create>, StoreError> {
-        let (deed, now) = (AuditEvent::from(&client), client.created_at);
+        let (event, now) = (AuditEvent::from(&client), client.created_at);
         let row = MetadataRow::new(client.metadata.clone(), client.revision, now);
         let row = row.into_client(client.id.to_string(), now);
-        let stored = self.write_idempotent(Some(deed), move |conn, _| {
+        let stored = self.write_idempotent(Some(event), move |conn, _| {
             on!(conn, |c| diesel::insert_into(clients::table).values(&row).execute(c))?;
             if let Some(secret) = &secret {
                 client_secrets::insert(conn, &row.id, secret, now)?;
@@ -74,9 +74,9 @@ impl Store {
         change: AllowedAmendment<Client, Update>,
     ) -> Result<Allowed<Client, Update>, StoreError> {
         let (client, Client { metadata, .. }) = change.into_parts();
-        let (deed, now) = (AuditEvent::from(&client), self.shared().now());
+        let (event, now) = (AuditEvent::from(&client), self.shared().now());
         let (id, revision) = (client.id.to_string(), client.revision);
-        let stored = self.write(Some(deed), move |conn, _| {
+        let stored = self.write(Some(event), move |conn, _| {
             let by_secret = metadata.authentication.by_secret();
             let row = MetadataRow::new(metadata.clone(), revision + 1, now);
             one_row(on!(conn, |c| update(unchanged!(id, revision)).set(&row).execute(c))?)?;
@@ -99,9 +99,9 @@ impl Store {
         secret: SecretHash,
         old_until: DateTime<Utc>,
     ) -> Result<Allowed<Client, RotateSecret>, StoreError> {
-        let (deed, now) = (AuditEvent::from(&client), self.shared().now());
+        let (event, now) = (AuditEvent::from(&client), self.shared().now());
         let (id, revision) = (client.id.to_string(), client.revision);
-        let stored = self.write_idempotent(Some(deed), move |conn, _| {
+        let stored = self.write_idempotent(Some(event), move |conn, _| {
             let updated = clients::updated_at.eq(Time(now));
             one_row(on!(conn, |c| update(unchanged!(id, revision)).set(updated).execute(c))?)?;
             client_secrets::expire(conn, &id, old_until, now)?;
@@ -118,15 +118,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Changed`] if the client has changed since or does not exist any more.
     pub async fn delete_client(&self, client: Allowed<Client, Delete>) -> Result<(), StoreError> {
-        let (deed, inner) = (AuditEvent::from(&client), self.shared().clone());
+        let (event, shared) = (AuditEvent::from(&client), self.shared().clone());
         let revision = client.revision;
-        self.write(Some(deed), move |conn, changes| {
+        self.write(Some(event), move |conn, changes| {
             let id = client.id.as_str();
             one_row(on!(conn, |c| diesel::delete(unchanged!(id, revision)).execute(c))?)?;
             let of_users = sessions::table.filter(sessions::client_id.eq(id));
             on!(conn, |c| diesel::delete(of_users).execute(c))?;
-            let epoch = inner.now().timestamp_millis() + 1;
-            changes.revoke(&inner, Revoked::Client(id.to_owned(), epoch));
+            let epoch = shared.now().timestamp_millis() + 1;
+            changes.revoke(&shared, Revoked::Client(id.to_owned(), epoch));
             Ok(())
         })
         .await

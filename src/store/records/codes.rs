@@ -130,9 +130,9 @@ impl TrustedStore {
     /// # Errors
     /// If the database is unavailable.
     pub(crate) async fn issue_code(&self, new: NewCode, consent: bool) -> Result<bool, StoreError> {
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.write(None, move |conn, _| {
-            let now = inner.now();
+            let now = shared.now();
             let signed_in: i64 = on!(conn, |c| sessions::table
                 .filter(sessions::id.eq(new.parent))
                 .filter(sessions::user_id.eq(new.user))
@@ -145,7 +145,7 @@ impl TrustedStore {
             let scope = new.scope.to_string();
             if consent {
                 consents::widen(conn, new.user, &new.client, &scope, now)?;
-                inner.append_event(conn, &consent_event(&new))?;
+                shared.append_event(conn, &consent_event(&new))?;
             }
             let row = (
                 codes::hash.eq(new.hash.as_bytes().as_slice()),
@@ -177,9 +177,9 @@ impl TrustedStore {
         by: CodeRedemption,
         fits: impl Fn(&CodeBinding) -> bool + Send + 'static,
     ) -> Result<Result<RedeemedCode, CodeRefused>, StoreError> {
-        let inner = self.shared().clone();
-        let now = inner.now();
-        let id = SessionId(inner.new_uuid(now)?);
+        let shared = self.shared().clone();
+        let now = shared.now();
+        let id = SessionId(shared.new_uuid(now)?);
         self.write(None, move |conn, changes| {
             let hash = code.as_bytes().as_slice();
             if !mark_redeemed(conn, hash, &by.client, id, now)? {
@@ -187,7 +187,7 @@ impl TrustedStore {
                     return Ok(Err(CodeRefused::Unknown));
                 };
                 let actor = Actor::Anonymous(by.origin.clone(), Some(by.client.clone()));
-                inner.end_reused_session(conn, session, actor, changes)?;
+                shared.end_reused_session(conn, session, actor, changes)?;
                 return Ok(Err(CodeRefused::Replayed));
             }
             let row: CodeRow =
@@ -196,7 +196,7 @@ impl TrustedStore {
                 on!(conn, |c| diesel::delete(codes::table.find(hash)).execute(c))?;
                 return Ok(Err(CodeRefused::BindingMismatch));
             }
-            inner.begin_session_of_code(conn, row, &by, id, now)
+            shared.begin_session_of_code(conn, row, &by, id, now)
         })
         .await
     }

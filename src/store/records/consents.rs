@@ -73,8 +73,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Changed`] if it does not exist any more.
     pub async fn withdraw_consent(&self, consent: Allowed<Consent, Delete>) -> Result<(), StoreError> {
-        let (deed, inner) = (AuditEvent::from(&consent), self.shared().clone());
-        self.write(Some(deed), move |conn, changes| {
+        let (event, shared) = (AuditEvent::from(&consent), self.shared().clone());
+        self.write(Some(event), move |conn, changes| {
             let (user, client) = (consent.user_id, consent.client_id.as_str());
             one_row(on!(conn, |c| diesel::delete(consents::table.find((user, client))).execute(c))?)?;
             let codes = authorization_codes::table
@@ -86,7 +86,7 @@ impl Store {
                 .filter(sessions::client_id.eq(client))
                 .select(sessions::id)
                 .load(c))?;
-            inner.end_sessions(conn, &ended, changes)
+            shared.end_sessions(conn, &ended, changes)
         })
         .await
     }

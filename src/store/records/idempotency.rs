@@ -84,15 +84,15 @@ impl Store {
     /// [`IdempotentRequest`], the first such write claims its key.
     pub(in crate::store) async fn write_idempotent<T: Send + 'static>(
         &self,
-        deed: Option<AuditEvent>,
+        event: Option<AuditEvent>,
         work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let current = CURRENT.try_with(IdempotentRequest::clone).ok();
         let Some(request) = current.filter(|request| !request.is_done()) else {
-            return self.write(deed, work).await;
+            return self.write(event, work).await;
         };
         let (claimed, now) = (request.clone(), self.shared().now());
-        let done = self.write(deed, move |conn, changes| {
+        let done = self.write(event, move |conn, changes| {
             claimed.claim(conn, now)?;
             work(conn, changes)
         });

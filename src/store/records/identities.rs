@@ -40,8 +40,8 @@ impl TrustedStore {
             if found.is_some() || !external.provision {
                 return Ok(found);
             }
-            let (inner, new) = (self.shared().clone(), Arc::clone(external));
-            match self.write(None, move |conn, _| inner.provision(conn, &new)).await {
+            let (shared, new) = (self.shared().clone(), Arc::clone(external));
+            match self.write(None, move |conn, _| shared.provision(conn, &new)).await {
                 // A concurrent call created the account, or took the address.
                 Err(StoreError::Taken) => {}
                 done => return done,
@@ -58,8 +58,8 @@ impl TrustedStore {
         &self,
         external: &Arc<ExternalUser>,
     ) -> Result<Option<LinkedUser>, StoreError> {
-        let (inner, known) = (self.shared().clone(), Arc::clone(external));
-        self.read(move |conn| inner.linked_user_of(conn, &known.identity)).await
+        let (shared, known) = (self.shared().clone(), Arc::clone(external));
+        self.read(move |conn| shared.linked_user_of(conn, &known.identity)).await
     }
 }
 

@@ -147,8 +147,8 @@ impl TrustedStore {
         &self,
         users: Vec<Arc<ImportedUser>>,
     ) -> Result<Vec<ImportOutcome>, StoreError> {
-        let inner = self.shared().clone();
-        self.write(None, move |conn, _| inner.import_users(conn, &users)).await
+        let shared = self.shared().clone();
+        self.write(None, move |conn, _| shared.import_users(conn, &users)).await
     }
 }
 

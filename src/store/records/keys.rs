@@ -83,8 +83,8 @@ impl Store {
         may: Reach<SigningKey, Rotate>,
         key: StoredKey,
     ) -> Result<Vec<StoredKey>, StoreError> {
-        let deed = AuditEvent::created(&may, &key.key.kid);
-        self.write_idempotent(Some(deed), move |conn, changes| {
+        let event = AuditEvent::created(&may, &key.key.kid);
+        self.write_idempotent(Some(event), move |conn, changes| {
             lock(conn)?;
             insert(conn, changes, &key)?;
             load(conn)
@@ -103,16 +103,16 @@ impl Store {
         key: Allowed<SigningKey, Retire>,
         spare: Option<StoredKey>,
     ) -> Result<Option<SigningKey>, StoreError> {
-        let (deed, inner) = (AuditEvent::from(&key), self.shared().clone());
-        self.write(Some(deed), move |conn, changes| {
-            let (keys, now) = (lock(conn)?, inner.now());
-            let signing = inner.lives(&keys).signing(&key.algorithm, now).map(|key| key.kid.clone());
+        let (event, shared) = (AuditEvent::from(&key), self.shared().clone());
+        self.write(Some(event), move |conn, changes| {
+            let (keys, now) = (lock(conn)?, shared.now());
+            let signing = shared.lifecycle(&keys).signing(&key.algorithm, now).map(|key| key.kid.clone());
             retire(conn, changes, &key.kid, now)?;
             let Some(spare) = spare.as_ref().filter(|_| signing.as_ref() == Some(&key.kid)) else {
                 return Ok(None);
             };
             let keys = load(conn)?;
-            let next = match inner.lives(&keys).signing(&key.algorithm, now).cloned() {
+            let next = match shared.lifecycle(&keys).signing(&key.algorithm, now).cloned() {
                 Some(next) => {
                     let this = signing_keys::table.filter(signing_keys::kid.eq(&next.kid));
                     let early = signing_keys::signs_from.eq(Time(now));
@@ -126,7 +126,7 @@ impl Store {
                     spare.key
                 }
             };
-            inner.append_event(conn, &rotation_event(Some(key.by()), &next.kid))?;
+            shared.append_event(conn, &rotation_event(Some(key.by()), &next.kid))?;
             Ok(Some(next))
         })
         .await
@@ -158,10 +158,10 @@ impl TrustedStore {
     /// # Errors
     /// If the database is unavailable.
     pub(crate) async fn add_first_key(&self, key: StoredKey) -> Result<Vec<StoredKey>, StoreError> {
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
             let keys = lock(conn)?;
-            if inner.lives(&keys).signing(&key.key.algorithm, inner.now()).is_none() {
+            if shared.lifecycle(&keys).signing(&key.key.algorithm, shared.now()).is_none() {
                 insert(conn, changes, &key)?;
             }
             load(conn)
@@ -179,13 +179,13 @@ impl TrustedStore {
         key: StoredKey,
         every: TimeDelta,
     ) -> Result<Option<Vec<StoredKey>>, StoreError> {
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
             let keys = lock(conn)?;
-            if !inner.lives(&keys).is_due(&key.key.algorithm, every, inner.now()) {
+            if !shared.lifecycle(&keys).is_due(&key.key.algorithm, every, shared.now()) {
                 return Ok(None);
             }
-            inner.append_event(conn, &rotation_event(None, &key.key.kid))?;
+            shared.append_event(conn, &rotation_event(None, &key.key.kid))?;
             insert(conn, changes, &key)?;
             load(conn).map(Some)
         })
@@ -197,11 +197,11 @@ impl TrustedStore {
     /// # Errors
     /// If the database is unavailable.
     pub(crate) async fn prune_keys(&self) -> Result<(), StoreError> {
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.write(None, move |conn, _| {
             let keys = lock(conn)?;
-            let lives = inner.lives(&keys);
-            let kids: Vec<&str> = lives.forgotten(inner.now()).map(|key| key.kid.as_str()).collect();
+            let lifecycle = shared.lifecycle(&keys);
+            let kids: Vec<&str> = lifecycle.forgotten(shared.now()).map(|key| key.kid.as_str()).collect();
             let forgotten = signing_keys::table.filter(signing_keys::kid.eq_any(&kids));
             on!(conn, |c| diesel::delete(forgotten).execute(c))?;
             Ok(())
@@ -211,7 +211,7 @@ impl TrustedStore {
 }
 
 impl Shared {
-    fn lives<'a>(&self, keys: &'a [StoredKey]) -> KeyLifecycle<'a> {
+    fn lifecycle<'a>(&self, keys: &'a [StoredKey]) -> KeyLifecycle<'a> {
         KeyLifecycle::new(keys.iter().map(|stored| &stored.key), self.lifetimes.access_token)
     }
 }

@@ -52,18 +52,18 @@ impl TrustedStore {
     ) -> Result<Result<TokenSession, LoginRefused>, StoreError> {
         let origin = device.origin.clone();
         let begun = self.new_session(user, Some(ClientId::first_party()), device)?;
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.write(None, move |conn, _| {
-            let Some(user) = inner.accept_password(conn, user, &password)? else {
+            let Some(user) = shared.accept_password(conn, user, &password)? else {
                 return Ok(Err(LoginRefused::Account));
             };
-            let Some(scope) = grant(&inner.vocabulary.granted_by(&user.roles)) else {
+            let Some(scope) = grant(&shared.vocabulary.granted_by(&user.roles)) else {
                 return Ok(Err(LoginRefused::Scope));
             };
-            inner.record_login(conn, &begun, origin.clone())?;
-            let session = Session { expires_at: inner.next_refresh_expiry(&begun), ..begun.clone() };
+            shared.record_login(conn, &begun, origin.clone())?;
+            let session = Session { expires_at: shared.next_refresh_expiry(&begun), ..begun.clone() };
             let binding = SessionBinding { scope: Some(scope.to_string()), ..SessionBinding::default() };
-            inner.insert_session(conn, &session, binding)?;
+            shared.insert_session(conn, &session, binding)?;
             refresh_tokens::insert(conn, &refresh, &session)?;
             let (roles, epoch) = (user.roles, user.epoch);
             Ok(Ok(TokenSession { session, roles, epoch, scope, resource: None, dpop_jkt: None }))

@@ -35,9 +35,9 @@ impl TrustedStore {
             let stored = self.read(move |conn| stored_password(conn, &attempt)).await?;
             return Ok(Ok((stored, CountedAttempt::default())));
         }
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.write(None, move |conn, _| {
-            let now = inner.now();
+            let now = shared.now();
             let stored = stored_password(conn, &attempt)?;
             let is_known = has_session_from(conn, stored.as_ref(), &attempt, now)?;
             Ok(count(conn, &attempt.buckets(is_known), now)?.map(|counted| (stored, counted)))

@@ -43,9 +43,9 @@ impl Store {
         change: ProfileChange,
         expected: Option<i64>,
     ) -> Result<Allowed<Profile, Update>, StoreError> {
-        let (deed, id) = (AuditEvent::from(&profile), profile.user_id);
+        let (event, id) = (AuditEvent::from(&profile), profile.user_id);
         let next = self
-            .write(Some(deed), move |conn, _| {
+            .write(Some(event), move |conn, _| {
                 lock(conn, id)?;
                 let mut next = load(conn, id)?.ok_or(StoreError::Changed)?;
                 if expected.is_some_and(|expected| expected != next.revision) {

@@ -39,9 +39,9 @@ impl TrustedStore {
     /// # Errors
     /// If the database is unavailable. Then nothing is counted.
     pub(crate) async fn count(&self, bucket: Bucket) -> Result<Result<Option<Left>, TooMany>, StoreError> {
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.write(None, move |conn, _| {
-            let counted = count(conn, &[bucket], inner.now())?;
+            let counted = count(conn, &[bucket], shared.now())?;
             Ok(counted.map(|counted| counted.left))
         })
         .await

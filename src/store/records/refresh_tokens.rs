@@ -93,9 +93,9 @@ impl TrustedStore {
         narrow: impl Fn(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
         issue: impl Fn(&TokenSession) -> Result<Vec<u8>, StoreError> + Send + 'static,
     ) -> Result<Result<Vec<u8>, RefreshRefused>, StoreError> {
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
-            let now = inner.now();
+            let now = shared.now();
             let Some(known) = load(conn, &token, now)? else { return Ok(Err(RefreshRefused::Unknown)) };
             if known.session.client_id.as_ref() != Some(&by.client) {
                 return Ok(Err(RefreshRefused::Unknown));
@@ -106,20 +106,20 @@ impl TrustedStore {
             if by.resource.is_some() && by.resource != known.binding.resource {
                 return Ok(Err(RefreshRefused::Target));
             }
-            let user = user_rows::load(conn, &inner.vocabulary, known.session.user_id)?;
+            let user = user_rows::load(conn, &shared.vocabulary, known.session.user_id)?;
             let Some(user) = user.filter(|user| user.status == Status::Active) else {
                 return Ok(Err(RefreshRefused::Unknown));
             };
-            let consented = inner.vocabulary.scopes_in(known.binding.scope.as_deref().unwrap_or_default());
+            let consented = shared.vocabulary.scopes_in(known.binding.scope.as_deref().unwrap_or_default());
             let grantable = consented
                 .intersection(&by.registered)
-                .intersection(&inner.vocabulary.granted_by(&user.roles));
+                .intersection(&shared.vocabulary.granted_by(&user.roles));
             let Some(scope) = narrow(&grantable) else { return Ok(Err(RefreshRefused::Scope)) };
             if !mark_used(conn, &token, now)? {
                 let by = Actor::Anonymous(by.origin.clone(), Some(by.client.clone()));
-                return inner.repeat(conn, &token, now, by, changes);
+                return shared.repeat(conn, &token, now, by, changes);
             }
-            let session = inner.rotate(conn, known.session, &successor, now)?;
+            let session = shared.rotate(conn, known.session, &successor, now)?;
             let (resource, dpop_jkt) = (known.binding.resource, by.dpop_jkt.clone());
             let token_session =
                 TokenSession { session, roles: user.roles, epoch: user.epoch, scope, resource, dpop_jkt };
@@ -156,16 +156,16 @@ impl TrustedStore {
         client: ClientId,
         origin: Origin,
     ) -> Result<bool, StoreError> {
-        let inner = self.shared().clone();
+        let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
-            let now = inner.now();
+            let now = shared.now();
             let known = load(conn, &token, now)?.map(|known| known.session);
             let Some(session) = known.filter(|session| session.client_id.as_ref() == Some(&client)) else {
                 return Ok(false);
             };
-            inner.end_sessions(conn, &[session.id], changes)?;
+            shared.end_sessions(conn, &[session.id], changes)?;
             let by = Actor::Anonymous(origin.clone(), Some(client.clone()));
-            inner.append_event(conn, &session_event(&session, "revoke", by, Outcome::Done))?;
+            shared.append_event(conn, &session_event(&session, "revoke", by, Outcome::Done))?;
             Ok(true)
         })
         .await

@@ -45,11 +45,11 @@ impl TrustedStore {
         by: Actor,
     ) -> Result<(), StoreError> {
         let record = Some(jti.clone());
-        let deed =
+        let event =
             AuditEvent { by, action: "revoke", resource: "token", record, owner, outcome: Outcome::Done };
-        let inner = self.shared().clone();
-        self.write(Some(deed), move |_, changes| {
-            changes.revoke(&inner, Revoked::Token(jti.clone()));
+        let shared = self.shared().clone();
+        self.write(Some(event), move |_, changes| {
+            changes.revoke(&shared, Revoked::Token(jti.clone()));
             Ok(())
         })
         .await

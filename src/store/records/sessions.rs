@@ -53,8 +53,9 @@ impl Store {
     /// # Errors
     /// If the database is unavailable. Then no session ends.
     pub async fn end_sessions(&self, user: Allowed<User, EndSessions>) -> Result<(), StoreError> {
-        let (deed, inner) = (AuditEvent::from(&user), self.shared().clone());
-        self.write(Some(deed), move |conn, changes| inner.end_sessions_of(conn, user.id, None, changes)).await
+        let (event, shared) = (AuditEvent::from(&user), self.shared().clone());
+        self.write(Some(event), move |conn, changes| shared.end_sessions_of(conn, user.id, None, changes))
+            .await
     }
 
     /// Ends a session.
@@ -76,9 +77,9 @@ impl Store {
         }
     }
 
-    async fn end(&self, deed: AuditEvent, id: SessionId) -> Result<(), StoreError> {
-        let inner = self.shared().clone();
-        self.write(Some(deed), move |conn, changes| inner.end_session_tree(conn, id, changes)).await
+    async fn end(&self, event: AuditEvent, id: SessionId) -> Result<(), StoreError> {
+        let shared = self.shared().clone();
+        self.write(Some(event), move |conn, changes| shared.end_session_tree(conn, id, changes)).await
     }
 }
 

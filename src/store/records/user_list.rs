@@ -1,70 +1,17 @@
-//! The list of users: filters, order, and keyset pages, so that page 10,000 costs what page 1 costs.
+//! The list of users, in keyset pages: page 10,000 costs what page 1 costs.
 
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::user_list_query;
+use super::user_query::{SortKey, UserQuery};
 use super::user_rows::UserRow;
 use crate::authz::action::List;
 use crate::authz::{Reach, Vocabulary};
-use crate::domain::{Role, Status, User, UserId};
+use crate::domain::{User, UserId};
 use crate::on;
 use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::user_roles;
 use crate::store::handle::Store;
-
-/// Filter of the list. A user must satisfy each part that is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UserFilter {
-    /// The address, ignoring case.
-    pub email: Option<String>,
-    /// Beginning of the address, of `@` and its domain, or of a word of the name, ignoring case. `%` and `_`
-    /// are letters.
-    pub prefix: Option<String>,
-    /// The status.
-    pub status: Option<Status>,
-    /// A role of the user.
-    pub role: Option<Role>,
-    /// Time before the user was created, exclusive.
-    pub created_after: Option<DateTime<Utc>>,
-    /// Time after the user was created, exclusive.
-    pub created_before: Option<DateTime<Utc>>,
-}
-
-/// Order of the list. The id decides between equal keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserSort {
-    /// By time of creation, oldest first.
-    CreatedAt,
-    /// By time of creation, newest first.
-    CreatedAtDescending,
-    /// By address.
-    Email,
-    /// By address, backwards.
-    EmailDescending,
-}
-
-/// Sort key of the last user of a page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SortKey {
-    /// Key of a list by time of creation.
-    CreatedAt(DateTime<Utc>),
-    /// Key of a list by address.
-    Email(String),
-}
-
-/// Query for a page of the list.
-#[derive(Clone, Debug)]
-pub struct UserQuery {
-    /// The filter.
-    pub filter: UserFilter,
-    /// The order.
-    pub sort: UserSort,
-    /// Position after which the page begins: the last user of the page before.
-    pub after: Option<(SortKey, UserId)>,
-    /// Largest number of users on the page.
-    pub limit: u16,
-}
 
 /// A page of the list.
 pub struct UserPage {
@@ -72,16 +19,6 @@ pub struct UserPage {
     pub users: Vec<User>,
     /// [`UserQuery::after`] of the next page, if there is one.
     pub next: Option<(SortKey, UserId)>,
-}
-
-impl UserSort {
-    /// Returns the sort key of a user.
-    fn key(self, user: &User) -> SortKey {
-        match self {
-            Self::CreatedAt | Self::CreatedAtDescending => SortKey::CreatedAt(user.created_at),
-            Self::Email | Self::EmailDescending => SortKey::Email(user.email.key()),
-        }
-    }
 }
 
 impl Store {

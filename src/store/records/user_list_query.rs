@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use super::search_terms;
-use super::user_list::{SortKey, UserQuery, UserSort};
+use super::user_query::{SortKey, UserQuery, UserSort};
 use super::user_rows::UserRow;
 use crate::domain::{Email, Time, UserId, fold_case};
 use crate::on;

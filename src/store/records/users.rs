@@ -41,8 +41,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Taken`] if another user has the address.
     pub async fn create_user(&self, new: NewUser, grant: RoleGrant) -> Result<User, StoreError> {
-        let inner = self.shared().clone();
-        self.write_idempotent(None, move |conn, _| inner.insert_user(conn, &new, &grant)).await
+        let shared = self.shared().clone();
+        self.write_idempotent(None, move |conn, _| shared.insert_user(conn, &new, &grant)).await
     }
 
     /// Creates a user with a given id, for the test server.
@@ -55,8 +55,8 @@ impl Store {
         new: NewUser,
         grant: RoleGrant,
     ) -> Result<User, StoreError> {
-        let inner = self.shared().clone();
-        self.write(None, move |conn, _| inner.insert_user_as(conn, id, &new, &grant)).await
+        let shared = self.shared().clone();
+        self.write(None, move |conn, _| shared.insert_user_as(conn, id, &new, &grant)).await
     }
 
     /// Changes a user. A new address clears `email_verified`, unless the change sets it too.
@@ -68,7 +68,7 @@ impl Store {
         user: Allowed<User, Update>,
         change: UserChange,
     ) -> Result<Allowed<User, Update>, StoreError> {
-        let (deed, now) = (AuditEvent::from(&user), self.shared().now());
+        let (event, now) = (AuditEvent::from(&user), self.shared().now());
         let mut next = (*user).clone();
         if let Some(email) = change.email {
             next.email_verified &= next.email == email;
@@ -81,7 +81,7 @@ impl Store {
         next.revision += 1;
         let written = next.clone();
         let has_new_address = user.email != next.email;
-        self.write(Some(deed), move |conn, _| {
+        self.write(Some(event), move |conn, _| {
             let before = users::table
                 .filter(users::id.eq(written.id))
                 .filter(users::revision.eq(written.revision - 1));
@@ -108,13 +108,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
     pub async fn delete_user(&self, user: Allowed<User, Delete>) -> Result<(), StoreError> {
-        let (deed, inner) = (AuditEvent::from(&user), self.shared().clone());
-        self.write(Some(deed), move |conn, changes| {
+        let (event, shared) = (AuditEvent::from(&user), self.shared().clone());
+        self.write(Some(event), move |conn, changes| {
             keep_an_admin(conn, &user, false)?;
-            inner.record_deletion(conn, user.id)?;
+            shared.record_deletion(conn, user.id)?;
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
-            changes.revoke(&inner, Revoked::User(user.id, i64::MAX));
+            changes.revoke(&shared, Revoked::User(user.id, i64::MAX));
             Ok(())
         })
         .await
