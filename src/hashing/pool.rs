@@ -1,5 +1,5 @@
-//! The threads that hash, so many and no more, and who waits for one of them. They stay, each with the memory it
-//! hashes in: what a thread costs that is made for each hash, the other cores pay too.
+//! Thread pool for password hashing: a fixed number of worker threads with a bounded queue. Each
+//! thread keeps its hashing buffer: a new buffer for each hash would slow the other cores down too.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,159 +9,173 @@ use std::thread;
 use argon2::Block;
 use tokio::sync::oneshot;
 
-use super::{HashError, HashLoad};
+use super::error::HashError;
 
-/// What is hashed in; as large as it was last needed.
+/// Hashing buffer of a worker thread, as large as the last hash needed.
 pub(super) type Memory = Vec<Block>;
 
-type Job = Box<dyn FnOnce(&mut Memory, Lane<'_>) + Send>;
+type Job = Box<dyn FnOnce(&mut Memory, RunningJob<'_>) + Send>;
 
-/// They begin when they are needed, and end with this.
-pub(super) struct Lanes {
-    count: usize,
+/// Load of the thread pool.
+pub struct HashLoad {
+    /// Maximum number of worker threads.
+    pub threads: usize,
+    /// Number of passwords that are being hashed.
+    pub running: usize,
+    /// Number of passwords in the queue.
+    pub waiting: usize,
+    /// Number of passwords rejected since the start.
+    pub rejected: u64,
+}
+
+/// Thread pool. Starts its threads on demand, and ends them when it is dropped.
+pub(super) struct HashPool {
+    threads: usize,
     queue: usize,
     shared: Arc<Shared>,
 }
 
 #[derive(Default)]
 struct Shared {
-    now: Mutex<Now>,
+    state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Now {
-    /// In their order, each with a number of its own.
+struct State {
+    /// Queue of jobs, each with its number.
     waiting: VecDeque<(u64, Job)>,
-    numbers: u64,
+    last_number: u64,
     threads: usize,
     running: usize,
-    turned_away: u64,
+    rejected: u64,
     has_ended: bool,
 }
 
-impl Lanes {
-    /// So many, at least one, while at most `queue` more wait.
-    pub(super) fn new(count: usize, queue: usize) -> Self {
-        Self { count: count.max(1), queue, shared: Arc::default() }
+impl HashPool {
+    /// Returns a pool of `threads` worker threads (at least one), with a queue of at most `queue` jobs.
+    pub(super) fn new(threads: usize, queue: usize) -> Self {
+        Self { threads: threads.max(1), queue, shared: Arc::default() }
     }
 
-    /// Does the work when a lane is free, and holds it until that is done, whether or not somebody still waits for
-    /// it. Whoever stops waiting before it has begun gives the place back.
+    /// Runs a job on a worker thread. Cancellation removes a job that is still in the queue; a job
+    /// that runs keeps its thread until it is done.
     ///
     /// # Errors
-    /// [`HashError::Busy`] when as many wait as may, [`HashError::Failed`] when there is no thread, or it panicked.
+    /// [`HashError::Busy`] when the queue is full; [`HashError::Failed`] when there is no thread, or
+    /// the job panicked.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        let (tell, done) = oneshot::channel();
-        let _place = self.enter(Box::new(move |memory, lane| {
+        let (sender, result) = oneshot::channel();
+        let _queued = self.enqueue(Box::new(move |memory, running| {
             let done = work(memory);
-            // Whoever waits for it may come back at once.
-            drop(lane);
-            let _ = tell.send(done);
+            // Frees the thread first: the receiver may submit its next job at once.
+            drop(running);
+            let _ = sender.send(done);
         }))?;
-        done.await.map_err(|_| HashError::Failed)
+        result.await.map_err(|_| HashError::Failed)
     }
 
-    /// Turns away now who would be turned away later.
+    /// Rejects a job in advance.
     ///
     /// # Errors
-    /// [`HashError::Busy`] when as many wait as may.
-    pub(super) fn turn_away_if_full(&self) -> Result<(), HashError> {
-        self.free_place().map(drop)
+    /// [`HashError::Busy`] when the queue is full.
+    pub(super) fn reject_if_full(&self) -> Result<(), HashError> {
+        self.state_with_room().map(drop)
     }
 
-    /// What they are doing.
+    /// Returns the load.
     pub(super) fn load(&self) -> HashLoad {
-        let now = self.shared.now();
-        let (running, waiting) = (now.running, now.waiting.len());
-        HashLoad { lanes: self.count, running, waiting, turned_away: now.turned_away }
+        let state = self.shared.state();
+        let (running, waiting) = (state.running, state.waiting.len());
+        HashLoad { threads: self.threads, running, waiting, rejected: state.rejected }
     }
 
-    fn enter(&self, job: Job) -> Result<Place<'_>, HashError> {
-        let mut now = self.free_place()?;
-        if now.threads - now.running <= now.waiting.len() && now.threads < self.count {
-            match begin(&self.shared) {
-                Ok(()) => now.threads += 1,
-                Err(error) => log::error!("there is no thread to hash a password: {error}"),
+    fn enqueue(&self, job: Job) -> Result<QueuedJob<'_>, HashError> {
+        let mut state = self.state_with_room()?;
+        if state.threads - state.running <= state.waiting.len() && state.threads < self.threads {
+            match start_thread(&self.shared) {
+                Ok(()) => state.threads += 1,
+                Err(error) => log::error!("no thread for password hashing could be started: {error}"),
             }
         }
-        if now.threads == 0 {
+        if state.threads == 0 {
             return Err(HashError::Failed);
         }
-        now.numbers += 1;
-        let number = now.numbers;
-        now.waiting.push_back((number, job));
-        drop(now);
+        state.last_number += 1;
+        let number = state.last_number;
+        state.waiting.push_back((number, job));
+        drop(state);
         self.shared.changed.notify_one();
-        Ok(Place { shared: &self.shared, number })
+        Ok(QueuedJob { shared: &self.shared, number })
     }
 
-    fn free_place(&self) -> Result<MutexGuard<'_, Now>, HashError> {
-        let mut now = self.shared.now();
-        if now.waiting.len() < self.count - now.running + self.queue {
-            return Ok(now);
+    fn state_with_room(&self) -> Result<MutexGuard<'_, State>, HashError> {
+        let mut state = self.shared.state();
+        if state.waiting.len() < self.threads - state.running + self.queue {
+            return Ok(state);
         }
-        now.turned_away += 1;
+        state.rejected += 1;
         Err(HashError::Busy)
     }
 }
 
-impl Drop for Lanes {
+impl Drop for HashPool {
     fn drop(&mut self) {
-        self.shared.now().has_ended = true;
+        self.shared.state().has_ended = true;
         self.shared.changed.notify_all();
     }
 }
 
-fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
+fn start_thread(shared: &Arc<Shared>) -> std::io::Result<()> {
     let shared = Arc::clone(shared);
-    let lane = move || {
+    let worker = move || {
         let mut memory = Memory::new();
         while let Some(job) = shared.next() {
-            let lane = Lane(&shared);
-            // A panic is that job's alone.
-            drop(catch_unwind(AssertUnwindSafe(|| job(&mut memory, lane))));
+            let running = RunningJob(&shared);
+            // A panic ends its job only, not the thread.
+            drop(catch_unwind(AssertUnwindSafe(|| job(&mut memory, running))));
         }
     };
-    thread::Builder::new().name("hash".to_owned()).spawn(lane).map(drop)
+    thread::Builder::new().name("hash".to_owned()).spawn(worker).map(drop)
 }
 
 impl Shared {
-    fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is to be done next; none at the end.
+    /// Waits for the next job. Returns `None` when the pool ends.
     fn next(&self) -> Option<Job> {
-        let rests = |now: &mut Now| now.waiting.is_empty() && !now.has_ended;
-        let mut now = self.changed.wait_while(self.now(), rests).unwrap_or_else(PoisonError::into_inner);
-        let (_, job) = now.waiting.pop_front()?;
-        now.running += 1;
+        let is_idle = |state: &mut State| state.waiting.is_empty() && !state.has_ended;
+        let state = self.changed.wait_while(self.state(), is_idle);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        let (_, job) = state.waiting.pop_front()?;
+        state.running += 1;
         Some(job)
     }
 }
 
-/// A lane at work.
-struct Lane<'a>(&'a Shared);
+/// Guard of a running job.
+struct RunningJob<'a>(&'a Shared);
 
-impl Drop for Lane<'_> {
+impl Drop for RunningJob<'_> {
     fn drop(&mut self) {
-        self.0.now().running -= 1;
+        self.0.state().running -= 1;
     }
 }
 
-/// A place among those that wait.
-struct Place<'a> {
+/// Guard of a job in the queue. Dropping it removes the job if it has not begun.
+struct QueuedJob<'a> {
     shared: &'a Shared,
     number: u64,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuedJob<'_> {
     fn drop(&mut self) {
-        self.shared.now().waiting.retain(|(number, _)| *number != self.number);
+        self.shared.state().waiting.retain(|(number, _)| *number != self.number);
     }
 }
 
@@ -178,68 +192,68 @@ mod tests {
     use super::*;
     use crate::hashing::tests::wait;
 
-    /// Polls once: whether it is still waiting.
-    async fn waits(future: &mut Pin<&mut impl Future>) -> bool {
+    /// Polls once. True when the future is still pending.
+    async fn is_pending(future: &mut Pin<&mut impl Future>) -> bool {
         poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
     }
 
-    /// Work that says that it has begun, and goes on until the receiver is dropped.
-    fn long() -> (Receiver<()>, impl FnOnce(&mut Memory)) {
+    /// Returns a job that signals its start and runs until the receiver is dropped.
+    fn long_job() -> (Receiver<()>, impl FnOnce(&mut Memory)) {
         let (begun, held) = mpsc::sync_channel(0);
         (held, move |_| while begun.send(()).is_ok() {})
     }
 
     #[test]
-    fn as_many_wait_as_may_and_the_next_is_turned_away_at_once() {
-        let lanes = Lanes::new(1, 1);
-        let (held, long) = long();
+    fn rejects_a_job_at_once_when_the_queue_is_full() {
+        let pool = HashPool::new(1, 1);
+        let (held, long) = long_job();
         wait(async {
-            let (mut first, mut second) = (pin!(lanes.run(long)), pin!(lanes.run(|_| 2)));
-            assert!(waits(&mut first).await && waits(&mut second).await);
-            assert_eq!(lanes.run(|_| 3).await, Err(HashError::Busy));
-            assert_eq!(lanes.turn_away_if_full(), Err(HashError::Busy));
-            assert_eq!(lanes.load().turned_away, 2, "each of them is counted");
+            let (mut first, mut second) = (pin!(pool.run(long)), pin!(pool.run(|_| 2)));
+            assert!(is_pending(&mut first).await && is_pending(&mut second).await);
+            assert_eq!(pool.run(|_| 3).await, Err(HashError::Busy));
+            assert_eq!(pool.reject_if_full(), Err(HashError::Busy));
+            assert_eq!(pool.load().rejected, 2, "each rejection is counted");
             drop(held);
             assert_eq!((first.await, second.await), (Ok(()), Ok(2)));
-            assert_eq!((lanes.run(|_| 3).await, lanes.turn_away_if_full()), (Ok(3), Ok(())));
-            let load = lanes.load();
-            assert_eq!((load.lanes, load.running, load.waiting, load.turned_away), (1, 0, 0, 2));
+            assert_eq!((pool.run(|_| 3).await, pool.reject_if_full()), (Ok(3), Ok(())));
+            let load = pool.load();
+            assert_eq!((load.threads, load.running, load.waiting, load.rejected), (1, 0, 0, 2));
         });
     }
 
     #[test]
-    fn who_stops_waiting_gives_the_place_back_but_not_the_lane() {
-        let lanes = Lanes::new(1, 1);
-        let (held, long) = long();
+    fn cancellation_frees_the_queue_but_not_the_thread() {
+        let pool = HashPool::new(1, 1);
+        let (held, long) = long_job();
         wait(async {
-            let mut first = Box::pin(lanes.run(long));
-            assert!(waits(&mut first.as_mut()).await);
+            let mut first = Box::pin(pool.run(long));
+            assert!(is_pending(&mut first.as_mut()).await);
             held.recv().unwrap();
-            let mut abandoned = Box::pin(lanes.run(|_| panic!("nobody waits for it")));
-            assert!(waits(&mut abandoned.as_mut()).await);
+            let mut abandoned = Box::pin(pool.run(|_| panic!("it must not run")));
+            assert!(is_pending(&mut abandoned.as_mut()).await);
             drop((first, abandoned));
-            let mut next = pin!(lanes.run(|_| 3));
-            assert!(waits(&mut next).await);
-            assert_eq!(lanes.run(|_| 4).await, Err(HashError::Busy));
+            let mut next = pin!(pool.run(|_| 3));
+            assert!(is_pending(&mut next).await);
+            assert_eq!(pool.run(|_| 4).await, Err(HashError::Busy));
             drop(held);
             assert_eq!(next.await, Ok(3));
         });
     }
 
     #[test]
-    fn a_panic_costs_neither_the_lane_nor_the_others_that_wait() {
-        let lanes = Lanes::new(1, 1);
+    fn panic_ends_neither_the_thread_nor_other_jobs() {
+        let pool = HashPool::new(1, 1);
         wait(async {
-            let (broken, good) = (lanes.run(|_| panic!("on purpose")), lanes.run(|_| 2));
+            let (broken, good) = (pool.run(|_| panic!("on purpose")), pool.run(|_| 2));
             assert_eq!(futures_util::join!(broken, good), (Err::<(), _>(HashError::Failed), Ok(2)));
-            assert_eq!(lanes.load().running, 0);
+            assert_eq!(pool.load().running, 0);
         });
     }
 
     #[test]
-    fn there_are_as_many_threads_as_lanes_and_no_more_than_are_needed() {
-        let lanes = Lanes::new(2, 100);
-        let thread = || lanes.run(|_| thread::current().id());
+    fn starts_no_more_threads_than_needed_or_configured() {
+        let pool = HashPool::new(2, 100);
+        let thread = || pool.run(|_| thread::current().id());
         wait(async {
             let alone = [thread().await, thread().await, thread().await];
             assert!(alone.iter().all(|id| *id == alone[0]));
@@ -251,12 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn they_end_with_what_they_belong_to() {
+    fn threads_end_with_the_pool() {
         thread_local! { static ENDS: RefCell<Option<Sender<()>>> = const { RefCell::new(None) } }
         let (ends, ended) = mpsc::channel();
-        let lanes = Lanes::new(1, 0);
-        wait(lanes.run(move |_| ENDS.set(Some(ends)))).unwrap();
-        drop(lanes);
+        let pool = HashPool::new(1, 0);
+        wait(pool.run(move |_| ENDS.set(Some(ends)))).unwrap();
+        drop(pool);
         assert!(ended.recv().is_err());
     }
 }

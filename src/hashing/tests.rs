@@ -3,11 +3,12 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::*;
+use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
 
 const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
-fn hasher(cost: Argon2Cost, lanes: usize, queue: usize) -> Hasher {
-    Hasher::new(cost, lanes, queue, Random::system()).unwrap()
+fn hasher(cost: Argon2Cost, threads: usize, queue: usize) -> Hasher {
+    Hasher::new(cost, threads, queue, Random::system()).unwrap()
 }
 
 pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -18,7 +19,7 @@ fn hash(hasher: &Hasher, password: &str) -> PasswordHash {
     wait(hasher.hash(&NewPassword::parse(password, &[]).unwrap())).ok().unwrap()
 }
 
-/// Whether it matched, and whether there is a new hash to be stored.
+/// Returns whether the password matches, and whether there is a new hash to store.
 fn verify(hasher: &Hasher, password: &str, phc: &str) -> Result<(bool, bool), HashError> {
     let stored = PasswordHash::from_phc(phc.to_owned());
     let verdict = wait(hasher.verify(PasswordAttempt::new(password), Some(stored)))?;
@@ -36,13 +37,13 @@ const MATCH: Result<(bool, bool), HashError> = Ok((true, false));
 const MATCH_BUT_UPGRADE: Result<(bool, bool), HashError> = Ok((true, true));
 const MISMATCH: Result<(bool, bool), HashError> = Ok((false, false));
 
-/// For how many KiB there is room in the one lane.
-fn room(hasher: &Hasher) -> usize {
-    wait(hasher.lanes.run(|memory| memory.len())).unwrap()
+/// Returns the buffer size of the only thread, in KiB.
+fn buffer_kib(hasher: &Hasher) -> usize {
+    wait(hasher.pool.run(|memory| memory.len())).unwrap()
 }
 
 #[test]
-fn a_password_matches_its_own_hash_alone() {
+fn password_matches_only_its_own_hash() {
     let hasher = hasher(CHEAP, 1, 0);
     let stored = hash(&hasher, "mein pinguin tanzt");
     let phc = stored.expose_phc();
@@ -63,7 +64,7 @@ fn every_byte_of_a_long_password_counts() {
 }
 
 #[test]
-fn a_hash_is_a_phc_string_with_a_salt_of_its_own() {
+fn hash_is_a_phc_string_with_a_fresh_salt() {
     let hasher = hasher(CHEAP, 1, 0);
     let (one, two) = (hash(&hasher, "mein pinguin tanzt"), hash(&hasher, "mein pinguin tanzt"));
     assert!(one.expose_phc().starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
@@ -72,7 +73,7 @@ fn a_hash_is_a_phc_string_with_a_salt_of_its_own() {
 }
 
 #[test]
-fn a_hash_of_the_reference_implementation_is_read() {
+fn verifies_a_hash_of_the_reference_implementation() {
     // phc-winner-argon2, src/test.c: hashtest(0x13, 2, 16, 1, "password", "somesalt", …, Argon2_id)
     let reference = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
     let hasher = hasher(CHEAP, 1, 0);
@@ -81,7 +82,7 @@ fn a_hash_of_the_reference_implementation_is_read() {
 }
 
 #[test]
-fn a_hash_of_another_cost_matches_and_is_to_be_upgraded() {
+fn hash_of_another_cost_matches_and_is_upgraded() {
     for other in [
         Argon2Cost { memory_kib: 32, ..CHEAP },
         Argon2Cost { memory_kib: 128, ..CHEAP },
@@ -100,15 +101,15 @@ fn a_hash_of_another_cost_matches_and_is_to_be_upgraded() {
 }
 
 #[test]
-fn where_there_is_no_hash_a_hash_is_computed_all_the_same() {
+fn computes_a_hash_even_without_a_stored_one() {
     let hasher = hasher(CHEAP, 1, 0);
     let verdict = wait(hasher.verify(PasswordAttempt::new("mein pinguin tanzt"), None));
     assert!(matches!(verdict, Ok(Verdict::Mismatch)));
-    assert_eq!(room(&hasher), 64);
+    assert_eq!(buffer_kib(&hasher), 64);
 }
 
 #[test]
-fn a_broken_or_foreign_stored_hash_fails_without_being_computed() {
+fn refuses_a_stored_hash_that_is_not_supported() {
     let hasher = hasher(CHEAP, 1, 0);
     let good = hash(&hasher, "mein pinguin tanzt");
     let good = good.expose_phc();
@@ -133,7 +134,7 @@ fn a_broken_or_foreign_stored_hash_fails_without_being_computed() {
 }
 
 #[test]
-fn a_cost_out_of_range_makes_no_hasher() {
+fn refuses_a_cost_out_of_range() {
     for cost in [
         Argon2Cost { memory_kib: 7, ..CHEAP },
         Argon2Cost { memory_kib: u32::MAX, ..CHEAP },
@@ -147,30 +148,30 @@ fn a_cost_out_of_range_makes_no_hasher() {
 }
 
 #[test]
-fn who_comes_when_the_queue_is_full_is_turned_away_at_once() {
+fn rejects_a_password_at_once_when_the_queue_is_full() {
     let hasher = hasher(CHEAP, 1, 0);
     let (begun, has_begun) = mpsc::sync_channel(0);
     let other = hasher.clone();
     let held =
-        thread::spawn(move || wait(other.lanes.run(move |_| begun.send(()).and_then(|()| begun.send(())))));
+        thread::spawn(move || wait(other.pool.run(move |_| begun.send(()).and_then(|()| begun.send(())))));
     has_begun.recv().unwrap();
     let attempt = PasswordAttempt::new("mein pinguin tanzt");
     assert_eq!(wait(hasher.verify(attempt, None)).err(), Some(HashError::Busy));
-    assert_eq!(hasher.turn_away_if_full(), Err(HashError::Busy));
-    assert_eq!(hasher.load().turned_away, 2, "each of them is counted");
+    assert_eq!(hasher.reject_if_full(), Err(HashError::Busy));
+    assert_eq!(hasher.load().rejected, 2, "each rejection is counted");
     has_begun.recv().unwrap();
     held.join().unwrap().unwrap().unwrap();
-    assert_eq!((hasher.turn_away_if_full(), hasher.load().turned_away), (Ok(()), 2));
+    assert_eq!((hasher.reject_if_full(), hasher.load().rejected), (Ok(()), 2));
 }
 
 #[test]
-fn what_a_lane_hashes_in_is_used_again_but_not_that_of_a_costlier_hash() {
+fn thread_reuses_its_buffer_but_not_a_larger_one() {
     let costly = Argon2Cost { memory_kib: 1_024, ..CHEAP };
     let stored = hash(&hasher(costly, 1, 0), "mein pinguin tanzt");
     let cheap = hasher(CHEAP, 1, 0);
-    assert_eq!(room(&cheap), 0);
+    assert_eq!(buffer_kib(&cheap), 0);
     hash(&cheap, "mein pinguin tanzt");
-    assert_eq!(room(&cheap), 64);
+    assert_eq!(buffer_kib(&cheap), 64);
     assert_eq!(verify(&cheap, "another", stored.expose_phc()), MISMATCH);
-    assert_eq!(room(&cheap), 0);
+    assert_eq!(buffer_kib(&cheap), 0);
 }

@@ -52,7 +52,7 @@ async fn check(
     address: Option<IpAddr>,
 ) -> Result<Checked, OAuthError> {
     // Comes first, so that a full queue costs the database nothing.
-    context.hasher.turn_away_if_full()?;
+    context.hasher.reject_if_full()?;
     let guess = LoginAttempt { account, address };
     let (login, counted) = context.store.count_attempt(guess, context.limits).await?.map_err(|too_many| {
         context.allowance.note(too_many.left);

@@ -13,7 +13,7 @@ use crate::authz::Vocabulary;
 use crate::domain::{
     Email, Invalid, NewPassword, PasswordHash, ProfileChange, Role, Status, UserId, parse_time,
 };
-use crate::hashing::is_taken_here;
+use crate::hashing::is_supported;
 use crate::http::kit::members::Members;
 use crate::http::kit::problem::BrokenRule;
 use crate::json::parse_strict;
@@ -94,7 +94,7 @@ fn hash(text: &str) -> Result<PasswordHash, Invalid> {
     let hash = PasswordHash::from_phc(text.to_owned());
     let wrong =
         || Invalid::new("invalid-hash", "must be a hash by argon2id, as $argon2id$v=19$m=19456,t=2,p=1$…");
-    is_taken_here(&hash).then_some(hash).ok_or_else(wrong)
+    is_supported(&hash).then_some(hash).ok_or_else(wrong)
 }
 
 /// The line of an account.

@@ -43,10 +43,10 @@ fn read(services: &Services, state: &State) {
     state.connections.with_label_values(&["used"]).set(gauge(pool.used));
     state.connections_max.set(gauge(pool.most));
     let hashing = services.hasher.load();
-    state.hash_lanes.set(gauge(hashing.lanes));
+    state.hash_lanes.set(gauge(hashing.threads));
     state.hash_running.set(gauge(hashing.running));
     state.hash_waiting.set(gauge(hashing.waiting));
-    state.set_hash_turned_away(hashing.turned_away);
+    state.set_hash_turned_away(hashing.rejected);
     state.audit_waiting.set(gauge(services.recorder.waiting()));
     state.set_audit_counted(services.recorder.counted());
     let cache = services.verifier.cache_usage();

@@ -1,0 +1,93 @@
+//! Password hasher: hashes and compares on the thread pool.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::argon2id::{Argon2id, Verdict};
+use super::cost::{Argon2Cost, HASH_BYTES, InvalidCost};
+use super::error::HashError;
+use super::pool::{HashLoad, HashPool, Memory};
+use super::stored_hash::StoredHash;
+use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
+use crate::telemetry::traces;
+
+/// Password hasher. Cheap to clone; all clones share the thread pool.
+#[derive(Clone)]
+pub struct Hasher {
+    argon2id: Arc<Argon2id>,
+    pub(super) pool: Arc<HashPool>,
+}
+
+impl Hasher {
+    /// Returns a hasher with this `cost`, with `threads` worker threads (at least one) and a queue of
+    /// at most `queue` passwords.
+    ///
+    /// # Errors
+    /// When the cost is out of range.
+    pub fn new(cost: Argon2Cost, threads: usize, queue: usize, random: Random) -> Result<Self, InvalidCost> {
+        let params = cost.params(HASH_BYTES).ok_or(InvalidCost)?;
+        Ok(Self {
+            argon2id: Arc::new(Argon2id { params, random }),
+            pool: Arc::new(HashPool::new(threads, queue)),
+        })
+    }
+
+    /// Returns the load of the thread pool.
+    pub fn load(&self) -> HashLoad {
+        self.pool.load()
+    }
+
+    /// Rejects a request early, before the work that precedes hashing.
+    ///
+    /// # Errors
+    /// [`HashError::Busy`] when the queue is full.
+    pub fn reject_if_full(&self) -> Result<(), HashError> {
+        self.pool.reject_if_full()
+    }
+
+    /// Hashes a password with a new salt.
+    ///
+    /// # Errors
+    /// See [`HashError`].
+    pub async fn hash(&self, password: &NewPassword) -> Result<PasswordHash, HashError> {
+        let password = Zeroizing::new(password.expose().to_vec());
+        self.run(move |argon2id, memory| argon2id.new_hash(memory, &password)).await
+    }
+
+    /// Compares a password with a stored hash in constant time. Without a hash, for example without
+    /// such a user, it takes as long and returns a mismatch.
+    ///
+    /// # Errors
+    /// See [`HashError`].
+    pub async fn verify(
+        &self,
+        attempt: PasswordAttempt,
+        against: Option<PasswordHash>,
+    ) -> Result<Verdict, HashError> {
+        let stored = match &against {
+            Some(hash) => Some(StoredHash::parse(hash.expose_phc()).ok_or_else(|| {
+                log::error!("a stored password hash is not an argon2id hash with a supported cost");
+                HashError::Failed
+            })?),
+            None => None,
+        };
+        self.run(move |argon2id, memory| match stored {
+            Some(stored) => argon2id.compare(memory, attempt.expose(), &stored),
+            None => argon2id.compare_without_hash(memory, attempt.expose()),
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Argon2id, &mut Memory) -> Option<T> + Send + 'static,
+    ) -> Result<T, HashError> {
+        let argon2id = Arc::clone(&self.argon2id);
+        let hashing = self.pool.run(move |memory| work(&argon2id, memory));
+        traces::step("password hash", [], hashing).await?.ok_or_else(|| {
+            log::error!("a password could not be hashed: no memory or no randomness");
+            HashError::Failed
+        })
+    }
+}
