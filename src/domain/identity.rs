@@ -1,39 +1,39 @@
-//! People whom another issuer knows: who they are there, and who they are here.
+//! Users of external issuers and their accounts here.
 
 use chrono::{DateTime, Utc};
 
 use super::{AccountState, Email, UserId};
 
-/// Somebody as an issuer names them: `iss` and `sub` of its tokens, letter by letter. It is the
-/// pair that names a person; each half of it is anybody's (OpenID Connect Core §5.7).
+/// External identity: `iss` and `sub` of an issuer's tokens, compared exactly. Only the pair identifies a
+/// user (OpenID Connect Core §5.7).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// `iss`.
     pub issuer: String,
-    /// `sub`, a text of the issuer's own making.
+    /// `sub`, an arbitrary text of the issuer.
     pub subject: String,
 }
 
-/// What a token of another issuer says of the person it speaks for.
+/// User of an external issuer, as a token describes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExternalUser {
-    /// Who they are there.
+    /// External identity.
     pub identity: Identity,
-    /// Their address, if the issuer says that it has been verified.
+    /// E-mail address, if the issuer marks it as verified.
     pub email: Option<Email>,
     /// When the token was issued.
     pub issued_at: DateTime<Utc>,
-    /// Whether an account is made for them when they have none.
+    /// Set when an account is created for a user without one.
     pub provision: bool,
 }
 
-/// Who that person is here.
+/// Account that is linked to an external identity.
 #[derive(Clone, Debug)]
 pub struct LinkedUser {
-    /// Their account.
+    /// The account.
     pub user: UserId,
-    /// How it stands.
+    /// State of the account.
     pub standing: AccountState,
-    /// When an earlier account of theirs was deleted: a token of before speaks for nobody.
+    /// Time at which an earlier account of this identity was deleted. Tokens from before are refused.
     pub departed_at: Option<DateTime<Utc>>,
 }

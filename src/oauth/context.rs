@@ -11,34 +11,35 @@ use crate::hashing::Hasher;
 use crate::store::{Recorder, StoredClient, TrustedStore};
 use crate::token::{Issuer, Verifier};
 
-/// The parts of the server that the grants and endpoints of the authorization server use.
+/// The parts of the server that the grants and endpoints of the authorization server use. An application can
+/// neither construct nor reach it.
 pub struct OAuthContext<'a> {
     /// Accounts, clients and sessions.
     pub(crate) store: &'a TrustedStore,
     /// Thread pool that hashes and verifies passwords.
-    pub hasher: &'a Hasher,
+    pub(crate) hasher: &'a Hasher,
     /// Set when password attempts are rate-limited.
-    pub limits: bool,
+    pub(crate) limits: bool,
     /// Receives the number of password attempts that remain.
-    pub allowance: Allowance,
+    pub(crate) allowance: Allowance,
     /// Issues access tokens and ID tokens.
-    pub issuer: &'a Arc<Issuer>,
+    pub(crate) issuer: &'a Arc<Issuer>,
     /// Verifies access tokens.
-    pub verifier: &'a Verifier,
+    pub(crate) verifier: &'a Verifier,
     /// Writes failed logins to the audit trail.
-    pub recorder: &'a Recorder,
+    pub(crate) recorder: &'a Recorder,
     /// Scopes and roles of the application.
-    pub vocabulary: &'a Vocabulary,
+    pub(crate) vocabulary: &'a Vocabulary,
     /// Source of codes and refresh tokens.
-    pub random: &'a Random,
+    pub(crate) random: &'a Random,
     /// Current time.
-    pub clock: &'a Clock,
+    pub(crate) clock: &'a Clock,
     /// Permitted difference between clocks.
-    pub leeway: TimeDelta,
+    pub(crate) leeway: TimeDelta,
     /// Issuer identifier (`iss`), and the start of every link.
-    pub issuer_url: &'a str,
+    pub(crate) issuer_url: &'a str,
     /// Resources that a token can be issued for (RFC 8707 §2); this server is the first.
-    pub resources: &'a [String],
+    pub(crate) resources: &'a [String],
 }
 
 impl OAuthContext<'_> {

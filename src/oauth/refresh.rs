@@ -18,7 +18,7 @@ const SEAL_CONTEXT: &str = "refresh answer";
 /// Exchanges a refresh token. Client, user and scope are evaluated again.
 ///
 /// A client that repeats the latest exchange within a few seconds gets the same response. The response
-/// is stored sealed with a key that is derived from the refresh token, and the token is not stored.
+/// is stored, sealed with a key that is derived from the refresh token. The token is not stored.
 ///
 /// # Errors
 /// [`OAuthError::InvalidGrant`], [`OAuthError::InvalidScope`], [`OAuthError::InvalidTarget`],

@@ -124,7 +124,7 @@ impl BoundToken {
     ///
     /// # Errors
     /// [`InvalidProof::AnotherKey`] when the proof is of another key.
-    pub fn prove(&self, proof: &Proof) -> Result<Verified, InvalidProof> {
+    pub(crate) fn prove(&self, proof: &Proof) -> Result<Verified, InvalidProof> {
         if proof.key == self.key { Ok(self.verified.clone()) } else { Err(InvalidProof::AnotherKey) }
     }
 
@@ -146,11 +146,11 @@ impl UnconfirmedToken {
     /// # Errors
     /// When the user does not exist or is suspended, or the token is not newer than the last change of
     /// their password, roles or status.
-    pub fn confirm(&self, standing: Option<&AccountState>) -> Result<Verified, InvalidToken> {
-        let standing = standing.ok_or(InvalidToken::NoSuchUser)?;
-        check(&self.claims, standing)?;
+    pub(crate) fn confirm(&self, state: Option<&AccountState>) -> Result<Verified, InvalidToken> {
+        let state = state.ok_or(InvalidToken::NoSuchUser)?;
+        check(&self.claims, state)?;
         let scope = self.claims.scope.clone();
-        Ok(Verified::of(user(self.user, &standing.roles), scope, &self.claims))
+        Ok(Verified::of(user(self.user, &state.roles), scope, &self.claims))
     }
 }
 
@@ -179,11 +179,11 @@ impl ExternalToken {
 }
 
 /// Checks that the account is active and that the token is newer than its last change.
-fn check(claims: &Claims, standing: &AccountState) -> Result<(), InvalidToken> {
-    if standing.status == Status::Suspended {
+fn check(claims: &Claims, state: &AccountState) -> Result<(), InvalidToken> {
+    if state.status == Status::Suspended {
         return Err(InvalidToken::Suspended);
     }
-    if standing.epoch_began_at.is_some_and(|began| !claims.issued_after(began)) {
+    if state.epoch_began_at.is_some_and(|began| !claims.issued_after(began)) {
         return Err(InvalidToken::Superseded);
     }
     Ok(())

@@ -96,8 +96,8 @@ impl Verifier {
         &self.foreign
     }
 
-    /// Verifies a token as [`Verifier::verify`] does. When the key is unknown and the external issuer may
-    /// have published it meanwhile, fetches the issuer's keys and waits for them, for 2 s at most.
+    /// Verifies a token as [`Verifier::verify`] does. When the key is unknown, an external issuer may have
+    /// published it meanwhile: fetches the issuer's keys, and waits for them for 2 s at most.
     ///
     /// # Errors
     /// As [`Verifier::verify`].

@@ -1,5 +1,5 @@
-//! The claims of an external issuer's access token. Claims with a meaning of our own (`sid`, `roles`, `epoch`)
-//! are not read, and the configuration decides which scopes count.
+//! The claims of an external issuer's access token. `sid`, `roles` and `epoch` are not read, as they have a
+//! meaning in our own tokens alone. The configuration decides which scopes count.
 
 use std::sync::Arc;
 

@@ -12,9 +12,9 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(600);
 /// Longest retry back-off. The first retry is after one second.
 const MAX_BACK_OFF: Duration = Duration::from_secs(60);
 
-/// Fetches the issuer's keys at once, and again: when the interval has passed, when a token names an unknown
-/// key, and after a failure with back-off. Never returns. While the issuer is unreachable, its last keys
-/// stay in force.
+/// Fetches the issuer's keys at once and then again and again. A fetch is due when the interval has passed,
+/// when a token names an unknown key, and, with back-off, after a failure. Never returns. While the issuer
+/// is unreachable, its last keys stay in force.
 pub(crate) async fn refresh_keys(issuer: Arc<ExternalIssuer>) {
     refresh_every(issuer, REFRESH_INTERVAL).await;
 }

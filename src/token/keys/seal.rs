@@ -54,7 +54,7 @@ impl MasterKey {
     /// When the operating system gives no randomness.
     pub fn seal(&self, random: &Random, plaintext: &[u8], context: &str) -> Result<Vec<u8>, SealError> {
         let nonce: [u8; NONCE_LEN] = random.bytes().map_err(|_| SealError)?;
-        // Encrypts in place, in a buffer that never grows, so that no copy of the plaintext is left in memory.
+        // Encrypts in place, in a buffer that never grows: no copy of the plaintext stays in memory.
         let mut sealed = Vec::with_capacity(NONCE_LEN + plaintext.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(plaintext);

@@ -1,4 +1,4 @@
-//! What is issued, and that it verifies.
+//! Issued tokens, their claims and their verification.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::{KeyError, KeyRing, Keys};
-use super::{AUDIENCE, ISSUER, NOW, SECRET, STORED, USER, World, at, ring, safe, set, set_of, stored};
+use super::{AUDIENCE, ISSUER, NOW, SECRET, STORED, USER, World, at, key_store, ring, set, set_of, stored};
 use crate::authz::{Subject, Vocabulary};
 use crate::domain::{Clock, ClockAndRandom, Random, Role, SessionId, StoredKey};
 use crate::token::access::issue::{IssueRequest, IssueTo, IssuedToken, Issuer};
@@ -54,12 +54,12 @@ fn open(
     secret: Option<&str>,
     signing: SigningAlgorithm,
 ) -> Result<Arc<KeyRing>, KeyError> {
-    let keys = Keys::open(safe(signing, secret, Clock::standing(at(NOW))), stored)?;
+    let keys = Keys::open(key_store(signing, secret, Clock::standing(at(NOW))), stored)?;
     Ok(keys.current())
 }
 
 #[test]
-fn every_algorithm_issues_what_it_verifies() {
+fn every_algorithm_verifies_its_own_tokens() {
     let world = World::new();
     for algorithm in SigningAlgorithm::ALL {
         world.keys.replace(set(algorithm));
@@ -78,7 +78,7 @@ fn every_algorithm_issues_what_it_verifies() {
 }
 
 #[test]
-fn a_users_token_has_the_claims_of_rfc_9068() {
+fn user_token_has_the_claims_of_rfc_9068() {
     let world = World::new();
     let issued = issue(&world, to_user(), "cloakroom", Some(SESSION));
     let header = part(issued.access_token.expose(), 0);
@@ -102,7 +102,7 @@ fn a_users_token_has_the_claims_of_rfc_9068() {
 }
 
 #[test]
-fn a_clients_token_speaks_for_the_client_and_has_no_roles_or_session() {
+fn client_token_has_no_roles_or_session() {
     let world = World::new();
     let issued = issue(&world, IssueTo::Client { id: "app".to_owned(), epoch: 1 }, "app", None);
     let claims = part(issued.access_token.expose(), 1);
@@ -113,7 +113,7 @@ fn a_clients_token_speaks_for_the_client_and_has_no_roles_or_session() {
 }
 
 #[test]
-fn the_newest_key_of_the_algorithm_signs_and_the_older_ones_verify_still() {
+fn newest_key_signs_and_older_keys_still_verify() {
     let world = World::new();
     let old = issue(&world, to_user(), "cloakroom", None);
     let mut newer = stored(SigningAlgorithm::Es256);
@@ -128,7 +128,7 @@ fn the_newest_key_of_the_algorithm_signs_and_the_older_ones_verify_still() {
 }
 
 #[test]
-fn jwks_publishes_every_asymmetric_key_and_nothing_secret() {
+fn jwks_has_every_asymmetric_key_and_no_secret() {
     let jwks = ring(SigningAlgorithm::Hs256).jwks().clone();
     let keys = jwks["keys"].as_array().unwrap();
     let stored: Vec<Value> =
@@ -142,7 +142,7 @@ fn jwks_publishes_every_asymmetric_key_and_nothing_secret() {
 }
 
 #[test]
-fn a_ring_without_a_key_to_sign_with_or_with_a_short_secret_does_not_open() {
+fn opens_no_keys_without_signer_or_with_short_secret() {
     use SigningAlgorithm::{Es256, Hs256};
     assert!(open(STORED.clone(), None, Es256).is_ok());
     assert!(open(Vec::new(), Some(SECRET), Hs256).is_ok());
@@ -155,7 +155,7 @@ fn a_ring_without_a_key_to_sign_with_or_with_a_short_secret_does_not_open() {
 }
 
 #[test]
-fn a_stored_key_opens_with_its_own_master_key_name_and_algorithm_alone() {
+fn stored_key_opens_with_its_master_key_kid_and_algorithm_alone() {
     let key = stored(SigningAlgorithm::Rs256);
     let refused =
         |key: StoredKey| matches!(open(vec![key], None, SigningAlgorithm::Ps256), Err(KeyError::Sealed(_)));
@@ -179,7 +179,7 @@ fn a_stored_key_opens_with_its_own_master_key_name_and_algorithm_alone() {
 }
 
 #[test]
-fn what_the_database_says_of_the_public_half_is_not_believed() {
+fn ignores_the_stored_public_half() {
     let (mut ours, theirs) = (stored(SigningAlgorithm::Es256), stored(SigningAlgorithm::Es256));
     let honest: Value = serde_json::from_str(&ours.public_jwk).unwrap();
     ours.public_jwk = theirs.public_jwk;
@@ -188,14 +188,14 @@ fn what_the_database_says_of_the_public_half_is_not_believed() {
 }
 
 #[test]
-fn of_keys_that_share_a_kid_none_verifies() {
+fn ignores_keys_that_share_a_kid() {
     let key = stored(SigningAlgorithm::Es256);
     let ring = open(vec![key.clone(), key.clone()], None, SigningAlgorithm::Es256).ok().unwrap();
     assert!(ring.verification.find(Some(&key.key.kid), jsonwebtoken::Algorithm::ES256).is_err());
 }
 
 #[test]
-fn a_key_of_an_algorithm_of_a_newer_version_is_passed_over() {
+fn skips_a_key_of_an_unknown_algorithm() {
     let mut newer = stored(SigningAlgorithm::Es256);
     newer.key.algorithm = "ML-DSA-65".to_owned();
     let ring = open([vec![newer], STORED.clone()].concat(), None, SigningAlgorithm::Es256);
@@ -203,7 +203,7 @@ fn a_key_of_an_algorithm_of_a_newer_version_is_passed_over() {
 }
 
 #[test]
-fn a_stored_key_is_printed_without_its_private_half() {
+fn debug_hides_the_private_half() {
     let key = stored(SigningAlgorithm::Es256);
     let printed = format!("{key:?}");
     assert!(printed.contains(&key.key.kid) && !printed.contains("sealed"), "{printed}");

@@ -1,4 +1,4 @@
-//! Which keys of a JWK Set are used, and which are not.
+//! Keys of a JWK Set: which are accepted and which are refused.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +20,7 @@ fn unfit(jwk: &Value, member: &str, value: Value) -> Option<UnfitKey> {
 }
 
 #[test]
-fn a_key_is_used_only_for_the_purpose_that_it_names() {
+fn accepts_keys_for_verification_alone() {
     let good = jwk(SigningAlgorithm::Es256);
     assert_eq!(unfit(&good, "use", json!("sig")), None);
     assert_eq!(unfit(&good, "use", json!("enc")), Some(UnfitKey::Purpose));
@@ -32,7 +32,7 @@ fn a_key_is_used_only_for_the_purpose_that_it_names() {
 }
 
 #[test]
-fn a_key_goes_with_an_algorithm_of_its_kind_alone() {
+fn alg_must_fit_the_key_type() {
     let (ec, rsa) = (jwk(SigningAlgorithm::Es256), jwk(SigningAlgorithm::Rs256));
     for name in ["PS256", "RS512"] {
         assert_eq!(unfit(&rsa, "alg", json!(name)), None, "{name}");
@@ -47,7 +47,7 @@ fn a_key_goes_with_an_algorithm_of_its_kind_alone() {
 }
 
 #[test]
-fn another_curve_or_a_point_that_is_not_on_it_is_refused() {
+fn refuses_another_curve_or_an_invalid_point() {
     let (ec, ed) = (jwk(SigningAlgorithm::Es256), jwk(SigningAlgorithm::EdDsa));
     assert_eq!(unfit(&ec, "crv", json!("P-384")), Some(UnfitKey::Kind));
     assert_eq!(unfit(&ec, "crv", json!("secp256k1")), Some(UnfitKey::Kind));
@@ -59,7 +59,7 @@ fn another_curve_or_a_point_that_is_not_on_it_is_refused() {
 }
 
 #[test]
-fn an_rsa_key_of_a_bad_size_or_exponent_is_refused() {
+fn refuses_rsa_keys_of_bad_size_or_exponent() {
     let good = jwk(SigningAlgorithm::Rs256);
     let modulus = |bytes: usize, first: u8| {
         let mut n = vec![0xff; bytes];
@@ -76,7 +76,7 @@ fn an_rsa_key_of_a_bad_size_or_exponent_is_refused() {
 }
 
 #[test]
-fn a_symmetric_or_private_key_is_never_used() {
+fn refuses_symmetric_and_private_keys() {
     let secret = URL_SAFE_NO_PAD.encode([7; 32]);
     let symmetric = json!({ "kty": "oct", "alg": "HS256", "k": secret });
     assert_eq!(VerificationKey::from_jwk(&symmetric).err(), Some(UnfitKey::Symmetric));
@@ -85,7 +85,7 @@ fn a_symmetric_or_private_key_is_never_used() {
 }
 
 #[test]
-fn what_is_not_a_jwk_is_refused() {
+fn refuses_malformed_jwks() {
     for wrong in [json!(null), json!([]), json!({}), json!({ "kty": 1 }), json!({ "kty": "EC" })] {
         assert!(VerificationKey::from_jwk(&wrong).is_err(), "{wrong}");
     }
@@ -94,7 +94,7 @@ fn what_is_not_a_jwk_is_refused() {
 }
 
 #[test]
-fn an_empty_or_short_secret_is_refused() {
+fn refuses_an_empty_or_short_secret() {
     assert!(VerificationKey::hs256("hs256", &[7; 32]).is_ok());
     for length in [0, 1, 31] {
         assert!(VerificationKey::hs256("hs256", &vec![7; length]).is_err(), "{length}");

@@ -1,17 +1,16 @@
-//! Keys come and go by the clock and by what is loaded, at the very moment and without anybody
-//! restarting anything.
+//! Key rotation by the clock and by loading keys, without a restart.
 
 use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::super::{InvalidToken, Keys};
 use super::issuing::{issue, part, to_user};
-use super::{NOW, World, at, safe, stored};
+use super::{NOW, World, at, key_store, stored};
 use crate::domain::{Clock, PUBLISHED_AHEAD, StoredKey};
 use crate::token::keys::algorithm::SigningAlgorithm::Es256;
 use crate::token::keys::key_store::SignsFrom;
 
-/// A world of one key that signs, and one that is to.
+/// Returns a world with one signing key and its successor.
 fn succession() -> (World, StoredKey, StoredKey) {
     let world = World::new();
     let (first, mut next) = (stored(Es256), stored(Es256));
@@ -32,7 +31,7 @@ fn published(world: &World) -> Vec<Value> {
 }
 
 #[test]
-fn the_next_key_is_published_at_once_and_signs_when_its_time_has_come() {
+fn next_key_is_published_at_once_and_signs_later() {
     let (world, first, next) = succession();
     assert_eq!(published(&world).len(), 2);
     assert_eq!(signed(&world).1, first.key.kid.as_str());
@@ -46,13 +45,13 @@ fn the_next_key_is_published_at_once_and_signs_when_its_time_has_come() {
 }
 
 #[test]
-fn the_previous_key_goes_when_the_last_token_that_it_can_have_signed_expires() {
+fn previous_key_verifies_until_its_last_token_expires() {
     let (world, first, next) = succession();
     world.clock.advance(PUBLISHED_AHEAD - TimeDelta::milliseconds(1));
     let (last, _) = signed(&world);
     // Its `exp` and the leeway: 604 seconds later, since it began with its whole second.
     world.clock.advance(TimeDelta::seconds(604));
-    assert!(world.verify(&last).is_ok(), "nothing is refused before it expires");
+    assert!(world.verify(&last).is_ok(), "no token is refused before it expires");
     world.clock.advance(TimeDelta::seconds(1));
     assert_eq!(published(&world).len(), 2);
     world.clock.advance(TimeDelta::milliseconds(1));
@@ -62,7 +61,7 @@ fn the_previous_key_goes_when_the_last_token_that_it_can_have_signed_expires() {
 }
 
 #[test]
-fn what_a_retired_key_signed_is_refused_at_once_cached_or_not() {
+fn refuses_tokens_of_a_retired_key_at_once() {
     let (world, mut first, mut next) = succession();
     let (cached, fresh) = (signed(&world).0, signed(&world).0);
     assert!(world.verify(&cached).is_ok());
@@ -79,7 +78,7 @@ fn what_a_retired_key_signed_is_refused_at_once_cached_or_not() {
 }
 
 #[test]
-fn a_clock_that_goes_back_goes_back_to_the_key_of_that_time() {
+fn clock_set_back_selects_the_earlier_key() {
     let (world, first, next) = succession();
     world.clock.advance(PUBLISHED_AHEAD);
     assert_eq!(signed(&world).1, next.key.kid.as_str());
@@ -88,7 +87,7 @@ fn a_clock_that_goes_back_goes_back_to_the_key_of_that_time() {
 }
 
 #[test]
-fn where_nothing_signs_any_more_no_token_is_issued_and_the_dead_stay_dead() {
+fn without_a_signing_key_old_tokens_stay_refused() {
     let (world, mut first, _) = succession();
     let (token, _) = signed(&world);
     first.key.retired_at = Some(at(NOW));
@@ -98,7 +97,7 @@ fn where_nothing_signs_any_more_no_token_is_issued_and_the_dead_stay_dead() {
 }
 
 #[test]
-fn a_key_that_somebody_wrote_into_the_database_is_not_used_and_keeps_nothing_else_from_use() {
+fn forged_stored_key_is_ignored_and_harms_no_other() {
     let (world, first, next) = succession();
     let mut forged = stored(Es256);
     (forged.sealed, forged.key.signs_from) = (vec![7; 60], at(NOW));
@@ -109,15 +108,15 @@ fn a_key_that_somebody_wrote_into_the_database_is_not_used_and_keeps_nothing_els
     assert!(world.verify(&token).is_ok());
     world.clock.advance(TimeDelta::seconds(700));
     assert_eq!(signed(&world).1, next.key.kid.as_str());
-    let strict = Keys::open(safe(Es256, None, Clock::standing(at(NOW))), vec![first, forged]);
-    assert!(strict.is_err(), "a server does not start on it");
+    let strict = Keys::open(key_store(Es256, None, Clock::standing(at(NOW))), vec![first, forged]);
+    assert!(strict.is_err(), "a server does not start with it");
 }
 
 #[test]
-fn a_new_key_waits_until_everybody_who_must_know_it_does() {
-    let safe = safe(Es256, None, Clock::standing(at(NOW)));
+fn new_key_signs_after_replicas_or_caches_know_it() {
+    let key_store = key_store(Es256, None, Clock::standing(at(NOW)));
     let delay = |signs_from| {
-        let key = safe.generate(signs_from).unwrap().key;
+        let key = key_store.generate(signs_from).unwrap().key;
         assert_eq!((key.created_at, key.retired_at), (at(NOW), None));
         key.signs_from - key.created_at
     };

@@ -1,10 +1,10 @@
-//! When a token that was good stops being good, first use or cached.
+//! End of a valid token: expiry, revocation and key removal, cached or not.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::super::InvalidToken::{self, *};
-use super::{NOW, STORED, USER, World, at, claims, forge, header, ring, safe, set, set_of, token, with};
+use super::{NOW, STORED, USER, World, at, claims, header, key_store, ring, set, set_of, sign, token, with};
 use crate::authz::Subject;
 use crate::domain::{AccountState, Revocation, Revoked, Role, Status, UserId};
 use crate::token::access::cache::TokenCache;
@@ -28,11 +28,11 @@ fn unconfirmed(world: &World, claims: &Value) -> UnconfirmedToken {
         Ok(Verification::Unconfirmed(unconfirmed)) => Some(unconfirmed),
         _ => None,
     }
-    .expect("a token of a user who is to be looked up")
+    .expect("an unconfirmed token")
 }
 
-/// A user's token as somebody else mints it, with the shared secret.
-fn foreign() -> Value {
+/// Returns claims of a user's token that was issued elsewhere with the shared secret.
+fn issued_elsewhere() -> Value {
     with(&with(&claims(), "epoch", None), "roles", None)
 }
 
@@ -41,7 +41,7 @@ fn standing(status: Status, epoch_began_at: Option<i64>) -> AccountState {
 }
 
 #[test]
-fn a_cached_token_dies_when_it_expires() {
+fn cached_token_expires() {
     let world = World::new();
     let token = token(&claims());
     assert!(world.verify(&token).is_ok());
@@ -55,9 +55,9 @@ fn a_cached_token_dies_when_it_expires() {
 }
 
 #[test]
-fn that_a_signature_does_not_hold_is_remembered_of_that_very_key() {
+fn wrong_signature_is_cached_for_one_key_alone() {
     let world = World::new();
-    let another = || safe(Es256, Some("another secret of at least 32 bytes"), world.clock.clone());
+    let another = || key_store(Es256, Some("another secret of at least 32 bytes"), world.clock.clone());
     let forged = token(&claims());
     world.keys.replace(another().open(STORED.clone()).unwrap());
     for _ in 0..2 {
@@ -70,7 +70,7 @@ fn that_a_signature_does_not_hold_is_remembered_of_that_very_key() {
 }
 
 #[test]
-fn a_signature_that_does_not_hold_is_checked_once_and_no_more_of_them_are_remembered_than_fit() {
+fn wrong_signature_is_checked_once_and_the_cache_is_bounded() {
     let (cache, mut checked) = (TokenCache::new(8), 0);
     let digest = |n: u64| crate::domain::sha256(&n.to_be_bytes());
     let mut check = |token: u64, key: u64, verdict: Result<(), InvalidToken>| {
@@ -84,7 +84,7 @@ fn a_signature_that_does_not_hold_is_checked_once_and_no_more_of_them_are_rememb
     assert_eq!(check(1, 1, Err(WrongSignature)), (Err(WrongSignature), 1));
     assert_eq!(check(1, 2, Ok(())), (Ok(()), 2), "another key");
     assert_eq!(check(2, 1, Err(NotBase64Url)), (Err(NotBase64Url), 3));
-    assert_eq!(check(2, 1, Ok(())), (Ok(()), 4), "nothing else is remembered");
+    assert_eq!(check(2, 1, Ok(())), (Ok(()), 4), "no other error is cached");
     for token in 0..10_000 {
         assert_eq!(check(token, 3, Err(WrongSignature)).0, Err(WrongSignature));
     }
@@ -92,7 +92,7 @@ fn a_signature_that_does_not_hold_is_checked_once_and_no_more_of_them_are_rememb
 }
 
 #[test]
-fn a_token_dies_with_its_epoch_session_or_client_whether_cached_or_not() {
+fn revocation_ends_cached_and_uncached_tokens() {
     let sid = "01890a5d-ac96-774b-bcce-b302099a8058";
     let of_session = with(&claims(), "sid", Some(json!(sid)));
     let of_client = with(&claims(), "sub", Some(json!("cloakroom")));
@@ -114,7 +114,7 @@ fn a_token_dies_with_its_epoch_session_or_client_whether_cached_or_not() {
 }
 
 #[test]
-fn a_token_of_the_new_epoch_outlives_the_revocation_of_the_old() {
+fn token_of_the_new_epoch_stays_valid() {
     let world = World::new();
     revoke(&world, Revoked::User(user(), 2));
     assert_eq!(refused(&world, &token(&claims())), Some(Revoked));
@@ -122,9 +122,9 @@ fn a_token_of_the_new_epoch_outlives_the_revocation_of_the_old() {
 }
 
 #[test]
-fn a_cached_token_dies_with_the_removal_of_its_key() {
+fn removing_a_key_ends_its_cached_tokens() {
     let world = World::new();
-    let token = forge(Es256, &header(Es256).to_string(), &claims().to_string());
+    let token = sign(Es256, &header(Es256).to_string(), &claims().to_string());
     assert!(world.verify(&token).is_ok());
     let kid = ring(Es256).signing.unwrap().kid.clone();
     let others = STORED.iter().filter(|key| key.key.kid != kid).cloned().collect();
@@ -135,18 +135,18 @@ fn a_cached_token_dies_with_the_removal_of_its_key() {
 }
 
 #[test]
-fn a_cached_token_dies_when_its_kid_comes_to_name_another_key() {
+fn reusing_a_kid_ends_cached_tokens() {
     let world = World::new();
     let token = token(&claims());
     assert!(world.verify(&token).is_ok());
-    let another = safe(Es256, Some("another secret of at least 32 bytes"), world.clock.clone());
+    let another = key_store(Es256, Some("another secret of at least 32 bytes"), world.clock.clone());
     world.keys.replace(another.open(STORED.clone()).unwrap());
     assert_eq!(refused(&world, &token), Some(WrongSignature));
     assert_eq!(refused(&world, &token), Some(WrongSignature));
 }
 
 #[test]
-fn a_cached_token_lives_through_a_rotation_that_keeps_its_key() {
+fn rotation_that_keeps_the_key_keeps_cached_tokens() {
     let world = World::new();
     let token = token(&claims());
     assert!(world.verify(&token).is_ok());
@@ -156,7 +156,7 @@ fn a_cached_token_lives_through_a_rotation_that_keeps_its_key() {
 }
 
 #[test]
-fn only_what_was_accepted_is_cached_and_no_more_than_the_cache_holds() {
+fn caches_accepted_tokens_alone_and_is_bounded() {
     let world = World::new();
     for _ in 0..3 {
         assert!(refused(&world, &token(&with(&claims(), "iss", Some(json!("x"))))).is_some());
@@ -174,13 +174,13 @@ fn only_what_was_accepted_is_cached_and_no_more_than_the_cache_holds() {
 }
 
 #[test]
-fn a_users_token_without_epoch_or_roles_is_worth_nothing_until_it_is_confirmed() {
+fn token_without_epoch_or_roles_needs_confirmation() {
     let world = World::new();
     for member in ["epoch", "roles"] {
         let verification = world.verifier.verify(&token(&with(&claims(), member, None)));
         assert!(matches!(verification, Ok(Verification::Unconfirmed(_))), "{member}");
     }
-    let verification = unconfirmed(&world, &foreign());
+    let verification = unconfirmed(&world, &issued_elsewhere());
     assert_eq!(verification.user_id(), user());
     assert_eq!(verification.confirm(None).err(), Some(NoSuchUser));
     assert_eq!(verification.confirm(Some(&standing(Status::Suspended, None))).err(), Some(Suspended));
@@ -190,7 +190,7 @@ fn a_users_token_without_epoch_or_roles_is_worth_nothing_until_it_is_confirmed()
 }
 
 #[test]
-fn roles_come_from_the_user_and_not_from_a_token_without_an_epoch() {
+fn unconfirmed_token_takes_roles_from_the_user() {
     let claims = with(&with(&claims(), "epoch", None), "roles", Some(json!(["admin"])));
     let verified = unconfirmed(&World::new(), &claims).confirm(Some(&standing(Status::Active, None)));
     assert!(
@@ -199,9 +199,9 @@ fn roles_come_from_the_user_and_not_from_a_token_without_an_epoch() {
 }
 
 #[test]
-fn a_token_without_an_epoch_must_be_younger_than_the_last_change_of_its_user() {
+fn unconfirmed_token_must_be_newer_than_the_last_change() {
     let world = World::new();
-    let verification = unconfirmed(&world, &foreign());
+    let verification = unconfirmed(&world, &issued_elsewhere());
     let confirm = |began_at| verification.confirm(Some(&standing(Status::Active, Some(began_at)))).err();
     assert_eq!(confirm(NOW - 1), None);
     assert_eq!(confirm(NOW), Some(Superseded));
@@ -212,10 +212,10 @@ fn a_token_without_an_epoch_must_be_younger_than_the_last_change_of_its_user() {
 }
 
 #[test]
-fn an_unconfirmed_token_stays_unconfirmed_in_the_cache_and_its_session_can_be_ended() {
+fn cached_token_stays_unconfirmed_and_ends_with_its_session() {
     let sid = "01890a5d-ac96-774b-bcce-b302099a8058";
     let world = World::new();
-    let claims = with(&foreign(), "sid", Some(json!(sid)));
+    let claims = with(&issued_elsewhere(), "sid", Some(json!(sid)));
     for _ in 0..2 {
         assert_eq!(unconfirmed(&world, &claims).confirm(None).err(), Some(NoSuchUser));
     }
@@ -227,7 +227,7 @@ fn an_unconfirmed_token_stays_unconfirmed_in_the_cache_and_its_session_can_be_en
 }
 
 #[test]
-fn a_client_whose_id_is_a_users_id_is_a_client() {
+fn client_with_the_id_of_a_user_is_a_client() {
     let claims = with(&claims(), "client_id", Some(json!(USER)));
     let verified = World::new().verify(&token(&claims)).unwrap();
     assert_eq!(*verified.caller().subject(), Subject::Client { id: USER.to_owned() });

@@ -1,4 +1,4 @@
-//! The whole of this module at work: hand-made tokens against a verifier.
+//! Tests of the whole module: hand-made tokens and a verifier.
 
 mod issuing;
 mod jwk;
@@ -34,7 +34,7 @@ const NOW: i64 = 1_800_000_000;
 const USER: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const SECRET: &str = "an HS256 secret of at least 32 bytes";
 
-/// Made once: an RSA key takes its time.
+/// Stored keys, generated once: RSA keys take long.
 static STORED: LazyLock<Vec<StoredKey>> = LazyLock::new(|| {
     let asymmetric = &SigningAlgorithm::ALL[..4];
     asymmetric.iter().map(|algorithm| stored(*algorithm)).collect()
@@ -49,11 +49,11 @@ fn at(seconds: i64) -> DateTime<Utc> {
 }
 
 fn stored(algorithm: SigningAlgorithm) -> StoredKey {
-    safe(algorithm, None, Clock::standing(at(NOW))).generate(SignsFrom::Now).unwrap()
+    key_store(algorithm, None, Clock::standing(at(NOW))).generate(SignsFrom::Now).unwrap()
 }
 
-/// What makes and opens keys of this algorithm. Their tokens are accepted for 605 seconds.
-fn safe(algorithm: SigningAlgorithm, secret: Option<&str>, clock: Clock) -> KeyStore {
+/// Returns a key store for this algorithm, whose tokens are accepted for 605 s.
+fn key_store(algorithm: SigningAlgorithm, secret: Option<&str>, clock: Clock) -> KeyStore {
     let usage = KeySettings {
         algorithm,
         hs256_secret: secret.map(SecretString::from),
@@ -63,21 +63,21 @@ fn safe(algorithm: SigningAlgorithm, secret: Option<&str>, clock: Clock) -> KeyS
     KeyStore::new(usage, master(), ClockAndRandom { clock, random: Random::system() })
 }
 
-/// All the stored keys and the secret.
+/// Returns all stored keys and the secret.
 fn set(signing: SigningAlgorithm) -> KeySet {
     set_of(STORED.clone(), signing)
 }
 
 fn set_of(stored: Vec<StoredKey>, signing: SigningAlgorithm) -> KeySet {
-    safe(signing, Some(SECRET), Clock::system()).open(stored).unwrap()
+    key_store(signing, Some(SECRET), Clock::system()).open(stored).unwrap()
 }
 
-/// The same as a ring.
+/// Returns the same keys as a ring.
 fn ring(signing: SigningAlgorithm) -> KeyRing {
     set(signing).at(at(NOW)).0
 }
 
-/// A verifier and what it stands on.
+/// A verifier with its clock, keys and revocations.
 struct World {
     clock: Clock,
     keys: Arc<Keys>,
@@ -88,8 +88,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let clock = Clock::standing(at(NOW));
-        let safe = safe(SigningAlgorithm::Es256, Some(SECRET), clock.clone());
-        let keys = Arc::new(Keys::open(safe, STORED.clone()).unwrap());
+        let key_store = key_store(SigningAlgorithm::Es256, Some(SECRET), clock.clone());
+        let keys = Arc::new(Keys::open(key_store, STORED.clone()).unwrap());
         let revocations = Arc::new(Revocations::default());
         let leeway = Duration::from_secs(5);
         let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), leeway };
@@ -99,19 +99,19 @@ impl World {
     }
 
     fn verify(&self, token: &str) -> Result<Verified, InvalidToken> {
-        self.verifier.verify(token).map(complete)
+        self.verifier.verify(token).map(verified)
     }
 }
 
-fn complete(verification: Verification) -> Verified {
+fn verified(verification: Verification) -> Verified {
     match verification {
         Verification::Verified(verified) => Some(verified),
         Verification::Bound(_) | Verification::Unconfirmed(_) | Verification::External(_) => None,
     }
-    .expect("a token that says all that is needed")
+    .expect("a token that needs no further check")
 }
 
-/// The claims of a good token of a user.
+/// Returns the claims of a valid user token.
 fn claims() -> Value {
     json!({
         "iss": ISSUER, "sub": USER, "aud": AUDIENCE, "exp": NOW + 600, "iat": NOW, "jti": "j",
@@ -119,32 +119,32 @@ fn claims() -> Value {
     })
 }
 
-/// The header of a good token by this algorithm's key.
+/// Returns the header of a valid token with this algorithm.
 fn header(algorithm: SigningAlgorithm) -> Value {
     json!({ "typ": "at+jwt", "alg": algorithm.as_str(), "kid": ring(algorithm).signing.unwrap().kid })
 }
 
-/// Signs header and claims as they stand, by this algorithm's key.
-fn forge(algorithm: SigningAlgorithm, header: &str, claims: &str) -> String {
+/// Signs header and claims unchanged, with this algorithm's key.
+fn sign(algorithm: SigningAlgorithm, header: &str, claims: &str) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = ring(algorithm).signing.unwrap().sign(message.as_bytes()).unwrap();
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// Signs header and claims as they stand, by any key.
-fn forge_by(key: &EncodingKey, algorithm: Algorithm, header: &str, claims: &str) -> String {
+/// Signs header and claims unchanged, with any key.
+fn sign_with(key: &EncodingKey, algorithm: Algorithm, header: &str, claims: &str) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm);
     format!("{message}.{}", signature.unwrap())
 }
 
-/// A token by the HS256 secret with these claims.
+/// Returns a token with these claims, signed with the HS256 secret.
 fn token(claims: &Value) -> String {
     let algorithm = SigningAlgorithm::Hs256;
-    forge(algorithm, &header(algorithm).to_string(), &claims.to_string())
+    sign(algorithm, &header(algorithm).to_string(), &claims.to_string())
 }
 
-/// `object` with a member replaced, or taken away.
+/// Returns `object` with a member replaced or removed.
 fn with(object: &Value, member: &str, value: Option<Value>) -> Value {
     let mut changed = object.clone();
     match value {

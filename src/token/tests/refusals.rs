@@ -1,4 +1,4 @@
-//! Forms, headers, keys and signatures that are refused, beside a twin that is accepted.
+//! Refused forms, headers, keys and signatures, each beside an accepted twin.
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::signature::{
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use super::super::InvalidToken::{self, *};
 use super::super::SigningAlgorithm;
-use super::{STORED, World, claims, forge, forge_by, header, token, with};
+use super::{STORED, World, claims, header, sign, sign_with, token, with};
 use crate::domain::StoredKey;
 use crate::token::keys::algorithm::SigningAlgorithm::{Es256, Hs256};
 
 fn by_header(header: &Value) -> Option<InvalidToken> {
-    let token = forge(Hs256, &header.to_string(), &claims().to_string());
+    let token = sign(Hs256, &header.to_string(), &claims().to_string());
     World::new().verifier.verify(&token).err()
 }
 
@@ -37,20 +37,20 @@ fn typ_must_be_that_of_an_access_token() {
 }
 
 #[test]
-fn any_crit_is_refused() {
+fn refuses_every_critical_header() {
     for crit in [json!([]), json!(["exp"]), json!(["b64"]), json!(null), json!("x"), json!(["x", "x"])] {
         assert_eq!(by_header(&with(&header(Hs256), "crit", Some(crit))), Some(CriticalHeader));
     }
 }
 
 #[test]
-fn a_key_that_the_token_brings_along_or_points_to_is_never_used() {
+fn ignores_keys_in_or_named_by_the_header() {
     let own = EncodingKey::from_secret(&[1; 32]);
     for member in ["jwk", "jku", "x5u", "x5c"] {
         let value = json!({ "kty": "oct", "k": URL_SAFE_NO_PAD.encode([1; 32]), "kid": "hs256" });
         let header = with(&header(Hs256), member, Some(value));
         assert_eq!(by_header(&header), None, "{member} is ignored");
-        let forged = forge_by(&own, Algorithm::HS256, &header.to_string(), &claims().to_string());
+        let forged = sign_with(&own, Algorithm::HS256, &header.to_string(), &claims().to_string());
         assert_eq!(refused(&forged), Some(WrongSignature), "{member}");
     }
 }
@@ -61,8 +61,7 @@ fn alg_must_be_that_of_the_key() {
     for algorithm in SigningAlgorithm::ALL {
         for claimed in SigningAlgorithm::ALL {
             let header = with(&header(algorithm), "alg", Some(claimed.as_str().into()));
-            let verdict =
-                world.verifier.verify(&forge(algorithm, &header.to_string(), &claims().to_string()));
+            let verdict = world.verifier.verify(&sign(algorithm, &header.to_string(), &claims().to_string()));
             let expected = (claimed != algorithm).then_some(WrongAlgorithm);
             assert_eq!(verdict.err(), expected, "{algorithm} claimed to be {claimed}");
         }
@@ -70,7 +69,7 @@ fn alg_must_be_that_of_the_key() {
 }
 
 #[test]
-fn none_is_no_algorithm_in_any_spelling() {
+fn refuses_alg_none_in_any_spelling() {
     for name in ["none", "None", "NONE", "nOnE", "none ", "", "hs256", "HS256\u{0}", "ES512", "dir"] {
         let header = with(&header(Hs256), "alg", Some(name.into()));
         assert_eq!(by_header(&header), Some(UnknownAlgorithm), "{name:?}");
@@ -87,7 +86,7 @@ fn none_is_no_algorithm_in_any_spelling() {
     assert_eq!(by_header(&with(&header(Hs256), "alg", Some("HS512".into()))), Some(WrongAlgorithm));
 }
 
-/// A public key in every form in which somebody has taken one for a secret.
+/// Returns a public key in every encoding that has been misused as an HMAC secret.
 fn encodings(stored: &StoredKey) -> Vec<Vec<u8>> {
     let jwk: Value = serde_json::from_str(&stored.public_jwk).unwrap();
     let number = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
@@ -114,13 +113,13 @@ fn encodings(stored: &StoredKey) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_mac_under_a_public_key_is_refused_in_whatever_encoding() {
+fn refuses_hmac_with_a_public_key_in_any_encoding() {
     for stored in STORED.iter() {
         for secret in encodings(stored) {
             let key = EncodingKey::from_secret(&secret);
             for kid in [Some(json!(stored.key.kid)), Some(json!("hs256")), None] {
                 let header = with(&header(Hs256), "kid", kid);
-                let forged = forge_by(&key, Algorithm::HS256, &header.to_string(), &claims().to_string());
+                let forged = sign_with(&key, Algorithm::HS256, &header.to_string(), &claims().to_string());
                 let why = refused(&forged);
                 assert!(matches!(why, Some(WrongAlgorithm | WrongSignature)), "{header}: {why:?}");
             }
@@ -129,9 +128,9 @@ fn a_mac_under_a_public_key_is_refused_in_whatever_encoding() {
 }
 
 #[test]
-fn a_signature_of_zeros_or_of_another_message_is_refused() {
+fn refuses_zero_and_foreign_signatures() {
     for algorithm in SigningAlgorithm::ALL {
-        let good = forge(algorithm, &header(algorithm).to_string(), &claims().to_string());
+        let good = sign(algorithm, &header(algorithm).to_string(), &claims().to_string());
         assert_eq!(refused(&good), None);
         let (message, signature) = good.rsplit_once('.').unwrap();
         let length = URL_SAFE_NO_PAD.decode(signature).unwrap().len();
@@ -140,14 +139,14 @@ fn a_signature_of_zeros_or_of_another_message_is_refused() {
             assert_eq!(refused(&format!("{message}.{other}")), Some(WrongSignature), "{algorithm}");
         }
         let escalated = with(&claims(), "roles", Some(json!(["admin"])));
-        let escalated = forge(algorithm, &header(algorithm).to_string(), &escalated.to_string());
+        let escalated = sign(algorithm, &header(algorithm).to_string(), &escalated.to_string());
         let (message, _) = escalated.rsplit_once('.').unwrap();
         assert_eq!(refused(&format!("{message}.{signature}")), Some(WrongSignature));
     }
 }
 
 #[test]
-fn an_unknown_kid_is_refused_and_none_is_taken_only_where_one_key_can_be_meant() {
+fn refuses_an_unknown_kid_or_an_ambiguous_key() {
     for kid in ["", "nobody", "../../dev/null", "' OR 1=1 --", "hs256\u{0}", "HS256"] {
         assert_eq!(by_header(&with(&header(Hs256), "kid", Some(kid.into()))), Some(UnknownKey), "{kid}");
     }
@@ -156,7 +155,7 @@ fn an_unknown_kid_is_refused_and_none_is_taken_only_where_one_key_can_be_meant()
     assert_eq!(by_header(&with(&header(Hs256), "kid", None)), None);
 
     let world = World::new();
-    let nameless = forge(Es256, &with(&header(Es256), "kid", None).to_string(), &claims().to_string());
+    let nameless = sign(Es256, &with(&header(Es256), "kid", None).to_string(), &claims().to_string());
     assert_eq!(world.verifier.verify(&nameless).err(), None);
     let two = [STORED.clone(), vec![super::stored(Es256)]].concat();
     world.keys.replace(super::set_of(two, Es256));
@@ -164,7 +163,7 @@ fn an_unknown_kid_is_refused_and_none_is_taken_only_where_one_key_can_be_meant()
 }
 
 #[test]
-fn a_token_is_three_parts_and_no_longer_than_8_kib() {
+fn token_has_three_parts_and_at_most_8_kib() {
     let good = token(&claims());
     let (signed, signature) = good.rsplit_once('.').unwrap();
     let (header, payload) = signed.split_once('.').unwrap();
@@ -210,28 +209,28 @@ fn base64url_must_be_canonical_in_every_part() {
 }
 
 #[test]
-fn header_and_claims_must_be_objects_without_duplicate_members() {
+fn refuses_duplicate_members_and_non_objects() {
     let (header, claims) = (header(Hs256).to_string(), claims().to_string());
     let twice = |object: &str, member: &str| object.replacen('{', &format!("{{{member},"), 1);
-    assert_eq!(refused(&forge(Hs256, &header, &claims)), None);
-    assert_eq!(refused(&forge(Hs256, &twice(&header, r#""alg":"none""#), &claims)), Some(DuplicateMember));
-    assert_eq!(refused(&forge(Hs256, &header, &twice(&claims, r#""sub":"x""#))), Some(DuplicateMember));
-    assert_eq!(refused(&forge(Hs256, &header, &twice(&claims, r#""\u0073ub":"x""#))), Some(DuplicateMember));
+    assert_eq!(refused(&sign(Hs256, &header, &claims)), None);
+    assert_eq!(refused(&sign(Hs256, &twice(&header, r#""alg":"none""#), &claims)), Some(DuplicateMember));
+    assert_eq!(refused(&sign(Hs256, &header, &twice(&claims, r#""sub":"x""#))), Some(DuplicateMember));
+    assert_eq!(refused(&sign(Hs256, &header, &twice(&claims, r#""\u0073ub":"x""#))), Some(DuplicateMember));
     assert_eq!(
-        refused(&forge(Hs256, &header, &twice(&claims, r#""a":{"b":1,"b":2}"#))),
+        refused(&sign(Hs256, &header, &twice(&claims, r#""a":{"b":1,"b":2}"#))),
         Some(DuplicateMember)
     );
     for other in ["", "null", "[]", "\"\"", "{", "{}{}", "\u{feff}{}"] {
-        assert_eq!(refused(&forge(Hs256, other, &claims)), Some(NotAnObject), "{other}");
-        assert_eq!(refused(&forge(Hs256, &header, other)), Some(NotAnObject), "{other}");
+        assert_eq!(refused(&sign(Hs256, other, &claims)), Some(NotAnObject), "{other}");
+        assert_eq!(refused(&sign(Hs256, &header, other)), Some(NotAnObject), "{other}");
     }
     let deep = "[".repeat(3_000);
-    assert_eq!(refused(&forge(Hs256, &header, &deep)), Some(NotAnObject));
+    assert_eq!(refused(&sign(Hs256, &header, &deep)), Some(NotAnObject));
 }
 
 #[test]
-fn a_token_with_any_letter_changed_or_cut_is_refused() {
-    let good = forge(Es256, &header(Es256).to_string(), &claims().to_string());
+fn refuses_a_changed_or_truncated_token() {
+    let good = sign(Es256, &header(Es256).to_string(), &claims().to_string());
     let world = World::new();
     assert!(world.verifier.verify(&good).is_ok());
     for place in 0..good.len() {

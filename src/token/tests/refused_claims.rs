@@ -1,4 +1,4 @@
-//! Claims that are refused, beside a twin that is accepted.
+//! Refused claims, each beside an accepted twin.
 
 use serde_json::{Value, json};
 
@@ -56,13 +56,13 @@ fn sub_must_be_a_user_id_or_the_client_id() {
     {
         refuses_claim("sub", malformed, MalformedSubject);
     }
-    for nobody in [
+    for unknown in [
         "somebody",
         "01890a5dac96774bbcceb302099a8057",
         "cloakroom ",
         "{01890a5d-ac96-774b-bcce-b302099a8057}",
     ] {
-        refuses_claim("sub", json!(nobody), UnknownSubject);
+        refuses_claim("sub", json!(unknown), UnknownSubject);
     }
     accepts_claim("client_id", None);
     accepts_claim("sub", json!("cloakroom"));
@@ -71,7 +71,7 @@ fn sub_must_be_a_user_id_or_the_client_id() {
     }
 }
 
-/// Values that are no NumericDate of whole seconds.
+/// Returns values that are not a NumericDate of whole seconds.
 fn no_dates() -> Vec<Value> {
     let mut values =
         vec![json!(null), json!(true), json!(""), json!([NOW]), json!({}), json!(-1), json!(i64::MIN)];
@@ -84,7 +84,7 @@ fn no_dates() -> Vec<Value> {
 }
 
 #[test]
-fn exp_must_be_an_integer_that_has_not_passed() {
+fn exp_must_be_an_integer_not_in_the_past() {
     for value in no_dates().into_iter().map(Some).chain([None]) {
         refuses_claim("exp", value, MalformedExpiry);
     }
@@ -97,7 +97,7 @@ fn exp_must_be_an_integer_that_has_not_passed() {
 }
 
 #[test]
-fn iat_must_be_an_integer_that_is_not_in_the_future() {
+fn iat_must_be_an_integer_not_in_the_future() {
     for value in no_dates().into_iter().map(Some).chain([None]) {
         refuses_claim("iat", value, MalformedIssueTime);
     }
@@ -108,7 +108,7 @@ fn iat_must_be_an_integer_that_is_not_in_the_future() {
 }
 
 #[test]
-fn nbf_may_be_missing_and_must_otherwise_be_an_integer_that_is_not_in_the_future() {
+fn nbf_is_optional_and_not_in_the_future() {
     for value in no_dates() {
         refuses_claim("nbf", value, MalformedNotBefore);
     }
@@ -121,7 +121,7 @@ fn nbf_may_be_missing_and_must_otherwise_be_an_integer_that_is_not_in_the_future
 }
 
 #[test]
-fn the_other_claims_may_be_missing_but_not_of_a_wrong_type() {
+fn other_claims_are_optional_and_typed() {
     for (member, good, reason) in [
         ("scope", json!(""), MalformedScope),
         ("sid", json!(USER), MalformedSession),

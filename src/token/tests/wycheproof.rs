@@ -1,5 +1,5 @@
-//! Project Wycheproof's vectors for JSON Web Signatures (`tests/vectors/wycheproof`), each through
-//! the header, the choice of the key and the signature as a token goes.
+//! Test vectors of Project Wycheproof for JSON Web Signatures (`tests/vectors/wycheproof`). Each one passes
+//! through header, key look-up and signature, as a token does.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use crate::token::keys::verification_keys::VerificationKeys;
 
 const VECTORS: &str = include_str!("../../../tests/vectors/wycheproof/json_web_signature_test.json");
 
-/// 346 and 350: PS384 under a key for PS256; 347 and 351: P-521. The labels of the others are
-/// wrong: 367 and 370 are the very token of 357, 372 and 373 have a `?` in the middle.
+/// Excluded vectors. 346 and 350: PS384 with a key for PS256. 347 and 351: P-521. The labels of the others
+/// are wrong: 367 and 370 are the same token as 357; 372 and 373 contain a `?`.
 const LEFT_OUT: [u64; 8] = [346, 347, 350, 351, 367, 370, 372, 373];
 
-/// The key of a group: its public one, or for a MAC, which has none, the secret.
+/// Returns the key of a group: the public key, or the secret of a MAC.
 fn key(group: &Value) -> Result<VerificationKey, UnfitKey> {
     let private = &group["private"];
     if private["kty"] != "oct" {
@@ -38,7 +38,7 @@ fn accepts(keys: &VerificationKeys, token: &str) -> bool {
 }
 
 #[test]
-fn every_wycheproof_vector_is_judged_as_its_label_says() {
+fn every_wycheproof_vector_matches_its_label() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let (mut run, mut valid, mut wrong) = (0, 0, Vec::new());
     for group in vectors["testGroups"].as_array().unwrap() {
@@ -56,7 +56,7 @@ fn every_wycheproof_vector_is_judged_as_its_label_says() {
             if accepts(&keys, vector["jws"].as_str().unwrap()) != expected {
                 wrong.push((id, &vector["comment"]));
             }
-            // Where the vector is about the key, it is the key that is refused.
+            // In these vectors the key itself is refused.
             let about_key = vector["comment"] == "rejectWrongUse" || vector["comment"] == "rejectWrongKeyOps";
             assert_eq!(unfit, about_key.then_some(UnfitKey::Purpose), "{id}");
         }
