@@ -34,6 +34,11 @@ impl GrantType {
     }
 }
 
+// A new grant type does not compile until it is listed here. List it in `GrantType::ALL` too.
+const _: () = match GrantType::ALL[0] {
+    GrantType::AuthorizationCode | GrantType::ClientCredentials | GrantType::RefreshToken => (),
+};
+
 impl fmt::Display for GrantType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

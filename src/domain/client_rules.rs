@@ -65,24 +65,28 @@ impl ClientMetadata {
 
         rule(!self.scope.is_empty(), "scope", "required", "must name at least one scope");
         rule(!self.grants.is_empty(), "grant_types", "empty", "must name at least one grant");
-        rule(
-            !uses(GrantType::RefreshToken) || uses(GrantType::AuthorizationCode),
-            "grant_types",
-            "refresh-without-code",
-            "refresh_token goes with authorization_code alone",
-        );
-        rule(
-            !uses(GrantType::ClientCredentials) || !public,
-            "grant_types",
-            "public-client",
-            "client_credentials is not for a public client, which anybody can say to be",
-        );
-        rule(
-            !uses(GrantType::AuthorizationCode) || !self.redirect_uris.is_empty(),
-            "redirect_uris",
-            "required",
-            "authorization_code needs at least one",
-        );
+        for grant in self.grants.iter().rev() {
+            match grant {
+                GrantType::RefreshToken => rule(
+                    uses(GrantType::AuthorizationCode),
+                    "grant_types",
+                    "refresh-without-code",
+                    "refresh_token is possible only with authorization_code",
+                ),
+                GrantType::ClientCredentials => rule(
+                    !public,
+                    "grant_types",
+                    "public-client",
+                    "client_credentials is not possible for a public client, which cannot prove who it is",
+                ),
+                GrantType::AuthorizationCode => rule(
+                    !self.redirect_uris.is_empty(),
+                    "redirect_uris",
+                    "required",
+                    "authorization_code needs at least one redirect URI",
+                ),
+            }
+        }
         for (member, uris) in [
             ("redirect_uris", &self.redirect_uris),
             ("post_logout_redirect_uris", &self.post_logout_redirect_uris),

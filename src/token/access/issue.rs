@@ -22,7 +22,7 @@ use crate::token::keys::signer::SigningKey;
 /// It issues whatever token it is asked for, so only the authorization server and the command line hold
 /// it. Its constructor and its issuing functions are `pub(crate)`.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0624
 /// fn forge(issuer: &cloakroom::token::Issuer, request: cloakroom::token::IssueRequest<'_>) {
 ///     let _ = issuer.issue(request);
 /// }
@@ -82,7 +82,7 @@ pub struct IssueRequest<'a> {
 
 /// An access token. It has no `Debug` and no `Serialize`, so only [`AccessToken::expose`] reads it.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn leak(token: cloakroom::token::AccessToken) -> String {
 ///     format!("{token:?}")
 /// }

@@ -25,7 +25,7 @@ use crate::token::keys::verification_keys::VerificationKeys;
 /// It owns keys, cache and revocations, so no use of a token can skip one of them. Its constructor and its
 /// verifying functions are `pub(crate)`: an application's handler gets its caller from the router.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0624
 /// fn caller(verifier: &cloakroom::token::Verifier, token: &str) {
 ///     let _ = verifier.verify(token);
 /// }
@@ -41,7 +41,7 @@ pub struct Verifier {
     leeway: TimeDelta,
     /// None when the server issues no tokens.
     keys: Option<Arc<Keys>>,
-    foreign: Vec<Arc<ExternalIssuer>>,
+    external_issuers: Vec<Arc<ExternalIssuer>>,
     revocations: Arc<Revocations>,
     clock: Clock,
     vocabulary: Arc<Vocabulary>,
@@ -75,7 +75,7 @@ impl Verifier {
             issuer: expected.issuer,
             audience: expected.audience,
             keys: keys.into(),
-            foreign: Vec::new(),
+            external_issuers: Vec::new(),
             revocations,
             clock,
             vocabulary,
@@ -87,13 +87,13 @@ impl Verifier {
     /// Accepts the tokens of these external issuers too.
     pub(crate) fn with_trusted_issuers(mut self, issuers: &[TrustedIssuer]) -> Self {
         let known = issuers.iter().map(|issuer| ExternalIssuer::new(issuer.clone(), &self.audience));
-        self.foreign = known.map(Arc::new).collect();
+        self.external_issuers = known.map(Arc::new).collect();
         self
     }
 
     /// Returns the external issuers whose tokens are accepted.
     pub fn external_issuers(&self) -> &[Arc<ExternalIssuer>] {
-        &self.foreign
+        &self.external_issuers
     }
 
     /// Verifies a token as [`Verifier::verify`] does. When the key is unknown, an external issuer may have
@@ -205,11 +205,11 @@ impl Verifier {
 
     /// Returns the external issuer that the token names; none when it is not a trusted one.
     fn external_issuer(&self, jws: &Jws<'_>) -> Option<Arc<ExternalIssuer>> {
-        if self.foreign.is_empty() {
+        if self.external_issuers.is_empty() {
             return None;
         }
         let name = jws.issuer()?;
-        self.foreign.iter().find(|issuer| issuer.settings.issuer == name).cloned()
+        self.external_issuers.iter().find(|issuer| issuer.settings.issuer == name).cloned()
     }
 
     /// Runs `check` with the keys of this external issuer alone, or with our own keys alone when it is none.
