@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::authorization_request::{AuthorizationError, AuthorizationRequest};
+use super::authorization_request::AuthorizationRequest;
+use super::authorization_response::AuthorizationError;
 use super::context::OAuthContext;
 use super::error::OAuthError;
 use super::scope::registered_scopes;

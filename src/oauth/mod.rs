@@ -4,6 +4,7 @@
 //! |---|---|
 //! | RFC 6749 §2.3, RFC 7523: client authentication | [`client_authentication`] |
 //! | RFC 6749 §4.1.1, OpenID Connect Core §3.1.2: the authorization request | [`authorization_request`] |
+//! | RFC 6749 §4.1.2, RFC 9207: the authorization response | [`authorization_response`] |
 //! | the steps of the authorization request: login, consent, code | [`authorization`] |
 //! | RFC 6749 §4.1.3, RFC 7636: authorization code grant | [`authorization_code`] |
 //! | RFC 6749 §4.4: client credentials grant | [`client_credentials`] |
@@ -19,6 +20,7 @@
 pub mod authorization;
 pub mod authorization_code;
 pub mod authorization_request;
+pub mod authorization_response;
 pub mod client_authentication;
 pub mod client_credentials;
 mod context;

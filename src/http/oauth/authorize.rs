@@ -16,7 +16,7 @@ use crate::http::kit::form::Form;
 use crate::http::kit::problem::Problem;
 use crate::http::kit::services::Services;
 use crate::oauth::authorization::Step;
-use crate::oauth::authorization_request::AuthorizationError;
+use crate::oauth::authorization_response::AuthorizationError;
 use crate::oauth::{OAuthError, password_login};
 
 const DENIED: AuthorizationError =

@@ -13,7 +13,8 @@ use crate::http::pages::{
     SeeOther, consent, error, log_in,
 };
 use crate::oauth::authorization::{AuthorizationState, Step, consented, issue_code, next_step};
-use crate::oauth::authorization_request::{AuthorizationError, AuthorizationRequest, RequestError};
+use crate::oauth::authorization_request::{AuthorizationRequest, RequestError};
+use crate::oauth::authorization_response::AuthorizationError;
 use crate::store::SignedIn;
 
 /// Somebody at the door: what the client asked for, and who is there.
