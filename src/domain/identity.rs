@@ -33,7 +33,7 @@ pub struct LinkedUser {
     /// The account.
     pub user: UserId,
     /// State of the account.
-    pub standing: AccountState,
+    pub state: AccountState,
     /// Time at which an earlier account of this identity was deleted. Tokens from before are refused.
     pub departed_at: Option<DateTime<Utc>>,
 }

@@ -77,7 +77,7 @@ impl Shared {
             .optional())?;
         let Some(user) = user else { return Ok(None) };
         let Some(account) = self.account_state_of(conn, user)? else { return Ok(None) };
-        Ok(Some(LinkedUser { user, standing: account, departed_at: deleted_at(conn, identity)? }))
+        Ok(Some(LinkedUser { user, state: account, departed_at: deleted_at(conn, identity)? }))
     }
 
     /// Creates an account, unless it exists by now. A token that was issued before an earlier account was deleted

@@ -171,8 +171,8 @@ impl ExternalToken {
         if linked.departed_at.is_some_and(|at| !self.claims.issued_after(at)) {
             return Err(InvalidToken::NoSuchUser);
         }
-        check(&self.claims, &linked.standing)?;
-        let roles = &linked.standing.roles;
+        check(&self.claims, &linked.state)?;
+        let roles = &linked.state.roles;
         let scope = self.claims.scope.intersection(&self.claims.vocabulary.granted_by(roles));
         Ok(Verified::of(user(linked.user, roles), scope, &self.claims))
     }

@@ -75,8 +75,8 @@ mod tests {
 
     fn known(sequence: u64) -> IdentityCache {
         let identities = IdentityCache::new();
-        let standing = AccountState { status: Status::Active, roles: Vec::new(), epoch_began_at: None };
-        identities.insert(ada(), LinkedUser { user: USER, standing, departed_at: None }, sequence, at(0));
+        let state = AccountState { status: Status::Active, roles: Vec::new(), epoch_began_at: None };
+        identities.insert(ada(), LinkedUser { user: USER, state, departed_at: None }, sequence, at(0));
         identities
     }
 

@@ -36,7 +36,7 @@ fn issued_elsewhere() -> Value {
     with(&with(&claims(), "epoch", None), "roles", None)
 }
 
-fn standing(status: Status, epoch_began_at: Option<i64>) -> AccountState {
+fn account_state(status: Status, epoch_began_at: Option<i64>) -> AccountState {
     AccountState { status, roles: vec![Role::SUPPORT], epoch_began_at: epoch_began_at.map(at) }
 }
 
@@ -183,8 +183,8 @@ fn token_without_epoch_or_roles_needs_confirmation() {
     let verification = unconfirmed(&world, &issued_elsewhere());
     assert_eq!(verification.user_id(), user());
     assert_eq!(verification.confirm(None).err(), Some(NoSuchUser));
-    assert_eq!(verification.confirm(Some(&standing(Status::Suspended, None))).err(), Some(Suspended));
-    let verified = verification.confirm(Some(&standing(Status::Active, None))).unwrap();
+    assert_eq!(verification.confirm(Some(&account_state(Status::Suspended, None))).err(), Some(Suspended));
+    let verified = verification.confirm(Some(&account_state(Status::Active, None))).unwrap();
     let subject = Subject::User { id: user(), roles: vec![Role::SUPPORT] };
     assert_eq!(*verified.caller().subject(), subject);
 }
@@ -192,7 +192,7 @@ fn token_without_epoch_or_roles_needs_confirmation() {
 #[test]
 fn unconfirmed_token_takes_roles_from_the_user() {
     let claims = with(&with(&claims(), "epoch", None), "roles", Some(json!(["admin"])));
-    let verified = unconfirmed(&World::new(), &claims).confirm(Some(&standing(Status::Active, None)));
+    let verified = unconfirmed(&World::new(), &claims).confirm(Some(&account_state(Status::Active, None)));
     assert!(
         matches!(verified.unwrap().caller().subject(), Subject::User { roles, .. } if *roles == [Role::SUPPORT])
     );
@@ -202,11 +202,11 @@ fn unconfirmed_token_takes_roles_from_the_user() {
 fn unconfirmed_token_must_be_newer_than_the_last_change() {
     let world = World::new();
     let verification = unconfirmed(&world, &issued_elsewhere());
-    let confirm = |began_at| verification.confirm(Some(&standing(Status::Active, Some(began_at)))).err();
+    let confirm = |began_at| verification.confirm(Some(&account_state(Status::Active, Some(began_at)))).err();
     assert_eq!(confirm(NOW - 1), None);
     assert_eq!(confirm(NOW), Some(Superseded));
     assert_eq!(confirm(NOW + 1), Some(Superseded));
-    let mut within_the_second = standing(Status::Active, Some(NOW - 1));
+    let mut within_the_second = account_state(Status::Active, Some(NOW - 1));
     within_the_second.epoch_began_at = Some(at(NOW - 1) + TimeDelta::milliseconds(999));
     assert_eq!(verification.confirm(Some(&within_the_second)).err(), None);
 }
