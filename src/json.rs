@@ -1,5 +1,5 @@
-//! JSON as this server reads it (RFC 8259), the same in tokens and in bodies: one value, no member
-//! named twice, and no deeper than anything here needs.
+//! Strict JSON parser (RFC 8259) for tokens and bodies: one value, no duplicate members, and a limited
+//! depth.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -7,40 +7,40 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Arrays and objects inside each other, at most. Below `serde_json`'s own limit, so that the
-/// refusal is this module's.
-const MOST_LEVELS: usize = 64;
+/// Maximum depth of nested arrays and objects. It is below `serde_json`'s own limit, so that this module
+/// reports the error.
+const MAX_DEPTH: usize = 64;
 
-/// Why the bytes are not read.
+/// Error of the parser.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// They are not one JSON value in UTF-8. The detail names the place and quotes nothing.
+    /// The bytes are not one JSON value in UTF-8. The detail names the position and quotes nothing.
     #[error("not valid JSON: {0}")]
     Malformed(String),
-    /// An object names this member twice: readers would differ in which one they take
-    /// (RFC 8259 §4). The name is the sender's own text.
+    /// An object has this member twice. Parsers differ in which one they take (RFC 8259 §4). The name is
+    /// text of the sender.
     #[error("a member is named twice")]
     DuplicateMember(String),
-    /// Arrays and objects stand more than 64 levels deep inside each other.
+    /// Arrays and objects are nested more than 64 levels deep.
     #[error("nested too deeply")]
     TooDeep,
 }
 
-/// Reads one JSON value.
+/// Parses one JSON value.
 ///
 /// # Errors
-/// As [`JsonError`] says; also when anything but white space follows the value.
+/// See [`JsonError`]; also when anything but white space follows the value.
 pub fn parse_strict(bytes: &[u8]) -> Result<Value, JsonError> {
     let refusal = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let read = Strict { refusal: &refusal, levels: MOST_LEVELS }
+    let read = Strict { refusal: &refusal, levels: MAX_DEPTH }
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value));
     read.map_err(|error| refusal.into_inner().unwrap_or_else(|| JsonError::Malformed(error.to_string())))
 }
 
-/// Reads a value that may be `levels` deep, and leaves word of why it refused: an error of
-/// `serde_json` carries text alone.
+/// Visitor that accepts `levels` more levels. It stores its own error in `refusal`, because an error of
+/// `serde_json` carries only text.
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     refusal: &'a RefCell<Option<JsonError>>,
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_every_kind_is_read_as_it_stands() {
+    fn parses_every_kind_of_value() {
         let text = r#"{"z":[null,true,-1,18446744073709551615,1.5,"é"],"a":{"b":{}}}"#;
         let value = parse(text).unwrap();
         assert_eq!(value.to_string(), text);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_integer_and_a_float_stay_apart() {
+    fn keeps_integers_and_floats_apart() {
         assert!(parse("1").unwrap().is_i64());
         for float in ["1.0", "1e3", "-0"] {
             assert!(parse(float).unwrap().is_f64(), "{float}");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_named_twice_is_refused_at_any_depth_and_in_any_spelling() {
+    fn refuses_duplicate_members_at_any_depth_and_spelling() {
         let twice = |name: &str| Err(JsonError::DuplicateMember(name.to_owned()));
         assert_eq!(parse(r#"{"a":1,"a":1}"#), twice("a"));
         assert_eq!(parse(r#"[{"b":{"a":1,"c":2,"\u0061":3}}]"#), twice("a"));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_json_value_in_utf_8_is_malformed() {
+    fn refuses_anything_but_one_json_value_in_utf_8() {
         for text in [
             "",
             " ",
@@ -186,14 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn the_detail_quotes_nothing() {
+    fn detail_quotes_no_input() {
         for text in [r#"{"hunter2":tru}"#, r#""hunter2"#, r#"{"a":"b"} hunter2"#, r#"["hunter2\ud800"]"#] {
             assert!(!parse(text).unwrap_err().to_string().contains("hunter2"), "{text}");
         }
     }
 
     #[test]
-    fn sixty_four_levels_are_read_and_more_are_too_deep() {
+    fn accepts_64_levels_and_refuses_more() {
         let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
         assert!(parse(&nested(64)).is_ok());
         assert_eq!(parse(&nested(65)), Err(JsonError::TooDeep));

@@ -1,4 +1,4 @@
-//! OAuth clients (RFC 6749 §2): who they are, and how they prove it.
+//! OAuth clients (RFC 6749 §2), and their authentication.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,24 +7,24 @@ use chrono::{DateTime, Utc};
 
 use super::{ClientId, InvalidId, RedirectUri};
 
-/// A way of getting a token that a client may use (RFC 6749 §1.3).
+/// Grant type: a way to get a token (RFC 6749 §1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantType {
-    /// A user signs in at the pages and lets the client act for them (RFC 6749 §4.1).
+    /// A user signs in at the pages and permits the client to act for the user (RFC 6749 §4.1).
     AuthorizationCode,
     /// The client acts for itself (RFC 6749 §4.4).
     ClientCredentials,
-    /// A token is followed by the next without the user (RFC 6749 §6).
+    /// The client gets a new token without the user (RFC 6749 §6).
     RefreshToken,
 }
 
 impl GrantType {
-    /// Every grant that this server offers.
+    /// Every grant type that this server offers.
     pub const ALL: [GrantType; 3] =
         [GrantType::AuthorizationCode, GrantType::ClientCredentials, GrantType::RefreshToken];
 
-    /// The registered name (RFC 7591 §2).
+    /// Returns the registered name (RFC 7591 §2).
     pub fn as_str(self) -> &'static str {
         match self {
             GrantType::AuthorizationCode => "authorization_code",
@@ -56,18 +56,18 @@ impl FromStr for GrantType {
     }
 }
 
-/// How a client proves who it is at the token endpoint (RFC 7591 §2
+/// Authentication method of a client at the token endpoint (RFC 7591 §2
 /// `token_endpoint_auth_method`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthentication {
-    /// By its secret, with HTTP Basic or in the form.
+    /// Client secret, with HTTP Basic or in the form.
     ClientSecretBasic,
-    /// By its secret, in the form or with HTTP Basic.
+    /// Client secret, in the form or with HTTP Basic.
     ClientSecretPost,
-    /// By a statement signed with its own key (RFC 7523).
+    /// Client assertion, signed with the client's own key (RFC 7523).
     PrivateKeyJwt,
-    /// Not at all: it runs where no secret can be kept (RFC 6749 §2.1).
+    /// No authentication: a public client, which cannot keep a secret (RFC 6749 §2.1).
     None,
 }
 
@@ -76,7 +76,7 @@ impl ClientAuthentication {
     pub const ALL: [Self; 4] =
         [Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt, Self::None];
 
-    /// The registered name.
+    /// Returns the registered name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClientSecretBasic => "client_secret_basic",
@@ -86,7 +86,7 @@ impl ClientAuthentication {
         }
     }
 
-    /// Whether it takes a secret.
+    /// True when the method uses a secret.
     pub fn by_secret(self) -> bool {
         matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
     }
@@ -107,41 +107,41 @@ impl FromStr for ClientAuthentication {
     }
 }
 
-/// What is registered of a client, and may be changed later.
+/// Metadata of a client. It can be changed after registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientMetadata {
-    /// For people.
+    /// Display name.
     pub name: Option<String>,
-    /// Names of the scopes it may ask for; those that the server no longer knows are skipped.
+    /// Names of the scopes that the client may request. Names that the server no longer knows are ignored.
     pub scope: Vec<String>,
-    /// Grants it may use.
+    /// Grant types that the client may use.
     pub grants: Vec<GrantType>,
-    /// How it proves who it is.
+    /// Authentication method.
     pub authentication: ClientAuthentication,
-    /// Where its users may be sent back to after signing in.
+    /// Redirect URIs for users after signing in.
     pub redirect_uris: Vec<RedirectUri>,
-    /// Where its users may be sent back to after signing out.
+    /// Redirect URIs for users after signing out.
     pub post_logout_redirect_uris: Vec<RedirectUri>,
-    /// Its public keys, a JWK Set (RFC 7517 §5) in JSON, when it authenticates by them.
+    /// Public keys for its authentication: a JWK Set (RFC 7517 §5) in JSON.
     pub jwks: Option<String>,
-    /// Whether each of its tokens must be bound to a key of its own (RFC 9449 §5.2).
+    /// Set when each of its tokens must be bound to a key of the client (RFC 9449 §5.2).
     pub dpop_bound: bool,
 }
 
-/// A registered client.
+/// Registered client.
 #[derive(Clone, Debug)]
 pub struct Client {
     /// `client_id`.
     pub id: ClientId,
-    /// What is registered of it.
+    /// Metadata.
     pub metadata: ClientMetadata,
-    /// When each secret that it has was made, and until when it is good; the newest first.
+    /// Ages of its secrets, the newest first.
     pub secrets: Vec<SecretAge>,
-    /// Its version, which every change of its metadata raises.
+    /// Version. Every change of the metadata increments it.
     pub revision: i64,
-    /// When it was registered.
+    /// Time of the registration.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// Time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -154,34 +154,33 @@ impl std::ops::Deref for Client {
 }
 
 impl Client {
-    /// For so long the secret that was the newest goes on beside a new one, unless somebody says
-    /// otherwise, in seconds.
+    /// Default time for which the previous secret stays valid beside a new one, in seconds.
     pub const SECRET_OVERLAP: u32 = 24 * 60 * 60;
 
-    /// The longest that somebody may say, in seconds.
+    /// Maximum time for which the previous secret can stay valid, in seconds.
     pub const LONGEST_SECRET_OVERLAP: u32 = 30 * 24 * 60 * 60;
 
-    /// One that is being registered.
+    /// Returns a new client at its registration.
     pub fn new(id: ClientId, metadata: ClientMetadata, now: DateTime<Utc>) -> Self {
         Self { id, metadata, secrets: Vec::new(), revision: 1, created_at: now, updated_at: now }
     }
 
-    /// Whether it is a public client (RFC 6749 §2.1): anybody can say to be it.
+    /// True for a public client (RFC 6749 §2.1), which any party can impersonate.
     pub fn is_public(&self) -> bool {
         self.authentication == ClientAuthentication::None
     }
 
-    /// What to call it before a person.
+    /// Returns the name for people: the display name, or else the id.
     pub fn title(&self) -> &str {
         self.name.as_deref().unwrap_or_else(|| self.id.as_str())
     }
 }
 
-/// The age of a secret.
+/// Age of a client secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SecretAge {
-    /// When it was made.
+    /// Time of creation.
     pub created_at: DateTime<Utc>,
-    /// When it ends; none while nothing has taken its place.
+    /// Expiry. `None` for the newest secret.
     pub expires_at: Option<DateTime<Utc>>,
 }

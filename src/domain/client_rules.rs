@@ -1,20 +1,20 @@
-//! What a client may be registered as: the same over HTTP and at the command line.
+//! Rules for client metadata, the same over HTTP and at the command line.
 
 use super::clock_and_random::{NoRandomness, Random};
 use super::opaque_token::ClientSecret;
 use super::{ClientAuthentication, ClientMetadata, GrantType, Invalid, RedirectUri, plain_text};
 
-/// The longest name of a client, in code points.
-const LONGEST_NAME: usize = 200;
+/// Maximum length of a client's name, in code points.
+const MAX_NAME: usize = 200;
 
-/// The most redirect URIs of either kind.
-const MOST_URIS: usize = 32;
+/// Maximum number of redirect URIs of either kind.
+const MAX_URIS: usize = 32;
 
-/// A rule that a client would break, and the member that breaks it by its name in RFC 7591 §2.
+/// Broken rule, and the member that breaks it, by its name in RFC 7591 §2.
 pub type BrokenClientRule = (&'static str, Invalid);
 
 impl ClientMetadata {
-    /// A client of which nothing is said: it authenticates by a secret (RFC 7591 §2).
+    /// Returns the default metadata: the client authenticates with a secret (RFC 7591 §2).
     pub fn unsaid() -> Self {
         Self {
             name: None,
@@ -28,8 +28,8 @@ impl ClientMetadata {
         }
     }
 
-    /// The grants of a client that names none: whoever can be sent back a user signs users in, and
-    /// the others act for themselves.
+    /// Returns the default grant types: a client with redirect URIs signs users in, any other client acts
+    /// for itself.
     pub fn usual_grants(&self) -> Vec<GrantType> {
         match self.redirect_uris.is_empty() {
             true => vec![GrantType::ClientCredentials],
@@ -37,7 +37,7 @@ impl ClientMetadata {
         }
     }
 
-    /// The secret of a client that is registered like this; none for one that takes none.
+    /// Generates a secret. Returns `None` for a client that authenticates in another way.
     ///
     /// # Errors
     /// When the operating system gives no randomness.
@@ -45,10 +45,10 @@ impl ClientMetadata {
         self.authentication.by_secret().then(|| ClientSecret::generate(random)).transpose()
     }
 
-    /// The same with every value once, provided that it keeps the rules.
+    /// Checks the rules and removes duplicate values.
     ///
     /// # Errors
-    /// Every rule that is broken.
+    /// Every broken rule.
     pub fn checked(mut self) -> Result<Self, Vec<BrokenClientRule>> {
         self.grants = GrantType::ALL.into_iter().filter(|grant| self.grants.contains(grant)).collect();
         self.redirect_uris = each_once(self.redirect_uris);
@@ -91,25 +91,25 @@ impl ClientMetadata {
             ("redirect_uris", &self.redirect_uris),
             ("post_logout_redirect_uris", &self.post_logout_redirect_uris),
         ] {
-            rule(uris.len() <= MOST_URIS, member, "too-many", "must be at most 32");
+            rule(uris.len() <= MAX_URIS, member, "too-many", "must be at most 32");
             rule(
                 public || !uris.iter().any(RedirectUri::is_private_use),
                 member,
                 "public-clients-only",
-                "a scheme of the application's own is for public clients alone",
+                "only a public client may use a private-use scheme",
             );
         }
-        rule(!by_key || self.jwks.is_some(), "jwks", "required", "private_key_jwt needs the public keys");
-        rule(by_key || self.jwks.is_none(), "jwks", "unused", "goes with private_key_jwt alone");
+        rule(!by_key || self.jwks.is_some(), "jwks", "required", "private_key_jwt requires the public keys");
+        rule(by_key || self.jwks.is_none(), "jwks", "unused", "is only for private_key_jwt");
         if broken.is_empty() { Ok(self) } else { Err(broken) }
     }
 
-    /// A name for people.
+    /// Parses a display name.
     ///
     /// # Errors
-    /// As [`plain_text`].
+    /// See [`plain_text`].
     pub fn parse_name(text: &str) -> Result<String, Invalid> {
-        plain_text(text, LONGEST_NAME, false)
+        plain_text(text, MAX_NAME, false)
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_the_rules_is_kept_once_and_in_order() {
+    fn removes_duplicates_from_valid_metadata() {
         let client = web().checked().unwrap();
         assert_eq!(client.grants, [GrantType::AuthorizationCode, GrantType::RefreshToken]);
         assert_eq!(client.redirect_uris.len(), 1);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn every_broken_rule_is_told() {
+    fn reports_every_broken_rule() {
         assert_eq!(broken(ClientMetadata::unsaid()), [("scope", "required"), ("grant_types", "empty")]);
         assert_eq!(
             broken(ClientMetadata { redirect_uris: vec![], ..web() }),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_for_those_who_take_one() {
+    fn generates_a_secret_only_for_secret_methods() {
         let random = Random::system();
         assert!(web().new_secret(&random).unwrap().is_some());
         for authentication in [ClientAuthentication::None, ClientAuthentication::PrivateKeyJwt] {

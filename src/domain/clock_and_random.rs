@@ -1,54 +1,48 @@
-//! What comes from outside every request: the time and randomness. Both are passed in as values,
-//! so that a test can hold the clock still; this is the one file that may ask the system for them.
+//! Clock and randomness. Both are passed in as values, so that a test can stop the clock. Only this
+//! file asks the system for them.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::{RefOr, Schema};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::ids::InvalidId;
-
-/// Where the time comes from: the system, or a hand that a test moves.
+/// Clock: of the system, or under the control of a test.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Source);
 
 #[derive(Clone, Debug, Default)]
 enum Source {
     #[default]
-    Machine,
-    /// It stands at so many milliseconds.
-    Standing(Arc<AtomicI64>),
-    /// It is so many milliseconds ahead of the machine's.
+    System,
+    /// Stopped at this Unix time, in milliseconds.
+    Stopped(Arc<AtomicI64>),
+    /// Ahead of the system clock by this many milliseconds.
     Shifted(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// Returns the system clock.
     pub fn system() -> Self {
-        Self(Source::Machine)
+        Self(Source::System)
     }
 
-    /// The machine's clock, until it is moved by [`Clock::advance`]; it goes on from there.
+    /// Returns a running clock that [`Clock::advance`] can move ahead of the system clock.
     pub fn shifted() -> Self {
         Self(Source::Shifted(Arc::default()))
     }
 
-    /// A clock that stands still at `now` until it is moved by [`Clock::advance`].
+    /// Returns a clock that is stopped at `now` until [`Clock::advance`] moves it.
     pub fn standing(now: DateTime<Utc>) -> Self {
-        Self(Source::Standing(Arc::new(AtomicI64::new(now.timestamp_millis()))))
+        Self(Source::Stopped(Arc::new(AtomicI64::new(now.timestamp_millis()))))
     }
 
-    /// The time, in whole milliseconds: what is answered is exactly what is stored and compared.
+    /// Returns the time in whole milliseconds, so that answers, the database and comparisons agree.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     pub fn now(&self) -> DateTime<Utc> {
         let millis = match &self.0 {
-            Source::Machine => Utc::now().timestamp_millis(),
-            Source::Standing(hand) => hand.load(Ordering::SeqCst),
+            Source::System => Utc::now().timestamp_millis(),
+            Source::Stopped(millis) => millis.load(Ordering::SeqCst),
             Source::Shifted(ahead) => {
                 Utc::now().timestamp_millis().saturating_add(ahead.load(Ordering::SeqCst))
             }
@@ -56,37 +50,37 @@ impl Clock {
         DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
-    /// Moves a clock that can be moved; the machine's moves by itself.
+    /// Moves a stopped or shifted clock. Has no effect on the system clock.
     pub fn advance(&self, by: chrono::Duration) {
-        if let Source::Standing(hand) | Source::Shifted(hand) = &self.0 {
-            hand.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+        if let Source::Stopped(millis) | Source::Shifted(millis) = &self.0 {
+            millis.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
         }
     }
 
-    /// Sets a shifted clock to the machine's time.
-    pub(crate) fn return_to_the_machines(&self) {
+    /// Resets a shifted clock to the system's time.
+    pub(crate) fn reset(&self) {
         if let Source::Shifted(ahead) = &self.0 {
             ahead.store(0, Ordering::SeqCst);
         }
     }
 }
 
-/// The operating system's cryptographic randomness.
+/// Cryptographic random number generator of the operating system.
 #[derive(Clone, Debug, Default)]
 pub struct Random(());
 
-/// The operating system gave no randomness: nothing that needs it may go on.
+/// The operating system gave no randomness. Work that needs it must fail.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system gives no randomness")]
 pub struct NoRandomness;
 
 impl Random {
-    /// The system's generator.
+    /// Returns the system's generator.
     pub fn system() -> Self {
         Self(())
     }
 
-    /// `N` unpredictable bytes.
+    /// Returns `N` unpredictable bytes.
     ///
     /// # Errors
     /// When the operating system cannot give any.
@@ -97,7 +91,7 @@ impl Random {
         Ok(bytes)
     }
 
-    /// A new UUIDv7 (RFC 9562 §5.7): ordered by `at`, unguessable in its last 74 bits.
+    /// Returns a new UUIDv7 (RFC 9562 §5.7): ordered by `at`, with 74 random bits.
     ///
     /// # Errors
     /// As [`Random::bytes`].
@@ -107,68 +101,11 @@ impl Random {
     }
 }
 
-/// What comes from outside: the time and randomness.
+/// Clock and random number generator.
 #[derive(Clone, Debug, Default)]
 pub struct ClockAndRandom {
-    /// The time.
+    /// Clock.
     pub clock: Clock,
-    /// Randomness.
+    /// Random number generator.
     pub random: Random,
-}
-
-/// A time as records hold it: in JSON and in the database.
-///
-/// ```
-/// use cloakroom::domain::Time;
-/// let time: Time = "2026-01-31T12:00:00+01:00".parse().unwrap();
-/// assert_eq!(time.to_string(), "2026-01-31T11:00:00.000Z");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Time(pub DateTime<Utc>);
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&format_time(self.0))
-    }
-}
-
-impl FromStr for Time {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        // A query whose `+` was not escaped has a space there.
-        parse_time(&text.replace(' ', "+")).map(Self).ok_or(InvalidId("is not an RFC 3339 time"))
-    }
-}
-
-impl serde::Serialize for Time {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Time {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl utoipa::PartialSchema for Time {
-    fn schema() -> RefOr<Schema> {
-        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
-        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
-    }
-}
-
-impl utoipa::ToSchema for Time {}
-
-/// RFC 3339 in UTC with milliseconds, the only form in which a time leaves the server.
-pub fn format_time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// Reads an RFC 3339 time, in whatever offset, as UTC.
-pub fn parse_time(text: &str) -> Option<DateTime<Utc>> {
-    Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
 }

@@ -1,4 +1,4 @@
-//! What a user let a client do: their guest list.
+//! Consent of a user to a client.
 
 use std::fmt;
 
@@ -6,29 +6,30 @@ use chrono::{DateTime, Utc};
 
 use super::{ClientId, UserId};
 
-/// That a user lets a client act for them. Taking it back ends the client's sessions and tokens.
+/// Consent: a user permits a client to act for the user. Withdrawal ends the client's sessions and
+/// tokens.
 #[derive(Clone, Debug)]
 pub struct Consent {
-    /// Who gave it.
+    /// User.
     pub user_id: UserId,
-    /// To whom.
+    /// Client.
     pub client_id: ClientId,
-    /// What the client is called, for people.
+    /// Display name of the client.
     pub client_name: Option<String>,
-    /// Names of the scopes that were consented to.
+    /// Names of the scopes.
     pub scope: Vec<String>,
-    /// When it was first given.
+    /// Time of the first consent.
     pub created_at: DateTime<Utc>,
-    /// When it was last given or widened.
+    /// Time of the last consent.
     pub updated_at: DateTime<Utc>,
 }
 
-/// A consent as the URL names it: whose it is, and for which client.
+/// Consent in a URL: the user and the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsentOf {
-    /// Whose.
+    /// User.
     pub user: UserId,
-    /// For which client.
+    /// Client.
     pub client: ClientId,
 }
 

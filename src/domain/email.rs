@@ -6,8 +6,8 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::text::{Invalid, fold_case};
 
-/// An address that can exist: trimmed, NFC, its domain in lower-case ASCII (IDNA). The local part
-/// keeps its spelling for display; [`Email::key`] is what makes it unique.
+/// Valid e-mail address: trimmed, in NFC, with its domain in lower-case ASCII (IDNA). The local part
+/// keeps its spelling for display; [`Email::key`] identifies the address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -15,14 +15,14 @@ pub struct Email(String);
 const MOST_OCTETS: usize = 254;
 const MOST_LOCAL_OCTETS: usize = 64;
 
-/// The domain of addresses that stand for none.
+/// Domain of placeholder addresses.
 const PLACEHOLDER_DOMAIN: &str = "users.invalid";
 
 impl Email {
-    /// Reads an address as a person typed it.
+    /// Parses an address as a person typed it.
     ///
     /// # Errors
-    /// `invalid-email` with what is wrong.
+    /// `invalid-email`, with a description of the error.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let wrong = |detail: &str| Invalid::new("invalid-email", detail);
         let text: String = text.trim().nfc().collect();
@@ -45,33 +45,33 @@ impl Email {
         Ok(Self(address))
     }
 
-    /// An address that was parsed when it was stored.
+    /// Restores an address that was parsed before it was stored.
     pub(crate) fn stored(address: String) -> Self {
         Self(address)
     }
 
-    /// An address for an account that has none: nothing is ever delivered to it (RFC 6761 §6.4),
-    /// and `name` keeps it apart from all others.
+    /// Returns a placeholder for an account without an address. No mail is ever delivered to it
+    /// (RFC 6761 §6.4). `name` makes it unique.
     pub(crate) fn placeholder(name: uuid::Uuid) -> Self {
         Self(format!("{name}@{PLACEHOLDER_DOMAIN}"))
     }
 
-    /// Whether it is one that stands for none. It belongs to nobody and cannot be verified.
+    /// True for a placeholder, which has no owner and cannot be verified.
     pub fn is_placeholder(&self) -> bool {
         self.0.rsplit_once('@').is_some_and(|(_, domain)| domain == PLACEHOLDER_DOMAIN)
     }
 
-    /// The form in which addresses are compared; also of a beginning of one, as a search has it.
+    /// Returns the form for comparisons, also for a part of an address in a search.
     pub fn comparable(text: &str) -> String {
         fold_case(text.trim())
     }
 
-    /// The address with its original spelling.
+    /// Returns the address with its original spelling.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The form in which it is unique: two addresses that differ in case alone share it.
+    /// Returns the unique key. Addresses that differ only in case have the same key.
     pub fn key(&self) -> String {
         Self::comparable(&self.0)
     }
@@ -104,14 +104,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_trimmed_and_its_domain_is_lower_case_ascii() {
+    fn trims_the_address_and_lowers_the_domain() {
         let email = Email::parse("  Ada@BÜCHER.Example ").unwrap();
         assert_eq!(email.as_str(), "Ada@xn--bcher-kva.example");
         assert_eq!(email.key(), "ada@xn--bcher-kva.example");
     }
 
     #[test]
-    fn addresses_that_differ_in_case_or_composition_share_one_key() {
+    fn key_ignores_case_and_composition() {
         let key = |text: &str| Email::parse(text).unwrap().key();
         assert_eq!(key("\u{c9}mile@x.org"), key("e\u{301}mile@X.ORG"));
         assert_eq!(key("ΟΔΟΣ@x.org"), key("οδος@x.org"));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_stands_for_none_is_one_that_could_be_typed() {
+    fn placeholder_is_a_valid_address() {
         let none = Email::placeholder(uuid::Uuid::from_u128(7));
         assert!(none.is_placeholder() && Email::parse(none.as_str()).unwrap() == none);
         for address in ["ada@example.com", "ada@sub.users.invalid", "users.invalid@example.com"] {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn refuses_text_that_is_not_an_address() {
         for text in
             ["", "@", "a@", "@b", "a b@c.d", "a@b c", "a..b@c.d", ".a@c.d", "a@-c.d", "a\0@c.d", "a@c..d"]
         {

@@ -1,5 +1,5 @@
-//! Names of things. User and session ids are UUIDv7 made by the server and never reused; a client
-//! id is never UUID-shaped, so that the two namespaces cannot meet.
+//! Identifiers. User and session ids are UUIDv7 made by the server and never reused. A client id never
+//! looks like a UUID, so that the two namespaces stay apart.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use super::clock_and_random::{NoRandomness, Random};
 
-/// The text is not an id of this kind.
+/// The text is not a valid identifier of this kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidId(pub &'static str);
 
-/// A tuple struct around a UUID: its text, its JSON, its schema.
+/// Declares a tuple struct around a UUID, with its text, its JSON and its schema.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __uuid_id {
@@ -23,7 +23,7 @@ macro_rules! __uuid_id {
         $(#[$meaning])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         $visibility struct $name(
-            /// The id itself.
+            /// UUID.
             pub $crate::__private::uuid::Uuid,
         );
 
@@ -61,22 +61,22 @@ macro_rules! __uuid_id {
 }
 
 crate::__uuid_id! {
-    /// A user's id; `sub` in the user's tokens.
+    /// User id; `sub` in the user's tokens.
     pub struct UserId;
 }
 crate::__uuid_id! {
-    /// A session's id; `sid` in the tokens issued in it.
+    /// Session id; `sid` in the session's tokens.
     pub struct SessionId;
 }
 
-/// The schema of an id.
+/// Returns the schema of an id.
 #[doc(hidden)]
 pub fn uuid_schema() -> RefOr<Schema> {
     let format = SchemaFormat::KnownFormat(KnownFormat::Uuid);
     ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
 }
 
-/// A UUID in the hyphenated form alone, in either case: one id has one spelling in a URL.
+/// Parses a UUID in its hyphenated form only, in upper or lower case.
 ///
 /// # Errors
 /// For every other text.
@@ -88,12 +88,12 @@ pub fn hyphenated(text: &str) -> Result<Uuid, InvalidId> {
     }
 }
 
-/// A session as the URL names it: whose it is, and which.
+/// Session in a URL: the user and the session id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionOf {
-    /// Whose.
+    /// User.
     pub user: UserId,
-    /// Which.
+    /// Session.
     pub session: SessionId,
 }
 
@@ -103,32 +103,32 @@ impl fmt::Display for SessionOf {
     }
 }
 
-/// A client's id: 1 to 64 of `A-Z a-z 0-9 . _ -`, never UUID-shaped.
+/// Client id: 1 to 64 characters of `A-Z a-z 0-9 . _ -`, never like a UUID.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct ClientId(String);
 
 impl ClientId {
-    /// The client that `POST /sessions` speaks for: the server's own first-party login.
+    /// Client of `POST /sessions`, the server's own first-party login.
     pub const FIRST_PARTY: &'static str = "cloakroom";
 
-    /// The first-party client.
+    /// Returns the first-party client's id.
     pub fn first_party() -> Self {
         Self(Self::FIRST_PARTY.to_owned())
     }
 
-    /// The client by which the page `/docs` signs people in; the server registers it itself.
+    /// Client of the page `/docs`. The server registers it itself.
     pub const DOCS: &'static str = "cloakroom-docs";
 
-    /// The client of the page `/docs`.
+    /// Returns the id of the client of the page `/docs`.
     pub fn docs() -> Self {
         Self(Self::DOCS.to_owned())
     }
 
-    /// One that somebody chose for a client that they register.
+    /// Parses an id that the caller chose for a new client.
     ///
     /// # Errors
-    /// When it is none, or the server's own.
+    /// When the id is invalid, or one of the server's own.
     pub fn chosen(text: &str) -> Result<Self, InvalidId> {
         match text.parse()? {
             Self(id) if id == Self::DOCS => Err(InvalidId("is the server's own, for its page /docs")),
@@ -136,7 +136,7 @@ impl ClientId {
         }
     }
 
-    /// One that nobody chose: 96 random bits in hexadecimal, which is shorter than a UUID.
+    /// Generates an id: 96 random bits in hexadecimal, which is shorter than a UUID.
     ///
     /// # Errors
     /// When the operating system gives no randomness.
@@ -144,12 +144,12 @@ impl ClientId {
         Ok(Self(random.bytes::<12>()?.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    /// One that was checked before it was stored.
+    /// Restores an id that was checked before it was stored.
     pub(crate) fn stored(id: String) -> Self {
         Self(id)
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,32 +1,32 @@
-//! A signing key, as everybody may know it and as it rests.
+//! Signing key: its public description, and its stored form.
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-/// A signing key without its secret: what it is called and when it is used.
+/// Signing key without its key material.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningKey {
-    /// The key's id, the RFC 7638 thumbprint of its public half.
+    /// Key id: the RFC 7638 thumbprint of the public key.
     pub kid: String,
-    /// The one algorithm it is used with (RFC 7518 §3.1).
+    /// Algorithm of the key (RFC 7518 §3.1).
     pub algorithm: String,
-    /// When it was made; from then on it is published and verifies.
+    /// Time of creation. From then on the key is published and verifies.
     pub created_at: DateTime<Utc>,
-    /// When it begins to sign.
+    /// Time from which the key signs.
     pub signs_from: DateTime<Utc>,
-    /// When it was taken out of service; nothing that it signed is accepted since.
+    /// Time of retirement. From then on no token of the key is accepted.
     pub retired_at: Option<DateTime<Utc>>,
 }
 
-/// A signing key as the database keeps it: the private half is sealed with the master key.
+/// Signing key in the database. The private key is encrypted with the master key.
 #[derive(Clone)]
 pub struct StoredKey {
-    /// The key.
+    /// Description of the key.
     pub key: SigningKey,
-    /// The private half, sealed; of a retired key nothing is left of it.
+    /// Encrypted private key. A retired key has none.
     pub sealed: Vec<u8>,
-    /// The public half as a JWK (RFC 7517), in JSON.
+    /// Public key as a JWK (RFC 7517), in JSON.
     pub public_jwk: String,
 }
 

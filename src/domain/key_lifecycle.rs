@@ -1,4 +1,4 @@
-//! The life of a signing key: published, signing, verifying what it signed, gone.
+//! Lifecycle of a signing key: published, signing, verifying, expired.
 
 use std::fmt;
 
@@ -6,31 +6,30 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::key::SigningKey;
 
-/// How long a key is published before it signs: twice the time for which anybody may keep the JWK
-/// Set (its `max-age`), so that whoever verifies knows the key before its first token.
+/// Time between the publication of a key and its first signature: twice the `max-age` of the JWK Set,
+/// so that every verifier knows the key before its first token.
 pub const PUBLISHED_AHEAD: TimeDelta = TimeDelta::minutes(10);
 
-/// How long a key that verifies nothing any more is kept in the database, for people who ask what
-/// signed an old token.
+/// Time for which an expired key stays in the database, to identify the key of an old token.
 pub const KEPT_AFTERWARDS: TimeDelta = TimeDelta::days(30);
 
-/// Where in its life a key is.
+/// State of a key in its lifecycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
-    /// Published and verifying, and to sign later.
+    /// Published and verifying; signs later.
     Next,
-    /// What new tokens are signed with.
+    /// Signs new tokens.
     Signing,
-    /// Verifying still what it signed before.
+    /// Verifies earlier tokens.
     Previous,
-    /// Every token that it can have signed has expired.
+    /// Every token of the key has expired.
     Past,
     /// Taken out of service.
     Retired,
 }
 
 impl KeyState {
-    /// Its name.
+    /// Returns the name of the state.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Next => "next",
@@ -48,32 +47,31 @@ impl fmt::Display for KeyState {
     }
 }
 
-/// Which keys of a set sign and verify when. Keys of one algorithm succeed each other; one of an
-/// algorithm that is no longer configured has no successor, since another replica may sign with it
-/// still.
+/// Lifecycle of the keys of a set. Keys of one algorithm succeed each other. A key of an algorithm that
+/// is no longer configured has no successor, because another replica may still sign with it.
 pub struct KeyLifecycle<'a> {
-    /// In the order in which they sign.
+    /// Keys in the order of signing.
     keys: Vec<&'a SigningKey>,
     lifetime: TimeDelta,
 }
 
 impl<'a> KeyLifecycle<'a> {
-    /// The lives of these keys, whose tokens are accepted for `lifetime` after they were signed:
-    /// the leeway counts too.
+    /// Returns the lifecycle of these keys. `lifetime` is the time for which a token is accepted after
+    /// its signature, including the leeway.
     pub fn new(keys: impl IntoIterator<Item = &'a SigningKey>, lifetime: TimeDelta) -> Self {
         let mut keys: Vec<_> = keys.into_iter().collect();
         keys.sort_by_key(|key| (key.signs_from, key.created_at, &key.kid));
         Self { keys, lifetime }
     }
 
-    /// All of them, in the order in which they sign.
+    /// Returns all keys, in the order of signing.
     pub fn keys(&self) -> &[&'a SigningKey] {
         &self.keys
     }
 
-    /// The key of this algorithm that signs: the newest whose time has come. One that was succeeded
-    /// never signs again. Where no time has come yet, as on a machine whose clock is behind, the
-    /// first to come signs early.
+    /// Returns the signing key of this algorithm: the newest key whose time has come. A key with a
+    /// successor never signs again. If no key's time has come, for example because the clock is slow,
+    /// the first key signs early.
     pub fn signing(&self, algorithm: &str, now: DateTime<Utc>) -> Option<&'a SigningKey> {
         let mut keys = self.of(algorithm);
         let newest = keys.clone().rfind(|key| key.signs_from <= now && ever_signs(key));
@@ -83,7 +81,7 @@ impl<'a> KeyLifecycle<'a> {
         }
     }
 
-    /// Until when tokens of the key are accepted; none while no end is in sight.
+    /// Returns the end of the acceptance of the key's tokens. `None` when no end is known.
     pub fn verifies_until(&self, key: &SigningKey) -> Option<DateTime<Utc>> {
         let successor = || {
             let mut after = self.of(&key.algorithm).skip_while(|other| other.kid != key.kid).skip(1);
@@ -92,12 +90,12 @@ impl<'a> KeyLifecycle<'a> {
         key.retired_at.or_else(|| Some(successor()?.signs_from + self.lifetime))
     }
 
-    /// Whether tokens of the key are accepted, and the key is published.
+    /// True when tokens of the key are accepted and the key is published.
     pub fn verifies(&self, key: &SigningKey, now: DateTime<Utc>) -> bool {
         key.retired_at.is_none() && self.verifies_until(key).is_none_or(|until| now < until)
     }
 
-    /// Where the key is in its life, when new tokens are signed by `algorithm`.
+    /// Returns the state of the key, if new tokens are signed with `algorithm`.
     pub fn state(&self, key: &SigningKey, algorithm: &str, now: DateTime<Utc>) -> KeyState {
         match key {
             SigningKey { retired_at: Some(_), .. } => KeyState::Retired,
@@ -110,22 +108,22 @@ impl<'a> KeyLifecycle<'a> {
         }
     }
 
-    /// When the clock alone next changes which keys sign and verify.
+    /// Returns the next time at which the signing or the verifying keys change without an action.
     pub fn next_change(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let in_service = self.keys.iter().filter(|key| key.retired_at.is_none());
         let moments = in_service.flat_map(|key| [Some(key.signs_from), self.verifies_until(key)]);
         moments.flatten().filter(|moment| *moment > now).min()
     }
 
-    /// Whether it is time to make the successor of the newest key of this algorithm, so that each
-    /// signs for `every`.
+    /// True when the successor of the newest key of this algorithm is due, so that each key signs for
+    /// the period `every`.
     pub fn is_due(&self, algorithm: &str, every: TimeDelta, now: DateTime<Utc>) -> bool {
         let newest = self.of(algorithm).rfind(|key| key.retired_at.is_none());
         newest.is_some_and(|key| key.signs_from + every - PUBLISHED_AHEAD <= now)
     }
 
-    /// The keys that need not be kept any longer.
-    pub fn forgotten(&self, now: DateTime<Utc>) -> impl Iterator<Item = &'a SigningKey> {
+    /// Returns the keys that can be deleted.
+    pub fn deletable(&self, now: DateTime<Utc>) -> impl Iterator<Item = &'a SigningKey> {
         let ended = move |key: &&'a SigningKey| {
             self.verifies_until(key).is_some_and(|until| until + KEPT_AFTERWARDS <= now)
         };
@@ -137,7 +135,7 @@ impl<'a> KeyLifecycle<'a> {
     }
 }
 
-/// A key that was retired before its time came succeeds nobody.
+/// True unless the key was retired before it signed. Such a key is no successor.
 fn ever_signs(key: &SigningKey) -> bool {
     key.retired_at.is_none_or(|retired| retired > key.signs_from)
 }
@@ -152,7 +150,7 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
-    /// Just before.
+    /// Returns the time one millisecond earlier.
     fn before(moment: DateTime<Utc>) -> DateTime<Utc> {
         moment - TimeDelta::milliseconds(1)
     }
@@ -171,14 +169,14 @@ mod tests {
         SigningKey { retired_at: Some(at(retired_at)), ..key(kid, signs_from) }
     }
 
-    /// The states of the keys, in their order.
+    /// Returns the states of the keys, in their order.
     fn states(keys: &[SigningKey], now: DateTime<Utc>) -> Vec<KeyState> {
-        let lives = KeyLifecycle::new(keys, LIFETIME);
-        keys.iter().map(|key| lives.state(key, "ES256", now)).collect()
+        let lifecycle = KeyLifecycle::new(keys, LIFETIME);
+        keys.iter().map(|key| lifecycle.state(key, "ES256", now)).collect()
     }
 
     #[test]
-    fn a_key_is_published_then_signs_then_verifies_and_ends_at_the_very_moment() {
+    fn key_passes_through_its_states_on_time() {
         use KeyState::{Next, Past, Previous, Signing};
         let keys = [key("a", 0), key("b", 600)];
         assert_eq!(states(&keys, at(0)), [Signing, Next]);
@@ -186,20 +184,20 @@ mod tests {
         assert_eq!(states(&keys, at(600)), [Previous, Signing]);
         assert_eq!(states(&keys, before(at(600) + LIFETIME)), [Previous, Signing]);
         assert_eq!(states(&keys, at(600) + LIFETIME), [Past, Signing]);
-        let lives = KeyLifecycle::new(&keys, LIFETIME);
-        assert_eq!(lives.verifies_until(&keys[0]), Some(at(600) + LIFETIME));
-        assert_eq!(lives.verifies_until(&keys[1]), None);
+        let lifecycle = KeyLifecycle::new(&keys, LIFETIME);
+        assert_eq!(lifecycle.verifies_until(&keys[0]), Some(at(600) + LIFETIME));
+        assert_eq!(lifecycle.verifies_until(&keys[1]), None);
         for (now, change) in [
             (before(at(600)), Some(at(600))),
             (at(600), Some(at(600) + LIFETIME)),
             (at(600) + LIFETIME, None),
         ] {
-            assert_eq!(lives.next_change(now), change);
+            assert_eq!(lifecycle.next_change(now), change);
         }
     }
 
     #[test]
-    fn of_several_the_newest_signs_and_each_ends_with_its_own_successor() {
+    fn newest_key_signs_and_each_ends_after_its_successor() {
         use KeyState::{Next, Past, Previous, Signing};
         let keys = [key("a", 0), key("b", 100), key("c", 200), key("d", 900)];
         assert_eq!(states(&keys, at(250)), [Previous, Previous, Signing, Next]);
@@ -208,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_urgent_key_signs_before_the_one_that_waits_and_gives_way_to_it() {
+    fn urgent_key_signs_until_the_waiting_key_starts() {
         use KeyState::{Next, Previous, Signing};
         let keys = [key("old", 0), key("waits", 600), key("urgent", 7)];
         assert_eq!(states(&keys, at(7)), [Previous, Next, Signing]);
@@ -216,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retired_key_is_dead_at_once_and_whom_it_succeeded_does_not_sign_again() {
+    fn retired_key_ends_at_once_and_its_predecessor_stays_previous() {
         use KeyState::{Past, Previous, Retired, Signing};
         let alone = [key("a", 0), retired("b", 100, 150)];
         assert_eq!(states(&alone, at(150)), [Previous, Retired]);
@@ -226,12 +224,12 @@ mod tests {
         assert_eq!(states(&keys, at(100) + LIFETIME), [Past, Retired, Signing]);
         assert!(
             !KeyLifecycle::new(&keys, LIFETIME).verifies(&keys[1], before(at(150))),
-            "whatever the clock says"
+            "retirement does not depend on the clock"
         );
     }
 
     #[test]
-    fn a_key_that_was_retired_before_it_signed_succeeds_nobody() {
+    fn key_retired_before_signing_is_no_successor() {
         use KeyState::{Retired, Signing};
         for retired_at in [50, 100] {
             let keys = [key("a", 0), retired("b", 100, retired_at)];
@@ -241,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn when_no_time_has_come_the_first_to_come_signs_early() {
+    fn first_key_signs_early_when_no_time_has_come() {
         use KeyState::{Next, Retired, Signing};
         assert_eq!(states(&[key("b", 20), key("a", 10)], at(0)), [Next, Signing]);
         assert_eq!(states(&[retired("a", 0, 5), key("b", 10)], at(5)), [Retired, Signing]);
@@ -249,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_another_algorithm_neither_sign_nor_end_by_themselves() {
+    fn key_of_another_algorithm_neither_signs_nor_ends() {
         let eddsa = SigningKey { algorithm: "EdDSA".to_owned(), ..key("eddsa", 0) };
         let keys = [eddsa, key("es256", 10)];
         assert_eq!(states(&keys, at(1_000_000)), [KeyState::Previous, KeyState::Signing]);
@@ -257,13 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn a_successor_is_due_so_early_that_it_takes_over_on_time() {
+    fn successor_is_due_early_enough() {
         let (keys, day) = ([key("a", 0)], TimeDelta::days(1));
-        let lives = KeyLifecycle::new(&keys, LIFETIME);
+        let lifecycle = KeyLifecycle::new(&keys, LIFETIME);
         let due = at(0) + day - PUBLISHED_AHEAD;
-        assert!(!lives.is_due("ES256", day, before(due)));
-        assert!(lives.is_due("ES256", day, due));
-        assert!(!lives.is_due("EdDSA", day, due), "the first key is not made by the schedule");
+        assert!(!lifecycle.is_due("ES256", day, before(due)));
+        assert!(lifecycle.is_due("ES256", day, due));
+        assert!(!lifecycle.is_due("EdDSA", day, due), "the schedule does not create the first key");
         let with_successor = [key("a", 0), SigningKey { signs_from: due + PUBLISHED_AHEAD, ..key("b", 0) }];
         assert!(!KeyLifecycle::new(&with_successor, LIFETIME).is_due("ES256", day, due));
         let successor_retired = [key("a", 0), retired("b", 86_400, 86_000)];
@@ -271,16 +269,16 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_forgotten_long_after_its_end_and_never_while_it_may_verify() {
+    fn key_is_deletable_long_after_its_end() {
         let keys = [key("past", 0), retired("retired", 50, 60), key("signs", 60)];
-        let forgotten = |now| {
-            let lives = KeyLifecycle::new(&keys, LIFETIME);
-            lives.forgotten(now).map(|key| key.kid.clone()).collect::<Vec<_>>()
+        let deletable = |now| {
+            let lifecycle = KeyLifecycle::new(&keys, LIFETIME);
+            lifecycle.deletable(now).map(|key| key.kid.clone()).collect::<Vec<_>>()
         };
-        assert!(forgotten(before(at(60) + KEPT_AFTERWARDS)).is_empty());
-        assert_eq!(forgotten(at(60) + KEPT_AFTERWARDS), ["retired"]);
-        assert_eq!(forgotten(before(at(50) + LIFETIME + KEPT_AFTERWARDS)), ["retired"]);
-        assert_eq!(forgotten(at(50) + LIFETIME + KEPT_AFTERWARDS), ["past", "retired"]);
-        assert_eq!(forgotten(at(1_000_000_000)), ["past", "retired"]);
+        assert!(deletable(before(at(60) + KEPT_AFTERWARDS)).is_empty());
+        assert_eq!(deletable(at(60) + KEPT_AFTERWARDS), ["retired"]);
+        assert_eq!(deletable(before(at(50) + LIFETIME + KEPT_AFTERWARDS)), ["retired"]);
+        assert_eq!(deletable(at(50) + LIFETIME + KEPT_AFTERWARDS), ["past", "retired"]);
+        assert_eq!(deletable(at(1_000_000_000)), ["past", "retired"]);
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted against somebody, and what is left to them.
+//! Rate limits that all replicas share: the buckets, and the remaining quota.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,20 +8,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::opaque_token::sha256;
 
-/// For so long what was counted counts, from the first on.
+/// Window of a limit, from the first counted event.
 pub const LIMIT_WINDOW: TimeDelta = TimeDelta::minutes(15);
 
-const REGISTRATIONS_FROM_AN_ADDRESS: i32 = 1_000;
-const CLIENT_FAILURES_FROM_AN_ADDRESS: i32 = 300;
+const MAX_REGISTRATIONS_PER_ADDRESS: i32 = 1_000;
+const MAX_CLIENT_FAILURES_PER_ADDRESS: i32 = 300;
 
-/// What is counted together.
+/// Bucket: the events that one limit counts together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
-    /// By what it is known: a hash, so that no list of addresses lies around.
+    /// Key of the bucket: a hash, so that the database holds no list of addresses.
     pub key: [u8; 32],
-    /// How many there may be.
+    /// Maximum number of events in [`LIMIT_WINDOW`].
     pub most: i32,
-    /// The name under which whoever is counted is told of it; none where it would tell of others.
+    /// Name of the policy for the caller. `None` where the count would tell about other callers.
     pub policy: Option<&'static str>,
 }
 
@@ -30,30 +30,31 @@ impl Bucket {
         Self { key: sha256(name.join("\0").as_bytes()), most, policy }
     }
 
-    /// Of accounts that are registered from an address.
+    /// Returns the bucket of registrations from an address.
     pub fn registrations(address: IpAddr) -> Self {
         let name = ["registration", &Network::of(address).to_string()];
-        Self::of(&name, REGISTRATIONS_FROM_AN_ADDRESS, Some("registrations"))
+        Self::of(&name, MAX_REGISTRATIONS_PER_ADDRESS, Some("registrations"))
     }
 
-    /// Of what clients send from an address that is no good: secrets, codes, refresh tokens.
+    /// Returns the bucket of failed client requests from an address: wrong secrets, codes and refresh
+    /// tokens.
     pub fn client_failures(address: IpAddr) -> Self {
         let name = ["client failure", &Network::of(address).to_string()];
-        Self::of(&name, CLIENT_FAILURES_FROM_AN_ADDRESS, Some("failures"))
+        Self::of(&name, MAX_CLIENT_FAILURES_PER_ADDRESS, Some("failures"))
     }
 }
 
-/// From where somebody comes, as limits count it: whoever has an IPv6 address has at least a /64 of them.
+/// Network of a client, as limits count it. An IPv6 client has at least a /64 of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
-    /// An address.
+    /// IPv4 address.
     V4(Ipv4Addr),
-    /// The first 64 bits of one.
+    /// First 64 bits of an IPv6 address.
     V6(u64),
 }
 
 impl Network {
-    /// That of an address.
+    /// Returns the network of an address.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
@@ -71,46 +72,46 @@ impl fmt::Display for Network {
     }
 }
 
-/// What is left of a limit.
+/// Remaining quota of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
-    /// Its name.
+    /// Name of the policy.
     pub policy: &'static str,
-    /// How many there may be in [`LIMIT_WINDOW`].
+    /// Maximum number of events in [`LIMIT_WINDOW`].
     pub quota: i32,
-    /// How many more there may be.
+    /// Number of events that remain.
     pub remaining: i32,
-    /// When it begins anew.
+    /// End of the window.
     pub until: DateTime<Utc>,
 }
 
 impl Left {
-    /// When the last one does not count after all.
+    /// Returns the quota without the last counted event.
     pub fn with_one_more(self) -> Self {
         Self { remaining: (self.remaining + 1).min(self.quota), ..self }
     }
 }
 
-/// More was asked for than there may be.
+/// The limit is exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany {
-    /// When it begins anew.
+    /// End of the window.
     pub until: DateTime<Utc>,
-    /// What whoever asked may be told.
+    /// Remaining quota that the caller may learn.
     pub left: Option<Left>,
 }
 
-/// What is left to whoever makes a request, for its answer to say.
+/// Quota of the caller of a request, for the rate-limit headers of the answer.
 #[derive(Clone, Debug, Default)]
 pub struct Allowance(Arc<Mutex<Option<Left>>>);
 
 impl Allowance {
-    /// Takes note of what is left.
+    /// Stores the remaining quota.
     pub fn note(&self, left: Option<Left>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = left;
     }
 
-    /// What is left, if anything was counted.
+    /// Returns the remaining quota, if a limit counted the request.
     pub fn left(&self) -> Option<Left> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,5 @@
-//! The words of the field as values that are valid by construction: past the edge a bad e-mail
-//! or a password that is too short cannot exist. Knows no HTTP, no database and no policy.
+//! Domain types, valid by construction: behind the parser, no malformed e-mail address and no short
+//! password can exist. This module knows no HTTP, no database and no policy.
 
 mod client;
 mod client_rules;
@@ -23,12 +23,13 @@ mod role;
 mod session;
 mod text;
 mod thumbprint;
+mod time;
 mod token_bucket;
 mod user;
 
 pub use client::{Client, ClientAuthentication, ClientMetadata, GrantType, SecretAge};
 pub use client_rules::BrokenClientRule;
-pub use clock_and_random::{Clock, ClockAndRandom, NoRandomness, Random, Time, format_time, parse_time};
+pub use clock_and_random::{Clock, ClockAndRandom, NoRandomness, Random};
 pub use consent::{Consent, ConsentOf};
 pub use email::Email;
 pub use idempotency::IdempotencyKey;
@@ -51,5 +52,6 @@ pub use role::Role;
 pub use session::{Device, Lifetimes, Session};
 pub use text::{Invalid, fold_case, plain_text};
 pub use thumbprint::Thumbprint;
+pub use time::{Time, format_time, parse_time};
 pub(crate) use token_bucket::{Rate, TokenBucket};
 pub use user::{Status, User};

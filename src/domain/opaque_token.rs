@@ -1,4 +1,4 @@
-//! Secrets of 256 random bits that say nothing by themselves: shown once, kept as their hash.
+//! Opaque tokens: secrets of 256 random bits, shown once and stored as their hash.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,13 +11,13 @@ macro_rules! opaque_secrets {
     ($($(#[$meaning:meta])* $name:ident;)*) => {$(
         $(#[$meaning])*
         ///
-        /// 256 random bits in base64url, of which the SHA-256 alone is kept. Neither printed nor
-        /// serialised by accident: it is read by `expose` alone.
+        /// 256 random bits in base64url; only the SHA-256 hash is stored. Only `expose` reads it, so that
+        /// it is never printed or serialized by accident.
         #[derive(Clone)]
         pub struct $name(SecretString);
 
         impl $name {
-            /// A new one.
+            /// Generates a new secret.
             ///
             /// # Errors
             /// When the operating system gives no randomness.
@@ -25,17 +25,17 @@ macro_rules! opaque_secrets {
                 Ok(Self(SecretString::from(URL_SAFE_NO_PAD.encode(random.bytes::<32>()?))))
             }
 
-            /// What somebody presented as one.
+            /// Wraps a presented secret.
             pub fn presented(text: &str) -> Self {
                 Self(SecretString::from(text))
             }
 
-            /// The secret, for the one who may have it.
+            /// Returns the secret, for its recipient.
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
             }
 
-            /// What is kept of it.
+            /// Returns the stored hash.
             pub fn hash(&self) -> SecretHash {
                 SecretHash(sha256(self.expose().as_bytes()))
             }
@@ -44,18 +44,18 @@ macro_rules! opaque_secrets {
 }
 
 opaque_secrets! {
-    /// A client's secret (RFC 6749 §2.3.1).
+    /// Client secret (RFC 6749 §2.3.1).
     ClientSecret;
-    /// An authorization code (RFC 6749 §4.1.2).
+    /// Authorization code (RFC 6749 §4.1.2).
     AuthorizationCode;
-    /// A refresh token (RFC 6749 §1.5).
+    /// Refresh token (RFC 6749 §1.5).
     RefreshToken;
-    /// What one browser holds in a cookie.
+    /// Secret of a browser, in a cookie.
     BrowserSecret;
 }
 
-/// SHA-256 of a secret of 256 random bits: enough, since there is nothing to guess. Of the whole
-/// text, so that one with a character changed, cut or added is another one.
+/// SHA-256 of a secret. A fast hash is enough, because 256 random bits cannot be guessed. The hash
+/// covers the whole text, so that every change of the text changes the hash.
 #[derive(Clone)]
 pub struct SecretHash([u8; 32]);
 
@@ -68,25 +68,25 @@ impl SecretHash {
         &self.0
     }
 
-    /// Whether both are of one secret, in constant time.
+    /// Compares two hashes in constant time.
     pub fn matches(&self, other: &SecretHash) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 }
 
 impl BrowserSecret {
-    /// Reads what a cookie holds; none when it cannot be a secret of ours.
+    /// Parses a cookie value. Returns `None` unless it has the form of a secret.
     pub fn parse(text: &str) -> Option<Self> {
         is_32_bytes(text).then(|| Self::presented(text))
     }
 }
 
-/// Whether this is 32 bytes in base64url, in their one spelling.
+/// True for 32 bytes in canonical base64url.
 pub(super) fn is_32_bytes(text: &str) -> bool {
     URL_SAFE_NO_PAD.decode_slice(text, &mut [0; 33]) == Ok(32)
 }
 
-/// SHA-256.
+/// Returns the SHA-256 hash.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
@@ -104,7 +104,7 @@ mod tests {
         assert!(read.hash().matches(&secret.hash()));
         let text = "A".repeat(43);
         assert!(BrowserSecret::parse(&text).is_some());
-        // The last character holds four bits, so that another spelling of them is not taken.
+        // The last character holds only four bits. Another spelling of them is not canonical.
         let respelled = format!("{}B", "A".repeat(42));
         for wrong in ["", &text[1..], &format!("{text}A"), &format!("{text}="), &respelled, &"é".repeat(43)]
         {

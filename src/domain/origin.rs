@@ -1,15 +1,15 @@
-//! Where a request came from.
+//! Origin of a request.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Where a request came from, and what it asked for.
+/// Origin of a request, and its route.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
-    /// The id by which answer and log know the request.
+    /// Request id, in the answer and in the log.
     pub request_id: Option<Arc<str>>,
-    /// The address of whoever calls.
+    /// Client IP address.
     pub address: Option<IpAddr>,
-    /// The method and the path of the route, with its parameters in braces.
+    /// Method and path of the route, with its parameters in braces.
     pub route: Option<Arc<str>>,
 }

@@ -1,5 +1,5 @@
-//! Passwords, by NIST SP 800-63B-4 §3.1.1: long enough, not one of those that everybody tries,
-//! and no rules of composition.
+//! Passwords by NIST SP 800-63B-4 §3.1.1: a minimum length, no common password, and no composition
+//! rules.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use unicode_normalization::UnicodeNormalization as _;
@@ -9,18 +9,19 @@ use super::text::Invalid;
 const FEWEST: usize = 8;
 const MOST: usize = 256;
 
-/// A password at most this many guesses from the front of an attacker's list is on the list.
+/// Number of guesses below which a password counts as common.
 const GUESSES_OF_A_LISTED_PASSWORD: u64 = 10_000;
 
-/// Nothing longer is on a list; the estimate takes time that grows faster than the text.
+/// Maximum length for the estimate of guesses. Longer passwords are not common, and the time of the
+/// estimate grows faster than the length.
 const MOST_ESTIMATED: usize = 40;
 
-/// A password that may be set: 8 to 256 code points after NFC, and on no list of common ones.
+/// Password that may be set: 8 to 256 code points after NFC, and not a common one.
 pub struct NewPassword(SecretString);
 
 impl NewPassword {
-    /// Checks what a person chose; `context` holds what an attacker would try first for this very
-    /// person (their e-mail).
+    /// Checks a chosen password. `context` holds text that an attacker would try first for this user,
+    /// such as the e-mail address.
     ///
     /// # Errors
     /// `too-short`, `too-long`, `control-character` or `too-common`.
@@ -51,11 +52,11 @@ impl NewPassword {
     }
 }
 
-/// What somebody typed to prove who they are: any text, to be compared and nothing else.
+/// Password typed at a login: any text, for comparison only.
 pub struct PasswordAttempt(SecretString);
 
 impl PasswordAttempt {
-    /// Normalises as [`NewPassword`] does, so that every keyboard's spelling is the same password.
+    /// Normalizes like [`NewPassword`], so that the password is the same from every keyboard.
     pub fn new(text: &str) -> Self {
         Self(SecretString::from(text.nfc().collect::<String>()))
     }
@@ -65,8 +66,8 @@ impl PasswordAttempt {
     }
 }
 
-/// A password's argon2id hash as a PHC string. Only login sees it: it has no `Debug`, no
-/// `Serialize`, and no record that leaves the store holds one.
+/// Argon2id hash of a password, as a PHC string. Only login reads it: it implements neither `Debug` nor
+/// `Serialize`, and no record outside the store holds it.
 ///
 /// ```compile_fail
 /// fn leak(hash: cloakroom::domain::PasswordHash) -> String {
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_everybody_tries_is_refused_and_composition_is_free() {
+    fn refuses_common_passwords_and_has_no_composition_rules() {
         for common in ["password", "12345678", "Password1", "qwertyuiop", "aaaaaaaa", "ada@example.com"] {
             assert_eq!(code(common), Some("too-common"), "{common}");
         }

@@ -1,5 +1,4 @@
-//! A profile: the OpenID standard claims that a person says of themself (OpenID Connect Core
-//! §5.1), and `bio`.
+//! Profile: the OpenID standard claims that a user sets (OpenID Connect Core §5.1), and `bio`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,35 +10,35 @@ use url::Url;
 use super::text::{Invalid, plain_text};
 use super::{InvalidId, UserId};
 
-/// A member of a profile.
+/// Member of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProfileClaim {
-    /// The full name, as it is displayed.
+    /// Full name for display.
     Name,
-    /// The given name or names.
+    /// Given names.
     GivenName,
-    /// The family name or names.
+    /// Family names.
     FamilyName,
-    /// A casual name.
+    /// Casual name.
     Nickname,
-    /// The name by which the person wishes to be referred to; not unique.
+    /// Preferred name. It is not unique.
     PreferredUsername,
-    /// The URL of a picture.
+    /// URL of a picture.
     Picture,
-    /// The URL of a page or blog.
+    /// URL of a page or blog.
     Website,
-    /// `YYYY-MM-DD`, `YYYY`, or `0000-MM-DD` when the year is not told.
+    /// Birth date: `YYYY-MM-DD`, `YYYY`, or `0000-MM-DD` without the year.
     Birthdate,
-    /// A zone of the IANA time zone database, as `Europe/Paris`.
+    /// Zone of the IANA time zone database, such as `Europe/Paris`.
     Zoneinfo,
-    /// A BCP 47 language tag, as `en-US`.
+    /// BCP 47 language tag, such as `en-US`.
     Locale,
-    /// A few lines about the person.
+    /// Some lines about the user.
     Bio,
 }
 
 impl ProfileClaim {
-    /// Every member, in the order in which they are answered.
+    /// Every member, in the order of the representation.
     pub const ALL: [ProfileClaim; 11] = [
         ProfileClaim::Name,
         ProfileClaim::GivenName,
@@ -54,7 +53,7 @@ impl ProfileClaim {
         ProfileClaim::Bio,
     ];
 
-    /// The member's name on the wire.
+    /// Returns the member's name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             ProfileClaim::Name => "name",
@@ -74,7 +73,7 @@ impl ProfileClaim {
     /// Checks a value of this member.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A description of the error.
     pub fn check(self, text: &str) -> Result<String, Invalid> {
         match self {
             ProfileClaim::Picture | ProfileClaim::Website => web_address(text),
@@ -104,23 +103,23 @@ impl FromStr for ProfileClaim {
     }
 }
 
-/// A user's profile: the members that are set.
+/// Profile of a user.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Whose it is.
+    /// User.
     pub user_id: UserId,
-    /// The members that are set, checked.
+    /// Members that are set, with their checked values.
     pub claims: BTreeMap<ProfileClaim, String>,
-    /// Grows with every change; what `If-Match` compares.
+    /// Version for `If-Match`. Every change increments it.
     pub revision: i64,
 }
 
-/// What is to become of each member that is named: a value, or `None` to unset it.
+/// Change of a profile: a new value for each named member, or `None` to unset the member.
 #[derive(Clone, Debug, Default)]
 pub struct ProfileChange(pub BTreeMap<ProfileClaim, Option<String>>);
 
 impl ProfileChange {
-    /// The change that makes these the only members that are set.
+    /// Returns the change after which exactly these members are set.
     pub fn replacing(mut self) -> Self {
         for claim in ProfileClaim::ALL {
             self.0.entry(claim).or_insert(None);
@@ -128,7 +127,7 @@ impl ProfileChange {
         self
     }
 
-    /// Carries the change out.
+    /// Applies the change.
     pub fn apply(self, claims: &mut BTreeMap<ProfileClaim, String>) {
         for (claim, value) in self.0 {
             match value {
@@ -152,7 +151,7 @@ fn birthdate(text: &str) -> Result<String, Invalid> {
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     let known = match text.len() {
         4 => digits(text) && text != "0000",
-        // A leap year stands in for the year that is not told, so that 29 February is a date.
+        // A leap year replaces the missing year, so that 29 February is valid.
         10 => NaiveDate::parse_from_str(&text.replacen("0000-", "2000-", 1), "%Y-%m-%d").is_ok(),
         _ => false,
     };
@@ -189,14 +188,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_member_is_found_by_its_name() {
+    fn finds_every_member_by_its_name() {
         for claim in ProfileClaim::ALL {
             assert_eq!(claim.as_str().parse(), Ok(claim));
         }
     }
 
     #[test]
-    fn members_take_what_openid_connect_says_and_nothing_else() {
+    fn members_accept_the_formats_of_openid_connect() {
         use ProfileClaim::*;
         for (claim, good) in [
             (Birthdate, "1815-12-10"),

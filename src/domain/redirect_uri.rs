@@ -1,4 +1,4 @@
-//! Where a client may have its users sent back to.
+//! Redirect URIs of clients.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use url::{Host, Url};
 
 use super::InvalidId;
 
-/// A redirect URI as a client registered it (RFC 6749 §3.1.2, RFC 8252 §7): https, or http to this
-/// very machine, or a scheme of the application's own. It is compared letter by letter.
+/// Registered redirect URI (RFC 6749 §3.1.2, RFC 8252 §7): https, http to a loopback address, or a
+/// private-use scheme. Compared character by character.
 ///
 /// ```
 /// use cloakroom::domain::RedirectUri;
@@ -23,36 +23,35 @@ use super::InvalidId;
 #[serde(transparent)]
 pub struct RedirectUri(String);
 
-/// Longer than any that is meant seriously.
-const MOST_BYTES: usize = 2_000;
+/// Maximum length, in bytes.
+const MAX_BYTES: usize = 2_000;
 
 impl RedirectUri {
-    /// The URI as text.
+    /// Returns the URI as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it has a scheme of an application's own, which any other application on the same
-    /// machine can claim (RFC 8252 §8.4).
+    /// True for a private-use scheme. Any other application on the same machine can claim it
+    /// (RFC 8252 §8.4).
     pub fn is_private_use(&self) -> bool {
         !self.0.starts_with("https://") && !self.0.starts_with("http://")
     }
 
-    /// Whether a request that names `asked` means this one: exactly the same text, but for the port
-    /// of one that leads to this very machine (RFC 8252 §7.3).
-    pub fn matches(&self, asked: &str) -> bool {
-        if self.0 == asked {
+    /// True when a requested URI equals this one. The port of a loopback URI may differ (RFC 8252 §7.3).
+    pub fn matches(&self, requested: &str) -> bool {
+        if self.0 == requested {
             return true;
         }
-        let (Some(ours), Some(theirs)) = (without_loopback_port(&self.0), without_loopback_port(asked))
+        let (Some(ours), Some(theirs)) = (without_loopback_port(&self.0), without_loopback_port(requested))
         else {
             return false;
         };
-        ours == theirs && asked.parse::<RedirectUri>().is_ok()
+        ours == theirs && requested.parse::<RedirectUri>().is_ok()
     }
 }
 
-/// The text around the port of an http URI to this machine.
+/// Returns the text before and after the port of an http URI to a loopback address.
 fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("http://")?;
     let host = ["127.0.0.1", "[::1]", "localhost"].into_iter().find(|host| rest.starts_with(host))?;
@@ -74,7 +73,7 @@ impl FromStr for RedirectUri {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
-        if text.len() > MOST_BYTES
+        if text.len() > MAX_BYTES
             || !printable
             || text.contains(['\\', '"', '<', '>', '^', '`', '{', '|', '}', '*'])
         {
@@ -103,7 +102,7 @@ impl FromStr for RedirectUri {
     }
 }
 
-/// What a browser would make of it is the same text; a bare host may lack its slash.
+/// True when a browser's URL parser returns the same text. A bare host may lack its slash.
 fn is_canonical(text: &str, url: &Url) -> bool {
     let escaped_dots = text.to_ascii_lowercase().contains("%2e");
     let bare = text.strip_prefix(url.as_str().trim_end_matches('/'));
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn an_asked_for_uri_is_the_registered_one_letter_by_letter() {
+    fn requested_uri_must_equal_the_registered_one() {
         let registered = uri("https://app.example.org/cb");
         for other in [
             "https://app.example.org/cb/",
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_port_of_one_that_leads_to_this_machine_may_be_any() {
+    fn loopback_uri_matches_with_any_port() {
         for host in ["127.0.0.1", "[::1]", "localhost"] {
             let registered = uri(&format!("http://{host}/cb"));
             assert!(registered.matches(&format!("http://{host}:49152/cb")));
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_may_register() {
+    fn accepts_only_safe_uris_at_registration() {
         for good in [
             "https://app.example.org",
             "https://app.example.org/cb?tenant=1",

@@ -1,40 +1,40 @@
-//! What ends tokens before they expire.
+//! Revocation of tokens before they expire.
 
 use chrono::{DateTime, Utc};
 
 use super::{Role, SessionId, Status, UserId};
 
-/// That some tokens are dead from now on. It is written in the same transaction as its cause, and
-/// every replica holds those that still matter in memory.
+/// Revocation of tokens. It is stored in the same transaction as its cause. Every replica keeps the
+/// revocations that still matter in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// Whose tokens.
+    /// Revoked tokens.
     pub subject: Revoked,
-    /// From when on it says nothing any more: every token that it ended has expired by then.
+    /// End of the revocation: every revoked token has expired by then.
     pub until: DateTime<Utc>,
 }
 
-/// Whose tokens are dead.
+/// Set of revoked tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revoked {
-    /// A user's, issued in an epoch before this one.
+    /// Tokens of a user from an epoch before this one.
     User(UserId, i64),
-    /// A session's.
+    /// Tokens of a session.
     Session(SessionId),
-    /// A client's own, issued in an epoch before this one, and its users', issued before this time
-    /// in milliseconds.
+    /// Tokens of a client from an epoch before this one, and its users' tokens issued before this
+    /// Unix time, in milliseconds.
     Client(String, i64),
-    /// The one with this `jti`.
+    /// Token with this `jti`.
     Token(String),
 }
 
-/// What a token that names no epoch is compared with: its user as they are now.
+/// Present state of an account, to check tokens without an epoch.
 #[derive(Clone, Debug)]
 pub struct AccountState {
-    /// Whether the account may be used.
+    /// Status of the account.
     pub status: Status,
-    /// The user's roles.
+    /// Roles of the user.
     pub roles: Vec<Role>,
-    /// When tokens issued before were last ended.
+    /// Start of the present epoch: earlier tokens are revoked.
     pub epoch_began_at: Option<DateTime<Utc>>,
 }

@@ -1,12 +1,12 @@
-//! Roles by name. Which there are and what each grants stands in the application's
-//! [`Vocabulary`](crate::authz::Vocabulary).
+//! Roles by name. The application's [`Vocabulary`](crate::authz::Vocabulary) lists them with the
+//! scopes that they grant.
 
 use std::fmt;
 
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
-/// A role of a user, by its name on the wire and in the database.
+/// Role of a user, by its name on the wire and in the database.
 ///
 /// ```
 /// use cloakroom::domain::Role;
@@ -18,19 +18,19 @@ use utoipa::openapi::{RefOr, Schema};
 pub struct Role(&'static str);
 
 impl Role {
-    /// Everything.
+    /// Administrator, with every scope.
     pub const ADMIN: Role = Role("admin");
-    /// Reads everyone's account, profile and audit trail.
+    /// Support: reads everyone's account, profile and audit trail.
     pub const SUPPORT: Role = Role("support");
-    /// Everything about one's own account.
+    /// User: every right to one's own account.
     pub const USER: Role = Role("user");
 
-    /// The role of this name, for an application's own.
+    /// Returns the role of this name, for an application's own roles.
     pub const fn new(name: &'static str) -> Self {
         Self(name)
     }
 
-    /// The role's name.
+    /// Returns the role's name.
     pub fn as_str(self) -> &'static str {
         self.0
     }
@@ -42,7 +42,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// A string; the OpenAPI document names the roles that the application has.
+/// The schema is a string. The OpenAPI document adds the names of the application's roles.
 impl utoipa::PartialSchema for Role {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new().schema_type(Type::String).into()

@@ -1,49 +1,49 @@
-//! One login on one device, or one client's access to one account.
+//! Session: a login on a device, or the access of a client to an account.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{ClientId, Origin, SessionId, UserId};
 
-/// A session: what a token's `sid` names. Ending it ends its tokens.
+/// Session, named by a token's `sid`. The end of the session ends its tokens.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// The token's `sid`.
+    /// Session id, the token's `sid`.
     pub id: SessionId,
-    /// Who logged in.
+    /// User.
     pub user_id: UserId,
-    /// The client that gets tokens in it; none for a browser that is signed in at the pages, in
-    /// which no token is issued.
+    /// Client that gets tokens in the session. `None` for the sign-in of a browser at the pages, which
+    /// issues no token.
     pub client_id: Option<ClientId>,
     /// `User-Agent` at login, cut to 256 characters.
     pub device: Option<String>,
-    /// The peer's address at login.
+    /// Client IP address at login.
     pub address: Option<String>,
-    /// When it began.
+    /// Start.
     pub created_at: DateTime<Utc>,
-    /// When the user last proved who they are (OpenID Connect Core §2 `auth_time`).
+    /// Time of the user's last authentication (OpenID Connect Core §2 `auth_time`).
     pub auth_time: DateTime<Utc>,
-    /// When it last got a token.
+    /// Time of the last issued token.
     pub last_used_at: DateTime<Utc>,
-    /// When it ends by itself.
+    /// Expiry.
     pub expires_at: DateTime<Utc>,
 }
 
-/// The device that somebody logs in with, as far as it can be seen.
+/// Device of a login, as far as the request shows it.
 #[derive(Clone, Debug, Default)]
 pub struct Device {
     /// `User-Agent`, cut to 256 characters.
     pub name: Option<String>,
-    /// Where its request came from.
+    /// Origin of the request.
     pub origin: Origin,
 }
 
-/// How long what is issued is good for.
+/// Lifetimes of tokens and sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
-    /// An access token, and the leeway with which its end is checked: how long a revocation matters.
+    /// Access token, including the leeway of its expiry check. A revocation matters for this long.
     pub access_token: TimeDelta,
-    /// A refresh token that is not used.
+    /// Unused refresh token.
     pub refresh_token: TimeDelta,
-    /// A session, however often it is refreshed.
+    /// Session, regardless of refreshes.
     pub session: TimeDelta,
 }

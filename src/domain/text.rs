@@ -1,26 +1,26 @@
-//! Rules for text that people type, the same on every database because they are applied here.
+//! Rules for text input. They are applied here, so that they are the same on every database.
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Why a value was refused: a stable code for programs and a sentence for people.
+/// Invalid value: a stable code for programs, and a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Invalid {
-    /// Stable, kebab-case.
+    /// Stable code, in kebab-case.
     pub code: &'static str,
-    /// What is wrong and what would be right.
+    /// Description of the error and of a valid value.
     pub detail: String,
 }
 
 impl Invalid {
-    /// A refusal with its code and its sentence.
+    /// Returns an error with its code and its sentence.
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into() }
     }
 }
 
-/// Text of 1 to `most` code points without control characters (a line break is one, unless
-/// `lines` says otherwise). It is kept exactly as it came.
+/// Checks text of 1 to `most` code points without control characters. `lines` permits line breaks and
+/// tabs. The text stays unchanged.
 ///
 /// # Errors
 /// `empty`, `too-long` or `control-character`.
@@ -37,8 +37,8 @@ pub fn plain_text(text: &str, most: usize, lines: bool) -> Result<String, Invali
     Ok(text.to_owned())
 }
 
-/// The form in which text is compared without regard to case: the same for every spelling of a
-/// letter, independent of locale, of its place in the word and of the database.
+/// Returns the form for comparisons without regard to case. It is the same for every spelling of a
+/// letter, and independent of the locale, of the place in the word and of the database.
 pub fn fold_case(text: &str) -> String {
     text.nfc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
 }

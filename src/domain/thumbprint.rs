@@ -1,26 +1,26 @@
-//! The thumbprint of a key (RFC 7638), by which a token says to whom it is bound.
+//! Thumbprint of a public key (RFC 7638), to which a token can be bound.
 
 use std::fmt;
 
 use super::opaque_token::is_32_bytes;
 
-/// SHA-256 of a public key, in base64url.
+/// Thumbprint: SHA-256 of a public key, in base64url.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]
 pub struct Thumbprint(String);
 
 impl Thumbprint {
-    /// Reads one; none when it is not 32 bytes in base64url.
+    /// Parses a thumbprint. Returns `None` unless the text is 32 bytes in base64url.
     pub fn parse(text: &str) -> Option<Self> {
         is_32_bytes(text).then(|| Self(text.to_owned()))
     }
 
-    /// One that was read before.
+    /// Restores a thumbprint that was parsed before.
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
 
-    /// Its text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_thumbprint_is_none() {
+    fn refuses_text_that_is_not_a_thumbprint() {
         for text in ["", "x", &"A".repeat(42), &"A".repeat(44), &format!("{}=", "A".repeat(42))] {
             assert_eq!(Thumbprint::parse(text), None, "{text}");
         }

@@ -1,4 +1,4 @@
-//! An account.
+//! User account.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,18 +7,18 @@ use chrono::{DateTime, Utc};
 
 use super::{Email, InvalidId, Role, UserId};
 
-/// Whether an account may be used.
+/// Status of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// It may.
+    /// The account can be used.
     Active,
-    /// Its tokens are dead and nobody can log in to it.
+    /// Its tokens are revoked, and no login is possible.
     Suspended,
 }
 
 impl Status {
-    /// The status on the wire and in the database.
+    /// Returns the status on the wire and in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Active => "active",
@@ -44,27 +44,28 @@ impl FromStr for Status {
     }
 }
 
-/// An account as its owner sees it; the password's hash is not part of it.
+/// User account, as its owner sees it. It does not include the password hash.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// Made by the server, never reused.
+    /// User id. The server makes it and never reuses it.
     pub id: UserId,
-    /// Where it can be reached; unique ignoring case.
+    /// E-mail address, unique without regard to case.
     pub email: Email,
-    /// Whether the address is known to be the owner's; a change of the address clears it.
+    /// Set when the address is verified. A change of the address clears it.
     pub email_verified: bool,
-    /// Whether the account may be used.
+    /// Status.
     pub status: Status,
-    /// What its tokens may be granted, sorted.
+    /// Roles, sorted. They limit the scopes of the user's tokens.
     pub roles: Vec<Role>,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// Time of the last change.
     pub updated_at: DateTime<Utc>,
-    /// When somebody last logged in.
+    /// Time of the last login.
     pub last_login_at: Option<DateTime<Utc>>,
-    /// Grows with every change; what `If-Match` compares.
+    /// Version for `If-Match`. Every change increments it.
     pub revision: i64,
-    /// Grows when tokens issued before must die: password, roles or status changed.
+    /// Token epoch. A change of the password, the roles or the status increments it, which revokes all
+    /// earlier tokens.
     pub epoch: i64,
 }

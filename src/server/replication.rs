@@ -156,7 +156,7 @@ impl Replication {
                 load(keys, stored).await?;
             }
         }
-        if lives.forgotten(now).next().is_some() {
+        if lives.deletable(now).next().is_some() {
             self.store.prune_keys().await?;
         }
         Ok(())

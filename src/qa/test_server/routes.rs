@@ -93,7 +93,7 @@ async fn clock(
     match change {
         Change::By(apart) => clock.advance(apart),
         Change::To(time) => clock.advance(time - clock.now()),
-        Change::Back => clock.return_to_the_machines(),
+        Change::Back => clock.reset(),
     }
     Ok(Json(TestTime { now: format_time(clock.now()) }))
 }
@@ -104,7 +104,7 @@ async fn reset(_: Public, services: Arc<Services>) -> Result<NoContent, Problem>
     let test = of(&services)?;
     services.recorder.flush().await;
     test.snapshot.restore().await?;
-    test.clock.return_to_the_machines();
+    test.clock.reset();
     services.forget_tokens().await?;
     Ok(NoContent)
 }

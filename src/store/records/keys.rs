@@ -201,7 +201,7 @@ impl TrustedStore {
         self.write(None, move |conn, _| {
             let keys = lock(conn)?;
             let lifecycle = shared.lifecycle(&keys);
-            let kids: Vec<&str> = lifecycle.forgotten(shared.now()).map(|key| key.kid.as_str()).collect();
+            let kids: Vec<&str> = lifecycle.deletable(shared.now()).map(|key| key.kid.as_str()).collect();
             let forgotten = signing_keys::table.filter(signing_keys::kid.eq_any(&kids));
             on!(conn, |c| diesel::delete(forgotten).execute(c))?;
             Ok(())

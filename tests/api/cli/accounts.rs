@@ -163,7 +163,7 @@ fn refusal_of_a_client_names_every_broken_rule() {
         machine.run(&create(&["--public", "--grant", "client_credentials", "--grant", "refresh_token"]));
     let told: Vec<&str> = ran.err.lines().collect();
     assert!(ran.code == Some(1) && told.len() == 2, "{ran:?}");
-    assert!(told[0].contains("--grant: refresh_token goes with authorization_code"), "{ran:?}");
+    assert!(told[0].contains("--grant: refresh_token is possible only with authorization_code"), "{ran:?}");
     assert!(told[1].contains("--grant: client_credentials is not for a public client"), "{ran:?}");
     machine
         .refused(&create(&["--grant", "authorization_code"]), &["--redirect-uri: authorization_code needs"]);
