@@ -7,9 +7,11 @@
 use actix_web::http::Method;
 
 use super::api::{
-    account_state, audit, client_list, clients, consents, keys, profiles, sessions, user_list, users,
+    audit, client_list, clients, consents, keys, password, profiles, roles, sessions, status, user_list,
+    users,
 };
-use super::kit::endpoint::{Arguments, Endpoint, Handler, Outcome, endpoint};
+use super::kit::endpoint::{Endpoint, endpoint};
+use super::kit::handler::{Arguments, Handler, Outcome};
 use super::kit::problem::Code::*;
 use super::kit::route::Part;
 use super::meta::{authzen, docs, explain, health, matrix};
@@ -33,9 +35,9 @@ pub fn endpoints() -> Vec<Endpoint> {
         api(GET,       "/users/{id}/profile",                     "Read a profile",                             profiles::read),
         api(PUT,       "/users/{id}/profile",                     "Replace a profile",                          profiles::replace).or(&[ChangedMeanwhile]),
         api(PATCH,     "/users/{id}/profile",                     "Update a profile",                           profiles::update).or(&[ChangedMeanwhile]),
-        api(PUT,       "/users/{id}/password",                    "Replace a password",                         account_state::set_password).or(&[AboveCaller, ChangedMeanwhile, Busy]),
-        api(PUT,       "/users/{id}/roles",                       "Replace a user's roles",                     account_state::set_roles).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
-        api(PUT,       "/users/{id}/status",                      "Suspend or activate an account",             account_state::set_status).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
+        api(PUT,       "/users/{id}/password",                    "Replace a password",                         password::replace).or(&[AboveCaller, ChangedMeanwhile, Busy]),
+        api(PUT,       "/users/{id}/roles",                       "Replace a user's roles",                     roles::replace).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
+        api(PUT,       "/users/{id}/status",                      "Suspend or activate an account",             status::replace).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
         api(GET,       "/users/{id}/sessions",                    "List a user's sessions",                     sessions::list),
         api(DELETE,    "/users/{id}/sessions",                    "End all sessions of a user",                 sessions::end_all).or(&[AboveCaller]),
         api(DELETE,    "/users/{id}/sessions/{sid}",              "End one session",                            sessions::end),
@@ -44,7 +46,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         api(DELETE,    "/users/{id}/grants/{client_id}",          "Withdraw a consent",                         consents::withdraw).or(&[ChangedMeanwhile]),
         api(GET,       "/users/{id}/audit",                       "List the audit events of a user's records",  audit::of_user).or(&[InvalidCursor]),
 
-        api(GET,       "/audit",                                  "List or export all audit events",            audit::everybodys).or(&[InvalidCursor]),
+        api(GET,       "/audit",                                  "List or export all audit events",            audit::of_all).or(&[InvalidCursor]),
 
         issuer(POST,   "/sessions",                               "Log in with e-mail and password",            sessions::log_in).or(&[InvalidCredentials, InvalidScope, Busy]),
         api(DELETE,    "/sessions/current",                       "Log out of the current session",             sessions::log_out),

@@ -1,4 +1,4 @@
-//! What `GET /audit` can be asked for.
+//! The query of `GET /audit`.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ pub struct AuditQuery {
     pub(crate) limit: u16,
     pub(crate) cursor: Option<String>,
     pub(crate) filter: AuditFilter,
-    /// What a cursor goes with.
+    /// The list that a cursor belongs to.
     pub(crate) list: String,
 }
 
@@ -25,22 +25,18 @@ impl QueryType for AuditQuery {
     fn parameters() -> Vec<Parameter> {
         let outcomes = json!({ "enum": ["done", "refused", "overflow"] });
         let parameters = [
-            (
-                "actor",
-                "Those that this caller did or tried: `user:<id>`, `client:<id>` or `operator`",
-                text_schema(),
-            ),
-            ("owner", "Those on this user's records", json!({ "type": "string", "format": "uuid" })),
-            ("action", "Those of this action, such as `delete`", text_schema()),
-            ("resource", "Those on this kind of record, such as `user`", text_schema()),
-            ("record", "Those on the record with this id", text_schema()),
-            ("outcome", "Those that went so", outcomes),
-            ("reason", "Those refused for this, such as `not-owner`", text_schema()),
-            ("client_id", "Those that came through this client", text_schema()),
-            ("address", "Those that came from this address", text_schema()),
-            ("request_id", "Those of this request", text_schema()),
-            ("since", "Those at this time or later (RFC 3339)", time()),
-            ("until", "Those before this time (RFC 3339)", time()),
+            ("actor", "Events of this caller: `user:<id>`, `client:<id>` or `operator`", text_schema()),
+            ("owner", "Events on this user's records", json!({ "type": "string", "format": "uuid" })),
+            ("action", "Events with this action, such as `delete`", text_schema()),
+            ("resource", "Events on this kind of record, such as `user`", text_schema()),
+            ("record", "Events on the record with this id", text_schema()),
+            ("outcome", "Events with this outcome", outcomes),
+            ("reason", "Refusals with this reason, such as `not-owner`", text_schema()),
+            ("client_id", "Events of requests from this client", text_schema()),
+            ("address", "Events of requests from this IP address", text_schema()),
+            ("request_id", "Events of the request with this id", text_schema()),
+            ("since", "Events at this time or later (RFC 3339)", time()),
+            ("until", "Events before this time (RFC 3339)", time()),
         ];
         let parameters = parameters.map(|(name, meaning, schema)| Parameter::optional(name, meaning, schema));
         [limit_parameter(), cursor_parameter()].into_iter().chain(parameters).collect()

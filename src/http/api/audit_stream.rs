@@ -1,4 +1,4 @@
-//! The whole trail in one answer, in bounded memory: a page is read when the one before it has gone.
+//! Streams the whole trail in one response, in bounded memory: a page is read after the previous page was sent.
 
 use std::io;
 
@@ -6,15 +6,15 @@ use actix_web::web::Bytes;
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 
-use super::audit::AuditView;
+use super::audit_representation::AuditView;
 use crate::authz::action::List;
 use crate::authz::{AuditTrail, Reach};
 use crate::store::{AuditFilter, EntryId, Store};
 
-/// How many lines are read at once.
+/// Number of entries that are read at once.
 const LINES: u16 = 500;
 
-/// What of the trail is to be streamed.
+/// The part of the trail that is streamed.
 pub struct Trail {
     pub(crate) reach: Reach<AuditTrail, List>,
     pub(crate) filter: AuditFilter,
@@ -23,8 +23,8 @@ pub struct Trail {
 }
 
 impl Trail {
-    /// Its lines, newest first. When the database goes away meanwhile, the answer is cut off, so
-    /// that nobody takes a part for the whole.
+    /// Returns its lines, newest first. If the database fails, the response is aborted, so that no client takes a part for
+    /// the whole.
     pub(crate) fn lines(self) -> impl Stream<Item = Result<Bytes, io::Error>> {
         try_unfold(Some(self), |rest| async {
             let Some(trail) = rest else { return Ok(None) };

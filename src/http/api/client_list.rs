@@ -10,7 +10,7 @@ use crate::http::kit::query::Query;
 use crate::http::kit::representation::Listed;
 use crate::store::Store;
 
-/// What a cursor goes with.
+/// The list that a cursor belongs to.
 const LIST: &str = "clients";
 
 /// `GET /clients`

@@ -1,4 +1,4 @@
-//! Clients as answers, by the names of RFC 7591 §2. A secret is told once, when it is made.
+//! Representations of clients, with the member names of RFC 7591 §2. A secret is shown once, when it is created.
 
 use std::borrow::Cow;
 
@@ -20,48 +20,48 @@ use crate::http::kit::representation::{Shown, ShownSchema, View};
 #[derive(Serialize, ToSchema)]
 #[schema(as = Client)]
 pub struct ClientView {
-    /// What the client calls itself; never that of a user.
+    /// The client's id, which is never the id of a user.
     #[schema(examples("reports"))]
     client_id: String,
-    /// A name for people.
+    /// The name that users see.
     #[schema(required = true, examples("Monthly reports"))]
     client_name: Option<String>,
-    /// The scopes that it may ask for, between spaces.
+    /// The scopes that the client may request, separated by spaces.
     #[schema(examples("profiles:read:any users:read:any"))]
     scope: String,
-    /// The grants that it may use.
+    /// The grant types that the client may use.
     grant_types: Vec<GrantType>,
-    /// How it proves who it is.
+    /// The client's authentication method.
     token_endpoint_auth_method: ClientAuthentication,
-    /// Where its users may be sent back to after signing in.
+    /// The URLs to which users may return after the sign-in.
     #[schema(examples("https://reports.example.org/callback"))]
     redirect_uris: Vec<String>,
-    /// Where its users may be sent back to after signing out.
+    /// The URLs to which users may return after the sign-out.
     #[schema(examples("https://reports.example.org/"))]
     post_logout_redirect_uris: Vec<String>,
-    /// Its public keys, a JWK Set (RFC 7517 §5), when it authenticates by them.
+    /// The client's public keys, a JWK Set (RFC 7517 §5), for `private_key_jwt`.
     #[schema(value_type = Option<Object>, required = true, examples(json!({ "keys": [] })))]
     jwks: Option<Value>,
-    /// Whether each of its tokens must be bound to a key of its own (RFC 9449 §5.2).
+    /// True when each of the client's tokens must be bound to a key (RFC 9449 §5.2).
     dpop_bound_access_tokens: bool,
-    /// When it was registered.
+    /// The time of the registration.
     #[schema(format = "date-time")]
     created_at: String,
-    /// When it was last changed.
+    /// The time of the last change.
     #[schema(format = "date-time")]
     updated_at: String,
-    /// The secrets that are good, the newest first; two during a rotation.
+    /// The valid secrets, newest first. There are two during a rotation.
     client_secrets: Vec<SecretView>,
 }
 
-/// How old a secret is, and how long it is good.
+/// The age of a secret, and its expiry.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ClientSecret)]
 pub struct SecretView {
-    /// When it was made.
+    /// The time of its creation.
     #[schema(format = "date-time")]
     created_at: String,
-    /// When it ends; null for the one that nothing has taken the place of.
+    /// The time at which it expires; null for the current secret.
     #[schema(format = "date-time", required = true)]
     expires_at: Option<String>,
 }
@@ -105,18 +105,18 @@ impl View for Client {
 }
 
 /// 201 with the new client, its `ETag`, its `Location`, and its secret if it has one.
-pub struct Registered {
+pub struct CreatedClient {
     pub(crate) client: Shown<Client>,
     pub(crate) secret: Option<ClientSecret>,
 }
 
 /// 200 with the client, its `ETag`, and its new secret.
-pub struct Renewed {
+pub struct RotatedSecret {
     pub(crate) client: Shown<Client>,
     pub(crate) secret: ClientSecret,
 }
 
-impl Answer for Registered {
+impl Answer for CreatedClient {
     fn respond(self, call: &Call) -> HttpResponse {
         let mut response = HttpResponse::Created();
         response.insert_header((header::LOCATION, self.client.location(call)));
@@ -124,21 +124,26 @@ impl Answer for Registered {
     }
 
     fn describe(description: &mut Description) {
-        answers_json::<ToldSchema>(description, 201, "The new client, and its secret", &["ETag", "Location"]);
+        answers_json::<ClientWithSecretSchema>(
+            description,
+            201,
+            "The new client, and its secret",
+            &["ETag", "Location"],
+        );
     }
 }
 
-impl Answer for Renewed {
+impl Answer for RotatedSecret {
     fn respond(self, call: &Call) -> HttpResponse {
         respond(HttpResponse::Ok(), call, &self.client, Some(&self.secret))
     }
 
     fn describe(description: &mut Description) {
-        answers_json::<ToldSchema>(description, 200, "The client, and its new secret", &["ETag"]);
+        answers_json::<ClientWithSecretSchema>(description, 200, "The client, and its new secret", &["ETag"]);
     }
 }
 
-/// The `ETag` is that of the client as it is read from now on, without the secret.
+/// Responds with the client and its secret. The `ETag` is that of the representation without the secret.
 fn respond(
     mut response: HttpResponseBuilder,
     call: &Call,
@@ -155,16 +160,18 @@ fn respond(
 
 /// The schema of a client with its secret.
 #[derive(Serialize)]
-struct ToldSchema;
+struct ClientWithSecretSchema;
 
-impl PartialSchema for ToldSchema {
+impl PartialSchema for ClientWithSecretSchema {
     fn schema() -> RefOr<Schema> {
         let mut schema = ShownSchema::<Client>::schema();
         if let RefOr::T(Schema::Object(object)) = &mut schema {
             let secret = ObjectBuilder::new()
                 .schema_type(Type::String)
                 .examples(["7qV0dKfh1sY3Jc8mZxR2nTbLwAeGpUo5"])
-                .description(Some("Its secret, told this once; left out for a client that has none."));
+                .description(Some(
+                    "The secret, which is shown only once. Left out for a client without a secret.",
+                ));
             object.description = Some("A client, and its new secret.".to_owned());
             object.properties.insert("client_secret".to_owned(), secret.into());
         }
@@ -172,7 +179,7 @@ impl PartialSchema for ToldSchema {
     }
 }
 
-impl ToSchema for ToldSchema {
+impl ToSchema for ClientWithSecretSchema {
     fn name() -> Cow<'static, str> {
         "ClientWithSecret".into()
     }

@@ -1,4 +1,4 @@
-//! `/users/{id}/grants`: which applications may do what for a user.
+//! `/users/{id}/grants`: the consents of a user.
 
 use std::sync::Arc;
 
@@ -12,26 +12,26 @@ use crate::http::kit::answer::{NoContent, Page};
 use crate::http::kit::problem::Problem;
 use crate::store::Store;
 
-/// What a user lets an application do.
+/// A user's consent for an application.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Grant)]
 pub struct GrantView {
     /// The application's `client_id`.
     #[schema(examples("photos"))]
     client_id: String,
-    /// What the application is called.
+    /// The application's name.
     #[schema(required = true, examples("Ada's Photos"))]
     name: Option<String>,
-    /// What it may do, as the scopes of its tokens.
+    /// The granted scopes.
     #[schema(examples("openid profiles:read"))]
     scope: String,
-    /// The same in words.
+    /// The granted scopes in words.
     #[schema(examples("Read your profile"))]
     allows: Vec<&'static str>,
-    /// When the user first agreed.
+    /// The time of the first consent.
     #[schema(format = "date-time")]
     created_at: String,
-    /// When the user last agreed to more, or agreed again.
+    /// The time of the last consent.
     #[schema(format = "date-time")]
     updated_at: String,
 }

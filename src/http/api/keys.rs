@@ -14,19 +14,19 @@ use crate::http::kit::problem::{Code, Problem};
 use crate::store::Store;
 use crate::token::{KeyError, SignsFrom};
 
-/// A signing key that is to take over. Its public half is in the JWK Set at once.
+/// The next signing key. Its public key is in the JWK Set at once.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SigningKey)]
 pub struct KeyView {
-    /// The name by which tokens and the JWK Set know it.
+    /// The key's id in tokens and in the JWK Set.
     #[schema(examples("q1N0bC4mVtY"))]
     kid: String,
-    /// The algorithm of its signatures (RFC 7518 §3.1).
+    /// The signature algorithm (RFC 7518 §3.1).
     #[schema(examples("ES256"))]
     alg: String,
-    /// When it was made, and published.
+    /// The time of its creation and publication.
     created_at: Time,
-    /// When it begins to sign: later than anybody may keep a JWK Set in which it is not.
+    /// The time of its first signature. Every cached JWK Set without this key has expired by then.
     signs_from: Time,
 }
 
@@ -60,7 +60,7 @@ pub async fn rotate(
 fn not_made(error: KeyError) -> Problem {
     match error {
         KeyError::Symmetric => Problem::new(Code::Conflict)
-            .with_detail("tokens are signed with the HS256 secret, which is the operator's to change"),
+            .with_detail("tokens are signed with the HS256 secret, which only the operator can change"),
         error => internal(error),
     }
 }

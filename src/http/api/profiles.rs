@@ -1,4 +1,4 @@
-//! `/users/{id}/profile`: what a person says of themself.
+//! `/users/{id}/profile`: the profile of a user.
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -16,13 +16,13 @@ use crate::http::kit::members::{Given, Members};
 use crate::http::kit::problem::Problem;
 use crate::store::Store;
 
-/// A profile: the OpenID standard claims (OpenID Connect Core §5.1) and `bio`. A member that is
-/// not set is null, so that what was read can be put back as it is.
+/// A profile: the OpenID standard claims (OpenID Connect Core §5.1) and `bio`. A member without a value is null, so
+/// that a client can send the document back unchanged.
 #[derive(ToSchema)]
 #[schema(as = Profile)]
 #[expect(dead_code, reason = "its members are the profile's documentation; they are written by their names")]
 pub struct ProfileView {
-    /// The full name, as it is displayed.
+    /// The full name for display.
     #[schema(max_length = 200, examples("Ada Lovelace"))]
     name: Option<String>,
     /// The given name or names.
@@ -34,7 +34,7 @@ pub struct ProfileView {
     /// A casual name.
     #[schema(max_length = 200, examples("Countess"))]
     nickname: Option<String>,
-    /// The name by which the person wishes to be referred to; not unique.
+    /// The preferred short name, which is not unique.
     #[schema(max_length = 200, examples("ada"))]
     preferred_username: Option<String>,
     /// The URL of a picture.
@@ -43,21 +43,21 @@ pub struct ProfileView {
     /// The URL of a page or blog.
     #[schema(format = "uri", max_length = 2048)]
     website: Option<String>,
-    /// `YYYY-MM-DD`, `YYYY`, or `0000-MM-DD` when the year is not told.
+    /// `YYYY-MM-DD`, `YYYY`, or `0000-MM-DD` without the year.
     #[schema(pattern = r"^\d{4}(-\d{2}-\d{2})?$", examples("1815-12-10"))]
     birthdate: Option<String>,
-    /// A zone of the IANA time zone database.
+    /// A time zone of the IANA time zone database.
     #[schema(examples("Europe/London"))]
     zoneinfo: Option<String>,
     /// A BCP 47 language tag.
     #[schema(examples("en-GB"))]
     locale: Option<String>,
-    /// A few lines about the person.
+    /// A short text about the user.
     #[schema(max_length = 2000, examples("Poetical science"))]
     bio: Option<String>,
 }
 
-/// A profile on its way out.
+/// Representation of a profile.
 pub struct ProfileAnswer(Profile);
 
 impl Serialize for ProfileAnswer {
@@ -88,7 +88,7 @@ impl BodyType for ProfileView {
     }
 }
 
-/// A profile of which some members are changed (RFC 7396).
+/// A change of some members of a profile (RFC 7396).
 #[derive(ToSchema)]
 #[schema(as = ProfilePatch)]
 pub struct ProfilePatch(#[expect(dead_code, reason = "documentation")] ProfileView);
@@ -101,12 +101,12 @@ impl BodyType for ProfilePatch {
     }
 }
 
-/// A profile that keeps every rule.
+/// Returns a valid profile.
 pub fn example_profile() -> Value {
     json!({ "name": "Ada Lovelace", "birthdate": "1815-12-10", "zoneinfo": "Europe/London", "locale": "en-GB" })
 }
 
-/// Reads the members of a profile; null unsets one.
+/// Reads the members of a profile; null removes a value.
 pub fn read_profile(members: &mut Members) -> ProfileChange {
     let mut change = ProfileChange::default();
     for claim in ProfileClaim::ALL {

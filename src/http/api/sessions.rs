@@ -1,4 +1,4 @@
-//! `/sessions` and `/users/{id}/sessions`: logging in, seeing where, and logging out.
+//! `/sessions` and `/users/{id}/sessions`: login, logout, and the sessions of a user.
 
 use std::sync::Arc;
 
@@ -23,15 +23,15 @@ use crate::oauth::token_response::TokenResponse;
 use crate::store::Store;
 
 crate::body! {
-    /// What `POST /sessions` takes.
+    /// The login with e-mail and password.
     pub struct NewSession(vocabulary: &Vocabulary) {
-        /// The account's address.
+        /// The account's e-mail address.
         #[schema(format = "email")]
         email: String = required_text(|text| Ok(text.to_owned()));
         /// The account's password.
         #[schema(format = "password")]
         password: String as PasswordAttempt = required_text(|text| Ok(PasswordAttempt::new(text)));
-        /// Scopes to ask for, separated by spaces; all that the user's roles grant when left out.
+        /// The requested scopes, separated by spaces. Default: all scopes that the user's roles grant.
         scope: Option<String> as Option<ScopeSet> = text(|list| scope_parameter(list, vocabulary));
     }
     example { "email": "ada@example.com", "password": "a most unusual passphrase" }
@@ -51,7 +51,7 @@ pub async fn log_in(
     Ok(Json(server.log_in(login, device).await?))
 }
 
-/// What can be seen of the device that logs in.
+/// The `User-Agent`, the address and the route of a login.
 impl Argument for Device {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         let name = call.header(header::USER_AGENT);
@@ -68,13 +68,13 @@ pub async fn log_out(caller: Authenticated, store: Store) -> Result<NoContent, P
     Ok(NoContent)
 }
 
-/// A login on a device.
+/// A session of a user.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Session)]
 pub struct SessionView {
-    /// The token's `sid`.
+    /// The session's id, which tokens have as `sid`.
     id: Uuid,
-    /// The client that gets tokens in it; null for a browser that is signed in at the pages.
+    /// The client that gets the tokens; null for a browser that is signed in on the pages.
     #[schema(required = true, examples("cloakroom"))]
     client_id: Option<String>,
     /// The `User-Agent` at login.
@@ -83,19 +83,19 @@ pub struct SessionView {
         examples("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
     )]
     device: Option<String>,
-    /// The address at login.
+    /// The IP address at login.
     #[schema(required = true, examples("203.0.113.7"))]
     address: Option<String>,
-    /// When it began.
+    /// The time of the login.
     #[schema(format = "date-time")]
     created_at: String,
-    /// When it last got a token.
+    /// The time of the last token.
     #[schema(format = "date-time")]
     last_used_at: String,
-    /// When it ends by itself.
+    /// The time at which the session expires.
     #[schema(format = "date-time")]
     expires_at: String,
-    /// Whether it is the session of the token that asks.
+    /// True for the session of this request's token.
     current: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Accounts as lines of NDJSON: what `cloakroom users export` writes and `users import` reads. The
-//! members are those of `POST /users` and of its answer, by the same rules.
+//! Accounts as lines of NDJSON, for `cloakroom users export` and `users import`. The members and their rules are those
+//! of `POST /users` and its response.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::http::kit::problem::BrokenRule;
 use crate::json::parse_strict;
 use crate::store::ExportedUser;
 
-/// An account as a line has it.
+/// Line of an account.
 pub(crate) struct Line {
     pub(crate) id: Option<UserId>,
     pub(crate) email: Email,
@@ -33,11 +33,11 @@ pub(crate) struct Line {
     pub(crate) last_login_at: Option<DateTime<Utc>>,
 }
 
-/// How somebody will log in.
+/// Password of an imported account.
 pub(crate) enum LinePassword {
-    /// With this password, which is to be hashed.
+    /// A password, which must be hashed.
     Chosen(NewPassword),
-    /// With the password of this hash.
+    /// The hash of a password.
     Hashed(PasswordHash),
 }
 
@@ -45,15 +45,15 @@ impl Line {
     /// Reads a line.
     ///
     /// # Errors
-    /// Everything that is wrong with it, each with the place.
+    /// Every broken rule, with a pointer to its place.
     pub(crate) fn read(line: &[u8], vocabulary: &Vocabulary) -> Result<Self, Vec<String>> {
         let value = parse_strict(line).map_err(|error| vec![error.to_string()])?;
         let Value::Object(object) = value else { return Err(vec!["must be a JSON object".to_owned()]) };
         let mut members = Members::of(object, "");
         let read = Self::read_members(&mut members, vocabulary);
         let broken = members.finish();
-        let told = |rule: &BrokenRule| format!("{} {}", rule.pointer, rule.detail);
-        read.filter(|_| broken.is_empty()).ok_or_else(|| broken.iter().map(told).collect())
+        let message = |rule: &BrokenRule| format!("{} {}", rule.pointer, rule.detail);
+        read.filter(|_| broken.is_empty()).ok_or_else(|| broken.iter().map(message).collect())
     }
 
     fn read_members(members: &mut Members, vocabulary: &Vocabulary) -> Option<Self> {
@@ -62,7 +62,10 @@ impl Line {
         let chosen = members.text("password", |text| NewPassword::parse(text, &context)).value();
         let hashed = members.text("password_hash", hash).value();
         if chosen.is_some() && hashed.is_some() {
-            members.broken("password_hash", Invalid::new("two-passwords", "there is a password already"));
+            members.broken(
+                "password_hash",
+                Invalid::new("two-passwords", "cannot be given together with a password"),
+            );
         }
         let password = chosen.map(LinePassword::Chosen).or(hashed.map(LinePassword::Hashed));
         Some(Self {
@@ -80,10 +83,12 @@ impl Line {
     }
 }
 
-/// Ids are made here, and by no rule but ours: another system's could be guessed, or a client's.
+/// Parses a user's id. It must be a UUIDv7: ids of another system could be guessed, or could be those of a client.
 fn user_id(text: &str) -> Result<UserId, Invalid> {
     let id: Option<UserId> = text.parse().ok().filter(|id: &UserId| id.0.get_version_num() == 7);
-    id.ok_or_else(|| Invalid::new("invalid-id", "must be a UUID of version 7; leave it out, and one is made"))
+    id.ok_or_else(|| {
+        Invalid::new("invalid-id", "must be a UUID of version 7; without it, an id is generated")
+    })
 }
 
 fn time(text: &str) -> Result<DateTime<Utc>, Invalid> {
@@ -97,7 +102,7 @@ fn hash(text: &str) -> Result<PasswordHash, Invalid> {
     is_supported(&hash).then_some(hash).ok_or_else(wrong)
 }
 
-/// The line of an account.
+/// Line of an exported account.
 #[derive(Serialize)]
 struct Written<'a> {
     #[serde(flatten)]
@@ -107,7 +112,7 @@ struct Written<'a> {
     password_hash: Option<&'a str>,
 }
 
-/// The line of an account; with its password's hash only when that is asked for.
+/// Returns the line of an account, with its password hash only if requested.
 pub(crate) fn line_of(account: &ExportedUser, with_hash: bool) -> Value {
     let ExportedUser { user, profile, password } = account;
     json!(Written {

@@ -18,12 +18,12 @@ use crate::http::kit::query::{Parameters, Query, QueryType};
 use crate::http::kit::representation::Listed;
 use crate::store::{SortKey, Store, UserFilter, UserQuery, UserSort};
 
-/// What `GET /users` takes.
+/// The query of `GET /users`.
 pub struct UserListQuery {
     limit: u16,
     cursor: Option<String>,
     filter: UserFilter,
-    /// Looked up by the handler: the application's roles are not known here.
+    /// The name of a role. The handler looks it up, because this type does not know the application's roles.
     role: Option<String>,
     sort: UserSort,
 }
@@ -41,17 +41,17 @@ impl QueryType for UserListQuery {
         let time = || json!({ "type": "string", "format": "date-time" });
         let sorts: Vec<&str> = SORTS.iter().map(|(name, _)| *name).collect();
         let others = [
-            ("email", "The account with this address, ignoring case", text()),
+            ("email", "The account with this e-mail address, ignoring case", text()),
             (
                 "q",
-                "Beginning of the address, of `@` and its domain, or of a word of the name, ignoring case",
+                "Beginning of the e-mail address, of `@` and its domain, or of a word of the name, ignoring case",
                 text(),
             ),
-            ("status", "Those with this status", json!({ "enum": ["active", "suspended"] })),
-            ("role", "Those with this role", json!({ "$ref": "#/components/schemas/Role" })),
-            ("created_after", "Those made after this time (RFC 3339)", time()),
-            ("created_before", "Those made before this time (RFC 3339)", time()),
-            ("sort", "The order", json!({ "enum": sorts, "default": "created_at" })),
+            ("status", "Accounts with this status", json!({ "enum": ["active", "suspended"] })),
+            ("role", "Accounts with this role", json!({ "$ref": "#/components/schemas/Role" })),
+            ("created_after", "Accounts created after this time (RFC 3339)", time()),
+            ("created_before", "Accounts created before this time (RFC 3339)", time()),
+            ("sort", "The sort order", json!({ "enum": sorts, "default": "created_at" })),
         ];
         let others = others.map(|(name, meaning, schema)| Parameter::optional(name, meaning, schema));
         [limit_parameter(), cursor_parameter()].into_iter().chain(others).collect()
@@ -76,7 +76,7 @@ impl QueryType for UserListQuery {
 }
 
 fn time(value: &str) -> Result<DateTime<Utc>, &'static str> {
-    // A query whose `+` was not escaped has a space there.
+    // An unescaped `+` in a query is decoded as a space.
     parse_time(&value.replace(' ', "+")).ok_or("must be an RFC 3339 time, like 2026-01-31T12:00:00Z")
 }
 
@@ -85,7 +85,7 @@ fn sort(value: &str) -> Result<UserSort, String> {
     known.ok_or_else(|| format!("must be one of {}", SORTS.map(|(name, _)| name).join(", ")))
 }
 
-/// Where a page ended.
+/// End of a page, for the cursor of the next one.
 #[derive(Serialize, Deserialize)]
 struct Position {
     at: Option<DateTime<Utc>>,

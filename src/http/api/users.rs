@@ -24,24 +24,24 @@ use crate::store::{NewUser, Store, UserChange};
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]
 pub struct UserView {
-    /// Made by the server, never reused.
+    /// The user's id, which is never reused.
     id: Uuid,
-    /// Where the user can be reached; unique ignoring case.
+    /// The user's e-mail address, which is unique ignoring case.
     #[schema(format = "email", examples("ada@example.com"))]
     email: String,
-    /// Whether the address is known to be the user's.
+    /// True when the address is verified.
     email_verified: bool,
-    /// Whether the account may be used.
+    /// The account's status.
     status: Status,
-    /// What the user's tokens may be granted.
+    /// The user's roles, which grant scopes to tokens.
     roles: Vec<Role>,
-    /// When it was made.
+    /// The time of the account's creation.
     #[schema(format = "date-time")]
     created_at: String,
-    /// When it was last changed.
+    /// The time of the last change.
     #[schema(format = "date-time")]
     updated_at: String,
-    /// When somebody last logged in.
+    /// The time of the last login.
     #[schema(format = "date-time", required = true)]
     last_login_at: Option<String>,
 }
@@ -75,19 +75,20 @@ impl View for User {
 }
 
 crate::body! {
-    /// What `POST /users` takes.
+    /// A new account.
     pub struct NewUserBody as NewUser(vocabulary: &Vocabulary) {
-        /// Where the user can be reached.
+        /// The user's e-mail address.
         #[schema(format = "email", max_length = 254)]
         email: String as Email = required_text(Email::parse);
-        /// 8 to 256 code points after NFC, not a common one; no rules of composition.
+        /// 8 to 256 Unicode code points after NFC normalization, and not a common password. There are no composition
+        /// rules.
         #[schema(format = "password", min_length = 8, max_length = 256)]
         password: String as NewPassword = required_text(|text| NewPassword::parse(text, &context_of(&email)));
-        /// What is known of the person.
+        /// The profile.
         profile: Option<ProfileView> as Option<ProfileChange> = object(|members| Some(read_profile(members)));
-        /// `user` when left out; takes `users:create` and `roles:write`.
+        /// The roles. Requires `users:create` and `roles:write`. Default: `user`.
         roles: Option<Vec<Role>> = texts(|name| role(name, vocabulary));
-        /// `active` when left out; takes `users:create` and `roles:write`.
+        /// The status. Requires `users:create` and `roles:write`. Default: `active`.
         status: Option<Status> = text(status_of);
     }
     example { "email": "grace@example.com", "password": "a most unusual passphrase", "profile": (example_profile()) }
@@ -128,12 +129,12 @@ pub async fn read(user: Allowed<User, Read>) -> Result<Shown<User>, Problem> {
 }
 
 crate::body! {
-    /// What `PATCH /users/{id}` takes: a merge patch (RFC 7396).
+    /// A change of an account: a merge patch (RFC 7396).
     pub struct UserPatch {
-        /// A new address; `email_verified` becomes false.
+        /// A new e-mail address. It sets `email_verified` to false.
         #[schema(format = "email", max_length = 254)]
         email: Option<String> as Option<Email> = optional_text(Email::parse);
-        /// Takes `users:write:any`.
+        /// Requires `users:write:any`.
         email_verified: Option<bool> = boolean();
     }
     media_type "application/merge-patch+json"
@@ -167,7 +168,7 @@ pub async fn delete(
     Ok(if_match.change(store.delete_user(user)).await?.into())
 }
 
-/// Returns the words that a password must not be made of.
+/// Returns the words that a password must not consist of.
 fn context_of(email: &Option<Email>) -> Vec<&str> {
     email.iter().map(Email::as_str).collect()
 }
@@ -183,7 +184,7 @@ pub(crate) fn role(name: &str, vocabulary: &Vocabulary) -> Result<Role, Invalid>
     vocabulary.role(name).ok_or_else(unknown)
 }
 
-/// What must be a user's own is the address.
+/// Names the collision: the e-mail address is the only unique member of an account.
 fn email_taken(problem: Problem) -> Problem {
     problem.instead(Code::Taken, Code::EmailTaken)
 }

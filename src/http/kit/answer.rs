@@ -1,14 +1,11 @@
 //! Responses of handlers: bodies and entity tags.
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::Bytes;
+use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -204,73 +201,4 @@ pub(crate) fn answers_json<T: ToSchema>(
     let schema = description.schema_of::<T>();
     let content = Some(("application/json", schema));
     description.answers.push(AnswerDescription { status, meaning, content, headers });
-}
-
-/// 200 with a prepared body, its media type and its `Cache-Control`.
-///
-/// ```
-/// # use cloakroom::http::{Document, Problem, Public};
-/// async fn robots(_: Public) -> Result<Document, Problem> {
-///     let body = "User-agent: *\nDisallow: /\n".to_owned();
-///     Ok(Document { media_type: "text/plain", body, cache_control: "public, max-age=3600" })
-/// }
-/// ```
-pub struct Document {
-    /// The media type.
-    pub media_type: &'static str,
-    /// The body.
-    pub body: String,
-    /// `Cache-Control`.
-    pub cache_control: &'static str,
-}
-
-impl Answer for Document {
-    fn respond(self, _: &Call) -> HttpResponse {
-        HttpResponse::Ok()
-            .content_type(self.media_type)
-            .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control)))
-            .body(self.body)
-    }
-
-    fn describe(description: &mut Description) {
-        let text: RefOr<Schema> = ObjectBuilder::new().schema_type(Type::String).into();
-        description.answers.push(AnswerDescription {
-            status: 200,
-            meaning: "The document",
-            content: Some(("*/*", text)),
-            headers: &[],
-        });
-    }
-}
-
-/// 200 with a JSON document of schema `T` that caches may keep.
-pub struct Published<T> {
-    document: Bytes,
-    cache_control: &'static str,
-    schema: PhantomData<T>,
-}
-
-impl<T> Published<T> {
-    /// Makes the response with this `Cache-Control`.
-    pub fn new(document: &Value, cache_control: &'static str) -> Self {
-        Self::from_bytes(document.to_string().into(), cache_control)
-    }
-
-    /// Makes the response of a serialized document.
-    pub fn from_bytes(document: Bytes, cache_control: &'static str) -> Self {
-        Self { document, cache_control, schema: PhantomData }
-    }
-}
-
-impl<T: ToSchema> Answer for Published<T> {
-    fn respond(self, _: &Call) -> HttpResponse {
-        HttpResponse::Ok()
-            .content_type("application/json")
-            .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control)))
-            .body(self.document)
-    }
-
-    fn describe(description: &mut Description) {
-        answers_json::<T>(description, 200, "The document", &[]);
-    }
 }

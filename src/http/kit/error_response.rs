@@ -4,7 +4,8 @@ use actix_web::HttpResponse;
 use uuid::Uuid;
 
 use super::call::Call;
-use super::problem::{Problem, ProblemContext, Unacceptable};
+use super::problem::{Problem, Unacceptable};
+use super::problem_response::ProblemContext;
 use crate::authz::{Refusal, Subject};
 
 impl Call {

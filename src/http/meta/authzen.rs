@@ -1,13 +1,14 @@
-//! The decision for others to ask: the OpenID AuthZEN Authorization API 1.0. A gateway or a service asks
-//! for a route (`resource.type` is `route`, its id a path, the action a method), or for an action of the
-//! policy on a record (`resource.type` is a kind of record, its id the record's).
+//! Policy decision point by the OpenID AuthZEN Authorization API 1.0. A gateway or a service requests the decision for a
+//! route (`resource.type` is `route`, its id is a path, the action is a method), or for an action of the policy on a
+//! record (`resource.type` is a kind of record, its id is the record's).
 
 use std::sync::Arc;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::authzen_evaluator::Desk;
+use super::authzen_evaluation::Evaluation;
+use super::authzen_evaluator::Evaluator;
 use super::authzen_request::{EvaluationRequest, EvaluationsRequest, Several, read_one, read_several};
 use crate::authz::action::Explain;
 use crate::authz::{Explanation, Reach};
@@ -17,51 +18,29 @@ use crate::http::kit::decision::Public;
 use crate::http::kit::problem::Problem;
 use crate::http::kit::services::Services;
 
-/// The answer to one (AuthZEN §6.2).
-#[derive(Serialize, ToSchema)]
-pub struct Evaluation {
-    /// Whether the subject may.
-    #[schema(examples(false))]
-    decision: bool,
-    /// Why.
-    context: EvaluationContext,
-}
-
-/// Why an evaluation went as it did.
-#[derive(Serialize, ToSchema)]
-pub struct EvaluationContext {
-    /// Of a refusal: the code, as a caller is told it; `unknown-resource` where there is no rule.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(examples("not-owner"))]
-    reason: Option<String>,
-    /// The decision, step by step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    explanation: Option<Explanation>,
-}
-
-/// The answer to several, in their order; or to one, where only one was asked.
+/// The results of several requests, in their order, or of a single request.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Evaluations {
-    /// To several.
+    /// Of several requests.
     Several {
-        /// One each, up to the one that decided.
+        /// One result for each request, up to the one that ended the evaluation.
         evaluations: Vec<Evaluation>,
     },
-    /// To one.
+    /// Of a single request.
     One(Box<Evaluation>),
 }
 
-/// Where evaluations are asked for (AuthZEN §9).
+/// Metadata of the policy decision point (AuthZEN §9).
 #[derive(Serialize, ToSchema)]
 pub struct AuthzenConfiguration {
-    /// The server.
+    /// The URL of the server.
     #[schema(format = "uri", examples("https://id.example.org"))]
     policy_decision_point: String,
-    /// For one evaluation.
+    /// The URL for a single evaluation.
     #[schema(format = "uri", examples("https://id.example.org/access/v1/evaluation"))]
     access_evaluation_endpoint: String,
-    /// For several.
+    /// The URL for several evaluations.
     #[schema(format = "uri", examples("https://id.example.org/access/v1/evaluations"))]
     access_evaluations_endpoint: String,
 }
@@ -86,8 +65,8 @@ pub async fn evaluation(
     services: Arc<Services>,
 ) -> Result<Json<Evaluation>, Problem> {
     let request = body.read(read_one)?;
-    let mut desk = Desk::of(&services, reach.by());
-    Ok(Json(desk.evaluate(&request).await?))
+    let mut evaluator = Evaluator::new(&services, reach.by());
+    Ok(Json(evaluator.evaluate(&request).await?))
 }
 
 /// `POST /access/v1/evaluations`
@@ -96,17 +75,17 @@ pub async fn evaluations(
     body: Body<EvaluationsRequest>,
     services: Arc<Services>,
 ) -> Result<Json<Evaluations>, Problem> {
-    let (asked, semantic) = body.read(read_several)?;
-    let mut desk = Desk::of(&services, reach.by());
-    let asked = match asked {
+    let (requests, semantic) = body.read(read_several)?;
+    let mut evaluator = Evaluator::new(&services, reach.by());
+    let requests = match requests {
         Several::One(request) => {
-            return Ok(Json(Evaluations::One(Box::new(desk.evaluate(&request).await?))));
+            return Ok(Json(Evaluations::One(Box::new(evaluator.evaluate(&request).await?))));
         }
         Several::Each(requests) => requests,
     };
-    let mut evaluations = Vec::with_capacity(asked.len());
-    for request in &asked {
-        let evaluation = desk.evaluate(request).await?;
+    let mut evaluations = Vec::with_capacity(requests.len());
+    for request in &requests {
+        let evaluation = evaluator.evaluate(request).await?;
         let decision = evaluation.decision;
         evaluations.push(evaluation);
         if semantic.ends_with(decision) {
@@ -114,21 +93,4 @@ pub async fn evaluations(
         }
     }
     Ok(Json(Evaluations::Several { evaluations }))
-}
-
-impl Evaluation {
-    /// Of what cannot be asked about at all: it is denied, with this reason.
-    pub(super) fn unknown(reason: &str) -> Self {
-        let reason = Some(reason.to_owned());
-        Self { decision: false, context: EvaluationContext { reason, explanation: None } }
-    }
-}
-
-impl From<Explanation> for Evaluation {
-    fn from(explanation: Explanation) -> Self {
-        let decision = explanation.allowed == Some(true);
-        let not_told = explanation.allowed.is_none().then(|| "not-told".to_owned());
-        let reason = explanation.reason.clone().or(not_told);
-        Self { decision, context: EvaluationContext { reason, explanation: Some(explanation) } }
-    }
 }

@@ -1,10 +1,10 @@
-//! Where evaluations are made: who is asked about, what route does the action, and the decision.
+//! Evaluator: looks up the subject, finds the route of the action, and makes the decision.
 
 use serde_json::{Map, Value};
 
-use super::authzen::Evaluation;
+use super::authzen_evaluation::Evaluation;
 use super::authzen_request::Parts;
-use super::explain::dry_run::{Known, Who, know, of_route, route};
+use super::explain::dry_run::{NamedCaller, ResolvedCaller, explain_route, find_route, resolve_caller};
 use super::explain::{method, path, route_of};
 use crate::authz::Caller;
 use crate::http::kit::problem::{Code, Problem};
@@ -15,56 +15,57 @@ use crate::http::kit::services::Services;
 /// `resource.type` of a route.
 const ROUTE: &str = "route";
 
-/// A subject or a route of which nothing is known to whoever asks may do nothing.
-const NOT_TO_BE_KNOWN: &str = "unknown-subject-or-resource";
+/// Reason for a subject or a route that does not exist, or that the requesting caller may not know.
+const UNKNOWN_OR_HIDDEN: &str = "unknown-subject-or-resource";
 
-/// Whoever asks, and whom they asked about last: of many evaluations most are about the same subject,
-/// who is looked up once.
-pub(crate) struct Desk<'a> {
+/// Evaluates the requests of one caller. It keeps the last subject, because most of several requests have the same one.
+pub(crate) struct Evaluator<'a> {
     services: &'a Services,
     asker: &'a Caller,
-    last: Option<(Who, Known)>,
+    last: Option<(NamedCaller, ResolvedCaller)>,
 }
 
-impl<'a> Desk<'a> {
-    pub(crate) fn of(services: &'a Services, asker: &'a Caller) -> Self {
+impl<'a> Evaluator<'a> {
+    /// Makes the evaluator for a caller.
+    pub(crate) fn new(services: &'a Services, asker: &'a Caller) -> Self {
         Self { services, asker, last: None }
     }
 
-    /// The decision on one request.
+    /// Returns the decision on one request.
     pub(crate) async fn evaluate(&mut self, request: &Parts) -> Result<Evaluation, Problem> {
         let Parts { subject, action, resource } = request;
-        let Some(who) = subject_of(subject.as_ref()) else {
-            return Ok(Evaluation::unknown("unknown-subject"));
+        let Some(subject) = subject_of(subject.as_ref()) else {
+            return Ok(Evaluation::denied("unknown-subject"));
         };
         let (action, kind, id) =
             (text(action.as_ref(), "name"), text(resource.as_ref(), "type"), text(resource.as_ref(), "id"));
         let services = self.services;
         let (endpoint, segments) = match target(services, action, kind, id) {
             Ok(target) => target,
-            Err(reason) => return Ok(Evaluation::unknown(reason)),
+            Err(reason) => return Ok(Evaluation::denied(reason)),
         };
         let asker = self.asker;
-        let Some(known) = self.know(who).await? else { return Ok(Evaluation::unknown(NOT_TO_BE_KNOWN)) };
-        Ok(of_route(services, asker, known, endpoint, &segments).await?.into())
+        let Some(subject) = self.resolve(subject).await? else {
+            return Ok(Evaluation::denied(UNKNOWN_OR_HIDDEN));
+        };
+        Ok(explain_route(services, asker, subject, endpoint, &segments).await?.into())
     }
 
-    /// Who is asked about; nobody where whoever asks may not know.
-    async fn know(&mut self, who: Who) -> Result<Option<&Known>, Problem> {
-        if self.last.as_ref().is_none_or(|(last, _)| *last != who) {
-            let known = match know(self.services, self.asker, &who).await {
-                Ok(known) => known,
+    /// Looks up the subject; `None` when it is unknown or the requesting caller may not know it.
+    async fn resolve(&mut self, subject: NamedCaller) -> Result<Option<&ResolvedCaller>, Problem> {
+        if self.last.as_ref().is_none_or(|(last, _)| *last != subject) {
+            let resolved = match resolve_caller(self.services, self.asker, &subject).await {
+                Ok(resolved) => resolved,
                 Err(problem) if problem.code() == Code::InvalidBody => return Ok(None),
                 Err(problem) => return Err(problem),
             };
-            self.last = Some((who, known));
+            self.last = Some((subject, resolved));
         }
-        Ok(self.last.as_ref().map(|(_, known)| known))
+        Ok(self.last.as_ref().map(|(_, resolved)| resolved))
     }
 }
 
-/// The route that does the action, and the segments of its path: a path says them itself, an id in
-/// their order.
+/// Returns the route of the action, and the segments of its path: those of a path, or the parts of a record's id.
 fn target<'a>(
     services: &'a Services,
     action: &str,
@@ -74,22 +75,22 @@ fn target<'a>(
     const UNKNOWN: &str = "unknown-resource";
     if kind == ROUTE {
         let (method, path) = (method(action).map_err(|_| UNKNOWN)?, path(id).map_err(|_| UNKNOWN)?);
-        return route(services, &method, &path).map_err(|_| NOT_TO_BE_KNOWN);
+        return find_route(services, &method, &path).map_err(|_| UNKNOWN_OR_HIDDEN);
     }
     let endpoint = route_of(services.routes.all(), kind, action).ok_or(UNKNOWN)?;
-    // The id of what is part of something has both in it, with a stroke between.
+    // The id of a part of a record has both ids, separated by a slash.
     let segments = endpoint.segment_names().zip(id.split('/'));
     Ok((endpoint, segments.map(|(name, value)| (name, value.to_owned())).collect()))
 }
 
-fn subject_of(subject: Option<&Map<String, Value>>) -> Option<Who> {
+fn subject_of(subject: Option<&Map<String, Value>>) -> Option<NamedCaller> {
     let id = text(subject, "id").to_owned();
     let scope =
         subject.and_then(|subject| subject.get("properties")).and_then(|all| all.get("scope")?.as_str());
     let scope = scope.map(str::to_owned);
     match text(subject, "type") {
-        "user" => Some(Who::User { user: id, scope }),
-        "client" => Some(Who::Client { client: id, scope }),
+        "user" => Some(NamedCaller::User { user: id, scope }),
+        "client" => Some(NamedCaller::Client { client: id, scope }),
         _ => None,
     }
 }

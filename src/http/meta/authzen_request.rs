@@ -1,17 +1,17 @@
-//! What an evaluation asks, read from the body of a request.
+//! Bodies of evaluation requests.
 
 use serde_json::{Map, Value};
 
 use crate::domain::Invalid;
 use crate::http::kit::members::Members;
 
-/// The most evaluations in one request.
-const MOST: usize = 100;
+/// Largest number of evaluations in one request.
+const MOST_EVALUATIONS: usize = 100;
 
 crate::body! {
-    /// What is asked (AuthZEN §6.1): may the subject do the action to the resource?
+    /// An evaluation request (AuthZEN §6.1): may the subject do the action on the resource?
     pub struct EvaluationRequest {
-        /// `{"type": "user" | "client", "id": …}`; in `properties`, `scope` narrows what its token carries.
+        /// `{"type": "user" | "client", "id": …}`. In `properties`, `scope` restricts the scope of its token.
         #[schema(value_type = Object)]
         subject: Value as Option<Map<String, Value>> = json(object);
         /// `{"name": …}`: an action of the policy, or a method.
@@ -32,21 +32,21 @@ crate::body! {
 }
 
 crate::body! {
-    /// What several ask at once (AuthZEN §7.1): what stands outside is each one's, unless it has its own.
+    /// Several evaluation requests (AuthZEN §7.1). The outer members are the defaults of each evaluation.
     pub struct EvaluationsRequest {
-        /// As of one.
+        /// The default subject, as in a single request.
         #[schema(value_type = Option<Object>)]
         subject: Option<Value> as Option<Map<String, Value>> = json(object);
-        /// As of one.
+        /// The default action, as in a single request.
         #[schema(value_type = Option<Object>)]
         action: Option<Value> as Option<Map<String, Value>> = json(object);
-        /// As of one.
+        /// The default resource, as in a single request.
         #[schema(value_type = Option<Object>)]
         resource: Option<Value> as Option<Map<String, Value>> = json(object);
         /// Ignored.
         #[schema(value_type = Option<Object>)]
         context: Option<Value> as Option<Map<String, Value>> = json(object);
-        /// At most 100.
+        /// The evaluations, at most 100.
         #[schema(value_type = Option<Vec<Object>>, max_items = 100)]
         evaluations: Option<Vec<Value>> as Option<Vec<Parts>> = json(evaluations_of);
         /// `evaluations_semantic`: `execute_all`, `deny_on_first_deny` or `permit_on_first_permit`.
@@ -60,7 +60,7 @@ crate::body! {
     }
 }
 
-/// When several evaluations end early (AuthZEN §7.1.2.1).
+/// Condition at which several evaluations end early (AuthZEN §7.1.2.1).
 #[derive(Clone, Copy)]
 pub(crate) enum Semantic {
     ExecuteAll,
@@ -87,13 +87,13 @@ impl Semantic {
     }
 }
 
-/// What a body asks: of several, each with what it shares with the others.
+/// A single request, or several requests with their defaults applied.
 pub(crate) enum Several {
     One(Parts),
     Each(Vec<Parts>),
 }
 
-/// The parts of a request, each as it was sent.
+/// Parts of a request, as they were sent.
 #[derive(Clone, Default)]
 pub(crate) struct Parts {
     pub(crate) subject: Option<Map<String, Value>>,
@@ -112,12 +112,12 @@ impl Parts {
         }
     }
 
-    /// The same, with what is lacking taken from the others.
-    fn or(self, others: &Self) -> Self {
+    /// Fills missing parts with the defaults.
+    fn or(self, defaults: &Self) -> Self {
         Self {
-            subject: self.subject.or_else(|| others.subject.clone()),
-            action: self.action.or_else(|| others.action.clone()),
-            resource: self.resource.or_else(|| others.resource.clone()),
+            subject: self.subject.or_else(|| defaults.subject.clone()),
+            action: self.action.or_else(|| defaults.action.clone()),
+            resource: self.resource.or_else(|| defaults.resource.clone()),
         }
     }
 }
@@ -126,7 +126,7 @@ fn object(value: &Value) -> Result<Map<String, Value>, Invalid> {
     value.as_object().cloned().ok_or_else(|| Invalid::new("not-an-object", "must be an object"))
 }
 
-/// The body of one evaluation.
+/// Reads the body of a single evaluation.
 pub(crate) fn read_one(members: &mut Members) -> Option<Parts> {
     let request = EvaluationRequest::read(members)?;
     let parts = Parts { subject: request.subject, action: request.action, resource: request.resource };
@@ -136,7 +136,7 @@ pub(crate) fn read_one(members: &mut Members) -> Option<Parts> {
     Some(parts)
 }
 
-/// The body of several, and when they end early.
+/// Reads the body of several evaluations, and the condition at which they end early.
 pub(crate) fn read_several(members: &mut Members) -> Option<(Several, Semantic)> {
     let request = EvaluationsRequest::read(members)?;
     let shared = Parts { subject: request.subject, action: request.action, resource: request.resource };
@@ -145,10 +145,10 @@ pub(crate) fn read_several(members: &mut Members) -> Option<(Several, Semantic)>
     match request.evaluations {
         Some(each) if !each.is_empty() => {
             let each: Vec<Parts> = each.into_iter().map(|parts| parts.or(&shared)).collect();
-            let lacks =
+            let is_incomplete =
                 |parts: &Parts| parts.subject.is_none() || parts.action.is_none() || parts.resource.is_none();
-            if each.iter().any(lacks) {
-                let rule = "each must have a subject, an action and a resource, or all together";
+            if each.iter().any(is_incomplete) {
+                let rule = "each must have a subject, an action and a resource, or a default of it";
                 members.broken("evaluations", Invalid::new("incomplete", rule));
             }
             Some((Several::Each(each), semantic))
@@ -161,8 +161,9 @@ pub(crate) fn read_several(members: &mut Members) -> Option<(Several, Semantic)>
 }
 
 fn evaluations_of(value: &Value) -> Result<Vec<Parts>, Invalid> {
-    let each = value.as_array().filter(|each| each.len() <= MOST);
-    let each = each.ok_or_else(|| Invalid::new("not-a-list", format!("must be a list of at most {MOST}")))?;
+    let each = value.as_array().filter(|each| each.len() <= MOST_EVALUATIONS);
+    let each = each
+        .ok_or_else(|| Invalid::new("not-a-list", format!("must be a list of at most {MOST_EVALUATIONS}")))?;
     let part = |of: &Map<String, Value>, name: &str| of.get(name).map(object).transpose();
     each.iter()
         .map(|value| {

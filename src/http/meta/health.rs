@@ -1,4 +1,4 @@
-//! The server about itself: health, the API's description, and what its errors mean.
+//! Health, the OpenAPI document, and the explanations of problem codes.
 
 use std::sync::Arc;
 
@@ -7,29 +7,30 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::http::kit::answer::{Json, Published};
+use crate::http::kit::answer::Json;
 use crate::http::kit::argument::Argument;
 use crate::http::kit::call::Call;
 use crate::http::kit::decision::Public;
+use crate::http::kit::document::Published;
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::services::Services;
 use crate::http::meta::openapi::document;
 use crate::http::pages::{Explanation, explanation};
 
-/// How the server is.
+/// The state of the server.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
-    /// `ok`.
+    /// Always `ok`.
     #[schema(value_type = String, examples("ok"))]
     status: &'static str,
 }
 
-/// `GET /health/live`: the process runs; nothing else is asked.
+/// `GET /health/live`: the process runs. Nothing else is checked.
 pub async fn live(_: Public) -> Result<Json<Health>, Problem> {
     Ok(Json(Health { status: "ok" }))
 }
 
-/// `GET /health/ready`: the database answers too, and the server was not told to stop.
+/// `GET /health/ready`: the database responds too, and the server is not shutting down.
 pub async fn ready(_: Public, services: Arc<Services>) -> Result<Json<Health>, Problem> {
     if services.shutdown.is_set() {
         return Err(Problem::new(Code::Stopping));
@@ -43,10 +44,10 @@ pub async fn ready(_: Public, services: Arc<Services>) -> Result<Json<Health>, P
 #[schema(as = OpenApi)]
 #[expect(dead_code, reason = "its members are the document's documentation")]
 pub struct OpenApiDocument {
-    /// `3.1.0`.
+    /// Always `3.1.0`.
     #[schema(examples("3.1.0"))]
     openapi: String,
-    /// What is described.
+    /// The title and the version.
     #[schema(value_type = Object, examples(json!({ "title": "cloakroom", "version": "1.0.0" })))]
     info: Value,
     /// The operations, by path and method.
@@ -80,7 +81,7 @@ impl Argument for NamedCode {
     }
 }
 
-/// `GET /problems/{code}`: what the `type` of a problem document leads to.
+/// `GET /problems/{code}`: the page at the `type` URL of a problem document.
 pub async fn problem(_: Public, code: NamedCode) -> Result<Explanation, Problem> {
     Ok(explanation(code.0))
 }

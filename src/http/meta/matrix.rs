@@ -1,4 +1,4 @@
-//! `/authz/matrix`: who may do what, made from the list that mounts the routes.
+//! `/authz/matrix`: the authorization matrix, made from the list that mounts the routes.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::route::Route;
 use crate::http::kit::services::Services;
 
-/// What a matrix is made from.
+/// Source of a matrix.
 pub struct Rules<'a, R> {
     /// The application's name.
     pub name: &'a str,
@@ -32,12 +32,12 @@ pub struct Rules<'a, R> {
     pub routes: &'a [R],
     /// Its scopes and roles.
     pub vocabulary: &'a Arc<Vocabulary>,
-    /// Whether anybody may register.
+    /// Set while registration is open.
     pub registration_open: bool,
 }
 
 impl<R: AsRef<Route>> Rules<'_, R> {
-    /// The authorization matrix.
+    /// Returns the authorization matrix.
     pub fn matrix(&self) -> Matrix {
         let kinds = CallerKind::all(self.vocabulary);
         let roles = self.vocabulary.roles().map(|role| RoleRow {
@@ -77,7 +77,7 @@ impl<R: AsRef<Route>> Rules<'_, R> {
         }
     }
 
-    /// How the decision of a route refuses somebody of this kind, if it does; `read` is its
+    /// Returns the code with which a route refuses this kind of caller, if it does. `read` is its
     /// [`Route::read_rule`].
     pub(crate) fn refusal(&self, route: &Route, read: Option<&Rule>, kind: CallerKind) -> Option<Code> {
         let (rule, target) = match route.access {
@@ -115,7 +115,7 @@ fn rule_of(access: Access) -> RouteRule {
     }
 }
 
-/// The matrix as an answer: a page for who asks for HTML first, as a browser does, otherwise JSON.
+/// Response with the matrix: an HTML page if the client prefers HTML, as a browser does, otherwise JSON.
 pub struct MatrixAnswer(Arc<Matrix>);
 
 /// `GET /authz/matrix`
@@ -145,7 +145,8 @@ impl Answer for MatrixAnswer {
     }
 
     fn describe(description: &mut Description) {
-        let meaning = "Every route, its rule, and what each kind of caller is answered; a page, in a browser";
+        let meaning =
+            "Every route with its rule and its response to each kind of caller; as HTML in a browser";
         answers_json::<Matrix>(description, 200, meaning, &["Vary"]);
         let text: RefOr<Schema> = ObjectBuilder::new().schema_type(Type::String).into();
         let (content, headers) = (Some(("text/html", text)), &["Vary", "Content-Security-Policy"]);
@@ -153,7 +154,7 @@ impl Answer for MatrixAnswer {
     }
 }
 
-/// Nothing but what is in the page itself.
+/// Returns the Content-Security-Policy, which allows only the page's own style and script.
 fn policy() -> String {
     let hash = |text: &str| STANDARD.encode(sha256(text.as_bytes()));
     format!(

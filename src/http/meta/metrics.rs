@@ -1,4 +1,4 @@
-//! `GET /metrics`, on a port of its own: what Prometheus reads, and nobody else needs.
+//! `GET /metrics` for Prometheus, on its own port.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use actix_web::{HttpResponse, HttpServer, web};
 use crate::http::kit::services::Services;
 use crate::telemetry::metrics::{METRICS_TYPE, State};
 
-/// A server of the metrics alone. It is stopped with the process.
+/// Makes the server of the metrics. It stops with the process.
 ///
 /// # Errors
 /// When the listener cannot be used.
 #[expect(
     clippy::disallowed_methods,
-    reason = "not the API: it has no records, and whoever reaches its port may read it"
+    reason = "not the API: it has no records, and every client that reaches its port may read it"
 )]
 pub(crate) fn metrics_server(
     listener: TcpListener,

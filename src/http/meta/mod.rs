@@ -1,6 +1,7 @@
 //! Routes about the server itself: health, OpenAPI, the interactive docs, the authorization matrix, explanations, AuthZEN.
 
 pub(crate) mod authzen;
+pub(crate) mod authzen_evaluation;
 pub(crate) mod authzen_evaluator;
 pub(crate) mod authzen_request;
 pub(crate) mod docs;

@@ -1,4 +1,4 @@
-//! What a client asks through its user's browser.
+//! Requests that a client sends through its user's browser, in the query or in a form.
 
 use std::marker::PhantomData;
 
@@ -13,13 +13,12 @@ use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::services::Services;
 use crate::http::pages::SeeOther;
 
-/// A kind of request that a client sends through a browser, with GET or with POST; its members are
-/// its parameters.
+/// Request that a client sends through a browser, with GET or with POST. The members of the type are its parameters.
 pub trait Request: ToSchema + 'static {
-    /// Where to.
+    /// The path of the route.
     const PATH: &'static str;
 
-    /// One that a client might send.
+    /// Returns an example.
     fn example() -> Value;
 }
 
@@ -28,46 +27,46 @@ pub trait Request: ToSchema + 'static {
 #[schema(as = AuthorizationRequest)]
 #[expect(dead_code, reason = "its members are the request's documentation")]
 pub struct Authorization {
-    /// `code`.
+    /// Always `code`.
     #[schema(pattern = "^code$", examples("code"))]
     response_type: String,
-    /// The client.
+    /// The client's id.
     #[schema(examples("photos"))]
     client_id: String,
-    /// Where the browser returns to, exactly as registered.
+    /// The URL to which the browser returns, exactly as registered.
     #[schema(format = "uri", examples("https://photos.example.org/cb"))]
     redirect_uri: String,
-    /// What is asked for; all that is registered when left out.
+    /// The requested scopes, separated by spaces. Default: all registered scopes of the client.
     #[schema(required = false, examples("openid users:read"))]
     scope: String,
-    /// Comes back as it is.
+    /// An opaque value that is returned unchanged.
     #[schema(required = false, examples("af0ifjsldkj"))]
     state: String,
-    /// SHA-256 of the verifier in base64url (RFC 7636).
+    /// The SHA-256 hash of the code verifier in base64url (RFC 7636).
     #[schema(pattern = "^[A-Za-z0-9_-]{43}$", examples("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"))]
     code_challenge: String,
-    /// `S256`.
+    /// Always `S256`.
     #[schema(pattern = "^S256$", examples("S256"))]
     code_challenge_method: String,
-    /// Stands in the ID token (OpenID Connect Core).
+    /// A value that is copied into the ID token (OpenID Connect Core).
     #[schema(required = false, examples("n-0S6_WzA2Mj"))]
     nonce: String,
-    /// `none`, or of `login`, `consent` and `select_account` those that are wanted.
+    /// `none`, or one or more of `login`, `consent` and `select_account`, separated by spaces.
     #[schema(required = false, examples("login"))]
     prompt: String,
-    /// How many seconds ago the user may have signed in.
+    /// The largest age of the sign-in, in seconds.
     #[schema(required = false, minimum = 0, examples(3600))]
     max_age: u32,
-    /// The address that the user may have.
+    /// The e-mail address that the user probably has.
     #[schema(required = false, examples("ada@example.com"))]
     login_hint: String,
-    /// An earlier ID token of the user who is meant.
+    /// An earlier ID token of the expected user.
     #[schema(required = false)]
     id_token_hint: String,
-    /// Where the token is to be taken (RFC 8707), if not at this server.
+    /// The resource for which the token is requested (RFC 8707). Default: this server.
     #[schema(required = false, format = "uri")]
     resource: String,
-    /// The thumbprint of the key to bind the code to (RFC 9449 §10).
+    /// The thumbprint of the key that the code is bound to (RFC 9449 §10).
     #[schema(required = false, pattern = "^[A-Za-z0-9_-]{43}$")]
     dpop_jkt: String,
 }
@@ -93,16 +92,16 @@ impl Request for Authorization {
 #[schema(as = LogoutRequest)]
 #[expect(dead_code, reason = "its members are the request's documentation")]
 pub struct Logout {
-    /// An ID token of the user who is meant; without it the user is asked.
+    /// An ID token of the user. Without it, the user must confirm.
     #[schema(required = false)]
     id_token_hint: String,
-    /// The client.
+    /// The client's id.
     #[schema(required = false, examples("photos"))]
     client_id: String,
-    /// Where the browser goes then, exactly as registered.
+    /// The URL to which the browser goes afterwards, exactly as registered.
     #[schema(required = false, format = "uri")]
     post_logout_redirect_uri: String,
-    /// Comes back as it is.
+    /// An opaque value that is returned unchanged.
     #[schema(required = false, examples("af0ifjsldkj"))]
     state: String,
 }
@@ -115,14 +114,14 @@ impl Request for Logout {
     }
 }
 
-/// A request in the query. Each parameter may stand once.
-pub struct Asked<R> {
-    /// Its parameters.
+/// Request in the query. Each parameter may occur once.
+pub struct QueryRequest<R> {
+    /// The parameters.
     pub parameters: Form,
     kind: PhantomData<R>,
 }
 
-impl<R: Request> Argument for Asked<R> {
+impl<R: Request> Argument for QueryRequest<R> {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         let parameters = Form::parse(call.request().query_string().as_bytes())?;
         Ok(Self { parameters, kind: PhantomData })
@@ -134,21 +133,21 @@ impl<R: Request> Argument for Asked<R> {
     }
 }
 
-/// The same in a form. It comes from another site, without our cookie (`SameSite=Lax`), and says
-/// nothing of who is signed in: the browser has to ask again, with GET.
-pub struct AskedByForm<R> {
+/// Request in a form. It comes from another site, so the browser sends no session cookie (`SameSite=Lax`). Therefore the
+/// browser is redirected to the same request with GET.
+pub struct FormRequest<R> {
     parameters: Form,
     kind: PhantomData<R>,
 }
 
-impl<R: Request> AskedByForm<R> {
-    /// Sends the browser there with the same parameters.
-    pub fn by_get(&self, services: &Services) -> SeeOther {
+impl<R: Request> FormRequest<R> {
+    /// Redirects the browser to the same request with GET.
+    pub fn redirect_to_get(&self, services: &Services) -> SeeOther {
         SeeOther::to(format!("{}{}?{}", services.issuer_url, R::PATH, self.parameters.encoded()))
     }
 }
 
-impl<R: Request> Argument for AskedByForm<R> {
+impl<R: Request> Argument for FormRequest<R> {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         Ok(Self { parameters: Form::read(call).await?, kind: PhantomData })
     }

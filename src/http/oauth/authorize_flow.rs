@@ -1,4 +1,4 @@
-//! Somebody at the door: an authorization request and the browser that brings it.
+//! Authorize flow: an authorization request, and the user in the browser that sends it.
 
 use actix_web::http::StatusCode;
 
@@ -17,21 +17,24 @@ use crate::oauth::authorization_request::{AuthorizationRequest, RequestError};
 use crate::oauth::authorization_response::AuthorizationError;
 use crate::store::SignedIn;
 
-/// Somebody at the door: what the client asked for, and who is there.
-pub struct Visit<'a> {
+/// Authorization request of a client, and the user in the browser that sends it.
+pub struct AuthorizeFlow<'a> {
     services: &'a Services,
     /// The parameters, as the client sent them.
     pub given: Form,
-    /// The same, read and checked.
+    /// The parsed and checked request.
     pub request: AuthorizationRequest,
-    /// Who is signed in in the browser.
+    /// The user who is signed in in the browser.
     pub signed_in: Option<SignedIn>,
     consented: ScopeSet,
     origin: Origin,
 }
 
-impl<'a> Visit<'a> {
-    /// Reads the request; what is wrong with it is answered at once.
+impl<'a> AuthorizeFlow<'a> {
+    /// Reads the request. The inner error is the response to an invalid request.
+    ///
+    /// # Errors
+    /// When the database is away.
     pub async fn of(
         services: &'a Services,
         browser: &Browser,
@@ -41,7 +44,7 @@ impl<'a> Visit<'a> {
         let request = match AuthorizationRequest::read(&context, &given).await {
             Ok(request) => request,
             Err(RequestError::Failure(error)) => return Err(error.into()),
-            Err(RequestError::Page(sentence)) => return Ok(Err(not_sent_back(sentence).into())),
+            Err(RequestError::Page(sentence)) => return Ok(Err(error_without_redirect(sentence).into())),
             Err(RequestError::Client(target, error)) => {
                 return Ok(Err(SeeOther::to(target.with_error(context.issuer_url, error)).into()));
             }
@@ -54,7 +57,7 @@ impl<'a> Visit<'a> {
         Ok(Ok(Self { services, given, request, signed_in, consented, origin: browser.origin().clone() }))
     }
 
-    /// What comes next.
+    /// Returns the next step.
     pub fn step(&self) -> Step {
         let (signed_in, now) = (self.signed_in.as_ref(), self.services.clock.now());
         let state = AuthorizationState { signed_in, consented: &self.consented, now };
@@ -73,7 +76,7 @@ impl<'a> Visit<'a> {
         Destination::of(&self.request.target.redirect_uri).ok_or_else(|| Problem::new(Code::InvalidRequest))
     }
 
-    /// The page at which the user signs in.
+    /// Renders the sign-in page.
     pub fn login_page(
         &self,
         browser: &Browser,
@@ -85,7 +88,7 @@ impl<'a> Visit<'a> {
         Ok(log_in(browser, &page).may_redirect_to(&self.destination()?).into())
     }
 
-    /// The page at which the user agrees.
+    /// Renders the consent page.
     pub fn consent_page(
         &self,
         browser: &Browser,
@@ -111,30 +114,31 @@ impl<'a> Visit<'a> {
         Ok(consent(browser, &page).into())
     }
 
-    /// Sends the browser back with a code, unless its user is no longer signed in.
+    /// Sends the browser back to the client with a code, or to the beginning if the user is no longer signed in.
     pub async fn issue(&self, scope: ScopeSet, consent: bool) -> Result<BrowserAnswer, Problem> {
-        let again = || self.back_to_authorize(&self.given.encoded());
-        let Some(signed_in) = &self.signed_in else { return Ok(again()) };
+        let restart = || self.back_to_authorize(&self.given.encoded());
+        let Some(signed_in) = &self.signed_in else { return Ok(restart()) };
         let context = self.services.oauth();
         let code =
             issue_code(&context, &self.request, signed_in, scope, consent, self.origin.clone()).await?;
-        let Some(code) = code else { return Ok(again()) };
+        let Some(code) = code else { return Ok(restart()) };
         Ok(SeeOther::to(self.request.target.with_code(context.issuer_url, code.expose())).into())
     }
 
-    /// Sends the browser back with an error.
+    /// Sends the browser back to the client with an error.
     pub fn refuse(&self, error: AuthorizationError) -> BrowserAnswer {
         SeeOther::to(self.request.target.with_error(&self.services.issuer_url, error)).into()
     }
 
-    /// Sends the browser to the beginning, with these parameters.
+    /// Sends the browser to the beginning of the flow, with these parameters.
     pub fn back_to_authorize(&self, request: &str) -> BrowserAnswer {
         SeeOther::to(format!("{}/oauth/authorize?{request}", self.services.issuer_url)).into()
     }
 }
 
-/// Nobody is sent anywhere while it is not certain who asks (RFC 9700 §4.11.2).
-pub(super) fn not_sent_back(sentence: &str) -> PageAnswer {
+/// Renders an error without a redirect. The server must not redirect a request from an unknown client (RFC 9700
+/// §4.11.2).
+pub(super) fn error_without_redirect(sentence: &str) -> PageAnswer {
     error(&ErrorPage {
         status: StatusCode::BAD_REQUEST,
         title: "The application made a mistake",

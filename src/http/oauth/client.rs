@@ -1,4 +1,4 @@
-//! The client that calls an endpoint of the authorization server, and what it sends.
+//! Client authentication at the endpoints of the authorization server.
 
 use std::sync::Arc;
 
@@ -19,19 +19,19 @@ use crate::token::ClientAssertion;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A client that proved who it is, and what it asks for.
+/// Authenticated client, with its request.
 pub struct ClientAuth {
     /// The client.
     pub client: AuthenticatedClient,
-    /// What it sent.
+    /// The parameters of the request.
     pub form: Form,
 }
 
 impl ClientAuth {
-    /// A parameter that must be there.
+    /// Returns a required parameter.
     ///
     /// # Errors
-    /// 400 when it is not.
+    /// 400 when it is missing.
     pub fn required(&self, name: &str, missing: &'static str) -> Result<&str, Problem> {
         self.form.get(name).ok_or_else(|| OAuthError::InvalidRequest(missing).into())
     }
@@ -71,19 +71,19 @@ impl Decision for ClientAuth {
     }
 }
 
-/// How the client says who it is; in one way alone (RFC 6749 §2.3).
+/// Returns the credentials of the client, which must use one method only (RFC 6749 §2.3).
 fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<PresentedCredentials, OAuthError> {
     let id = form.get("client_id");
     if let Some(assertion) = assertion(form)? {
         if basic.is_some() || form.get("client_secret").is_some() {
-            return Err(TWO_WAYS);
+            return Err(TWO_METHODS);
         }
         let named = || ClientAssertion::client_named_in(assertion);
         let id = id.map(str::to_owned).or_else(named).ok_or(OAuthError::InvalidClient { basic: false })?;
         return Ok(PresentedCredentials::Assertion { id, assertion: assertion.to_owned() });
     }
     match (basic, form.get("client_secret"), id) {
-        (Some(_), Some(_), _) => Err(TWO_WAYS),
+        (Some(_), Some(_), _) => Err(TWO_METHODS),
         (Some((basic, _)), None, Some(id)) if id != basic => {
             Err(OAuthError::InvalidRequest("client_id names another client than the header"))
         }
@@ -98,30 +98,32 @@ fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<Prese
     }
 }
 
-const TWO_WAYS: OAuthError = OAuthError::InvalidRequest("the client authenticates in two ways at once");
+const TWO_METHODS: OAuthError = OAuthError::InvalidRequest("the client uses two authentication methods");
 
-/// What the client signed (RFC 7523 §2.2).
+/// Returns the assertion that the client signed (RFC 7523 §2.2).
 fn assertion(form: &Form) -> Result<Option<&str>, OAuthError> {
     match (form.get("client_assertion_type"), form.get("client_assertion")) {
         (None, None) => Ok(None),
         (Some(JWT_BEARER), Some(assertion)) => Ok(Some(assertion)),
-        (Some(_), Some(_)) => Err(OAuthError::InvalidRequest("client_assertion_type is none that is taken")),
-        _ => Err(OAuthError::InvalidRequest("client_assertion and its type go together")),
+        (Some(_), Some(_)) => Err(OAuthError::InvalidRequest("client_assertion_type is not supported")),
+        _ => Err(OAuthError::InvalidRequest(
+            "client_assertion and client_assertion_type must be sent together",
+        )),
     }
 }
 
-/// The client's credentials by HTTP Basic; both halves are form-encoded (RFC 6749 §2.3.1).
+/// Returns the client's credentials by HTTP Basic. Both halves are form-encoded (RFC 6749 §2.3.1).
 fn by_basic(call: &Call) -> Result<Option<(String, ClientSecret)>, Problem> {
     let mut headers = call.request().headers().get_all(header::AUTHORIZATION);
     let Some(value) = headers.next() else { return Ok(None) };
     if headers.next().is_some() {
-        return Err(OAuthError::InvalidRequest("Authorization stands twice").into());
+        return Err(OAuthError::InvalidRequest("Authorization is repeated").into());
     }
     let credentials = credentials_by_basic(value);
     credentials.map(Some).ok_or_else(|| OAuthError::InvalidClient { basic: true }.into())
 }
 
-/// What an `Authorization` header says, if it is one by HTTP Basic.
+/// Parses an `Authorization` header by HTTP Basic.
 pub(crate) fn credentials_by_basic(value: &HeaderValue) -> Option<(String, ClientSecret)> {
     let basic = Basic::parse(value).ok()?;
     let id = form_decoded(basic.user_id())?;
@@ -129,7 +131,7 @@ pub(crate) fn credentials_by_basic(value: &HeaderValue) -> Option<(String, Clien
     Some((id, ClientSecret::presented(&secret)))
 }
 
-/// One form-encoded value, which has neither `&` nor `=`.
+/// Decodes one form-encoded value, which has neither `&` nor `=`.
 fn form_decoded(text: &str) -> Option<String> {
     if text.contains(['&', '=']) {
         return None;

@@ -21,7 +21,7 @@ pub(crate) struct FirstPartyLogin {
 }
 
 impl FirstPartyLogin {
-    /// Logs a user in, and answers with the tokens of a new session.
+    /// Logs a user in, and returns the tokens of a new session.
     ///
     /// # Errors
     /// 401 for a wrong password or an unknown user alike, 429 after too many attempts, 503 when the hash queue is

@@ -1,4 +1,4 @@
-//! `/oauth/logout`: a client has its user signed out, or the user signs out alone.
+//! `/oauth/logout`: sign-out by request of a client or of the user (OpenID Connect RP-Initiated Logout).
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use super::super::pages::{
     Application, BrowserAnswer, Destination, LogOut, LogOutChoice, LogOutForm, PageAnswer, SeeOther, log_out,
     logged_out, still_logged_in,
 };
-use super::authorization_query::{Asked, AskedByForm, Logout};
-use super::authorize_flow::not_sent_back;
+use super::authorization_query::{FormRequest, Logout, QueryRequest};
+use super::authorize_flow::error_without_redirect;
 use crate::http::kit::browser::{Browser, BrowserForm, SetCookie};
 use crate::http::kit::decision::Public;
 use crate::http::kit::form::Form;
@@ -16,21 +16,21 @@ use crate::http::kit::services::Services;
 use crate::oauth::logout::{LogoutError, LogoutRequest};
 use crate::store::SignedIn;
 
-/// `GET /oauth/logout`. Who shows an ID token of the user who is signed in signs them out at once;
-/// for everybody else the user is asked, so that no link on another site does it.
+/// `GET /oauth/logout`. A request with an ID token of the signed-in user ends the session at once. Otherwise the user
+/// must confirm, so that a link on another site cannot sign the user out.
 pub async fn logout(
     _: Public,
-    asked: Asked<Logout>,
+    query: QueryRequest<Logout>,
     browser: Browser,
     services: Arc<Services>,
 ) -> Result<BrowserAnswer, Problem> {
-    let request = match read(&services, &asked.parameters).await? {
+    let request = match read(&services, &query.parameters).await? {
         Ok(request) => request,
         Err(page) => return Ok(page.into()),
     };
     match signed_in(&services, &browser).await? {
         Some(signed_in) if request.user != Some(signed_in.user.id) => {
-            Ok(asking(&browser, &request, &asked.parameters, &signed_in).into())
+            Ok(confirmation(&browser, &request, &query.parameters, &signed_in).into())
         }
         _ => sign_out(&services, &browser, request).await,
     }
@@ -39,13 +39,13 @@ pub async fn logout(
 /// `POST /oauth/logout`
 pub async fn logout_by_form(
     _: Public,
-    asked: AskedByForm<Logout>,
+    request: FormRequest<Logout>,
     services: Arc<Services>,
 ) -> Result<SeeOther, Problem> {
-    Ok(asked.by_get(&services))
+    Ok(request.redirect_to_get(&services))
 }
 
-/// `POST /oauth/confirm-logout`: what the page that asks sends.
+/// `POST /oauth/confirm-logout`: the form of the sign-out page.
 pub async fn confirm_logout(
     _: Public,
     form: BrowserForm<LogOutForm>,
@@ -65,7 +65,7 @@ pub async fn confirm_logout(
 async fn read(services: &Services, given: &Form) -> Result<Result<LogoutRequest, PageAnswer>, Problem> {
     match LogoutRequest::read(&services.oauth(), given).await {
         Ok(request) => Ok(Ok(request)),
-        Err(LogoutError::Page(sentence)) => Ok(Err(not_sent_back(sentence))),
+        Err(LogoutError::Page(sentence)) => Ok(Err(error_without_redirect(sentence))),
         Err(LogoutError::Failure(error)) => Err(error.into()),
     }
 }
@@ -84,13 +84,18 @@ async fn sign_out(
         services.trusted.sign_out(cookie, browser.origin().clone()).await?;
     }
     let answer = match request.return_to {
-        Some(back) => BrowserAnswer::from(SeeOther::to(back)),
+        Some(url) => BrowserAnswer::from(SeeOther::to(url)),
         None => logged_out().into(),
     };
     Ok(answer.with_cookie(SetCookie::end_session()))
 }
 
-fn asking(browser: &Browser, request: &LogoutRequest, given: &Form, signed_in: &SignedIn) -> PageAnswer {
+fn confirmation(
+    browser: &Browser,
+    request: &LogoutRequest,
+    given: &Form,
+    signed_in: &SignedIn,
+) -> PageAnswer {
     let client = request.client.as_ref().map(|stored| &stored.client);
     let page = LogOut {
         application: client

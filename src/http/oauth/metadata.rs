@@ -1,11 +1,11 @@
-//! `/.well-known/…`: where things are, and the public keys.
+//! `/.well-known/…`: the metadata documents, and the public keys.
 
 use std::sync::Arc;
 
 use utoipa::ToSchema;
 
-use crate::http::kit::answer::Published;
 use crate::http::kit::decision::Public;
+use crate::http::kit::document::Published;
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::services::Services;
 use crate::oauth::metadata;
@@ -18,23 +18,23 @@ const METADATA_LIFETIME: &str = "public, max-age=300";
     "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" }] })))]
 #[expect(dead_code, reason = "its members are the document's documentation")]
 pub struct JwkSet {
-    /// Each by its `kid`.
+    /// The keys.
     keys: Vec<Jwk>,
 }
 
-/// A public key (RFC 7517 §4); what else it has depends on `kty`.
+/// A public key (RFC 7517 §4). Its other members depend on `kty`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "its members are the document's documentation")]
 pub struct Jwk {
     /// `EC`, `OKP` or `RSA`.
     kty: String,
-    /// By which a token's header names it.
+    /// The key's id, which the headers of tokens name.
     kid: String,
-    /// The one algorithm that it is for.
+    /// The only algorithm of the key.
     alg: String,
 }
 
-/// Where tokens come from (RFC 8414 §2, OpenID Connect Discovery §3); it has more members than these.
+/// Authorization server metadata (RFC 8414 §2, OpenID Connect Discovery §3). It has more members than these.
 #[derive(ToSchema)]
 #[schema(examples(json!({
     "issuer": "https://id.example.org",
@@ -45,19 +45,19 @@ pub struct Jwk {
 })))]
 #[expect(dead_code, reason = "its members are the document's documentation")]
 pub struct AuthorizationServerMetadata {
-    /// What stands in tokens as `iss`.
+    /// The `iss` claim of tokens.
     issuer: String,
-    /// Where a user signs in.
+    /// The URL at which users sign in.
     authorization_endpoint: String,
-    /// Where a client gets tokens.
+    /// The URL at which clients get tokens.
     token_endpoint: String,
-    /// The public keys.
+    /// The URL of the public keys.
     jwks_uri: String,
-    /// What may be asked for.
+    /// The scopes that a client can request.
     scopes_supported: Vec<String>,
 }
 
-/// Whose tokens are taken (RFC 9728 §2).
+/// Protected resource metadata (RFC 9728 §2).
 #[derive(ToSchema)]
 #[schema(examples(json!({
     "resource": "https://id.example.org",
@@ -67,13 +67,13 @@ pub struct AuthorizationServerMetadata {
 })))]
 #[expect(dead_code, reason = "its members are the document's documentation")]
 pub struct ProtectedResourceMetadata {
-    /// What `aud` of a token must contain.
+    /// The audience that tokens must have.
     resource: String,
-    /// The issuers.
+    /// The accepted issuers of tokens.
     authorization_servers: Vec<String>,
-    /// How a token is sent.
+    /// The supported ways to send a token.
     bearer_methods_supported: Vec<String>,
-    /// What a token may be needed for.
+    /// The scopes that the routes require.
     scopes_supported: Vec<String>,
 }
 

@@ -1,5 +1,4 @@
-//! `/oauth/…` and `/.well-known/…`: the authorization server over HTTP. What it does is in
-//! [`crate::oauth`].
+//! `/oauth/…` and `/.well-known/…`: the authorization server over HTTP. Its logic is in [`crate::oauth`].
 
 mod authorization_query;
 mod authorize;

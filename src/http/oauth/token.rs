@@ -1,5 +1,4 @@
-//! `POST /oauth/token`, and what a client does with a token besides calling: `POST /oauth/revoke`
-//! and `POST /oauth/introspect`.
+//! `POST /oauth/token`, `POST /oauth/revoke` and `POST /oauth/introspect`.
 
 use std::sync::Arc;
 
@@ -21,16 +20,16 @@ use crate::oauth::token_response::TokenResponse;
 use crate::oauth::{OAuthError, client_credentials, introspection, refresh, revocation, scope_parameter};
 use crate::token::InvalidProof;
 
-/// What a form has, for the API's description: the decision has read it already.
-pub struct Described<T>(std::marker::PhantomData<T>);
+/// Description of a form for the OpenAPI document. The decision has read the form already.
+pub struct DocumentedForm<T>(std::marker::PhantomData<T>);
 
-/// A form and an example of it.
+/// Form with an example.
 pub trait FormType: ToSchema + 'static {
-    /// An example.
+    /// Returns an example.
     fn example() -> Value;
 }
 
-impl<T: FormType> Argument for Described<T> {
+impl<T: FormType> Argument for DocumentedForm<T> {
     async fn take(_: &mut Call) -> Result<Self, Problem> {
         Ok(Self(std::marker::PhantomData))
     }
@@ -41,40 +40,40 @@ impl<T: FormType> Argument for Described<T> {
     }
 }
 
-/// What `POST /oauth/token` takes.
+/// The token request.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "its members are the body's documentation")]
 pub struct TokenRequest {
-    /// What a token is got with.
+    /// The grant type.
     grant_type: GrantType,
-    /// Scopes to ask for, separated by spaces; all that can be granted when left out.
+    /// The requested scopes, separated by spaces. Default: all scopes that can be granted.
     #[schema(required = false)]
     scope: String,
-    /// The code, for `authorization_code`.
+    /// The authorization code, for `authorization_code`.
     #[schema(required = false)]
     code: String,
-    /// Where the user was sent back to, for `authorization_code`.
+    /// The redirect URI of the authorization request, for `authorization_code`.
     #[schema(required = false)]
     redirect_uri: String,
-    /// Of which the authorization request had the hash (RFC 7636), for `authorization_code`.
+    /// The code verifier (RFC 7636), for `authorization_code`.
     #[schema(required = false)]
     code_verifier: String,
     /// The refresh token, for `refresh_token`.
     #[schema(required = false)]
     refresh_token: String,
-    /// Where the token is to be taken (RFC 8707), if not at this server.
+    /// The resource for which the token is requested (RFC 8707). Default: this server.
     #[schema(required = false)]
     resource: String,
-    /// The client, unless it authenticates by HTTP Basic.
+    /// The client's id, unless it authenticates by HTTP Basic.
     #[schema(required = false)]
     client_id: String,
-    /// Its secret, unless it authenticates otherwise.
+    /// The client's secret, for `client_secret_post`.
     #[schema(required = false, format = "password")]
     client_secret: String,
-    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, when it authenticates by its key.
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, for `private_key_jwt`.
     #[schema(required = false)]
     client_assertion_type: String,
-    /// A JWT that it signed (RFC 7523), when it authenticates by its key.
+    /// A JWT that the client signed (RFC 7523), for `private_key_jwt`.
     #[schema(required = false)]
     client_assertion: String,
 }
@@ -88,7 +87,7 @@ impl FormType for TokenRequest {
 /// `POST /oauth/token`
 pub async fn token(
     mut request: ClientAuth,
-    _: Described<TokenRequest>,
+    _: DocumentedForm<TokenRequest>,
     key: ProvedKey,
     allowance: Allowance,
     services: Arc<Services>,
@@ -130,19 +129,19 @@ pub async fn token(
     Ok(Json(answer))
 }
 
-/// What `POST /oauth/revoke` and `POST /oauth/introspect` take.
+/// The token to revoke or to introspect.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "its members are the body's documentation")]
 pub struct TokenNamed {
     /// The token: an access token or a refresh token.
     token: String,
-    /// What kind of token it is; taken and not needed.
+    /// The type of the token. It is accepted but not needed.
     #[schema(required = false)]
     token_type_hint: String,
-    /// The client, unless it authenticates by HTTP Basic.
+    /// The client's id, unless it authenticates by HTTP Basic.
     #[schema(required = false)]
     client_id: String,
-    /// Its secret, unless it authenticates otherwise.
+    /// The client's secret, for `client_secret_post`.
     #[schema(required = false, format = "password")]
     client_secret: String,
 }
@@ -153,14 +152,14 @@ impl FormType for TokenNamed {
     }
 }
 
-/// 200 with nothing to say.
+/// An empty object.
 #[derive(serde::Serialize, ToSchema)]
 pub struct Nothing {}
 
 /// `POST /oauth/revoke` (RFC 7009)
 pub async fn revoke(
     request: ClientAuth,
-    _: Described<TokenNamed>,
+    _: DocumentedForm<TokenNamed>,
     services: Arc<Services>,
 ) -> Result<Json<Nothing>, Problem> {
     let token = request.required("token", "token is missing")?;
@@ -168,7 +167,7 @@ pub async fn revoke(
     Ok(Json(Nothing {}))
 }
 
-/// What a token says (RFC 7662 §2.2); of one that is not the client's, `active` alone.
+/// The state and the claims of a token (RFC 7662 §2.2). For a token of another client, only `active`.
 #[derive(serde::Serialize, ToSchema)]
 #[schema(
     as = Introspection,
@@ -176,7 +175,7 @@ pub async fn revoke(
         "sub": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17", "exp": 1_764_100_200 }))
 )]
 pub struct IntrospectionView {
-    /// Whether the token is good now, and the client's that asks.
+    /// True when the token is valid and belongs to the requesting client.
     active: bool,
     /// Its claims.
     #[serde(flatten)]
@@ -186,12 +185,12 @@ pub struct IntrospectionView {
 /// `POST /oauth/introspect` (RFC 7662)
 pub async fn introspect(
     request: ClientAuth,
-    _: Described<TokenNamed>,
+    _: DocumentedForm<TokenNamed>,
     services: Arc<Services>,
 ) -> Result<Json<IntrospectionView>, Problem> {
     let context = services.oauth();
     if request.client.stored.client.is_public() {
-        // RFC 7662 §2.1: whoever asks must have proved something.
+        // RFC 7662 §2.1: the requesting client must authenticate.
         return Err(OAuthError::InvalidClient { basic: false }.into());
     }
     let token = request.required("token", "token is missing")?;

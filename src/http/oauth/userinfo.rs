@@ -12,7 +12,7 @@ use crate::http::kit::problem::Problem;
 use crate::oauth::userinfo::claims;
 use crate::store::Store;
 
-/// Who the user is: the claims that the token's scope lets through (OpenID Connect Core §5.1).
+/// The user's claims that the token's scope permits (OpenID Connect Core §5.1).
 #[derive(Serialize, ToSchema)]
 #[schema(
     as = Claims,

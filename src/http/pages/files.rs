@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::digest;
 
-use crate::http::kit::answer::Document;
 use crate::http::kit::argument::Argument;
 use crate::http::kit::call::Call;
 use crate::http::kit::decision::Public;
 use crate::http::kit::description::{Description, Parameter};
+use crate::http::kit::document::Document;
 use crate::http::kit::problem::Problem;
 
 const STYLESHEET: &str = include_str!("pages.css");

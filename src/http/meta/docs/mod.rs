@@ -1,6 +1,6 @@
-//! `/docs`: the API to read and to try in a browser, from the binary alone. Swagger UI draws it from
-//! `/openapi.json`; whoever wants to try it signs in at the pages, as with any other application
-//! (the client is registered by [`docs_client`](crate::oauth::docs_client)).
+//! `/docs`: interactive documentation in a browser, served from the binary. Swagger UI renders `/openapi.json`. To try
+//! the API, the user signs in on the sign-in page, as with every other application. The client is registered by
+//! [`docs_client`](crate::oauth::docs_client).
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use crate::http::kit::description::{AnswerDescription, Description};
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::services::Services;
 
-/// What Swagger UI needs, and no more: its own files, what it loads, and calls to this server. It
-/// sets styles of its own while it draws, and its icons are in its stylesheet.
+/// Sources that Swagger UI needs: its own files, and requests to this server. It sets inline styles while it renders,
+/// and its icons are in its stylesheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 const OURS: &[(&str, &str)] = &[("docs.css", include_str!("docs.css")), ("docs.js", include_str!("docs.js"))];
 
-/// Of what Swagger UI has, what the page asks for.
+/// The files of Swagger UI that the page loads.
 const SWAGGER_UI: &[&str] =
     &["swagger-ui.css", "swagger-ui-bundle.js", "oauth2-redirect.html", "oauth2-redirect.js"];
 
@@ -53,7 +53,7 @@ impl Answer for DocsPage {
 
 fn markup(services: &Services) -> Markup {
     let granted = services.vocabulary.granted_by(&[Role::USER]);
-    // Those of OpenID Connect are for applications that want to know who their user is.
+    // The scopes of OpenID Connect are for applications that identify their user.
     let own_scopes: Vec<&str> =
         granted.iter().map(Scope::as_str).filter(|scope| scope.contains(':')).collect();
     html! {
@@ -69,10 +69,10 @@ fn markup(services: &Services) -> Markup {
                 link rel="stylesheet" href="docs/docs.css";
             }
             body {
-                p #elsewhere hidden { "Requests go to " a { } ", which is not where this page is: try them there." }
+                p #elsewhere hidden { "Requests go to " a { } ", which is another address than that of this page. Open the documentation there to try them." }
                 div #docs data-issuer=(services.issuer_url) data-scopes=(own_scopes.join(" "))
                     data-client=[services.issues_tokens.then_some(ClientId::DOCS)] {}
-                noscript { p { "This page needs JavaScript. What it draws is " a href="openapi.json" { "openapi.json" } "." } }
+                noscript { p { "This page needs JavaScript. It shows " a href="openapi.json" { "openapi.json" } "." } }
                 script src="docs/swagger-ui-bundle.js" {}
                 script src="docs/docs.js" {}
             }
@@ -94,7 +94,7 @@ impl Argument for DocsFile {
     fn describe(description: &mut Description) {
         let ours = OURS.iter().map(|(name, _)| *name);
         let names: Vec<&str> = ours.chain(SWAGGER_UI.iter().copied()).collect();
-        description.segment_of("file", "Its name", &names);
+        description.segment_of("file", "The file's name", &names);
         description.names_a_record();
     }
 }
@@ -139,7 +139,7 @@ fn guarded(body: Bytes, media_type: &str, cache_control: &'static str) -> HttpRe
         .insert_header((header::CACHE_CONTROL, cache_control))
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((header::X_FRAME_OPTIONS, "DENY"))
-        // The address to which somebody comes back from signing in holds a code.
+        // The URL to which the browser returns after the sign-in contains a code.
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
         .body(body)
 }
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_page_asks_for_is_in_the_binary_and_nothing_else_of_the_package_is_served() {
+    fn serves_the_files_of_the_page_and_no_others() {
         for name in OURS.iter().map(|(name, _)| name).chain(SWAGGER_UI) {
             assert!(DocsFile::named(name).is_some_and(|file| !file.bytes.is_empty()), "{name}");
         }

@@ -1,5 +1,5 @@
-//! What a request would be answered: the decision of its route, made for somebody who is only supposed
-//! to call. Whoever asks is told of no user, client or record that they may not read.
+//! Dry run of a request: the decision of its route for a hypothetical caller. The result reveals no user, client or
+//! record that the requesting caller (`asker`) may not read.
 
 use std::sync::Arc;
 
@@ -17,74 +17,73 @@ use crate::http::kit::services::Services;
 use crate::store::StoreError;
 use crate::token::{InvalidToken, Verification};
 
-/// A request that is only imagined.
-pub struct SupposedRequest {
-    pub(crate) who: Who,
+/// Hypothetical request.
+pub struct HypotheticalRequest {
+    pub(crate) caller: NamedCaller,
     pub(crate) method: Method,
     pub(crate) path: String,
 }
 
-/// Who is supposed to call.
+/// Caller of a hypothetical request, as the request names it.
 #[derive(PartialEq, Eq)]
-pub enum Who {
-    Nobody,
-    /// Whoever has this access token.
+pub enum NamedCaller {
+    /// A caller without a token.
+    Anonymous,
+    /// The caller of this access token.
     Token(String),
-    /// A user, by id or e-mail address, with this scope, as far as their roles grant it.
-    User {
-        user: String,
-        scope: Option<String>,
-    },
-    /// A client acting for itself, with this scope, as far as it is registered for it.
-    Client {
-        client: String,
-        scope: Option<String>,
-    },
+    /// A user, by id or e-mail address, with the part of this scope that the user's roles grant.
+    User { user: String, scope: Option<String> },
+    /// A client that acts for itself, with the part of this scope that it is registered for.
+    Client { client: String, scope: Option<String> },
 }
 
-/// Who it is, once looked up.
-pub(crate) enum Known {
-    Nobody,
-    Somebody(HypotheticalCaller),
-    /// Somebody whose token is not acceptable, for this reason.
+/// Caller of a hypothetical request after the lookup.
+pub(crate) enum ResolvedCaller {
+    /// A caller without a token.
+    Anonymous,
+    /// A caller with a valid token.
+    Authenticated(HypotheticalCaller),
+    /// A caller whose token is invalid, for this reason.
     Refused(String),
 }
 
-/// The decision of the route that the request would come to, and that route.
+/// Explains the decision on a request, and returns its route.
 ///
 /// # Errors
-/// 422 where there is no such route, or whoever asks may not know who is supposed to call.
+/// 422 when there is no such route, or when the asker may not know the caller.
 pub(crate) async fn explain<'a>(
     services: &'a Services,
     asker: &Caller,
-    request: &SupposedRequest,
+    request: &HypotheticalRequest,
 ) -> Result<(Explanation, &'a Route), Problem> {
-    let (endpoint, segments) = route(services, &request.method, &request.path)?;
-    let known = know(services, asker, &request.who).await?;
-    Ok((of_route(services, asker, &known, endpoint, &segments).await?, endpoint))
+    let (endpoint, segments) = find_route(services, &request.method, &request.path)?;
+    let caller = resolve_caller(services, asker, &request.caller).await?;
+    Ok((explain_route(services, asker, &caller, endpoint, &segments).await?, endpoint))
 }
 
-/// The decision of a route about what these segments of its path name.
-pub(crate) async fn of_route(
+/// Explains the decision of a route for these segments of its path.
+pub(crate) async fn explain_route(
     services: &Services,
     asker: &Caller,
-    known: &Known,
+    caller: &ResolvedCaller,
     route: &Route,
     segments: &Captured,
 ) -> Result<Explanation, StoreError> {
-    let who = match known {
-        Known::Nobody => None,
-        Known::Somebody(who) => Some(who),
-        // What takes no access token does not look at it.
-        Known::Refused(_) if !route.access.looks_at_tokens() => None,
-        Known::Refused(reason) => return Ok(Explanation::not_acceptable(route.access.rule(), reason)),
+    let who = match caller {
+        ResolvedCaller::Anonymous => None,
+        ResolvedCaller::Authenticated(who) => Some(who),
+        // A route without authentication ignores the token.
+        ResolvedCaller::Refused(_) if !route.access.looks_at_tokens() => None,
+        ResolvedCaller::Refused(reason) => {
+            return Ok(Explanation::not_acceptable(route.access.rule(), reason));
+        }
     };
     let (path, registration_open) = (PathSegments::of(segments), services.registration_open);
     route.dry_run(&DryRun { store: &services.store, who, path, asker, registration_open }).await
 }
 
-/// The route of a path, and what stands in it where the route has braces.
-pub(crate) fn route<'a>(
+/// Returns the route of a path, and the values of the path's parameters.
+pub(crate) fn find_route<'a>(
     services: &'a Services,
     method: &Method,
     path: &str,
@@ -94,55 +93,65 @@ pub(crate) fn route<'a>(
     };
     let found = routes.into_iter().find(|(_, route)| route.answers(method));
     let (_, route) = found.ok_or_else(|| {
-        Problem::broken_rule("/method", Invalid::new("unknown-method", "the path does not take this method"))
+        Problem::broken_rule(
+            "/method",
+            Invalid::new("unknown-method", "the path does not support this method"),
+        )
     })?;
     Ok((route, captured))
 }
 
-/// Finds out who is supposed to call.
+/// Looks up the caller of a hypothetical request.
 ///
 /// # Errors
-/// 422 where there is nobody of whom whoever asks may know.
-pub(crate) async fn know(services: &Services, asker: &Caller, who: &Who) -> Result<Known, Problem> {
-    match who {
-        Who::Nobody => Ok(Known::Nobody),
-        Who::Token(token) => Ok(match of_token(services, token).await? {
-            Ok(who) => Known::Somebody(who),
-            Err(reason) => Known::Refused(reason.reason().to_owned()),
+/// 422 when the caller does not exist, or the asker may not know it.
+pub(crate) async fn resolve_caller(
+    services: &Services,
+    asker: &Caller,
+    caller: &NamedCaller,
+) -> Result<ResolvedCaller, Problem> {
+    match caller {
+        NamedCaller::Anonymous => Ok(ResolvedCaller::Anonymous),
+        NamedCaller::Token(token) => Ok(match of_token(services, token).await? {
+            Ok(who) => ResolvedCaller::Authenticated(who),
+            Err(reason) => ResolvedCaller::Refused(reason.reason().to_owned()),
         }),
-        Who::User { user, scope } => {
+        NamedCaller::User { user, scope } => {
             let user =
                 find_user(services, asker, user).await?.ok_or_else(|| unknown("/caller/user", "user"))?;
             if user.status == Status::Suspended {
-                return Ok(Known::Refused(InvalidToken::Suspended.reason().to_owned()));
+                return Ok(ResolvedCaller::Refused(InvalidToken::Suspended.reason().to_owned()));
             }
             let granted = services.vocabulary.granted_by(&user.roles);
             let subject = Subject::User { id: user.id, roles: user.roles };
-            Ok(Known::Somebody(supposed(services, subject, &granted, scope.as_deref())))
+            Ok(ResolvedCaller::Authenticated(hypothetical(services, subject, &granted, scope.as_deref())))
         }
-        Who::Client { client, scope } => {
+        NamedCaller::Client { client, scope } => {
             let client = find_client(services, asker, client).await?;
             let client = client.ok_or_else(|| unknown("/caller/client", "client"))?;
             let registered = services.vocabulary.scopes_in(&client.scope.join(" "));
             let subject = Subject::Client { id: client.id.to_string() };
-            Ok(Known::Somebody(supposed(services, subject, &registered, scope.as_deref())))
+            Ok(ResolvedCaller::Authenticated(hypothetical(services, subject, &registered, scope.as_deref())))
         }
     }
 }
 
-fn supposed(
+fn hypothetical(
     services: &Services,
     subject: Subject,
     most: &ScopeSet,
     scope: Option<&str>,
 ) -> HypotheticalCaller {
-    let asked = scope.map(|scope| services.vocabulary.scopes_in(scope));
-    let scope = asked.map_or_else(|| most.clone(), |asked| asked.intersection(most));
+    let requested = scope.map(|scope| services.vocabulary.scopes_in(scope));
+    let scope = requested.map_or_else(|| most.clone(), |requested| requested.intersection(most));
     HypotheticalCaller::new(&Arc::clone(&services.vocabulary), subject, scope)
 }
 
 fn unknown(pointer: &str, kind: &str) -> Problem {
-    Problem::broken_rule(pointer, Invalid::new("unknown-caller", format!("is no {kind} that you may read")))
+    Problem::broken_rule(
+        pointer,
+        Invalid::new("unknown-caller", format!("is not a {kind} that you may read")),
+    )
 }
 
 async fn of_token(
@@ -154,7 +163,7 @@ async fn of_token(
         Err(reason) => return Ok(Err(reason)),
     };
     let confirmed = match verification {
-        // A question must not make an account, as a first call may.
+        // A dry run must not create an account, as the first real request may.
         Verification::External(external) => {
             let linked = services.trusted.linked_user(external.user()).await?;
             services.verifier.confirm_external(&external, linked)

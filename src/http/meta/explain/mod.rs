@@ -1,4 +1,4 @@
-//! `/authz/explain`: why a request was refused, or what one would be answered.
+//! `/authz/explain`: explains a decision of the past, or the decision on a hypothetical request.
 
 pub mod dry_run;
 
@@ -19,18 +19,18 @@ use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::route::Route;
 use crate::http::kit::services::Services;
 use crate::store::Entry;
-use dry_run::{SupposedRequest, Who};
+use dry_run::{HypotheticalRequest, NamedCaller};
 
-/// The longest path that is asked about.
+/// Longest path in a request, in bytes.
 const LONGEST_PATH: usize = 2_048;
 
 crate::body! {
-    /// The question: a decision that was made, or a supposed request.
+    /// A decision of the past, or a hypothetical request.
     pub struct ExplainRequest {
-        /// The `decision_id` of an answer; then no other member may be there.
+        /// The `decision_id` of a response. No other member is allowed with it.
         #[schema(format = "uuid")]
         decision_id: Option<String> as Option<Uuid> = text(decision_id);
-        /// The supposed caller; a request without a token when left out.
+        /// The hypothetical caller. Default: a request without a token.
         caller: Option<SupposedCaller> = object(SupposedCaller::read);
         /// The method.
         method: Option<String> as Option<Method> = text(method);
@@ -41,7 +41,7 @@ crate::body! {
 }
 
 crate::body! {
-    /// A supposed caller: an access token, a user or a client.
+    /// A hypothetical caller: an access token, a user or a client.
     pub struct SupposedCaller {
         /// An access token.
         token: Option<String> = text(any_text);
@@ -49,13 +49,13 @@ crate::body! {
         user: Option<String> = text(any_text);
         /// A client's id.
         client: Option<String> = text(any_text);
-        /// The scope of the token; all that can be granted when left out.
+        /// The scope of the token. Default: all scopes that can be granted.
         scope: Option<String> = text(any_text);
     }
     example { "user": "ada@example.com" }
 }
 
-/// An explanation, and what it is of.
+/// An explanation of a decision.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Explained)]
 pub struct Explained {
@@ -64,21 +64,21 @@ pub struct Explained {
     /// The method and the path of the route, with its parameters in braces.
     #[schema(required = true, examples("GET /users/{id}"))]
     route: Option<String>,
-    /// Of a decision that was made: its id.
+    /// The id of a past decision.
     #[schema(required = true)]
     decision_id: Option<Uuid>,
-    /// Of a decision that was made: when.
+    /// The time of a past decision.
     #[schema(required = true, format = "date-time")]
     at: Option<String>,
-    /// Of a decision that was made: the request, as its answer and the log know it.
+    /// The request id of a past decision, as in the response and in the log.
     #[schema(required = true, examples("019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17"))]
     request_id: Option<String>,
 }
 
-/// What the body asks.
+/// Parsed body.
 enum Question {
-    Made(Uuid),
-    Supposed(SupposedRequest),
+    Past(Uuid),
+    Hypothetical(HypotheticalRequest),
 }
 
 /// `POST /authz/explain`
@@ -88,17 +88,17 @@ pub async fn explain(
     services: Arc<Services>,
 ) -> Result<Json<Explained>, Problem> {
     match body.read(read)? {
-        Question::Made(id) => {
+        Question::Past(id) => {
             let entry = services.store.decision(&reach, id).await?;
             let entry = entry.ok_or_else(|| {
                 Problem::new(Code::NotFound).with_detail(
-                    "there is no such decision: it was never made, is older than what the audit trail keeps, was one \
-                     of too many at once, or is not written down yet",
+                    "the decision is not in the audit trail: it was never made, it is too old, it was only counted \
+                     because there were too many, or it is not stored yet",
                 )
             })?;
-            Ok(Json(Explained::made(entry, &reach, services.routes.all(), &services.vocabulary)))
+            Ok(Json(Explained::past(entry, &reach, services.routes.all(), &services.vocabulary)))
         }
-        Question::Supposed(request) => {
+        Question::Hypothetical(request) => {
             let (explanation, endpoint) = dry_run::explain(&services, reach.by(), &request).await?;
             let route = Some(endpoint.name());
             Ok(Json(Explained { explanation, route, decision_id: None, at: None, request_id: None }))
@@ -113,16 +113,19 @@ fn read(members: &mut Members) -> Option<Question> {
         for (name, _) in
             others.into_iter().chain([("path", request.path.is_some())]).filter(|(_, given)| *given)
         {
-            members.broken(name, Invalid::new("unknown", "does not go with `decision_id`"));
+            members.broken(name, Invalid::new("unknown", "is not allowed with `decision_id`"));
         }
-        return Some(Question::Made(id));
+        return Some(Question::Past(id));
     }
     let who = match request.caller.map(who) {
-        None => Some(Who::Nobody),
+        None => Some(NamedCaller::Anonymous),
         Some(who) => who,
     };
     if who.is_none() {
-        members.broken("caller", Invalid::new("one-caller", "must be one of `token`, `user` and `client`"));
+        members.broken(
+            "caller",
+            Invalid::new("one-caller", "must have exactly one of `token`, `user` and `client`"),
+        );
     }
     if request.method.is_none() && !members.is_broken("method") {
         members.required("method");
@@ -130,15 +133,19 @@ fn read(members: &mut Members) -> Option<Question> {
     if request.path.is_none() && !members.is_broken("path") {
         members.required("path");
     }
-    Some(Question::Supposed(SupposedRequest { who: who?, method: request.method?, path: request.path? }))
+    Some(Question::Hypothetical(HypotheticalRequest {
+        caller: who?,
+        method: request.method?,
+        path: request.path?,
+    }))
 }
 
-fn who(caller: SupposedCaller) -> Option<Who> {
+fn who(caller: SupposedCaller) -> Option<NamedCaller> {
     let SupposedCaller { token, user, client, scope } = caller;
     match (token, user, client) {
-        (Some(token), None, None) => Some(Who::Token(token)),
-        (None, Some(user), None) => Some(Who::User { user, scope }),
-        (None, None, Some(client)) => Some(Who::Client { client, scope }),
+        (Some(token), None, None) => Some(NamedCaller::Token(token)),
+        (None, Some(user), None) => Some(NamedCaller::User { user, scope }),
+        (None, None, Some(client)) => Some(NamedCaller::Client { client, scope }),
         _ => None,
     }
 }
@@ -165,9 +172,9 @@ pub(crate) fn path(text: &str) -> Result<String, Invalid> {
 }
 
 impl Explained {
-    /// A decision that was made. Of whose record it was, and who came with which scope, those are told
-    /// who may read the trail.
-    pub(crate) fn made(
+    /// Explains a past decision. Only callers that may read the audit trail see the record, its owner, the caller and the
+    /// scope.
+    pub(crate) fn past(
         entry: Entry,
         reach: &Reach<Explanation, Explain>,
         routes: &[impl AsRef<Route>],
@@ -195,18 +202,18 @@ impl Explained {
         }
     }
 
-    /// What it says.
+    /// Returns the explanation.
     pub(crate) fn explanation(&self) -> &Explanation {
         &self.explanation
     }
 
-    /// The route.
+    /// Returns the route.
     pub(crate) fn route(&self) -> Option<&str> {
         self.route.as_deref()
     }
 }
 
-/// The route that does an action to a kind of record, by their names in the policy.
+/// Returns the route of an action on a kind of record, by their names in the policy.
 pub(crate) fn route_of<'a>(
     routes: &'a [impl AsRef<Route>],
     resource: &str,

@@ -7,8 +7,9 @@ use utoipa::PartialSchema as _;
 
 use crate::domain::Invalid;
 use crate::http::kit::family::Family;
-use crate::http::kit::problem::{BrokenRule, Code, Problem, ProblemContext};
+use crate::http::kit::problem::{BrokenRule, Code, Problem};
 use crate::http::kit::problem_code::Header;
+use crate::http::kit::problem_response::ProblemContext;
 use crate::http::kit::route::Route;
 
 const REQUEST_ID: &str = "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17";

@@ -1,0 +1,87 @@
+//! Problems made of refusals and errors of other parts.
+
+use super::problem::Problem;
+use super::problem_code::Code;
+use crate::authz::{Reason, Refusal, Relation, Rule};
+use crate::domain::NoRandomness;
+use crate::hashing::HashError;
+use crate::store::StoreError;
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let rule = &refusal.rule;
+        let problem = Self::new(refusal.reason.into());
+        let mut problem = match refusal.reason {
+            // A caller that reaches every record is not refused: the record is not there.
+            Reason::NotFound if refusal.is_plain_not_found() => return problem,
+            Reason::NotFound => problem,
+            Reason::InsufficientScope => problem.with_detail(needed(rule)),
+            Reason::NotOwner => problem.with_detail(reached(rule)),
+            Reason::WrongState => problem.with_detail(format!(
+                "this needs a {} that is {}",
+                rule.resource,
+                rule.condition.state().map_or("", Relation::name)
+            )),
+            Reason::AboveCaller => problem.with_detail("this needs a power over others that you do not have"),
+        };
+        problem.0.refusal = Some(refusal);
+        problem
+    }
+}
+
+fn needed(rule: &Rule) -> String {
+    let scope = rule.weakest_scope();
+    scope.map_or_else(String::new, |scope| format!("the scope {scope} is needed: {}", scope.meaning()))
+}
+
+/// Says which scope reaches which records.
+fn reached(rule: &Rule) -> String {
+    let (condition, kind) = (&rule.condition, rule.resource);
+    let own = condition.owner_scope().map(|scope| match condition.relations().next() {
+        Some(_) => format!("{scope} reaches your own {kind}"),
+        None => format!("{scope} reaches your own {kind} alone"),
+    });
+    let related = condition
+        .relations()
+        .map(|(relation, scope)| format!("{scope} one to which you are {}", relation.name()));
+    let roles = condition.roles().map(|(role, scope)| format!("{scope} with the role {role} everyone's"));
+    let any = condition.anyone_scope().map(|scope| match condition.owner_scope() {
+        Some(_) => format!("{scope} reaches everyone's"),
+        None => format!("only {scope} reaches a {kind}"),
+    });
+    own.into_iter().chain(related).chain(roles).chain(any).collect::<Vec<_>>().join("; ")
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::Unavailable(_) | StoreError::Lost(_) | StoreError::RolledBack(_) => Code::Unavailable,
+            StoreError::Uncertain(_) => Code::OutcomeUnknown,
+            StoreError::Taken => Code::Taken,
+            StoreError::Changed => Code::ChangedMeanwhile,
+            StoreError::LastAdmin => Code::LastAdmin,
+            StoreError::Repeated => Code::IdempotencyKeyInUse,
+            StoreError::Internal(_) => Code::Internal,
+        };
+        if code.status().is_server_error() {
+            log::error!("{error}");
+        }
+        Self::new(code)
+    }
+}
+
+impl From<HashError> for Problem {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::new(Code::Busy),
+            HashError::Failed => Self::new(Code::Internal),
+        }
+    }
+}
+
+impl From<NoRandomness> for Problem {
+    fn from(error: NoRandomness) -> Self {
+        log::error!("{error}");
+        Self::new(Code::Internal)
+    }
+}
