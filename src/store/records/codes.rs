@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use super::code_rows::{CodeBinding, CodeRedemption, CodeRefused, CodeRow, NewCode, RedeemedCode};
 use super::session_rows::{SessionBinding, SessionRow, TokenSession};
-use super::{consents, refresh_tokens, user_rows};
-use crate::authz::{Actor, AuditEvent, Outcome, Resource as _, ScopeSet};
+use super::{consents, refresh_token_rows, user_rows};
+use crate::authz::{Actor, AuditEvent, Outcome, Resource as _};
 use crate::domain::{
-    ClientId, Consent, Origin, SecretHash, Session, SessionId, Status, Thumbprint, Time, User, UserId,
+    ClientId, Consent, SecretHash, Session, SessionId, Status, Thumbprint, Time, User, UserId,
 };
 use crate::on;
 use crate::store::engine::connection::Connection;
@@ -16,89 +17,6 @@ use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{authorization_codes as codes, sessions};
 use crate::store::shared::Shared;
 use crate::store::trusted::TrustedStore;
-
-/// A code to issue.
-pub(crate) struct NewCode {
-    /// Hash of the code.
-    pub(crate) hash: SecretHash,
-    /// The client that may redeem it.
-    pub(crate) client: ClientId,
-    /// Browser session in which the user is signed in.
-    pub(crate) parent: SessionId,
-    /// The user who authorizes the client.
-    pub(crate) user: UserId,
-    /// Scopes for which the client is authorized.
-    pub(crate) scope: ScopeSet,
-    /// Parameters that the redemption must match.
-    pub(crate) binding: CodeBinding,
-    /// `nonce` of the ID token (OpenID Connect Core §2).
-    pub(crate) nonce: Option<String>,
-    /// Time of expiry.
-    pub(crate) expires_at: DateTime<Utc>,
-    /// Origin of the request.
-    pub(crate) origin: Origin,
-}
-
-/// Parameters that the redemption of a code must match.
-#[derive(Clone, Debug)]
-pub(crate) struct CodeBinding {
-    /// The redirect URI of the request (RFC 6749 §4.1.3).
-    pub(crate) redirect_uri: String,
-    /// S256 challenge of the verifier (RFC 7636 §4.2).
-    pub(crate) code_challenge: String,
-    /// Thumbprint of the key to which the tokens will be bound, if the request named one (RFC 9449 §10).
-    pub(crate) dpop_jkt: Option<Thumbprint>,
-    /// Resource that accepts the tokens, if the request named one (RFC 8707).
-    pub(crate) resource: Option<String>,
-}
-
-/// The client and the parameters of a redemption.
-pub(crate) struct CodeRedemption {
-    /// The authenticated client.
-    pub(crate) client: ClientId,
-    /// Scopes for which the client is registered.
-    pub(crate) registered: ScopeSet,
-    /// Thumbprint of the key in the DPoP proof (RFC 9449 §5).
-    pub(crate) dpop_jkt: Option<Thumbprint>,
-    /// Hash of the first refresh token, if the client gets one.
-    pub(crate) refresh: Option<SecretHash>,
-    /// Origin of the request.
-    pub(crate) origin: Origin,
-}
-
-/// Reason why a code is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CodeRefused {
-    /// It does not exist, has expired, or belongs to another client.
-    Unknown,
-    /// It was used before. The session that it began has ended.
-    Replayed,
-    /// The request does not match the binding of the code. The code is deleted.
-    BindingMismatch,
-    /// The user is not active or not signed in any more.
-    SignedOut,
-}
-
-/// A redeemed code.
-pub(crate) struct RedeemedCode {
-    /// The session that began.
-    pub(crate) token_session: TokenSession,
-    /// `nonce` of the authorization request, for the ID token.
-    pub(crate) nonce: Option<String>,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = codes)]
-struct CodeRow {
-    user_id: UserId,
-    parent_id: SessionId,
-    redirect_uri: String,
-    scope: String,
-    code_challenge: String,
-    nonce: Option<String>,
-    resource: Option<String>,
-    dpop_jkt: Option<String>,
-}
 
 /// Returns the audit event of a consent.
 fn consent_event(new: &NewCode) -> AuditEvent {
@@ -109,17 +27,6 @@ fn consent_event(new: &NewCode) -> AuditEvent {
         record: Some(new.client.to_string()),
         owner: Some(new.user),
         outcome: Outcome::Done,
-    }
-}
-
-impl CodeRow {
-    fn binding(&self) -> CodeBinding {
-        CodeBinding {
-            redirect_uri: self.redirect_uri.clone(),
-            code_challenge: self.code_challenge.clone(),
-            dpop_jkt: self.dpop_jkt.clone().map(Thumbprint::stored),
-            resource: self.resource.clone(),
-        }
     }
 }
 
@@ -277,7 +184,7 @@ impl Shared {
         };
         self.insert_session(conn, &session, binding)?;
         if let Some(refresh) = &by.refresh {
-            refresh_tokens::insert(conn, refresh, &session)?;
+            refresh_token_rows::insert(conn, refresh, &session)?;
         }
         let (roles, epoch) = (user.roles, user.epoch);
         let token_session = TokenSession { session, roles, epoch, scope, resource, dpop_jkt };

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::{codes, idempotency, rate_limits, refresh_tokens, used_jtis};
+use super::{codes, idempotency, rate_limits, refresh_token_rows, used_jtis};
 use crate::domain::Time;
 use crate::on;
 use crate::store::engine::error::StoreError;
@@ -23,7 +23,7 @@ impl TrustedStore {
             let expired = revocations::table.filter(revocations::until.le(Time(now)));
             on!(conn, |c| diesel::delete(expired).execute(c))?;
             codes::prune(conn, now - CODE_RETENTION)?;
-            refresh_tokens::prune(conn, now)?;
+            refresh_token_rows::prune(conn, now)?;
             used_jtis::prune(conn, now)?;
             rate_limits::prune(conn, now)?;
             idempotency::prune(conn, now)?;

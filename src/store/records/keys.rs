@@ -92,9 +92,8 @@ impl Store {
         .await
     }
 
-    /// Retires a key at once and deletes its private half. If it was the signing key, the next key signs at once.
-    /// If there is no next key, `spare` is inserted and signs; without `spare` none does. Returns the key that
-    /// signs now, if it changed.
+    /// Retires a key at once and deletes its private half. If it was the signing key and there is
+    /// a `spare`, another key signs at once: the next one if there is one, or else `spare`. Returns that key.
     ///
     /// # Errors
     /// [`StoreError::Changed`] if the key was retired meanwhile.
@@ -169,8 +168,8 @@ impl TrustedStore {
         .await
     }
 
-    /// Inserts the next signing key if rotation is due: the newest key of the algorithm is older than `every`. The
-    /// server calls it at intervals. Returns all keys if it inserted one.
+    /// Inserts the next signing key if rotation is due: each key of an algorithm signs for `every`. The server
+    /// calls it at intervals. Returns all keys if it inserted one.
     ///
     /// # Errors
     /// If the database is unavailable. Then the key was not inserted.

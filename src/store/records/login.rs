@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::rate_limits::{self, CountedAttempt};
 use super::session_rows::{SessionBinding, TokenSession, session_event};
-use super::{refresh_tokens, user_rows};
+use super::{refresh_token_rows, user_rows};
 use crate::authz::{Actor, Outcome, ScopeSet};
 use crate::domain::{
     ClientId, Device, Origin, PasswordHash, SecretHash, Session, SessionId, Status, Time, User, UserId,
@@ -64,7 +64,7 @@ impl TrustedStore {
             let session = Session { expires_at: shared.next_refresh_expiry(&begun), ..begun.clone() };
             let binding = SessionBinding { scope: Some(scope.to_string()), ..SessionBinding::default() };
             shared.insert_session(conn, &session, binding)?;
-            refresh_tokens::insert(conn, &refresh, &session)?;
+            refresh_token_rows::insert(conn, &refresh, &session)?;
             let (roles, epoch) = (user.roles, user.epoch);
             Ok(Ok(TokenSession { session, roles, epoch, scope, resource: None, dpop_jkt: None }))
         })
