@@ -1,24 +1,20 @@
-//! Thread pool for password hashing: a fixed number of worker threads with a bounded queue. Each
-//! thread keeps its hashing buffer: a new buffer for each hash would slow the other cores down too.
+//! Concurrency limit for password hashing, with a bounded queue, on tokio's blocking threads. The hashing buffers are
+//! kept: an allocator keeps more memory for each thread that ever hashed.
 
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::Block;
-use tokio::sync::oneshot;
+use tokio::sync::Semaphore;
 
 use super::error::HashError;
 
-/// Hashing buffer of a worker thread, as large as the last hash needed.
+/// Hashing buffer, as large as the last hash needed.
 pub(super) type Memory = Vec<Block>;
 
-type Job = Box<dyn FnOnce(&mut Memory, RunningJob<'_>) + Send>;
-
-/// Load of the thread pool.
+/// Load of the hashing threads.
 pub struct HashLoad {
-    /// Maximum number of worker threads.
+    /// Maximum number of passwords hashed at the same time.
     pub threads: usize,
     /// Number of passwords that are being hashed.
     pub running: usize,
@@ -28,54 +24,49 @@ pub struct HashLoad {
     pub rejected: u64,
 }
 
-/// Thread pool. Starts its threads on demand, and ends them when it is dropped.
+/// The limit and its queue.
 pub(super) struct HashPool {
     threads: usize,
-    queue: usize,
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// Queue of jobs, each with its number.
-    waiting: VecDeque<(u64, Job)>,
-    last_number: u64,
-    threads: usize,
-    running: usize,
-    rejected: u64,
-    has_ended: bool,
+    /// Places of jobs that run or wait.
+    places: Arc<Semaphore>,
+    /// Permits of jobs that run, in the order of their arrival.
+    permits: Arc<Semaphore>,
+    capacity: usize,
+    /// Buffers that no job uses.
+    buffers: Arc<Mutex<Vec<Memory>>>,
+    rejected: AtomicU64,
 }
 
 impl HashPool {
-    /// Returns a pool of `threads` worker threads (at least one), with a queue of at most `queue` jobs.
+    /// Returns a limit of `threads` jobs at a time (at least one), with a queue of at most `queue` jobs.
     pub(super) fn new(threads: usize, queue: usize) -> Self {
-        Self { threads: threads.max(1), queue, shared: Arc::default() }
+        let threads = threads.max(1);
+        let capacity = (threads + queue).min(Semaphore::MAX_PERMITS);
+        let (places, permits) = (Arc::new(Semaphore::new(capacity)), Arc::new(Semaphore::new(threads)));
+        Self { threads, places, permits, capacity, buffers: Arc::default(), rejected: AtomicU64::new(0) }
     }
 
-    /// Runs a job on a worker thread. Cancellation removes a job that is still in the queue; a job
-    /// that runs keeps its thread until it is done.
+    /// Runs a job. Cancellation removes a job that is still in the queue; a job that runs keeps its permit until it
+    /// is done.
     ///
     /// # Errors
-    /// [`HashError::Busy`] when the queue is full; [`HashError::Failed`] when there is no thread, or
-    /// the job panicked.
+    /// [`HashError::Busy`] when the queue is full; [`HashError::Failed`] when the job panicked.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        let (sender, result) = oneshot::channel();
-        let _queued = self.enqueue(Box::new(move |memory, running| {
-            let done = work(memory);
-            // Frees the thread first: the receiver may submit its next job at once.
-            drop(running);
-            let _ = sender.send(done);
-        }))?;
-        result.await.map_err(|_| HashError::Failed)
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.reject())?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| HashError::Failed)?;
+        let buffers = Arc::clone(&self.buffers);
+        let job = tokio::task::spawn_blocking(move || {
+            let _held = (permit, place);
+            let free = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = free().pop().unwrap_or_default();
+            let done = work(&mut memory);
+            free().push(memory);
+            done
+        });
+        job.await.map_err(|_| HashError::Failed)
     }
 
     /// Rejects a job in advance.
@@ -83,111 +74,29 @@ impl HashPool {
     /// # Errors
     /// [`HashError::Busy`] when the queue is full.
     pub(super) fn reject_if_full(&self) -> Result<(), HashError> {
-        self.state_with_room().map(drop)
+        if self.places.available_permits() > 0 { Ok(()) } else { Err(self.reject()) }
     }
 
     /// Returns the load.
     pub(super) fn load(&self) -> HashLoad {
-        let state = self.shared.state();
-        let (running, waiting) = (state.running, state.waiting.len());
-        HashLoad { threads: self.threads, running, waiting, rejected: state.rejected }
+        let running = self.threads.saturating_sub(self.permits.available_permits());
+        let admitted = self.capacity.saturating_sub(self.places.available_permits());
+        let (waiting, rejected) = (admitted.saturating_sub(running), self.rejected.load(Ordering::Relaxed));
+        HashLoad { threads: self.threads, running, waiting, rejected }
     }
 
-    fn enqueue(&self, job: Job) -> Result<QueuedJob<'_>, HashError> {
-        let mut state = self.state_with_room()?;
-        if state.threads - state.running <= state.waiting.len() && state.threads < self.threads {
-            match start_thread(&self.shared) {
-                Ok(()) => state.threads += 1,
-                Err(error) => log::error!("no thread for password hashing could be started: {error}"),
-            }
-        }
-        if state.threads == 0 {
-            return Err(HashError::Failed);
-        }
-        state.last_number += 1;
-        let number = state.last_number;
-        state.waiting.push_back((number, job));
-        drop(state);
-        self.shared.changed.notify_one();
-        Ok(QueuedJob { shared: &self.shared, number })
-    }
-
-    fn state_with_room(&self) -> Result<MutexGuard<'_, State>, HashError> {
-        let mut state = self.shared.state();
-        if state.waiting.len() < self.threads - state.running + self.queue {
-            return Ok(state);
-        }
-        state.rejected += 1;
-        Err(HashError::Busy)
-    }
-}
-
-impl Drop for HashPool {
-    fn drop(&mut self) {
-        self.shared.state().has_ended = true;
-        self.shared.changed.notify_all();
-    }
-}
-
-fn start_thread(shared: &Arc<Shared>) -> std::io::Result<()> {
-    let shared = Arc::clone(shared);
-    let worker = move || {
-        let mut memory = Memory::new();
-        while let Some(job) = shared.next() {
-            let running = RunningJob(&shared);
-            // A panic ends its job only, not the thread.
-            drop(catch_unwind(AssertUnwindSafe(|| job(&mut memory, running))));
-        }
-    };
-    thread::Builder::new().name("hash".to_owned()).spawn(worker).map(drop)
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for the next job. Returns `None` when the pool ends.
-    fn next(&self) -> Option<Job> {
-        let is_idle = |state: &mut State| state.waiting.is_empty() && !state.has_ended;
-        let state = self.changed.wait_while(self.state(), is_idle);
-        let mut state = state.unwrap_or_else(PoisonError::into_inner);
-        let (_, job) = state.waiting.pop_front()?;
-        state.running += 1;
-        Some(job)
-    }
-}
-
-/// Guard of a running job.
-struct RunningJob<'a>(&'a Shared);
-
-impl Drop for RunningJob<'_> {
-    fn drop(&mut self) {
-        self.0.state().running -= 1;
-    }
-}
-
-/// Guard of a job in the queue. Dropping it removes the job if it has not begun.
-struct QueuedJob<'a> {
-    shared: &'a Shared,
-    number: u64,
-}
-
-impl Drop for QueuedJob<'_> {
-    fn drop(&mut self) {
-        self.shared.state().waiting.retain(|(number, _)| *number != self.number);
+    fn reject(&self) -> HashError {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+        HashError::Busy
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
     use std::future::{Future, poll_fn};
     use std::pin::{Pin, pin};
-    use std::sync::mpsc::{self, Receiver, Sender};
+    use std::sync::mpsc::{self, Receiver};
     use std::task::Poll;
-
-    use futures_util::future::join_all;
 
     use super::*;
     use crate::hashing::tests::wait;
@@ -248,29 +157,5 @@ mod tests {
             assert_eq!(futures_util::join!(broken, good), (Err::<(), _>(HashError::Failed), Ok(2)));
             assert_eq!(pool.load().running, 0);
         });
-    }
-
-    #[test]
-    fn starts_no_more_threads_than_needed_or_configured() {
-        let pool = HashPool::new(2, 100);
-        let thread = || pool.run(|_| thread::current().id());
-        wait(async {
-            let alone = [thread().await, thread().await, thread().await];
-            assert!(alone.iter().all(|id| *id == alone[0]));
-            let mut ids = join_all((0..50).map(|_| thread())).await;
-            ids.sort_by_key(|id| format!("{id:?}"));
-            ids.dedup();
-            assert!((1..=2).contains(&ids.len()), "{ids:?}");
-        });
-    }
-
-    #[test]
-    fn threads_end_with_the_pool() {
-        thread_local! { static ENDS: RefCell<Option<Sender<()>>> = const { RefCell::new(None) } }
-        let (ends, ended) = mpsc::channel();
-        let pool = HashPool::new(1, 0);
-        wait(pool.run(move |_| ENDS.set(Some(ends)))).unwrap();
-        drop(pool);
-        assert!(ended.recv().is_err());
     }
 }
