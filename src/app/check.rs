@@ -141,7 +141,7 @@ mod tests {
     }
 
     impl Stored for Coat {
-        async fn find(_: Lookup<'_>, _: CoatId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
+        async fn find(_: Lookup<'_, Self>, _: CoatId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
             Err(StoreError::Changed)
         }
     }

@@ -69,7 +69,7 @@ fn kept() -> MutexGuard<'static, BTreeMap<HatId, Hat>> {
 }
 
 impl Stored for Hat {
-    async fn find(lookup: Lookup<'_>, id: HatId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_, Self>, id: HatId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         // The mistake: what is not there is taken for a fault.
         let hat = kept().get(&id).cloned();
         let hat = hat.ok_or_else(|| StoreError::Internal("there is no such hat".to_owned()))?;

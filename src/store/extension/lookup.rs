@@ -1,5 +1,7 @@
 //! Lookup of one record for a decision. Only a lookup seals a record.
 
+use std::marker::PhantomData;
+
 use crate::authz::action::Read;
 use crate::authz::{Can, Relation, RelationSet, Resource, RowFilter, Sealed};
 use crate::store::engine::connection::Connection;
@@ -19,14 +21,29 @@ pub trait Stored: Resource + Can<Read> {
 
     /// Looks up the record within `filter`. Found or not, it is sealed.
     fn find(
-        lookup: Lookup<'_>,
+        lookup: Lookup<'_, Self>,
         id: Self::Id,
         filter: RowFilter,
     ) -> impl Future<Output = Result<Sealed<Self>, StoreError>>;
 }
 
 /// A lookup, for [`Stored::find`] only. Its functions are the only ones that seal a record.
-pub struct Lookup<'a>(&'a Store);
+///
+/// A lookup seals records of its own kind only. An application that has the lookup of one kind cannot
+/// seal a record of another kind, which it made up:
+/// ```compile_fail,E0308
+/// use cloakroom::{authz::Sealed, domain::{Profile, User}, store::{Lookup, StoreError}};
+/// async fn pretend(lookup: Lookup<'_, Profile>, user: User) -> Result<Sealed<User>, StoreError> {
+///     lookup.record(move |_| Ok(Some(user.clone()))).await
+/// }
+/// ```
+/// ```
+/// use cloakroom::{authz::Sealed, domain::User, store::{Lookup, StoreError}};
+/// async fn find(lookup: Lookup<'_, User>, user: User) -> Result<Sealed<User>, StoreError> {
+///     lookup.record(move |_| Ok(Some(user.clone()))).await
+/// }
+/// ```
+pub struct Lookup<'a, R>(&'a Store, PhantomData<fn() -> R>);
 
 impl Store {
     /// Looks up one record for a decision.
@@ -35,11 +52,11 @@ impl Store {
         id: R::Id,
         filter: RowFilter,
     ) -> Result<Sealed<R>, StoreError> {
-        R::find(Lookup(self), id, filter).await
+        R::find(Lookup(self, PhantomData), id, filter).await
     }
 }
 
-impl Lookup<'_> {
+impl<R: Resource + Send> Lookup<'_, R> {
     pub(in crate::store) fn shared(&self) -> &Shared {
         self.0.shared()
     }
@@ -48,7 +65,7 @@ impl Lookup<'_> {
     ///
     /// # Errors
     /// The error of `work`.
-    pub async fn record<R: Resource + Send>(
+    pub async fn record(
         self,
         work: impl Fn(&mut Connection) -> Result<Option<R>, StoreError> + Send + 'static,
     ) -> Result<Sealed<R>, StoreError> {
@@ -59,7 +76,7 @@ impl Lookup<'_> {
     ///
     /// # Errors
     /// The error of `work`.
-    pub(crate) async fn own_record<R: Resource + Send>(
+    pub(crate) async fn own_record(
         self,
         work: impl Fn(&mut Connection) -> Result<Option<R>, StoreError> + Send + 'static,
     ) -> Result<Sealed<R>, StoreError> {
@@ -70,7 +87,7 @@ impl Lookup<'_> {
     ///
     /// # Errors
     /// The error of `work`.
-    pub async fn related<R: Resource + Send>(
+    pub async fn related(
         self,
         work: impl Fn(&mut Connection) -> Result<Option<(R, RelationSet)>, StoreError> + Send + 'static,
     ) -> Result<Sealed<R>, StoreError> {

@@ -98,7 +98,7 @@ macro_rules! stored {
                 const RESOLVED: &'static [Relation] = &[$($($relation),+)?];
 
                 async fn find(
-                    lookup: Lookup<'_>,
+                    lookup: Lookup<'_, Self>,
                     id: Self::Id,
                     filter: RowFilter,
                 ) -> Result<Sealed<Self>, StoreError> {

@@ -35,7 +35,7 @@ macro_rules! unchanged {
 }
 
 impl Stored for Client {
-    async fn find(lookup: Lookup<'_>, id: ClientId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_, Self>, id: ClientId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         let now = lookup.shared().now();
         lookup.own_record(move |conn| Ok(load(conn, id.as_str(), now)?.map(|stored| stored.client))).await
     }

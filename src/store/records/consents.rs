@@ -53,7 +53,7 @@ fn load(conn: &mut Connection, user: UserId, client: Option<&ClientId>) -> Resul
 }
 
 impl Stored for Consent {
-    async fn find(lookup: Lookup<'_>, id: ConsentOf, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_, Self>, id: ConsentOf, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         lookup.record(move |conn| Ok(load(conn, id.user, Some(&id.client))?.pop())).await
     }
 }

@@ -59,7 +59,7 @@ impl From<KeyRow> for StoredKey {
 }
 
 impl Stored for SigningKey {
-    async fn find(lookup: Lookup<'_>, kid: String, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_, Self>, kid: String, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         let named = move |stored: StoredKey| (stored.key.kid == kid).then_some(stored.key);
         lookup.record(move |conn| Ok(load(conn)?.into_iter().find_map(&named))).await
     }

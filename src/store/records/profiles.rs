@@ -17,7 +17,7 @@ use crate::store::extension::lookup::{Lookup, Stored};
 use crate::store::handle::Store;
 
 impl Stored for Profile {
-    async fn find(lookup: Lookup<'_>, id: UserId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_, Self>, id: UserId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         lookup.own_record(move |conn| load(conn, id)).await
     }
 }

@@ -31,7 +31,7 @@ fn logged_out(by: &Caller, session: SessionId) -> AuditEvent {
 }
 
 impl Stored for Session {
-    async fn find(lookup: Lookup<'_>, id: SessionOf, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_, Self>, id: SessionOf, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         let now = lookup.shared().now();
         let found = move |session: &Session| session.id == id.session;
         lookup.record(move |conn| Ok(live(conn, id.user, now)?.into_iter().find(found))).await

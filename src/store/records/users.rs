@@ -29,7 +29,7 @@ pub struct UserChange {
 }
 
 impl Stored for User {
-    async fn find(lookup: Lookup<'_>, id: UserId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
+    async fn find(lookup: Lookup<'_, Self>, id: UserId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         let vocabulary = lookup.shared().vocabulary.clone();
         lookup.own_record(move |conn| load(conn, &vocabulary, id)).await
     }

@@ -35,7 +35,7 @@ cloakroom::policy! {
 
 impl cloakroom::store::Stored for Shelf {
     async fn find(
-        lookup: cloakroom::store::Lookup<'_>,
+        lookup: cloakroom::store::Lookup<'_, Self>,
         _: ShelfNumber,
         _: cloakroom::authz::RowFilter,
     ) -> Result<cloakroom::authz::Sealed<Self>, cloakroom::store::StoreError> {
