@@ -1,4 +1,4 @@
-//! An account as the operator names it.
+//! Reference to an account, as the operator writes it.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::output::Failure;
 use crate::domain::{Email, UserId};
 use crate::store::TrustedStore;
 
-/// Which account is meant.
+/// Reference to an account: its id or its e-mail address.
 #[derive(Clone, Debug)]
 pub(super) enum AccountRef {
     Id(UserId),
@@ -24,12 +24,12 @@ impl AccountRef {
         }
     }
 
-    /// That there is none.
+    /// Returns the error for an account that does not exist.
     pub(super) fn missing(&self) -> Failure {
         Failure::new(format!("there is no user {self}; see cloakroom users list"))
     }
 
-    /// Its id.
+    /// Returns the id of the account.
     pub(super) async fn id(&self, store: &TrustedStore) -> Result<UserId, Failure> {
         match self {
             Self::Id(id) => Ok(*id),

@@ -1,4 +1,4 @@
-//! `cloakroom routes` and `cloakroom openapi`: the API described. No database is touched.
+//! `cloakroom routes` and `cloakroom openapi`: descriptions of the API. They need no database.
 
 use std::path::{Path, PathBuf};
 
@@ -19,15 +19,15 @@ pub(super) fn routes_command() -> Command {
     let format = Arg::new("format").long("format").value_name("FORMAT").value_parser(formats);
     let diff = Arg::new("diff").long("diff").value_name("OLD.json").value_parser(value_parser!(PathBuf));
     Command::new("routes")
-        .about("Print the authorization matrix: each route, and what each kind of caller is answered")
+        .about("Print the authorization matrix: for each route, the answer to each kind of caller")
         .after_help(
             "Examples:\n  \
-             cloakroom routes --format html > who-may-do-what.html\n  \
+             cloakroom routes --format html > authorization-matrix.html\n  \
              cloakroom routes --format json > before.json\n  \
-             cloakroom routes --diff before.json     what has changed since; exit 1 if somebody may do more",
+             cloakroom routes --diff before.json     list the changes; exit code 1 if a caller gained access",
         )
-        .arg(format.default_value("table").help("The form of the matrix"))
-        .arg(diff.help("Say what has changed since this matrix (of --format json, or of GET /authz/matrix)"))
+        .arg(format.default_value("table").help("Format of the matrix"))
+        .arg(diff.help("List the changes since this matrix (from --format json, or GET /authz/matrix)"))
 }
 
 pub(super) fn openapi_command() -> Command {
@@ -36,12 +36,12 @@ pub(super) fn openapi_command() -> Command {
         .after_help("Example:\n  cloakroom openapi --issuer https://id.example.org > openapi.json")
 }
 
-/// What is wrong with the settings is no reason not to show the routes; then it shows them all.
+/// Prints the routes of this configuration. With invalid settings it prints all routes.
 pub(super) fn routes(app: &App, matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
     let settings = app.load(&Sources::from_process(app.settings_list(), matches));
     let matrix = settings.map_or_else(|_| app.matrix(), |settings| app.matrix_served(&settings.config));
     if let Some(old) = given.get_one::<PathBuf>("diff") {
-        return tell_difference(&read_matrix(old)?, &matrix);
+        return print_difference(&read_matrix(old)?, &matrix);
     }
     match required::<String>(given, "format")?.as_str() {
         "json" => print_json(&json!(matrix)),
@@ -53,13 +53,13 @@ pub(super) fn routes(app: &App, matches: &ArgMatches, given: &ArgMatches) -> Res
 
 fn read_matrix(path: &Path) -> Result<Matrix, Failure> {
     let cannot = |why: &dyn std::fmt::Display| {
-        Failure::new(format!("{} is no matrix as `routes --format json` prints it: {why}", path.display()))
+        Failure::new(format!("{} is not a matrix from `routes --format json`: {why}", path.display()))
     };
     let text = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
     serde_json::from_str(&text).map_err(|error| cannot(&error))
 }
 
-fn tell_difference(before: &Matrix, now: &Matrix) -> Result<(), Failure> {
+fn print_difference(before: &Matrix, now: &Matrix) -> Result<(), Failure> {
     let changes = difference(before, now);
     let line = |change: &Change| {
         let sign = match change.direction {
@@ -70,14 +70,14 @@ fn tell_difference(before: &Matrix, now: &Matrix) -> Result<(), Failure> {
         format!("{sign}  {} {}\n", change.of, change.what)
     };
     if changes.is_empty() {
-        return print("nobody may do more or less than before\n");
+        return print("no caller gained or lost access\n");
     }
     print(&changes.iter().map(line).collect::<String>())?;
     match changes.iter().filter(|change| change.direction == Direction::Wider).count() {
         0 => Ok(()),
         wider => Err(Failure::new(format!(
-            "{wider} of {} changes let somebody do more than before, or may; look at them, and keep the new matrix \
-             once they are meant: routes --format json",
+            "{wider} of {} changes give or may give a caller more access; check them, and if they are intended \
+             keep the new matrix: routes --format json",
             changes.len()
         ))),
     }

@@ -1,4 +1,4 @@
-//! `cloakroom audit`: what proves that nobody changed the audit trail.
+//! `cloakroom audit`: verifies the hash chain of the audit trail.
 
 use actix_web::rt::System;
 use clap::{Arg, ArgMatches, Command};
@@ -13,23 +13,23 @@ use crate::server::master_key::load_master_key;
 use crate::store::ChainKey;
 use crate::store::audit::check::{Anchor, Check, Findings, Wrong};
 
-/// The most findings that are told one by one.
-const MOST_TOLD: usize = 20;
+/// Maximum number of faults that are printed.
+const MAX_PRINTED: usize = 20;
 
 pub(super) fn command() -> Command {
     let anchor = Arg::new("anchor").long("anchor").value_name("POSITION:SEAL").value_parser(Anchor::parse);
     group(
         "audit",
-        "Prove that nobody changed the audit trail",
+        "Verify that the audit trail was not changed",
         [Command::new("verify")
-            .about("Walk the chain of the audit trail, and name every line that was changed, moved or taken out")
+            .about("Verify the hash chain of the audit trail, and list each entry that was changed, moved or removed")
             .after_help(
-                "It needs the master key, and the server may run meanwhile. It prints the head of the chain: keep it \
-                 elsewhere, and give it as --anchor later, to find out also whether the end was cut off or the \
-                 whole of it made anew.\n\n\
-                 Exit code 1 when anything is wrong.",
+                "It needs the master key. The server may run at the same time. It prints the head of the chain. Keep \
+                 the head on another machine and pass it as --anchor later. Then it also detects a removed end \
+                 and a chain that was made anew.\n\n\
+                 Exit code 1 when it finds a fault.",
             )
-            .arg(anchor.help("A head of the chain that was printed before: it must still be there"))
+            .arg(anchor.help("A head that was printed before; the chain must still contain it"))
             .arg(json_flag())],
     )
     .after_help("Example:\n  cloakroom audit verify --json >> /secure/elsewhere/audit-heads.ndjson")
@@ -48,14 +48,14 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
         progress_ends();
         found.map_err(Failure::from)
     })?;
-    tell(&findings, given.get_flag("json"))?;
+    print_findings(&findings, given.get_flag("json"))?;
     match findings.wrong.len() {
         0 => Ok(()),
-        wrong => Err(Failure::new(format!("the audit trail is not as it was written: {wrong} faults"))),
+        wrong => Err(Failure::new(format!("the audit trail was changed: {wrong} faults"))),
     }
 }
 
-fn tell(findings: &Findings, as_json: bool) -> Result<(), Failure> {
+fn print_findings(findings: &Findings, as_json: bool) -> Result<(), Failure> {
     let Findings { lines, first, head, unsealed, oldest_unsealed, wrong } = findings;
     let oldest = oldest_unsealed.map(format_time);
     let head = head.as_ref().map(ToString::to_string);
@@ -69,16 +69,17 @@ fn tell(findings: &Findings, as_json: bool) -> Result<(), Failure> {
             "oldest_unsealed": oldest, "wrong": wrong,
         }));
     }
-    let told = wrong.iter().take(MOST_TOLD).map(|wrong| format!("wrong     {wrong}\n")).collect::<String>();
-    let more = match wrong.len().saturating_sub(MOST_TOLD) {
+    let printed =
+        wrong.iter().take(MAX_PRINTED).map(|wrong| format!("wrong     {wrong}\n")).collect::<String>();
+    let more = match wrong.len().saturating_sub(MAX_PRINTED) {
         0 => String::new(),
         more => format!("wrong     and {more} more\n"),
     };
     let waiting = oldest.map_or_else(String::new, |oldest| format!(", the oldest of {oldest}"));
     print(&format!(
-        "{told}{more}lines     {lines}{}\nhead      {}\nunsealed  {unsealed}{waiting}\n",
+        "{printed}{more}lines     {lines}{}\nhead      {}\nunsealed  {unsealed}{waiting}\n",
         if *first > 1 {
-            format!(", from position {first}: what was before was too old to be kept")
+            format!(", from position {first}; older entries were removed by the retention")
         } else {
             String::new()
         },

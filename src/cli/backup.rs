@@ -1,5 +1,4 @@
-//! `cloakroom backup` and `cloakroom restore`: a copy of an SQLite database, while it is used, and the
-//! way back.
+//! `cloakroom backup` and `cloakroom restore`: a copy of an SQLite database in use, and its restoration.
 
 use std::path::{Path, PathBuf};
 
@@ -25,30 +24,30 @@ fn file() -> Arg {
 
 pub(super) fn command() -> Command {
     Command::new("backup")
-        .about("Copy the SQLite database to a file, as it is at one moment; the server goes on meanwhile")
+        .about("Copy the SQLite database to a file; a consistent copy, also while the server runs")
         .after_help(
-            "The copy is read through before it gets its name. The master key is not in it: keep a copy of \
-             that elsewhere, without it the copy's signing keys cannot be opened.\n\
-             PostgreSQL has its own: pg_dump --format=custom; see docs/operating.md.\n\n\
+            "The copy is checked before it gets its name. It does not contain the master key. Keep the master \
+             key in another place: without it the signing keys in the copy cannot be opened.\n\
+             For PostgreSQL use pg_dump --format=custom; see docs/operating.md.\n\n\
              Example:\n  cloakroom backup /backups/cloakroom-$(date +%F).db",
         )
-        .args([file().help("The file to make; it must not be there"), json_flag()])
+        .args([file().help("The new file; it must not exist"), json_flag()])
 }
 
 pub(super) fn restore_command() -> Command {
     Command::new("restore")
-        .about("Put a copy that `backup` made in the place of the SQLite database")
+        .about("Replace the SQLite database by a copy from `backup`")
         .after_help(
-            "Nothing is changed before the copy is found good: every page is read, its schema is brought up to \
-             date, its signing keys are opened with the master key, and its audit trail is walked.\n\
-             The server must be stopped. A database that is there is put aside, not removed.\n\n\
+            "First the copy is checked: every page is read, its schema is migrated, its signing keys are opened \
+             with the master key, and its audit trail is verified. Only then the database is replaced.\n\
+             Stop the server first. An existing database is renamed, not removed.\n\n\
              Examples:\n  cloakroom restore --check /backups/cloakroom-2026-11-26.db   \
-             is it good? changes nothing\n  cloakroom restore --replace /backups/cloakroom-2026-11-26.db",
+             check only\n  cloakroom restore --replace /backups/cloakroom-2026-11-26.db",
         )
         .args([
             file().help("The copy"),
-            switch("check", "Only say whether it could be restored"),
-            switch("replace", "Put aside the database that is there"),
+            switch("check", "Only check the copy"),
+            switch("replace", "Rename the existing database first"),
             json_flag(),
         ])
 }
@@ -56,15 +55,15 @@ pub(super) fn restore_command() -> Command {
 pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> {
     let (database, file) = (sqlite_path(context)?, required::<PathBuf>(given, "file")?);
     if !database.exists() {
-        return Err(Failure::new(format!("there is no database {}", database.display())));
+        return Err(Failure::new(format!("the database {} does not exist", database.display())));
     }
     if file.exists() {
-        return Err(Failure::new(format!("{} is there already; choose another name", file.display())));
+        return Err(Failure::new(format!("{} exists already; choose another name", file.display())));
     }
     let unfinished = beside(&file, "partial");
     let copied = copy_and_examine(&database, &unfinished).map_err(|error| about(&file, &error))?;
     std::fs::rename(&unfinished, &file).map_err(|error| about(&file, &error.into()))?;
-    tell(&file, &copied, given.get_flag("json"), "copied", None)
+    print_outcome(&file, &copied, given.get_flag("json"), "copied", None)
 }
 
 pub(super) fn restore(context: &Context, given: &ArgMatches) -> Result<(), Failure> {
@@ -72,31 +71,31 @@ pub(super) fn restore(context: &Context, given: &ArgMatches) -> Result<(), Failu
     let (only_check, replace) = (given.get_flag("check"), given.get_flag("replace"));
     if !only_check && !replace && database.exists() {
         return Err(Failure::new(format!(
-            "{} is there already; stop the server and give --replace, and it is put aside",
+            "{} exists already; stop the server and give --replace, which renames it",
             database.display()
         )));
     }
     let restored = beside(&database, "restored");
     let copied = copy_and_examine(&file, &restored).map_err(|error| about(&file, &error))?;
     let done = check_version(context, &file, &copied)
-        .and_then(|()| prove(context, &file, &restored))
+        .and_then(|()| check_content(context, &file, &restored))
         .and_then(|()| if only_check { Ok(None) } else { put_in_place(&database, &restored) });
     let _ = std::fs::remove_file(&restored);
     let what = if only_check { "good" } else { "restored" };
-    tell(&file, &copied, given.get_flag("json"), what, done?)
+    print_outcome(&file, &copied, given.get_flag("json"), what, done?)
 }
 
 fn sqlite_path(context: &Context) -> Result<PathBuf, Failure> {
     match &context.config().database {
         Database::Sqlite(path) => Ok(path.clone()),
         Database::Postgres(_) => Err(Failure::new(
-            "this is for SQLite; PostgreSQL has its own: pg_dump --format=custom --file=FILE, and \
+            "this command is for SQLite; for PostgreSQL use pg_dump --format=custom --file=FILE and \
              pg_restore --exit-on-error --dbname=… FILE; see docs/operating.md",
         )),
     }
 }
 
-/// A name in the same directory, so that the file can be renamed.
+/// Returns a path in the same directory, so that the file can be renamed.
 fn beside(path: &Path, what: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{what}"));
@@ -109,7 +108,7 @@ fn copy_and_examine(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     })?;
     progress_ends();
     backup::examine(to).inspect_err(|_| {
-        // It is not the copy that was wanted.
+        // An invalid copy is of no use.
         let _ = std::fs::remove_file(to);
     })
 }
@@ -118,18 +117,20 @@ fn about(file: &Path, error: &BackupError) -> Failure {
     Failure::new(format!("{}: {error}", file.display()))
 }
 
-/// What this program does not know, it cannot serve.
+/// Refuses a copy with a migration that this version does not know.
 fn check_version(context: &Context, file: &Path, copied: &Copied) -> Result<(), Failure> {
     let known: Vec<String> = context.app.migrations.iter().flat_map(|some| some.versions()).collect();
     let unknown = copied.migrations.iter().find(|version| !known.contains(version));
     unknown.map_or(Ok(()), |version| {
         let file = file.display();
-        Err(Failure::new(format!("{file} is of a later version: this program has no migration {version}")))
+        Err(Failure::new(format!(
+            "{file} is from a later version: this one does not have the migration {version}"
+        )))
     })
 }
 
-/// Does with the copy all that a server would do at its start, and walks the audit trail.
-fn prove(context: &Context, file: &Path, restored: &Path) -> Result<(), Failure> {
+/// Does everything with the copy that a server does at its start, and verifies the audit trail.
+fn check_content(context: &Context, file: &Path, restored: &Path) -> Result<(), Failure> {
     let mut settings = context.settings.clone();
     settings.config.database = Database::Sqlite(restored.to_owned());
     let copy =
@@ -148,14 +149,11 @@ fn prove(context: &Context, file: &Path, restored: &Path) -> Result<(), Failure>
     drop(store);
     match findings.wrong.first() {
         None => backup::close(restored).map_err(|error| about(restored, &error)),
-        Some(wrong) => Err(Failure::new(format!(
-            "{}: its audit trail is not as it was written: {wrong}",
-            file.display()
-        ))),
+        Some(wrong) => Err(Failure::new(format!("{}: its audit trail was changed: {wrong}", file.display()))),
     }
 }
 
-/// Puts the copy where the database is to be, and that aside which is there.
+/// Puts the copy in place of the database, and renames the existing database.
 fn put_in_place(database: &Path, restored: &Path) -> Result<Option<PathBuf>, Failure> {
     let failed = |error: std::io::Error| about(database, &error.into());
     let mut aside = None;
@@ -174,7 +172,7 @@ fn put_in_place(database: &Path, restored: &Path) -> Result<Option<PathBuf>, Fai
     Ok(aside)
 }
 
-fn tell(
+fn print_outcome(
     file: &Path,
     copied: &Copied,
     as_json: bool,
@@ -189,6 +187,6 @@ fn tell(
             "schema": migrations.last(), "put_aside": aside,
         }));
     }
-    let aside = aside.map(|path| format!("what was there is now {path}\n")).unwrap_or_default();
+    let aside = aside.map(|path| format!("the previous database is now {path}\n")).unwrap_or_default();
     print(&format!("{}: {what}, {users} accounts, {bytes} bytes\n{aside}", file.display()))
 }

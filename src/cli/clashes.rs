@@ -1,5 +1,4 @@
-//! The names that an application's settings cannot have, because a command would not know which of
-//! two is meant.
+//! Conflicts between the flags of an application's settings and the flags of commands.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +6,14 @@ use clap::{Arg, Command};
 
 use crate::config::SettingsList;
 
-/// What the application must declare otherwise before any command can run, a sentence each.
+/// Returns the conflicts, one sentence each. No command runs while there is one.
 pub(super) fn with_commands(settings: SettingsList, mut commands: Command) -> Vec<String> {
     // Clap adds --help and --version here.
     commands.build();
     let taken = flags(&commands);
     let with_a_command = settings.iter().filter_map(|setting| {
         let flag = setting.flag().filter(|flag| taken.contains(flag))?;
-        Some(format!("{} would have the flag --{flag}, which is that of a command", setting.variable))
+        Some(format!("{} would have the flag --{flag}, which a command has", setting.variable))
     });
     with_a_command.collect()
 }
@@ -56,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_flags_of_a_command_meet_with_an_applications_either() {
+    fn flags_of_settings_and_commands_are_unique() {
         let app = Arc::new(App::new("notes").settings::<Notes>());
         assert!(app.faults().is_empty());
         assert!(with_commands(app.settings_list(), commands(&app)).is_empty());
@@ -68,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_that_a_command_has_is_no_setting() {
+    fn refuses_a_setting_with_the_flag_of_a_command() {
         let app = Arc::new(App::new("notes").settings::<Careless>());
         let found = with_commands(app.settings_list(), commands(&app));
         let clashes = [app.faults(), found].concat().join("\n");

@@ -1,4 +1,4 @@
-//! `cloakroom config`: every setting, and everything that is wrong.
+//! `cloakroom config`: all settings and all their errors.
 
 use clap::{ArgMatches, Command};
 use serde_json::json;
@@ -10,8 +10,8 @@ use crate::config::{Faults, Report, Sources};
 
 pub(super) fn command() -> Command {
     Command::new("config")
-        .about("Show every setting: its value, where it came from, what it means; and all faults")
-        .after_help("Secrets are hidden. The exit code is 1 when something is wrong.\n\nExample:\n  cloakroom config --json")
+        .about("Show all settings: value, source and meaning, and all errors")
+        .after_help("Secrets are hidden. Exit code 1 when a setting has an error.\n\nExample:\n  cloakroom config --json")
         .arg(json_flag())
 }
 

@@ -1,4 +1,4 @@
-//! `cloakroom explain`: why a request was refused, for the operator.
+//! `cloakroom explain`: explains to the operator why a request was refused.
 
 use actix_web::rt::System;
 use clap::{Arg, ArgMatches, Command, value_parser};
@@ -15,12 +15,12 @@ use crate::http::Explained;
 pub(super) fn command() -> Command {
     let id = Arg::new("decision").value_name("DECISION_ID").required(true).value_parser(value_parser!(Uuid));
     Command::new("explain")
-        .about("Say why a request was refused: the rule, what it went by, the step that decided")
+        .about("Explain why a request was refused: the rule, the facts, and the step that decided")
         .after_help(
             "Example:\n  cloakroom explain 01a20ac9-1d24-776e-9478-84beaa036bd7\n\n\
-             The id is the `decision_id` of the answer. What a request would be answered, POST /authz/explain says.",
+             DECISION_ID is the `decision_id` in the answer. To explain a request without sending it, use POST /authz/explain.",
         )
-        .arg(id.help("The decision, as the answer named it"))
+        .arg(id.help("The `decision_id` of the answer"))
         .arg(json_flag())
 }
 
@@ -30,15 +30,15 @@ pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> 
     let reach = operator.reach::<Explanation, Explain>()?;
     let entry = System::new().block_on(store.decision(&reach, id))?.ok_or_else(|| {
         Failure::new(format!(
-            "the audit trail has no decision {id}: it was never made, is older than what is kept, or was one of too \
-             many at once"
+            "the audit trail has no decision {id}: it does not exist, is older than the retention, or was not \
+             recorded during a flood of refusals"
         ))
     })?;
-    let explained = Explained::past(entry, &reach, context.app.routes(), context.vocabulary());
-    if given.get_flag("json") { print_json(&json!(explained)) } else { print(&told(&explained)) }
+    let explained = Explained::made(entry, &reach, context.app.routes(), context.vocabulary());
+    if given.get_flag("json") { print_json(&json!(explained)) } else { print(&as_text(&explained)) }
 }
 
-fn told(explained: &Explained) -> String {
+fn as_text(explained: &Explained) -> String {
     let explanation = explained.explanation();
     let line = |name: &str, value: Option<&str>| match value {
         Some(value) if !value.is_empty() => format!("{name:<9}{value}\n"),
@@ -56,7 +56,8 @@ fn told(explained: &Explained) -> String {
     ];
     let steps: String = explanation.steps.iter().map(step).collect();
     let enough: String = explanation.enough.iter().map(|way| format!("  {way}\n")).collect();
-    let enough = if enough.is_empty() { enough } else { format!("\nWhat would have been enough:\n{enough}") };
+    let enough =
+        if enough.is_empty() { enough } else { format!("\nEach of these would be enough:\n{enough}") };
     format!("{}\n{steps}{enough}", facts.concat())
 }
 

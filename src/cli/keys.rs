@@ -1,4 +1,4 @@
-//! `cloakroom keys`: what tokens are signed with.
+//! `cloakroom keys`: signing keys.
 
 use actix_web::rt::System;
 use clap::{Arg, ArgMatches, Command};
@@ -18,31 +18,31 @@ use crate::token::{KeyError, KeyStore, SignsFrom};
 pub(super) fn command() -> Command {
     // A thumbprint may begin with a hyphen.
     let kid = Arg::new("kid").value_name("KID").required(true).allow_hyphen_values(true);
-    let kid = kid.help("Its id, as tokens have it");
+    let kid = kid.help("The key id (`kid`) in its tokens");
     group(
         "keys",
-        "See, rotate and retire what tokens are signed with, also while the server runs",
+        "List, rotate and retire signing keys, also while the server runs",
         [
             Command::new("list")
-                .about("List all: id, algorithm, state, made, signs from, verifies until")
+                .about("List all: id, algorithm, state, creation, start of signing, end of verification")
                 .after_help(
-                    "States: next (published, signs later), signing, previous (verifies what it signed), \
-                     past (all that it signed has expired), retired.\n\
+                    "States: next (published, will sign), signing, previous (only verifies), past (all its tokens have \
+                     expired), retired.\n\
                      The HS256 secret is in the configuration and not in this list.",
                 )
                 .arg(json_flag()),
             Command::new("rotate")
-                .about("Make the key that signs next; prints its id, and from when it signs")
+                .about("Create the next signing key; prints its id and when it starts to sign")
                 .after_help(
-                    "It is published at once and signs when everybody who keeps a copy of the public keys \
-                     has had to fetch them anew.",
+                    "It is published at once. It starts to sign when every cache of the public keys must have \
+                     been refreshed.",
                 )
                 .args([
-                    switch("now", "Let it sign as soon as every replica knows it, in a few seconds"),
+                    switch("now", "Sign as soon as all replicas know it, in a few seconds"),
                     json_flag(),
                 ]),
             Command::new("retire")
-                .about("Take one out of service: every token that it signed is dead")
+                .about("Retire a key; every token that it signed becomes invalid")
                 .args([kid, json_flag()]),
         ],
     )
@@ -95,7 +95,7 @@ impl Keys<'_> {
     async fn rotate(&self, now: bool) -> Result<(), Failure> {
         if !self.context.config().authorization_server {
             return Err(Failure::new(
-                "CLOAKROOM_AUTHORIZATION_SERVER is off: this server issues nothing, and needs no key",
+                "CLOAKROOM_AUTHORIZATION_SERVER is off: this server issues no tokens and needs no key",
             ));
         }
         let key_store = self.key_store().await?;
@@ -121,7 +121,7 @@ impl Keys<'_> {
         if key.retired_at.is_some() {
             return Err(already());
         }
-        // Only where it signs does anything have to take its place.
+        // Only a signing key needs a successor.
         let replaceable = key.algorithm == self.context.config().signing_algorithm.as_str();
         let spare = if replaceable { Some(self.key_store().await?.generate(SignsFrom::Now)?) } else { None };
         let next = match self.store.retire_key(key, spare).await {
@@ -132,12 +132,12 @@ impl Keys<'_> {
             return print_json(&json!({ "kid": kid, "signing": next }));
         }
         let signs =
-            next.map_or_else(String::new, |next| format!("it was the one that signed; {next} signs now\n"));
+            next.map_or_else(String::new, |next| format!("it was the signing key; {next} signs now\n"));
         print(&format!("{kid} is retired\n{signs}"))
     }
 
-    /// What makes keys, provided that it opens those that are there: a server could not use a key
-    /// that is sealed with another master key.
+    /// Returns the key store. It must open the existing keys first: a server cannot use keys that are sealed
+    /// with different master keys.
     async fn key_store(&self) -> Result<KeyStore, Failure> {
         let stored = self.store.signing_keys().await?;
         let Context { clock_and_random, .. } = self.context;
@@ -163,8 +163,8 @@ impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         Self::new(match error {
             KeyError::Symmetric => {
-                "tokens are signed with the HS256 secret, which is yours to change: set another \
-                                    CLOAKROOM_HS256_SECRET and start the servers anew"
+                "tokens are signed with the HS256 secret; to change it, set another CLOAKROOM_HS256_SECRET \
+                 and restart the servers"
                     .to_owned()
             }
             error => error.to_string(),

@@ -1,4 +1,4 @@
-//! `cloakroom migrate`: the schema, brought up to date.
+//! `cloakroom migrate`: migrates the schema.
 
 use clap::{ArgMatches, Command};
 use serde_json::json;
@@ -10,11 +10,11 @@ use crate::server::engine;
 
 pub(super) fn command() -> Command {
     Command::new("migrate")
-        .about("Bring the schema up to date, and name what was applied")
+        .about("Migrate the schema to this version; prints the applied migrations")
         .after_help("Example:\n  cloakroom migrate --dry-run --database-url postgres://localhost/cloakroom")
         .args([
-            switch("status", "List every migration, applied or pending").conflicts_with("dry-run"),
-            switch("dry-run", "Name what would be applied"),
+            switch("status", "List all migrations, applied or pending").conflicts_with("dry-run"),
+            switch("dry-run", "Print the pending migrations without applying them"),
             json_flag(),
         ])
 }

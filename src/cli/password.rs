@@ -1,4 +1,4 @@
-//! A password that the operator sets: read from standard input, or generated and shown once.
+//! Password that the operator sets: read from standard input, or generated and printed once.
 
 use std::io::Read as _;
 
@@ -11,25 +11,25 @@ use super::arguments::switch;
 use super::output::Failure;
 use crate::domain::{Email, NewPassword, Random};
 
-/// More bytes than any password can have.
-const MOST_BYTES: u64 = 16 * 1024;
+/// Maximum length of the input, in bytes. It is above that of any password.
+const MAX_BYTES: u64 = 16 * 1024;
 
 pub(super) fn password_flag() -> Arg {
     switch(
         "password-stdin",
-        "Read the password from standard input; without it one is generated and printed, once",
+        "Read the password from standard input; by default one is generated and printed once",
     )
 }
 
-/// A password to be set.
+/// Password to set.
 pub(super) struct Password {
     pub(super) new: NewPassword,
-    /// The text, when nobody knows it yet.
+    /// The text of a generated password, to print it once.
     pub(super) generated: Option<Zeroizing<String>>,
 }
 
 impl Password {
-    /// For the account with this address.
+    /// Reads or generates a password for the account with this address.
     pub(super) fn take(matches: &ArgMatches, email: &Email, random: &Random) -> Result<Self, Failure> {
         let stdin = matches.get_flag("password-stdin");
         let text =
@@ -40,18 +40,18 @@ impl Password {
     }
 }
 
-/// One line; what ends it is not part of the password.
+/// Reads one line from standard input. The end of the line is not part of the password.
 fn read() -> Result<Zeroizing<String>, Failure> {
     let mut text = Zeroizing::new(String::new());
     std::io::stdin()
         .lock()
-        .take(MOST_BYTES)
+        .take(MAX_BYTES)
         .read_to_string(&mut text)
         .map_err(|error| Failure::new(format!("the password cannot be read from standard input: {error}")))?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.contains(['\n', '\r']) {
-        return Err(Failure::new("the password must be one line of standard input, and nothing else"));
+        return Err(Failure::new("standard input must contain only the password, on one line"));
     }
     Ok(Zeroizing::new(line.to_owned()))
 }

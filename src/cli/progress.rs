@@ -1,18 +1,18 @@
-//! How far a command is, on a terminal and nowhere else.
+//! Progress of a command, shown only on a terminal.
 
 use std::io::{IsTerminal as _, Write as _};
 
-/// Replaces the line that was there before.
+/// Shows the progress in place of the previous line.
 pub(super) fn progress(text: &str) {
     let mut err = std::io::stderr();
     if err.is_terminal() {
-        // Nobody is told where it cannot be written. The spaces hide the end of a longer line.
+        // A failure to write is ignored. The spaces hide the end of a longer line.
         let _ = write!(err, "\r{text}    ");
         let _ = err.flush();
     }
 }
 
-/// What follows stands on a line of its own.
+/// Ends the line, so that the following output begins on its own line.
 pub(super) fn progress_ends() {
     let mut err = std::io::stderr();
     if err.is_terminal() {

@@ -1,8 +1,8 @@
-//! A list of scopes as the operator writes it.
+//! List of scopes, as the operator writes it.
 
 use crate::authz::{Scope, ScopeSet, Vocabulary};
 
-/// Names of scopes between spaces. A name that the server does not know is refused with the nearest.
+/// Reads names of scopes, separated by spaces. An unknown name is refused, and the nearest one suggested.
 pub(super) fn parse(list: &str, vocabulary: &Vocabulary) -> Result<ScopeSet, String> {
     let known = |name| known(name, vocabulary);
     let scopes: ScopeSet = list.split_whitespace().map(known).collect::<Result<_, _>>()?;
@@ -18,7 +18,7 @@ fn known(name: &str, vocabulary: &Vocabulary) -> Result<Scope, String> {
     vocabulary.scope(name).ok_or_else(unknown)
 }
 
-/// Every scope and what it allows, for the help.
+/// Returns all scopes with their meanings, for the help.
 pub(super) fn table(vocabulary: &Vocabulary) -> String {
     let scopes = vocabulary.scopes().iter();
     scopes.map(|scope| format!("  {:<22} {}\n", scope.as_str(), scope.meaning())).collect()
@@ -33,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_known_names_each_once() {
+    fn reads_known_scopes_without_duplicates() {
         assert_eq!(
             parse(" users:read:any  clients:read users:read:any").unwrap().to_string(),
             "clients:read users:read:any"

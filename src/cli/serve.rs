@@ -17,17 +17,17 @@ use crate::server::{Server, StartError};
 
 pub(super) fn command() -> Command {
     Command::new("serve")
-        .about("Bring the schema up to date, then serve; what happens without a command")
+        .about("Migrate the schema, then serve; the default command")
         .after_help(
             "Examples:\n  \
              cloakroom serve --listen 127.0.0.1:0 --database-url sqlite://data/cloakroom.db\n  \
-             cloakroom serve --test --json --listen 127.0.0.1:0   a server made for tests: in memory, seeded, loopback",
+             cloakroom serve --test --json --listen 127.0.0.1:0   a test server: in memory, with test accounts, loopback only",
         )
-        .arg(switch("test", "A server made for tests: in memory, with users of every kind and a clock that can be moved"))
-        .arg(switch("json", "With --test: say where it listens and who is there in one line of JSON").requires("test"))
+        .arg(switch("test", "Start a test server: in memory, with test accounts, and a clock that can be set"))
+        .arg(switch("json", "With --test: print the URL and the test accounts as one line of JSON").requires("test"))
 }
 
-/// A server made for tests: of the settings, it takes where to listen and what to log.
+/// Runs a test server. Of the settings, it uses the listening address and those of the log.
 pub(super) fn run_test(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
     let sources = Sources::from_process(app.settings_list(), matches);
     let settings = test_server::settings(app, &sources)?;
@@ -35,11 +35,11 @@ pub(super) fn run_test(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches)
     let _database = test_server::hold_database()?;
     System::new().block_on(async {
         let server = app.start(&settings, test_server::clock_and_random()).await?;
-        let told = match given.get_flag("json") {
+        let greeting = match given.get_flag("json") {
             true => test_line(&server) + "\n",
             false => test_greeting(app.name, &server),
         };
-        if let Err(Failure::Errors(lines)) = print(&told) {
+        if let Err(Failure::Errors(lines)) = print(&greeting) {
             print_errors(&lines);
         }
         server.run().await.map_err(|error| Failure::new(format!("the server stopped: {error}")))
@@ -65,9 +65,9 @@ fn test_greeting(name: &str, server: &Server) -> String {
     });
     let password = seeds.iter().flat_map(|seeds| &seeds.users).next().map(|user| user.password.clone());
     format!(
-        "{name} made for TESTS, in memory: what it is told is gone when it ends\nlistening on {url}\n\n\
+        "{name} TEST SERVER, in memory: all data is lost when it stops\nlistening on {url}\n\n\
          Users, all with the password {:?}:\n{}\nClients, each with its secret:\n{}\n\
-         GET {url}/test says the same; POST {url}/test/clock moves the clock, POST {url}/test/reset goes back to this\n",
+         GET {url}/test returns this list; POST {url}/test/clock sets the clock, POST {url}/test/reset restores this state\n",
         password.unwrap_or_default(),
         users.collect::<String>(),
         clients.collect::<String>(),
@@ -86,7 +86,7 @@ impl From<NoTestServer> for Failure {
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     System::new().block_on(async {
         let server = context.app.start(&context.settings, context.clock_and_random.clone()).await?;
-        // Nobody may be there to read it; that is no reason not to serve.
+        // A failure to print the greeting does not stop the server.
         if let Err(Failure::Errors(lines)) = print(&greeting(context.app.name, context.config(), &server)) {
             print_errors(&lines);
         }
@@ -111,10 +111,10 @@ fn greeting(name: &str, config: &Config, server: &Server) -> String {
 }
 
 fn what_next(name: &str, config: &Config, issuer: &str) -> String {
-    // Nobody could log in to an account that is made here.
+    // Without the authorization server, no user can log in to an account created here.
     if !config.authorization_server {
         return format!(
-            "  Ask whose tokens are taken, then send one:\n    \
+            "  List the accepted issuers, then send a token:\n    \
              curl {issuer}/.well-known/oauth-protected-resource\n    \
              curl -H 'authorization: Bearer …' {issuer}/users/me\n"
         );
@@ -128,7 +128,7 @@ fn what_next(name: &str, config: &Config, issuer: &str) -> String {
         ),
     };
     format!(
-        "{register}  Make an administrator, here and with the same settings:\n    \
+        "{register}  Create an administrator, on this machine and with the same settings:\n    \
          {name} users create --email you@example.com --role admin\n"
     )
 }

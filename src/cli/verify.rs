@@ -1,4 +1,4 @@
-//! `cloakroom verify`: the matrix proved against a running server.
+//! `cloakroom verify`: verifies the authorization matrix against a running server.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -30,31 +30,32 @@ pub(super) fn command() -> Command {
     let target =
         Arg::new("target").long("target").value_name("URL").required(true).value_parser(value_parser!(Url));
     Command::new("verify")
-        .about("Try every route as every kind of caller against a running server, and say what differs from the rules")
+        .about("Call every route as every kind of caller on a running server, and report answers that differ from the rules")
         .after_help(
-            "It asks as somebody with every scope there is, makes the users, clients and records that it needs, and removes \
-             them. The rules are those of this program; what the server says of its own is compared first.\n\n\
-             With --keys it also tries tokens that are good but for one thing, such as an expired one, and needs nobody \
-             to ask as. That takes the server's own settings on this machine. What cannot be tried is told, with the \
-             reason.\n\n\
+            "It needs a caller with every scope. It creates the users, clients and records that it needs, and removes \
+             them at the end. The rules are those of this program; first they are compared with those of the \
+             server.\n\n\
+             With --keys it also sends tokens with one defect, such as an expired one, and needs no other \
+             credential. That requires the server's own settings on this machine. It lists what it cannot try, with \
+             the reason.\n\n\
              Examples:\n  \
              cloakroom verify --target https://staging.example.org --admin qa@example.org --secret-file password.txt \\\n    \
              --junit verify.xml --html verify.html\n  \
              cloakroom verify --target http://127.0.0.1:8080 --keys\n\n\
-             Exit codes: 0 every answer is what the rules say, 1 something differs or could not be begun, 2 wrong usage.",
+             Exit codes: 0 every answer is as the rules say, 1 an answer differs or the run failed, 2 wrong usage.",
         )
-        .arg(target.help("Where the server is"))
-        .arg(Arg::new("admin").long("admin").value_name("EMAIL").help("An administrator, by whom all is made and removed"))
-        .arg(Arg::new("client").long("client").value_name("CLIENT_ID").help("Or a client that may ask for every scope"))
-        .arg(file("token-file", "Or a file that holds an access token with every scope; - is standard input"))
-        .arg(file("secret-file", "A file that holds their password or secret; - is standard input"))
+        .arg(target.help("The URL of the server"))
+        .arg(Arg::new("admin").long("admin").value_name("EMAIL").help("An administrator, who creates and removes the test accounts"))
+        .arg(Arg::new("client").long("client").value_name("CLIENT_ID").help("Or a client that may request every scope"))
+        .arg(file("token-file", "Or a file with an access token that has every scope; - is standard input"))
+        .arg(file("secret-file", "A file with the password or the secret; - is standard input"))
         .group(ArgGroup::new("who").args(["admin", "client", "token-file"]))
         .group(ArgGroup::new("how").args(["admin", "client", "token-file", "keys"]).multiple(true).required(true))
-        .arg(switch("keys", "Make tokens with the server's key, which the settings of this machine lead to"))
-        .arg(file("junit", "Write the outcome there as JUnit's XML"))
-        .arg(file("html", "Write the outcome there as a page"))
-        .arg(switch("no-timing", "Do not look at how long answers take"))
-        .arg(switch("i-know-this-is-production", "Try it though the server does not say that it is for tests"))
+        .arg(switch("keys", "Create tokens with the server's signing key, found by the settings of this machine"))
+        .arg(file("junit", "Write the report as JUnit XML"))
+        .arg(file("html", "Write the report as an HTML page"))
+        .arg(switch("no-timing", "Do not compare response times"))
+        .arg(switch("i-know-this-is-production", "Run it on a server that does not identify itself as test or staging"))
         .arg(json_flag())
 }
 
@@ -64,10 +65,10 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     let client = Client::of(&url);
     let is_for_tests = check_environment(&client, &url, given.get_flag("i-know-this-is-production"))?;
     let mut theirs = read_matrix(&client)?;
-    // What a server made for tests has besides is no part of what is tried: it would begin anew.
+    // The additional routes of a test server are not tried: one of them resets the server.
     let besides: Vec<String> = test_server::endpoints().iter().map(|endpoint| endpoint.name()).collect();
     theirs.routes.retain(|row| !is_for_tests || !besides.contains(&row.route()));
-    let registration_open = lets_in_nobody_in_particular(&theirs);
+    let registration_open = is_registration_open(&theirs);
     let endpoints = served(app, &theirs);
     let ours = app.matrix_of(&endpoints, registration_open);
     let options = Options { careful: true, timing: !given.get_flag("no-timing"), registration_open };
@@ -76,9 +77,9 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     let progress = Progress::new(endpoints.len());
     let mut report = verification.run(&endpoints, |route| progress.tell(route))?;
     let otherwise = difference(&ours, &theirs).into_iter();
-    report
-        .general
-        .extend(otherwise.map(|change| format!("the server says of itself: {} {}", change.of, change.what)));
+    report.general.extend(
+        otherwise.map(|change| format!("the server's own matrix differs: {} {}", change.of, change.what)),
+    );
     write_files(&report, given)?;
     if given.get_flag("json") {
         print_json(&as_json(&report))?
@@ -87,12 +88,11 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     }
     match report.differences().len() {
         0 => Ok(()),
-        count => Err(Failure::new(format!("{count} answers are not what the rules say"))),
+        count => Err(Failure::new(format!("{count} answers differ from the rules"))),
     }
 }
 
-/// Whether the server was made for tests. A production server is somebody's whose users are real: it is
-/// not tried by accident.
+/// Returns true for a test server. A production server has real users, so it needs an explicit flag.
 fn check_environment(client: &Client, url: &str, known: bool) -> Result<bool, Failure> {
     let answer = client.send(&Request::get("/health/live"), None)?;
     match answer.header(ENVIRONMENT_HEADER) {
@@ -100,8 +100,8 @@ fn check_environment(client: &Client, url: &str, known: bool) -> Result<bool, Fa
         Some("staging") => Ok(false),
         _ if known => Ok(false),
         _ => Err(Failure::new(format!(
-            "{url} does not say that it is a test or staging server (CLOAKROOM_ENVIRONMENT=staging); users and records \
-             would be made and removed there: give --i-know-this-is-production if that is meant"
+            "{url} does not identify itself as a test or staging server (CLOAKROOM_ENVIRONMENT=staging); users and \
+             records would be created and removed there: give --i-know-this-is-production if that is intended"
         ))),
     }
 }
@@ -109,17 +109,17 @@ fn check_environment(client: &Client, url: &str, known: bool) -> Result<bool, Fa
 fn read_matrix(client: &Client) -> Result<Matrix, Failure> {
     let answer = client.send(&Request::get("/authz/matrix"), None)?;
     serde_json::from_value(answer.json()).map_err(|error| {
-        Failure::new(format!("the server has no authorization matrix that can be read: {error}"))
+        Failure::new(format!("the authorization matrix of the server cannot be read: {error}"))
     })
 }
 
-/// Whether somebody without a token makes an account there.
-fn lets_in_nobody_in_particular(matrix: &Matrix) -> bool {
+/// Returns true when a caller without a token can register there.
+fn is_registration_open(matrix: &Matrix) -> bool {
     let register = matrix.routes.iter().find(|row| row.method == "POST" && row.path == "/users");
     register.and_then(|row| row.answers.first()).is_some_and(|answer| answer.allowed)
 }
 
-/// Our routes, but for those of the parts that the server does not have.
+/// Returns this program's routes, without the parts that the server does not have.
 fn served(app: &App, theirs: &Matrix) -> Vec<Endpoint> {
     let has = |path: &str| theirs.routes.iter().any(|row| row.path == path);
     let parts = ServedParts { authorization_server: has("/oauth/token"), docs: has("/docs") };
@@ -160,7 +160,7 @@ fn keys(app: &Arc<App>, matches: &ArgMatches) -> Result<Keys, Failure> {
 fn secret(given: &ArgMatches) -> Result<String, Failure> {
     match given.get_one::<PathBuf>("secret-file") {
         Some(file) => read_secret(file),
-        None => Err(Failure::new("their password or secret is missing: give --secret-file FILE")),
+        None => Err(Failure::new("the password or the secret is missing: give --secret-file FILE")),
     }
 }
 
@@ -174,7 +174,7 @@ fn read_secret(file: &Path) -> Result<String, Failure> {
     Ok(text.trim().to_owned())
 }
 
-/// On a terminal, how far it is.
+/// Progress, shown on a terminal.
 struct Progress {
     all: usize,
     done: std::cell::Cell<usize>,
@@ -191,7 +191,7 @@ impl Progress {
         if self.is_seen {
             let is_wrong = route.cells.iter().any(|cell| matches!(cell.outcome, Outcome::Different(_)));
             let mark = if is_wrong { "✗" } else { "✓" };
-            // Nobody is told where it cannot be written.
+            // A failure to write is ignored.
             let _ = writeln!(std::io::stderr(), "{mark} {}/{} {}", self.done.get(), self.all, route.route);
         }
     }
@@ -207,7 +207,7 @@ fn write_files(report: &Report, given: &ArgMatches) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A table of the routes and the kinds of callers, what differs, and what could not be tried.
+/// Returns a table of routes and kinds of callers, the differences, and what was not tried.
 fn as_text(app: &App, report: &Report) -> String {
     let kinds = CallerKind::all(app.vocabulary());
     let width = report.routes.iter().map(|route| route.route.chars().count()).max().unwrap_or(0);
@@ -228,13 +228,13 @@ fn as_text(app: &App, report: &Report) -> String {
     let differences = report.differences();
     let told: String = differences.iter().map(|difference| format!("✗ {difference}\n")).collect();
     let verdict = match differences.len() {
-        0 => "every one is what the rules say".to_owned(),
+        0 => "all are as the rules say".to_owned(),
         count => format!("{count} differ"),
     };
     format!("{text}\n\n{told}{} answers on {} routes: {verdict}\n", report.tried(), report.routes.len())
 }
 
-/// How everybody of a kind fared: a tick where they were let in or refused as they should be.
+/// Returns the mark for a kind of caller: a tick when all its answers are as the rules say.
 fn mark(route: &RouteReport, kind: CallerKind) -> &'static str {
     let mut marks = route.cells.iter().filter(|cell| cell.caller.kind() == kind).map(|cell| &cell.outcome);
     let mut tried = false;

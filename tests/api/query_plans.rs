@@ -131,7 +131,7 @@ fn import(server: &Server, accounts: usize) {
         lines
     });
     let told = server.operator_with_input(&["users", "import", "-"], &lines);
-    assert!(told.starts_with(&format!("{accounts} accounts made")), "{told}");
+    assert!(told.starts_with(&format!("{accounts} accounts created")), "{told}");
     as_in_use(server);
 }
 

@@ -78,7 +78,7 @@ fn reloads_a_renewed_certificate_and_ignores_a_faulty_one() {
     let server = Process::start(dir.path(), &FILES);
     get(&server, old.cert.der(), BOTH).unwrap();
     std::fs::write(dir.path().join("cert.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n").unwrap();
-    eventually("the fault is logged", || server.log().contains("the certificate in use stays"));
+    eventually("the fault is logged", || server.log().contains("the changed certificate is not used"));
     get(&server, old.cert.der(), BOTH).unwrap();
     write(dir.path(), &new);
     eventually("the new certificate is served", || get(&server, new.cert.der(), BOTH).is_ok());
@@ -101,7 +101,7 @@ fn refuses_to_start_with_an_unusable_certificate_or_key() {
     std::fs::write(dir.path().join("key.pem"), "no key").unwrap();
     refused("key.pem cannot be read as PEM");
     std::fs::write(dir.path().join("cert.pem"), "no certificate").unwrap();
-    refused("there is no certificate in it");
+    refused("it contains no certificate");
     let half = Process::command(dir.path(), &FILES[..1], &["config"]).output().unwrap();
     assert_eq!(half.status.code(), Some(1));
 }

@@ -31,7 +31,7 @@ on_both_engines! {
             "--junit", &junit, "--html", &html,
         ];
         let told = server.operator(&arguments);
-        assert!(told.ends_with("every one is what the rules say\n"), "{told}");
+        assert!(told.ends_with("all are as the rules say\n"), "{told}");
         assert!(told.contains("\nDELETE /users/{id} "), "{told}");
         // It does not rotate keys, which the whole server shares, and reports that.
         assert!(told.contains("it would change what is everybody's on the server"), "{told}");

@@ -30,21 +30,21 @@ pub(crate) fn command(app: &Arc<App>) -> Command {
         .value_name("DURATION")
         .default_value("24h")
         .value_parser(|text: &str| duration(0..=u64::from(Client::LONGEST_SECRET_OVERLAP))(text))
-        .help("How long the secret that it has now goes on, at most 30 days; 0s ends it at once");
+        .help("How long the current secret stays valid, at most 30 days; 0s ends it at once");
     group(
         "clients",
-        "Register, find and remove programs that get tokens, also while the server runs",
+        "Create, list and delete OAuth clients, also while the server runs",
         [
             options::command(app),
             Command::new("list").about("List all: id, grants, scopes, name").arg(json_flag()),
             one("show", "Show one client"),
             one(
                 "rotate-secret",
-                "Give it another secret; prints the new one, once. It has two at the most. Its tokens \
-                 live on until they expire",
+                "Create a new secret; prints it once. A client has at most two secrets. Its tokens stay valid \
+                 until they expire",
             )
             .arg(keep_old),
-            one("delete", "Remove it; its tokens are dead"),
+            one("delete", "Delete a client; its tokens become invalid"),
         ],
     )
     .after_help("Example:\n  cloakroom clients rotate-secret reports --keep-old 1h --json")
@@ -52,7 +52,7 @@ pub(crate) fn command(app: &Arc<App>) -> Command {
 
 pub(crate) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
     let Some((name, given)) = matches.subcommand() else { return Ok(()) };
-    // What breaks the rules must not make a database where there is none.
+    // Invalid input must not create a database.
     let new = if name == "create" { Some(options::metadata(given)?) } else { None };
     let store = if new.is_some() { context.migrated_store()? } else { context.store()? };
     let clients = Clients { context, store, operator: context.operator(), json: given.get_flag("json") };
@@ -92,11 +92,13 @@ impl Clients<'_> {
         let client = self.operator.reach::<Client, Create>()?.make(client)?;
         match self.store.create_client(client, secret.as_ref().map(ClientSecret::hash)).await {
             Err(StoreError::Taken) => {
-                return Err(Failure::new(format!("a client has this id; see cloakroom clients show {id}")));
+                return Err(Failure::new(format!(
+                    "a client with this id exists; see cloakroom clients show {id}"
+                )));
             }
             made => drop(made?),
         }
-        self.tell(&id, secret.as_ref())
+        self.print_secret(&id, secret.as_ref())
     }
 
     async fn list(&self) -> Result<(), Failure> {
@@ -140,7 +142,7 @@ impl Clients<'_> {
         };
         let old_until = self.context.clock_and_random.clock.now() + keep_old;
         drop(self.store.add_client_secret(client, secret.hash(), old_until).await?);
-        self.tell(&id, Some(&secret))
+        self.print_secret(&id, Some(&secret))
     }
 
     async fn delete(&self, id: ClientId) -> Result<(), Failure> {
@@ -149,25 +151,25 @@ impl Clients<'_> {
         if self.json { print_json(&json!({ "client_id": id })) } else { print(&format!("{id} is deleted\n")) }
     }
 
-    /// The id, and the secret if there is one: the one time that it is told.
-    fn tell(&self, id: &ClientId, secret: Option<&ClientSecret>) -> Result<(), Failure> {
+    /// Prints the id, and the secret if there is one. The secret is shown only here.
+    fn print_secret(&self, id: &ClientId, secret: Option<&ClientSecret>) -> Result<(), Failure> {
         let secret = secret.map(ClientSecret::expose);
         if self.json {
-            let mut told = Map::from_iter([("client_id".to_owned(), json!(id))]);
-            told.extend(secret.map(|secret| ("client_secret".to_owned(), secret.into())));
-            return print_json(&Value::Object(told));
+            let mut object = Map::from_iter([("client_id".to_owned(), json!(id))]);
+            object.extend(secret.map(|secret| ("client_secret".to_owned(), secret.into())));
+            return print_json(&Value::Object(object));
         }
         let secret = secret.map(|secret| format!("client_secret: {secret}\n")).unwrap_or_default();
         print(&format!("client_id: {id}\n{secret}"))
     }
 }
 
-/// As `GET /clients/{id}` has it.
+/// Returns the same representation as `GET /clients/{id}`.
 fn as_json(client: &Client) -> Value {
     json!(ClientView::from(client))
 }
 
-/// A value on one line.
+/// Returns a value on one line.
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

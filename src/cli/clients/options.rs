@@ -1,4 +1,4 @@
-//! What `cloakroom clients create` is told of a client.
+//! Options of `cloakroom clients create`.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -18,8 +18,8 @@ use crate::domain::{
 use crate::json::parse_strict;
 use crate::token::ClientKeys;
 
-/// More bytes than 16 keys have.
-const MOST_BYTES: usize = 64 * 1024;
+/// Maximum length of the file with keys, in bytes. It is above that of 16 keys.
+const MAX_BYTES: usize = 64 * 1024;
 
 const EXAMPLES: &str = "Examples:\n  \
     cloakroom clients create --id reports --scope \"users:read:any profiles:read:any\"\n  \
@@ -50,20 +50,20 @@ pub(super) fn command(app: &Arc<App>) -> Command {
             id().long("id")
                 .value_parser(ClientId::chosen)
                 .help("Its client_id: 1 to 64 of A-Z a-z 0-9 . _ -"),
-            scope.help("The scopes that it may ask for, between spaces"),
+            scope.help("The scopes that it may request, separated by spaces"),
             grants.help(
-                "A way of getting tokens; may be repeated [default: authorization_code and \
+                "A grant type that it may use; repeatable [default: authorization_code and \
                  refresh_token with --redirect-uri, otherwise client_credentials]",
             ),
-            uri("redirect-uri").help("Where its users come back to after signing in; may be repeated"),
-            uri("post-logout-redirect-uri").help("The same after signing out; may be repeated"),
-            switch("public", "It can keep no secret: an app, a page; the same as --auth-method none")
+            uri("redirect-uri").help("A redirect URI after login; repeatable"),
+            uri("post-logout-redirect-uri").help("A redirect URI after logout; repeatable"),
+            switch("public", "A public client, which cannot keep a secret; the same as --auth-method none")
                 .conflicts_with("auth-method"),
             method.help(
-                "How it proves who it is [default: client_secret_basic, or private_key_jwt with --jwks]",
+                "Its authentication method [default: client_secret_basic, or private_key_jwt with --jwks]",
             ),
-            jwks.help("Its public keys, a JWK Set, to authenticate by"),
-            switch("dpop", "Bind each of its tokens to a key of its own (RFC 9449)"),
+            jwks.help("Its public keys for authentication, as a JWK Set"),
+            switch("dpop", "Bind each of its tokens to a key of the client (RFC 9449)"),
             name.help("A name for people"),
             json_flag(),
         ])
@@ -77,7 +77,10 @@ fn one_of<const N: usize>(name: &'static str, value: &'static str, words: [&'sta
     Arg::new(name).long(name).value_name(value).value_parser(PossibleValuesParser::new(words))
 }
 
-/// What was given, provided that it keeps the rules.
+/// Returns the metadata of the new client.
+///
+/// # Errors
+/// When an option breaks a rule.
 pub(super) fn metadata(given: &ArgMatches) -> Result<ClientMetadata, Failure> {
     let scope: ScopeSet = required(given, "scope")?;
     let jwks = given.get_one::<PathBuf>("jwks").map(|file| keys(file)).transpose()?;
@@ -101,17 +104,17 @@ pub(super) fn metadata(given: &ArgMatches) -> Result<ClientMetadata, Failure> {
     if client.grants.is_empty() {
         client.grants = client.usual_grants();
     }
-    let told = |(member, rule): BrokenClientRule| format!("{}: {rule}", option(member));
-    client.checked().map_err(|rules| Failure::Errors(rules.into_iter().map(told).collect()))
+    let line = |(member, rule): BrokenClientRule| format!("{}: {rule}", option(member));
+    client.checked().map_err(|rules| Failure::Errors(rules.into_iter().map(line).collect()))
 }
 
-/// Words that clap has checked already.
+/// Returns words that clap has checked.
 fn words<T: FromStr>(given: &ArgMatches, name: &str) -> Vec<T> {
     let words = given.get_many::<String>(name).into_iter().flatten();
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
-/// The option that sets a member.
+/// Returns the option for a member of the metadata.
 fn option(member: &str) -> &str {
     match member {
         "grant_types" => "--grant",
@@ -126,7 +129,7 @@ fn option(member: &str) -> &str {
 fn keys(file: &Path) -> Result<String, Failure> {
     let wrong = |why: String| Failure::new(format!("{}: {why}", file.display()));
     let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-    if bytes.len() > MOST_BYTES {
+    if bytes.len() > MAX_BYTES {
         return Err(wrong("is too large for a JWK Set of 16 keys".to_owned()));
     }
     let set = parse_strict(&bytes).map_err(|error| wrong(error.to_string()))?;

@@ -1,11 +1,11 @@
-//! What a resource is called, in every form in which the written code names it.
+//! Names of a resource, in all forms that the written code uses.
 
 use std::collections::BTreeSet;
 
 use super::files::TEMPLATES;
 use crate::App;
 
-/// Tables of cloakroom's that no route and no scope is named after.
+/// Tables of cloakroom without a route or a scope of the same name.
 const TABLES: &[&str] = &[
     "audit",
     "audit_seals",
@@ -23,28 +23,27 @@ const TABLES: &[&str] = &[
     "user_roles",
 ];
 
-/// Words that Rust keeps for itself and the templates do not use; those that they use are refused
-/// with everything else that is in them.
+/// Rust keywords that the templates do not use. All words in the templates are refused anyway.
 const KEYWORDS: &[&str] = &[
     "abstract", "as", "become", "box", "break", "continue", "do", "dyn", "else", "enum", "extern", "false",
     "final", "gen", "in", "loop", "macro", "match", "move", "override", "priv", "ref", "return", "trait",
     "true", "try", "typeof", "union", "unsafe", "unsized", "virtual", "where", "while", "yield",
 ];
 
-/// The names of a resource. The templates have them as a parcel and as parcels.
+/// Names of a resource. The templates use `parcel` and `parcels`.
 #[derive(Debug)]
 pub(super) struct Names {
-    /// One record.
+    /// The name of one record.
     pub(super) name: String,
-    /// The collection: the module, the table, the path and the first part of the scopes.
+    /// The name of the collection: the module, the table, the path and the first part of the scopes.
     pub(super) plural: String,
 }
 
 impl Names {
-    /// Those of a resource that an application like `app` can get.
+    /// Returns the names of a new resource of `app`.
     ///
     /// # Errors
-    /// Why it cannot, in a sentence.
+    /// A sentence that says why a name cannot be used.
     pub(super) fn new(app: &App, name: &str, plural: Option<&str>) -> Result<Self, String> {
         let names =
             Self { name: name.to_owned(), plural: plural.map_or_else(|| format!("{name}s"), str::to_owned) };
@@ -65,12 +64,12 @@ impl Names {
         Ok(names)
     }
 
-    /// The type of a record: `LostCoat`.
+    /// Returns the type of a record: `LostCoat`.
     fn kind(&self) -> String {
         self.name.split('_').map(capitalised).collect()
     }
 
-    /// A template with these names.
+    /// Returns a template with these names.
     pub(super) fn write(&self, template: &str) -> String {
         let article = if self.name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
         template
@@ -82,8 +81,8 @@ impl Names {
             .replace("parcel", &self.name)
     }
 
-    /// Which of the names the application has already: for a kind of record, at the beginning of a
-    /// path or of a scope, or for a table.
+    /// Returns the name that the application uses already: for a type of record, for a table, or at the start of
+    /// a path or a scope.
     fn taken_in(&self, app: &App) -> Option<&str> {
         let rules = app.routes().iter().filter_map(|route| route.access.rule());
         let paths = app.routes().iter().filter_map(|route| route.path.split('/').nth(1));
@@ -103,14 +102,14 @@ impl Names {
     }
 }
 
-/// The words of a template's code, without those that it has for the names.
+/// Returns the words of a template's code, without those that stand for the names.
 fn words(template: &str) -> impl Iterator<Item = &str> {
     let code = template.lines().filter(|line| !line.trim_start().starts_with("//"));
     let words = code.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
     words.filter(|word| !word.to_ascii_lowercase().contains("parcel"))
 }
 
-/// Whether it begins with a letter, and is of lowercase letters, digits and single `_` between them.
+/// Returns true for lowercase letters, digits and single `_` between them, with a letter first.
 fn is_identifier(word: &str) -> bool {
     let parts = || word.split('_');
     let plain = |part: &str| part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_made_of_the_name() {
+    fn derives_every_form_of_the_name() {
         let names = names("lost_coat", None).unwrap();
         let written = names.write("a parcel, parcels, Parcel, ParcelId, PARCELS_READ, Parcels");
         assert_eq!(written, "a lost_coat, lost_coats, LostCoat, LostCoatId, LOST_COATS_READ, Lost_coats");
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_or_taken_is_refused() {
+    fn refuses_invalid_and_used_names() {
         for (name, plural, words) in [
             ("Note", None, "cannot be a name"),
             ("lost-coat", None, "cannot be a name"),
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn every_table_is_taken() {
+    fn refuses_the_name_of_every_table() {
         let tables = include_str!("../../store/engine/schema.rs").lines().filter_map(|line| {
             let (table, key) = line.trim().split_once(" (")?;
             key.ends_with(") {").then_some(table)

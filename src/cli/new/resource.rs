@@ -1,4 +1,4 @@
-//! `cloakroom new`: the files of a resource, as somebody would write them who knows the house.
+//! `cloakroom new resource`: writes the files of a resource.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -16,27 +16,27 @@ use super::names::Names;
 use crate::App;
 use crate::domain::Clock;
 
-/// The page that the written test holds the application against.
+/// Command that writes the authorization matrix for the generated test.
 const PAGE: &str = "UPDATE_GOLDEN=1 cargo test";
 
 pub(crate) fn command() -> Command {
     let directory = PathBufValueParser::new();
     let resource = Command::new("resource")
-        .about("Write a resource: its record, policy, routes, migrations and test; where there is no application yet, that too")
+        .about("Write a resource: record, policy, routes, migrations and test; without an application, it writes that too")
         .after_help(
             "Examples:\n  cloakroom new resource note --dir notes\n  \
              cloakroom new resource entry --plural entries --cloakroom-path ../cloakroom",
         )
         .args([
-            Arg::new("name").value_name("NAME").required(true).help("What one record is called, such as note"),
-            Arg::new("plural").long("plural").value_name("NAME").help("What all are called [default: NAME + s]"),
+            Arg::new("name").value_name("NAME").required(true).help("The name of one record, such as note"),
+            Arg::new("plural").long("plural").value_name("NAME").help("The plural of the name [default: NAME + s]"),
             Arg::new("dir").long("dir").value_name("DIR").default_value(".").value_parser(directory)
                 .help("The directory of the application"),
             Arg::new("cloakroom-path").long("cloakroom-path").value_name("DIR")
-                .help("A checkout of cloakroom, as seen from there, for the new Cargo.toml [default: the version]"),
+                .help("A checkout of cloakroom, relative to DIR, for the new Cargo.toml [default: the version]"),
             json_flag(),
         ]);
-    group("new", "Begin an application, or a resource of one", [resource])
+    group("new", "Write a new application, or a new resource of one", [resource])
         .after_help("Example:\n  cloakroom new resource note --dir notes")
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn run(app: &App, clock: &Clock, matches: &ArgMatches) -> Result<(), 
     let text = |argument| given.get_one::<String>(argument).map(String::as_str);
     let names = Names::new(app, &name, text("plural")).map_err(Failure::new)?;
     let cloakroom = match text("cloakroom-path") {
-        // A string of JSON is one of TOML.
+        // A JSON string is a valid TOML string.
         Some(path) => format!("path = {}", json!(path)),
         None => concat!("version = \"", env!("CARGO_PKG_VERSION"), "\"").to_owned(),
     };
@@ -64,7 +64,7 @@ pub(crate) fn run(app: &App, clock: &Clock, matches: &ArgMatches) -> Result<(), 
     report(&dir, &files, &add, given.get_flag("json"))
 }
 
-/// The code of the application that is there already, as far as something may have to be added.
+/// Returns the code of the existing application to which something may have to be added.
 fn known(dir: &Path) -> Option<String> {
     let main = fs::read_to_string(dir.join("src/main.rs")).ok()?;
     let others = ["Cargo.toml", "src/lib.rs", "tests/who_may_do_what.rs"];
@@ -72,7 +72,7 @@ fn known(dir: &Path) -> Option<String> {
     Some(main + &others.concat())
 }
 
-/// The time that names a migration: now, or the first second after it that names none yet.
+/// Returns the time for the name of a migration: now, or the next second without a migration.
 fn free_version(dir: &Path, now: DateTime<Utc>) -> DateTime<Utc> {
     let there = fs::read_dir(dir.join("migrations/sqlite")).into_iter().flatten().filter_map(Result::ok);
     let there: Vec<String> = there.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -81,10 +81,9 @@ fn free_version(dir: &Path, now: DateTime<Utc>) -> DateTime<Utc> {
     seconds.take(there.len() + 1).find(is_free).unwrap_or(now)
 }
 
-/// Writes all, or nothing where a file is there already.
+/// Writes all files, or none if one exists already.
 fn write_all(dir: &Path, files: &[File]) -> Result<(), Failure> {
-    let there =
-        |path: &Path| Failure::new(format!("{} is there already; nothing was written", path.display()));
+    let there = |path: &Path| Failure::new(format!("{} exists already; nothing was written", path.display()));
     let paths = || files.iter().map(|file| dir.join(&file.path));
     if let Some(path) = paths().find(|path| path.symlink_metadata().is_ok()) {
         return Err(there(&path));
@@ -100,7 +99,7 @@ fn write_all(dir: &Path, files: &[File]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says what was written, and what is left to do.
+/// Prints the written files and the next steps.
 fn report(dir: &Path, files: &[File], add: &[String], json: bool) -> Result<(), Failure> {
     let paths = files.iter().map(|file| dir.join(&file.path));
     let written: Vec<String> =
@@ -109,13 +108,13 @@ fn report(dir: &Path, files: &[File], add: &[String], json: bool) -> Result<(), 
     if json {
         return print_json(&json!({ "written": written, "add": add, "next": next }));
     }
-    let mut told: String = written.iter().map(|path| format!("wrote {path}\n")).collect();
+    let mut text: String = written.iter().map(|path| format!("wrote {path}\n")).collect();
     if !add.is_empty() {
-        told += "\nWhat to add to the application:\n";
-        told.extend(add.iter().map(|line| format!("    {line}\n")));
+        text += "\nAdd to the application:\n";
+        text.extend(add.iter().map(|line| format!("    {line}\n")));
     }
-    told += &format!("\nWhat to do next, in {}:\n", dir.display());
-    told += &format!("    {PAGE}    write down who may do what, to be read\n");
-    told += "    cargo run                     serve it on this machine, with SQLite\n";
-    print(&told)
+    text += &format!("\nNext, in {}:\n", dir.display());
+    text += &format!("    {PAGE}    write the authorization matrix, for review\n");
+    text += "    cargo run                     serve on this machine, with SQLite\n";
+    print(&text)
 }

@@ -13,7 +13,7 @@ use crate::App;
 pub(crate) fn command() -> Command {
     group(
         "token",
-        "Make tokens for tests, good and bad; say why one is or is not accepted",
+        "Create valid and invalid tokens for tests; explain why a token is or is not accepted",
         [mint::command(), inspect::command()],
     )
     .after_help(

@@ -15,16 +15,16 @@ use crate::domain::format_time;
 use crate::store::TrustedStore;
 use crate::token::{Check, DecodedToken, Expected, InvalidToken, Revocations, Verification, Verifier};
 
-/// More than any token has.
-const MOST_BYTES: u64 = 64 * 1024;
+/// Maximum length of the input, in bytes. It is above that of any token.
+const MAX_BYTES: u64 = 64 * 1024;
 
 pub(super) fn command() -> Command {
     let token = Arg::new("token").value_name("TOKEN").allow_hyphen_values(true);
     Command::new("inspect")
-        .about("Say, check by check, why a token is or is not accepted")
+        .about("Explain, check by check, why a token is or is not accepted")
         .after_help(
-            "Without TOKEN it is read from standard input, and stays out of the shell's history. What is told is the \
-             verdict of the server's own verifier, with its settings and its database; neither the signature nor the \
+            "Without TOKEN it reads standard input, which keeps the token out of the shell's history. The result is \
+             that of the server's own verifier, with its settings and its database. Neither the signature nor the \
              whole token is printed.\n\n\
              Exit code 1 when it is not accepted.\n\n\
              Example:\n  cloakroom token inspect < token.txt",
@@ -61,12 +61,12 @@ pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> 
 
 fn read_input() -> Result<String, Failure> {
     let mut text = String::new();
-    let read = std::io::stdin().lock().take(MOST_BYTES).read_to_string(&mut text);
+    let read = std::io::stdin().lock().take(MAX_BYTES).read_to_string(&mut text);
     read.map_err(|error| Failure::new(format!("no token can be read from standard input: {error}")))?;
     Ok(text)
 }
 
-/// Why the server's verifier refuses it, if it does.
+/// Returns the reason for which the server's verifier refuses the token, if it does.
 async fn verify(
     context: &Context,
     store: &TrustedStore,
@@ -98,7 +98,7 @@ async fn verify(
             unconfirmed.confirm(account.as_ref()).map(drop)
         }
         Ok(Verification::External(external)) => {
-            // A look must not make an account.
+            // An inspection must not create an account.
             let linked = store.linked_user(external.user()).await?;
             verifier.confirm_external(&external, linked).map(drop)
         }
@@ -117,7 +117,7 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Each check: how it went, and what was found.
+    /// Returns each check with its outcome and the values in the token.
     fn checks(&self) -> Vec<(Check, &'static str, String)> {
         let failed = self.verdict.map(Check::of);
         let place = |check: Check| Check::ALL.iter().position(|known| *known == check);
@@ -155,7 +155,7 @@ impl Report<'_> {
         }
     }
 
-    /// A time, and how far off it is.
+    /// Returns a time claim, and its distance from now.
     fn time(&self, name: &str) -> Option<String> {
         let seconds = self.said.claims.as_ref()?.get(name)?.as_i64()?;
         let at = DateTime::from_timestamp(seconds, 0)?;

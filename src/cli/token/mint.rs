@@ -28,33 +28,33 @@ pub(super) fn command() -> Command {
     let defects = TokenDefect::ALL.iter().map(|defect| switch(defect.name(), defect.meaning()));
     let all: Vec<&str> = TokenDefect::ALL.iter().map(|defect| defect.name()).collect();
     Command::new("mint")
-        .about("Make a token: a good one for a user or a client, or one that is wrong in one way")
+        .about("Create a token for a user or a client: a valid one, or one with a single defect")
         .after_help(
-            "A good one, and one that is only expired or meant for somebody else, takes the server's key: run it with the \
-             server's own settings. The forged ones take none; where they have to name the server's key, they take its \
-             name from the database, if it is there, or from --jwks.\n\n\
-             Standard output is the token alone. That it was made is a line of the audit trail.\n\n\
+            "A valid token, and some defects such as --expired, need the server's signing key: run the command with the \
+             server's own settings. A forged token needs no key. If it must name the server's key, it takes the name \
+             from the database, or from --jwks.\n\n\
+             Standard output has only the token. The audit trail records each token made with the server's key.\n\n\
              Examples:\n  \
              cloakroom token mint --as ada@example.com --scope users:read\n  \
              cloakroom token mint --client reports --ttl 1h\n  \
              cloakroom token mint --as ada@example.com --wrong-audience\n  \
              cloakroom token mint --as 01890a5d-ac96-774b-bcce-b302099a8057 --hs256-with-public-key --jwks jwks.json",
         )
-        .arg(text("as", "USER").help("Whom it speaks for: an id or an e-mail address"))
-        .arg(text("client", "CLIENT_ID").help("A client that acts for itself; with --as, the one it was issued to"))
-        .arg(text("scope", "SCOPES").help("What it carries, of what can be granted; all of it, when it is left out"))
-        .arg(text("ttl", "TIME").value_parser(|text: &str| parse::duration(1..=86_400)(text)).help("How long it is good for"))
-        .arg(member("claim").help("A claim as it is to be, whatever it was; may stand several times"))
-        .arg(member("header").help("The same of a member of the header"))
-        .arg(text("typ", "TYP").help("Another typ than at+jwt"))
-        .arg(text("alg", "ALG").help("Without a signature, and with this for an algorithm: none, None, HS256 …"))
+        .arg(text("as", "USER").help("The user of the token: an id or an e-mail address"))
+        .arg(text("client", "CLIENT_ID").help("A client that acts for itself; with --as, the client of the user's token"))
+        .arg(text("scope", "SCOPES").help("The scopes of the token [default: all that can be granted]"))
+        .arg(text("ttl", "TIME").value_parser(|text: &str| parse::duration(1..=86_400)(text)).help("The lifetime of the token"))
+        .arg(member("claim").help("Set a claim; null removes it; repeatable"))
+        .arg(member("header").help("Set a header member; null removes it; repeatable"))
+        .arg(text("typ", "TYP").help("Set typ instead of at+jwt"))
+        .arg(text("alg", "ALG").help("Leave out the signature and set this algorithm: none, None, HS256 …"))
         .arg(text("jwks", "FILE").value_parser(value_parser!(PathBuf)).help("The server's public keys"))
         .args(defects)
         .group(ArgGroup::new("defect").args(all).arg("alg"))
         .arg(json_flag())
 }
 
-/// `NAME=JSON`; what is no JSON is a string.
+/// Reads `NAME=JSON`. A value that is not JSON is a string.
 fn member(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=JSON, such as exp=null")?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
@@ -91,11 +91,11 @@ async fn mint(context: &Context, given: &ArgMatches, defect: Option<TokenDefect>
     if let Some(server) = server.filter(|_| !needs_no_key) {
         server.write_down(context, &token, defect).await?;
     }
-    tell(&token, defect.map(TokenDefect::refusal), given)
+    print_token(&token, defect.map(TokenDefect::refusal), given)
 }
 
-/// The token alone; as JSON, with what it says and what a server makes of it.
-fn tell(token: &str, refusal: Option<InvalidToken>, given: &ArgMatches) -> Result<(), Failure> {
+/// Prints the token; as JSON, with its content and the expected answer of a server.
+fn print_token(token: &str, refusal: Option<InvalidToken>, given: &ArgMatches) -> Result<(), Failure> {
     if !given.get_flag("json") {
         return print(&format!("{token}\n"));
     }
@@ -108,10 +108,10 @@ fn tell(token: &str, refusal: Option<InvalidToken>, given: &ArgMatches) -> Resul
 fn read_jwks(file: &PathBuf) -> Result<Value, Failure> {
     let read = std::fs::read_to_string(file).map_err(|error| error.to_string());
     let parsed = read.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
-    parsed.map_err(|error| Failure::new(format!("{} is no JWK Set: {error}", file.display())))
+    parsed.map_err(|error| Failure::new(format!("{} is not a JWK Set: {error}", file.display())))
 }
 
-/// What the token is to say, before anything is made wrong with it.
+/// Returns the content of the token, without the defect.
 async fn draft(
     context: &Context,
     given: &ArgMatches,
@@ -136,7 +136,7 @@ async fn draft(
         },
         (None, Some(user), _) => unknown_user(context, user),
         (None, None, Some(client)) => forged_client(client),
-        (_, None, None) => return Err(Failure::new("say for whom: --as USER or --client CLIENT_ID")),
+        (_, None, None) => return Err(Failure::new("give --as USER or --client CLIENT_ID")),
     };
     let scope = match asked {
         Some(asked) => cut(&asked, &subject.most, needs_no_key)?,
@@ -164,7 +164,7 @@ async fn draft(
     Ok(draft)
 }
 
-/// `null` takes a member away.
+/// Sets members. `null` removes one.
 fn set(members: &mut Map<String, Value>, new: impl Iterator<Item = (String, Value)>) {
     for (name, value) in new {
         match value {
@@ -180,7 +180,7 @@ fn cut(asked: &ScopeSet, most: &ScopeSet, needs_no_key: bool) -> Result<ScopeSet
     if more.is_empty() || needs_no_key {
         return Ok(asked.clone());
     }
-    Err(Failure::new(format!("{more} cannot be granted to them; no good token carries it")))
+    Err(Failure::new(format!("{more} cannot be granted here; a valid token never has it")))
 }
 
 /// For whom a token is.
@@ -226,7 +226,7 @@ impl Server {
         let found = self.store.find(id, filter).await?;
         let user = operator.open::<User, Read>(found).map_err(|_| named.missing())?.into_record();
         if user.status != Status::Active {
-            return Err(Failure::new(format!("{named} is suspended: no token of theirs is good")));
+            return Err(Failure::new(format!("{named} is suspended: no token of this user is valid")));
         }
         let most = context.vocabulary().granted_by(&user.roles);
         let issue_to = IssueTo::User { id, roles: user.roles, epoch: user.epoch };

@@ -1,4 +1,4 @@
-//! `cloakroom users`: the operator's way in when nobody can log in.
+//! The commands of `cloakroom users`.
 
 use std::sync::Arc;
 
@@ -34,31 +34,31 @@ pub(crate) fn command(app: &Arc<App>) -> Command {
             .value_name("ID|EMAIL")
             .required(true)
             .value_parser(AccountRef::parse)
-            .help("Its id or its address")
+            .help("The id or the e-mail address")
     };
     let one = |name, about| Command::new(name).about(about).args([user(), json_flag()]);
     let create = Command::new("create")
-        .about("Make an account; prints its id, and the password if it was generated")
+        .about("Create an account; prints its id, and a generated password")
         .after_help("Example:\n  cloakroom users create --email you@example.com --role admin --role user")
         .args([
-            email.help("The address"),
-            role.help("A role; may be repeated [default: user]"),
+            email.help("The e-mail address"),
+            role.help("A role; repeatable [default: user]"),
             password_flag(),
             json_flag(),
         ]);
     group(
         "users",
-        "Make, find, suspend and delete accounts, also while the server runs",
+        "Create, list, suspend and delete accounts, also while the server runs",
         [
             create,
-            Command::new("list").about("List all: id, address, status, roles, by time of creation").arg(json_flag()),
+            Command::new("list").about("List all by creation time: id, e-mail address, status, roles").arg(json_flag()),
             import::command(),
             export::command(),
             one("show", "Show one account"),
-            one("suspend", "End its sessions and tokens, and let nobody log in"),
-            one("activate", "Let its owner log in again"),
-            one("delete", "Remove it and everything that is its own"),
-            one("set-password", "Replace its password and end its sessions").arg(password_flag()),
+            one("suspend", "Suspend an account: end its sessions and tokens, and refuse logins"),
+            one("activate", "Activate a suspended account"),
+            one("delete", "Delete an account and all its records"),
+            one("set-password", "Replace the password of an account and end its sessions").arg(password_flag()),
         ],
     )
     .after_help("Example:\n  echo 'a most unusual passphrase' | cloakroom users set-password ada@example.com --password-stdin")
@@ -103,7 +103,8 @@ impl Users<'_> {
         let roles = given.get_many::<Role>("role").map(|roles| roles.copied().collect());
         let grant = Registration::from(self.operator.reach::<User, Create>()?).grant(roles)?;
         let password = Password::take(given, &email, &self.context.clock_and_random.random)?;
-        let taken = Failure::new(format!("an account has this address; see cloakroom users show {email}"));
+        let taken =
+            Failure::new(format!("an account with this address exists; see cloakroom users show {email}"));
         let hash = Some(self.hash(&password).await?);
         let new =
             NewUser { email, password: hash, profile: ProfileChange::default(), status: Status::Active };
@@ -112,7 +113,7 @@ impl Users<'_> {
             made => made?,
         };
         let about = json!({ "id": user.id, "email": user.email.as_str(), "roles": user.roles });
-        self.tell_password(&user, &password, about)
+        self.print_password(&user, &password, about)
     }
 
     async fn list(&self) -> Result<(), Failure> {
@@ -181,7 +182,7 @@ impl Users<'_> {
         let password = Password::take(given, &user.email, &self.context.clock_and_random.random)?;
         let hash = self.hash(&password).await?;
         self.store.set_password(allowed, hash, None).await?;
-        self.tell_password(&user, &password, json!({ "id": user.id, "email": user.email.as_str() }))
+        self.print_password(&user, &password, json!({ "id": user.id, "email": user.email.as_str() }))
     }
 
     async fn hash(&self, password: &Password) -> Result<PasswordHash, Failure> {
@@ -189,8 +190,8 @@ impl Users<'_> {
         Ok(hasher.hash(&password.new).await?)
     }
 
-    /// The id, and the password that nobody knows yet.
-    fn tell_password(&self, user: &User, password: &Password, mut about: Value) -> Result<(), Failure> {
+    /// Prints the id, and a generated password. The password is shown only here.
+    fn print_password(&self, user: &User, password: &Password, mut about: Value) -> Result<(), Failure> {
         let generated = password.generated.as_ref().map(|text| text.as_str());
         if self.json {
             if let (Some(text), Some(about)) = (generated, about.as_object_mut()) {

@@ -1,4 +1,4 @@
-//! `cloakroom users export`: every account, a line of JSON each.
+//! `cloakroom users export`: all accounts, one JSON line each.
 
 use clap::{ArgMatches, Command};
 
@@ -13,13 +13,13 @@ const PAGE: u16 = 500;
 
 pub(super) fn command() -> Command {
     Command::new("export")
-        .about("Write every account to standard output, a line of JSON each, as `import` reads it")
+        .about("Print all accounts, one JSON line each, in the format of `import`")
         .after_help(
-            "From SQLite to PostgreSQL, with everybody's id, password and profile (sessions and clients stay behind):\n  \
+            "Move accounts from SQLite to PostgreSQL, with ids, passwords and profiles, without sessions and clients:\n  \
              cloakroom users export --with-password-hashes > users.ndjson\n  \
              cloakroom users import users.ndjson --database-url postgres://… --master-key-file key",
         )
-        .arg(switch("with-password-hashes", "With the hash of each password: keep the file as you keep the database"))
+        .arg(switch("with-password-hashes", "Include the password hashes; protect the file like the database"))
 }
 
 impl Users<'_> {

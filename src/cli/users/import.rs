@@ -1,4 +1,4 @@
-//! `cloakroom users import`: accounts from another system, a line of JSON each, in bounded memory.
+//! `cloakroom users import`: accounts from another system, one JSON line each, in bounded memory.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
@@ -22,32 +22,32 @@ use crate::http::{Line, LinePassword};
 use crate::server::hasher;
 use crate::store::{ImportOutcome, ImportedUser, NewUser, StoreError};
 
-/// Accounts in one transaction.
+/// Number of accounts in one transaction.
 const BATCH: usize = 2_000;
 
-/// A line is no longer than the body of a request.
+/// Maximum length of a line, in bytes: that of the body of a request.
 const LONGEST_LINE: u64 = 64 * 1024;
 
-/// For how long what fails is tried again, in halves, and how long after: a disk that is written to as fast as
-/// it goes may say nothing for minutes.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Time limit for retries without progress. A disk at its write limit can stall for minutes.
+const RETRY_LIMIT: Duration = Duration::from_secs(600);
+/// Pause between two retries. A failed batch is retried in halves.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Halves become no smaller than this.
-const SMALLEST: usize = 50;
+/// Minimum size of a half.
+const MIN_BATCH: usize = 50;
 
 pub(super) fn command() -> Command {
     Command::new("import")
-        .about("Make accounts from a file, a line of JSON each; also while the server runs")
+        .about("Create accounts from a file, one JSON line each, also while the server runs")
         .after_help(
-            "A line has the members of POST /users, and may have more of those that its answer has:\n  \
+            "A line has the members of POST /users, and may have further members of its answer:\n  \
              {\"email\": \"ada@example.com\", \"password\": \"a most unusual passphrase\"}\n  \
              {\"email\": \"bob@example.com\", \"password_hash\": \"$argon2id$v=19$…\", \"email_verified\": true,\n   \
              \"roles\": [\"user\"], \"status\": \"active\", \"created_at\": \"2024-05-01T08:00:00Z\", \"profile\": {\"name\": \"Bob\"}}\n\n\
-             With neither password nor hash nobody can log in until one is set. A password is hashed here, some\n\
-             hundred a second; a hash is taken as it is, some thousands a second.\n\
-             Accounts whose id or address is there already stay as they are, so the same file can be given again.\n\
-             A line that breaks a rule is named and left out; the exit code is then 1.",
+             An account without password and hash cannot log in until a password is set. Passwords are hashed,\n\
+             about a hundred per second. Hashes are stored as they are, some thousands per second.\n\
+             An account whose id or address exists stays as it is, so you can import the same file again.\n\
+             A line that breaks a rule is reported and left out. Then the exit code is 1.",
         )
         .args([
             Arg::new("file")
@@ -55,12 +55,12 @@ pub(super) fn command() -> Command {
                 .required(true)
                 .value_parser(value_parser!(PathBuf))
                 .help("The file; - is standard input"),
-            switch("dry-run", "Only check every line"),
+            switch("dry-run", "Only check the lines"),
             json_flag(),
         ])
 }
 
-/// What was done so far.
+/// Counts of the import so far.
 #[derive(Default)]
 struct Done {
     lines: u64,
@@ -70,14 +70,14 @@ struct Done {
     refused: u64,
 }
 
-/// Lines, one after the other, without ever holding more than one that is too long.
+/// Reader of lines. It never holds more than the limit of a line.
 struct Lines<R> {
     from: R,
     line: Vec<u8>,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// The next line that is not blank, without its end; none at the end of the file.
+    /// Returns the next line that is not blank, without its end. None at the end of the file.
     fn next(&mut self, done: &mut Done) -> std::io::Result<Option<Result<&[u8], &'static str>>> {
         loop {
             self.line.clear();
@@ -141,19 +141,19 @@ impl Users<'_> {
             if dry {
                 done.made += count(batch.len());
             } else {
-                self.make(batch, &hasher, &mut done).await?;
+                self.import_batch(batch, &hasher, &mut done).await?;
             }
-            tell_progress(&done, size);
+            show_progress(&done, size);
         }
         progress_ends();
-        tell(&done, dry, given.get_flag("json"))?;
+        print_counts(&done, dry, given.get_flag("json"))?;
         match done.refused {
             0 => Ok(()),
             refused => Err(Failure::new(format!("{refused} lines break a rule and were left out"))),
         }
     }
 
-    async fn make(&self, lines: Vec<Line>, hasher: &Hasher, done: &mut Done) -> Result<(), Failure> {
+    async fn import_batch(&self, lines: Vec<Line>, hasher: &Hasher, done: &mut Done) -> Result<(), Failure> {
         let lanes = usize::from(self.context.config().hash_lanes);
         let accounts = stream::iter(lines).map(|line| self.account(line, hasher)).buffered(lanes.max(1));
         let accounts: Vec<Result<ImportedUser, Failure>> = accounts.collect().await;
@@ -168,15 +168,15 @@ impl Users<'_> {
                     done.made += count(outcomes.len() - there);
                     last_success = Instant::now();
                 }
-                // Somebody else took an address this very moment, or the database was too slow for so many. That
-                // some were made after all does no harm: they are there then.
+                // Another process took an address at the same moment, or the database was too slow for the batch.
+                // Accounts that were created after all exist at the next try.
                 Err(error @ (StoreError::Taken | StoreError::Unavailable(_) | StoreError::Uncertain(_)))
-                    if last_success.elapsed() < PATIENCE =>
+                    if last_success.elapsed() < RETRY_LIMIT =>
                 {
-                    progress(&format!("{} lines; once more: {error}", done.lines));
+                    progress(&format!("{} lines; retry: {error}", done.lines));
                     tokio::time::sleep(PAUSE).await;
                     let (first, second) =
-                        batch.split_at(batch.len().div_ceil(2).max(SMALLEST).min(batch.len()));
+                        batch.split_at(batch.len().div_ceil(2).max(MIN_BATCH).min(batch.len()));
                     batches.extend(
                         [second, first].iter().filter(|half| !half.is_empty()).map(|half| half.to_vec()),
                     );
@@ -210,7 +210,7 @@ fn count(many: usize) -> u64 {
     u64::try_from(many).unwrap_or(u64::MAX)
 }
 
-/// The file and how large it is, where that can be known.
+/// Opens the file, and returns its size if it is known.
 fn open(file: &Path) -> std::io::Result<(Box<dyn BufRead>, Option<u64>)> {
     if file == Path::new("-") {
         return Ok((Box::new(BufReader::new(std::io::stdin())), None));
@@ -220,12 +220,12 @@ fn open(file: &Path) -> std::io::Result<(Box<dyn BufRead>, Option<u64>)> {
     Ok((Box::new(BufReader::with_capacity(1 << 20, opened)), Some(size)))
 }
 
-fn tell_progress(done: &Done, size: Option<u64>) {
+fn show_progress(done: &Done, size: Option<u64>) {
     let share = size.map(|size| format!(", {} of 100", done.bytes.saturating_mul(100) / size.max(1)));
     progress(&format!("{} lines{}", done.lines, share.unwrap_or_default()));
 }
 
-fn tell(done: &Done, dry: bool, as_json: bool) -> Result<(), Failure> {
+fn print_counts(done: &Done, dry: bool, as_json: bool) -> Result<(), Failure> {
     let Done { made, there, refused, .. } = done;
     if as_json {
         return print_json(
@@ -233,9 +233,9 @@ fn tell(done: &Done, dry: bool, as_json: bool) -> Result<(), Failure> {
         );
     }
     match dry {
-        true => print(&format!("{made} lines are good, {refused} break a rule; nothing was done\n")),
+        true => print(&format!("{made} lines are valid, {refused} break a rule; nothing was imported\n")),
         false => {
-            print(&format!("{made} accounts made, {there} were there already, {refused} lines refused\n"))
+            print(&format!("{made} accounts created, {there} existed already, {refused} lines refused\n"))
         }
     }
 }

@@ -9,7 +9,7 @@ fn creates_lists_suspends_activates_and_deletes_an_account() {
     let (id, rest) = made.split_once('\n').expect("two lines");
     let password = rest.trim_end().strip_prefix("password: ").expect("a password");
     assert!(password.len() >= 22, "128 bits: {made}");
-    machine.refused(&["users", "create", "--email", "ada@example.COM"], &["an account has this address"]);
+    machine.refused(&["users", "create", "--email", "ada@example.COM"], &["an account with this address exists"]);
 
     let roles = ["--role", "user", "--role", "admin", "--role", "user"];
     let grace =
@@ -86,7 +86,7 @@ fn registers_shows_and_deletes_a_client() {
     assert_eq!(made["client_id"], "reports");
     let secret = made["client_secret"].as_str().expect("a secret");
     assert!(secret.len() >= 43);
-    machine.refused(&create, &["a client has this id", "clients show reports"]);
+    machine.refused(&create, &["a client with this id exists", "clients show reports"]);
     let shown = machine.json(&["clients", "show", "reports"]);
     assert_eq!(shown["scope"], "profiles:read:any users:read:any");
     assert_eq!(

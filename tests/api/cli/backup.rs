@@ -72,9 +72,9 @@ fn backup_is_private_and_overwrites_nothing() {
     let names = std::fs::read_dir(machine.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let names: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with("copy.db")).collect();
     assert_eq!(names, ["copy.db"]);
-    machine.refused(&["backup", "copy.db"], &["copy.db is there already"]);
+    machine.refused(&["backup", "copy.db"], &["copy.db exists already"]);
     let nothing = Machine::new();
-    nothing.refused(&["backup", "copy.db"], &["there is no database cloakroom.db"]);
+    nothing.refused(&["backup", "copy.db"], &["the database cloakroom.db does not exist"]);
     assert_eq!(nothing.files(), 0);
 }
 
@@ -95,7 +95,7 @@ fn refuses_to_restore_a_damaged_backup() {
             machine.refused(&arguments, &["bad.db"]);
         }
     }
-    machine.refused(&["restore", "copy.db"], &["cloakroom.db is there already", "--replace"]);
+    machine.refused(&["restore", "copy.db"], &["cloakroom.db exists already", "--replace"]);
     machine.refused(&["restore", "--replace", "nowhere.db"], &["nowhere.db"]);
     assert_eq!(live(), before);
     assert!(!machine.path().join("cloakroom.db.restored").exists());
@@ -139,7 +139,7 @@ fn refuses_a_backup_with_an_altered_audit_trail() {
     drop(copy);
     machine.refused(
         &["restore", "--replace", "copy.db"],
-        &["audit trail is not as it was written", "position 1"],
+        &["audit trail was changed", "position 1"],
     );
 }
 

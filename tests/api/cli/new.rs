@@ -88,9 +88,9 @@ fn overwrites_nothing_and_refuses_a_taken_name() {
     let machine = Machine::new();
     machine.done(&["new", "resource", "note"]);
     let main = written(&machine, "src/main.rs");
-    machine.refused(&["new", "resource", "note"], &["src/notes.rs is there already", "nothing was written"]);
+    machine.refused(&["new", "resource", "note"], &["src/notes.rs exists already", "nothing was written"]);
     std::fs::remove_file(machine.path().join("src/main.rs")).unwrap();
-    machine.refused(&["new", "resource", "tag"], &["Cargo.toml is there already"]);
+    machine.refused(&["new", "resource", "tag"], &["Cargo.toml exists already"]);
     assert!(
         !machine.path().join("src/tags.rs").exists(),
         "a refused command writes nothing; src/main.rs was {main}"

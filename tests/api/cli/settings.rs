@@ -19,7 +19,7 @@ fn config_shows_every_setting_and_every_fault() {
     assert_eq!(of("CLOAKROOM_LEEWAY"), ("7s".to_owned(), ".env".to_owned()));
     assert_eq!(of("CLOAKROOM_LISTEN"), ("127.0.0.1:1".to_owned(), "flag".to_owned()));
     assert_eq!(of("RUST_LOG"), ("warn".to_owned(), "environment".to_owned()));
-    assert!(machine.done(&["config"]).contains("How long an access token is good for"));
+    assert!(machine.done(&["config"]).contains("The lifetime of an access token"));
 
     for (command, tells) in [("config", true), ("serve", false), ("migrate", false), ("users list", false)] {
         let arguments: Vec<&str> =

@@ -155,5 +155,5 @@ fn forged_token_needs_no_database_and_no_key() {
     machine.refused(&["token", "mint", "--as", &ada.id, "--expired"], &["migrate"]);
     machine.refused(&["token", "mint", "--as", &ada.id, "--hs256-with-public-key"], &["--jwks"]);
     machine.misused(&["token", "mint", "--as", &ada.id, "--expired", "--crit"], "cannot be used with");
-    machine.refused(&["token", "mint", "--unsigned"], &["say for whom"]);
+    machine.refused(&["token", "mint", "--unsigned"], &["give --as USER or --client"]);
 }

@@ -171,7 +171,7 @@ fn dry_run_checks_every_line_and_changes_nothing() {
     let ran = machine.run(&["users", "import", "users.ndjson", "--dry-run"]);
     assert_eq!(
         (ran.code, ran.out.as_str()),
-        (Some(1), "1 lines are good, 1 break a rule; nothing was done\n")
+        (Some(1), "1 lines are valid, 1 break a rule; nothing was imported\n")
     );
     assert_eq!(machine.files(), 1, "no database may be made");
     machine.refused(&["users", "import", "nowhere.ndjson"], &["nowhere.ndjson cannot be read"]);

@@ -27,7 +27,7 @@ fn database_is_a_file_or_a_postgresql_url() {
         &["app.db", "sqlite://", "sqlite:d/", "sqlite://a?mode=ro", "mysql://h/d"],
     );
     for memory in ["sqlite::memory:", "sqlite://:memory:"] {
-        assert_fault(&[("DATABASE_URL", memory)], "DATABASE_URL", "lost at the end");
+        assert_fault(&[("DATABASE_URL", memory)], "DATABASE_URL", "lost when the server stops");
     }
 }
 
