@@ -12,7 +12,7 @@ use super::output::{Failure, print, print_errors};
 use crate::App;
 use crate::config::{Config, Registration, Sources};
 use crate::qa::test_server;
-use crate::qa::test_server::NoTestServer;
+use crate::qa::test_server::TestServerError;
 use crate::server::{Server, StartError};
 
 pub(super) fn command() -> Command {
@@ -74,11 +74,11 @@ fn test_greeting(name: &str, server: &Server) -> String {
     )
 }
 
-impl From<NoTestServer> for Failure {
-    fn from(error: NoTestServer) -> Self {
+impl From<TestServerError> for Failure {
+    fn from(error: TestServerError) -> Self {
         match error {
-            NoTestServer::Settings(faults) => faults.into(),
-            error @ NoTestServer::Listen(_) => Self::new(error.to_string()),
+            TestServerError::Settings(faults) => faults.into(),
+            error @ TestServerError::Listen(_) => Self::new(error.to_string()),
         }
     }
 }

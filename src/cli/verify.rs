@@ -18,7 +18,7 @@ use crate::domain::{Clock, format_time};
 use crate::http::{ENVIRONMENT_HEADER, Endpoint, ServedParts};
 use crate::qa::test_server;
 use crate::qa::verify::{
-    Client, Credential, Options, Outcome, Report, Request, RouteReport, Target, Trouble, Verification,
+    Client, Credential, Options, Outcome, Report, Request, RouteReport, Target, Verification, VerifyError,
     as_html, as_junit,
 };
 use crate::token::Keys;
@@ -253,7 +253,7 @@ fn as_json(report: &Report) -> Value {
     let routes = report.routes.iter().map(|route| {
         let cells = route.cells.iter().map(|cell| {
             let (outcome, why) = match &cell.outcome {
-                Outcome::AsItShould => ("as-it-should", Vec::new()),
+                Outcome::AsExpected => ("as-expected", Vec::new()),
                 Outcome::Different(ways) => ("different", ways.clone()),
                 Outcome::NotTried(reason) => ("not-tried", vec![reason.clone()]),
             };
@@ -267,8 +267,8 @@ fn as_json(report: &Report) -> Value {
     })
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
-        Self::new(trouble.to_string())
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        Self::new(error.to_string())
     }
 }

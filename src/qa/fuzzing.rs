@@ -6,7 +6,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "to panic is how a fuzzer is told"
+    reason = "a panic reports a finding to the fuzzer"
 )]
 
 use std::collections::BTreeMap;

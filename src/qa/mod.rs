@@ -1,4 +1,4 @@
-//! Quality assurance: the authorization matrix proved over HTTP, the test server, the fuzz targets.
+//! Quality assurance: verification of the authorization matrix over HTTP, the test server, the fuzz targets.
 
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

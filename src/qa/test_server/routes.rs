@@ -1,4 +1,4 @@
-//! `/test`: what a test server has besides.
+//! `/test`: additional routes of a test server.
 
 use std::sync::Arc;
 
@@ -7,39 +7,39 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::TestServer;
 use super::seeds::Seeds;
+use super::server::TestServer;
 use crate::domain::{Invalid, format_time, parse_time};
 use crate::http::{Body, Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
 
-/// The routes of a test server, besides all others.
+/// Returns the additional routes of a test server.
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::GET,  "/test",       "See who is there from the beginning", seeds),
-        endpoint(Method::POST, "/test/clock", "Move the clock",                      clock),
-        endpoint(Method::POST, "/test/reset", "Go back to where it began",           reset),
+        endpoint(Method::GET,  "/test",       "List the test accounts", seeds),
+        endpoint(Method::POST, "/test/clock", "Set the clock",                       clock),
+        endpoint(Method::POST, "/test/reset", "Reset to the state at start",         reset),
     ]
 }
 
 crate::body! {
-    /// How the clock is moved: one of the three.
+    /// Change of the clock: one of the three.
     pub struct ClockChange {
-        /// By so much, such as `10m` or `1h 30m`.
+        /// By this duration, such as `10m` or `1h 30m`.
         advance: Option<String> as Option<TimeDelta> = text(duration);
         /// To this time.
         #[schema(format = "date-time")]
         set: Option<String> as Option<DateTime<Utc>> = text(time);
-        /// Back to the machine's time.
+        /// Back to the time of the machine.
         reset: Option<bool> = boolean();
     }
     example { "advance": "0s" }
 }
 
-/// The time of the server.
+/// Time of the server.
 #[derive(Serialize, ToSchema)]
 pub struct TestTime {
-    /// What it is now.
+    /// The current time.
     #[schema(format = "date-time")]
     now: String,
 }
@@ -98,8 +98,8 @@ async fn clock(
     Ok(Json(TestTime { now: format_time(clock.now()) }))
 }
 
-/// `POST /test/reset`: every table is as it was, the clock is the machine's, and every token that was
-/// issued is dead, because the server signs with another key.
+/// `POST /test/reset`: restores every table and the clock. All issued tokens become invalid, because the server
+/// signs with a new key.
 async fn reset(_: Public, services: Arc<Services>) -> Result<NoContent, Problem> {
     let test = of(&services)?;
     services.recorder.flush().await;

@@ -1,4 +1,4 @@
-//! Who is there from the beginning: users of every kind, with ids and a password that stay the same.
+//! Test accounts: users of every kind and clients, with fixed ids and a fixed password.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,27 +13,27 @@ use crate::domain::{
 use crate::hashing::Hasher;
 use crate::store::{NewUser, Store, StoreError};
 
-/// Everybody's password.
+/// Password of all test users.
 const PASSWORD: &str = "a passphrase for tests alone";
 
-/// The id of nobody, ever.
+/// Id that never exists.
 const NOBODY: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_8000_0000_0000_ffff);
 
-/// Who is there.
+/// Test accounts of a test server.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Seeds {
     /// The users.
     pub users: Vec<SeedUser>,
     /// The clients.
     pub clients: Vec<SeedClient>,
-    /// An id that is nobody's.
+    /// An id that does not exist.
     pub nobody: Uuid,
 }
 
-/// A user.
+/// Test user.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SeedUser {
-    /// Always the same.
+    /// The id; the same in every test server.
     pub id: Uuid,
     /// The address to log in with.
     pub email: String,
@@ -45,22 +45,22 @@ pub struct SeedUser {
     pub status: String,
 }
 
-/// A client.
+/// Test client.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SeedClient {
-    /// Its id.
+    /// The client id.
     pub client_id: String,
-    /// Its secret; null for a public one.
+    /// The secret. Null for a public client.
     pub client_secret: Option<String>,
-    /// What it may ask for.
+    /// The scopes that it may request.
     pub scope: String,
-    /// The grants that it may use.
+    /// The grant types that it may use.
     pub grant_types: Vec<String>,
-    /// Where its users may be sent back to.
+    /// The redirect URIs.
     pub redirect_uris: Vec<String>,
 }
 
-/// A user to be: the name, the other roles, and the status.
+/// Users: name, further roles, and status.
 const USERS: [(&str, &[Role], Status); 5] = [
     ("alice", &[], Status::Active),
     ("bob", &[], Status::Active),
@@ -69,11 +69,11 @@ const USERS: [(&str, &[Role], Status); 5] = [
     ("suspended", &[], Status::Suspended),
 ];
 
-/// Makes them.
+/// Creates the test accounts.
 ///
 /// # Errors
-/// When they cannot be kept.
-pub(crate) async fn sow(
+/// When they cannot be stored.
+pub(crate) async fn seed(
     store: &Store,
     hasher: &Hasher,
     operator: &Operator,
@@ -100,7 +100,7 @@ pub(crate) async fn sow(
         });
     }
     let mut clients = Vec::new();
-    for (id, metadata) in programs(operator) {
+    for (id, metadata) in self::clients(operator) {
         let secret =
             metadata.authentication.by_secret().then(|| format!("the secret of {id}, for tests alone"));
         let client_id: ClientId = id.parse().map_err(|_| wrong(&"a client's id"))?;
@@ -122,8 +122,8 @@ pub(crate) async fn sow(
     Ok(Seeds { users, clients, nobody: NOBODY })
 }
 
-/// One with every scope, one with what users are granted, and one that users sign in through.
-fn programs(operator: &Operator) -> [(&'static str, ClientMetadata); 3] {
+/// Returns a client with every scope, one with the scopes of users, and one for the login of users.
+fn clients(operator: &Operator) -> [(&'static str, ClientMetadata); 3] {
     let scopes = |of: &dyn Fn(crate::authz::Scope) -> bool| -> Vec<String> {
         operator.scope().iter().filter(|scope| of(*scope)).map(|scope| scope.to_string()).collect()
     };

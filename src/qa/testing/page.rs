@@ -1,4 +1,4 @@
-//! The outcome of a walk.
+//! Result of a walk.
 
 use std::fmt;
 use std::path::Path;
@@ -7,10 +7,10 @@ use crate::authz::Vocabulary;
 use crate::authz::matrix::CallerKind;
 use crate::qa::verify::{Outcome, Report, RouteReport};
 
-/// With this variable set, the golden page is written anew.
+/// Environment variable that makes a test write the golden page.
 const UPDATE: &str = "UPDATE_GOLDEN";
 
-/// What every kind of caller was answered on every route. It reads as Markdown.
+/// Answers to every kind of caller on every route, as Markdown.
 ///
 /// ```
 /// let page = cloakroom::testing::Page::default();
@@ -38,26 +38,30 @@ impl Page {
         }
     }
 
-    /// What does not hold though it holds for every application, a line each, which names the route.
+    /// Returns the broken invariants, one line each, with the route.
     pub fn broken(&self) -> &[String] {
         &self.broken
     }
 
-    /// Holds the page against an earlier one, a path from the root of the package. With
-    /// `UPDATE_GOLDEN` set it is written anew instead, provided that nothing is broken.
+    /// Compares the page with an earlier one, a path from the root of the package. With `UPDATE_GOLDEN` it writes
+    /// the page instead, if no invariant is broken.
     ///
     /// # Panics
-    /// When something is broken, or a line is another.
+    /// When an invariant is broken, or a line differs.
     #[track_caller]
     pub fn assert_golden(&self, golden: impl AsRef<Path>) {
         let (golden, page) = (golden.as_ref(), self.to_string());
-        assert!(self.broken.is_empty(), "does not hold:\n{}", self.broken.join("\n"));
+        assert!(self.broken.is_empty(), "broken invariants:\n{}", self.broken.join("\n"));
         if std::env::var_os(UPDATE).is_some() {
             return std::fs::write(golden, page).expect("the page can be written");
         }
         let hint = format!("{} is written by a run with {UPDATE}=1", golden.display());
         let before = std::fs::read_to_string(golden).unwrap_or_else(|error| panic!("{error}: {hint}"));
-        assert!(page == before, "who may do what has changed:\n{}\n{hint}", difference(&before, &page));
+        assert!(
+            page == before,
+            "the authorization matrix has changed:\n{}\n{hint}",
+            difference(&before, &page)
+        );
     }
 }
 
@@ -74,7 +78,7 @@ impl fmt::Display for Page {
     }
 }
 
-/// What everybody of a kind was answered: once, where it was the same.
+/// Returns the answers to a kind of caller, each once.
 fn answers(route: &RouteReport, kind: CallerKind) -> String {
     let mut answers: Vec<&str> = Vec::new();
     for cell in route.cells.iter().filter(|cell| cell.caller.kind() == kind) {
@@ -86,7 +90,7 @@ fn answers(route: &RouteReport, kind: CallerKind) -> String {
     answers.join(", ")
 }
 
-/// The lines that only one of the two has.
+/// Returns the lines that only one of the two pages has.
 fn difference(before: &str, now: &str) -> String {
     let lacking = |here: &str, there: &str, mark: &str| -> Vec<String> {
         let known: Vec<&str> = there.lines().collect();

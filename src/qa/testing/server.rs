@@ -1,4 +1,4 @@
-//! The application, running in this process on a port of its own.
+//! Application that runs in this process, on its own port.
 
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -13,7 +13,7 @@ use crate::qa::verify::{Credential, Target};
 use crate::server::{open_store, stored_keys};
 use crate::{App, Loaded};
 
-/// A running server. It stops when it is dropped.
+/// Running server. It stops when it is dropped.
 pub(crate) struct Server {
     url: String,
     settings: Loaded,
@@ -24,7 +24,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// On the database of this URL; otherwise on SQLite in a directory of its own.
+    /// Starts the application on the database at this URL, or else on its own SQLite database.
     pub(crate) fn start(app: &Arc<App>, database_url: Option<String>, settings: &[(String, String)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let sqlite = || format!("sqlite://{}", directory.path().join("walk.db").display());
@@ -48,7 +48,7 @@ impl Server {
         Self { url, settings: kept, app: served, handle, thread: Some(thread), _directory: directory }
     }
 
-    /// What is needed to ask it as everybody: its keys too, which are those of its database.
+    /// Returns the target for a verification, with the signing keys of the server.
     pub(crate) fn target(&self) -> Target {
         let (config, clock_and_random) = (&self.settings.config, ClockAndRandom::default());
         let store = open_store(&self.app, config, &clock_and_random, Arc::new(|_| {}));
@@ -58,7 +58,7 @@ impl Server {
         Target { url: url(), issuer: url(), audience: url(), everything: Credential::Key, keys: Some(keys) }
     }
 
-    /// The routes of an application that a server with these settings serves.
+    /// Returns the routes of an application that a server with these settings serves.
     pub(crate) fn routes(&self, app: &App) -> Vec<Endpoint> {
         app.routes_served(&self.settings.config)
     }
@@ -83,7 +83,7 @@ fn load(app: &App, database_url: String, given: &[(String, String)]) -> Loaded {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Not gracefully: the client keeps its connection.
+        // Not gracefully, because the client keeps its connection open.
         drop(self.handle.stop(false));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

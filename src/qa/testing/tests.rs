@@ -161,12 +161,12 @@ fn a_mistake_is_named_with_its_route() {
     assert_eq!(
         Walk::of(wardrobe(mistaken)).run().broken(),
         [
-            "GET /hats: another user is shown a record of the owner's",
-            "GET /hats/{id}: another user can tell a record that is there (404 not-found) from one that is \
-             not (500 internal), by the status",
-            "DELETE /hats/{id}: another user is answered 204 and must be refused",
-            "DELETE /hats/{id}: a client is answered 204 and must be refused",
-            "DELETE /hats/{id}: a client named like the owner is answered 204 and must be refused",
+            "GET /hats: another user receives a record of the owner",
+            "GET /hats/{id}: another user can distinguish an existing record (404 not-found) \
+             from a missing one (500 internal), by the status",
+            "DELETE /hats/{id}: another user gets 204 and must be refused",
+            "DELETE /hats/{id}: a client gets 204 and must be refused",
+            "DELETE /hats/{id}: a client named like the owner gets 204 and must be refused",
         ]
     );
 }
@@ -184,12 +184,12 @@ fn a_check_that_was_left_out_of_the_server_is_named_with_its_route() {
     ]);
     let page = Walk::of(wardrobe(routes())).while_serving(wardrobe(sabotaged)).run();
     for expected in [
-        "GET /hats/{id}: nobody is answered 200; the rule says 401 unauthenticated",
-        "GET /hats/{id}: expired token is answered 200; the rule says 401 invalid-token",
-        "GET /hats/{id}: another user is answered 200; the rule says 404 not-found",
-        "DELETE /hats/{id}: the owner without the scope is answered 204; the rule says 403 insufficient-scope",
-        "DELETE /hats/{id}: a client named like the owner is answered 204 and must be refused",
-        "POST /hats/{id}: another user is answered 404 not-found and changed it all the same",
+        "GET /hats/{id}: nobody gets 200; the rule says 401 unauthenticated",
+        "GET /hats/{id}: expired token gets 200; the rule says 401 invalid-token",
+        "GET /hats/{id}: another user gets 200; the rule says 404 not-found",
+        "DELETE /hats/{id}: the owner without the scope gets 204; the rule says 403 insufficient-scope",
+        "DELETE /hats/{id}: a client named like the owner gets 204 and must be refused",
+        "POST /hats/{id}: another user gets 404 not-found and changed the record anyway",
     ] {
         assert!(
             page.broken().iter().any(|broken| broken == expected),

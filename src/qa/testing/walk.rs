@@ -1,5 +1,6 @@
-//! The walk: every route, as every kind of caller.
+//! Walk: every route as every kind of caller.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::page::Page;
@@ -7,7 +8,7 @@ use super::server::Server;
 use crate::App;
 use crate::qa::verify::{Options, Verification};
 
-/// A walk of every route of an application as every kind of caller, against the running server.
+/// Walk of every route of an application as every kind of caller, on a running server.
 ///
 /// ```no_run
 /// use cloakroom::{App, testing::Walk};
@@ -24,39 +25,54 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Of this application, on a SQLite database of its own.
+    /// Returns a walk of this application, on its own SQLite database.
     pub fn of(app: App) -> Self {
         let app = Arc::new(app);
         Self { served: Arc::clone(&app), app, database_url: None, settings: Vec::new() }
     }
 
-    /// While what is served is another one: to see that the walk finds what is wrong with it.
+    /// Serves another application, to check that the walk finds its faults.
     #[cfg(test)]
     pub(crate) fn while_serving(self, served: App) -> Self {
         Self { served: Arc::new(served), ..self }
     }
 
-    /// On the database of this URL, which has to be new: the walk fills it.
+    /// Uses the database at this URL. It must be new: the walk fills it.
     pub fn on(self, database_url: impl Into<String>) -> Self {
         Self { database_url: Some(database_url.into()), ..self }
     }
 
-    /// With this setting, for what the application must be given. The environment is not read.
+    /// Adds a setting. The environment is not read.
     pub fn with(mut self, variable: &str, value: &str) -> Self {
         self.settings.push((variable.to_owned(), value.to_owned()));
         self
     }
 
-    /// Walks.
+    /// Runs the walk.
     ///
     /// # Panics
-    /// When the application does not start or cannot make users.
+    /// When the application does not start or cannot create users.
     pub fn run(self) -> Page {
         let server = Server::start(&self.served, self.database_url, &self.settings);
         let options = Options { careful: false, timing: false, registration_open: true };
         let report = Verification::begin(&self.app, server.target(), options)
             .and_then(|verification| verification.run(&server.routes(&self.app), |_| {}))
-            .unwrap_or_else(|trouble| panic!("the walk cannot go on: {trouble}"));
+            .unwrap_or_else(|error| panic!("the walk cannot continue: {error}"));
         Page::of(&report, self.app.vocabulary())
     }
+}
+
+/// Calls every route of an application as every kind of caller, on SQLite, and compares the result with the page
+/// `golden`, a path from the root of the package. `UPDATE_GOLDEN=1` writes the page. For PostgreSQL, and for an
+/// application with required settings, see [`Walk`].
+///
+/// ```no_run
+/// cloakroom::testing::assert_matrix(cloakroom::App::default(), "tests/who_may_do_what.md");
+/// ```
+///
+/// # Panics
+/// When the result differs, or an invariant of every application is broken.
+#[track_caller]
+pub fn assert_matrix(app: App, golden: impl AsRef<Path>) {
+    Walk::of(app).run().assert_golden(golden);
 }

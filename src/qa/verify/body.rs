@@ -1,20 +1,20 @@
-//! Bodies: the example of a route's documentation. Of cloakroom's own routes a few take what is
-//! true of this very user, which no example can know.
+//! Request bodies: the examples of the documentation. A few of cloakroom's own routes need values of this user,
+//! which an example cannot know.
 
 use actix_web::http::Method;
 use serde_json::Value;
 
-use super::people::{PASSWORD, Person};
+use super::fixture::{PASSWORD, TestUser};
 use crate::http::Endpoint;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The documented example: its media type, and itself.
+/// Returns the media type and the documented example.
 pub(crate) fn example(endpoint: &Endpoint) -> Option<(&'static str, Value)> {
     endpoint.description().body.map(|body| (body.media_type, body.example))
 }
 
-/// As it is sent.
+/// Returns the body as it is sent.
 pub(crate) fn text(media_type: &str, body: &Value) -> String {
     let members = body.as_object().into_iter().flatten();
     let pairs = members.filter_map(|(name, value)| Some((name, value.as_str()?)));
@@ -24,11 +24,11 @@ pub(crate) fn text(media_type: &str, body: &Value) -> String {
     }
 }
 
-/// The example of one of cloakroom's routes, for this very owner.
+/// Returns the example with the values of this owner.
 pub(crate) fn fitted(
     endpoint: &Endpoint,
     mut body: Value,
-    owner: &Person,
+    owner: &TestUser,
     is_owner: bool,
     unique: &str,
 ) -> Value {
@@ -49,7 +49,7 @@ pub(crate) fn fitted(
     body
 }
 
-/// The same with other texts, for where another record has what must be one's own.
+/// Returns the example with other texts, for values that must be unique.
 pub(crate) fn numbered(mut body: Value, unique: &str) -> Value {
     for value in body.as_object_mut().into_iter().flat_map(|members| members.values_mut()) {
         if let Value::String(text) = value {

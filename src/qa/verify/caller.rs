@@ -1,43 +1,43 @@
-//! Who calls: the kinds of the matrix, and of each everybody who can be told apart.
+//! Callers of a verification: the kinds of the matrix, in more detail.
 
 use crate::authz::Vocabulary;
 use crate::authz::matrix::CallerKind;
 use crate::domain::Role;
 use crate::token::TokenDefect;
 
-/// Somebody who calls, as seen from the owner of the record that a route is about.
+/// Caller, in relation to the owner of the record of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// Sends no token.
-    Nobody,
-    /// Sends something that is no token.
+    Anonymous,
+    /// Sends a text that is not a token.
     Malformed,
-    /// Sends a token that is wrong in this way.
+    /// Sends a token with this defect.
     Wrong(TokenDefect),
     /// Sends a token without a scope of the rule.
     WithoutScope,
     /// Is another user.
     AnotherUser,
-    /// Is another user, with this role besides.
+    /// Is another user with this role.
     Role(Role),
-    /// Is a client that acts for itself, with what users are granted.
+    /// Is a client that acts for itself, with the scopes of users.
     Client,
-    /// Is a client that has the owner's id for a name.
+    /// Is a client whose id is that of the owner.
     NamedLikeTheOwner,
-    /// Is a client with every scope there is.
+    /// Is a client with every scope.
     ClientWithAny,
     /// Is the owner.
     Owner,
-    /// Was the owner, whose session has ended.
+    /// Is the owner after logout.
     Ended,
-    /// Was the owner, who is suspended.
+    /// Is the owner after suspension.
     Suspended,
-    /// Was the owner, who is deleted.
+    /// Is the owner after deletion.
     Deleted,
 }
 
-/// The ways in which a token is wrong that are tried on every route.
-const WRONG: [TokenDefect; 10] = [
+/// Defects of tokens that are tried on every route.
+const DEFECTS: [TokenDefect; 10] = [
     TokenDefect::Tampered,
     TokenDefect::WrongKey,
     TokenDefect::EmbeddedJwk,
@@ -51,14 +51,14 @@ const WRONG: [TokenDefect; 10] = [
 ];
 
 impl Caller {
-    /// Everybody, in the order in which they are tried: whoever ends what the others need comes last.
+    /// Returns all callers in the order of the run. Those that end what others need come last.
     pub(crate) fn all(vocabulary: &Vocabulary) -> Vec<Caller> {
         let roles = CallerKind::all(vocabulary).into_iter().filter_map(|kind| match kind {
             CallerKind::Role(role) => Some(Caller::Role(role)),
             _ => None,
         });
-        let wrong = WRONG.map(Caller::Wrong);
-        let first = [Caller::Nobody, Caller::Malformed].into_iter().chain(wrong);
+        let wrong = DEFECTS.map(Caller::Wrong);
+        let first = [Caller::Anonymous, Caller::Malformed].into_iter().chain(wrong);
         first
             .chain([Caller::WithoutScope, Caller::AnotherUser])
             .chain(roles)
@@ -67,10 +67,10 @@ impl Caller {
             .collect()
     }
 
-    /// What the matrix says of them.
+    /// Returns the kind in the matrix.
     pub(crate) fn kind(self) -> CallerKind {
         match self {
-            Caller::Nobody => CallerKind::Nobody,
+            Caller::Anonymous => CallerKind::Nobody,
             Caller::Malformed | Caller::Wrong(_) | Caller::Ended | Caller::Suspended | Caller::Deleted => {
                 CallerKind::BadToken
             }
@@ -83,7 +83,7 @@ impl Caller {
         }
     }
 
-    /// Their name.
+    /// Returns the name for reports.
     pub(crate) fn name(self) -> String {
         match self {
             Caller::Malformed => "malformed token".to_owned(),
@@ -96,7 +96,7 @@ impl Caller {
             Caller::Client => "a client".to_owned(),
             Caller::ClientWithAny => "a client with every scope".to_owned(),
             Caller::WithoutScope => "the owner without the scope".to_owned(),
-            Caller::Nobody | Caller::AnotherUser | Caller::Role(_) => self.kind().name(),
+            Caller::Anonymous | Caller::AnotherUser | Caller::Role(_) => self.kind().name(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Requests as a client sends them, and answers as it reads them.
+//! HTTP client, its requests and answers.
 
 use std::time::{Duration, Instant};
 
@@ -6,42 +6,42 @@ use actix_web::http::Method;
 use serde_json::Value;
 use ureq::http;
 
-use super::Trouble;
+use super::target::VerifyError;
 use crate::token::tls;
 
-/// Longer than the server takes for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of a request. It is above the duration of any answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What differs between two answers that say the same.
-const OF_THIS_ANSWER: [&str; 3] = ["instance", "request_id", "decision_id"];
+/// Members that differ between two equal answers.
+const VARYING_MEMBERS: [&str; 3] = ["instance", "request_id", "decision_id"];
 
-/// Headers that differ between two answers that say the same. Whether the connection stays depends on
-/// how much of an unread body had come (RFC 9112 §9.3).
-const HEADERS_OF_THIS_ANSWER: [&str; 4] = ["x-request-id", "date", "content-length", "connection"];
+/// Headers that differ between two equal answers. `connection` depends on how much of an unread body had arrived
+/// (RFC 9112 §9.3).
+const VARYING_HEADERS: [&str; 4] = ["x-request-id", "date", "content-length", "connection"];
 
-/// A client of one server.
+/// HTTP client for one server.
 pub(crate) struct Client {
     agent: ureq::Agent,
     url: String,
 }
 
-/// A request, to be sent by anybody.
+/// Request, without the caller.
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) path: String,
-    /// Its media type, and itself.
+    /// The media type and the body.
     pub(crate) body: Option<(&'static str, String)>,
 }
 
-/// An answer.
+/// Answer of the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// By their names, in lower case.
+    /// The headers, with names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
-    /// How long it took.
+    /// The duration.
     pub(crate) took: Duration,
 }
 
@@ -58,7 +58,7 @@ impl Request {
         Self { body: Some(("application/json", body.to_string())), ..self }
     }
 
-    /// The method and the path.
+    /// Returns the method and the path.
     pub(crate) fn asked(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
@@ -70,16 +70,17 @@ impl Client {
             .tls_config(tls())
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(TIMEOUT))
             .user_agent(concat!("cloakroom-verify/", env!("CARGO_PKG_VERSION")))
             .allow_non_standard_methods(true);
         Self { agent: config.build().into(), url: url.trim_end_matches('/').to_owned() }
     }
 
-    /// Sends it, with this token if any.
-    pub(crate) fn send(&self, request: &Request, token: Option<&str>) -> Result<Answer, Trouble> {
+    /// Sends a request, with a token if given.
+    pub(crate) fn send(&self, request: &Request, token: Option<&str>) -> Result<Answer, VerifyError> {
         let Request { method, path, body } = request;
-        let trouble = |error: &dyn std::fmt::Display| Trouble::new(format!("{}: {error}", request.asked()));
+        let failed =
+            |error: &dyn std::fmt::Display| VerifyError::new(format!("{}: {error}", request.asked()));
         let mut head = http::Request::builder()
             .method(method.as_str())
             .uri(format!("{}{path}", self.url))
@@ -91,15 +92,15 @@ impl Client {
         let sent = match body {
             Some((media_type, text)) => {
                 let sent = head.header("content-type", *media_type).body(text.as_str());
-                self.agent.run(sent.map_err(|error| trouble(&error))?)
+                self.agent.run(sent.map_err(|error| failed(&error))?)
             }
-            None => self.agent.run(head.body(()).map_err(|error| trouble(&error))?),
+            None => self.agent.run(head.body(()).map_err(|error| failed(&error))?),
         };
-        let mut answer = sent.map_err(|error| trouble(&error))?;
+        let mut answer = sent.map_err(|error| failed(&error))?;
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         let status = answer.status().as_u16();
-        let body = answer.body_mut().read_to_string().map_err(|error| trouble(&error))?;
+        let body = answer.body_mut().read_to_string().map_err(|error| failed(&error))?;
         Ok(Answer { status, headers, body, took: began.elapsed() })
     }
 }
@@ -113,25 +114,25 @@ impl Answer {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The id of the record that was made: the end of its address.
+    /// Returns the id of a created record: the last segment of `Location`.
     pub(crate) fn made(&self) -> Option<&str> {
         let location = self.header("location").unwrap_or_default();
         location.rsplit('/').next().filter(|id| self.is_success() && !id.is_empty())
     }
 
-    /// The body; null where it is no JSON.
+    /// Returns the body. Null when it is not JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    /// A member of the body that is text.
-    pub(crate) fn text(&self, member: &str) -> Result<String, Trouble> {
+    /// Returns a text member of the body.
+    pub(crate) fn text(&self, member: &str) -> Result<String, VerifyError> {
         let body = self.json();
         let text = body.get(member).and_then(Value::as_str).map(str::to_owned);
-        text.ok_or_else(|| Trouble::new(format!("there is no {member} in an answer {}", self.summary())))
+        text.ok_or_else(|| VerifyError::new(format!("{member} is missing in an answer {}", self.summary())))
     }
 
-    /// The code of what went wrong, if something did.
+    /// Returns the code of an error.
     pub(crate) fn code(&self) -> Option<String> {
         let member = match self.header("content-type").unwrap_or_default() {
             "application/problem+json" => "code",
@@ -141,22 +142,22 @@ impl Answer {
         Some(self.json().get(member).and_then(Value::as_str).unwrap_or_default().to_owned())
     }
 
-    /// The status, and the code of what went wrong.
+    /// Returns the status, and the code of an error.
     pub(crate) fn summary(&self) -> String {
         self.code().map_or_else(|| self.status.to_string(), |code| format!("{} {code}", self.status))
     }
 
-    /// What it says, without what names this very answer.
-    pub(crate) fn says(&self) -> (u16, Value, Vec<(String, String)>) {
+    /// Returns the content without the members and headers that vary.
+    pub(crate) fn content(&self) -> (u16, Value, Vec<(String, String)>) {
         let mut body = match self.json() {
             Value::Null => Value::from(self.body.clone()),
             json => json,
         };
         if let Some(members) = body.as_object_mut() {
-            members.retain(|name, _| !OF_THIS_ANSWER.contains(&name.as_str()));
+            members.retain(|name, _| !VARYING_MEMBERS.contains(&name.as_str()));
         }
         let mut headers = self.headers.clone();
-        headers.retain(|(name, _)| !HEADERS_OF_THIS_ANSWER.contains(&name.as_str()));
+        headers.retain(|(name, _)| !VARYING_HEADERS.contains(&name.as_str()));
         headers.sort();
         (self.status, body, headers)
     }

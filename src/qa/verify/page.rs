@@ -1,4 +1,4 @@
-//! The report for others: JUnit's XML for a pipeline, and an HTML page for people.
+//! Report as JUnit XML for a pipeline, and as an HTML page for people.
 
 use maud::{Markup, html};
 
@@ -6,7 +6,7 @@ use super::caller::Caller;
 use super::report::{Cell, Outcome, Report, RouteReport};
 use crate::authz::matrix::document;
 
-/// As JUnit's XML: a suite for each route, a case for each caller.
+/// Returns JUnit XML: one suite for each route, one case for each caller.
 pub(crate) fn as_junit(report: &Report) -> String {
     let suites = html! {
         testsuites name={ "cloakroom verify " (report.target) } {
@@ -31,7 +31,7 @@ fn suite(route: &RouteReport) -> Markup {
             @for cell in &route.cells {
                 testcase classname=(route.route) name=(cell.caller.name()) {
                     @match &cell.outcome {
-                        Outcome::AsItShould => {},
+                        Outcome::AsExpected => {},
                         Outcome::NotTried(reason) => skipped message=(reason) {},
                         Outcome::Different(ways) => @for way in ways { failure message=(way) { (cell.answer) } },
                     }
@@ -41,7 +41,7 @@ fn suite(route: &RouteReport) -> Markup {
     }
 }
 
-/// As one HTML file.
+/// Returns one HTML file.
 pub(crate) fn as_html(report: &Report, at: &str) -> String {
     let differences = report.differences();
     let callers: Vec<Caller> = report
@@ -50,15 +50,15 @@ pub(crate) fn as_html(report: &Report, at: &str) -> String {
         .map(|route| route.cells.iter().map(|cell| cell.caller).collect())
         .unwrap_or_default();
     let body = html! {
-                h1 { "Who may do what, proved" }
+                h1 { "Authorization matrix, verified" }
                 p.quiet { (report.target) ", " (at) ": " (report.routes.len()) " routes, " (report.tried()) " answers." }
-                @if differences.is_empty() { p.sound { "Every answer is what the rule says." } }
+                @if differences.is_empty() { p.sound { "Every answer is as the rule says." } }
                 @else {
                     h2 { (differences.len()) " differences" }
                     ul { @for difference in &differences { li.wrong { (difference) } } }
                 }
                 @if !report.not_tried().is_empty() {
-                    h2 { "What could not be tried" }
+                    h2 { "Not tried" }
                     ul { @for (reason, count) in report.not_tried() { li { (count) " answers: " (reason) } } }
                 }
                 h2 { "Every route as every kind of caller" }
@@ -76,7 +76,7 @@ pub(crate) fn as_html(report: &Report, at: &str) -> String {
                     }
                 }
     };
-    document("Who may do what, proved", OWN_STYLE, &body)
+    document("Authorization matrix, verified", OWN_STYLE, &body)
 }
 
 const OWN_STYLE: &str = "thead th{white-space:normal;vertical-align:bottom}.sound{color:var(--in);font-weight:600}\
@@ -84,8 +84,8 @@ const OWN_STYLE: &str = "thead th{white-space:normal;vertical-align:bottom}.soun
 
 fn answer(cell: &Cell) -> Markup {
     match &cell.outcome {
-        Outcome::AsItShould if cell.answer.starts_with('2') => html! { td.answer.in { (cell.answer) } },
-        Outcome::AsItShould => html! { td.answer { (cell.answer) } },
+        Outcome::AsExpected if cell.answer.starts_with('2') => html! { td.answer.in { (cell.answer) } },
+        Outcome::AsExpected => html! { td.answer { (cell.answer) } },
         Outcome::NotTried(reason) => html! { td.answer.not-tried title=(reason) { "–" } },
         Outcome::Different(ways) => html! { td.answer.wrong title=(ways.join("; ")) { "✗ " (cell.answer) } },
     }

@@ -1,40 +1,41 @@
-//! What stands in the braces of a path: a fresh record of the owner's, made by the application's
-//! own route for that.
+//! Path parameters: each is the id of a new record of the owner, created by the application's own route.
 
 use serde_json::Value;
 
+use super::body;
 use super::client::{Answer, Request};
-use super::people::{Person, World};
-use super::{Trouble, body};
+use super::fixture::{Fixture, TestUser};
+use super::target::VerifyError;
 use crate::authz::action::{Action as _, Create};
 use crate::authz::{OwnerFrom, Rule};
 use crate::http::{Access, Endpoint};
 
-/// What an insert answers where another record has what must be one's own.
+/// Answer to a value that must be unique and is not.
 const TAKEN: &str = "409 taken";
 
-/// Why a path cannot be filled in.
+/// Reason for which a path has no record.
 pub(crate) enum NoRecord {
-    /// There is no route by which its record could be made, or it was not made; in a few words.
+    /// No route creates such a record, or it was not created. The text says why.
     NotMade(String),
-    /// The server does not answer as it should.
-    Trouble(Trouble),
+    /// The verification cannot continue.
+    Failed(VerifyError),
 }
 
-impl From<Trouble> for NoRecord {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
+impl From<VerifyError> for NoRecord {
+    fn from(error: VerifyError) -> Self {
+        Self::Failed(error)
     }
 }
 
-impl World {
-    /// The path of a route to what is the owner's:
+impl Fixture {
+    /// Returns the path of a route to a record of the owner:
     ///
-    /// - `{id}` is a record of the owner's, or where the path names a user, the owner;
-    /// - `{sid}` is the owner's session; of what has certain values alone it is the first;
-    /// - every other segment is the id of the other user, so that a route which lets somebody in
-    ///   is asked to let in the very user who must stay out.
-    pub(crate) fn path(&self, endpoint: &Endpoint, owner: &Person) -> Result<String, NoRecord> {
+    /// - `{id}` is a record of the owner, or the owner where the path names a user;
+    /// - `{sid}` is a session of the owner;
+    /// - a parameter with a single allowed value has that value;
+    /// - every other parameter is the id of the other user, so that a route which grants access is asked to grant
+    ///   it to the user who must have none.
+    pub(crate) fn path(&self, endpoint: &Endpoint, owner: &TestUser) -> Result<String, NoRecord> {
         let id = match self.rule_of_id(endpoint) {
             Some(rule) if rule.owner_from != OwnerFrom::Url => self.make(rule, owner)?,
             _ => owner.id.clone(),
@@ -42,8 +43,13 @@ impl World {
         Ok(self.path_to(endpoint, &id, owner)?)
     }
 
-    /// The same with this id.
-    pub(crate) fn path_to(&self, endpoint: &Endpoint, id: &str, owner: &Person) -> Result<String, Trouble> {
+    /// Returns the path with this `{id}`.
+    pub(crate) fn path_to(
+        &self,
+        endpoint: &Endpoint,
+        id: &str,
+        owner: &TestUser,
+    ) -> Result<String, VerifyError> {
         let parts = endpoint.path.split(['{', '}']).enumerate();
         let description = endpoint.description();
         parts.into_iter().try_fold(String::new(), |path, (place, part)| {
@@ -56,8 +62,8 @@ impl World {
         })
     }
 
-    /// The rule about the kind of record that `{id}` names: the route's own, or that of another
-    /// route whose path begins in the same way.
+    /// Returns the rule about the record that `{id}` names: that of the route, or of another route with the same
+    /// start of its path.
     fn rule_of_id(&self, endpoint: &Endpoint) -> Option<&'static Rule> {
         let prefix = |endpoint: &Endpoint| Some((endpoint.path.split_once("{id}")?.0, ()));
         let here = prefix(endpoint)?;
@@ -68,9 +74,9 @@ impl World {
         })
     }
 
-    /// Makes a record of the kind that the rule is about; its id. One that somebody may own is
-    /// made by the owner, one that nobody owns by a client with every scope.
-    pub(crate) fn make(&self, rule: &Rule, owner: &Person) -> Result<String, NoRecord> {
+    /// Creates a record of the rule's kind and returns its id. The owner creates a record that has an owner; a
+    /// client with every scope creates any other.
+    pub(crate) fn make(&self, rule: &Rule, owner: &TestUser) -> Result<String, NoRecord> {
         let kinds = [Some(rule.resource), rule.part_of];
         let create = kinds.into_iter().flatten().find_map(|kind| self.create_route(kind));
         let create = create.ok_or_else(|| NoRecord::NotMade("no create route".to_owned()))?;
@@ -79,7 +85,7 @@ impl World {
             OwnerFrom::Nobody => self.everything()?,
             OwnerFrom::Url | OwnerFrom::Record => owner.token.clone(),
         };
-        let answer = self.ask(create, path.clone(), owner, true, Some(&maker))?;
+        let answer = self.call(create, path.clone(), owner, true, Some(&maker))?;
         let id = match answer.json().get("id") {
             Some(Value::String(id)) => Some(id.clone()),
             Some(Value::Number(id)) => Some(id.to_string()),
@@ -87,11 +93,11 @@ impl World {
         };
         let id = id.filter(|_| answer.is_success());
         let id = id.ok_or_else(|| NoRecord::NotMade(format!("not created: {}", answer.summary())))?;
-        self.made_record(format!("{path}/{id}"));
+        self.note_record(format!("{path}/{id}"));
         Ok(id)
     }
 
-    /// The route that makes records of a kind, and needs none of the kind for it.
+    /// Returns the route that creates records of a kind, and does not need one of them.
     fn create_route(&self, kind: &str) -> Option<&Endpoint> {
         self.app.routes().iter().find(|endpoint| {
             let makes = matches!(
@@ -102,15 +108,15 @@ impl World {
         })
     }
 
-    /// Sends the request that the route's documentation tells of.
-    pub(crate) fn ask(
+    /// Sends the documented example request of a route.
+    pub(crate) fn call(
         &self,
         endpoint: &Endpoint,
         path: String,
-        owner: &Person,
+        owner: &TestUser,
         is_owner: bool,
         token: Option<&str>,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<Answer, VerifyError> {
         let mut request = Request::new(endpoint.method.clone(), path);
         let Some((media_type, example)) = body::example(endpoint) else { return self.send(&request, token) };
         let unique = format!("{}.{}", self.next_number(), self.mark());

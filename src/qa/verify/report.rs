@@ -1,49 +1,49 @@
-//! What was found.
+//! Report of a verification.
 
-/// How somebody fared on a route.
+/// Outcome for one caller of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// As the rule says.
-    AsItShould,
-    /// Otherwise; each way in a sentence that follows upon the caller's name.
+    AsExpected,
+    /// Different from the rule. Each text continues a sentence that begins with the caller's name.
     Different(Vec<String>),
-    /// It could not be tried, for this reason.
+    /// Not tried, for this reason.
     NotTried(String),
 }
 
-/// A route as one caller.
+/// Result for one route and one caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
-    /// Who called.
+    /// The caller.
     pub(crate) caller: super::caller::Caller,
-    /// What they were answered: the status, and the code of a problem.
+    /// The answer: the status, and the code of a problem.
     pub(crate) answer: String,
-    /// How that fits the rule.
+    /// The outcome.
     pub(crate) outcome: Outcome,
 }
 
-/// A route as everybody.
+/// Results for one route.
 #[derive(Clone, Debug)]
 pub(crate) struct RouteReport {
     /// The method and the path.
     pub(crate) route: String,
-    /// Each caller, in their order.
+    /// The results for all callers, in order.
     pub(crate) cells: Vec<Cell>,
 }
 
-/// Every route as everybody.
+/// Results for all routes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
     /// The server.
     pub(crate) target: String,
     /// The routes.
     pub(crate) routes: Vec<RouteReport>,
-    /// What is wrong with the server as a whole.
+    /// Faults of the server as a whole.
     pub(crate) general: Vec<String>,
 }
 
 impl Report {
-    /// Every difference, a line each, which names the route and the caller.
+    /// Returns all differences, one line each, with the route and the caller.
     pub(crate) fn differences(&self) -> Vec<String> {
         let of_route = |route: &RouteReport| {
             let of_cell = |cell: &Cell| match &cell.outcome {
@@ -57,7 +57,7 @@ impl Report {
         self.general.iter().cloned().chain(self.routes.iter().flat_map(of_route)).collect()
     }
 
-    /// What could not be tried: each reason, and of how many.
+    /// Returns the reasons for results that were not tried, with their counts.
     pub(crate) fn not_tried(&self) -> Vec<(String, usize)> {
         let mut reasons: Vec<(String, usize)> = Vec::new();
         for cell in self.routes.iter().flat_map(|route| &route.cells) {
@@ -70,7 +70,7 @@ impl Report {
         reasons
     }
 
-    /// How many were tried.
+    /// Returns the number of results that were tried.
     pub(crate) fn tried(&self) -> usize {
         let cells = self.routes.iter().flat_map(|route| &route.cells);
         cells.filter(|cell| !matches!(cell.outcome, Outcome::NotTried(_))).count()

@@ -1,4 +1,4 @@
-//! The run: every route, as everybody.
+//! Run of a verification: every route as every caller.
 
 use std::sync::Arc;
 
@@ -6,82 +6,88 @@ use actix_web::http::Method;
 use uuid::Uuid;
 
 use super::caller::Caller;
-use super::checks::{differs, hides_what_is_there, must_be_refused, private_list, secret_in};
 use super::client::{Answer, Request};
-use super::people::{PASSWORD, Person, Program, World};
+use super::fixture::{Fixture, PASSWORD, TestClient, TestUser};
+use super::invariants::{
+    difference_from_rule, hides_existence, is_always_refused, leaked_secret, private_list,
+};
 use super::records::NoRecord;
 use super::report::{Cell, Outcome, Report, RouteReport};
+use super::target::{Target, VerifyError};
 use super::timing::{ROUNDS, SAMPLES, differ};
-use super::{Target, Trouble};
 use crate::App;
 use crate::authz::action::{Action as _, Create};
 use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::{Clock, Random, Role};
 use crate::http::{Access, Code, Endpoint, Rules};
 
-/// How a server is to be tried.
+/// Options of a verification.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
-    /// Nothing is done to it that cannot be undone: it is somebody's.
+    /// Set when the server stays in use: changes that cannot be undone are skipped, and test data is removed.
     pub(crate) careful: bool,
-    /// Whether it is looked at how long answers take.
+    /// Set when response times are compared.
     pub(crate) timing: bool,
-    /// Whether anybody may register there.
+    /// Set when registration is open.
     pub(crate) registration_open: bool,
 }
 
-/// A server that is being tried.
+/// Verification of a server.
 pub(crate) struct Verification {
-    world: World,
+    fixture: Fixture,
     options: Options,
     vocabulary: Arc<Vocabulary>,
     url: String,
-    roles: Vec<(Role, Person)>,
-    client: Program,
-    client_with_any: Program,
+    roles: Vec<(Role, TestUser)>,
+    client: TestClient,
+    client_with_any: TestClient,
 }
 
-/// A route that is being tried, and its path to a record of its owner's.
+/// Route under test, with its path to a record of a new owner.
 struct Trial<'a> {
     endpoint: &'a Endpoint,
-    owner: Person,
+    owner: TestUser,
     path: String,
 }
 
-const NO_KEY: &str = "it takes the server's key, which is not here";
+const NO_KEY: &str = "it needs the server's signing key, which is not available";
 
 impl Verification {
-    /// Makes those who are to call.
+    /// Creates the callers.
     ///
     /// # Errors
-    /// When the server does not let them be made.
-    pub(crate) fn begin(app: &Arc<App>, target: Target, options: Options) -> Result<Self, Trouble> {
+    /// When the server refuses to create them.
+    pub(crate) fn begin(app: &Arc<App>, target: Target, options: Options) -> Result<Self, VerifyError> {
         let url = target.url.clone();
-        let world = World::of(app, target)?;
+        let fixture = Fixture::of(app, target)?;
         let vocabulary = Arc::new(app.vocabulary().clone());
         let special = |caller: Caller| match caller {
             Caller::Role(role) => Some(role),
             _ => None,
         };
         let roles = Caller::all(&vocabulary).into_iter().filter_map(special);
-        let roles: Result<Vec<_>, Trouble> =
-            roles.map(|role| Ok((role, world.person(&[role, Role::USER])?))).collect();
-        let (own, all) = (world.own_scopes(), world.all_scopes());
-        let (client, client_with_any) = (world.program(&own)?, world.program(&all)?);
-        Ok(Self { roles: roles?, client, client_with_any, world, options, vocabulary, url })
+        let roles: Result<Vec<_>, VerifyError> =
+            roles.map(|role| Ok((role, fixture.new_user(&[role, Role::USER])?))).collect();
+        let (own, all) = (fixture.own_scopes(), fixture.all_scopes());
+        let (client, client_with_any) = (fixture.new_client(&own)?, fixture.new_client(&all)?);
+        Ok(Self { roles: roles?, client, client_with_any, fixture, options, vocabulary, url })
     }
 
-    /// Tries every route that is served, tells of each, and removes what was made.
+    /// Tries every route, reports each to `tell`, and removes the test data.
     ///
     /// # Errors
-    /// When the server stops to answer.
-    pub(crate) fn run(&self, endpoints: &[Endpoint], tell: impl Fn(&RouteReport)) -> Result<Report, Trouble> {
+    /// When the server stops answering.
+    pub(crate) fn run(
+        &self,
+        endpoints: &[Endpoint],
+        tell: impl Fn(&RouteReport),
+    ) -> Result<Report, VerifyError> {
         let mut report = Report { target: self.url.clone(), ..Report::default() };
         let tried = self.routes(endpoints, &mut report, tell);
-        // A database that is thrown away needs no cleaning, and its only administrator must stay.
-        let removed = if self.options.careful { self.world.clean_up() } else { Ok(()) };
+        // A temporary database needs no cleaning, and its only administrator cannot be removed.
+        let removed = if self.options.careful { self.fixture.clean_up() } else { Ok(()) };
         tried?;
-        report.general.extend(removed.err().map(|Trouble(left)| left));
+        report.general.extend(removed.err().map(|VerifyError(left)| left));
         Ok(report)
     }
 
@@ -90,14 +96,14 @@ impl Verification {
         endpoints: &[Endpoint],
         report: &mut Report,
         tell: impl Fn(&RouteReport),
-    ) -> Result<(), Trouble> {
-        // First, while a list is too short to have a second page.
+    ) -> Result<(), VerifyError> {
+        // Lists come first, while they fit on one page.
         let mut shown = Vec::new();
         for endpoint in endpoints {
-            shown.push(self.shows_the_owners(endpoint)?);
+            shown.push(self.list_leak(endpoint)?);
         }
         let rules = Rules {
-            name: self.world.app.name,
+            name: self.fixture.app.name,
             routes: endpoints,
             vocabulary: &self.vocabulary,
             registration_open: self.options.registration_open,
@@ -114,22 +120,23 @@ impl Verification {
         Ok(())
     }
 
-    /// Whether a list of what is somebody's shows another user what is the owner's.
-    fn shows_the_owners(&self, endpoint: &Endpoint) -> Result<Option<String>, Trouble> {
+    /// Returns the leak when a list shows a record of the owner to another user.
+    fn list_leak(&self, endpoint: &Endpoint) -> Result<Option<String>, VerifyError> {
         let Some(rule) = private_list(endpoint) else { return Ok(None) };
-        let owner = self.world.new_owner()?;
-        let made = self.world.make(rule, &owner).and_then(|id| Ok((id, self.world.path(endpoint, &owner)?)));
+        let owner = self.fixture.new_owner()?;
+        let made =
+            self.fixture.make(rule, &owner).and_then(|id| Ok((id, self.fixture.path(endpoint, &owner)?)));
         let (id, path) = match made {
             Ok(made) => made,
             Err(NoRecord::NotMade(_)) => return Ok(None),
-            Err(NoRecord::Trouble(trouble)) => return Err(trouble),
+            Err(NoRecord::Failed(error)) => return Err(error),
         };
-        let token = self.world.log_in(&self.world.other.email, None)?;
-        let answer = self.world.ask(endpoint, path, &owner, false, Some(&token))?;
-        Ok(answer.body.contains(&id).then(|| "is shown a record of the owner's".to_owned()))
+        let token = self.fixture.log_in(&self.fixture.other.email, None)?;
+        let answer = self.fixture.call(endpoint, path, &owner, false, Some(&token))?;
+        Ok(answer.body.contains(&id).then(|| "receives a record of the owner".to_owned()))
     }
 
-    fn route(&self, endpoint: &Endpoint, rules: &Rules<'_, Endpoint>) -> Result<RouteReport, Trouble> {
+    fn route(&self, endpoint: &Endpoint, rules: &Rules<'_, Endpoint>) -> Result<RouteReport, VerifyError> {
         let read = endpoint.read_rule();
         let (mut cells, mut trial) = (Vec::new(), None);
         for caller in Caller::all(&self.vocabulary) {
@@ -141,72 +148,73 @@ impl Verification {
                     Err(reason) if cells.is_empty() => {
                         return Ok(not_tried(endpoint, &self.vocabulary, &reason));
                     }
-                    Err(reason) => return Err(Trouble::new(format!("{}: {reason}", endpoint.name()))),
+                    Err(reason) => return Err(VerifyError::new(format!("{}: {reason}", endpoint.name()))),
                 },
             };
             let (cell, was_let_in) = self.cell(&kept, caller, expected)?;
             cells.push(cell);
-            // What somebody did who was let in, the next one must not find.
+            // A caller must not find the changes of an allowed caller before.
             let ends_the_owner = matches!(caller, Caller::Suspended | Caller::Deleted);
             trial = Some(kept).filter(|_| !(was_let_in && may_change(endpoint) || ends_the_owner));
         }
         Ok(RouteReport { route: endpoint.name(), cells })
     }
 
-    /// The route as one caller, and whether they were let in.
+    /// Calls the route as one caller. Returns the result, and true when the call succeeded.
     fn cell(
         &self,
         trial: &Trial<'_>,
         caller: Caller,
         expected: Option<Code>,
-    ) -> Result<(Cell, bool), Trouble> {
+    ) -> Result<(Cell, bool), VerifyError> {
         let endpoint = trial.endpoint;
         let untried = |reason: String| {
             (Cell { caller, answer: "–".to_owned(), outcome: Outcome::NotTried(reason) }, false)
         };
-        if let Some(reason) = self.spared(endpoint, expected.is_none()) {
+        if let Some(reason) = self.reason_to_skip(endpoint, expected.is_none()) {
             return Ok(untried(reason));
         }
         let Some(token) = self.token(caller, trial)? else { return Ok(untried(NO_KEY.to_owned())) };
         let before = self.state(endpoint, &trial.path)?;
         let answer = self.ask(trial, caller, token.as_deref())?;
         if let Some(id) = answer.made() {
-            self.world.made_record(format!("{}/{id}", trial.path));
+            self.fixture.note_record(format!("{}/{id}", trial.path));
         }
-        let mut differences: Vec<String> = differs(endpoint, expected, &answer).into_iter().collect();
-        differences.extend(self.besides(trial, caller, token.as_deref(), &answer)?);
+        let mut differences: Vec<String> =
+            difference_from_rule(endpoint, expected, &answer).into_iter().collect();
+        differences.extend(self.broken_invariants(trial, caller, token.as_deref(), &answer)?);
         if !answer.is_success() && self.state(endpoint, &trial.path)? != before {
-            differences.push(format!("is answered {} and changed it all the same", answer.summary()));
+            differences.push(format!("gets {} and changed the record anyway", answer.summary()));
         }
         let outcome = match differences.is_empty() {
             false => Outcome::Different(differences),
-            true if expected.is_none() && is_of_no_record(endpoint, &answer) => {
-                Outcome::NotTried("there is no such record: no route makes one".to_owned())
+            true if expected.is_none() && is_record_missing(endpoint, &answer) => {
+                Outcome::NotTried("no such record: no route creates one".to_owned())
             }
-            true => Outcome::AsItShould,
+            true => Outcome::AsExpected,
         };
         Ok((Cell { caller, answer: answer.summary(), outcome }, answer.is_success()))
     }
 
-    /// A route, and a path to a record of a new owner's; or why there is none.
-    fn trial<'a>(&self, endpoint: &'a Endpoint) -> Result<Result<Trial<'a>, String>, Trouble> {
-        let owner = self.world.new_owner()?;
-        let path = match self.world.path(endpoint, &owner) {
+    /// Returns a route with a record of a new owner, or the reason for which there is none.
+    fn trial<'a>(&self, endpoint: &'a Endpoint) -> Result<Result<Trial<'a>, String>, VerifyError> {
+        let owner = self.fixture.new_owner()?;
+        let path = match self.fixture.path(endpoint, &owner) {
             Ok(path) => path,
             Err(NoRecord::NotMade(reason)) => return Ok(Err(reason)),
-            Err(NoRecord::Trouble(trouble)) => return Err(trouble),
+            Err(NoRecord::Failed(error)) => return Err(error),
         };
         Ok(Ok(Trial { endpoint, owner, path }))
     }
 
-    /// What a changing route would change, as somebody who reads everything sees it.
-    fn state(&self, endpoint: &Endpoint, path: &str) -> Result<Option<String>, Trouble> {
+    /// Returns the record that a route can change, read by a caller with every scope.
+    fn state(&self, endpoint: &Endpoint, path: &str) -> Result<Option<String>, VerifyError> {
         if !matches!(endpoint.access, Access::Record(rule) if rule.changes) {
             return Ok(None);
         }
         let parent = |path: &'_ str| path.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned();
         let readable = |template: &str| {
-            let mut routes = self.world.app.routes().iter();
+            let mut routes = self.fixture.app.routes().iter();
             routes.any(|route| route.method == Method::GET && route.path == template)
         };
         let path = if readable(endpoint.path) {
@@ -216,108 +224,104 @@ impl Verification {
         } else {
             return Ok(None);
         };
-        let answer = self.world.send(&Request::get(path), Some(&self.world.everything()?))?;
+        let answer = self.fixture.send(&Request::get(path), Some(&self.fixture.everything()?))?;
         Ok(answer.is_success().then_some(answer.body))
     }
 
-    /// Why a route is not tried on a server that is somebody's, if it is not.
-    fn spared(&self, endpoint: &Endpoint, is_let_in: bool) -> Option<String> {
+    /// Returns the reason for which a route is not tried on a server that stays in use.
+    fn reason_to_skip(&self, endpoint: &Endpoint, is_let_in: bool) -> Option<String> {
         let of_everybody = matches!(
             endpoint.access,
             Access::Collection(rule) if rule.changes && rule.action != Create::NAME
         );
         let spare = self.options.careful && is_let_in && of_everybody;
-        spare.then(|| "it would change what is everybody's on the server".to_owned())
+        spare.then(|| "it would change the state of the whole server".to_owned())
     }
 
-    /// What they call with: a token, or nothing. None where it cannot be had.
-    fn token(&self, caller: Caller, trial: &Trial<'_>) -> Result<Option<Option<String>>, Trouble> {
-        let (world, owner) = (&self.world, &trial.owner);
+    /// Returns the token of a caller, or no token. None when the token is not available.
+    fn token(&self, caller: Caller, trial: &Trial<'_>) -> Result<Option<Option<String>>, VerifyError> {
+        let (fixture, owner) = (&self.fixture, &trial.owner);
         Ok(Some(match caller {
-            Caller::Nobody => None,
+            Caller::Anonymous => None,
             Caller::Malformed => Some("not-a-token".to_owned()),
-            Caller::Wrong(defect) => return Ok(world.wrong(defect, owner)?.map(Some)),
+            Caller::Wrong(defect) => return Ok(fixture.wrong(defect, owner)?.map(Some)),
             Caller::WithoutScope => {
-                let opens: ScopeSet = trial
-                    .endpoint
-                    .access
-                    .rule()
-                    .into_iter()
-                    .flat_map(|rule| rule.condition.scopes())
-                    .collect();
-                Some(world.log_in(&owner.email, Some(&world.own_scopes().difference(&opens)))?)
+                let opens: ScopeSet =
+                    trial.endpoint.access.rule().into_iter().flat_map(|rule| rule.condition.scopes()).collect();
+                Some(fixture.log_in(&owner.email, Some(&fixture.own_scopes().difference(&opens)))?)
             }
-            Caller::AnotherUser => Some(world.log_in(&world.other.email, None)?),
+            Caller::AnotherUser => Some(fixture.log_in(&fixture.other.email, None)?),
             Caller::Role(role) => {
                 let person = self.roles.iter().find(|(known, _)| *known == role).map(|(_, person)| person);
-                let person = person.ok_or_else(|| Trouble::new(format!("nobody has the role {role}")))?;
-                Some(world.log_in(&person.email, None)?)
+                let person =
+                    person.ok_or_else(|| VerifyError::new(format!("no test user has the role {role}")))?;
+                Some(fixture.log_in(&person.email, None)?)
             }
-            Caller::Client => Some(world.token_of(&self.client)?),
-            Caller::NamedLikeTheOwner => return Ok(world.named_like(owner)?.map(Some)),
-            Caller::ClientWithAny => Some(world.token_of(&self.client_with_any)?),
+            Caller::Client => Some(fixture.token_of(&self.client)?),
+            Caller::NamedLikeTheOwner => return Ok(fixture.named_like(owner)?.map(Some)),
+            Caller::ClientWithAny => Some(fixture.token_of(&self.client_with_any)?),
             Caller::Owner => Some(owner.token.clone()),
             Caller::Ended => {
-                let token = world.log_in(&owner.email, None)?;
-                world.log_out(&token)?;
+                let token = fixture.log_in(&owner.email, None)?;
+                fixture.log_out(&token)?;
                 Some(token)
             }
             Caller::Suspended => {
-                world.suspend(owner)?;
+                fixture.suspend(owner)?;
                 Some(owner.token.clone())
             }
             Caller::Deleted => {
-                world.delete(owner)?;
+                fixture.delete(owner)?;
                 Some(owner.token.clone())
             }
         }))
     }
 
-    fn ask(&self, trial: &Trial<'_>, caller: Caller, token: Option<&str>) -> Result<Answer, Trouble> {
-        self.world.ask(trial.endpoint, trial.path.clone(), &trial.owner, caller == Caller::Owner, token)
+    fn ask(&self, trial: &Trial<'_>, caller: Caller, token: Option<&str>) -> Result<Answer, VerifyError> {
+        self.fixture.call(trial.endpoint, trial.path.clone(), &trial.owner, caller == Caller::Owner, token)
     }
 
-    /// What holds of every application, and does not hold here.
-    fn besides(
+    /// Returns the broken invariants.
+    fn broken_invariants(
         &self,
         trial: &Trial<'_>,
         caller: Caller,
         token: Option<&str>,
         answer: &Answer,
-    ) -> Result<Vec<String>, Trouble> {
+    ) -> Result<Vec<String>, VerifyError> {
         let endpoint = trial.endpoint;
         let mut found = Vec::new();
-        if answer.is_success() && must_be_refused(caller.kind(), endpoint.access) {
-            found.push(format!("is answered {} and must be refused", answer.summary()));
+        if answer.is_success() && is_always_refused(caller.kind(), endpoint.access) {
+            found.push(format!("gets {} and must be refused", answer.summary()));
         }
-        found.extend(secret_in(
+        found.extend(leaked_secret(
             endpoint,
             answer,
             &[PASSWORD, trial.owner.token.as_str(), token.unwrap_or_default()],
         ));
-        if caller == Caller::AnotherUser && !answer.is_success() && hides_what_is_there(endpoint) {
-            found.extend(self.tells_what_is_there(trial, token, answer)?);
+        if caller == Caller::AnotherUser && !answer.is_success() && hides_existence(endpoint) {
+            found.extend(self.reveals_existence(trial, token, answer)?);
         }
         Ok(found)
     }
 
-    /// Whether another's record can be told from one that is not there: by the status, the headers, the
-    /// body, or the time that it takes.
-    fn tells_what_is_there(
+    /// Returns the difference by which a caller can distinguish another user's record from a missing one: status,
+    /// headers, body, or response time.
+    fn reveals_existence(
         &self,
         trial: &Trial<'_>,
         token: Option<&str>,
         answer: &Answer,
-    ) -> Result<Option<String>, Trouble> {
+    ) -> Result<Option<String>, VerifyError> {
         let id = Random::system().uuid_at(Clock::system().now()).unwrap_or(Uuid::max());
-        let path = self.world.path_to(trial.endpoint, &id.to_string(), &trial.owner)?;
-        let ask = |path: &str| self.world.ask(trial.endpoint, path.to_owned(), &trial.owner, false, token);
+        let path = self.fixture.path_to(trial.endpoint, &id.to_string(), &trial.owner)?;
+        let ask = |path: &str| self.fixture.call(trial.endpoint, path.to_owned(), &trial.owner, false, token);
         let missing = ask(&path)?;
-        if missing.says() != answer.says() {
+        if missing.content() != answer.content() {
             let (there, not_there) = (answer.summary(), missing.summary());
-            let how = if there == not_there { "by its headers or its words" } else { "by the status" };
+            let how = if there == not_there { "by the headers or the body" } else { "by the status" };
             return Ok(Some(format!(
-                "can tell a record that is there ({there}) from one that is not ({not_there}), {how}"
+                "can distinguish an existing record ({there}) from a missing one ({not_there}), {how}"
             )));
         }
         if !self.options.timing || trial.endpoint.method != Method::GET {
@@ -333,24 +337,24 @@ impl Verification {
                 return Ok(None);
             }
         }
-        Ok(Some("can tell a record that is there from one that is not, by the time that it takes".to_owned()))
+        Ok(Some("can distinguish an existing record from a missing one, by the response time".to_owned()))
     }
 }
 
 fn add(outcome: &mut Outcome, difference: String) {
     match outcome {
         Outcome::Different(differences) => differences.push(difference),
-        Outcome::AsItShould | Outcome::NotTried(_) => *outcome = Outcome::Different(vec![difference]),
+        Outcome::AsExpected | Outcome::NotTried(_) => *outcome = Outcome::Different(vec![difference]),
     }
 }
 
-/// Whether the route may leave something behind that another caller would find changed.
+/// Returns true when the route may change something for the next caller.
 fn may_change(endpoint: &Endpoint) -> bool {
     endpoint.method != Method::GET
 }
 
-/// Whether a route that names more than one thing found the second not there.
-fn is_of_no_record(endpoint: &Endpoint, answer: &Answer) -> bool {
+/// Returns true when a route with several parameters found no record for the last.
+fn is_record_missing(endpoint: &Endpoint, answer: &Answer) -> bool {
     answer.status == 404 && endpoint.path.matches('{').count() > 1
 }
 

@@ -1,21 +1,21 @@
-//! Whether two questions take the same time, within the noise of the machine and the network.
+//! Timing comparison of two requests, within the noise of the machine and the network.
 
 use std::time::Duration;
 
-/// How often each is asked in one round.
+/// Number of samples of each request in one round.
 pub(crate) const SAMPLES: usize = 40;
 
-/// In so many rounds, one after the other, the same difference must be seen: noise does not repeat.
+/// Number of consecutive rounds that must show the difference. Noise does not repeat.
 pub(crate) const ROUNDS: usize = 3;
 
-/// How many standard deviations apart the ranks must be.
+/// Minimum distance of the rank sums, in standard deviations.
 const DEVIATIONS: f64 = 4.0;
 
-/// By how much the medians must differ for anybody to care.
-const APART: f64 = 0.25;
+/// Minimum relative difference of the medians.
+const MIN_DIFFERENCE: f64 = 0.25;
 
-/// Whether the first take clearly longer or shorter than the second: by the rank-sum test of Mann and
-/// Whitney, which does not mind that a few answers take very long, and by their medians.
+/// Returns true when the first times are clearly longer or shorter than the second. It uses the rank-sum test
+/// of Mann and Whitney, which tolerates a few outliers, and the medians.
 pub(crate) fn differ(first: &[Duration], second: &[Duration]) -> bool {
     let (one, other) = (first.len() as f64, second.len() as f64);
     if first.is_empty() || second.is_empty() {
@@ -36,7 +36,7 @@ pub(crate) fn differ(first: &[Duration], second: &[Duration]) -> bool {
     let apart = (ranks - one * other / 2.0).abs() / deviation;
     let (first, second) = (median(first), median(second));
     let shorter = first.min(second).as_secs_f64().max(f64::EPSILON);
-    apart > DEVIATIONS && first.abs_diff(second).as_secs_f64() / shorter > APART
+    apart > DEVIATIONS && first.abs_diff(second).as_secs_f64() / shorter > MIN_DIFFERENCE
 }
 
 fn median(times: &[Duration]) -> Duration {
@@ -50,18 +50,18 @@ mod tests {
     use super::*;
 
     fn around(micros: u64) -> Vec<Duration> {
-        // A long tail, as a busy machine gives.
+        // A long tail, as on a busy machine.
         (0..SAMPLES as u64)
             .map(|n| Duration::from_micros(micros + n % 7 + if n % 10 == 0 { 5_000 } else { 0 }))
             .collect()
     }
 
     #[test]
-    fn a_clear_difference_is_seen_and_noise_is_none() {
+    fn finds_a_clear_difference_and_ignores_noise() {
         assert!(differ(&around(100), &around(200)));
         assert!(differ(&around(900), &around(300)));
         assert!(!differ(&around(100), &around(100)));
-        assert!(!differ(&around(1_000), &around(1_100)), "less than anybody cares about");
+        assert!(!differ(&around(1_000), &around(1_100)), "below the minimum difference");
         assert!(!differ(&[], &around(100)));
     }
 }

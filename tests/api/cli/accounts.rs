@@ -9,7 +9,10 @@ fn creates_lists_suspends_activates_and_deletes_an_account() {
     let (id, rest) = made.split_once('\n').expect("two lines");
     let password = rest.trim_end().strip_prefix("password: ").expect("a password");
     assert!(password.len() >= 22, "128 bits: {made}");
-    machine.refused(&["users", "create", "--email", "ada@example.COM"], &["an account with this address exists"]);
+    machine.refused(
+        &["users", "create", "--email", "ada@example.COM"],
+        &["an account with this address exists"],
+    );
 
     let roles = ["--role", "user", "--role", "admin", "--role", "user"];
     let grace =

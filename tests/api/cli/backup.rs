@@ -137,10 +137,7 @@ fn refuses_a_backup_with_an_altered_audit_trail() {
     let copy = rusqlite::Connection::open(machine.path().join("copy.db")).unwrap();
     assert!(copy.execute("UPDATE audit SET action = 'read'", ()).unwrap() > 0);
     drop(copy);
-    machine.refused(
-        &["restore", "--replace", "copy.db"],
-        &["audit trail was changed", "position 1"],
-    );
+    machine.refused(&["restore", "--replace", "copy.db"], &["audit trail was changed", "position 1"]);
 }
 
 #[test]
