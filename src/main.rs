@@ -1,4 +1,4 @@
-//! The binary; everything it does is in the library.
+//! The binary. All its code is in the library.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,6 +1,6 @@
-//! What must hold of every input that an attacker can choose, a function each: the fuzzers of `fuzz/` look
-//! for one for which it does not, and the tests go through what they found before. Panics where it does not
-//! hold; nothing of this is in a normal build.
+//! Fuzz targets: properties of every input that an attacker can choose. The fuzzers in `fuzz/` search for inputs
+//! that break them, and the tests repeat earlier findings. A broken property panics. A normal build does not
+//! contain this module.
 
 #![expect(
     clippy::expect_used,
@@ -34,10 +34,10 @@ const SECRET: &str = "a secret that only the server and this fuzzer know";
 const NOW: i64 = 1_800_000_000;
 const LEEWAY: i64 = 5;
 
-/// Looks at one input.
+/// Checks one input.
 pub type Target = fn(&[u8]);
 
-/// Every target, by the name of its corpus.
+/// All targets, by the name of their corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("token", token),
     ("cursor", cursor),

@@ -1,4 +1,4 @@
-//! What is counted while the server serves, under the names by which Prometheus reads it
+//! Metrics for Prometheus, named after its conventions
 //! (<https://prometheus.io/docs/practices/naming/>).
 
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -10,30 +10,30 @@ use prometheus::{
     TextEncoder,
 };
 
-/// Seconds: from what a refusal takes to what a login does on a busy machine.
+/// Histogram buckets, in seconds: from a refusal to a login on a busy machine.
 const DURATIONS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 
-/// The media type of [`Metrics::text`].
+/// Media type of [`Metrics::text`].
 pub(crate) const METRICS_TYPE: &str = prometheus::TEXT_FORMAT;
 
-/// All that is counted. Each family is documented by its help text and in `docs/operating.md`.
+/// Metrics of the server. The help texts and `docs/operating.md` document each family.
 pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     durations: HistogramVec,
     in_flight: IntGauge,
-    /// Decisions, by `outcome`: `allowed`, or the code of the problem.
+    /// Authorization decisions, by `outcome`: `allowed`, or the code of the problem.
     decisions: IntCounterVec,
-    /// Those that allowed, as most do: looked up once.
+    /// The counter of `allowed`, cached because most decisions increment it.
     allowed: OnceLock<IntCounter>,
-    /// Access tokens that were not acceptable, by `reason`.
+    /// Refused access tokens, by `reason`.
     pub(crate) tokens_refused: IntCounterVec,
-    /// Access tokens issued, by `grant_type`; a login at `POST /sessions` is `password`.
+    /// Issued access tokens, by `grant_type`; a login at `POST /sessions` is `password`.
     pub(crate) tokens_issued: IntCounterVec,
     state: Mutex<State>,
 }
 
-/// What the parts of the server know of themselves, read off them when somebody asks.
+/// Metrics that are read from the parts of the server at each scrape.
 pub(crate) struct State {
     pub(crate) connections: IntGaugeVec,
     pub(crate) connections_max: IntGauge,
@@ -47,7 +47,7 @@ pub(crate) struct State {
     audit_counted: IntCounter,
 }
 
-/// Registers what it makes, so that nothing is counted and not told.
+/// Registry that registers each metric it creates, so that none is forgotten.
 struct Register(Registry);
 
 impl Register {
@@ -70,10 +70,10 @@ impl Register {
 }
 
 impl Metrics {
-    /// Nothing counted yet.
+    /// Creates and registers all metrics.
     ///
     /// # Errors
-    /// When two families have one name.
+    /// When two families have the same name.
     pub(crate) fn new(engine: &str) -> prometheus::Result<Self> {
         let register = Register(Registry::new());
         let build =
@@ -92,27 +92,27 @@ impl Metrics {
             durations: register.keep(HistogramVec::new(
                 HistogramOpts::new(
                     "cloakroom_http_request_duration_seconds",
-                    "From the head of a request to its answer.",
+                    "Time from the head of a request to its answer.",
                 )
                 .buckets(DURATIONS.to_vec()),
                 &["method", "route"],
             ))?,
             in_flight: register
-                .gauge("cloakroom_http_requests_in_flight", "Requests that are being answered.")?,
+                .gauge("cloakroom_http_requests_in_flight", "Requests in progress.")?,
             decisions: register.counter(
                 "cloakroom_decisions_total",
-                "Decisions, by outcome: allowed, or the code of the problem.",
+                "Authorization decisions, by outcome: allowed, or the code of the problem.",
                 &["outcome"],
             )?,
             allowed: OnceLock::new(),
             tokens_refused: register.counter(
                 "cloakroom_tokens_refused_total",
-                "Access tokens that were not acceptable, by reason.",
+                "Refused access tokens, by reason.",
                 &["reason"],
             )?,
             tokens_issued: register.counter(
                 "cloakroom_tokens_issued_total",
-                "Access tokens issued, by grant; a login at POST /sessions is password.",
+                "Issued access tokens, by grant type; a login at POST /sessions is password.",
                 &["grant_type"],
             )?,
             state: Mutex::new(State::new(&register)?),
@@ -120,7 +120,7 @@ impl Metrics {
         })
     }
 
-    /// Counts a decision: that it allowed, or the code of the problem.
+    /// Counts a decision: allowed when `refused` is None, otherwise the code of the problem.
     pub(crate) fn decided(&self, refused: Option<&str>) {
         let counter = |outcome| self.decisions.with_label_values(&[outcome]);
         match refused {
@@ -129,7 +129,7 @@ impl Metrics {
         }
     }
 
-    /// What counts the requests of a route.
+    /// Returns the meter of a route.
     pub(crate) fn meter(&self, method: &str, route: &str) -> Meter {
         Meter {
             requests: self.requests.clone(),
@@ -141,8 +141,8 @@ impl Metrics {
         }
     }
 
-    /// All of it in Prometheus's text format, once `read` has set what is read off the parts; none
-    /// when it cannot be written.
+    /// Returns all metrics in Prometheus's text format, after `read` has set those of the parts. None when they
+    /// cannot be encoded.
     pub(crate) fn text(&self, read: impl FnOnce(&State)) -> Option<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         read(&state);
@@ -158,58 +158,58 @@ impl State {
                 &["state"],
             ))?,
             connections_max: register
-                .gauge("cloakroom_database_connections_max", "The most connections that are opened.")?,
+                .gauge("cloakroom_database_connections_max", "Maximum number of connections.")?,
             hash_lanes: register
-                .gauge("cloakroom_hash_lanes", "Passwords that can be hashed at the same time.")?,
-            hash_running: register.gauge("cloakroom_hash_running", "Passwords that are being hashed.")?,
-            hash_waiting: register.gauge("cloakroom_hash_waiting", "Passwords that wait for a lane.")?,
+                .gauge("cloakroom_hash_lanes", "Threads that hash passwords.")?,
+            hash_running: register.gauge("cloakroom_hash_running", "Password hashes in progress.")?,
+            hash_waiting: register.gauge("cloakroom_hash_waiting", "Password hashes that wait for a thread.")?,
             audit_waiting: register
-                .gauge("cloakroom_audit_waiting", "Lines of the audit trail that wait to be written.")?,
+                .gauge("cloakroom_audit_waiting", "Audit entries that wait to be written.")?,
             cached_tokens: register
-                .gauge("cloakroom_token_cache_entries", "Verified tokens that are remembered.")?,
+                .gauge("cloakroom_token_cache_entries", "Verified tokens in the cache.")?,
             cache_lookups: register.counter(
                 "cloakroom_token_cache_lookups_total",
-                "Access tokens looked up among the remembered ones, by result.",
+                "Lookups in the cache of verified tokens, by result.",
                 &["result"],
             )?,
             hash_turned_away: register.keep(IntCounter::new(
                 "cloakroom_hash_turned_away_total",
-                "Passwords that were not hashed because too many waited.",
+                "Password hashes refused because the queue was full.",
             ))?,
             audit_counted: register.keep(IntCounter::new(
                 "cloakroom_audit_counted_total",
-                "Events of the audit trail that were counted and not written line by line.",
+                "Audit events that were counted only and have no entry of their own.",
             ))?,
         })
     }
 
-    /// How many tokens were found among the remembered ones, and how many not.
+    /// Sets the numbers of hits and misses of the token cache.
     pub(crate) fn set_cache_lookups(&self, hits: u64, misses: u64) {
         set(&self.cache_lookups.with_label_values(&["hit"]), hits);
         set(&self.cache_lookups.with_label_values(&["miss"]), misses);
     }
 
-    /// How many passwords were turned away.
+    /// Sets the number of refused password hashes.
     pub(crate) fn set_hash_turned_away(&self, count: u64) {
         set(&self.hash_turned_away, count);
     }
 
-    /// How many events were counted only.
+    /// Sets the number of audit events that were counted only.
     pub(crate) fn set_audit_counted(&self, count: u64) {
         set(&self.audit_counted, count);
     }
 }
 
-/// Nobody reads in between: whoever reads it holds the lock.
+/// Sets a counter. The lock of the state keeps a reader from seeing the reset.
 fn set(counter: &IntCounter, total: u64) {
     counter.reset();
     counter.inc_by(total);
 }
 
-/// Counts the requests of one route.
+/// Meter of one route.
 pub(crate) struct Meter {
     requests: IntCounterVec,
-    /// Those that were answered 200, as most are: looked up once.
+    /// The counter of status 200, cached because most answers increment it.
     succeeded: OnceLock<IntCounter>,
     duration: Histogram,
     in_flight: IntGauge,
@@ -225,14 +225,14 @@ impl Meter {
     }
 }
 
-/// A request under way. One that nobody waits for any more is in flight no more, and not counted.
+/// Request in progress. A request that the client aborts is not counted.
 pub(crate) struct Measured<'a> {
     meter: &'a Meter,
     began: Instant,
 }
 
 impl Measured<'_> {
-    /// Counts it with its answer.
+    /// Counts the request with the status of its answer.
     pub(crate) fn answered(self, status: &str) {
         let Meter { requests, succeeded, duration, method, route, .. } = self.meter;
         duration.observe(self.began.elapsed().as_secs_f64());
