@@ -97,8 +97,7 @@ impl Metrics {
                 .buckets(DURATIONS.to_vec()),
                 &["method", "route"],
             ))?,
-            in_flight: register
-                .gauge("cloakroom_http_requests_in_flight", "Requests in progress.")?,
+            in_flight: register.gauge("cloakroom_http_requests_in_flight", "Requests in progress.")?,
             decisions: register.counter(
                 "cloakroom_decisions_total",
                 "Authorization decisions, by outcome: allowed, or the code of the problem.",
@@ -159,10 +158,10 @@ impl State {
             ))?,
             connections_max: register
                 .gauge("cloakroom_database_connections_max", "Maximum number of connections.")?,
-            hash_lanes: register
-                .gauge("cloakroom_hash_lanes", "Threads that hash passwords.")?,
+            hash_lanes: register.gauge("cloakroom_hash_lanes", "Threads that hash passwords.")?,
             hash_running: register.gauge("cloakroom_hash_running", "Password hashes in progress.")?,
-            hash_waiting: register.gauge("cloakroom_hash_waiting", "Password hashes that wait for a thread.")?,
+            hash_waiting: register
+                .gauge("cloakroom_hash_waiting", "Password hashes that wait for a thread.")?,
             audit_waiting: register
                 .gauge("cloakroom_audit_waiting", "Audit entries that wait to be written.")?,
             cached_tokens: register

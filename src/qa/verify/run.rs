@@ -246,8 +246,13 @@ impl Verification {
             Caller::Malformed => Some("not-a-token".to_owned()),
             Caller::Wrong(defect) => return Ok(fixture.wrong(defect, owner)?.map(Some)),
             Caller::WithoutScope => {
-                let opens: ScopeSet =
-                    trial.endpoint.access.rule().into_iter().flat_map(|rule| rule.condition.scopes()).collect();
+                let opens: ScopeSet = trial
+                    .endpoint
+                    .access
+                    .rule()
+                    .into_iter()
+                    .flat_map(|rule| rule.condition.scopes())
+                    .collect();
                 Some(fixture.log_in(&owner.email, Some(&fixture.own_scopes().difference(&opens)))?)
             }
             Caller::AnotherUser => Some(fixture.log_in(&fixture.other.email, None)?),
