@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> 
              recorded during a flood of refusals"
         ))
     })?;
-    let explained = Explained::made(entry, &reach, context.app.routes(), context.vocabulary());
+    let explained = Explained::past(entry, &reach, context.app.routes(), context.vocabulary());
     if given.get_flag("json") { print_json(&json!(explained)) } else { print(&as_text(&explained)) }
 }
 
