@@ -11,7 +11,7 @@ pub trait Action: 'static {
 /// Action that changes the record. The store's writing functions require one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is an action that only reads; its proof does not permit a change",
-    label = "this needs the proof of an action that changes, such as `Allowed<_, Update>`",
+    label = "take the proof of an action that changes, such as `Allowed<_, Update>`",
     note = "declare your own changing action with `changes`: `actions! {{ Publish = \"publish\", changes; }}`"
 )]
 pub trait Changing: Action {}
