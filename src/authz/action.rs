@@ -22,7 +22,7 @@ pub trait Changing: Action {}
 /// cloakroom::actions! {
 ///     /// Let another user read or edit it.
 ///     pub Share = "share", changes;
-///     /// See with whom it is shared.
+///     /// List the users with whom it is shared.
 ///     pub ListShares = "list_shares";
 /// }
 /// use cloakroom::authz::action::Action;

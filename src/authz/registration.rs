@@ -42,7 +42,7 @@ enum Basis {
     Privileged(Reach<User, Create>),
 }
 
-/// The registration of an account for somebody else, by a caller who may create accounts.
+/// The registration of an account for another user, by a caller who may create accounts.
 impl From<Reach<User, Create>> for Registration {
     fn from(reach: Reach<User, Create>) -> Self {
         Self(Basis::Privileged(reach))

@@ -29,7 +29,7 @@ pub struct RowFilter {
 /// Term of a row filter: the records that one rule lets the caller reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilterTerm {
-    /// Set for every record, whoever owns it. `own` and `related` then mean nothing.
+    /// Set for the records of every owner. `own` and `related` then mean nothing.
     pub everyone: bool,
     /// Set for the caller's own records.
     pub own: bool,

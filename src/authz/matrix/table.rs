@@ -11,7 +11,7 @@ use crate::authz::scope::Scope;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(examples(json!({
     "name": "cloakroom", "version": "1.0.0",
-    "callers": [{ "name": "another user", "meaning": "A user with the role user, and somebody else's record" }],
+    "callers": [{ "name": "another user", "meaning": "A user who does not own the record" }],
     "routes": [{
         "method": "GET", "path": "/users/{id}", "summary": "Read an account",
         "access": "by scope", "action": "read user", "own_scope": "users:read", "related": [], "roles": [],
