@@ -151,31 +151,31 @@ mod tests {
                 spawn(async move { store.write(None, work).await })
             };
             // The others join the queue while the first runs.
-            let (tell, is_made) = mpsc::sync_channel(0);
+            let (step, steps) = mpsc::sync_channel(0);
             let first = begin(Box::new(move |conn, _| {
                 run(conn, "CREATE TABLE marks (mark INTEGER NOT NULL PRIMARY KEY)")?;
-                tell.send(()).and_then(|()| tell.send(())).unwrap();
+                step.send(()).and_then(|()| step.send(())).unwrap();
                 Ok(0)
             }));
             tokio::task::yield_now().await;
-            is_made.recv().unwrap();
+            steps.recv().unwrap();
             let begun: Vec<_> = changes.into_iter().map(begin).collect();
             tokio::task::yield_now().await;
-            is_made.recv().unwrap();
-            let mut done = Vec::new();
+            steps.recv().unwrap();
+            let mut results = Vec::new();
             for change in begun {
-                done.push(change.await.unwrap());
+                results.push(change.await.unwrap());
             }
             assert_eq!(first.await.unwrap().ok(), Some(0));
             let marks = store
                 .read(|conn| Ok(on!(conn, |c| marks::table.select(marks::mark).order(marks::mark).load(c))?));
-            (done, marks.await.unwrap())
+            (results, marks.await.unwrap())
         })
     }
 
     #[test]
     fn a_failed_member_of_a_group_rolls_back_alone() {
-        let (done, marks) = run_together(|engine| {
+        let (results, marks) = run_together(|engine| {
             let elsewhere = engine.clone();
             vec![
                 Box::new(|conn, _| mark(conn, 1)),
@@ -188,25 +188,25 @@ mod tests {
                 }),
             ]
         });
-        let [Ok(1), Err(StoreError::Changed), Err(StoreError::Taken), Ok(7)] = &done[..] else {
-            panic!("{done:?}")
+        let [Ok(1), Err(StoreError::Changed), Err(StoreError::Taken), Ok(7)] = &results[..] else {
+            panic!("{results:?}")
         };
         assert_eq!(marks, [1, 3]);
     }
 
     #[test]
     fn a_panic_in_a_group_leaves_the_other_members() {
-        let breaks: [fn() -> Work; 2] = [
+        let faults: [fn() -> Work; 2] = [
             || Box::new(|_, _| panic!("on purpose")),
             // SQLite does this by itself when the disk is full.
             || Box::new(|conn, _| run(conn, "ROLLBACK").and(Err(StoreError::LastAdmin))),
         ];
-        for broken in breaks {
-            let (done, marks) = run_together(|_| {
-                vec![Box::new(|conn, _| mark(conn, 1)), broken(), Box::new(|conn, _| mark(conn, 3))]
+        for fault in faults {
+            let (results, marks) = run_together(|_| {
+                vec![Box::new(|conn, _| mark(conn, 1)), fault(), Box::new(|conn, _| mark(conn, 3))]
             });
-            let [Ok(1), Err(StoreError::Internal(_) | StoreError::LastAdmin), Ok(2)] = &done[..] else {
-                panic!("{done:?}")
+            let [Ok(1), Err(StoreError::Internal(_) | StoreError::LastAdmin), Ok(2)] = &results[..] else {
+                panic!("{results:?}")
             };
             assert_eq!(marks, [1, 3]);
         }
