@@ -1,5 +1,5 @@
-//! The API over HTTP. [`endpoints`] is the whole of it on one screen. A request goes from there through its
-//! [`Decision`] to its handler and back as an [`Answer`].
+//! The API over HTTP. [`endpoints`] lists all of its routes. A request goes through the [`Decision`] of its route to the
+//! handler, whose [`Answer`] becomes the response.
 
 pub(crate) mod api;
 #[cfg(feature = "bench-limits")]

@@ -1,8 +1,8 @@
 //! All routes on one screen. Mounting, the matrix, the OpenAPI document and the tests are made from this list.
 //!
-//! The first word of a line says the part of the server and the form of errors: `api` is always served and answers
-//! with problem documents, `issuer` the same for what only the authorization server has, `oauth` answers errors as
-//! RFC 6749 §5.2 has it, `asset` is a file of its pages, `docs` the page on which the API can be tried.
+//! The first word of a line names the part of the server and the form of errors. `api` is always served and reports
+//! problem documents. `issuer` does the same and belongs to the authorization server. `oauth` reports errors by RFC
+//! 6749 §5.2. `asset` is a file of the pages. `docs` is the interactive documentation.
 
 use actix_web::http::Method;
 

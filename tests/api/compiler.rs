@@ -16,22 +16,22 @@ const CORRECT: &str = "correct";
 /// Each case, and words that the first lines of its message must contain. Where a library cannot change the
 /// message, the words name the type that prevents the mistake.
 const CASES: &[(&str, &str)] = &[
-    ("answer_of_wrong_type", "answer with `Shown<…>`"),
-    ("answer_without_a_view", "keep it with `stored!`"),
+    ("answer_of_wrong_type", "use `Shown<…>`, `Created<…>`"),
+    ("answer_without_a_view", "declare it with `stored!`"),
     ("caller_made_by_hand", "`verified` is private"),
     (
         "change_with_a_proof_of_reading",
         "take the proof of an action that changes, such as `Allowed<_, Update>`",
     ),
-    ("decision_after_the_body", "let the handler begin with `Allowed<Note, Read>`"),
-    ("decision_missing", "with `Reach<Note, List>` or with `Public`"),
-    ("decision_made_twice", "it can take `Body<…>`, `IfMatch`"),
-    ("first_argument_not_a_decision", "let the handler begin with `Allowed<Note, Read>`"),
+    ("decision_after_the_body", "make the first argument `Allowed<Note, Read>`"),
+    ("decision_missing", "`Reach<Note, List>` or `Public`"),
+    ("decision_made_twice", "use `Body<…>`, `IfMatch`"),
+    ("first_argument_not_a_decision", "make the first argument `Allowed<Note, Read>`"),
     (
         "handler_of_actix",
         "write `async fn name(note: Allowed<Note, Read>, …) -> Result<impl Answer, Problem>`",
     ),
-    ("handler_of_actix_with_its_arguments", "let the handler begin with `Allowed<Note, Read>`"),
+    ("handler_of_actix_with_its_arguments", "make the first argument `Allowed<Note, Read>`"),
     ("id_without_a_path_type", "declare it with `uuid_id! { pub struct ShelfNumber; }`"),
     ("policy_without_the_action", "write `policy! { Note { Publish: owner(SCOPE), anyone(SCOPE_ANY); } }`"),
     ("policy_without_the_action_on_a_collection", "write `policy! { Note { Publish: owner(SCOPE)"),

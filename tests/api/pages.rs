@@ -215,7 +215,7 @@ fn refuses_repeated_or_too_many_fields() {
     let form = format!("form_token={}&email=ada", ours.token);
     refused(&post().body("application/json", "{}").send(), 415, "must be application/x-www-form-urlencoded");
     let media = "application/x-www-form-urlencoded";
-    refused(&post().body(media, format!("{form}&email=eve")).send(), 400, "a parameter stands twice");
+    refused(&post().body(media, format!("{form}&email=eve")).send(), 400, "a parameter is repeated");
     let many: String = (0..40).map(|n| format!("&f{n}=")).collect();
     refused(&post().body(media, format!("{form}{many}")).send(), 400, "too many parameters");
     refused(&post().body(media, format!("{form}&x={}", "x".repeat(70_000))).send(), 413, "mistake");

@@ -1,5 +1,4 @@
-//! Authentication of a request: its access token is found and verified. The database is asked only where the token
-//! does not say everything itself.
+//! Authentication of a request by its access token. The database is used only if the token alone is not sufficient.
 
 use std::time::Instant;
 
@@ -19,7 +18,7 @@ impl Call {
     /// Authenticates the caller.
     ///
     /// # Errors
-    /// 401 without a token or with one that is not acceptable, 400 with two (RFC 6750 §3.1).
+    /// 401 without a token or with an invalid one, 400 with two (RFC 6750 §3.1).
     pub async fn caller(&self) -> Result<Caller, Problem> {
         let Some((scheme, token)) = self.presented_token()? else {
             return Err(Problem::new(Code::Unauthenticated));
@@ -45,8 +44,8 @@ impl Call {
         }
     }
 
-    /// Returns the token of the Authorization header (RFC 6750 §2.1, RFC 9449 §7.1). The other two ways of RFC 6750
-    /// are not taken; a request that uses one of them besides sends two tokens.
+    /// Returns the token of the Authorization header (RFC 6750 §2.1, RFC 9449 §7.1). The other two methods of RFC 6750
+    /// are not supported. A request with a second token in the query has two tokens.
     fn presented_token(&self) -> Result<Option<(Scheme, &HeaderValue)>, Problem> {
         let values = self.request().headers().get_all(header::AUTHORIZATION);
         let mut tokens = values.filter_map(|value| Scheme::of(value).map(|scheme| (scheme, value)));

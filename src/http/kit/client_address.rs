@@ -1,4 +1,4 @@
-//! Where a request comes from, when a proxy stands in front.
+//! Client IP address behind trusted proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,17 +7,17 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address for which `peer` forwards, as far as it and those before it are `trusted`. Each proxy
-/// adds at the end whom it speaks for, so the list is read from there; what stands before the first
-/// address that is not trusted, anybody can have written. Where `X-Forwarded-For` and `Forwarded`
-/// (RFC 7239) contradict each other, one of them is not the proxy's, and neither is believed.
+/// Returns the address of the client for which the `trusted` proxies forward. Each proxy appends the address of its
+/// peer, so the list is read from its end. Entries before the first address that is not trusted can be forged. If
+/// `X-Forwarded-For` and `Forwarded` (RFC 7239) contradict each other, at least one is forged, and both are ignored.
 pub fn forwarded_for(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let peer = peer.to_canonical();
     if !is_trusted(peer, trusted) {
         return peer;
     }
-    let along = |hops: Option<Vec<Option<IpAddr>>>| hops.map(|hops| furthest(peer, &hops, trusted));
-    match (along(hops(headers, &X_FORWARDED_FOR, bare)), along(hops(headers, &header::FORWARDED, of_pair))) {
+    let along = |hops: Option<Vec<Option<IpAddr>>>| hops.map(|hops| walk(peer, &hops, trusted));
+    let of = |name, parse: fn(&str) -> Option<IpAddr>| along(hops(headers, name, parse));
+    match (of(&X_FORWARDED_FOR, parse_address), of(&header::FORWARDED, parse_forwarded)) {
         (Some(one), Some(other)) if one != other => peer,
         (Some(address), _) | (None, Some(address)) => address,
         (None, None) => peer,
@@ -28,11 +28,11 @@ fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// The last hop, or the one behind it, and so on while they are trusted.
-fn furthest(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[IpNet]) -> IpAddr {
+/// Walks the hops from the end while they are trusted, and returns the last address of the walk.
+fn walk(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[IpNet]) -> IpAddr {
     let mut address = peer;
     for hop in hops.iter().rev() {
-        // What is no address is where the way is lost.
+        // An entry that is not an address ends the walk.
         let Some(hop) = hop else { return address };
         address = *hop;
         if !is_trusted(address, trusted) {
@@ -42,7 +42,7 @@ fn furthest(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[IpNet]) -> IpAddr 
     address
 }
 
-/// The list in a header, in all of its lines; none when there is no such header.
+/// Returns the list in all lines of a header; `None` when there is no such header.
 fn hops(
     headers: &HeaderMap,
     name: &HeaderName,
@@ -57,18 +57,18 @@ fn hops(
     Some(entries.collect())
 }
 
-/// An address, with a port or without.
-fn bare(text: &str) -> Option<IpAddr> {
+/// Parses an address with or without a port.
+fn parse_address(text: &str) -> Option<IpAddr> {
     let in_brackets = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let with_port = || text.parse::<SocketAddr>().map(|address| address.ip());
     in_brackets.parse().or_else(|_| with_port()).ok().map(|address: IpAddr| address.to_canonical())
 }
 
-/// `for` of a `Forwarded` element (RFC 7239 §4).
-fn of_pair(element: &str) -> Option<IpAddr> {
+/// Returns `for` of a `Forwarded` element (RFC 7239 §4).
+fn parse_forwarded(element: &str) -> Option<IpAddr> {
     let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
     let (_, node) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
-    bare(node.trim().trim_matches('"'))
+    parse_address(node.trim().trim_matches('"'))
 }
 
 #[cfg(test)]
@@ -87,13 +87,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_says_nothing_about_where_they_are() {
+    fn ignores_the_headers_of_an_untrusted_peer() {
         assert_eq!(of("192.0.2.9", &[("x-forwarded-for", "198.51.100.1")]), "192.0.2.9");
         assert_eq!(of("192.0.2.9", &[("forwarded", "for=198.51.100.1")]), "192.0.2.9");
     }
 
     #[test]
-    fn the_list_is_believed_from_its_end_as_far_as_the_proxies_are_trusted() {
+    fn reads_the_list_from_its_end_while_proxies_are_trusted() {
         let xff = |list| of("10.1.1.1", &[("x-forwarded-for", list)]);
         assert_eq!(xff("198.51.100.1"), "198.51.100.1");
         assert_eq!(xff("203.0.113.7, 198.51.100.1"), "198.51.100.1");
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_way_is_lost_the_last_known_proxy_is_what_counts() {
+    fn an_entry_that_is_not_an_address_ends_the_walk() {
         for list in ["", "unknown", "203.0.113.7,", "_hidden", "1.2.3", "198.51.100.1;", "a, b"] {
             assert_eq!(of("10.1.1.1", &[("x-forwarded-for", list)]), "10.1.1.1", "{list}");
         }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_is_read_as_rfc_7239_has_it() {
+    fn reads_forwarded_by_rfc_7239() {
         let forwarded = |list| of("::1", &[("forwarded", list)]);
         assert_eq!(forwarded("for=192.0.2.43, For=\"[2001:db8:cafe::17]:4711\""), "2001:db8:cafe::17");
         assert_eq!(forwarded("proto=http; FOR=192.0.2.60;by=203.0.113.43"), "192.0.2.60");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn two_headers_that_contradict_each_other_are_none() {
+    fn ignores_two_headers_that_contradict_each_other() {
         let both = |one, other| of("10.1.1.1", &[("x-forwarded-for", one), ("forwarded", other)]);
         assert_eq!(both("198.51.100.1", "for=198.51.100.1"), "198.51.100.1");
         assert_eq!(both("198.51.100.1", "for=203.0.113.7"), "10.1.1.1");

@@ -13,7 +13,7 @@ use crate::token::{BoundToken, InvalidProof, Proof, ProofFor, Verified};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
-/// Returns the proof of a request, if there is one.
+/// Returns the DPoP proof of a request, if there is one.
 fn sent(request: &HttpRequest) -> Result<Option<&str>, InvalidProof> {
     let mut proofs = request.headers().get_all(DPOP);
     match (proofs.next(), proofs.next()) {

@@ -1,4 +1,4 @@
-//! Forms: what a client sends to the token endpoint, and a browser from our pages.
+//! Forms of clients at the token endpoint, and of browsers on the pages.
 
 use super::body::{check_type, read_bytes};
 use super::call::Call;
@@ -9,10 +9,10 @@ use crate::oauth::authorization_request::Parameters;
 /// The media type of a form.
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
-/// More parameters than any grant and any page has.
+/// Largest number of parameters. No grant and no page has so many.
 pub(crate) const MOST_PARAMETERS: usize = 32;
 
-/// The parameters of a form or a query, each of which may stand once (RFC 6749 §3.1, §3.2).
+/// Parameters of a form or a query, each of which may occur once (RFC 6749 §3.1, §3.2).
 #[derive(Clone)]
 pub struct Form(Vec<(String, String)>);
 
@@ -20,17 +20,17 @@ impl Form {
     /// Reads the body of a request.
     ///
     /// # Errors
-    /// 413, 415, 408, or 400 when there are too many parameters or one stands twice.
+    /// 413, 415, 408, or 400 when there are too many parameters or one is repeated.
     pub async fn read(call: &mut Call) -> Result<Self, Problem> {
         check_type(call, FORM)?;
         let bytes = read_bytes(call).await?;
         Self::parse(&bytes)
     }
 
-    /// Reads what was encoded as a form.
+    /// Parses form-encoded bytes.
     ///
     /// # Errors
-    /// 400 when there are too many parameters or one stands twice.
+    /// 400 when there are too many parameters or one is repeated.
     pub fn parse(encoded: &[u8]) -> Result<Self, Problem> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(encoded) {
@@ -38,19 +38,19 @@ impl Form {
                 return Err(OAuthError::InvalidRequest("there are too many parameters").into());
             }
             if pairs.iter().any(|(known, _)| *known == name) {
-                return Err(OAuthError::InvalidRequest("a parameter stands twice").into());
+                return Err(OAuthError::InvalidRequest("a parameter is repeated").into());
             }
             pairs.push((name.into_owned(), value.into_owned()));
         }
         Ok(Self(pairs))
     }
 
-    /// A form of these parameters.
+    /// Makes a form of these parameters.
     pub fn of<const N: usize>(pairs: [(&str, String); N]) -> Self {
         Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// The value of a parameter. One without a value is as one that is left out (RFC 6749 §3.2).
+    /// Returns the value of a parameter. An empty value counts as missing (RFC 6749 §3.2).
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -58,12 +58,12 @@ impl Form {
             .map(|(_, value)| value.as_str())
     }
 
-    /// It as it is sent.
+    /// Returns the encoded form.
     pub fn encoded(&self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
 
-    /// The same with another value for a parameter; an empty one takes it out.
+    /// Returns a copy with another value for a parameter; an empty value removes it.
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut pairs: Vec<(String, String)> =
             self.0.iter().filter(|(known, _)| known != name).cloned().collect();

@@ -39,7 +39,7 @@ impl Call {
         let Some(value) = values.next() else { return Ok(Repetition::NoKey) };
         let invalid = |detail: String| Problem::new(Code::InvalidIdempotencyKey).with_detail(detail);
         if values.next().is_some() {
-            return Err(invalid("the header stands twice".to_owned()));
+            return Err(invalid("the header is repeated".to_owned()));
         }
         let key: Result<IdempotencyKey, _> = value.to_str().unwrap_or_default().parse();
         let once = self.once(&key.map_err(|rule| invalid(rule.detail))?);

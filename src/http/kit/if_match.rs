@@ -1,4 +1,4 @@
-//! The condition of a change: the version that it is made to (RFC 9110 §13.1.1).
+//! `If-Match`: the version that a change applies to (RFC 9110 §13.1.1).
 
 use actix_web::http::header;
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::description::{Description, Parameter};
 use super::problem::{Code, Problem};
 use crate::store::StoreError;
 
-/// The versions that a writer will overwrite (`If-Match`, RFC 9110 §13.1.1).
+/// Versions that the client accepts to overwrite (`If-Match`, RFC 9110 §13.1.1).
 ///
 /// ```
 /// # use cloakroom::{authz::{Allowed, action::Delete}, domain::User, http::{IfMatch, NoContent, Problem}, store::Store};
@@ -31,7 +31,7 @@ enum Expected {
 }
 
 impl IfMatch {
-    /// The condition must be there, and hold.
+    /// Checks the condition, which must be present.
     ///
     /// # Errors
     /// 428 when it is missing, 412 when it does not hold.
@@ -42,7 +42,7 @@ impl IfMatch {
         }
     }
 
-    /// The condition, if it is there, must hold; the revision that the writer then relies on.
+    /// Checks the condition if it is present, and returns the revision that the change relies on.
     ///
     /// # Errors
     /// 412 when it does not hold.
@@ -59,8 +59,7 @@ impl IfMatch {
         }
     }
 
-    /// Waits for a change. One that lost a race is answered as a condition that failed, if there
-    /// was one.
+    /// Awaits a change. If another change came first, the problem is a failed condition, provided that there was one.
     ///
     /// # Errors
     /// 412, or what the change fails with.
@@ -73,7 +72,7 @@ impl IfMatch {
     }
 }
 
-/// Strong comparison: a weak tag matches nothing. Of a tag, writes compare the version alone.
+/// Parses an entity tag. The comparison is strong: a weak tag matches nothing. Writes compare the version only.
 fn expected(tag: &str) -> Expected {
     let revision =
         tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.split_once('-'));
@@ -99,7 +98,7 @@ impl Argument for IfMatch {
     fn describe(description: &mut Description) {
         description.request_headers.push(Parameter::optional(
             "If-Match",
-            "The `ETag` of the version that is to be changed; `*` for whichever it is",
+            "The `ETag` of the version to change; `*` for any version",
             json!({ "type": "string", "examples": ["\"3-9f86d081884c7d65\""] }),
         ));
         description.problems.extend([Code::PreconditionFailed, Code::PreconditionRequired]);

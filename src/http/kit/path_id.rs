@@ -15,36 +15,36 @@ impl<'a> PathSegments<'a> {
         Self(captured)
     }
 
-    /// The segment of this name; empty where the route has none.
+    /// Returns the segment of this name; empty if the route has none.
     pub fn get(&self, name: &str) -> &'a str {
         self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
     }
 }
 
-/// What a path says of a record's id.
+/// Record that a path names.
 pub enum Named<Id> {
-    /// It names this record.
+    /// The record with this id.
     Record(Id),
-    /// It names nothing that could be a record.
+    /// No record: the text is not an id.
     Nothing,
-    /// It says "my own", and the caller has none.
+    /// The caller's own record (`me`), but the caller has none.
     NoOwn,
 }
 
-/// An id that stands in the path of a route. [`uuid_id!`](crate::uuid_id) implements it.
+/// Id in the path of a route. [`uuid_id!`](crate::uuid_id) implements it.
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` cannot be read from the path of a route",
     label = "declare it with `uuid_id! {{ pub struct {Self}; }}`"
 )]
 pub trait PathId: Sized {
-    /// Reads it; `me` is the user who calls, if it is one.
+    /// Reads the id. `me` is the calling user, if the caller is a user.
     fn from_path(path: &PathSegments<'_>, me: Option<UserId>) -> Named<Self>;
 
-    /// What it means for the API's description.
+    /// Describes the segments of the path.
     fn describe(description: &mut Description);
 }
 
-/// A UUID in the segment `{id}`.
+/// Reads a UUID from the segment `{id}`.
 #[doc(hidden)]
 pub fn uuid_from_path<Id: std::str::FromStr>(path: &PathSegments<'_>) -> Named<Id> {
     path.get("id").parse().map_or(Named::Nothing, Named::Record)
@@ -123,7 +123,7 @@ impl PathId for ConsentOf {
     fn from_path(path: &PathSegments<'_>, me: Option<UserId>) -> Named<Self> {
         match UserId::from_path(path, me) {
             Named::Record(user) => {
-                // What is no id of a client names no consent of this user, whoever asks.
+                // A text that is not a client's id names no consent of this user, for every caller.
                 let client =
                     path.get("client_id").parse().unwrap_or_else(|_| ClientId::stored(String::new()));
                 Named::Record(Self { user, client })
@@ -143,7 +143,7 @@ impl PathId for SessionOf {
     fn from_path(path: &PathSegments<'_>, me: Option<UserId>) -> Named<Self> {
         match UserId::from_path(path, me) {
             Named::Record(user) => {
-                // An id that is none names no session of this user, whoever asks.
+                // A text that is not a session's id names no session of this user, for every caller.
                 let session = path.get("sid").parse().unwrap_or(SessionId(Uuid::nil()));
                 Named::Record(Self { user, session })
             }

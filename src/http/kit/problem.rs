@@ -12,16 +12,16 @@ pub use super::problem_code::Code;
 use crate::authz::{AuditEvent, Refusal};
 use crate::domain::{Invalid, Origin};
 
-/// A broken rule and the place in the body that breaks it.
+/// A broken rule, and the place in the body that breaks it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct BrokenRule {
     /// A JSON pointer (RFC 6901) into the body.
     #[schema(examples("/email"))]
     pub pointer: String,
-    /// Stable, kebab-case.
+    /// The stable code of the rule, in kebab-case.
     #[schema(value_type = String, examples("missing"))]
     pub code: &'static str,
-    /// What is wrong and what would be right.
+    /// The error, and the rule that the value must follow.
     #[schema(examples("must be there"))]
     pub detail: String,
 }
@@ -46,7 +46,7 @@ pub(super) struct Details {
     pub(super) headers: Vec<(HeaderName, String)>,
 }
 
-/// Why a token is not acceptable. Its sender is not told.
+/// Reason why a token is invalid. The response does not contain it.
 #[derive(Debug)]
 pub(crate) struct Unacceptable {
     /// The reason in the audit trail and in metrics.
@@ -68,7 +68,7 @@ impl Problem {
         }))
     }
 
-    /// Adds what is wrong in this case. It must say nothing of the server's inside.
+    /// Adds the cause in this case. It must reveal no internals of the server.
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
         self
@@ -101,7 +101,7 @@ impl Problem {
         if self.0.code == from { Self::new(to) } else { self }
     }
 
-    /// Makes a 401 for a token that is not acceptable. The caller is not told why.
+    /// Makes a 401 for an invalid token. The response does not contain the reason.
     pub(crate) fn invalid_token(why: Unacceptable) -> Self {
         let mut problem = Self::new(Code::InvalidToken);
         problem.0.unacceptable = Some(why);
@@ -122,7 +122,7 @@ impl Problem {
         self.0.refusal.as_ref()
     }
 
-    /// Returns why the token is not acceptable, if that is the problem.
+    /// Returns the reason why the token is invalid, if that is the problem.
     pub(crate) fn unacceptable(&self) -> Option<&Unacceptable> {
         self.0.unacceptable.as_ref()
     }

@@ -22,7 +22,9 @@ impl From<Refusal> for Problem {
                 rule.resource,
                 rule.condition.state().map_or("", Relation::name)
             )),
-            Reason::AboveCaller => problem.with_detail("this needs a power over others that you do not have"),
+            Reason::AboveCaller => {
+                problem.with_detail("this needs a power over other users that you do not have")
+            }
         };
         problem.0.refusal = Some(refusal);
         problem
@@ -34,7 +36,7 @@ fn needed(rule: &Rule) -> String {
     scope.map_or_else(String::new, |scope| format!("the scope {scope} is needed: {}", scope.meaning()))
 }
 
-/// Says which scope reaches which records.
+/// Returns a text that says which scope reaches which records.
 fn reached(rule: &Rule) -> String {
     let (condition, kind) = (&rule.condition, rule.resource);
     let own = condition.owner_scope().map(|scope| match condition.relations().next() {

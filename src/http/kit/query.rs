@@ -1,4 +1,4 @@
-//! The query of a list: every parameter is known, stands once, and has a value that it can have.
+//! Query of a list. Every parameter must be known, occur once, and have a valid value.
 
 use std::fmt::Display;
 
@@ -7,22 +7,22 @@ use super::call::Call;
 use super::description::{Description, Parameter};
 use super::problem::{Code, Problem};
 
-/// More parameters than any route has are not even read.
+/// Largest number of parameters. No route has so many.
 const MOST_PARAMETERS: usize = 32;
 
-/// The parameters that a route takes.
+/// Type of a query.
 pub trait QueryType: Sized + 'static {
-    /// Each with its meaning and its schema.
+    /// Returns its parameters.
     fn parameters() -> Vec<Parameter>;
 
-    /// Takes what it knows out of the query.
+    /// Reads its parameters from the query.
     ///
     /// # Errors
-    /// What is wrong, in a sentence.
+    /// The first broken rule, in words.
     fn read(parameters: &mut Parameters) -> Result<Self, String>;
 }
 
-/// A query that was read.
+/// Parsed query.
 ///
 /// ```
 /// use cloakroom::http::{Json, Parameter, Parameters, Problem, Public, Query, QueryType};
@@ -32,7 +32,7 @@ pub trait QueryType: Sized + 'static {
 /// impl QueryType for Greeting {
 ///     fn parameters() -> Vec<Parameter> {
 ///         let schema = serde_json::json!({ "type": "string" });
-///         vec![Parameter::optional("name", "Who is greeted", schema)]
+///         vec![Parameter::optional("name", "The name in the greeting", schema)]
 ///     }
 ///
 ///     fn read(parameters: &mut Parameters) -> Result<Self, String> {
@@ -47,14 +47,14 @@ pub trait QueryType: Sized + 'static {
 /// ```
 pub struct Query<T>(pub T);
 
-/// Parameters, not yet taken.
+/// Parameters that were not read yet.
 pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Takes a parameter out.
+    /// Reads and removes a parameter.
     ///
     /// # Errors
-    /// When it stands twice, holds a control character, or `parse` refuses it.
+    /// When it is repeated, contains a control character, or `parse` refuses it.
     pub fn take<T, E: Display>(
         &mut self,
         name: &str,
@@ -63,10 +63,10 @@ impl Parameters {
         let Some(index) = self.0.iter().position(|(known, _)| known == name) else { return Ok(None) };
         let (_, value) = self.0.swap_remove(index);
         if self.0.iter().any(|(known, _)| known == name) {
-            return Err(format!("{name} stands twice"));
+            return Err(format!("{name} is repeated"));
         }
         if value.chars().any(char::is_control) {
-            return Err(format!("{name} holds a control character"));
+            return Err(format!("{name} contains a control character"));
         }
         parse(&value).map(Some).map_err(|why| format!("{name} {why}"))
     }

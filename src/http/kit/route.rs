@@ -1,5 +1,4 @@
-//! A route as data: everything that is known of it without a request. The matrix, the OpenAPI document and the
-//! tests are made from it.
+//! Route as data. The matrix, the OpenAPI document and the tests are made from it.
 
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
@@ -17,9 +16,9 @@ use crate::store::StoreError;
 pub(crate) enum Part {
     /// Always served.
     Always,
-    /// The authorization server: its endpoints, and what it keeps.
+    /// The authorization server: its endpoints, its clients and its keys.
     AuthorizationServer,
-    /// The page on which the API can be tried.
+    /// The interactive documentation.
     Docs,
 }
 
@@ -28,7 +27,7 @@ pub(crate) enum Part {
 pub(crate) struct ServedParts {
     /// Set when the server issues tokens.
     pub(crate) authorization_server: bool,
-    /// Set when the page on which the API can be tried is served.
+    /// Set when the interactive documentation is served.
     pub(crate) docs: bool,
 }
 
@@ -55,7 +54,7 @@ pub struct Route {
     pub path: &'static str,
     /// What it does, in a sentence.
     pub summary: &'static str,
-    /// Who may call it.
+    /// Its access rule.
     pub access: Access,
     pub(crate) family: Family,
     pub(crate) part: Part,
@@ -84,7 +83,7 @@ impl Route {
         format!("{} {}", self.method, self.path)
     }
 
-    /// Explains the decision for a supposed caller.
+    /// Explains the decision for a hypothetical caller.
     pub(crate) async fn dry_run(&self, inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
         (self.run_dry)(inputs).await
     }
@@ -99,7 +98,7 @@ impl Route {
         self.description().read_rule
     }
 
-    /// Returns what the types of its handler say of it, and what was added.
+    /// Returns its description, made of the types of its handler and the additions of the endpoint.
     pub fn description(&self) -> Description {
         let mut description = Description::default();
         for (name, meaning) in &self.segments {
@@ -122,8 +121,8 @@ impl Route {
 fn idempotency_key() -> Parameter {
     Parameter::optional(
         "Idempotency-Key",
-        "A name of your choice for this request, such as a new UUID. A repetition with the same name within \
-         24 hours gets the first answer, and nothing is done again",
+        "A unique key for this request, such as a new UUID. A repetition with the same key within 24 hours gets the \
+         stored response of the first request, and the change is not made again",
         serde_json::json!({
             "type": "string", "minLength": 1, "maxLength": 257,
             "pattern": "^([!#-\\[\\]-~]{1,255}|\"[!#-\\[\\]-~]{1,255}\")$",

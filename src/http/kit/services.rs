@@ -43,7 +43,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
 use crate::token::{Issuer, Keys, SignsFrom, UsedProofs, Verifier};
 
-/// The state of a running server; made once, at its start.
+/// State of a running server, made once at its start.
 pub(crate) struct Services {
     /// The records.
     pub(crate) store: Store,
@@ -71,7 +71,7 @@ pub(crate) struct Services {
     pub(crate) traces: Traces,
     /// The metrics.
     pub(crate) metrics: Metrics,
-    /// Set when the server was told to stop.
+    /// Set when the server is shutting down.
     pub(crate) shutdown: ShutdownFlag,
     /// The required `aud`.
     pub(crate) audience: String,
@@ -83,7 +83,7 @@ pub(crate) struct Services {
     pub(crate) issues_tokens: bool,
     /// Production, staging or test.
     pub(crate) environment: Environment,
-    /// Set while everybody may register.
+    /// Set while registration is open.
     pub(crate) registration_open: bool,
     /// The limits on registrations and on failures of clients.
     pub(crate) rate_limits: RateLimits,
@@ -112,7 +112,7 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Returns what the authorization server works with.
+    /// Returns the context of the authorization server.
     pub(crate) fn oauth(&self) -> OAuthContext<'_> {
         OAuthContext {
             store: &self.trusted,
@@ -131,7 +131,7 @@ impl Services {
         }
     }
 
-    /// Replaces all signing keys with a new one, so that every issued token is dead, and forgets all revocations.
+    /// Replaces all signing keys with a new one, so that every issued token is invalid, and forgets all revocations.
     ///
     /// # Errors
     /// When the database is away.

@@ -156,7 +156,7 @@ fn import_reports_invalid_lines_and_imports_the_others() {
             .unwrap_or_else(|| panic!("{place}{}", ran.err));
         assert!(line.contains(words), "{line}: {words}");
     }
-    assert!(ran.err.contains("/password_hash there is a password already"), "{}", ran.err);
+    assert!(ran.err.contains("/password_hash cannot be given together with a password"), "{}", ran.err);
     assert!(!ran.err.contains(PASSWORD), "a password is in no message");
 }
 

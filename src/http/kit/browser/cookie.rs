@@ -1,4 +1,4 @@
-//! Cookies (RFC 6265bis): two of them, each with a secret of 256 bits.
+//! The two cookies (RFC 6265bis), each with a secret of 256 bits.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use actix_web::http::header::{self, HeaderMap};
 
 use crate::domain::BrowserSecret;
 
-/// The cookie of a session in this browser. The prefix makes browsers take it from this very host
-/// alone, over TLS or from this machine, and for all of its paths.
+/// Cookie of the browser's session. With this prefix, a browser accepts it only from this host, only over TLS or from a
+/// loopback address, and for all paths.
 pub const SESSION: &str = "__Host-cloakroom";
 
-/// The cookie that ties our forms to the browser that they were shown in.
+/// Cookie that binds CSRF tokens to the browser.
 pub const FORMS: &str = "__Host-cloakroom-csrf";
 
-/// The browser sent two cookies of one name: which of them is ours cannot be told.
+/// Error: the browser sent two cookies of one name. The server cannot know which one it set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SentTwice;
 
-/// The secret in the cookie of this name; none when there is no such cookie, or it is none of ours.
+/// Returns the secret in the cookie of this name; `None` when there is no such cookie, or its value is not a secret.
 ///
-/// Names are compared as they came. A reader that decodes `%5F`, or trims more than a space and a
-/// tab, would take for `__Host-` what a browser let a neighbouring host set.
+/// Names are compared without decoding. A parser that decodes `%5F`, or trims more than spaces and tabs, would accept as
+/// `__Host-` a cookie that the browser let another host set.
 pub fn read(headers: &HeaderMap, name: &str) -> Result<Option<BrowserSecret>, SentTwice> {
     let mut values = headers
         .get_all(header::COOKIE)
@@ -41,20 +41,21 @@ fn trimmed(mut pair: &[u8]) -> &[u8] {
     pair
 }
 
-/// A `Set-Cookie` header. It may hold a secret, so it is not printed either.
+/// `Set-Cookie` header. It may contain a secret, so it has no `Debug` output.
 pub struct SetCookie(String);
 
 impl SetCookie {
-    /// Gives the browser its session, for as long as it runs or for a time.
+    /// Sets the session, until the browser ends or for a lifetime.
     pub fn session(secret: &BrowserSecret, lifetime: Option<Duration>) -> Self {
         Self::new(SESSION, secret.expose(), lifetime)
     }
 
-    /// Takes the session away again.
+    /// Removes the session.
     pub fn end_session() -> Self {
         Self::new(SESSION, "", Some(Duration::ZERO))
     }
 
+    /// Sets the secret of the CSRF tokens.
     pub(crate) fn forms(secret: &BrowserSecret) -> Self {
         Self::new(FORMS, secret.expose(), None)
     }
@@ -65,7 +66,7 @@ impl SetCookie {
         Self(format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{lifetime}"))
     }
 
-    /// The header's value.
+    /// Returns the header's value.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_found_among_others_whatever_they_are() {
+    fn finds_a_cookie_among_others() {
         let among = format!("a; =b; theme=dark;\t{FORMS}={B} ; {SESSION}={A};; x=é");
         assert_eq!(session(&[&among]), Ok(Some(A.to_owned())));
         assert_eq!(session(&["theme=dark", &format!("{SESSION}={A}")]), Ok(Some(A.to_owned())));
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_of_another_name_is_another_cookie() {
+    fn ignores_a_cookie_with_a_similar_name() {
         for other in
             ["__host-cloakroom", "%5F%5FHost-cloakroom", "\u{2003}__Host-cloakroom", "__Host-cloakroom "]
         {
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn two_cookies_of_one_name_are_refused_even_when_they_are_equal() {
+    fn refuses_two_cookies_of_one_name() {
         for second in [A, B, "", "x"] {
             assert_eq!(session(&[&format!("{SESSION}={A}; {SESSION}={second}")]), Err(SentTwice));
             assert_eq!(session(&[&format!("{SESSION}={A}"), &format!("{SESSION}={second}")]), Err(SentTwice));
@@ -118,14 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_of_ours_is_no_cookie() {
+    fn ignores_a_value_that_is_not_a_secret() {
         for value in ["", "x", &A[1..], &format!("{A}A"), &format!("\"{A}\""), "é"] {
             assert_eq!(session(&[&format!("{SESSION}={value}")]), Ok(None), "{value}");
         }
     }
 
     #[test]
-    fn a_cookie_goes_to_this_host_alone_over_tls_and_no_script_reads_it() {
+    fn a_cookie_is_host_only_secure_and_http_only() {
         let secret = BrowserSecret::parse(A).unwrap();
         assert_eq!(
             SetCookie::session(&secret, None).as_str(),

@@ -1,4 +1,4 @@
-//! Whether a form was shown here, in this browser, for this purpose (OWASP ASVS 5.0, 3.5).
+//! CSRF tokens of forms (OWASP ASVS 5.0, 3.5). A token is valid for one browser and one purpose.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use aws_lc_rs::hmac;
@@ -10,39 +10,39 @@ use crate::domain::BrowserSecret;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What makes our forms unforgeable; every replica derives the same one from the master key.
+/// Makes and checks CSRF tokens. Every replica derives the same key from the master key.
 #[derive(Clone)]
 pub struct FormGuard {
     key: hmac::Key,
     origin: String,
 }
 
-/// Why a form is not taken.
+/// Reason why a form is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forgery {
-    /// `Origin` (RFC 6454 §7) is not ours, or the browser does not say which.
+    /// `Origin` (RFC 6454 §7) is not that of this server, or the browser hides it.
     #[error("the form was sent from another site")]
     Origin,
-    /// `Sec-Fetch-Site` (W3C Fetch Metadata) says so.
-    #[error("the form was sent from another site, as the browser says")]
+    /// `Sec-Fetch-Site` (W3C Fetch Metadata) is not `same-origin`.
+    #[error("the form was sent from another site, according to the browser")]
     Site,
-    /// Without the cookie nothing says that the form was shown in this browser.
+    /// The cookie that binds the form to this browser is missing.
     #[error("the cookie of the form is missing; cookies of this site must be allowed")]
     NoCookie,
-    /// The token is missing, or it is of another browser or another form.
-    #[error("the form is not the one that was shown in this browser")]
+    /// The token is missing, or it belongs to another browser or another form.
+    #[error("the form was not served to this browser")]
     Token,
 }
 
 impl FormGuard {
-    /// From 32 secret bytes, for the server at this URL.
+    /// Makes it from 32 secret bytes, for the server at this URL.
     pub fn new(key: &[u8; 32], issuer: &str) -> Self {
         let origin = url::Url::parse(issuer).map(|url| url.origin().ascii_serialization());
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), origin: origin.unwrap_or_default() }
     }
 
-    /// The token that a form for this purpose carries in the browser of this secret. It is the
-    /// same in every tab, and nobody has to be logged in.
+    /// Returns the CSRF token of a form with this purpose, in the browser with this secret. It is the same in every tab,
+    /// and needs no session.
     pub fn token(&self, purpose: &str, secret: &BrowserSecret) -> String {
         let mut context = hmac::Context::with_key(&self.key);
         context.update(&(purpose.len() as u64).to_be_bytes());
@@ -51,14 +51,14 @@ impl FormGuard {
         URL_SAFE_NO_PAD.encode(context.sign().as_ref())
     }
 
-    /// Whether it is that token, in constant time.
+    /// Checks the token in constant time.
     pub fn check_token(&self, purpose: &str, secret: &BrowserSecret, token: &str) -> Result<(), Forgery> {
         let ours = self.token(purpose, secret);
         bool::from(ours.as_bytes().ct_eq(token.as_bytes())).then_some(()).ok_or(Forgery::Token)
     }
 
-    /// Whether the request came from a page of ours, as far as the browser says. Old browsers and
-    /// other programs say nothing, and have to show the token all the same.
+    /// Checks that the request came from a page of this server, as far as the browser says. Old browsers and other
+    /// programs send no such headers. They must send the token too.
     pub fn check_sender(&self, headers: &HeaderMap) -> Result<(), Forgery> {
         let all = |name, expected: &str| headers.get_all(name).all(|value| value == expected);
         if !all(header::ORIGIN, &self.origin) {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_for_one_purpose_in_one_browser() {
+    fn a_token_is_valid_for_one_purpose_in_one_browser() {
         let (guard, browser) = (guard(), secret());
         let token = guard.token("consent", &browser);
         assert_eq!(guard.check_token("consent", &browser, &token), Ok(()));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_changed_or_cut_is_none() {
+    fn refuses_a_changed_or_shortened_token() {
         let (guard, browser) = (guard(), secret());
         let token = guard.token("consent", &browser);
         for index in 0..token.len() {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_comes_from_our_origin_or_from_a_program_that_names_none() {
+    fn accepts_its_own_origin_or_no_origin() {
         assert_eq!(sent(&[]), Ok(()));
         assert_eq!(sent(&[("origin", "https://id.example.org")]), Ok(()));
         for foreign in [
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_browser_says_that_the_form_is_ours_or_says_nothing() {
+    fn accepts_only_same_origin_fetch_metadata() {
         let from = |site| sent(&[("origin", "https://id.example.org"), ("sec-fetch-site", site)]);
         assert_eq!(from("same-origin"), Ok(()));
         for site in ["cross-site", "same-site", "none", ""] {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_origin_is_that_of_the_issuer_with_its_port_and_without_its_path() {
+    fn the_origin_has_the_port_but_no_path() {
         let guard = FormGuard::new(&[7; 32], "http://127.0.0.1:8080");
         let mut headers = HeaderMap::new();
         headers.append(header::ORIGIN, "http://127.0.0.1:8080".parse().unwrap());

@@ -1,8 +1,8 @@
-//! A person's browser: what it holds for us, and the forms that it sends.
+//! The user's browser: its cookies, and the forms that it sends.
 //!
-//! Two cookies, each with a secret of its own: one for the session, and one that ties our forms to
-//! the browser that they were shown in (a signed double submit). A form is read only after its
-//! sender and its token were checked; there is no other argument that reads one from a browser.
+//! There are two cookies, each with its own secret: one for the session, and one that binds CSRF tokens to the browser
+//! (signed double submit). A handler gets a form only after the check of its origin and of its token. No other argument
+//! reads a form of a browser.
 
 mod cookie;
 mod csrf;
@@ -22,20 +22,19 @@ use super::form::{FORM, Form};
 use super::problem::{Code, Problem};
 use crate::domain::{BrowserSecret, NoRandomness, Origin, Random, SecretHash};
 
-/// The field of a form that holds its token.
+/// Field of a form with its CSRF token.
 pub const TOKEN_FIELD: &str = "form_token";
 
-/// A form of a page. The type stands for it: the page makes its token and the handler checks it by
-/// the same name.
+/// Form of a page. The page makes the CSRF token and the handler checks it with the purpose of the same type.
 pub trait PageForm: ToSchema + 'static {
-    /// What its token is good for, and for nothing else.
+    /// The only purpose for which its token is valid.
     const PURPOSE: &'static str;
 
-    /// What a browser would send, for the documentation.
+    /// Returns an example for the documentation.
     fn example() -> Value;
 }
 
-/// The browser that asks. Whatever page is made for it carries its cookie, if that is new.
+/// Browser that sends the request. A page with a form sets its cookie if the cookie is new.
 ///
 /// ```
 /// use cloakroom::http::pages::PageAnswer;
@@ -56,7 +55,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Where it is.
+    /// Returns the origin of the request.
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -65,7 +64,7 @@ impl Browser {
         let headers = call.request().headers();
         let read = |name| {
             cookie::read(headers, name).map_err(|_| {
-                Problem::new(Code::InvalidRequest).with_detail("the browser sends two cookies of one name")
+                Problem::new(Code::InvalidRequest).with_detail("the browser sent two cookies of one name")
             })
         };
         let services = call.services();
@@ -87,27 +86,27 @@ impl Browser {
         Ok(Self { session, forms, is_new, guard, service, origin: Origin::default() })
     }
 
-    /// What is kept of the secret in its session's cookie, if it has one.
+    /// Returns the hash of the secret in the session cookie, if there is one.
     pub fn session(&self) -> Option<SecretHash> {
         self.session.as_ref().map(BrowserSecret::hash)
     }
 
-    /// The token that this form must bring back.
+    /// Returns the CSRF token of this form.
     pub fn token<F: PageForm>(&self) -> String {
         self.guard.token(F::PURPOSE, &self.forms)
     }
 
-    /// The name of the application that speaks to it.
+    /// Returns the name of the service.
     pub fn service(&self) -> &'static str {
         self.service
     }
 
-    /// The cookie that it needs for our forms and does not have yet.
+    /// Returns the cookie for CSRF tokens, if the browser does not have it yet.
     pub fn new_cookie(&self) -> Option<SetCookie> {
         self.is_new.then(|| SetCookie::forms(&self.forms))
     }
 
-    /// Whether this form was shown in this browser.
+    /// Checks that this form was served to this browser.
     fn check<F: PageForm>(&self, token: Option<&str>) -> Result<(), Forgery> {
         if self.is_new {
             return Err(Forgery::NoCookie);
@@ -115,7 +114,7 @@ impl Browser {
         self.guard.check_token(F::PURPOSE, &self.forms, token.ok_or(Forgery::Token)?)
     }
 
-    /// A browser of a test, which holds nothing yet.
+    /// Makes a browser without cookies, for a test.
     #[cfg(test)]
     pub(crate) fn new_one() -> Self {
         let guard = FormGuard::new(&[7; 32], "https://id.example.org");
@@ -133,8 +132,8 @@ impl Argument for Browser {
     }
 }
 
-/// The form `F`, sent by a browser in which we showed it. Its fields are bounded in number and
-/// size, and each stands once.
+/// Form `F`, sent by the browser to which it was served. The number and the size of its fields are limited, and each
+/// occurs once.
 pub struct BrowserForm<F> {
     form: Form,
     browser: Browser,
@@ -142,12 +141,12 @@ pub struct BrowserForm<F> {
 }
 
 impl<F> BrowserForm<F> {
-    /// The value of a field; none when it is empty.
+    /// Returns the value of a field; `None` when it is empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.form.get(name)
     }
 
-    /// The browser.
+    /// Returns the browser.
     pub fn browser(&self) -> &Browser {
         &self.browser
     }
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_needs_the_cookie_and_its_token() {
+    fn a_form_requires_the_cookie_and_its_token() {
         let new = Browser::new_one();
         let token = new.token::<Ticket>();
         // A browser that refused the cookie comes back as a new one.
