@@ -1,5 +1,5 @@
-//! What `benches/run` measures against, and no normal build has: a constant answer, a record read
-//! without any check, and one that is checked but answered without `_actions`.
+//! Reference routes for `benches/run`, which no normal build has: a constant response, a record read without
+//! a check, and a checked record without `_actions`.
 
 use actix_web::http::Method;
 

@@ -1,5 +1,5 @@
-//! The API over HTTP. [`endpoints`] lists all of its routes. A request goes through the [`Decision`] of its route to the
-//! handler, whose [`Answer`] becomes the response.
+//! The API over HTTP. [`endpoints`] lists all of its routes. A request goes through the [`Decision`] of its
+//! route to the handler, whose [`Answer`] becomes the response.
 
 pub(crate) mod api;
 #[cfg(feature = "bench-limits")]

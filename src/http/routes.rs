@@ -1,8 +1,9 @@
-//! All routes on one screen. Mounting, the matrix, the OpenAPI document and the tests are made from this list.
+//! All routes on one screen. Mounting, the matrix, the OpenAPI document and the tests are made from this
+//! list.
 //!
-//! The first word of a line names the part of the server and the form of errors. `api` is always served and reports
-//! problem documents. `issuer` does the same and belongs to the authorization server. `oauth` reports errors by RFC
-//! 6749 §5.2. `asset` is a file of the pages. `docs` is the interactive documentation.
+//! The first word of a line names the part of the server and the form of errors. `api` is always served and
+//! reports problem documents. `issuer` does the same and belongs to the authorization server. `oauth` reports
+//! errors by RFC 6749 §5.2. `asset` is a file of the pages. `docs` is the interactive documentation.
 
 use actix_web::http::Method;
 

@@ -43,7 +43,8 @@ pub async fn of_user(
     Ok(page(&cursors, &list, query.limit, entries, with_details))
 }
 
-/// `GET /audit`: the trail of all users, newest first. A client that accepts NDJSON gets the whole trail in one response.
+/// `GET /audit`: the trail of all users, newest first. A client that accepts NDJSON gets the whole trail in
+/// one response.
 pub async fn of_all(
     reach: Reach<AuditTrail, List>,
     Query(query): Query<AuditQuery>,

@@ -33,8 +33,8 @@ pub struct AuditView {
     /// The record's owner; null when unknown.
     #[schema(required = true)]
     owner: Option<Uuid>,
-    /// The caller: `user:<id>`, `client:<id>` or `operator`. Null for a caller without a valid token, as at a login,
-    /// and for the server itself.
+    /// The caller: `user:<id>`, `client:<id>` or `operator`. Null for a caller without a valid token, as at a
+    /// login, and for the server itself.
     #[schema(required = true, examples("user:019ab1f7-2b11-7c90-8a4f-d3e5f7091b2c"))]
     actor: Option<String>,
     /// The client that sent the request.
@@ -43,7 +43,8 @@ pub struct AuditView {
     /// The token's id. Only the caller of the event and callers that may read every user's trail see it.
     #[schema(required = true, examples("019ab1f7-3b00-7e55-a1c2-7f8091a2b3c4"))]
     jti: Option<String>,
-    /// The client's IP address. Only the caller of the event and callers that may read every user's trail see it.
+    /// The client's IP address. Only the caller of the event and callers that may read every user's trail see
+    /// it.
     #[schema(required = true, examples("203.0.113.7"))]
     address: Option<String>,
     /// The token's scope. Only the caller of the event and callers that may read every user's trail see it.

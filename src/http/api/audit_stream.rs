@@ -1,4 +1,5 @@
-//! Streams the whole trail in one response, in bounded memory: a page is read after the previous page was sent.
+//! Streams the whole trail in one response, in bounded memory: a page is read after the previous page was
+//! sent.
 
 use std::io;
 
@@ -23,8 +24,8 @@ pub struct Trail {
 }
 
 impl Trail {
-    /// Returns its lines, newest first. If the database fails, the response is aborted, so that no client takes a part for
-    /// the whole.
+    /// Returns its lines, newest first. If the database fails, the response is aborted, so that no client
+    /// takes a part for the whole.
     pub(crate) fn lines(self) -> impl Stream<Item = Result<Bytes, io::Error>> {
         try_unfold(Some(self), |rest| async {
             let Some(trail) = rest else { return Ok(None) };

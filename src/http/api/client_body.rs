@@ -19,22 +19,24 @@ crate::body! {
         /// The name that users see.
         #[schema(max_length = 200)]
         client_name: Option<String> as Given<String> = text(ClientMetadata::parse_name);
-        /// The scopes that the client may request, separated by single spaces. The caller must have every scope that
-        /// gives power over other users.
+        /// The scopes that the client may request, separated by single spaces. The caller must have every
+        /// scope that gives power over other users.
         scope: String as Option<ScopeSet> = optional_text(|list| vocabulary.known_scopes(list));
-        /// The grant types. Default: `authorization_code` and `refresh_token` if there are `redirect_uris`, otherwise
-        /// `client_credentials`.
+        /// The grant types. Default: `authorization_code` and `refresh_token` if there are `redirect_uris`,
+        /// otherwise `client_credentials`.
         grant_types: Option<Vec<GrantType>> = texts(named("unknown-grant-type"));
         /// The authentication method; `none` for a public client. Default: `client_secret_basic`.
         token_endpoint_auth_method: Option<ClientAuthentication> = optional_text(named::<ClientAuthentication>("unknown-method"));
-        /// Required for `authorization_code`. Allowed are https, http to a loopback address, and for a public client a
-        /// private-use scheme made of a reversed domain name. They are compared character by character.
+        /// Required for `authorization_code`. Allowed are https, http to a loopback address, and for a public
+        /// client a private-use scheme made of a reversed domain name. They are compared character by
+        /// character.
         #[schema(max_items = 32)]
         redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(named("invalid-uri"));
         /// The URLs to which users may return after the sign-out, by the rules of `redirect_uris`.
         #[schema(max_items = 32)]
         post_logout_redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(named("invalid-uri"));
-        /// A JWK Set (RFC 7517 §5) of 1 to 16 public keys. Required for `private_key_jwt`, and allowed only with it.
+        /// A JWK Set (RFC 7517 §5) of 1 to 16 public keys. Required for `private_key_jwt`, and allowed only
+        /// with it.
         #[schema(value_type = Option<Object>)]
         jwks: Option<Value> as Given<String> = json(ClientKeys::register);
         /// True when each of the client's tokens must be bound to a key (RFC 9449 §5.2).

@@ -1,4 +1,5 @@
-//! Representations of clients, with the member names of RFC 7591 §2. A secret is shown once, when it is created.
+//! Representations of clients, with the member names of RFC 7591 §2. A secret is shown once, when it is
+//! created.
 
 use std::borrow::Cow;
 

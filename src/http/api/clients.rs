@@ -79,7 +79,8 @@ pub async fn delete(
 crate::body! {
     /// Options of a secret rotation.
     pub struct SecretRotation {
-        /// The number of seconds for which the current secret stays valid; 0 ends it at once. Default: one day.
+        /// The number of seconds for which the current secret stays valid; 0 ends it at once. Default: one
+        /// day.
         #[schema(minimum = 0, maximum = 2_592_000)]
         old_expires_in: Option<u32> = json(seconds);
     }

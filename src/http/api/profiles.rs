@@ -16,8 +16,8 @@ use crate::http::kit::members::{Given, Members};
 use crate::http::kit::problem::Problem;
 use crate::store::Store;
 
-/// A profile: the OpenID standard claims (OpenID Connect Core §5.1) and `bio`. A member without a value is null, so
-/// that a client can send the document back unchanged.
+/// A profile: the OpenID standard claims (OpenID Connect Core §5.1) and `bio`. A member without a value is
+/// null, so that a client can send the document back unchanged.
 #[derive(ToSchema)]
 #[schema(as = Profile)]
 #[expect(dead_code, reason = "its members are the profile's documentation; they are written by their names")]

@@ -1,5 +1,5 @@
-//! Accounts as lines of NDJSON, for `cloakroom users export` and `users import`. The members and their rules are those
-//! of `POST /users` and its response.
+//! Accounts as lines of NDJSON, for `cloakroom users export` and `users import`. The members and their rules
+//! are those of `POST /users` and its response.
 
 use std::collections::BTreeMap;
 
@@ -83,7 +83,8 @@ impl Line {
     }
 }
 
-/// Parses a user's id. It must be a UUIDv7: ids of another system could be guessed, or could be those of a client.
+/// Parses a user's id. It must be a UUIDv7: ids of another system could be guessed, or could be those of a
+/// client.
 fn user_id(text: &str) -> Result<UserId, Invalid> {
     let id: Option<UserId> = text.parse().ok().filter(|id: &UserId| id.0.get_version_num() == 7);
     id.ok_or_else(|| {

@@ -80,8 +80,8 @@ crate::body! {
         /// The user's e-mail address.
         #[schema(format = "email", max_length = 254)]
         email: String as Email = required_text(Email::parse);
-        /// 8 to 256 Unicode code points after NFC normalization, and not a common password. There are no composition
-        /// rules.
+        /// 8 to 256 Unicode code points after NFC normalization, and not a common password. There are no
+        /// composition rules.
         #[schema(format = "password", min_length = 8, max_length = 256)]
         password: String as NewPassword = required_text(|text| NewPassword::parse(text, &context_of(&email)));
         /// The profile.

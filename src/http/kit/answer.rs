@@ -52,8 +52,8 @@ pub struct NoContent;
 /// ```
 pub struct Json<T>(pub T);
 
-/// 200 with a versioned record: the response has an `ETag`, and the route supports `If-None-Match`. A record with
-/// `_actions` is [`Shown`](crate::http::Shown).
+/// 200 with a versioned record: the response has an `ETag`, and the route supports `If-None-Match`. A record
+/// with `_actions` is [`Shown`](crate::http::Shown).
 pub struct Record<T> {
     /// The record.
     pub view: T,
@@ -152,8 +152,8 @@ pub(crate) fn versioned(call: &Call, revision: i64, body: Vec<u8>) -> HttpRespon
     response.content_type("application/json").body(body)
 }
 
-/// Returns the entity tag: the version, which writes compare, and a hash of the body. Two tags are equal only if the
-/// bytes are (RFC 9110 §8.8.3).
+/// Returns the entity tag: the version, which writes compare, and a hash of the body. Two tags are equal only
+/// if the bytes are (RFC 9110 §8.8.3).
 pub(crate) fn entity_tag(revision: i64, body: &[u8]) -> String {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
     let first = hash.as_ref().iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));

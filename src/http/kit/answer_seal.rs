@@ -58,8 +58,8 @@ impl KeptAnswer {
     }
 }
 
-/// Seals kept answers, and hashes requests under a key: some hold a password, and the database alone must not be
-/// enough to guess it.
+/// Seals kept answers, and hashes requests under a key: some hold a password, and the database alone must not
+/// be enough to guess it.
 pub(crate) struct AnswerSeal {
     seal: MasterKey,
     digest: hmac::Key,

@@ -4,8 +4,8 @@ use super::call::Call;
 use super::description::Description;
 use super::problem::Problem;
 
-/// Argument of a handler. The arguments are read in their order, after the decision. So the body is not read before the
-/// decision is made.
+/// Argument of a handler. The arguments are read in their order, after the decision. So the body is not read
+/// before the decision is made.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot have an argument of type `{Self}` after the decision",
     label = "use `Body<…>`, `IfMatch`, `ListOf<…>`, `NewId<…>`, `Now`, `Query<…>`, `Segments`, `Configured<…>` or `Store`",

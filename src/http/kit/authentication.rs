@@ -1,4 +1,5 @@
-//! Authentication of a request by its access token. The database is used only if the token alone is not sufficient.
+//! Authentication of a request by its access token. The database is used only if the token alone is not
+//! sufficient.
 
 use std::time::Instant;
 
@@ -44,8 +45,8 @@ impl Call {
         }
     }
 
-    /// Returns the token of the Authorization header (RFC 6750 §2.1, RFC 9449 §7.1). The other two methods of RFC 6750
-    /// are not supported. A request with a second token in the query has two tokens.
+    /// Returns the token of the Authorization header (RFC 6750 §2.1, RFC 9449 §7.1). The other two methods of
+    /// RFC 6750 are not supported. A request with a second token in the query has two tokens.
     fn presented_token(&self) -> Result<Option<(Scheme, &HeaderValue)>, Problem> {
         let values = self.request().headers().get_all(header::AUTHORIZATION);
         let mut tokens = values.filter_map(|value| Scheme::of(value).map(|scheme| (scheme, value)));

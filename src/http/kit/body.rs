@@ -22,8 +22,8 @@ pub const LARGEST_BODY: usize = 64 * 1024;
 /// Time limit for the arrival of a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// JSON object of a request body, not yet checked against the rules of `T`. It is checked completely before anything is
-/// written: every broken rule is reported, and a member that no code reads is an unknown member.
+/// JSON object of a request body, not yet checked against the rules of `T`. It is checked completely before
+/// anything is written: every broken rule is reported, and a member that no code reads is an unknown member.
 ///
 /// ```
 /// use cloakroom::authz::{Allowed, action::Update};
@@ -69,8 +69,8 @@ impl<T> Body<T> {
 }
 
 impl<T> Body<T> {
-    /// Reads the members of a change to this record, as [`Body::read`] does. Refuses members that the caller may not
-    /// write ([`Member`](crate::authz::Member)).
+    /// Reads the members of a change to this record, as [`Body::read`] does. Refuses members that the caller
+    /// may not write ([`Member`](crate::authz::Member)).
     ///
     /// # Errors
     /// 422 with every broken rule.

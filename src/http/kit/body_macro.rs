@@ -2,8 +2,8 @@
 
 use super::members::Given;
 
-/// Fills a member of a declared body with the value that was read. `None` means that a required member is missing or
-/// breaks a rule, which is already reported.
+/// Fills a member of a declared body with the value that was read. `None` means that a required member is
+/// missing or breaks a rule, which is already reported.
 #[doc(hidden)]
 pub trait Fill<T> {
     /// Returns the value of the member.
@@ -35,8 +35,9 @@ impl<T> Fill<Given<T>> for Given<T> {
 }
 
 /// Declares a body. Each member has a description, its type in JSON, and the method of
-/// [`Members`](crate::http::Members) that reads it. If the type in Rust is a different one, it follows `as`. A member of
-/// type `Option<…>` or `Given<…>` may be left out. Values that the rules depend on are arguments of `read`.
+/// [`Members`](crate::http::Members) that reads it. If the type in Rust is a different one, it follows `as`.
+/// A member of type `Option<…>` or `Given<…>` may be left out. Values that the rules depend on are arguments
+/// of `read`.
 ///
 /// ```
 /// use cloakroom::authz::{Allowed, action::Update};

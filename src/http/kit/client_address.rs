@@ -7,9 +7,10 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Returns the address of the client for which the `trusted` proxies forward. Each proxy appends the address of its
-/// peer, so the list is read from its end. Entries before the first address that is not trusted can be forged. If
-/// `X-Forwarded-For` and `Forwarded` (RFC 7239) contradict each other, at least one is forged, and both are ignored.
+/// Returns the address of the client for which the `trusted` proxies forward. Each proxy appends the address
+/// of its peer, so the list is read from its end. Entries before the first address that is not trusted can be
+/// forged. If `X-Forwarded-For` and `Forwarded` (RFC 7239) contradict each other, at least one is forged, and
+/// both are ignored.
 pub fn forwarded_for(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let peer = peer.to_canonical();
     if !is_trusted(peer, trusted) {

@@ -14,8 +14,8 @@ use crate::authz::{
 use crate::domain::{User, UserId};
 use crate::store::{StoreError, Stored};
 
-/// First argument of every handler. It is made before the rest of the request is read. Only types of this crate can
-/// implement it.
+/// First argument of every handler. It is made before the rest of the request is read. Only types of this
+/// crate can implement it.
 #[diagnostic::on_unimplemented(
     message = "the first argument of a handler must be a decision, but `{Self}` is not a decision",
     label = "make the first argument `Allowed<Note, Read>`, `Reach<Note, List>` or `Public`",
@@ -100,7 +100,8 @@ where
         Access::Record(Rule::of::<R, A>())
     }
 
-    /// Decides in the order of the contract: scope, owner, lookup, state, rank. The first two do not use the database.
+    /// Decides in the order of the contract: scope, owner, lookup, state, rank. The first two do not use the
+    /// database.
     async fn decide(call: &mut Call) -> Result<Self, Problem> {
         let caller = call.caller().await?;
         let reach = caller.reach::<R, A>()?;

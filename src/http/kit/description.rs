@@ -1,4 +1,5 @@
-//! Description of a route by the types of its handler, for the OpenAPI document and for the tests that walk the routes.
+//! Description of a route by the types of its handler, for the OpenAPI document and for the tests that walk
+//! the routes.
 
 use std::any::TypeId;
 use std::borrow::Cow;
@@ -33,7 +34,8 @@ pub struct Description {
     pub schemas: Vec<(String, RefOr<Schema>)>,
     /// The segments of its path.
     pub segments: Vec<Parameter>,
-    /// The rule for reading the record that the path names. It decides which callers may know that the record exists.
+    /// The rule for reading the record that the path names. It decides which callers may know that the record
+    /// exists.
     pub read_rule: Option<&'static Rule>,
     /// The settings of the application that the handler uses.
     pub settings: Vec<(TypeId, &'static str)>,

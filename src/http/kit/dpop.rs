@@ -44,8 +44,8 @@ pub(crate) fn prove(call: &Call, bound: &BoundToken, token: &str) -> Result<Veri
     }
 }
 
-/// The key that a client proved at the token endpoint, to which its tokens are bound (RFC 9449 §5). A proof is valid
-/// once on all replicas together.
+/// The key that a client proved at the token endpoint, to which its tokens are bound (RFC 9449 §5). A proof
+/// is valid once on all replicas together.
 pub struct ProvedKey(pub Option<Thumbprint>);
 
 impl Argument for ProvedKey {

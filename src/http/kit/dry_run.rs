@@ -15,7 +15,7 @@ pub struct DryRun<'a> {
     pub(crate) path: PathSegments<'a>,
     /// The caller that requests the dry run. The explanation reveals no record that this caller may not read.
     pub(crate) asker: &'a Caller,
-    /// Set while everybody may register.
+    /// Set while registration is open.
     pub(crate) registration_open: bool,
 }
 

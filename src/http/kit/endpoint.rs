@@ -1,4 +1,5 @@
-//! Endpoints: a route and its handler, whose first argument is a decision. There is no other way to mount a handler.
+//! Endpoints: a route and its handler, whose first argument is a decision. There is no other way to mount a
+//! handler.
 //!
 //! A handler without a decision does not compile:
 //! ```compile_fail,E0277

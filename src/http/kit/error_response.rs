@@ -24,8 +24,8 @@ impl Call {
         })
     }
 
-    /// Writes a refusal into the audit trail and the log, and returns its `decision_id`. When the trail's queue is
-    /// full the refusal is counted only, so that a flood of refusals does not fill the disk.
+    /// Writes a refusal into the audit trail and the log, and returns its `decision_id`. When the trail's
+    /// queue is full the refusal is counted only, so that a flood of refusals does not fill the disk.
     fn record_refusal(&self, problem: &Problem) -> Option<Uuid> {
         let event = problem.event(|| self.origin())?;
         let services = self.services();

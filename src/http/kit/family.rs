@@ -2,7 +2,7 @@
 
 use super::problem_code::Code;
 
-/// Where the authorization server's routes are.
+/// Prefix of the authorization server's routes.
 const OAUTH: &str = "/oauth/";
 
 /// The form in which a route reports errors.

@@ -1,5 +1,6 @@
-//! Throttle for forged tokens: an address that sends many bad tokens waits before the next unknown one is verified.
-//! A flood of forged tokens then leaves the cores to callers whose tokens are cached. No request is refused for it.
+//! Throttle for forged tokens: an address that sends many bad tokens waits before the next unknown one is
+//! verified. A flood of forged tokens then leaves the cores to callers whose tokens are cached. No request is
+//! refused for it.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};

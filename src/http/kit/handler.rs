@@ -13,9 +13,10 @@ use super::problem::Problem;
 use crate::authz::Explanation;
 use crate::store::StoreError;
 
-/// Handler of a route: an asynchronous function whose first argument is a [`Decision`], whose other arguments are
-/// [`Argument`]s, and which returns `Result<impl Answer, Problem>`. This trait requires only the function; [`Arguments`]
-/// and [`Outcome`] require the rest, so that the compiler names the one type that is wrong.
+/// Handler of a route: an asynchronous function whose first argument is a [`Decision`], whose other arguments
+/// are [`Argument`]s, and which returns `Result<impl Answer, Problem>`. This trait requires only the
+/// function; [`Arguments`] and [`Outcome`] require the rest, so that the compiler names the one type that is
+/// wrong.
 #[diagnostic::on_unimplemented(
     message = "a handler must be an `async fn` whose first argument is a decision",
     label = "write `async fn name(note: Allowed<Note, Read>, …) -> Result<impl Answer, Problem>`",
@@ -31,7 +32,7 @@ pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
 
 /// Arguments of a handler: a [`Decision`], then [`Argument`]s. No other type can implement it.
 pub trait Arguments: closed::Closed + Sized + 'static {
-    /// Returns who may call the route.
+    /// Returns the access rule of the route.
     fn access() -> Access;
     /// Describes the route.
     fn describe(description: &mut Description);

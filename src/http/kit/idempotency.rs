@@ -1,5 +1,5 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): a `POST` that changes something is done once, and
-//! can be repeated when its answer got lost. Every such route takes the header.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): a `POST` that changes something is done
+//! once, and can be repeated when its answer got lost. Every such route takes the header.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::HeaderName;
@@ -13,13 +13,13 @@ use crate::store::{EarlierRequest, IdempotentRequest, run_idempotent};
 /// The client's name for a request.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// What is known of a request by its key.
+/// State of a request by its key.
 pub(super) enum Repetition {
-    /// It has no key, or the route takes none.
+    /// The request has no key, or the route does not support one.
     NoKey,
-    /// It is the first with its key.
+    /// The first request with this key.
     First(IdempotentRequest),
-    /// It was answered before.
+    /// A repetition, with the stored response of the first request.
     Answered(HttpResponse),
 }
 
@@ -29,7 +29,8 @@ impl Call {
         self.request().headers().contains_key(KEY)
     }
 
-    /// Looks for an earlier request with the same key. Called after the decision, and after the body was read.
+    /// Looks for an earlier request with the same key. Called after the decision, and after the body was
+    /// read.
     ///
     /// # Errors
     /// 400 for an invalid key, 422 for the key of another request, 409 while the first request with it has no

@@ -59,7 +59,8 @@ impl IfMatch {
         }
     }
 
-    /// Awaits a change. If another change came first, the problem is a failed condition, provided that there was one.
+    /// Awaits a change. If another change came first, the problem is a failed condition, provided that there
+    /// was one.
     ///
     /// # Errors
     /// 412, or what the change fails with.
@@ -72,7 +73,8 @@ impl IfMatch {
     }
 }
 
-/// Parses an entity tag. The comparison is strong: a weak tag matches nothing. Writes compare the version only.
+/// Parses an entity tag. The comparison is strong: a weak tag matches nothing. Writes compare the version
+/// only.
 fn expected(tag: &str) -> Expected {
     let revision =
         tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.split_once('-'));

@@ -1,4 +1,5 @@
-//! List of records that [`stored!`](crate::stored) declares: its query, made from the filters and the sort keys.
+//! List of records that [`stored!`](crate::stored) declares: its query, made from the filters and the sort
+//! keys.
 
 use serde_json::{Value, json};
 
@@ -53,8 +54,8 @@ impl<R: Repository> Argument for ListOf<R> {
 }
 
 impl<R: Repository> ListOf<R> {
-    /// Reads the requested page of the records within reach. A list that is filtered or sorted by a member that not
-    /// every caller reads holds only records of which this caller may read the member.
+    /// Reads the requested page of the records within reach. A list that is filtered or sorted by a member
+    /// that not every caller reads holds only records of which this caller may read the member.
     ///
     /// # Errors
     /// 400 for an invalid cursor, 403 for a member that the caller reads of no record.

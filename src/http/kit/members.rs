@@ -18,11 +18,11 @@ pub struct Members {
 /// Member that may be left out and may be null.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Given<T> {
-    /// It is missing.
+    /// Missing.
     Absent,
-    /// It is null.
+    /// Null.
     Null,
-    /// It has a value.
+    /// A value.
     Value(T),
 }
 
@@ -84,7 +84,8 @@ impl Members {
         Given::Absent
     }
 
-    /// Reads a text that may be left out but not be null: in a merge patch (RFC 7396), a value that cannot be removed.
+    /// Reads a text that may be left out but not be null: in a merge patch (RFC 7396), a value that cannot be
+    /// removed.
     pub fn optional_text<T>(
         &mut self,
         name: &str,

@@ -1,5 +1,5 @@
-//! A small web framework on top of actix-web's listener: it turns requests into arguments of handlers, and results into
-//! responses. Nothing here depends on a resource of cloakroom.
+//! A small web framework on top of actix-web's listener: it turns requests into arguments of handlers, and
+//! results into responses. Nothing here depends on a resource of cloakroom.
 
 pub(crate) mod access;
 mod access_log;

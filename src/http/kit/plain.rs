@@ -1,5 +1,5 @@
-//! Handlers that are the same for every resource: list, read, delete. Creating and changing a record are particular to
-//! its resource.
+//! Handlers that are the same for every resource: list, read, delete. Creating and changing a record are
+//! particular to its resource.
 //!
 //! ```
 //! use actix_web::http::Method;

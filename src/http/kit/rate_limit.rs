@@ -1,5 +1,5 @@
-//! Rate limits by client address on registrations and on failures of clients, shared between replicas through the
-//! database. A client that does nothing wrong is counted only where it registers or logs in.
+//! Rate limits by client address on registrations and on failures of clients, shared between replicas through
+//! the database. A client that does nothing wrong is counted only where it registers or logs in.
 
 use std::net::IpAddr;
 
@@ -21,8 +21,8 @@ pub(crate) struct RateLimits {
     are_on: bool,
     store: TrustedStore,
     clock: Clock,
-    /// The addresses whose limit is exhausted as far as this replica knows, and until when: the database need not be
-    /// asked for each request.
+    /// The addresses whose limit is exhausted as far as this replica knows, and until when: the database need
+    /// not be asked for each request.
     exhausted: quick_cache::sync::Cache<[u8; 32], DateTime<Utc>>,
 }
 

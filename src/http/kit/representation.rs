@@ -16,8 +16,8 @@ use super::description::Description;
 use crate::authz::{Allowed, Caller, RecordAttributes, RelationSet, Resource};
 use crate::store::Repository;
 
-/// JSON representation of a kind of record. A type with `Serialize`, `ToSchema` and [`stored!`](crate::stored) has one
-/// already.
+/// JSON representation of a kind of record. A type with `Serialize`, `ToSchema` and
+/// [`stored!`](crate::stored) has one already.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no JSON representation",
     label = "derive `serde::Serialize` and `utoipa::ToSchema`, and declare it with `stored!`"
@@ -79,8 +79,8 @@ impl<R: Resource, A> From<Allowed<R, A>> for Shown<R> {
 }
 
 impl<R> Shown<R> {
-    /// Makes the response with a record of a kind without relations, for the caller `by`. Without a caller, `_actions` is
-    /// empty.
+    /// Makes the response with a record of a kind without relations, for the caller `by`. Without a caller,
+    /// `_actions` is empty.
     pub(crate) fn to(record: R, by: Option<Caller>) -> Self {
         Self { record, held: RelationSet::NONE, by }
     }
@@ -196,8 +196,8 @@ impl<R: View> Answer for Listed<R> {
     }
 }
 
-/// Schema of a representation: that of the record, and `_actions`. A member that only some callers may read is not
-/// required.
+/// Schema of a representation: that of the record, and `_actions`. A member that only some callers may read
+/// is not required.
 #[derive(Serialize)]
 pub(crate) struct ShownSchema<R>(std::marker::PhantomData<R>);
 

@@ -52,7 +52,7 @@ pub struct Route {
     pub method: Method,
     /// The path, with its parameters in braces.
     pub path: &'static str,
-    /// What it does, in a sentence.
+    /// The summary, in one sentence.
     pub summary: &'static str,
     /// Its access rule.
     pub access: Access,

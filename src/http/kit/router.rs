@@ -1,5 +1,5 @@
-//! The router: from a request to the endpoint that answers it, measured and traced. A request that no endpoint
-//! answers gets a problem too.
+//! The router: from a request to the endpoint that answers it, measured and traced. A request that no
+//! endpoint answers gets a problem too.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

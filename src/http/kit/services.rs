@@ -1,6 +1,6 @@
-//! The state of a running server. Handlers of an application cannot reach it: each thing that they may use is an
-//! argument of its own (see `injected.rs`). So a `Public` handler cannot issue a token, verify it, and act as its
-//! caller:
+//! The state of a running server. Handlers of an application cannot reach it: each thing that they may use is
+//! an argument of its own (see `injected.rs`). So a `Public` handler cannot issue a token, verify it, and act
+//! as its caller:
 //!
 //! ```compile_fail,E0603
 //! use cloakroom::http::Services;
@@ -131,7 +131,8 @@ impl Services {
         }
     }
 
-    /// Replaces all signing keys with a new one, so that every issued token is invalid, and forgets all revocations.
+    /// Replaces all signing keys with a new one, so that every issued token is invalid, and forgets all
+    /// revocations.
     ///
     /// # Errors
     /// When the database is away.

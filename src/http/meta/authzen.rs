@@ -1,6 +1,6 @@
-//! Policy decision point by the OpenID AuthZEN Authorization API 1.0. A gateway or a service requests the decision for a
-//! route (`resource.type` is `route`, its id is a path, the action is a method), or for an action of the policy on a
-//! record (`resource.type` is a kind of record, its id is the record's).
+//! Policy decision point by the OpenID AuthZEN Authorization API 1.0. A gateway or a service requests the
+//! decision for a route (`resource.type` is `route`, its id is a path, the action is a method), or for an
+//! action of the policy on a record (`resource.type` is a kind of record, its id is the record's).
 
 use std::sync::Arc;
 

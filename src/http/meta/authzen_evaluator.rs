@@ -18,7 +18,8 @@ const ROUTE: &str = "route";
 /// Reason for a subject or a route that does not exist, or that the requesting caller may not know.
 const UNKNOWN_OR_HIDDEN: &str = "unknown-subject-or-resource";
 
-/// Evaluates the requests of one caller. It keeps the last subject, because most of several requests have the same one.
+/// Evaluates the requests of one caller. It keeps the last subject, because most of several requests have the
+/// same one.
 pub(crate) struct Evaluator<'a> {
     services: &'a Services,
     asker: &'a Caller,
@@ -65,7 +66,8 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Returns the route of the action, and the segments of its path: those of a path, or the parts of a record's id.
+/// Returns the route of the action, and the segments of its path: those of a path, or the parts of a record's
+/// id.
 fn target<'a>(
     services: &'a Services,
     action: &str,

@@ -1,4 +1,5 @@
-//! Routes about the server itself: health, OpenAPI, the interactive docs, the authorization matrix, explanations, AuthZEN.
+//! Routes about the server itself: health, OpenAPI, the interactive docs, the authorization matrix,
+//! explanations, AuthZEN.
 
 pub(crate) mod authzen;
 pub(crate) mod authzen_evaluation;

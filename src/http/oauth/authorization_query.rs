@@ -13,7 +13,8 @@ use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::services::Services;
 use crate::http::pages::SeeOther;
 
-/// Request that a client sends through a browser, with GET or with POST. The members of the type are its parameters.
+/// Request that a client sends through a browser, with GET or with POST. The members of the type are its
+/// parameters.
 pub trait Request: ToSchema + 'static {
     /// The path of the route.
     const PATH: &'static str;
@@ -133,8 +134,8 @@ impl<R: Request> Argument for QueryRequest<R> {
     }
 }
 
-/// Request in a form. It comes from another site, so the browser sends no session cookie (`SameSite=Lax`). Therefore the
-/// browser is redirected to the same request with GET.
+/// Request in a form. It comes from another site, so the browser sends no session cookie (`SameSite=Lax`).
+/// Therefore the browser is redirected to the same request with GET.
 pub struct FormRequest<R> {
     parameters: Form,
     kind: PhantomData<R>,

@@ -1,5 +1,5 @@
-//! `/oauth/authorize` with its sign-in page and its consent page. [`crate::oauth::authorization`] decides which page
-//! comes next.
+//! `/oauth/authorize` with its sign-in page and its consent page. [`crate::oauth::authorization`] decides
+//! which page comes next.
 
 use std::sync::Arc;
 

@@ -114,7 +114,8 @@ impl<'a> AuthorizeFlow<'a> {
         Ok(consent(browser, &page).into())
     }
 
-    /// Sends the browser back to the client with a code, or to the beginning if the user is no longer signed in.
+    /// Sends the browser back to the client with a code, or to the beginning if the user is no longer signed
+    /// in.
     pub async fn issue(&self, scope: ScopeSet, consent: bool) -> Result<BrowserAnswer, Problem> {
         let restart = || self.back_to_authorize(&self.given.encoded());
         let Some(signed_in) = &self.signed_in else { return Ok(restart()) };
@@ -136,8 +137,8 @@ impl<'a> AuthorizeFlow<'a> {
     }
 }
 
-/// Renders an error without a redirect. The server must not redirect a request from an unknown client (RFC 9700
-/// §4.11.2).
+/// Renders an error without a redirect. The server must not redirect a request from an unknown client (RFC
+/// 9700 §4.11.2).
 pub(super) fn error_without_redirect(sentence: &str) -> PageAnswer {
     error(&ErrorPage {
         status: StatusCode::BAD_REQUEST,

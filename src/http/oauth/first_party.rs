@@ -24,8 +24,8 @@ impl FirstPartyLogin {
     /// Logs a user in, and returns the tokens of a new session.
     ///
     /// # Errors
-    /// 401 for a wrong password or an unknown user alike, 429 after too many attempts, 503 when the hash queue is
-    /// full.
+    /// 401 for a wrong password or an unknown user alike, 429 after too many attempts, 503 when the hash
+    /// queue is full.
     pub(crate) async fn log_in(
         &self,
         login: PasswordLogin,

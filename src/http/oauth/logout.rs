@@ -16,8 +16,8 @@ use crate::http::kit::services::Services;
 use crate::oauth::logout::{LogoutError, LogoutRequest};
 use crate::store::SignedIn;
 
-/// `GET /oauth/logout`. A request with an ID token of the signed-in user ends the session at once. Otherwise the user
-/// must confirm, so that a link on another site cannot sign the user out.
+/// `GET /oauth/logout`. A request with an ID token of the signed-in user ends the session at once. Otherwise
+/// the user must confirm, so that a link on another site cannot sign the user out.
 pub async fn logout(
     _: Public,
     query: QueryRequest<Logout>,

@@ -21,11 +21,11 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 const NO_PERMISSIONS: &str =
     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
-/// A page with its security headers: it loads nothing from other sites, runs no script, cannot be framed, and is not
-/// cached.
+/// A page with its security headers: it loads nothing from other sites, runs no script, cannot be framed, and
+/// is not cached.
 ///
-/// There is no `Cross-Origin-Opener-Policy`: an application that opens the sign-in page in a window waits until that
-/// window closes. With any such policy, the application would see the window as closed at once.
+/// There is no `Cross-Origin-Opener-Policy`: an application that opens the sign-in page in a window waits
+/// until that window closes. With any such policy, the application would see the window as closed at once.
 #[must_use]
 pub struct PageAnswer {
     status: StatusCode,
@@ -142,7 +142,8 @@ pub struct SeeOther {
 }
 
 impl SeeOther {
-    /// Makes a redirect to this URL, which must be normalized ASCII. The caller of this function must have checked it.
+    /// Makes a redirect to this URL, which must be normalized ASCII. The caller of this function must have
+    /// checked it.
     pub fn to(location: impl Into<String>) -> Self {
         Self { location: location.into(), cookies: Vec::new() }
     }

@@ -40,9 +40,9 @@ impl Destination {
         &self.shown
     }
 
-    /// Returns the `form-action` sources of a form that redirects there (CSP3 §6.4.2). Browsers check every redirect
-    /// after the form, including those of the application, whose targets are unknown here. So any site is allowed,
-    /// but only with TLS, unless the application itself is on this computer.
+    /// Returns the `form-action` sources of a form that redirects there (CSP3 §6.4.2). Browsers check every
+    /// redirect after the form, including those of the application, whose targets are unknown here. So any
+    /// site is allowed, but only with TLS, unless the application itself is on this computer.
     pub fn form_action(&self) -> String {
         match self.scheme.as_str() {
             "https" => "https:".to_owned(),

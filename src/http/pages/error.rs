@@ -24,8 +24,8 @@ pub struct ErrorPage<'a> {
     pub sentence: &'a str,
     /// The error of RFC 6749 §4.1.2.1, for the application's developer.
     pub code: Option<&'a str>,
-    /// The exact cause, for the application's developer. It must be a text of cloakroom, never one that an attacker can
-    /// choose.
+    /// The exact cause, for the application's developer. It must be a text of cloakroom, never one that an
+    /// attacker can choose.
     pub detail: Option<&'a str>,
 }
 

@@ -27,8 +27,8 @@ pub(super) fn version() -> &'static str {
     &VERSION
 }
 
-/// `Cache-Control` of a file: a year if the URL names this version. During an update, a replica gets requests for the
-/// version of another replica.
+/// `Cache-Control` of a file: a year if the URL names this version. During an update, a replica gets requests
+/// for the version of another replica.
 pub struct CacheControl(&'static str);
 
 impl Argument for CacheControl {

@@ -16,7 +16,8 @@ pub(crate) struct PageContext<'a> {
     pub request_id: &'a str,
 }
 
-/// An application, as a page shows it. Its developers chose both texts, so a page sets them apart from its own text.
+/// An application, as a page shows it. Its developers chose both texts, so a page sets them apart from its
+/// own text.
 #[derive(Clone, Copy)]
 pub struct Application<'a> {
     /// Its name, if it has one.
@@ -26,8 +27,8 @@ pub struct Application<'a> {
 }
 
 impl Application<'_> {
-    /// Returns its name, or else its id. The text is isolated, so that a right-to-left script does not reorder the
-    /// sentence. Its own directional characters are removed.
+    /// Returns its name, or else its id. The text is isolated, so that a right-to-left script does not
+    /// reorder the sentence. Its own directional characters are removed.
     pub(super) fn display_name(&self) -> Markup {
         let name = self.name.unwrap_or(self.id).chars().filter(|c| !is_directional(*c)).collect::<String>();
         html! { bdi { (shortened(&name, LONGEST_NAME)) } }

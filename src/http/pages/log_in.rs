@@ -79,8 +79,8 @@ impl LogInChoice {
     }
 }
 
-/// Renders the sign-in page, whose form goes to `POST login`. A wrong password is 403, so that no browser offers to
-/// save it.
+/// Renders the sign-in page, whose form goes to `POST login`. A wrong password is 403, so that no browser
+/// offers to save it.
 pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
     let LogIn { application, request, email, error } = page;
     let (wrong, error_id) = (*error == Some(LogInError::Wrong), error.map(|_| "error"));

@@ -1,5 +1,5 @@
-//! The pages of the authorization server: sign-in, consent, sign-out and errors. They are rendered on the server,
-//! without scripts and without resources from other sites.
+//! The pages of the authorization server: sign-in, consent, sign-out and errors. They are rendered on the
+//! server, without scripts and without resources from other sites.
 //!
 //! Each page is a function from its content to a [`PageAnswer`]. A page with a form also takes the
 //! [`Browser`](super::Browser), for the CSRF token and its cookie.

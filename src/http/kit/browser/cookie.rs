@@ -6,8 +6,8 @@ use actix_web::http::header::{self, HeaderMap};
 
 use crate::domain::BrowserSecret;
 
-/// Cookie of the browser's session. With this prefix, a browser accepts it only from this host, only over TLS or from a
-/// loopback address, and for all paths.
+/// Cookie of the browser's session. With this prefix, a browser accepts it only from this host, only over TLS
+/// or from a loopback address, and for all paths.
 pub const SESSION: &str = "__Host-cloakroom";
 
 /// Cookie that binds CSRF tokens to the browser.
@@ -17,10 +17,11 @@ pub const FORMS: &str = "__Host-cloakroom-csrf";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SentTwice;
 
-/// Returns the secret in the cookie of this name; `None` when there is no such cookie, or its value is not a secret.
+/// Returns the secret in the cookie of this name; `None` when there is no such cookie, or its value is not a
+/// secret.
 ///
-/// Names are compared without decoding. A parser that decodes `%5F`, or trims more than spaces and tabs, would accept as
-/// `__Host-` a cookie that the browser let another host set.
+/// Names are compared without decoding. A parser that decodes `%5F`, or trims more than spaces and tabs,
+/// would accept as `__Host-` a cookie that the browser let another host set.
 pub fn read(headers: &HeaderMap, name: &str) -> Result<Option<BrowserSecret>, SentTwice> {
     let mut values = headers
         .get_all(header::COOKIE)

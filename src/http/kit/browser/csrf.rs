@@ -41,8 +41,8 @@ impl FormGuard {
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), origin: origin.unwrap_or_default() }
     }
 
-    /// Returns the CSRF token of a form with this purpose, in the browser with this secret. It is the same in every tab,
-    /// and needs no session.
+    /// Returns the CSRF token of a form with this purpose, in the browser with this secret. It is the same in
+    /// every tab, and needs no session.
     pub fn token(&self, purpose: &str, secret: &BrowserSecret) -> String {
         let mut context = hmac::Context::with_key(&self.key);
         context.update(&(purpose.len() as u64).to_be_bytes());
@@ -57,8 +57,8 @@ impl FormGuard {
         bool::from(ours.as_bytes().ct_eq(token.as_bytes())).then_some(()).ok_or(Forgery::Token)
     }
 
-    /// Checks that the request came from a page of this server, as far as the browser says. Old browsers and other
-    /// programs send no such headers. They must send the token too.
+    /// Checks that the request came from a page of this server, as far as the browser says. Old browsers and
+    /// other programs send no such headers. They must send the token too.
     pub fn check_sender(&self, headers: &HeaderMap) -> Result<(), Forgery> {
         let all = |name, expected: &str| headers.get_all(name).all(|value| value == expected);
         if !all(header::ORIGIN, &self.origin) {

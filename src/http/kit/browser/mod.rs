@@ -1,8 +1,8 @@
 //! The user's browser: its cookies, and the forms that it sends.
 //!
-//! There are two cookies, each with its own secret: one for the session, and one that binds CSRF tokens to the browser
-//! (signed double submit). A handler gets a form only after the check of its origin and of its token. No other argument
-//! reads a form of a browser.
+//! There are two cookies, each with its own secret: one for the session, and one that binds CSRF tokens to
+//! the browser (signed double submit). A handler gets a form only after the check of its origin and of its
+//! token. No other argument reads a form of a browser.
 
 mod cookie;
 mod csrf;
@@ -132,8 +132,8 @@ impl Argument for Browser {
     }
 }
 
-/// Form `F`, sent by the browser to which it was served. The number and the size of its fields are limited, and each
-/// occurs once.
+/// Form `F`, sent by the browser to which it was served. The number and the size of its fields are limited,
+/// and each occurs once.
 pub struct BrowserForm<F> {
     form: Form,
     browser: Browser,

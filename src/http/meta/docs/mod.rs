@@ -1,6 +1,6 @@
-//! `/docs`: interactive documentation in a browser, served from the binary. Swagger UI renders `/openapi.json`. To try
-//! the API, the user signs in on the sign-in page, as with every other application. The client is registered by
-//! [`docs_client`](crate::oauth::docs_client).
+//! `/docs`: interactive documentation in a browser, served from the binary. Swagger UI renders
+//! `/openapi.json`. To try the API, the user signs in on the sign-in page, as with every other application.
+//! The client is registered by [`docs_client`](crate::oauth::docs_client).
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use crate::http::kit::description::{AnswerDescription, Description};
 use crate::http::kit::problem::{Code, Problem};
 use crate::http::kit::services::Services;
 
-/// Sources that Swagger UI needs: its own files, and requests to this server. It sets inline styles while it renders,
-/// and its icons are in its stylesheet.
+/// Sources that Swagger UI needs: its own files, and requests to this server. It sets inline styles while it
+/// renders, and its icons are in its stylesheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 

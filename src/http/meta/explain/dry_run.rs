@@ -1,5 +1,5 @@
-//! Dry run of a request: the decision of its route for a hypothetical caller. The result reveals no user, client or
-//! record that the requesting caller (`asker`) may not read.
+//! Dry run of a request: the decision of its route for a hypothetical caller. The result reveals no user,
+//! client or record that the requesting caller (`asker`) may not read.
 
 use std::sync::Arc;
 

@@ -172,8 +172,8 @@ pub(crate) fn path(text: &str) -> Result<String, Invalid> {
 }
 
 impl Explained {
-    /// Explains a past decision. Only callers that may read the audit trail see the record, its owner, the caller and the
-    /// scope.
+    /// Explains a past decision. Only callers that may read the audit trail see the record, its owner, the
+    /// caller and the scope.
     pub(crate) fn past(
         entry: Entry,
         reach: &Reach<Explanation, Explain>,

@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document, made from the list of endpoints and the types of their handlers.
 //!
-//! `headers.rs` describes each header once, `problems.rs` each problem. `example.rs` makes the example of a response
-//! from the examples of its members.
+//! `headers.rs` describes each header once, `problems.rs` each problem. `example.rs` makes the example of a
+//! response from the examples of its members.
 
 mod answers;
 mod bodies;

@@ -23,8 +23,8 @@ fn requirements(rule: &Rule) -> impl Iterator<Item = Value> {
     scopes.into_iter().map(|scope| json!({ "bearer": [scope] }))
 }
 
-/// Returns the security schemes. A server that issues no tokens has no clients, and its metadata names the issuers
-/// (RFC 9728).
+/// Returns the security schemes. A server that issues no tokens has no clients, and its metadata names the
+/// issuers (RFC 9728).
 pub(crate) fn schemes(issuer: &str, issues_tokens: bool, vocabulary: &Vocabulary) -> Value {
     if !issues_tokens {
         let description =
