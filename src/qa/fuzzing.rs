@@ -70,8 +70,8 @@ fn signed(header: &[u8], claims: &[u8]) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// A token, as it is sent; or, after a `!`, a header and claims on a line each, which are signed here.
-/// One that nobody signed is not taken, and of a signed one every claim was looked at.
+/// Checks a token as it is sent, or, after a `!`, a header and claims on one line each, which are signed here. An
+/// unsigned token is refused, and every claim of a signed one is checked.
 pub fn token(data: &[u8]) {
     let Some(parts) = data.strip_prefix(b"!") else {
         let accepted = std::str::from_utf8(data).is_ok_and(|text| VERIFIER.verify(text).is_ok());
@@ -105,7 +105,7 @@ pub fn token(data: &[u8]) {
     }
 }
 
-/// A cursor: none that nobody sealed is opened, and one that is sealed holds what it held.
+/// Checks a cursor: one without a valid seal is refused, and a sealed one keeps its content.
 pub fn cursor(data: &[u8]) {
     static KEY: LazyLock<CursorKey> = LazyLock::new(|| CursorKey::new(&[7; 32]));
     let text = String::from_utf8_lossy(data);
@@ -115,8 +115,8 @@ pub fn cursor(data: &[u8]) {
     assert_eq!(KEY.open::<String>("notes", &sealed), None, "a cursor of another list");
 }
 
-/// A merge patch of a profile: what was taken keeps every rule when it is read again, and what was
-/// refused changed nothing.
+/// Checks a merge patch of a profile: an accepted patch is valid when it is read again, and a refused one changes
+/// nothing.
 pub fn merge_patch(data: &[u8]) {
     let Ok(Value::Object(object)) = parse_strict(data) else { return };
     let names: Vec<String> = object.keys().cloned().collect();
@@ -135,8 +135,8 @@ pub fn merge_patch(data: &[u8]) {
     }
 }
 
-/// Two URIs on a line each: the first as it is registered, the second as it is asked for. What matches
-/// leads a browser to the same place.
+/// Checks two URIs on one line each: the registered one and the requested one. If they match, a browser reaches
+/// the same place.
 pub fn redirect_uri(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (registered, asked) = text.split_once('\n').unwrap_or((&text, &text));
@@ -155,7 +155,7 @@ pub fn redirect_uri(data: &[u8]) {
     );
 }
 
-/// An e-mail address: what was read is read again as the same, and is the same to compare by.
+/// Checks an e-mail address: reading it again gives the same address and the same key for comparison.
 pub fn email(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(email) = Email::parse(text) else { return };
@@ -166,7 +166,7 @@ pub fn email(data: &[u8]) {
     assert!(email.as_str().len() <= 254 && !email.as_str().contains(|c: char| c.is_control() || c == ' '));
 }
 
-/// An `Authorization` header by HTTP Basic (RFC 7617, RFC 6749 §2.3.1).
+/// Checks an `Authorization` header by HTTP Basic (RFC 7617, RFC 6749 §2.3.1).
 pub fn basic(data: &[u8]) {
     let encoded =
         [b"Basic ".as_slice(), base64::engine::general_purpose::STANDARD.encode(data).as_bytes()].concat();
@@ -177,7 +177,7 @@ pub fn basic(data: &[u8]) {
     }
 }
 
-/// A form: no parameter stands twice, and it is the same when it is sent on.
+/// Checks a form: each parameter occurs once, and encoding it again gives the same form.
 pub fn form(data: &[u8]) {
     let Ok(form) = Form::parse(data) else { return };
     let again = Form::parse(form.encoded().as_bytes()).expect("it is read again");

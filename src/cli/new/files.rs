@@ -1,4 +1,4 @@
-//! The files that are written: templates, which are the code of an application with parcels.
+//! Files to write, from templates: the code of an application with parcels.
 
 use chrono::{DateTime, Utc};
 
@@ -14,21 +14,21 @@ const POSTGRES: &str = include_str!("templates/postgres_up.sql");
 const CARGO: &str = include_str!("../../../.cargo/config.toml");
 const DOWN: &str = include_str!("templates/down.sql");
 
-/// Those whose words a name must keep clear of.
+/// Templates whose words cannot be names of a resource.
 pub(super) const TEMPLATES: &[&str] = &[RESOURCE, LIB, MAIN, WHO_MAY_DO_WHAT, MANIFEST];
 
-/// A file to be written, by its path in the application's directory.
+/// File to write, with its path in the application's directory.
 pub(super) struct File {
     pub(super) path: String,
     pub(super) text: String,
 }
 
-/// The version of a migration that was made then.
+/// Returns the version of a migration with this time.
 pub(super) fn version(at: DateTime<Utc>) -> String {
     at.format("%Y%m%d%H%M%S").to_string()
 }
 
-/// Those of a resource.
+/// Returns the files of a resource.
 pub(super) fn of_resource(names: &Names, now: DateTime<Utc>) -> Vec<File> {
     let version = version(now);
     let migration = |engine, file| format!("migrations/{engine}/{version}_{}/{file}", names.plural);
@@ -42,8 +42,8 @@ pub(super) fn of_resource(names: &Names, now: DateTime<Utc>) -> Vec<File> {
     ]
 }
 
-/// Those of an application around it, which takes cloakroom from there: a version or a directory,
-/// as its manifest names it.
+/// Returns the files of an application. `cloakroom` is the source of the dependency in its manifest: a version or
+/// a directory.
 pub(super) fn of_application(names: &Names, cloakroom: &str) -> Vec<File> {
     let file = |path: &str, template| File { path: path.to_owned(), text: names.write(template) };
     vec![
@@ -55,8 +55,7 @@ pub(super) fn of_application(names: &Names, cloakroom: &str) -> Vec<File> {
     ]
 }
 
-/// What is to be added by hand to an application that is there already, of whose code `known` is
-/// all that matters: a line each.
+/// Returns the lines to add by hand to an existing application. `known` is its relevant code.
 pub(super) fn to_add(names: &Names, known: &str, cloakroom: &str) -> Vec<String> {
     let mut lines = Vec::new();
     if !known.contains("cloakroom") {

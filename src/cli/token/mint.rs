@@ -183,7 +183,7 @@ fn cut(asked: &ScopeSet, most: &ScopeSet, needs_no_key: bool) -> Result<ScopeSet
     Err(Failure::new(format!("{more} cannot be granted here; a valid token never has it")))
 }
 
-/// For whom a token is.
+/// Subject of a token, with the scopes that can be granted.
 struct For {
     issue_to: IssueTo,
     client_id: String,
@@ -205,7 +205,7 @@ fn forged_client(client: &str) -> For {
     For { issue_to, client_id: client.to_owned(), most: ScopeSet::default() }
 }
 
-/// The server whose configuration this is.
+/// Store and signing keys of the server with this configuration.
 struct Server {
     store: TrustedStore,
     keys: Keys,
@@ -245,7 +245,7 @@ impl Server {
         })
     }
 
-    /// That the operator made it, and where that is what is wrong with it, takes it back.
+    /// Records in the audit trail that the operator created the token, and revokes a token with that defect.
     async fn write_down(
         &self,
         context: &Context,
