@@ -178,7 +178,7 @@ fn marks_every_answer_and_binds_to_loopback_only() {
     let mut refused = Process::command(directory.path(), &elsewhere, &["serve", "--test"]);
     let output = refused.stderr(Stdio::piped()).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && told.contains("on this machine alone"), "{told}");
+    assert!(!output.status.success() && told.contains("must listen on a loopback address"), "{told}");
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn refuses_to_start_with_an_unusable_certificate_or_key() {
     refused("cert.pem cannot be read as PEM");
     write(dir.path(), &one);
     std::fs::write(dir.path().join("key.pem"), other.signing_key.serialize_pem()).unwrap();
-    refused("do not serve");
+    refused("cannot be used");
     std::fs::write(dir.path().join("key.pem"), "no key").unwrap();
     refused("key.pem cannot be read as PEM");
     std::fs::write(dir.path().join("cert.pem"), "no certificate").unwrap();

@@ -82,7 +82,7 @@ fn reports_a_server_with_another_matrix() {
         ["verify", "--target", &server.url, "--admin", &admin, "--secret-file", "-", "--no-timing"];
     let told = server.operator_output_with_input(&arguments, PASSWORD);
     assert!(
-        told.contains("✗ the server says of itself: GET /notes/{id} is new, and lets in owner"),
+        told.contains("✗ the server's own matrix differs: GET /notes/{id} is new, and lets in owner"),
         "{told}"
     );
     assert!(!told.contains("✗ GET"), "{told}");
@@ -94,7 +94,7 @@ fn refuses_a_server_that_may_be_production() {
     let admin = server.admin().email;
     let target = ["verify", "--target", &server.url, "--admin", &admin, "--secret-file", "-"];
     let refused = server.operator_refused(&target);
-    assert!(refused.contains("does not say that it is a test or staging server"), "{refused}");
+    assert!(refused.contains("does not identify itself as a test or staging server"), "{refused}");
     // A caller that confirms the target, but has no account there, is refused too.
     let nobody = [&target[..], &["--i-know-this-is-production"]].concat();
     assert!(server.operator_refused(&nobody).contains("cannot log in"));

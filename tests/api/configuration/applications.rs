@@ -158,8 +158,11 @@ fn every_setting_except_secrets_is_a_flag() {
     let sources = Sources::from_process(settings, &matches);
     assert_eq!(sources.flags, map(&[("CLOAKROOM_LEEWAY", "1s"), ("NOTES_MOST_NOTES", "2")]));
     assert!(command().try_get_matches_from(["notes", "--notes-voice-key=x"]).is_err());
-    let help = command().render_long_help().to_string();
+    let command = command();
+    let flag = command.get_arguments().find(|flag| flag.get_id() == "NOTES_MOST_NOTES").expect("a flag");
+    let help = flag.get_help().expect("a help text").to_string();
     assert!(help.contains("more are refused. [NOTES_MOST_NOTES, default: 1000]"), "{help}");
+    assert!(flag.is_hide_set(), "the help of a command does not list settings");
 }
 
 #[test]
