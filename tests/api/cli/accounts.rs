@@ -167,7 +167,7 @@ fn refusal_of_a_client_names_every_broken_rule() {
     let told: Vec<&str> = ran.err.lines().collect();
     assert!(ran.code == Some(1) && told.len() == 2, "{ran:?}");
     assert!(told[0].contains("--grant: refresh_token is possible only with authorization_code"), "{ran:?}");
-    assert!(told[1].contains("--grant: client_credentials is not for a public client"), "{ran:?}");
+    assert!(told[1].contains("--grant: client_credentials is not possible for a public client"), "{ran:?}");
     machine
         .refused(&create(&["--grant", "authorization_code"]), &["--redirect-uri: authorization_code needs"]);
     machine

@@ -144,7 +144,7 @@ on_both_engines! {
         for user in [ada.email.as_str(), "nobody@example.com"] {
             let question = json!({ "caller": { "user": user }, "method": "GET", "path": "/users" });
             let answer = ask(&server, &gateway, &question).expect_problem(422, "invalid-body");
-            assert_eq!(answer.json()["errors"][0]["detail"], "is no user that you may read");
+            assert_eq!(answer.json()["errors"][0]["detail"], "is not a user that you may read");
         }
     }
 }
