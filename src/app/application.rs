@@ -7,7 +7,8 @@ use crate::authz::matrix::Matrix;
 use crate::authz::{Scope, Vocabulary};
 use crate::config::{Config, Faults, Registration, Settings, SettingsList, Sources};
 use crate::domain::Role;
-use crate::http::{self, Endpoint, Rules, ServedParts};
+use crate::http;
+use crate::http::{Endpoint, Rules, ServedParts};
 use crate::store::{
     Engine, MigrationState, Migrations, OWN_MIGRATIONS, StoreError, migrate, migration_states,
 };

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::Method;
 
-use crate::App;
+use super::App;
 use crate::authz::Rule;
-use crate::http::kit::route_table::RouteTable;
+use crate::http::kit::RouteTable;
 use crate::http::{Access, Endpoint, Route};
 
 impl App {

@@ -1,10 +1,6 @@
 //! Decision on the new state of a record, for records whose new state can have more powers.
 
-use super::decision::Allowed;
-use super::evaluation::RecordAttributes;
-use super::refusal::Refusal;
-use super::resource::Resource;
-use super::step::Step;
+use super::{Allowed, RecordAttributes, Refusal, Resource, Step};
 
 /// Proof that the caller may change a record to a given new state. Neither the present nor the new
 /// state has a power that the caller lacks.

@@ -1,12 +1,7 @@
 //! Audit event: an entry for the audit trail.
 
 use super::action::Action;
-use super::caller::Caller;
-use super::decision::Allowed;
-use super::reach::Reach;
-use super::refusal::Refusal;
-use super::resource::Resource;
-use super::step::Reason;
+use super::{Allowed, Caller, Reach, Reason, Refusal, Resource};
 use crate::domain::{ClientId, Origin, UserId};
 
 /// Action that was performed or refused. The transaction of a change also stores its event.

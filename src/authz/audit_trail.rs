@@ -1,7 +1,6 @@
 //! The audit trail as a resource.
 
-use super::resource::Resource;
-use super::rule::OwnerFrom;
+use super::{OwnerFrom, Resource};
 use crate::domain::UserId;
 
 /// Audit trail as a whole, for the policy's line on who may list it. Its entries have no owner.

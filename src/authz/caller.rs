@@ -4,8 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::value::RawValue;
 
-use super::scope::{Scope, ScopeSet};
-use super::vocabulary::Vocabulary;
+use super::{Scope, ScopeSet, Vocabulary};
 use crate::domain::{Origin, Role, SessionId, UserId};
 
 /// Subject of an access token.

@@ -1,10 +1,7 @@
 //! The trait behind the policy: `Can<A>` states who may perform action `A` on a kind of record.
 
 use super::action::Action;
-use super::condition::Condition;
-use super::member::Member;
-use super::resource::Resource;
-use super::rule::Rule;
+use super::{Condition, Member, Resource, Rule};
 
 /// A kind of record for which the policy has a line for action `A`. Implemented with
 /// [`policy!`](crate::policy).

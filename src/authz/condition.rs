@@ -1,7 +1,6 @@
 //! Condition of access: what one line of the policy asks of a caller.
 
-use super::relation::Relation;
-use super::scope::Scope;
+use super::{Relation, Scope};
 use crate::domain::Role;
 
 /// Maximum number of relations, and of roles, in one condition.

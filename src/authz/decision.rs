@@ -5,16 +5,9 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use super::action::{Action, Create, Read};
-use super::caller::Caller;
-use super::can::Can;
-use super::evaluation::RecordAttributes;
-use super::reach::Reach;
-use super::refusal::Refusal;
-use super::relation::RelationSet;
-use super::resource::Resource;
-use super::rule::Rule;
-use super::sealed::Sealed;
-use super::step::{Reason, Step};
+use super::{
+    Caller, Can, Reach, Reason, RecordAttributes, Refusal, RelationSet, Resource, Rule, Sealed, Step,
+};
 
 /// Proof that the caller may do `A` to this record. It dereferences to the record.
 ///

@@ -1,13 +1,6 @@
 //! Evaluation of a rule for one caller and one record: the only code that decides.
 
-use super::caller::Caller;
-use super::condition::Clause;
-use super::relation::RelationSet;
-use super::resource::Resource;
-use super::rule::{OwnerFrom, Rule};
-use super::scope::ScopeSet;
-use super::step::{Reason, Step};
-use super::vocabulary::Vocabulary;
+use super::{Caller, Clause, OwnerFrom, Reason, RelationSet, Resource, Rule, ScopeSet, Step, Vocabulary};
 use crate::domain::UserId;
 
 /// Attributes of a record that a decision reads.

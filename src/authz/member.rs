@@ -1,6 +1,6 @@
 //! Members with a policy of their own: who may read a member, and who may write it.
 
-use super::rule::Rule;
+use super::Rule;
 
 /// Member of a record that has its own rule for reading, for writing, or for both. Each rule comes
 /// from an action, which has its line in the policy like every other action.

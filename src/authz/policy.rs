@@ -2,13 +2,8 @@
 //! not compile.
 
 use super::action::*;
-use super::audit_trail::AuditTrail;
-use super::explain::Explanation;
-use super::member::Member;
-use super::resource::Resource;
-use super::rule::OwnerFrom;
 use super::scope::*;
-use super::vocabulary::Vocabulary;
+use super::{AuditTrail, Explanation, Member, OwnerFrom, Resource, Vocabulary};
 use crate::domain::{
     Client, ClientId, Consent, ConsentOf, Profile, Role, Session, SessionOf, SigningKey, User, UserId,
 };

@@ -3,14 +3,7 @@
 use std::marker::PhantomData;
 
 use super::action::{Action, Read};
-use super::caller::Caller;
-use super::can::Can;
-use super::evaluation::RecordAttributes;
-use super::refusal::Refusal;
-use super::resource::Resource;
-use super::row_filter::RowFilter;
-use super::rule::Rule;
-use super::step::{Reason, Step};
+use super::{Caller, Can, Reason, RecordAttributes, Refusal, Resource, RowFilter, Rule, Step};
 use crate::domain::UserId;
 
 /// Proof that the caller may do `A` to a kind of record: to the records within its [`RowFilter`].

@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use super::caller::{Caller, Subject};
-use super::evaluation::RecordAttributes;
-use super::rule::Rule;
-use super::step::{Reason, Step};
+use super::{Caller, Reason, RecordAttributes, Rule, Step, Subject};
 use crate::domain::UserId;
 
 /// Refusal of a request: the rule that was applied, and the reason.

@@ -1,14 +1,8 @@
 //! Decision on the registration of an account.
 
 use super::action::{Create, SetRoles};
-use super::audit_event::Actor;
-use super::caller::Caller;
-use super::reach::Reach;
-use super::refusal::Refusal;
-use super::role_grant::RoleGrant;
-use super::rule::Rule;
 use super::scope::ROLES_WRITE;
-use super::step::Reason;
+use super::{Actor, Caller, Reach, Reason, Refusal, RoleGrant, Rule};
 use crate::domain::{Origin, Role, User};
 
 /// Proof that an account may be registered: registration is open, or the caller may create accounts

@@ -2,11 +2,7 @@
 
 use std::fmt::Display;
 
-use super::member::Member;
-use super::relation::Relation;
-use super::rule::OwnerFrom;
-use super::scope::ScopeSet;
-use super::vocabulary::Vocabulary;
+use super::{Member, OwnerFrom, Relation, ScopeSet, Vocabulary};
 use crate::domain::{Role, UserId};
 
 /// Kind of record that the policy protects.

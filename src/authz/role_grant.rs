@@ -1,13 +1,8 @@
 //! Role grant: the proof that a user may get certain roles.
 
 use super::action::{Action as _, Create, SetRoles};
-use super::audit_event::{Actor, AuditEvent, Outcome};
-use super::caller::Caller;
-use super::decision::Allowed;
-use super::refusal::Refusal;
 use super::resource::Resource as _;
-use super::rule::Rule;
-use super::step::Reason;
+use super::{Actor, Allowed, AuditEvent, Caller, Outcome, Reason, Refusal, Rule};
 use crate::domain::{Role, User, UserId};
 
 /// Proof that these roles may be given to a user.

@@ -1,9 +1,6 @@
 //! Row filter: the decision in the form in which the store puts it into SQL.
 
-use super::caller::Caller;
-use super::refusal::Refusal;
-use super::relation::RelationSet;
-use super::rule::Rule;
+use super::{Caller, Refusal, RelationSet, Rule};
 use crate::domain::UserId;
 
 /// Filter of the records that a query may return to a caller: the union of its terms.

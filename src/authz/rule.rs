@@ -1,8 +1,6 @@
 //! Rule: a line of the policy as a value.
 
-use super::condition::Condition;
-use super::relation::Relation;
-use super::scope::Scope;
+use super::{Condition, Relation, Scope};
 
 /// Line of the policy as a value, for the decision, the matrix, the log and the OpenAPI document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Sealed record: the form in which the store returns records.
 
-use super::relation::RelationSet;
-use super::resource::Resource;
+use super::{RelationSet, Resource};
 
 /// Result of a lookup, found or not. A handler can pass it on, but cannot read it; only a
 /// [`Caller`](super::Caller) opens it.

@@ -1,6 +1,7 @@
 //! Vocabulary: the scopes and roles of an application, and the scopes that each role grants.
 
-use super::scope::{AUDIT_READ_ANY, PROFILES_READ_ANY, SCOPES, Scope, ScopeSet, USERS_READ_ANY};
+use super::scope::{AUDIT_READ_ANY, PROFILES_READ_ANY, SCOPES, USERS_READ_ANY};
+use super::{Scope, ScopeSet};
 use crate::domain::{Invalid, Role};
 
 /// Maximum number of unknown scopes in an error.

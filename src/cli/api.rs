@@ -9,7 +9,7 @@ use serde_json::json;
 use super::arguments::required;
 use super::context::Context;
 use super::output::{Failure, print, print_json};
-use crate::App;
+use crate::app::App;
 use crate::authz::matrix::{Change, Direction, Matrix, as_html, as_markdown, as_table, difference};
 use crate::config::Sources;
 use crate::http::openapi_document;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Command;
 
 use super::{api, audit, backup, clients, config, explain, keys, migrate, new, serve, token, users, verify};
-use crate::App;
+use crate::app::App;
 
 /// Returns all commands with all flags. Each setting is also a flag of each command. The help of a command
 /// shows only its own options and points to the list of settings.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::arguments::json_flag;
 use super::output::{Failure, print, print_json};
-use crate::App;
+use crate::app::App;
 use crate::config::{Faults, Report, Sources};
 
 pub(super) fn command() -> Command {

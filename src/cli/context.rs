@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use clap::ArgMatches;
 
 use super::output::Failure;
+use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Sources};
 use crate::domain::ClockAndRandom;
@@ -13,7 +14,6 @@ use crate::server::{engine, open_store, stored_keys, token_lifetime};
 use crate::store::{Engine, MigrationState, TrustedStore};
 use crate::telemetry::logging;
 use crate::token::Keys;
-use crate::{App, Loaded};
 
 /// Application, its settings, the clock and the random number generator.
 pub(super) struct Context {

@@ -12,7 +12,7 @@ use super::output::{Failure, print_errors};
 use super::{
     api, audit, backup, clashes, clients, config, explain, keys, migrate, new, serve, token, users, verify,
 };
-use crate::App;
+use crate::app::App;
 use crate::domain::ClockAndRandom;
 
 impl App {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::arguments::switch;
 use super::context::{Context, start_log};
 use super::output::{Failure, print, print_errors};
-use crate::App;
+use crate::app::App;
 use crate::config::{Config, Registration, Sources};
 use crate::qa::test_server;
 use crate::qa::test_server::TestServerError;

@@ -12,7 +12,7 @@ use url::Url;
 use super::arguments::{json_flag, required, switch};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
-use crate::App;
+use crate::app::App;
 use crate::authz::matrix::{CallerKind, Matrix, difference};
 use crate::domain::{Clock, format_time};
 use crate::http::{ENVIRONMENT_HEADER, Endpoint, ServedParts};

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::thread::available_parallelism;
 
-use super::setting::Lookup;
+use super::Lookup;
 
 fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)

@@ -1,9 +1,6 @@
 //! Checks of cloakroom's settings against each other, and against the scopes of the application.
 
-use super::fault::{Fault, Faults, Source};
-use super::load::Sources;
-use super::reader::Reader;
-use super::settings::Config;
+use super::{Config, Fault, Faults, Reader, Source, Sources};
 use crate::authz::Vocabulary;
 use crate::token::SigningAlgorithm;
 

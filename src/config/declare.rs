@@ -1,7 +1,6 @@
 //! Declaration of settings, by cloakroom and by an application built on it.
 
-use super::reader::Reader;
-use super::setting::Setting;
+use super::{Reader, Setting};
 
 /// Declared settings. [`settings!`](crate::settings!) implements it; `()` has no settings.
 ///

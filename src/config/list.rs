@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Arg;
 
-use super::fault::Fault;
-use super::load::Sources;
-use super::setting::Setting;
+use super::{Fault, Setting, Sources};
 
 /// Prefix of cloakroom's variables, except those with a common name.
 const PREFIX: &str = "CLOAKROOM_";

@@ -5,9 +5,7 @@ use std::io::ErrorKind;
 
 use clap::ArgMatches;
 
-use super::fault::{Fault, Source};
-use super::list::SettingsList;
-use super::setting::{DefaultValue, Setting};
+use super::{DefaultValue, Fault, Setting, SettingsList, Source};
 
 /// Texts that were given, by variable and source. Variables of other programs are left out.
 #[derive(Clone, Default)]

@@ -1,9 +1,7 @@
 //! Reader of settings: makes values of the given texts and collects all faults.
 
-use super::fault::{Fault, Faults, Source};
-use super::load::Sources;
 use super::parse::Parsed;
-use super::setting::Setting;
+use super::{Fault, Faults, Setting, Source, Sources};
 
 /// Reader of settings.
 pub struct Reader<'a> {

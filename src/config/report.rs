@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fault::Source;
-use super::load::Sources;
-use super::setting::{DefaultValue, Setting};
+use super::{DefaultValue, Setting, Source, Sources};
 
 /// Row of the report: one setting.
 #[derive(Clone, Debug, PartialEq, Eq)]

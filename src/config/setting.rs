@@ -2,7 +2,7 @@
 
 use clap::Arg;
 
-use super::database::Database;
+use super::Database;
 
 /// Returns the text that was given for a variable, if any.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;

@@ -9,15 +9,11 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
-use super::database::Database;
-use super::declare::Settings;
-use super::fault::Faults;
-use super::list::SettingsList;
-use super::load::Sources;
-use super::reader::Reader;
 use super::setting::DefaultValue::*;
-use super::setting::at;
-use super::values::{Environment, MasterKeySource, Registration, TlsFiles};
+use super::{
+    Database, Environment, Faults, MasterKeySource, Reader, Registration, Settings, SettingsList, Sources,
+    TlsFiles, at,
+};
 use super::{auto, checks, issuers, parse};
 use crate::hashing::Argon2Cost;
 use crate::telemetry::logging::LogFormat;

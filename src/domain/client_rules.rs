@@ -1,8 +1,9 @@
 //! Rules for client metadata, the same over HTTP and at the command line.
 
-use super::clock_and_random::{NoRandomness, Random};
-use super::opaque_token::ClientSecret;
-use super::{ClientAuthentication, ClientMetadata, GrantType, Invalid, RedirectUri, plain_text};
+use super::{
+    ClientAuthentication, ClientMetadata, ClientSecret, GrantType, Invalid, NoRandomness, Random,
+    RedirectUri, plain_text,
+};
 
 /// Maximum length of a client's name, in code points.
 const MAX_NAME: usize = 200;

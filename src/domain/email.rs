@@ -4,7 +4,7 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::text::{Invalid, fold_case};
+use super::{Invalid, fold_case};
 
 /// Valid e-mail address: trimmed, in NFC, with its domain in lower-case ASCII (IDNA). The local part
 /// keeps its spelling for display; [`Email::key`] identifies the address.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::key::SigningKey;
+use super::SigningKey;
 
 /// Time between the publication of a key and its first signature: twice the `max-age` of the JWK Set,
 /// so that every verifier knows the key before its first token.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::opaque_token::sha256;
+use super::sha256;
 
 /// Window of a limit, from the first counted event.
 pub const LIMIT_WINDOW: TimeDelta = TimeDelta::minutes(15);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::limit::{Bucket, Network};
+use super::{Bucket, Network};
 
 const MAX_PER_ACCOUNT_AND_ADDRESS: i32 = 10;
 const MAX_PER_ACCOUNT: i32 = 20;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
-use super::clock_and_random::{NoRandomness, Random};
+use super::{NoRandomness, Random};
 
 macro_rules! opaque_secrets {
     ($($(#[$meaning:meta])* $name:ident;)*) => {$(

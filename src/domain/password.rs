@@ -4,7 +4,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::text::Invalid;
+use super::Invalid;
 
 const FEWEST: usize = 8;
 const MOST: usize = 256;

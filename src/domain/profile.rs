@@ -7,8 +7,7 @@ use std::str::FromStr;
 use chrono::NaiveDate;
 use url::Url;
 
-use super::text::{Invalid, plain_text};
-use super::{InvalidId, UserId};
+use super::{Invalid, InvalidId, UserId, plain_text};
 
 /// Member of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

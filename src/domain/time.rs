@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 
-use super::ids::InvalidId;
+use super::InvalidId;
 
 /// Time in JSON and in the database.
 ///

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::argon2id::{Argon2id, Verdict};
-use super::cost::{Argon2Cost, HASH_BYTES, InvalidCost};
-use super::error::HashError;
-use super::pool::{HashLoad, HashPool, Memory};
+use super::argon2id::Argon2id;
+use super::cost::HASH_BYTES;
+use super::pool::{HashPool, Memory};
 use super::stored_hash::StoredHash;
+use super::{Argon2Cost, HashError, HashLoad, InvalidCost, Verdict};
 use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
 use crate::telemetry::traces;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use argon2::Block;
 use tokio::sync::Semaphore;
 
-use super::error::HashError;
+use super::HashError;
 
 /// Hashing buffer, as large as the last hash needed.
 pub(super) type Memory = Vec<Block>;

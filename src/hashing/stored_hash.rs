@@ -2,7 +2,8 @@
 
 use argon2::Params;
 
-use super::cost::{Argon2Cost, HASH_BYTES};
+use super::Argon2Cost;
+use super::cost::HASH_BYTES;
 use crate::domain::PasswordHash;
 
 /// Parsed PHC string.

@@ -7,12 +7,7 @@ use crate::authz::action::Read;
 use crate::authz::{Allowed, RowFilter};
 use crate::domain::User;
 use crate::http::api::users::UserView;
-use crate::http::kit::answer::Record;
-use crate::http::kit::decision::Public;
-use crate::http::kit::document::Document;
-use crate::http::kit::endpoint::{Endpoint, endpoint};
-use crate::http::kit::injected::Segments;
-use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::{Code, Document, Endpoint, Problem, Public, Record, Segments, endpoint};
 use crate::store::Store;
 
 /// About as long as an account without `_actions`.

@@ -11,12 +11,10 @@ use super::api::{
     audit, client_list, clients, consents, keys, password, profiles, roles, sessions, status, user_list,
     users,
 };
-use super::kit::endpoint::{Endpoint, endpoint};
-use super::kit::handler::{Arguments, Handler, Outcome};
 use super::kit::problem::Code::*;
-use super::kit::route::Part;
 use super::meta::{authzen, docs, explain, health, matrix};
 use super::{oauth, pages};
+use crate::http::kit::{Arguments, Endpoint, Handler, Outcome, Part, endpoint};
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;

@@ -4,9 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::authorization_request::AuthorizationRequest;
 use super::authorization_response::AuthorizationError;
-use super::context::OAuthContext;
-use super::error::OAuthError;
 use super::scope::registered_scopes;
+use super::{OAuthContext, OAuthError};
 use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::{AuthorizationCode, Origin};
 use crate::store::{CodeBinding, NewCode, SignedIn};

@@ -7,10 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
 use super::client_authentication::AuthenticatedClient;
-use super::context::OAuthContext;
-use super::error::OAuthError;
 use super::scope::registered_scopes;
 use super::token_response::TokenResponse;
+use super::{OAuthContext, OAuthError};
 use crate::domain::{AuthorizationCode, GrantType, RefreshToken};
 use crate::store::{CodeBinding, CodeRedemption};
 

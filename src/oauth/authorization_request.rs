@@ -4,9 +4,7 @@
 //! by a redirect.
 
 use super::authorization_response::{AuthorizationError, RedirectTarget};
-use super::context::OAuthContext;
-use super::error::OAuthError;
-use super::scope::scope_parameter;
+use super::{OAuthContext, OAuthError, scope_parameter};
 use crate::authz::{OPENID, ScopeSet};
 use crate::domain::{GrantType, Thumbprint, UserId};
 use crate::store::StoredClient;

@@ -1,8 +1,7 @@
 //! Client authentication (RFC 6749 §2.3): `client_secret_basic`, `client_secret_post`,
 //! `private_key_jwt` (RFC 7523), and `none` for public clients.
 
-use super::context::OAuthContext;
-use super::error::OAuthError;
+use super::{OAuthContext, OAuthError};
 use crate::domain::{
     Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType, Origin, Thumbprint,
 };

@@ -1,10 +1,9 @@
 //! Client credentials grant (RFC 6749 §4.4): the client acts for itself.
 
 use super::client_authentication::AuthenticatedClient;
-use super::context::OAuthContext;
-use super::error::OAuthError;
 use super::scope::{granted_scopes, registered_scopes};
 use super::token_response::TokenResponse;
+use super::{OAuthContext, OAuthError};
 use crate::authz::{Scope, ScopeSet};
 use crate::domain::GrantType;
 use crate::token::{IssueRequest, IssueTo};

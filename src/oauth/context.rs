@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::error::OAuthError;
+use super::OAuthError;
 use crate::authz::Vocabulary;
 use crate::domain::{Allowance, ClientId, Clock, Random};
 use crate::hashing::Hasher;

@@ -3,8 +3,9 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::authz::action::Action;
 use crate::authz::action::{Create, Delete, Read, Update};
-use crate::authz::{Allowed, Can, Operator, Refusal, Vocabulary, action::Action};
+use crate::authz::{Allowed, Can, Operator, Refusal, Vocabulary};
 use crate::domain::{Client, ClientAuthentication, ClientId, ClientMetadata, GrantType};
 use crate::store::{Store, StoreError};
 

@@ -3,8 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::client_authentication::AuthenticatedClient;
-use super::context::OAuthContext;
-use super::error::OAuthError;
+use super::{OAuthContext, OAuthError};
 use crate::domain::RefreshToken;
 
 /// Claims that the response has (RFC 7662 §2.2, RFC 9449 §6.2).

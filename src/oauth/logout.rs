@@ -3,8 +3,7 @@
 use url::Url;
 
 use super::authorization_request::{Parameters, UNKNOWN_CLIENT};
-use super::context::OAuthContext;
-use super::error::OAuthError;
+use super::{OAuthContext, OAuthError};
 use crate::domain::{ClientId, UserId};
 use crate::store::StoredClient;
 

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::context::OAuthContext;
-use super::error::OAuthError;
 use super::scope::granted_scopes;
 use super::token_response::TokenResponse;
-use crate::authz::{Actor, AuditEvent, Outcome, Resource as _, ScopeSet};
+use super::{OAuthContext, OAuthError};
+use crate::authz::Resource as _;
+use crate::authz::{Actor, AuditEvent, Outcome, ScopeSet};
 use crate::domain::{
     Device, Email, Left, LoginAttempt, Origin, PasswordAttempt, RefreshToken, SecretHash, Session, User,
     UserId,

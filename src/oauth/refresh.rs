@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use super::client_authentication::AuthenticatedClient;
-use super::context::OAuthContext;
-use super::error::OAuthError;
 use super::scope::{granted_scopes, registered_scopes};
 use super::token_response::TokenResponse;
+use super::{OAuthContext, OAuthError};
 use crate::authz::ScopeSet;
 use crate::domain::{GrantType, Random, RefreshToken};
 use crate::store::{RefreshRefused, RefreshRequest, StoreError, TokenSession};

@@ -1,8 +1,7 @@
 //! Token revocation (RFC 7009): a client revokes a token that was issued to it.
 
 use super::client_authentication::AuthenticatedClient;
-use super::context::OAuthContext;
-use super::error::OAuthError;
+use super::{OAuthContext, OAuthError};
 use crate::authz::Actor;
 use crate::domain::RefreshToken;
 

@@ -1,6 +1,6 @@
 //! Scopes of a request, of a client and of a grant (RFC 6749 §3.3).
 
-use super::error::OAuthError;
+use super::OAuthError;
 use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::Invalid;
 use crate::store::StoredClient;

@@ -23,7 +23,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::{Clock, ClockAndRandom, Email, RedirectUri};
-use crate::http::{CursorKey, Form, Members, credentials_by_basic, read_profile};
+use crate::http::{CursorKey, Members};
+use crate::http::{Form, credentials_by_basic, read_profile};
 use crate::json::parse_strict;
 use crate::token::{
     Expected, KeySettings, KeyStore, Keys, MasterKey, Revocations, SigningAlgorithm, Verification, Verifier,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use super::StartError;
 use super::master_key::load_master_key;
-use super::start_error::StartError;
-use crate::App;
+use crate::app::App;
 use crate::config::{Config, Database};
 use crate::domain::{ClockAndRandom, Lifetimes};
 use crate::hashing::{Hasher, InvalidCost};

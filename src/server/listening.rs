@@ -8,7 +8,7 @@ use actix_cors::Cors;
 use actix_web::HttpServer;
 use actix_web::middleware::{Condition, from_fn};
 
-use super::start_error::StartError;
+use super::StartError;
 use crate::config::{Config, METRICS_LISTEN};
 use crate::http::{Endpoint, Router, Services, mount, wrap};
 

@@ -4,16 +4,15 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::components::engine;
 use super::listening::{listen, metrics_listener};
 use super::services::services;
 use super::shutdown::Signals;
-use super::start_error::StartError;
 use super::tls::Certificate;
+use super::{StartError, engine};
+use crate::app::{App, Loaded};
 use crate::domain::ClockAndRandom;
 use crate::http::{Services, metrics_server};
 use crate::qa::test_server::TestServer;
-use crate::{App, Loaded};
 
 /// How long the shutdown waits for the last entries of the audit trail.
 const AUDIT_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);

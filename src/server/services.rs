@@ -6,20 +6,16 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::components::{hasher, key_store, open_store};
 use super::master_key::load_master_key;
 use super::replication::{Intervals, Replication, load_or_create_keys};
-use super::start_error::StartError;
+use super::{StartError, hasher, key_store, open_store};
+use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Registration};
 use crate::domain::{Clock, ClockAndRandom};
-use crate::http::kit::actions::ActionTable;
-use crate::http::kit::answer_seal::AnswerSeal;
-use crate::http::kit::extensions::Extensions;
-use crate::http::kit::forgery_throttle::ForgeryThrottle;
-use crate::http::kit::rate_limit::RateLimits;
-use crate::http::kit::route_table::RouteTable;
-use crate::http::kit::shutdown_flag::ShutdownFlag;
+use crate::http::kit::{
+    ActionTable, AnswerSeal, Extensions, ForgeryThrottle, RateLimits, RouteTable, ShutdownFlag,
+};
 use crate::http::pages::render_problem;
 use crate::http::{CursorKey, Endpoint, FormGuard, Services};
 use crate::oauth::docs_client;
@@ -28,7 +24,6 @@ use crate::store::{ChainKey, Engine, Recorder, Sealer, TrustedStore};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
 use crate::token::{Expected, Issuer, Keys, MasterKey, Revocations, UsedProofs, Verifier, refresh_keys, tls};
-use crate::{App, Loaded};
 
 /// Interval between two seals of the audit trail.
 const SEAL_INTERVAL: Duration = Duration::from_secs(1);

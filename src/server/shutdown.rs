@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::http::kit::shutdown_flag::ShutdownFlag;
+use crate::http::kit::ShutdownFlag;
 
 /// Signals that stop a server.
 pub(crate) struct Signals {

@@ -4,10 +4,9 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::engine::connection::{Connection, Link};
-use super::engine::error::StoreError;
 use super::engine::schema::revocations;
 use super::shared::Shared;
+use super::{Connection, Link, StoreError};
 use crate::domain::{Revocation, Revoked, SessionId, Time, UserId};
 use crate::on;
 

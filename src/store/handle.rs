@@ -7,14 +7,12 @@ use tokio::sync::oneshot;
 
 use super::changes::Changes;
 use super::engine::blocking::{ACQUIRE_TIMEOUT, acquire, run_blocking, traced, wait_for};
-use super::engine::connection::{Connection, Engine};
-use super::engine::error::StoreError;
 use super::engine::inline_read;
-use super::engine::pool::PoolUse;
 use super::engine::retry::retry;
 use super::engine::transaction::{Queued as _, Transaction};
 use super::engine::writer::Writers;
 use super::shared::Shared;
+use super::{Connection, Engine, PoolUse, StoreError};
 use crate::authz::AuditEvent;
 
 /// The store. Each function takes a proof that the caller may do it, or returns the record sealed. Cheap to

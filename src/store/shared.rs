@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use super::Engine;
 use super::engine::blocking::ACQUIRE_TIMEOUT;
-use super::engine::connection::Engine;
 use super::engine::pool::Pool;
 use super::engine::writer::Writers;
 use crate::authz::Vocabulary;

@@ -3,9 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::engine::connection::Engine;
-use super::handle::Store;
-use super::shared::{OnRevoked, Shared};
+use super::shared::Shared;
+use super::{Engine, OnRevoked, Store};
 use crate::authz::Vocabulary;
 use crate::domain::{ClockAndRandom, Lifetimes};
 

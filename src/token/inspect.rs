@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::invalid::InvalidToken;
+use super::InvalidToken;
 
 /// A check of token verification, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

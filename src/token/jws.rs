@@ -5,8 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
-use super::invalid::InvalidToken;
-use super::keys::verification_key::VerificationKey;
+use super::{InvalidToken, VerificationKey};
 use crate::json::{JsonError, parse_strict};
 
 /// Longest token, in bytes. A longer one is not parsed.

@@ -9,14 +9,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
-use super::access::issue::{IssueRequest, Issuer};
-use super::invalid::InvalidToken;
-use super::issue_error::IssueError;
-use super::keys::algorithm::SigningAlgorithm;
-use super::keys::error::KeyError;
 use super::keys::private_key::PrivateKey;
-use super::keys::server_keys::Keys;
 use super::keys::signer::SigningKey;
+use super::{InvalidToken, IssueError, IssueRequest, Issuer, KeyError, Keys, SigningAlgorithm};
 
 /// Header and claims of a token to sign.
 #[derive(Clone, Debug)]

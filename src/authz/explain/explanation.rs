@@ -3,16 +3,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::hypothetical_caller::HypotheticalCaller;
 use super::wording::{Wording, any_clause, carried_before, not_carried};
 use crate::authz::action::{Explain, List};
-use crate::authz::audit_trail::AuditTrail;
-use crate::authz::caller::Subject;
-use crate::authz::reach::Reach;
-use crate::authz::resource::Resource;
-use crate::authz::rule::{OwnerFrom, Rule};
-use crate::authz::step::Reason;
-use crate::authz::vocabulary::Vocabulary;
+use crate::authz::{
+    AuditTrail, HypotheticalCaller, OwnerFrom, Reach, Reason, Resource, Rule, Subject, Vocabulary,
+};
 use crate::domain::UserId;
 
 /// Explanation of a decision.

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::authz::caller::{Caller, Subject};
-use crate::authz::scope::ScopeSet;
-use crate::authz::vocabulary::Vocabulary;
+use crate::authz::{Caller, ScopeSet, Subject, Vocabulary};
 use crate::domain::UserId;
 
 /// Caller for whom a decision is previewed. It sends no request and opens no record.

@@ -2,17 +2,13 @@
 
 use std::marker::PhantomData;
 
-use super::explanation::{EXISTENCE, Explanation, OWNER, SCOPE, StepOutcome, TOKEN, step_of};
-use super::hypothetical_caller::HypotheticalCaller;
+use super::explanation::{EXISTENCE, OWNER, SCOPE, TOKEN, step_of};
 use super::wording::{Wording, carried, in_state, not_carried, not_reached, outranked, reached};
 use crate::authz::action::{Action, Read};
-use crate::authz::caller::{Caller, actor_of};
-use crate::authz::can::Can;
-use crate::authz::evaluation::RecordAttributes;
-use crate::authz::row_filter::RowFilter;
-use crate::authz::rule::Rule;
-use crate::authz::sealed::Sealed;
-use crate::authz::step::{Reason, Step};
+use crate::authz::{
+    Caller, Can, Explanation, HypotheticalCaller, Reason, RecordAttributes, RowFilter, Rule, Sealed, Step,
+    StepOutcome, actor_of,
+};
 
 const HIDDEN: &str = "you may not read the record, and must not learn whether it exists";
 

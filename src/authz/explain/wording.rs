@@ -1,13 +1,9 @@
 //! Wording of explanations. The decision itself is made elsewhere.
 
-use crate::authz::caller::Caller;
-use crate::authz::condition::Clause;
-use crate::authz::evaluation::{RecordAttributes, missing_powers};
-use crate::authz::relation::Relation;
-use crate::authz::rule::Rule;
-use crate::authz::scope::{Scope, ScopeSet};
-use crate::authz::step::{Reason, Step};
-use crate::authz::vocabulary::Vocabulary;
+use crate::authz::evaluation::missing_powers;
+use crate::authz::{
+    Caller, Clause, Reason, RecordAttributes, Relation, Rule, Scope, ScopeSet, Step, Vocabulary,
+};
 use crate::domain::Role;
 
 /// Wording about one rule of an application.

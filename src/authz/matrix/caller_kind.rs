@@ -5,15 +5,10 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::table::Term;
-use crate::authz::caller::{Caller, Subject};
-use crate::authz::evaluation::RecordAttributes;
-use crate::authz::relation::RelationSet;
-use crate::authz::row_filter::RowFilter;
-use crate::authz::rule::{OwnerFrom, Rule};
-use crate::authz::scope::ScopeSet;
-use crate::authz::step::Reason;
-use crate::authz::vocabulary::Vocabulary;
+use super::Term;
+use crate::authz::{
+    Caller, OwnerFrom, Reason, RecordAttributes, RelationSet, RowFilter, Rule, ScopeSet, Subject, Vocabulary,
+};
 use crate::domain::{Role, UserId};
 
 const OWNER: UserId = UserId(Uuid::from_u128(1));

@@ -1,6 +1,6 @@
 //! Difference between two matrices, and whether it widens access.
 
-use super::table::{ClauseEntry, Matrix, RouteRow, RouteRule};
+use super::{ClauseEntry, Matrix, RouteRow, RouteRule};
 
 /// Direction of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::table::{CallerAnswer, Matrix, RouteRow};
+use super::{CallerAnswer, Matrix, RouteRow};
 
 /// Stylesheet. The content security policy allows it by its hash.
 pub const STYLE: &str = include_str!("matrix.css");

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::authz::relation::Relation;
-use crate::authz::rule::{OwnerFrom, Rule};
-use crate::authz::scope::Scope;
+use crate::authz::{OwnerFrom, Relation, Rule, Scope};
 
 /// Authorization matrix of one server: its routes, with their rules and answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -1,7 +1,7 @@
 //! The matrix as text, for a terminal and as Markdown: first the rules, then the answers.
 
-use super::table::{CallerAnswer, ClauseEntry, Matrix, RouteRow, RouteRule};
-use crate::authz::rule::OwnerFrom;
+use super::{CallerAnswer, ClauseEntry, Matrix, RouteRow, RouteRule};
+use crate::authz::OwnerFrom;
 
 const RULES: [&str; 6] = ["route", "who", "own", "anyone's", "owner from", "what it does"];
 

@@ -11,7 +11,7 @@ use super::super::arguments::{group, json_flag, required};
 use super::super::context::Context;
 use super::super::output::{Failure, print, print_json};
 use super::options;
-use crate::App;
+use crate::app::App;
 use crate::authz::action::{Action, Create, Delete, List, Read, RotateSecret};
 use crate::authz::{Allowed, Can, Operator};
 use crate::config::parse::duration;

@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::super::arguments::{json_flag, required, switch};
 use super::super::output::Failure;
 use super::super::scope;
-use crate::App;
+use crate::app::App;
 use crate::authz::ScopeSet;
 use crate::domain::{
     BrokenClientRule, ClientAuthentication, ClientId, ClientMetadata, GrantType, RedirectUri,

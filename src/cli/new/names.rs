@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::files::TEMPLATES;
-use crate::App;
+use crate::app::App;
 
 /// Tables of cloakroom without a route or a scope of the same name.
 const TABLES: &[&str] = &[

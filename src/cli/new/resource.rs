@@ -13,7 +13,7 @@ use super::super::arguments::{group, json_flag, required};
 use super::super::output::{Failure, print, print_json};
 use super::files::{File, of_application, of_resource, to_add, version};
 use super::names::Names;
-use crate::App;
+use crate::app::App;
 use crate::domain::Clock;
 
 /// Command that writes the authorization matrix for the generated test.

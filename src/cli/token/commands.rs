@@ -8,7 +8,7 @@ use super::super::arguments::group;
 use super::super::context::Context;
 use super::super::output::Failure;
 use super::{inspect, mint};
-use crate::App;
+use crate::app::App;
 
 pub(crate) fn command() -> Command {
     group(

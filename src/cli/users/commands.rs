@@ -14,7 +14,7 @@ use super::super::output::{Failure, print, print_json};
 use super::super::password::{Password, password_flag};
 use super::accounts::Users;
 use super::{export, import};
-use crate::App;
+use crate::app::App;
 use crate::authz::action::{Action, Create, Delete, List, Read, SetPassword, SetStatus};
 use crate::authz::{Allowed, Can, Registration};
 use crate::domain::{Email, PasswordHash, ProfileChange, Role, Status, User, format_time};

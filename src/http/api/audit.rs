@@ -10,14 +10,9 @@ use super::audit_stream::Trail;
 use crate::authz::action::{Action as _, List, ReadAudit};
 use crate::authz::{Allowed, AuditTrail, Caller, Reach, actor_of};
 use crate::domain::User;
-use crate::http::kit::answer::{Answer, Page};
-use crate::http::kit::argument::Argument;
-use crate::http::kit::call::Call;
-use crate::http::kit::cursor::CursorKey;
-use crate::http::kit::description::{AnswerDescription, Description};
-use crate::http::kit::list::PageQuery;
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::query::Query;
+use crate::http::kit::{
+    Answer, AnswerDescription, Argument, Call, Code, CursorKey, Description, Page, PageQuery, Problem, Query,
+};
 use crate::store::{Entry, EntryId, Store};
 
 const NDJSON: &str = "application/x-ndjson";

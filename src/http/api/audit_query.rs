@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::domain::{UserId, parse_time};
-use crate::http::kit::description::Parameter;
-use crate::http::kit::list::{DEFAULT_LIMIT, cursor_parameter, limit, limit_parameter, text, text_schema};
-use crate::http::kit::query::{Parameters, QueryType};
+use crate::http::kit::{
+    DEFAULT_LIMIT, Parameter, Parameters, QueryType, cursor_parameter, limit, limit_parameter, text,
+    text_schema,
+};
 use crate::store::AuditFilter;
 
 /// The query.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::{ClientAuthentication, ClientId, ClientMetadata, GrantType, Invalid, RedirectUri};
-use crate::http::kit::members::{Given, Members};
+use crate::http::kit::{Given, Members};
 use crate::token::ClientKeys;
 
 crate::body! {

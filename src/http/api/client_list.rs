@@ -3,11 +3,7 @@
 use crate::authz::Reach;
 use crate::authz::action::List;
 use crate::domain::Client;
-use crate::http::kit::cursor::CursorKey;
-use crate::http::kit::list::PageQuery;
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::query::Query;
-use crate::http::kit::representation::Listed;
+use crate::http::kit::{Code, CursorKey, Listed, PageQuery, Problem, Query};
 use crate::store::Store;
 
 /// The list that a cursor belongs to.

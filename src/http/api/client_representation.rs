@@ -12,10 +12,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::{Client, ClientAuthentication, ClientSecret, GrantType, SecretAge, format_time};
-use crate::http::kit::answer::{Answer, answers_json};
-use crate::http::kit::call::Call;
-use crate::http::kit::description::Description;
-use crate::http::kit::representation::{Shown, ShownSchema, View};
+use crate::http::kit::{Answer, Call, Description, Shown, ShownSchema, View, answers_json};
 
 /// A client, without its secrets.
 #[derive(Serialize, ToSchema)]

@@ -10,12 +10,7 @@ use super::client_representation::{CreatedClient, RotatedSecret};
 use crate::authz::action::{Create, Delete, Read, RotateSecret, Update};
 use crate::authz::{Allowed, Reach, Vocabulary};
 use crate::domain::{Client, ClientId, Invalid, Random};
-use crate::http::kit::answer::NoContent;
-use crate::http::kit::body::Body;
-use crate::http::kit::if_match::IfMatch;
-use crate::http::kit::injected::Now;
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::representation::Shown;
+use crate::http::kit::{Body, Code, IfMatch, NoContent, Now, Problem, Shown};
 use crate::store::Store;
 
 /// `POST /clients`

@@ -8,8 +8,7 @@ use utoipa::ToSchema;
 use crate::authz::action::{Delete, ListConsents};
 use crate::authz::{Allowed, Vocabulary};
 use crate::domain::{Consent, User, format_time};
-use crate::http::kit::answer::{NoContent, Page};
-use crate::http::kit::problem::Problem;
+use crate::http::kit::{NoContent, Page, Problem};
 use crate::store::Store;
 
 /// A user's consent for an application.

@@ -8,9 +8,7 @@ use utoipa::ToSchema;
 use crate::authz::Reach;
 use crate::authz::action::Rotate;
 use crate::domain::{SigningKey, Time};
-use crate::http::kit::answer::Json;
-use crate::http::kit::injected::SigningKeys;
-use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::{Code, Json, Problem, SigningKeys};
 use crate::store::Store;
 use crate::token::{KeyError, SignsFrom};
 

@@ -4,9 +4,7 @@ use crate::authz::Allowed;
 use crate::authz::action::SetPassword;
 use crate::domain::{Device, Invalid, NewPassword, PasswordAttempt, User};
 use crate::hashing::Hasher;
-use crate::http::kit::answer::NoContent;
-use crate::http::kit::body::Body;
-use crate::http::kit::problem::Problem;
+use crate::http::kit::{Body, NoContent, Problem};
 use crate::http::oauth::FirstPartyLogin;
 use crate::store::Store;
 

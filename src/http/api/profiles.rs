@@ -8,12 +8,7 @@ use utoipa::ToSchema;
 use crate::authz::Allowed;
 use crate::authz::action::{Read, Update};
 use crate::domain::{Profile, ProfileChange, ProfileClaim};
-use crate::http::kit::answer::Record;
-use crate::http::kit::body::Body;
-use crate::http::kit::description::BodyType;
-use crate::http::kit::if_match::IfMatch;
-use crate::http::kit::members::{Given, Members};
-use crate::http::kit::problem::Problem;
+use crate::http::kit::{Body, BodyType, Given, IfMatch, Members, Problem, Record};
 use crate::store::Store;
 
 /// A profile: the OpenID standard claims (OpenID Connect Core §5.1) and `bio`. A member without a value is

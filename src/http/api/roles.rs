@@ -6,10 +6,7 @@ use super::users::role;
 use crate::authz::action::SetRoles;
 use crate::authz::{Allowed, Vocabulary};
 use crate::domain::{Role, User};
-use crate::http::kit::body::Body;
-use crate::http::kit::if_match::IfMatch;
-use crate::http::kit::problem::Problem;
-use crate::http::kit::representation::Shown;
+use crate::http::kit::{Body, IfMatch, Problem, Shown};
 use crate::store::Store;
 
 crate::body! {

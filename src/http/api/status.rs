@@ -4,10 +4,7 @@ use super::users::status_of;
 use crate::authz::Allowed;
 use crate::authz::action::SetStatus;
 use crate::domain::{Status, User};
-use crate::http::kit::body::Body;
-use crate::http::kit::if_match::IfMatch;
-use crate::http::kit::problem::Problem;
-use crate::http::kit::representation::Shown;
+use crate::http::kit::{Body, IfMatch, Problem, Shown};
 use crate::store::Store;
 
 crate::body! {

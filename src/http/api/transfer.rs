@@ -14,8 +14,7 @@ use crate::domain::{
     Email, Invalid, NewPassword, PasswordHash, ProfileChange, Role, Status, UserId, parse_time,
 };
 use crate::hashing::is_supported;
-use crate::http::kit::members::Members;
-use crate::http::kit::problem::BrokenRule;
+use crate::http::kit::{BrokenRule, Members};
 use crate::json::parse_strict;
 use crate::store::ExportedUser;
 

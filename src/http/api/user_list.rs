@@ -10,12 +10,10 @@ use super::users::role;
 use crate::authz::action::List;
 use crate::authz::{Reach, Vocabulary};
 use crate::domain::{User, UserId, parse_time};
-use crate::http::kit::cursor::CursorKey;
-use crate::http::kit::description::Parameter;
-use crate::http::kit::list::{DEFAULT_LIMIT, cursor_parameter, limit, limit_parameter, text, text_schema};
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::query::{Parameters, Query, QueryType};
-use crate::http::kit::representation::Listed;
+use crate::http::kit::{
+    Code, CursorKey, DEFAULT_LIMIT, Listed, Parameter, Parameters, Problem, Query, QueryType,
+    cursor_parameter, limit, limit_parameter, text, text_schema,
+};
 use crate::store::{SortKey, Store, UserFilter, UserQuery, UserSort};
 
 /// The query of `GET /users`.

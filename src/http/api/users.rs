@@ -12,12 +12,7 @@ use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Registration, Vocabulary};
 use crate::domain::{Email, Invalid, NewPassword, ProfileChange, Role, Status, User, format_time};
 use crate::hashing::Hasher;
-use crate::http::kit::allowance::RegistrationLimit;
-use crate::http::kit::answer::NoContent;
-use crate::http::kit::body::Body;
-use crate::http::kit::if_match::IfMatch;
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::representation::{Created, Shown, View};
+use crate::http::kit::{Body, Code, Created, IfMatch, NoContent, Problem, RegistrationLimit, Shown, View};
 use crate::store::{NewUser, Store, UserChange};
 
 /// An account.

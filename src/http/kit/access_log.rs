@@ -8,8 +8,8 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::{HttpMessage as _, HttpRequest};
 
+use super::Services;
 use super::client_address::forwarded_for;
-use super::services::Services;
 use crate::authz::Caller;
 use crate::telemetry::logging::{ACCESS, access_log};
 

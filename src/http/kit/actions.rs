@@ -8,8 +8,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-use super::access::Access;
-use super::route::Route;
+use super::{Access, Route};
 use crate::authz::{Caller, Member, RecordAttributes, RelationSet, Resource, Rule};
 
 /// Every action that has a route, by the kind of record.

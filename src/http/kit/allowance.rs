@@ -5,11 +5,7 @@ use std::sync::Arc;
 
 use actix_web::HttpMessage as _;
 
-use super::argument::Argument;
-use super::call::Call;
-use super::description::Description;
-use super::problem::{Code, Problem};
-use super::services::Services;
+use super::{Argument, Call, Code, Description, Problem, Services};
 use crate::domain::Allowance;
 
 impl Argument for Allowance {

@@ -10,8 +10,7 @@ use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::call::Call;
-use super::description::{AnswerDescription, Description};
+use super::{AnswerDescription, Call, Description};
 
 /// Successful response of a handler.
 #[diagnostic::on_unimplemented(

@@ -1,8 +1,6 @@
 //! Arguments of handlers after the decision.
 
-use super::call::Call;
-use super::description::Description;
-use super::problem::Problem;
+use super::{Call, Description, Problem};
 
 /// Argument of a handler. The arguments are read in their order, after the decision. So the body is not read
 /// before the decision is made.

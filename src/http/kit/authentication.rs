@@ -6,11 +6,10 @@ use std::time::Instant;
 use actix_web::http::header::{self, HeaderValue};
 
 use super::access_log::note_caller;
-use super::call::Call;
 use super::dpop::prove;
 use super::forgery_throttle::HOLD;
-use super::problem::{Code, Problem, Unacceptable};
-use super::services::Services;
+use super::problem::Unacceptable;
+use super::{Call, Code, Problem, Services};
 use crate::authz::Caller;
 use crate::store::StoreError;
 use crate::token::{DPOP_ALGORITHMS, InvalidProof, InvalidToken, Verification, Verified};

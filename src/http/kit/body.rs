@@ -3,11 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::argument::Argument;
-use super::call::Call;
-use super::description::{BodyType, Description};
-use super::members::Members;
-use super::problem::{Code, Problem};
+use super::{Argument, BodyType, Call, Code, Description, Members, Problem};
 use crate::authz::{Allowed, Resource};
 use crate::domain::Invalid;
 use crate::json::{JsonError, parse_strict};

@@ -1,6 +1,6 @@
 //! `body!`: declares a body once, for its schema in the OpenAPI document and for reading it.
 
-use super::members::Given;
+use super::Given;
 
 /// Fills a member of a declared body with the value that was read. `None` means that a required member is
 /// missing or breaks a rule, which is already reported.

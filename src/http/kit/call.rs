@@ -9,11 +9,7 @@ use actix_web::http::header;
 use actix_web::{HttpMessage as _, HttpRequest};
 
 use super::client_address::forwarded_for;
-use super::family::Family;
-use super::path_id::PathSegments;
-use super::problem::Problem;
-use super::route_table::Captured;
-use super::services::Services;
+use super::{Captured, Family, PathSegments, Problem, Services};
 use crate::domain::{Origin, sha256};
 use crate::telemetry::traces::Traced;
 

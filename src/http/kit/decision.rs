@@ -1,11 +1,6 @@
 //! Decisions: the first argument of every handler.
 
-use super::access::Access;
-use super::call::Call;
-use super::description::Description;
-use super::dry_run::DryRun;
-use super::path_id::{Named, PathId};
-use super::problem::Problem;
+use super::{Access, Call, Description, DryRun, Named, PathId, Problem};
 use crate::authz::action::{Action, Create};
 use crate::authz::{
     Allowed, AuditEvent, Caller, Can, Explanation, HypotheticalCaller, Preview, Reach, Refusal, Registration,

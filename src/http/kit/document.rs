@@ -10,9 +10,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
-use super::answer::{Answer, answers_json};
-use super::call::Call;
-use super::description::{AnswerDescription, Description};
+use super::{Answer, AnswerDescription, Call, Description, answers_json};
 
 /// 200 with a prepared body, its media type and its `Cache-Control`.
 ///

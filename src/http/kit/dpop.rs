@@ -3,10 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
-use super::argument::Argument;
-use super::call::Call;
-use super::description::Description;
-use super::problem::{Code, Problem};
+use super::{Argument, Call, Code, Description, Problem};
 use crate::domain::Thumbprint;
 use crate::oauth::OAuthError;
 use crate::token::{BoundToken, InvalidProof, Proof, ProofFor, Verified};

@@ -1,6 +1,6 @@
 //! Dry run of a decision: its result and its reasons for a hypothetical caller.
 
-use super::path_id::PathSegments;
+use super::PathSegments;
 use crate::authz::action::{Action, Read};
 use crate::authz::{Caller, Can, Explanation, HypotheticalCaller, Preview, Resource, Sealed};
 use crate::store::{Store, StoreError, Stored};

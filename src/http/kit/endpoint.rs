@@ -24,13 +24,8 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
 
-use super::access::Access;
-use super::call::Call;
-use super::family::Family;
-use super::handler::{Arguments, Handler, Outcome};
 use super::idempotency::Repetition;
-use super::problem::{Code, Problem};
-use super::route::{Part, Route};
+use super::{Access, Arguments, Call, Code, Family, Handler, Outcome, Part, Problem, Route};
 
 type Response<'a> = LocalBoxFuture<'a, Result<HttpResponse, Problem>>;
 type Run = Arc<dyn for<'a> Fn(&'a mut Call) -> Response<'a> + Send + Sync>;

@@ -3,9 +3,8 @@
 use actix_web::HttpResponse;
 use uuid::Uuid;
 
-use super::call::Call;
-use super::problem::{Problem, Unacceptable};
-use super::problem_response::ProblemContext;
+use super::problem::Unacceptable;
+use super::{Call, Problem, ProblemContext};
 use crate::authz::{Refusal, Subject};
 
 impl Call {

@@ -1,8 +1,7 @@
 //! Forms of clients at the token endpoint, and of browsers on the pages.
 
 use super::body::{check_type, read_bytes};
-use super::call::Call;
-use super::problem::Problem;
+use super::{Call, Problem};
 use crate::oauth::OAuthError;
 use crate::oauth::authorization_request::Parameters;
 

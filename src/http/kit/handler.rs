@@ -2,14 +2,8 @@
 
 use actix_web::HttpResponse;
 
-use super::access::Access;
-use super::answer::Answer;
-use super::argument::Argument;
-use super::call::Call;
-use super::decision::{Decision, closed};
-use super::description::Description;
-use super::dry_run::DryRun;
-use super::problem::Problem;
+use super::decision::closed;
+use super::{Access, Answer, Argument, Call, Decision, Description, DryRun, Problem};
 use crate::authz::Explanation;
 use crate::store::StoreError;
 

@@ -5,8 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::HeaderName;
 
 use super::answer_seal::{KeptAnswer, hex};
-use super::call::Call;
-use super::problem::{Code, Problem};
+use super::{Call, Code, Problem};
 use crate::domain::IdempotencyKey;
 use crate::store::{EarlierRequest, IdempotentRequest, run_idempotent};
 

@@ -3,10 +3,7 @@
 use actix_web::http::header;
 use serde_json::json;
 
-use super::argument::Argument;
-use super::call::Call;
-use super::description::{Description, Parameter};
-use super::problem::{Code, Problem};
+use super::{Argument, Call, Code, Description, Parameter, Problem};
 use crate::store::StoreError;
 
 /// Versions that the client accepts to overwrite (`If-Match`, RFC 9110 §13.1.1).

@@ -7,13 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::argument::Argument;
-use super::call::Call;
-use super::cursor::CursorKey;
-use super::description::Description;
-use super::problem::{Code, Problem};
-use super::route_table::Captured;
-use super::services::Services;
+use super::{Argument, Call, Captured, Code, CursorKey, Description, Problem, Services};
 use crate::authz::Vocabulary;
 use crate::config::Settings;
 use crate::domain::{Random, Time};

@@ -3,13 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::argument::Argument;
-use super::call::Call;
-use super::cursor::CursorKey;
-use super::description::{Description, Parameter};
-use super::problem::{Code, Problem};
-use super::query::{Parameters, Query, QueryType};
-use super::representation::Listed;
+use super::{
+    Argument, Call, Code, CursorKey, Description, Listed, Parameter, Parameters, Problem, Query, QueryType,
+};
 use crate::authz::action::Action;
 use crate::authz::{Can, Reach, Rule};
 use crate::store::{Position, Repository, Selection, Store};

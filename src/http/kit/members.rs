@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::problem::BrokenRule;
+use super::BrokenRule;
 use crate::domain::Invalid;
 
 /// Largest number of broken rules in a response.

@@ -11,9 +11,8 @@ use actix_web::{Error, HttpMessage as _};
 
 use super::access_log;
 use super::call::RequestId;
-use super::family::Family;
 use super::rate_limit::write_headers;
-use super::services::Services;
+use super::{Family, Services};
 use crate::domain::Allowance;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

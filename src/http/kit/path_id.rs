@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::description::{Description, Parameter};
+use super::{Description, Parameter};
 use crate::domain::{ClientId, ConsentOf, SessionId, SessionOf, UserId};
 
 /// The segments of a path, by their names in the route.

@@ -21,11 +21,7 @@
 //! }
 //! ```
 
-use super::answer::NoContent;
-use super::if_match::IfMatch;
-use super::list::ListOf;
-use super::problem::Problem;
-use super::representation::{Listed, Shown, View};
+use super::{IfMatch, ListOf, Listed, NoContent, Problem, Shown, View};
 use crate::authz::action::{Delete, List, Read};
 use crate::authz::{Allowed, Can, Reach};
 use crate::store::{Repository, Store};

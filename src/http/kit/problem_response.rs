@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::family::Family;
-use super::problem::{BrokenRule, Details, Problem};
-use super::problem_code::{Code, Header, Method, Wait};
+use super::problem::Details;
+use super::problem_code::{Code, Method, Wait};
+use super::{BrokenRule, Family, Header, Problem};
 /// The members of a problem document (RFC 9457 §3.1).
 #[derive(Serialize)]
 struct ProblemDocument<'a> {

@@ -1,6 +1,6 @@
 //! Problems made of refusals and errors of other parts.
 
-use super::problem::Problem;
+use super::Problem;
 use super::problem_code::Code;
 use crate::authz::{Reason, Refusal, Relation, Rule};
 use crate::domain::NoRandomness;

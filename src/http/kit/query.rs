@@ -2,10 +2,7 @@
 
 use std::fmt::Display;
 
-use super::argument::Argument;
-use super::call::Call;
-use super::description::{Description, Parameter};
-use super::problem::{Code, Problem};
+use super::{Argument, Call, Code, Description, Parameter, Problem};
 
 /// Largest number of parameters. No route has so many.
 const MOST_PARAMETERS: usize = 32;

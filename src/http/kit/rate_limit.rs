@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use chrono::{DateTime, Utc};
 
-use super::problem::{Code, Problem};
+use super::{Code, Problem};
 use crate::domain::{Allowance, Bucket, Clock, LIMIT_WINDOW, Left, TooMany};
 use crate::store::{StoreError, TrustedStore};
 

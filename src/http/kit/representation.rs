@@ -10,9 +10,8 @@ use utoipa::openapi::{Object, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::actions::Written;
-use super::answer::{Answer, Page, answers_json, entity_tag, page, versioned};
-use super::call::Call;
-use super::description::Description;
+use super::answer::{entity_tag, page, versioned};
+use super::{Answer, Call, Description, Page, answers_json};
 use crate::authz::{Allowed, Caller, RecordAttributes, RelationSet, Resource};
 use crate::store::Repository;
 

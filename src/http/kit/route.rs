@@ -3,11 +3,8 @@
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
 
-use super::access::Access;
-use super::description::{Description, Parameter};
-use super::dry_run::DryRun;
-use super::family::Family;
 use super::problem_code::Code;
+use super::{Access, Description, DryRun, Family, Parameter};
 use crate::authz::{Explanation, Rule};
 use crate::store::StoreError;
 

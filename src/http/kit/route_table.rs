@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::route::Route;
+use super::Route;
 
 /// The values of a path's parameters, by their names.
 pub(crate) type Captured = Vec<(&'static str, String)>;

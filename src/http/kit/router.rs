@@ -10,13 +10,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use futures_util::FutureExt as _;
 
 use super::access_log;
-use super::call::Call;
-use super::endpoint::Endpoint;
-use super::family::Family;
-use super::problem::{Code, Problem};
-use super::route::Route;
-use super::route_table::Captured;
-use super::services::Services;
+use super::{Call, Captured, Code, Endpoint, Family, Problem, Route, Services};
 use crate::telemetry::metrics::Meter;
 
 /// The endpoints of a server; one router for all its worker threads.

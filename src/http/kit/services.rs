@@ -22,17 +22,11 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use ipnet::IpNet;
 
-use super::actions::ActionTable;
-use super::answer_seal::AnswerSeal;
-use super::browser::FormGuard;
-use super::cursor::CursorKey;
-use super::extensions::Extensions;
-use super::forgery_throttle::ForgeryThrottle;
-use super::problem::{Code, Problem};
 use super::problem_response::RenderPage;
-use super::rate_limit::RateLimits;
-use super::route_table::RouteTable;
-use super::shutdown_flag::ShutdownFlag;
+use super::{
+    ActionTable, AnswerSeal, Code, CursorKey, Extensions, ForgeryThrottle, FormGuard, Problem, RateLimits,
+    RouteTable, ShutdownFlag,
+};
 use crate::authz::Vocabulary;
 use crate::config::Environment;
 use crate::domain::{Allowance, Clock, Random};

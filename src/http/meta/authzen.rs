@@ -12,11 +12,7 @@ use super::authzen_evaluator::Evaluator;
 use super::authzen_request::{EvaluationRequest, EvaluationsRequest, Several, read_one, read_several};
 use crate::authz::action::Explain;
 use crate::authz::{Explanation, Reach};
-use crate::http::kit::answer::Json;
-use crate::http::kit::body::Body;
-use crate::http::kit::decision::Public;
-use crate::http::kit::problem::Problem;
-use crate::http::kit::services::Services;
+use crate::http::kit::{Body, Json, Problem, Public, Services};
 
 /// The results of several requests, in their order, or of a single request.
 #[derive(Serialize, ToSchema)]

@@ -7,10 +7,7 @@ use super::authzen_request::Parts;
 use super::explain::dry_run::{NamedCaller, ResolvedCaller, explain_route, find_route, resolve_caller};
 use super::explain::{method, path, route_of};
 use crate::authz::Caller;
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::route::Route;
-use crate::http::kit::route_table::Captured;
-use crate::http::kit::services::Services;
+use crate::http::kit::{Captured, Code, Problem, Route, Services};
 
 /// `resource.type` of a route.
 const ROUTE: &str = "route";

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::domain::Invalid;
-use crate::http::kit::members::Members;
+use crate::http::kit::Members;
 
 /// Largest number of evaluations in one request.
 const MOST_EVALUATIONS: usize = 100;

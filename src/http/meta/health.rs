@@ -7,13 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::http::kit::answer::Json;
-use crate::http::kit::argument::Argument;
-use crate::http::kit::call::Call;
-use crate::http::kit::decision::Public;
-use crate::http::kit::document::Published;
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::services::Services;
+use crate::http::kit::{Argument, Call, Code, Json, Problem, Public, Published, Services};
 use crate::http::meta::openapi::document;
 use crate::http::pages::{Explanation, explanation};
 

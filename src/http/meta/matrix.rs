@@ -15,14 +15,10 @@ use crate::authz::matrix::{
 };
 use crate::authz::{Rule, Vocabulary};
 use crate::domain::sha256;
-use crate::http::kit::access::Access;
-use crate::http::kit::answer::{Answer, answers_json};
-use crate::http::kit::call::Call;
-use crate::http::kit::decision::Public;
-use crate::http::kit::description::{AnswerDescription, Description};
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::route::Route;
-use crate::http::kit::services::Services;
+use crate::http::kit::{
+    Access, Answer, AnswerDescription, Call, Code, Description, Problem, Public, Route, Services,
+    answers_json,
+};
 
 /// Source of a matrix.
 pub struct Rules<'a, R> {

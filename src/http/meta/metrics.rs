@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpServer, web};
 
-use crate::http::kit::services::Services;
+use crate::http::kit::Services;
 use crate::telemetry::metrics::{METRICS_TYPE, State};
 
 /// Makes the server of the metrics. It stops with the process.

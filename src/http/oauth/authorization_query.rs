@@ -5,12 +5,10 @@ use std::marker::PhantomData;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::http::kit::argument::Argument;
-use crate::http::kit::call::Call;
-use crate::http::kit::description::{BodyDescription, Description, Parameter};
-use crate::http::kit::form::{FORM, Form};
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::services::Services;
+use crate::http::kit::form::Form;
+use crate::http::kit::{
+    Argument, BodyDescription, Call, Code, Description, FORM, Parameter, Problem, Services,
+};
 use crate::http::pages::SeeOther;
 
 /// Request that a client sends through a browser, with GET or with POST. The members of the type are its

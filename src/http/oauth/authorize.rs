@@ -3,21 +3,19 @@
 
 use std::sync::Arc;
 
-use super::super::pages::{
-    BrowserAnswer, ConsentChoice, ConsentForm, LogInChoice, LogInError, LogInForm, SeeOther,
-};
 use super::authorization_query::{Authorization, FormRequest, QueryRequest};
 use super::authorize_flow::AuthorizeFlow;
 use crate::domain::{BrowserSecret, Device, PasswordAttempt};
 use crate::hashing::HashError;
-use crate::http::kit::browser::{Browser, BrowserForm, SetCookie};
-use crate::http::kit::decision::Public;
 use crate::http::kit::form::Form;
-use crate::http::kit::problem::Problem;
-use crate::http::kit::services::Services;
+use crate::http::kit::{Browser, BrowserForm, Problem, Public, Services, SetCookie};
+use crate::http::pages::{
+    BrowserAnswer, ConsentChoice, ConsentForm, LogInChoice, LogInError, LogInForm, SeeOther,
+};
+use crate::oauth::OAuthError;
 use crate::oauth::authorization::Step;
 use crate::oauth::authorization_response::AuthorizationError;
-use crate::oauth::{OAuthError, password_login};
+use crate::oauth::password_login;
 
 const DENIED: AuthorizationError = AuthorizationError::new("access_denied", "the user denied the request");
 

@@ -4,14 +4,13 @@ use actix_web::http::StatusCode;
 
 use crate::authz::{OFFLINE_ACCESS, ScopeSet};
 use crate::domain::{Client, Origin};
-use crate::http::kit::browser::Browser;
 use crate::http::kit::form::Form;
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::services::Services;
+use crate::http::kit::{Browser, Code, Problem, Services};
 use crate::http::pages::{
     Application, BrowserAnswer, Consent, Destination, ErrorPage, LogIn, LogInError, PageAnswer, Permission,
-    SeeOther, consent, error, log_in,
+    SeeOther,
 };
+use crate::http::pages::{consent, error, log_in};
 use crate::oauth::authorization::{AuthorizationState, Step, consented, issue_code, next_step};
 use crate::oauth::authorization_request::{AuthorizationRequest, RequestError};
 use crate::oauth::authorization_response::AuthorizationError;

@@ -6,13 +6,9 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web_httpauth::headers::authorization::{Basic, Scheme as _};
 
 use crate::domain::ClientSecret;
-use crate::http::kit::access::Access;
-use crate::http::kit::call::Call;
-use crate::http::kit::decision::Decision;
 use crate::http::kit::decision::closed::Closed;
-use crate::http::kit::description::Description;
 use crate::http::kit::form::Form;
-use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::{Access, Call, Code, Decision, Description, Problem};
 use crate::oauth::OAuthError;
 use crate::oauth::client_authentication::{AuthenticatedClient, PresentedCredentials, authenticate};
 use crate::token::ClientAssertion;

@@ -6,11 +6,7 @@ use std::sync::Arc;
 use crate::authz::action::SetPassword;
 use crate::authz::{Allowed, AuditEvent, Outcome};
 use crate::domain::{Allowance, Device, PasswordAttempt, User};
-use crate::http::kit::argument::Argument;
-use crate::http::kit::call::Call;
-use crate::http::kit::description::Description;
-use crate::http::kit::problem::Problem;
-use crate::http::kit::services::Services;
+use crate::http::kit::{Argument, Call, Description, Problem, Services};
 use crate::oauth::password_login::{self, PasswordLogin};
 use crate::oauth::token_response::TokenResponse;
 

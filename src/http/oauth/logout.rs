@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use super::super::pages::{
-    Application, BrowserAnswer, Destination, LogOut, LogOutChoice, LogOutForm, PageAnswer, SeeOther, log_out,
-    logged_out, still_logged_in,
-};
+use super::super::pages::log_out;
 use super::authorization_query::{FormRequest, Logout, QueryRequest};
 use super::authorize_flow::error_without_redirect;
-use crate::http::kit::browser::{Browser, BrowserForm, SetCookie};
-use crate::http::kit::decision::Public;
 use crate::http::kit::form::Form;
-use crate::http::kit::problem::Problem;
-use crate::http::kit::services::Services;
+use crate::http::kit::{Browser, BrowserForm, Problem, Public, Services, SetCookie};
+use crate::http::pages::{
+    Application, BrowserAnswer, Destination, LogOut, LogOutChoice, LogOutForm, PageAnswer, SeeOther,
+    logged_out, still_logged_in,
+};
 use crate::oauth::logout::{LogoutError, LogoutRequest};
 use crate::store::SignedIn;
 

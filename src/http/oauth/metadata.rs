@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use utoipa::ToSchema;
 
-use crate::http::kit::decision::Public;
-use crate::http::kit::document::Published;
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::services::Services;
+use crate::http::kit::{Code, Problem, Public, Published, Services};
 use crate::oauth::metadata;
 
 const METADATA_LIFETIME: &str = "public, max-age=300";

@@ -22,7 +22,7 @@ pub use metadata::{authorization_server, jwks, protected_resource};
 pub use token::{introspect, revoke, token};
 pub use userinfo::userinfo;
 
-use super::kit::problem::{Code, Problem};
+use crate::http::kit::{Code, Problem};
 use crate::oauth::OAuthError;
 
 impl From<OAuthError> for Problem {

@@ -7,17 +7,13 @@ use utoipa::ToSchema;
 
 use super::ClientAuth;
 use crate::domain::{Allowance, AuthorizationCode, GrantType, RefreshToken};
-use crate::http::kit::answer::Json;
-use crate::http::kit::argument::Argument;
-use crate::http::kit::call::Call;
-use crate::http::kit::description::{BodyDescription, Description};
-use crate::http::kit::dpop::ProvedKey;
-use crate::http::kit::form::FORM;
-use crate::http::kit::problem::Problem;
-use crate::http::kit::services::Services;
+use crate::http::kit::{
+    Argument, BodyDescription, Call, Description, FORM, Json, Problem, ProvedKey, Services,
+};
 use crate::oauth::authorization_code::{self, Redemption};
 use crate::oauth::token_response::TokenResponse;
-use crate::oauth::{OAuthError, client_credentials, introspection, refresh, revocation, scope_parameter};
+use crate::oauth::{OAuthError, scope_parameter};
+use crate::oauth::{client_credentials, introspection, refresh, revocation};
 use crate::token::InvalidProof;
 
 /// Description of a form for the OpenAPI document. The decision has read the form already.

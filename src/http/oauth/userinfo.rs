@@ -6,9 +6,7 @@ use utoipa::ToSchema;
 
 use crate::authz::action::ReadClaims;
 use crate::domain::User;
-use crate::http::kit::answer::Json;
-use crate::http::kit::decision::Own;
-use crate::http::kit::problem::Problem;
+use crate::http::kit::{Json, Own, Problem};
 use crate::oauth::userinfo::claims;
 use crate::store::Store;
 

@@ -7,13 +7,9 @@ use maud::Markup;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
-use super::destination::Destination;
+use super::Destination;
 use super::layout::{PageContext, document};
-use crate::http::kit::answer::Answer;
-use crate::http::kit::browser::{Browser, SetCookie};
-use crate::http::kit::call::Call;
-use crate::http::kit::description::{AnswerDescription, Description};
-use crate::http::kit::problem::{Code, Problem};
+use crate::http::kit::{Answer, AnswerDescription, Browser, Call, Code, Description, Problem, SetCookie};
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 

@@ -4,11 +4,9 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::answer::PageAnswer;
-use super::destination::Destination;
-use super::layout::{Application, form};
+use super::{Application, Destination, PageAnswer, form};
 use crate::authz::Scope;
-use crate::http::kit::browser::{Browser, BrowserForm, PageForm};
+use crate::http::kit::{Browser, BrowserForm, PageForm};
 
 /// Content of the consent page.
 pub struct Consent<'a> {

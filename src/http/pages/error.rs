@@ -4,12 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use maud::{Markup, html};
 
-use super::answer::PageAnswer;
+use super::PageAnswer;
 use super::layout::{PageContext, shortened};
-use crate::http::kit::answer::Answer;
-use crate::http::kit::call::Call;
-use crate::http::kit::description::Description;
-use crate::http::kit::problem::Code;
+use crate::http::kit::{Answer, Call, Code, Description};
 
 /// Longest detail that a page shows, in characters.
 const LONGEST_DETAIL: usize = 200;

@@ -5,12 +5,7 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::digest;
 
-use crate::http::kit::argument::Argument;
-use crate::http::kit::call::Call;
-use crate::http::kit::decision::Public;
-use crate::http::kit::description::{Description, Parameter};
-use crate::http::kit::document::Document;
-use crate::http::kit::problem::Problem;
+use crate::http::kit::{Argument, Call, Description, Document, Parameter, Problem, Public};
 
 const STYLESHEET: &str = include_str!("pages.css");
 const MARK: &str = include_str!("mark.svg");

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::files;
-use crate::http::kit::browser::{Browser, PageForm, TOKEN_FIELD};
+use crate::http::kit::{Browser, PageForm, TOKEN_FIELD};
 
 /// Longest name that a page shows, in characters.
 const LONGEST_NAME: usize = 80;

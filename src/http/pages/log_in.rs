@@ -5,9 +5,8 @@ use maud::html;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::answer::PageAnswer;
-use super::layout::{Application, form};
-use crate::http::kit::browser::{Browser, BrowserForm, PageForm};
+use super::{Application, PageAnswer, form};
+use crate::http::kit::{Browser, BrowserForm, PageForm};
 
 /// Content of the sign-in page.
 pub struct LogIn<'a> {

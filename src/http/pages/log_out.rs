@@ -4,9 +4,8 @@ use maud::html;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::answer::PageAnswer;
-use super::layout::{Application, form};
-use crate::http::kit::browser::{Browser, BrowserForm, PageForm};
+use super::{Application, PageAnswer, form};
+use crate::http::kit::{Browser, BrowserForm, PageForm};
 
 /// Content of the sign-out page.
 pub struct LogOut<'a> {

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::TestServer;
 use super::seeds::Seeds;
-use super::server::TestServer;
 use crate::domain::{Invalid, format_time, parse_time};
 use crate::http::{Body, Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
 

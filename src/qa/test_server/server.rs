@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::seeds::{Seeds, seed};
+use crate::app::{App, Loaded};
 use crate::authz::Operator;
 use crate::config::{Config, Database, Environment, Faults, Sources};
 use crate::domain::{Clock, ClockAndRandom, Random};
 use crate::hashing::Argon2Cost;
-use crate::store::{InMemory, Snapshot, Store, StoreError, hold};
-use crate::{App, Loaded};
+use crate::store::hold;
+use crate::store::{InMemory, Snapshot, Store, StoreError};
 
 /// SQLite database in the memory of this process, shared by its connections.
 const DATABASE: &str = "file:/cloakroom-test?vfs=memdb";

@@ -5,13 +5,13 @@ use std::thread::JoinHandle;
 
 use tempfile::TempDir;
 
+use crate::app::{App, Loaded};
 use crate::config::Sources;
 use crate::domain::ClockAndRandom;
 use crate::http::Endpoint;
 use crate::qa::test_server::{CHEAP, MASTER_KEY};
 use crate::qa::verify::{Credential, Target};
 use crate::server::{open_store, stored_keys};
-use crate::{App, Loaded};
 
 /// Running server. It stops when it is dropped.
 pub(crate) struct Server {

@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use utoipa::ToSchema;
 
-use super::walk::Walk;
-use crate::App;
+use super::Walk;
+use crate::app::App;
 use crate::authz::action::{Create, Delete, List, Read, Update};
 use crate::authz::{Allowed, OwnerFrom, Reach, Resource, RowFilter, Sealed};
 use crate::domain::{ClockAndRandom, Random, UserId};
-use crate::http::kit::endpoint::endpoint;
-use crate::http::{Authenticated, Body, Code, Endpoint, Json, NoContent, Problem, Public, Segments};
+use crate::http::{
+    Authenticated, Body, Code, Endpoint, Json, NoContent, Problem, Public, Segments, endpoint,
+};
 use crate::store::{Lookup, StoreError, Stored};
 
 crate::scopes! {

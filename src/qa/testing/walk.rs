@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::page::Page;
+use super::Page;
 use super::server::Server;
-use crate::App;
+use crate::app::App;
 use crate::qa::verify::{Options, Verification};
 
 /// Walk of every route of an application as every kind of caller, on a running server.

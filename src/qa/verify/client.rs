@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use serde_json::Value;
 use ureq::http;
 
-use super::target::VerifyError;
+use super::VerifyError;
 use crate::token::tls;
 
 /// Timeout of a request. It is above the duration of any answer.

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Client, Request};
-use super::target::{Credential, Target, VerifyError};
-use crate::App;
+use super::client::Answer;
+use super::{Client, Credential, Request, Target, VerifyError};
+use crate::app::App;
 use crate::authz::ScopeSet;
 use crate::domain::{Clock, Random, Role, UserId};
 use crate::token::{

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::caller::Caller;
-use super::report::{Cell, Outcome, Report, RouteReport};
+use super::report::Cell;
+use super::{Outcome, Report, RouteReport};
 use crate::authz::matrix::document;
 
 /// Returns JUnit XML: one suite for each route, one case for each caller.

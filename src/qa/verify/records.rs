@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::body;
-use super::client::{Answer, Request};
+use super::client::Answer;
 use super::fixture::{Fixture, TestUser};
-use super::target::VerifyError;
+use super::{Request, VerifyError};
 use crate::authz::action::{Action as _, Create};
 use crate::authz::{OwnerFrom, Rule};
 use crate::http::{Access, Endpoint};

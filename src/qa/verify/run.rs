@@ -6,16 +6,16 @@ use actix_web::http::Method;
 use uuid::Uuid;
 
 use super::caller::Caller;
-use super::client::{Answer, Request};
+use super::client::Answer;
 use super::fixture::{Fixture, PASSWORD, TestClient, TestUser};
 use super::invariants::{
     difference_from_rule, hides_existence, is_always_refused, leaked_secret, private_list,
 };
 use super::records::NoRecord;
-use super::report::{Cell, Outcome, Report, RouteReport};
-use super::target::{Target, VerifyError};
+use super::report::Cell;
 use super::timing::{ROUNDS, SAMPLES, differ};
-use crate::App;
+use super::{Outcome, Report, Request, RouteReport, Target, VerifyError};
+use crate::app::App;
 use crate::authz::action::{Action as _, Create};
 use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::{Clock, Random, Role};

@@ -6,18 +6,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 
 use super::entries as trail;
-use super::entries::Entry;
-use super::seal::{BEGINNING, ChainKey};
 use crate::authz::{Actor, AuditEvent, Outcome};
 use crate::domain::Time;
 use crate::on;
 use crate::store::changes::Changes;
-use crate::store::engine::connection::{Connection, Link};
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{audit, audit_seals};
-use crate::store::engine::sql_types::Uid;
-use crate::store::trusted::TrustedStore;
+use crate::store::{BEGINNING, ChainKey, Connection, Entry, Link, StoreError, TrustedStore, Uid};
 
 /// Action of the entry that records the removal of expired entries.
 pub(crate) const EXPIRE: &str = "expire";

@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use crate::store::engine::error::StoreError;
-use crate::store::{BEGINNING, ChainKey, EXPIRE, Entry, Place, TrustedStore};
+use crate::store::{BEGINNING, ChainKey, EXPIRE, Entry, Place, StoreError, TrustedStore};
 
 /// Number of positions read at once.
 const PAGE: u16 = 1_000;

@@ -8,10 +8,9 @@ use uuid::Uuid;
 use crate::authz::{Actor, AuditEvent, Caller, Outcome, Subject};
 use crate::domain::{Time, UserId};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::audit;
 use crate::store::shared::Shared;
+use crate::store::{Connection, StoreError};
 
 /// Length limit of a text from a request, in characters. Longer texts are truncated.
 const MOST_CHARACTERS: usize = 200;

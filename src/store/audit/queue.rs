@@ -7,11 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::entries::Entry;
 use crate::authz::{Actor, AuditEvent, Outcome};
 use crate::domain::{Rate, TokenBucket};
-use crate::store::engine::error::StoreError;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Entry, StoreError, TrustedStore};
 
 /// Capacity of the queue. Events beyond it are counted, not kept.
 const CAPACITY: usize = 1_024;

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::hmac;
 
-use super::entries::Entry;
+use crate::store::Entry;
 
 /// Key of the seals. It has no `Debug`, so that no log shows it.
 #[derive(Clone)]

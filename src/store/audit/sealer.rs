@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::seal::ChainKey;
 use crate::domain::Clock;
-use crate::store::engine::error::StoreError;
-use crate::store::trusted::TrustedStore;
+use crate::store::{ChainKey, StoreError, TrustedStore};
 
 /// Number of entries sealed or removed in one transaction.
 const BATCH: u16 = 256;

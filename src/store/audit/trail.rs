@@ -4,15 +4,13 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::entries::{Entry, EntryId, insert};
+use super::entries::insert;
 use crate::authz::action::{Explain, List, ReadAudit};
 use crate::authz::{Allowed, AuditEvent, AuditTrail, Explanation, Reach};
 use crate::domain::{NoRandomness, Time, User, UserId};
 use crate::on;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::audit;
-use crate::store::handle::Store;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Entry, EntryId, Store, StoreError, TrustedStore};
 
 /// Filter of the audit trail. All of its fields must match.
 #[derive(Clone, Debug, Default)]

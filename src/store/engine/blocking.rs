@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use opentelemetry::KeyValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::connection::Engine;
-use super::error::StoreError;
 use super::retry::CommitState;
+use crate::store::{Engine, StoreError};
 use crate::telemetry::traces;
 
 /// Deadline for a permit and a connection. A request that gets neither in time is answered with 503.

@@ -11,8 +11,8 @@ use diesel::connection::{
 use diesel::{PgConnection, SqliteConnection};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::error::StoreError;
 use super::postgres_url::PostgresUrl;
+use crate::store::StoreError;
 
 /// Timeout of a statement and of a lock, enforced by the database. Shorter than the deadline of a request, so
 /// that no statement continues after the request was answered with 503.

@@ -6,8 +6,7 @@
 
 use std::cell::RefCell;
 
-use super::connection::{Connection, Engine};
-use super::error::StoreError;
+use crate::store::{Connection, Engine, StoreError};
 
 thread_local! {
     /// This thread's connection, and the id of its store.

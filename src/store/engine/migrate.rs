@@ -5,8 +5,7 @@ use diesel::connection::{Connection as _, SimpleConnection as _};
 use diesel::migration::{Migration, MigrationSource};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::connection::{Engine, Link};
-use super::error::StoreError;
+use crate::store::{Engine, Link, StoreError};
 
 /// Migrations embedded in the program. Both engines have the same names.
 ///

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Engine};
-use super::error::StoreError;
+use crate::store::{Connection, Engine, StoreError};
 
 /// A connection pool for one database. Cheap to clone.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use super::error::StoreError;
+use crate::store::StoreError;
 
 /// Initial retry back-off. It grows by this much with each retry.
 const BACK_OFF: Duration = Duration::from_millis(5);

@@ -1,6 +1,6 @@
 //! The tables, once for both engines. Private to the store.
 
-use super::sql_types::{Moment, Uid};
+use crate::store::{Moment, Uid};
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Bool, Nullable, Text};

@@ -6,7 +6,7 @@ use diesel::connection::{Connection as _, SimpleConnection as _};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::error::StoreError;
+use crate::store::StoreError;
 
 /// Location of the copy, in the memory of this process.
 const LOCATION: &str = "file:/cloakroom-test-snapshot?vfs=memdb";

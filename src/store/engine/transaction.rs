@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::connection::Connection;
-use super::error::StoreError;
 use super::pool::Pool;
 use super::retry::{CommitState, retry};
+use crate::store::{Connection, StoreError};
 
 /// A transaction to run. `work` may run more than once: each attempt that fails is rolled back.
 pub(in crate::store) struct Transaction<T, W, R> {

@@ -6,9 +6,8 @@ use std::sync::{Arc, OnceLock, mpsc};
 
 use tokio::sync::Semaphore;
 
-use super::connection::Engine;
-use super::error::StoreError;
 use super::transaction::Queued;
+use crate::store::{Engine, StoreError};
 
 /// Upper bound of a group commit. No transaction of a group is reported before the whole group commits.
 const MAX_GROUP: usize = 32;

@@ -4,10 +4,8 @@ use std::marker::PhantomData;
 
 use crate::authz::action::Read;
 use crate::authz::{Can, Relation, RelationSet, Resource, RowFilter, Sealed};
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
-use crate::store::handle::Store;
 use crate::store::shared::Shared;
+use crate::store::{Connection, Store, StoreError};
 
 /// A kind of record with a lookup by id. [`stored!`](crate::stored) implements it for a record in a table of
 /// its own. An implementation by hand can ask another system than this database for relations.

@@ -6,13 +6,10 @@ use std::str::FromStr;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::lookup::Stored;
 use crate::authz::action::{Action, Changing, Create, Delete};
 use crate::authz::{Allowed, AuditEvent, Can, Reach, RelationSet, RowFilter};
 use crate::domain::Time;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
-use crate::store::handle::Store;
+use crate::store::{Connection, Store, StoreError, Stored};
 
 /// Schema of a filter, for the OpenAPI document.
 #[doc(hidden)]

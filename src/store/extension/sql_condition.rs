@@ -7,9 +7,9 @@ use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
 use uuid::Uuid;
 
-use super::lookup::Stored;
 use crate::authz::{FilterTerm, Relation, RelationSet, RowFilter};
 use crate::domain::UserId;
+use crate::store::Stored;
 
 /// A condition on the rows of table `T`, for engine `DB`.
 pub type SqlCondition<T, DB> = Box<dyn BoxableExpression<T, DB, SqlType = Bool>>;

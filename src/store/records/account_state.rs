@@ -8,14 +8,11 @@ use crate::authz::{Allowed, AuditEvent, RoleGrant};
 use crate::domain::{AccountState, PasswordHash, Revoked, Role, SessionId, Status, Time, User, UserId};
 use crate::on;
 use crate::store::changes::Changes;
-use crate::store::engine::connection::{Connection, Link};
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{sessions, user_roles, users};
 use crate::store::extension::repository::one_row;
-use crate::store::handle::Store;
 use crate::store::shared::Shared;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, Link, Store, StoreError, TrustedStore};
 
 impl Store {
     /// Replaces a password. All sessions end, except `kept`. Without `kept`, all tokens of the user are revoked.

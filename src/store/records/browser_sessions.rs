@@ -2,19 +2,16 @@
 
 use diesel::prelude::*;
 
-use super::login::{LoginRefused, VerifiedPassword};
 use super::session_rows::{SessionBinding, SessionRow, session_event};
 use super::user_rows;
 use crate::authz::{Actor, Outcome};
 use crate::domain::{Device, Origin, SecretHash, Session, SessionId, Status, Time, User, UserId};
 use crate::on;
 use crate::store::changes::Changes;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{authorization_codes, sessions};
 use crate::store::shared::Shared;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, LoginRefused, StoreError, TrustedStore, VerifiedPassword};
 
 /// The user who is signed in in a browser.
 pub struct SignedIn {

@@ -8,9 +8,8 @@ use crate::authz::Reach;
 use crate::authz::action::List;
 use crate::domain::{Client, ClientId};
 use crate::on;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::clients;
-use crate::store::handle::Store;
+use crate::store::{Store, StoreError};
 
 /// A page of clients.
 pub struct ClientPage {

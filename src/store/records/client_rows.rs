@@ -6,9 +6,8 @@ use diesel::prelude::*;
 use super::client_secrets::{self, SecretRow};
 use crate::domain::{Client, ClientMetadata, RedirectUri, SecretHash, Time};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::{self, clients};
+use crate::store::{Connection, StoreError};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = clients, treat_none_as_default_value = false)]

@@ -5,10 +5,9 @@ use diesel::prelude::*;
 
 use crate::domain::{SecretAge, SecretHash, Time};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::client_secrets;
+use crate::store::{Connection, StoreError};
 
 /// A valid secret.
 #[derive(Queryable, Selectable)]

@@ -6,20 +6,16 @@ mod tests;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::client_rows::{MetadataRow, StoredClient, load};
+use super::client_rows::{MetadataRow, load};
 use super::client_secrets;
 use crate::authz::action::{Create, Delete, RotateSecret, Update};
 use crate::authz::{Allowed, AllowedAmendment, AuditEvent, RowFilter, Sealed};
 use crate::domain::{Client, ClientId, Revoked, SecretHash, Time};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{clients, sessions};
-use crate::store::extension::lookup::{Lookup, Stored};
 use crate::store::extension::repository::one_row;
-use crate::store::handle::Store;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, Lookup, Store, StoreError, Stored, StoredClient, TrustedStore};
 
 /// Reads a client after a change.
 fn reload(conn: &mut Connection, id: &str, now: DateTime<Utc>) -> Result<Client, StoreError> {

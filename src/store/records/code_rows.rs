@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::session_rows::TokenSession;
 use crate::authz::ScopeSet;
 use crate::domain::{ClientId, Origin, SecretHash, SessionId, Thumbprint, UserId};
+use crate::store::TokenSession;
 use crate::store::engine::schema::authorization_codes as codes;
 
 /// A code to issue.

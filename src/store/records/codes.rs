@@ -3,20 +3,21 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::code_rows::{CodeBinding, CodeRedemption, CodeRefused, CodeRow, NewCode, RedeemedCode};
-use super::session_rows::{SessionBinding, SessionRow, TokenSession};
+use super::code_rows::{CodeRefused, CodeRow, RedeemedCode};
+use super::session_rows::{SessionBinding, SessionRow};
 use super::{consents, refresh_token_rows, user_rows};
-use crate::authz::{Actor, AuditEvent, Outcome, Resource as _};
+use crate::authz::Resource as _;
+use crate::authz::{Actor, AuditEvent, Outcome};
 use crate::domain::{
     ClientId, Consent, SecretHash, Session, SessionId, Status, Thumbprint, Time, User, UserId,
 };
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{authorization_codes as codes, sessions};
 use crate::store::shared::Shared;
-use crate::store::trusted::TrustedStore;
+use crate::store::{
+    CodeBinding, CodeRedemption, Connection, NewCode, StoreError, TokenSession, TrustedStore,
+};
 
 /// Returns the audit event of a consent.
 fn consent_event(new: &NewCode) -> AuditEvent {

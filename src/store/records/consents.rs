@@ -8,13 +8,9 @@ use crate::authz::action::{Delete, ListConsents};
 use crate::authz::{Allowed, AuditEvent, RowFilter, Sealed};
 use crate::domain::{ClientId, Consent, ConsentOf, SessionId, Time, User, UserId};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::{authorization_codes, clients, consents, sessions};
-use crate::store::extension::lookup::{Lookup, Stored};
 use crate::store::extension::repository::one_row;
-use crate::store::handle::Store;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, Lookup, Store, StoreError, Stored, TrustedStore};
 
 type Row = (UserId, String, Option<String>, String, Time, Time);
 

@@ -5,9 +5,8 @@ use diesel::prelude::*;
 use super::{codes, idempotency, rate_limits, refresh_token_rows, used_jtis};
 use crate::domain::Time;
 use crate::on;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::{revocations, sessions};
-use crate::store::trusted::TrustedStore;
+use crate::store::{StoreError, TrustedStore};
 
 /// Time that a code is kept after its expiry, so that its reuse is detected.
 const CODE_RETENTION: chrono::Duration = chrono::Duration::hours(24);

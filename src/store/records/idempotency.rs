@@ -11,12 +11,9 @@ use crate::authz::AuditEvent;
 use crate::domain::Time;
 use crate::on;
 use crate::store::changes::Changes;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::idempotency_keys as keys;
-use crate::store::handle::Store;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, Store, StoreError, TrustedStore};
 
 /// How long a key is remembered.
 const KEY_LIFETIME: TimeDelta = TimeDelta::hours(24);

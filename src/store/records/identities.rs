@@ -7,16 +7,13 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use super::user_rows::NewUser;
 use crate::authz::RoleGrant;
 use crate::domain::{Email, ExternalUser, Identity, LinkedUser, ProfileChange, Status, Time, UserId};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{departed_identities, identities, users};
 use crate::store::shared::Shared;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, NewUser, StoreError, TrustedStore};
 
 /// Time that the identity of a deleted account is remembered, to refuse tokens that were issued before. It is
 /// longer than the lifetime of any access token should be.

@@ -6,19 +6,16 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::user_rows::{NewUser, NewUserRow, UserRow, insert_roles, role_rows};
+use super::user_rows::{NewUserRow, UserRow, insert_roles, role_rows};
 use super::{profiles, search_terms};
 use crate::authz::action::List;
 use crate::authz::{Reach, RoleGrant};
 use crate::domain::{PasswordHash, Profile, Time, User, UserId};
 use crate::on;
-use crate::store::audit::entries::{Entry, insert};
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
+use crate::store::audit::entries::insert;
 use crate::store::engine::schema::{user_roles, users};
-use crate::store::handle::Store;
 use crate::store::shared::Shared;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, Entry, NewUser, Store, StoreError, TrustedStore};
 
 /// A user to import.
 pub(crate) struct ImportedUser {

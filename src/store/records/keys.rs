@@ -4,19 +4,16 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
+use crate::authz::Resource as _;
 use crate::authz::action::{Action as _, List, Retire, Rotate};
-use crate::authz::{Actor, Allowed, AuditEvent, Caller, Outcome, Reach, Resource as _, RowFilter, Sealed};
+use crate::authz::{Actor, Allowed, AuditEvent, Caller, Outcome, Reach, RowFilter, Sealed};
 use crate::domain::{KeyLifecycle, SigningKey, StoredKey, Time};
 use crate::on;
 use crate::store::changes::Changes;
-use crate::store::engine::connection::{Connection, Link};
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::signing_keys;
-use crate::store::extension::lookup::{Lookup, Stored};
-use crate::store::handle::Store;
 use crate::store::shared::Shared;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, Link, Lookup, Store, StoreError, Stored, TrustedStore};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = signing_keys)]

@@ -2,20 +2,18 @@
 
 use diesel::prelude::*;
 
-use super::rate_limits::{self, CountedAttempt};
-use super::session_rows::{SessionBinding, TokenSession, session_event};
+use super::rate_limits;
+use super::session_rows::{SessionBinding, session_event};
 use super::{refresh_token_rows, user_rows};
 use crate::authz::{Actor, Outcome, ScopeSet};
 use crate::domain::{
     ClientId, Device, Origin, PasswordHash, SecretHash, Session, SessionId, Status, Time, User, UserId,
 };
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::users;
 use crate::store::shared::Shared;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, CountedAttempt, StoreError, TokenSession, TrustedStore};
 
 /// A password that matched the stored hash.
 pub(crate) struct VerifiedPassword {

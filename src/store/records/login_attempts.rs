@@ -4,13 +4,11 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::rate_limits::{CountedAttempt, count, refund};
+use super::rate_limits::{count, refund};
 use crate::domain::{LoginAttempt, PasswordHash, Time, TooMany, UserId};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::{sessions, users};
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, CountedAttempt, StoreError, TrustedStore};
 
 /// The password of a user, for comparison.
 pub struct StoredPassword {

@@ -8,9 +8,7 @@ use diesel::PgConnection;
 use diesel::connection::SimpleConnection as _;
 use tokio::sync::mpsc;
 
-use crate::store::engine::connection::{Engine, Link};
-use crate::store::engine::error::StoreError;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Engine, Link, StoreError, TrustedStore};
 
 /// Interval at which the listener polls its socket. A poll is no query.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);

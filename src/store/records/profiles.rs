@@ -9,12 +9,9 @@ use crate::authz::action::{ReadClaims, Update};
 use crate::authz::{Allowed, AuditEvent, RowFilter, Sealed};
 use crate::domain::{Profile, ProfileChange, ProfileClaim, User, UserId, fold_case};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::users;
-use crate::store::extension::lookup::{Lookup, Stored};
-use crate::store::handle::Store;
+use crate::store::{Connection, Lookup, Store, StoreError, Stored};
 
 impl Stored for Profile {
     async fn find(lookup: Lookup<'_, Self>, id: UserId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {

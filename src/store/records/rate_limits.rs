@@ -10,12 +10,9 @@ use diesel::sql_types::{Binary, HasSqlType, Integer};
 
 use crate::domain::{Bucket, LIMIT_WINDOW, Left, Time, TooMany};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::guesses;
-use crate::store::engine::sql_types::Moment;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, Moment, StoreError, TrustedStore};
 
 /// A request that was counted.
 #[must_use = "an attempt that succeeded or was not checked is refunded"]

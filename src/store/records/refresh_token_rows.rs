@@ -6,10 +6,9 @@ use diesel::prelude::*;
 use super::session_rows::{SessionBinding, SessionRow};
 use crate::domain::{SecretHash, Session, Time};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{refresh_tokens as tokens, sessions};
+use crate::store::{Connection, StoreError};
 
 /// A stored refresh token with its session.
 pub(crate) struct KnownRefreshToken {

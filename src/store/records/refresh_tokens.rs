@@ -5,18 +5,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use super::refresh_token_rows::{KnownRefreshToken, insert, load, mark_used};
-use super::session_rows::{TokenSession, session_event};
+use super::session_rows::session_event;
 use super::user_rows;
 use crate::authz::{Actor, Outcome, ScopeSet};
 use crate::domain::{ClientId, Origin, SecretHash, Session, Status, Thumbprint, Time};
 use crate::on;
 use crate::store::changes::Changes;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{refresh_tokens as tokens, sessions};
 use crate::store::shared::Shared;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, StoreError, TokenSession, TrustedStore};
 
 /// Time during which the last exchange may be repeated, for a client that lost the response.
 const REPEAT_WINDOW: TimeDelta = TimeDelta::seconds(10);

@@ -4,9 +4,8 @@ use crate::authz::{Actor, AuditEvent, Outcome};
 use crate::domain::{Revocation, Revoked, Time, UserId};
 use crate::on;
 use crate::store::changes::decode;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::revocations;
-use crate::store::trusted::TrustedStore;
+use crate::store::{StoreError, TrustedStore};
 use diesel::prelude::*;
 
 /// Number of sequence numbers before the last one that a reader reads again. A sequence number is assigned before

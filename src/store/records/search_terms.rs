@@ -7,10 +7,9 @@ use diesel::prelude::*;
 
 use crate::domain::UserId;
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::limit;
 use crate::store::engine::schema::{user_search_terms, users};
+use crate::store::{Connection, StoreError};
 
 /// Number of words of a name that are indexed. It bounds the rows that a user can cause.
 const MAX_WORDS: usize = 10;

@@ -2,7 +2,8 @@
 
 use diesel::prelude::*;
 
-use crate::authz::{Actor, AuditEvent, Outcome, Resource as _, ScopeSet};
+use crate::authz::Resource as _;
+use crate::authz::{Actor, AuditEvent, Outcome, ScopeSet};
 use crate::domain::{ClientId, Role, SecretHash, Session, SessionId, Thumbprint, Time, UserId};
 use crate::store::engine::schema::sessions;
 

@@ -4,19 +4,15 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::session_rows::{SessionBinding, SessionRow, session_event};
+use crate::authz::Resource as _;
 use crate::authz::action::{Delete, EndSessions, ListSessions};
-use crate::authz::{
-    Actor, Allowed, AuditEvent, Caller, OFFLINE_ACCESS, Outcome, Resource as _, RowFilter, Sealed,
-};
+use crate::authz::{Actor, Allowed, AuditEvent, Caller, OFFLINE_ACCESS, Outcome, RowFilter, Sealed};
 use crate::domain::{Revoked, Session, SessionId, SessionOf, Time, User, UserId};
 use crate::on;
 use crate::store::changes::Changes;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::sessions;
-use crate::store::extension::lookup::{Lookup, Stored};
-use crate::store::handle::Store;
 use crate::store::shared::Shared;
+use crate::store::{Connection, Lookup, Store, StoreError, Stored};
 
 /// Returns the audit event of a caller that ends the session of its own token.
 fn logged_out(by: &Caller, session: SessionId) -> AuditEvent {

@@ -6,10 +6,8 @@ use diesel::prelude::*;
 
 use crate::domain::Time;
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::used_jtis;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, StoreError, TrustedStore};
 
 impl TrustedStore {
     /// Marks a hashed `jti` as used until it expires. Returns true if this is its first use on any replica.

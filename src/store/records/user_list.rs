@@ -3,15 +3,13 @@
 use diesel::prelude::*;
 
 use super::user_list_query;
-use super::user_query::{SortKey, UserQuery};
 use super::user_rows::UserRow;
 use crate::authz::action::List;
 use crate::authz::{Reach, Vocabulary};
 use crate::domain::{User, UserId};
 use crate::on;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::user_roles;
-use crate::store::handle::Store;
+use crate::store::{SortKey, Store, StoreError, UserQuery};
 
 /// A page of the list.
 pub struct UserPage {

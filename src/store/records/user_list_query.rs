@@ -5,14 +5,11 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use super::search_terms;
-use super::user_query::{SortKey, UserQuery, UserSort};
 use super::user_rows::UserRow;
 use crate::domain::{Email, Time, UserId, fold_case};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::limit;
-use crate::store::engine::sql_types::{Moment, Uid};
+use crate::store::{Connection, Moment, SortKey, StoreError, Uid, UserQuery, UserSort};
 
 /// Number of matches up to which a search sorts all of them. With more, it reads users in the order of the list
 /// until the page is full, which takes the fewer rows the more matches there are.

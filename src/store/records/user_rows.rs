@@ -10,9 +10,8 @@ use super::search_terms::{TermRow, term_rows};
 use crate::authz::Vocabulary;
 use crate::domain::{Email, PasswordHash, ProfileChange, Role, Status, Time, User, UserId};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::schema::{user_roles, users};
+use crate::store::{Connection, StoreError};
 
 /// The columns of a user without the password hash.
 #[derive(Queryable, QueryableByName, Selectable)]

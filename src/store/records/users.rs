@@ -4,20 +4,16 @@ use diesel::prelude::*;
 
 use super::account_state::keep_an_admin;
 use super::search_terms;
-use super::user_rows::{NewUser, NewUserRow, RoleRow, insert_roles, load, role_rows};
+use super::user_rows::{NewUserRow, RoleRow, insert_roles, load, role_rows};
 use crate::authz::action::{Delete, Update};
 use crate::authz::{Allowed, AuditEvent, RoleGrant, RowFilter, Sealed};
 use crate::domain::{Email, Revoked, Time, User, UserId};
 use crate::on;
-use crate::store::engine::connection::Connection;
-use crate::store::engine::error::StoreError;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{user_roles, users};
-use crate::store::extension::lookup::{Lookup, Stored};
 use crate::store::extension::repository::one_row;
-use crate::store::handle::Store;
 use crate::store::shared::Shared;
-use crate::store::trusted::TrustedStore;
+use crate::store::{Connection, Lookup, NewUser, Store, StoreError, Stored, TrustedStore};
 
 /// Change of a user. A member that is `None` does not change.
 #[derive(Default)]

@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::Algorithm;
 
-use super::revocation::{Revocable, Revocations};
-use super::verified::Verification;
-use crate::token::invalid::InvalidToken;
-use crate::token::issuers::external_issuer::ExternalIssuer;
+use super::revocation::Revocable;
 use crate::token::keys::verification_keys::VerificationKeys;
+use crate::token::{ExternalIssuer, InvalidToken, Revocations, Verification};
 
 /// Most cached tokens; the least used are evicted first.
 pub(in crate::token) const CACHED_TOKENS: usize = 10_000;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::revocation::{Revocable, TokenSubject};
 use crate::authz::{ScopeSet, TokenId, Vocabulary};
 use crate::domain::{Role, SessionId, Thumbprint};
-use crate::token::invalid::InvalidToken;
+use crate::token::InvalidToken;
 use crate::token::jws::{optional_text, parse_object};
 
 /// Claims of a token that this server issues. `epoch` is our own claim: a token is revoked when its epoch

@@ -7,11 +7,10 @@ use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
-use super::issue::{AccessToken, Issuer, sign};
+use super::issue::sign;
 use crate::domain::{SessionId, UserId};
-use crate::token::issue_error::IssueError;
 use crate::token::jws::{Jws, parse_object};
-use crate::token::keys::algorithm::SigningAlgorithm;
+use crate::token::{AccessToken, IssueError, Issuer, SigningAlgorithm};
 
 /// `typ` header that distinguishes an ID token from an access token (RFC 8725 §3.11).
 const TYPE: &str = "JWT";

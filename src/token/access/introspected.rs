@@ -4,10 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::verified::Verification;
-use super::verify::Verifier;
 use crate::authz::Caller;
 use crate::domain::UserId;
+use crate::token::{Verification, Verifier};
 
 /// A valid access token with its claims.
 pub struct Introspected {

@@ -12,10 +12,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::claims::{AccessTokenClaims, Confirmation};
 use crate::authz::ScopeSet;
 use crate::domain::{Clock, Random, Role, SessionId, Thumbprint, UserId};
-use crate::token::issue_error::IssueError;
-use crate::token::keys::algorithm::SigningAlgorithm;
-use crate::token::keys::server_keys::Keys;
 use crate::token::keys::signer::SigningKey;
+use crate::token::{IssueError, Keys, SigningAlgorithm};
 
 /// Issuer of access tokens and ID tokens.
 ///

@@ -8,8 +8,7 @@ use super::claims::Claims;
 use super::revocation::TokenSubject;
 use crate::authz::{Caller, ScopeSet, Subject};
 use crate::domain::{AccountState, ExternalUser, LinkedUser, Role, Status, Thumbprint, UserId};
-use crate::token::client_auth::dpop::{InvalidProof, Proof};
-use crate::token::invalid::InvalidToken;
+use crate::token::{InvalidProof, InvalidToken, Proof};
 
 /// Result of verifying a token whose signature and claims are valid.
 #[derive(Clone, Debug)]

@@ -6,19 +6,17 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::cache::{Accepted, CACHED_TOKENS, CacheUsage, TokenCache};
+use super::cache::{Accepted, CACHED_TOKENS, TokenCache};
 use super::claims::Claims;
-use super::revocation::Revocations;
-use super::verified::{ExternalToken, Verification, Verified};
 use crate::authz::Vocabulary;
 use crate::domain::{Clock, LinkedUser, sha256};
-use crate::token::invalid::InvalidToken;
-use crate::token::issuers::external_issuer::ExternalIssuer;
 use crate::token::issuers::identity_cache::IdentityCache;
-use crate::token::issuers::trusted_issuer::{TokenTyp, TrustedIssuer};
 use crate::token::jws::{Jws, check_size};
-use crate::token::keys::server_keys::Keys;
 use crate::token::keys::verification_keys::VerificationKeys;
+use crate::token::{
+    CacheUsage, ExternalIssuer, ExternalToken, InvalidToken, Keys, Revocations, TokenTyp, TrustedIssuer,
+    Verification, Verified,
+};
 
 /// Token verifier. Only it turns a token into a [`Caller`](crate::authz::Caller).
 ///

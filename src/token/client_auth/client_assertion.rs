@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
-use super::client_keys::ClientKeys;
 use crate::domain::sha256;
+use crate::token::ClientKeys;
 use crate::token::jws::{Jws, parse_object};
 
 /// Longest lifetime of an assertion. Some libraries use an hour.

@@ -7,7 +7,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
 use crate::domain::Invalid;
-use crate::token::keys::verification_key::VerificationKey;
+use crate::token::VerificationKey;
 use crate::token::keys::verification_keys::VerificationKeys;
 
 /// Algorithms of client assertions.

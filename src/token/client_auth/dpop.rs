@@ -13,9 +13,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::{Thumbprint, sha256};
-use crate::token::invalid::InvalidToken;
 use crate::token::jws::{Jws, parse_object};
-use crate::token::keys::verification_key::{UnfitKey, VerificationKey};
+use crate::token::{InvalidToken, UnfitKey, VerificationKey};
 
 /// Algorithms of proofs.
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256];

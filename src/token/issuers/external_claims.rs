@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::external_issuer::ExternalIssuer;
-use super::trusted_issuer::{ClientToken, TokenTyp, TrustedIssuer};
 use crate::authz::{Scope, ScopeSet, TokenId, Vocabulary};
 use crate::domain::{Email, ExternalUser, Identity};
 use crate::token::access::claims::{Claims, Registered, strings};
 use crate::token::access::revocation::{Revocable, TokenSubject};
-use crate::token::invalid::InvalidToken;
 use crate::token::jws::{optional_text, parse_object};
+use crate::token::{ClientToken, ExternalIssuer, InvalidToken, TokenTyp, TrustedIssuer};
 
 /// Longest `sub` (OpenID Connect Core §2) and longest client id, in characters.
 const MAX_CHARACTERS: usize = 255;

@@ -4,10 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 
-use super::trusted_issuer::TrustedIssuer;
 use super::unknown_keys::{FetchRequests, Wait};
-use crate::token::keys::verification_key::VerificationKey;
 use crate::token::keys::verification_keys::VerificationKeys;
+use crate::token::{TrustedIssuer, VerificationKey};
 
 /// An external issuer with the keys that are known.
 pub struct ExternalIssuer {

@@ -9,12 +9,11 @@ use ureq::Agent;
 use ureq::tls::TlsConfig;
 use url::Url;
 
-use super::address::{is_loopback, is_safe};
+use super::address::is_loopback;
 use super::jwks;
 use super::roots::roots;
-use super::trusted_issuer::TrustedIssuer;
 use crate::json::parse_strict;
-use crate::token::keys::verification_key::VerificationKey;
+use crate::token::{TrustedIssuer, VerificationKey, is_safe};
 
 /// Longest duration of one request, from the DNS look-up to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);

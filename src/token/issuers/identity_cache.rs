@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{Identity, LinkedUser};
-use crate::token::access::revocation::Revocations;
+use crate::token::Revocations;
 
 /// Most cached accounts; the least used are evicted first.
 const CAPACITY: usize = 10_000;

@@ -4,8 +4,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
 use super::fetch::FetchError;
-use super::trusted_issuer::TrustedIssuer;
-use crate::token::keys::verification_key::VerificationKey;
+use crate::token::{TrustedIssuer, VerificationKey};
 
 /// Most keys in one set.
 const MAX_KEYS: usize = 100;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::external_issuer::ExternalIssuer;
 use super::fetch::fetch;
+use crate::token::ExternalIssuer;
 
 /// Refresh interval. A key that the issuer withdraws stays valid here for this time at most.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(600);

@@ -1,7 +1,6 @@
 //! Errors of key generation and key loading.
 
-use super::algorithm::SigningAlgorithm;
-use super::verification_key::UnfitKey;
+use crate::token::{SigningAlgorithm, UnfitKey};
 
 /// Why keys cannot be generated or used. The error contains no key material.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::signer::SigningKey;
 use super::verification_keys::VerificationKeys;
-use crate::token::issue_error::IssueError;
+use crate::token::IssueError;
 
 /// The server's keys in force at one moment.
 pub struct KeyRing {

@@ -6,16 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::algorithm::SigningAlgorithm;
-use super::error::KeyError;
-use super::key_ring::KeyRing;
-use super::key_store::KeySettings;
 use super::private_key::PrivateKey;
-use super::seal::MasterKey;
 use super::signer::SigningKey as Signer;
-use super::verification_key::VerificationKey;
 use super::verification_keys::VerificationKeys;
 use crate::domain::{KeyLifecycle, SigningKey, StoredKey};
+use crate::token::{KeyError, KeyRing, KeySettings, MasterKey, SigningAlgorithm, VerificationKey};
 
 /// The `kid` of the HS256 secret.
 const HS256_KID: &str = "hs256";

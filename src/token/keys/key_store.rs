@@ -3,12 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
-use super::algorithm::SigningAlgorithm;
-use super::error::KeyError;
-use super::key_set::KeySet;
 use super::private_key::PrivateKey;
-use super::seal::MasterKey;
 use crate::domain::{ClockAndRandom, PUBLISHED_AHEAD, SigningKey, StoredKey};
+use crate::token::{KeyError, KeySet, MasterKey, SigningAlgorithm};
 
 /// Longest time until all replicas know a new key.
 const REPLICATION_DELAY: TimeDelta = TimeDelta::seconds(2);

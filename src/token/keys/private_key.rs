@@ -9,11 +9,9 @@ use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::algorithm::SigningAlgorithm;
-use super::error::KeyError;
-use super::seal::MasterKey;
 use super::signer::SigningKey;
 use crate::domain::Random;
+use crate::token::{KeyError, MasterKey, SigningAlgorithm};
 
 /// The private half of an asymmetric key, as PKCS#8 (RFC 5208).
 pub(in crate::token) struct PrivateKey {

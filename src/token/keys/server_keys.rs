@@ -4,11 +4,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 
-use super::error::KeyError;
-use super::key_ring::KeyRing;
-use super::key_set::KeySet;
-use super::key_store::KeyStore;
 use crate::domain::StoredKey;
+use crate::token::{KeyError, KeyRing, KeySet, KeyStore};
 
 /// The server's keys, replaceable while it runs. Which of them sign and verify changes with the clock.
 ///

@@ -8,9 +8,7 @@ use aws_lc_rs::signature::{
 };
 use jsonwebtoken::Algorithm;
 
-use super::algorithm::SigningAlgorithm;
-use super::error::KeyError;
-use crate::token::issue_error::IssueError;
+use crate::token::{IssueError, KeyError, SigningAlgorithm};
 
 /// Key that signs tokens.
 pub(in crate::token) struct SigningKey {

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use jsonwebtoken::Algorithm;
 
-use super::verification_key::VerificationKey;
-use crate::token::invalid::InvalidToken;
+use crate::token::{InvalidToken, VerificationKey};
 
 /// Verification keys, looked up by the header of a token.
 pub(in crate::token) struct VerificationKeys(Vec<Arc<VerificationKey>>);

@@ -8,14 +8,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::{KeyError, KeyRing, Keys};
 use super::{AUDIENCE, ISSUER, NOW, SECRET, STORED, USER, World, at, key_store, ring, set, set_of, stored};
 use crate::authz::{Subject, Vocabulary};
 use crate::domain::{Clock, ClockAndRandom, Random, Role, SessionId, StoredKey};
-use crate::token::access::issue::{IssueRequest, IssueTo, IssuedToken, Issuer};
-use crate::token::keys::algorithm::SigningAlgorithm;
-use crate::token::keys::key_store::{KeySettings, KeyStore};
-use crate::token::keys::seal::MasterKey;
+use crate::token::{
+    IssueRequest, IssueTo, IssuedToken, Issuer, KeyError, KeyRing, KeySettings, KeyStore, Keys, MasterKey,
+    SigningAlgorithm,
+};
 
 const SESSION: SessionId = SessionId(Uuid::from_u128(5));
 

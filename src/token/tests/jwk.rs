@@ -5,9 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use crate::token::keys::algorithm::SigningAlgorithm;
 use crate::token::keys::private_key::PrivateKey;
-use crate::token::keys::verification_key::{UnfitKey, VerificationKey};
+use crate::token::{SigningAlgorithm, UnfitKey, VerificationKey};
 
 fn jwk(algorithm: SigningAlgorithm) -> Value {
     PrivateKey::generate(algorithm).unwrap().public_key().unwrap().jwk

@@ -3,12 +3,11 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::super::{InvalidToken, Keys};
 use super::issuing::{issue, part, to_user};
 use super::{NOW, World, at, key_store, stored};
 use crate::domain::{Clock, PUBLISHED_AHEAD, StoredKey};
 use crate::token::keys::algorithm::SigningAlgorithm::Es256;
-use crate::token::keys::key_store::SignsFrom;
+use crate::token::{InvalidToken, Keys, SignsFrom};
 
 /// Returns a world with one signing key and its successor.
 fn succession() -> (World, StoredKey, StoredKey) {

@@ -8,8 +8,8 @@ use super::{NOW, STORED, USER, World, at, claims, header, key_store, ring, set, 
 use crate::authz::Subject;
 use crate::domain::{AccountState, Revocation, Revoked, Role, Status, UserId};
 use crate::token::access::cache::TokenCache;
-use crate::token::access::verified::{UnconfirmedToken, Verification};
 use crate::token::keys::algorithm::SigningAlgorithm::{Es256, Hs256};
+use crate::token::{UnconfirmedToken, Verification};
 
 fn user() -> UserId {
     USER.parse().unwrap()

@@ -18,14 +18,10 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::access::revocation::Revocations;
-use super::access::verified::{Verification, Verified};
-use super::access::verify::{Expected, Verifier};
-use super::keys::algorithm::SigningAlgorithm;
-use super::keys::key_set::KeySet;
-use super::keys::key_store::{KeySettings, KeyStore, SignsFrom};
-use super::keys::seal::MasterKey;
-use super::{InvalidToken, KeyRing, Keys};
+use super::{
+    Expected, InvalidToken, KeyRing, KeySet, KeySettings, KeyStore, Keys, MasterKey, Revocations,
+    SigningAlgorithm, SignsFrom, Verification, Verified, Verifier,
+};
 use crate::domain::{Clock, ClockAndRandom, Random, StoredKey};
 
 const ISSUER: &str = "https://id.example.org";

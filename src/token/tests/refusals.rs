@@ -10,9 +10,9 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
 use super::super::InvalidToken::{self, *};
-use super::super::SigningAlgorithm;
 use super::{STORED, World, claims, header, sign, sign_with, token, with};
 use crate::domain::StoredKey;
+use crate::token::SigningAlgorithm;
 use crate::token::keys::algorithm::SigningAlgorithm::{Es256, Hs256};
 
 fn by_header(header: &Value) -> Option<InvalidToken> {

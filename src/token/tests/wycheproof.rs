@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::super::jws::Jws;
-use crate::token::keys::verification_key::{UnfitKey, VerificationKey};
 use crate::token::keys::verification_keys::VerificationKeys;
+use crate::token::{UnfitKey, VerificationKey};
 
 const VECTORS: &str = include_str!("../../../tests/vectors/wycheproof/json_web_signature_test.json");
 

@@ -15,11 +15,8 @@ use utoipa::ToSchema;
 pub use cookie::SetCookie;
 pub use csrf::{Forgery, FormGuard};
 
-use super::argument::Argument;
-use super::call::Call;
-use super::description::{BodyDescription, Description};
-use super::form::{FORM, Form};
-use super::problem::{Code, Problem};
+use super::form::Form;
+use super::{Argument, BodyDescription, Call, Code, Description, FORM, Problem};
 use crate::domain::{BrowserSecret, NoRandomness, Origin, Random, SecretHash};
 
 /// Field of a form with its CSRF token.

@@ -14,13 +14,9 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use crate::authz::Scope;
 use crate::domain::{ClientId, Role};
-use crate::http::kit::answer::Answer;
-use crate::http::kit::argument::Argument;
-use crate::http::kit::call::Call;
-use crate::http::kit::decision::Public;
-use crate::http::kit::description::{AnswerDescription, Description};
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::services::Services;
+use crate::http::kit::{
+    Answer, AnswerDescription, Argument, Call, Code, Description, Problem, Public, Services,
+};
 
 /// Sources that Swagger UI needs: its own files, and requests to this server. It sets inline styles while it
 /// renders, and its icons are in its stylesheet.

@@ -8,12 +8,7 @@ use actix_web::http::Method;
 use crate::authz::action::Read;
 use crate::authz::{Caller, Explanation, HypotheticalCaller, ScopeSet, Subject};
 use crate::domain::{Client, ClientId, Email, Invalid, Status, User, UserId};
-use crate::http::kit::dry_run::DryRun;
-use crate::http::kit::path_id::PathSegments;
-use crate::http::kit::problem::Problem;
-use crate::http::kit::route::Route;
-use crate::http::kit::route_table::Captured;
-use crate::http::kit::services::Services;
+use crate::http::kit::{Captured, DryRun, PathSegments, Problem, Route, Services};
 use crate::store::StoreError;
 use crate::token::{InvalidToken, Verification};
 

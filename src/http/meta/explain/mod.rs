@@ -12,12 +12,7 @@ use uuid::Uuid;
 use crate::authz::action::Explain;
 use crate::authz::{Explanation, Reach, Rule, Vocabulary, actor_of};
 use crate::domain::Invalid;
-use crate::http::kit::answer::Json;
-use crate::http::kit::body::Body;
-use crate::http::kit::members::Members;
-use crate::http::kit::problem::{Code, Problem};
-use crate::http::kit::route::Route;
-use crate::http::kit::services::Services;
+use crate::http::kit::{Body, Code, Json, Members, Problem, Route, Services};
 use crate::store::Entry;
 use dry_run::{HypotheticalRequest, NamedCaller};
 

@@ -6,11 +6,7 @@ use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::{Api, answers_conditions, example, headers};
-use crate::http::kit::access::Access;
-use crate::http::kit::description::{AnswerDescription, Description};
-use crate::http::kit::problem::Code;
-use crate::http::kit::rate_limit::RATE_LIMIT_HEADERS;
-use crate::http::kit::route::Route;
+use crate::http::kit::{Access, AnswerDescription, Code, Description, RATE_LIMIT_HEADERS, Route};
 
 impl Api {
     pub(crate) fn responses(&self, route: &Route, description: &Description) -> Value {

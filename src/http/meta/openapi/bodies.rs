@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::http::kit::description::BodyDescription;
-use crate::http::kit::form::{FORM, MOST_PARAMETERS};
+use crate::http::kit::{BodyDescription, FORM, MOST_PARAMETERS};
 
 /// Sets `additionalProperties` in each schema of these bodies.
 pub(crate) fn close<'a>(

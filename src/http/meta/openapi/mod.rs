@@ -19,8 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::authz::Vocabulary;
 use crate::domain::Role;
-use crate::http::kit::description::Description;
-use crate::http::kit::route::{Part, Route};
+use crate::http::kit::{Description, Part, Route};
 
 const ABOUT: &str = "User management with authorization built in. Each operation's `x-decision` says who \
     may call it.\n\nA member of a response that has no value is null. A request body with an unknown member, or \

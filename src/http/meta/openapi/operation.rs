@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Api, answers_conditions, security, tags};
 use crate::authz::matrix::RouteRule;
-use crate::http::kit::description::{Description, Parameter};
-use crate::http::kit::route::Route;
+use crate::http::kit::{Description, Parameter, Route};
 
 impl Api {
     /// Returns the operation of a route.

@@ -6,11 +6,7 @@ use serde_json::{Map, Value, json};
 use utoipa::PartialSchema as _;
 
 use crate::domain::Invalid;
-use crate::http::kit::family::Family;
-use crate::http::kit::problem::{BrokenRule, Code, Problem};
-use crate::http::kit::problem_code::Header;
-use crate::http::kit::problem_response::ProblemContext;
-use crate::http::kit::route::Route;
+use crate::http::kit::{BrokenRule, Code, Family, Header, Problem, ProblemContext, Route};
 
 const REQUEST_ID: &str = "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17";
 const DECISION_ID: &str = "019ab1f7-3c2b-7a06-8d54-0c1e9b7f2a63";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::authz::{Rule, Scope, Vocabulary};
-use crate::http::kit::access::Access;
+use crate::http::kit::Access;
 
 /// Returns the security requirements of a route: one for each scope that gives access.
 pub(crate) fn of(access: &Access) -> Value {

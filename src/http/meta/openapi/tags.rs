@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::http::kit::route::Route;
+use crate::http::kit::Route;
 
 /// The groups: the prefix of their paths, their name, and their description.
 const GROUPS: &[(&str, &str, &str)] = &[
