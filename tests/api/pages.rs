@@ -186,7 +186,7 @@ fn refuses_a_cross_site_form_with_a_page() {
     }
     for site in ["cross-site", "same-site", "none"] {
         let answer = send(&server, &ours, "ada").header("sec-fetch-site", site).send();
-        refused(&answer, 403, "as the browser says");
+        refused(&answer, 403, "according to the browser");
     }
     let no_cookie = Shown { cookie: String::new(), token: ours.token.clone() };
     refused(&send(&server, &no_cookie, "ada").send(), 403, "the cookie of the form is missing");
@@ -257,7 +257,7 @@ fn errors_of_a_page_are_pages() {
     refused(&fails, 503, "Please wait a moment");
     assert_eq!(fails.header("retry-after"), Some("1"));
     let panics = server.get("/panics").send();
-    refused(&panics, 500, "It is not your fault");
+    refused(&panics, 500, "This is not your fault");
     assert!(!panics.body.contains("secret"));
 }
 
