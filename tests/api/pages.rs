@@ -191,17 +191,17 @@ fn refuses_a_cross_site_form_with_a_page() {
     let no_cookie = Shown { cookie: String::new(), token: ours.token.clone() };
     refused(&send(&server, &no_cookie, "ada").send(), 403, "the cookie of the form is missing");
     let stolen = Shown { cookie: ours.cookie.clone(), token: theirs.token };
-    refused(&send(&server, &stolen, "ada").send(), 403, "not the one that was shown in this browser");
+    refused(&send(&server, &stolen, "ada").send(), 403, "the form was not served to this browser");
     let desk = server.get("/desk").header("cookie", &ours.cookie).send().expect(200);
     let of_another_page = Shown { cookie: ours.cookie.clone(), token: token(&desk) };
     refused(
         &send(&server, &of_another_page, "ada").send(),
         403,
-        "not the one that was shown in this browser",
+        "the form was not served to this browser",
     );
     for fields in [&[("email", "ada")][..], &[("email", "ada"), ("form_token", "")]] {
         let answer = server.post("/counter/login").header("cookie", &ours.cookie).form(fields).send();
-        refused(&answer, 403, "not the one that was shown in this browser");
+        refused(&answer, 403, "the form was not served to this browser");
     }
     let twice = Shown { cookie: format!("{}; {}", ours.cookie, ours.cookie), token: ours.token.clone() };
     refused(&send(&server, &twice, "ada").send(), 400, "two cookies of one name");
