@@ -23,7 +23,7 @@ use crate::qa::test_server;
 use crate::store::{ChainKey, Engine, Recorder, Sealer, TrustedStore};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
-use crate::token::{Expected, Issuer, Keys, MasterKey, Revocations, UsedProofs, Verifier, refresh_keys, tls};
+use crate::token::{Expected, Issuer, MasterKey, Revocations, UsedProofs, Verifier, refresh_keys, tls};
 
 /// Interval between two seals of the audit trail.
 const SEAL_INTERVAL: Duration = Duration::from_secs(1);
@@ -57,7 +57,18 @@ pub(super) async fn services(
         false => None,
     };
     let ClockAndRandom { clock, random } = clock_and_random.clone();
-    let verifier = verifier(config, &issuer_url, &audience, keys.clone(), &revocations, &clock, &vocabulary);
+    let expected = Expected { issuer: issuer_url.clone(), audience: audience.clone(), leeway: config.leeway };
+    let verifier = Verifier::new(
+        expected,
+        keys.clone(),
+        Arc::clone(&revocations),
+        clock.clone(),
+        Arc::clone(&vocabulary),
+    )
+    .with_trusted_issuers(&config.trusted_issuers);
+    for issuer in verifier.external_issuers() {
+        actix_web::rt::spawn(refresh_keys(Arc::clone(issuer)));
+    }
     let replication = Replication {
         store: store.clone(),
         revocations,
@@ -121,27 +132,6 @@ pub(super) async fn services(
         extensions,
     };
     Ok((services, endpoints))
-}
-
-/// Returns the verifier of access tokens, and starts to fetch the keys of the trusted issuers.
-fn verifier(
-    config: &Config,
-    issuer: &str,
-    audience: &str,
-    keys: Option<Arc<Keys>>,
-    revocations: &Arc<Revocations>,
-    clock: &Clock,
-    vocabulary: &Arc<Vocabulary>,
-) -> Verifier {
-    let (issuer, audience, leeway) = (issuer.to_owned(), audience.to_owned(), config.leeway);
-    let expected = Expected { issuer, audience, leeway };
-    let (revocations, vocabulary) = (Arc::clone(revocations), Arc::clone(vocabulary));
-    let verifier = Verifier::new(expected, keys, revocations, clock.clone(), vocabulary)
-        .with_trusted_issuers(&config.trusted_issuers);
-    for issuer in verifier.external_issuers() {
-        actix_web::rt::spawn(refresh_keys(Arc::clone(issuer)));
-    }
-    verifier
 }
 
 /// Returns the master key. A new one is made only if nothing in the database is sealed with another.

@@ -50,7 +50,7 @@ pub fn uuid_from_path<Id: std::str::FromStr>(path: &PathSegments<'_>) -> Named<I
     path.get("id").parse().map_or(Named::Nothing, Named::Record)
 }
 
-/// Declares the id of a kind of record: a UUID, made by [`Services::new_id`](crate::http::Services::new_id),
+/// Declares the id of a kind of record: a UUID, made by [`NewId`](crate::http::NewId),
 /// read from the segment `{id}` of a path, written in JSON and in the database.
 ///
 /// ```
