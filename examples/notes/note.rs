@@ -155,7 +155,7 @@ cloakroom::stored! {
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST,   "/notes",      "Write a note",                      create),
-        endpoint(Method::GET,    "/notes",      "List own and shared notes        ", plain::list::<Note>),
+        endpoint(Method::GET,    "/notes",      "List own and shared notes",         plain::list::<Note>),
         endpoint(Method::GET,    "/notes/{id}", "Read a note",                       plain::read::<Note>),
         endpoint(Method::PATCH,  "/notes/{id}", "Change a note",                     update),
         endpoint(Method::DELETE, "/notes/{id}", "Delete a note",                     plain::delete::<Note>),

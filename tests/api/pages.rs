@@ -194,11 +194,7 @@ fn refuses_a_cross_site_form_with_a_page() {
     refused(&send(&server, &stolen, "ada").send(), 403, "the form was not served to this browser");
     let desk = server.get("/desk").header("cookie", &ours.cookie).send().expect(200);
     let of_another_page = Shown { cookie: ours.cookie.clone(), token: token(&desk) };
-    refused(
-        &send(&server, &of_another_page, "ada").send(),
-        403,
-        "the form was not served to this browser",
-    );
+    refused(&send(&server, &of_another_page, "ada").send(), 403, "the form was not served to this browser");
     for fields in [&[("email", "ada")][..], &[("email", "ada"), ("form_token", "")]] {
         let answer = server.post("/counter/login").header("cookie", &ours.cookie).form(fields).send();
         refused(&answer, 403, "the form was not served to this browser");
