@@ -29,7 +29,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 cloakroom::body! {
-    /// What `PUT /notes/{id}/verdict` takes.
+    /// Body of `PUT /notes/{id}/verdict`.
     pub struct Verdict {
         /// The remark; null removes it.
         #[schema(max_length = 200)]

@@ -163,7 +163,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 cloakroom::body! {
-    /// What `POST /notes` takes.
+    /// Body of `POST /notes`.
     pub struct NewNote {
         /// The subject.
         #[schema(max_length = 200)]
@@ -198,7 +198,7 @@ async fn create(
 }
 
 cloakroom::body! {
-    /// What `PATCH /notes/{id}` takes: a merge patch (RFC 7396).
+    /// Body of `PATCH /notes/{id}`: a merge patch (RFC 7396).
     pub struct NotePatch {
         /// The subject.
         #[schema(max_length = 200)]

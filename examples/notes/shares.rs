@@ -58,7 +58,7 @@ async fn list(
 }
 
 cloakroom::body! {
-    /// What `PUT /notes/{id}/shares/{user}` takes.
+    /// Body of `PUT /notes/{id}/shares/{user}`.
     pub struct NewShare {
         /// Set when the user may edit the note.
         may_edit: bool = required_boolean();
@@ -115,7 +115,7 @@ async fn unshare(note: Allowed<Note, Share>, segments: Segments, store: Store) -
 }
 
 cloakroom::body! {
-    /// What `PUT /notes/{id}/archived` takes.
+    /// Body of `PUT /notes/{id}/archived`.
     pub struct Archived {
         /// Set to archive the note.
         archived: bool = required_boolean();

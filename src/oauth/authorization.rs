@@ -31,7 +31,7 @@ pub enum Step {
     Refuse(AuthorizationError),
 }
 
-/// What the next step depends on, apart from the request.
+/// Inputs of the next step, apart from the request.
 pub struct AuthorizationState<'a> {
     /// The user who is signed in in this browser.
     pub signed_in: Option<&'a SignedIn>,

@@ -22,7 +22,7 @@ pub trait Parameters {
 pub struct AuthorizationRequest {
     /// The client.
     pub client: StoredClient,
-    /// Where the response goes.
+    /// Destination of the response.
     pub target: RedirectTarget,
     /// Requested scopes; none means all that the client is registered for.
     pub scope: Option<ScopeSet>,

@@ -1,4 +1,4 @@
-//! What the authorization server works with.
+//! Context of the authorization server.
 
 use std::sync::Arc;
 

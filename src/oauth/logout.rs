@@ -13,7 +13,7 @@ pub struct LogoutRequest {
     pub client: Option<StoredClient>,
     /// The user to sign out, from the `id_token_hint`.
     pub user: Option<UserId>,
-    /// Where the browser goes afterwards, with the `state`. The client has registered it.
+    /// Destination of the browser, with the `state`. The client has registered it.
     pub return_to: Option<String>,
 }
 

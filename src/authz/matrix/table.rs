@@ -91,7 +91,7 @@ pub struct CallerAnswer {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = MatrixEntry)]
 pub struct RouteRule {
-    /// Who has access, in a few words.
+    /// Access, in a few words.
     pub access: String,
     /// Action and kind of record.
     #[schema(required = true)]

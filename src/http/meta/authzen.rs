@@ -18,12 +18,12 @@ use crate::http::kit::{Body, Json, Problem, Public, Services};
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Evaluations {
-    /// Of several requests.
+    /// Several evaluations.
     Several {
         /// One result for each request, up to the one that ended the evaluation.
         evaluations: Vec<Evaluation>,
     },
-    /// Of a single request.
+    /// A single evaluation.
     One(Box<Evaluation>),
 }
 

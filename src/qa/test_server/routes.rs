@@ -25,7 +25,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 crate::body! {
     /// Change of the clock: one of the three.
     pub struct ClockChange {
-        /// By this duration, such as `10m` or `1h 30m`.
+        /// Moves it by this duration, such as `10m` or `1h 30m`.
         advance: Option<String> as Option<TimeDelta> = text(duration);
         /// To this time.
         #[schema(format = "date-time")]

@@ -80,7 +80,7 @@ impl Stored for Hat {
 
 crate::body! {
 
-    /// What the route takes.
+    /// Body of the route.
     struct NewHat {
         /// The label.
         label: String = required_text(|text| Ok(text.to_owned()));

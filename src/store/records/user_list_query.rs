@@ -28,7 +28,7 @@ const COLUMNS: [&str; 9] = [
     "epoch",
 ];
 
-/// Where the rows come from, and the columns by which the list is filtered and sorted.
+/// Source of the rows, and the columns by which the list is filtered and sorted.
 struct Source {
     from: &'static str,
     /// The table with [`COLUMNS`].

@@ -25,13 +25,13 @@ pub struct UserFilter {
 /// Order of the list. The id decides between equal keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserSort {
-    /// By time of creation, oldest first.
+    /// Time of creation, oldest first.
     CreatedAt,
-    /// By time of creation, newest first.
+    /// Time of creation, newest first.
     CreatedAtDescending,
-    /// By address.
+    /// Address.
     Email,
-    /// By address, backwards.
+    /// Address, backwards.
     EmailDescending,
 }
 

@@ -27,7 +27,7 @@ pub struct Parcel {
     pub id: ParcelId,
     /// Whose it is.
     pub owner_id: UserId,
-    /// What it says.
+    /// The content.
     pub text: String,
     /// When it was made.
     pub created_at: Time,
@@ -112,9 +112,9 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 cloakroom::body! {
-    /// What `POST /parcels` takes.
+    /// Body of `POST /parcels`.
     pub struct NewParcel {
-        /// What it says.
+        /// The content.
         #[schema(max_length = 10_000)]
         text: String = required_text(text_of);
     }
@@ -122,9 +122,9 @@ cloakroom::body! {
 }
 
 cloakroom::body! {
-    /// What `PATCH /parcels/{id}` takes: a merge patch (RFC 7396).
+    /// Body of `PATCH /parcels/{id}`: a merge patch (RFC 7396).
     pub struct ParcelPatch {
-        /// What it says.
+        /// The content.
         #[schema(max_length = 10_000)]
         text: Option<String> = optional_text(text_of);
     }
