@@ -153,7 +153,7 @@ fn default_port_may_be_in_use() {
     let dir = TempDir::new().unwrap();
     let mut server = Process::start(dir.path(), &[("CLOAKROOM_METRICS_LISTEN", "127.0.0.1:9090")]);
     server.get("/health/live").send().expect(200);
-    assert!(server.log().contains("no metrics: cannot listen on 127.0.0.1:9090"), "{}", server.log());
+    assert!(server.log().contains("metrics are off: cannot listen on 127.0.0.1:9090"), "{}", server.log());
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
 }

@@ -21,6 +21,7 @@ const TABLES: &[&str] = &[
     "signing_keys",
     "used_jtis",
     "user_roles",
+    "user_search_terms",
 ];
 
 /// Rust keywords that the templates do not use. All words in the templates are refused anyway.

@@ -134,7 +134,7 @@ fn import_reports_invalid_lines_and_imports_the_others() {
             "/id must be a UUID of version 7",
         ),
         (r#"{"email": "a@example.com", "created_at": "yesterday"}"#, "/created_at must be a time"),
-        (r#"{"email": "a@example.com", "owner": "me"}"#, "/owner is not a member"),
+        (r#"{"email": "a@example.com", "owner": "me"}"#, "/owner is not a known member"),
         (&long, "is longer than 64 KiB"),
     ];
     let good = |number: usize| json!({ "email": format!("good{number}@example.com") }).to_string();
