@@ -170,9 +170,11 @@ fn refusal_of_a_client_names_every_broken_rule() {
     assert!(told[1].contains("--grant: client_credentials is not possible for a public client"), "{ran:?}");
     machine
         .refused(&create(&["--grant", "authorization_code"]), &["--redirect-uri: authorization_code needs"]);
-    machine
-        .refused(&create(&["--redirect-uri", "org.example.app:/cb"]), &["--redirect-uri: only a public client"]);
-    machine.refused(&create(&["--auth-method", "private_key_jwt"]), &["--jwks: private_key_jwt needs"]);
+    machine.refused(
+        &create(&["--redirect-uri", "org.example.app:/cb"]),
+        &["--redirect-uri: only a public client"],
+    );
+    machine.refused(&create(&["--auth-method", "private_key_jwt"]), &["--jwks: private_key_jwt requires"]);
     machine.refused(&create(&["--jwks", "/nowhere/keys.json"]), &["/nowhere/keys.json: "]);
     machine.misused(&create(&["--redirect-uri", "http://app.example.org/cb"]), "must be https");
     machine.misused(&create(&["--public", "--auth-method", "none"]), "cannot be used with");
