@@ -7,18 +7,19 @@ use cloakroom::testing::Walk;
 use crate::notes;
 use crate::support::{Engine, Postgres, on_both_engines};
 
-/// The application below has every route of cloakroom too, and is walked on both engines.
-#[test]
-fn matrix_matches_the_running_server() {
-    Walk::of(App::default()).run().assert_golden("tests/api/authz_matrix.golden.md");
+on_both_engines! {
+    fn matrix_matches_the_running_server(engine: Engine) {
+        walk(App::default(), engine).run().assert_golden("tests/api/authz_matrix.golden.md");
+    }
+
+    fn matrix_with_an_application_matches_the_running_server(engine: Engine) {
+        walk(notes::app(), engine).run().assert_golden("tests/api/notes.golden.md");
+    }
 }
 
-on_both_engines! {
-    fn matrix_with_an_application_matches_the_running_server(engine: Engine) {
-        let walk = match engine {
-            Engine::Sqlite => Walk::of(notes::app()),
-            Engine::Postgres => Walk::of(notes::app()).on(Postgres::new_database()),
-        };
-        walk.run().assert_golden("tests/api/notes.golden.md");
+fn walk(app: App, engine: Engine) -> Walk {
+    match engine {
+        Engine::Sqlite => Walk::of(app),
+        Engine::Postgres => Walk::of(app).on(Postgres::new_database()),
     }
 }

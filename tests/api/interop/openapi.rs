@@ -22,14 +22,14 @@ fn document_and_examples_are_valid() {
     run(&python(), "openapi.py", &json!({ "documents": documents }));
 }
 
-/// The document does not depend on the engine.
-#[test]
-fn generated_typescript_client_compiles_and_works() {
-    if !are_installed(&[&package("openapi-typescript"), &package("openapi-fetch"), &package("typescript")]) {
-        return;
+on_both_engines! {
+    fn generated_typescript_client_compiles_and_works(engine: Engine) {
+        if !are_installed(&[&package("openapi-typescript"), &package("openapi-fetch"), &package("typescript")]) {
+            return;
+        }
+        let server = Server::start(engine);
+        let (ada, bob) = (server.register("ada"), server.register("bob"));
+        let user = json!({ "email": ada.email, "password": PASSWORD });
+        run(Path::new("node"), "typescript.mjs", &json!({ "issuer": server.url, "user": user, "other": bob.id }));
     }
-    let server = Server::start(Engine::Sqlite);
-    let (ada, bob) = (server.register("ada"), server.register("bob"));
-    let user = json!({ "email": ada.email, "password": PASSWORD });
-    run(Path::new("node"), "typescript.mjs", &json!({ "issuer": server.url, "user": user, "other": bob.id }));
 }

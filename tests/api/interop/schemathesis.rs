@@ -31,28 +31,24 @@ on_both_engines! {
         ]);
         finds_nothing(&server, ghost.trim(), "10");
     }
-}
 
-// The next two are about refusals. Every statement that they send is one of the test above, on both engines.
-
-#[test]
-fn finds_nothing_as_an_ordinary_user() {
-    if !are_installed(&[&python()]) {
-        return;
+    fn finds_nothing_as_an_ordinary_user(engine: Engine) {
+        if !are_installed(&[&python()]) {
+            return;
+        }
+        let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
+        let ada = server.register("ada");
+        finds_nothing(&server, &ada.token, "4");
     }
-    let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_RATE_LIMITS", "off")]);
-    let ada = server.register("ada");
-    finds_nothing(&server, &ada.token, "4");
-}
 
-#[test]
-fn finds_nothing_with_an_invalid_token() {
-    if !are_installed(&[&python()]) {
-        return;
+    fn finds_nothing_with_an_invalid_token(engine: Engine) {
+        if !are_installed(&[&python()]) {
+            return;
+        }
+        let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
+        let ada = server.register("ada");
+        let forged =
+            server.operator(&["token", "mint", "--issuer", &server.url, "--as", &ada.email, "--wrong-key"]);
+        finds_nothing(&server, forged.trim(), "4");
     }
-    let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_RATE_LIMITS", "off")]);
-    let ada = server.register("ada");
-    let forged =
-        server.operator(&["token", "mint", "--issuer", &server.url, "--as", &ada.email, "--wrong-key"]);
-    finds_nothing(&server, forged.trim(), "4");
 }
