@@ -7,9 +7,6 @@ use super::Route;
 /// The values of a path's parameters, by their names.
 pub(crate) type Captured = Vec<(&'static str, String)>;
 
-/// The routes of one path, each with its index in the table.
-pub(crate) type Found<'a> = Vec<(usize, &'a Route)>;
-
 /// The routes of a server. A literal segment goes before a parameter: `/users/me` before `/users/{id}`.
 pub(crate) struct RouteTable {
     routes: Vec<Route>,
@@ -51,13 +48,12 @@ impl RouteTable {
         &self.routes
     }
 
-    /// Finds the routes of a path, each with its index, and the values of the path's parameters.
-    pub(crate) fn find(&self, path: &str) -> Option<(Found<'_>, Captured)> {
+    /// Finds the indices of a path's routes in the list, and the values of the path's parameters.
+    pub(crate) fn find(&self, path: &str) -> Option<(&[usize], Captured)> {
         let found = self.paths.at(path).ok()?;
         let values = found.params.iter().map(|(_, value)| value.to_owned());
         let captured = found.value.names.iter().copied().zip(values).collect();
-        let routes = found.value.routes.iter();
-        Some((routes.filter_map(|index| Some((*index, self.routes.get(*index)?))).collect(), captured))
+        Some((&found.value.routes, captured))
     }
 }
 
@@ -86,7 +82,7 @@ mod tests {
     }
 
     fn found(table: &RouteTable, path: &str) -> Option<(usize, Captured)> {
-        table.find(path).map(|(routes, captured)| (routes[0].0, captured))
+        table.find(path).map(|(routes, captured)| (routes[0], captured))
     }
 
     #[test]

@@ -45,15 +45,15 @@ impl Router {
     /// Answers a request. A wrong method on a known path is 405, every other path 404.
     async fn answer(&self, request: HttpRequest, payload: Payload) -> HttpResponse {
         // Only escapes of characters that need none are decoded in it (RFC 3986 §2.3).
-        let Some((routes, captured)) = self.services.routes.find(request.match_info().as_str()) else {
+        let Some((indices, captured)) = self.services.routes.find(request.match_info().as_str()) else {
             return self.unknown(request, Problem::new(Code::UnknownPath));
         };
         let method = request.method();
-        let endpoint = routes.iter().find(|(_, route)| route.answers(method));
-        match endpoint.and_then(|(index, _)| self.endpoints.get(*index)) {
+        let endpoints = || indices.iter().filter_map(|index| self.endpoints.get(*index));
+        match endpoints().find(|measured| measured.endpoint.answers(method)) {
             Some(endpoint) => self.run(endpoint, captured, request, payload).await,
             None => {
-                let allow = allowed_methods(routes.iter().map(|(_, route)| *route));
+                let allow = allowed_methods(endpoints().map(|measured| measured.endpoint.route()));
                 if *method == Method::OPTIONS {
                     return HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish();
                 }
@@ -69,7 +69,7 @@ impl Router {
         request: HttpRequest,
         payload: Payload,
     ) -> HttpResponse {
-        request.extensions_mut().insert(endpoint.family);
+        note_family(&request, endpoint.family);
         access_log::note_route(&request, name);
         let mut call = Call::new(request, payload, Arc::clone(&self.services), endpoint.family);
         call.route = Some(Arc::clone(name));
@@ -90,10 +90,17 @@ impl Router {
     fn unknown(&self, request: HttpRequest, problem: Problem) -> HttpResponse {
         let measured = self.unknown.begin();
         let family = Family::of_unknown_path(request.path());
-        request.extensions_mut().insert(family);
+        note_family(&request, family);
         let answer = Call::new(request, Payload::None, Arc::clone(&self.services), family).answer(problem);
         measured.answered(answer.status().as_str());
         answer
+    }
+}
+
+/// Tells the middleware of a family other than the API's, which needs no header of its own.
+fn note_family(request: &HttpRequest, family: Family) {
+    if family != Family::Api {
+        request.extensions_mut().insert(family);
     }
 }
 

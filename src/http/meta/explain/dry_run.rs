@@ -83,11 +83,11 @@ pub(crate) fn find_route<'a>(
     method: &Method,
     path: &str,
 ) -> Result<(&'a Route, Captured), Problem> {
-    let Some((routes, captured)) = services.routes.find(path) else {
+    let Some((indices, captured)) = services.routes.find(path) else {
         return Err(Problem::broken_rule("/path", Invalid::new("unknown-path", "no route has this path")));
     };
-    let found = routes.into_iter().find(|(_, route)| route.answers(method));
-    let (_, route) = found.ok_or_else(|| {
+    let mut routes = indices.iter().filter_map(|index| services.routes.all().get(*index));
+    let route = routes.find(|route| route.answers(method)).ok_or_else(|| {
         Problem::broken_rule(
             "/method",
             Invalid::new("unknown-method", "the path does not support this method"),
