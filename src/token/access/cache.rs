@@ -54,8 +54,8 @@ impl Accepted {
 
 /// Accepted tokens, by the SHA-256 of their whole text.
 ///
-/// Of refused tokens it keeps only that a signature does not match a key, since that never changes. They
-/// have a cache of their own, so that forged tokens evict no valid ones. Both caches are bounded.
+/// A wrong signature is the only refusal that it keeps, since that never changes. Wrong signatures have a
+/// cache of their own, so that forged tokens evict no valid ones. Both caches are bounded.
 pub(in crate::token) struct TokenCache {
     tokens: quick_cache::sync::Cache<[u8; 32], Arc<Accepted>>,
     /// Wrong signatures, by token and fingerprint of the key.
