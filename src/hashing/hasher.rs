@@ -1,5 +1,6 @@
 //! Password hasher: hashes and compares on the thread pool.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -9,7 +10,7 @@ use super::cost::HASH_BYTES;
 use super::pool::{HashPool, Memory};
 use super::stored_hash::StoredHash;
 use super::{Argon2Cost, HashError, HashLoad, InvalidCost, Verdict};
-use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
+use crate::domain::{Network, NewPassword, PasswordAttempt, PasswordHash, Random};
 use crate::telemetry::traces;
 
 /// Password hasher. Cheap to clone; all clones share the thread pool.
@@ -17,6 +18,8 @@ use crate::telemetry::traces;
 pub struct Hasher {
     argon2id: Arc<Argon2id>,
     pub(super) pool: Arc<HashPool>,
+    /// Network of the client. Networks take turns in the queue.
+    network: Option<Network>,
 }
 
 impl Hasher {
@@ -30,7 +33,14 @@ impl Hasher {
         Ok(Self {
             argon2id: Arc::new(Argon2id { params, random }),
             pool: Arc::new(HashPool::new(threads, queue)),
+            network: None,
         })
+    }
+
+    /// Returns the hasher for a client at this address. Its passwords wait in the line of its network.
+    #[must_use]
+    pub fn for_client_at(&self, address: Option<IpAddr>) -> Self {
+        Self { network: address.map(Network::of), ..self.clone() }
     }
 
     /// Returns the load of the thread pool.
@@ -43,7 +53,7 @@ impl Hasher {
     /// # Errors
     /// [`HashError::Busy`] when the queue is full.
     pub fn reject_if_full(&self) -> Result<(), HashError> {
-        self.pool.reject_if_full()
+        self.pool.reject_if_full(self.network)
     }
 
     /// Hashes a password with a new salt.
@@ -84,7 +94,7 @@ impl Hasher {
         work: impl FnOnce(&Argon2id, &mut Memory) -> Option<T> + Send + 'static,
     ) -> Result<T, HashError> {
         let argon2id = Arc::clone(&self.argon2id);
-        let hashing = self.pool.run(move |memory| work(&argon2id, memory));
+        let hashing = self.pool.run(self.network, move |memory| work(&argon2id, memory));
         traces::step("password hash", [], hashing).await?.ok_or_else(|| {
             log::error!("a password could not be hashed: no memory or no randomness");
             HashError::Failed

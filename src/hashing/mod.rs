@@ -4,6 +4,7 @@
 mod argon2id;
 mod cost;
 mod error;
+mod fair_queue;
 mod hasher;
 mod pool;
 mod stored_hash;

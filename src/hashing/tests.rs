@@ -39,7 +39,7 @@ const MISMATCH: Result<(bool, bool), HashError> = Ok((false, false));
 
 /// Returns the buffer size of the only thread, in KiB.
 fn buffer_kib(hasher: &Hasher) -> usize {
-    wait(hasher.pool.run(|memory| memory.len())).unwrap()
+    wait(hasher.pool.run(None, |memory| memory.len())).unwrap()
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn rejects_a_password_at_once_when_the_queue_is_full() {
     let (begun, has_begun) = mpsc::sync_channel(0);
     let other = hasher.clone();
     let held =
-        thread::spawn(move || wait(other.pool.run(move |_| begun.send(()).and_then(|()| begun.send(())))));
+        thread::spawn(move || wait(other.pool.run(None, move |_| begun.send(()).and_then(|()| begun.send(())))));
     has_begun.recv().unwrap();
     let attempt = PasswordAttempt::new("mein pinguin tanzt");
     assert_eq!(wait(hasher.verify(attempt, None)).err(), Some(HashError::Busy));

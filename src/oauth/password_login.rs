@@ -52,7 +52,8 @@ async fn check(
     address: Option<IpAddr>,
 ) -> Result<Checked, OAuthError> {
     // Comes first, so that a full queue costs the database nothing.
-    context.hasher.reject_if_full()?;
+    let hasher = context.hasher.for_client_at(address);
+    hasher.reject_if_full()?;
     let guess = LoginAttempt { account, address };
     let (login, counted) = context.store.count_attempt(guess, context.limits).await?.map_err(|too_many| {
         context.allowance.note(too_many.left);
@@ -62,7 +63,7 @@ async fn check(
     context.allowance.note(counted.left);
     let (user, hash) = login.map(|login| (login.user_id, login.hash)).unzip();
     let hash = hash.flatten();
-    let verdict = match context.hasher.verify(password, hash.clone()).await {
+    let verdict = match hasher.verify(password, hash.clone()).await {
         Ok(verdict) => verdict,
         Err(error) => {
             context.store.refund_attempt(counted).await?;

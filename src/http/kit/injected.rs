@@ -29,7 +29,7 @@ impl Argument for Arc<Vocabulary> {
 
 impl Argument for Hasher {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
-        Ok(call.services().hasher.clone())
+        Ok(call.services().hasher.for_client_at(call.address()))
     }
 }
 

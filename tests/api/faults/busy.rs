@@ -152,3 +152,46 @@ fn registration_beyond_the_queue_makes_no_account() {
     }
     register(refused[0]).expect(201);
 }
+
+#[test]
+fn crowd_of_one_network_keeps_no_other_network_out() {
+    let settings = [
+        ("CLOAKROOM_ARGON2", "m=65536,t=4,p=1"),
+        ("CLOAKROOM_HASH_LANES", "1"),
+        ("CLOAKROOM_HASH_QUEUE", "4"),
+        ("CLOAKROOM_TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let server = Server::start_with(Engine::Sqlite, &settings);
+    let (ada, grace) = (server.register("ada"), server.register("grace"));
+    let log_in = |from: &str, email: &str| {
+        let body = json!({ "email": email, "password": PASSWORD });
+        server.post("/sessions").header("x-forwarded-for", from).json(&body).send()
+    };
+    let done = AtomicBool::new(false);
+    let (crowd, single) = std::thread::scope(|scope| {
+        let crowd: Vec<_> = (1..=12)
+            .map(|host| {
+                let (log_in, done, email) = (&log_in, &done, &ada.email);
+                // The hosts of an IPv6 network are one client.
+                let from = format!("2001:db8::{host:x}");
+                let again = move || (!done.load(Ordering::Relaxed)).then(|| log_in(&from, email));
+                scope.spawn(move || std::iter::from_fn(again).collect::<Vec<_>>())
+            })
+            .collect();
+        let single: Vec<_> = (1..=8)
+            .map(|host| match host % 4 {
+                0 => {
+                    let body = json!({ "email": format!("new{host}@example.com"), "password": PASSWORD });
+                    server.post("/users").header("x-forwarded-for", "198.51.100.9").json(&body).send()
+                }
+                _ => log_in(&format!("198.51.100.{host}"), &grace.email),
+            })
+            .collect();
+        done.store(true, Ordering::Relaxed);
+        (crowd.into_iter().flat_map(|one| one.join().unwrap()).collect::<Vec<_>>(), single)
+    });
+    assert!(crowd.iter().any(|answer| answer.status == 503), "the queue was full");
+    for answer in single {
+        assert!(matches!(answer.status, 200 | 201), "{answer:?}");
+    }
+}
