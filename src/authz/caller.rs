@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::value::RawValue;
 
-use super::{Scope, ScopeSet, Vocabulary};
+use super::{MissingPowers, Scope, ScopeSet, Vocabulary};
 use crate::domain::{Origin, Role, SessionId, UserId};
 
 /// Subject of an access token.
@@ -115,7 +115,7 @@ impl Caller {
         token: TokenId,
     ) -> Self {
         let powers = match &subject {
-            Subject::User { roles, .. } => vocabulary.powers_of(roles),
+            Subject::User { roles, .. } => scope.intersection(&vocabulary.powers_of(roles)),
             Subject::Client { .. } | Subject::Operator => scope.powers(),
         };
         let inner =
@@ -156,15 +156,27 @@ impl Caller {
         self.scope().contains(scope)
     }
 
-    /// Returns the caller's powers over others. A user's powers follow from the user's roles, even
-    /// if this token carries fewer scopes; a client's follow from its token.
+    /// Returns the caller's powers over others: those that the token carries and, for a user, the
+    /// user's roles grant too. A token with fewer scopes than its user may have gives fewer powers.
     pub fn powers(&self) -> &ScopeSet {
         &self.inner.powers
     }
 
-    /// True when the caller has every power over others that these roles give.
-    pub fn outranks(&self, roles: &[Role]) -> bool {
-        self.inner.vocabulary.powers_of(roles).is_subset(self.powers())
+    /// Returns those of these powers that the caller lacks.
+    pub fn missing(&self, powers: &ScopeSet) -> MissingPowers {
+        let missing = powers.difference(self.powers());
+        match &self.inner.subject {
+            Subject::User { roles, .. } => {
+                let granted = self.inner.vocabulary.powers_of(roles);
+                MissingPowers {
+                    in_token: missing.intersection(&granted),
+                    in_roles: missing.difference(&granted),
+                }
+            }
+            Subject::Client { .. } | Subject::Operator => {
+                MissingPowers { in_token: missing, in_roles: ScopeSet::default() }
+            }
+        }
     }
 
     /// Returns the application's scopes and roles.

@@ -5,9 +5,8 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use super::action::{Action, Create, Read};
-use super::{
-    Caller, Can, Reach, Reason, RecordAttributes, Refusal, RelationSet, Resource, Rule, Sealed, Step,
-};
+use super::sealed::Found;
+use super::{Caller, Can, Reach, Reason, Refusal, RelationSet, Resource, Rule, Sealed, Step};
 
 /// Proof that the caller may do `A` to this record. It dereferences to the record.
 ///
@@ -17,8 +16,7 @@ use super::{
 /// ```
 #[must_use = "a proof must be used"]
 pub struct Allowed<R: Resource, A> {
-    record: R,
-    relations: RelationSet,
+    found: Found<R>,
     by: Caller,
     rule: &'static Rule,
     action: PhantomData<A>,
@@ -38,10 +36,14 @@ impl Caller {
     {
         let rule = Rule::of::<R, A>();
         rule.check_scope(self)?;
-        let found = sealed.into_found();
-        let (record, relations) = found.ok_or_else(|| rule.refuse(self, Reason::NotFound))?;
-        match rule.visible_reason(Rule::of::<R, Read>(), self, RecordAttributes::of(&record, relations)) {
-            None => Ok(Allowed { record, relations, by: self.clone(), rule, action: PhantomData }),
+        let read = Rule::of::<R, Read>();
+        let found = sealed.into_found().ok_or_else(|| rule.refuse(self, Reason::NotFound))?;
+        match rule.visible_reason(read, self, found.attributes()) {
+            None => Ok(Allowed { found, by: self.clone(), rule, action: PhantomData }),
+            // The missing powers tell of the owner's roles, so that only a reader of the record learns them.
+            Some(Reason::AboveCaller) if read.permits(self, found.attributes()) => {
+                Err(rule.refuse_rank(self, &found))
+            }
             Some(reason) => Err(rule.refuse(self, reason)),
         }
     }
@@ -54,11 +56,10 @@ impl<R: Resource> Reach<R, Create> {
     /// # Errors
     /// [`Reason::NotOwner`], [`Reason::AboveCaller`].
     pub fn make(self, record: R) -> Result<Allowed<R, Create>, Refusal> {
-        let (rule, relations) = (self.rule(), RelationSet::NONE);
-        let attributes = RecordAttributes::of(&record, relations);
-        rule.check(Step::Owner, self.by(), attributes)?;
-        rule.check(Step::Rank, self.by(), attributes)?;
-        Ok(Allowed { record, relations, by: self.into_caller(), rule, action: PhantomData })
+        let (rule, found) = (self.rule(), Found::new(record, RelationSet::NONE));
+        rule.check(Step::Owner, self.by(), found.attributes())?;
+        rule.check(Step::Rank, self.by(), found.attributes())?;
+        Ok(Allowed { found, by: self.into_caller(), rule, action: PhantomData })
     }
 }
 
@@ -75,38 +76,38 @@ impl<R: Resource, A> Allowed<R, A> {
 
     /// Returns the relations of the record to the caller.
     pub fn relations(&self) -> RelationSet {
-        self.relations
+        self.found.relations
     }
 
     /// Returns the record.
     pub fn into_record(self) -> R {
-        self.record
+        self.found.record
     }
 
     /// True when the caller owns the record.
     pub fn is_own(&self) -> bool {
-        self.by.user_id().is_some() && self.by.user_id() == self.record.owner()
+        self.by.user_id().is_some() && self.by.user_id() == self.found.record.owner()
     }
 
     /// True when another rule permits the caller too, on this record.
     pub(crate) fn permits(&self, rule: &'static Rule) -> bool {
-        rule.permits(&self.by, RecordAttributes::of(&self.record, self.relations))
+        rule.permits(&self.by, self.found.attributes())
     }
 
     /// Applies a change to the record and keeps the decision.
     pub(crate) fn changed(mut self, change: impl FnOnce(&mut R)) -> Self {
-        change(&mut self.record);
+        change(&mut self.found.record);
         self
     }
 
     /// Replaces the record and its relations by their present state and keeps the decision.
     pub(crate) fn now(self, (record, relations): (R, RelationSet)) -> Self {
-        Self { record, relations, ..self }
+        Self { found: Found { record, relations, ..self.found }, ..self }
     }
 
     /// Returns the record, the caller, and the relations between them.
     pub(crate) fn into_parts(self) -> (R, Caller, RelationSet) {
-        (self.record, self.by, self.relations)
+        (self.found.record, self.by, self.found.relations)
     }
 }
 
@@ -114,6 +115,6 @@ impl<R: Resource, A> Deref for Allowed<R, A> {
     type Target = R;
 
     fn deref(&self) -> &R {
-        &self.record
+        &self.found.record
     }
 }

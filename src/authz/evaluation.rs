@@ -1,6 +1,8 @@
 //! Evaluation of a rule for one caller and one record: the only code that decides.
 
-use super::{Caller, Clause, OwnerFrom, Reason, RelationSet, Resource, Rule, ScopeSet, Step, Vocabulary};
+use super::{
+    Caller, Clause, MissingPowers, OwnerFrom, Reason, RelationSet, Resource, Rule, ScopeSet, Step, Vocabulary,
+};
 use crate::domain::UserId;
 
 /// Attributes of a record that a decision reads.
@@ -39,8 +41,8 @@ impl<R: Resource> Ranked for R {
 }
 
 /// Returns the powers over others that the record has and the caller lacks.
-pub(super) fn missing_powers(caller: &Caller, record: &dyn Ranked) -> ScopeSet {
-    record.powers(caller.vocabulary()).difference(caller.powers())
+pub(super) fn missing_powers(caller: &Caller, record: &dyn Ranked) -> MissingPowers {
+    caller.missing(&record.powers(caller.vocabulary()))
 }
 
 impl Rule {

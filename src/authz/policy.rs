@@ -28,11 +28,11 @@ crate::policy! {
     }
     Session {
         Read:          owner(SESSIONS_READ), anyone(SESSIONS_READ_ANY);
-        Delete:        owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY);
+        Delete:        owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY), not_above;
     }
     Consent {
         Read:          owner(SESSIONS_READ), anyone(SESSIONS_READ_ANY);
-        Delete:        owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY);
+        Delete:        owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY), not_above;
     }
     Client {
         Create:        anyone(CLIENTS_WRITE), not_above;
@@ -56,7 +56,7 @@ crate::policy! {
     }
     Profile {
         Read:          owner(PROFILES_READ), anyone(PROFILES_READ_ANY);
-        Update:        owner(PROFILES_WRITE), anyone(PROFILES_WRITE_ANY);
+        Update:        owner(PROFILES_WRITE), anyone(PROFILES_WRITE_ANY), not_above;
     }
 }
 

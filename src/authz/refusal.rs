@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Caller, Reason, RecordAttributes, Rule, Step, Subject};
+use super::evaluation::{Ranked, missing_powers};
+use super::{Caller, MissingPowers, Reason, RecordAttributes, Rule, Step, Subject};
 use crate::domain::UserId;
 
 /// Refusal of a request: the rule that was applied, and the reason.
@@ -18,6 +19,8 @@ pub struct Refusal {
     pub record: Option<String>,
     /// The record's owner, if known.
     pub owner: Option<UserId>,
+    /// For [`Reason::AboveCaller`]: the missing powers. Empty when the caller may not know them.
+    pub missing: MissingPowers,
 }
 
 impl Refusal {
@@ -50,7 +53,11 @@ impl Rule {
         caller: &Caller,
         attributes: RecordAttributes<'_>,
     ) -> Result<(), Refusal> {
-        if self.passes(step, caller, attributes) { Ok(()) } else { Err(self.refuse(caller, step.reason())) }
+        match (step, attributes.rank) {
+            _ if self.passes(step, caller, attributes) => Ok(()),
+            (Step::Rank, Some(record)) => Err(self.refuse_rank(caller, record)),
+            _ => Err(self.refuse(caller, step.reason())),
+        }
     }
 
     /// Checks the first step, which needs no record: does the token carry a scope of the rule?
@@ -63,6 +70,13 @@ impl Rule {
 
     /// Returns the refusal of this caller, for this reason.
     pub(super) fn refuse(&'static self, caller: &Caller, reason: Reason) -> Refusal {
-        Refusal { by: Some(caller.clone()), rule: self, reason, record: None, owner: None }
+        let missing = MissingPowers::default();
+        Refusal { by: Some(caller.clone()), rule: self, reason, record: None, owner: None, missing }
+    }
+
+    /// Returns the refusal of this caller because of the powers that the record has.
+    pub(super) fn refuse_rank(&'static self, caller: &Caller, record: &dyn Ranked) -> Refusal {
+        let missing = missing_powers(caller, record);
+        Refusal { missing, ..self.refuse(caller, Reason::AboveCaller) }
     }
 }

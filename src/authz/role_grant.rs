@@ -30,8 +30,9 @@ impl RoleGrant {
     /// # Errors
     /// [`Reason::AboveCaller`] when a role has a power that the caller lacks.
     pub(super) fn by(caller: &Caller, rule: &'static Rule, mut roles: Vec<Role>) -> Result<Self, Refusal> {
-        if !caller.outranks(&roles) {
-            return Err(rule.refuse(caller, Reason::AboveCaller));
+        let missing = caller.missing(&caller.vocabulary().powers_of(&roles));
+        if !missing.is_empty() {
+            return Err(Refusal { missing, ..rule.refuse(caller, Reason::AboveCaller) });
         }
         roles.sort();
         roles.dedup();

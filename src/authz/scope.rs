@@ -231,6 +231,12 @@ impl ScopeSet {
         self.iter().chain(other.iter()).collect()
     }
 
+    /// Returns the names as a list for a sentence.
+    pub(super) fn listed(&self) -> String {
+        let names: Vec<&str> = self.iter().map(Scope::as_str).collect();
+        names.join(", ")
+    }
+
     /// Returns the scopes that give power over others.
     pub fn powers(&self) -> ScopeSet {
         self.iter().filter(|scope| scope.reaches_others()).collect()

@@ -7,7 +7,9 @@ use uuid::Uuid;
 use chrono::DateTime;
 
 use super::action::{Create, Delete, Read, RotateSecret, Update};
-use super::scope::{CLIENTS_READ, CLIENTS_WRITE, USERS_READ, USERS_READ_ANY};
+use super::scope::{
+    CLIENTS_READ, CLIENTS_WRITE, KEYS_ROTATE, PROFILES_READ_ANY, USERS_READ, USERS_READ_ANY, USERS_WRITE_ANY,
+};
 use super::*;
 use crate::domain::{Client, ClientMetadata, Role, UserId};
 
@@ -171,8 +173,14 @@ fn client_record_has_the_powers_of_its_scopes() {
         assert_eq!(on_client::<RotateSecret>(&clerk, above), Err(Reason::AboveCaller), "{above:?}");
         assert_eq!(on_client::<Delete>(&clerk, above), Err(Reason::AboveCaller), "{above:?}");
     }
-    let admin = user(ADMIN, &[Role::ADMIN], &[CLIENTS_WRITE]);
-    assert_eq!(on_client::<RotateSecret>(&admin, &["users:write:any", "keys:rotate"]), Ok(()));
+    let above = ["users:write:any", "keys:rotate"];
+    let admin = user(ADMIN, &[Role::ADMIN], &[CLIENTS_WRITE, USERS_WRITE_ANY, KEYS_ROTATE]);
+    assert_eq!(on_client::<RotateSecret>(&admin, &above), Ok(()));
+    let narrow = user(ADMIN, &[Role::ADMIN], &[CLIENTS_WRITE, USERS_WRITE_ANY]);
+    assert_eq!(on_client::<RotateSecret>(&narrow, &above), Err(Reason::AboveCaller));
+    // A token made elsewhere can carry a scope that its user's roles do not grant. It gives no power.
+    let pretender = user(BOB, &[Role::USER], &[CLIENTS_WRITE, USERS_WRITE_ANY, KEYS_ROTATE]);
+    assert_eq!(on_client::<RotateSecret>(&pretender, &above), Err(Reason::AboveCaller));
     let without = user(ADMIN, &[Role::ADMIN], &[CLIENTS_READ]);
     assert_eq!(on_client::<RotateSecret>(&without, &["users:read"]), Err(Reason::InsufficientScope));
 }
@@ -192,6 +200,34 @@ fn refuses_a_client_with_scopes_above_the_caller() {
     };
     assert_eq!(amend(&["users:delete", "clients:write"]), Ok(()));
     assert_eq!(amend(&["users:read", "roles:write"]), Err(Reason::AboveCaller));
+}
+
+#[test]
+fn missing_powers_are_told_apart_by_their_place() {
+    let narrow = user(ADMIN, &[Role::SUPPORT], &[USERS_READ_ANY]);
+    let needed = [USERS_READ_ANY, PROFILES_READ_ANY, KEYS_ROTATE].into_iter().collect();
+    let missing = narrow.missing(&needed);
+    assert_eq!(
+        missing.to_string(),
+        "the token does not carry profiles:read:any; the caller's roles do not grant keys:rotate"
+    );
+    let client = caller(Subject::Client { id: "reports".to_owned() }, &[USERS_READ_ANY]);
+    assert_eq!(
+        client.missing(&needed).to_string(),
+        "the token does not carry keys:rotate, profiles:read:any"
+    );
+    assert!(narrow.missing(&[USERS_READ_ANY].into_iter().collect()).is_empty());
+}
+
+#[test]
+fn refusal_names_missing_powers_to_readers_only() {
+    let refused = |scope: &[Scope]| {
+        let sealed = Sealed::with_relations(Some((Coat(ADMIN), RelationSet::of([false, true, false]))));
+        let opened = user(BOB, &[ATTENDANT], scope).open::<Coat, Update>(sealed);
+        opened.map(drop).map_err(|refusal| (refusal.reason, refusal.missing.is_empty()))
+    };
+    assert_eq!(refused(&[READ, WRITE]), Err((Reason::AboveCaller, false)));
+    assert_eq!(refused(&[WRITE]), Err((Reason::AboveCaller, true)));
 }
 
 /// Applies the filter in Rust, as [`stored!`](crate::stored) applies it in SQL.

@@ -40,6 +40,15 @@ on_both_engines! {
         );
     }
 
+    fn every_change_of_another_users_record_compares_powers(server) {
+        let matrix = server.get("/authz/matrix").send().expect(200).json();
+        let rows = matrix["routes"].as_array().expect("routes").iter();
+        let changes = rows.filter(|row| row["method"] != "GET" && row["owner_from"] == "url" && row["any_scope"].is_string());
+        let (compares, unranked): (Vec<&Value>, Vec<&Value>) = changes.partition(|row| row["not_above"] == true);
+        assert!(compares.len() > 8, "{compares:?}");
+        assert!(unranked.is_empty(), "a caller may act on an account above its own: {unranked:?}");
+    }
+
     fn page_loads_no_external_files(server) {
         let answer = server.get("/authz/matrix").header("accept", "text/html,application/xhtml+xml,*/*;q=0.8").send().expect(200);
         assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));

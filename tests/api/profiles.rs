@@ -38,6 +38,28 @@ const NAUGHTY: &[&str] = &[
 ];
 
 on_both_engines! {
+    fn refuses_writing_the_profile_of_an_account_above_ones_own(server) {
+        let (ada, admin) = (server.register("ada"), server.admin());
+        let root = server.person_with_roles("root", &["admin", "user"]);
+        let desk = server.client_token("desk", "profiles:read:any profiles:write:any users:read:any");
+        let narrow = server.log_in_for(&root.email, Some("profiles:read:any profiles:write:any"));
+        let path = format!("{}/profile", admin.path());
+        let before = server.get(&path).bearer(&admin.token).send().expect(200);
+        for token in [&desk, &narrow] {
+            let body = json!({ "name": "Mallory" });
+            server.put(&path).bearer(token).if_match("*").json(&body).send().expect_problem(403, "above-caller");
+            server.patch(&path).bearer(token).if_match("*").json(&body).send().expect_problem(403, "above-caller");
+            let of_user = server.patch(&format!("{}/profile", ada.path())).bearer(token).if_match("*").json(&body);
+            of_user.send().expect(200);
+        }
+        assert_eq!(server.get(&path).bearer(&admin.token).send().body, before.body);
+        let shown = server.get(&admin.path()).bearer(&desk).send().expect(200).json();
+        assert_eq!(shown["_actions"], json!({ "read": [], "read_profile": [] }));
+        let body = json!({ "name": "Admin" });
+        server.put(&path).bearer(&admin.token).if_match("*").json(&body).send().expect(200);
+        server.put(&path).bearer(&root.token).if_match("*").json(&body).send().expect(200);
+    }
+
     fn new_profile_has_all_members_null(server) {
         let ada = server.register("ada");
         let answer = server.get("/users/me/profile").bearer(&ada.token).send().expect(200);

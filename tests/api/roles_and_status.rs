@@ -70,6 +70,61 @@ on_both_engines! {
         make(&admin.token, "c@example.com", json!(["admin"])).expect(201);
     }
 
+    fn a_users_powers_are_those_of_the_token(server) {
+        let (ada, admin, root) = (server.register("ada"), server.admin(), server.person_with_roles("root", &["admin", "user"]));
+        let narrow = server.log_in_for(&root.email, Some("roles:write"));
+        let told = set_roles(&server, &narrow, &ada, &["admin"]).expect_problem(403, "above-caller").json();
+        let detail = told["detail"].as_str().unwrap();
+        assert!(detail.contains("the token does not carry audit:read:any") && !detail.contains("roles:write"), "{detail}");
+        set_roles(&server, &narrow, &ada, &["support"]).expect_problem(403, "above-caller");
+        set_roles(&server, &narrow, &admin, &["user"]).expect_problem(403, "above-caller");
+        // The rule holds for the own account too: no role returns by a token that lacks its powers.
+        set_roles(&server, &narrow, &root, &["admin", "user", "support"]).expect_problem(403, "above-caller");
+        set_roles(&server, &narrow, &ada, &[]).expect(200);
+        let wider = server.log_in_for(&root.email, Some("roles:write users:read:any profiles:read:any audit:read:any"));
+        set_roles(&server, &wider, &ada, &["support", "user"]).expect(200);
+        set_roles(&server, &narrow, &ada, &["user"]).expect_problem(403, "above-caller");
+
+        let narrow = server.log_in_for(&root.email, Some("users:create roles:write"));
+        let make = |email: &str, roles: Value| {
+            let body = json!({ "email": email, "password": PASSWORD, "roles": roles });
+            server.post("/users").bearer(&narrow).json(&body).send()
+        };
+        make("a@example.com", json!(["admin"])).expect_problem(403, "above-caller");
+        make("a@example.com", json!(["user"])).expect(201);
+
+        let narrow = server.log_in_for(&root.email, Some("users:read:any users:write:any users:delete:any sessions:revoke:any"));
+        let reset = |of: &Person| {
+            let body = json!({ "new_password": "an even stranger passphrase" });
+            server.put(&format!("{}/password", of.path())).bearer(&narrow).json(&body).send()
+        };
+        let told = reset(&admin).expect_problem(403, "above-caller").json();
+        assert!(told["detail"].as_str().unwrap().contains("the token does not carry audit:read:any, authz:explain, clients:read"), "{told}");
+        set_status(&server, &narrow, &admin, "suspended").expect_problem(403, "above-caller");
+        let patch = server.patch(&admin.path()).bearer(&narrow).if_match("*").json(&json!({ "email": "mine@example.com" }));
+        patch.send().expect_problem(403, "above-caller");
+        server.delete(&admin.path()).bearer(&narrow).send().expect_problem(403, "above-caller");
+        server.delete(&format!("{}/sessions", admin.path())).bearer(&narrow).send().expect_problem(403, "above-caller");
+        server.get("/users/me").bearer(&admin.token).send().expect(200);
+        let bob = server.register("bob");
+        reset(&bob).expect(204);
+        set_status(&server, &narrow, &bob, "suspended").expect(200);
+        // The own password needs the current one, whatever the token carries.
+        reset(&root).expect_problem(422, "invalid-body");
+    }
+
+    fn refusal_hides_the_powers_of_an_account_that_is_not_readable(server) {
+        let admin = server.admin();
+        let blind = server.client_token("blind", "sessions:revoke:any");
+        let seeing = server.client_token("seeing", "sessions:revoke:any users:read:any");
+        let told = |token: &str| {
+            let answer = server.delete(&format!("{}/sessions", admin.path())).bearer(token).send();
+            answer.expect_problem(403, "above-caller").json()["detail"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(told(&blind), "this needs a power over other users that your token does not have");
+        assert!(told(&seeing).contains("the token does not carry audit:read:any"));
+    }
+
     fn last_administrator_cannot_be_removed(server) {
         let admin = server.admin();
         set_roles(&server, &admin.token, &admin, &["user"]).expect_problem(409, "last-admin");

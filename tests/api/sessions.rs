@@ -91,6 +91,28 @@ on_both_engines! {
         server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
     }
 
+    fn refuses_ending_one_session_of_an_account_above_ones_own(server) {
+        let (ada, admin) = (server.register("ada"), server.admin());
+        let root = server.person_with_roles("root", &["admin", "user"]);
+        let desk = server.client_token("desk", "sessions:read:any sessions:revoke:any");
+        let narrow = server.log_in_for(&root.email, Some("sessions:read:any sessions:revoke:any"));
+        let session_of = |person: &crate::support::Person| {
+            let list = server.get(&format!("{}/sessions", person.path())).bearer(&desk).send().expect(200).json();
+            format!("{}/sessions/{}", person.path(), list["items"][0]["id"].as_str().unwrap())
+        };
+        let (hers, admins) = (session_of(&ada), session_of(&admin));
+        for token in [&desk, &narrow] {
+            let refused = server.delete(&admins).bearer(token).send().expect_problem(403, "above-caller");
+            assert!(refused.json()["detail"].as_str().unwrap().contains("the token does not carry audit:read:any"));
+            server.delete(&format!("{}/sessions", admin.path())).bearer(token).send().expect_problem(403, "above-caller");
+        }
+        server.get("/users/me").bearer(&admin.token).send().expect(200);
+        server.delete(&hers).bearer(&desk).send().expect(204);
+        server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
+        server.delete(&admins).bearer(&root.token).send().expect(204);
+        server.get("/users/me").bearer(&admin.token).send().expect_problem(401, "invalid-token");
+    }
+
     fn refuses_another_users_session_under_own_path(server) {
         let (ada, grace) = (server.register("ada"), server.register("grace"));
         let list = server.get("/users/me/sessions").bearer(&grace.token).send().json();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::wording::{Wording, any_clause, carried_before, not_carried};
+use super::wording::{Wording, any_clause, carried_before, lacked, not_carried};
 use crate::authz::action::{Explain, List};
 use crate::authz::{
     AuditTrail, HypotheticalCaller, OwnerFrom, Reach, Reason, Resource, Rule, Subject, Vocabulary,
@@ -150,7 +150,13 @@ impl Explanation {
     }
 
     /// Explains a past decision, from its entry in the audit trail.
-    pub fn remembered(rule: Option<&Rule>, reason: &str, scope: &str, vocabulary: &Vocabulary) -> Self {
+    pub fn remembered(
+        rule: Option<&Rule>,
+        reason: &str,
+        scope: &str,
+        roles: &[String],
+        vocabulary: &Vocabulary,
+    ) -> Self {
         let by_reason = |known: &Reason| known.as_str() == reason;
         let Some(reason) = Reason::ALL.into_iter().find(by_reason) else {
             return Self::not_acceptable(rule, reason);
@@ -179,7 +185,7 @@ impl Explanation {
                     .to_owned(),
             ),
             Reason::WrongState => (3, format!("the record was not {}", wording.state())),
-            Reason::AboveCaller => (4, "the record had powers that the caller lacked".to_owned()),
+            Reason::AboveCaller => (4, lacked(roles, &vocabulary.scopes_in(scope), vocabulary)),
         };
         let steps = passed.into_iter().take(count);
         let explanation = steps.fold(explanation, |so_far, (step, because)| so_far.passed(step, because));

@@ -108,8 +108,8 @@ impl<R: Can<A> + Can<Read>, A: Action> Preview<R, A> {
                 self.explanation.with_the_rest(StepOutcome::NotTold, HIDDEN)
             };
         }
-        let Some((record, relations)) = found.into_found() else { return self.of_missing_record() };
-        let attributes = RecordAttributes::of(&record, relations);
+        let Some(found) = found.into_found() else { return self.of_missing_record() };
+        let attributes = found.attributes();
         self.explanation.owner = attributes.owner.map(actor_of);
         self.with_record_steps(attributes)
     }

@@ -2,7 +2,8 @@
 
 use crate::authz::evaluation::missing_powers;
 use crate::authz::{
-    Caller, Clause, Reason, RecordAttributes, Relation, Rule, Scope, ScopeSet, Step, Vocabulary,
+    Caller, Clause, MissingPowers, Reason, RecordAttributes, Relation, Rule, Scope, ScopeSet, Step,
+    Vocabulary,
 };
 use crate::domain::Role;
 
@@ -93,6 +94,21 @@ pub(super) fn outranked(rule: &Rule, caller: &Caller, attributes: RecordAttribut
     text.to_owned()
 }
 
+/// States why the rank step failed in the past. The record's powers at that time are not known any more; the
+/// powers that the token lacked although the roles granted them are.
+pub(super) fn lacked(roles: &[String], scope: &ScopeSet, vocabulary: &Vocabulary) -> String {
+    let roles: Vec<Role> = roles.iter().filter_map(|role| vocabulary.role(role)).collect();
+    let unused = vocabulary.powers_of(&roles).difference(scope);
+    let because = "the record had powers that the caller lacked";
+    match unused.is_empty() {
+        true => because.to_owned(),
+        false => format!(
+            "{because}; of those that the caller's roles grant, the token did not carry {}",
+            unused.listed()
+        ),
+    }
+}
+
 /// Lists what a request without a token needs.
 pub(super) fn any_clause(rule: Option<&Rule>) -> Vec<String> {
     let Some(rule) = rule else { return vec!["any acceptable access token".to_owned()] };
@@ -120,8 +136,7 @@ impl Wording<'_> {
             Step::Rank => {
                 let missing =
                     attributes.rank.map(|record| missing_powers(caller, record)).unwrap_or_default();
-                let because = format!("the record has {missing}, which the caller lacks");
-                (because, vec![format!("roles, or for a client a token, that give {missing}")])
+                (format!("the record has powers that the caller lacks: {missing}"), powers_enough(&missing))
             }
         }
     }
@@ -153,6 +168,16 @@ impl Wording<'_> {
             format!("{scope} (which {} grants)", roles.join(" or "))
         }
     }
+}
+
+/// Lists what would give the missing powers. A token carries only what the roles grant.
+fn powers_enough(missing: &MissingPowers) -> Vec<String> {
+    let all = missing.in_token.union(&missing.in_roles).listed();
+    let token = format!("a token that also carries {all}");
+    vec![match missing.in_roles.is_empty() {
+        true => token,
+        false => format!("roles that grant {}, and {token}", missing.in_roles.listed()),
+    }]
 }
 
 fn where_it_holds(clause: Clause) -> String {

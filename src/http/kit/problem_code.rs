@@ -99,8 +99,8 @@ problems! {
         "The token has no scope for this route. The challenge names the narrowest scope that suffices. Request that scope if your roles and the client's registration allow it.";
     NotOwner = 403 "not-owner" "access_denied" Nothing, "This is not your own record":
         "The token's scope covers only your own records, and this is not one of them. The response does not say whether the record exists. A scope that ends in `:any` is needed.";
-    AboveCaller = 403 "above-caller" "access_denied" Nothing, "This exceeds your own roles":
-        "You cannot grant a power that you do not have, and you cannot act on an account or a client that has one.";
+    AboveCaller = 403 "above-caller" "access_denied" Nothing, "This exceeds your own powers":
+        "You cannot grant a power that you do not have, and you cannot act on an account or a client that has one. Your powers are the scopes of this token that reach other users. Where the detail names scopes that the token does not carry, another token can suffice; where it names scopes that your roles do not grant, none can.";
     WrongState = 403 "wrong-state" "access_denied" Nothing, "The record is in the wrong state":
         "The policy allows this only in the state that the detail names. Change the record's state first, if you are allowed to.";
     NotFound = 404 "not-found" "invalid_request" Nothing, "The record was not found":

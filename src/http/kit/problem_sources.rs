@@ -22,8 +22,11 @@ impl From<Refusal> for Problem {
                 rule.resource,
                 rule.condition.state().map_or("", Relation::name)
             )),
+            Reason::AboveCaller if refusal.missing.is_empty() => {
+                problem.with_detail("this needs a power over other users that your token does not have")
+            }
             Reason::AboveCaller => {
-                problem.with_detail("this needs a power over other users that you do not have")
+                problem.with_detail(format!("this needs more power over other users: {}", refusal.missing))
             }
         };
         problem.0.refusal = Some(refusal);

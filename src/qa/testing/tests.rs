@@ -24,6 +24,11 @@ crate::scopes! {
     HATS_ANY = "hats:any", "See everyone's hats";
 }
 
+crate::actions! {
+    /// Lend a hat.
+    Lend = "lend", changes;
+}
+
 crate::uuid_id! {
     /// A hat's id.
     struct HatId;
@@ -60,6 +65,8 @@ crate::policy! {
         // The mistake: whoever may read their own may remove everyone's.
         Delete: anyone(HATS);
         Update: owner(HATS), anyone(HATS_ANY);
+        // The mistake: a hat does not tell its owner's roles, so that it has no power to compare.
+        Lend:   owner(HATS), anyone(HATS_ANY), not_above;
     }
 }
 
@@ -141,6 +148,10 @@ async fn brush(_: Allowed<Hat, Update>) -> Result<NoContent, Problem> {
     Ok(NoContent)
 }
 
+async fn lend(_: Allowed<Hat, Lend>) -> Result<NoContent, Problem> {
+    Ok(NoContent)
+}
+
 fn routes() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST, "/hats", "Hand in a hat", create),
@@ -170,6 +181,15 @@ fn a_mistake_is_named_with_its_route() {
             "DELETE /hats/{id}: a client named like the owner gets 204 and must be refused",
         ]
     );
+}
+
+#[test]
+fn comparison_of_powers_without_powers_is_named_with_its_route() {
+    let lending = endpoint(Method::PUT, "/hats/{id}/lender", "Lend a hat", lend);
+    let broken = Walk::of(wardrobe(routes().into_iter().take(1).chain([lending]).collect())).run();
+    let expected = "PUT /hats/{id}/lender: an administrator with one scope, on an administrator's record gets 204; \
+                    the rule says 403 above-caller";
+    assert!(broken.broken().iter().any(|line| line == expected), "{:?}", broken.broken());
 }
 
 /// The policy is right and the server does not ask it: what is served is not what is declared.

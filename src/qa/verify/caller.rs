@@ -26,6 +26,8 @@ pub(crate) enum Caller {
     NamedLikeTheOwner,
     /// Is a client with every scope.
     ClientWithAny,
+    /// Is an administrator whose token carries one scope of the rule. The record belongs to another administrator.
+    Narrow,
     /// Is the owner.
     Owner,
     /// Is the owner after logout.
@@ -62,8 +64,8 @@ impl Caller {
         first
             .chain([Caller::WithoutScope, Caller::AnotherUser])
             .chain(roles)
-            .chain([Caller::Client, Caller::NamedLikeTheOwner, Caller::ClientWithAny, Caller::Owner])
-            .chain([Caller::Ended, Caller::Suspended, Caller::Deleted])
+            .chain([Caller::Client, Caller::NamedLikeTheOwner, Caller::ClientWithAny, Caller::Narrow])
+            .chain([Caller::Owner, Caller::Ended, Caller::Suspended, Caller::Deleted])
             .collect()
     }
 
@@ -77,6 +79,7 @@ impl Caller {
             Caller::WithoutScope => CallerKind::WithoutScope,
             Caller::AnotherUser => CallerKind::AnotherUser,
             Caller::Role(role) => CallerKind::Role(role),
+            Caller::Narrow => CallerKind::Role(Role::ADMIN),
             Caller::Client | Caller::NamedLikeTheOwner => CallerKind::Client,
             Caller::ClientWithAny => CallerKind::ClientWithAny,
             Caller::Owner => CallerKind::Owner,
@@ -95,6 +98,7 @@ impl Caller {
             Caller::Owner => "the owner".to_owned(),
             Caller::Client => "a client".to_owned(),
             Caller::ClientWithAny => "a client with every scope".to_owned(),
+            Caller::Narrow => "an administrator with one scope, on an administrator's record".to_owned(),
             Caller::WithoutScope => "the owner without the scope".to_owned(),
             Caller::Anonymous | Caller::AnotherUser | Caller::Role(_) => self.kind().name(),
         }

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::client::Answer;
 use crate::authz::matrix::CallerKind;
-use crate::authz::{OwnerFrom, Rule};
-use crate::domain::Role;
+use crate::authz::{OwnerFrom, Resource as _, Rule};
+use crate::domain::{Client, Role};
 use crate::http::{Access, Code, Endpoint};
 
 /// Returns true when the records have owners and the policy does not allow every user.
@@ -47,6 +47,18 @@ pub(crate) fn is_always_refused(kind: CallerKind, access: Access) -> bool {
         (CallerKind::Nobody, _) => true,
         (CallerKind::WithoutScope, Access::Record(_) | Access::Own(_) | Access::Collection(_)) => true,
         (CallerKind::AnotherUser | CallerKind::Client, Access::Record(rule)) => is_private(rule),
+        _ => false,
+    }
+}
+
+/// Returns true when the route compares the caller's powers with those of a record that a verification can make:
+/// a record of an administrator, or a client from the documented example, which has a power.
+pub(crate) fn compares_powers(endpoint: &Endpoint) -> bool {
+    match endpoint.access {
+        Access::Record(rule) if rule.owner_from != OwnerFrom::Nobody => rule.condition.is_ranked(),
+        Access::Record(rule) | Access::Collection(rule) => {
+            rule.condition.is_ranked() && rule.resource == Client::NAME
+        }
         _ => false,
     }
 }

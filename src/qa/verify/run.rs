@@ -9,7 +9,7 @@ use super::caller::Caller;
 use super::client::Answer;
 use super::fixture::{Fixture, PASSWORD, TestClient, TestUser};
 use super::invariants::{
-    difference_from_rule, hides_existence, is_always_refused, leaked_secret, private_list,
+    compares_powers, difference_from_rule, hides_existence, is_always_refused, leaked_secret, private_list,
 };
 use super::records::NoRecord;
 use super::report::Cell;
@@ -50,6 +50,7 @@ struct Trial<'a> {
     path: String,
 }
 
+const NO_RECORD: &str = "no such record: no route creates one";
 const NO_KEY: &str = "it needs the server's signing key, which is not available";
 
 impl Verification {
@@ -140,10 +141,14 @@ impl Verification {
         let read = endpoint.read_rule();
         let (mut cells, mut trial) = (Vec::new(), None);
         for caller in Caller::all(&self.vocabulary) {
+            if caller == Caller::Narrow {
+                cells.push(self.narrow_cell(endpoint)?);
+                continue;
+            }
             let expected = rules.refusal(endpoint, read, caller.kind());
             let kept = match trial.take() {
                 Some(trial) => trial,
-                None => match self.trial(endpoint)? {
+                None => match self.trial(endpoint, self.fixture.new_owner()?)? {
                     Ok(trial) => trial,
                     Err(reason) if cells.is_empty() => {
                         return Ok(not_tried(endpoint, &self.vocabulary, &reason));
@@ -160,6 +165,21 @@ impl Verification {
         Ok(RouteReport { route: endpoint.name(), cells })
     }
 
+    /// Calls the route on the record of an administrator, as another administrator whose token carries one scope
+    /// of the rule. A caller's powers are those of the token, so that a route that compares them refuses.
+    fn narrow_cell(&self, endpoint: &Endpoint) -> Result<Cell, VerifyError> {
+        let caller = Caller::Narrow;
+        let untried = |reason: &str| untried(caller, reason.to_owned());
+        if !compares_powers(endpoint) {
+            return Ok(untried("it compares no powers"));
+        }
+        let owner = self.fixture.new_user(&[Role::ADMIN, Role::USER])?;
+        match self.trial(endpoint, owner)? {
+            Ok(trial) => Ok(self.cell(&trial, caller, Some(Code::AboveCaller))?.0),
+            Err(reason) => Ok(untried(&reason)),
+        }
+    }
+
     /// Calls the route as one caller. Returns the result, and true when the call succeeded.
     fn cell(
         &self,
@@ -168,9 +188,7 @@ impl Verification {
         expected: Option<Code>,
     ) -> Result<(Cell, bool), VerifyError> {
         let endpoint = trial.endpoint;
-        let untried = |reason: String| {
-            (Cell { caller, answer: "–".to_owned(), outcome: Outcome::NotTried(reason) }, false)
-        };
+        let untried = |reason: String| (untried(caller, reason), false);
         if let Some(reason) = self.reason_to_skip(endpoint, expected.is_none()) {
             return Ok(untried(reason));
         }
@@ -179,6 +197,9 @@ impl Verification {
         let answer = self.ask(trial, caller, token.as_deref())?;
         if let Some(id) = answer.made() {
             self.fixture.note_record(format!("{}/{id}", trial.path));
+        }
+        if caller == Caller::Narrow && is_record_missing(endpoint, &answer) {
+            return Ok(untried(NO_RECORD.to_owned()));
         }
         let mut differences: Vec<String> =
             difference_from_rule(endpoint, expected, &answer).into_iter().collect();
@@ -189,16 +210,19 @@ impl Verification {
         let outcome = match differences.is_empty() {
             false => Outcome::Different(differences),
             true if expected.is_none() && is_record_missing(endpoint, &answer) => {
-                Outcome::NotTried("no such record: no route creates one".to_owned())
+                Outcome::NotTried(NO_RECORD.to_owned())
             }
             true => Outcome::AsExpected,
         };
         Ok((Cell { caller, answer: answer.summary(), outcome }, answer.is_success()))
     }
 
-    /// Returns a route with a record of a new owner, or the reason for which there is none.
-    fn trial<'a>(&self, endpoint: &'a Endpoint) -> Result<Result<Trial<'a>, String>, VerifyError> {
-        let owner = self.fixture.new_owner()?;
+    /// Returns a route with a record of this owner, or the reason for which there is none.
+    fn trial<'a>(
+        &self,
+        endpoint: &'a Endpoint,
+        owner: TestUser,
+    ) -> Result<Result<Trial<'a>, String>, VerifyError> {
         let path = match self.fixture.path(endpoint, &owner) {
             Ok(path) => path,
             Err(NoRecord::NotMade(reason)) => return Ok(Err(reason)),
@@ -256,11 +280,11 @@ impl Verification {
                 Some(fixture.log_in(&owner.email, Some(&fixture.own_scopes().difference(&opens)))?)
             }
             Caller::AnotherUser => Some(fixture.log_in(&fixture.other.email, None)?),
-            Caller::Role(role) => {
-                let person = self.roles.iter().find(|(known, _)| *known == role).map(|(_, person)| person);
-                let person =
-                    person.ok_or_else(|| VerifyError::new(format!("no test user has the role {role}")))?;
-                Some(fixture.log_in(&person.email, None)?)
+            Caller::Role(role) => Some(fixture.log_in(&self.person(role)?.email, None)?),
+            Caller::Narrow => {
+                let rule = trial.endpoint.access.rule();
+                let scope = rule.and_then(|rule| rule.condition.anyone_scope()).into_iter().collect();
+                Some(fixture.log_in(&self.person(Role::ADMIN)?.email, Some(&scope))?)
             }
             Caller::Client => Some(fixture.token_of(&self.client)?),
             Caller::NamedLikeTheOwner => return Ok(fixture.named_like(owner)?.map(Some)),
@@ -280,6 +304,12 @@ impl Verification {
                 Some(owner.token.clone())
             }
         }))
+    }
+
+    /// Returns the test user with this role.
+    fn person(&self, role: Role) -> Result<&TestUser, VerifyError> {
+        let person = self.roles.iter().find(|(known, _)| *known == role).map(|(_, person)| person);
+        person.ok_or_else(|| VerifyError::new(format!("no test user has the role {role}")))
     }
 
     fn ask(&self, trial: &Trial<'_>, caller: Caller, token: Option<&str>) -> Result<Answer, VerifyError> {
@@ -361,6 +391,10 @@ fn may_change(endpoint: &Endpoint) -> bool {
 /// Returns true when a route with several parameters found no record for the last.
 fn is_record_missing(endpoint: &Endpoint, answer: &Answer) -> bool {
     answer.status == 404 && endpoint.path.matches('{').count() > 1
+}
+
+fn untried(caller: Caller, reason: String) -> Cell {
+    Cell { caller, answer: "–".to_owned(), outcome: Outcome::NotTried(reason) }
 }
 
 fn not_tried(endpoint: &Endpoint, vocabulary: &Vocabulary, reason: &str) -> RouteReport {

@@ -4,6 +4,8 @@ use std::marker::PhantomData;
 
 use crate::authz::action::Read;
 use crate::authz::{Can, Relation, RelationSet, Resource, RowFilter, Sealed};
+use crate::domain::UserId;
+use crate::store::records::user_rows::roles_of;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Store, StoreError};
 
@@ -79,6 +81,27 @@ impl<R: Resource + Send> Lookup<'_, R> {
         work: impl Fn(&mut Connection) -> Result<Option<R>, StoreError> + Send + 'static,
     ) -> Result<Sealed<R>, StoreError> {
         Ok(Sealed::new(self.0.read_by_key(work).await?))
+    }
+
+    /// Returns a record of cloakroom's own that belongs to a user, ranked by the roles of that user. A caller
+    /// reaches the own records whatever their rank, so that their lookup reads no roles.
+    ///
+    /// # Errors
+    /// The error of `work`.
+    pub(crate) async fn record_of(
+        self,
+        owner: UserId,
+        filter: &RowFilter,
+        work: impl Fn(&mut Connection) -> Result<Option<R>, StoreError> + Send + 'static,
+    ) -> Result<Sealed<R>, StoreError> {
+        let vocabulary = self.shared().vocabulary.clone();
+        let is_own = filter.caller() == Some(owner);
+        let ranked = move |conn: &mut Connection| {
+            let Some(record) = work(conn)? else { return Ok(None) };
+            let roles = if is_own { Vec::new() } else { roles_of(conn, &vocabulary, owner)? };
+            Ok(Some((record, roles)))
+        };
+        Ok(Sealed::with_owner_roles(self.0.read_by_key(ranked).await?))
     }
 
     /// Returns a record with its relations to the caller. `work` may run again after a lost connection.

@@ -49,8 +49,13 @@ fn load(conn: &mut Connection, user: UserId, client: Option<&ClientId>) -> Resul
 }
 
 impl Stored for Consent {
-    async fn find(lookup: Lookup<'_, Self>, id: ConsentOf, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
-        lookup.record(move |conn| Ok(load(conn, id.user, Some(&id.client))?.pop())).await
+    async fn find(
+        lookup: Lookup<'_, Self>,
+        id: ConsentOf,
+        filter: RowFilter,
+    ) -> Result<Sealed<Self>, StoreError> {
+        let one = move |conn: &mut Connection| Ok(load(conn, id.user, Some(&id.client))?.pop());
+        lookup.record_of(id.user, &filter, one).await
     }
 }
 

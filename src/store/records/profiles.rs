@@ -14,8 +14,12 @@ use crate::store::engine::schema::users;
 use crate::store::{Connection, Lookup, Store, StoreError, Stored};
 
 impl Stored for Profile {
-    async fn find(lookup: Lookup<'_, Self>, id: UserId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
-        lookup.own_record(move |conn| load(conn, id)).await
+    async fn find(
+        lookup: Lookup<'_, Self>,
+        id: UserId,
+        filter: RowFilter,
+    ) -> Result<Sealed<Self>, StoreError> {
+        lookup.record_of(id, &filter, move |conn| load(conn, id)).await
     }
 }
 

@@ -27,10 +27,22 @@ fn logged_out(by: &Caller, session: SessionId) -> AuditEvent {
 }
 
 impl Stored for Session {
-    async fn find(lookup: Lookup<'_, Self>, id: SessionOf, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
+    async fn find(
+        lookup: Lookup<'_, Self>,
+        id: SessionOf,
+        filter: RowFilter,
+    ) -> Result<Sealed<Self>, StoreError> {
         let now = lookup.shared().now();
-        let found = move |session: &Session| session.id == id.session;
-        lookup.record(move |conn| Ok(live(conn, id.user, now)?.into_iter().find(found))).await
+        let one = move |conn: &mut Connection| {
+            let live = sessions::table
+                .filter(sessions::id.eq(id.session))
+                .filter(sessions::user_id.eq(id.user))
+                .filter(sessions::expires_at.gt(Time(now)));
+            let row: Option<SessionRow> =
+                on!(conn, |c| live.select(SessionRow::as_select()).get_result(c).optional())?;
+            Ok(row.map(|row| row.read().0))
+        };
+        lookup.record_of(id.user, &filter, one).await
     }
 }
 

@@ -73,9 +73,33 @@ on_both_engines! {
         server.delete("/clients/strong").bearer(&clerk).send().expect_problem(403, "above-caller");
         let after = server.get("/clients/strong").bearer(&admin.token).send().expect(200).json();
         assert_eq!(without(after, &["_actions"]), without(before.json(), &["_actions"]));
-        // An administrator has every power, even with a token of narrower scope.
-        let narrow = server.log_in_for(&admin.email, Some("clients:write"));
-        let rotated = server.post("/clients/strong/secret").bearer(&narrow).send().expect(200);
+        let rotated = server.post("/clients/strong/secret").bearer(&admin.token).send().expect(200);
         assert_ne!(secret_of(&rotated), secret);
+    }
+
+    fn refuses_registering_a_power_that_an_administrators_token_lacks(server) {
+        let admin = server.admin();
+        let narrow = server.log_in_for(&admin.email, Some("clients:read clients:write users:read:any"));
+        let make = |id: &str, scope: &str| register(&server, &narrow, &json!({ "client_id": id, "scope": scope }));
+        make("equal", "clients:write users:read:any users:write openid").expect(201);
+        for scope in ["roles:write", "users:read:any keys:rotate", "users:write:any profiles:read"] {
+            make("above", scope).expect_problem(403, "above-caller");
+        }
+        let told = make("above", "roles:write users:read:any").expect_problem(403, "above-caller").json();
+        assert_eq!(told["detail"], "this needs more power over other users: the token does not carry roles:write");
+        server.get("/clients/above").bearer(&narrow).send().expect_problem(404, "not-found");
+        let patch = |id: &str, body: Value| {
+            server.patch(&format!("/clients/{id}")).bearer(&narrow).if_match("*").json(&body).send()
+        };
+        patch("equal", json!({ "scope": "roles:write" })).expect_problem(403, "above-caller");
+        // An existing client with more power is out of reach, whatever changes of it.
+        register(&server, &admin.token, &json!({ "client_id": "strong", "scope": "users:delete:any" })).expect(201);
+        let before = server.get("/clients/strong").bearer(&narrow).send().expect(200);
+        assert_eq!(before.json()["_actions"], json!({ "read": [] }));
+        patch("strong", json!({ "client_name": "mine" })).expect_problem(403, "above-caller");
+        server.post("/clients/strong/secret").bearer(&narrow).send().expect_problem(403, "above-caller");
+        server.delete("/clients/strong").bearer(&narrow).send().expect_problem(403, "above-caller");
+        assert_eq!(server.get("/clients/strong").bearer(&narrow).send().body, before.body);
+        server.delete("/clients/strong").bearer(&admin.token).send().expect(204);
     }
 }

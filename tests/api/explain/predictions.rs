@@ -103,6 +103,42 @@ on_both_engines! {
         let because = why["steps"][5]["because"].as_str().unwrap();
         assert!(because.contains("roles:write") && !because.contains("users:write:any"), "{because}");
     }
+
+    fn explains_what_the_token_lacks_and_what_the_roles_lack(server) {
+        let (ada, root) = (server.register("ada"), server.admin());
+        let other = server.person_with_roles("other", &["admin", "user"]);
+        let list = server.get(&format!("{}/sessions", other.path())).bearer(&root.token).send().expect(200).json();
+        let one = format!("{}/sessions/{}", other.path(), list["items"][0]["id"].as_str().unwrap());
+        let narrow = server.log_in_for(&root.email, Some("users:read:any users:write:any profiles:write:any roles:write sessions:revoke:any"));
+        for (method, path) in [
+            ("PUT", format!("{}/roles", other.path())),
+            ("PUT", format!("{}/status", other.path())),
+            ("PUT", format!("{}/password", other.path())),
+            ("PATCH", other.path()),
+            ("PATCH", format!("{}/profile", other.path())),
+            ("DELETE", format!("{}/sessions", other.path())),
+            ("DELETE", one),
+        ] {
+            let why = compare_prediction(&server, &root.token, Some(&narrow), method, &path);
+            assert_eq!((&why["reason"], &why["decided_by"]), (&json!("above-caller"), &json!("rank")), "{method} {path}");
+            let because = why["steps"][5]["because"].as_str().unwrap();
+            assert!(because.contains("the token does not carry audit:read:any") && !because.contains("roles do not"), "{because}");
+            assert!(why["enough"][0].as_str().unwrap().starts_with("a token that also carries audit:read:any"), "{why}");
+        }
+        let shown = server.get(&other.path()).bearer(&narrow).send().expect(200).json();
+        assert_eq!(shown["_actions"], json!({ "read": [] }));
+        let reset = server.put(&format!("{}/status", other.path())).bearer(&narrow).json(&json!({ "status": "suspended" }));
+        let past = json!({ "decision_id": reset.send().expect_problem(403, "above-caller").json()["decision_id"] });
+        crate::support::eventually("the decision is recorded", || ask(&server, &root.token, &past).status == 200);
+        let why = ask(&server, &root.token, &past).expect(200).json();
+        let because = why["steps"][5]["because"].as_str().unwrap();
+        assert!(because.ends_with("the token did not carry audit:read:any, authz:explain, clients:read, clients:write, keys:rotate, profiles:read:any, sessions:read:any, users:create, users:delete:any"), "{because}");
+        // A question about a user asks for the whole of that user's powers, unless it names a scope.
+        let put = |scope: Value| json!({ "caller": { "user": root.id, "scope": scope }, "method": "PUT", "path": format!("{}/roles", other.path()) });
+        assert_eq!(ask(&server, &root.token, &put(json!("roles:write"))).expect(200).json()["reason"], "above-caller");
+        assert_eq!(ask(&server, &root.token, &put(Value::Null)).expect(200).json()["allowed"], true);
+        server.get(&ada.path()).bearer(&narrow).send().expect(200);
+    }
 }
 
 on_both_engines! {

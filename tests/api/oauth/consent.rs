@@ -61,6 +61,25 @@ on_both_engines! {
         assert!(audit.body.contains("\"consent\"") && audit.body.contains("photos"), "{audit:?}");
     }
 
+    fn refuses_withdrawing_a_consent_of_an_account_above_ones_own(server) {
+        let (ada, admin) = (server.register("ada"), server.admin());
+        let root = server.person_with_roles("root", &["admin", "user"]);
+        let app = server.application("photos", "openid users:read");
+        let (hers, admins) = (app.tokens(&server, &ada, &[]), app.tokens(&server, &admin, &[]));
+        let access = |tokens: &serde_json::Value| tokens["access_token"].as_str().unwrap().to_owned();
+        let desk = server.client_token("desk", "sessions:revoke:any");
+        let narrow = server.log_in_for(&root.email, Some("sessions:revoke:any"));
+        let path = format!("{}/grants/photos", admin.path());
+        for token in [&desk, &narrow] {
+            server.delete(&path).bearer(token).send().expect_problem(403, "above-caller");
+        }
+        server.get("/users/me").bearer(&access(&admins)).send().expect(200);
+        server.delete(&format!("{}/grants/photos", ada.path())).bearer(&desk).send().expect(204);
+        server.get("/users/me").bearer(&access(&hers)).send().expect_problem(401, "invalid-token");
+        server.delete(&path).bearer(&root.token).send().expect(204);
+        server.get("/users/me").bearer(&access(&admins)).send().expect_problem(401, "invalid-token");
+    }
+
     fn client_needs_a_scope_to_manage_consents(server) {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let tokens = app.tokens(&server, &ada, &[]);

@@ -180,7 +180,7 @@ impl Explained {
         let endpoint = route_of(routes, &entry.resource, &entry.action);
         let rule = endpoint.and_then(|endpoint| endpoint.access.rule());
         let reason = entry.reason.as_deref().unwrap_or_default();
-        let mut explanation = Explanation::remembered(rule, reason, &scope, vocabulary);
+        let mut explanation = Explanation::remembered(rule, reason, &scope, &inputs.roles, vocabulary);
         if reach.may_read_audit_trail() {
             explanation.caller = entry.actor;
             explanation.scope = scope.split_whitespace().map(str::to_owned).collect();
