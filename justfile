@@ -80,7 +80,7 @@ golden:
 ci:
     .ci/run
 
-# Write the README's table of routes anew.
+# Write the tables of routes in docs/authorization.md anew.
 matrix:
     cargo run --quiet -- routes --format markdown > target/routes.md
-    sed -i -e '/<!-- routes:begin -->/,/<!-- routes:end -->/{//!d}' -e '/<!-- routes:begin -->/r target/routes.md' README.md
+    sed -i -e '/<!-- routes:begin -->/,/<!-- routes:end -->/{//!d}' -e '/<!-- routes:begin -->/r target/routes.md' docs/authorization.md
