@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::sha256;
+use super::{ClientId, sha256};
 
 /// Window of a limit, from the first counted event.
 pub const LIMIT_WINDOW: TimeDelta = TimeDelta::minutes(15);
 
-const MAX_REGISTRATIONS_PER_ADDRESS: i32 = 1_000;
-const MAX_CLIENT_FAILURES_PER_ADDRESS: i32 = 300;
+const MAX_REGISTRATIONS: i32 = 1_000;
+const MAX_CLIENT_FAILURES: i32 = 300;
 
 /// Bucket: the events that one limit counts together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,30 +21,39 @@ pub struct Bucket {
     pub key: [u8; 32],
     /// Maximum number of events in [`LIMIT_WINDOW`].
     pub most: i32,
+    /// False if the bucket counts the event, but does not refuse it.
+    pub binds: bool,
     /// Name of the policy for the caller. `None` where the count would tell about other callers.
     pub policy: Option<&'static str>,
 }
 
 impl Bucket {
     pub(super) fn of(name: &[&str], most: i32, policy: Option<&'static str>) -> Self {
-        Self { key: sha256(name.join("\0").as_bytes()), most, policy }
+        Self { key: sha256(name.join("\0").as_bytes()), most, binds: true, policy }
     }
 
-    /// Returns the bucket of registrations from an address.
-    pub fn registrations(address: IpAddr) -> Self {
-        let name = ["registration", &Network::of(address).to_string()];
-        Self::of(&name, MAX_REGISTRATIONS_PER_ADDRESS, Some("registrations"))
+    /// Returns the bucket of registrations from a network.
+    pub fn registrations(network: Network) -> Self {
+        let name = ["registration", &network.to_string()];
+        Self::of(&name, MAX_REGISTRATIONS, Some("registrations"))
     }
 
-    /// Returns the bucket of failed client requests from an address: wrong secrets, codes and refresh
+    /// Returns the bucket of failed requests that no client authenticated: unknown clients, wrong
+    /// secrets and assertions, and the codes and refresh tokens of public clients.
+    pub fn failures_from(network: Network) -> Self {
+        let name = ["client failure", &network.to_string()];
+        Self::of(&name, MAX_CLIENT_FAILURES, Some("failures"))
+    }
+
+    /// Returns the bucket of failed requests that this client authenticated: wrong codes and refresh
     /// tokens.
-    pub fn client_failures(address: IpAddr) -> Self {
-        let name = ["client failure", &Network::of(address).to_string()];
-        Self::of(&name, MAX_CLIENT_FAILURES_PER_ADDRESS, Some("failures"))
+    pub fn failures_of(client: &ClientId) -> Self {
+        Self::of(&["failure of client", client.as_str()], MAX_CLIENT_FAILURES, Some("failures"))
     }
 }
 
-/// Network of a client, as limits count it. An IPv6 client has at least a /64 of addresses.
+/// Network of a client. An IPv6 client has at least a /64 of addresses. Whatever depends on the address of
+/// a client depends on its network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
     /// IPv4 address.

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use super::{Bucket, Network};
 
-const MAX_PER_ACCOUNT_AND_ADDRESS: i32 = 10;
+const MAX_PER_ACCOUNT_AND_NETWORK: i32 = 10;
 const MAX_PER_ACCOUNT: i32 = 20;
-const MAX_PER_ADDRESS: i32 = 100;
+const MAX_PER_NETWORK: i32 = 100;
 
 /// Attempt to log in with a password.
 #[derive(Clone, Debug)]
@@ -18,23 +18,22 @@ pub struct LoginAttempt {
 }
 
 impl LoginAttempt {
-    /// Returns the buckets that count the attempt. If the account's user `is_known` at the address,
-    /// attempts from other addresses do not count: an attacker cannot lock the user out.
+    /// Returns the buckets that count the attempt. If the account's user `is_known` in the network, only
+    /// attempts at this account from this network refuse it: an attacker cannot lock the user out from
+    /// elsewhere, nor with attempts at other accounts. The other buckets count it nevertheless, so that
+    /// the quota that the answer reports does not tell who is known.
     pub fn buckets(&self, is_known: bool) -> Vec<Bucket> {
         let account = &self.account;
+        let unless_known = |bucket: Bucket| Bucket { binds: !is_known, ..bucket };
         // Without a policy name, because it would tell the caller about attempts by others.
         let by_account = Bucket::of(&["account", account], MAX_PER_ACCOUNT, None);
-        let Some(address) = self.address.map(|address| Network::of(address).to_string()) else {
+        let Some(network) = self.address.map(|address| Network::of(address).to_string()) else {
             return vec![by_account];
         };
-        let mut buckets = vec![Bucket::of(
-            &["account from", account, &address],
-            MAX_PER_ACCOUNT_AND_ADDRESS,
-            Some("guesses"),
-        )];
-        buckets.extend((!is_known).then_some(by_account));
-        buckets.push(Bucket::of(&["address", &address], MAX_PER_ADDRESS, Some("guesses")));
-        buckets
+        let by_network = Bucket::of(&["address", &network], MAX_PER_NETWORK, Some("guesses"));
+        let by_both = ["account from", account, &network];
+        let by_both = Bucket::of(&by_both, MAX_PER_ACCOUNT_AND_NETWORK, Some("guesses"));
+        vec![unless_known(by_network), by_both, unless_known(by_account)]
     }
 }
 
@@ -47,18 +46,21 @@ mod tests {
     }
 
     #[test]
-    fn counts_by_account_by_address_and_by_both() {
+    fn counts_by_network_by_account_and_by_both() {
         let ada = buckets("ada", "192.0.2.1", false);
         assert_eq!(ada.len(), 3);
         let (elsewhere, eve) = (buckets("ada", "192.0.2.2", false), buckets("eve", "192.0.2.1", false));
-        assert_eq!((ada[1], ada[2]), (elsewhere[1], eve[2]));
-        assert!(ada[0] != elsewhere[0] && ada[0] != eve[0] && ada[1] != eve[1] && ada[2] != elsewhere[2]);
+        assert_eq!((ada[2], ada[0]), (elsewhere[2], eve[0]));
+        assert!(ada[1] != elsewhere[1] && ada[1] != eve[1] && ada[2] != eve[2] && ada[0] != elsewhere[0]);
     }
 
     #[test]
-    fn known_user_is_not_limited_by_other_addresses() {
+    fn known_user_is_counted_like_a_stranger_and_limited_by_own_attempts_alone() {
         let (known, stranger) = (buckets("ada", "192.0.2.1", true), buckets("ada", "192.0.2.1", false));
-        assert_eq!(known, [stranger[0], stranger[2]]);
+        let binds = |buckets: &[Bucket]| buckets.iter().map(|bucket| bucket.binds).collect::<Vec<_>>();
+        assert_eq!((binds(&known), binds(&stranger)), (vec![false, true, false], vec![true; 3]));
+        let counted: Vec<_> = known.iter().map(|bucket| Bucket { binds: true, ..*bucket }).collect();
+        assert_eq!(counted, stranger);
     }
 
     #[test]
@@ -66,6 +68,6 @@ mod tests {
         assert_eq!(buckets("a", "2001:db8::1", false), buckets("a", "2001:db8::2:3", false));
         assert_ne!(buckets("a", "2001:db8::1", false), buckets("a", "2001:db8:0:1::1", false));
         assert_eq!(buckets("a", "::ffff:192.0.2.1", false), buckets("a", "192.0.2.1", false));
-        assert_eq!(buckets("a", "nowhere", false), [buckets("a", "192.0.2.1", false)[1]]);
+        assert_eq!(buckets("a", "nowhere", false), [buckets("a", "192.0.2.1", false)[2]]);
     }
 }

@@ -152,8 +152,9 @@ fn rejects_a_password_at_once_when_the_queue_is_full() {
     let hasher = hasher(CHEAP, 1, 0);
     let (begun, has_begun) = mpsc::sync_channel(0);
     let other = hasher.clone();
-    let held =
-        thread::spawn(move || wait(other.pool.run(None, move |_| begun.send(()).and_then(|()| begun.send(())))));
+    let held = thread::spawn(move || {
+        wait(other.pool.run(None, move |_| begun.send(()).and_then(|()| begun.send(()))))
+    });
     has_begun.recv().unwrap();
     let attempt = PasswordAttempt::new("mein pinguin tanzt");
     assert_eq!(wait(hasher.verify(attempt, None)).err(), Some(HashError::Busy));

@@ -11,12 +11,11 @@ use super::scope::registered_scopes;
 use super::token_response::TokenResponse;
 use super::{OAuthContext, OAuthError};
 use crate::domain::{AuthorizationCode, GrantType, RefreshToken};
-use crate::store::{CodeBinding, CodeRedemption};
+use crate::store::{CodeBinding, CodeRedemption, CodeRefused};
 
 /// Parameters of a request that redeems a code.
+#[derive(Default)]
 pub struct Redemption {
-    /// The code.
-    pub code: AuthorizationCode,
     /// Redirect URI; must equal the one of the authorization request.
     pub redirect_uri: String,
     /// PKCE verifier (RFC 7636 §4.5).
@@ -25,14 +24,17 @@ pub struct Redemption {
     pub resource: Option<String>,
 }
 
-/// Redeems a code, once. A second redemption revokes the tokens of the first one.
+/// Redeems a code, once. A second redemption revokes the tokens of the first one, even when `parameters` is
+/// the fault of the request.
 ///
 /// # Errors
-/// [`OAuthError::InvalidGrant`], [`OAuthError::UnauthorizedClient`], or a failure of the store.
+/// [`OAuthError::InvalidGrant`], [`OAuthError::UnauthorizedClient`], the fault of the request, or a failure of
+/// the store.
 pub async fn redeem(
     context: &OAuthContext<'_>,
     client: &AuthenticatedClient,
-    redemption: Redemption,
+    code: &AuthorizationCode,
+    parameters: Result<Redemption, OAuthError>,
 ) -> Result<TokenResponse, OAuthError> {
     client.check_grant(GrantType::AuthorizationCode)?;
     let AuthenticatedClient { stored, dpop_jkt, origin } = client;
@@ -40,7 +42,10 @@ pub async fn redeem(
     let refresh = refreshes.then(|| RefreshToken::generate(context.random)).transpose()?;
     // Access tokens are bound to this key for every client, refresh tokens for public clients (RFC 9449 §5).
     let proved_key = dpop_jkt.clone();
-    let Redemption { code, redirect_uri, code_verifier, resource } = redemption;
+    let (Redemption { redirect_uri, code_verifier, resource }, fault) = match parameters {
+        Ok(parameters) => (parameters, None),
+        Err(fault) => (Redemption::default(), Some(fault)),
+    };
     let fits = move |binding: &CodeBinding| {
         binding.redirect_uri == redirect_uri
             && code_verifier
@@ -54,12 +59,13 @@ pub async fn redeem(
         registered: registered_scopes(stored, context.vocabulary),
         dpop_jkt: dpop_jkt.clone(),
         refresh: refresh.as_ref().map(RefreshToken::hash),
+        has_fault: fault.is_some(),
         origin: origin.clone(),
     };
     let redeemed = context.store.redeem_code(code.hash(), by, fits).await?;
     let redeemed = redeemed.map_err(|why| {
         log::info!("refused an authorization code of the client {}: {why:?}", stored.client.id);
-        OAuthError::InvalidGrant
+        fault.filter(|_| why == CodeRefused::Fault).unwrap_or(OAuthError::InvalidGrant)
     })?;
     let response =
         TokenResponse::in_session(context.issuer, &redeemed.token_session, redeemed.nonce.as_deref())?;

@@ -3,7 +3,8 @@
 
 use super::{OAuthContext, OAuthError};
 use crate::domain::{
-    Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType, Origin, Thumbprint,
+    Bucket, Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType, Network, Origin,
+    Thumbprint,
 };
 use crate::store::StoredClient;
 use crate::token::{ClientAssertion, ClientKeys};
@@ -44,6 +45,15 @@ pub struct AuthenticatedClient {
 }
 
 impl AuthenticatedClient {
+    /// Returns the bucket that counts its wrong codes and refresh tokens. Anyone can send the id of a
+    /// public client, so for such a client it is the network's.
+    pub fn failures(&self) -> Option<Bucket> {
+        match self.stored.client.is_public() {
+            true => self.origin.address.map(|address| Bucket::failures_from(Network::of(address))),
+            false => Some(Bucket::failures_of(&self.stored.client.id)),
+        }
+    }
+
     /// Checks that the client is registered for this grant type.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! StoredPassword with e-mail and password, for tokens of the first-party client or for the pages.
+//! Login with e-mail and password, for tokens of the first-party client or for the pages.
 
 use std::net::IpAddr;
 
@@ -43,8 +43,8 @@ struct Checked {
     proved: Option<VerifiedPassword>,
 }
 
-/// Checks a password and counts the attempt. An unknown address, a wrong password and an account
-/// without a password take the same time.
+/// Checks a password and counts the attempt. An unknown address, a wrong password, and an account that is
+/// not active or has no password, take the same time.
 async fn check(
     context: &OAuthContext<'_>,
     account: String,
@@ -72,13 +72,16 @@ async fn check(
     };
     let proved = match (hash, verdict) {
         (Some(hash), Verdict::Match { upgraded }) => {
-            // A right password does not count as a failed attempt.
-            context.allowance.note(counted.left.map(Left::with_one_more));
             Some(VerifiedPassword { hash, rehashed: upgraded, attempt: counted })
         }
         _ => None,
     };
     Ok(Checked { user, proved })
+}
+
+/// Reports the quota after the attempt was refunded. An attempt that is refused after all keeps the lower quota.
+fn note_refund(context: &OAuthContext<'_>, left: Option<Left>) {
+    context.allowance.note(left.map(Left::with_one_more));
 }
 
 /// Returns the user with this address and password. An unknown address and a wrong password give the
@@ -114,7 +117,9 @@ pub async fn verify_current_password(
 ) -> Result<bool, OAuthError> {
     match check(context, user.email.key(), password, address).await?.proved {
         Some(proved) => {
+            let left = proved.attempt.left;
             context.store.refund_attempt(proved.attempt).await?;
+            note_refund(context, left);
             Ok(true)
         }
         None => Ok(false),
@@ -140,10 +145,14 @@ pub async fn log_in(
     device: Device,
 ) -> Result<TokenResponse, OAuthError> {
     let (user, proved) = prove(context, &login.email, login.password, &device).await?;
+    let left = proved.attempt.left;
     let requested = login.scope;
     let grant = move |grantable: &ScopeSet| granted_scopes(requested.as_ref(), grantable).ok();
     let refresh = RefreshToken::generate(context.random)?;
     let begun = context.store.begin_session(user, proved, device, refresh.hash(), grant).await?;
+    if !matches!(begun, Err(LoginRefused::Account)) {
+        note_refund(context, left);
+    }
     let token_session = begun.map_err(refused)?;
     Ok(TokenResponse::in_session(context.issuer, &token_session, None)?.with_refresh_token(&refresh))
 }

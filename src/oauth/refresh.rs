@@ -14,29 +14,43 @@ use crate::token::{IssueError, Issuer, TokenSeal};
 /// Context under which the response is sealed.
 const SEAL_CONTEXT: &str = "refresh answer";
 
-/// Exchanges a refresh token. Client, user and scope are evaluated again.
+/// Parameters of a request that exchanges a refresh token.
+#[derive(Default)]
+pub struct Refresh {
+    /// Requested scopes.
+    pub scope: Option<ScopeSet>,
+    /// Resource (RFC 8707 §2.2); may be left out, as the session has it already.
+    pub resource: Option<String>,
+}
+
+/// Exchanges a refresh token. Client, user and scope are evaluated again. Reuse of the token ends its session
+/// even when `parameters` is the fault of the request.
 ///
 /// A client that repeats the latest exchange within a few seconds gets the same response. The response
 /// is stored, sealed with a key that is derived from the refresh token. The token is not stored.
 ///
 /// # Errors
 /// [`OAuthError::InvalidGrant`], [`OAuthError::InvalidScope`], [`OAuthError::InvalidTarget`],
-/// [`OAuthError::UnauthorizedClient`], or a failure of the store.
+/// [`OAuthError::UnauthorizedClient`], the fault of the request, or a failure of the store.
 pub async fn exchange(
     context: &OAuthContext<'_>,
     client: &AuthenticatedClient,
     token: &RefreshToken,
-    requested: Option<ScopeSet>,
-    resource: Option<String>,
+    parameters: Result<Refresh, OAuthError>,
 ) -> Result<TokenResponse, OAuthError> {
     client.check_grant(GrantType::RefreshToken)?;
     let AuthenticatedClient { stored, dpop_jkt, origin } = client;
+    let (Refresh { scope: requested, resource }, fault) = match parameters {
+        Ok(parameters) => (parameters, None),
+        Err(fault) => (Refresh::default(), Some(fault)),
+    };
     let by = RefreshRequest {
         client: stored.client.id.clone(),
         registered: registered_scopes(stored, context.vocabulary),
         dpop_jkt: dpop_jkt.clone(),
         is_public: stored.client.is_public(),
         resource,
+        has_fault: fault.is_some(),
         origin: origin.clone(),
     };
     let seal = TokenSeal::of(token.expose());
@@ -56,6 +70,7 @@ pub async fn exchange(
     };
     let sealed = context.store.refresh(token.hash(), hash, by, narrow, issue).await?;
     let sealed = sealed.map_err(|refused| match refused {
+        RefreshRefused::Fault => fault.unwrap_or(OAuthError::InvalidGrant),
         RefreshRefused::Scope => OAuthError::InvalidScope,
         RefreshRefused::Target => OAuthError::InvalidTarget,
         RefreshRefused::Unknown | RefreshRefused::Reused | RefreshRefused::Key => OAuthError::InvalidGrant,

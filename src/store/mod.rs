@@ -70,7 +70,7 @@ pub use handle::Store;
 pub use records::browser_sessions::SignedIn;
 pub use records::client_list::ClientPage;
 pub use records::client_rows::StoredClient;
-pub(crate) use records::code_rows::{CodeBinding, CodeRedemption, NewCode};
+pub(crate) use records::code_rows::{CodeBinding, CodeRedemption, CodeRefused, NewCode};
 pub(crate) use records::idempotency::{EarlierRequest, IdempotentRequest, run_idempotent};
 pub(crate) use records::import_export::{ExportedUser, ImportOutcome, ImportedUser};
 pub use records::login::LoginRefused;

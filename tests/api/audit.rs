@@ -244,40 +244,14 @@ on_both_engines! {
             std::thread::sleep(Duration::from_millis(300));
             db_refusals(&server) == flood + others
         });
-        let written = db_number(&server, "SELECT COUNT(*) AS total FROM audit WHERE action = 'authenticate'");
+        let written = server.db_number("SELECT COUNT(*) AS total FROM audit WHERE action = 'authenticate'");
         assert!((1..500).contains(&written), "{written} of {flood}");
     }
 }
 
 /// Returns the number of refusals that the table counts.
 fn db_refusals(server: &Server) -> i64 {
-    db_number(
-        server,
+    server.db_number(
         "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) AS total FROM audit WHERE outcome IN ('refused', 'overflow')",
     )
-}
-
-/// Returns the value of the column `total`.
-fn db_number(server: &Server, query: &str) -> i64 {
-    use diesel::prelude::*;
-    use diesel::sql_types::BigInt;
-
-    #[derive(QueryableByName)]
-    struct Total {
-        #[diesel(sql_type = BigInt)]
-        total: i64,
-    }
-
-    let totals: Vec<Total> = match server.engine {
-        crate::support::Engine::Sqlite => {
-            let path = server.database_url.trim_start_matches("sqlite://");
-            let mut conn = SqliteConnection::establish(path).unwrap();
-            diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut conn).unwrap();
-            diesel::sql_query(query).load(&mut conn).unwrap()
-        }
-        crate::support::Engine::Postgres => diesel::sql_query(query)
-            .load(&mut PgConnection::establish(&server.database_url).unwrap())
-            .unwrap(),
-    };
-    totals[0].total
 }

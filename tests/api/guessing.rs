@@ -1,5 +1,5 @@
-//! Rate limit on password guesses: how many are checked, by address and account, and which users are not
-//! affected.
+//! Rate limit on password guesses: how many are checked, by network and account, which users are not affected,
+//! and what a refused login tells.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -108,6 +108,114 @@ on_both_engines! {
         log_in(&server, "203.0.113.5", &ada.email, PASSWORD).expect(429);
         // From an address where she is logged in, she can log in again.
         log_in(&server, "198.51.100.7", &ada.email, PASSWORD).expect(200);
+    }
+
+    fn known_user_of_a_network_is_not_refused_for_others(engine: Engine) {
+        let server = Server::start_with(engine, &PROXIED);
+        let (ada, grace) = (server.register("ada"), server.register("grace"));
+        log_in(&server, "2001:db8:1:2::7", &ada.email, PASSWORD).expect(200);
+        log_in(&server, "::ffff:198.51.100.7", &ada.email, PASSWORD).expect(200);
+        // Strangers elsewhere lock the account, and a neighbour guesses at a hundred others.
+        let looked_at = (0..30).filter(|n| guess(&server, &format!("2001:db8:9:{n}::1"), &ada.email) == 401).count();
+        assert_eq!(looked_at, 20);
+        let looked_at = (0..110).filter(|n| guess(&server, &format!("2001:db8:1:2::{n:x}"), &format!("a{n}@example.com")) == 401).count();
+        assert_eq!(looked_at, 100);
+        log_in(&server, "2001:db8:1:2::7", &grace.email, PASSWORD).expect(429);
+        // Her own addresses in the network, the next network, and the network from which she was never logged in.
+        log_in(&server, "2001:db8:1:2:ffff:ffff:ffff:ffff", &ada.email, PASSWORD).expect(200);
+        log_in(&server, "2001:db8:1:3::7", &ada.email, PASSWORD).expect(429);
+        log_in(&server, "198.51.100.7", &ada.email, PASSWORD).expect(200);
+        log_in(&server, "198.51.100.8", &ada.email, PASSWORD).expect(429);
+        // Guesses at her own account are limited there as well.
+        let looked_at = (0..30).filter(|n| guess(&server, &format!("2001:db8:1:2::{n:x}"), &ada.email) == 401).count();
+        assert_eq!(looked_at, 10);
+        // A session that began before networks were stored is known by its address.
+        server.db_run("UPDATE sessions SET network = NULL");
+        log_in(&server, "198.51.100.7", &ada.email, PASSWORD).expect(200);
+        log_in(&server, "198.51.100.8", &ada.email, PASSWORD).expect(429);
+    }
+
+    fn refused_logins_do_not_tell_why(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &PROXIED);
+        let admin = server.admin();
+        let suspend = |name: &str| {
+            let person = server.register(name);
+            // The account has a session from the network of the attempts.
+            log_in(&server, "192.0.2.1", &person.email, PASSWORD).expect(200);
+            let path = format!("{}/status", person.path());
+            server.put(&path).bearer(&admin.token).json(&json!({ "status": "suspended" })).send().expect(200);
+            person.email
+        };
+        let (suspended, also, active) = (suspend("suspended"), suspend("also"), server.register("active"));
+        server.operator_with_input(&["users", "import", "-"], &json!({ "email": "bare@example.com" }).to_string());
+        let attempts: [(&str, &str); 6] = [
+            (&active.email, "not the password"),
+            (&suspended, PASSWORD),
+            (&also, "not the password"),
+            ("nobody@example.com", PASSWORD),
+            ("bare@example.com", PASSWORD),
+            ("not an address", PASSWORD),
+        ];
+        let seen = |answer: &Answer| {
+            let mut headers = answer.headers.clone();
+            headers.retain(|(name, _)| name != "date");
+            headers.sort();
+            (answer.status, headers, answer.body.clone())
+        };
+        let sequence = |from: &str, email: &str, password: &str| -> Vec<_> {
+            let body = json!({ "email": email, "password": password });
+            let attempt = || server.post("/sessions").header("x-forwarded-for", from).header("x-request-id", "same").json(&body).send();
+            (0..13).map(|_| seen(&attempt())).collect()
+        };
+        let usual = sequence("192.0.2.101", attempts[0].0, attempts[0].1);
+        let statuses: Vec<u16> = usual.iter().map(|(status, ..)| *status).collect();
+        assert_eq!(statuses, [vec![401; 10], vec![429; 3]].concat());
+        for (n, (email, password)) in attempts.iter().enumerate().skip(1) {
+            assert_eq!(sequence(&format!("192.0.2.{}", 101 + n), email, password), usual, "{email}");
+        }
+        // From another network the account's own limit is reached in the same way: ten of its twenty are left.
+        let elsewhere = |n: usize| sequence(&format!("198.51.100.{}", 1 + n), attempts[n].0, attempts[n].1);
+        let usual = elsewhere(0);
+        (1..attempts.len()).for_each(|n| assert_eq!(elsewhere(n), usual, "{}", attempts[n].0));
+        let third = |n: usize| sequence(&format!("203.0.113.{}", 1 + n), attempts[n].0, attempts[n].1);
+        let locked = third(0);
+        assert!(locked.iter().all(|(status, ..)| *status == 429), "{locked:?}");
+        (1..attempts.len()).for_each(|n| assert_eq!(third(n), locked, "{}", attempts[n].0));
+    }
+
+    fn refused_sign_ins_do_not_tell_why(engine: Engine) {
+        let server = Server::start_with(engine, &PROXIED);
+        let (admin, active, suspended) = (server.admin(), server.register("active"), server.register("suspended"));
+        let app = server.application("photos", "openid users:read");
+        let path = format!("{}/status", suspended.path());
+        server.put(&path).bearer(&admin.token).json(&json!({ "status": "suspended" })).send().expect(200);
+        let sequence = |email: &str, password: &str| -> Vec<(u16, bool, Option<String>)> {
+            let mut browser = Browser::new(&server);
+            let page = browser.open(&app.authorize(&[]));
+            let mut attempt = || browser.submit(&page, "log-in", &[("email", email), ("password", password)]);
+            let seen = |answer: Answer| (answer.status, answer.body.contains("is wrong"), answer.header("ratelimit").map(str::to_owned));
+            (0..8).map(|_| seen(attempt())).collect()
+        };
+        let usual = sequence(&active.email, "not the password");
+        assert_eq!(usual[0], (403, true, None));
+        assert_eq!(sequence(&suspended.email, PASSWORD), usual);
+        assert_eq!(sequence("nobody@example.com", PASSWORD), usual);
+    }
+
+    fn refused_attempts_leave_no_counter(engine: Engine) {
+        let server = Server::start_with(engine, &PROXIED);
+        let ada = server.register("ada");
+        let attempt = |from: &str, email: &str| guess(&server, from, email);
+        (0..100).for_each(|n| assert_eq!(attempt("192.0.2.1", &format!("a{n}@example.com")), 401));
+        (0..20).for_each(|n| assert_eq!(attempt(&format!("198.51.100.{n}"), &ada.email), 401));
+        let counters = || server.db_number("SELECT COUNT(*) AS total FROM guesses");
+        let before = counters();
+        for n in 0..20 {
+            assert_eq!(attempt("192.0.2.1", &format!("b{n}@example.com")), 429);
+            assert_eq!(attempt(&format!("203.0.113.{n}"), &ada.email), 429);
+        }
+        log_in(&server, "203.0.113.99", &server.admin().email, PASSWORD).expect(200);
+        assert_eq!(counters(), before, "neither does a right password");
     }
 
     fn one_address_can_guess_at_a_hundred_accounts(engine: Engine) {

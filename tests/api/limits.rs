@@ -1,15 +1,15 @@
-//! Rate limits on registrations and on failed client requests: counted by address across all replicas, and
-//! reported to the client. Also the delay for addresses that send forged tokens. `guessing.rs` tests guesses
-//! at passwords.
+//! Rate limits on registrations and on failed client requests: counted by client or by network across all
+//! replicas, and reported to the client. A good request is neither counted nor refused. Also the delay for
+//! networks that send forged tokens. `guessing.rs` tests guesses at passwords.
 
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::support::{Answer, Engine, PASSWORD, Server, on_both_engines};
+use crate::support::{Answer, Application, CALLBACK, IssuerKey, PASSWORD, Server, VERIFIER, on_both_engines};
 
-/// Delay of an unknown token from an address that has sent forged ones.
+/// Delay of the answer to a bad token from a network that has sent many.
 const HELD: Duration = Duration::from_secs(1);
 
 const PROXIED: [(&str, &str); 1] = [("CLOAKROOM_TRUSTED_PROXIES", "127.0.0.1")];
@@ -17,6 +17,13 @@ const PROXIED: [(&str, &str); 1] = [("CLOAKROOM_TRUSTED_PROXIES", "127.0.0.1")];
 fn register(server: &Server, from: &str, name: &str) -> Answer {
     let body = json!({ "email": format!("{name}@example.com"), "password": PASSWORD });
     server.post("/users").header("x-forwarded-for", from).json(&body).send()
+}
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Returns a client that needs no user.
+fn reports() -> serde_json::Value {
+    json!({ "client_id": "reports", "scope": "users:read:any", "grant_types": ["client_credentials"], "redirect_uris": [] })
 }
 
 /// Requests a token with a wrong client secret.
@@ -86,14 +93,12 @@ on_both_engines! {
         assert_eq!(by_admin.send().expect(201).header("ratelimit"), None);
     }
 
-    fn limits_failed_client_requests_per_address(engine: Engine) {
+    fn failed_client_requests_are_refused_after_three_hundred(engine: Engine) {
         let server = Server::start_with_standing_clock(engine, &PROXIED);
         let replica = server.replica_with(&PROXIED);
-        let made = server.operator(&["clients", "create", "--id", "reports", "--scope", "users:read:any", "--json"]);
-        let made: serde_json::Value = serde_json::from_str(&made).unwrap();
-        let (id, secret) = ("reports", made["client_secret"].as_str().unwrap().to_owned());
+        let app = server.register_application(&reports());
         let good = |server: &Server, from: &str| {
-            let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", &secret)];
+            let form = [("grant_type", "client_credentials"), ("client_id", &app.id), ("client_secret", app.secret.as_deref().unwrap())];
             server.post("/oauth/token").header("x-forwarded-for", from).form(&form).send()
         };
         assert_eq!(good(&server, "192.0.2.1").expect(200).header("ratelimit"), None, "successful requests are not counted");
@@ -104,41 +109,135 @@ on_both_engines! {
         let refused = server.post("/oauth/token").header("x-forwarded-for", "192.0.2.1").form(&stale).send();
         assert_eq!((refused.json()["error"].as_str(), left(&refused).1), (Some("invalid_grant"), 298));
         db_count(&server, 300);
-        fail(&server, "192.0.2.1").expect(401);
-        let refused = fail(&server, "192.0.2.1").expect(429);
-        assert_eq!((refused.json()["error"].as_str(), left(&refused).1), (Some("temporarily_unavailable"), 0));
-        good(&server, "192.0.2.1").expect(429);
-        good(&server, "192.0.2.2").expect(200);
-        // Another replica learns of it at its first failed request.
-        good(&replica, "192.0.2.1").expect(200);
-        fail(&replica, "192.0.2.1").expect(401);
-        good(&replica, "192.0.2.1").expect(429);
+        let counters = db_counters(&server);
+        // Each replica learns of it at its first failed request.
+        for server in [&server, &replica] {
+            fail(server, "192.0.2.1").expect(401);
+            let refused = fail(server, "192.0.2.1").expect(429);
+            assert_eq!((refused.json()["error"].as_str(), left(&refused).1), (Some("temporarily_unavailable"), 0));
+            let seconds: i64 = refused.header("retry-after").unwrap().parse().unwrap();
+            assert!((1..=901).contains(&seconds), "{seconds}");
+            // What is good passes as before.
+            assert_eq!(good(server, "192.0.2.1").expect(200).header("ratelimit"), None);
+            fail(server, "192.0.2.2").expect(401);
+        }
+        assert_eq!(db_counters(&server), counters + 1, "the other network's");
         server.clock.advance(TimeDelta::minutes(16));
-        good(&server, "192.0.2.1").expect(200);
+        fail(&server, "192.0.2.1").expect(401);
     }
 
-    fn delays_new_tokens_from_an_address_with_forgeries(engine: Engine) {
+    fn unknown_clients_in_a_network_refuse_nothing_good(engine: Engine) {
+        let server = Server::start_with(engine, &PROXIED);
+        let (ada, spa) = (server.register("ada"), server.public_application("spa", "openid users:read"));
+        let (app, key) = (server.application("photos", "openid users:read"), IssuerKey::new("a"));
+        server.register_application(&json!({
+            "client_id": "ledger", "scope": "users:read:any", "grant_types": ["client_credentials"], "redirect_uris": [],
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [key.jwk()] },
+        }));
+        let login = server.post("/sessions").json(&json!({ "email": ada.email, "password": PASSWORD })).send().expect(200).json();
+        let of = |app: &Application| app.tokens(&server, &ada, &[]);
+        let (of_spa, of_app) = (of(&spa), of(&app));
+        let fresh = |app: &Application| app.code(&server, &ada, &[]);
+        let (spa_code, app_code) = (fresh(&spa), fresh(&app));
+        // The hosts of an IPv6 network and an unknown client each time.
+        let post = |host: usize, form: &[(&str, &str)]| {
+            server.post("/oauth/token").header("x-forwarded-for", &format!("2001:db8::{host:x}")).form(form).send()
+        };
+        let refresh = |token: &str, client: &str| post(1, &[("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token)]);
+        for host in 1..=3 {
+            post(host, &[("grant_type", "refresh_token"), ("client_id", &format!("unknown{host}")), ("refresh_token", "x")]).expect(401);
+        }
+        db_count(&server, 300);
+        post(4, &[("grant_type", "refresh_token"), ("client_id", "unknown"), ("refresh_token", "x")]).expect(401);
+        for junk in [
+            post(5, &[("grant_type", "refresh_token"), ("client_id", "unknown"), ("refresh_token", "x")]),
+            post(6, &[("grant_type", "client_credentials"), ("client_id", "photos"), ("client_secret", "wrong")]),
+            post(7, &[("grant_type", "client_credentials"), ("client_id", "photos")]),
+            post(8, &[("grant_type", "client_credentials"), ("client_assertion_type", JWT_BEARER), ("client_assertion", "a.b.c"), ("client_id", "ledger")]),
+            post(9, &[("grant_type", "authorization_code"), ("client_id", "spa"), ("code", "x"), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)]),
+            refresh("x", "spa"),
+            refresh("x", "cloakroom"),
+        ] {
+            assert_eq!(left(&junk.expect(429)).1, 0);
+        }
+        refresh(login["refresh_token"].as_str().unwrap(), "cloakroom").expect(200);
+        refresh(of_spa["refresh_token"].as_str().unwrap(), "spa").expect(200);
+        post(1, &[("grant_type", "authorization_code"), ("client_id", "spa"), ("code", &spa_code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)]).expect(200);
+        let secret = app.secret.as_deref().unwrap();
+        let by_secret = |form: &[(&str, &str)]| post(1, &[form, &[("client_id", "photos"), ("client_secret", secret)]].concat());
+        by_secret(&[("grant_type", "refresh_token"), ("refresh_token", of_app["refresh_token"].as_str().unwrap())]).expect(200);
+        by_secret(&[("grant_type", "authorization_code"), ("code", &app_code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)]).expect(200);
+        let now = server.clock.now().timestamp();
+        let claims = json!({ "iss": "ledger", "sub": "ledger", "aud": server.url, "jti": "1", "iat": now, "exp": now + 60 });
+        let assertion = key.sign(&json!({}), &claims);
+        let by_assertion = [("grant_type", "client_credentials"), ("client_assertion_type", JWT_BEARER), ("client_assertion", &assertion)];
+        post(1, &by_assertion).expect(200);
+        // Another use of the assertion is not good.
+        post(1, &by_assertion).expect(429);
+        let introspect = [("token", "x"), ("client_id", "photos"), ("client_secret", secret)];
+        for path in ["/oauth/introspect", "/oauth/revoke"] {
+            server.post(path).header("x-forwarded-for", "2001:db8::1").form(&introspect).send().expect(200);
+            server.post(path).header("x-forwarded-for", "2001:db8::1").form(&[("token", "x"), ("client_id", "x")]).send().expect(429);
+        }
+    }
+
+    fn junk_codes_do_not_refuse_their_clients_good_ones(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &PROXIED);
+        let (ada, app, other) = (server.register("ada"), server.application("photos", "openid users:read"), server.application("prints", "openid users:read"));
+        let first = app.tokens(&server, &ada, &[]);
+        let (code, later) = (app.code(&server, &ada, &[]), app.code(&server, &ada, &[]));
+        let text = |tokens: &serde_json::Value| tokens["refresh_token"].as_str().unwrap().to_owned();
+        // A code of another client is junk as well; it stays the other's.
+        let others = other.code(&server, &ada, &[]);
+        for junk in ["junk", "", &others] {
+            assert_eq!(app.redeem(&server, junk).status, 400);
+        }
+        db_count(&server, 300);
+        assert_eq!(left(&app.redeem(&server, "junk").expect(400)), ("failures".to_owned(), 0, 900));
+        app.redeem(&server, "junk").expect(429);
+        app.refresh(&server, "junk").expect(429);
+        let second = app.refresh(&server, &text(&first)).expect(200).json();
+        assert_eq!(app.redeem(&server, &code).expect(200).header("ratelimit"), None);
+        // Only this client is concerned: neither another client nor its network.
+        assert_eq!(left(&other.redeem(&server, "junk").expect(400)).1, 299);
+        other.redeem(&server, &others).expect(200);
+        fail(&server, "").expect(401);
+        // Reuse is detected and told as before.
+        server.clock.advance(TimeDelta::seconds(11));
+        for reused in [app.refresh(&server, &text(&first)), app.redeem(&server, &code)] {
+            assert_eq!(reused.expect(400).json()["error"], "invalid_grant");
+        }
+        app.refresh(&server, &text(&second)).expect(429);
+        app.redeem(&server, &later).expect(200);
+        // Elsewhere, the limit holds from the first failure on.
+        let replica = server.replica_with(&PROXIED);
+        let code = app.code(&replica, &ada, &[]);
+        app.redeem(&replica, "junk").expect(400);
+        app.redeem(&replica, "junk").expect(429);
+        app.redeem(&replica, &code).expect(200);
+    }
+
+    fn answers_to_forged_tokens_are_delayed(engine: Engine) {
         let server = Server::start_with(engine, &PROXIED);
         let (ada, grace, joan) = (server.register("ada"), server.register("grace"), server.register("joan"));
         let read = |token: &str, from: &str| server.get("/users/me").header("x-forwarded-for", from).bearer(token).send();
-        read(&ada.token, "192.0.2.1").expect(200);
-        let is_held = |token: &str, status: u16| {
+        let is_held = |token: &str| {
             let began = Instant::now();
-            read(token, "192.0.2.1").expect(status);
+            read(token, "2001:db8::1").expect(401);
             began.elapsed() >= HELD
         };
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| assert!((0..1_000).any(|_| is_held("forged", 401)), "forged tokens are delayed in the end"));
+                scope.spawn(|| assert!((0..1_000).any(|_| is_held("forged")), "forged tokens are delayed in the end"));
             }
         });
-        assert!(is_held(&grace.token, 200), "a valid but unknown token is delayed and accepted");
-        // During a delay, a known token is answered at once, and so is every token from another address.
+        // During a delay each valid token is answered at once, from the same network and never seen before, too.
         std::thread::scope(|scope| {
-            let held = scope.spawn(|| (read("forged", "192.0.2.1").expect(401), Instant::now()).1);
-            read(&ada.token, "192.0.2.1").expect(200);
-            read(&joan.token, "192.0.2.2").expect(200);
-            read("forged", "192.0.2.2").expect(401);
+            let held = scope.spawn(|| (read("forged", "2001:db8::1").expect(401), Instant::now()).1);
+            read(&ada.token, "2001:db8::1").expect(200);
+            read(&grace.token, "2001:db8::2").expect(200);
+            read(&joan.token, "2001:db8:0:1::1").expect(200);
+            read("forged", "2001:db8:0:1::1").expect(401);
             let done = Instant::now();
             assert!(held.join().expect("it is answered") > done);
         });
@@ -151,19 +250,12 @@ on_both_engines! {
     }
 }
 
-/// Sets every token bucket to this count.
+/// Sets every counter to this count.
 fn db_count(server: &Server, made: i32) {
-    use diesel::connection::SimpleConnection as _;
-    use diesel::{Connection as _, PgConnection, SqliteConnection};
-    let sql = format!("UPDATE guesses SET made = {made}");
-    match server.engine {
-        Engine::Sqlite => {
-            let mut conn =
-                SqliteConnection::establish(server.database_url.trim_start_matches("sqlite://")).unwrap();
-            conn.batch_execute(&format!("PRAGMA busy_timeout = 5000; {sql}")).unwrap();
-        }
-        Engine::Postgres => {
-            PgConnection::establish(&server.database_url).unwrap().batch_execute(&sql).unwrap()
-        }
-    }
+    server.db_run(&format!("UPDATE guesses SET made = {made}"));
+}
+
+/// Returns the number of counters.
+fn db_counters(server: &Server) -> i64 {
+    server.db_number("SELECT COUNT(*) AS total FROM guesses")
 }

@@ -62,7 +62,14 @@ impl Call {
     async fn verify(&self, scheme: Scheme, header: &HeaderValue) -> Result<Verified, Problem> {
         let text = std::str::from_utf8(header.as_bytes()).unwrap_or_default();
         let token = text.split_once(' ').map_or("", |(_, token)| token.trim());
-        self.delay_suspect(token).await;
+        let verified = self.verify_token(scheme, token).await;
+        if verified.as_ref().is_err_and(|problem| problem.unacceptable().is_some()) {
+            self.delay_after_too_many().await;
+        }
+        verified
+    }
+
+    async fn verify_token(&self, scheme: Scheme, token: &str) -> Result<Verified, Problem> {
         let verification = self
             .services()
             .verifier
@@ -81,11 +88,11 @@ impl Call {
         }
     }
 
-    /// Delays a token that is not cached, when too many bad tokens came from this address.
-    async fn delay_suspect(&self, token: &str) {
-        let Services { rate_limits, forgeries, verifier, .. } = &**self.services();
+    /// Delays the answer to a bad token, when too many came from this network.
+    async fn delay_after_too_many(&self) {
+        let Services { rate_limits, forgeries, .. } = &**self.services();
         let Some(address) = self.address().filter(|_| rate_limits.are_on()) else { return };
-        if forgeries.has_too_many(address, Instant::now()) && !verifier.is_cached(token) {
+        if forgeries.has_too_many(address, Instant::now()) {
             tokio::time::sleep(HOLD).await;
         }
     }

@@ -5,7 +5,6 @@ use actix_web::http::header::HeaderName;
 
 use super::{Argument, Call, Code, Description, Problem};
 use crate::domain::Thumbprint;
-use crate::oauth::OAuthError;
 use crate::token::{BoundToken, InvalidProof, Proof, ProofFor, Verified};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
@@ -41,19 +40,20 @@ pub(crate) fn prove(call: &Call, bound: &BoundToken, token: &str) -> Result<Veri
     }
 }
 
-/// The key that a client proved at the token endpoint, to which its tokens are bound (RFC 9449 §5). A proof
-/// is valid once on all replicas together.
-pub struct ProvedKey(pub Option<Thumbprint>);
+/// The key that a client proved at the token endpoint, to which its tokens are bound (RFC 9449 §5), or why the
+/// proof is refused. A proof is valid once on all replicas together.
+pub struct ProvedKey(pub Result<Option<Thumbprint>, InvalidProof>);
 
 impl Argument for ProvedKey {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
-        let refused = |why| Problem::from(OAuthError::InvalidProof(why));
-        let Some(sent) = sent(call.request()).map_err(refused)? else { return Ok(Self(None)) };
-        let proof = verify(call, sent, None).map_err(refused)?;
-        if !call.services().trusted.use_jti(proof.id, proof.remembered_until).await? {
-            return Err(refused(InvalidProof::Replayed));
-        }
-        Ok(Self(Some(proof.key)))
+        let proof = match sent(call.request()) {
+            Ok(None) => return Ok(Self(Ok(None))),
+            Ok(Some(sent)) => verify(call, sent, None),
+            Err(why) => Err(why),
+        };
+        let Ok(proof) = proof else { return Ok(Self(proof.map(|_| None))) };
+        let is_new = call.services().trusted.use_jti(proof.id, proof.remembered_until).await?;
+        Ok(Self(if is_new { Ok(Some(proof.key)) } else { Err(InvalidProof::Replayed) }))
     }
 
     fn describe(description: &mut Description) {

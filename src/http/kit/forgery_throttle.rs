@@ -1,6 +1,6 @@
-//! Throttle for forged tokens: an address that sends many bad tokens waits before the next unknown one is
-//! verified. A flood of forged tokens then leaves the cores to callers whose tokens are cached. No request is
-//! refused for it.
+//! Throttle for bad tokens: a network that sends many waits for the answer to each further one. A flood of forged
+//! tokens then leaves the cores to others. A good token is neither refused nor delayed for it, whatever else its
+//! network sends.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,22 +8,22 @@ use std::time::{Duration, Instant};
 
 use crate::domain::{Network, Rate, TokenBucket};
 
-/// Bad tokens that an address may send before it is delayed.
+/// Bad tokens that a network may send before their answers are delayed.
 const TOLERATED: Rate = Rate { burst: 300.0, per_second: 20.0 };
 
-/// Time for which it is delayed, counted from the last bad token too many.
+/// Time for which they are delayed, counted from the last bad token too many.
 const DELAYED_FOR: Duration = Duration::from_secs(10);
 
-/// Delay of a token that is not cached.
+/// Delay of the answer to a bad token.
 pub(crate) const HOLD: Duration = Duration::from_secs(1);
 
-/// Addresses that a replica remembers; the least recently used are dropped first.
+/// Networks that a replica remembers. A forgotten network begins with a full bucket.
 const REMEMBERED: usize = 10_000;
 
-/// The addresses that sent bad tokens.
+/// The networks that sent bad tokens.
 pub struct ForgeryThrottle(quick_cache::sync::Cache<Network, Arc<Mutex<Record>>>);
 
-/// The state of an address.
+/// The state of a network.
 struct Record {
     bucket: TokenBucket,
     /// End of its delays.
@@ -51,7 +51,7 @@ impl ForgeryThrottle {
         }
     }
 
-    /// True when too many came from this address.
+    /// True when too many came from the network of this address.
     pub(crate) fn has_too_many(&self, address: IpAddr, now: Instant) -> bool {
         self.0.get(&Network::of(address)).is_some_and(|record| {
             let until = record.lock().unwrap_or_else(PoisonError::into_inner).until;

@@ -165,8 +165,8 @@ problems! {
         "The server hashes only a few passwords at a time, and the queue is full. Retry after the number of seconds in `Retry-After`.";
     TooManyGuesses = 429 "too-many-guesses" "temporarily_unavailable" RetryAfter(Computed), "Too many wrong passwords":
         "There were too many wrong passwords for this account or from this address, so the password was not checked. Retry after the number of seconds in `Retry-After`. Existing sessions are not affected.";
-    TooManyRequests = 429 "too-many-requests" "temporarily_unavailable" RetryAfter(Computed), "Too many requests from this address":
-        "There were too many registrations or too many invalid client secrets, codes or tokens from this address. Retry after the number of seconds in `Retry-After`. `RateLimit` says how many requests are left.";
+    TooManyRequests = 429 "too-many-requests" "temporarily_unavailable" RetryAfter(Computed), "Too many requests":
+        "There were too many registrations, or too many invalid client secrets, codes or tokens, from this address or of this client. Retry after the number of seconds in `Retry-After`. `RateLimit` says how many requests are left.";
     Unavailable = 503 "unavailable" "temporarily_unavailable" RetryAfter(OneSecond), "The database is unavailable":
         "Nothing was changed. Retry after the number of seconds in `Retry-After`.";
     OutcomeUnknown = 503 "outcome-unknown" "temporarily_unavailable" RetryAfter(OneSecond), "The outcome of the change is unknown":

@@ -1,5 +1,6 @@
-//! Rate limits by client address on registrations and on failures of clients, shared between replicas through
-//! the database. A client that does nothing wrong is counted only where it registers or logs in.
+//! Rate limits on registrations and on failed requests of clients, shared between replicas through the database.
+//! A failed request is counted after the fact, for the client or the network that it concerns. So a good request
+//! is neither counted nor refused, whatever others send.
 
 use std::net::IpAddr;
 
@@ -7,13 +8,13 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use chrono::{DateTime, Utc};
 
 use super::{Code, Problem};
-use crate::domain::{Allowance, Bucket, Clock, LIMIT_WINDOW, Left, TooMany};
+use crate::domain::{Allowance, Bucket, Clock, LIMIT_WINDOW, Left, Network, TooMany};
 use crate::store::{StoreError, TrustedStore};
 
 /// The headers that tell of a limit (draft-ietf-httpapi-ratelimit-headers-10).
 pub(crate) const RATE_LIMIT_HEADERS: [&str; 2] = ["RateLimit", "RateLimit-Policy"];
 
-/// The number of exhausted addresses that a replica remembers.
+/// The number of exhausted buckets that a replica remembers. A forgotten one costs a change in the database.
 const REMEMBERED: usize = 10_000;
 
 /// The rate limits.
@@ -21,8 +22,8 @@ pub(crate) struct RateLimits {
     are_on: bool,
     store: TrustedStore,
     clock: Clock,
-    /// The addresses whose limit is exhausted as far as this replica knows, and until when: the database need
-    /// not be asked for each request.
+    /// The buckets of failures that are exhausted as far as this replica knows, and until when: the database
+    /// need not count each further failure.
     exhausted: quick_cache::sync::Cache<[u8; 32], DateTime<Utc>>,
 }
 
@@ -40,14 +41,14 @@ impl RateLimits {
     /// Counts a registration by an unknown client.
     ///
     /// # Errors
-    /// 429 when there were too many from this address.
+    /// 429 when there were too many from this network.
     pub(crate) async fn count_registration(
         &self,
         address: Option<IpAddr>,
         allowance: &Allowance,
     ) -> Result<(), Problem> {
         let Some(address) = address.filter(|_| self.are_on) else { return Ok(()) };
-        match self.store.count(Bucket::registrations(address)).await? {
+        match self.store.count(Bucket::registrations(Network::of(address))).await? {
             Ok(left) => {
                 allowance.note(left);
                 Ok(())
@@ -56,34 +57,36 @@ impl RateLimits {
         }
     }
 
-    /// Refuses a client from an address with too many failures.
+    /// Returns the end of the window in which there were too many failed requests of a client.
+    pub(crate) fn exhausted_until(&self, bucket: Option<Bucket>) -> Option<DateTime<Utc>> {
+        let bucket = bucket.filter(|_| self.are_on)?;
+        self.exhausted.get(&bucket.key).filter(|until| *until > self.clock.now())
+    }
+
+    /// Refuses a failed request of a client instead of telling why it failed, when there were too many.
     ///
     /// # Errors
     /// 429 until the window of the limit has passed.
-    pub(crate) fn admit_client(&self, address: Option<IpAddr>, allowance: &Allowance) -> Result<(), Problem> {
-        let Some(address) = address.filter(|_| self.are_on) else { return Ok(()) };
-        let bucket = Bucket::client_failures(address);
-        match self.exhausted.get(&bucket.key).filter(|until| *until > self.clock.now()) {
-            None => Ok(()),
-            Some(until) => {
-                let left =
-                    bucket.policy.map(|policy| Left { policy, quota: bucket.most, remaining: 0, until });
-                Err(self.too_many(TooMany { until, left }, allowance))
-            }
-        }
+    pub(crate) fn refuse_exhausted(
+        &self,
+        bucket: Option<Bucket>,
+        allowance: &Allowance,
+    ) -> Result<(), Problem> {
+        let Some((bucket, until)) = bucket.zip(self.exhausted_until(bucket)) else { return Ok(()) };
+        let left = bucket.policy.map(|policy| Left { policy, quota: bucket.most, remaining: 0, until });
+        Err(self.too_many(TooMany { until, left }, allowance))
     }
 
-    /// Counts a bad secret, code or token of a client.
+    /// Counts a failed request of a client: a bad secret, assertion, code or refresh token.
     ///
     /// # Errors
     /// When the database is away.
     pub(crate) async fn count_failure(
         &self,
-        address: Option<IpAddr>,
+        bucket: Option<Bucket>,
         allowance: &Allowance,
     ) -> Result<(), StoreError> {
-        let Some(address) = address.filter(|_| self.are_on) else { return Ok(()) };
-        let bucket = Bucket::client_failures(address);
+        let Some(bucket) = bucket.filter(|_| self.are_on) else { return Ok(()) };
         match self.store.count(bucket).await? {
             Ok(left) => allowance.note(left),
             Err(too_many) => {

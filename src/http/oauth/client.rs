@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web_httpauth::headers::authorization::{Basic, Scheme as _};
 
-use crate::domain::ClientSecret;
+use crate::domain::{Bucket, ClientSecret, Network};
 use crate::http::kit::decision::closed::Closed;
 use crate::http::kit::form::Form;
 use crate::http::kit::{Access, Call, Code, Decision, Description, Problem};
@@ -41,13 +41,14 @@ impl Decision for ClientAuth {
     }
 
     async fn decide(call: &mut Call) -> Result<Self, Problem> {
-        let (services, address, allowance) = (Arc::clone(call.services()), call.address(), call.allowance());
-        services.rate_limits.admit_client(address, &allowance)?;
+        let (services, allowance) = (Arc::clone(call.services()), call.allowance());
         let form = Form::read(call).await?;
         let presented = presented(by_basic(call)?, &form)?;
         let stored = match authenticate(&services.oauth(), presented).await {
             Err(refused @ OAuthError::InvalidClient { .. }) => {
-                services.rate_limits.count_failure(address, &allowance).await?;
+                let bucket = call.address().map(|address| Bucket::failures_from(Network::of(address)));
+                services.rate_limits.refuse_exhausted(bucket, &allowance)?;
+                services.rate_limits.count_failure(bucket, &allowance).await?;
                 return Err(refused.into());
             }
             stored => stored?,

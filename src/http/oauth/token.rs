@@ -6,14 +6,16 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::ClientAuth;
-use crate::domain::{Allowance, AuthorizationCode, GrantType, RefreshToken};
+use crate::domain::{Allowance, AuthorizationCode, Bucket, GrantType, RefreshToken};
 use crate::http::kit::{
-    Argument, BodyDescription, Call, Description, FORM, Json, Problem, ProvedKey, Services,
+    Argument, BodyDescription, Call, Description, FORM, Json, Problem, ProvedKey, RateLimits, Services,
 };
 use crate::oauth::authorization_code::{self, Redemption};
+use crate::oauth::refresh::{self, Refresh};
 use crate::oauth::token_response::TokenResponse;
 use crate::oauth::{OAuthError, scope_parameter};
-use crate::oauth::{client_credentials, introspection, refresh, revocation};
+use crate::oauth::{client_credentials, introspection, revocation};
+use crate::store::StoreError;
 use crate::token::InvalidProof;
 
 /// Description of a form for the OpenAPI document. The decision has read the form already.
@@ -88,41 +90,76 @@ pub async fn token(
     allowance: Allowance,
     services: Arc<Services>,
 ) -> Result<Json<TokenResponse>, Problem> {
-    if request.client.stored.client.dpop_bound && key.0.is_none() {
-        return Err(OAuthError::InvalidProof(InvalidProof::Missing).into());
-    }
-    request.client.dpop_jkt = key.0;
-    let (context, form) = (services.oauth(), &request.form);
-    let scope = form.get("scope").map(|list| scope_parameter(list, context.vocabulary)).transpose();
-    let scope = scope.map_err(|_| OAuthError::InvalidScope)?;
-    let resource = context.resource_parameter(form.get("resource"))?;
     let grant_type = request.required("grant_type", "grant_type is missing")?;
     let grant_type: GrantType = grant_type.parse().map_err(|_| OAuthError::UnsupportedGrantType)?;
+    let proved = match key.0 {
+        Ok(None) if request.client.stored.client.dpop_bound => Err(InvalidProof::Missing),
+        proved => proved,
+    };
+    request.client.dpop_jkt = proved.as_ref().ok().cloned().flatten();
+    let (context, client, form) = (services.oauth(), &request.client, &request.form);
+    let failures = Failures { limits: &services.rate_limits, of: client.failures(), allowance };
+    // Faults of the parameters are looked at after reuse of the code or the refresh token.
+    let shared_parameters = || {
+        proved.as_ref().map_err(|why| OAuthError::InvalidProof(*why))?;
+        let scope = form.get("scope").map(|list| scope_parameter(list, context.vocabulary)).transpose();
+        let scope = scope.map_err(|_| OAuthError::InvalidScope)?;
+        Ok(Refresh { scope, resource: context.resource_parameter(form.get("resource"))? })
+    };
     let granted = match grant_type {
         GrantType::AuthorizationCode => {
-            let redemption = Redemption {
-                code: AuthorizationCode::presented(request.required("code", "code is missing")?),
-                redirect_uri: request.required("redirect_uri", "redirect_uri is missing")?.to_owned(),
-                code_verifier: form.get("code_verifier").map(str::to_owned),
-                resource,
-            };
-            authorization_code::redeem(&context, &request.client, redemption).await
+            let code = AuthorizationCode::presented(request.required("code", "code is missing")?);
+            failures.admit(context.store.has_code(code.hash())).await?;
+            let parameters = shared_parameters().and_then(|shared| {
+                let missing = OAuthError::InvalidRequest("redirect_uri is missing");
+                Ok(Redemption {
+                    redirect_uri: form.get("redirect_uri").ok_or(missing)?.to_owned(),
+                    code_verifier: form.get("code_verifier").map(str::to_owned),
+                    resource: shared.resource,
+                })
+            });
+            authorization_code::redeem(&context, client, &code, parameters).await
         }
         GrantType::ClientCredentials => {
-            client_credentials::issue(&context, &request.client, scope.as_ref(), resource.as_deref())
+            let Refresh { scope, resource } = shared_parameters()?;
+            client_credentials::issue(&context, client, scope.as_ref(), resource.as_deref())
         }
         GrantType::RefreshToken => {
             let token = request.required("refresh_token", "refresh_token is missing")?;
             let token = RefreshToken::presented(token);
-            refresh::exchange(&context, &request.client, &token, scope, resource).await
+            failures.admit(context.store.has_refresh_token(token.hash())).await?;
+            refresh::exchange(&context, client, &token, shared_parameters()).await
         }
     };
     if matches!(granted, Err(OAuthError::InvalidGrant)) {
-        services.rate_limits.count_failure(request.client.origin.address, &allowance).await?;
+        failures.count().await?;
     }
     let answer = granted?;
     services.metrics.tokens_issued.with_label_values(&[grant_type.as_str()]).inc();
     Ok(Json(answer))
+}
+
+/// Limit on wrong codes and refresh tokens.
+struct Failures<'a> {
+    limits: &'a RateLimits,
+    /// The client or the network that they are counted for.
+    of: Option<Bucket>,
+    allowance: Allowance,
+}
+
+impl Failures<'_> {
+    /// Refuses a code or a refresh token that does not exist, when there were too many. `exists` is looked up
+    /// only then.
+    async fn admit(&self, exists: impl Future<Output = Result<bool, StoreError>>) -> Result<(), Problem> {
+        match self.limits.exhausted_until(self.of) {
+            Some(_) if !exists.await? => self.limits.refuse_exhausted(self.of, &self.allowance),
+            _ => Ok(()),
+        }
+    }
+
+    async fn count(&self) -> Result<(), StoreError> {
+        self.limits.count_failure(self.of, &self.allowance).await
+    }
 }
 
 /// The token to revoke or to introspect.

@@ -66,6 +66,7 @@ diesel::table! {
         resource -> Nullable<Text>,
         dpop_jkt -> Nullable<Text>,
         cookie_hash -> Nullable<Binary>,
+        network -> Nullable<Text>,
     }
 }
 

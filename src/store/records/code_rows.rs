@@ -53,6 +53,8 @@ pub(crate) struct CodeRedemption {
     pub(crate) dpop_jkt: Option<Thumbprint>,
     /// Hash of the first refresh token, if the client gets one.
     pub(crate) refresh: Option<SecretHash>,
+    /// Set when the request is refused whatever its code. Reuse of the code is detected nevertheless.
+    pub(crate) has_fault: bool,
     /// Origin of the request.
     pub(crate) origin: Origin,
 }
@@ -62,6 +64,8 @@ pub(crate) struct CodeRedemption {
 pub(crate) enum CodeRefused {
     /// It does not exist, has expired, or belongs to another client.
     Unknown,
+    /// The request has a fault of its own. The code stays valid.
+    Fault,
     /// It was used before. The session that it began has ended.
     Replayed,
     /// The request does not match the binding of the code. The code is deleted.

@@ -74,8 +74,21 @@ impl TrustedStore {
         .await
     }
 
+    /// Returns true if there is such a code, of whichever client, used or not.
+    ///
+    /// # Errors
+    /// If the database is unavailable.
+    pub(crate) async fn has_code(&self, code: SecretHash) -> Result<bool, StoreError> {
+        self.read(move |conn| {
+            let code = codes::table.find(code.as_bytes().as_slice());
+            Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(code)).get_result(c))?)
+        })
+        .await
+    }
+
     /// Redeems a code, once, and begins a session. `fits` checks the request against the binding of the code. The
     /// client gets those consented scopes that it is registered for and that the roles of the user still grant.
+    /// Reuse is looked at before all else. A request with a fault of its own leaves an unused code as it is.
     ///
     /// # Errors
     /// If the database is unavailable.
@@ -90,6 +103,9 @@ impl TrustedStore {
         let id = SessionId(shared.new_uuid(now)?);
         self.write(None, move |conn, changes| {
             let hash = code.as_bytes().as_slice();
+            if by.has_fault && is_unused(conn, hash, &by.client, now)? {
+                return Ok(Err(CodeRefused::Fault));
+            }
             if !mark_redeemed(conn, hash, &by.client, id, now)? {
                 let Some(session) = session_of_redemption(conn, hash, &by.client)? else {
                     return Ok(Err(CodeRefused::Unknown));
@@ -108,6 +124,21 @@ impl TrustedStore {
         })
         .await
     }
+}
+
+/// Returns true if this client can redeem the code.
+fn is_unused(
+    conn: &mut Connection,
+    hash: &[u8],
+    client: &ClientId,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let unused = codes::table
+        .find(hash)
+        .filter(codes::client_id.eq(client.as_str()))
+        .filter(codes::session_id.is_null())
+        .filter(codes::expires_at.gt(Time(now)));
+    Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(unused)).get_result(c))?)
 }
 
 /// Marks an unused code of this client as redeemed for a session. Returns false if there is none.

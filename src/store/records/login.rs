@@ -21,7 +21,7 @@ pub(crate) struct VerifiedPassword {
     pub hash: PasswordHash,
     /// Hash of the same password with the current parameters, if the stored one has others.
     pub rehashed: Option<PasswordHash>,
-    /// The attempt, which is refunded.
+    /// The attempt, which is refunded when the login is accepted.
     pub attempt: CountedAttempt,
 }
 
@@ -92,15 +92,14 @@ impl TrustedStore {
 }
 
 impl Shared {
-    /// Returns the current user if the account is active and still has the password that was verified. Replaces
-    /// a hash with outdated parameters.
+    /// Returns the current user if the account is active and still has the password that was verified. Only then
+    /// the attempt is refunded. Replaces a hash with outdated parameters.
     pub(in crate::store) fn accept_password(
         &self,
         conn: &mut Connection,
         id: UserId,
         password: &VerifiedPassword,
     ) -> Result<Option<User>, StoreError> {
-        rate_limits::refund(conn, &password.attempt)?;
         let hash = password.rehashed.as_ref().unwrap_or(&password.hash);
         let unchanged = users::table
             .filter(users::id.eq(id))
@@ -108,7 +107,11 @@ impl Shared {
             .filter(users::status.eq(Status::Active.as_str()));
         let hash = users::password_hash.eq(hash.expose_phc());
         let rows = on!(conn, |c| update(unchanged).set(hash).execute(c))?;
-        if rows == 1 { user_rows::load(conn, &self.vocabulary, id) } else { Ok(None) }
+        if rows != 1 {
+            return Ok(None);
+        }
+        rate_limits::refund(conn, &password.attempt)?;
+        user_rows::load(conn, &self.vocabulary, id)
     }
 
     /// Records the time of the login and its audit event.

@@ -1,11 +1,11 @@
-//! StoredPassword attempts: the stored password is read and the attempt is counted, in one transaction. This is the only
+//! Login attempts: the stored password is read and the attempt is counted, in one transaction. This is the only
 //! place where a password hash leaves the database, apart from an export.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::rate_limits::{count, refund};
-use crate::domain::{LoginAttempt, PasswordHash, Time, TooMany, UserId};
+use crate::domain::{LoginAttempt, Network, PasswordHash, Status, Time, TooMany, UserId};
 use crate::on;
 use crate::store::engine::schema::{sessions, users};
 use crate::store::{Connection, CountedAttempt, StoreError, TrustedStore};
@@ -14,7 +14,8 @@ use crate::store::{Connection, CountedAttempt, StoreError, TrustedStore};
 pub struct StoredPassword {
     /// The user.
     pub user_id: UserId,
-    /// The hash; `None` if no password was ever set.
+    /// The hash; `None` if no password was ever set, or if the account is not active. Such an account is treated
+    /// like an unknown one, so that no answer tells whether the password was right.
     pub hash: Option<PasswordHash>,
 }
 
@@ -37,7 +38,7 @@ impl TrustedStore {
         self.write(None, move |conn, _| {
             let now = shared.now();
             let stored = stored_password(conn, &attempt)?;
-            let is_known = has_session_from(conn, stored.as_ref(), &attempt, now)?;
+            let is_known = has_session_in_network(conn, stored.as_ref(), &attempt, now)?;
             Ok(count(conn, &attempt.buckets(is_known), now)?.map(|counted| (stored, counted)))
         })
         .await
@@ -59,16 +60,19 @@ fn stored_password(
     conn: &mut Connection,
     attempt: &LoginAttempt,
 ) -> Result<Option<StoredPassword>, StoreError> {
-    let row: Option<(UserId, Option<String>)> = on!(conn, |c| users::table
+    let row: Option<(UserId, Option<String>, String)> = on!(conn, |c| users::table
         .filter(users::email_key.eq(&attempt.account))
-        .select((users::id, users::password_hash))
+        .select((users::id, users::password_hash, users::status))
         .get_result(c)
         .optional())?;
-    Ok(row.map(|(id, phc)| StoredPassword { user_id: id, hash: phc.map(PasswordHash::from_phc) }))
+    Ok(row.map(|(user_id, phc, status)| {
+        let phc = phc.filter(|_| status == Status::Active.as_str());
+        StoredPassword { user_id, hash: phc.map(PasswordHash::from_phc) }
+    }))
 }
 
-/// Returns true if the user has a session that began at the client IP address of the attempt.
-fn has_session_from(
+/// Returns true if the user has a session that began in the network of the attempt.
+fn has_session_in_network(
     conn: &mut Connection,
     stored: Option<&StoredPassword>,
     attempt: &LoginAttempt,
@@ -76,10 +80,15 @@ fn has_session_from(
 ) -> Result<bool, StoreError> {
     // The query runs for an unknown account too: both take the same time.
     let user = stored.map_or(UserId(uuid::Uuid::nil()), |stored| stored.user_id);
-    let address = attempt.address.map(|address| address.to_string()).unwrap_or_default();
+    let text = |name: Option<String>| name.unwrap_or_default();
+    let network = text(attempt.address.map(|address| Network::of(address).to_string()));
+    let address = text(attempt.address.map(|address| address.to_canonical().to_string()));
+    // Sessions of version 0.1 have an address alone.
+    let began_there =
+        sessions::network.eq(network).or(sessions::network.is_null().and(sessions::address.eq(address)));
     let session = sessions::table
         .filter(sessions::user_id.eq(user))
-        .filter(sessions::address.eq(address))
+        .filter(began_there)
         .filter(sessions::expires_at.gt(Time(now)));
     Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(session)).get_result(c))?)
 }

@@ -45,39 +45,42 @@ impl TrustedStore {
     }
 }
 
-/// Counts a request in each bucket. It increments first and compares then: the increment locks the row, so no
-/// two requests see the same count.
+/// Counts a request in each bucket, in their order, up to the first that refuses it. It increments first and
+/// compares then: the increment locks the row, so no two requests see the same count. A refused request leaves
+/// no counter: each counter in the table was paid for with a password hash or a failed request.
 pub(in crate::store) fn count(
     conn: &mut Connection,
     buckets: &[Bucket],
     now: DateTime<Utc>,
 ) -> Result<Result<CountedAttempt, TooMany>, StoreError> {
-    let (mut counted, mut until) = (CountedAttempt::default(), None);
+    let mut counted = CountedAttempt::default();
     for bucket in buckets {
         let (began_at, count) = increment(conn, bucket, now)?;
         let ends = began_at + LIMIT_WINDOW;
         counted.keys.push(bucket.key);
-        if count > bucket.most {
-            until = until.max(Some(ends));
-        }
         let remaining = (bucket.most - count).max(0);
         let left = bucket.policy.map(|policy| Left { policy, quota: bucket.most, remaining, until: ends });
         counted.left = match (counted.left, left) {
             (Some(one), Some(other)) if other.remaining < one.remaining => Some(other),
             (one, other) => one.or(other),
         };
+        if bucket.binds && count > bucket.most {
+            // A refused request is not checked, so it does not count.
+            refund(conn, &counted)?;
+            return Ok(Err(TooMany { until: ends, left: counted.left }));
+        }
     }
-    let Some(until) = until else { return Ok(Ok(counted)) };
-    // A refused request is not checked, so it does not count.
-    refund(conn, &counted)?;
-    Ok(Err(TooMany { until, left: counted.left }))
+    Ok(Ok(counted))
 }
 
-/// Undoes the count of a request.
+/// Undoes the count of a request. A counter that counts nothing is deleted.
 pub(in crate::store) fn refund(conn: &mut Connection, counted: &CountedAttempt) -> Result<(), StoreError> {
     for key in &counted.keys {
-        let bucket = guesses::table.find(key.as_slice()).filter(guesses::made.gt(0));
-        on!(conn, |c| update(bucket).set(guesses::made.eq(guesses::made - 1)).execute(c))?;
+        let bucket = guesses::table.find(key.as_slice());
+        let deleted = on!(conn, |c| diesel::delete(bucket.filter(guesses::made.le(1))).execute(c))?;
+        if deleted == 0 {
+            on!(conn, |c| update(bucket).set(guesses::made.eq(guesses::made - 1)).execute(c))?;
+        }
     }
     Ok(())
 }

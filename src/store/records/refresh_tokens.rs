@@ -32,6 +32,8 @@ pub(crate) struct RefreshRequest {
     pub(crate) is_public: bool,
     /// Resource of the request, if it names one (RFC 8707 §2.2).
     pub(crate) resource: Option<String>,
+    /// Set when the request is refused whatever its token. Reuse of the token is detected nevertheless.
+    pub(crate) has_fault: bool,
     /// Origin of the request.
     pub(crate) origin: Origin,
 }
@@ -43,6 +45,8 @@ pub(crate) enum RefreshRefused {
     Unknown,
     /// It was used before. Its session has ended.
     Reused,
+    /// The request has a fault of its own.
+    Fault,
     /// It is bound to a key of which there is no proof.
     Key,
     /// No requested scope can be granted.
@@ -54,7 +58,8 @@ pub(crate) enum RefreshRefused {
 impl TrustedStore {
     /// Exchanges a refresh token for the response that `issue` returns, sealed so that only the token itself opens
     /// it. A repetition of the last exchange gets the same response. `narrow` chooses the requested scopes among
-    /// those that can be granted.
+    /// those that can be granted. Reuse is looked at before all else, so that a used token cannot be tried out with
+    /// a request that is refused for another reason.
     ///
     /// # Errors
     /// If the database is unavailable, or the error of `issue`.
@@ -73,6 +78,14 @@ impl TrustedStore {
             if known.session.client_id.as_ref() != Some(&by.client) {
                 return Ok(Err(RefreshRefused::Unknown));
             }
+            let actor = Actor::Anonymous(by.origin.clone(), Some(by.client.clone()));
+            if !known.is_fresh() && last_answer(&known, now).is_none() {
+                shared.end_reused_session(conn, known.session.id, actor, changes)?;
+                return Ok(Err(RefreshRefused::Reused));
+            }
+            if by.has_fault {
+                return Ok(Err(RefreshRefused::Fault));
+            }
             if by.is_public && known.binding.dpop_jkt.is_some() && known.binding.dpop_jkt != by.dpop_jkt {
                 return Ok(Err(RefreshRefused::Key));
             }
@@ -89,8 +102,7 @@ impl TrustedStore {
                 .intersection(&shared.vocabulary.granted_by(&user.roles));
             let Some(scope) = narrow(&grantable) else { return Ok(Err(RefreshRefused::Scope)) };
             if !mark_used(conn, &token, now)? {
-                let by = Actor::Anonymous(by.origin.clone(), Some(by.client.clone()));
-                return shared.repeat(conn, &token, now, by, changes);
+                return shared.repeat(conn, &token, now, actor, changes);
             }
             let session = shared.rotate(conn, known.session, &successor, now)?;
             let (resource, dpop_jkt) = (known.binding.resource, by.dpop_jkt.clone());
@@ -119,6 +131,18 @@ impl TrustedStore {
         self.read(move |conn| load(conn, &token, now)).await
     }
 
+    /// Returns true if there is such a refresh token, of whichever client, used or not.
+    ///
+    /// # Errors
+    /// If the database is unavailable.
+    pub(crate) async fn has_refresh_token(&self, token: SecretHash) -> Result<bool, StoreError> {
+        self.read(move |conn| {
+            let token = tokens::table.find(token.as_bytes().as_slice());
+            Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(token)).get_result(c))?)
+        })
+        .await
+    }
+
     /// Ends the session of a refresh token of this client (RFC 7009 §2.1). Returns true if there was one.
     ///
     /// # Errors
@@ -143,6 +167,12 @@ impl TrustedStore {
         })
         .await
     }
+}
+
+/// Returns the response to the exchange of a used token, if it was the last exchange and may be repeated.
+fn last_answer(known: &KnownRefreshToken, now: DateTime<Utc>) -> Option<&[u8]> {
+    let is_recent = known.used_at.is_some_and(|at| now < at + REPEAT_WINDOW);
+    known.answer.as_deref().filter(|_| is_recent)
 }
 
 impl Shared {
@@ -184,10 +214,9 @@ impl Shared {
     ) -> Result<Result<Vec<u8>, RefreshRefused>, StoreError> {
         // Read again: another replica may have used the token while this one waited for the lock.
         let Some(known) = load(conn, token, now)? else { return Ok(Err(RefreshRefused::Unknown)) };
-        let is_recent = known.used_at.is_some_and(|at| now < at + REPEAT_WINDOW);
-        match known.answer {
-            Some(answer) if is_recent => Ok(Ok(answer)),
-            _ => {
+        match last_answer(&known, now) {
+            Some(answer) => Ok(Ok(answer.to_vec())),
+            None => {
                 self.end_reused_session(conn, known.session.id, by, changes)?;
                 Ok(Err(RefreshRefused::Reused))
             }

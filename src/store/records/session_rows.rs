@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::authz::Resource as _;
 use crate::authz::{Actor, AuditEvent, Outcome, ScopeSet};
-use crate::domain::{ClientId, Role, SecretHash, Session, SessionId, Thumbprint, Time, UserId};
+use crate::domain::{ClientId, Network, Role, SecretHash, Session, SessionId, Thumbprint, Time, UserId};
 use crate::store::engine::schema::sessions;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -24,6 +24,8 @@ pub(in crate::store) struct SessionRow {
     resource: Option<String>,
     dpop_jkt: Option<String>,
     cookie_hash: Option<Vec<u8>>,
+    /// Network of the address, in which the user is known from now on.
+    network: Option<String>,
 }
 
 /// A session in which tokens are issued, and the current state of its user, which they carry.
@@ -60,6 +62,7 @@ pub(in crate::store) struct SessionBinding {
 
 impl SessionRow {
     pub(in crate::store) fn new(session: &Session, binding: SessionBinding) -> Self {
+        let address = session.address.as_deref().and_then(|address| address.parse().ok());
         Self {
             id: session.id,
             user_id: session.user_id,
@@ -75,6 +78,7 @@ impl SessionRow {
             resource: binding.resource,
             dpop_jkt: binding.dpop_jkt.map(|jkt| jkt.to_string()),
             cookie_hash: binding.cookie.map(|hash| hash.as_bytes().to_vec()),
+            network: address.map(|address| Network::of(address).to_string()),
         }
     }
 

@@ -104,11 +104,6 @@ impl TokenCache {
         self.forgeries.len()
     }
 
-    /// True when the token is cached. Does not count as a look-up.
-    pub(in crate::token) fn has(&self, digest: &[u8; 32]) -> bool {
-        self.tokens.peek(digest).is_some()
-    }
-
     pub(in crate::token) fn get(&self, digest: &[u8; 32]) -> Option<Arc<Accepted>> {
         let found = self.tokens.get(digest);
         let count = if found.is_some() { &self.hits } else { &self.misses };

@@ -160,11 +160,6 @@ impl Verifier {
         }
     }
 
-    /// True when the token is cached, so that its signature needs no check.
-    pub(crate) fn is_cached(&self, token: &str) -> bool {
-        self.cache.has(&sha256(token.as_bytes()))
-    }
-
     /// Verifies a token for any audience. The result gives access to nothing here; it serves introspection.
     pub(in crate::token) fn verify_for_any_audience(
         &self,

@@ -169,7 +169,7 @@ fn crowd_of_one_network_keeps_no_other_network_out() {
     };
     let done = AtomicBool::new(false);
     let (crowd, single) = std::thread::scope(|scope| {
-        let crowd: Vec<_> = (1..=12)
+        let crowd: Vec<_> = (1..=8)
             .map(|host| {
                 let (log_in, done, email) = (&log_in, &done, &ada.email);
                 // The hosts of an IPv6 network are one client.

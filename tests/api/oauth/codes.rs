@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::support::{Answer, CALLBACK, Server, on_both_engines};
+use crate::support::{Answer, Application, CALLBACK, Server, on_both_engines};
 
 #[track_caller]
 fn refused(answer: Answer) {
@@ -69,6 +69,52 @@ on_both_engines! {
         let code = app.code(&server, &ada, &[]);
         let tokens = app.redeem(&server, &code).expect(200).json();
         refused(other.redeem(&server, &code));
+        server.get("/users/me").bearer(tokens["access_token"].as_str().unwrap()).send().expect(200);
+    }
+
+    fn replay_with_another_fault_revokes_the_tokens(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let other = format!("{CALLBACK}&x=1");
+        for fault in [
+            ("redirect_uri", ""), ("redirect_uri", other.as_str()), ("code_verifier", ""), ("code_verifier", "x"),
+            ("resource", "https://unknown.example.org"), ("resource", server.url.as_str()), ("scope", "not  a list"),
+        ] {
+            let code = app.code(&server, &ada, &[]);
+            let tokens = app.redeem(&server, &code).expect(200).json();
+            refused(app.redeem_with(&server, &code, &[fault]));
+            let access = tokens["access_token"].as_str().unwrap();
+            server.get("/users/me").bearer(access).send().expect_problem(401, "invalid-token");
+            refused(app.refresh(&server, tokens["refresh_token"].as_str().unwrap()));
+        }
+    }
+
+    fn faulty_request_leaves_an_unused_code(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let code = app.code(&server, &ada, &[]);
+        for (fault, error) in [
+            (("redirect_uri", ""), "invalid_request"), (("resource", "https://unknown.example.org"), "invalid_target"), (("scope", "not  a list"), "invalid_scope"),
+        ] {
+            let answer = app.redeem_with(&server, &code, &[fault]).expect(400);
+            assert_eq!(answer.json()["error"], error);
+        }
+        app.redeem(&server, &code).expect(200);
+    }
+
+    fn stranger_cannot_use_up_a_clients_code(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let (other, public) = (server.application("prints", "openid users:read"), server.public_application("spa", "openid users:read"));
+        let code = app.code(&server, &ada, &[]);
+        let as_app = |secret: Option<&str>| Application { id: app.id.clone(), secret: secret.map(str::to_owned) };
+        let attempts = |code: &str| {
+            for (stranger, status) in [(&other, 400), (&public, 400), (&as_app(None), 401), (&as_app(Some("wrong")), 401)] {
+                for changes in [&[][..], &[("code_verifier", "x")], &[("redirect_uri", "")], &[("resource", "https://x.example.org")]] {
+                    stranger.redeem_with(&server, code, changes).expect(status);
+                }
+            }
+        };
+        attempts(&code);
+        let tokens = app.redeem(&server, &code).expect(200).json();
+        attempts(&code);
         server.get("/users/me").bearer(tokens["access_token"].as_str().unwrap()).send().expect(200);
     }
 

@@ -204,6 +204,14 @@ on_both_engines! {
         assert_eq!(app.post(&server, "/oauth/token", &refresh).expect(400).json()["error"], "invalid_grant");
         let next = holder.post(&server, &app, &refresh).expect(200).json();
         assert_eq!(next["token_type"], "DPoP");
+        // A used token ends the session whoever sends it, without a proof or with a bad one.
+        let access = next["access_token"].as_str().unwrap();
+        let next = [("grant_type", "refresh_token"), ("refresh_token", next["refresh_token"].as_str().unwrap())];
+        holder.post(&server, &app, &next).expect(200);
+        holder.get(&server, "/users/me", access).send().expect(200);
+        let bad = send(&server, &app, &refresh, "not.a.proof");
+        assert_eq!(bad.expect(400).json()["error"], "invalid_grant");
+        holder.get(&server, "/users/me", access).send().expect_problem(401, "invalid-token");
     }
 
     fn code_with_dpop_jkt_needs_that_key(server) {

@@ -173,6 +173,43 @@ on_both_engines! {
         refused(app.refresh(&server, text(&second.json(), "refresh_token")));
     }
 
+    fn reuse_with_another_fault_revokes_the_family(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &[]);
+        let ada = server.register("ada");
+        let apps = [server.application("photos", "openid users:read"), server.public_application("spa", "openid users:read")];
+        for app in &apps {
+            for fault in [
+                ("scope", "users:delete"), ("scope", "unknown"), ("scope", "not  a list"),
+                ("resource", "https://unknown.example.org"), ("resource", server.url.as_str()),
+            ] {
+                let first = app.tokens(&server, &ada, &[]);
+                let ask = |token: &str| app.post(&server, "/oauth/token", &[("grant_type", "refresh_token"), ("refresh_token", token), fault]);
+                // The fault alone uses no token up, and within ten seconds an exchange may be repeated.
+                assert_eq!(ask(text(&first, "refresh_token")).expect(400).json()["error"], format!("invalid_{}", if fault.0 == "scope" { "scope" } else { "target" }));
+                let second = app.refresh(&server, text(&first, "refresh_token")).expect(200).json();
+                assert_ne!(ask(text(&first, "refresh_token")).expect(400).json()["error"], "invalid_grant");
+                server.clock.advance(TimeDelta::seconds(11));
+                refused(ask(text(&first, "refresh_token")));
+                server.get("/users/me").bearer(text(&second, "access_token")).send().expect_problem(401, "invalid-token");
+                // The answer is the same when the session has ended.
+                refused(ask(text(&first, "refresh_token")));
+                refused(app.refresh(&server, text(&second, "refresh_token")));
+            }
+        }
+    }
+
+    fn reuse_by_another_client_revokes_nothing(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &[]);
+        let (ada, app, other) = (server.register("ada"), server.application("photos", "openid users:read"), server.public_application("spa", "openid users:read"));
+        let first = app.tokens(&server, &ada, &[]);
+        let second = app.refresh(&server, text(&first, "refresh_token")).expect(200).json();
+        server.clock.advance(TimeDelta::seconds(11));
+        for scope in [None, Some("users:delete")] {
+            refused(other.refresh_for(&server, text(&first, "refresh_token"), scope));
+        }
+        app.refresh(&server, text(&second, "refresh_token")).expect(200);
+    }
+
     fn refresh_token_and_session_expire(engine: Engine) {
         let settings = [("CLOAKROOM_REFRESH_TOKEN_TTL", "1h"), ("CLOAKROOM_SESSION_TTL", "150m")];
         let server = Server::start_with_standing_clock(engine, &settings);

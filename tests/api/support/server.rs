@@ -240,6 +240,40 @@ impl Server {
         eventually("the token is refused", || self.get("/users/me").bearer(token).send().status == 401);
     }
 
+    /// Runs statements on the database.
+    pub fn db_run(&self, statements: &str) {
+        use diesel::connection::SimpleConnection as _;
+        use diesel::{Connection as _, PgConnection, SqliteConnection};
+        if self.engine == Engine::Postgres {
+            return PgConnection::establish(&self.database_url).unwrap().batch_execute(statements).unwrap();
+        }
+        let path = self.database_url.trim_start_matches("sqlite://");
+        let statements = format!("PRAGMA busy_timeout = 5000; {statements}");
+        SqliteConnection::establish(path).unwrap().batch_execute(&statements).unwrap();
+    }
+
+    /// Returns the value of the column `total` of a query.
+    pub fn db_number(&self, query: &str) -> i64 {
+        use diesel::prelude::*;
+
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            total: i64,
+        }
+
+        let rows: Vec<Row> = if self.engine == Engine::Postgres {
+            let mut conn = PgConnection::establish(&self.database_url).unwrap();
+            diesel::sql_query(query).load(&mut conn).unwrap()
+        } else {
+            let path = self.database_url.trim_start_matches("sqlite://");
+            let mut conn = SqliteConnection::establish(path).unwrap();
+            diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut conn).unwrap();
+            diesel::sql_query(query).load(&mut conn).unwrap()
+        };
+        rows[0].total
+    }
+
     /// Returns the contents of all tables as text.
     pub fn db_everything(&self) -> String {
         use diesel::prelude::*;
