@@ -47,7 +47,7 @@ pub use origin::Origin;
 pub use password::{NewPassword, PasswordAttempt, PasswordHash};
 pub use profile::{Profile, ProfileChange, ProfileClaim};
 pub use redirect_uri::RedirectUri;
-pub use revocation::{AccountState, Revocation, Revoked};
+pub use revocation::{AccountState, Revocation, Revoked, SessionSet};
 pub use role::Role;
 pub use session::{Device, Lifetimes, Session};
 pub use text::{Invalid, fold_case, plain_text};

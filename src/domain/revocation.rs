@@ -24,8 +24,36 @@ pub enum Revoked {
     /// Tokens of a client from an epoch before this one, and its users' tokens issued before this
     /// Unix time, in milliseconds.
     Client(String, i64),
+    /// Tokens of sessions of a user.
+    Sessions(SessionSet),
     /// Token with this `jti`.
     Token(String),
+}
+
+/// Sessions of a user that ended together, too many to revoke each by its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionSet {
+    /// User.
+    pub user: UserId,
+    /// Client of the sessions. `None` for all.
+    pub client: Option<String>,
+    /// Session that does not belong to the set.
+    pub kept: Option<SessionId>,
+    /// Unix time in milliseconds: the sessions began before it. The id of a session, a UUIDv7, tells its time.
+    pub before: i64,
+}
+
+impl SessionSet {
+    /// Returns true if the set contains a session, in which this client gets tokens.
+    pub fn contains(&self, session: SessionId, client: Option<&str>) -> bool {
+        let began = session.0.get_timestamp().map(|time| time.to_unix());
+        let millis = began.and_then(|(seconds, nanos)| {
+            i64::try_from(seconds).ok()?.checked_mul(1_000)?.checked_add(i64::from(nanos / 1_000_000))
+        });
+        self.kept != Some(session)
+            && self.client.as_deref().is_none_or(|only| client == Some(only))
+            && millis.is_none_or(|millis| millis < self.before)
+    }
 }
 
 /// Present state of an account, to check tokens without an epoch.

@@ -144,6 +144,7 @@ impl Replication {
     async fn sweep(&self) -> Result<(), ReplicationError> {
         let now = self.clock.now();
         self.revocations.prune(now);
+        while self.store.delete_covered().await? {}
         self.store.prune().await?;
         let Some(keys) = &self.keys else { return Ok(()) };
         let (known, algorithm) = (keys.known(), keys.key_store().algorithm());

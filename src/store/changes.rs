@@ -7,11 +7,11 @@ use uuid::Uuid;
 use super::engine::schema::revocations;
 use super::shared::Shared;
 use super::{Connection, Link, StoreError};
-use crate::domain::{Revocation, Revoked, SessionId, Time, UserId};
+use crate::domain::{Revocation, Revoked, SessionId, SessionSet, Time, UserId};
 use crate::on;
 
 /// Extra lifetime of a revocation beyond that of a token, for replicas whose clocks differ.
-const CLOCK_SKEW: chrono::Duration = chrono::Duration::minutes(5);
+pub(in crate::store) const CLOCK_SKEW: chrono::Duration = chrono::Duration::minutes(5);
 
 /// Effects that a transaction collects, written with it.
 #[derive(Default)]
@@ -56,10 +56,29 @@ fn encode(revocation: &Revocation) -> RevocationRow {
     let (kind, subject, epoch) = match &revocation.subject {
         Revoked::User(id, epoch) => ("user", id.to_string(), *epoch),
         Revoked::Session(id) => ("session", id.to_string(), 0),
+        Revoked::Sessions(set) => ("session", encode_set(set), set.before),
         Revoked::Client(id, epoch) => ("client", id.clone(), *epoch),
         Revoked::Token(jti) => ("token", jti.clone(), 0),
     };
     RevocationRow { kind, subject, epoch, until: Time(revocation.until) }
+}
+
+/// Stands for a part of a set of sessions that is not restricted.
+const ANY: &str = "*";
+
+/// Encodes the user, the client and the kept session of a set. No id contains a space or [`ANY`].
+fn encode_set(set: &SessionSet) -> String {
+    let kept = set.kept.map(|id| id.to_string());
+    let (client, kept) = (set.client.as_deref().unwrap_or(ANY), kept.as_deref().unwrap_or(ANY));
+    format!("{} {client} {kept}", set.user)
+}
+
+fn decode_set(subject: &str, before: i64) -> Option<SessionSet> {
+    let mut parts = subject.split(' ');
+    let user = UserId(Uuid::try_parse(parts.next()?).ok()?);
+    let client = parts.next().filter(|client| *client != ANY).map(str::to_owned);
+    let kept = parts.next().and_then(|kept| Uuid::try_parse(kept).ok()).map(SessionId);
+    Some(SessionSet { user, client, kept, before })
 }
 
 /// Decodes a revocation. Returns none for a kind that only a newer version knows.
@@ -67,7 +86,10 @@ pub(in crate::store) fn decode(kind: String, subject: String, epoch: i64, until:
     let uuid = || Uuid::try_parse(&subject).ok();
     let subject = match kind.as_str() {
         "user" => Revoked::User(UserId(uuid()?), epoch),
-        "session" => Revoked::Session(SessionId(uuid()?)),
+        "session" => match uuid() {
+            Some(id) => Revoked::Session(SessionId(id)),
+            None => Revoked::Sessions(decode_set(&subject, epoch)?),
+        },
         "client" => Revoked::Client(subject, epoch),
         "token" => Revoked::Token(subject),
         _ => return None,

@@ -22,6 +22,7 @@ mod idempotency;
 mod interop;
 mod keys;
 mod limits;
+mod many_children;
 mod matrix;
 mod metrics;
 mod notes;

@@ -17,7 +17,7 @@ use crate::authz::{Allowed, Can, Operator};
 use crate::config::parse::duration;
 use crate::domain::{Client, ClientId, ClientMetadata, ClientSecret};
 use crate::http::ClientView;
-use crate::store::{StoreError, TrustedStore};
+use crate::store::{Keyset, StoreError, TrustedStore};
 
 const PAGE: u16 = 500;
 
@@ -105,8 +105,8 @@ impl Clients<'_> {
         let reach = self.operator.reach::<Client, List>()?;
         let (mut clients, mut after) = (Vec::new(), None);
         loop {
-            let page = self.store.list_clients(&reach, after, PAGE).await?;
-            clients.extend(page.clients);
+            let page = self.store.list_clients(&reach, Keyset { after, limit: PAGE }).await?;
+            clients.extend(page.items);
             after = page.next;
             if after.is_none() {
                 break;

@@ -19,6 +19,7 @@ const TABLES: &[&str] = &[
     "refresh_tokens",
     "revocations",
     "signing_keys",
+    "tombstones",
     "used_jtis",
     "user_roles",
     "user_search_terms",

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::authz::action::{Delete, ListConsents};
 use crate::authz::{Allowed, Vocabulary};
 use crate::domain::{Consent, User, format_time};
-use crate::http::kit::{NoContent, Page, Problem};
+use crate::http::kit::{NoContent, Page, Paging, Problem};
 use crate::store::Store;
 
 /// A user's consent for an application.
@@ -52,12 +52,14 @@ impl GrantView {
 /// `GET /users/{id}/grants`
 pub async fn list(
     user: Allowed<User, ListConsents>,
+    paging: Paging,
     vocabulary: Arc<Vocabulary>,
     store: Store,
 ) -> Result<Page<GrantView>, Problem> {
-    let consents = store.consents(&user).await?;
+    let list = format!("grants {}", user.id);
+    let page = store.consents(&user, paging.keyset(&list)?).await?;
     let view = |consent| GrantView::of(consent, &vocabulary);
-    Ok(Page { items: consents.into_iter().map(view).collect(), next: None })
+    Ok(Page { items: page.items.into_iter().map(view).collect(), next: paging.cursor(&list, page.next) })
 }
 
 /// `DELETE /users/{id}/grants/{client_id}`

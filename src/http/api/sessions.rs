@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::authz::action::{Delete, EndSessions, ListSessions};
 use crate::authz::{Allowed, Caller, ScopeSet, Vocabulary};
 use crate::domain::{Device, PasswordAttempt, Session, User, format_time};
-use crate::http::kit::{Argument, Authenticated, Body, Call, Json, NoContent, Page, Problem, Public};
+use crate::http::kit::{Argument, Authenticated, Body, Call, Json, NoContent, Page, Paging, Problem, Public};
 use crate::http::oauth::FirstPartyLogin;
 use crate::oauth::password_login::PasswordLogin;
 use crate::oauth::scope_parameter;
@@ -110,10 +110,15 @@ impl SessionView {
 }
 
 /// `GET /users/{id}/sessions`
-pub async fn list(user: Allowed<User, ListSessions>, store: Store) -> Result<Page<SessionView>, Problem> {
-    let sessions = store.sessions(&user).await?;
-    let items = sessions.into_iter().map(|session| SessionView::of(session, user.by())).collect();
-    Ok(Page { items, next: None })
+pub async fn list(
+    user: Allowed<User, ListSessions>,
+    paging: Paging,
+    store: Store,
+) -> Result<Page<SessionView>, Problem> {
+    let list = format!("sessions {}", user.id);
+    let page = store.sessions(&user, paging.keyset(&list)?).await?;
+    let items = page.items.into_iter().map(|session| SessionView::of(session, user.by())).collect();
+    Ok(Page { items, next: paging.cursor(&list, page.next) })
 }
 
 /// `DELETE /users/{id}/sessions`

@@ -1,6 +1,8 @@
 //! List of records that [`stored!`](crate::stored) declares: its query, made from the filters and the sort
 //! keys.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
 };
 use crate::authz::action::Action;
 use crate::authz::{Can, Reach, Rule};
-use crate::store::{Position, Repository, Selection, Store};
+use crate::store::{Keyset, Position, Repository, Selection, Store};
 
 /// The query of a list: `limit`, `cursor`, `sort`, and the filters of the kind of record.
 ///
@@ -120,12 +122,48 @@ impl<R: Repository> QueryType for ListQuery<R> {
     }
 }
 
-/// The query of a list without filters.
+/// The query of a list without filters: `limit` and `cursor`.
+pub struct Paging {
+    query: PageQuery,
+    cursors: CursorKey,
+}
+
+/// The parameters of [`Paging`].
 pub struct PageQuery {
     /// The largest number of records on the page.
     pub(crate) limit: u16,
     /// The end of the previous page.
     pub(crate) cursor: Option<String>,
+}
+
+impl Argument for Paging {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        let Query(query) = Query::take(call).await?;
+        Ok(Self { query, cursors: call.services().cursors.clone() })
+    }
+
+    fn describe(description: &mut Description) {
+        <Query<PageQuery> as Argument>::describe(description);
+    }
+}
+
+impl Paging {
+    /// Returns the requested page of the list with this name.
+    ///
+    /// # Errors
+    /// 400 for a cursor that is invalid or of another list.
+    pub(crate) fn keyset<P: DeserializeOwned>(&self, list: &str) -> Result<Keyset<P>, Problem> {
+        let open = |cursor: &String| {
+            self.cursors.open(list, cursor).ok_or_else(|| Problem::new(Code::InvalidCursor))
+        };
+        let after = self.query.cursor.as_ref().map(open).transpose()?;
+        Ok(Keyset { after, limit: self.query.limit })
+    }
+
+    /// Returns the cursor of the next page.
+    pub(crate) fn cursor<P: Serialize>(&self, list: &str, next: Option<P>) -> Option<String> {
+        next.map(|position| self.cursors.seal(list, &position))
+    }
 }
 
 impl QueryType for PageQuery {

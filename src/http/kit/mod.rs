@@ -78,7 +78,7 @@ pub(crate) use injected::SigningKeys;
 pub use injected::{Configured, NewId, Now, Segments};
 pub use list::ListOf;
 pub(crate) use list::{
-    DEFAULT_LIMIT, PageQuery, cursor_parameter, limit, limit_parameter, text, text_schema,
+    DEFAULT_LIMIT, PageQuery, Paging, cursor_parameter, limit, limit_parameter, text, text_schema,
 };
 pub use members::{Given, Members};
 pub(crate) use middleware::{ENVIRONMENT_HEADER, wrap};

@@ -21,9 +21,9 @@ pub fn page<Q>(query: Q, limit: u16) -> Limited<Q> {
     Limited { query, before: 0, most: page_size(limit) }
 }
 
-/// Limits a query to the one row after the first `before`.
-pub(in crate::store) fn after<Q>(query: Q, before: i64) -> Limited<Q> {
-    Limited { query, before, most: 1 }
+/// Limits a query to `most` rows after the first `before`.
+pub(in crate::store) fn rows_after<Q>(query: Q, before: i64, most: i64) -> Limited<Q> {
+    Limited { query, before, most }
 }
 
 /// Returns how many rows [`page`] reads.

@@ -48,7 +48,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Binary, Nullable, Text};
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use super::{Moment, Uid};
 
     sessions (id) {
@@ -67,6 +67,20 @@ diesel::table! {
         dpop_jkt -> Nullable<Text>,
         cookie_hash -> Nullable<Binary>,
         network -> Nullable<Text>,
+        after_tombstone -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+    use super::Uid;
+
+    tombstones (seq) {
+        seq -> BigInt,
+        user_id -> Nullable<Uid>,
+        client_id -> Nullable<Text>,
+        parent_id -> Nullable<Uid>,
+        with_consents -> Bool,
     }
 }
 
@@ -104,7 +118,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::Text;
+    use diesel::sql_types::{BigInt, Text};
     use super::{Moment, Uid};
 
     consents (user_id, client_id) {
@@ -113,11 +127,12 @@ diesel::table! {
         scope -> Text,
         created_at -> Moment,
         updated_at -> Moment,
+        after_tombstone -> BigInt,
     }
 }
 
 diesel::table! {
-    use diesel::sql_types::{Binary, Nullable, Text};
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use super::{Moment, Uid};
 
     authorization_codes (hash) {
@@ -133,11 +148,12 @@ diesel::table! {
         dpop_jkt -> Nullable<Text>,
         expires_at -> Moment,
         session_id -> Nullable<Uid>,
+        after_tombstone -> BigInt,
     }
 }
 
 diesel::table! {
-    use diesel::sql_types::{Binary, Nullable};
+    use diesel::sql_types::{BigInt, Binary, Nullable};
     use super::{Moment, Uid};
 
     refresh_tokens (hash) {
@@ -146,6 +162,7 @@ diesel::table! {
         expires_at -> Moment,
         used_at -> Nullable<Moment>,
         answer -> Nullable<Binary>,
+        generation -> BigInt,
     }
 }
 
@@ -270,7 +287,8 @@ diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(consents -> clients (client_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
-diesel::allow_tables_to_appear_in_same_query!(users, user_roles, sessions, refresh_tokens);
-diesel::allow_tables_to_appear_in_same_query!(consents, clients);
+diesel::allow_tables_to_appear_in_same_query!(users, user_roles, sessions, refresh_tokens, tombstones);
+diesel::allow_tables_to_appear_in_same_query!(consents, clients, tombstones);
+diesel::allow_tables_to_appear_in_same_query!(authorization_codes, tombstones);
 diesel::allow_tables_to_appear_in_same_query!(client_secrets, clients);
 diesel::allow_tables_to_appear_in_same_query!(audit, audit_seals);

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::tombstones::Tombstone;
 use super::user_rows::{insert_roles, load, role_rows};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
 use crate::authz::{Allowed, AuditEvent, RoleGrant};
@@ -9,7 +10,7 @@ use crate::domain::{AccountState, PasswordHash, Revoked, Role, SessionId, Status
 use crate::on;
 use crate::store::changes::Changes;
 use crate::store::engine::prepared_update::update;
-use crate::store::engine::schema::{sessions, user_roles, users};
+use crate::store::engine::schema::{user_roles, users};
 use crate::store::extension::repository::one_row;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Link, Store, StoreError, TrustedStore};
@@ -31,7 +32,11 @@ impl Store {
             let new = users::password_hash.eq(hash.expose_phc());
             one_row(on!(conn, |c| update(this).set(new).execute(c))?)?;
             shared.bump_revision(conn, &user, kept.is_none(), changes)?;
-            shared.end_sessions_of(conn, user.id, kept, changes)
+            let ended = Tombstone::of_user(user.id);
+            if kept.is_some() {
+                shared.revoke_sessions(conn, &ended, user.id, kept, changes)?;
+            }
+            ended.apply(conn, kept)
         })
         .await
     }
@@ -91,7 +96,7 @@ impl Store {
                     .set(users::status.eq(status.as_str()))
                     .execute(c))?;
                 if status == Status::Suspended {
-                    shared.end_sessions_of(conn, user.id, None, changes)?;
+                    Tombstone::of_user(user.id).apply(conn, None)?;
                 }
                 let next = load(conn, &shared.vocabulary, user.id)?.ok_or(StoreError::Changed)?;
                 Ok(next)
@@ -141,34 +146,47 @@ impl Shared {
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
         let now = Time(self.now());
-        let epoch = user.epoch + i64::from(new_epoch);
         let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
         let next = (
             users::updated_at.eq(now),
             users::revision.eq(user.revision + 1),
-            users::epoch.eq(epoch),
+            // Not from the record that was read: a logout begins an epoch without a new revision.
+            users::epoch.eq(users::epoch + i64::from(new_epoch)),
             users::epoch_began_at.eq(now),
         );
         one_row(on!(conn, |c| update(this).set(next).execute(c))?)?;
         // In the same epoch this revokes no token of this server. It tells the replicas that the account changed.
-        changes.revoke(self, Revoked::User(user.id, epoch));
-        Ok(())
+        self.revoke_before_epoch(conn, user.id, changes)
     }
 
-    /// Ends the sessions of a user, except `kept`.
-    pub(in crate::store) fn end_sessions_of(
+    /// Begins a new epoch of a user, which revokes all access tokens of the user. Locks the row of the user.
+    pub(in crate::store) fn begin_epoch(
         &self,
         conn: &mut Connection,
         user: UserId,
-        kept: Option<SessionId>,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
-        let of_user = sessions::user_id.eq(user);
-        let ids: Vec<SessionId> =
-            on!(conn, |c| sessions::table.filter(of_user).select(sessions::id).load(c))?;
-        let ended: Vec<SessionId> =
-            ids.into_iter().filter(|id| kept.is_none_or(|kept| kept != *id)).collect();
-        self.end_sessions(conn, &ended, changes)
+        let this = users::table.filter(users::id.eq(user));
+        on!(conn, |c| update(this).set(users::epoch.eq(users::epoch + 1)).execute(c))?;
+        self.revoke_before_epoch(conn, user, changes)
+    }
+
+    /// Revokes the tokens of a user from before the present epoch.
+    fn revoke_before_epoch(
+        &self,
+        conn: &mut Connection,
+        user: UserId,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let epoch: Option<i64> = on!(conn, |c| users::table
+            .filter(users::id.eq(user))
+            .select(users::epoch)
+            .get_result(c)
+            .optional())?;
+        if let Some(epoch) = epoch {
+            changes.revoke(self, Revoked::User(user, epoch));
+        }
+        Ok(())
     }
 }
 

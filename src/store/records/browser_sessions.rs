@@ -3,13 +3,13 @@
 use diesel::prelude::*;
 
 use super::session_rows::{SessionBinding, SessionRow, session_event};
+use super::tombstones::{alive, newest};
 use super::user_rows;
 use crate::authz::{Actor, Outcome};
-use crate::domain::{Device, Origin, SecretHash, Session, SessionId, Status, Time, User, UserId};
+use crate::domain::{Device, Origin, SecretHash, Session, Status, Time, User, UserId};
 use crate::on;
-use crate::store::changes::Changes;
 use crate::store::engine::prepared_update::update;
-use crate::store::engine::schema::{authorization_codes, sessions};
+use crate::store::engine::schema::sessions;
 use crate::store::shared::Shared;
 use crate::store::{Connection, LoginRefused, StoreError, TrustedStore, VerifiedPassword};
 
@@ -36,8 +36,8 @@ impl TrustedStore {
         .await
     }
 
-    /// Signs in a user whose password was right. `cookie` identifies the new browser session, `before` the one
-    /// that the browser had: it is replaced if it was the same user's, and ends if it was another user's.
+    /// Signs in a user whose password was right. `cookie` identifies the browser session, `before` the one that
+    /// the browser had. If that was the same user's, it goes on under the new cookie; another user's ends.
     ///
     /// # Errors
     /// If the database is unavailable.
@@ -56,13 +56,25 @@ impl TrustedStore {
             if shared.accept_password(conn, user, &password)?.is_none() {
                 return Ok(Err(LoginRefused::Account));
             }
-            shared.record_login(conn, &begun, origin.clone())?;
-            let session = Session { expires_at: shared.next_refresh_expiry(&begun), ..begun.clone() };
+            let mut session = Session { expires_at: shared.next_refresh_expiry(&begun), ..begun.clone() };
             let binding = SessionBinding { cookie: Some(cookie.clone()), ..SessionBinding::default() };
-            shared.insert_session(conn, &session, binding)?;
-            if let Some(before) = &before {
-                shared.replace_session(conn, before, &session, changes)?;
+            let old = match &before {
+                Some(before) => shared.browser_session(conn, before)?,
+                None => None,
+            };
+            match old {
+                Some(old) if old.user_id == session.user_id => {
+                    session.id = old.id;
+                    replace(conn, &session, binding)?;
+                }
+                old => {
+                    if let Some(old) = old {
+                        shared.end_session_tree(conn, old.id, changes)?;
+                    }
+                    shared.insert_session(conn, &session, binding, changes)?;
+                }
             }
+            shared.record_login(conn, &session, origin.clone())?;
             Ok(Ok(()))
         })
         .await
@@ -95,31 +107,18 @@ impl Shared {
         let row: Option<SessionRow> = on!(conn, |c| sessions::table
             .filter(sessions::cookie_hash.eq(cookie.as_bytes().as_slice()))
             .filter(sessions::expires_at.gt(now))
+            .filter(alive!(sessions))
             .select(SessionRow::as_select())
             .get_result(c)
             .optional())?;
         Ok(row.map(|row| row.read().0))
     }
+}
 
-    /// Replaces the former session of a browser: what clients got in it moves to the new one.
-    fn replace_session(
-        &self,
-        conn: &mut Connection,
-        before: &SecretHash,
-        session: &Session,
-        changes: &mut Changes,
-    ) -> Result<(), StoreError> {
-        let Some(old) = self.browser_session(conn, before)? else { return Ok(()) };
-        if old.user_id != session.user_id {
-            return self.end_session_tree(conn, old.id, changes);
-        }
-        let parent: Option<SessionId> = Some(session.id);
-        on!(conn, |c| update(sessions::table.filter(sessions::parent_id.eq(old.id)))
-            .set(sessions::parent_id.eq(parent))
-            .execute(c))?;
-        on!(conn, |c| update(authorization_codes::table.filter(authorization_codes::parent_id.eq(old.id)))
-            .set(authorization_codes::parent_id.eq(session.id))
-            .execute(c))?;
-        self.end_sessions(conn, &[old.id], changes)
-    }
+/// Replaces a browser session by a new login. It keeps its id, to which the sessions of clients in it refer.
+fn replace(conn: &mut Connection, session: &Session, binding: SessionBinding) -> Result<(), StoreError> {
+    let row = SessionRow::new(session, binding);
+    let replaced = sessions::after_tombstone.eq(newest!());
+    on!(conn, |c| update(sessions::table.find(session.id)).set((&row, replaced)).execute(c))?;
+    Ok(())
 }

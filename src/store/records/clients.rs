@@ -8,12 +8,13 @@ use diesel::prelude::*;
 
 use super::client_rows::{MetadataRow, load};
 use super::client_secrets;
+use super::tombstones::Tombstone;
 use crate::authz::action::{Create, Delete, RotateSecret, Update};
 use crate::authz::{Allowed, AllowedAmendment, AuditEvent, RowFilter, Sealed};
 use crate::domain::{Client, ClientId, Revoked, SecretHash, Time};
 use crate::on;
 use crate::store::engine::prepared_update::update;
-use crate::store::engine::schema::{clients, sessions};
+use crate::store::engine::schema::clients;
 use crate::store::extension::repository::one_row;
 use crate::store::{Connection, Lookup, Store, StoreError, Stored, StoredClient, TrustedStore};
 
@@ -119,11 +120,9 @@ impl Store {
         self.write(Some(event), move |conn, changes| {
             let id = client.id.as_str();
             one_row(on!(conn, |c| diesel::delete(unchanged!(id, revision)).execute(c))?)?;
-            let of_users = sessions::table.filter(sessions::client_id.eq(id));
-            on!(conn, |c| diesel::delete(of_users).execute(c))?;
             let epoch = shared.now().timestamp_millis() + 1;
             changes.revoke(&shared, Revoked::Client(id.to_owned(), epoch));
-            Ok(())
+            Tombstone::of_deleted_client(&client.id).apply(conn, None)
         })
         .await
     }

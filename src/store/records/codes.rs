@@ -5,19 +5,28 @@ use diesel::prelude::*;
 
 use super::code_rows::{CodeRefused, CodeRow, RedeemedCode};
 use super::session_rows::{SessionBinding, SessionRow};
+use super::tombstones::{alive, newest};
 use super::{consents, refresh_token_rows, user_rows};
 use crate::authz::Resource as _;
-use crate::authz::{Actor, AuditEvent, Outcome};
+use crate::authz::{Actor, AuditEvent, OFFLINE_ACCESS, Outcome};
 use crate::domain::{
     ClientId, Consent, SecretHash, Session, SessionId, Status, Thumbprint, Time, User, UserId,
 };
 use crate::on;
+use crate::store::changes::Changes;
+use crate::store::engine::limit::rows_after;
 use crate::store::engine::prepared_update::update;
-use crate::store::engine::schema::{authorization_codes as codes, sessions};
+use crate::store::engine::schema::{authorization_codes as codes, clients, sessions, users};
 use crate::store::shared::Shared;
 use crate::store::{
-    CodeBinding, CodeRedemption, Connection, NewCode, StoreError, TokenSession, TrustedStore,
+    CodeBinding, CodeRedemption, Connection, Link, NewCode, StoreError, TokenSession, TrustedStore,
 };
+
+/// Upper bound of the codes of a user and a client. The oldest is deleted when another is issued.
+const MAX_CODES: i64 = 100;
+
+/// Number of codes above [`MAX_CODES`] that are deleted when one is issued.
+const MAX_SURPLUS: i64 = 10;
 
 /// Returns the audit event of a consent.
 fn consent_event(new: &NewCode) -> AuditEvent {
@@ -45,6 +54,7 @@ impl TrustedStore {
                 .filter(sessions::id.eq(new.parent))
                 .filter(sessions::user_id.eq(new.user))
                 .filter(sessions::expires_at.gt(Time(now)))
+                .filter(alive!(sessions))
                 .count()
                 .get_result(c))?;
             if signed_in == 0 {
@@ -67,8 +77,10 @@ impl TrustedStore {
                 codes::resource.eq(new.binding.resource.as_deref()),
                 codes::dpop_jkt.eq(new.binding.dpop_jkt.as_ref().map(Thumbprint::as_str)),
                 codes::expires_at.eq(Time(new.expires_at)),
+                codes::after_tombstone.eq(newest!()),
             );
             on!(conn, |c| diesel::insert_into(codes::table).values(row).execute(c))?;
+            delete_surplus(conn, new.user, &new.client)?;
             Ok(true)
         })
         .await
@@ -120,7 +132,7 @@ impl TrustedStore {
                 on!(conn, |c| diesel::delete(codes::table.find(hash)).execute(c))?;
                 return Ok(Err(CodeRefused::BindingMismatch));
             }
-            shared.begin_session_of_code(conn, row, &by, id, now)
+            shared.begin_session_of_code(conn, row, &by, id, now, changes)
         })
         .await
     }
@@ -153,9 +165,24 @@ fn mark_redeemed(
         .find(hash)
         .filter(codes::client_id.eq(client.as_str()))
         .filter(codes::session_id.is_null())
-        .filter(codes::expires_at.gt(Time(now)));
+        .filter(codes::expires_at.gt(Time(now)))
+        .filter(alive!(authorization_codes));
     let rows = on!(conn, |c| update(unused).set(codes::session_id.eq(Some(session))).execute(c))?;
     Ok(rows == 1)
+}
+
+/// Deletes codes of the same user and client beyond the newest [`MAX_CODES`].
+fn delete_surplus(conn: &mut Connection, user: UserId, client: &ClientId) -> Result<(), StoreError> {
+    let newest_first = codes::table
+        .filter(codes::user_id.eq(user))
+        .filter(codes::client_id.eq(client.as_str()))
+        .order(codes::expires_at.desc())
+        .select(codes::hash);
+    let surplus: Vec<Vec<u8>> = on!(conn, |c| rows_after(newest_first, MAX_CODES, MAX_SURPLUS).load(c))?;
+    for hash in surplus {
+        on!(conn, |c| diesel::delete(codes::table.find(hash.as_slice())).execute(c))?;
+    }
+    Ok(())
 }
 
 /// Returns the session that began when this client redeemed the code.
@@ -173,6 +200,16 @@ fn session_of_redemption(
     Ok(session.flatten())
 }
 
+/// Keeps the user and the client as they are until the transaction ends: a concurrent suspension or deletion
+/// otherwise misses the session that is about to begin. SQLite has one writer.
+fn lock_user_and_client(conn: &mut Connection, user: UserId, client: &ClientId) -> Result<(), StoreError> {
+    if let Link::Postgres(c) = conn.link() {
+        users::table.find(user).select(users::id).for_share().load::<UserId>(c)?;
+        clients::table.find(client.as_str()).select(clients::id).for_share().load::<String>(c)?;
+    }
+    Ok(())
+}
+
 /// Deletes expired codes.
 pub(in crate::store) fn prune(conn: &mut Connection, before: DateTime<Utc>) -> Result<(), StoreError> {
     on!(conn, |c| diesel::delete(codes::table.filter(codes::expires_at.le(Time(before)))).execute(c))?;
@@ -188,7 +225,9 @@ impl Shared {
         by: &CodeRedemption,
         id: SessionId,
         now: DateTime<Utc>,
+        changes: &mut Changes,
     ) -> Result<Result<RedeemedCode, CodeRefused>, StoreError> {
+        lock_user_and_client(conn, code.user_id, &by.client)?;
         let Some((user, parent)) = self.signed_in_user(conn, code.user_id, code.parent_id)? else {
             return Ok(Err(CodeRefused::SignedOut));
         };
@@ -208,15 +247,16 @@ impl Shared {
         }
         let (resource, dpop_jkt) = (code.resource, by.dpop_jkt.clone());
         let binding = SessionBinding {
-            parent: Some(code.parent_id),
+            // A session with `offline_access` outlives the browser session.
+            parent: (!scope.contains(OFFLINE_ACCESS)).then_some(code.parent_id),
             scope: Some(scope.to_string()),
             resource: resource.clone(),
             dpop_jkt: dpop_jkt.clone(),
             cookie: None,
         };
-        self.insert_session(conn, &session, binding)?;
+        self.insert_session(conn, &session, binding, changes)?;
         if let Some(refresh) = &by.refresh {
-            refresh_token_rows::insert(conn, refresh, &session)?;
+            refresh_token_rows::insert(conn, refresh, &session, 0)?;
         }
         let (roles, epoch) = (user.roles, user.epoch);
         let token_session = TokenSession { session, roles, epoch, scope, resource, dpop_jkt };
@@ -232,6 +272,7 @@ impl Shared {
     ) -> Result<Option<(User, Session)>, StoreError> {
         let row: Option<SessionRow> = on!(conn, |c| sessions::table
             .find(parent)
+            .filter(alive!(sessions))
             .select(SessionRow::as_select())
             .get_result(c)
             .optional())?;

@@ -2,15 +2,18 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::upsert::excluded;
 
 use super::client_rows::words;
+use super::tombstones::{Tombstone, alive, newest};
 use crate::authz::action::{Delete, ListConsents};
 use crate::authz::{Allowed, AuditEvent, RowFilter, Sealed};
-use crate::domain::{ClientId, Consent, ConsentOf, SessionId, Time, User, UserId};
+use crate::domain::{ClientId, Consent, ConsentOf, Time, User, UserId};
 use crate::on;
-use crate::store::engine::schema::{authorization_codes, clients, consents, sessions};
+use crate::store::engine::limit::page;
+use crate::store::engine::schema::{clients, consents};
 use crate::store::extension::repository::one_row;
-use crate::store::{Connection, Lookup, Store, StoreError, Stored, TrustedStore};
+use crate::store::{Connection, Keyset, KeysetPage, Lookup, Store, StoreError, Stored, TrustedStore};
 
 type Row = (UserId, String, Option<String>, String, Time, Time);
 
@@ -25,11 +28,13 @@ fn read((user_id, client_id, client_name, scope, created_at, updated_at): Row) -
     }
 }
 
-fn load(conn: &mut Connection, user: UserId, client: Option<&ClientId>) -> Result<Vec<Consent>, StoreError> {
-    let rows: Vec<Row> = on!(conn, DB, |c| {
-        let mut query = consents::table
+/// The consents of a user, with the names of their clients.
+macro_rules! of_user {
+    ($user:expr) => {
+        consents::table
             .inner_join(clients::table)
-            .filter(consents::user_id.eq(user))
+            .filter(consents::user_id.eq($user))
+            .filter(alive!(consents))
             .order(consents::client_id)
             .select((
                 consents::user_id,
@@ -39,13 +44,13 @@ fn load(conn: &mut Connection, user: UserId, client: Option<&ClientId>) -> Resul
                 consents::created_at,
                 consents::updated_at,
             ))
-            .into_boxed::<DB>();
-        if let Some(client) = client {
-            query = query.filter(consents::client_id.eq(client.as_str()));
-        }
-        query.load(c)
-    })?;
-    Ok(rows.into_iter().map(read).collect())
+    };
+}
+
+fn load(conn: &mut Connection, user: UserId, client: &ClientId) -> Result<Option<Consent>, StoreError> {
+    let this = of_user!(user).filter(consents::client_id.eq(client.as_str()));
+    let row: Option<Row> = on!(conn, |c| this.get_result(c).optional())?;
+    Ok(row.map(read))
 }
 
 impl Stored for Consent {
@@ -54,19 +59,34 @@ impl Stored for Consent {
         id: ConsentOf,
         filter: RowFilter,
     ) -> Result<Sealed<Self>, StoreError> {
-        let one = move |conn: &mut Connection| Ok(load(conn, id.user, Some(&id.client))?.pop());
+        let one = move |conn: &mut Connection| load(conn, id.user, &id.client);
         lookup.record_of(id.user, &filter, one).await
     }
 }
 
 impl Store {
-    /// Returns the consents of a user, by client.
+    /// Returns a page of the consents of a user, by client.
     ///
     /// # Errors
     /// If the database is unavailable.
-    pub async fn consents(&self, user: &Allowed<User, ListConsents>) -> Result<Vec<Consent>, StoreError> {
+    pub async fn consents(
+        &self,
+        user: &Allowed<User, ListConsents>,
+        keyset: Keyset<String>,
+    ) -> Result<KeysetPage<Consent, String>, StoreError> {
         let id = user.id;
-        self.read(move |conn| load(conn, id, None)).await
+        self.read(move |conn| {
+            let rows: Vec<Row> = on!(conn, DB, |c| {
+                let mut list = of_user!(id).into_boxed::<DB>();
+                if let Some(after) = &keyset.after {
+                    list = list.filter(consents::client_id.gt(after));
+                }
+                page(list, keyset.limit).load(c)
+            })?;
+            let consents = rows.into_iter().map(read).collect();
+            Ok(keyset.page(consents, |consent: &Consent| consent.client_id.to_string()))
+        })
+        .await
     }
 
     /// Withdraws a consent. The client's sessions with this user end, and their tokens are revoked.
@@ -76,18 +96,12 @@ impl Store {
     pub async fn withdraw_consent(&self, consent: Allowed<Consent, Delete>) -> Result<(), StoreError> {
         let (event, shared) = (AuditEvent::from(&consent), self.shared().clone());
         self.write(Some(event), move |conn, changes| {
-            let (user, client) = (consent.user_id, consent.client_id.as_str());
-            one_row(on!(conn, |c| diesel::delete(consents::table.find((user, client))).execute(c))?)?;
-            let codes = authorization_codes::table
-                .filter(authorization_codes::user_id.eq(user))
-                .filter(authorization_codes::client_id.eq(client));
-            on!(conn, |c| diesel::delete(codes).execute(c))?;
-            let ended: Vec<SessionId> = on!(conn, |c| sessions::table
-                .filter(sessions::user_id.eq(user))
-                .filter(sessions::client_id.eq(client))
-                .select(sessions::id)
-                .load(c))?;
-            shared.end_sessions(conn, &ended, changes)
+            let (user, client) = (consent.user_id, &consent.client_id);
+            let this = consents::table.find((user, client.as_str()));
+            one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
+            let ended = Tombstone::of_consent(user, client);
+            shared.revoke_sessions(conn, &ended, user, None, changes)?;
+            ended.apply(conn, None)
         })
         .await
     }
@@ -99,10 +113,8 @@ impl TrustedStore {
     /// # Errors
     /// If the database is unavailable.
     pub(crate) async fn consented(&self, user: UserId, client: ClientId) -> Result<Vec<String>, StoreError> {
-        self.read(move |conn| {
-            Ok(load(conn, user, Some(&client))?.pop().map(|known| known.scope).unwrap_or_default())
-        })
-        .await
+        self.read(move |conn| Ok(load(conn, user, &client)?.map(|known| known.scope).unwrap_or_default()))
+            .await
     }
 }
 
@@ -114,7 +126,7 @@ pub(in crate::store) fn widen(
     scope: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let known = load(conn, user, Some(client))?.pop();
+    let known = load(conn, user, client)?;
     let mut names = known.map(|known| known.scope).unwrap_or_default();
     names.extend(words(scope));
     names.sort();
@@ -126,12 +138,17 @@ pub(in crate::store) fn widen(
         consents::scope.eq(&scope),
         consents::created_at.eq(now),
         consents::updated_at.eq(now),
+        consents::after_tombstone.eq(newest!()),
     );
     on!(conn, |c| diesel::insert_into(consents::table)
         .values(row)
         .on_conflict((consents::user_id, consents::client_id))
         .do_update()
-        .set((consents::scope.eq(&scope), consents::updated_at.eq(now)))
+        .set((
+            consents::scope.eq(&scope),
+            consents::updated_at.eq(now),
+            consents::after_tombstone.eq(excluded(consents::after_tombstone)),
+        ))
         .execute(c))?;
     Ok(())
 }

@@ -51,7 +51,7 @@ impl TrustedStore {
         let origin = device.origin.clone();
         let begun = self.new_session(user, Some(ClientId::first_party()), device)?;
         let shared = self.shared().clone();
-        self.write(None, move |conn, _| {
+        self.write(None, move |conn, changes| {
             let Some(user) = shared.accept_password(conn, user, &password)? else {
                 return Ok(Err(LoginRefused::Account));
             };
@@ -61,8 +61,8 @@ impl TrustedStore {
             shared.record_login(conn, &begun, origin.clone())?;
             let session = Session { expires_at: shared.next_refresh_expiry(&begun), ..begun.clone() };
             let binding = SessionBinding { scope: Some(scope.to_string()), ..SessionBinding::default() };
-            shared.insert_session(conn, &session, binding)?;
-            refresh_token_rows::insert(conn, &refresh, &session)?;
+            shared.insert_session(conn, &session, binding, changes)?;
+            refresh_token_rows::insert(conn, &refresh, &session, 0)?;
             let (roles, epoch) = (user.roles, user.epoch);
             Ok(Ok(TokenSession { session, roles, epoch, scope, resource: None, dpop_jkt: None }))
         })

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::rate_limits::{count, refund};
+use super::tombstones::alive;
 use crate::domain::{LoginAttempt, Network, PasswordHash, Status, Time, TooMany, UserId};
 use crate::on;
 use crate::store::engine::schema::{sessions, users};
@@ -89,6 +90,7 @@ fn has_session_in_network(
     let session = sessions::table
         .filter(sessions::user_id.eq(user))
         .filter(began_there)
-        .filter(sessions::expires_at.gt(Time(now)));
+        .filter(sessions::expires_at.gt(Time(now)))
+        .filter(alive!(sessions));
     Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(session)).get_result(c))?)
 }

@@ -26,6 +26,7 @@ pub(in crate::store) mod revocations;
 pub(in crate::store) mod search_terms;
 pub(in crate::store) mod session_rows;
 pub(in crate::store) mod sessions;
+pub(in crate::store) mod tombstones;
 pub(in crate::store) mod used_jtis;
 pub(in crate::store) mod user_list;
 pub(in crate::store) mod user_list_query;

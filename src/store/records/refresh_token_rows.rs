@@ -4,11 +4,18 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::session_rows::{SessionBinding, SessionRow};
+use super::tombstones::alive;
 use crate::domain::{SecretHash, Session, Time};
 use crate::on;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{refresh_tokens as tokens, sessions};
 use crate::store::{Connection, StoreError};
+
+/// Number of refresh tokens of a session whose reuse is noticed. Older ones are deleted.
+const MAX_TOKENS: i64 = 1_000;
+
+/// Number of exchanges after which the tokens above [`MAX_TOKENS`] are deleted.
+const SURPLUS: i64 = 100;
 
 /// A stored refresh token with its session.
 pub(crate) struct KnownRefreshToken {
@@ -22,6 +29,8 @@ pub(crate) struct KnownRefreshToken {
     pub(in crate::store) answer: Option<Vec<u8>>,
     /// Time of expiry.
     pub(crate) expires_at: DateTime<Utc>,
+    /// Number of exchanges in the session before it was issued.
+    pub(in crate::store) generation: i64,
 }
 
 impl KnownRefreshToken {
@@ -42,18 +51,25 @@ pub(in crate::store) fn load(
     token: &SecretHash,
     now: DateTime<Utc>,
 ) -> Result<Option<KnownRefreshToken>, StoreError> {
-    type Row = (Option<Time>, Option<Vec<u8>>, Time, SessionRow);
+    type Row = (Option<Time>, Option<Vec<u8>>, Time, i64, SessionRow);
     let row: Option<Row> = on!(conn, |c| tokens::table
         .inner_join(sessions::table)
         .filter(tokens::hash.eq(token.as_bytes().as_slice()))
         .filter(tokens::expires_at.gt(Time(now)))
-        .select((tokens::used_at, tokens::answer, tokens::expires_at, SessionRow::as_select()))
+        .filter(alive!(sessions))
+        .select((
+            tokens::used_at,
+            tokens::answer,
+            tokens::expires_at,
+            tokens::generation,
+            SessionRow::as_select()
+        ))
         .get_result(c)
         .optional())?;
-    Ok(row.map(|(used_at, answer, expires_at, session)| {
+    Ok(row.map(|(used_at, answer, expires_at, generation, session)| {
         let (session, binding) = session.read();
         let (used_at, expires_at) = (used_at.map(|time| time.0), expires_at.0);
-        KnownRefreshToken { session, binding, used_at, answer, expires_at }
+        KnownRefreshToken { session, binding, used_at, answer, expires_at, generation }
     }))
 }
 
@@ -73,13 +89,21 @@ pub(in crate::store) fn insert(
     conn: &mut Connection,
     token: &SecretHash,
     session: &Session,
+    generation: i64,
 ) -> Result<(), StoreError> {
     let row = (
         tokens::hash.eq(token.as_bytes().as_slice()),
         tokens::session_id.eq(session.id),
         tokens::expires_at.eq(Time(session.expires_at)),
+        tokens::generation.eq(generation),
     );
     on!(conn, |c| diesel::insert_into(tokens::table).values(row).execute(c))?;
+    if generation % SURPLUS == 0 {
+        let surplus = tokens::table
+            .filter(tokens::session_id.eq(session.id))
+            .filter(tokens::generation.le(generation - MAX_TOKENS));
+        on!(conn, |c| diesel::delete(surplus).execute(c))?;
+    }
     Ok(())
 }
 

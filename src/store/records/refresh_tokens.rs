@@ -104,7 +104,7 @@ impl TrustedStore {
             if !mark_used(conn, &token, now)? {
                 return shared.repeat(conn, &token, now, actor, changes);
             }
-            let session = shared.rotate(conn, known.session, &successor, now)?;
+            let session = shared.rotate(conn, known.session, &successor, known.generation + 1, now)?;
             let (resource, dpop_jkt) = (known.binding.resource, by.dpop_jkt.clone());
             let token_session =
                 TokenSession { session, roles: user.roles, epoch: user.epoch, scope, resource, dpop_jkt };
@@ -160,7 +160,7 @@ impl TrustedStore {
             let Some(session) = known.filter(|session| session.client_id.as_ref() == Some(&client)) else {
                 return Ok(false);
             };
-            shared.end_sessions(conn, &[session.id], changes)?;
+            shared.end_session(conn, session.id, changes)?;
             let by = Actor::Anonymous(origin.clone(), Some(client.clone()));
             shared.append_event(conn, &session_event(&session, "revoke", by, Outcome::Done))?;
             Ok(true)
@@ -188,6 +188,7 @@ impl Shared {
         conn: &mut Connection,
         session: Session,
         successor: &SecretHash,
+        generation: i64,
         now: DateTime<Utc>,
     ) -> Result<Session, StoreError> {
         let mut session = Session { last_used_at: now, ..session };
@@ -196,7 +197,7 @@ impl Shared {
         let answered =
             tokens::table.filter(tokens::session_id.eq(session.id)).filter(tokens::answer.is_not_null());
         on!(conn, |c| update(answered).set(tokens::answer.eq(None::<Vec<u8>>)).execute(c))?;
-        insert(conn, successor, &session)?;
+        insert(conn, successor, &session, generation)?;
         on!(conn, |c| update(sessions::table.find(session.id))
             .set((sessions::last_used_at.eq(Time(now)), sessions::expires_at.eq(Time(session.expires_at))))
             .execute(c))?;

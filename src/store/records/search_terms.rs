@@ -79,7 +79,7 @@ pub(in crate::store) fn is_common(
         .filter(user_search_terms::term.lt(to))
         .order(user_search_terms::term)
         .select(user_search_terms::user_id);
-    let last: Option<UserId> = on!(conn, |c| limit::after(found, count).get_result(c).optional())?;
+    let last: Option<UserId> = on!(conn, |c| limit::rows_after(found, count, 1).get_result(c).optional())?;
     Ok(last.is_some())
 }
 

@@ -7,8 +7,8 @@ use crate::authz::{Actor, AuditEvent, Outcome, ScopeSet};
 use crate::domain::{ClientId, Network, Role, SecretHash, Session, SessionId, Thumbprint, Time, UserId};
 use crate::store::engine::schema::sessions;
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = sessions, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false, treat_none_as_null = true)]
 pub(in crate::store) struct SessionRow {
     id: SessionId,
     user_id: UserId,

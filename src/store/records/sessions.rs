@@ -2,17 +2,33 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::session_rows::{SessionBinding, SessionRow, session_event};
+use super::tombstones::{Tombstone, alive, newest};
 use crate::authz::Resource as _;
 use crate::authz::action::{Delete, EndSessions, ListSessions};
-use crate::authz::{Actor, Allowed, AuditEvent, Caller, OFFLINE_ACCESS, Outcome, RowFilter, Sealed};
-use crate::domain::{Revoked, Session, SessionId, SessionOf, Time, User, UserId};
+use crate::authz::{Actor, Allowed, AuditEvent, Caller, Outcome, RowFilter, Sealed};
+use crate::domain::{ClientId, Revoked, Session, SessionId, SessionOf, SessionSet, Time, User, UserId};
 use crate::on;
-use crate::store::changes::Changes;
+use crate::store::changes::{CLOCK_SKEW, Changes};
+use crate::store::engine::limit::{page, rows_after};
 use crate::store::engine::schema::sessions;
 use crate::store::shared::Shared;
-use crate::store::{Connection, Lookup, Store, StoreError, Stored};
+use crate::store::{Connection, Keyset, KeysetPage, Lookup, Store, StoreError, Stored};
+
+/// Upper bound of the sessions of a user with one client, and of the browser sessions of a user. The oldest ends
+/// when another begins.
+const MAX_SESSIONS: i64 = 100;
+
+/// Number of sessions above [`MAX_SESSIONS`] that end when one begins.
+const MAX_SURPLUS: i64 = 10;
+
+/// Number of sessions whose tokens are revoked each by its id. More are revoked together.
+const MAX_REVOCATIONS: i64 = 100;
+
+/// Position in the list of sessions: the time of the beginning and the id.
+pub type SessionPosition = (DateTime<Utc>, Uuid);
 
 /// Returns the audit event of a caller that ends the session of its own token.
 fn logged_out(by: &Caller, session: SessionId) -> AuditEvent {
@@ -33,27 +49,41 @@ impl Stored for Session {
         filter: RowFilter,
     ) -> Result<Sealed<Self>, StoreError> {
         let now = lookup.shared().now();
-        let one = move |conn: &mut Connection| {
-            let live = sessions::table
-                .filter(sessions::id.eq(id.session))
-                .filter(sessions::user_id.eq(id.user))
-                .filter(sessions::expires_at.gt(Time(now)));
-            let row: Option<SessionRow> =
-                on!(conn, |c| live.select(SessionRow::as_select()).get_result(c).optional())?;
-            Ok(row.map(|row| row.read().0))
-        };
-        lookup.record_of(id.user, &filter, one).await
+        lookup.record_of(id.user, &filter, move |conn| find(conn, &id, now)).await
     }
 }
 
 impl Store {
-    /// Returns the unexpired sessions of a user, newest first.
+    /// Returns a page of the unexpired sessions of a user, newest first.
     ///
     /// # Errors
     /// If the database is unavailable.
-    pub async fn sessions(&self, user: &Allowed<User, ListSessions>) -> Result<Vec<Session>, StoreError> {
+    pub async fn sessions(
+        &self,
+        user: &Allowed<User, ListSessions>,
+        keyset: Keyset<SessionPosition>,
+    ) -> Result<KeysetPage<Session, SessionPosition>, StoreError> {
         let (id, now) = (user.id, self.shared().now());
-        self.read(move |conn| live(conn, id, now)).await
+        self.read(move |conn| {
+            let rows: Vec<SessionRow> = on!(conn, DB, |c| {
+                let mut list = sessions::table
+                    .filter(sessions::user_id.eq(id))
+                    .filter(sessions::expires_at.gt(Time(now)))
+                    .filter(alive!(sessions))
+                    .order((sessions::created_at.desc(), sessions::id.desc()))
+                    .select(SessionRow::as_select())
+                    .into_boxed::<DB>();
+                if let Some((at, last)) = &keyset.after {
+                    // `a <= x AND (a < x OR id < y)` uses the index.
+                    let beyond = sessions::created_at.lt(Time(*at)).or(sessions::id.lt(SessionId(*last)));
+                    list = list.filter(sessions::created_at.le(Time(*at))).filter(beyond);
+                }
+                page(list, keyset.limit).load(c)
+            })?;
+            let sessions = rows.into_iter().map(|row| row.read().0).collect();
+            Ok(keyset.page(sessions, |session| (session.created_at, session.id.0)))
+        })
+        .await
     }
 
     /// Ends all sessions of a user.
@@ -62,8 +92,11 @@ impl Store {
     /// If the database is unavailable. Then no session ends.
     pub async fn end_sessions(&self, user: Allowed<User, EndSessions>) -> Result<(), StoreError> {
         let (event, shared) = (AuditEvent::from(&user), self.shared().clone());
-        self.write(Some(event), move |conn, changes| shared.end_sessions_of(conn, user.id, None, changes))
-            .await
+        self.write(Some(event), move |conn, changes| {
+            shared.begin_epoch(conn, user.id, changes)?;
+            Tombstone::of_user(user.id).apply(conn, None)
+        })
+        .await
     }
 
     /// Ends a session.
@@ -92,29 +125,73 @@ impl Store {
 }
 
 impl Shared {
-    /// Inserts a session.
+    /// Inserts a session. The oldest sessions of the same user and client end if there are too many.
     pub(in crate::store) fn insert_session(
         &self,
         conn: &mut Connection,
         session: &Session,
         binding: SessionBinding,
+        changes: &mut Changes,
     ) -> Result<(), StoreError> {
-        let row = SessionRow::new(session, binding);
-        on!(conn, |c| diesel::insert_into(sessions::table).values(&row).execute(c))?;
+        let row = (SessionRow::new(session, binding), sessions::after_tombstone.eq(newest!()));
+        on!(conn, |c| diesel::insert_into(sessions::table).values(row).execute(c))?;
+        for (id, last_used_at) in surplus(conn, session)? {
+            if session.client_id.is_none() {
+                self.end_session_tree(conn, id, changes)?;
+            } else if self.has_valid_token(last_used_at.0) {
+                self.end_session(conn, id, changes)?;
+            } else {
+                delete(conn, id)?;
+            }
+        }
         Ok(())
     }
 
-    /// Ends sessions: their access tokens are revoked and their refresh tokens deleted.
-    pub(in crate::store) fn end_sessions(
+    /// Returns true if an access token that was issued at this time may be valid still.
+    fn has_valid_token(&self, issued_at: DateTime<Utc>) -> bool {
+        self.now() < issued_at + self.lifetimes.access_token + CLOCK_SKEW
+    }
+
+    /// Ends a session: its access tokens are revoked and its refresh tokens deleted.
+    pub(in crate::store) fn end_session(
         &self,
         conn: &mut Connection,
-        ended: &[SessionId],
+        id: SessionId,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
-        on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq_any(ended))).execute(c))?;
-        for id in ended {
-            changes.revoke(self, Revoked::Session(*id));
+        delete(conn, id)?;
+        changes.revoke(self, Revoked::Session(id));
+        Ok(())
+    }
+
+    /// Revokes the access tokens of sessions of a user that are about to end, except those of `kept`.
+    pub(in crate::store) fn revoke_sessions(
+        &self,
+        conn: &mut Connection,
+        ended: &Tombstone,
+        user: UserId,
+        kept: Option<SessionId>,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let few = ended.sessions(conn, kept, MAX_REVOCATIONS + 1)?;
+        if i64::try_from(few.len()).is_ok_and(|count| count <= MAX_REVOCATIONS) {
+            few.into_iter().for_each(|id| changes.revoke(self, Revoked::Session(id)));
+            return Ok(());
         }
+        if ended.is_of_browser() {
+            // No token names its browser session. Sessions that go on get new tokens with their next refresh.
+            return self.begin_epoch(conn, user, changes);
+        }
+        let newest: Option<Time> = on!(conn, |c| sessions::table
+            .filter(sessions::user_id.eq(user))
+            .order(sessions::created_at.desc())
+            .select(sessions::created_at)
+            .first(c)
+            .optional())?;
+        // The clock of the replica that began the newest session may be ahead of this one.
+        let last = newest.map_or(self.now(), |newest| newest.0.max(self.now()));
+        let (client, before) = (ended.client().map(str::to_owned), last.timestamp_millis() + 1);
+        changes.revoke(self, Revoked::Sessions(SessionSet { user, client, kept, before }));
         Ok(())
     }
 
@@ -127,43 +204,66 @@ impl Shared {
         by: Actor,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
+        let alive = sessions::table.find(id).filter(alive!(sessions));
         let row: Option<SessionRow> =
-            on!(conn, |c| sessions::table.find(id).select(SessionRow::as_select()).get_result(c).optional())?;
+            on!(conn, |c| alive.select(SessionRow::as_select()).get_result(c).optional())?;
         if let Some(row) = row {
             let (session, _) = row.read();
             self.append_event(conn, &session_event(&session, "refresh", by, Outcome::Reused))?;
         }
-        self.end_sessions(conn, &[id], changes)
+        self.end_session(conn, id, changes)
     }
 
-    /// Ends a session. With a browser session, the sessions of clients in it end too, except those with
-    /// `offline_access` (OpenID Connect Core §11).
+    /// Ends a session. With a browser session, the sessions of clients in it end too. Those with `offline_access`
+    /// are not in it (OpenID Connect Core §11).
     pub(in crate::store) fn end_session_tree(
         &self,
         conn: &mut Connection,
         id: SessionId,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
-        let children: Vec<(SessionId, Option<String>)> = on!(conn, |c| sessions::table
-            .filter(sessions::parent_id.eq(id))
-            .select((sessions::id, sessions::scope))
-            .load(c))?;
-        let is_offline = |scope: &Option<String>| {
-            scope.as_deref().unwrap_or_default().split(' ').any(|name| name == OFFLINE_ACCESS.as_str())
-        };
-        let mut ended: Vec<SessionId> =
-            children.into_iter().filter(|(_, scope)| !is_offline(scope)).map(|(id, _)| id).collect();
-        ended.push(id);
-        self.end_sessions(conn, &ended, changes)
+        let user: Option<UserId> =
+            on!(conn, |c| sessions::table.find(id).select(sessions::user_id).get_result(c).optional())?;
+        if let Some(user) = user {
+            let children = Tombstone::of_browser(id);
+            self.revoke_sessions(conn, &children, user, None, changes)?;
+            children.apply(conn, None)?;
+        }
+        self.end_session(conn, id, changes)
     }
 }
 
-fn live(conn: &mut Connection, user: UserId, now: DateTime<Utc>) -> Result<Vec<Session>, StoreError> {
-    let rows: Vec<SessionRow> = on!(conn, |c| sessions::table
-        .filter(sessions::user_id.eq(user))
+fn delete(conn: &mut Connection, id: SessionId) -> Result<(), StoreError> {
+    on!(conn, |c| diesel::delete(sessions::table.find(id)).execute(c))?;
+    Ok(())
+}
+
+/// Returns sessions of the same user and client beyond the newest [`MAX_SESSIONS`], with their last use.
+fn surplus(conn: &mut Connection, newest: &Session) -> Result<Vec<(SessionId, Time)>, StoreError> {
+    let of_user = sessions::table
+        .filter(sessions::user_id.eq(newest.user_id))
+        .order(sessions::created_at.desc())
+        .select((sessions::id, sessions::last_used_at));
+    let client = newest.client_id.as_ref().map(ClientId::as_str);
+    Ok(match client {
+        Some(client) => {
+            let rows = rows_after(of_user.filter(sessions::client_id.eq(client)), MAX_SESSIONS, MAX_SURPLUS);
+            on!(conn, |c| rows.load(c))?
+        }
+        None => {
+            let rows = rows_after(of_user.filter(sessions::client_id.is_null()), MAX_SESSIONS, MAX_SURPLUS);
+            on!(conn, |c| rows.load(c))?
+        }
+    })
+}
+
+fn find(conn: &mut Connection, of: &SessionOf, now: DateTime<Utc>) -> Result<Option<Session>, StoreError> {
+    let found = sessions::table
+        .find(of.session)
+        .filter(sessions::user_id.eq(of.user))
         .filter(sessions::expires_at.gt(Time(now)))
-        .order((sessions::created_at.desc(), sessions::id.desc()))
-        .select(SessionRow::as_select())
-        .load(c))?;
-    Ok(rows.into_iter().map(|row| row.read().0).collect())
+        .filter(alive!(sessions));
+    let row: Option<SessionRow> =
+        on!(conn, |c| found.select(SessionRow::as_select()).get_result(c).optional())?;
+    Ok(row.map(|row| row.read().0))
 }

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::account_state::keep_an_admin;
 use super::search_terms;
+use super::tombstones::Tombstone;
 use super::user_rows::{NewUserRow, RoleRow, insert_roles, load, role_rows};
 use crate::authz::action::{Delete, Update};
 use crate::authz::{Allowed, AuditEvent, RoleGrant, RowFilter, Sealed};
@@ -111,7 +112,7 @@ impl Store {
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
             changes.revoke(&shared, Revoked::User(user.id, i64::MAX));
-            Ok(())
+            Tombstone::of_deleted_user(user.id).apply(conn, None)
         })
         .await
     }

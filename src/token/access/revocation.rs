@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::{ExternalUser, Revocation, Revoked, SessionId, UserId};
+use crate::domain::{ExternalUser, Revocation, Revoked, SessionId, SessionSet, UserId};
 
 /// Time for which a revocation is kept after its tokens expired. The verifier's leeway extends a token's
 /// life, and the clocks of replicas differ.
@@ -47,6 +47,7 @@ struct Entries {
     users: HashMap<UserId, Entry>,
     clients: HashMap<String, Entry>,
     sessions: HashMap<SessionId, Entry>,
+    session_sets: HashMap<UserId, Vec<(SessionSet, DateTime<Utc>)>>,
     tokens: HashMap<String, Entry>,
 }
 
@@ -77,6 +78,12 @@ impl Revocations {
                 Revoked::User(id, epoch) => end(&mut entries.users, *id, entry(*epoch)),
                 Revoked::Client(id, epoch) => end(&mut entries.clients, id.clone(), entry(*epoch)),
                 Revoked::Session(id) => end(&mut entries.sessions, *id, entry(0)),
+                Revoked::Sessions(set) => {
+                    let sets = entries.session_sets.entry(set.user).or_default();
+                    // The same revocation is read more than once.
+                    sets.retain(|(known, _)| known != set);
+                    sets.push((set.clone(), *until));
+                }
                 Revoked::Token(jti) => end(&mut entries.tokens, jti.clone(), entry(0)),
             }
         }
@@ -107,6 +114,10 @@ impl Revocations {
         entries.clients.retain(|_, entry| kept(entry));
         entries.sessions.retain(|_, entry| kept(entry));
         entries.tokens.retain(|_, entry| kept(entry));
+        entries.session_sets.retain(|_, sets| {
+            sets.retain(|(_, until)| *until > now - KEPT_LONGER);
+            !sets.is_empty()
+        });
     }
 
     /// True when the token is revoked. A user's token without an epoch is checked by the account state
@@ -120,7 +131,12 @@ impl Revocations {
             TokenSubject::User(id) => {
                 let through = token.client_id.as_ref().and_then(of_client);
                 let user = |epoch| entries.users.get(id).is_some_and(|entry| before(entry, epoch));
+                let among = |session: SessionId| {
+                    let sets = entries.session_sets.get(id).into_iter().flatten();
+                    sets.into_iter().any(|(set, _)| set.contains(session, token.client_id.as_deref()))
+                };
                 token.epoch.is_some_and(user)
+                    || token.session.is_some_and(among)
                     || through.is_some_and(|entry| before(entry, token.issued_at.timestamp_millis()))
             }
             TokenSubject::Client(id) => {
