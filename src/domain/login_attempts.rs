@@ -7,23 +7,30 @@ use super::{Bucket, Network};
 const MAX_PER_ACCOUNT_AND_NETWORK: i32 = 10;
 const MAX_PER_ACCOUNT: i32 = 20;
 const MAX_PER_NETWORK: i32 = 100;
+const MAX_BY_USER: i32 = 10;
 
-/// Attempt to log in with a password.
+/// Attempt at the password of an account.
 #[derive(Clone, Debug)]
 pub struct LoginAttempt {
     /// Account, as its [`Email::key`](super::Email::key), whether or not it exists.
     pub account: String,
     /// Client IP address.
     pub address: Option<IpAddr>,
+    /// True if the caller has a token of the account's user, and so is no stranger.
+    pub by_user: bool,
 }
 
 impl LoginAttempt {
-    /// Returns the buckets that count the attempt. If the account's user `is_known` in the network, only
+    /// Returns the buckets that count the attempt. An attempt by the account's user has a bucket of its own, so
+    /// that no stranger keeps the user from changing the password. Other attempts: if the account's user `is_known` in the network, only
     /// attempts at this account from this network refuse it: an attacker cannot lock the user out from
     /// elsewhere, nor with attempts at other accounts. The other buckets count it nevertheless, so that
     /// the quota that the answer reports does not tell who is known.
     pub fn buckets(&self, is_known: bool) -> Vec<Bucket> {
         let account = &self.account;
+        if self.by_user {
+            return vec![Bucket::of(&["account by its user", account], MAX_BY_USER, Some("guesses"))];
+        }
         let unless_known = |bucket: Bucket| Bucket { binds: !is_known, ..bucket };
         // Without a policy name, because it would tell the caller about attempts by others.
         let by_account = Bucket::of(&["account", account], MAX_PER_ACCOUNT, None);
@@ -42,7 +49,8 @@ mod tests {
     use super::*;
 
     fn buckets(account: &str, address: &str, is_known: bool) -> Vec<Bucket> {
-        LoginAttempt { account: account.to_owned(), address: address.parse().ok() }.buckets(is_known)
+        let (account, address) = (account.to_owned(), address.parse().ok());
+        LoginAttempt { account, address, by_user: false }.buckets(is_known)
     }
 
     #[test]

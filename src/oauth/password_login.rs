@@ -43,23 +43,22 @@ struct Checked {
     proved: Option<VerifiedPassword>,
 }
 
-/// Checks a password and counts the attempt. An unknown address, a wrong password, and an account that is
+/// Checks a password and counts the attempt, of a stranger or of the account's user. An unknown address, a wrong password, and an account that is
 /// not active or has no password, take the same time.
 async fn check(
     context: &OAuthContext<'_>,
-    account: String,
+    attempt: LoginAttempt,
     password: PasswordAttempt,
-    address: Option<IpAddr>,
 ) -> Result<Checked, OAuthError> {
     // Comes first, so that a full queue costs the database nothing.
-    let hasher = context.hasher.for_client_at(address);
+    let hasher = context.hasher.for_client_at(attempt.address);
     hasher.reject_if_full()?;
-    let guess = LoginAttempt { account, address };
-    let (login, counted) = context.store.count_attempt(guess, context.limits).await?.map_err(|too_many| {
-        context.allowance.note(too_many.left);
-        let seconds = (too_many.until - context.clock.now()).num_seconds();
-        OAuthError::TooManyAttempts { retry_after: seconds.max(0) + 1 }
-    })?;
+    let (login, counted) =
+        context.store.count_attempt(attempt, context.limits).await?.map_err(|too_many| {
+            context.allowance.note(too_many.left);
+            let seconds = (too_many.until - context.clock.now()).num_seconds();
+            OAuthError::TooManyAttempts { retry_after: seconds.max(0) + 1 }
+        })?;
     context.allowance.note(counted.left);
     let (user, hash) = login.map(|login| (login.user_id, login.hash)).unzip();
     let hash = hash.flatten();
@@ -94,7 +93,8 @@ async fn prove(
 ) -> Result<(UserId, VerifiedPassword), OAuthError> {
     // A malformed address is looked up as well, so that its answer is not faster.
     let key = Email::parse(email).map_or_else(|_| String::new(), |email| email.key());
-    match check(context, key, password, device.origin.address).await? {
+    let attempt = LoginAttempt { account: key, address: device.origin.address, by_user: false };
+    match check(context, attempt, password).await? {
         Checked { user: Some(user), proved: Some(proved) } => Ok((user, proved)),
         Checked { user, .. } => {
             if let Some(user) = user {
@@ -105,7 +105,7 @@ async fn prove(
     }
 }
 
-/// True when this is the user's password. The attempt counts like a login.
+/// True when this is the password of the user, who has authenticated by a token.
 ///
 /// # Errors
 /// [`OAuthError::TooManyAttempts`], or a failure of the store or the hasher.
@@ -115,7 +115,8 @@ pub async fn verify_current_password(
     password: PasswordAttempt,
     address: Option<IpAddr>,
 ) -> Result<bool, OAuthError> {
-    match check(context, user.email.key(), password, address).await?.proved {
+    let attempt = LoginAttempt { account: user.email.key(), address, by_user: true };
+    match check(context, attempt, password).await?.proved {
         Some(proved) => {
             let left = proved.attempt.left;
             context.store.refund_attempt(proved.attempt).await?;

@@ -153,6 +153,10 @@ impl TrustedStore {
         client: ClientId,
         origin: Origin,
     ) -> Result<bool, StoreError> {
+        // Anyone can send an unknown token in the name of a public client. It costs no transaction.
+        if !self.has_refresh_token(token.clone()).await? {
+            return Ok(false);
+        }
         let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
             let now = shared.now();
