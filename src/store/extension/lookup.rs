@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use crate::authz::action::Read;
 use crate::authz::{Can, Relation, RelationSet, Resource, RowFilter, Sealed};
 use crate::domain::UserId;
-use crate::store::records::user_rows::roles_of;
+use crate::store::records::user_roles::roles_of;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Store, StoreError};
 

@@ -31,5 +31,6 @@ pub(in crate::store) mod used_jtis;
 pub(in crate::store) mod user_list;
 pub(in crate::store) mod user_list_query;
 pub(in crate::store) mod user_query;
+pub(in crate::store) mod user_roles;
 pub(in crate::store) mod user_rows;
 pub(in crate::store) mod users;

@@ -131,17 +131,6 @@ pub(in crate::store) fn load(
     Ok(user.map(|row| row.with_roles(roles)))
 }
 
-/// Reads the roles of a user.
-pub(in crate::store) fn roles_of(
-    conn: &mut Connection,
-    vocabulary: &Vocabulary,
-    id: UserId,
-) -> Result<Vec<Role>, StoreError> {
-    let of_user = user_roles::table.filter(user_roles::user_id.eq(id));
-    let names: Vec<String> = on!(conn, |c| of_user.select(user_roles::role).load(c))?;
-    Ok(names.iter().filter_map(|name| vocabulary.role(name)).collect())
-}
-
 /// A role of a user. It repeats the sort keys of the user, for lists that are filtered by role.
 #[derive(Insertable)]
 #[diesel(table_name = user_roles)]
