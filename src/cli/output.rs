@@ -65,9 +65,12 @@ impl From<StoreError> for Failure {
                  cloakroom users create --email you@example.com --role admin"
                 .to_owned(),
             StoreError::Changed => "it was changed or removed in the meantime; try again".to_owned(),
-            StoreError::Uncertain(_) | StoreError::Taken | StoreError::Repeated | StoreError::Internal(_) => {
-                error.to_string()
-            }
+            StoreError::Uncertain(_)
+            | StoreError::Taken
+            | StoreError::Repeated
+            | StoreError::JtiUsed
+            | StoreError::TooManyJtis
+            | StoreError::Internal(_) => error.to_string(),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::opaque_token::is_32_bytes;
 
 /// Thumbprint: SHA-256 of a public key, in base64url.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct Thumbprint(String);
 

@@ -37,11 +37,11 @@ pub async fn redeem(
     parameters: Result<Redemption, OAuthError>,
 ) -> Result<TokenResponse, OAuthError> {
     client.check_grant(GrantType::AuthorizationCode)?;
-    let AuthenticatedClient { stored, dpop_jkt, origin } = client;
+    let AuthenticatedClient { stored, origin, .. } = client;
     let refreshes = stored.client.grants.contains(&GrantType::RefreshToken);
     let refresh = refreshes.then(|| RefreshToken::generate(context.random)).transpose()?;
     // Access tokens are bound to this key for every client, refresh tokens for public clients (RFC 9449 §5).
-    let proved_key = dpop_jkt.clone();
+    let proved_key = client.proved_key();
     let (Redemption { redirect_uri, code_verifier, resource }, fault) = match parameters {
         Ok(parameters) => (parameters, None),
         Err(fault) => (Redemption::default(), Some(fault)),
@@ -57,7 +57,8 @@ pub async fn redeem(
     let by = CodeRedemption {
         client: stored.client.id.clone(),
         registered: registered_scopes(stored, context.vocabulary),
-        dpop_jkt: dpop_jkt.clone(),
+        dpop_jkt: client.proved_key(),
+        proof: client.one_time_proof(),
         refresh: refresh.as_ref().map(RefreshToken::hash),
         has_fault: fault.is_some(),
         origin: origin.clone(),

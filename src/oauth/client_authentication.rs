@@ -4,10 +4,10 @@
 use super::{OAuthContext, OAuthError};
 use crate::domain::{
     Bucket, Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType, Network, Origin,
-    Thumbprint,
+    Thumbprint, sha256,
 };
-use crate::store::StoredClient;
-use crate::token::{ClientAssertion, ClientKeys};
+use crate::store::{OneTimeJwt, StoreError, StoredClient};
+use crate::token::{ClientAssertion, ClientKeys, Proof};
 
 /// Credentials that a client sends.
 pub enum PresentedCredentials {
@@ -38,8 +38,8 @@ pub enum PresentedCredentials {
 pub struct AuthenticatedClient {
     /// The client.
     pub stored: StoredClient,
-    /// Thumbprint of the key that the client proved to hold with this request (RFC 9449 §5).
-    pub dpop_jkt: Option<Thumbprint>,
+    /// Proof that the client holds a key (RFC 9449 §5). The grant uses it up.
+    pub proof: Option<Proof>,
     /// Client IP address and user agent.
     pub origin: Origin,
 }
@@ -52,6 +52,18 @@ impl AuthenticatedClient {
             true => self.origin.address.map(|address| Bucket::failures_from(Network::of(address))),
             false => Some(Bucket::failures_of(&self.stored.client.id)),
         }
+    }
+
+    /// Returns the thumbprint of the key that the client proved to hold.
+    pub(super) fn proved_key(&self) -> Option<Thumbprint> {
+        self.proof.as_ref().map(|proof| proof.key.clone())
+    }
+
+    /// Returns the proof, for the transaction of the grant.
+    pub(super) fn one_time_proof(&self) -> Option<OneTimeJwt> {
+        let proof = self.proof.as_ref()?;
+        let share = sha256(format!("proof {}", proof.key).as_bytes());
+        Some(OneTimeJwt { jti: proof.id, share, expires_at: proof.remembered_until })
     }
 
     /// Checks that the client is registered for this grant type.
@@ -105,7 +117,8 @@ pub async fn authenticate(
     if proved { Ok(known) } else { Err(refused()) }
 }
 
-/// True when the assertion is the client's, is for this server, and was not used before on any replica.
+/// True when the assertion is the client's, is for this server, and was not used before on any replica. False
+/// also when the client has used too many within their lifetimes.
 async fn holds(
     context: &OAuthContext<'_>,
     client: &StoredClient,
@@ -116,7 +129,14 @@ async fn holds(
     let names = [context.issuer_url.to_owned(), format!("{}/oauth/token", context.issuer_url)];
     let (keys, id, now) = (ClientKeys::from_stored(keys), client.client.id.as_str(), context.clock.now());
     match ClientAssertion::verify(assertion, &keys, id, &names, now, context.leeway) {
-        Some(assertion) => Ok(context.store.use_jti(assertion.id, assertion.remembered_until).await?),
+        Some(ClientAssertion { id: jti, remembered_until: expires_at }) => {
+            let share = sha256(format!("assertion {id}").as_bytes());
+            match context.store.use_up(OneTimeJwt { jti, share, expires_at }).await {
+                Ok(()) => Ok(true),
+                Err(StoreError::JtiUsed | StoreError::TooManyJtis) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
+        }
         None => Ok(false),
     }
 }

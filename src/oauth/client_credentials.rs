@@ -11,20 +11,24 @@ use crate::token::{IssueRequest, IssueTo};
 /// Issues an access token for the client itself. It has no scopes of OpenID Connect, as there is no user.
 ///
 /// # Errors
-/// [`OAuthError::UnauthorizedClient`], [`OAuthError::InvalidScope`], or a failure to sign.
-pub fn issue(
+/// [`OAuthError::UnauthorizedClient`], [`OAuthError::InvalidScope`], [`OAuthError::InvalidProof`], or a failure
+/// to sign.
+pub async fn issue(
     context: &OAuthContext<'_>,
     client: &AuthenticatedClient,
     requested: Option<&ScopeSet>,
     resource: Option<&str>,
 ) -> Result<TokenResponse, OAuthError> {
     client.check_grant(GrantType::ClientCredentials)?;
-    let AuthenticatedClient { stored, dpop_jkt, .. } = client;
+    let AuthenticatedClient { stored, .. } = client;
     let grantable: ScopeSet = registered_scopes(stored, context.vocabulary)
         .iter()
         .filter(|scope| !Scope::is_identity(*scope))
         .collect();
     let scope = granted_scopes(requested, &grantable)?;
+    if let Some(proof) = client.one_time_proof() {
+        context.store.use_up(proof).await?;
+    }
     let id = stored.client.id.to_string();
     let issued = context.issuer.issue(IssueRequest {
         subject: IssueTo::Client { id: id.clone(), epoch: stored.epoch },
@@ -32,7 +36,7 @@ pub fn issue(
         scope: &scope,
         session: None,
         audience: resource,
-        bound_to: dpop_jkt.as_ref(),
+        bound_to: client.proved_key().as_ref(),
     })?;
     Ok(TokenResponse::of(issued))
 }

@@ -45,7 +45,7 @@ pub enum OAuthError {
     },
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// The password could not be checked.
     #[error("the password could not be checked")]
     Hash(#[from] HashError),
@@ -55,4 +55,14 @@ pub enum OAuthError {
     /// The token could not be signed.
     #[error("the token could not be issued")]
     Issue(#[from] crate::token::IssueError),
+}
+
+impl From<StoreError> for OAuthError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::JtiUsed => Self::InvalidProof(InvalidProof::Replayed),
+            StoreError::TooManyJtis => Self::InvalidProof(InvalidProof::TooMany),
+            error => Self::Store(error),
+        }
+    }
 }

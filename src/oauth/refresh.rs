@@ -39,7 +39,7 @@ pub async fn exchange(
     parameters: Result<Refresh, OAuthError>,
 ) -> Result<TokenResponse, OAuthError> {
     client.check_grant(GrantType::RefreshToken)?;
-    let AuthenticatedClient { stored, dpop_jkt, origin } = client;
+    let AuthenticatedClient { stored, origin, .. } = client;
     let (Refresh { scope: requested, resource }, fault) = match parameters {
         Ok(parameters) => (parameters, None),
         Err(fault) => (Refresh::default(), Some(fault)),
@@ -47,7 +47,8 @@ pub async fn exchange(
     let by = RefreshRequest {
         client: stored.client.id.clone(),
         registered: registered_scopes(stored, context.vocabulary),
-        dpop_jkt: dpop_jkt.clone(),
+        dpop_jkt: client.proved_key(),
+        proof: client.one_time_proof(),
         is_public: stored.client.is_public(),
         resource,
         has_fault: fault.is_some(),

@@ -82,6 +82,7 @@ pub use records::rate_limits::CountedAttempt;
 pub(crate) use records::refresh_tokens::{RefreshRefused, RefreshRequest};
 pub(crate) use records::session_rows::TokenSession;
 pub use records::sessions::SessionPosition;
+pub(crate) use records::used_jtis::OneTimeJwt;
 pub use records::user_list::UserPage;
 pub use records::user_query::{SortKey, UserFilter, UserQuery, UserSort};
 pub use records::user_rows::NewUser;

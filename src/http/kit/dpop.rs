@@ -4,7 +4,6 @@ use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
 use super::{Argument, Call, Code, Description, Problem};
-use crate::domain::Thumbprint;
 use crate::token::{BoundToken, InvalidProof, Proof, ProofFor, Verified};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
@@ -33,27 +32,22 @@ pub(crate) fn prove(call: &Call, bound: &BoundToken, token: &str) -> Result<Veri
     let proof = verify(call, sent, Some(token))?;
     let verified = bound.prove(&proof)?;
     let services = call.services();
-    if services.used_proofs.use_up(&proof, services.clock.now()) {
-        Ok(verified)
-    } else {
-        Err(InvalidProof::Replayed)
-    }
+    services.used_proofs.use_up(&proof, services.clock.now())?;
+    Ok(verified)
 }
 
-/// The key that a client proved at the token endpoint, to which its tokens are bound (RFC 9449 §5), or why the
-/// proof is refused. A proof is valid once on all replicas together.
-pub struct ProvedKey(pub Result<Option<Thumbprint>, InvalidProof>);
+/// The proof of a key at the token endpoint, to which the tokens are bound (RFC 9449 §5), or why it is refused. It
+/// is valid once on all replicas together, and is used up in the transaction of the grant.
+pub struct SentProof(pub Result<Option<Proof>, InvalidProof>);
 
-impl Argument for ProvedKey {
+impl Argument for SentProof {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         let proof = match sent(call.request()) {
-            Ok(None) => return Ok(Self(Ok(None))),
-            Ok(Some(sent)) => verify(call, sent, None),
+            Ok(None) => Ok(None),
+            Ok(Some(sent)) => verify(call, sent, None).map(Some),
             Err(why) => Err(why),
         };
-        let Ok(proof) = proof else { return Ok(Self(proof.map(|_| None))) };
-        let is_new = call.services().trusted.use_jti(proof.id, proof.remembered_until).await?;
-        Ok(Self(if is_new { Ok(Some(proof.key)) } else { Err(InvalidProof::Replayed) }))
+        Ok(Self(proof))
     }
 
     fn describe(description: &mut Description) {

@@ -65,7 +65,7 @@ pub(crate) use description::{AnswerDescription, BodyDescription};
 pub use description::{BodyType, Description, Parameter};
 pub use document::Document;
 pub(crate) use document::Published;
-pub(crate) use dpop::ProvedKey;
+pub(crate) use dpop::SentProof;
 pub use dry_run::DryRun;
 pub use endpoint::{Endpoint, endpoint};
 pub(crate) use extensions::Extensions;

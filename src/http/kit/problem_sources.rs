@@ -6,6 +6,7 @@ use crate::authz::{Reason, Refusal, Relation, Rule};
 use crate::domain::NoRandomness;
 use crate::hashing::HashError;
 use crate::store::StoreError;
+use crate::token::InvalidProof;
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
@@ -66,12 +67,21 @@ impl From<StoreError> for Problem {
             StoreError::Changed => Code::ChangedMeanwhile,
             StoreError::LastAdmin => Code::LastAdmin,
             StoreError::Repeated => Code::IdempotencyKeyInUse,
+            StoreError::JtiUsed => return InvalidProof::Replayed.into(),
+            StoreError::TooManyJtis => return InvalidProof::TooMany.into(),
             StoreError::Internal(_) => Code::Internal,
         };
         if code.status().is_server_error() {
             log::error!("{error}");
         }
         Self::new(code)
+    }
+}
+
+/// For the token endpoint; a resource request is refused with a challenge.
+impl From<InvalidProof> for Problem {
+    fn from(why: InvalidProof) -> Self {
+        Self::new(Code::InvalidDpopProof).with_detail(why.to_string())
     }
 }
 

@@ -53,7 +53,7 @@ impl Decision for ClientAuth {
             }
             stored => stored?,
         };
-        Ok(Self { client: AuthenticatedClient { stored, dpop_jkt: None, origin: call.origin() }, form })
+        Ok(Self { client: AuthenticatedClient { stored, proof: None, origin: call.origin() }, form })
     }
 
     fn describe(description: &mut Description) {

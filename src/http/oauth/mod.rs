@@ -42,9 +42,7 @@ impl From<OAuthError> for Problem {
             OAuthError::UnsupportedGrantType => Code::UnsupportedGrantType,
             OAuthError::InvalidGrant => Code::InvalidGrant,
             OAuthError::InvalidScope => Code::InvalidScope,
-            OAuthError::InvalidProof(why) => {
-                return Self::new(Code::InvalidDpopProof).with_detail(why.to_string());
-            }
+            OAuthError::InvalidProof(why) => return why.into(),
             OAuthError::InvalidTarget => Code::InvalidTarget,
             OAuthError::InvalidCredentials => Code::InvalidCredentials,
             OAuthError::TooManyAttempts { retry_after } => {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::ClientAuth;
 use crate::domain::{Allowance, AuthorizationCode, Bucket, GrantType, RefreshToken};
 use crate::http::kit::{
-    Argument, BodyDescription, Call, Description, FORM, Json, Problem, ProvedKey, RateLimits, Services,
+    Argument, BodyDescription, Call, Description, FORM, Json, Problem, RateLimits, SentProof, Services,
 };
 use crate::oauth::authorization_code::{self, Redemption};
 use crate::oauth::refresh::{self, Refresh};
@@ -86,22 +86,22 @@ impl FormType for TokenRequest {
 pub async fn token(
     mut request: ClientAuth,
     _: DocumentedForm<TokenRequest>,
-    key: ProvedKey,
+    SentProof(proof): SentProof,
     allowance: Allowance,
     services: Arc<Services>,
 ) -> Result<Json<TokenResponse>, Problem> {
     let grant_type = request.required("grant_type", "grant_type is missing")?;
     let grant_type: GrantType = grant_type.parse().map_err(|_| OAuthError::UnsupportedGrantType)?;
-    let proved = match key.0 {
+    let proof = match proof {
         Ok(None) if request.client.stored.client.dpop_bound => Err(InvalidProof::Missing),
-        proved => proved,
+        proof => proof,
     };
-    request.client.dpop_jkt = proved.as_ref().ok().cloned().flatten();
+    request.client.proof = proof.as_ref().ok().cloned().flatten();
     let (context, client, form) = (services.oauth(), &request.client, &request.form);
     let failures = Failures { limits: &services.rate_limits, of: client.failures(), allowance };
     // Faults of the parameters are looked at after reuse of the code or the refresh token.
     let shared_parameters = || {
-        proved.as_ref().map_err(|why| OAuthError::InvalidProof(*why))?;
+        proof.as_ref().map_err(|why| OAuthError::InvalidProof(*why))?;
         let scope = form.get("scope").map(|list| scope_parameter(list, context.vocabulary)).transpose();
         let scope = scope.map_err(|_| OAuthError::InvalidScope)?;
         Ok(Refresh { scope, resource: context.resource_parameter(form.get("resource"))? })
@@ -122,7 +122,7 @@ pub async fn token(
         }
         GrantType::ClientCredentials => {
             let Refresh { scope, resource } = shared_parameters()?;
-            client_credentials::issue(&context, client, scope.as_ref(), resource.as_deref())
+            client_credentials::issue(&context, client, scope.as_ref(), resource.as_deref()).await
         }
         GrantType::RefreshToken => {
             let token = request.required("refresh_token", "refresh_token is missing")?;

@@ -31,6 +31,12 @@ pub enum StoreError {
     /// Another request with the same idempotency key runs or has run.
     #[error("the request was already processed")]
     Repeated,
+    /// The JWT, which is valid for one use, was used before.
+    #[error("the JWT was used before")]
+    JtiUsed,
+    /// The key or the client has used as many JWTs as may be stored for it.
+    #[error("too many JWTs were used")]
+    TooManyJtis,
     /// A fault of the program or the database. The detail is for the log only.
     #[error("the store failed: {0}")]
     Internal(String),

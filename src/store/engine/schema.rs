@@ -167,12 +167,13 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::Binary;
+    use diesel::sql_types::{Binary, Nullable};
     use super::Moment;
 
     used_jtis (hash) {
         hash -> Binary,
         expires_at -> Moment,
+        share -> Nullable<Binary>,
     }
 }
 

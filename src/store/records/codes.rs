@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use super::code_rows::{CodeRefused, CodeRow, RedeemedCode};
 use super::session_rows::{SessionBinding, SessionRow};
 use super::tombstones::{alive, newest};
+use super::used_jtis::use_up;
 use super::{consents, refresh_token_rows, user_rows};
 use crate::authz::Resource as _;
 use crate::authz::{Actor, AuditEvent, OFFLINE_ACCESS, Outcome};
@@ -132,7 +133,11 @@ impl TrustedStore {
                 on!(conn, |c| diesel::delete(codes::table.find(hash)).execute(c))?;
                 return Ok(Err(CodeRefused::BindingMismatch));
             }
-            shared.begin_session_of_code(conn, row, &by, id, now, changes)
+            let redeemed = shared.begin_session_of_code(conn, row, &by, id, now, changes)?;
+            if let (Ok(_), Some(proof)) = (&redeemed, &by.proof) {
+                use_up(conn, proof, now)?;
+            }
+            Ok(redeemed)
         })
         .await
     }

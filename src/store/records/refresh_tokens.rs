@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use super::refresh_token_rows::{KnownRefreshToken, insert, load, mark_used};
 use super::session_rows::session_event;
+use super::used_jtis::{OneTimeJwt, use_up};
 use super::user_rows;
 use crate::authz::{Actor, Outcome, ScopeSet};
 use crate::domain::{ClientId, Origin, SecretHash, Session, Status, Thumbprint, Time};
@@ -27,6 +28,8 @@ pub(crate) struct RefreshRequest {
     pub(crate) registered: ScopeSet,
     /// Thumbprint of the key in the DPoP proof (RFC 9449 §5).
     pub(crate) dpop_jkt: Option<Thumbprint>,
+    /// That proof, which the grant uses up.
+    pub(crate) proof: Option<OneTimeJwt>,
     /// True for a public client: its refresh tokens are bound to the key, those of others to the client
     /// (RFC 9449 §5).
     pub(crate) is_public: bool,
@@ -102,7 +105,14 @@ impl TrustedStore {
                 .intersection(&shared.vocabulary.granted_by(&user.roles));
             let Some(scope) = narrow(&grantable) else { return Ok(Err(RefreshRefused::Scope)) };
             if !mark_used(conn, &token, now)? {
-                return shared.repeat(conn, &token, now, actor, changes);
+                let repeated = shared.repeat(conn, &token, now, actor, changes)?;
+                if let (Ok(_), Some(proof)) = (&repeated, &by.proof) {
+                    use_up(conn, proof, now)?;
+                }
+                return Ok(repeated);
+            }
+            if let Some(proof) = &by.proof {
+                use_up(conn, proof, now)?;
             }
             let session = shared.rotate(conn, known.session, &successor, known.generation + 1, now)?;
             let (resource, dpop_jkt) = (known.binding.resource, by.dpop_jkt.clone());

@@ -1,7 +1,7 @@
 //! Proofs of possession (DPoP, RFC 9449): the client proves, for each request, that it holds the key that
 //! its token is bound to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -31,8 +31,11 @@ const MAX_AHEAD: TimeDelta = TimeDelta::seconds(30);
 /// Longest `jti`, in bytes.
 const MAX_JTI: usize = 256;
 
-/// Most used proofs that a replica stores.
-const MAX_USED_PROOFS: usize = 200_000;
+/// Number of used proofs from which on a replica divides its memory equally between the keys.
+const DIVIDED_FROM: usize = 200_000;
+
+/// Seconds of a slot of used proofs. Those of a slot are forgotten together.
+const SLOT_SECONDS: i64 = 30;
 
 /// The request that a proof must match.
 pub struct ProofFor<'a> {
@@ -96,6 +99,9 @@ pub enum InvalidProof {
     /// The proof was used before.
     #[error("the proof was used before")]
     Replayed,
+    /// The key has used its share of what is stored against replay.
+    #[error("the key has used too many proofs within a minute")]
+    TooMany,
 }
 
 impl From<InvalidToken> for InvalidProof {
@@ -176,18 +182,44 @@ fn normalised(url: &str) -> Option<Url> {
 }
 
 /// Proofs that were used on this replica, stored while they could be used again (RFC 9449 §11.1).
+///
+/// Memory is shared between the keys. Once there are many proofs, a key with more than an equal part is refused,
+/// and the others are not. So there are at most twice as many.
 #[derive(Default)]
-pub struct UsedProofs(Mutex<HashMap<[u8; 32], DateTime<Utc>>>);
+pub struct UsedProofs(Mutex<BTreeMap<i64, Slot>>);
+
+/// Proofs that can be used again until about the same time.
+#[derive(Default)]
+struct Slot {
+    by_key: HashMap<Thumbprint, HashSet<[u8; 32]>>,
+    count: usize,
+}
 
 impl UsedProofs {
-    /// Records the use of a proof. True when it is the first use. When the store is full of proofs that are
-    /// still usable, every proof is refused.
-    pub fn use_up(&self, proof: &Proof, now: DateTime<Utc>) -> bool {
-        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.len() >= MAX_USED_PROOFS {
-            used.retain(|_, remembered_until| *remembered_until >= now);
+    /// Records the use of a proof.
+    ///
+    /// # Errors
+    /// [`InvalidProof::Replayed`] unless it is the first use; [`InvalidProof::TooMany`] when the key has used its
+    /// share.
+    pub fn use_up(&self, proof: &Proof, now: DateTime<Utc>) -> Result<(), InvalidProof> {
+        let slot_of = |time: DateTime<Utc>| time.timestamp().div_euclid(SLOT_SECONDS);
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while slots.first_key_value().is_some_and(|(slot, _)| *slot < slot_of(now)) {
+            slots.pop_first();
         }
-        used.len() < MAX_USED_PROOFS && used.insert(proof.id, proof.remembered_until).is_none()
+        let of_key = || slots.values().filter_map(|slot| slot.by_key.get(&proof.key));
+        if of_key().any(|used| used.contains(&proof.id)) {
+            return Err(InvalidProof::Replayed);
+        }
+        let keys = slots.values().map(|slot| slot.by_key.len()).max().unwrap_or_default();
+        let all: usize = slots.values().map(|slot| slot.count).sum();
+        if all >= DIVIDED_FROM && of_key().map(HashSet::len).sum::<usize>() >= DIVIDED_FROM / keys.max(1) {
+            return Err(InvalidProof::TooMany);
+        }
+        let slot = slots.entry(slot_of(proof.remembered_until)).or_default();
+        slot.by_key.entry(proof.key.clone()).or_default().insert(proof.id);
+        slot.count += 1;
+        Ok(())
     }
 }
 
@@ -249,7 +281,36 @@ mod tests {
         let request = is_for("POST", "https://server.example.com/token", 0);
         let proof = Proof::verify(PROOF, &request).unwrap();
         let used = UsedProofs::default();
-        assert!(used.use_up(&proof, request.now));
-        assert!(!used.use_up(&proof, request.now));
+        assert_eq!(used.use_up(&proof, request.now), Ok(()));
+        assert_eq!(used.use_up(&proof, request.now), Err(InvalidProof::Replayed));
+    }
+
+    /// Returns a valid proof with this number, of the key with this letter.
+    fn numbered(key: char, number: usize, now: DateTime<Utc>) -> Proof {
+        let key = Thumbprint::stored(key.to_string());
+        let id = sha256(&number.to_be_bytes());
+        Proof { key, id, remembered_until: now + MAX_AGE + MAX_AHEAD }
+    }
+
+    #[test]
+    fn one_key_fills_its_own_share_alone() {
+        let (used, now) = (UsedProofs::default(), DateTime::from_timestamp(1_764_100_200, 0).unwrap());
+        let use_up = |key, number, now| used.use_up(&numbered(key, number, now), now);
+        for number in 0..DIVIDED_FROM {
+            assert_eq!(use_up('a', number, now), Ok(()));
+        }
+        assert_eq!(use_up('a', DIVIDED_FROM, now), Err(InvalidProof::TooMany));
+        assert_eq!(use_up('a', 0, now), Err(InvalidProof::Replayed));
+        // Others have their part, however full it is.
+        for number in 0..1_000 {
+            assert_eq!(use_up('b', number, now), Ok(()));
+        }
+        assert_eq!(use_up('b', 0, now), Err(InvalidProof::Replayed));
+        // Proofs that cannot be used again take no place, and none is forgotten earlier.
+        let last = numbered('a', 0, now);
+        assert_eq!(used.use_up(&last, last.remembered_until), Err(InvalidProof::Replayed));
+        let later = now + MAX_AGE + MAX_AHEAD + TimeDelta::seconds(SLOT_SECONDS);
+        assert_eq!(use_up('a', 0, later), Ok(()));
+        assert_eq!(used.0.lock().unwrap().len(), 1);
     }
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cloakroom::domain::Random;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Application, IssuerKey, Request, Server, decoded, on_both_engines};
+use crate::support::{Answer, Application, Engine, IssuerKey, Request, Server, decoded, on_both_engines};
 
 /// Holder of a private key, who makes DPoP proofs.
 struct Holder(IssuerKey);
@@ -70,6 +70,24 @@ fn service(server: &Server, id: &str) -> Application {
     server.register_application(&json!({
         "client_id": id, "scope": "users:read:any", "grant_types": ["client_credentials"], "redirect_uris": [],
     }))
+}
+
+fn db_used_jtis(server: &Server) -> i64 {
+    server.db_number("SELECT COUNT(*) AS total FROM used_jtis")
+}
+
+/// Adds proofs of the one key that has used one, so that its share is full.
+fn db_fill_share(server: &Server) {
+    let hash = match server.engine {
+        Engine::Sqlite => "CAST(number AS BLOB)",
+        Engine::Postgres => "convert_to(CAST(number AS TEXT), 'UTF8')",
+    };
+    server.db_run(&format!(
+        "WITH RECURSIVE numbers(number) AS
+             (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < 19999)
+         INSERT INTO used_jtis (hash, expires_at, share)
+         SELECT {hash}, expires_at, share FROM numbers, used_jtis"
+    ));
 }
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
@@ -178,6 +196,46 @@ on_both_engines! {
         assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer error=\"invalid_token\""));
     }
 
+
+    fn proof_is_used_up_with_the_grant_alone(server) {
+        let (ada, holder, app) = (server.register("ada"), Holder::new(), server.application("photos", "openid users:read"));
+        let code = app.code(&server, &ada, &[]);
+        let redeem = |code: &str, redirect_uri: &str, proof: &str| {
+            let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", redirect_uri), ("code_verifier", crate::support::VERIFIER)];
+            send(&server, &app, &form, proof)
+        };
+        let fresh = || holder.proof(&server, "POST", "/oauth/token", None, &json!({}));
+        let proof = fresh();
+        let error = |answer: Answer| answer.expect(400).json()["error"].as_str().unwrap().to_owned();
+        for (form, expected) in [
+            (&[("grant_type", "client_credentials")][..], "unauthorized_client"),
+            (&[("grant_type", "password")], "unsupported_grant_type"),
+            (&[("grant_type", "refresh_token"), ("refresh_token", "x")], "invalid_grant"),
+            (&[("grant_type", "refresh_token")], "invalid_request"),
+        ] {
+            assert_eq!(error(send(&server, &app, form, &proof)), expected);
+        }
+        assert_eq!(error(redeem("x", crate::support::CALLBACK, &proof)), "invalid_grant");
+        assert_eq!(error(redeem(&app.code(&server, &ada, &[]), "https://elsewhere.example", &proof)), "invalid_grant");
+        assert_eq!(db_used_jtis(&server), 0);
+        let tokens = redeem(&code, crate::support::CALLBACK, &proof).expect(200).json();
+        assert_eq!(db_used_jtis(&server), 1);
+        // A replayed proof is refused, and what it was sent with stays good.
+        let other = app.code(&server, &ada, &[]);
+        assert_eq!(error(redeem(&other, crate::support::CALLBACK, &proof)), "invalid_dpop_proof");
+        redeem(&other, crate::support::CALLBACK, &fresh()).expect(200);
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+        assert_eq!(error(send(&server, &app, &refresh, &proof)), "invalid_dpop_proof");
+        let second = fresh();
+        let elsewhere = [&refresh[..], &[("resource", "https://nowhere.example")]].concat();
+        assert_eq!(error(send(&server, &app, &elsewhere, &second)), "invalid_target");
+        let next = send(&server, &app, &refresh, &second).expect(200).json();
+        // The repetition of an exchange needs a proof of its own.
+        assert_eq!(error(send(&server, &app, &refresh, &second)), "invalid_dpop_proof");
+        assert_eq!(send(&server, &app, &refresh, &fresh()).expect(200).json()["refresh_token"], next["refresh_token"]);
+        assert_eq!(db_used_jtis(&server), 4);
+    }
+
     fn client_registered_for_dpop_needs_a_proof(server) {
         let app = server.register_application(&json!({
             "client_id": "strict", "scope": "users:read:any", "grant_types": ["client_credentials"], "redirect_uris": [],
@@ -228,5 +286,20 @@ on_both_engines! {
         redeem(&holder, &code()).expect(200);
         let wrong = server.get(&app.authorize(&[("dpop_jkt", "x")])).send().expect(303);
         assert_eq!(crate::support::redirect_parameter(&wrong, "error"), "invalid_request");
+    }
+}
+
+on_both_engines! {
+    fn key_with_too_many_proofs_is_refused_alone(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &[]);
+        let (holder, app) = (Holder::new(), service(&server, "reports"));
+        holder.post(&server, &app, &GRANT).expect(200);
+        // As if the key had used the rest of its share.
+        db_fill_share(&server);
+        let refused = holder.post(&server, &app, &GRANT).expect(400).json();
+        assert!(refused["error_description"].as_str().unwrap().contains("too many proofs"), "{refused}");
+        Holder::new().post(&server, &app, &GRANT).expect(200);
+        server.clock.advance(chrono::TimeDelta::minutes(3));
+        holder.post(&server, &app, &GRANT).expect(200);
     }
 }
