@@ -11,8 +11,8 @@ use url::Url;
 
 use super::setting::DefaultValue::*;
 use super::{
-    Database, Environment, Faults, MasterKeySource, Reader, Registration, Settings, SettingsList, Sources,
-    TlsFiles, at,
+    Database, Environment, Faults, ForwardingHeader, MasterKeySource, Reader, Registration, Settings,
+    SettingsList, Sources, TlsFiles, at,
 };
 use super::{auto, checks, issuers, parse};
 use crate::hashing::Argon2Cost;
@@ -115,10 +115,28 @@ crate::settings! {
         /// `https://app.example.org`, separated by commas.
         cors_origins: Vec<String> = at("CLOAKROOM_CORS_ORIGINS", Unset("none")), parse::list(checks::origin);
 
-        /// The networks of reverse proxies, such as `10.0.0.0/8`, separated by commas. Only their
-        /// `X-Forwarded-For` and `Forwarded` headers set the client IP address.
+        /// The networks of reverse proxies, such as `10.0.0.0/8`, separated by commas. Only their forwarding
+        /// header sets the client IP address.
         trusted_proxies: Vec<IpNet> =
             at("CLOAKROOM_TRUSTED_PROXIES", Unset("none")), parse::list(checks::network);
+
+        /// The header in which the trusted proxies name their client: `X-Forwarded-For` or `Forwarded`. The
+        /// other header is ignored, because proxies pass it on as the client sent it.
+        forwarding_header: ForwardingHeader =
+            at("CLOAKROOM_FORWARDING_HEADER", Is("X-Forwarded-For")),
+            parse::choice([
+                ("X-Forwarded-For", ForwardingHeader::XForwardedFor),
+                ("Forwarded", ForwardingHeader::Forwarded),
+            ]);
+
+        /// The number of connections that one IP address may have open, 1 to 1000000; of IPv6, one /64. Further
+        /// ones are closed. Trusted proxies have no such limit.
+        connections_per_address: usize =
+            at("CLOAKROOM_CONNECTIONS_PER_ADDRESS", Is("1200")), parse::number(1..=1_000_000);
+
+        /// The time after which a connection is closed whose client accepts no part of an answer: whole
+        /// seconds from `1s` to `10m`.
+        write_timeout: Duration = at("CLOAKROOM_WRITE_TIMEOUT", Is("30s")), parse::duration(1..=600);
 
         /// The TLS certificate and its intermediate certificates: a file in PEM, read again when it changes.
         /// Without it the server speaks plain HTTP, for use behind a reverse proxy.

@@ -1,5 +1,6 @@
 //! Types of settings that are more than text or a number.
 
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use crate::token::MasterKey;
@@ -33,6 +34,24 @@ pub enum Registration {
     Open,
     /// Only callers with the scope for it create accounts.
     Closed,
+}
+
+/// Header in which a reverse proxy names its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardingHeader {
+    /// `X-Forwarded-For`: addresses, separated by commas.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl Display for ForwardingHeader {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::XForwardedFor => "X-Forwarded-For",
+            Self::Forwarded => "Forwarded",
+        })
+    }
 }
 
 /// Source of the master key.

@@ -1,6 +1,8 @@
 //! Server: from an application and its settings to a listening server, and its graceful shutdown.
 
+mod client_stream;
 mod components;
+mod connections;
 mod listening;
 pub(crate) mod master_key;
 mod replication;

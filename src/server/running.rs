@@ -53,14 +53,12 @@ impl App {
         let (services, endpoints) = services(self, settings, address, clock_and_random).await?;
         let services = Arc::new(services);
         let issuer = services.issuer_url.clone();
-        let workers = usize::from(config.workers);
         let certificate = config.tls_files().map(Certificate::read).transpose()?;
         let tls = certificate.as_ref().map(Certificate::server_config).transpose()?;
         if let Some(certificate) = certificate {
             actix_web::rt::spawn(certificate.reload());
         }
-        let origins = config.cors_origins.clone();
-        let running = listen(listener, tls, workers, origins, Arc::clone(&services), endpoints)
+        let running = listen(listener, tls, config, &services, endpoints)
             .map_err(|error| StartError::Listen(address, error))?;
         let metrics = match metrics_listener(config)? {
             Some((address, listener)) => {

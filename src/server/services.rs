@@ -15,6 +15,7 @@ use crate::config::{Config, Registration};
 use crate::domain::{Clock, ClockAndRandom};
 use crate::http::kit::{
     ActionTable, AnswerSeal, Extensions, ForgeryThrottle, RateLimits, RouteTable, ShutdownFlag,
+    TrustedProxies,
 };
 use crate::http::pages::render_problem;
 use crate::http::{CursorKey, Endpoint, FormGuard, Services};
@@ -120,7 +121,7 @@ pub(super) async fn services(
         forgeries: ForgeryThrottle::default(),
         used_proofs: UsedProofs::default(),
         leeway: TimeDelta::from_std(config.leeway).unwrap_or_default(),
-        trusted_proxies: config.trusted_proxies.clone(),
+        proxies: Arc::new(TrustedProxies::new(config.trusted_proxies.clone(), config.forwarding_header)),
         cursors,
         keys,
         vocabulary,

@@ -65,6 +65,7 @@ impl Certificate {
             .with_cert_resolver(resolver);
         // The order of cipher suites is the library's.
         config.ignore_client_order = true;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }
 

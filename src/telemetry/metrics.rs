@@ -30,6 +30,8 @@ pub struct Metrics {
     pub(crate) tokens_refused: IntCounterVec,
     /// Issued access tokens, by `grant_type`; a login at `POST /sessions` is `password`.
     pub(crate) tokens_issued: IntCounterVec,
+    /// Connections that the server closed against their clients, by `reason`.
+    pub(crate) connections_closed: IntCounterVec,
     state: Mutex<State>,
 }
 
@@ -113,6 +115,11 @@ impl Metrics {
                 "cloakroom_tokens_issued_total",
                 "Issued access tokens, by grant type; a login at POST /sessions is password.",
                 &["grant_type"],
+            )?,
+            connections_closed: register.counter(
+                "cloakroom_http_connections_closed_total",
+                "Connections closed by the server: address-limit, write-timeout or head-timeout.",
+                &["reason"],
             )?,
             state: Mutex::new(State::new(&register)?),
             registry: register.0,

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::support::{Answer, Browser, PASSWORD, Server, on_both_engines};
+use crate::support::{Answer, Browser, PASSWORD, Process, Server, on_both_engines};
 
 const PROXIED: [(&str, &str); 1] = [("CLOAKROOM_TRUSTED_PROXIES", "127.0.0.1")];
 
@@ -67,6 +67,25 @@ on_both_engines! {
         change(PASSWORD).expect_problem(422, "invalid-body");
         let refused = change("another unusual passphrase").expect_problem(429, "too-many-guesses");
         assert!(refused.header("retry-after").is_some());
+    }
+
+    fn forwarding_header_of_the_setting_counts_alone(server) {
+        let ada = server.register("ada");
+        let address = |replica: &Server, headers: [(&str, &str); 2]| {
+            let body = json!({ "email": ada.email, "password": PASSWORD });
+            let login = headers.iter().fold(replica.post("/sessions"), |login, (name, value)| login.header(name, value));
+            let token = login.json(&body).send().expect(200).json()["access_token"].as_str().unwrap().to_owned();
+            let sessions = server.get("/users/me/sessions").bearer(&token).send().expect(200).json();
+            let items = sessions["items"].as_array().unwrap();
+            let current = items.iter().find(|session| session["current"] == true).unwrap();
+            current["address"].as_str().unwrap().to_owned()
+        };
+        let by_default = server.replica_with(&PROXIED);
+        let forwarded = server.replica_with(&[PROXIED[0], ("CLOAKROOM_FORWARDING_HEADER", "Forwarded")]);
+        let both = [("x-forwarded-for", "203.0.113.7, 198.51.100.1"), ("forwarded", "for=203.0.113.7, for=192.0.2.60")];
+        assert_eq!(address(&by_default, both), "198.51.100.1");
+        assert_eq!(address(&forwarded, both), "192.0.2.60");
+        assert_eq!(address(&server, both), "127.0.0.1", "no proxy is trusted");
     }
 
     fn pages_share_the_login_limit(server) {
@@ -242,4 +261,24 @@ on_both_engines! {
         assert!((0..15).all(|_| guess(&server, "", &ada.email) == 401));
         server.log_in(&ada.email);
     }
+}
+
+#[test]
+fn warns_once_of_a_forwarding_header_that_does_not_count() {
+    let logged = |settings: &[(&str, &str)], header: (&str, &str)| {
+        let dir = tempfile::TempDir::new().unwrap();
+        let server = Process::start(dir.path(), settings);
+        for _ in 0..3 {
+            let body = json!({ "email": "ada@example.com", "password": "x" });
+            server.request("POST", "/sessions").header(header.0, header.1).json(&body).send().expect(401);
+        }
+        server.log()
+    };
+    for header in [("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1")] {
+        assert_eq!(logged(&[], header).matches("CLOAKROOM_TRUSTED_PROXIES").count(), 1, "{header:?}");
+    }
+    let log = logged(&PROXIED, ("forwarded", "for=192.0.2.1"));
+    assert_eq!(log.matches("CLOAKROOM_FORWARDING_HEADER").count(), 1, "{log}");
+    let log = logged(&PROXIED, ("x-forwarded-for", "192.0.2.1"));
+    assert!(!log.contains("CLOAKROOM_"), "{log}");
 }

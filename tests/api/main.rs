@@ -11,6 +11,7 @@ mod cli;
 mod clients;
 mod compiler;
 mod configuration;
+mod connections;
 mod docs;
 mod documents;
 mod edge;

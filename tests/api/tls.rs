@@ -1,9 +1,10 @@
 //! TLS terminated by the server itself.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{CertifiedKey, KeyPair};
 use rustls::crypto::aws_lc_rs;
@@ -27,12 +28,12 @@ fn write(dir: &Path, certificate: &CertifiedKey<KeyPair>) {
     std::fs::write(dir.join("cert.pem"), certificate.cert.pem()).unwrap();
 }
 
-/// Requests with a client that trusts only this certificate. Returns the answer and the TLS version.
-fn get(
+/// Connects a client that trusts only this certificate.
+fn connect(
     server: &Process,
     believed: &CertificateDer<'static>,
     versions: &[&'static SupportedProtocolVersion],
-) -> Result<(ProtocolVersion, String), String> {
+) -> StreamOwned<ClientConnection, TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(believed.clone()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -41,7 +42,16 @@ fn get(
         .with_root_certificates(roots)
         .with_no_client_auth();
     let client = ClientConnection::new(Arc::new(config), ServerName::try_from("127.0.0.1").unwrap()).unwrap();
-    let mut stream = StreamOwned::new(client, TcpStream::connect(server.address).unwrap());
+    StreamOwned::new(client, TcpStream::connect(server.address).unwrap())
+}
+
+/// Requests with a client that trusts only this certificate. Returns the answer and the TLS version.
+fn get(
+    server: &Process,
+    believed: &CertificateDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<(ProtocolVersion, String), String> {
+    let mut stream = connect(server, believed, versions);
     let request = "GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
     let mut answer = String::new();
@@ -104,4 +114,18 @@ fn refuses_to_start_with_an_unusable_certificate_or_key() {
     refused("it contains no certificate");
     let half = Process::command(dir.path(), &FILES[..1], &["config"]).output().unwrap();
     assert_eq!(half.status.code(), Some(1));
+}
+
+#[test]
+fn tls_client_that_reads_nothing_is_closed() {
+    let (dir, certificate) = (TempDir::new().unwrap(), certificate());
+    write(dir.path(), &certificate);
+    let server = Process::start(dir.path(), &[FILES[0], FILES[1], ("CLOAKROOM_WRITE_TIMEOUT", "1s")]);
+    let mut stream = connect(&server, certificate.cert.der(), BOTH);
+    stream.sock.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+    let requests = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);
+    eventually("the connection is reset", || match stream.write(&requests) {
+        Ok(_) => false,
+        Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+    });
 }

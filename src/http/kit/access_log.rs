@@ -9,7 +9,6 @@ use actix_web::dev::ServiceResponse;
 use actix_web::{HttpMessage as _, HttpRequest};
 
 use super::Services;
-use super::client_address::forwarded_for;
 use crate::authz::Caller;
 use crate::telemetry::logging::{ACCESS, access_log};
 
@@ -52,7 +51,7 @@ impl Begun {
         let request = response.request();
         let extensions = request.extensions();
         let peer = request.peer_addr().map(|peer| peer.ip());
-        let address = peer.map(|peer| forwarded_for(peer, request.headers(), &services.trusted_proxies));
+        let address = peer.map(|peer| services.proxies.client_address(peer, request.headers()));
         let bytes = match response.response().body().size() {
             BodySize::Sized(bytes) => Some(bytes),
             BodySize::None => Some(0),

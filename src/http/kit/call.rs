@@ -8,7 +8,6 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{HttpMessage as _, HttpRequest};
 
-use super::client_address::forwarded_for;
 use super::{Captured, Family, PathSegments, Problem, Services};
 use crate::domain::{Origin, sha256};
 use crate::telemetry::traces::Traced;
@@ -75,7 +74,7 @@ impl Call {
     /// Returns the client's IP address: the peer's, or the one that a trusted proxy forwards for.
     pub fn address(&self) -> Option<IpAddr> {
         let peer = self.request.peer_addr()?.ip();
-        Some(forwarded_for(peer, self.request.headers(), &self.services.trusted_proxies))
+        Some(self.services.proxies.client_address(peer, self.request.headers()))
     }
 
     /// Returns the segments of the path.

@@ -11,6 +11,7 @@ use actix_web::{Error, HttpMessage as _};
 
 use super::access_log;
 use super::call::RequestId;
+use super::pipelining::{Pipeline, TrackedBody};
 use super::rate_limit::write_headers;
 use super::{Family, Services};
 use crate::domain::Allowance;
@@ -28,6 +29,7 @@ pub(crate) async fn wrap(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = request_id(&request, &services);
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let in_flight = Pipeline::begin(&request).await;
     let begun = access_log::begin();
     let mut response = next.call(request).await?;
     if let Some(begun) = begun {
@@ -61,7 +63,7 @@ pub(crate) async fn wrap(
         // The next request of this client goes to another replica.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-    Ok(response)
+    Ok(response.map_body(|_, body| TrackedBody::of(body, in_flight)))
 }
 
 /// Returns the client's own id for the request if it can be logged, or a new one.

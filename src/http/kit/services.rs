@@ -20,12 +20,11 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use ipnet::IpNet;
 
 use super::problem_response::RenderPage;
 use super::{
     ActionTable, AnswerSeal, Code, CursorKey, Extensions, ForgeryThrottle, FormGuard, Problem, RateLimits,
-    RouteTable, ShutdownFlag,
+    RouteTable, ShutdownFlag, TrustedProxies,
 };
 use crate::authz::Vocabulary;
 use crate::config::Environment;
@@ -83,8 +82,8 @@ pub(crate) struct Services {
     pub(crate) rate_limits: RateLimits,
     /// Delays addresses that send bad tokens.
     pub(crate) forgeries: ForgeryThrottle,
-    /// The proxies whose forwarding headers count.
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// The proxies that name the client of a request.
+    pub(crate) proxies: Arc<TrustedProxies>,
     /// The DPoP proofs that were used on this replica.
     pub(crate) used_proofs: UsedProofs,
     /// Authenticates cursors.
