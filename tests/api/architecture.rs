@@ -311,6 +311,33 @@ fn the_routes_of_the_api_reach_neither_the_state_nor_the_store_without_proofs() 
     }
 }
 
+/// Lists of values in a statement of the store, each with what bounds its length. A subquery is not a list.
+const LISTS: &[(&str, &str, &str)] = &[
+    ("store/records/client_secrets", "eq_any(clients)", "a page of clients"),
+    ("store/records/import_export", "eq_any(&ids)", "a batch of an import, or a page of an export"),
+    ("store/records/import_export", "eq_any(&keys)", "a batch of an import"),
+    ("store/records/keys", "eq_any(&kids)", "keys that an operator rotated in the lifetime of a token"),
+    ("store/records/tombstones", "eq_any(rows)", "a subquery with a limit"),
+    ("store/records/tombstones", "eq_any(batch)", "a subquery with a limit"),
+    ("store/records/user_list", "eq_any(&ids)", "a page of users"),
+];
+
+#[test]
+fn each_list_of_values_in_a_statement_is_bounded() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut texts = BTreeMap::new();
+    read_directory(&root, "", &mut texts);
+    let mut found = BTreeSet::new();
+    for (module, text) in &texts {
+        for (at, _) in text.match_indices("eq_any(") {
+            let list = text[at..].split_inclusive(')').next().unwrap_or_default();
+            found.insert((module.as_str(), list));
+        }
+    }
+    let known: BTreeSet<(&str, &str)> = LISTS.iter().map(|(module, list, _)| (*module, *list)).collect();
+    assert_eq!(found, known, "a list of values needs a bound: state it in LISTS");
+}
+
 #[test]
 fn this_check_finds_an_arrow_against_the_direction_and_a_circle() {
     let text = |module: &str, text: &str| (module.to_owned(), text.to_owned());

@@ -13,6 +13,9 @@ use crate::on;
 use crate::store::engine::schema::{user_roles, users};
 use crate::store::{Connection, StoreError};
 
+/// Upper bound of the rows in one statement. Each has four parameters, and SQLite takes 32,766.
+const ROWS_PER_INSERT: usize = 4_000;
+
 /// The columns of a user without the password hash.
 #[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = users)]
@@ -156,6 +159,8 @@ pub(in crate::store) fn role_rows<'a>(
 }
 
 pub(in crate::store) fn insert_roles(conn: &mut Connection, rows: &[RoleRow]) -> Result<(), StoreError> {
-    on!(conn, |c| diesel::insert_into(user_roles::table).values(rows).execute(c))?;
+    for rows in rows.chunks(ROWS_PER_INSERT) {
+        on!(conn, |c| diesel::insert_into(user_roles::table).values(rows).execute(c))?;
+    }
     Ok(())
 }
