@@ -1,6 +1,6 @@
 //! Decision on the new state of a record, for records whose new state can have more powers.
 
-use super::{Allowed, RecordAttributes, Refusal, Resource, Step};
+use super::{Allowed, Caller, RecordAttributes, Refusal, Resource, Step};
 
 /// Proof that the caller may change a record to a given new state. Neither the present nor the new
 /// state has a power that the caller lacks.
@@ -26,6 +26,11 @@ impl<R: Resource, A> Allowed<R, A> {
 }
 
 impl<R: Resource, A> AllowedAmendment<R, A> {
+    /// Returns the permitted caller.
+    pub(super) fn by(&self) -> &Caller {
+        self.present.by()
+    }
+
     /// Returns the present state with its proof, and the new state.
     pub(crate) fn into_parts(self) -> (Allowed<R, A>, R) {
         (self.present, self.next)

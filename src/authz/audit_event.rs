@@ -122,6 +122,18 @@ impl AuditEvent {
         }
     }
 
+    /// Returns the event for a token that lost its effect after the decision.
+    pub(crate) fn revoked(by: &Caller) -> Self {
+        Self {
+            by: Actor::Caller(by.clone()),
+            action: "authenticate",
+            resource: "token",
+            record: None,
+            owner: None,
+            outcome: Outcome::NotAcceptable("revoked"),
+        }
+    }
+
     /// Returns the event for a token that is not acceptable. It contains nothing of that token.
     pub fn not_acceptable(reason: &'static str, origin: Origin) -> Self {
         Self {

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::value::RawValue;
 
-use super::{MissingPowers, Scope, ScopeSet, Vocabulary};
+use super::{MissingPowers, Revocable, Scope, ScopeSet, Vocabulary};
 use crate::domain::{Origin, Role, SessionId, UserId};
 
 /// Subject of an access token.
@@ -83,8 +83,9 @@ struct Inner {
     subject: Subject,
     scope: ScopeSet,
     powers: ScopeSet,
-    session: Option<SessionId>,
     token: TokenId,
+    /// Everything by which the token can be revoked; none without a token.
+    revocable: Option<Revocable>,
     vocabulary: Arc<Vocabulary>,
     /// Cache of the `_actions` on the caller's own records, by the kind of record.
     own_actions: RwLock<Vec<(&'static str, Arc<RawValue>)>>,
@@ -96,10 +97,10 @@ impl Caller {
         vocabulary: Arc<Vocabulary>,
         subject: Subject,
         scope: ScopeSet,
-        session: Option<SessionId>,
+        revocable: Revocable,
         token: TokenId,
     ) -> Self {
-        Self::new(vocabulary, subject, scope, session, token)
+        Self::new(vocabulary, subject, scope, Some(revocable), token)
     }
 
     /// Returns a hypothetical caller, for the preview of a decision.
@@ -111,7 +112,7 @@ impl Caller {
         vocabulary: Arc<Vocabulary>,
         subject: Subject,
         scope: ScopeSet,
-        session: Option<SessionId>,
+        revocable: Option<Revocable>,
         token: TokenId,
     ) -> Self {
         let powers = match &subject {
@@ -119,7 +120,7 @@ impl Caller {
             Subject::Client { .. } | Subject::Operator => scope.powers(),
         };
         let inner =
-            Inner { subject, scope, powers, session, token, vocabulary, own_actions: RwLock::default() };
+            Inner { subject, scope, powers, token, revocable, vocabulary, own_actions: RwLock::default() };
         Self { inner: Arc::new(inner), origin: Origin::default() }
     }
 
@@ -204,7 +205,12 @@ impl Caller {
 
     /// Returns the session in which the token was issued.
     pub fn session(&self) -> Option<SessionId> {
-        self.inner.session
+        self.inner.revocable.as_ref()?.session
+    }
+
+    /// Returns everything by which the token can be revoked. None for the operator, who has no token.
+    pub(crate) fn revocable(&self) -> Option<&Revocable> {
+        self.inner.revocable.as_ref()
     }
 
     /// Returns the identifiers of the presented token.

@@ -14,7 +14,7 @@
 //! A handler cannot make a proof, nor a caller:
 //! ```compile_fail,E0624
 //! use cloakroom::{authz::Caller, domain::UserId};
-//! fn pretend(id: UserId) -> Caller { Caller::verified(Default::default(), cloakroom::authz::Subject::User { id, roles: vec![] }, Default::default(), None, Default::default()) }
+//! fn pretend(id: UserId) -> Caller { Caller::verified(Default::default(), cloakroom::authz::Subject::User { id, roles: vec![] }, Default::default(), todo!(), Default::default()) }
 //! ```
 //! ```
 //! use cloakroom::{authz::Caller, domain::UserId};
@@ -65,11 +65,13 @@ pub mod matrix;
 mod member;
 mod missing_powers;
 mod policy;
+mod proof;
 mod reach;
 mod refusal;
 mod registration;
 mod relation;
 mod resource;
+mod revocable;
 mod role_grant;
 mod row_filter;
 mod rule;
@@ -91,11 +93,13 @@ pub(crate) use evaluation::RecordAttributes;
 pub use explain::{Explanation, HypotheticalCaller, Preview, StepOutcome, StepTaken};
 pub use member::Member;
 pub use missing_powers::MissingPowers;
+pub(crate) use proof::Proof;
 pub use reach::Reach;
 pub use refusal::Refusal;
 pub use registration::Registration;
 pub use relation::{Relation, RelationSet};
 pub use resource::Resource;
+pub(crate) use revocable::{Revocable, TokenSubject};
 pub use role_grant::RoleGrant;
 pub use row_filter::{FilterTerm, RowFilter};
 pub use rule::{OwnerFrom, Rule};

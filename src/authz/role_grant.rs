@@ -39,6 +39,11 @@ impl RoleGrant {
         Ok(Self { by: Actor::Caller(caller.clone()), roles })
     }
 
+    /// Returns the party that grants them.
+    pub(super) fn by_actor(&self) -> &Actor {
+        &self.by
+    }
+
     /// Returns the roles, sorted and without duplicates.
     pub fn roles(&self) -> &[Role] {
         &self.roles

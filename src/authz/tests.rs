@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use chrono::DateTime;
+use uuid::Uuid;
 
 use super::action::{Create, Delete, Read, RotateSecret, Update};
 use super::scope::{
@@ -63,7 +62,15 @@ fn caller(subject: Subject, scope: &[Scope]) -> Caller {
     vocabulary.add_scopes(&[READ, WRITE, READ_ANY]);
     vocabulary.grant(ATTENDANT, &[]);
     let scope = scope.iter().copied().collect();
-    Caller::verified(Arc::new(vocabulary), subject, scope, None, TokenId::default())
+    let revocable = Revocable {
+        subject: TokenSubject::Client("unused".to_owned()),
+        epoch: None,
+        session: None,
+        client_id: None,
+        jti: None,
+        issued_at: DateTime::default(),
+    };
+    Caller::verified(Arc::new(vocabulary), subject, scope, revocable, TokenId::default())
 }
 
 fn user(id: UserId, roles: &[Role], scope: &[Scope]) -> Caller {

@@ -70,6 +70,7 @@ impl From<StoreError> for Failure {
             | StoreError::Repeated
             | StoreError::JtiUsed
             | StoreError::TooManyJtis
+            | StoreError::Revoked(_)
             | StoreError::Internal(_) => error.to_string(),
         })
     }

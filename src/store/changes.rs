@@ -22,12 +22,14 @@ pub(in crate::store) struct Changes {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = revocations)]
+#[diesel(table_name = revocations, treat_none_as_default_value = false)]
 struct RevocationRow {
     kind: &'static str,
     subject: String,
     epoch: i64,
     until: Time,
+    /// Of a set of sessions: its client and the session that is kept.
+    part: Option<String>,
 }
 
 impl Changes {
@@ -53,46 +55,47 @@ impl Changes {
 }
 
 fn encode(revocation: &Revocation) -> RevocationRow {
-    let (kind, subject, epoch) = match &revocation.subject {
-        Revoked::User(id, epoch) => ("user", id.to_string(), *epoch),
-        Revoked::Session(id) => ("session", id.to_string(), 0),
-        Revoked::Sessions(set) => ("session", encode_set(set), set.before),
-        Revoked::Client(id, epoch) => ("client", id.clone(), *epoch),
-        Revoked::Token(jti) => ("token", jti.clone(), 0),
+    let (kind, subject, epoch, part) = match &revocation.subject {
+        Revoked::User(id, epoch) => ("user", id.to_string(), *epoch, None),
+        Revoked::Session(id) => ("session", id.to_string(), 0, None),
+        Revoked::Sessions(set) => ("session", set.user.to_string(), set.before, Some(encode_part(set))),
+        Revoked::Client(id, epoch) => ("client", id.clone(), *epoch, None),
+        Revoked::Token(jti) => ("token", jti.clone(), 0, None),
     };
-    RevocationRow { kind, subject, epoch, until: Time(revocation.until) }
+    RevocationRow { kind, subject, epoch, until: Time(revocation.until), part }
 }
 
 /// Stands for a part of a set of sessions that is not restricted.
 const ANY: &str = "*";
 
-/// Encodes the user, the client and the kept session of a set. No id contains a space or [`ANY`].
-fn encode_set(set: &SessionSet) -> String {
+/// Encodes the client and the kept session of a set. No id contains a space or [`ANY`].
+fn encode_part(set: &SessionSet) -> String {
     let kept = set.kept.map(|id| id.to_string());
     let (client, kept) = (set.client.as_deref().unwrap_or(ANY), kept.as_deref().unwrap_or(ANY));
-    format!("{} {client} {kept}", set.user)
+    format!("{client} {kept}")
 }
 
-fn decode_set(subject: &str, before: i64) -> Option<SessionSet> {
-    let mut parts = subject.split(' ');
-    let user = UserId(Uuid::try_parse(parts.next()?).ok()?);
+fn decode_set(user: UserId, part: &str, before: i64) -> SessionSet {
+    let mut parts = part.split(' ');
     let client = parts.next().filter(|client| *client != ANY).map(str::to_owned);
     let kept = parts.next().and_then(|kept| Uuid::try_parse(kept).ok()).map(SessionId);
-    Some(SessionSet { user, client, kept, before })
+    SessionSet { user, client, kept, before }
 }
 
-/// Decodes a revocation. Returns none for a kind that only a newer version knows.
-pub(in crate::store) fn decode(kind: String, subject: String, epoch: i64, until: Time) -> Option<Revocation> {
+/// Decodes what a revocation ends. Returns none for a kind that only a newer version knows.
+pub(in crate::store) fn decode(
+    kind: &str,
+    subject: String,
+    epoch: i64,
+    part: Option<&str>,
+) -> Option<Revoked> {
     let uuid = || Uuid::try_parse(&subject).ok();
-    let subject = match kind.as_str() {
-        "user" => Revoked::User(UserId(uuid()?), epoch),
-        "session" => match uuid() {
-            Some(id) => Revoked::Session(SessionId(id)),
-            None => Revoked::Sessions(decode_set(&subject, epoch)?),
-        },
-        "client" => Revoked::Client(subject, epoch),
-        "token" => Revoked::Token(subject),
+    Some(match (kind, part) {
+        ("user", _) => Revoked::User(UserId(uuid()?), epoch),
+        ("session", None) => Revoked::Session(SessionId(uuid()?)),
+        ("session", Some(part)) => Revoked::Sessions(decode_set(UserId(uuid()?), part, epoch)),
+        ("client", _) => Revoked::Client(subject, epoch),
+        ("token", _) => Revoked::Token(subject),
         _ => return None,
-    };
-    Some(Revocation { subject, until: until.0 })
+    })
 }

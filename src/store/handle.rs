@@ -11,9 +11,10 @@ use super::engine::inline_read;
 use super::engine::retry::retry;
 use super::engine::transaction::{Queued as _, Transaction};
 use super::engine::writer::Writers;
+use super::renewed::{Authorization, Renewed, look_again};
 use super::shared::Shared;
-use super::{Connection, Engine, PoolUse, StoreError};
-use crate::authz::AuditEvent;
+use super::{Connection, Engine, PoolUse, StoreError, TrustedStore};
+use crate::authz::{AuditEvent, Proof};
 
 /// The store. Each function takes a proof that the caller may do it, or returns the record sealed. Cheap to
 /// clone.
@@ -77,53 +78,82 @@ impl Store {
         self.read(work).await
     }
 
-    /// Runs `work` in one transaction with its audit event and its revocations. The revocations are in force
-    /// on this replica before this function returns. `work` runs again after a transient error before the
-    /// commit.
+    /// Runs `work` in one transaction with its audit event and its revocations, after it renewed the proof. The
+    /// revocations are in force on this replica before this function returns. `work` runs again after a
+    /// transient error before the commit.
+    pub(in crate::store) async fn write<P: Proof, T: Send + 'static>(
+        &self,
+        by: Authorization<P>,
+        work: impl Fn(&mut Renewed<'_, P>, &mut Changes) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let event = by.event.clone();
+        transact(&self.0, event, move |conn, changes| by.renew(conn, changes, &work)).await
+    }
+
+    /// Renews a proof outside of a change: for a stream, a stored answer, and a change that changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Revoked`].
+    pub(crate) async fn renew(&self, by: &impl Proof) -> Result<(), StoreError> {
+        let caller = by.caller().cloned();
+        self.read_by_key(move |conn| look_again(conn, caller.as_ref())).await
+    }
+}
+
+impl TrustedStore {
+    /// Runs `work` in one transaction as [`Store::write`] does, without a proof.
     pub(in crate::store) async fn write<T: Send + 'static>(
         &self,
         event: Option<AuditEvent>,
         work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let deadline = Instant::now() + ACQUIRE_TIMEOUT;
-        let permits = match &self.0.writers {
-            Writers::Thread(_) => None,
-            Writers::Permits(writers) => {
-                // In this order, so that writers waiting for each other hold no connection from readers.
-                let writer = acquire(writers, deadline).await?;
-                Some((writer, acquire(&self.0.permits, deadline).await?))
-            }
-        };
-        let shared = Arc::clone(&self.0);
-        let work = move |conn: &mut Connection| {
-            let mut changes = Changes::default();
-            let value = work(conn, &mut changes)?;
-            changes.persist(conn)?;
-            if let Some(event) = &event {
-                shared.append_event(conn, event)?;
-            }
-            Ok((value, changes))
-        };
-        let (sender, result) = oneshot::channel();
-        let shared = Arc::clone(&self.0);
-        let report = move |result: Result<(T, Changes), StoreError>| {
-            let result = result.map(|(value, changes)| {
-                if !changes.revoked.is_empty() {
-                    (shared.on_revoked)(&changes.revoked);
-                }
-                value
-            });
-            // The request may have stopped waiting. The transaction is committed all the same.
-            drop(sender.send(result));
-        };
-        let (transaction, state) = Transaction::new(self.0.pool.clone(), deadline, work, report);
-        match &self.0.writers {
-            Writers::Thread(writer) => writer.enqueue(transaction),
-            Writers::Permits(_) => drop(tokio::task::spawn_blocking(move || {
-                let _permits = permits;
-                Box::new(transaction).run_alone();
-            })),
-        }
-        wait_for(self.engine(), &state, result).await
+        transact(self.shared(), event, work).await
     }
+}
+
+async fn transact<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    event: Option<AuditEvent>,
+    work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let deadline = Instant::now() + ACQUIRE_TIMEOUT;
+    let permits = match &shared.writers {
+        Writers::Thread(_) => None,
+        Writers::Permits(writers) => {
+            // In this order, so that writers waiting for each other hold no connection from readers.
+            let writer = acquire(writers, deadline).await?;
+            Some((writer, acquire(&shared.permits, deadline).await?))
+        }
+    };
+    let store = Arc::clone(shared);
+    let work = move |conn: &mut Connection| {
+        let mut changes = Changes::default();
+        let value = work(conn, &mut changes)?;
+        changes.persist(conn)?;
+        if let Some(event) = &event {
+            store.append_event(conn, event)?;
+        }
+        Ok((value, changes))
+    };
+    let (sender, result) = oneshot::channel();
+    let store = Arc::clone(shared);
+    let report = move |result: Result<(T, Changes), StoreError>| {
+        let result = result.map(|(value, changes)| {
+            if !changes.revoked.is_empty() {
+                (store.on_revoked)(&changes.revoked);
+            }
+            value
+        });
+        // The request may have stopped waiting. The transaction is committed all the same.
+        drop(sender.send(result));
+    };
+    let (transaction, state) = Transaction::new(shared.pool.clone(), deadline, work, report);
+    match &shared.writers {
+        Writers::Thread(writer) => writer.enqueue(transaction),
+        Writers::Permits(_) => drop(tokio::task::spawn_blocking(move || {
+            let _permits = permits;
+            Box::new(transaction).run_alone();
+        })),
+    }
+    wait_for(shared.pool.engine(), &state, result).await
 }

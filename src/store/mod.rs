@@ -43,6 +43,7 @@ pub(crate) mod extension;
 mod handle;
 mod keyset;
 pub(crate) mod records;
+mod renewed;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -87,6 +88,7 @@ pub use records::user_list::UserPage;
 pub use records::user_query::{SortKey, UserFilter, UserQuery, UserSort};
 pub use records::user_rows::NewUser;
 pub use records::users::UserChange;
+pub use renewed::Renewed;
 pub(crate) use shared::OnRevoked;
 pub(crate) use trusted::TrustedStore;
 

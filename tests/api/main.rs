@@ -35,6 +35,7 @@ mod passwords;
 mod profiles;
 mod properties;
 mod query_plans;
+mod revoked_midway;
 mod roles_and_status;
 mod schemas;
 mod sessions;

@@ -10,7 +10,7 @@ use super::dpop::prove;
 use super::forgery_throttle::HOLD;
 use super::problem::Unacceptable;
 use super::{Call, Code, Problem, Services};
-use crate::authz::Caller;
+use crate::authz::{AuditEvent, Caller};
 use crate::store::StoreError;
 use crate::token::{DPOP_ALGORITHMS, InvalidProof, InvalidToken, Verification, Verified};
 
@@ -26,11 +26,21 @@ impl Call {
         let verified = self.verify(scheme, token).await?;
         let caller = verified.caller().clone().calling_from(self.origin());
         note_caller(self.request(), &caller);
-        self.keep_caller_and_client(|| {
-            let client = caller.token().client_id.as_deref().unwrap_or_default();
-            format!("{} {client}", caller.subject().actor())
-        });
+        self.keep_caller(&caller);
         Ok(caller)
+    }
+
+    /// Refuses a caller whose token was revoked while the body arrived.
+    ///
+    /// # Errors
+    /// 401.
+    pub(super) fn refuse_revoked(&self) -> Result<(), Problem> {
+        match self.kept_caller().filter(|_| self.has_read_body()) {
+            Some(caller) if self.services().verifier.is_revoked(caller) => {
+                Err(Problem::revoked(AuditEvent::revoked(caller)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Authenticates the caller if the request has a token.
@@ -106,7 +116,7 @@ impl Call {
         if let Some(address) = self.address() {
             self.services().forgeries.count(address, Instant::now());
         }
-        Problem::invalid_token(Unacceptable { reason, words: why.to_string() })
+        Problem::invalid_token(Unacceptable { reason, words: why.to_string(), event: None })
     }
 
     fn not_proved(&self, why: InvalidProof) -> Problem {

@@ -9,6 +9,7 @@ use actix_web::http::header;
 use actix_web::{HttpMessage as _, HttpRequest};
 
 use super::{Captured, Family, PathSegments, Problem, Services};
+use crate::authz::Caller;
 use crate::domain::{Origin, sha256};
 use crate::telemetry::traces::Traced;
 
@@ -23,8 +24,10 @@ pub struct Call {
     pub(super) route: Option<Arc<str>>,
     /// The values of the path's parameters.
     pub(super) captured: Captured,
-    /// The caller and the client of the access token; kept only for a request with an `Idempotency-Key`.
-    caller_and_client: OnceCell<String>,
+    /// The caller, if the decision looked for one.
+    caller: OnceCell<Caller>,
+    /// Set when the body was read.
+    has_read_body: bool,
     /// SHA-256 of the body; kept only for a request with an `Idempotency-Key`.
     body_hash: Option<[u8; 32]>,
 }
@@ -40,8 +43,17 @@ impl Call {
         services: Arc<Services>,
         family: Family,
     ) -> Self {
-        let (route, captured, caller_and_client, body_hash) = (None, Captured::new(), OnceCell::new(), None);
-        Self { request, payload, services, family, route, captured, caller_and_client, body_hash }
+        Self {
+            request,
+            payload,
+            services,
+            family,
+            route: None,
+            captured: Captured::new(),
+            caller: OnceCell::new(),
+            has_read_body: false,
+            body_hash: None,
+        }
     }
 
     /// Returns the request.
@@ -97,16 +109,14 @@ impl Call {
         self.payload.take()
     }
 
-    /// Returns the caller and the client, for a request with an `Idempotency-Key`.
-    pub(super) fn caller_and_client(&self) -> Option<&str> {
-        self.caller_and_client.get().map(String::as_str)
+    /// Returns the caller, if the decision looked for one.
+    pub(super) fn kept_caller(&self) -> Option<&Caller> {
+        self.caller.get()
     }
 
-    /// Keeps the caller and the client. A request has one token, so the first call counts.
-    pub(super) fn keep_caller_and_client(&self, text: impl FnOnce() -> String) {
-        if self.has_key() {
-            self.caller_and_client.get_or_init(text);
-        }
+    /// Keeps the caller. A request has one token, so the first call counts.
+    pub(super) fn keep_caller(&self, caller: &Caller) {
+        self.caller.get_or_init(|| caller.clone());
     }
 
     /// Returns SHA-256 of the body, for a request with an `Idempotency-Key`.
@@ -114,8 +124,14 @@ impl Call {
         self.body_hash
     }
 
-    /// Keeps the hash of the body.
+    /// True when the body was read: time passed since the decision.
+    pub(super) fn has_read_body(&self) -> bool {
+        self.has_read_body
+    }
+
+    /// Keeps that the body was read, and its hash.
     pub(super) fn keep_body_hash(&mut self, body: &[u8]) {
+        self.has_read_body = true;
         if self.has_key() {
             self.body_hash = Some(sha256(body));
         }

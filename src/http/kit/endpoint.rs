@@ -76,6 +76,7 @@ where
 {
     let access = A::access();
     let takes_key = takes_key(&method, &access);
+    let changes = access.rule().is_some_and(|rule| rule.changes);
     let route = Route {
         method,
         path,
@@ -96,6 +97,10 @@ where
         let handler = handler.clone();
         Box::pin(async move {
             let arguments = A::take(call).await?;
+            if !changes {
+                // A change looks again in its transaction.
+                call.refuse_revoked()?;
+            }
             let repetition = if takes_key { call.repetition().await? } else { Repetition::NoKey };
             let handled = async { handler.handle(arguments).await.respond(call) };
             match repetition {

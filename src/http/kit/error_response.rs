@@ -34,7 +34,7 @@ impl Call {
         }
         let request_id = self.request_id();
         let (route, path) = (self.route.as_deref(), self.request().path());
-        if let Some(Unacceptable { reason, words }) = problem.unacceptable() {
+        if let Some(Unacceptable { reason, words, .. }) = problem.unacceptable() {
             log::info!(request_id:%, decision_id:% = id, route, path, reason; "token refused: {words}");
         }
         if let Some(refusal) = problem.refusal() {

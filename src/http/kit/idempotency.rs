@@ -6,6 +6,7 @@ use actix_web::http::header::HeaderName;
 
 use super::answer_seal::{KeptAnswer, hex};
 use super::{Call, Code, Problem};
+use crate::authz::{Caller, Subject};
 use crate::domain::IdempotencyKey;
 use crate::store::{EarlierRequest, IdempotentRequest, run_idempotent};
 
@@ -43,7 +44,7 @@ impl Call {
         }
         let key: Result<IdempotencyKey, _> = value.to_str().unwrap_or_default().parse();
         let once = self.once(&key.map_err(|rule| invalid(rule.detail))?);
-        match self.services().trusted.earlier_request(&once).await? {
+        match self.services().trusted.earlier_request(&once, self.kept_caller().cloned()).await? {
             None => Ok(Repetition::First(once)),
             Some(earlier) => self.again(&once, earlier).map(Repetition::Answered),
         }
@@ -59,8 +60,8 @@ impl Call {
         let answer = match run_idempotent(request.clone(), handled).await {
             // Another request with the key was first after all.
             Err(problem) if problem.code() == Code::IdempotencyKeyInUse => {
-                let earlier = store.earlier_request(&request).await?.unwrap_or(EarlierRequest::Unanswered);
-                return self.again(&request, earlier);
+                let earlier = store.earlier_request(&request, self.kept_caller().cloned()).await?;
+                return self.again(&request, earlier.unwrap_or(EarlierRequest::Unanswered));
             }
             answer => answer?,
         };
@@ -80,13 +81,17 @@ impl Call {
         Ok(answer)
     }
 
-    /// Keys belong to a caller and a route. Without a caller, they belong to the body.
+    /// Keys belong to a caller, a client and a route. Without a caller, they belong to the body. A request of a
+    /// caller with other scopes or roles is another request: its answer could show more than it may see now.
     fn once(&self, key: &IdempotencyKey) -> IdempotentRequest {
         let answers = &self.services().answers;
         let body = answers.digest(&self.body_hash().unwrap_or_default());
-        let who = self.caller_and_client().map_or_else(|| hex(&body), str::to_owned);
+        let (who, request) = match self.kept_caller() {
+            Some(caller) => (named(caller), answers.digest(&[&body, powers(caller).as_bytes()].concat())),
+            None => (hex(&body), body),
+        };
         let named = [self.request().method().as_str(), &self.request().uri().to_string(), &who, key.as_str()];
-        IdempotentRequest::new(answers.digest(named.join("\n").as_bytes()), body)
+        IdempotentRequest::new(answers.digest(named.join("\n").as_bytes()), request)
     }
 
     fn again(&self, once: &IdempotentRequest, earlier: EarlierRequest) -> Result<HttpResponse, Problem> {
@@ -99,4 +104,16 @@ impl Call {
             }
         }
     }
+}
+
+fn named(caller: &Caller) -> String {
+    format!("{} {}", caller.subject().actor(), caller.token().client_id.as_deref().unwrap_or_default())
+}
+
+fn powers(caller: &Caller) -> String {
+    let roles: Vec<&str> = match caller.subject() {
+        Subject::User { roles, .. } => roles.iter().map(|role| role.as_str()).collect(),
+        Subject::Client { .. } | Subject::Operator => Vec::new(),
+    };
+    format!("{}\n{}", caller.scope(), roles.join(" "))
 }

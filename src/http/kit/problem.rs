@@ -53,6 +53,8 @@ pub(crate) struct Unacceptable {
     pub(crate) reason: &'static str,
     /// The reason in the log.
     pub(crate) words: String,
+    /// The audit event, for a token that was acceptable when the request began.
+    pub(crate) event: Option<AuditEvent>,
 }
 
 impl Problem {
@@ -108,10 +110,17 @@ impl Problem {
         problem
     }
 
+    /// Makes a 401 for a token that was revoked during the request. `event` is that of the refusal.
+    pub(crate) fn revoked(event: AuditEvent) -> Self {
+        let words = "revoked during the request".to_owned();
+        Self::invalid_token(Unacceptable { reason: "revoked", words, event: Some(event) })
+    }
+
     /// Returns the event for the audit trail, if the problem is a refusal.
     pub(crate) fn event(&self, origin: impl FnOnce() -> Origin) -> Option<AuditEvent> {
         match (&self.0.refusal, &self.0.unacceptable) {
             (Some(refusal), _) => Some(AuditEvent::refused(refusal, origin())),
+            (None, Some(Unacceptable { event: Some(event), .. })) => Some(event.clone()),
             (None, Some(why)) => Some(AuditEvent::not_acceptable(why.reason, origin())),
             (None, None) => None,
         }

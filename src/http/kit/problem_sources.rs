@@ -69,10 +69,14 @@ impl From<StoreError> for Problem {
             StoreError::Repeated => Code::IdempotencyKeyInUse,
             StoreError::JtiUsed => return InvalidProof::Replayed.into(),
             StoreError::TooManyJtis => return InvalidProof::TooMany.into(),
+            StoreError::Revoked(_) => Code::InvalidToken,
             StoreError::Internal(_) => Code::Internal,
         };
         if code.status().is_server_error() {
             log::error!("{error}");
+        }
+        if let StoreError::Revoked(event) = error {
+            return Self::revoked(*event);
         }
         Self::new(code)
     }

@@ -2,6 +2,8 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use crate::authz::{AuditEvent, Outcome};
+
 /// Error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -37,6 +39,10 @@ pub enum StoreError {
     /// The key or the client has used as many JWTs as may be stored for it.
     #[error("too many JWTs were used")]
     TooManyJtis,
+    /// The caller's token lost its effect after the decision: the user was suspended, deleted, demoted or
+    /// logged out meanwhile, or the client was deleted. With the audit event of the refusal.
+    #[error("the access token was revoked during the request")]
+    Revoked(Box<AuditEvent>),
     /// A fault of the program or the database. The detail is for the log only.
     #[error("the store failed: {0}")]
     Internal(String),
@@ -46,6 +52,8 @@ impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match &error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
+            // A record that this one belongs to was deleted meanwhile.
+            DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Self::Changed,
             DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
                 Self::RolledBack(error.to_string())
             }
@@ -74,6 +82,11 @@ impl StoreError {
     /// Returns true when a retry is safe and may succeed.
     pub(in crate::store) fn is_transient(&self) -> bool {
         matches!(self, Self::Lost(_) | Self::RolledBack(_))
+    }
+
+    /// Returns the error of a change by a caller whose token lost its effect. `event` is that of the change.
+    pub(in crate::store) fn revoked(event: AuditEvent) -> Self {
+        Self::Revoked(Box::new(AuditEvent { outcome: Outcome::NotAcceptable("revoked"), ..event }))
     }
 
     /// Converts the error of a commit: [`StoreError::Uncertain`] when the commit may have succeeded.

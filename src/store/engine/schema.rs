@@ -216,7 +216,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Text};
+    use diesel::sql_types::{BigInt, Nullable, Text};
     use super::Moment;
 
     revocations (seq) {
@@ -225,6 +225,7 @@ diesel::table! {
         subject -> Text,
         epoch -> BigInt,
         until -> Moment,
+        part -> Nullable<Text>,
     }
 }
 
@@ -288,8 +289,16 @@ diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(consents -> clients (client_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
-diesel::allow_tables_to_appear_in_same_query!(users, user_roles, sessions, refresh_tokens, tombstones);
-diesel::allow_tables_to_appear_in_same_query!(consents, clients, tombstones);
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    user_roles,
+    sessions,
+    refresh_tokens,
+    clients,
+    tombstones
+);
+diesel::allow_tables_to_appear_in_same_query!(consents, clients);
+diesel::allow_tables_to_appear_in_same_query!(consents, tombstones);
 diesel::allow_tables_to_appear_in_same_query!(authorization_codes, tombstones);
 diesel::allow_tables_to_appear_in_same_query!(client_secrets, clients);
 diesel::allow_tables_to_appear_in_same_query!(audit, audit_seals);

@@ -91,8 +91,9 @@ macro_rules! stored {
             use diesel::sql_types::Bool;
             use $crate::__private::store::{FilterPart, Rows, SqlCondition};
             use $crate::__private::store::{held, page, sql_condition, user_or_nil};
-            use $crate::authz::{RelationSet, Relation, Sealed, RowFilter};
-            use $crate::store::{Connection, Lookup, Repository, Selection, StoreError, Stored};
+            use $crate::authz::action::{Changing, Create, Delete};
+            use $crate::authz::{Allowed, RelationSet, Relation, Sealed, RowFilter};
+            use $crate::store::{Connection, Lookup, Renewed, Repository, Selection, StoreError, Stored};
 
             impl Stored for $record {
                 const RESOLVED: &'static [Relation] = &[$($($relation),+)?];
@@ -248,17 +249,20 @@ macro_rules! __stored_changes {
             $(self.$touched = now;)*
         }
 
-        fn insert(&self, conn: &mut Connection) -> Result<usize, StoreError> {
+        fn insert(&self, conn: &mut Renewed<'_, Allowed<Self, Create>>) -> Result<usize, StoreError> {
             Ok($crate::on!(conn, |c| diesel::insert_into($table::table).values(self).execute(c))?)
         }
 
-        fn update(&self, conn: &mut Connection) -> Result<usize, StoreError> {
+        fn update<A: Changing>(
+            &self,
+            conn: &mut Renewed<'_, Allowed<Self, A>>,
+        ) -> Result<usize, StoreError> {
             let this = $table::table.filter($table::id.eq(self.id));
             let unchanged = this.filter($table::revision.eq(self.revision - 1));
             Ok($crate::on!(conn, |c| diesel::update(unchanged).set(self).execute(c))?)
         }
 
-        fn delete(&self, conn: &mut Connection) -> Result<usize, StoreError> {
+        fn delete(&self, conn: &mut Renewed<'_, Allowed<Self, Delete>>) -> Result<usize, StoreError> {
             let this = $table::table.filter($table::id.eq(self.id));
             let unchanged = this.filter($table::revision.eq(self.revision));
             Ok($crate::on!(conn, |c| diesel::delete(unchanged).execute(c))?)

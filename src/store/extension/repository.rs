@@ -7,9 +7,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::authz::action::{Action, Changing, Create, Delete};
-use crate::authz::{Allowed, AuditEvent, Can, Reach, RelationSet, RowFilter};
+use crate::authz::{Allowed, Can, Reach, RelationSet, RowFilter};
 use crate::domain::Time;
-use crate::store::{Connection, Store, StoreError, Stored};
+use crate::store::renewed::Authorization;
+use crate::store::{Connection, Renewed, Store, StoreError, Stored};
 
 /// Schema of a filter, for the OpenAPI document.
 #[doc(hidden)]
@@ -52,11 +53,11 @@ pub trait Repository: Stored + Clone + Send + Sync {
         within: &[RowFilter],
     ) -> Result<Vec<(Self, RelationSet)>, StoreError>;
     #[doc(hidden)]
-    fn insert(&self, conn: &mut Connection) -> Result<usize, StoreError>;
+    fn insert(&self, conn: &mut Renewed<'_, Allowed<Self, Create>>) -> Result<usize, StoreError>;
     #[doc(hidden)]
-    fn update(&self, conn: &mut Connection) -> Result<usize, StoreError>;
+    fn update<A: Changing>(&self, conn: &mut Renewed<'_, Allowed<Self, A>>) -> Result<usize, StoreError>;
     #[doc(hidden)]
-    fn delete(&self, conn: &mut Connection) -> Result<usize, StoreError>;
+    fn delete(&self, conn: &mut Renewed<'_, Allowed<Self, Delete>>) -> Result<usize, StoreError>;
 
     #[doc(hidden)]
     fn find_one(
@@ -173,9 +174,9 @@ impl Store {
         &self,
         new: Allowed<R, Create>,
     ) -> Result<Allowed<R, Create>, StoreError> {
-        let (event, filter) = (AuditEvent::from(&new), RowFilter::unrestricted(new.by()));
+        let (by, filter) = (Authorization::of(&new), RowFilter::unrestricted(new.by()));
         let record = (*new).clone();
-        let stored = self.write_idempotent(Some(event), move |conn, _| {
+        let stored = self.write_idempotent(by, move |conn, _| {
             one_row(record.insert(conn)?)?;
             reload(conn, &record, &filter)
         });
@@ -191,7 +192,7 @@ impl Store {
         record: Allowed<R, A>,
         change: impl FnOnce(&mut R),
     ) -> Result<Allowed<R, A>, StoreError> {
-        let event = AuditEvent::from(&record);
+        let by = Authorization::of(&record);
         let mut next = (*record).clone();
         change(&mut next);
         if next.id().to_string() != record.id().to_string() {
@@ -199,7 +200,7 @@ impl Store {
         }
         next.advance(Time(self.shared().now()));
         let filter = RowFilter::unrestricted(record.by());
-        let stored = self.write(Some(event), move |conn, _| {
+        let stored = self.write(by, move |conn, _| {
             one_row(next.update(conn)?)?;
             reload(conn, &next, &filter)
         });
@@ -211,8 +212,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Changed`].
     pub async fn remove<R: Repository>(&self, record: Allowed<R, Delete>) -> Result<(), StoreError> {
-        let event = AuditEvent::from(&record);
-        self.write(Some(event), move |conn, _| one_row(record.delete(conn)?)).await
+        let by = Authorization::of(&record);
+        self.write(by, move |conn, _| one_row(record.delete(conn)?)).await
     }
 
     /// Changes rows that belong to a record, in one transaction with the audit event. `work` may run again
@@ -230,8 +231,8 @@ impl Store {
         A: Changing,
         T: Send + 'static,
     {
-        let (event, record) = (AuditEvent::from(record), (**record).clone());
-        self.write_idempotent(Some(event), move |conn, _| work(conn, &record)).await
+        let (by, record) = (Authorization::of(record), (**record).clone());
+        self.write_idempotent(by, move |conn, _| work(conn, &record)).await
     }
 
     /// Reads rows that belong to a record, in a read-only transaction. `work` may run again after a lost

@@ -5,13 +5,14 @@ use diesel::prelude::*;
 use super::tombstones::Tombstone;
 use super::user_rows::{insert_roles, load, role_rows};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
-use crate::authz::{Allowed, AuditEvent, RoleGrant};
+use crate::authz::{Allowed, RoleGrant};
 use crate::domain::{AccountState, PasswordHash, Revoked, Role, SessionId, Status, Time, User, UserId};
 use crate::on;
 use crate::store::changes::Changes;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{user_roles, users};
 use crate::store::extension::repository::one_row;
+use crate::store::renewed::Authorization;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Link, Store, StoreError, TrustedStore};
 
@@ -26,8 +27,8 @@ impl Store {
         hash: PasswordHash,
         kept: Option<SessionId>,
     ) -> Result<(), StoreError> {
-        let (event, shared) = (AuditEvent::from(&user), self.shared().clone());
-        self.write(Some(event), move |conn, changes| {
+        let (by, shared) = (Authorization::of(&user), self.shared().clone());
+        self.write(by, move |conn, changes| {
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             let new = users::password_hash.eq(hash.expose_phc());
             one_row(on!(conn, |c| update(this).set(new).execute(c))?)?;
@@ -51,12 +52,13 @@ impl Store {
         grant: RoleGrant,
     ) -> Result<Allowed<User, SetRoles>, StoreError> {
         if user.roles == grant.roles() {
+            self.renew(&user).await?;
             return Ok(user);
         }
-        let (event, shared) = (AuditEvent::from(&user), self.shared().clone());
+        let (by, shared) = (Authorization::of(&user), self.shared().clone());
         let before = (*user).clone();
         let next = self
-            .write(Some(event), move |conn, changes| {
+            .write(by, move |conn, changes| {
                 let user = &before;
                 keep_an_admin(conn, user, grant.roles().contains(&Role::ADMIN))?;
                 shared.bump_revision(conn, user, true, changes)?;
@@ -83,12 +85,13 @@ impl Store {
         status: Status,
     ) -> Result<Allowed<User, SetStatus>, StoreError> {
         if user.status == status {
+            self.renew(&user).await?;
             return Ok(user);
         }
-        let (event, shared) = (AuditEvent::from(&user), self.shared().clone());
+        let (by, shared) = (Authorization::of(&user), self.shared().clone());
         let before = (*user).clone();
         let next = self
-            .write(Some(event), move |conn, changes| {
+            .write(by, move |conn, changes| {
                 let user = &before;
                 keep_an_admin(conn, user, status == Status::Active)?;
                 shared.bump_revision(conn, user, status == Status::Suspended, changes)?;

@@ -10,12 +10,13 @@ use super::client_rows::{MetadataRow, load};
 use super::client_secrets;
 use super::tombstones::Tombstone;
 use crate::authz::action::{Create, Delete, RotateSecret, Update};
-use crate::authz::{Allowed, AllowedAmendment, AuditEvent, RowFilter, Sealed};
+use crate::authz::{Allowed, AllowedAmendment, RowFilter, Sealed};
 use crate::domain::{Client, ClientId, Revoked, SecretHash, Time};
 use crate::on;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::clients;
 use crate::store::extension::repository::one_row;
+use crate::store::renewed::Authorization;
 use crate::store::{Connection, Lookup, Store, StoreError, Stored, StoredClient, TrustedStore};
 
 /// Reads a client after a change.
@@ -48,10 +49,10 @@ impl Store {
         client: Allowed<Client, Create>,
         secret: Option<SecretHash>,
     ) -> Result<Allowed<Client, Create>, StoreError> {
-        let (event, now) = (AuditEvent::from(&client), client.created_at);
+        let (by, now) = (Authorization::of(&client), client.created_at);
         let row = MetadataRow::new(client.metadata.clone(), client.revision, now);
         let row = row.into_client(client.id.to_string(), now);
-        let stored = self.write_idempotent(Some(event), move |conn, _| {
+        let stored = self.write_idempotent(by, move |conn, _| {
             on!(conn, |c| diesel::insert_into(clients::table).values(&row).execute(c))?;
             if let Some(secret) = &secret {
                 client_secrets::insert(conn, &row.id, secret, now)?;
@@ -71,9 +72,9 @@ impl Store {
         change: AllowedAmendment<Client, Update>,
     ) -> Result<Allowed<Client, Update>, StoreError> {
         let (client, Client { metadata, .. }) = change.into_parts();
-        let (event, now) = (AuditEvent::from(&client), self.shared().now());
+        let (by, now) = (Authorization::of(&client), self.shared().now());
         let (id, revision) = (client.id.to_string(), client.revision);
-        let stored = self.write(Some(event), move |conn, _| {
+        let stored = self.write(by, move |conn, _| {
             let by_secret = metadata.authentication.by_secret();
             let row = MetadataRow::new(metadata.clone(), revision + 1, now);
             one_row(on!(conn, |c| update(unchanged!(id, revision)).set(&row).execute(c))?)?;
@@ -96,9 +97,9 @@ impl Store {
         secret: SecretHash,
         old_until: DateTime<Utc>,
     ) -> Result<Allowed<Client, RotateSecret>, StoreError> {
-        let (event, now) = (AuditEvent::from(&client), self.shared().now());
+        let (by, now) = (Authorization::of(&client), self.shared().now());
         let (id, revision) = (client.id.to_string(), client.revision);
-        let stored = self.write_idempotent(Some(event), move |conn, _| {
+        let stored = self.write_idempotent(by, move |conn, _| {
             let updated = clients::updated_at.eq(Time(now));
             one_row(on!(conn, |c| update(unchanged!(id, revision)).set(updated).execute(c))?)?;
             client_secrets::expire(conn, &id, old_until, now)?;
@@ -115,9 +116,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Changed`] if the client has changed since or does not exist any more.
     pub async fn delete_client(&self, client: Allowed<Client, Delete>) -> Result<(), StoreError> {
-        let (event, shared) = (AuditEvent::from(&client), self.shared().clone());
+        let (by, shared) = (Authorization::of(&client), self.shared().clone());
         let revision = client.revision;
-        self.write(Some(event), move |conn, changes| {
+        self.write(by, move |conn, changes| {
             let id = client.id.as_str();
             one_row(on!(conn, |c| diesel::delete(unchanged!(id, revision)).execute(c))?)?;
             let epoch = shared.now().timestamp_millis() + 1;

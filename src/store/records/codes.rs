@@ -1,6 +1,7 @@
 //! Authorization codes (RFC 6749 §4.1). A code is valid for one minute and one use.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use super::code_rows::{CodeRefused, CodeRow, RedeemedCode};
@@ -42,8 +43,8 @@ fn consent_event(new: &NewCode) -> AuditEvent {
 }
 
 impl TrustedStore {
-    /// Issues a code if its user is still signed in in the browser. With `consent`, the user has just consented to
-    /// its scopes. Returns false if the user is signed out.
+    /// Issues a code if its user is still active and signed in in the browser, and the client is still registered.
+    /// With `consent`, the user has just consented to its scopes. Returns false if one of this does not hold.
     ///
     /// # Errors
     /// If the database is unavailable.
@@ -51,14 +52,7 @@ impl TrustedStore {
         let shared = self.shared().clone();
         self.write(None, move |conn, _| {
             let now = shared.now();
-            let signed_in: i64 = on!(conn, |c| sessions::table
-                .filter(sessions::id.eq(new.parent))
-                .filter(sessions::user_id.eq(new.user))
-                .filter(sessions::expires_at.gt(Time(now)))
-                .filter(alive!(sessions))
-                .count()
-                .get_result(c))?;
-            if signed_in == 0 {
+            if !is_signed_in(conn, &new, now)? {
                 return Ok(false);
             }
             let scope = new.scope.to_string();
@@ -156,6 +150,22 @@ fn is_unused(
         .filter(codes::session_id.is_null())
         .filter(codes::expires_at.gt(Time(now)));
     Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(unused)).get_result(c))?)
+}
+
+/// Returns true if the user is active and signed in in the browser, and the client is still registered.
+fn is_signed_in(conn: &mut Connection, new: &NewCode, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let client = clients::table.filter(clients::id.eq(new.client.as_str()));
+    let found: i64 = on!(conn, |c| sessions::table
+        .inner_join(users::table)
+        .filter(sessions::id.eq(new.parent))
+        .filter(sessions::user_id.eq(new.user))
+        .filter(sessions::expires_at.gt(Time(now)))
+        .filter(alive!(sessions))
+        .filter(users::status.eq(Status::Active.as_str()))
+        .filter(exists(client))
+        .count()
+        .get_result(c))?;
+    Ok(found == 1)
 }
 
 /// Marks an unused code of this client as redeemed for a session. Returns false if there is none.
@@ -278,6 +288,7 @@ impl Shared {
         let row: Option<SessionRow> = on!(conn, |c| sessions::table
             .find(parent)
             .filter(alive!(sessions))
+            .filter(sessions::expires_at.gt(Time(self.now())))
             .select(SessionRow::as_select())
             .get_result(c)
             .optional())?;

@@ -7,12 +7,13 @@ use diesel::upsert::excluded;
 use super::client_rows::words;
 use super::tombstones::{Tombstone, alive, newest};
 use crate::authz::action::{Delete, ListConsents};
-use crate::authz::{Allowed, AuditEvent, RowFilter, Sealed};
+use crate::authz::{Allowed, RowFilter, Sealed};
 use crate::domain::{ClientId, Consent, ConsentOf, Time, User, UserId};
 use crate::on;
 use crate::store::engine::limit::page;
 use crate::store::engine::schema::{clients, consents};
 use crate::store::extension::repository::one_row;
+use crate::store::renewed::Authorization;
 use crate::store::{Connection, Keyset, KeysetPage, Lookup, Store, StoreError, Stored, TrustedStore};
 
 type Row = (UserId, String, Option<String>, String, Time, Time);
@@ -94,8 +95,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Changed`] if it does not exist any more.
     pub async fn withdraw_consent(&self, consent: Allowed<Consent, Delete>) -> Result<(), StoreError> {
-        let (event, shared) = (AuditEvent::from(&consent), self.shared().clone());
-        self.write(Some(event), move |conn, changes| {
+        let (by, shared) = (Authorization::of(&consent), self.shared().clone());
+        self.write(by, move |conn, changes| {
             let (user, client) = (consent.user_id, &consent.client_id);
             let this = consents::table.find((user, client.as_str()));
             one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
-use crate::authz::AuditEvent;
+use crate::authz::{Caller, Proof};
 use crate::domain::Time;
 use crate::on;
 use crate::store::changes::Changes;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::idempotency_keys as keys;
-use crate::store::{Connection, Store, StoreError, TrustedStore};
+use crate::store::renewed::{Authorization, look_again};
+use crate::store::{Connection, Renewed, Store, StoreError, TrustedStore};
 
 /// How long a key is remembered.
 const KEY_LIFETIME: TimeDelta = TimeDelta::hours(24);
@@ -79,17 +80,17 @@ impl IdempotentRequest {
 impl Store {
     /// Runs [`Store::write`] for a change that must not be made twice. In a task that works for an
     /// [`IdempotentRequest`], the first such write claims its key.
-    pub(in crate::store) async fn write_idempotent<T: Send + 'static>(
+    pub(in crate::store) async fn write_idempotent<P: Proof, T: Send + 'static>(
         &self,
-        event: Option<AuditEvent>,
-        work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
+        by: Authorization<P>,
+        work: impl Fn(&mut Renewed<'_, P>, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let current = CURRENT.try_with(IdempotentRequest::clone).ok();
         let Some(request) = current.filter(|request| !request.is_done()) else {
-            return self.write(event, work).await;
+            return self.write(by, work).await;
         };
         let (claimed, now) = (request.clone(), self.shared().now());
-        let done = self.write(event, move |conn, changes| {
+        let done = self.write(by, move |conn, changes| {
             claimed.claim(conn, now)?;
             work(conn, changes)
         });
@@ -100,16 +101,19 @@ impl Store {
 }
 
 impl TrustedStore {
-    /// Returns the state of an earlier request with this key, if there was one.
+    /// Returns the state of an earlier request with this key, if there was one. The response of that request is
+    /// for a caller whose token still has its effect.
     ///
     /// # Errors
-    /// If the database is unavailable.
+    /// [`StoreError::Revoked`], or if the database is unavailable.
     pub(crate) async fn earlier_request(
         &self,
         request: &IdempotentRequest,
+        caller: Option<Caller>,
     ) -> Result<Option<EarlierRequest>, StoreError> {
         let (request, now) = (request.clone(), self.shared().now());
         self.read(move |conn| {
+            look_again(conn, caller.as_ref())?;
             let row: Option<(Vec<u8>, Option<Vec<u8>>)> = on!(conn, |c| keys::table
                 .filter(keys::key.eq(request.0.key.as_slice()))
                 .filter(keys::expires_at.gt(Time(now)))

@@ -12,6 +12,7 @@ use crate::on;
 use crate::store::changes::Changes;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::signing_keys;
+use crate::store::renewed::Authorization;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Link, Lookup, Store, StoreError, Stored, TrustedStore};
 
@@ -80,8 +81,8 @@ impl Store {
         may: Reach<SigningKey, Rotate>,
         key: StoredKey,
     ) -> Result<Vec<StoredKey>, StoreError> {
-        let event = AuditEvent::created(&may, &key.key.kid);
-        self.write_idempotent(Some(event), move |conn, changes| {
+        let by = Authorization::with_event(&may, Some(AuditEvent::created(&may, &key.key.kid)));
+        self.write_idempotent(by, move |conn, changes| {
             lock(conn)?;
             insert(conn, changes, &key)?;
             load(conn)
@@ -99,8 +100,8 @@ impl Store {
         key: Allowed<SigningKey, Retire>,
         spare: Option<StoredKey>,
     ) -> Result<Option<SigningKey>, StoreError> {
-        let (event, shared) = (AuditEvent::from(&key), self.shared().clone());
-        self.write(Some(event), move |conn, changes| {
+        let (by, shared) = (Authorization::of(&key), self.shared().clone());
+        self.write(by, move |conn, changes| {
             let (keys, now) = (lock(conn)?, shared.now());
             let signing = shared.lifecycle(&keys).signing(&key.algorithm, now).map(|key| key.kid.clone());
             retire(conn, changes, &key.kid, now)?;

@@ -6,11 +6,12 @@ use diesel::prelude::*;
 
 use super::search_terms;
 use crate::authz::action::{ReadClaims, Update};
-use crate::authz::{Allowed, AuditEvent, RowFilter, Sealed};
+use crate::authz::{Allowed, RowFilter, Sealed};
 use crate::domain::{Profile, ProfileChange, ProfileClaim, User, UserId, fold_case};
 use crate::on;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::users;
+use crate::store::renewed::Authorization;
 use crate::store::{Connection, Lookup, Store, StoreError, Stored};
 
 impl Stored for Profile {
@@ -44,9 +45,9 @@ impl Store {
         change: ProfileChange,
         expected: Option<i64>,
     ) -> Result<Allowed<Profile, Update>, StoreError> {
-        let (event, id) = (AuditEvent::from(&profile), profile.user_id);
+        let (by, id) = (Authorization::of(&profile), profile.user_id);
         let next = self
-            .write(Some(event), move |conn, _| {
+            .write(by, move |conn, _| {
                 lock(conn, id)?;
                 let mut next = load(conn, id)?.ok_or(StoreError::Changed)?;
                 if expected.is_some_and(|expected| expected != next.revision) {

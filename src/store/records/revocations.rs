@@ -21,13 +21,17 @@ impl TrustedStore {
     pub(crate) async fn revocations(&self, last: i64) -> Result<(Vec<Revocation>, i64), StoreError> {
         let now = self.shared().now();
         self.read(move |conn| {
-            let rows: Vec<(i64, String, String, i64, Time)> = on!(conn, |c| revocations::table
-                .filter(revocations::seq.gt(last - OVERLAP))
-                .filter(revocations::until.gt(Time(now)))
-                .order(revocations::seq)
-                .load(c))?;
+            let rows: Vec<(i64, String, String, i64, Time, Option<String>)> =
+                on!(conn, |c| revocations::table
+                    .filter(revocations::seq.gt(last - OVERLAP))
+                    .filter(revocations::until.gt(Time(now)))
+                    .order(revocations::seq)
+                    .load(c))?;
             let newest = rows.last().map_or(last, |row| row.0);
-            let read = |(_, kind, subject, epoch, until)| decode(kind, subject, epoch, until);
+            let read = |(_, kind, subject, epoch, until, part): (i64, String, _, _, Time, Option<String>)| {
+                let subject = decode(&kind, subject, epoch, part.as_deref())?;
+                Some(Revocation { subject, until: until.0 })
+            };
             Ok((rows.into_iter().filter_map(read).collect(), newest))
         })
         .await

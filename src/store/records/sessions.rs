@@ -8,12 +8,13 @@ use super::session_rows::{SessionBinding, SessionRow, session_event};
 use super::tombstones::{Tombstone, alive, newest};
 use crate::authz::Resource as _;
 use crate::authz::action::{Delete, EndSessions, ListSessions};
-use crate::authz::{Actor, Allowed, AuditEvent, Caller, Outcome, RowFilter, Sealed};
+use crate::authz::{Actor, Allowed, AuditEvent, Caller, Outcome, Proof, RowFilter, Sealed};
 use crate::domain::{ClientId, Revoked, Session, SessionId, SessionOf, SessionSet, Time, User, UserId};
 use crate::on;
 use crate::store::changes::{CLOCK_SKEW, Changes};
 use crate::store::engine::limit::{page, rows_after};
 use crate::store::engine::schema::sessions;
+use crate::store::renewed::Authorization;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Keyset, KeysetPage, Lookup, Store, StoreError, Stored};
 
@@ -91,8 +92,8 @@ impl Store {
     /// # Errors
     /// If the database is unavailable. Then no session ends.
     pub async fn end_sessions(&self, user: Allowed<User, EndSessions>) -> Result<(), StoreError> {
-        let (event, shared) = (AuditEvent::from(&user), self.shared().clone());
-        self.write(Some(event), move |conn, changes| {
+        let (by, shared) = (Authorization::of(&user), self.shared().clone());
+        self.write(by, move |conn, changes| {
             shared.begin_epoch(conn, user.id, changes)?;
             Tombstone::of_user(user.id).apply(conn, None)
         })
@@ -104,7 +105,7 @@ impl Store {
     /// # Errors
     /// If the database is unavailable. Then the session goes on.
     pub async fn end_session(&self, session: Allowed<Session, Delete>) -> Result<(), StoreError> {
-        self.end(AuditEvent::from(&session), session.id).await
+        self.end(Authorization::of(&session), session.id).await
     }
 
     /// Ends the session in which the caller's token was issued, if there is one.
@@ -113,14 +114,17 @@ impl Store {
     /// If the database is unavailable. Then the session goes on.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), StoreError> {
         match caller.session() {
-            Some(session) => self.end(logged_out(caller, session), session).await,
+            Some(session) => {
+                let event = logged_out(caller, session);
+                self.end(Authorization::with_event(caller, Some(event)), session).await
+            }
             None => Ok(()),
         }
     }
 
-    async fn end(&self, event: AuditEvent, id: SessionId) -> Result<(), StoreError> {
+    async fn end<P: Proof>(&self, by: Authorization<P>, id: SessionId) -> Result<(), StoreError> {
         let shared = self.shared().clone();
-        self.write(Some(event), move |conn, changes| shared.end_session_tree(conn, id, changes)).await
+        self.write(by, move |conn, changes| shared.end_session_tree(conn, id, changes)).await
     }
 }
 

@@ -7,12 +7,13 @@ use super::search_terms;
 use super::tombstones::Tombstone;
 use super::user_rows::{NewUserRow, RoleRow, insert_roles, load, role_rows};
 use crate::authz::action::{Delete, Update};
-use crate::authz::{Allowed, AuditEvent, RoleGrant, RowFilter, Sealed};
+use crate::authz::{Allowed, RoleGrant, RowFilter, Sealed};
 use crate::domain::{Email, Revoked, Time, User, UserId};
 use crate::on;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{user_roles, users};
 use crate::store::extension::repository::one_row;
+use crate::store::renewed::Authorization;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Lookup, NewUser, Store, StoreError, Stored, TrustedStore};
 
@@ -39,7 +40,8 @@ impl Store {
     /// [`StoreError::Taken`] if another user has the address.
     pub async fn create_user(&self, new: NewUser, grant: RoleGrant) -> Result<User, StoreError> {
         let shared = self.shared().clone();
-        self.write_idempotent(None, move |conn, _| shared.insert_user(conn, &new, &grant)).await
+        let by = Authorization::with_event(&grant, None);
+        self.write_idempotent(by, move |conn, _| shared.insert_user(conn, &new, &grant)).await
     }
 
     /// Creates a user with a given id, for the test server.
@@ -53,7 +55,8 @@ impl Store {
         grant: RoleGrant,
     ) -> Result<User, StoreError> {
         let shared = self.shared().clone();
-        self.write(None, move |conn, _| shared.insert_user_as(conn, id, &new, &grant)).await
+        let by = Authorization::with_event(&grant, None);
+        self.write(by, move |conn, _| shared.insert_user_as(conn, id, &new, &grant)).await
     }
 
     /// Changes a user. A new address clears `email_verified`, unless the change sets it too.
@@ -65,7 +68,7 @@ impl Store {
         user: Allowed<User, Update>,
         change: UserChange,
     ) -> Result<Allowed<User, Update>, StoreError> {
-        let (event, now) = (AuditEvent::from(&user), self.shared().now());
+        let (by, now) = (Authorization::of(&user), self.shared().now());
         let mut next = (*user).clone();
         if let Some(email) = change.email {
             next.email_verified &= next.email == email;
@@ -78,7 +81,7 @@ impl Store {
         next.revision += 1;
         let written = next.clone();
         let has_new_address = user.email != next.email;
-        self.write(Some(event), move |conn, _| {
+        self.write(by, move |conn, _| {
             let before = users::table
                 .filter(users::id.eq(written.id))
                 .filter(users::revision.eq(written.revision - 1));
@@ -105,8 +108,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
     pub async fn delete_user(&self, user: Allowed<User, Delete>) -> Result<(), StoreError> {
-        let (event, shared) = (AuditEvent::from(&user), self.shared().clone());
-        self.write(Some(event), move |conn, changes| {
+        let (by, shared) = (Authorization::of(&user), self.shared().clone());
+        self.write(by, move |conn, changes| {
             keep_an_admin(conn, &user, false)?;
             shared.record_deletion(conn, user.id)?;
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));

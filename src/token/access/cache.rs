@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::Algorithm;
 
-use super::revocation::Revocable;
+use crate::authz::Revocable;
 use crate::token::keys::verification_keys::VerificationKeys;
 use crate::token::{ExternalIssuer, InvalidToken, Revocations, Verification};
 

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
-use super::revocation::{Revocable, TokenSubject};
-use crate::authz::{ScopeSet, TokenId, Vocabulary};
+use crate::authz::{Revocable, ScopeSet, TokenId, TokenSubject, Vocabulary};
 use crate::domain::{Role, SessionId, Thumbprint};
 use crate::token::InvalidToken;
 use crate::token::jws::{optional_text, parse_object};
@@ -144,10 +143,9 @@ impl Claims {
         Ok(())
     }
 
-    /// True when the token was issued after `moment`. `iat` has whole seconds, so a token of the same
-    /// second counts as older.
+    /// True when the token was issued after `moment`.
     pub(in crate::token) fn issued_after(&self, moment: DateTime<Utc>) -> bool {
-        self.registered.issued_at.timestamp() > moment.timestamp()
+        self.revocable.issued_after(moment)
     }
 }
 

@@ -3,38 +3,16 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::{ExternalUser, Revocation, Revoked, SessionId, SessionSet, UserId};
+use crate::authz::{Revocable, TokenSubject};
+use crate::domain::{Revocation, Revoked, SessionId, SessionSet, UserId};
 
 /// Time for which a revocation is kept after its tokens expired. The verifier's leeway extends a token's
 /// life, and the clocks of replicas differ.
 const KEPT_LONGER: TimeDelta = TimeDelta::minutes(5);
-
-/// Subject of a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::token) enum TokenSubject {
-    User(UserId),
-    Client(String),
-    /// A user of an external issuer. The linked account must be looked up.
-    External(Arc<ExternalUser>),
-}
-
-/// Everything by which a token can be revoked.
-#[derive(Clone, Debug)]
-pub(in crate::token) struct Revocable {
-    pub(in crate::token) subject: TokenSubject,
-    /// None when it was issued elsewhere.
-    pub(in crate::token) epoch: Option<i64>,
-    pub(in crate::token) session: Option<SessionId>,
-    /// The client that it was issued to.
-    pub(in crate::token) client_id: Option<String>,
-    /// `jti`.
-    pub(in crate::token) jti: Option<String>,
-    pub(in crate::token) issued_at: DateTime<Utc>,
-}
 
 /// Revocations of tokens that have not expired.
 #[derive(Debug, Default)]
@@ -121,33 +99,31 @@ impl Revocations {
     }
 
     /// True when the token is revoked. A user's token without an epoch is checked by the account state
-    /// instead, when it is confirmed. A client's token without an epoch counts as older than every epoch.
-    /// A token of an external user is checked by the account state alone.
+    /// instead, when it is confirmed. A token of an external user is checked by the account state alone.
     pub(in crate::token) fn is_revoked(&self, token: &Revocable) -> bool {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let before = |entry: &Entry, epoch: i64| epoch < entry.epoch;
-        let of_client = |id: &String| entries.clients.get(id);
-        let by_epoch = match &token.subject {
-            TokenSubject::User(id) => {
-                let through = token.client_id.as_ref().and_then(of_client);
-                let user = |epoch| entries.users.get(id).is_some_and(|entry| before(entry, epoch));
-                let among = |session: SessionId| {
-                    let sets = entries.session_sets.get(id).into_iter().flatten();
-                    sets.into_iter().any(|(set, _)| set.contains(session, token.client_id.as_deref()))
-                };
-                token.epoch.is_some_and(user)
-                    || token.session.is_some_and(among)
-                    || through.is_some_and(|entry| before(entry, token.issued_at.timestamp_millis()))
-            }
-            TokenSubject::Client(id) => {
-                let epoch = token.epoch.unwrap_or(i64::MIN);
-                of_client(id).is_some_and(|entry| before(entry, epoch))
-            }
-            TokenSubject::External(_) => false,
+        let user_epoch = |id| entries.users.get(id).map(|entry| entry.epoch);
+        let client_epoch = |id| entries.clients.get(id).map(|entry| entry.epoch);
+        let (user, client) = match &token.subject {
+            TokenSubject::User(id) => (user_epoch(id), token.client_id.as_ref().and_then(client_epoch)),
+            TokenSubject::Client(id) => (None, client_epoch(id)),
+            TokenSubject::External(_) => (None, None),
         };
-        by_epoch
+        user.is_some_and(|epoch| token.is_before_user_epoch(epoch))
+            || client.is_some_and(|epoch| token.is_before_client_epoch(epoch))
             || token.session.is_some_and(|id| entries.sessions.contains_key(&id))
+            || entries.sets_of(token).any(|(set, _)| token.is_in(set))
             || token.jti.as_ref().is_some_and(|jti| entries.tokens.contains_key(jti))
+    }
+}
+
+impl Entries {
+    fn sets_of(&self, token: &Revocable) -> impl Iterator<Item = &(SessionSet, DateTime<Utc>)> {
+        let sets = match &token.subject {
+            TokenSubject::User(id) => self.session_sets.get(id),
+            TokenSubject::Client(_) | TokenSubject::External(_) => None,
+        };
+        sets.into_iter().flatten()
     }
 }
 

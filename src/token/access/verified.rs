@@ -5,8 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::claims::Claims;
-use super::revocation::TokenSubject;
-use crate::authz::{Caller, ScopeSet, Subject};
+use crate::authz::{Caller, ScopeSet, Subject, TokenSubject};
 use crate::domain::{AccountState, ExternalUser, LinkedUser, Role, Status, Thumbprint, UserId};
 use crate::token::{InvalidProof, InvalidToken, Proof};
 
@@ -96,7 +95,7 @@ impl Verified {
             Arc::clone(&claims.vocabulary),
             subject,
             scope,
-            claims.revocable.session,
+            claims.revocable.clone(),
             claims.token.clone(),
         );
         Self(Arc::new(VerifiedToken { caller, expires_at: claims.expires_at() }))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::cache::{Accepted, CACHED_TOKENS, TokenCache};
 use super::claims::Claims;
-use crate::authz::Vocabulary;
+use crate::authz::{Caller, Vocabulary};
 use crate::domain::{Clock, LinkedUser, sha256};
 use crate::token::issuers::identity_cache::IdentityCache;
 use crate::token::jws::{Jws, check_size};
@@ -158,6 +158,11 @@ impl Verifier {
             Verification::External(external) => self.find_linked_user(external, now),
             verification => Ok(verification.clone()),
         }
+    }
+
+    /// True when the caller's token was revoked after its verification.
+    pub(crate) fn is_revoked(&self, caller: &Caller) -> bool {
+        caller.revocable().is_some_and(|token| self.revocations.is_revoked(token))
     }
 
     /// Verifies a token for any audience. The result gives access to nothing here; it serves introspection.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::authz::{Scope, ScopeSet, TokenId, Vocabulary};
+use crate::authz::{Revocable, Scope, ScopeSet, TokenId, TokenSubject, Vocabulary};
 use crate::domain::{Email, ExternalUser, Identity};
 use crate::token::access::claims::{Claims, Registered, strings};
-use crate::token::access::revocation::{Revocable, TokenSubject};
 use crate::token::jws::{optional_text, parse_object};
 use crate::token::{ClientToken, ExternalIssuer, InvalidToken, TokenTyp, TrustedIssuer};
 

@@ -59,6 +59,16 @@ impl Request {
         self.header("content-type", media)
     }
 
+    pub(super) fn parts(&self) -> (&str, &[(String, String)], &[u8]) {
+        (&self.method, &self.headers, &self.body)
+    }
+
+    /// Returns the path with the query.
+    pub(super) fn path(&self) -> &str {
+        let (_, rest) = self.url.split_once("://").expect("a URL");
+        rest.find('/').map_or("/", |slash| &rest[slash..])
+    }
+
     #[track_caller]
     pub fn send(self) -> Answer {
         let asked = format!("{} {}", self.method, self.url);

@@ -1,0 +1,158 @@
+//! Renewed decisions. A body, a hash, a queue or a retry can lie between a decision and its deed. The store
+//! therefore looks at the caller again in the transaction of every change, and only then lets it write.
+//!
+//! The statements that change an application's records take a [`Renewed`] proof:
+//! ```compile_fail,E0308
+//! use cloakroom::store::{Connection, Repository, StoreError};
+//! fn write<R: Repository>(note: &R, conn: &mut Connection) -> Result<usize, StoreError> { note.insert(conn) }
+//! ```
+//! ```
+//! use cloakroom::{authz::{Allowed, action::Create}, store::{Renewed, Repository, StoreError}};
+//! fn write<R: Repository>(note: &R, conn: &mut Renewed<'_, Allowed<R, Create>>) -> Result<usize, StoreError> { note.insert(conn) }
+//! ```
+//! Only the store makes one:
+//! ```compile_fail,E0624
+//! use cloakroom::store::{Connection, Renewed};
+//! fn pretend<P>(conn: &mut Connection) { let _ = Renewed::<P>::look_again(conn, None); }
+//! ```
+//! ```
+//! use cloakroom::store::{Connection, Renewed};
+//! fn read<P>(renewed: &mut Renewed<'_, P>) -> &mut Connection { renewed }
+//! ```
+
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+
+use diesel::dsl::max;
+use diesel::prelude::*;
+
+use super::changes::{Changes, decode};
+use super::engine::schema::{revocations, users};
+use super::{Connection, StoreError};
+use crate::authz::action::Changing;
+use crate::authz::{Allowed, AuditEvent, Caller, Proof, Resource, Revocable};
+use crate::domain::{Status, Time};
+use crate::on;
+
+/// Age of a look at which a transaction looks again before its commit. On PostgreSQL a transaction can wait for
+/// another one's lock.
+const LOOK_LIFETIME: Duration = Duration::from_millis(100);
+
+/// A connection in the transaction of a change whose proof `P` was renewed: the caller is looked up in the same
+/// transaction, and its token has not lost its effect since the decision. It dereferences to the
+/// [`Connection`].
+pub struct Renewed<'tx, P> {
+    conn: &'tx mut Connection,
+    proof: PhantomData<fn() -> P>,
+}
+
+/// What a transaction needs of the proof `P`: the caller to look at again, and the audit event.
+pub(in crate::store) struct Authorization<P> {
+    caller: Option<Caller>,
+    pub(in crate::store) event: Option<AuditEvent>,
+    proof: PhantomData<fn() -> P>,
+}
+
+impl<R: Resource, A: Changing> Authorization<Allowed<R, A>> {
+    /// Returns the authorization of a change of this record.
+    pub(in crate::store) fn of(proof: &Allowed<R, A>) -> Self {
+        Self::with_event(proof, Some(AuditEvent::from(proof)))
+    }
+}
+
+impl<P: Proof> Authorization<P> {
+    /// Returns the authorization of a change with this audit event, or with none: then the change writes its
+    /// own.
+    pub(in crate::store) fn with_event(proof: &P, event: Option<AuditEvent>) -> Self {
+        Self { caller: proof.caller().cloned(), event, proof: PhantomData }
+    }
+
+    /// Runs `work` after a look at the caller. Each attempt of a transaction looks.
+    pub(in crate::store) fn renew<T>(
+        &self,
+        conn: &mut Connection,
+        changes: &mut Changes,
+        work: impl FnOnce(&mut Renewed<'_, P>, &mut Changes) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (caller, began) = (self.caller.as_ref(), Instant::now());
+        let refused = |error| match (error, &self.event) {
+            (StoreError::Revoked(_), Some(event)) => StoreError::revoked(event.clone()),
+            (error, _) => error,
+        };
+        let mut renewed = Renewed::look_again(conn, caller).map_err(refused)?;
+        let value = work(&mut renewed, changes)?;
+        if began.elapsed() > LOOK_LIFETIME {
+            look_again(&mut renewed, caller).map_err(refused)?;
+        }
+        Ok(value)
+    }
+}
+
+impl<'tx, P> Renewed<'tx, P> {
+    fn look_again(conn: &'tx mut Connection, caller: Option<&Caller>) -> Result<Self, StoreError> {
+        look_again(conn, caller)?;
+        Ok(Self { conn, proof: PhantomData })
+    }
+}
+
+impl<P> Deref for Renewed<'_, P> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.conn
+    }
+}
+
+impl<P> DerefMut for Renewed<'_, P> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.conn
+    }
+}
+
+/// Checks that the caller's token still has its effect, as verification would for a new request. The
+/// revocations of every replica are in the database; this replica's memory may not have all of them yet.
+///
+/// # Errors
+/// [`StoreError::Revoked`].
+pub(in crate::store) fn look_again(conn: &mut Connection, caller: Option<&Caller>) -> Result<(), StoreError> {
+    let Some((caller, token)) = caller.and_then(|caller| Some((caller, caller.revocable()?))) else {
+        return Ok(());
+    };
+    if is_revoked(conn, token)? || !has_active_account(conn, caller, token)? {
+        return Err(StoreError::revoked(AuditEvent::revoked(caller)));
+    }
+    Ok(())
+}
+
+fn is_revoked(conn: &mut Connection, token: &Revocable) -> Result<bool, StoreError> {
+    let Some([subject, client, session, jti]) = token.named_in_revocations() else { return Ok(false) };
+    let of_token = revocations::subject
+        .eq(&subject)
+        .or(revocations::subject.eq(&client))
+        .or(revocations::subject.eq(&session))
+        .or(revocations::subject.eq(&jti));
+    let what = (revocations::kind, revocations::subject, revocations::part);
+    let found: Vec<(String, String, Option<String>, Option<i64>)> = on!(conn, |c| revocations::table
+        .filter(of_token)
+        .group_by(what)
+        .select((revocations::kind, revocations::subject, revocations::part, max(revocations::epoch)))
+        .load(c))?;
+    let mut revoked = found.into_iter().filter_map(|(kind, subject, part, epoch)| {
+        decode(&kind, subject, epoch.unwrap_or_default(), part.as_deref())
+    });
+    Ok(revoked.any(|revoked| token.is_ended_by(&revoked)))
+}
+
+/// Looks up the account of a user whose token has no epoch. The tokens of other issuers have none.
+fn has_active_account(conn: &mut Connection, caller: &Caller, token: &Revocable) -> Result<bool, StoreError> {
+    let Some(user) = caller.user_id().filter(|_| token.epoch.is_none()) else { return Ok(true) };
+    let account: Option<(String, Option<Time>)> = on!(conn, |c| users::table
+        .filter(users::id.eq(user))
+        .select((users::status, users::epoch_began_at))
+        .get_result(c)
+        .optional())?;
+    Ok(account.is_some_and(|(status, began)| {
+        status == Status::Active.as_str() && began.is_none_or(|began| token.issued_after(began.0))
+    }))
+}
