@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 /// Proofs, and the type of a record that no decision has opened.
-const PROOFS: [&str; 6] = ["Allowed<", "AllowedAmendment<", "Reach<", "RoleGrant", "&Caller", "Sealed<"];
+const PROOFS: [&str; 7] =
+    ["Allowed<", "AllowedAmendment<", "Reach<", "RoleGrant", "&Caller", "&impl Proof", "Sealed<"];
 
 /// Functions without a proof, each with the reason.
 const EXCEPTIONS: [(&str, &str); 3] = [
