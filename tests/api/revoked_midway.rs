@@ -2,5 +2,4 @@
 
 mod actors;
 mod idempotency;
-mod routes;
 mod streams;
