@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::actors::{METRICS, expect_as_fresh};
-use crate::support::{Engine, Request, Server, on_both_engines};
+use crate::support::{Request, Server, on_both_engines};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 

@@ -24,7 +24,6 @@ pub use people::{PASSWORD, Person};
 pub use postgres::Postgres;
 pub use process::{Process, free_port};
 pub use server::{Engine, MASTER_KEY, Server};
-pub use unfinished::Unfinished;
 pub use wait::{PATIENCE, eventually};
 
 /// Runs each test twice: on SQLite and on PostgreSQL. A test that needs a server with other settings takes
