@@ -127,7 +127,7 @@ impl TrustedStore {
                 on!(conn, |c| diesel::delete(codes::table.find(hash)).execute(c))?;
                 return Ok(Err(CodeRefused::BindingMismatch));
             }
-            let redeemed = shared.begin_session_of_code(conn, row, &by, id, now, changes)?;
+            let redeemed = shared.begin_session_of_code(conn, row, &by, id, changes)?;
             if let (Ok(_), Some(proof)) = (&redeemed, &by.proof) {
                 use_up(conn, proof, now)?;
             }
@@ -239,9 +239,9 @@ impl Shared {
         code: CodeRow,
         by: &CodeRedemption,
         id: SessionId,
-        now: DateTime<Utc>,
         changes: &mut Changes,
     ) -> Result<Result<RedeemedCode, CodeRefused>, StoreError> {
+        let now = self.now();
         lock_user_and_client(conn, code.user_id, &by.client)?;
         let Some((user, parent)) = self.signed_in_user(conn, code.user_id, code.parent_id)? else {
             return Ok(Err(CodeRefused::SignedOut));
