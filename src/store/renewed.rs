@@ -17,7 +17,7 @@
 //! ```
 //! ```
 //! use cloakroom::store::{Connection, Renewed};
-//! fn read<P>(renewed: &mut Renewed<'_, P>) -> &mut Connection { renewed }
+//! fn read<'a, P>(renewed: &'a mut Renewed<'_, P>) -> &'a mut Connection { renewed }
 //! ```
 
 use std::marker::PhantomData;

@@ -126,7 +126,7 @@ problems! {
     IdempotencyKeyInUse = 409 "idempotency-key-in-use" "invalid_request" RetryAfter(OneSecond), "A request with this key is still in progress":
         "The first request with this `Idempotency-Key` has no response yet. Retry after the number of seconds in `Retry-After`. If the conflict stays, the server stopped before it stored the response: the change is done and is not repeated.";
     IdempotencyKeyReused = 422 "idempotency-key-reused" "invalid_request" Nothing, "The key belongs to a different request":
-        "A request with this `Idempotency-Key` and a different body was made in the last 24 hours. Use a new key for each new request.";
+        "A request with this `Idempotency-Key` and a different body, or by a caller with other scopes or roles, was made in the last 24 hours. Use a new key for each new request.";
     PreconditionFailed = 412 "precondition-failed" "invalid_request" Nothing, "The record changed since you read it":
         "`If-Match` names a version that is no longer current. Read the record again and apply your change to the current version.";
     PreconditionRequired = 428 "precondition-required" "invalid_request" Nothing, "If-Match is required":
