@@ -26,6 +26,8 @@
 //!   allows every user: by a state (`related(PUBLISHED, …)`) or by the role that every user has;
 //! - another user gets the same answer for a record that they may not know of as for one that does not exist;
 //! - a refused change changes nothing;
+//! - a caller who is suspended, demoted, logged out or deleted in the middle of a request is refused;
+//! - a route that compares powers refuses a token that carries one scope, on a record of an administrator;
 //! - a list does not show the owner's records to another user;
 //! - no answer contains a password, its hash, a token or a private key, except where one is issued;
 //! - no answer is 5xx.

@@ -144,6 +144,15 @@ async fn brush_and_then_ask(caller: Authenticated, segments: Segments) -> Result
     }
 }
 
+/// The mistake: it writes beside the store, and does not look at the caller again after the body.
+async fn relabel(hat: Allowed<Hat, Update>, body: Body<NewHat>) -> Result<NoContent, Problem> {
+    let NewHat { label } = body.read(NewHat::read)?;
+    let mut kept = kept();
+    let hat = kept.get_mut(&hat.id).ok_or_else(|| Problem::new(Code::NotFound))?;
+    hat.label = label;
+    Ok(NoContent)
+}
+
 async fn brush(_: Allowed<Hat, Update>) -> Result<NoContent, Problem> {
     Ok(NoContent)
 }
@@ -190,6 +199,19 @@ fn comparison_of_powers_without_powers_is_named_with_its_route() {
     let expected = "PUT /hats/{id}/lender: an administrator with one scope, on an administrator's record gets 204; \
                     the rule says 403 above-caller";
     assert!(broken.broken().iter().any(|line| line == expected), "{:?}", broken.broken());
+}
+
+#[test]
+fn change_after_a_revocation_is_named_with_its_route() {
+    let relabelling = endpoint(Method::PUT, "/hats/{id}/label", "Label a hat anew", relabel);
+    let page = Walk::of(wardrobe(routes().into_iter().take(3).chain([relabelling]).collect())).run();
+    for how in ["suspended", "demoted", "logged out", "deleted"] {
+        let caller = format!("PUT /hats/{{id}}/label: a user {how} during the request");
+        for expected in ["gets 204; the rule says 401 invalid-token", "gets 204 and changed the record"] {
+            let expected = format!("{caller} {expected}");
+            assert!(page.broken().contains(&expected), "{expected} is missing in {:?}", page.broken());
+        }
+    }
 }
 
 /// The policy is right and the server does not ask it: what is served is not what is declared.

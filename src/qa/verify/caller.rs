@@ -36,6 +36,34 @@ pub(crate) enum Caller {
     Suspended,
     /// Is the owner after deletion.
     Deleted,
+    /// Loses the token's effect in the middle of the request, in this way.
+    Interrupted(Interruption),
+}
+
+/// Way in which a token loses its effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interruption {
+    /// Its user is suspended.
+    Suspended,
+    /// Its user's roles are replaced.
+    Demoted,
+    /// Its session ends.
+    LoggedOut,
+    /// Its user is deleted.
+    Deleted,
+}
+
+impl Interruption {
+    const ALL: [Self; 4] = [Self::Suspended, Self::Demoted, Self::LoggedOut, Self::Deleted];
+
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Suspended => "suspended",
+            Self::Demoted => "demoted",
+            Self::LoggedOut => "logged out",
+            Self::Deleted => "deleted",
+        }
+    }
 }
 
 /// Defects of tokens that are tried on every route.
@@ -66,6 +94,7 @@ impl Caller {
             .chain(roles)
             .chain([Caller::Client, Caller::NamedLikeTheOwner, Caller::ClientWithAny, Caller::Narrow])
             .chain([Caller::Owner, Caller::Ended, Caller::Suspended, Caller::Deleted])
+            .chain(Interruption::ALL.map(Caller::Interrupted))
             .collect()
     }
 
@@ -76,6 +105,7 @@ impl Caller {
             Caller::Malformed | Caller::Wrong(_) | Caller::Ended | Caller::Suspended | Caller::Deleted => {
                 CallerKind::BadToken
             }
+            Caller::Interrupted(_) => CallerKind::BadToken,
             Caller::WithoutScope => CallerKind::WithoutScope,
             Caller::AnotherUser => CallerKind::AnotherUser,
             Caller::Role(role) => CallerKind::Role(role),
@@ -95,6 +125,7 @@ impl Caller {
             Caller::Ended => "the owner, logged out".to_owned(),
             Caller::Suspended => "the owner, suspended".to_owned(),
             Caller::Deleted => "the owner, deleted".to_owned(),
+            Caller::Interrupted(how) => format!("a user {} during the request", how.verb()),
             Caller::Owner => "the owner".to_owned(),
             Caller::Client => "a client".to_owned(),
             Caller::ClientWithAny => "a client with every scope".to_owned(),

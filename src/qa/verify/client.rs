@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
 use serde_json::Value;
-use ureq::http;
+use ureq::{AsSendBody, SendBody, http};
+
+use super::interrupted_body::InterruptedBody;
 
 use super::VerifyError;
 use crate::token::tls;
@@ -78,6 +80,32 @@ impl Client {
 
     /// Sends a request, with a token if given.
     pub(crate) fn send(&self, request: &Request, token: Option<&str>) -> Result<Answer, VerifyError> {
+        match &request.body {
+            Some((_, text)) => self.exchange(request, token, text.as_str()),
+            None => self.exchange(request, token, ()),
+        }
+    }
+
+    /// Sends a request and runs `interrupt` when the head and the first half of the body have been sent.
+    pub(crate) fn send_interrupted(
+        &self,
+        request: &Request,
+        token: &str,
+        interrupt: impl FnMut() -> Result<(), VerifyError>,
+    ) -> Result<Answer, VerifyError> {
+        let text = request.body.as_ref().map_or("", |(_, text)| text.as_str());
+        let mut body = InterruptedBody::new(text, interrupt);
+        let answer = self.exchange(request, Some(token), SendBody::from_reader(&mut body));
+        body.outcome()?;
+        answer
+    }
+
+    fn exchange(
+        &self,
+        request: &Request,
+        token: Option<&str>,
+        sent: impl AsSendBody,
+    ) -> Result<Answer, VerifyError> {
         let Request { method, path, body } = request;
         let failed =
             |error: &dyn std::fmt::Display| VerifyError::new(format!("{}: {error}", request.asked()));
@@ -88,15 +116,12 @@ impl Client {
         if let Some(token) = token {
             head = head.header("authorization", format!("Bearer {token}"));
         }
+        if let Some((media_type, text)) = body {
+            head = head.header("content-type", *media_type).header("content-length", text.len());
+        }
         let began = Instant::now();
-        let sent = match body {
-            Some((media_type, text)) => {
-                let sent = head.header("content-type", *media_type).body(text.as_str());
-                self.agent.run(sent.map_err(|error| failed(&error))?)
-            }
-            None => self.agent.run(head.body(()).map_err(|error| failed(&error))?),
-        };
-        let mut answer = sent.map_err(|error| failed(&error))?;
+        let sent = head.body(sent).map_err(|error| failed(&error))?;
+        let mut answer = self.agent.run(sent).map_err(|error| failed(&error))?;
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         let status = answer.status().as_u16();

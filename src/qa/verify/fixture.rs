@@ -107,6 +107,16 @@ impl Fixture {
         self.client.send(request, token)
     }
 
+    /// Sends a request and runs `interrupt` in the middle of its body.
+    pub(crate) fn send_interrupted(
+        &self,
+        request: &Request,
+        token: &str,
+        interrupt: impl FnMut() -> Result<(), VerifyError>,
+    ) -> Result<Answer, VerifyError> {
+        self.client.send_interrupted(request, token, interrupt)
+    }
+
     /// Returns a token with every scope.
     ///
     /// # Errors
@@ -172,6 +182,12 @@ impl Fixture {
         let path = format!("/users/{}/status", user.id);
         let request = Request::new(Method::PUT, path).json(&json!({ "status": "suspended" }));
         self.done(&request, Some(&self.everything()?)).map(drop)
+    }
+
+    /// Takes all roles of a user.
+    pub(crate) fn demote(&self, user: &TestUser) -> Result<(), VerifyError> {
+        let request = Request::new(Method::PUT, format!("/users/{}/roles", user.id));
+        self.done(&request.json(&json!({ "roles": [] })), Some(&self.everything()?)).map(drop)
     }
 
     pub(crate) fn delete(&self, user: &TestUser) -> Result<(), VerifyError> {

@@ -10,11 +10,13 @@ mod body;
 mod caller;
 mod client;
 mod fixture;
+mod interrupted_body;
 mod invariants;
 mod page;
 mod records;
 mod report;
 mod run;
+mod situations;
 mod target;
 mod timing;
 

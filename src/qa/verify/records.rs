@@ -117,16 +117,29 @@ impl Fixture {
         is_owner: bool,
         token: Option<&str>,
     ) -> Result<Answer, VerifyError> {
-        let mut request = Request::new(endpoint.method.clone(), path);
-        let Some((media_type, example)) = body::example(endpoint) else { return self.send(&request, token) };
+        let request = Request::new(endpoint.method.clone(), path);
+        self.with_examples(endpoint, request, owner, is_owner, |request| self.send(request, token))
+    }
+
+    /// Sends a request with the documented example as its body, and with other texts in it when a text that must
+    /// be unique is taken.
+    pub(crate) fn with_examples(
+        &self,
+        endpoint: &Endpoint,
+        mut request: Request,
+        owner: &TestUser,
+        is_owner: bool,
+        send: impl Fn(&Request) -> Result<Answer, VerifyError>,
+    ) -> Result<Answer, VerifyError> {
+        let Some((media_type, example)) = body::example(endpoint) else { return send(&request) };
         let unique = format!("{}.{}", self.next_number(), self.mark());
         let example = body::fitted(endpoint, example, owner, is_owner, &unique);
         request.body = Some((media_type, body::text(media_type, &example)));
-        let answer = self.send(&request, token)?;
+        let answer = send(&request)?;
         if answer.summary() != TAKEN {
             return Ok(answer);
         }
         request.body = Some((media_type, body::text(media_type, &body::numbered(example, &unique))));
-        self.send(&request, token)
+        send(&request)
     }
 }

@@ -9,7 +9,7 @@ use super::caller::Caller;
 use super::client::Answer;
 use super::fixture::{Fixture, PASSWORD, TestClient, TestUser};
 use super::invariants::{
-    compares_powers, difference_from_rule, hides_existence, is_always_refused, leaked_secret, private_list,
+    difference_from_rule, hides_existence, is_always_refused, leaked_secret, private_list,
 };
 use super::records::NoRecord;
 use super::report::Cell;
@@ -34,7 +34,7 @@ pub(crate) struct Options {
 
 /// Verification of a server.
 pub(crate) struct Verification {
-    fixture: Fixture,
+    pub(super) fixture: Fixture,
     options: Options,
     vocabulary: Arc<Vocabulary>,
     url: String,
@@ -44,10 +44,10 @@ pub(crate) struct Verification {
 }
 
 /// Route under test, with its path to a record of a new owner.
-struct Trial<'a> {
-    endpoint: &'a Endpoint,
-    owner: TestUser,
-    path: String,
+pub(super) struct Trial<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) owner: TestUser,
+    pub(super) path: String,
 }
 
 const NO_RECORD: &str = "no such record: no route creates one";
@@ -141,8 +141,8 @@ impl Verification {
         let read = endpoint.read_rule();
         let (mut cells, mut trial) = (Vec::new(), None);
         for caller in Caller::all(&self.vocabulary) {
-            if caller == Caller::Narrow {
-                cells.push(self.narrow_cell(endpoint)?);
+            if let Some(cell) = self.situation(endpoint, rules, caller)? {
+                cells.push(cell);
                 continue;
             }
             let expected = rules.refusal(endpoint, read, caller.kind());
@@ -165,23 +165,8 @@ impl Verification {
         Ok(RouteReport { route: endpoint.name(), cells })
     }
 
-    /// Calls the route on the record of an administrator, as another administrator whose token carries one scope
-    /// of the rule. A caller's powers are those of the token, so that a route that compares them refuses.
-    fn narrow_cell(&self, endpoint: &Endpoint) -> Result<Cell, VerifyError> {
-        let caller = Caller::Narrow;
-        let untried = |reason: &str| untried(caller, reason.to_owned());
-        if !compares_powers(endpoint) {
-            return Ok(untried("it compares no powers"));
-        }
-        let owner = self.fixture.new_user(&[Role::ADMIN, Role::USER])?;
-        match self.trial(endpoint, owner)? {
-            Ok(trial) => Ok(self.cell(&trial, caller, Some(Code::AboveCaller))?.0),
-            Err(reason) => Ok(untried(&reason)),
-        }
-    }
-
     /// Calls the route as one caller. Returns the result, and true when the call succeeded.
-    fn cell(
+    pub(super) fn cell(
         &self,
         trial: &Trial<'_>,
         caller: Caller,
@@ -218,7 +203,7 @@ impl Verification {
     }
 
     /// Returns a route with a record of this owner, or the reason for which there is none.
-    fn trial<'a>(
+    pub(super) fn trial<'a>(
         &self,
         endpoint: &'a Endpoint,
         owner: TestUser,
@@ -232,7 +217,7 @@ impl Verification {
     }
 
     /// Returns the record that a route can change, read by a caller with every scope.
-    fn state(&self, endpoint: &Endpoint, path: &str) -> Result<Option<String>, VerifyError> {
+    pub(super) fn state(&self, endpoint: &Endpoint, path: &str) -> Result<Option<String>, VerifyError> {
         if !matches!(endpoint.access, Access::Record(rule) if rule.changes) {
             return Ok(None);
         }
@@ -303,6 +288,8 @@ impl Verification {
                 fixture.delete(owner)?;
                 Some(owner.token.clone())
             }
+            // Its request is sent with the token of before.
+            Caller::Interrupted(_) => None,
         }))
     }
 
@@ -393,7 +380,7 @@ fn is_record_missing(endpoint: &Endpoint, answer: &Answer) -> bool {
     answer.status == 404 && endpoint.path.matches('{').count() > 1
 }
 
-fn untried(caller: Caller, reason: String) -> Cell {
+pub(super) fn untried(caller: Caller, reason: String) -> Cell {
     Cell { caller, answer: "–".to_owned(), outcome: Outcome::NotTried(reason) }
 }
 
