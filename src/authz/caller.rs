@@ -181,7 +181,7 @@ impl Caller {
     }
 
     /// Returns the application's scopes and roles.
-    pub(super) fn vocabulary(&self) -> &Vocabulary {
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
         &self.inner.vocabulary
     }
 

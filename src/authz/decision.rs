@@ -7,6 +7,7 @@ use std::ops::Deref;
 use super::action::{Action, Create, Read};
 use super::sealed::Found;
 use super::{Caller, Can, Reach, Reason, Refusal, RelationSet, Resource, Rule, Sealed, Step};
+use crate::domain::{Role, UserId};
 
 /// Proof that the caller may do `A` to this record. It dereferences to the record.
 ///
@@ -87,6 +88,11 @@ impl<R: Resource, A> Allowed<R, A> {
     /// True when the caller owns the record.
     pub fn is_own(&self) -> bool {
         self.by.user_id().is_some() && self.by.user_id() == self.found.record.owner()
+    }
+
+    /// Returns the owner of the record and the owner's roles, if the decision read them beside the record.
+    pub(crate) fn compared_owner(&self) -> Option<(UserId, &[Role])> {
+        Some((self.found.record.owner()?, self.found.owner_roles.as_deref()?))
     }
 
     /// True when another rule permits the caller too, on this record.

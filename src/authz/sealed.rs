@@ -13,14 +13,15 @@ pub struct Sealed<R: Resource>(Option<Found<R>>);
 pub(super) struct Found<R> {
     pub(super) record: R,
     pub(super) relations: RelationSet,
-    /// Roles of the record's owner, for a kind of record that does not hold them itself.
-    pub(super) owner_roles: Vec<Role>,
+    /// Roles of the record's owner, where the look-up read them: the kind of record does not hold them itself,
+    /// and the caller is not the owner.
+    pub(super) owner_roles: Option<Vec<Role>>,
 }
 
 impl<R: Resource> Found<R> {
     /// Returns a record of a kind that ranks itself, or that has no rank.
     pub(super) fn new(record: R, relations: RelationSet) -> Self {
-        Self { record, relations, owner_roles: Vec::new() }
+        Self { record, relations, owner_roles: None }
     }
 
     pub(super) fn attributes(&self) -> RecordAttributes<'_> {
@@ -30,7 +31,8 @@ impl<R: Resource> Found<R> {
 
 impl<R: Resource> Ranked for Found<R> {
     fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
-        Resource::powers(&self.record, vocabulary).union(&vocabulary.powers_of(&self.owner_roles))
+        let of_owner = vocabulary.powers_of(self.owner_roles.as_deref().unwrap_or_default());
+        Resource::powers(&self.record, vocabulary).union(&of_owner)
     }
 }
 
@@ -41,7 +43,7 @@ impl<R: Resource> Sealed<R> {
     }
 
     /// Seals the result of a lookup, with the roles of the record's owner, which rank the record.
-    pub(crate) fn with_owner_roles(found: Option<(R, Vec<Role>)>) -> Self {
+    pub(crate) fn with_owner_roles(found: Option<(R, Option<Vec<Role>>)>) -> Self {
         Self(
             found.map(|(record, owner_roles)| Found { owner_roles, ..Found::new(record, RelationSet::NONE) }),
         )

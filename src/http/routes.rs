@@ -38,8 +38,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         api(PUT,       "/users/{id}/roles",                       "Replace a user's roles",                     roles::replace).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
         api(PUT,       "/users/{id}/status",                      "Suspend or activate an account",             status::replace).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
         api(GET,       "/users/{id}/sessions",                    "List a user's sessions",                     sessions::list).or(&[InvalidCursor]),
-        api(DELETE,    "/users/{id}/sessions",                    "End all sessions of a user",                 sessions::end_all).or(&[AboveCaller]),
-        api(DELETE,    "/users/{id}/sessions/{sid}",              "End one session",                            sessions::end).or(&[AboveCaller]),
+        api(DELETE,    "/users/{id}/sessions",                    "End all sessions of a user",                 sessions::end_all).or(&[AboveCaller, ChangedMeanwhile]),
+        api(DELETE,    "/users/{id}/sessions/{sid}",              "End one session",                            sessions::end).or(&[AboveCaller, ChangedMeanwhile]),
 
         api(GET,       "/users/{id}/grants",                      "List a user's consents",                     consents::list).or(&[InvalidCursor]),
         api(DELETE,    "/users/{id}/grants/{client_id}",          "Withdraw a consent",                         consents::withdraw).or(&[AboveCaller, ChangedMeanwhile]),

@@ -29,10 +29,11 @@ use diesel::prelude::*;
 
 use super::changes::{Changes, decode};
 use super::engine::schema::{revocations, users};
+use super::records::user_roles::roles_of;
 use super::{Connection, StoreError};
 use crate::authz::action::Changing;
 use crate::authz::{Allowed, AuditEvent, Caller, Proof, Resource, Revocable};
-use crate::domain::{Status, Time};
+use crate::domain::{Role, Status, Time, User, UserId};
 use crate::on;
 
 /// Age of a look at which a transaction looks again before its commit. On PostgreSQL a transaction can wait for
@@ -50,6 +51,8 @@ pub struct Renewed<'tx, P> {
 /// What a transaction needs of the proof `P`: the caller to look at again, and the audit event.
 pub(in crate::store) struct Authorization<P> {
     caller: Option<Caller>,
+    /// Owner whose roles the decision compared with the caller's powers, and these roles.
+    compared: Option<(UserId, Vec<Role>)>,
     pub(in crate::store) event: Option<AuditEvent>,
     proof: PhantomData<fn() -> P>,
 }
@@ -65,7 +68,13 @@ impl<P: Proof> Authorization<P> {
     /// Returns the authorization of a change with this audit event, or with none: then the change writes its
     /// own.
     pub(in crate::store) fn with_event(proof: &P, event: Option<AuditEvent>) -> Self {
-        Self { caller: proof.caller().cloned(), event, proof: PhantomData }
+        let compared = proof.compared_owner().map(|(owner, roles)| (owner, roles.to_vec()));
+        Self { caller: proof.caller().cloned(), compared, event, proof: PhantomData }
+    }
+
+    /// Looks at the roles of this owner again too.
+    pub(in crate::store) fn comparing(self, owner: &User) -> Self {
+        Self { compared: Some((owner.id, owner.roles.clone())), ..self }
     }
 
     /// Runs `work` after a look at the caller. Each attempt of a transaction looks.
@@ -81,11 +90,19 @@ impl<P: Proof> Authorization<P> {
             (error, _) => error,
         };
         let mut renewed = Renewed::look_again(conn, caller).map_err(refused)?;
+        self.compare_again(&mut renewed)?;
         let value = work(&mut renewed, changes)?;
         if began.elapsed() > LOOK_LIFETIME {
             look_again(&mut renewed, caller).map_err(refused)?;
         }
         Ok(value)
+    }
+
+    /// Checks that the owner has the roles with which the decision compared the caller's powers.
+    fn compare_again(&self, conn: &mut Connection) -> Result<(), StoreError> {
+        let (Some((owner, roles)), Some(caller)) = (&self.compared, &self.caller) else { return Ok(()) };
+        let is_same = roles_of(conn, caller.vocabulary(), *owner)? == *roles;
+        if is_same { Ok(()) } else { Err(StoreError::Changed) }
     }
 }
 

@@ -3,3 +3,4 @@
 mod actors;
 mod idempotency;
 mod streams;
+mod targets;

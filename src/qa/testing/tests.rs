@@ -95,7 +95,8 @@ crate::body! {
     example { "label": "top hat" }
 }
 
-/// No two hats have the same label.
+/// No two hats have the same label. The mistake: it writes beside the store, and does not look at the caller again
+/// after the body.
 async fn create(reach: Reach<Hat, Create>, body: Body<NewHat>) -> Result<Json<Hat>, Problem> {
     let NewHat { label } = body.read(NewHat::read)?;
     if kept().values().any(|hat| hat.label == label) {
@@ -182,6 +183,10 @@ fn a_mistake_is_named_with_its_route() {
     assert_eq!(
         Walk::of(wardrobe(mistaken)).run().broken(),
         [
+            "POST /hats: a user suspended during the request gets 200; the rule says 401 invalid-token",
+            "POST /hats: a user demoted during the request gets 200; the rule says 401 invalid-token",
+            "POST /hats: a user logged out during the request gets 200; the rule says 401 invalid-token",
+            "POST /hats: a user deleted during the request gets 200; the rule says 401 invalid-token",
             "GET /hats: another user receives a record of the owner",
             "GET /hats/{id}: another user can distinguish an existing record (404 not-found) \
              from a missing one (500 internal), by the status",

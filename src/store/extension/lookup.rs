@@ -98,7 +98,7 @@ impl<R: Resource + Send> Lookup<'_, R> {
         let is_own = filter.caller() == Some(owner);
         let ranked = move |conn: &mut Connection| {
             let Some(record) = work(conn)? else { return Ok(None) };
-            let roles = if is_own { Vec::new() } else { roles_of(conn, &vocabulary, owner)? };
+            let roles = if is_own { None } else { Some(roles_of(conn, &vocabulary, owner)?) };
             Ok(Some((record, roles)))
         };
         Ok(Sealed::with_owner_roles(self.0.read_by_key(ranked).await?))

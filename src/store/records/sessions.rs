@@ -90,9 +90,9 @@ impl Store {
     /// Ends all sessions of a user.
     ///
     /// # Errors
-    /// If the database is unavailable. Then no session ends.
+    /// [`StoreError::Changed`], or if the database is unavailable. Then no session ends.
     pub async fn end_sessions(&self, user: Allowed<User, EndSessions>) -> Result<(), StoreError> {
-        let (by, shared) = (Authorization::of(&user), self.shared().clone());
+        let (by, shared) = (Authorization::of(&user).comparing(&user), self.shared().clone());
         self.write(by, move |conn, changes| {
             shared.begin_epoch(conn, user.id, changes)?;
             Tombstone::of_user(user.id).apply(conn, None)
@@ -103,7 +103,7 @@ impl Store {
     /// Ends a session.
     ///
     /// # Errors
-    /// If the database is unavailable. Then the session goes on.
+    /// [`StoreError::Changed`], or if the database is unavailable. Then the session goes on.
     pub async fn end_session(&self, session: Allowed<Session, Delete>) -> Result<(), StoreError> {
         self.end(Authorization::of(&session), session.id).await
     }
