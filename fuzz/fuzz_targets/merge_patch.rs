@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| cloakroom::fuzzing::merge_patch(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| cloakroom::fuzzing::run("merge_patch", data));

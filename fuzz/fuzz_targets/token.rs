@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| cloakroom::fuzzing::token(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| cloakroom::fuzzing::run("token", data));

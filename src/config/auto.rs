@@ -1,29 +1,30 @@
 //! Defaults that depend on the machine: the values of `auto`.
 
 use std::io::IsTerminal as _;
-use std::thread::available_parallelism;
 
-use super::Lookup;
-
-fn cores() -> usize {
-    available_parallelism().map_or(1, usize::from)
-}
+use super::{Lookup, Machine, checks};
+use crate::hashing::Argon2Cost;
 
 pub(super) fn workers(_: &Lookup<'_>) -> String {
-    cores().min(1024).to_string()
+    Machine::of_process().workers().to_string()
 }
 
 pub(super) fn db_pool(_: &Lookup<'_>) -> String {
-    (2 * cores()).clamp(4, 1024).to_string()
+    Machine::of_process().db_pool().to_string()
 }
 
-pub(super) fn hash_lanes(_: &Lookup<'_>) -> String {
-    cores().min(64).to_string()
+pub(super) fn hash_lanes(given: &Lookup<'_>) -> String {
+    lanes(given).to_string()
+}
+
+fn lanes(given: &Lookup<'_>) -> usize {
+    let cost = given("CLOAKROOM_ARGON2").and_then(|text| checks::argon2(&text).ok());
+    Machine::of_process().hash_lanes(cost.unwrap_or(Argon2Cost::DEFAULT))
 }
 
 pub(super) fn hash_queue(given: &Lookup<'_>) -> String {
-    let lanes = given("CLOAKROOM_HASH_LANES").and_then(|lanes| lanes.parse().ok());
-    let lanes: usize = lanes.unwrap_or_else(|| cores().min(64));
+    let chosen = given("CLOAKROOM_HASH_LANES").and_then(|lanes| lanes.parse().ok());
+    let lanes: usize = chosen.unwrap_or_else(|| lanes(given));
     lanes.saturating_mul(32).clamp(1, 1024).to_string()
 }
 

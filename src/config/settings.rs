@@ -163,13 +163,16 @@ crate::settings! {
         /// notice.
         shutdown_grace: Duration = at("CLOAKROOM_SHUTDOWN_GRACE", Is("5s")), parse::duration(0..=300);
 
-        /// The number of worker threads for requests, 1 to 1024. `auto` is one for each core.
+        /// The number of worker threads for requests, 1 to 1024. `auto` is one for each core, and at most one for
+        /// each 32 MiB of memory.
         workers: u16 = at("CLOAKROOM_WORKERS", Auto(auto::workers)), parse::number_or_auto(1..=1024);
 
-        /// The size of the database connection pool, 1 to 1024. `auto` is two for each core, and at least 4.
+        /// The size of the database connection pool, 1 to 1024. `auto` is two for each core, at most one for each
+        /// 16 MiB of memory, and at least 4.
         db_pool: u16 = at("CLOAKROOM_DB_POOL", Auto(auto::db_pool)), parse::number_or_auto(1..=1024);
 
-        /// The number of password hashes computed at the same time, 1 to 64. `auto` is one for each core.
+        /// The number of password hashes computed at the same time, 1 to 64. `auto` is one for each core, as far
+        /// as the memory is enough; see `docs/operating.md`.
         hash_lanes: u16 = at("CLOAKROOM_HASH_LANES", Auto(auto::hash_lanes)), parse::number_or_auto(1..=64);
 
         /// The number of password hashes that may wait, 1 to 1024. Further ones are refused. `auto` is 32 for

@@ -15,6 +15,9 @@ pub struct Email(String);
 const MOST_OCTETS: usize = 254;
 const MOST_LOCAL_OCTETS: usize = 64;
 
+/// Longest text that is parsed, in bytes. A domain can be longer as it is typed than in ASCII.
+const MOST_TYPED_OCTETS: usize = 2_048;
+
 /// Domain of placeholder addresses.
 const PLACEHOLDER_DOMAIN: &str = "users.invalid";
 
@@ -25,6 +28,9 @@ impl Email {
     /// `invalid-email`, with a description of the error.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let wrong = |detail: &str| Invalid::new("invalid-email", detail);
+        if text.len() > MOST_TYPED_OCTETS {
+            return Err(wrong("must be at most 254 bytes long"));
+        }
         let text: String = text.trim().nfc().collect();
         let (local, domain) =
             text.rsplit_once('@').ok_or_else(|| wrong("must be an e-mail address, like ada@example.com"))?;

@@ -4,6 +4,7 @@
 mod client;
 mod client_rules;
 mod clock_and_random;
+mod common_password;
 mod consent;
 mod email;
 mod idempotency;
@@ -44,7 +45,7 @@ pub use login_attempts::LoginAttempt;
 pub(crate) use opaque_token::sha256;
 pub use opaque_token::{AuthorizationCode, BrowserSecret, ClientSecret, RefreshToken, SecretHash};
 pub use origin::Origin;
-pub use password::{NewPassword, PasswordAttempt, PasswordHash};
+pub use password::{ChosenPassword, NewPassword, PasswordAttempt, PasswordHash};
 pub use profile::{Profile, ProfileChange, ProfileClaim};
 pub use redirect_uri::RedirectUri;
 pub use revocation::{AccountState, Revocation, Revoked, SessionSet};

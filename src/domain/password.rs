@@ -5,46 +5,70 @@ use secrecy::{ExposeSecret as _, SecretString};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::Invalid;
+use super::common_password::is_common;
 
 const FEWEST: usize = 8;
 const MOST: usize = 256;
 
-/// Number of guesses below which a password counts as common.
-const GUESSES_OF_A_LISTED_PASSWORD: u64 = 10_000;
+/// Length that no password of [`MOST`] code points has before NFC, in bytes: a code point has at most four before
+/// its composition, of at most four bytes each. A longer text is not normalized.
+const MOST_TYPED_BYTES: usize = MOST * 4 * 4;
 
-/// Maximum length for the estimate of guesses. Longer passwords are not common, and the time of the
-/// estimate grows faster than the length.
-const MOST_ESTIMATED: usize = 40;
+/// Password that a caller chose: 8 to 256 code points after NFC. It may still be a common one.
+pub struct ChosenPassword(SecretString);
 
-/// Password that may be set: 8 to 256 code points after NFC, and not a common one.
-pub struct NewPassword(SecretString);
-
-impl NewPassword {
-    /// Checks a chosen password. `context` holds text that an attacker would try first for this user,
-    /// such as the e-mail address.
+impl ChosenPassword {
+    /// Checks the length and the characters of a password.
     ///
     /// # Errors
-    /// `too-short`, `too-long`, `control-character` or `too-common`.
-    pub fn parse(text: &str, context: &[&str]) -> Result<Self, Invalid> {
+    /// `too-short`, `too-long` or `control-character`.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let too_long = || Invalid::new("too-long", format!("must be at most {MOST} characters"));
+        if text.len() > MOST_TYPED_BYTES {
+            return Err(too_long());
+        }
         let text: String = text.nfc().collect();
         let length = text.chars().count();
         if length < FEWEST {
             return Err(Invalid::new("too-short", format!("must be at least {FEWEST} characters")));
         }
         if length > MOST {
-            return Err(Invalid::new("too-long", format!("must be at most {MOST} characters")));
+            return Err(too_long());
         }
         if text.contains('\0') {
             return Err(Invalid::new("control-character", "must not contain U+0000"));
         }
-        let beginning: String = text.chars().take(MOST_ESTIMATED).collect();
-        if zxcvbn::zxcvbn(&beginning, context).guesses() <= GUESSES_OF_A_LISTED_PASSWORD {
+        Ok(Self(SecretString::from(text)))
+    }
+
+    /// Checks that the password is not a common one. `context` holds text that an attacker would try first
+    /// for this user, such as the e-mail address. It takes up to 3 ms: a server calls
+    /// [`Hasher::judge`](crate::hashing::Hasher::judge).
+    ///
+    /// # Errors
+    /// `too-common`.
+    pub fn judge(self, context: &[&str]) -> Result<NewPassword, Invalid> {
+        if is_common(self.0.expose_secret(), context) {
             return Err(Invalid::new(
                 "too-common",
                 "is one of the first that an attacker tries; choose another",
             ));
         }
-        Ok(Self(SecretString::from(text)))
+        Ok(NewPassword(self.0))
+    }
+}
+
+/// Password that may be set: 8 to 256 code points after NFC, and not a common one.
+pub struct NewPassword(SecretString);
+
+impl NewPassword {
+    /// Checks a password for the operator, who waits for it. A server calls
+    /// [`Hasher::judge`](crate::hashing::Hasher::judge).
+    ///
+    /// # Errors
+    /// `too-short`, `too-long`, `control-character` or `too-common`.
+    pub fn parse(text: &str, context: &[&str]) -> Result<Self, Invalid> {
+        ChosenPassword::parse(text)?.judge(context)
     }
 
     pub(crate) fn expose(&self) -> &[u8] {
@@ -56,9 +80,11 @@ impl NewPassword {
 pub struct PasswordAttempt(SecretString);
 
 impl PasswordAttempt {
-    /// Normalizes like [`NewPassword`], so that the password is the same from every keyboard.
+    /// Normalizes like [`NewPassword`], so that the password is the same from every keyboard. A longer text
+    /// than any password stays as it is.
     pub fn new(text: &str) -> Self {
-        Self(SecretString::from(text.nfc().collect::<String>()))
+        let is_long = text.len() > MOST_TYPED_BYTES;
+        Self(SecretString::from(if is_long { text.to_owned() } else { text.nfc().collect() }))
     }
 
     pub(crate) fn expose(&self) -> &[u8] {
@@ -106,6 +132,9 @@ mod tests {
         assert_eq!(code(&"e\u{301}".repeat(7)), Some("too-short"));
         assert_eq!(code(&"xK9 ".repeat(64)), None);
         assert_eq!(code(&"é".repeat(257)), Some("too-long"));
+        // Four code points become one.
+        assert_eq!(code(&"\u{3b1}\u{313}\u{300}\u{345}".repeat(256)), Some("too-common"));
+        assert_eq!(code(&"x".repeat(64 * 1024)), Some("too-long"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::pool::Memory;
 use super::stored_hash::StoredHash;
+use super::{Argon2Cost, UnusableHash};
 use crate::domain::{PasswordHash, Random};
 
 const SALT_BYTES: usize = 16;
@@ -21,10 +22,13 @@ pub enum Verdict {
     },
     /// The password does not match, or there is no hash.
     Mismatch,
+    /// The stored hash was not computed. To the caller it is a mismatch, and it takes as long.
+    Unusable(UnusableHash),
 }
 
 /// Hash function at its configured cost.
 pub(super) struct Argon2id {
+    pub(super) cost: Argon2Cost,
     pub(super) params: Params,
     pub(super) random: Random,
 }
@@ -34,9 +38,8 @@ impl Argon2id {
     pub(super) fn new_hash(&self, memory: &mut Memory, password: &[u8]) -> Option<PasswordHash> {
         let salt: [u8; SALT_BYTES] = self.random.bytes().ok()?;
         let hash = self.run(memory, self.params.clone(), password, &salt)?;
-        let (m, t, p) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
         let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(&*hash));
-        Some(PasswordHash::from_phc(format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${hash}")))
+        Some(PasswordHash::from_phc(format!("$argon2id$v=19${}${salt}${hash}", self.cost)))
     }
 
     /// Compares a password with a stored hash in constant time.

@@ -10,7 +10,7 @@ use super::cost::HASH_BYTES;
 use super::pool::{HashPool, Memory};
 use super::stored_hash::StoredHash;
 use super::{Argon2Cost, HashError, HashLoad, InvalidCost, Verdict};
-use crate::domain::{Network, NewPassword, PasswordAttempt, PasswordHash, Random};
+use crate::domain::{ChosenPassword, Invalid, Network, NewPassword, PasswordAttempt, PasswordHash, Random};
 use crate::telemetry::traces;
 
 /// Password hasher. Cheap to clone; all clones share the thread pool.
@@ -31,7 +31,7 @@ impl Hasher {
     pub fn new(cost: Argon2Cost, threads: usize, queue: usize, random: Random) -> Result<Self, InvalidCost> {
         let params = cost.params(HASH_BYTES).ok_or(InvalidCost)?;
         Ok(Self {
-            argon2id: Arc::new(Argon2id { params, random }),
+            argon2id: Arc::new(Argon2id { cost, params, random }),
             pool: Arc::new(HashPool::new(threads, queue)),
             network: None,
         })
@@ -56,6 +56,23 @@ impl Hasher {
         self.pool.reject_if_full(self.network)
     }
 
+    /// Checks on the thread pool that a chosen password is not a common one. `context` holds text that an
+    /// attacker would try first for this user, such as the e-mail address. A password that is not valid for
+    /// another reason costs nothing.
+    ///
+    /// # Errors
+    /// See [`HashError`]. The inner error says why the password may not be set.
+    pub async fn judge(
+        &self,
+        chosen: Result<ChosenPassword, Invalid>,
+        context: Option<String>,
+    ) -> Result<Result<NewPassword, Invalid>, HashError> {
+        match chosen {
+            Ok(chosen) => self.run(move |_, _| Some(chosen.judge(context.as_deref().as_slice()))).await,
+            Err(invalid) => Ok(Err(invalid)),
+        }
+    }
+
     /// Hashes a password with a new salt.
     ///
     /// # Errors
@@ -66,7 +83,7 @@ impl Hasher {
     }
 
     /// Compares a password with a stored hash in constant time. Without a hash, for example without
-    /// such a user, it takes as long and returns a mismatch.
+    /// such a user, it takes as long and returns a mismatch. A hash that costs too much is not computed.
     ///
     /// # Errors
     /// See [`HashError`].
@@ -75,15 +92,12 @@ impl Hasher {
         attempt: PasswordAttempt,
         against: Option<PasswordHash>,
     ) -> Result<Verdict, HashError> {
-        let stored = match &against {
-            Some(hash) => Some(StoredHash::parse(hash.expose_phc()).ok_or_else(|| {
-                log::error!("a stored password hash is not an argon2id hash with a supported cost");
-                HashError::Failed
-            })?),
-            None => None,
-        };
+        let stored = against.map(|hash| StoredHash::parse(hash.expose_phc(), self.argon2id.cost));
         self.run(move |argon2id, memory| match stored {
-            Some(stored) => argon2id.compare(memory, attempt.expose(), &stored),
+            Some(Ok(stored)) => argon2id.compare(memory, attempt.expose(), &stored),
+            Some(Err(why)) => {
+                argon2id.compare_without_hash(memory, attempt.expose()).map(|_| Verdict::Unusable(why))
+            }
             None => argon2id.compare_without_hash(memory, attempt.expose()),
         })
         .await

@@ -12,8 +12,10 @@ mod stored_hash;
 mod tests;
 
 pub use argon2id::Verdict;
+pub(crate) use cost::MEMORY_MULTIPLE;
 pub use cost::{Argon2Cost, InvalidCost};
 pub use error::HashError;
 pub use hasher::Hasher;
 pub use pool::HashLoad;
-pub(crate) use stored_hash::is_supported;
+pub use stored_hash::UnusableHash;
+pub(crate) use stored_hash::check_stored_hash;

@@ -3,7 +3,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::*;
-use crate::domain::{NewPassword, PasswordAttempt, PasswordHash, Random};
+use crate::domain::{ChosenPassword, NewPassword, PasswordAttempt, PasswordHash, Random};
 
 const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
@@ -29,7 +29,7 @@ fn verify(hasher: &Hasher, password: &str, phc: &str) -> Result<(bool, bool), Ha
 fn upgraded(verdict: Verdict) -> Option<PasswordHash> {
     match verdict {
         Verdict::Match { upgraded } => upgraded,
-        Verdict::Mismatch => None,
+        Verdict::Mismatch | Verdict::Unusable(_) => None,
     }
 }
 
@@ -76,7 +76,7 @@ fn hash_is_a_phc_string_with_a_fresh_salt() {
 fn verifies_a_hash_of_the_reference_implementation() {
     // phc-winner-argon2, src/test.c: hashtest(0x13, 2, 16, 1, "password", "somesalt", …, Argon2_id)
     let reference = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-    let hasher = hasher(CHEAP, 1, 0);
+    let hasher = hasher(Argon2Cost { memory_kib: 19_456, passes: 2, lanes: 1 }, 1, 0);
     assert_eq!(verify(&hasher, "password", reference), MATCH_BUT_UPGRADE);
     assert_eq!(verify(&hasher, "differentpassword", reference), MISMATCH);
 }
@@ -109,7 +109,7 @@ fn computes_a_hash_even_without_a_stored_one() {
 }
 
 #[test]
-fn refuses_a_stored_hash_that_is_not_supported() {
+fn stored_hash_that_is_not_supported_is_a_mismatch() {
     let hasher = hasher(CHEAP, 1, 0);
     let good = hash(&hasher, "mein pinguin tanzt");
     let good = good.expose_phc();
@@ -129,7 +129,30 @@ fn refuses_a_stored_hash_that_is_not_supported() {
         good[..good.len() - 30].to_owned(),
         format!("{good}$"),
     ] {
-        assert_eq!(verify(&hasher, "mein pinguin tanzt", &broken), Err(HashError::Failed), "{broken}");
+        assert_eq!(unusable(&hasher, &broken), Some(UnusableHash::NotArgon2id), "{broken}");
+    }
+    assert_eq!(buffer_kib(&hasher), 64, "it takes as long as a comparison");
+}
+
+#[test]
+fn stored_hash_above_the_multiple_of_the_cost_is_not_computed() {
+    let hasher = hasher(CHEAP, 1, 0);
+    let good = hash(&hasher, "mein pinguin tanzt");
+    let of_cost = |cost: &str| good.expose_phc().replace("m=64,t=1,p=1", cost);
+    for dear in ["m=257,t=1,p=1", "m=64,t=9,p=1", "m=256,t=3,p=1", "m=4194304,t=1024,p=16"] {
+        assert!(matches!(unusable(&hasher, &of_cost(dear)), Some(UnusableHash::TooCostly { .. })), "{dear}");
+    }
+    assert_eq!(buffer_kib(&hasher), 64, "the server never has more than its own cost in memory");
+    for fair in ["m=256,t=2,p=1", "m=64,t=8,p=8", "m=8,t=64,p=1"] {
+        assert_eq!(verify(&hasher, "mein pinguin tanzt", &of_cost(fair)), MISMATCH, "{fair}");
+    }
+}
+
+fn unusable(hasher: &Hasher, phc: &str) -> Option<UnusableHash> {
+    let stored = PasswordHash::from_phc(phc.to_owned());
+    match wait(hasher.verify(PasswordAttempt::new("mein pinguin tanzt"), Some(stored))) {
+        Ok(Verdict::Unusable(why)) => Some(why),
+        _ => None,
     }
 }
 
@@ -166,8 +189,27 @@ fn rejects_a_password_at_once_when_the_queue_is_full() {
 }
 
 #[test]
+fn judging_a_password_waits_in_the_queue_of_the_hashes() {
+    let hasher = hasher(CHEAP, 1, 0);
+    let judge = |password: &str| wait(hasher.judge(ChosenPassword::parse(password), None));
+    let code = |password: &str| judge(password).map(|judged| judged.err().map(|invalid| invalid.code));
+    assert_eq!(code("mein pinguin tanzt"), Ok(None));
+    assert_eq!(code("password123"), Ok(Some("too-common")));
+    let (begun, has_begun) = mpsc::sync_channel(0);
+    let other = hasher.clone();
+    let held = thread::spawn(move || {
+        wait(other.pool.run(None, move |_| begun.send(()).and_then(|()| begun.send(()))))
+    });
+    has_begun.recv().unwrap();
+    assert_eq!(code("mein pinguin tanzt"), Err(HashError::Busy));
+    assert_eq!(code("short"), Ok(Some("too-short")), "it costs nothing");
+    has_begun.recv().unwrap();
+    held.join().unwrap().unwrap().unwrap();
+}
+
+#[test]
 fn thread_reuses_its_buffer_but_not_a_larger_one() {
-    let costly = Argon2Cost { memory_kib: 1_024, ..CHEAP };
+    let costly = Argon2Cost { memory_kib: 256, ..CHEAP };
     let stored = hash(&hasher(costly, 1, 0), "mein pinguin tanzt");
     let cheap = hasher(CHEAP, 1, 0);
     assert_eq!(buffer_kib(&cheap), 0);

@@ -19,11 +19,9 @@ pub use meta::openapi::document as openapi_document;
 pub use routes::endpoints;
 
 pub(crate) use api::client_representation::ClientView;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use api::profiles::read_profile;
 pub(crate) use api::transfer::{Line, LinePassword, line_of};
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use kit::form::Form;
+pub(crate) use api::{audit_query::AuditQuery, profiles::read_profile, user_list::UserListQuery};
 pub use kit::{
     Access, Answer, Argument, Arguments, Authenticated, Body, BodyType, BrokenRule, Browser, BrowserForm,
     Call, Code, Configured, Created, CursorKey, Decision, Description, Document, DryRun, Endpoint, Forgery,
@@ -32,6 +30,14 @@ pub use kit::{
     Record, Route, Segments, SetCookie, Shown, View, endpoint,
 };
 pub(crate) use kit::{ENVIRONMENT_HEADER, Router, ServedParts, Services, mount, wrap};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use kit::{
+    body::LARGEST_BODY,
+    browser::cookie::{SESSION as SESSION_COOKIE, read as read_cookie},
+    client_address::TrustedProxies,
+    form::Form,
+    query::read_query,
+};
 pub(crate) use meta::metrics::metrics_server;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use oauth::credentials_by_basic;

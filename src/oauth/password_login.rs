@@ -73,6 +73,11 @@ async fn check(
         (Some(hash), Verdict::Match { upgraded }) => {
             Some(VerifiedPassword { hash, rehashed: upgraded, attempt: counted })
         }
+        (_, Verdict::Unusable(why)) => {
+            let user_id = user.map(|user| user.to_string()).unwrap_or_default();
+            log::warn!(user_id; "the login fails until an administrator sets a password: the stored hash {why}");
+            None
+        }
         _ => None,
     };
     Ok(Checked { user, proved })

@@ -10,6 +10,7 @@ use super::shutdown::Signals;
 use super::tls::Certificate;
 use super::{StartError, engine};
 use crate::app::{App, Loaded};
+use crate::config::{Config, Machine};
 use crate::domain::ClockAndRandom;
 use crate::http::{Services, metrics_server};
 use crate::qa::test_server::TestServer;
@@ -46,6 +47,7 @@ impl App {
             return Err(StartError::Faulty(faults));
         }
         let config = &settings.config;
+        log_sizes(config, Machine::of_process());
         self.migrate(&engine(config))?;
         let listener =
             TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
@@ -69,6 +71,26 @@ impl App {
         };
         let signals = Signals::take().map_err(StartError::Signals)?;
         Ok(Server { address, issuer, running, metrics, signals, grace: config.shutdown_grace, services })
+    }
+}
+
+/// Logs the sizes of the server, and what the machine has for them.
+fn log_sizes(config: &Config, machine: Machine) {
+    let Config { hash_lanes, workers, db_pool, argon2, .. } = config;
+    let memory = machine.memory;
+    let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
+    log::info!(
+        hash_lanes, workers, db_pool, hash_cost:% = argon2, cores = machine.cores,
+        memory = memory.map_or_else(|| "unknown".to_owned(), |memory| mib(memory.bytes)),
+        memory_limited_by = memory.map_or_else(|| "nothing".to_owned(), |memory| memory.limited_by.to_string());
+        "sizes of the server, and what they follow from where a setting is auto"
+    );
+    let hashes = u64::from(*hash_lanes) * u64::from(argon2.memory_kib) * 1024;
+    if memory.is_some_and(|memory| hashes > memory.bytes / 2) {
+        log::warn!(
+            "password hashes can take {}, which is more than half of the memory; lower CLOAKROOM_HASH_LANES",
+            mib(hashes)
+        );
     }
 }
 

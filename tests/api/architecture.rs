@@ -338,6 +338,20 @@ fn each_list_of_values_in_a_statement_is_bounded() {
     assert_eq!(found, known, "a list of values needs a bound: state it in LISTS");
 }
 
+/// A request judges a password in the hash pool. The lines of an import are read by the operator's own process.
+#[test]
+fn no_request_judges_a_password_on_its_worker() {
+    let mut texts = BTreeMap::new();
+    read_directory(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"), "", &mut texts);
+    for (file, text) in texts.iter().filter(|(file, _)| *file != "api/transfer") {
+        let text = without_tests_and_comments(text);
+        for blocking in ["NewPassword::parse", ".judge(&", "zxcvbn"] {
+            assert!(!text.contains(blocking), "src/http/{file}.rs has {blocking}");
+        }
+    }
+    assert!(texts["api/transfer"].contains("NewPassword::parse"), "the sources are found");
+}
+
 #[test]
 fn this_check_finds_an_arrow_against_the_direction_and_a_circle() {
     let text = |module: &str, text: &str| (module.to_owned(), text.to_owned());

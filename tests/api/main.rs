@@ -12,6 +12,7 @@ mod clients;
 mod compiler;
 mod configuration;
 mod connections;
+mod costs;
 mod docs;
 mod documents;
 mod edge;

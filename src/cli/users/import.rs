@@ -123,10 +123,9 @@ impl Users<'_> {
             let mut batch = Vec::with_capacity(BATCH);
             while batch.len() < BATCH {
                 let Some(line) = lines.next(&mut done).map_err(unreadable)? else { break };
-                match line
-                    .map_err(|wrong| vec![wrong.to_owned()])
-                    .and_then(|line| Line::read(line, self.context.vocabulary()))
-                {
+                match line.map_err(|wrong| vec![wrong.to_owned()]).and_then(|line| {
+                    Line::read(line, self.context.vocabulary(), self.context.config().argon2)
+                }) {
                     Ok(account) => batch.push(account),
                     Err(wrong) => {
                         done.refused += 1;

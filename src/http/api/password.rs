@@ -2,7 +2,7 @@
 
 use crate::authz::Allowed;
 use crate::authz::action::SetPassword;
-use crate::domain::{Device, Invalid, NewPassword, PasswordAttempt, User};
+use crate::domain::{ChosenPassword, Device, Invalid, NewPassword, PasswordAttempt, User};
 use crate::hashing::Hasher;
 use crate::http::kit::{Body, NoContent, Problem};
 use crate::http::oauth::FirstPartyLogin;
@@ -10,13 +10,13 @@ use crate::store::Store;
 
 crate::body! {
     /// A change of a password.
-    pub struct PasswordChange(own: bool, email: &str) {
+    pub struct PasswordChange(own: bool, is_current: bool, judged: Result<NewPassword, Invalid>) {
         /// The current password. Required for the caller's own password, refused for another user's.
         #[schema(format = "password")]
-        current_password: Option<String> as Option<PasswordAttempt> = required_text_if(own, any_password);
+        current_password: Option<String> as Option<()> = required_text_if(own, |_| must_be(is_current));
         /// The new password, by the rules of `POST /users`.
         #[schema(format = "password", min_length = 8, max_length = 256)]
-        new_password: String as NewPassword = required_text(|text| NewPassword::parse(text, &[email]));
+        new_password: String as NewPassword = required_text(|_| judged);
     }
     example { "current_password": "a most unusual passphrase", "new_password": "an even stranger passphrase" }
 }
@@ -31,20 +31,25 @@ pub async fn replace(
     store: Store,
 ) -> Result<NoContent, Problem> {
     let own = user.is_own();
+    let is_current = match own {
+        // Counts the attempt before the new password is judged. A missing password is a wrong one.
+        true => {
+            let current = PasswordAttempt::new(body.text("current_password").unwrap_or_default());
+            login.is_password_of(&user, current, device.origin.address).await?
+        }
+        false => true,
+    };
+    let chosen = ChosenPassword::parse(body.text("new_password").unwrap_or_default());
+    let judged = hasher.judge(chosen, Some(user.email.to_string())).await?;
     let PasswordChange { current_password, new_password } =
-        body.read(|members| PasswordChange::read(members, own, user.email.as_str()))?;
-    if let Some(current) = current_password
-        && !login.is_password_of(&user, current, device.origin.address).await?
-    {
-        let wrong = Invalid::new("wrong-password", "is not the current password");
-        return Err(Problem::broken_rule("/current_password", wrong));
-    }
+        body.read(|members| PasswordChange::read(members, own, is_current, judged))?;
     let hash = hasher.hash(&new_password).await?;
-    let kept = user.by().session().filter(|_| own);
+    // Keeps the session of a user who changes their own password.
+    let kept = current_password.and_then(|()| user.by().session());
     store.set_password(user, hash, kept).await?;
     Ok(NoContent)
 }
 
-fn any_password(text: &str) -> Result<PasswordAttempt, Invalid> {
-    Ok(PasswordAttempt::new(text))
+fn must_be(is_current: bool) -> Result<(), Invalid> {
+    if is_current { Ok(()) } else { Err(Invalid::new("wrong-password", "is not the current password")) }
 }

@@ -13,7 +13,7 @@ use crate::authz::Vocabulary;
 use crate::domain::{
     Email, Invalid, NewPassword, PasswordHash, ProfileChange, Role, Status, UserId, parse_time,
 };
-use crate::hashing::is_supported;
+use crate::hashing::{Argon2Cost, UnusableHash, check_stored_hash};
 use crate::http::kit::{BrokenRule, Members};
 use crate::json::parse_strict;
 use crate::store::ExportedUser;
@@ -41,25 +41,25 @@ pub(crate) enum LinePassword {
 }
 
 impl Line {
-    /// Reads a line.
+    /// Reads a line for a server with this cost of a password hash.
     ///
     /// # Errors
     /// Every broken rule, with a pointer to its place.
-    pub(crate) fn read(line: &[u8], vocabulary: &Vocabulary) -> Result<Self, Vec<String>> {
+    pub(crate) fn read(line: &[u8], vocabulary: &Vocabulary, cost: Argon2Cost) -> Result<Self, Vec<String>> {
         let value = parse_strict(line).map_err(|error| vec![error.to_string()])?;
         let Value::Object(object) = value else { return Err(vec!["must be a JSON object".to_owned()]) };
         let mut members = Members::of(object, "");
-        let read = Self::read_members(&mut members, vocabulary);
+        let read = Self::read_members(&mut members, vocabulary, cost);
         let broken = members.finish();
         let message = |rule: &BrokenRule| format!("{} {}", rule.pointer, rule.detail);
         read.filter(|_| broken.is_empty()).ok_or_else(|| broken.iter().map(message).collect())
     }
 
-    fn read_members(members: &mut Members, vocabulary: &Vocabulary) -> Option<Self> {
+    fn read_members(members: &mut Members, vocabulary: &Vocabulary, cost: Argon2Cost) -> Option<Self> {
         let email = members.required_text("email", Email::parse);
         let context: Vec<&str> = email.iter().map(Email::as_str).collect();
         let chosen = members.text("password", |text| NewPassword::parse(text, &context)).value();
-        let hashed = members.text("password_hash", hash).value();
+        let hashed = members.text("password_hash", |text| hash(text, cost)).value();
         if chosen.is_some() && hashed.is_some() {
             members.broken(
                 "password_hash",
@@ -95,11 +95,16 @@ fn time(text: &str) -> Result<DateTime<Utc>, Invalid> {
     parse_time(text).ok_or_else(|| Invalid::new("invalid-time", "must be a time, as 2026-11-26T08:00:00Z"))
 }
 
-fn hash(text: &str) -> Result<PasswordHash, Invalid> {
+fn hash(text: &str, cost: Argon2Cost) -> Result<PasswordHash, Invalid> {
     let hash = PasswordHash::from_phc(text.to_owned());
-    let wrong =
-        || Invalid::new("invalid-hash", "must be a hash by argon2id, as $argon2id$v=19$m=19456,t=2,p=1$…");
-    is_supported(&hash).then_some(hash).ok_or_else(wrong)
+    let code = |why: &UnusableHash| match why {
+        UnusableHash::NotArgon2id => "invalid-hash",
+        UnusableHash::TooCostly { .. } => "too-costly-hash",
+    };
+    match check_stored_hash(&hash, cost) {
+        Ok(()) => Ok(hash),
+        Err(why) => Err(Invalid::new(code(&why), why.to_string())),
+    }
 }
 
 /// Line of an exported account.

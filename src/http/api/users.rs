@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::profiles::{ProfileView, example_profile, read_profile};
 use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Registration, Vocabulary};
-use crate::domain::{Email, Invalid, NewPassword, ProfileChange, Role, Status, User, format_time};
+use crate::domain::{
+    ChosenPassword, Email, Invalid, NewPassword, ProfileChange, Role, Status, User, format_time,
+};
 use crate::hashing::Hasher;
 use crate::http::kit::{Body, Code, Created, IfMatch, NoContent, Problem, RegistrationLimit, Shown, View};
 use crate::store::{NewUser, Store, UserChange};
@@ -71,14 +73,14 @@ impl View for User {
 
 crate::body! {
     /// A new account.
-    pub struct NewUserBody as NewUser(vocabulary: &Vocabulary) {
+    pub struct NewUserBody as NewUser(vocabulary: &Vocabulary, judged: Result<NewPassword, Invalid>) {
         /// The user's e-mail address.
         #[schema(format = "email", max_length = 254)]
         email: String as Email = required_text(Email::parse);
         /// 8 to 256 Unicode code points after NFC normalization, and not a common password. There are no
         /// composition rules.
         #[schema(format = "password", min_length = 8, max_length = 256)]
-        password: String as NewPassword = required_text(|text| NewPassword::parse(text, &context_of(&email)));
+        password: String as NewPassword = required_text(|_| judged);
         /// The profile.
         profile: Option<ProfileView> as Option<ProfileChange> = object(|members| Some(read_profile(members)));
         /// The roles. Requires `users:create` and `roles:write`. Default: `user`.
@@ -98,17 +100,21 @@ pub async fn create(
     hasher: Hasher,
     store: Store,
 ) -> Result<Created<User>, Problem> {
+    let chosen = ChosenPassword::parse(body.text("password").unwrap_or_default());
+    // Counted before the password is judged, also when another member breaks a rule.
+    if let Some(origin) = entry.open_origin().filter(|_| chosen.is_ok()) {
+        limit.count(origin.address).await?;
+    }
+    let address = body.text("email").and_then(|text| Email::parse(text).ok());
+    let judged = hasher.judge(chosen, address.map(|address| address.to_string())).await?;
     let NewUserBody { email, password, profile, roles, status } = body.read(|members| {
         members.read_only(SERVER_SET);
         members.read_only(&["email_verified"]);
         if !entry.may_grant() {
             members.read_only(&["roles", "status"]);
         }
-        NewUserBody::read(members, &vocabulary)
+        NewUserBody::read(members, &vocabulary, judged)
     })?;
-    if let Some(origin) = entry.open_origin() {
-        limit.count(origin.address).await?;
-    }
     let grant = entry.grant(roles)?;
     let password = Some(hasher.hash(&password).await?);
     let (profile, status) = (profile.unwrap_or_default(), status.unwrap_or(Status::Active));
@@ -161,11 +167,6 @@ pub async fn delete(
 ) -> Result<NoContent, Problem> {
     if_match.check(user.revision)?;
     Ok(if_match.change(store.delete_user(user)).await?.into())
-}
-
-/// Returns the words that a password must not consist of.
-fn context_of(email: &Option<Email>) -> Vec<&str> {
-    email.iter().map(Email::as_str).collect()
 }
 
 /// Members of an account that only the server writes.

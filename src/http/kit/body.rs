@@ -51,6 +51,11 @@ pub struct Body<T> {
 }
 
 impl<T> Body<T> {
+    /// Returns the text of a member, before the members are read.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.members.peek_text(name)
+    }
+
     /// Reads the members. A member that `read` does not read is an unknown member.
     ///
     /// # Errors

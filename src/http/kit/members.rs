@@ -60,6 +60,11 @@ impl Members {
         self.errors.push(BrokenRule { pointer, code: rule.code, detail: rule.detail });
     }
 
+    /// Returns the text of a member, which stays.
+    pub(super) fn peek_text(&self, name: &str) -> Option<&str> {
+        self.object.get(name).and_then(Value::as_str)
+    }
+
     /// Removes a member of any type.
     fn take(&mut self, name: &str) -> Given<Value> {
         match self.object.shift_remove(name) {
@@ -157,6 +162,10 @@ impl Members {
         let list = self.pointer_to(name);
         let mut values = Vec::new();
         for (index, item) in items.iter().enumerate() {
+            // Further rules are not in the answer.
+            if self.errors.len() >= MOST_BROKEN_RULES {
+                break;
+            }
             let parsed =
                 item.as_str().ok_or_else(|| Invalid::new("wrong-type", "must be a string")).and_then(&parse);
             match parsed {

@@ -69,22 +69,30 @@ impl Parameters {
     }
 }
 
+/// Reads a query. A parameter that no code reads is unknown.
+///
+/// # Errors
+/// The first broken rule, in words.
+pub(crate) fn read_query<T: QueryType>(text: &str) -> Result<T, String> {
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes())
+        .take(MOST_PARAMETERS + 1)
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    if pairs.len() > MOST_PARAMETERS {
+        return Err(format!("more than {MOST_PARAMETERS} parameters"));
+    }
+    let mut parameters = Parameters(pairs);
+    let query = T::read(&mut parameters)?;
+    match parameters.0.first() {
+        Some((name, _)) => Err(format!("{name:?} is not a parameter of this route")),
+        None => Ok(query),
+    }
+}
+
 impl<T: QueryType> Argument for Query<T> {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
-        let wrong = |why: String| Problem::new(Code::InvalidQuery).with_detail(why);
-        let pairs: Vec<(String, String)> = form_urlencoded::parse(call.request().query_string().as_bytes())
-            .take(MOST_PARAMETERS + 1)
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        if pairs.len() > MOST_PARAMETERS {
-            return Err(wrong(format!("more than {MOST_PARAMETERS} parameters")));
-        }
-        let mut parameters = Parameters(pairs);
-        let query = T::read(&mut parameters).map_err(wrong)?;
-        match parameters.0.first() {
-            Some((name, _)) => Err(wrong(format!("{name:?} is not a parameter of this route"))),
-            None => Ok(Self(query)),
-        }
+        let query = read_query(call.request().query_string());
+        query.map(Self).map_err(|why| Problem::new(Code::InvalidQuery).with_detail(why))
     }
 
     fn describe(description: &mut Description) {

@@ -118,6 +118,9 @@ fn import_reports_invalid_lines_and_imports_the_others() {
     let place = Place::new(crate::support::Engine::Sqlite);
     let hash = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let long = format!("{{\"email\": \"a@example.com\", \"x\": \"{}\"}}", "x".repeat(100_000));
+    let dear =
+        json!({ "email": "a@example.com", "password_hash": hash.replace("m=64,t=1", "m=4194304,t=1024") });
+    let dear = dear.to_string();
     let faulty: &[(&str, &str)] = &[
         ("not JSON", "not valid JSON"),
         ("[]", "must be a JSON object"),
@@ -128,6 +131,9 @@ fn import_reports_invalid_lines_and_imports_the_others() {
             r#"{"email": "a@example.com", "password_hash": "$2b$10$abc"}"#,
             "/password_hash must be a hash by argon2id",
         ),
+        (&dear, "/password_hash costs m=4194304,t=1024,p=1, more than 4 times the memory"),
+        (&dear.replace("m=4194304,t=1024", "m=262144,t=1"), "/password_hash costs m=262144,t=1,p=1"),
+        (&dear.replace("m=4194304,t=1024", "m=7168,t=41"), "/password_hash costs m=7168,t=41,p=1"),
         (r#"{"email": "a@example.com", "roles": ["king"]}"#, "/roles/0 is not a role"),
         (
             r#"{"email": "a@example.com", "id": "6f9619ff-8b86-4d11-b42d-00cf4fc964ff"}"#,

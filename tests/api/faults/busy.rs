@@ -143,7 +143,8 @@ fn registration_beyond_the_queue_makes_no_account() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let refused: Vec<usize> = (0..8).filter(|number| answers[*number].status == 503).collect();
-    assert!(!refused.is_empty() && refused.len() <= 6, "{answers:?}");
+    // A registration takes a place twice: for the estimate of its password and for the hash.
+    assert!(!refused.is_empty() && refused.len() <= 7, "{answers:?}");
     for answer in answers {
         match answer.status {
             201 => {}

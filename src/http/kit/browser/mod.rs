@@ -4,7 +4,7 @@
 //! the browser (signed double submit). A handler gets a form only after the check of its origin and of its
 //! token. No other argument reads a form of a browser.
 
-mod cookie;
+pub(crate) mod cookie;
 mod csrf;
 
 use std::marker::PhantomData;
