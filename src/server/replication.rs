@@ -144,7 +144,12 @@ impl Replication {
     async fn sweep(&self) -> Result<(), ReplicationError> {
         let now = self.clock.now();
         self.revocations.prune(now);
-        while self.store.delete_covered().await? {}
+        let mut began = Instant::now();
+        while self.store.delete_covered().await? {
+            // Requests have the database for half of the time at least.
+            tokio::time::sleep(began.elapsed()).await;
+            began = Instant::now();
+        }
         self.store.prune().await?;
         let Some(keys) = &self.keys else { return Ok(()) };
         let (known, algorithm) = (keys.known(), keys.key_store().algorithm());

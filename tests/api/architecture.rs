@@ -318,6 +318,7 @@ const LISTS: &[(&str, &str, &str)] = &[
     ("store/records/import_export", "eq_any(&keys)", "a batch of an import"),
     ("store/records/keys", "eq_any(&kids)", "keys that an operator rotated in the lifetime of a token"),
     ("store/records/tombstones", "eq_any(rows)", "a subquery with a limit"),
+    ("store/records/tombstones", "eq_any(&ended)", "a batch of sessions"),
     ("store/records/tombstones", "eq_any(batch)", "a subquery with a limit"),
     ("store/records/user_list", "eq_any(&ids)", "a page of users"),
 ];

@@ -13,7 +13,10 @@ use crate::store::engine::schema::{
 use crate::store::{Connection, StoreError, TrustedStore};
 
 /// Upper bound of the rows of one kind that a transaction deletes.
-const BATCH: i64 = 1_000;
+const BATCH: i64 = 500;
+
+/// Upper bound of the refresh tokens that a transaction deletes. Most sessions have few.
+const TOKENS: i64 = 2_000;
 
 /// Rows that end together: of a user, of a client, of both, or in a browser session. A part that is `None` covers
 /// any value.
@@ -166,34 +169,35 @@ impl Tombstone {
         seq: i64,
         kept: Option<SessionId>,
     ) -> Result<bool, StoreError> {
-        let is_full = |rows: usize| i64::try_from(rows).is_ok_and(|rows| rows >= BATCH);
+        let is_full = |rows: usize, most: i64| i64::try_from(rows).is_ok_and(|rows| rows >= most);
         let codes = on!(conn, DB, |c| {
             let all = authorization_codes::table.select(authorization_codes::hash).into_boxed::<DB>();
             let rows = covered!(all, authorization_codes, self, seq, in_browser).limit(BATCH);
             diesel::delete(authorization_codes::table.filter(authorization_codes::hash.eq_any(rows)))
                 .execute(c)
         })?;
-        // Before their sessions: a session may have a thousand of them.
-        let refresh_tokens = on!(conn, DB, |c| {
-            let all = tokens::table.inner_join(sessions::table).select(tokens::hash).into_boxed::<DB>();
-            let mut rows = covered!(all, sessions, self, seq, in_browser).limit(BATCH);
-            if let Some(kept) = kept {
-                rows = rows.filter(sessions::id.ne(kept));
-            }
-            diesel::delete(tokens::table.filter(tokens::hash.eq_any(rows))).execute(c)
-        })?;
-        if is_full(codes) || is_full(refresh_tokens) {
-            return Ok(false);
-        }
-        let ended = on!(conn, DB, |c| {
+        let ended: Vec<SessionId> = on!(conn, DB, |c| {
             let all = sessions::table.select(sessions::id).into_boxed::<DB>();
             let mut rows = covered!(all, sessions, self, seq, in_browser).limit(BATCH);
             if let Some(kept) = kept {
                 rows = rows.filter(sessions::id.ne(kept));
             }
-            diesel::delete(sessions::table.filter(sessions::id.eq_any(rows))).execute(c)
+            rows.load(c)
         })?;
-        Ok(!is_full(ended) && (!self.with_consents || !is_full(self.delete_consents(conn, seq)?)))
+        // Before their sessions: a session may have a thousand of them.
+        let refresh_tokens = on!(conn, DB, |c| {
+            let all = tokens::table.select(tokens::hash).into_boxed::<DB>();
+            let rows = all.filter(tokens::session_id.eq_any(&ended)).limit(TOKENS);
+            diesel::delete(tokens::table.filter(tokens::hash.eq_any(rows))).execute(c)
+        })?;
+        if is_full(codes, BATCH) || is_full(refresh_tokens, TOKENS) {
+            return Ok(false);
+        }
+        on!(conn, |c| diesel::delete(sessions::table.filter(sessions::id.eq_any(&ended))).execute(c))?;
+        if is_full(ended.len(), BATCH) {
+            return Ok(false);
+        }
+        Ok(!self.with_consents || !is_full(self.delete_consents(conn, seq)?, BATCH))
     }
 
     fn delete_consents(&self, conn: &mut Connection, seq: i64) -> Result<usize, StoreError> {
