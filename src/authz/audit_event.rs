@@ -110,6 +110,18 @@ impl AuditEvent {
         }
     }
 
+    /// Returns the event for a look at a collection.
+    pub(crate) fn listed<R: Resource, A: Action>(reach: &Reach<R, A>) -> Self {
+        Self {
+            by: Actor::Caller(reach.by().clone()),
+            action: A::NAME,
+            resource: R::NAME,
+            record: None,
+            owner: None,
+            outcome: Outcome::Done,
+        }
+    }
+
     /// Returns the event for a refusal.
     pub fn refused(refusal: &Refusal, origin: Origin) -> Self {
         Self {

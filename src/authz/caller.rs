@@ -43,6 +43,11 @@ pub fn actor_of(user: UserId) -> String {
     format!("user:{user}")
 }
 
+/// Returns the user of such a name.
+pub(crate) fn user_of(actor: &str) -> Option<UserId> {
+    actor.strip_prefix("user:")?.parse().ok()
+}
+
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -95,6 +95,14 @@ impl<R: Resource, A> Allowed<R, A> {
         Some((self.found.record.owner()?, self.found.owner_roles.as_deref()?))
     }
 
+    /// True when the caller reads a record of another.
+    pub(crate) fn is_look(&self) -> bool
+    where
+        A: Action,
+    {
+        !A::CHANGES && self.rule.is_of_another(&self.by, self.found.attributes())
+    }
+
     /// True when another rule permits the caller too, on this record.
     pub(crate) fn permits(&self, rule: &'static Rule) -> bool {
         rule.permits(&self.by, self.found.attributes())

@@ -98,6 +98,17 @@ impl Rule {
         applies && caller.holds(clause.scope())
     }
 
+    /// True when the record is not the caller's own, and not open to every caller by its state.
+    pub(crate) fn is_of_another(&self, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {
+        let is_own = caller.user_id().is_some() && caller.user_id() == attributes.owner;
+        let is_open = || {
+            self.condition.relations().any(|(relation, scope)| {
+                !relation.is_personal() && self.holds(Clause::Related(relation, scope), caller, attributes)
+            })
+        };
+        !is_own && !is_open()
+    }
+
     fn passes_rank(&self, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {
         let is_own = || attributes.owner.is_some() && caller.user_id() == attributes.owner;
         !self.condition.is_ranked()

@@ -19,6 +19,17 @@ pub struct Reach<R: Resource, A> {
     kind: PhantomData<(R, A)>,
 }
 
+/// How far a caller sees beyond its own records, and beyond those that are open to every caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// Not at all.
+    Own,
+    /// To records of others that are related to the caller.
+    Related,
+    /// To the records of everyone.
+    Everyone,
+}
+
 impl Caller {
     /// Decides whether the caller may do `A` to records of this kind at all. Needs no lookup.
     ///
@@ -58,6 +69,21 @@ impl<R: Resource, A> Reach<R, A> {
     /// Returns the refusal of "my own record" to a client, which owns no records.
     pub fn no_own_record(&self) -> Refusal {
         self.rule.refuse(&self.by, Reason::NotOwner)
+    }
+
+    /// Returns how far the caller sees beyond its own records.
+    pub(crate) fn sight(&self) -> Sight {
+        let is_personal =
+            |index: usize| self.rule.relations().get(index).is_some_and(|one| one.is_personal());
+        self.row_filter().terms().iter().fold(Sight::Own, |sight, term| {
+            let is_related =
+                (0..self.rule.relations().len()).any(|one| term.related.at(one) && is_personal(one));
+            match sight {
+                _ if term.everyone => Sight::Everyone,
+                Sight::Own if is_related => Sight::Related,
+                sight => sight,
+            }
+        })
     }
 
     pub(super) fn into_caller(self) -> Caller {

@@ -70,6 +70,14 @@ impl Network {
             IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
         }
     }
+
+    /// Returns the network of a site: an IPv4 address, or the /48 that an IPv6 provider assigns.
+    pub(crate) fn site_of(address: IpAddr) -> Self {
+        match Self::of(address) {
+            Self::V6(bits) => Self::V6(bits & !0xffff),
+            address => address,
+        }
+    }
 }
 
 impl fmt::Display for Network {

@@ -26,14 +26,23 @@ impl TokenBucket {
 
     /// Takes a token. Returns false when the bucket is empty.
     pub fn take(&mut self, rate: Rate, now: Instant) -> bool {
-        let more = now.saturating_duration_since(self.since).as_secs_f64() * rate.per_second;
-        self.left = (self.left + more).min(rate.burst);
+        self.left = self.left_at(rate, now);
         self.since = now;
         let has_token = self.left >= 1.0;
         if has_token {
             self.left -= 1.0;
         }
         has_token
+    }
+
+    /// True when the bucket has all of its tokens.
+    pub fn is_full(&self, rate: Rate, now: Instant) -> bool {
+        self.left_at(rate, now) >= rate.burst
+    }
+
+    fn left_at(&self, rate: Rate, now: Instant) -> f64 {
+        let more = now.saturating_duration_since(self.since).as_secs_f64() * rate.per_second;
+        (self.left + more).min(rate.burst)
     }
 }
 

@@ -15,9 +15,6 @@ use crate::domain::ClockAndRandom;
 use crate::http::{Services, metrics_server};
 use crate::qa::test_server::TestServer;
 
-/// How long the shutdown waits for the last entries of the audit trail.
-const AUDIT_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
-
 /// Listening server.
 pub struct Server {
     /// The address on which it listens.
@@ -129,9 +126,8 @@ impl Server {
             metrics.stop(false).await;
         }
         self.services.traces.end().await;
-        let written = self.services.recorder.flush();
-        if tokio::time::timeout(AUDIT_FLUSH_TIMEOUT, written).await.is_err() {
-            log::error!("the last entries of the audit trail could not be written");
+        if let Err(error) = self.services.recorder.close().await {
+            log::error!("the last entries of the audit trail are lost: {error}");
         }
         ended
     }

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::Engine;
+use super::audit::backlog::Backlog;
 use super::engine::blocking::ACQUIRE_TIMEOUT;
 use super::engine::pool::Pool;
 use super::engine::writer::Writers;
@@ -28,6 +29,8 @@ pub(in crate::store) struct Shared {
     pub(in crate::store) vocabulary: Arc<Vocabulary>,
     pub(in crate::store) lifetimes: Lifetimes,
     pub(in crate::store) on_revoked: OnRevoked,
+    /// Refusals that wait to be written into the audit trail.
+    pub(in crate::store) backlog: Backlog,
     clock_and_random: ClockAndRandom,
 }
 
@@ -50,6 +53,7 @@ impl Shared {
             vocabulary,
             lifetimes,
             on_revoked,
+            backlog: Backlog::default(),
             clock_and_random,
         }
     }

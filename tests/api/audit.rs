@@ -1,36 +1,23 @@
 //! `/users/{id}/audit`: which caller did, or was refused, what on a user's records.
 
 mod all_users;
+mod at_once;
 mod chain;
-
-use std::time::{Duration, Instant};
+mod floods;
+mod looks;
 
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, Person, Server, eventually, on_both_engines};
+use crate::support::{PASSWORD, Person, Server, on_both_engines};
 
 fn trail(server: &Server, of: &str, token: &str) -> Vec<Value> {
     let answer = server.get(&format!("/users/{of}/audit?limit=200")).bearer(token).send().expect(200);
     answer.json()["items"].as_array().cloned().unwrap()
 }
 
-/// Waits until an event matches, because some events are written after the answer. Returns the matching
-/// events, newest first.
-fn soon(server: &Server, of: &Person, matches: impl Fn(&Value) -> bool) -> Vec<Value> {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        let found: Vec<Value> =
-            trail(server, &of.id, &of.token).into_iter().filter(|entry| matches(entry)).collect();
-        if !found.is_empty() {
-            return found;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "no such event in the trail: {:?}",
-            trail(server, &of.id, &of.token)
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
+/// Returns the events of a person's trail that match, newest first.
+fn events(server: &Server, of: &Person, matches: impl Fn(&Value) -> bool) -> Vec<Value> {
+    trail(server, &of.id, &of.token).into_iter().filter(|entry| matches(entry)).collect()
 }
 
 fn refused(entry: &Value) -> bool {
@@ -41,7 +28,7 @@ on_both_engines! {
     fn refused_deletion_is_in_the_owners_trail(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let answer = server.delete(&bob.path()).bearer(&ada.token).send().expect_problem(403, "not-owner");
-        let [entry] = &soon(&server, &bob, refused)[..] else { panic!("one entry") };
+        let [entry] = &events(&server, &bob, refused)[..] else { panic!("one entry") };
         assert_eq!(entry["action"], "delete");
         assert_eq!((&entry["resource"], &entry["record"]), (&json!("user"), &json!(bob.id)));
         assert_eq!(entry["reason"], "not-owner");
@@ -72,7 +59,7 @@ on_both_engines! {
         let support = server.person_with_roles("support", &["support"]);
         server.get("/users/me").bearer(&ada.token).send().expect(200);
         server.get(&ada.path()).bearer(&support.token).send().expect(200);
-        let looks = soon(&server, &ada, |entry| entry["action"] == "read");
+        let looks = events(&server, &ada, |entry| entry["action"] == "read");
         assert_eq!(looks.len(), 1, "{looks:?}");
         assert_eq!(looks[0]["actor"], format!("user:{}", support.id));
         assert_eq!(looks[0]["outcome"], "done");
@@ -82,11 +69,11 @@ on_both_engines! {
         let ada = server.register("ada");
         let guess = json!({ "email": ada.email, "password": "not this one, surely" });
         server.post("/sessions").json(&guess).send().expect_problem(401, "invalid-credentials");
-        let [entry] = &soon(&server, &ada, refused)[..] else { panic!("one entry") };
+        let [entry] = &events(&server, &ada, refused)[..] else { panic!("one entry") };
         assert_eq!((&entry["action"], &entry["reason"]), (&json!("log_in"), &json!("wrong-password")));
         assert_eq!((&entry["actor"], &entry["route"]), (&Value::Null, &json!("POST /sessions")));
         assert!(entry["request_id"].is_string());
-        let login = soon(&server, &ada, |entry| entry["action"] == "log_in" && entry["outcome"] == "done");
+        let login = events(&server, &ada, |entry| entry["action"] == "log_in" && entry["outcome"] == "done");
         assert_eq!((&login[0]["client_id"], &login[0]["route"]), (&json!("cloakroom"), &json!("POST /sessions")));
         // A caller with the scope for all trails sees the address of a failed login.
         let support = server.person_with_roles("support", &["support"]);
@@ -119,7 +106,7 @@ on_both_engines! {
     fn refused_read_is_in_the_owners_trail(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let answer = server.get(&bob.path()).bearer(&ada.token).send().expect_problem(403, "not-owner");
-        let [entry] = &soon(&server, &bob, refused)[..] else { panic!("one entry") };
+        let [entry] = &events(&server, &bob, refused)[..] else { panic!("one entry") };
         assert_eq!((&entry["action"], &entry["reason"]), (&json!("read"), &json!("not-owner")));
         assert_eq!(entry["actor"], format!("user:{}", ada.id));
         assert_eq!(entry["decision_id"], answer.json()["decision_id"]);
@@ -129,7 +116,7 @@ on_both_engines! {
         let ada = server.register("ada");
         let guess = json!({ "current_password": "not this one, surely", "new_password": "an even stranger passphrase" });
         server.put("/users/me/password").bearer(&ada.token).json(&guess).send().expect_problem(422, "invalid-body");
-        let [entry] = &soon(&server, &ada, refused)[..] else { panic!("one entry") };
+        let [entry] = &events(&server, &ada, refused)[..] else { panic!("one entry") };
         assert_eq!((&entry["action"], &entry["reason"]), (&json!("set_password"), &json!("wrong-password")));
         assert_eq!(entry["actor"], format!("user:{}", ada.id));
     }
@@ -208,50 +195,4 @@ on_both_engines! {
         read(&bob, &cursors[0]).expect_problem(400, "invalid-cursor");
         read(&ada, &cursors[0][1..]).expect_problem(400, "invalid-cursor");
     }
-
-    fn flood_of_refusals_is_counted_without_delaying_requests(server) {
-        let (ada, bob) = (server.register("ada"), server.register("bob"));
-        // More than the queue of the trail holds.
-        let flood = 1_200;
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..flood / 4 {
-                        server.get(&bob.path()).bearer(&ada.token).send().expect(403);
-                    }
-                });
-            }
-        });
-        // Each refusal is a line of its own or is counted in an overflow line.
-        eventually("all refusals are counted", || db_refusals(&server) == flood);
-        server.post("/sessions").json(&json!({ "email": bob.email, "password": PASSWORD })).send().expect(200);
-    }
-}
-
-on_both_engines! {
-    fn flood_of_forged_tokens_is_counted_in_few_lines(engine: Engine) {
-        let server = Server::start_with(engine, &[("CLOAKROOM_RATE_LIMITS", "off")]);
-        let (ada, bob) = (server.register("ada"), server.register("bob"));
-        let (flood, mut others) = (600, 0);
-        for number in 0..flood {
-            server.get("/users/me").bearer(&format!("{}{number}", ada.token)).send().expect(401);
-        }
-        // The count is written with the next event.
-        eventually("all refusals are counted", || {
-            others += 1;
-            server.get(&bob.path()).bearer(&ada.token).send().expect(403);
-            // Longer than the interval between two writes.
-            std::thread::sleep(Duration::from_millis(300));
-            db_refusals(&server) == flood + others
-        });
-        let written = server.db_number("SELECT COUNT(*) AS total FROM audit WHERE action = 'authenticate'");
-        assert!((1..500).contains(&written), "{written} of {flood}");
-    }
-}
-
-/// Returns the number of refusals that the table counts.
-fn db_refusals(server: &Server) -> i64 {
-    server.db_number(
-        "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) AS total FROM audit WHERE outcome IN ('refused', 'overflow')",
-    )
 }

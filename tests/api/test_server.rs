@@ -144,6 +144,21 @@ fn reset_restores_the_seeds_and_revokes_tokens() {
 }
 
 #[test]
+fn reset_leaves_no_refusal_of_before() {
+    let server = TestServer::start();
+    for _ in 0..10 {
+        let bob = format!("/users/{}", server.user("bob")["id"].as_str().unwrap());
+        let refused = server.request("GET", &bob).bearer(&server.token("alice")).send().expect(403).json();
+        server.request("POST", "/test/reset").send().expect(204);
+        let admin = server.token("admin");
+        let trail = server.request("GET", "/audit?outcome=refused").bearer(&admin).send().expect(200).json();
+        assert_eq!(trail["items"], json!([]));
+        let question = json!({ "decision_id": refused["decision_id"] });
+        server.request("POST", "/authz/explain").bearer(&admin).json(&question).send().expect(404);
+    }
+}
+
+#[test]
 fn answers_concurrent_requests() {
     let server = TestServer::start();
     std::thread::scope(|scope| {

@@ -15,7 +15,8 @@ pub struct AuditView {
     /// The time of the event.
     #[schema(format = "date-time")]
     at: String,
-    /// `done`, `refused`, or `overflow` for events that were counted only because there were too many.
+    /// `done`, `refused`, or `overflow` for refusals of this caller that were counted only, because there
+    /// were too many.
     #[schema(examples("refused"))]
     outcome: String,
     /// The reason of a refusal, such as `not-owner`, `wrong-password` or `expired`.
@@ -61,6 +62,19 @@ pub struct AuditView {
     decision_id: Option<Uuid>,
     /// The number of events that this entry stands for.
     count: i64,
+    /// The time of the first event that an entry with the outcome `overflow` counts.
+    #[schema(required = true, format = "date-time")]
+    first_at: Option<String>,
+    /// The time of the last event that an entry with the outcome `overflow` counts.
+    #[schema(required = true, format = "date-time")]
+    last_at: Option<String>,
+    /// The query of a list that reached records of others. Only the caller of the event and callers that may
+    /// read every user's trail see it.
+    #[schema(required = true, examples("q=ada&limit=50"))]
+    query: Option<String>,
+    /// The number of records that the list showed; null for a single record and for a stream.
+    #[schema(required = true, examples(2))]
+    shown: Option<usize>,
 }
 
 impl AuditView {
@@ -86,6 +100,10 @@ impl AuditView {
             request_id: entry.request_id,
             decision_id: is_refusal.then_some(entry.id.0),
             count: entry.count,
+            first_at: inputs.first_at.map(|at| at.to_string()),
+            last_at: inputs.last_at.map(|at| at.to_string()),
+            query: inputs.query.filter(|_| with_details),
+            shown: inputs.shown,
         }
     }
 }

@@ -161,6 +161,7 @@ pub(crate) fn entity_tag(revision: i64, body: &[u8]) -> String {
 
 impl<T: Serialize + ToSchema> Answer for Page<T> {
     fn respond(self, call: &Call) -> HttpResponse {
+        call.shows_page(self.items.len());
         page(call, self.next.as_deref(), serde_json::to_vec(&self).unwrap_or_default())
     }
 

@@ -8,6 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{HttpMessage as _, HttpRequest};
 
+use super::look::PendingLook;
 use super::{Captured, Family, PathSegments, Problem, Services};
 use crate::authz::Caller;
 use crate::domain::{Origin, sha256};
@@ -30,6 +31,8 @@ pub struct Call {
     has_read_body: bool,
     /// SHA-256 of the body; kept only for a request with an `Idempotency-Key`.
     body_hash: Option<[u8; 32]>,
+    /// The read of another's record, which the answer waits for.
+    pub(super) look: PendingLook,
 }
 
 /// The id of a request, as its answer and the log carry it.
@@ -53,6 +56,7 @@ impl Call {
             caller: OnceCell::new(),
             has_read_body: false,
             body_hash: None,
+            look: PendingLook::default(),
         }
     }
 

@@ -3,8 +3,8 @@
 use super::{Access, Call, Description, DryRun, Named, PathId, Problem};
 use crate::authz::action::{Action, Create};
 use crate::authz::{
-    Allowed, AuditEvent, Caller, Can, Explanation, HypotheticalCaller, Preview, Reach, Refusal, Registration,
-    Resource, Rule, Sealed,
+    Allowed, Caller, Can, Explanation, HypotheticalCaller, Preview, Reach, Refusal, Registration, Resource,
+    Rule, Sealed,
 };
 use crate::domain::{User, UserId};
 use crate::store::{StoreError, Stored};
@@ -109,10 +109,8 @@ where
         reach.admit(&id).map_err(refused)?;
         let sealed: Sealed<R> = call.services().store.find(id.clone(), reach.lookup_filter()).await?;
         let allowed = caller.open(sealed).map_err(refused)?;
-        if !A::CHANGES && !allowed.is_own() {
-            // Reading another user's record is audited here. The store audits every change.
-            call.services().recorder.note(AuditEvent::from(&allowed));
-        }
+        // The store audits every change.
+        call.looks_at(&allowed);
         Ok(allowed)
     }
 
@@ -202,6 +200,7 @@ impl<R: Can<A>, A: Action> Decision for Reach<R, A> {
     async fn decide(call: &mut Call) -> Result<Self, Problem> {
         let reach = call.caller().await?.reach::<R, A>()?;
         reach.admit_collection()?;
+        call.looks_within(&reach);
         Ok(reach)
     }
 

@@ -102,7 +102,10 @@ where
                 call.refuse_revoked()?;
             }
             let repetition = if takes_key { call.repetition().await? } else { Repetition::NoKey };
-            let handled = async { handler.handle(arguments).await.respond(call) };
+            let handled = async {
+                let answer = handler.handle(arguments).await.respond(call)?;
+                call.after_look(answer).await
+            };
             match repetition {
                 Repetition::NoKey => handled.await,
                 Repetition::First(request) => call.run_first(request, handled).await,

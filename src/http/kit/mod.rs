@@ -31,6 +31,7 @@ pub(crate) mod idempotency;
 pub(crate) mod if_match;
 pub(crate) mod injected;
 pub(crate) mod list;
+mod look;
 pub(crate) mod members;
 pub(crate) mod middleware;
 pub(crate) mod path_id;

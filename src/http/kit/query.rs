@@ -91,8 +91,13 @@ pub(crate) fn read_query<T: QueryType>(text: &str) -> Result<T, String> {
 
 impl<T: QueryType> Argument for Query<T> {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
-        let query = read_query(call.request().query_string());
-        query.map(Self).map_err(|why| Problem::new(Code::InvalidQuery).with_detail(why))
+        match read_query(call.request().query_string()) {
+            Ok(query) => {
+                call.asks();
+                Ok(Self(query))
+            }
+            Err(why) => Err(Problem::new(Code::InvalidQuery).with_detail(why)),
+        }
     }
 
     fn describe(description: &mut Description) {

@@ -176,6 +176,7 @@ impl<R: View> Answer for Created<R> {
 
 impl<R: View> Answer for Listed<R> {
     fn respond(self, call: &Call) -> HttpResponse {
+        call.shows(&self.records, &self.by);
         let mut body = b"{\"items\":[".to_vec();
         for (index, (record, held)) in self.records.iter().enumerate() {
             if index > 0 {

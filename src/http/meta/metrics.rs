@@ -48,7 +48,7 @@ fn read(services: &Services, state: &State) {
     state.hash_waiting.set(gauge(hashing.waiting));
     state.set_hash_turned_away(hashing.rejected);
     state.audit_waiting.set(gauge(services.recorder.waiting()));
-    state.set_audit_counted(services.recorder.counted());
+    state.set_audit_counted(services.recorder.dropped());
     let cache = services.verifier.cache_usage();
     state.cached_tokens.set(gauge(cache.tokens));
     state.set_cache_lookups(cache.hits, cache.misses);

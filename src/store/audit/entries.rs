@@ -9,7 +9,6 @@ use crate::authz::{Actor, AuditEvent, Caller, Outcome, Subject};
 use crate::domain::{Time, UserId};
 use crate::on;
 use crate::store::engine::schema::audit;
-use crate::store::shared::Shared;
 use crate::store::{Connection, StoreError};
 
 /// Length limit of a text from a request, in characters. Longer texts are truncated.
@@ -71,12 +70,23 @@ pub struct Inputs {
     /// Roles of the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
+    /// Query of a list of others' records, without the cursor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// Number of records that a list showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shown: Option<usize>,
+    /// Time of the first refusal that a count stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_at: Option<Time>,
+    /// Time of the last refusal that a count stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<Time>,
 }
 
 impl Entry {
     /// Creates the entry of an event at `at`.
     pub(in crate::store) fn of(event: &AuditEvent, id: Uuid, at: DateTime<Utc>) -> Self {
-        let cut = |text: &str| text.chars().filter(|c| *c != '\0').take(MOST_CHARACTERS).collect::<String>();
         let (caller, origin) = (event.by.caller(), event.by.origin());
         let (outcome, reason, count) = match event.outcome {
             Outcome::Done => ("done", None, 1),
@@ -107,6 +117,14 @@ impl Entry {
         }
     }
 
+    /// Adds inputs that the event does not have.
+    pub(in crate::store) fn with_inputs(self, add: impl FnOnce(&mut Inputs)) -> Self {
+        let mut inputs = self.inputs();
+        add(&mut inputs);
+        inputs.query = inputs.query.as_deref().map(cut);
+        Self { inputs: serde_json::to_string(&inputs).ok(), ..self }
+    }
+
     /// Returns the inputs of the decision.
     pub fn inputs(&self) -> Inputs {
         self.inputs.as_deref().and_then(|inputs| serde_json::from_str(inputs).ok()).unwrap_or_default()
@@ -124,26 +142,25 @@ impl Inputs {
             route: by.origin().and_then(|origin| origin.route.as_deref()).map(str::to_owned),
             scope: caller.map(|caller| caller.scope().to_string()),
             roles: caller.map(roles).unwrap_or_default(),
+            ..Self::default()
         };
         (inputs != Self::default()).then_some(inputs)
     }
 }
 
-impl Shared {
-    /// Appends an event to the trail, in the transaction of `conn`.
-    pub(in crate::store) fn append_event(
-        &self,
-        conn: &mut Connection,
-        event: &AuditEvent,
-    ) -> Result<(), StoreError> {
-        let now = self.now();
-        let entry = Entry::of(event, self.new_uuid(now)?, now);
-        on!(conn, |c| diesel::insert_into(audit::table).values(&entry).execute(c))?;
-        Ok(())
-    }
+/// Returns the beginning of a text from a request.
+fn cut(text: &str) -> String {
+    text.chars().filter(|c| *c != '\0').take(MOST_CHARACTERS).collect()
 }
 
+/// Inserts an entry.
+pub(in crate::store) fn insert_one(conn: &mut Connection, entry: &Entry) -> Result<(), StoreError> {
+    on!(conn, |c| diesel::insert_into(audit::table).values(entry).execute(c))?;
+    Ok(())
+}
+
+/// Inserts entries, except those that are there already.
 pub(in crate::store) fn insert(conn: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
-    on!(conn, |c| diesel::insert_into(audit::table).values(entries).execute(c))?;
+    on!(conn, |c| diesel::insert_into(audit::table).values(entries).on_conflict_do_nothing().execute(c))?;
     Ok(())
 }

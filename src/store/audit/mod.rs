@@ -1,5 +1,7 @@
 //! The audit trail: its entries, the queue that writes them, and the hash chain that makes changes evident.
 
+pub(in crate::store) mod backlog;
+mod budget;
 pub(in crate::store) mod chain;
 pub(crate) mod check;
 pub(in crate::store) mod entries;

@@ -1,60 +1,73 @@
-//! Queue for audit entries that no request waits for: refusals, and reads of records of other users.
+//! Queue for audit entries that no request waits for: refusals. A reader of the trail waits until the refusals
+//! before its request are written, so that it sees them at once.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::authz::{Actor, AuditEvent, Outcome};
-use crate::domain::{Rate, TokenBucket};
-use crate::store::{Entry, StoreError, TrustedStore};
+use super::backlog::State;
+use super::budget::{Budgets, Dropped};
+use crate::authz::{AuditEvent, Outcome};
+use crate::domain::{NoRandomness, Time};
+use crate::store::shared::Shared;
+use crate::store::{Entry, Store, StoreError, TrustedStore};
 
-/// Capacity of the queue. Events beyond it are counted, not kept.
-const CAPACITY: usize = 1_024;
+/// Capacity of the queue, many times the burst of one caller's budget. It fills up while the database is not
+/// available.
+const CAPACITY: usize = 16_384;
 
 /// Number of entries written in one transaction.
 const BATCH: usize = 256;
 
-/// Rate limit for entries about invalid tokens. Any client can send them, and must not fill the disk. Events
-/// beyond it are counted.
-const INVALID_TOKENS: Rate = Rate { burst: 200.0, per_second: 20.0 };
-
-/// Pause after each transaction. It bounds a flood of refusals to ten transactions a second.
+/// Pause after a transaction, unless a reader or a whole batch waits. It bounds a flood of refusals to ten
+/// transactions a second.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Retry delay after a failed write.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Appends the entries of counts.
+fn push_counts(state: &mut State, shared: &Shared, counts: Vec<Dropped>) {
+    for dropped in counts {
+        match count_entry(shared, &dropped) {
+            Ok(entry) => state.push(entry),
+            Err(error) => log::error!("lost the count of {} refusals: {error}", dropped.count),
+        }
+    }
+}
+
+impl Store {
+    /// Waits until the trail has each refusal that this replica made before. Returns at once when none waits.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub(in crate::store) async fn flush_trail(&self) -> Result<(), StoreError> {
+        let (shared, backlog) = (self.shared(), &self.shared().backlog);
+        {
+            let mut state = backlog.lock();
+            if state.budgets.owe() {
+                let due = state.budgets.due(Instant::now());
+                push_counts(&mut state, shared, due);
+            }
+        }
+        backlog.flush().await
+    }
+}
+
 /// Audit queue. It never makes a request wait.
 pub struct Recorder {
     store: TrustedStore,
-    queue: mpsc::Sender<Message>,
-    missed: Arc<AtomicI64>,
-    /// Number of dropped events since the start.
-    counted: AtomicU64,
-    invalid_tokens: Mutex<TokenBucket>,
-}
-
-enum Message {
-    Entry(Box<Entry>),
-    /// Request to report when every earlier entry is written.
-    Flush(oneshot::Sender<()>),
 }
 
 impl Recorder {
     /// Creates the queue, and the task that writes its entries. The caller must spawn the task.
     pub(crate) fn new(store: TrustedStore) -> (Self, impl Future<Output = ()>) {
-        let (queue, waiting) = mpsc::channel(CAPACITY);
-        let missed = Arc::new(AtomicI64::new(0));
-        let writing = write(store.clone(), waiting, Arc::clone(&missed));
-        let (counted, invalid_tokens) =
-            (AtomicU64::new(0), Mutex::new(TokenBucket::full(INVALID_TOKENS, Instant::now())));
-        (Self { store, queue, missed, counted, invalid_tokens }, writing)
+        (Self { store: store.clone() }, write(store))
     }
 
-    /// Appends an event. When the queue is full, the event is only counted.
+    /// Appends an event, or counts it when its caller sent too many.
     pub fn note(&self, event: AuditEvent) {
         self.take(&event, None);
     }
@@ -65,104 +78,124 @@ impl Recorder {
     }
 
     fn take(&self, event: &AuditEvent, id: Option<Uuid>) -> bool {
-        let taken = self.try_take(event, id).is_some();
-        if !taken {
-            self.missed.fetch_add(1, Ordering::Relaxed);
-            self.counted.fetch_add(1, Ordering::Relaxed);
+        let (shared, backlog) = (self.store.shared(), &self.store.shared().backlog);
+        let mut state = backlog.lock();
+        let has_room = state.waiting.len() < CAPACITY;
+        let admitted = state.budgets.admit(event, has_room, shared.now(), Instant::now());
+        // A dropped event costs no entry.
+        let entry = admitted.then(|| self.store.entry(event, id).ok()).flatten();
+        let taken = entry.is_some();
+        match entry {
+            Some(entry) => state.push(entry),
+            None => drop(backlog.dropped.fetch_add(1, Ordering::Relaxed)),
         }
+        drop(state);
+        backlog.work.notify_one();
         taken
     }
 
-    /// Reserves a place first, so that a dropped event costs no entry.
-    fn try_take(&self, event: &AuditEvent, id: Option<Uuid>) -> Option<()> {
-        let is_invalid_token = matches!(event.outcome, Outcome::NotAcceptable(_));
-        if is_invalid_token && !self.may_record_invalid_token() {
-            return None;
-        }
-        let place = self.queue.try_reserve().ok()?;
-        let entry = self.store.entry(event, id).ok()?;
-        place.send(Message::Entry(Box::new(entry)));
-        Some(())
-    }
-
-    /// Returns the number of events in the queue.
+    /// Returns the number of entries that are not written yet.
     pub fn waiting(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        let backlog = &self.store.shared().backlog;
+        let queued = backlog.lock().queued;
+        usize::try_from(queued.saturating_sub(*backlog.settled.borrow())).unwrap_or(usize::MAX)
     }
 
     /// Returns the number of events that were only counted, since the start.
-    pub fn counted(&self) -> u64 {
-        self.counted.load(Ordering::Relaxed)
+    pub fn dropped(&self) -> u64 {
+        self.store.shared().backlog.dropped.load(Ordering::Relaxed)
     }
 
-    fn may_record_invalid_token(&self) -> bool {
-        let mut bucket = self.invalid_tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.take(INVALID_TOKENS, Instant::now())
+    /// Discards the entries that wait and the budgets of all callers, and waits until no entry is being
+    /// written. For a test server, whose tables are then restored.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub(crate) async fn discard(&self) -> Result<(), StoreError> {
+        let backlog = &self.store.shared().backlog;
+        let discarded = {
+            let mut state = backlog.lock();
+            state.budgets = Budgets::default();
+            state.waiting.drain(..).count() as u64
+        };
+        backlog.settled.send_modify(|settled| *settled += discarded);
+        backlog.flush().await
     }
 
-    /// Waits until every earlier event is written.
-    pub async fn flush(&self) {
-        let (sender, flushed) = oneshot::channel();
-        if self.queue.send(Message::Flush(sender)).await.is_ok() {
-            let _ = flushed.await;
+    /// Waits until every earlier event and every count is written.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        let (shared, backlog) = (self.store.shared(), &self.store.shared().backlog);
+        {
+            let mut state = backlog.lock();
+            let all = state.budgets.all();
+            push_counts(&mut state, shared, all);
+        }
+        backlog.work.notify_one();
+        backlog.flush().await
+    }
+}
+
+/// Writes the entries of the queue.
+async fn write(store: TrustedStore) {
+    let (shared, backlog) = (store.shared(), &store.shared().backlog);
+    loop {
+        backlog.work.notified().await;
+        let batch: Vec<Entry> = {
+            let mut state = backlog.lock();
+            let due = state.budgets.due(Instant::now());
+            push_counts(&mut state, shared, due);
+            let most = state.waiting.len().min(BATCH);
+            state.waiting.drain(..most).collect()
+        };
+        if !batch.is_empty() {
+            let count = batch.len() as u64;
+            append(&store, batch).await;
+            backlog.settled.send_modify(|settled| *settled += count);
+        }
+        let (waiting, owes) = {
+            let state = backlog.lock();
+            (state.waiting.len(), state.budgets.owe())
+        };
+        if waiting > 0 || owes {
+            backlog.work.notify_one();
+        }
+        if waiting < BATCH {
+            let _ = timeout(PAUSE, backlog.urgent.notified()).await;
         }
     }
 }
 
-async fn write(store: TrustedStore, mut waiting: mpsc::Receiver<Message>, missed: Arc<AtomicI64>) {
-    let mut messages = Vec::with_capacity(BATCH);
-    while waiting.recv_many(&mut messages, BATCH).await > 0 {
-        let mut entries = Vec::new();
-        let mut flushed = Vec::new();
-        for message in messages.drain(..) {
-            match message {
-                Message::Entry(entry) => entries.push(*entry),
-                Message::Flush(sender) => flushed.push(sender),
-            }
-        }
-        let count = missed.swap(0, Ordering::Relaxed);
-        if count > 0 {
-            entries.extend(store.entry(&overflow(count), None).ok());
-        }
-        if !entries.is_empty() {
-            append(&store, entries).await;
-        }
-        for sender in flushed {
-            let _ = sender.send(());
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// Writes entries, with retries while the database is not available. Meanwhile the queue fills up.
+/// Writes entries, with retries until the database takes them. Meanwhile the queue fills up.
 async fn append(store: &TrustedStore, entries: Vec<Entry>) {
     let mut failing = false;
-    loop {
-        match store.append_entries(entries.clone()).await {
-            Ok(()) => return,
-            Err(StoreError::Unavailable(why)) if !failing => {
-                log::error!("cannot write the audit trail: {why}");
-                failing = true;
-            }
-            Err(StoreError::Unavailable(_)) => {}
-            Err(error) => {
-                log::error!("lost {} audit entries: {error}", entries.len());
-                return;
-            }
+    // A commit with an unknown outcome is repeated too: the ids are unique.
+    while let Err(error) = store.append_entries(entries.clone()).await {
+        if !failing {
+            log::error!("cannot write the audit trail: {error}");
+            failing = true;
         }
         tokio::time::sleep(RETRY).await;
     }
 }
 
-fn overflow(count: i64) -> AuditEvent {
-    AuditEvent {
-        by: Actor::Server,
+/// Returns the entry for the refusals of a caller that have none of their own.
+fn count_entry(shared: &Shared, dropped: &Dropped) -> Result<Entry, NoRandomness> {
+    let event = AuditEvent {
+        by: dropped.by.clone(),
         action: "refuse",
         resource: "request",
         record: None,
-        owner: None,
-        outcome: Outcome::Overflow(count),
-    }
+        // The caller finds the count in its own trail.
+        owner: dropped.by.caller().and_then(|caller| caller.user_id()),
+        outcome: Outcome::Overflow(dropped.count),
+    };
+    let now = shared.now();
+    Ok(Entry::of(&event, shared.new_uuid(now)?, now).with_inputs(|inputs| {
+        (inputs.first_at, inputs.last_at) = (Some(Time(dropped.from)), Some(Time(dropped.to)));
+    }))
 }
 
 #[cfg(test)]
@@ -170,41 +203,81 @@ mod tests {
     use diesel::prelude::*;
 
     use super::*;
-    use crate::domain::UserId;
+    use crate::authz::{Actor, Outcome};
+    use crate::domain::{Origin, UserId};
     use crate::on;
     use crate::store::engine::schema::audit;
-    use crate::store::trusted::TrustedStore;
 
-    fn look(owner: UserId) -> AuditEvent {
+    fn refusal(address: [u8; 4]) -> AuditEvent {
+        let origin = Origin { address: Some(address.into()), ..Origin::default() };
         AuditEvent {
-            owner: Some(owner),
-            action: "read",
-            resource: "user",
-            outcome: Outcome::Done,
-            ..overflow(1)
+            by: Actor::Anonymous(origin, None),
+            action: "log_in",
+            resource: "session",
+            record: None,
+            owner: Some(UserId(Uuid::from_u128(7))),
+            outcome: Outcome::WrongPassword,
         }
     }
 
+    async fn rows(store: &Store) -> Vec<(String, i64)> {
+        let rows = store.read(|conn| {
+            let rows = audit::table.select((audit::outcome, audit::count)).order(audit::id);
+            Ok(on!(conn, |c| rows.load(c))?)
+        });
+        rows.await.unwrap()
+    }
+
     #[test]
-    fn a_full_queue_counts_further_events_in_one_entry() {
+    fn a_reader_sees_each_event_before_it() {
         let dir = tempfile::tempdir().unwrap();
-        let rows: Vec<(String, i64)> = actix_web::rt::System::new().block_on(async {
+        actix_web::rt::System::new().block_on(async {
             let store = TrustedStore::for_test(dir.path());
             let (recorder, writing) = Recorder::new(store.clone());
-            for _ in 0..CAPACITY + 500 {
-                recorder.note(look(UserId(uuid::Uuid::from_u128(7))));
+            actix_web::rt::spawn(writing);
+            for count in 1..=20 {
+                recorder.note(refusal([192, 0, 2, 1]));
+                store.flush_trail().await.unwrap();
+                assert_eq!((rows(&store).await.len(), recorder.waiting()), (count, 0));
+            }
+        });
+    }
+
+    #[test]
+    fn a_reader_is_not_kept_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        actix_web::rt::System::new().block_on(async {
+            let store = TrustedStore::for_test(dir.path());
+            // Its entries are never written.
+            let (recorder, _) = Recorder::new(store.clone());
+            store.flush_trail().await.unwrap();
+            recorder.note(refusal([192, 0, 2, 1]));
+            assert!(matches!(store.flush_trail().await, Err(StoreError::Unavailable(_))));
+            recorder.discard().await.unwrap();
+            store.flush_trail().await.unwrap();
+        });
+    }
+
+    #[test]
+    fn a_full_queue_counts_further_events_under_their_callers() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = actix_web::rt::System::new().block_on(async {
+            let store = TrustedStore::for_test(dir.path());
+            let (recorder, writing) = Recorder::new(store.clone());
+            let callers = u8::try_from(CAPACITY / 300 + 2).unwrap();
+            for caller in 0..callers {
+                for _ in 0..300 {
+                    recorder.note(refusal([192, 0, 2, caller]));
+                }
             }
             actix_web::rt::spawn(writing);
-            recorder.flush().await;
-            let rows = store.read(|conn| {
-                let rows = audit::table.select((audit::outcome, audit::count)).order(audit::id);
-                Ok(on!(conn, |c| rows.load(c))?)
-            });
-            rows.await.unwrap()
+            while recorder.close().await.is_err() {}
+            assert_eq!(recorder.dropped(), u64::from(callers) * 300 - CAPACITY as u64);
+            rows(&store).await
         });
-        let (lines, overflow): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|(outcome, _)| outcome == "done");
-        assert_eq!(lines.len(), CAPACITY);
-        assert_eq!(overflow, [("overflow".to_owned(), 500)]);
+        let (lines, counts): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|(outcome, _)| outcome == "refused");
+        assert_eq!((lines.len(), counts.len()), (CAPACITY, 2));
+        assert_eq!(counts.iter().map(|(_, count)| count).sum::<i64>(), 56 * 300 - CAPACITY as i64);
     }
 }

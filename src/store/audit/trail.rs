@@ -4,13 +4,14 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::entries::insert;
+use super::entries::{insert, insert_one};
 use crate::authz::action::{Explain, List, ReadAudit};
 use crate::authz::{Allowed, AuditEvent, AuditTrail, Explanation, Reach};
 use crate::domain::{NoRandomness, Time, User, UserId};
 use crate::on;
 use crate::store::engine::schema::audit;
-use crate::store::{Entry, EntryId, Store, StoreError, TrustedStore};
+use crate::store::shared::Shared;
+use crate::store::{Connection, Entry, EntryId, Store, StoreError, TrustedStore};
 
 /// Filter of the audit trail. All of its fields must match.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +54,7 @@ impl Store {
         limit: u16,
     ) -> Result<Vec<Entry>, StoreError> {
         let filter = AuditFilter { owner: Some(user.id), ..AuditFilter::default() };
+        self.flush_trail().await?;
         self.entries(filter, before, limit).await
     }
 
@@ -67,6 +69,7 @@ impl Store {
         before: Option<EntryId>,
         limit: u16,
     ) -> Result<Vec<Entry>, StoreError> {
+        self.flush_trail().await?;
         self.entries(filter, before, limit).await
     }
 
@@ -80,6 +83,7 @@ impl Store {
         _: &Reach<Explanation, Explain>,
         id: Uuid,
     ) -> Result<Option<Entry>, StoreError> {
+        self.flush_trail().await?;
         self.read(move |conn| {
             Ok(on!(conn, |c| audit::table
                 .find(EntryId(id))
@@ -143,11 +147,40 @@ impl TrustedStore {
         Ok(Entry::of(event, id, now))
     }
 
-    /// Appends entries.
+    /// Appends entries, except those that are there already.
     ///
     /// # Errors
     /// When the database is not available; then it wrote none.
     pub(crate) async fn append_entries(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         self.write(None, move |conn, _| insert(conn, &entries)).await
+    }
+
+    /// Appends the entry of a look at records of others: what was asked, and how many records it showed.
+    ///
+    /// # Errors
+    /// When it cannot be written. Then the look must not be answered.
+    pub(crate) async fn append_look(
+        &self,
+        event: &AuditEvent,
+        query: Option<String>,
+        shown: Option<usize>,
+    ) -> Result<(), StoreError> {
+        let mut entry = self.entry(event, None)?;
+        if query.is_some() || shown.is_some() {
+            entry = entry.with_inputs(|inputs| (inputs.query, inputs.shown) = (query, shown));
+        }
+        self.write(None, move |conn, _| insert_one(conn, &entry)).await
+    }
+}
+
+impl Shared {
+    /// Appends an event to the trail, in the transaction of `conn`.
+    pub(in crate::store) fn append_event(
+        &self,
+        conn: &mut Connection,
+        event: &AuditEvent,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        insert_one(conn, &Entry::of(event, self.new_uuid(now)?, now))
     }
 }

@@ -1,25 +1,9 @@
 //! Hash chain of the audit trail: `cloakroom audit verify` detects changes in the database, and the server
 //! removes lines beyond their retention.
 
-use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, PgConnection, SqliteConnection};
 use serde_json::Value;
 
 use crate::support::{Engine, Server, eventually, on_both_engines};
-
-/// Runs a statement as an attacker with access to the database.
-fn db_run(server: &Server, statement: &str) {
-    match server.engine {
-        Engine::Sqlite => {
-            let path = server.database_url.trim_start_matches("sqlite://");
-            let mut conn = SqliteConnection::establish(path).unwrap();
-            conn.batch_execute(&format!("PRAGMA busy_timeout = 5000; {statement}")).unwrap();
-        }
-        Engine::Postgres => {
-            PgConnection::establish(&server.database_url).unwrap().batch_execute(statement).unwrap();
-        }
-    }
-}
 
 fn verify(server: &Server) -> Value {
     serde_json::from_str(&server.operator(&["audit", "verify", "--json"])).expect("JSON")
@@ -64,7 +48,7 @@ on_both_engines! {
 
     fn detects_a_changed_line(engine: Engine) {
         let (server, _) = server_with_sealed_trail(engine);
-        db_run(&server, "UPDATE audit SET actor = 'operator' WHERE position = 3");
+        server.db_run("UPDATE audit SET actor = 'operator' WHERE position = 3");
         let told = faults(&server, &[]);
         assert!(told.contains("position 3, entry ") && told.contains("the entry was changed"), "{told}");
         assert_eq!(told.matches("wrong ").count(), 1, "{told}");
@@ -72,19 +56,17 @@ on_both_engines! {
 
     fn detects_a_deleted_line_and_seal(engine: Engine) {
         let (server, _) = server_with_sealed_trail(engine);
-        db_run(&server, "DELETE FROM audit WHERE position = 3");
+        server.db_run("DELETE FROM audit WHERE position = 3");
         let told = faults(&server, &[]);
         assert!(told.contains("position 3: the entry was removed"), "{told}");
-        db_run(&server, "DELETE FROM audit_seals WHERE position = 3");
+        server.db_run("DELETE FROM audit_seals WHERE position = 3");
         let told = faults(&server, &[]);
         assert!(told.contains("position 3: the entry and its seal were removed"), "{told}");
     }
 
     fn detects_swapped_lines(engine: Engine) {
         let (server, _) = server_with_sealed_trail(engine);
-        db_run(
-            &server,
-            "UPDATE audit SET position = -1 WHERE position = 2; UPDATE audit SET position = 2 WHERE position = 4; \
+        server.db_run("UPDATE audit SET position = -1 WHERE position = 2; UPDATE audit SET position = 2 WHERE position = 4; \
              UPDATE audit SET position = 4 WHERE position = -1",
         );
         let told = faults(&server, &[]);
@@ -94,9 +76,7 @@ on_both_engines! {
 
     fn detects_an_inserted_line(engine: Engine) {
         let (server, _) = server_with_sealed_trail(engine);
-        db_run(
-            &server,
-            "INSERT INTO audit (id, at, outcome, action, resource, count, position) \
+        server.db_run("INSERT INTO audit (id, at, outcome, action, resource, count, position) \
              SELECT owner_id, at, outcome, action, resource, count, 1000 FROM audit WHERE owner_id IS NOT NULL LIMIT 1",
         );
         let told = faults(&server, &[]);
@@ -106,12 +86,12 @@ on_both_engines! {
     fn detects_a_cut_at_either_end(engine: Engine) {
         let (server, lines) = server_with_sealed_trail(engine);
         let head = verify(&server)["head"].as_str().unwrap().to_owned();
-        db_run(&server, &format!("DELETE FROM audit WHERE position = {lines}; DELETE FROM audit_seals WHERE position = {lines}"));
+        server.db_run(&format!("DELETE FROM audit WHERE position = {lines}; DELETE FROM audit_seals WHERE position = {lines}"));
         // The remaining chain is valid on its own; only a head stored elsewhere shows the cut.
         assert_eq!(verify(&server)["sound"], true);
         let told = faults(&server, &["--anchor", &head]);
         assert!(told.contains("its last entries were removed"), "{told}");
-        db_run(&server, "DELETE FROM audit WHERE position <= 2; DELETE FROM audit_seals WHERE position < 2");
+        server.db_run("DELETE FROM audit WHERE position <= 2; DELETE FROM audit_seals WHERE position < 2");
         let told = faults(&server, &[]);
         assert!(told.contains("position 2: earlier entries were removed"), "{told}");
     }
@@ -119,7 +99,7 @@ on_both_engines! {
     fn anchor_detects_a_rebuilt_chain(engine: Engine) {
         let (server, lines) = server_with_sealed_trail(engine);
         let head = verify(&server)["head"].as_str().unwrap().to_owned();
-        db_run(&server, "UPDATE audit SET position = NULL, actor = 'operator' WHERE position > 3; DELETE FROM audit_seals WHERE position > 3");
+        server.db_run("UPDATE audit SET position = NULL, actor = 'operator' WHERE position > 3; DELETE FROM audit_seals WHERE position > 3");
         assert_eq!(sealed(&server)["lines"], lines);
         let told = faults(&server, &["--anchor", &head]);
         assert!(told.contains("the chain was rebuilt"), "{told}");
@@ -130,18 +110,24 @@ on_both_engines! {
     fn replicas_seal_each_line_once(engine: Engine) {
         let server = Server::start(engine);
         let replica = server.replica();
+        let support = server.person_with_roles("support", &["support"]);
         std::thread::scope(|scope| {
             for (number, server) in [&server, &replica, &server, &replica].into_iter().enumerate() {
+                let support = &support;
                 scope.spawn(move || {
                     for person in 0..10 {
-                        server.register(&format!("person-{number}-{person}"));
+                        let person = server.register(&format!("person-{number}-{person}"));
+                        server.get(&person.path()).bearer(&support.token).send().expect(200);
+                        server.get(&support.path()).bearer(&person.token).send().expect(403);
                     }
                 });
             }
         });
+        // A refusal of the other replica is in the trail within a second.
+        eventually("all lines are sealed", || sealed(&server)["lines"].as_i64().unwrap() >= 162);
         let trail = sealed(&server);
-        // Two lines per user: an account and a login.
-        assert!(trail["lines"].as_i64().unwrap() >= 80, "{trail}");
+        // Four lines per user: an account, a login, a read by support and a refusal. Two of support.
+        assert!(trail["lines"].as_i64().unwrap() >= 162, "{trail}");
         assert_eq!(trail["sound"], true, "{trail}");
     }
 
@@ -161,7 +147,7 @@ on_both_engines! {
         assert_eq!((&expired[0]["count"], &expired[0]["actor"]), (&Value::from(lines), &Value::Null));
         assert!(everything.iter().any(|line| line["owner"] == bob.id.as_str()));
         // Without the line that records the removal, the gap is a fault.
-        db_run(&server, "UPDATE audit SET action = 'create' WHERE action = 'expire'");
+        server.db_run("UPDATE audit SET action = 'create' WHERE action = 'expire'");
         assert!(faults(&server, &[]).contains("no entry records that they expired"));
     }
 }

@@ -4,15 +4,16 @@ pub mod dry_run;
 
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::authz::action::Explain;
-use crate::authz::{Explanation, Reach, Rule, Vocabulary, actor_of};
+use crate::authz::{Explanation, Reach, Rule, Vocabulary, actor_of, user_of};
 use crate::domain::Invalid;
-use crate::http::kit::{Body, Code, Json, Members, Problem, Route, Services};
+use crate::http::kit::{Answer, Body, Call, Code, Description, Json, Members, Problem, Route, Services};
 use crate::store::Entry;
 use dry_run::{HypotheticalRequest, NamedCaller};
 
@@ -81,23 +82,45 @@ pub async fn explain(
     reach: Reach<Explanation, Explain>,
     body: Body<ExplainRequest>,
     services: Arc<Services>,
-) -> Result<Json<Explained>, Problem> {
-    match body.read(read)? {
+) -> Result<ExplainAnswer, Problem> {
+    let (explained, asked) = match body.read(read)? {
         Question::Past(id) => {
             let entry = services.store.decision(&reach, id).await?;
             let entry = entry.ok_or_else(|| {
                 Problem::new(Code::NotFound).with_detail(
-                    "the decision is not in the audit trail: it was never made, it is too old, it was only counted \
-                     because there were too many, or it is not stored yet",
+                    "the decision is not in the audit trail: it was never made, it is too old, or it was only \
+                     counted because its caller had too many",
                 )
             })?;
-            Ok(Json(Explained::past(entry, &reach, services.routes.all(), &services.vocabulary)))
+            let past = Explained::past(entry, &reach, services.routes.all(), &services.vocabulary);
+            (past, format!("decision {id}"))
         }
         Question::Hypothetical(request) => {
             let (explanation, endpoint) = dry_run::explain(&services, reach.by(), &request).await?;
             let route = Some(endpoint.name());
-            Ok(Json(Explained { explanation, route, decision_id: None, at: None, request_id: None }))
+            let asked = format!("{} {}", request.method, request.path);
+            (Explained { explanation, route, decision_id: None, at: None, request_id: None }, asked)
         }
+    };
+    Ok(ExplainAnswer { explained, asked })
+}
+
+/// The explanation, and what it explains. The caller that it is about finds the look in its own trail.
+pub struct ExplainAnswer {
+    explained: Explained,
+    /// The request or the decision, for the audit trail.
+    asked: String,
+}
+
+impl Answer for ExplainAnswer {
+    fn respond(self, call: &Call) -> HttpResponse {
+        let about = self.explained.explanation.caller.as_deref();
+        call.explains(&self.asked, about.and_then(user_of));
+        Json(self.explained).respond(call)
+    }
+
+    fn describe(description: &mut Description) {
+        <Json<Explained> as Answer>::describe(description);
     }
 }
 
