@@ -2,5 +2,7 @@
 
 mod actors;
 mod idempotency;
+mod routes;
 mod streams;
 mod targets;
+mod waits;

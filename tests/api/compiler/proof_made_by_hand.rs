@@ -1,8 +1,8 @@
 include!("preamble.rs");
 
-use cloakroom::authz::{Caller, RelationSet, Rule};
+use cloakroom::authz::{Caller, Rule};
 
-fn pretend(record: Note, by: Caller) -> Allowed<Note, Delete> {
+fn pretend(by: Caller) -> Allowed<Note, Delete> {
     let action = std::marker::PhantomData;
-    Allowed { record, relations: RelationSet::NONE, by, rule: Rule::of::<Note, Delete>(), action }
+    Allowed { found: todo!(), by, rule: Rule::of::<Note, Delete>(), action }
 }

@@ -48,6 +48,22 @@ on_both_engines! {
         assert_eq!(users["items"].as_array().map(Vec::len), Some(2), "{users}");
     }
 
+    fn suspension_between_head_and_body_prevents_the_change(engine: Engine) {
+        let issuer = ForeignIssuer::start();
+        let metrics = [("CLOAKROOM_METRICS_LISTEN", "127.0.0.1:0")];
+        let server = trusting(engine, &[(&issuer, json!({ "provision": "jit" }))], &metrics);
+        let trust = Trust { issuer, server };
+        let (made, admin) = (trust.accepts(&trust.claims()).json(), trust.server.admin());
+        let path = format!("/users/{}", made["id"].as_str().unwrap());
+        let patch = trust.server.patch(&path).bearer(&trust.token(&trust.claims())).if_match("*");
+        let begun = trust.server.begin(&patch.json(&json!({ "email": "new@example.com" })));
+        let status = trust.server.put(&format!("{path}/status")).bearer(&admin.token);
+        status.json(&json!({ "status": "suspended" })).send().expect(200);
+        begun.finish().expect_problem(401, "invalid-token");
+        let now = trust.server.get(&path).bearer(&admin.token).send().expect(200).json();
+        assert_eq!(now["email"], made["email"]);
+    }
+
     fn refuses_unknown_users_without_provisioning(engine: Engine) {
         let trust = Trust::with(engine, &json!({}));
         trust.refuses(&trust.claims());
