@@ -20,7 +20,7 @@ pub struct Refusal {
     /// The record's owner, if known.
     pub owner: Option<UserId>,
     /// For [`Reason::AboveCaller`]: the missing powers. Empty when the caller may not know them.
-    pub missing: MissingPowers,
+    pub missing: Box<MissingPowers>,
 }
 
 impl Refusal {
@@ -70,13 +70,13 @@ impl Rule {
 
     /// Returns the refusal of this caller, for this reason.
     pub(super) fn refuse(&'static self, caller: &Caller, reason: Reason) -> Refusal {
-        let missing = MissingPowers::default();
+        let missing = Box::default();
         Refusal { by: Some(caller.clone()), rule: self, reason, record: None, owner: None, missing }
     }
 
     /// Returns the refusal of this caller because of the powers that the record has.
     pub(super) fn refuse_rank(&'static self, caller: &Caller, record: &dyn Ranked) -> Refusal {
-        let missing = missing_powers(caller, record);
+        let missing = Box::new(missing_powers(caller, record));
         Refusal { missing, ..self.refuse(caller, Reason::AboveCaller) }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::action::{Create, SetRoles};
 use super::scope::ROLES_WRITE;
-use super::{Actor, Caller, MissingPowers, Reach, Reason, Refusal, RoleGrant, Rule};
+use super::{Actor, Caller, Reach, Reason, Refusal, RoleGrant, Rule};
 use crate::domain::{Origin, Role, User};
 
 /// Proof that an account may be registered: registration is open, or the caller may create accounts
@@ -90,7 +90,7 @@ impl Registration {
                 reason: Reason::InsufficientScope,
                 record: None,
                 owner: None,
-                missing: MissingPowers::default(),
+                missing: Box::default(),
             }),
         }
     }

@@ -32,7 +32,7 @@ impl RoleGrant {
     pub(super) fn by(caller: &Caller, rule: &'static Rule, mut roles: Vec<Role>) -> Result<Self, Refusal> {
         let missing = caller.missing(&caller.vocabulary().powers_of(&roles));
         if !missing.is_empty() {
-            return Err(Refusal { missing, ..rule.refuse(caller, Reason::AboveCaller) });
+            return Err(Refusal { missing: Box::new(missing), ..rule.refuse(caller, Reason::AboveCaller) });
         }
         roles.sort();
         roles.dedup();
