@@ -12,6 +12,11 @@ run *arguments:
 test *filter:
     cargo test --locked {{filter}}
 
+# Build the program that is deployed, linked statically for any Linux (needs musl-tools).
+dist:
+    rustup target add {{arch()}}-unknown-linux-musl
+    cargo build --profile dist --locked --bin cloakroom --target {{arch()}}-unknown-linux-musl
+
 # Install the packages of the interoperability tests (needs Node.js 20 or newer, Python and Chromium).
 interop:
     npm ci --prefix tests/interop
@@ -25,11 +30,12 @@ lint:
     cargo check --locked
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 
-# Check the files of deploy/ with their linters (needs `just interop` and systemd).
+# Check the files of deploy/ with their linters (needs `just interop`, systemd and haproxy).
 lint-deploy:
     target/interop-venv/bin/kubernetes-validate --strict deploy/kubernetes.yaml
     target/interop-venv/bin/hadolint deploy/Dockerfile
     systemd-analyze security --offline=true --no-pager --threshold=20 deploy/cloakroom.service
+    haproxy -c -f deploy/haproxy.cfg
 
 # Inject each fault under load for this many seconds, and check that no acknowledged change is lost (needs PostgreSQL, pgbouncer and haproxy).
 torture seconds="60":

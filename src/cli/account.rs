@@ -18,7 +18,7 @@ impl AccountRef {
         let id =
             || text.parse().map(Self::Id).map_err(|_| "is neither an id nor an e-mail address".to_owned());
         if text.contains('@') {
-            Email::parse(text).map(Self::Email).map_err(|why| why.to_string())
+            Email::parse_exported(text).map(Self::Email).map_err(|why| why.to_string())
         } else {
             id()
         }

@@ -13,10 +13,13 @@ use super::progress::{progress, progress_ends};
 use crate::config::Database;
 use crate::server::master_key::load_master_key;
 use crate::server::stored_keys;
-use crate::store::ChainKey;
 use crate::store::audit::check::Check;
 use crate::store::engine::backup;
 use crate::store::engine::backup::{BackupError, Copied};
+use crate::store::{ChainKey, Engine, StoreError, hold};
+
+/// Location of the database, in the memory of this process, with which the schema of a copy is compared.
+const REFERENCE: &str = "file:/cloakroom-restore-reference?vfs=memdb";
 
 fn file() -> Arg {
     Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf))
@@ -38,7 +41,7 @@ pub(super) fn restore_command() -> Command {
     Command::new("restore")
         .about("Replace the SQLite database by a copy from `backup`")
         .after_help(
-            "First the copy is checked: every page is read, its schema is migrated, its signing keys are opened \
+            "First the copy is checked: every page is read, its schema is migrated and compared, its signing keys are opened \
              with the master key, and its audit trail is verified. Only then the database is replaced.\n\
              Stop the server first. An existing database is renamed, not removed.\n\n\
              Examples:\n  cloakroom restore --check /backups/cloakroom-2026-11-26.db   \
@@ -136,6 +139,7 @@ fn check_content(context: &Context, file: &Path, restored: &Path) -> Result<(), 
     let copy =
         Context { app: context.app.clone(), settings, clock_and_random: context.clock_and_random.clone() };
     let store = copy.migrated_store()?;
+    check_schema(context, restored).map_err(|error| about(file, &error))?;
     let findings = System::new().block_on(async {
         if !store.signing_keys().await?.is_empty() {
             stored_keys(&store, copy.config(), &copy.clock_and_random).await?;
@@ -151,6 +155,14 @@ fn check_content(context: &Context, file: &Path, restored: &Path) -> Result<(), 
         None => backup::close(restored).map_err(|error| about(restored, &error)),
         Some(wrong) => Err(Failure::new(format!("{}: its audit trail was changed: {wrong}", file.display()))),
     }
+}
+
+/// Compares the schema with that of a new database in memory.
+fn check_schema(context: &Context, restored: &Path) -> Result<(), BackupError> {
+    let internal = |error: StoreError| BackupError::Schema(error.to_string());
+    let _held = hold(REFERENCE).map_err(internal)?;
+    context.app.migrate(&Engine::Sqlite(REFERENCE.into())).map_err(internal)?;
+    backup::compare_schemas(Path::new(REFERENCE), restored)
 }
 
 /// Puts the copy in place of the database, and renames the existing database.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use clap::Command;
 
-use super::{api, audit, backup, clients, config, explain, keys, migrate, new, serve, token, users, verify};
+use super::{
+    api, audit, backup, clients, config, explain, health, keys, migrate, new, serve, token, users, verify,
+};
 use crate::app::App;
 
 /// Returns all commands with all flags. Each setting is also a flag of each command. The help of a command
@@ -35,6 +37,7 @@ pub(super) fn commands(app: &Arc<App>) -> Command {
             api::routes_command(),
             api::openapi_command(),
             explain::command(),
+            health::command(),
             audit::command(),
             backup::command(),
             backup::restore_command(),

@@ -1,5 +1,6 @@
 //! Context of the operator's commands.
 
+use std::path::absolute;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -51,8 +52,9 @@ impl Context {
     /// Opens the store.
     ///
     /// # Errors
-    /// When the schema is not up to date.
+    /// When there is no database, or its schema is not up to date.
     pub(super) fn store(&self) -> Result<TrustedStore, Failure> {
+        self.database_exists()?;
         if self.migration_states()?.iter().all(|state| state.applied) {
             return Ok(self.open_store());
         }
@@ -63,10 +65,28 @@ impl Context {
         )))
     }
 
-    /// Migrates the database and opens the store, so that a new machine needs no other command.
+    /// Migrates the database and opens the store.
+    ///
+    /// # Errors
+    /// When there is no database, or it cannot be migrated.
     pub(super) fn migrated_store(&self) -> Result<TrustedStore, Failure> {
+        self.database_exists()?;
         self.app.migrate(&engine(self.config()))?;
         Ok(self.open_store())
+    }
+
+    /// Refuses a database file that does not exist. In a wrong working directory a command would otherwise
+    /// write to a new database and report success.
+    fn database_exists(&self) -> Result<(), Failure> {
+        match engine(self.config()) {
+            Engine::Sqlite(path) if !path.exists() => Err(Failure::new(format!(
+                "there is no database {}; run this in the working directory of the server, or set DATABASE_URL; \
+                 {} migrate creates a new database",
+                absolute(&path).unwrap_or(path).display(),
+                self.app.name
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Returns all migrations with their states. Creates no database file.

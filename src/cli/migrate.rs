@@ -1,12 +1,12 @@
 //! `cloakroom migrate`: migrates the schema.
 
+use actix_web::rt::System;
 use clap::{ArgMatches, Command};
 use serde_json::json;
 
 use super::arguments::{json_flag, switch};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
-use crate::server::engine;
 
 pub(super) fn command() -> Command {
     Command::new("migrate")
@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
         let pending = context.migration_states()?.into_iter().filter(|state| !state.applied);
         ("pending", pending.map(|state| state.name).collect())
     } else {
-        ("applied", context.app.migrate(&engine(context.config()))?)
+        ("applied", System::new().block_on(context.app.migrate_when_available(context.config()))?)
     };
     match names.as_slice() {
         _ if json => print_json(&json!({ heading: names })),

@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod context;
 mod explain;
+mod health;
 mod keys;
 mod migrate;
 mod new;

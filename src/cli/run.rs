@@ -10,7 +10,8 @@ use super::commands::{command, commands};
 use super::context::Context;
 use super::output::{Failure, print_errors};
 use super::{
-    api, audit, backup, clashes, clients, config, explain, keys, migrate, new, serve, token, users, verify,
+    api, audit, backup, clashes, clients, config, explain, health, keys, migrate, new, serve, token, users,
+    verify,
 };
 use crate::app::App;
 use crate::domain::ClockAndRandom;
@@ -51,6 +52,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "openapi" => api::openapi(&context()?),
         "audit" => audit::run(&context()?, given),
         "explain" => explain::run(&context()?, given),
+        "health" => health::run(&context()?, given),
         "backup" => backup::run(&context()?, given),
         "restore" => backup::restore(&context()?, given),
         "new" => new::run(app, &ClockAndRandom::default().clock, given),

@@ -140,6 +140,9 @@ impl From<StartError> for Failure {
             StartError::Listen(..) => {
                 Self::new(format!("{error}; choose another address with --listen, such as 127.0.0.1:0"))
             }
+            StartError::MetricsListen(..) => Self::new(format!(
+                "{error}; choose another address with --metrics-listen, such as 127.0.0.1:0, or off"
+            )),
             _ => Self::new(error.to_string()),
         }
     }

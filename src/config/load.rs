@@ -1,11 +1,19 @@
 //! Sources of settings: flags, environment and `.env`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
 use clap::ArgMatches;
 
+use super::service_links::is_service_link;
 use super::{DefaultValue, Fault, Setting, SettingsList, Source};
+
+/// Advice for a line of `.env` that cannot be read as it stands.
+const WRITE_IN_QUOTES: &str =
+    "write NAME=value, and the value in single quotes when it has spaces, quotes or $";
+
+/// Stand-in for `$` that dotenvy does not expand.
+const LITERAL_DOLLAR: &str = "\u{e000}";
 
 /// Texts that were given, by variable and source. Variables of other programs are left out.
 #[derive(Clone, Default)]
@@ -31,9 +39,11 @@ impl Sources {
                 sources.flags.insert(setting.variable.to_owned(), text.clone());
             }
         }
-        for (name, value) in std::env::vars_os() {
-            let Ok(name) = name.into_string() else { continue };
-            if !settings.is_meant(&name) {
+        let variables: Vec<_> =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
+        let names: BTreeSet<String> = variables.iter().map(|(name, _)| name.clone()).collect();
+        for (name, value) in variables {
+            if !settings.is_meant(&name) || (!settings.has(&name) && is_service_link(&name, &names)) {
                 continue;
             }
             match value.into_string() {
@@ -50,24 +60,35 @@ impl Sources {
     }
 
     /// Adds the text of a `.env` file. An invalid line is a fault with its number, and without its text,
-    /// which may hold a secret.
+    /// which may hold a secret. `$` outside of single quotes is a fault, and so is `\\` at the end of a line:
+    /// dotenvy would silently lose a part of a password.
     pub fn read_dotenv(&mut self, text: &str) {
         let text = text.trim_start_matches('\u{feff}');
         let mut lines = (1..).zip(text.lines());
-        for entry in dotenvy::from_read_iter(text.as_bytes()) {
-            match entry {
-                Ok((name, value)) if self.settings.is_meant(&name) => drop(self.dotenv.insert(name, value)),
-                Ok(_) => {}
-                Err(dotenvy::Error::LineParse(entry, _)) => {
-                    let start = entry.lines().next().unwrap_or_default().trim();
-                    let found = lines.find(|(_, line)| line.trim().starts_with(start));
-                    let number: usize = found.map_or(1, |(number, _)| number);
-                    self.dotenv_fault(format!(
-                        "line {number} cannot be read: write NAME=value, and the value in single \
-                         quotes when it has spaces, quotes or $"
-                    ));
+        let mut fault_at = |start: &str| {
+            let found = lines.find(|(_, line)| !line.trim().starts_with('#') && line.contains(start));
+            let number: usize = found.map_or(1, |(number, _)| number);
+            format!("line {number} cannot be read: {WRITE_IN_QUOTES}")
+        };
+        let literal = text.replace("\\$", "\\\n").replace('$', LITERAL_DOLLAR).replace("\\\n", "\\$");
+        let expanded = dotenvy::from_read_iter(text.as_bytes());
+        for (entry, literal) in expanded.zip(dotenvy::from_read_iter(literal.as_bytes())) {
+            match (entry, literal) {
+                (Ok((name, _)), _) if !self.settings.is_meant(&name) => {}
+                (Ok((name, value)), Ok((_, literal)))
+                    if literal.replace(LITERAL_DOLLAR, "$") == value && !lost_backslash(text, &name) =>
+                {
+                    self.dotenv.insert(name, value);
                 }
-                Err(error) => self.dotenv_fault(format!("cannot be read: {error}")),
+                (Ok((name, _)), _) => {
+                    let problem = fault_at(&name);
+                    self.dotenv_fault(problem);
+                }
+                (Err(dotenvy::Error::LineParse(entry, _)), _) => {
+                    let problem = fault_at(entry.lines().next().unwrap_or_default().trim());
+                    self.dotenv_fault(problem);
+                }
+                (Err(error), _) => self.dotenv_fault(format!("cannot be read: {error}")),
             }
         }
     }
@@ -122,4 +143,11 @@ impl Sources {
             problem: format!("is not a setting; the nearest is {}", settings.nearest(name)),
         })
     }
+}
+
+/// Returns true when the line of this variable ends with `\`, which dotenvy drops.
+fn lost_backslash(text: &str, name: &str) -> bool {
+    let of_name = |line: &&str| line.trim_start().trim_start_matches("export ").starts_with(name);
+    let backslashes = |line: &str| line.trim_end().chars().rev().take_while(|c| *c == '\\').count();
+    text.lines().filter(of_name).any(|line| backslashes(line) % 2 == 1)
 }

@@ -18,6 +18,7 @@ mod machine;
 pub mod parse;
 mod reader;
 mod report;
+mod service_links;
 mod setting;
 mod settings;
 mod values;

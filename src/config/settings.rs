@@ -32,6 +32,10 @@ crate::settings! {
         database: Database =
             at("DATABASE_URL", Is("sqlite://cloakroom.db")).with_password(), Database::parse;
 
+        /// How long `serve` and `migrate` wait for PostgreSQL at the start, when it is not available yet: whole
+        /// seconds from `0s` to `1h`.
+        database_wait: Duration = at("CLOAKROOM_DATABASE_WAIT", Is("60s")), parse::duration(0..=3600);
+
         /// The address and port to listen on. Port 0 takes a free port, which is printed.
         listen: SocketAddr = at("CLOAKROOM_LISTEN", Is("127.0.0.1:8080")), checks::listen;
 

@@ -3,6 +3,7 @@
 mod client_stream;
 mod components;
 mod connections;
+mod database_wait;
 mod listening;
 pub(crate) mod master_key;
 mod replication;

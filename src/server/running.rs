@@ -4,11 +4,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::StartError;
 use super::listening::{listen, metrics_listener};
 use super::services::services;
 use super::shutdown::Signals;
 use super::tls::Certificate;
-use super::{StartError, engine};
 use crate::app::{App, Loaded};
 use crate::config::{Config, Machine};
 use crate::domain::ClockAndRandom;
@@ -45,7 +45,7 @@ impl App {
         }
         let config = &settings.config;
         log_sizes(config, Machine::of_process());
-        self.migrate(&engine(config))?;
+        self.migrate_when_available(config).await?;
         let listener =
             TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
@@ -62,7 +62,7 @@ impl App {
         let metrics = match metrics_listener(config)? {
             Some((address, listener)) => {
                 let server = metrics_server(listener, Arc::clone(&services));
-                Some((address, server.map_err(|error| StartError::Listen(address, error))?))
+                Some((address, server.map_err(|error| StartError::MetricsListen(address, error))?))
             }
             None => None,
         };

@@ -22,6 +22,9 @@ pub enum StartError {
     /// The address cannot be used.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
+    /// The address of the metrics cannot be used.
+    #[error("cannot listen on {0} for the metrics: {1}")]
+    MetricsListen(SocketAddr, std::io::Error),
     /// The database is not available, or its schema cannot be migrated.
     #[error(transparent)]
     Store(#[from] StoreError),

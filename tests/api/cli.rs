@@ -5,6 +5,7 @@ mod backup;
 mod new;
 mod serving;
 mod settings;
+mod start;
 mod token;
 mod transfer;
 mod usage;
@@ -34,6 +35,13 @@ struct Ran {
 impl Machine {
     fn new() -> Self {
         Self(tempfile::tempdir().expect("a directory"))
+    }
+
+    /// Returns a machine with a database.
+    fn with_database() -> Self {
+        let machine = Self::new();
+        machine.done(&["migrate"]);
+        machine
     }
 
     fn path(&self) -> &Path {

@@ -3,6 +3,7 @@
 
 mod busy;
 mod outage;
+mod proxy;
 mod stopping;
 mod transient;
 

@@ -60,6 +60,9 @@ pub(super) fn command() -> Command {
         ])
 }
 
+/// Begins a file of some editors and spreadsheets. JSON has none (RFC 8259 §8.1).
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Counts of the import so far.
 #[derive(Default)]
 struct Done {
@@ -91,6 +94,9 @@ impl<R: BufRead> Lines<R> {
             {
                 self.skip_rest(done)?;
                 return Ok(Some(Err("is longer than 64 KiB")));
+            }
+            if done.lines == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
+                self.line.drain(..BYTE_ORDER_MARK.len());
             }
             if !self.line.trim_ascii().is_empty() {
                 return Ok(Some(Ok(self.line.trim_ascii())));

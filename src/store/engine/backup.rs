@@ -1,6 +1,7 @@
 //! Backup of an SQLite database, with SQLite's backup API (<https://www.sqlite.org/backup.html>): a
 //! consistent copy while writes go on. PostgreSQL has tools of its own.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -30,6 +31,9 @@ pub(crate) enum BackupError {
     /// The file is a database of another program.
     #[error("the file is not a database of this program")]
     Foreign,
+    /// The schema is not the one that the migrations make.
+    #[error("its schema was changed: {0}")]
+    Schema(String),
     /// Another process has the database open.
     #[error("another process has the database open")]
     InUse,
@@ -69,11 +73,11 @@ fn make_private(path: &Path) -> io::Result<()> {
 }
 
 fn copy_into(from: &Path, to: &Path, progress: impl Fn(u64, u64)) -> Result<(), BackupError> {
-    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let source = open(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     source.busy_timeout(LOCK_TIMEOUT)?;
     // One read transaction for the whole copy: otherwise each write of another process restarts the copy.
     source.execute_batch("BEGIN; SELECT count(*) FROM sqlite_master")?;
-    let mut target = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let mut target = open(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     {
         let backup = Backup::new(&source, &mut target)?;
         while !matches!(backup.step(PAGES)?, StepResult::Done) {
@@ -86,6 +90,13 @@ fn copy_into(from: &Path, to: &Path, progress: impl Fn(u64, u64)) -> Result<(), 
     fold_log(&target)?;
     drop(target);
     Ok(File::open(to)?.sync_all()?)
+}
+
+/// Opens a database whose schema may be an attacker's: no function with an effect runs out of the schema.
+fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let database = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_URI)?;
+    database.execute_batch("PRAGMA trusted_schema = OFF")?;
+    Ok(database)
 }
 
 /// Moves the write-ahead log into the database. Fails while another process has the database open.
@@ -106,7 +117,7 @@ fn fold_log(database: &Connection) -> Result<(), BackupError> {
 /// # Errors
 /// [`BackupError::InUse`] while a server uses it.
 pub(crate) fn close(path: &Path) -> Result<(), BackupError> {
-    fold_log(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+    fold_log(&open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
 }
 
 /// Checks a backup: every page, index and reference.
@@ -115,7 +126,7 @@ pub(crate) fn close(path: &Path) -> Result<(), BackupError> {
 /// When it is damaged, or not a database of this program.
 pub(crate) fn examine(path: &Path) -> Result<Copied, BackupError> {
     let bytes = path.metadata()?.len();
-    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let database = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let texts = |query: &str| -> rusqlite::Result<Vec<String>> {
         database.prepare(query)?.query_map((), |row| row.get(0))?.collect()
     };
@@ -133,4 +144,48 @@ pub(crate) fn examine(path: &Path) -> Result<Copied, BackupError> {
     let migrations = texts("SELECT version FROM __diesel_schema_migrations ORDER BY version")?;
     let users: i64 = database.query_row("SELECT count(*) FROM users", (), |row| row.get(0))?;
     Ok(Copied { migrations, users: users.unsigned_abs(), bytes })
+}
+
+/// Tables and indexes that SQLite makes by itself. A crafted file can name any object `sqlite_…`, so the names
+/// are exact.
+const OF_SQLITE: &str = "(type = 'index' AND sql IS NULL)
+    OR (type = 'table' AND name IN ('sqlite_sequence', 'sqlite_stat1', 'sqlite_stat4'))";
+
+/// Checks that a database has exactly the tables, indexes, triggers and views of `reference`. A trigger could
+/// make the next login an administrator.
+///
+/// # Errors
+/// [`BackupError::Schema`] names an object that differs.
+pub(crate) fn compare_schemas(reference: &Path, path: &Path) -> Result<(), BackupError> {
+    let (expected, found) = (schema(reference)?, schema(path)?);
+    let differs = |what: &str, (kind, name): &(String, String)| {
+        BackupError::Schema(format!("{what} the {kind} {name}"))
+    };
+    for (object, definition) in &found {
+        match expected.get(object) {
+            None => return Err(differs("it has", object)),
+            Some(expected) if expected != definition => {
+                return Err(differs("different definition of", object));
+            }
+            Some(_) => {}
+        }
+    }
+    expected
+        .keys()
+        .find(|object| !found.contains_key(*object))
+        .map_or(Ok(()), |object| Err(differs("it lacks", object)))
+}
+
+/// Returns the definition of each object, by type and name.
+fn schema(path: &Path) -> rusqlite::Result<BTreeMap<(String, String), String>> {
+    let database = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let query =
+        format!("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master WHERE NOT ({OF_SQLITE})");
+    let mut statement = database.prepare(&query)?;
+    let objects = statement.query_map((), |row| {
+        let (table, sql): (String, String) = (row.get(2)?, row.get(3)?);
+        let words: Vec<&str> = sql.split_whitespace().collect();
+        Ok(((row.get(0)?, row.get(1)?), format!("{table}: {}", words.join(" "))))
+    })?;
+    objects.collect()
 }

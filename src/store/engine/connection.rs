@@ -1,7 +1,6 @@
 //! Connections to the two database engines. A third engine needs a variant here, and its migrations.
 
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use diesel::connection::{
@@ -12,6 +11,7 @@ use diesel::{PgConnection, SqliteConnection};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::postgres_url::PostgresUrl;
+use super::sqlite_file;
 use crate::store::StoreError;
 
 /// Timeout of a statement and of a lock, enforced by the database. Shorter than the deadline of a request, so
@@ -106,11 +106,9 @@ impl Engine {
 
     /// Opens and configures one connection.
     pub(in crate::store) fn open(&self) -> Result<Link, StoreError> {
-        let unavailable = |error: diesel::ConnectionError| StoreError::Unavailable(error.to_string());
         match self {
             Engine::Sqlite(path) => {
-                make_private(path);
-                let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(unavailable)?;
+                let mut conn = sqlite_file::open(path)?;
                 conn.batch_execute(&format!(
                     "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                      PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = {};",
@@ -121,7 +119,8 @@ impl Engine {
             }
             Engine::Postgres(url) => {
                 let PostgresUrl { url, is_pooled } = PostgresUrl::of(url.expose_secret());
-                let mut conn = PgConnection::establish(&url).map_err(unavailable)?;
+                let mut conn = PgConnection::establish(&url)
+                    .map_err(|error| StoreError::Unavailable(error.to_string()))?;
                 if is_pooled {
                     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
                 } else {
@@ -145,19 +144,6 @@ fn timeouts(set: &str) -> String {
 /// Returns the statements that begin a transaction behind a pooler, where no session keeps the timeouts.
 fn pooled(begin: &str) -> String {
     format!("{begin}; {}", timeouts("SET LOCAL"))
-}
-
-/// Creates the database file readable by its owner only. SQLite gives the files beside it the same mode.
-fn make_private(path: &Path) {
-    if path == Path::new(":memory:") || path.starts_with("file:") {
-        return;
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // Usually the file exists already. SQLite reports any other error better.
-    drop(options.open(path));
 }
 
 impl Connection {

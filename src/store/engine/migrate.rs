@@ -1,10 +1,12 @@
 //! Migrations. All pending migrations run in one transaction under a lock: replicas may start together, and
 //! an interrupted migration leaves nothing behind.
 
-use diesel::connection::{Connection as _, SimpleConnection as _};
+use diesel::connection::SimpleConnection as _;
 use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::sqlite_file;
 use crate::store::{Engine, Link, StoreError};
 
 /// Migrations embedded in the program. Both engines have the same names.
@@ -89,12 +91,41 @@ pub(crate) fn migrate(
         Link::Sqlite(mut c) => c.immediate_transaction(|c| apply(c, migrations, |all| &all.sqlite)),
         Link::Postgres(mut c) => c.transaction(|c| {
             // Another replica's migration may take longer than the timeout of a request.
+            check_encoding(c)?;
             c.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")?;
             c.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"))?;
             apply(c, migrations, |all| &all.postgres)
         }),
     };
-    applied.map_err(|Failed(failure)| StoreError::Internal(format!("migration: {failure}")))
+    applied.map_err(|Failed(failure)| failed(engine, &failure))
+}
+
+fn failed(engine: &Engine, failure: &Failure) -> StoreError {
+    let error = StoreError::Internal(format!("migration: {failure}"));
+    match engine {
+        Engine::Sqlite(path) => sqlite_file::with_reason(path, error),
+        Engine::Postgres(_) => error,
+    }
+}
+
+/// Refuses a PostgreSQL database in another encoding than UTF-8: it could not store every name.
+fn check_encoding(conn: &mut PgConnection) -> Result<(), Failed> {
+    #[derive(QueryableByName)]
+    struct Encoding {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        server_encoding: String,
+    }
+    let Encoding { server_encoding } =
+        diesel::sql_query("SELECT current_setting('server_encoding') AS server_encoding").get_result(conn)?;
+    match server_encoding.as_str() {
+        "UTF8" => Ok(()),
+        other => Err(Failed(
+            format!(
+                "the database has the encoding {other}; create it with ENCODING 'UTF8' TEMPLATE template0"
+            )
+            .into(),
+        )),
+    }
 }
 
 /// Returns the state of each migration of this program.
@@ -117,7 +148,7 @@ pub(crate) fn migration_states(
             .map_err(Into::into)
             .and_then(|()| states(&mut c, migrations, |all| &all.postgres)),
     };
-    states.map_err(|failure| StoreError::Internal(format!("migration: {failure}")))
+    states.map_err(|failure| failed(engine, &failure))
 }
 
 /// Selects the migrations for one engine.

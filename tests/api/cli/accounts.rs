@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn creates_lists_suspends_activates_and_deletes_an_account() {
-    let machine = Machine::new();
+    let machine = Machine::with_database();
     let made = machine.done(&["users", "create", "--email", "Ada@Example.com"]);
     let (id, rest) = made.split_once('\n').expect("two lines");
     let password = rest.trim_end().strip_prefix("password: ").expect("a password");
@@ -40,7 +40,7 @@ fn creates_lists_suspends_activates_and_deletes_an_account() {
 
 #[test]
 fn last_administrator_cannot_be_removed() {
-    let machine = Machine::new();
+    let machine = Machine::with_database();
     let create = |email| machine.done(&["users", "create", "--email", email, "--role", "admin"]);
     create("ada@example.com");
     for command in ["suspend", "delete"] {
@@ -54,7 +54,7 @@ fn last_administrator_cannot_be_removed() {
 
 #[test]
 fn password_is_read_from_stdin_or_generated() {
-    let machine = Machine::new();
+    let machine = Machine::with_database();
     let create = ["users", "create", "--email", "ada@example.com", "--password-stdin", "--json"];
     for (wrong, words) in
         [("short", "at least 8"), ("password1", "first that an attacker"), ("two\nlines here", "one line")]
@@ -74,7 +74,7 @@ fn password_is_read_from_stdin_or_generated() {
 
 #[test]
 fn registers_shows_and_deletes_a_client() {
-    let machine = Machine::new();
+    let machine = Machine::with_database();
     let create = [
         "clients",
         "create",
@@ -116,7 +116,7 @@ fn registers_shows_and_deletes_a_client() {
 
 #[test]
 fn registers_every_kind_of_client() {
-    let machine = Machine::new();
+    let machine = Machine::with_database();
     let show = |id: &str| machine.json(&["clients", "show", id]);
     let create = |id: &str, options: &[&str]| {
         machine.json(&[&["clients", "create", "--id", id, "--scope", "openid users:read"], options].concat())

@@ -141,6 +141,39 @@ fn refuses_a_backup_with_an_altered_audit_trail() {
 }
 
 #[test]
+fn refuses_a_backup_with_another_schema() {
+    let machine = backed_up();
+    let good = std::fs::read(machine.path().join("copy.db")).unwrap();
+    let promote = "INSERT OR IGNORE INTO user_roles (user_id, role) VALUES (new.user_id, 'admin')";
+    for (change, words) in [
+        (
+            &*format!("CREATE TRIGGER promote AFTER INSERT ON sessions BEGIN {promote}; END"),
+            "trigger promote",
+        ),
+        ("CREATE VIEW people AS SELECT * FROM users", "view people"),
+        ("CREATE TABLE notes (id INTEGER PRIMARY KEY)", "table notes"),
+        ("CREATE INDEX by_name ON users (lower(email))", "index by_name"),
+        ("ALTER TABLE users ADD COLUMN note TEXT", "table users"),
+        ("DROP TABLE consents", "lacks"),
+        (
+            "PRAGMA writable_schema = ON; INSERT INTO sqlite_master (type, name, tbl_name, rootpage, sql) \
+             VALUES ('trigger', 'sqlite_stat1', 'sessions', 0, \
+             'CREATE TRIGGER sqlite_stat1 AFTER INSERT ON sessions BEGIN DELETE FROM users; END')",
+            "trigger",
+        ),
+    ] {
+        std::fs::write(machine.path().join("bad.db"), &good).unwrap();
+        let copy = rusqlite::Connection::open(machine.path().join("bad.db")).unwrap();
+        copy.execute_batch(change).unwrap_or_else(|error| panic!("{change}: {error}"));
+        drop(copy);
+        for arguments in [["restore", "--check", "bad.db"], ["restore", "--replace", "bad.db"]] {
+            machine.refused(&arguments, &["bad.db", words]);
+        }
+    }
+    machine.done(&["restore", "--replace", "copy.db"]);
+}
+
+#[test]
 fn refuses_to_replace_a_database_in_use() {
     let machine = backed_up();
     let server = Process::start(machine.path(), &[]);

@@ -69,9 +69,11 @@ fn commands_without_a_schema_name_the_fix() {
     for command in ["users list", "users show a@b.c", "users delete a@b.c", "clients list", "clients show a"]
     {
         let arguments: Vec<&str> = command.split(' ').collect();
-        machine.refused(&arguments, &["not up to date", "run cloakroom migrate", "cloakroom.db"]);
+        machine.refused(&arguments, &["there is no database", "cloakroom migrate", "cloakroom.db"]);
     }
     assert_eq!(machine.files(), 0);
+    std::fs::write(machine.path().join("cloakroom.db"), "").expect("a file");
+    machine.refused(&["users", "list"], &["not up to date", "run cloakroom migrate", "cloakroom.db"]);
     machine.done(&["clients", "create", "--id", "reports", "--scope", "users:read:any"]);
     assert_eq!(machine.done(&["users", "list"]), "");
     assert_eq!(machine.json(&["users", "list"]), json!([]));

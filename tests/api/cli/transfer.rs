@@ -11,7 +11,7 @@ struct Place {
 
 impl Place {
     fn new(engine: crate::support::Engine) -> Self {
-        let machine = Machine::new();
+        let machine = Machine::with_database();
         std::fs::write(machine.path().join("cloakroom.master-key"), MASTER_KEY).unwrap();
         let database = (engine == crate::support::Engine::Postgres).then(Postgres::new_database);
         Self { machine, database }
@@ -166,6 +166,24 @@ fn import_reports_invalid_lines_and_imports_the_others() {
     assert!(!ran.err.contains(PASSWORD), "a password is in no message");
 }
 
+on_both_engines! {
+    fn imported_times_are_kept_as_they_are_shown(engine: Engine) {
+        let place = Place::new(engine);
+        let line = r#"{"email": "ada@example.com", "created_at": "2024-05-01T08:00:00.123987Z"}"#;
+        // Some editors begin a file with a byte order mark.
+        assert_eq!(place.import(&format!("\u{feff}{line}\n")).0, counts(1, 0, 0));
+        let server = place.start();
+        let admin = place.run(&["users", "create", "--email", "admin@example.com", "--role", "admin", "--password-stdin"], PASSWORD);
+        assert_eq!(admin.code, Some(0), "{admin:?}");
+        let token = server.token("admin@example.com");
+        let list = |query: &str| server.get(&format!("/users?{query}")).bearer(&token).send().expect(200).json();
+        let shown = list("email=ada@example.com")["items"][0]["created_at"].clone();
+        assert_eq!(shown, "2024-05-01T08:00:00.123Z");
+        let after = list("created_after=2024-05-01T08:00:00.123Z&created_before=2025-01-01T00:00:00Z");
+        assert_eq!(after["items"], json!([]), "the account itself is not after its time");
+    }
+}
+
 #[test]
 fn dry_run_checks_every_line_and_changes_nothing() {
     let machine = Machine::new();
@@ -180,5 +198,6 @@ fn dry_run_checks_every_line_and_changes_nothing() {
         (Some(1), "1 lines are valid, 1 break a rule; nothing was imported\n")
     );
     assert_eq!(machine.files(), 1, "no database may be made");
+    let machine = Machine::with_database();
     machine.refused(&["users", "import", "nowhere.ndjson"], &["nowhere.ndjson cannot be read"]);
 }

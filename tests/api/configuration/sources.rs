@@ -52,6 +52,34 @@ fn flag_works_before_and_after_the_command() {
 }
 
 #[test]
+fn a_dollar_in_dotenv_is_literal_or_refused() {
+    let read = |text: &str| {
+        let mut sources = Sources::default();
+        sources.read_dotenv(text);
+        let faults: Vec<String> = sources.faults.iter().map(ToString::to_string).collect();
+        (sources.dotenv.get("CLOAKROOM_HS256_SECRET").cloned(), faults.join("\n"))
+    };
+    for (given, value) in [
+        (r"'hunter$2 and $HOME'", "hunter$2 and $HOME"),
+        (r"hunter\$2", "hunter$2"),
+        (r#""hunter\$2""#, "hunter$2"),
+        ("hunter2", "hunter2"),
+    ] {
+        let read = read(&format!("\u{feff}CLOAKROOM_HS256_SECRET={given}\n"));
+        assert_eq!(read, (Some(value.to_owned()), String::new()), "{given}");
+    }
+    for given in
+        ["hunter$2", "\"hunter$2\"", "${HOME}x", "hunter$", "$hunter", "a$b$c", "\"a'b'$c\"", r"ends\"]
+    {
+        let (value, faults) =
+            read(&format!("# CLOAKROOM_HS256_SECRET\n\nexport CLOAKROOM_HS256_SECRET={given}\n"));
+        assert_eq!(value, None, "{given}");
+        assert!(faults.contains("line 3") && faults.contains("single quotes"), "{given}: {faults}");
+        assert!(!faults.contains("hunter"), "{faults}");
+    }
+}
+
+#[test]
 fn invalid_dotenv_line_is_reported_by_number_only() {
     let mut sources = Sources::default();
     sources.read_dotenv("# CLOAKROOM notes\nCLOAKROOM_LEEWAY=1s\n\nCLOAKROOM hunter2\nOTHER=x\n");
