@@ -16,7 +16,7 @@ impl App {
         let routes = self.endpoints.iter().flat_map(|endpoint| of_route(self, endpoint));
         let mut faults: Vec<String> = routes.chain(of_paths(self)).chain(of_vocabulary(self)).collect();
         let routes = self.endpoints.iter().map(|endpoint| endpoint.route().clone()).collect();
-        faults.extend(RouteTable::new(routes).err());
+        faults.extend(RouteTable::new(routes, "").err());
         faults.extend(self.migrations.iter().flat_map(|migrations| migrations.faults()));
         faults.extend(of_migrations(self));
         faults.extend(self.settings.clashes());

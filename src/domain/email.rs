@@ -3,10 +3,12 @@
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization as _;
+use unicode_security::{GeneralSecurityProfile as _, MixedScript as _, skeleton};
+use url::Host;
 
 use super::{Invalid, fold_case};
 
-/// Valid e-mail address: trimmed, in NFC, with its domain in lower-case ASCII (IDNA). The local part
+/// Valid e-mail address: trimmed, in NFKC, with its domain in lower-case ASCII (IDNA). The local part
 /// keeps its spelling for display; [`Email::key`] identifies the address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);
@@ -22,16 +24,50 @@ const MOST_TYPED_OCTETS: usize = 2_048;
 const PLACEHOLDER_DOMAIN: &str = "users.invalid";
 
 impl Email {
-    /// Parses an address as a person typed it.
+    /// Parses an address as a person typed it. Two addresses that look the same cannot both be valid: the
+    /// local part has one script and no invisible letter (UTS #39), and no letters that all look like ASCII.
     ///
     /// # Errors
     /// `invalid-email`, with a description of the error.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let wrong = |detail: &str| Invalid::new("invalid-email", detail);
+        let email = Self::well_formed(text)?;
+        if email.is_placeholder() {
+            return Err(wrong("must not have the domain users.invalid, which belongs to this server"));
+        }
+        let local = email.0.rsplit_once('@').map_or("", |(local, _)| local);
+        if !local.chars().all(|c| c.is_ascii() || c.identifier_allowed()) {
+            return Err(wrong("has a letter before the @ that is invisible or hard to tell from another"));
+        }
+        if !local.is_single_script() {
+            return Err(wrong("must have letters of one script before the @"));
+        }
+        if !local.is_ascii() && skeleton(local).all(|c| c.is_ascii()) {
+            return Err(wrong("looks like another address before the @; write it in the letters a to z"));
+        }
+        Ok(email)
+    }
+
+    /// Parses an address of this program's own export, which may be a placeholder.
+    ///
+    /// # Errors
+    /// `invalid-email`, with a description of the error.
+    pub fn parse_exported(text: &str) -> Result<Self, Invalid> {
+        match Self::well_formed(text) {
+            Ok(email) if email.is_placeholder() => Ok(email),
+            _ => Self::parse(text),
+        }
+    }
+
+    /// Returns the key of the account that a person means. An account made under older rules is found too.
+    pub fn lookup_key(text: &str) -> Option<String> {
+        Self::well_formed(text).ok().map(|email| email.key())
+    }
+
+    fn well_formed(text: &str) -> Result<Self, Invalid> {
         if text.len() > MOST_TYPED_OCTETS {
             return Err(wrong("must be at most 254 bytes long"));
         }
-        let text: String = text.trim().nfc().collect();
+        let text: String = text.trim().nfkc().collect();
         let (local, domain) =
             text.rsplit_once('@').ok_or_else(|| wrong("must be an e-mail address, like ada@example.com"))?;
         if local.len() > MOST_LOCAL_OCTETS || local.is_empty() {
@@ -44,6 +80,9 @@ impl Email {
             .ok()
             .filter(|domain| !domain.is_empty())
             .ok_or_else(|| wrong("has no valid domain after the @"))?;
+        if !matches!(Host::parse(&domain), Ok(Host::Domain(_))) {
+            return Err(wrong("must have a domain after the @, not an IP address"));
+        }
         let address = format!("{local}@{domain}");
         if address.len() > MOST_OCTETS {
             return Err(wrong("must be at most 254 bytes long"));
@@ -81,6 +120,10 @@ impl Email {
     pub fn key(&self) -> String {
         Self::comparable(&self.0)
     }
+}
+
+fn wrong(detail: &str) -> Invalid {
+    Invalid::new("invalid-email", detail)
 }
 
 /// RFC 5322 §3.2.3 `atext`, and beyond ASCII the letters and digits of RFC 6532.
@@ -125,19 +168,75 @@ mod tests {
     }
 
     #[test]
-    fn placeholder_is_a_valid_address() {
+    fn only_an_export_has_a_placeholder() {
         let none = Email::placeholder(uuid::Uuid::from_u128(7));
-        assert!(none.is_placeholder() && Email::parse(none.as_str()).unwrap() == none);
+        assert!(none.is_placeholder() && Email::parse_exported(none.as_str()).unwrap() == none);
+        assert!(Email::parse(none.as_str()).is_err() && Email::parse("ada@USERS.invalid").is_err());
         for address in ["ada@example.com", "ada@sub.users.invalid", "users.invalid@example.com"] {
             assert!(!Email::parse(address).unwrap().is_placeholder(), "{address}");
         }
     }
 
     #[test]
-    fn refuses_text_that_is_not_an_address() {
-        for text in
-            ["", "@", "a@", "@b", "a b@c.d", "a@b c", "a..b@c.d", ".a@c.d", "a@-c.d", "a\0@c.d", "a@c..d"]
+    fn addresses_that_look_the_same_are_one_or_refused() {
+        let parse = |local: &str| Email::parse(&format!("{local}@example.com"));
+        for same in ["\u{ff41}da", "ＡＤＡ", "ada", "aⅾa"] {
+            assert_eq!(parse(same).unwrap().key(), "ada@example.com", "{same}");
+        }
+        for refused in [
+            "\u{430}da",                    // Cyrillic a, then Latin
+            "\u{441}\u{43e}\u{441}\u{43e}", // Cyrillic letters that all look Latin
+            "\u{251}da",                    // Latin alpha
+            "ada\u{3164}",                  // Hangul filler, which is blank
+            "\u{115f}ada",
+            "\u{ffa0}ada",
+            "ad\u{34f}a", // combining grapheme joiner
+            "ad\u{200d}a",
+            "ad\u{ad}a",
+            "a\u{2800}a", // blank Braille pattern
+            "ada\u{fe0f}",
+            "ada\u{e0061}",
+        ] {
+            assert!(parse(refused).is_err(), "{refused:?}");
+        }
+        for accepted in
+            ["émile", "Łukasz", "οδος", "иван.петров", "山田さくら", "ada+tag", "o'hara", "김하늘"]
         {
+            assert!(parse(accepted).is_ok(), "{accepted}");
+        }
+    }
+
+    #[test]
+    fn lookup_key_needs_no_strict_rules() {
+        assert_eq!(
+            Email::lookup_key(" \u{430}da@B\u{fc}cher.example"),
+            Some("\u{430}da@xn--bcher-kva.example".to_owned())
+        );
+        assert_eq!(Email::lookup_key("ada"), None);
+    }
+
+    #[test]
+    fn refuses_text_that_is_not_an_address() {
+        for text in [
+            "",
+            "@",
+            "a@",
+            "@b",
+            "a b@c.d",
+            "a@b c",
+            "a..b@c.d",
+            ".a@c.d",
+            "a@-c.d",
+            "a\0@c.d",
+            "a@c..d",
+            "a@127.0.0.1",
+            "a@[127.0.0.1]",
+            "a@[::1]",
+            "a@0x7f.1",
+            "a@1",
+            "a@10.1",
+            "a@１２７.0.0.1",
+        ] {
             assert!(Email::parse(text).is_err(), "{text:?}");
         }
         assert!(Email::parse(&format!("{}@x.org", "a".repeat(65))).is_err());

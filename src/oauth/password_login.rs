@@ -97,7 +97,7 @@ async fn prove(
     device: &Device,
 ) -> Result<(UserId, VerifiedPassword), OAuthError> {
     // A malformed address is looked up as well, so that its answer is not faster.
-    let key = Email::parse(email).map_or_else(|_| String::new(), |email| email.key());
+    let key = Email::lookup_key(email).unwrap_or_default();
     let attempt = LoginAttempt { account: key, address: device.origin.address, by_user: false };
     match check(context, attempt, password).await? {
         Checked { user: Some(user), proved: Some(proved) } => Ok((user, proved)),

@@ -167,15 +167,7 @@ impl Application {
 fn cors(origins: &[String]) -> Cors {
     let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
     cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers([
-            "authorization",
-            "content-type",
-            "dpop",
-            "idempotency-key",
-            "if-match",
-            "if-none-match",
-            "x-request-id",
-        ])
+        .allow_any_header()
         .expose_headers([
             "etag",
             "idempotent-replayed",
@@ -204,6 +196,6 @@ pub(super) fn metrics_listener(config: &Config) -> Result<Option<(SocketAddr, Tc
             log::warn!("metrics are off: cannot listen on {wanted}: {error}; set CLOAKROOM_METRICS_LISTEN");
             Ok(None)
         }
-        Err(error) => Err(StartError::Listen(wanted, error)),
+        Err(error) => Err(StartError::MetricsListen(wanted, error)),
     }
 }

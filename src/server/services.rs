@@ -20,6 +20,7 @@ use crate::http::kit::{
 use crate::http::pages::render_problem;
 use crate::http::{CursorKey, Endpoint, FormGuard, Services};
 use crate::oauth::docs_client;
+use crate::oauth::metadata::issuer_path;
 use crate::qa::test_server;
 use crate::store::{ChainKey, Engine, Recorder, Sealer, TrustedStore};
 use crate::telemetry::metrics::Metrics;
@@ -113,7 +114,7 @@ pub(super) async fn services(
         random,
         answers,
         forms,
-        issuer_url,
+        issuer_url: issuer_url.clone(),
         audience,
         issues_tokens: config.authorization_server,
         environment: config.environment,
@@ -129,7 +130,8 @@ pub(super) async fn services(
         name: app.name,
         error_page: render_problem,
         actions: ActionTable::of(&routes),
-        routes: RouteTable::new(routes).map_err(|fault| StartError::Faulty(vec![fault]))?,
+        routes: RouteTable::new(routes, issuer_path(&issuer_url))
+            .map_err(|fault| StartError::Faulty(vec![fault]))?,
         extensions,
     };
     Ok((services, endpoints))

@@ -146,9 +146,14 @@ fn cors_allows_only_configured_origins() {
     let preflight = |origin: &str| {
         let request = server.request("OPTIONS", "/users/me").header("origin", origin);
         let request = request.header("access-control-request-method", "PATCH");
-        request.header("access-control-request-headers", "authorization,if-match").send()
+        let headers = "authorization,if-match,traceparent,x-of-a-library";
+        request.header("access-control-request-headers", headers).send()
     };
-    let allowed = preflight("https://app.example.com");
+    let allowed = preflight("https://app.example.com").expect(200);
+    let headers = allowed.header("access-control-allow-headers").unwrap_or_default().to_lowercase();
+    for name in ["authorization", "if-match", "traceparent", "x-of-a-library"] {
+        assert!(headers.contains(name), "{headers}");
+    }
     assert_eq!(allowed.header("access-control-allow-origin"), Some("https://app.example.com"));
     assert_eq!(allowed.header("access-control-allow-credentials"), None);
     assert!(allowed.header("vary").is_some_and(|vary| vary.to_lowercase().contains("origin")));

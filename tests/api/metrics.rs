@@ -11,9 +11,12 @@ fn start(engine: Engine) -> Server {
 fn read(server: &Server) -> String {
     let address = server.metrics.expect("an address");
     let answer = Request::new("GET", format!("http://{address}/metrics")).send().expect(200);
-    assert!(
-        answer.header("content-type").is_some_and(|media| media.starts_with("text/plain; version=0.0.4"))
-    );
+    let head = Request::new("HEAD", format!("http://{address}/metrics")).send().expect(200);
+    for answer in [&answer, &head] {
+        let media = answer.header("content-type").unwrap_or_default();
+        assert!(media.starts_with("text/plain; version=0.0.4"), "{media}");
+    }
+    assert_eq!(head.body, "");
     answer.body
 }
 

@@ -38,6 +38,20 @@ const NAUGHTY: &[&str] = &[
 ];
 
 on_both_engines! {
+    fn preconditions_hold_for_a_weak_tag_and_for_none_match(server) {
+        let ada = server.register("ada");
+        let path = format!("{}/profile", ada.path());
+        let tag = server.get(&path).bearer(&ada.token).send().expect(200).etag().to_owned();
+        let put = |name: &str| server.put(&path).bearer(&ada.token).json(&json!({ "name": name }));
+        for none in ["*", &tag, &format!("W/{tag}"), &format!("\"x\", {tag}")] {
+            put("Grace").if_match("*").header("if-none-match", none).send().expect_problem(412, "precondition-failed");
+            put("Grace").header("if-none-match", none).send().expect_problem(412, "precondition-failed");
+        }
+        // A proxy that compresses answers makes their tags weak.
+        put("Ada").if_match(&format!("W/{tag}")).send().expect(200);
+        put("Grace").if_match(&format!("W/{tag}")).send().expect_problem(412, "precondition-failed");
+    }
+
     fn refuses_writing_the_profile_of_an_account_above_ones_own(server) {
         let (ada, admin) = (server.register("ada"), server.admin());
         let root = server.person_with_roles("root", &["admin", "user"]);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::{UserId, parse_time};
+use crate::domain::{Time, UserId};
 use crate::http::kit::{
     DEFAULT_LIMIT, Parameter, Parameters, QueryType, cursor_parameter, limit, limit_parameter, text,
     text_schema,
@@ -44,7 +44,7 @@ impl QueryType for AuditQuery {
     }
 
     fn read(parameters: &mut Parameters) -> Result<Self, String> {
-        let moment = |value: &str| parse_time(value).ok_or("must be an RFC 3339 time");
+        let moment = |value: &str| value.parse().map(|Time(time)| time);
         let user = |value: &str| value.parse::<UserId>().map_err(|_| "must be a user's id");
         let limit = parameters.take("limit", limit)?.unwrap_or(DEFAULT_LIMIT);
         let cursor = parameters.take("cursor", text)?;

@@ -56,7 +56,7 @@ impl Line {
     }
 
     fn read_members(members: &mut Members, vocabulary: &Vocabulary, cost: Argon2Cost) -> Option<Self> {
-        let email = members.required_text("email", Email::parse);
+        let email = members.required_text("email", Email::parse_exported);
         let context: Vec<&str> = email.iter().map(Email::as_str).collect();
         let chosen = members.text("password", |text| NewPassword::parse(text, &context)).value();
         let hashed = members.text("password_hash", |text| hash(text, cost)).value();

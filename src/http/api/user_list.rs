@@ -9,7 +9,7 @@ use serde_json::json;
 use super::users::role;
 use crate::authz::action::List;
 use crate::authz::{Reach, Vocabulary};
-use crate::domain::{User, UserId, parse_time};
+use crate::domain::{Email, InvalidId, Time, User, UserId};
 use crate::http::kit::{
     Code, CursorKey, DEFAULT_LIMIT, Listed, Parameter, Parameters, Problem, Query, QueryType,
     cursor_parameter, limit, limit_parameter, text, text_schema,
@@ -60,7 +60,7 @@ impl QueryType for UserListQuery {
             limit: parameters.take("limit", limit)?.unwrap_or(DEFAULT_LIMIT),
             cursor: parameters.take("cursor", text)?,
             filter: UserFilter {
-                email: parameters.take("email", text)?,
+                email: parameters.take("email", email)?,
                 prefix: parameters.take("q", text)?,
                 status: parameters.take("status", str::parse)?,
                 role: None,
@@ -73,9 +73,14 @@ impl QueryType for UserListQuery {
     }
 }
 
-fn time(value: &str) -> Result<DateTime<Utc>, &'static str> {
-    // An unescaped `+` in a query is decoded as a space.
-    parse_time(&value.replace(' ', "+")).ok_or("must be an RFC 3339 time, like 2026-01-31T12:00:00Z")
+fn time(value: &str) -> Result<DateTime<Utc>, String> {
+    value.parse().map(|Time(time)| time).map_err(|error: InvalidId| error.to_string())
+}
+
+/// Returns the key of an address. No address has a space, so a space is an unescaped `+`.
+fn email(value: &str) -> Result<String, std::convert::Infallible> {
+    let value = value.trim().replace(' ', "+");
+    Ok(Email::lookup_key(&value).unwrap_or(value))
 }
 
 fn sort(value: &str) -> Result<UserSort, String> {

@@ -19,7 +19,12 @@ use crate::store::StoreError;
 ///     Ok(if_match.change(store.delete_user(user)).await?.into())
 /// }
 /// ```
-pub struct IfMatch(Option<Vec<Expected>>);
+pub struct IfMatch {
+    /// `If-Match`: one of them must be the version.
+    one_of: Option<Vec<Expected>>,
+    /// `If-None-Match`: none of them may be the version (RFC 9110 §13.1.2).
+    none_of: Vec<Expected>,
+}
 
 enum Expected {
     Any,
@@ -33,8 +38,9 @@ impl IfMatch {
     /// # Errors
     /// 428 when it is missing, 412 when it does not hold.
     pub fn require(&self, revision: i64) -> Result<(), Problem> {
-        match self.0 {
-            None => Err(Problem::new(Code::PreconditionRequired)),
+        match self.one_of {
+            None if self.none_of.is_empty() => Err(Problem::new(Code::PreconditionRequired)),
+            None => self.check(revision).and(Err(Problem::new(Code::PreconditionRequired))),
             Some(_) => self.check(revision).map(|_| ()),
         }
     }
@@ -44,12 +50,14 @@ impl IfMatch {
     /// # Errors
     /// 412 when it does not hold.
     pub fn check(&self, revision: i64) -> Result<Option<i64>, Problem> {
-        let Some(expected) = &self.0 else { return Ok(None) };
+        if self.none_of.iter().any(|expected| expected.is(revision)) {
+            return Err(Problem::new(Code::PreconditionFailed));
+        }
+        let Some(expected) = &self.one_of else { return Ok(None) };
         if expected.iter().any(|expected| matches!(expected, Expected::Any)) {
             return Ok(None);
         }
-        let known = |expected: &Expected| matches!(expected, Expected::Revision(known) if *known == revision);
-        if expected.iter().any(known) {
+        if expected.iter().any(|expected| expected.is(revision)) {
             Ok(Some(revision))
         } else {
             Err(Problem::new(Code::PreconditionFailed))
@@ -63,18 +71,29 @@ impl IfMatch {
     /// 412, or what the change fails with.
     pub async fn change<T>(&self, change: impl Future<Output = Result<T, StoreError>>) -> Result<T, Problem> {
         let changed = change.await.map_err(Problem::from);
-        changed.map_err(|problem| match self.0 {
+        changed.map_err(|problem| match self.one_of {
             Some(_) => problem.instead(Code::ChangedMeanwhile, Code::PreconditionFailed),
             None => problem,
         })
     }
 }
 
-/// Parses an entity tag. The comparison is strong: a weak tag matches nothing. Writes compare the version
-/// only.
+impl Expected {
+    fn is(&self, revision: i64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Revision(known) => *known == revision,
+            Self::Unknown => false,
+        }
+    }
+}
+
+/// Parses an entity tag. Writes compare the version only, so a weak tag matches: a proxy that compresses an
+/// answer makes its tag weak.
 fn expected(tag: &str) -> Expected {
+    let strong = tag.strip_prefix("W/").unwrap_or(tag);
     let revision =
-        tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.split_once('-'));
+        strong.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.split_once('-'));
     match revision.map(|(revision, _)| revision.parse()) {
         _ if tag == "*" => Expected::Any,
         Some(Ok(revision)) => Expected::Revision(revision),
@@ -84,14 +103,15 @@ fn expected(tag: &str) -> Expected {
 
 impl Argument for IfMatch {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
-        let tags: Vec<Expected> = call
-            .request()
-            .headers()
-            .get_all(header::IF_MATCH)
-            .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-            .map(|tag| expected(tag.trim()))
-            .collect();
-        Ok(Self((!tags.is_empty()).then_some(tags)))
+        let headers = call.request().headers();
+        let tags = |name: header::HeaderName| -> Vec<Expected> {
+            let values = headers.get_all(name);
+            let tags = values.flat_map(|value| value.to_str().unwrap_or_default().split(','));
+            tags.map(|tag| expected(tag.trim())).collect()
+        };
+        let one_of = tags(header::IF_MATCH);
+        let one_of = (!one_of.is_empty()).then_some(one_of);
+        Ok(Self { one_of, none_of: tags(header::IF_NONE_MATCH) })
     }
 
     fn describe(description: &mut Description) {

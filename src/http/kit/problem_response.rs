@@ -9,6 +9,8 @@ use uuid::Uuid;
 use super::problem::Details;
 use super::problem_code::{Code, Method, Wait};
 use super::{BrokenRule, Family, Header, Problem};
+use crate::oauth::metadata::well_known_url;
+
 /// The members of a problem document (RFC 9457 §3.1).
 #[derive(Serialize)]
 struct ProblemDocument<'a> {
@@ -113,7 +115,7 @@ impl Problem {
             }
             (error, _) => format!("error=\"{error}\", "),
         };
-        format!("Bearer {error}resource_metadata=\"{issuer}/.well-known/oauth-protected-resource\"")
+        format!("Bearer {error}resource_metadata=\"{}\"", well_known_url(issuer, "oauth-protected-resource"))
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct RouteTable {
     paths: matchit::Router<Path>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Path {
     /// The names of its parameters, in their order.
     names: Vec<&'static str>,
@@ -22,11 +22,12 @@ struct Path {
 }
 
 impl RouteTable {
-    /// Makes the table of these routes.
+    /// Makes the table of these routes. `issuer_path` is the path of the issuer's URL, often empty. A client
+    /// appends it to the location of a metadata document (RFC 8414 §3.1, RFC 9728 §3.1).
     ///
     /// # Errors
     /// The first path that cannot be matched, with the reason.
-    pub(crate) fn new(routes: Vec<Route>) -> Result<Self, String> {
+    pub(crate) fn new(routes: Vec<Route>, issuer_path: &str) -> Result<Self, String> {
         let mut known: BTreeMap<&'static str, Path> = BTreeMap::new();
         for (index, route) in routes.iter().enumerate() {
             let path = known.entry(route.path).or_default();
@@ -37,6 +38,12 @@ impl RouteTable {
         for (path, leads_to) in known {
             if !path.split('/').all(is_literal_or_parameter) {
                 return Err(format!("{path}: a parameter is a whole segment"));
+            }
+            if path.starts_with("/.well-known/") && !issuer_path.is_empty() {
+                let escaped = issuer_path.replace('{', "{{").replace('}', "}}");
+                paths
+                    .insert(format!("{path}{escaped}"), leads_to.clone())
+                    .map_err(|error| format!("{path}: {error}"))?;
             }
             paths.insert(path, leads_to).map_err(|error| format!("{path}: {error}"))?;
         }
@@ -78,7 +85,7 @@ mod tests {
 
     fn table(paths: &[&'static str]) -> Result<RouteTable, String> {
         let route = |path: &&'static str| endpoint(Method::GET, path, "Nothing", nothing).route().clone();
-        RouteTable::new(paths.iter().map(route).collect())
+        RouteTable::new(paths.iter().map(route).collect(), "/tenant")
     }
 
     fn found(table: &RouteTable, path: &str) -> Option<(usize, Captured)> {
@@ -94,6 +101,19 @@ mod tests {
         assert_eq!(found(&table, "/a/me/b/%2F "), Some((2, both)));
         assert_eq!(found(&table, "/a/x/c"), Some((3, vec![("one", "x".to_owned())])));
         for path in ["", "/a", "/a/", "/a//c", "/a/x/", "/a/x/y", "//a/x", "/A/me", "/a/me/b/"] {
+            assert_eq!(found(&table, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_metadata_document_is_found_with_the_path_of_the_issuer() {
+        let table = table(&["/.well-known/jwks.json", "/users"]).unwrap();
+        for path in ["/.well-known/jwks.json", "/.well-known/jwks.json/tenant"] {
+            assert_eq!(found(&table, path), Some((0, vec![])), "{path}");
+        }
+        for path in
+            ["/users/tenant", "/tenant/users", "/.well-known/jwks.json/", "/.well-known/jwks.json/other"]
+        {
             assert_eq!(found(&table, path), None, "{path}");
         }
     }

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, HttpServer, web};
+use actix_web::{HttpResponse, HttpServer, guard, web};
 
 use crate::http::kit::Services;
 use crate::telemetry::metrics::{METRICS_TYPE, State};
@@ -23,7 +23,9 @@ pub(crate) fn metrics_server(
 ) -> std::io::Result<actix_web::dev::Server> {
     let server = HttpServer::new(move || {
         let services = Arc::clone(&services);
-        let metrics = web::get().to(move || std::future::ready(metrics(&services)));
+        let metrics = web::route()
+            .guard(guard::Any(guard::Get()).or(guard::Head()))
+            .to(move || std::future::ready(metrics(&services)));
         actix_web::App::new().route("/metrics", metrics)
     });
     Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())

@@ -18,6 +18,18 @@ fn query(pairs: &[(&str, &str)]) -> String {
 }
 
 on_both_engines! {
+    fn a_time_may_have_a_bare_plus(server) {
+        let (ada, support) = (server.register("ada"), server.person_with_roles("support", &["support"]));
+        server.get(&ada.path()).bearer(&support.token).send().expect(200);
+        for since in ["2020-01-01T00:00:00+01:00", "2020-01-01T00:00:00%2B01:00", "2020-01-01T00:00:00.123456Z"] {
+            ask(&server, &support.token, &format!("?since={since}")).expect(200);
+            ask(&server, &support.token, &format!("?until={since}")).expect(200);
+        }
+        for since in ["2020-01-01+00:00:00Z", "2020-1-01T00:00:00Z", "0000-01-01T00:00:00%2B01:00"] {
+            ask(&server, &support.token, &format!("?since={since}")).expect_problem(400, "invalid-query");
+        }
+    }
+
     fn finds_a_refusal_by_actor_owner_and_reason(server) {
         let (ada, bob) = (server.register("ada"), server.register("bob"));
         let support = server.person_with_roles("support", &["support"]);

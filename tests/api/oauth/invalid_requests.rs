@@ -4,6 +4,29 @@
 use crate::support::{Browser, CALLBACK, on_both_engines, redirect_parameter};
 
 on_both_engines! {
+    fn a_parameter_with_u0000_is_refused_everywhere(server) {
+        let app = server.application("photos", "openid users:read");
+        for name in ["nonce", "state", "scope", "client_id", "redirect_uri", "login_hint", "unknown"] {
+            let answer = server.get(&app.authorize(&[(name, "a\0b")])).send();
+            assert_eq!(answer.status, 400, "{name}: {answer:?}");
+        }
+        for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/authorize", "/oauth/logout"] {
+            for name in ["client_id", "client_secret", "code", "token", "refresh_token", "scope", "csrf"] {
+                let form = [("grant_type", "authorization_code"), (name, "a\0b")];
+                let answer = server.post(path).form(&form).send();
+                assert!((400..500).contains(&answer.status), "{path} {name}: {answer:?}");
+            }
+        }
+        for (path, body) in [
+            ("/users", serde_json::json!({ "email": "a\0@example.com", "password": "a most unusual passphrase" })),
+            ("/users", serde_json::json!({ "email": "b@example.com", "password": "a most\0unusual passphrase" })),
+            ("/sessions", serde_json::json!({ "email": "a\0@example.com", "password": "x" })),
+        ] {
+            let answer = server.post(path).json(&body).send();
+            assert!((400..500).contains(&answer.status), "{path}: {answer:?}");
+        }
+    }
+
     fn unregistered_redirect_uri_gets_an_error_page(server) {
         let app = server.application("photos", "openid users:read");
         let other = server.application("prints", "openid users:read");
