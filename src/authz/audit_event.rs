@@ -128,7 +128,7 @@ impl AuditEvent {
             by: Actor::of_request(refusal.by.clone(), origin),
             action: refusal.rule.action,
             resource: refusal.rule.resource,
-            record: refusal.record.clone(),
+            record: refusal.record.as_deref().map(str::to_owned),
             owner: refusal.owner,
             outcome: Outcome::Refused(refusal.reason),
         }

@@ -16,7 +16,7 @@ pub struct Refusal {
     /// The reason.
     pub reason: Reason,
     /// The record's id, if the path names one.
-    pub record: Option<String>,
+    pub record: Option<Box<str>>,
     /// The record's owner, if known.
     pub owner: Option<UserId>,
     /// For [`Reason::AboveCaller`]: the missing powers. Empty when the caller may not know them.
@@ -38,7 +38,7 @@ impl Refusal {
 
     /// Adds the record's id and owner.
     pub(crate) fn on(self, record: impl fmt::Display, owner: Option<UserId>) -> Self {
-        Self { record: Some(record.to_string()), owner, ..self }
+        Self { record: Some(record.to_string().into()), owner, ..self }
     }
 }
 

@@ -204,7 +204,6 @@ fn no_input_costs_more_than_the_limit_or_grows_faster_than_its_length() {
                 costs.push(format!("{}: {time:?} for an input of the corpus", target.name));
             }
         }
-        println!("{}: at most {worst:?}", target.name);
         assert!(costs.is_empty(), "{costs:#?}");
     }
 }
