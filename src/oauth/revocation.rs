@@ -4,6 +4,7 @@ use super::client_authentication::AuthenticatedClient;
 use super::{OAuthContext, OAuthError};
 use crate::authz::Actor;
 use crate::domain::RefreshToken;
+use crate::store::TokenOwner;
 
 /// Revokes a token of this client. A refresh token ends its whole session, an access token itself alone.
 /// A token of another client, or an invalid one, is not an error (RFC 7009 §2.2).
@@ -26,7 +27,8 @@ pub async fn revoke(
     let is_theirs = known.client_id() == Some(id.as_str());
     if let (true, Some(jti)) = (is_theirs, known.jti()) {
         let by = Actor::Anonymous(client.origin.clone(), Some(id.clone()));
-        context.store.revoke_token(jti.to_owned(), known.user_id(), by).await?;
+        let owner = known.user_id().map_or_else(|| TokenOwner::Client(id.to_string()), TokenOwner::User);
+        context.store.revoke_token(jti.to_owned(), owner, known.expires_at(), by).await?;
     }
     Ok(())
 }

@@ -4,12 +4,15 @@ mod client_stream;
 mod components;
 mod connections;
 mod database_wait;
+mod duties;
+mod expiry;
 mod listening;
 pub(crate) mod master_key;
 mod replication;
 mod running;
 mod services;
 pub(crate) mod shutdown;
+mod signing_keys;
 mod start_error;
 mod tls;
 

@@ -1,23 +1,27 @@
 //! Replication: each replica reads revocations and signing keys that other replicas or the operator write.
-//! Any replica rotates the keys when that is due, and removes rows that have expired.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
-
-use crate::domain::{Clock, KeyLifecycle, StoredKey};
+use super::duties::DutyReport;
+use super::signing_keys::{create, load};
+use crate::domain::Clock;
 use crate::store::{Notifications, StoreError, TrustedStore};
-use crate::token::{KeyError, KeyStore, Keys, Revocations, SigningAlgorithm, SignsFrom};
+use crate::token::{KeyError, Keys, Revocations, SigningAlgorithm, SignsFrom};
+
+/// How many sequence numbers before the newest a poll reads again. A sequence number is assigned before its
+/// transaction commits, and transactions do not commit in that order.
+const OVERLAP: i64 = 1_000;
 
 /// Intervals of the background task.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Intervals {
     /// Interval between two reads of others' changes when no notification comes. A change takes effect within
     /// a second, the time of a request included.
-    poll: Duration,
-    /// Interval between two full reads, each followed by the rotation and the removal that are due.
-    sweep: Duration,
+    pub(super) poll: Duration,
+    /// Interval between two sweeps. A sweep reads again what is newer than the sweep before the last, and
+    /// forgets revocations that have expired. No transaction that revokes lives as long as the interval.
+    pub(super) sweep: Duration,
 }
 
 impl Default for Intervals {
@@ -34,10 +38,18 @@ pub(super) struct Replication {
     pub(super) revocations: Arc<Revocations>,
     /// The signing keys in memory. None when the server issues no tokens.
     pub(super) keys: Option<Arc<Keys>>,
-    /// Time after which a new key signs. None when keys are not rotated.
-    pub(super) rotation: Option<TimeDelta>,
     /// The clock.
     pub(super) clock: Clock,
+}
+
+/// How far revocations were read: sequence numbers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    newest: i64,
+    /// The newest at the last sweep.
+    swept: i64,
+    /// The newest at the sweep before the last. All transactions before it have ended.
+    settled: i64,
 }
 
 /// Error of the replication.
@@ -51,25 +63,6 @@ pub(super) enum ReplicationError {
     Panic(#[from] tokio::task::JoinError),
 }
 
-/// Returns the signing keys of the database, and creates the first one when none signs.
-///
-/// # Errors
-/// When the database is not available, or the master key does not open a key.
-pub(super) async fn load_or_create_keys(
-    store: &TrustedStore,
-    safe: KeyStore,
-) -> Result<Keys, ReplicationError> {
-    let stored = store.signing_keys().await?;
-    let lives = KeyLifecycle::new(stored.iter().map(|stored| &stored.key), safe.lifetime());
-    let algorithm = safe.algorithm();
-    let signs = lives.signing(algorithm.as_str(), safe.now()).is_some();
-    if signs || algorithm == SigningAlgorithm::Hs256 {
-        return Ok(Keys::open(safe, stored)?);
-    }
-    let stored = store.add_first_key(safe.generate(SignsFrom::Now)?).await?;
-    Ok(Keys::open(safe, stored)?)
-}
-
 impl Replication {
     /// Loads the revocations, and starts the background task.
     ///
@@ -79,49 +72,48 @@ impl Replication {
         self,
         notifications: Notifications,
         intervals: Intervals,
+        report: DutyReport,
     ) -> Result<(), StoreError> {
-        let last = self.read_revocations(0).await?;
-        actix_web::rt::spawn(self.run(notifications, intervals, last));
+        let newest = self.read_revocations(0).await?;
+        let progress = Progress { newest, swept: newest, settled: 0 };
+        actix_web::rt::spawn(self.run(notifications, intervals, progress, report));
         Ok(())
     }
 
-    async fn run(self, mut notifications: Notifications, intervals: Intervals, mut last: i64) {
-        let (mut unavailable, mut swept) = (false, None);
+    async fn run(
+        self,
+        mut notifications: Notifications,
+        intervals: Intervals,
+        mut progress: Progress,
+        mut report: DutyReport,
+    ) {
+        let mut swept = Instant::now();
         loop {
             // A notification and a timeout both lead to a read.
             let _ = tokio::time::timeout(intervals.poll, notifications.next()).await;
-            let sweep = swept.is_none_or(|swept: Instant| swept.elapsed() >= intervals.sweep);
-            match self.read(if sweep { 0 } else { last }).await {
-                Ok(newest) => {
-                    last = newest.max(last);
-                    unavailable = false;
-                }
-                Err(error) if !unavailable => {
-                    log::error!("changes of other replicas cannot be read: {error}");
-                    unavailable = true;
-                }
-                Err(_) => {}
-            }
-            if sweep && !unavailable {
-                swept = Some(Instant::now());
-                if let Err(error) = self.sweep().await {
-                    log::warn!("key rotation or the removal of expired rows failed: {error}");
-                }
+            let is_sweep = swept.elapsed() >= intervals.sweep;
+            let after = if is_sweep { progress.settled } else { progress.newest - OVERLAP };
+            let read = self.read(after.max(progress.settled)).await;
+            report.take(&read.as_ref().map(|_| ()));
+            let Ok(newest) = read else { continue };
+            progress.newest = newest.max(progress.newest);
+            if is_sweep {
+                swept = Instant::now();
+                progress = Progress { settled: progress.swept, swept: progress.newest, ..progress };
+                self.revocations.prune(self.clock.now());
             }
         }
     }
 
-    /// Reads the revocations after number `last`, and the keys. Returns the number of the newest revocation.
-    async fn read(&self, last: i64) -> Result<i64, ReplicationError> {
-        let newest = self.read_revocations(last).await?;
+    /// Reads the revocations after a sequence number, and the keys. Returns the number of the newest revocation.
+    async fn read(&self, after: i64) -> Result<i64, ReplicationError> {
+        let newest = self.read_revocations(after).await?;
         self.read_keys().await?;
         Ok(newest)
     }
 
-    async fn read_revocations(&self, last: i64) -> Result<i64, StoreError> {
-        let (new, newest) = self.store.revocations(last).await?;
-        self.revocations.apply(&new);
-        Ok(newest)
+    async fn read_revocations(&self, after: i64) -> Result<i64, StoreError> {
+        self.store.revocations(after, |page| self.revocations.apply(page)).await
     }
 
     async fn read_keys(&self) -> Result<(), ReplicationError> {
@@ -134,51 +126,11 @@ impl Replication {
         let algorithm = keys.key_store().algorithm();
         if !keys.current().signs() && algorithm != SigningAlgorithm::Hs256 {
             log::warn!("no {algorithm} key is left to sign with; a new one is created");
-            let first = make(keys, SignsFrom::Now).await?;
+            let first = create(keys, SignsFrom::Now).await?;
             load(keys, self.store.add_first_key(first).await?).await?;
         }
         Ok(())
     }
-
-    /// Rotates the keys when that is due, and removes what has expired.
-    async fn sweep(&self) -> Result<(), ReplicationError> {
-        let now = self.clock.now();
-        self.revocations.prune(now);
-        let mut began = Instant::now();
-        while self.store.delete_covered().await? {
-            // Requests have the database for half of the time at least.
-            tokio::time::sleep(began.elapsed()).await;
-            began = Instant::now();
-        }
-        self.store.prune().await?;
-        let Some(keys) = &self.keys else { return Ok(()) };
-        let (known, algorithm) = (keys.known(), keys.key_store().algorithm());
-        let lives = KeyLifecycle::new(&known, keys.key_store().lifetime());
-        if let Some(every) = self.rotation.filter(|every| lives.is_due(algorithm.as_str(), *every, now)) {
-            let next = make(keys, SignsFrom::KnownToCaches).await?;
-            let (kid, from) = (next.key.kid.clone(), next.key.signs_from);
-            if let Some(stored) = self.store.rotate_keys_when_due(next, every).await? {
-                log::info!("the signing key {kid} was created; it signs from {from}");
-                load(keys, stored).await?;
-            }
-        }
-        if lives.deletable(now).next().is_some() {
-            self.store.prune_keys().await?;
-        }
-        Ok(())
-    }
-}
-
-/// Opens the keys in a worker thread: it takes time.
-async fn load(keys: &Arc<Keys>, stored: Vec<StoredKey>) -> Result<(), ReplicationError> {
-    let keys = Arc::clone(keys);
-    Ok(tokio::task::spawn_blocking(move || keys.load(stored)).await?)
-}
-
-/// Creates a key in a worker thread: it takes time.
-async fn make(keys: &Arc<Keys>, signs_from: SignsFrom) -> Result<StoredKey, ReplicationError> {
-    let keys = Arc::clone(keys);
-    Ok(tokio::task::spawn_blocking(move || keys.key_store().generate(signs_from)).await??)
 }
 
 #[cfg(test)]
@@ -186,12 +138,17 @@ mod tests {
     use actix_web::rt::System;
     use tempfile::TempDir;
 
+    use chrono::TimeDelta;
+
     use super::*;
     use crate::App;
     use crate::authz::Operator;
-    use crate::domain::{ClockAndRandom, Lifetimes, Random, SigningKey};
+    use crate::domain::{ClockAndRandom, Lifetimes, Random, SigningKey, StoredKey};
+    use crate::server::duties::Duty;
+    use crate::server::signing_keys::{KeyRotation, load_or_create_keys};
     use crate::store::Engine;
-    use crate::token::{KeySettings, MasterKey};
+    use crate::telemetry::metrics::Metrics;
+    use crate::token::{KeySettings, KeyStore, MasterKey};
 
     const NEVER: Duration = Duration::from_secs(3_600);
 
@@ -221,16 +178,19 @@ mod tests {
             Self { store, keys, revocations: Arc::default(), clock: clock.clone() }
         }
 
-        async fn replicate(
-            &self,
-            rotation: Option<TimeDelta>,
-            notifications: Notifications,
-            intervals: Intervals,
-        ) {
+        async fn replicate(&self, notifications: Notifications, intervals: Intervals) {
             let (store, keys, clock) = (self.store.clone(), Some(Arc::clone(&self.keys)), self.clock.clone());
             let revocations = Arc::clone(&self.revocations);
-            let replication = Replication { store, revocations, keys, rotation, clock };
-            replication.start(notifications, intervals).await.unwrap();
+            let replication = Replication { store, revocations, keys, clock: clock.clone() };
+            let report = DutyReport::new("replication", Metrics::new("sqlite").unwrap().duties, clock);
+            replication.start(notifications, intervals, report).await.unwrap();
+        }
+
+        fn rotate_every(&self, every: TimeDelta, pause: Duration) {
+            let (store, keys, clock) = (self.store.clone(), Arc::clone(&self.keys), self.clock.clone());
+            let rotation = KeyRotation { store, keys, every: Some(every), clock };
+            let duty = Duty::new("key-rotation", pause, move || rotation.clone().run());
+            duty.start(&Metrics::new("sqlite").unwrap().duties, &self.clock);
         }
 
         async fn stored(&self) -> Vec<StoredKey> {
@@ -269,7 +229,7 @@ mod tests {
         System::new().block_on(async {
             let (here, there) = (Replica::on(&dir, &standing()).await, Replica::on(&dir, &standing()).await);
             let (told, notifications) = Notifications::by_hand();
-            there.replicate(None, notifications, Intervals { poll: NEVER, sweep: NEVER }).await;
+            there.replicate(notifications, Intervals { poll: NEVER, sweep: NEVER }).await;
             here.rotate().await;
             assert_eq!(there.keys.known().len(), 1);
             told.send(()).await.unwrap();
@@ -283,9 +243,7 @@ mod tests {
         System::new().block_on(async {
             let (here, there) = (Replica::on(&dir, &standing()).await, Replica::on(&dir, &standing()).await);
             let poll = Duration::from_millis(20);
-            there
-                .replicate(None, here.store.notifications().unwrap(), Intervals { poll, sweep: NEVER })
-                .await;
+            there.replicate(here.store.notifications().unwrap(), Intervals { poll, sweep: NEVER }).await;
             here.rotate().await;
             eventually("the key is known", || there.keys.known().len() == 2).await;
         });
@@ -301,7 +259,8 @@ mod tests {
             for replica in &replicas {
                 let (_, notifications) = Notifications::by_hand();
                 let intervals = Intervals { poll: often, sweep: often };
-                replica.replicate(Some(TimeDelta::days(90)), notifications, intervals).await;
+                replica.replicate(notifications, intervals).await;
+                replica.rotate_every(TimeDelta::days(90), often);
             }
             let known = || replicas.iter().map(|replica| replica.keys.known().len()).collect::<Vec<_>>();
             let first = replicas[0].stored().await[0].key.kid.clone();

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use super::duties::{Duty, DutyReport};
+use super::expiry::delete_expired;
 use super::master_key::load_master_key;
-use super::replication::{Intervals, Replication, load_or_create_keys};
+use super::replication::{Intervals, Replication};
+use super::signing_keys::{KeyRotation, load_or_create_keys};
 use super::{StartError, hasher, key_store, open_store};
 use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
@@ -23,12 +26,18 @@ use crate::oauth::docs_client;
 use crate::oauth::metadata::issuer_path;
 use crate::qa::test_server;
 use crate::store::{ChainKey, Engine, Recorder, Sealer, TrustedStore};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{DutyMetrics, Metrics};
 use crate::telemetry::traces::Traces;
-use crate::token::{Expected, Issuer, MasterKey, Revocations, UsedProofs, Verifier, refresh_keys, tls};
+use crate::token::{Expected, Issuer, Keys, MasterKey, Revocations, UsedProofs, Verifier, refresh_keys, tls};
 
-/// Interval between two seals of the audit trail.
-const SEAL_INTERVAL: Duration = Duration::from_secs(1);
+/// Pause between two seals of the audit trail.
+const SEAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// Pause between two removals of expired rows, and of audit entries.
+const EXPIRY_PAUSE: Duration = Duration::from_secs(10);
+
+/// Pause between two looks whether the signing keys are due for rotation.
+const ROTATION_PAUSE: Duration = Duration::from_secs(30);
 
 /// Makes the services for requests, and starts the background tasks.
 pub(super) async fn services(
@@ -71,15 +80,19 @@ pub(super) async fn services(
     for issuer in verifier.external_issuers() {
         actix_web::rt::spawn(refresh_keys(Arc::clone(issuer)));
     }
-    let replication = Replication {
-        store: store.clone(),
-        revocations,
-        keys: keys.clone(),
-        rotation: config.key_rotation,
-        clock: clock.clone(),
-    };
-    replication.start(store.notifications()?, Intervals::default()).await?;
-    let recorder = start_audit(&store, chain, config, &clock);
+    let metrics = Metrics::new(match store.engine() {
+        Engine::Sqlite(_) => "sqlite",
+        Engine::Postgres(_) => "postgres",
+    })?;
+    let replication =
+        Replication { store: store.clone(), revocations, keys: keys.clone(), clock: clock.clone() };
+    let report = DutyReport::new("replication", metrics.duties.clone(), clock.clone());
+    replication.start(store.notifications()?, Intervals::default(), report).await?;
+    for duty in duties(&store, chain, keys.as_ref(), config, &clock, &metrics.duties) {
+        duty.start(&metrics.duties, &clock);
+    }
+    let (recorder, writing) = Recorder::new(store.clone());
+    actix_web::rt::spawn(writing);
     let hasher = hasher(config, &clock_and_random)?;
     let operator = operator(&vocabulary);
     register_docs(&store, config, &issuer_url, &vocabulary, &operator, &clock).await?;
@@ -98,10 +111,7 @@ pub(super) async fn services(
             Some(collector) => Traces::to(collector, app.name, tls())?,
             None => Traces::default(),
         },
-        metrics: Metrics::new(match store.engine() {
-            Engine::Sqlite(_) => "sqlite",
-            Engine::Postgres(_) => "postgres",
-        })?,
+        metrics,
         shutdown: ShutdownFlag::default(),
         rate_limits: RateLimits::new(config.rate_limits, store.clone(), clock.clone()),
         verifier,
@@ -147,14 +157,30 @@ async fn master_key(
     Ok(load_master_key(config, &clock_and_random.random, sealed_already)?)
 }
 
-/// Starts to write the audit trail, to seal it, and to remove entries older than the retention.
-fn start_audit(store: &TrustedStore, key: ChainKey, config: &Config, clock: &Clock) -> Recorder {
-    let (recorder, writing) = Recorder::new(store.clone());
-    actix_web::rt::spawn(writing);
-    let (store, retention) = (store.clone(), config.audit_retention);
-    let sealer = Sealer { store, key, clock: clock.clone(), retention, pause: SEAL_INTERVAL };
-    actix_web::rt::spawn(sealer.run());
-    recorder
+/// Returns the background duties. None of them waits for another.
+fn duties(
+    store: &TrustedStore,
+    chain: ChainKey,
+    keys: Option<&Arc<Keys>>,
+    config: &Config,
+    clock: &Clock,
+    metrics: &DutyMetrics,
+) -> Vec<Duty> {
+    let sealer = Sealer { store: store.clone(), key: chain, clock: clock.clone() };
+    let (expiring, metrics) = (store.clone(), metrics.clone());
+    let mut duties =
+        vec![Duty::new("expiry", EXPIRY_PAUSE, move || delete_expired(expiring.clone(), metrics.clone()))];
+    if let Some(retention) = config.audit_retention {
+        let sealer = sealer.clone();
+        duties.push(Duty::new("audit-retention", EXPIRY_PAUSE, move || sealer.clone().expire(retention)));
+    }
+    duties.push(Duty::new("audit-sealing", SEAL_PAUSE, move || sealer.clone().seal()));
+    if let Some(keys) = keys.map(Arc::clone) {
+        let (every, store, clock) = (config.key_rotation, store.clone(), clock.clone());
+        let rotation = KeyRotation { store, keys, every, clock };
+        duties.push(Duty::new("key-rotation", ROTATION_PAUSE, move || rotation.clone().run()));
+    }
+    duties
 }
 
 /// Registers the OAuth client of the page `/docs`, or removes it when that page is off.

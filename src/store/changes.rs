@@ -1,5 +1,6 @@
 //! Effects of a transaction beyond its own rows: revocations, and notifications to the other replicas.
 
+use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -10,39 +11,48 @@ use super::{Connection, Link, StoreError};
 use crate::domain::{Revocation, Revoked, SessionId, SessionSet, Time, UserId};
 use crate::on;
 
-/// Extra lifetime of a revocation beyond that of a token, for replicas whose clocks differ.
+/// Extra lifetime of a revocation beyond that of a token, for the leeway of a verifier and for replicas whose
+/// clocks differ.
 pub(in crate::store) const CLOCK_SKEW: chrono::Duration = chrono::Duration::minutes(5);
 
 /// Effects that a transaction collects, written with it.
 #[derive(Default)]
 pub(in crate::store) struct Changes {
     pub(in crate::store) revoked: Vec<Revocation>,
+    /// Owner of the tokens, when it can lengthen the list of revocations by its own requests.
+    pub(in crate::store) owner: Option<String>,
     /// Set when the signing keys changed.
     pub(in crate::store) keys: bool,
 }
 
 #[derive(Insertable)]
 #[diesel(table_name = revocations, treat_none_as_default_value = false)]
-struct RevocationRow {
+struct RevocationRow<'a> {
     kind: &'static str,
     subject: String,
     epoch: i64,
     until: Time,
     /// Of a set of sessions: its client and the session that is kept.
     part: Option<String>,
+    owner: Option<&'a str>,
 }
 
 impl Changes {
     /// Revokes the tokens of `subject` with the commit of the transaction.
     pub(in crate::store) fn revoke(&mut self, store: &Shared, subject: Revoked) {
-        let until = store.now() + store.lifetimes.access_token + CLOCK_SKEW;
-        self.revoked.push(Revocation { subject, until });
+        self.revoke_until(subject, store.now() + store.lifetimes.access_token);
+    }
+
+    /// Revokes the tokens of `subject`, the last of which expires at `expires_at`.
+    pub(in crate::store) fn revoke_until(&mut self, subject: Revoked, expires_at: DateTime<Utc>) {
+        self.revoked.push(Revocation { subject, until: expires_at + CLOCK_SKEW });
     }
 
     /// Writes the revocations, and notifies the other replicas (`NOTIFY`, PostgreSQL) on commit.
     pub(in crate::store) fn persist(&self, conn: &mut Connection) -> Result<(), StoreError> {
         if !self.revoked.is_empty() {
-            let rows: Vec<RevocationRow> = self.revoked.iter().map(encode).collect();
+            let owner = self.owner.as_deref();
+            let rows: Vec<_> = self.revoked.iter().map(|revoked| encode(revoked, owner)).collect();
             on!(conn, |c| diesel::insert_into(revocations::table).values(&rows).execute(c))?;
         }
         match conn.link() {
@@ -54,7 +64,7 @@ impl Changes {
     }
 }
 
-fn encode(revocation: &Revocation) -> RevocationRow {
+fn encode<'a>(revocation: &Revocation, owner: Option<&'a str>) -> RevocationRow<'a> {
     let (kind, subject, epoch, part) = match &revocation.subject {
         Revoked::User(id, epoch) => ("user", id.to_string(), *epoch, None),
         Revoked::Session(id) => ("session", id.to_string(), 0, None),
@@ -62,7 +72,7 @@ fn encode(revocation: &Revocation) -> RevocationRow {
         Revoked::Client(id, epoch) => ("client", id.clone(), *epoch, None),
         Revoked::Token(jti) => ("token", jti.clone(), 0, None),
     };
-    RevocationRow { kind, subject, epoch, until: Time(revocation.until), part }
+    RevocationRow { kind, subject, epoch, until: Time(revocation.until), part, owner }
 }
 
 /// Stands for a part of a set of sessions that is not restricted.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::changes::Changes;
-use super::engine::blocking::{ACQUIRE_TIMEOUT, acquire, run_blocking, traced, wait_for};
+use super::engine::blocking::{Patience, acquire, run_blocking, traced, wait_for};
 use super::engine::inline_read;
 use super::engine::retry::retry;
 use super::engine::transaction::{Queued as _, Transaction};
@@ -54,7 +54,7 @@ impl Store {
         &self,
         work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let deadline = Instant::now() + ACQUIRE_TIMEOUT;
+        let deadline = Instant::now() + Patience::REQUEST.acquire;
         let permit = acquire(&self.0.permits, deadline).await?;
         let pool = self.0.pool.clone();
         run_blocking(self.engine(), move |state| {
@@ -87,7 +87,7 @@ impl Store {
         work: impl Fn(&mut Renewed<'_, P>, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let event = by.event.clone();
-        transact(&self.0, event, move |conn, changes| by.renew(conn, changes, &work)).await
+        transact(&self.0, Patience::REQUEST, event, move |conn, changes| by.renew(conn, changes, &work)).await
     }
 
     /// Renews a proof outside of a change: for a stream, a stored answer, and a change that changes nothing.
@@ -107,16 +107,26 @@ impl TrustedStore {
         event: Option<AuditEvent>,
         work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        transact(self.shared(), event, work).await
+        transact(self.shared(), Patience::REQUEST, event, work).await
+    }
+
+    /// Runs `work` of a background duty in one transaction, like [`TrustedStore::write`]. No request waits for it,
+    /// so it may wait longer for its turn. It must be short all the same: on SQLite the requests queue behind it.
+    pub(in crate::store) async fn write_in_background<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        transact(self.shared(), Patience::BACKGROUND, None, work).await
     }
 }
 
 async fn transact<T: Send + 'static>(
     shared: &Arc<Shared>,
+    patience: Patience,
     event: Option<AuditEvent>,
     work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let deadline = Instant::now() + ACQUIRE_TIMEOUT;
+    let deadline = Instant::now() + patience.acquire;
     let permits = match &shared.writers {
         Writers::Thread(_) => None,
         Writers::Permits(writers) => {
@@ -127,6 +137,9 @@ async fn transact<T: Send + 'static>(
     };
     let store = Arc::clone(shared);
     let work = move |conn: &mut Connection| {
+        if let Some(timeout) = patience.statement {
+            conn.set_statement_timeout(timeout)?;
+        }
         let mut changes = Changes::default();
         let value = work(conn, &mut changes)?;
         changes.persist(conn)?;
@@ -155,5 +168,5 @@ async fn transact<T: Send + 'static>(
             Box::new(transaction).run_alone();
         })),
     }
-    wait_for(shared.pool.engine(), &state, result).await
+    wait_for(shared.pool.engine(), &state, patience.result, result).await
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Engine;
 use super::audit::backlog::Backlog;
-use super::engine::blocking::ACQUIRE_TIMEOUT;
+use super::engine::blocking::Patience;
 use super::engine::pool::Pool;
 use super::engine::writer::Writers;
 use crate::authz::Vocabulary;
@@ -48,7 +48,7 @@ impl Shared {
         Self {
             id: STORES.fetch_add(1, Ordering::Relaxed),
             writers: Writers::new(&engine, connections),
-            pool: Pool::new(engine, connections, ACQUIRE_TIMEOUT),
+            pool: Pool::new(engine, connections, Patience::REQUEST.acquire),
             permits: Arc::new(Semaphore::new(connections)),
             vocabulary,
             lifetimes,

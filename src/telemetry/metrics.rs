@@ -32,7 +32,42 @@ pub struct Metrics {
     pub(crate) tokens_issued: IntCounterVec,
     /// Connections that the server closed against their clients, by `reason`.
     pub(crate) connections_closed: IntCounterVec,
+    /// The background duties.
+    pub(crate) duties: DutyMetrics,
     state: Mutex<State>,
+}
+
+/// Metrics of the background duties. A clone counts into the same series.
+#[derive(Clone)]
+pub(crate) struct DutyMetrics {
+    /// Time of the last success, by `duty`, in seconds since 1970.
+    pub(crate) last_success: IntGaugeVec,
+    /// Failed runs, by `duty`.
+    pub(crate) failures: IntCounterVec,
+    /// For how long the oldest expired row should have been deleted, by `table`, in seconds.
+    pub(crate) expired_age: IntGaugeVec,
+}
+
+impl DutyMetrics {
+    fn new(register: &Register) -> prometheus::Result<Self> {
+        Ok(Self {
+            last_success: register.gauges(
+                "cloakroom_duty_last_success_timestamp_seconds",
+                "Time of the last success of a background duty.",
+                &["duty"],
+            )?,
+            failures: register.counter(
+                "cloakroom_duty_failures_total",
+                "Failed runs of a background duty.",
+                &["duty"],
+            )?,
+            expired_age: register.gauges(
+                "cloakroom_expired_rows_age_seconds",
+                "Time for which the oldest expired row of a table has waited to be deleted.",
+                &["table"],
+            )?,
+        })
+    }
 }
 
 /// Metrics that are read from the parts of the server at each scrape.
@@ -68,6 +103,10 @@ impl Register {
 
     fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
         self.keep(IntGauge::new(name, help))
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+        self.keep(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 }
 
@@ -121,6 +160,7 @@ impl Metrics {
                 "Connections closed by the server: address-limit, write-timeout or head-timeout.",
                 &["reason"],
             )?,
+            duties: DutyMetrics::new(&register)?,
             state: Mutex::new(State::new(&register)?),
             registry: register.0,
         })
@@ -159,10 +199,11 @@ impl Metrics {
 impl State {
     fn new(register: &Register) -> prometheus::Result<Self> {
         Ok(Self {
-            connections: register.keep(IntGaugeVec::new(
-                Opts::new("cloakroom_database_connections", "Open connections to the database, by state."),
+            connections: register.gauges(
+                "cloakroom_database_connections",
+                "Open connections to the database, by state.",
                 &["state"],
-            ))?,
+            )?,
             connections_max: register
                 .gauge("cloakroom_database_connections_max", "Maximum number of connections.")?,
             hash_lanes: register.gauge("cloakroom_hash_lanes", "Threads that hash passwords.")?,

@@ -4,6 +4,7 @@ mod all_users;
 mod at_once;
 mod chain;
 mod floods;
+mod large;
 mod looks;
 
 use serde_json::{Value, json};

@@ -16,6 +16,7 @@ mod costs;
 mod docs;
 mod documents;
 mod edge;
+mod expiry;
 mod explain;
 mod external_issuers;
 mod faults;

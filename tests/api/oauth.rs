@@ -8,5 +8,6 @@ mod dpop;
 mod introspect_and_revoke;
 mod invalid_requests;
 mod logout;
+mod many_revocations;
 mod refresh_tokens;
 mod resources;

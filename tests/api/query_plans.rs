@@ -21,8 +21,8 @@ static STATEMENTS: Mutex<Option<HashMap<String, Statements>>> = Mutex::new(None)
 
 /// Statements sent to one database.
 #[derive(Default)]
-struct Statements {
-    sent: BTreeSet<String>,
+pub struct Statements {
+    pub sent: BTreeSet<String>,
     /// Statements that a connection keeps prepared.
     prepared: BTreeSet<String>,
 }
@@ -54,7 +54,7 @@ impl Instrumentation for Listener {
 }
 
 /// Returns the statements that the server sends during `work`.
-fn heard(server: &Server, work: impl FnOnce()) -> Statements {
+pub fn heard(server: &Server, work: impl FnOnce()) -> Statements {
     static LISTENING: Once = Once::new();
     let url = server.database_url.trim_start_matches("sqlite://").to_owned();
     LISTENING.call_once(|| {
@@ -103,6 +103,24 @@ fn plan(server: &Server, statement: &str) -> Vec<String> {
     lines.into_iter().map(|line| line.detail).collect()
 }
 
+/// Returns the database's own choice of a plan for a statement without parameters, one line per step.
+pub fn explained(server: &Server, statement: &str) -> Vec<String> {
+    let lines: Vec<Line> = match server.engine {
+        Engine::Sqlite => return plan(server, statement),
+        Engine::Postgres => {
+            let mut conn = PgConnection::establish(&server.database_url).unwrap();
+            let quoted = statement.replace('\'', "''");
+            conn.batch_execute(&format!(
+                "CREATE FUNCTION pg_temp.steps() RETURNS TABLE (detail text) LANGUAGE plpgsql AS
+                 $steps$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN {quoted}'; END $steps$"
+            ))
+            .unwrap();
+            diesel::sql_query("SELECT detail FROM pg_temp.steps()").load(&mut conn).unwrap()
+        }
+    };
+    lines.into_iter().map(|line| line.detail).collect()
+}
+
 /// Returns true if a step of the plan scans a whole table or a whole index.
 fn scans_table(step: &str) -> bool {
     let grows = ["users", "user_roles", "user_search_terms", "sessions", "refresh_tokens", "audit"];
@@ -136,7 +154,7 @@ fn import(server: &Server, accounts: usize) {
 }
 
 /// Updates the statistics, as autovacuum does in a database in use.
-fn as_in_use(server: &Server) {
+pub fn as_in_use(server: &Server) {
     if server.engine == Engine::Postgres {
         PgConnection::establish(&server.database_url).unwrap().batch_execute("VACUUM ANALYZE").unwrap();
     }

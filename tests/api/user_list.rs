@@ -300,4 +300,53 @@ on_both_engines! {
         assert_eq!(page["items"][0]["_actions"], json!({ "read": [] }));
         assert!(!page.to_string().contains("hash"));
     }
+
+    fn short_pages_lead_to_every_match(server) {
+        let support = server.person_with_roles("support", &["support"]);
+        db_many_users(&server);
+        for (filter, expected) in [
+            ("role=user&status=suspended", 1),
+            ("q=late&sort=created_at", 5_000),
+            ("created_after=2030-01-01T00:00:00.024999Z&sort=email", 1),
+            ("created_after=2030-01-01T00:00:00.024999Z&sort=-email&role=user", 1),
+            ("q=late&role=user&status=suspended&sort=-email", 1),
+        ] {
+            let (mut found, mut pages, mut cursor) = (HashSet::new(), 0, String::new());
+            loop {
+                let path = format!("/users?limit=200&{filter}{cursor}");
+                let page = server.get(&path).bearer(&support.token).send().expect(200).json();
+                let emails = emails(&page);
+                pages += 1;
+                assert!(emails.into_iter().all(|email| found.insert(email)), "{filter}: a user is there twice");
+                let Some(next) = page["next"].as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            assert_eq!(found.len(), expected, "{filter}");
+            assert!((2..=4 + expected / 200).contains(&pages), "{filter}: {pages} pages");
+        }
+    }
+}
+
+/// Inserts 25,000 users. The last 5,000 have addresses that begin with `late`; the last is suspended.
+fn db_many_users(server: &Server) {
+    let (id, at) = match server.engine {
+        Engine::Sqlite => ("unhex(printf('%032x', n))", "1893456000000000 + n"),
+        Engine::Postgres => {
+            ("lpad(to_hex(n), 32, '0')::uuid", "timestamptz '2030-01-01Z' + n * interval '1 us'")
+        }
+    };
+    let email = "CASE WHEN n > 20000 THEN 'late' ELSE 'early' END || n || '@example.org'";
+    let each = "WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 25000)";
+    server.db_run(&format!(
+        "INSERT INTO users (id, email, email_key, email_verified, status, created_at, updated_at, revision, epoch,
+             profile, profile_revision)
+         {each} SELECT {id}, {email}, {email}, FALSE, CASE WHEN n = 25000 THEN 'suspended' ELSE 'active' END,
+             {at}, {at}, 1, 0, '{{}}', 1 FROM t;
+         INSERT INTO user_roles (user_id, role, created_at, email_key)
+             {each} SELECT {id}, 'user', {at}, {email} FROM t;
+         INSERT INTO user_search_terms (user_id, term) {each} SELECT {id}, {email} FROM t;"
+    ));
+    if server.engine == Engine::Postgres {
+        server.db_run("VACUUM ANALYZE");
+    }
 }

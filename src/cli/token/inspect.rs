@@ -78,8 +78,7 @@ async fn verify(
         false => None,
     };
     let revocations = Arc::new(Revocations::default());
-    let (revoked, _) = store.revocations(0).await?;
-    revocations.apply(&revoked);
+    store.revocations(0, |page| revocations.apply(page)).await?;
     let expected = Expected {
         issuer: config.issuer_at(config.listen),
         audience: config.audience_at(config.listen),

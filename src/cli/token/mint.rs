@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use actix_web::rt::System;
+use chrono::DateTime;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -16,7 +17,7 @@ use crate::authz::action::Read;
 use crate::authz::{Actor, AuditEvent, Outcome, ScopeSet};
 use crate::config::parse;
 use crate::domain::{ClientId, Role, Status, User, UserId};
-use crate::store::TrustedStore;
+use crate::store::{TokenOwner, TrustedStore};
 use crate::token::{
     DecodedToken, InvalidToken, IssueRequest, IssueTo, Issuer, Keys, TestTokenError, TestTokens, TokenDefect,
     UnsignedToken,
@@ -267,7 +268,13 @@ impl Server {
         let entry = self.store.entry(&minted, None).map_err(Failure::from)?;
         self.store.append_entries(vec![entry]).await?;
         if let (Some(TokenDefect::Revoked), Some(jti)) = (defect, jti) {
-            self.store.revoke_token(jti, owner, by).await?;
+            let subject = text("sub").unwrap_or_default();
+            let of_client = || TokenOwner::Client(subject.to_owned());
+            let exp = claims.get("exp").and_then(Value::as_i64);
+            let expires_at = exp.and_then(|exp| DateTime::from_timestamp(exp, 0));
+            let expires_at = expires_at.unwrap_or_else(|| context.clock_and_random.clock.now());
+            let owner = owner.map_or_else(of_client, TokenOwner::User);
+            self.store.revoke_token(jti, owner, expires_at, by).await?;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::domain::User;
 use crate::http::kit::{
     Answer, AnswerDescription, Argument, Call, Code, CursorKey, Description, Page, PageQuery, Problem, Query,
 };
-use crate::store::{Entry, EntryId, Store};
+use crate::store::{AuditPage, Entry, EntryId, Store};
 
 const NDJSON: &str = "application/x-ndjson";
 
@@ -30,12 +30,12 @@ pub async fn of_user(
 ) -> Result<Page<AuditView>, Problem> {
     let list = format!("{} {}", ReadAudit::NAME, user.id);
     let before = position(&cursors, &list, query.cursor.as_deref())?;
-    let entries = store.audit_of(&user, before, query.limit + 1).await?;
+    let read = store.audit_of(&user, before, query.limit).await?;
     let with_details = |entry: &Entry| {
         let own = entry.actor == Some(actor_of(user.id));
         own && user.is_own() || may_read_every_trail(user.by(), &user)
     };
-    Ok(page(&cursors, &list, query.limit, entries, with_details))
+    Ok(page(&cursors, &list, read, with_details))
 }
 
 /// `GET /audit`: the trail of all users, newest first. A client that accepts NDJSON gets the whole trail in
@@ -51,8 +51,8 @@ pub async fn of_all(
     if format == TrailFormat::Ndjson {
         return Ok(AuditAnswer::Stream(Box::new(Trail { reach, filter: query.filter, before, store })));
     }
-    let entries = store.audit(&reach, query.filter, before, query.limit + 1).await?;
-    Ok(AuditAnswer::Page(page(&cursors, &query.list, query.limit, entries, |_| true)))
+    let read = store.audit(&reach, query.filter, before, query.limit).await?;
+    Ok(AuditAnswer::Page(page(&cursors, &query.list, read, |_| true)))
 }
 
 fn position(cursors: &CursorKey, list: &str, cursor: Option<&str>) -> Result<Option<EntryId>, Problem> {
@@ -64,18 +64,15 @@ fn position(cursors: &CursorKey, list: &str, cursor: Option<&str>) -> Result<Opt
 fn page(
     cursors: &CursorKey,
     list: &str,
-    limit: u16,
-    mut entries: Vec<Entry>,
+    read: AuditPage,
     with_details: impl Fn(&Entry) -> bool,
 ) -> Page<AuditView> {
-    let more = entries.len() > usize::from(limit);
-    entries.truncate(limit.into());
-    let last = entries.last().filter(|_| more).map(|entry| entry.id.0);
     let view = |entry| {
         let with_details = with_details(&entry);
         AuditView::of(entry, with_details)
     };
-    Page { next: last.map(|id| cursors.seal(list, &id)), items: entries.into_iter().map(view).collect() }
+    let next = read.next.map(|id| cursors.seal(list, &id.0));
+    Page { next, items: read.entries.into_iter().map(view).collect() }
 }
 
 /// Format of the trail, by the `Accept` header (RFC 9110 §12.5.1).

@@ -72,11 +72,11 @@ impl Sending {
         let Trail { reach, filter, before, store } = &mut self.trail;
         store.renew(reach.by()).await?;
         self.looked_at = Instant::now();
-        let entries = store.audit(reach, filter.clone(), *before, LINES).await?;
-        self.is_last = entries.len() < usize::from(LINES);
-        *before = entries.last().map(|entry| entry.id).or(*before);
+        let page = store.audit(reach, filter.clone(), *before, LINES).await?;
+        self.is_last = page.next.is_none();
+        *before = page.next.or(*before);
         let mut lines = Vec::new();
-        for entry in entries {
+        for entry in page.entries {
             let written = serde_json::to_writer(&mut lines, &AuditView::of(entry, true));
             written.map_err(|error| StoreError::Internal(error.to_string()))?;
             lines.push(b'\n');

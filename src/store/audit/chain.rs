@@ -9,7 +9,6 @@ use super::entries as trail;
 use crate::authz::{Actor, AuditEvent, Outcome};
 use crate::domain::Time;
 use crate::on;
-use crate::store::changes::Changes;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{audit, audit_seals};
 use crate::store::{BEGINNING, ChainKey, Connection, Entry, Link, StoreError, TrustedStore, Uid};
@@ -45,15 +44,15 @@ impl TrustedStore {
     pub(crate) async fn seal_entries(&self, key: &ChainKey, most: u16) -> Result<usize, StoreError> {
         if self.read(any_unsealed).await? {
             let key = key.clone();
-            self.write(None, move |conn, _: &mut Changes| seal(conn, &key, most)).await
+            self.write_in_background(move |conn, _| seal(conn, &key, most)).await
         } else {
             Ok(0)
         }
     }
 
     /// Removes at most `most` entries older than `before` from the beginning of the chain, and records the
-    /// removal as an entry. Returns how many it removed. The last removed entry's seal stays, because the
-    /// next seal covers it.
+    /// removal as an entry. Returns how many it removed; none while many entries wait to be sealed. The last
+    /// removed entry's seal stays, because the next seal covers it.
     ///
     /// # Errors
     /// When the database is not available; then it removed none.
@@ -68,8 +67,10 @@ impl TrustedStore {
             return Ok(0);
         }
         let (inner, key) = (self.shared().clone(), key.clone());
-        self.write(None, move |conn, _| {
-            if !try_lock(conn)? {
+        self.write_in_background(move |conn, _| {
+            // The entry of the removal is sealed in the same transaction, so that a check never finds a removal
+            // without its entry. All entries before it are sealed first; a backlog of them is left to the sealer.
+            if !try_lock(conn)? || seal(conn, &key, most)? == usize::from(most) {
                 return Ok(0);
             }
             let positions = expired(conn, before, most)?;
@@ -79,8 +80,7 @@ impl TrustedStore {
                 .execute(c))?;
             let count = i64::try_from(positions.len()).unwrap_or(i64::MAX);
             inner.append_event(conn, &removal(last, count))?;
-            // In the same transaction, so that a check never finds the removal without its entry.
-            seal(conn, &key, u16::MAX)?;
+            seal(conn, &key, most)?;
             Ok(positions.len())
         })
         .await

@@ -1,7 +1,7 @@
-//! Background task that seals new audit entries and removes expired ones. It runs on every replica; an
+//! Background duties of the audit trail: seal new entries, remove expired ones. They run on every replica; an
 //! advisory lock lets one work at a time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 
@@ -11,44 +11,41 @@ use crate::store::{ChainKey, StoreError, TrustedStore};
 /// Number of entries sealed or removed in one transaction.
 const BATCH: u16 = 256;
 
-/// Sealing task.
+/// Shortest pause between two batches of a removal. The pause is as long as the batch took, so that requests
+/// have the database for half of the time at least.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The audit trail's hash chain, to make it longer at the end and shorter at the beginning.
+#[derive(Clone)]
 pub(crate) struct Sealer {
     pub(crate) store: TrustedStore,
     pub(crate) key: ChainKey,
     pub(crate) clock: Clock,
-    /// How long entries are kept. Entries never expire when none.
-    pub(crate) retention: Option<TimeDelta>,
-    /// Pause between two rounds.
-    pub(crate) pause: Duration,
 }
 
 impl Sealer {
-    /// Runs until the task ends. While the database is not available, it logs one error and retries.
-    pub(crate) async fn run(self) {
-        let mut failing = false;
-        loop {
-            match self.round().await {
-                Ok(()) => failing = false,
-                Err(error) if !failing => {
-                    log::error!("cannot seal the audit trail: {error}");
-                    failing = true;
-                }
-                Err(_) => {}
-            }
-            tokio::time::sleep(self.pause).await;
-        }
-    }
-
-    /// Seals new entries, then removes expired ones.
-    async fn round(&self) -> Result<(), StoreError> {
+    /// Seals all new entries.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub(crate) async fn seal(self) -> Result<(), StoreError> {
         while self.store.seal_entries(&self.key, BATCH).await? == usize::from(BATCH) {
             tokio::task::yield_now().await;
         }
-        let Some(retention) = self.retention else { return Ok(()) };
-        let before = self.clock.now() - retention;
-        while self.store.expire_entries(&self.key, before, BATCH).await? == usize::from(BATCH) {
-            tokio::task::yield_now().await;
-        }
         Ok(())
+    }
+
+    /// Removes all entries older than the retention.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub(crate) async fn expire(self, retention: TimeDelta) -> Result<(), StoreError> {
+        loop {
+            let (began, before) = (Instant::now(), self.clock.now() - retention);
+            if self.store.expire_entries(&self.key, before, BATCH).await? < usize::from(BATCH) {
+                return Ok(());
+            }
+            tokio::time::sleep(began.elapsed().max(SHORTEST_PAUSE)).await;
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Queries of the audit trail.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -12,6 +12,51 @@ use crate::on;
 use crate::store::engine::schema::audit;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Entry, EntryId, Store, StoreError, TrustedStore};
+
+/// Number of entries that one page reads at most. Filters without an index of their own are applied to these.
+const MOST_READ: i64 = 10_000;
+
+/// How far the time in an id and the time of the entry may be apart: a decision gets its id before its entry is
+/// written.
+const ID_SKEW: TimeDelta = TimeDelta::minutes(5);
+
+/// Narrows a query to a range of ids.
+macro_rules! narrow {
+    ($query:ident, $bounds:expr) => {
+        let bounds = $bounds;
+        if let Some(before) = bounds.before {
+            $query = $query.filter(audit::id.lt(before));
+        }
+        if let Some(since) = bounds.since {
+            $query = $query.filter(audit::id.ge(since));
+        }
+        if let Some(until) = bounds.until {
+            $query = $query.filter(audit::id.lt(until));
+        }
+    };
+}
+
+diesel::define_sql_function! {
+    /// Returns the first argument. With the same column twice, no index serves the comparison.
+    #[sql_name = "coalesce"]
+    fn without_index<T: diesel::sql_types::SingleValue>(
+        column: diesel::sql_types::Nullable<T>,
+        same: diesel::sql_types::Nullable<T>,
+    ) -> diesel::sql_types::Nullable<T>;
+}
+
+/// Index that leads to the entries of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lead {
+    RequestId,
+    Record,
+    Owner,
+    Actor,
+    Address,
+    Reason,
+    Action,
+    ClientId,
+}
 
 /// Filter of the audit trail. All of its fields must match.
 #[derive(Clone, Debug, Default)]
@@ -42,8 +87,17 @@ pub struct AuditFilter {
     pub until: Option<DateTime<Utc>>,
 }
 
+/// A part of the trail, newest first.
+#[derive(Clone, Debug)]
+pub struct AuditPage {
+    /// The entries that match; none when the part has none.
+    pub entries: Vec<Entry>,
+    /// The entry before which the next part begins. None at the end of the trail.
+    pub next: Option<EntryId>,
+}
+
 impl Store {
-    /// Returns the entries about records of a user, newest first: at most `limit`, before `before`.
+    /// Returns the entries about records of a user, newest first, from `before` on: at most `limit`.
     ///
     /// # Errors
     /// When the database is not available.
@@ -52,13 +106,14 @@ impl Store {
         user: &Allowed<User, ReadAudit>,
         before: Option<EntryId>,
         limit: u16,
-    ) -> Result<Vec<Entry>, StoreError> {
+    ) -> Result<AuditPage, StoreError> {
         let filter = AuditFilter { owner: Some(user.id), ..AuditFilter::default() };
         self.flush_trail().await?;
         self.entries(filter, before, limit).await
     }
 
-    /// Returns the entries that match the filter, newest first: at most `limit`, before `before`.
+    /// Returns the entries that match the filter, newest first, from `before` on: at most `limit` of at most
+    /// [`MOST_READ`] that are read. A page can be short, or empty, and have a next one.
     ///
     /// # Errors
     /// When the database is not available.
@@ -68,7 +123,7 @@ impl Store {
         filter: AuditFilter,
         before: Option<EntryId>,
         limit: u16,
-    ) -> Result<Vec<Entry>, StoreError> {
+    ) -> Result<AuditPage, StoreError> {
         self.flush_trail().await?;
         self.entries(filter, before, limit).await
     }
@@ -100,42 +155,148 @@ impl Store {
         filter: AuditFilter,
         before: Option<EntryId>,
         limit: u16,
-    ) -> Result<Vec<Entry>, StoreError> {
+    ) -> Result<AuditPage, StoreError> {
         self.read(move |conn| {
-            let filter = filter.clone();
-            Ok(on!(conn, DB, |c| {
-                let mut entries = audit::table
-                    .order(audit::id.desc())
-                    .limit(i64::from(limit))
-                    .select(Entry::as_select())
-                    .into_boxed::<DB>();
-                macro_rules! narrow {
-                    ($($value:expr => $column:expr, $compare:ident;)*) => {$(
-                        if let Some(value) = $value {
-                            entries = entries.filter($column.$compare(value));
-                        }
-                    )*};
-                }
-                narrow! {
-                    before => audit::id, lt;
-                    filter.owner => audit::owner_id, eq;
-                    filter.actor => audit::actor, eq;
-                    filter.action => audit::action, eq;
-                    filter.resource => audit::resource, eq;
-                    filter.record => audit::record, eq;
-                    filter.outcome => audit::outcome, eq;
-                    filter.reason => audit::reason, eq;
-                    filter.client_id => audit::client_id, eq;
-                    filter.address => audit::address, eq;
-                    filter.request_id => audit::request_id, eq;
-                    filter.since.map(Time) => audit::at, ge;
-                    filter.until.map(Time) => audit::at, lt;
-                }
-                entries.load(c)
-            })?)
+            let floor = filter.floor(conn, before)?;
+            let mut entries = filter.page(conn, before, floor, i64::from(limit) + 1)?;
+            let is_full = entries.len() > usize::from(limit);
+            entries.truncate(limit.into());
+            let next = if is_full { entries.last().map(|entry| entry.id) } else { floor };
+            Ok(AuditPage { entries, next })
         })
         .await
     }
+}
+
+impl AuditFilter {
+    /// Returns the index to use: that of the filter whose value has the fewest entries as a rule.
+    fn lead(&self) -> Option<Lead> {
+        let given = [
+            (self.request_id.is_some(), Lead::RequestId),
+            (self.record.is_some(), Lead::Record),
+            (self.owner.is_some(), Lead::Owner),
+            (self.actor.is_some(), Lead::Actor),
+            (self.address.is_some(), Lead::Address),
+            (self.reason.is_some(), Lead::Reason),
+            (self.action.is_some(), Lead::Action),
+            (self.client_id.is_some(), Lead::ClientId),
+        ];
+        given.into_iter().find_map(|(given, lead)| given.then_some(lead))
+    }
+
+    /// Returns the entry at which this page ends at the latest: the last of [`MOST_READ`] to which the index
+    /// leads. Returns none when it leads to fewer.
+    fn floor(&self, conn: &mut Connection, before: Option<EntryId>) -> Result<Option<EntryId>, StoreError> {
+        let lead = self.lead();
+        Ok(on!(conn, DB, |c| {
+            let mut read = audit::table
+                .order(audit::id.desc())
+                .offset(MOST_READ - 1)
+                .limit(1)
+                .select(audit::id)
+                .into_boxed::<DB>();
+            narrow!(read, self.bounds(before));
+            macro_rules! lead {
+                ($($lead:ident: $value:expr, $column:expr;)*) => {$(
+                    if let (Some(value), Some(Lead::$lead)) = ($value, lead) {
+                        read = read.filter($column.eq(value));
+                    }
+                )*};
+            }
+            lead! {
+                RequestId: &self.request_id, audit::request_id;
+                Record: &self.record, audit::record;
+                Owner: self.owner, audit::owner_id;
+                Actor: &self.actor, audit::actor;
+                Address: &self.address, audit::address;
+                Reason: &self.reason, audit::reason;
+                Action: &self.action, audit::action;
+                ClientId: &self.client_id, audit::client_id;
+            }
+            read.get_result(c).optional()
+        })?)
+    }
+
+    /// Returns the matching entries down to `floor`, at most `limit`. Only the lead can be found by its index:
+    /// by another the database could read more entries than there are above the floor.
+    fn page(
+        &self,
+        conn: &mut Connection,
+        before: Option<EntryId>,
+        floor: Option<EntryId>,
+        limit: i64,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let lead = self.lead();
+        Ok(on!(conn, DB, |c| {
+            let mut entries = audit::table
+                .order(audit::id.desc())
+                .limit(limit)
+                .select(Entry::as_select())
+                .into_boxed::<DB>();
+            narrow!(entries, self.bounds(before));
+            macro_rules! matching {
+                ($($lead:ident: $value:expr, $column:expr;)*) => {$(
+                    if let Some(value) = $value {
+                        entries = match lead {
+                            Some(Lead::$lead) => entries.filter($column.eq(value)),
+                            _ => {
+                                let column = $column.nullable();
+                                entries.filter(without_index(column, column).eq(value))
+                            }
+                        };
+                    }
+                )*};
+            }
+            matching! {
+                RequestId: &self.request_id, audit::request_id;
+                Record: &self.record, audit::record;
+                Owner: self.owner, audit::owner_id;
+                Actor: &self.actor, audit::actor;
+                Address: &self.address, audit::address;
+                Reason: &self.reason, audit::reason;
+                Action: &self.action, audit::action;
+                ClientId: &self.client_id, audit::client_id;
+            }
+            if let Some(floor) = floor {
+                entries = entries.filter(audit::id.ge(floor));
+            }
+            if let Some(resource) = &self.resource {
+                entries = entries.filter(audit::resource.eq(resource));
+            }
+            if let Some(outcome) = &self.outcome {
+                entries = entries.filter(audit::outcome.eq(outcome));
+            }
+            if let Some(since) = self.since {
+                entries = entries.filter(audit::at.ge(Time(since)));
+            }
+            if let Some(until) = self.until {
+                entries = entries.filter(audit::at.lt(Time(until)));
+            }
+            entries.load(c)
+        })?)
+    }
+
+    /// Returns the range of ids of the page: ids contain the time.
+    fn bounds(&self, before: Option<EntryId>) -> Bounds {
+        let at = |time: Option<DateTime<Utc>>, late: TimeDelta| {
+            time.and_then(|time| time.checked_add_signed(late)).map(first_id)
+        };
+        Bounds { before, since: at(self.since, -ID_SKEW), until: at(self.until, ID_SKEW) }
+    }
+}
+
+/// Range of the ids of a page.
+#[derive(Clone, Copy)]
+struct Bounds {
+    before: Option<EntryId>,
+    since: Option<EntryId>,
+    until: Option<EntryId>,
+}
+
+/// Returns the lowest id of a time: a UUID begins with 48 bits of milliseconds (RFC 9562 §5.7).
+fn first_id(time: DateTime<Utc>) -> EntryId {
+    let millis = u128::try_from(time.timestamp_millis()).unwrap_or(0).min((1 << 48) - 1);
+    EntryId(Uuid::from_u128(millis << 80))
 }
 
 impl TrustedStore {

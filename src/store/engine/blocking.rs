@@ -10,11 +10,28 @@ use super::retry::CommitState;
 use crate::store::{Engine, StoreError};
 use crate::telemetry::traces;
 
-/// Deadline for a permit and a connection. A request that gets neither in time is answered with 503.
-pub(in crate::store) const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// How long work waits for the database.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Patience {
+    /// Deadline for a permit and a connection.
+    pub(in crate::store) acquire: Duration,
+    /// Deadline for the result, after which the work is cancelled.
+    pub(in crate::store) result: Duration,
+    /// Timeout of a statement on PostgreSQL. None for that of the connection.
+    pub(in crate::store) statement: Option<Duration>,
+}
 
-/// Deadline for the result. After it a request no longer waits for the database.
-const RESULT_TIMEOUT: Duration = Duration::from_millis(1_900);
+impl Patience {
+    /// A request. After these deadlines it is answered with 503.
+    pub(in crate::store) const REQUEST: Self =
+        Self { acquire: Duration::from_millis(1_500), result: Duration::from_millis(1_900), statement: None };
+    /// A background duty.
+    pub(in crate::store) const BACKGROUND: Self = Self {
+        acquire: Duration::from_secs(30),
+        result: Duration::from_secs(60),
+        statement: Some(Duration::from_secs(20)),
+    };
+}
 
 /// Runs `work` on a worker thread that may block, and waits for its result.
 ///
@@ -26,10 +43,11 @@ pub(in crate::store) async fn run_blocking<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let state = Arc::new(CommitState::default());
     let shared = Arc::clone(&state);
-    wait_for(engine, &state, tokio::task::spawn_blocking(move || work(&shared))).await
+    let result = tokio::task::spawn_blocking(move || work(&shared));
+    wait_for(engine, &state, Patience::REQUEST.result, result).await
 }
 
-/// Waits for the result of another thread, at most [`RESULT_TIMEOUT`]; then cancels the work, which must not
+/// Waits for the result of another thread, at most `timeout`; then cancels the work, which must not
 /// commit after its request was answered with 503.
 ///
 /// # Errors
@@ -38,9 +56,10 @@ pub(in crate::store) async fn run_blocking<T: Send + 'static>(
 pub(in crate::store) async fn wait_for<T, E: std::fmt::Display>(
     engine: &Engine,
     state: &CommitState,
+    timeout: Duration,
     result: impl Future<Output = Result<Result<T, StoreError>, E>>,
 ) -> Result<T, StoreError> {
-    match traced(engine, tokio::time::timeout(RESULT_TIMEOUT, result)).await {
+    match traced(engine, tokio::time::timeout(timeout, result)).await {
         Ok(Ok(result)) => result.map_err(StoreError::settled),
         Ok(Err(why)) => Err(StoreError::Internal(format!("the work ended early: {why}"))),
         Err(_) => {

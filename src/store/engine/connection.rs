@@ -226,6 +226,16 @@ impl Connection {
         }
     }
 
+    /// Sets the timeout of statements until the transaction ends (PostgreSQL).
+    pub(in crate::store) fn set_statement_timeout(&mut self, timeout: Duration) -> Result<(), StoreError> {
+        match &mut self.link {
+            Link::Sqlite(_) => Ok(()),
+            Link::Postgres(c) => {
+                Ok(c.batch_execute(&format!("SET LOCAL statement_timeout = {}", timeout.as_millis()))?)
+            }
+        }
+    }
+
     /// Runs `work` under a savepoint, and rolls back to it when `work` fails.
     ///
     /// # Errors

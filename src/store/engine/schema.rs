@@ -226,6 +226,7 @@ diesel::table! {
         epoch -> BigInt,
         until -> Moment,
         part -> Nullable<Text>,
+        owner -> Nullable<Text>,
     }
 }
 

@@ -225,12 +225,6 @@ fn lock_user_and_client(conn: &mut Connection, user: UserId, client: &ClientId) 
     Ok(())
 }
 
-/// Deletes expired codes.
-pub(in crate::store) fn prune(conn: &mut Connection, before: DateTime<Utc>) -> Result<(), StoreError> {
-    on!(conn, |c| diesel::delete(codes::table.filter(codes::expires_at.le(Time(before)))).execute(c))?;
-    Ok(())
-}
-
 impl Shared {
     /// Begins the session of a redeemed code, if its user is still active and signed in.
     fn begin_session_of_code(

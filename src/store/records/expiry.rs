@@ -1,35 +1,187 @@
-//! Deletion of expired records.
+//! Deletion of expired rows, in batches of a bounded number of rows. Each batch is a transaction of its own, so
+//! that requests write between two of them.
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
 
-use super::{codes, idempotency, rate_limits, refresh_token_rows, used_jtis};
-use crate::domain::Time;
+use crate::domain::{LIMIT_WINDOW, Time};
 use crate::on;
-use crate::store::engine::schema::{revocations, sessions};
-use crate::store::{StoreError, TrustedStore};
+use crate::store::{Connection, Link, Moment, StoreError, TrustedStore};
 
-/// Time that a code is kept after its expiry, so that its reuse is detected.
-const CODE_RETENTION: chrono::Duration = chrono::Duration::hours(24);
+/// Number of rows of a table that one transaction deletes.
+const BATCH: usize = 500;
+
+/// First of the advisory locks that let one replica at a time delete from a table. An arbitrary number of our
+/// own; the position of the table in [`EXPIRING`] is added.
+const LOCKS: i64 = 0x636c_6f61_6b65_7870;
+
+diesel::define_sql_function! {
+    /// Tries to take an advisory lock until the transaction ends. Returns false when another session holds
+    /// it.
+    fn pg_try_advisory_xact_lock(lock: BigInt) -> Bool;
+}
+
+/// Table whose rows expire. The texts become part of SQL statements.
+pub(crate) struct Expiring {
+    /// Name of the table.
+    pub(crate) table: &'static str,
+    /// Columns of the primary key.
+    key: &'static str,
+    /// Column with the time of expiry. An index begins with it.
+    expiry: &'static str,
+    /// How long a row is kept after that time.
+    kept: TimeDelta,
+    /// Rows that hang on those of a batch. They are dealt with first: a cascade has no bound.
+    dependents: &'static [Dependent],
+}
+
+/// Rows of a table that refer to rows of another.
+struct Dependent {
+    /// What to do with them: the beginning of a statement.
+    statement: &'static str,
+    table: &'static str,
+    key: &'static str,
+    /// Column with the foreign key.
+    parent: &'static str,
+}
+
+const fn table(name: &'static str, key: &'static str, expiry: &'static str) -> Expiring {
+    Expiring { table: name, key, expiry, kept: TimeDelta::zero(), dependents: &[] }
+}
+
+/// All tables whose rows expire. The audit trail is not among them, because its chain is shortened from its
+/// beginning (`TrustedStore::expire_entries`), and neither are the signing keys (`TrustedStore::prune_keys`).
+pub(crate) static EXPIRING: [Expiring; 9] = [
+    table("refresh_tokens", "hash", "expires_at"),
+    // An expired code is kept for a day, so that its reuse is detected.
+    Expiring { kept: TimeDelta::hours(24), ..table("authorization_codes", "hash", "expires_at") },
+    Expiring {
+        dependents: &[
+            Dependent {
+                statement: "DELETE FROM refresh_tokens",
+                table: "refresh_tokens",
+                key: "hash",
+                parent: "session_id",
+            },
+            Dependent {
+                statement: "DELETE FROM authorization_codes",
+                table: "authorization_codes",
+                key: "hash",
+                parent: "parent_id",
+            },
+            Dependent {
+                statement: "UPDATE sessions SET parent_id = NULL",
+                table: "sessions",
+                key: "id",
+                parent: "parent_id",
+            },
+        ],
+        ..table("sessions", "id", "expires_at")
+    },
+    table("revocations", "seq", "until"),
+    table("used_jtis", "hash", "expires_at"),
+    table("idempotency_keys", "key", "expires_at"),
+    table("client_secrets", "hash", "expires_at"),
+    // A counter has no expiry of its own: its window begins and ends.
+    Expiring { kept: LIMIT_WINDOW, ..table("guesses", "key", "began_at") },
+    Expiring {
+        kept: super::identities::DELETION_RETENTION,
+        ..table("departed_identities", "issuer, subject", "departed_at")
+    },
+];
+
+impl Expiring {
+    /// Returns the statement that reads the oldest time of expiry.
+    fn oldest(&self) -> String {
+        let Self { table, expiry, .. } = self;
+        format!("SELECT min({expiry}) AS oldest FROM {table} WHERE {expiry} <= $1")
+    }
+
+    /// Returns the query of the keys of the next batch.
+    fn batch(&self) -> String {
+        let Self { table, key, expiry, .. } = self;
+        format!("SELECT {key} FROM {table} WHERE {expiry} <= $1 ORDER BY {expiry} LIMIT {BATCH}")
+    }
+
+    /// Returns the statement that deletes the next batch.
+    fn deletion(&self) -> String {
+        let Self { table, key, expiry, .. } = self;
+        // A counter may begin anew between the query and the deletion: the condition is checked again.
+        format!("DELETE FROM {table} WHERE ({key}) IN ({}) AND {expiry} <= $1", self.batch())
+    }
+}
+
+impl Dependent {
+    /// Returns the statement for the rows that hang on a batch, at most [`BATCH`] of them.
+    fn of(&self, batch: &str) -> String {
+        let Self { statement, table, key, parent } = self;
+        format!(
+            "{statement} WHERE {key} IN (SELECT {key} FROM {table} WHERE {parent} IN ({batch}) LIMIT {BATCH})"
+        )
+    }
+}
+
+#[derive(QueryableByName)]
+struct Oldest {
+    #[diesel(sql_type = Nullable<Moment>)]
+    oldest: Option<Time>,
+}
 
 impl TrustedStore {
-    /// Deletes expired records of all kinds.
+    /// Returns for how long the oldest row of a table should have been deleted. Returns none when no row has
+    /// expired.
     ///
     /// # Errors
     /// When the database is not available.
-    pub(crate) async fn prune(&self) -> Result<(), StoreError> {
-        let now = self.shared().now();
-        self.write(None, move |conn, _| {
-            let expired = revocations::table.filter(revocations::until.le(Time(now)));
-            on!(conn, |c| diesel::delete(expired).execute(c))?;
-            codes::prune(conn, now - CODE_RETENTION)?;
-            refresh_token_rows::prune(conn, now)?;
-            used_jtis::prune(conn, now)?;
-            rate_limits::prune(conn, now)?;
-            idempotency::prune(conn, now)?;
-            on!(conn, |c| diesel::delete(sessions::table.filter(sessions::expires_at.le(Time(now))))
-                .execute(c))?;
-            Ok(())
+    pub(crate) async fn oldest_expired(
+        &self,
+        of: &'static Expiring,
+    ) -> Result<Option<TimeDelta>, StoreError> {
+        let end = self.shared().now() - of.kept;
+        self.read(move |conn| {
+            let query = diesel::sql_query(of.oldest()).bind::<Moment, _>(Time(end));
+            let Oldest { oldest } = on!(conn, |c| query.get_result(c))?;
+            Ok(oldest.map(|oldest| end - oldest.0))
         })
         .await
+    }
+
+    /// Deletes a batch of expired rows of a table. Returns true when more may be left for this replica to
+    /// delete.
+    ///
+    /// # Errors
+    /// When the database is not available; then the batch is as it was.
+    pub(crate) async fn delete_expired(&self, of: &'static Expiring) -> Result<bool, StoreError> {
+        let end = self.shared().now() - of.kept;
+        self.write_in_background(move |conn, _| {
+            if !try_lock(conn, of)? {
+                return Ok(false);
+            }
+            let run = |conn: &mut Connection, statement: String| {
+                let statement = diesel::sql_query(statement).bind::<Moment, _>(Time(end));
+                Ok::<usize, StoreError>(on!(conn, |c| statement.execute(c))?)
+            };
+            for dependent in of.dependents {
+                if run(conn, dependent.of(&of.batch()))? == BATCH {
+                    return Ok(true);
+                }
+            }
+            Ok(run(conn, of.deletion())? == BATCH)
+        })
+        .await
+    }
+}
+
+/// Takes the lock of a table until the transaction ends. PostgreSQL ends the transaction of a replica that hangs
+/// (`idle_in_transaction_session_timeout`). SQLite has one writer anyway.
+fn try_lock(conn: &mut Connection, of: &'static Expiring) -> Result<bool, StoreError> {
+    let position = EXPIRING.iter().position(|known| std::ptr::eq(known, of)).unwrap_or_default();
+    match conn.link() {
+        Link::Sqlite(_) => Ok(true),
+        Link::Postgres(c) => {
+            let lock = LOCKS + i64::try_from(position).unwrap_or_default();
+            Ok(diesel::select(pg_try_advisory_xact_lock(lock)).get_result(c)?)
+        }
     }
 }

@@ -152,9 +152,3 @@ impl TrustedStore {
 pub(crate) async fn run_idempotent<T>(request: IdempotentRequest, work: impl Future<Output = T>) -> T {
     CURRENT.scope(request, work).await
 }
-
-/// Deletes expired keys.
-pub(in crate::store) fn prune(conn: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
-    on!(conn, |c| diesel::delete(keys::table.filter(keys::expires_at.le(Time(now)))).execute(c))?;
-    Ok(())
-}

@@ -17,7 +17,7 @@ use crate::store::{Connection, NewUser, StoreError, TrustedStore};
 
 /// Time that the identity of a deleted account is remembered, to refuse tokens that were issued before. It is
 /// longer than the lifetime of any access token should be.
-const DELETION_RETENTION: chrono::Duration = chrono::Duration::days(30);
+pub(in crate::store) const DELETION_RETENTION: chrono::Duration = chrono::Duration::days(30);
 
 /// Number of attempts. Concurrent first requests of a user conflict, and one of them succeeds in each attempt.
 const ATTEMPTS: u32 = 3;
@@ -126,8 +126,6 @@ impl Shared {
         user: UserId,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        let expired = departed_identities::departed_at.lt(Time(now - DELETION_RETENTION));
-        on!(conn, |c| diesel::delete(departed_identities::table.filter(expired)).execute(c))?;
         let deleted: Vec<(String, String)> = on!(conn, |c| identities::table
             .filter(identities::user_id.eq(user))
             .select((identities::issuer, identities::subject))

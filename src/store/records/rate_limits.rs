@@ -130,10 +130,3 @@ where
         Ok(())
     }
 }
-
-/// Deletes counters whose window is over.
-pub(in crate::store) fn prune(conn: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let over = guesses::table.filter(guesses::began_at.le(Time(now - LIMIT_WINDOW)));
-    on!(conn, |c| diesel::delete(over).execute(c))?;
-    Ok(())
-}

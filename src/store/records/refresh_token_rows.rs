@@ -106,9 +106,3 @@ pub(in crate::store) fn insert(
     }
     Ok(())
 }
-
-/// Deletes expired tokens.
-pub(in crate::store) fn prune(conn: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
-    on!(conn, |c| diesel::delete(tokens::table.filter(tokens::expires_at.le(Time(now)))).execute(c))?;
-    Ok(())
-}

@@ -1,60 +1,174 @@
 //! Revocations of access tokens: written in the transaction of their cause, read by every replica.
 
-use crate::authz::{Actor, AuditEvent, Outcome};
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use crate::authz::{Actor, AuditEvent, Outcome, actor_of};
 use crate::domain::{Revocation, Revoked, Time, UserId};
 use crate::on;
 use crate::store::changes::decode;
-use crate::store::engine::schema::revocations;
-use crate::store::{StoreError, TrustedStore};
-use diesel::prelude::*;
+use crate::store::engine::prepared_update::update;
+use crate::store::engine::schema::{clients, revocations, users};
+use crate::store::{Connection, StoreError, TrustedStore};
 
-/// Number of sequence numbers before the last one that a reader reads again. A sequence number is assigned before
-/// its transaction commits, and transactions do not commit in that order.
-const OVERLAP: i64 = 1_000;
+/// Number of single tokens of a user that may be revoked at a time. Beyond it a revocation ends all access
+/// tokens of the user: every replica holds each revocation in memory.
+const MOST_OF_USER: i64 = 100;
+
+/// The same for the tokens that a client got for itself. A service may revoke each token after its work.
+const MOST_OF_CLIENT: i64 = 1_000;
+
+/// Number of revocations that are read at once.
+const PAGE: u16 = 5_000;
+
+/// Sequence number, kind, subject, epoch, part and end of a revocation.
+type Row = (i64, String, String, i64, Option<String>, Time);
+
+/// Subject of an access token.
+#[derive(Clone, Debug)]
+pub(crate) enum TokenOwner {
+    /// A user.
+    User(UserId),
+    /// A client that acts for itself.
+    Client(String),
+}
 
 impl TrustedStore {
-    /// Returns the unexpired revocations that may have been committed since sequence number `last`, and the
-    /// newest sequence number.
+    /// Reads the unexpired revocations after a sequence number, page by page, and passes each page to `apply`.
+    /// Returns the sequence number of the last.
     ///
     /// # Errors
-    /// If the database is unavailable.
-    pub(crate) async fn revocations(&self, last: i64) -> Result<(Vec<Revocation>, i64), StoreError> {
-        let now = self.shared().now();
-        self.read(move |conn| {
-            let rows: Vec<(i64, String, String, i64, Time, Option<String>)> =
-                on!(conn, |c| revocations::table
-                    .filter(revocations::seq.gt(last - OVERLAP))
-                    .filter(revocations::until.gt(Time(now)))
-                    .order(revocations::seq)
-                    .load(c))?;
-            let newest = rows.last().map_or(last, |row| row.0);
-            let read = |(_, kind, subject, epoch, until, part): (i64, String, _, _, Time, Option<String>)| {
+    /// If the database is unavailable. Earlier pages were applied.
+    pub(crate) async fn revocations(
+        &self,
+        mut after: i64,
+        apply: impl Fn(&[Revocation]),
+    ) -> Result<i64, StoreError> {
+        loop {
+            let rows = self.page_of_revocations(after).await?;
+            let is_last = rows.len() < usize::from(PAGE);
+            after = rows.last().map_or(after, |row| row.0);
+            let read = |(_, kind, subject, epoch, part, until): Row| {
                 let subject = decode(&kind, subject, epoch, part.as_deref())?;
                 Some(Revocation { subject, until: until.0 })
             };
-            Ok((rows.into_iter().filter_map(read).collect(), newest))
+            apply(&rows.into_iter().filter_map(read).collect::<Vec<_>>());
+            if is_last {
+                return Ok(after);
+            }
+        }
+    }
+
+    async fn page_of_revocations(&self, after: i64) -> Result<Vec<Row>, StoreError> {
+        let now = self.shared().now();
+        let columns = (
+            revocations::seq,
+            revocations::kind,
+            revocations::subject,
+            revocations::epoch,
+            revocations::part,
+            revocations::until,
+        );
+        self.read(move |conn| {
+            Ok(on!(conn, |c| revocations::table
+                .filter(revocations::seq.gt(after))
+                .filter(revocations::until.gt(Time(now)))
+                .order(revocations::seq)
+                .limit(i64::from(PAGE))
+                .select(columns)
+                .load(c))?)
         })
         .await
     }
 
-    /// Revokes the access token with this `jti`. `owner` and `by` are for the audit trail.
+    /// Revokes the access token with this `jti`, which expires at `expires_at`. When too many tokens of its
+    /// owner are revoked one by one, it revokes all of them that were issued before now.
     ///
     /// # Errors
     /// If the database is unavailable. Then the token stays valid.
     pub(crate) async fn revoke_token(
         &self,
         jti: String,
-        owner: Option<UserId>,
+        owner: TokenOwner,
+        expires_at: DateTime<Utc>,
         by: Actor,
     ) -> Result<(), StoreError> {
-        let record = Some(jti.clone());
-        let event =
-            AuditEvent { by, action: "revoke", resource: "token", record, owner, outcome: Outcome::Done };
+        let user = match &owner {
+            TokenOwner::User(id) => Some(*id),
+            TokenOwner::Client(_) => None,
+        };
+        let event = AuditEvent {
+            by,
+            action: "revoke",
+            resource: "token",
+            record: Some(jti.clone()),
+            owner: user,
+            outcome: Outcome::Done,
+        };
         let shared = self.shared().clone();
-        self.write(Some(event), move |_, changes| {
-            changes.revoke(&shared, Revoked::Token(jti.clone()));
+        self.write(Some(event), move |conn, changes| {
+            let now = shared.now();
+            let name = owner.name();
+            if owner.has_room(conn, &name, now)? {
+                changes.revoke_until(Revoked::Token(jti.clone()), expires_at);
+            } else if let Some(epoch) = owner.begin_epoch(conn, now)? {
+                let earlier = revocations::table
+                    .filter(revocations::owner.eq(&name))
+                    .filter(revocations::kind.ne("token"));
+                on!(conn, |c| diesel::delete(earlier).execute(c))?;
+                changes.revoke(&shared, epoch);
+            }
+            changes.owner = Some(name);
             Ok(())
         })
         .await
+    }
+}
+
+impl TokenOwner {
+    /// Returns the value of the column `owner`.
+    fn name(&self) -> String {
+        match self {
+            Self::User(id) => actor_of(*id),
+            Self::Client(id) => format!("client:{id}"),
+        }
+    }
+
+    /// Returns true while one more token may be revoked alone.
+    fn has_room(&self, conn: &mut Connection, name: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let most = match self {
+            Self::User(_) => MOST_OF_USER,
+            Self::Client(_) => MOST_OF_CLIENT,
+        };
+        let last: Option<i64> = on!(conn, |c| revocations::table
+            .filter(revocations::owner.eq(name))
+            .filter(revocations::kind.eq("token"))
+            .filter(revocations::until.gt(Time(now)))
+            .order(revocations::seq)
+            .select(revocations::seq)
+            .offset(most - 1)
+            .limit(1)
+            .get_result(c)
+            .optional())?;
+        Ok(last.is_none())
+    }
+
+    /// Begins a new epoch of the owner. Returns what it revokes, or none when the owner does not exist any more:
+    /// its tokens were revoked then.
+    fn begin_epoch(&self, conn: &mut Connection, now: DateTime<Utc>) -> Result<Option<Revoked>, StoreError> {
+        match self {
+            Self::User(id) => {
+                let user = || users::table.filter(users::id.eq(*id));
+                on!(conn, |c| update(user()).set(users::epoch.eq(users::epoch + 1)).execute(c))?;
+                let epoch: Option<i64> = on!(conn, |c| user().select(users::epoch).get_result(c).optional())?;
+                Ok(epoch.map(|epoch| Revoked::User(*id, epoch)))
+            }
+            Self::Client(id) => {
+                let epoch = now.timestamp_millis() + 1;
+                let client = clients::table.filter(clients::id.eq(id));
+                let rows = on!(conn, |c| update(client).set(clients::epoch.eq(epoch)).execute(c))?;
+                Ok((rows == 1).then(|| Revoked::Client(id.clone(), epoch)))
+            }
+        }
     }
 }

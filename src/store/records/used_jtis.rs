@@ -63,9 +63,3 @@ pub(in crate::store) fn use_up(
     let rows = on!(conn, |c| insert.execute(c))?;
     if rows == 1 { Ok(()) } else { Err(StoreError::JtiUsed) }
 }
-
-/// Deletes those that have expired.
-pub(in crate::store) fn prune(conn: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
-    on!(conn, |c| diesel::delete(used_jtis::table.filter(used_jtis::expires_at.le(Time(now)))).execute(c))?;
-    Ok(())
-}

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::user_list_query;
+use super::user_list_query::{self, Loaded};
 use super::user_rows::UserRow;
 use crate::authz::action::List;
 use crate::authz::{Reach, Vocabulary};
@@ -15,12 +15,12 @@ use crate::store::{SortKey, Store, StoreError, UserQuery};
 pub struct UserPage {
     /// The users.
     pub users: Vec<User>,
-    /// [`UserQuery::after`] of the next page, if there is one.
+    /// [`UserQuery::after`] of the next page, if there is one. It need not be the last of [`UserPage::users`].
     pub next: Option<(SortKey, UserId)>,
 }
 
 impl Store {
-    /// Returns a page of users. A caller that reaches fewer than all of them gets none.
+    /// Returns a page of users. A page can be short, or empty, and have a next one. A caller that reaches fewer than all of them gets none.
     ///
     /// # Errors
     /// If the database is unavailable.
@@ -32,13 +32,16 @@ impl Store {
         let everyone = reach.row_filter().is_unrestricted();
         let vocabulary = self.shared().vocabulary.clone();
         self.read(move |conn| {
-            let rows = if everyone { user_list_query::load(conn, &query)? } else { Vec::new() };
+            if !everyone {
+                return Ok(UserPage { users: Vec::new(), next: None });
+            }
+            let Loaded { rows, floor } = user_list_query::load(conn, &query)?;
             let ids: Vec<UserId> = rows.iter().take(usize::from(query.limit)).map(UserRow::id).collect();
             let roles: Vec<(UserId, String)> = on!(conn, |c| user_roles::table
                 .filter(user_roles::user_id.eq_any(&ids))
                 .select((user_roles::user_id, user_roles::role))
                 .load(c))?;
-            Ok(page(rows, &roles, &vocabulary, &query))
+            Ok(page(rows, floor, &roles, &vocabulary, &query))
         })
         .await
     }
@@ -46,6 +49,7 @@ impl Store {
 
 fn page(
     rows: Vec<UserRow>,
+    floor: Option<(SortKey, UserId)>,
     roles: &[(UserId, String)],
     vocabulary: &Vocabulary,
     query: &UserQuery,
@@ -61,5 +65,5 @@ fn page(
         })
         .collect();
     let last = users.last().map(|user| (query.sort.key(user), user.id));
-    UserPage { next: last.filter(|_| more), users }
+    UserPage { next: if more { last } else { floor }, users }
 }

@@ -9,11 +9,14 @@ use super::user_rows::UserRow;
 use crate::domain::{Email, Time, UserId, fold_case};
 use crate::on;
 use crate::store::engine::limit;
-use crate::store::{Connection, Moment, SortKey, StoreError, Uid, UserQuery, UserSort};
+use crate::store::{Connection, Moment, SortKey, StoreError, Uid, UserFilter, UserQuery, UserSort};
 
-/// Number of matches up to which a search sorts all of them. With more, it reads users in the order of the list
-/// until the page is full, which takes the fewer rows the more matches there are.
+/// Number of matches up to which a search sorts all of them. With more, it looks at users in the order of the
+/// list until the page is full, which takes the fewer rows the more matches there are.
 const MAX_SORTED_MATCHES: i64 = 4_000;
+
+/// Number of users of which a page reads those that match, when it must look at each.
+const MAX_READ: i64 = 10_000;
 
 /// The columns that [`UserRow`] reads.
 const COLUMNS: [&str; 9] = [
@@ -78,14 +81,54 @@ struct Sql {
     values: Vec<Value>,
 }
 
-/// Reads the users of a page, and at least one more if there is one.
-pub(in crate::store) fn load(conn: &mut Connection, query: &UserQuery) -> Result<Vec<UserRow>, StoreError> {
+/// The last user that a page looks at.
+#[derive(QueryableByName)]
+struct Floor {
+    #[diesel(sql_type = Moment)]
+    created_at: Time,
+    #[diesel(sql_type = Text)]
+    email_key: String,
+    #[diesel(sql_type = Uid)]
+    id: UserId,
+}
+
+/// Users of a page, and the position at which it ends at the latest.
+pub(in crate::store) struct Loaded {
+    /// The users, and at least one more than the page has room for if there is one.
+    pub(in crate::store) rows: Vec<UserRow>,
+    /// The last user that was looked at. None when all others were.
+    pub(in crate::store) floor: Option<(SortKey, UserId)>,
+}
+
+/// Reads the users of a page.
+pub(in crate::store) fn load(conn: &mut Connection, query: &UserQuery) -> Result<Loaded, StoreError> {
     let prefix = query.filter.prefix.as_deref().map(fold_case);
     let is_common = match &prefix {
         Some(prefix) => search_terms::is_common(conn, prefix, MAX_SORTED_MATCHES)?,
         None => false,
     };
-    let sql = page(query, prefix.as_deref(), is_common);
+    let source = match &prefix {
+        Some(_) if !is_common => FOUND,
+        _ if query.filter.role.is_some() => WITH_ROLE,
+        _ => ALL,
+    };
+    let floor: Option<Floor> = match source.looks_at_each(query, is_common) {
+        true => run(conn, floor(query, &source))?.pop(),
+        false => None,
+    };
+    let floor = floor.map(|Floor { created_at, email_key, id }| match query.sort {
+        UserSort::CreatedAt | UserSort::CreatedAtDescending => (SortKey::CreatedAt(created_at.0), id),
+        UserSort::Email | UserSort::EmailDescending => (SortKey::Email(email_key), id),
+    });
+    let rows = run(conn, page(query, &source, prefix.as_deref(), floor.as_ref()))?;
+    Ok(Loaded { rows, floor })
+}
+
+/// Runs a query.
+fn run<T>(conn: &mut Connection, sql: Sql) -> Result<Vec<T>, StoreError>
+where
+    T: QueryableByName<diesel::pg::Pg> + QueryableByName<diesel::sqlite::Sqlite> + 'static,
+{
     Ok(on!(conn, DB, |c| {
         let mut statement = diesel::sql_query(&sql.text).into_boxed::<DB>();
         for value in sql.values {
@@ -99,20 +142,36 @@ pub(in crate::store) fn load(conn: &mut Connection, query: &UserQuery) -> Result
     })?)
 }
 
-/// Returns the query of a page. `is_common` says that more users match than are sorted.
-fn page(query: &UserQuery, prefix: Option<&str>, is_common: bool) -> Sql {
+/// Returns the query of the last user that a page may look at, by the filters that an index serves.
+fn floor(query: &UserQuery, source: &Source) -> Sql {
     let mut sql = Sql::default();
-    let source = match prefix {
-        Some(prefix) if !is_common => {
-            sql.found(prefix);
-            FOUND
+    let Source { from, id, created_at, email_key, .. } = source;
+    let columns = format!("{created_at} AS created_at, {email_key} AS email_key, {id} AS id");
+    sql.push(&format!("SELECT {columns} FROM {from} WHERE TRUE"), []);
+    match (query.filter.role, query.filter.status) {
+        (Some(role), _) => sql.push(" AND user_roles.role = ?", [Value::Text(role.as_str().to_owned())]),
+        (None, Some(status)) => {
+            sql.push(" AND users.status = ?", [Value::Text(status.as_str().to_owned())]);
         }
-        _ if query.filter.role.is_some() => WITH_ROLE,
-        _ => ALL,
-    };
+        (None, None) => {}
+    }
+    if matches!(query.sort, UserSort::CreatedAt | UserSort::CreatedAtDescending) {
+        sql.created(query, source);
+    }
+    sql.order(query, source);
+    sql.push(&format!(" LIMIT 1 OFFSET {}", MAX_READ - 1), []);
+    sql
+}
+
+/// Returns the query of a page, down to `floor`.
+fn page(query: &UserQuery, source: &Source, prefix: Option<&str>, floor: Option<&(SortKey, UserId)>) -> Sql {
+    let mut sql = Sql::default();
+    if let (Some(prefix), "found") = (prefix, source.users) {
+        sql.found(prefix);
+    }
     sql.push(&format!("SELECT {} FROM {} WHERE TRUE", columns(source.users), source.from), []);
-    sql.filter(query, &source);
-    if let Some(prefix) = prefix.filter(|_| is_common) {
+    sql.filter(query, source);
+    if let Some(prefix) = prefix.filter(|_| source.users != "found") {
         let of_user = format!("user_search_terms.user_id = {}", source.id);
         sql.push(" AND EXISTS (SELECT 1 FROM user_search_terms WHERE ", []);
         sql.push(
@@ -120,9 +179,23 @@ fn page(query: &UserQuery, prefix: Option<&str>, is_common: bool) -> Sql {
             search_terms::range(prefix).map(Value::Text),
         );
     }
-    sql.order(query, &source);
+    if let Some(floor) = floor {
+        sql.down_to(query, source, floor);
+    }
+    sql.order(query, source);
     sql.push(&format!(" LIMIT {}", limit::page_size(query.limit)), []);
     sql
+}
+
+impl Source {
+    /// Returns true when a filter of the query is served by no index in the order of the list.
+    fn looks_at_each(&self, query: &UserQuery, is_common: bool) -> bool {
+        let UserFilter { email, role, status, created_after, created_before, .. } = &query.filter;
+        let by_time = created_after.is_some() || created_before.is_some();
+        let by_email = matches!(query.sort, UserSort::Email | UserSort::EmailDescending);
+        let unserved = is_common || (role.is_some() && status.is_some()) || (by_time && by_email);
+        self.users != "found" && email.is_none() && unserved
+    }
 }
 
 fn columns(table: &str) -> String {
@@ -153,7 +226,7 @@ impl Sql {
     }
 
     fn filter(&mut self, query: &UserQuery, source: &Source) {
-        let Source { users, id, created_at, email_key, .. } = source;
+        let Source { users, id, email_key, .. } = source;
         let filter = &query.filter;
         if let Some(email) = &filter.email {
             self.push(&format!(" AND {email_key} = ?"), [Value::Text(Email::comparable(email))]);
@@ -169,11 +242,35 @@ impl Sql {
                 _ => self.push(" AND user_roles.role = ?", role),
             }
         }
+        self.created(query, source);
+    }
+
+    /// Appends the range of the time of creation.
+    fn created(&mut self, query: &UserQuery, source: &Source) {
+        let (filter, created_at) = (&query.filter, source.created_at);
         if let Some(after) = filter.created_after {
             self.push(&format!(" AND {created_at} > ?"), [Value::Time(Time(after))]);
         }
         if let Some(before) = filter.created_before {
             self.push(&format!(" AND {created_at} < ?"), [Value::Time(Time(before))]);
+        }
+    }
+
+    /// Appends the condition that ends the page at `floor`, inclusive.
+    fn down_to(&mut self, query: &UserQuery, source: &Source, floor: &(SortKey, UserId)) {
+        let Source { id, created_at, email_key, .. } = source;
+        let than = match query.sort {
+            UserSort::CreatedAt | UserSort::Email => "<",
+            UserSort::CreatedAtDescending | UserSort::EmailDescending => ">",
+        };
+        match floor {
+            (SortKey::CreatedAt(at), last) => self.push(
+                &format!(" AND {created_at} {than}= ? AND ({created_at} {than} ? OR {id} {than}= ?)"),
+                [Value::Time(Time(*at)), Value::Time(Time(*at)), Value::Id(*last)],
+            ),
+            (SortKey::Email(key), _) => {
+                self.push(&format!(" AND {email_key} {than}= ?"), [Value::Text(key.clone())]);
+            }
         }
     }
 

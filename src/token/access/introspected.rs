@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::authz::Caller;
@@ -44,6 +45,12 @@ impl Introspected {
     /// Returns the user of the token; none for a client's own token.
     pub fn user_id(&self) -> Option<UserId> {
         self.caller.user_id()
+    }
+
+    /// Returns `exp`. A valid token has it.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        let exp = self.claims.get("exp").and_then(Value::as_i64);
+        exp.and_then(|exp| DateTime::from_timestamp(exp, 0)).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// Returns all claims.

@@ -6,9 +6,10 @@ use std::hash::Hash;
 use std::sync::{PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use crate::authz::{Revocable, TokenSubject};
-use crate::domain::{Revocation, Revoked, SessionId, SessionSet, UserId};
+use crate::domain::{Revocation, Revoked, SessionId, SessionSet, UserId, sha256};
 
 /// Time for which a revocation is kept after its tokens expired. The verifier's leeway extends a token's
 /// life, and the clocks of replicas differ.
@@ -24,15 +25,27 @@ struct Entries {
     sequence: u64,
     users: HashMap<UserId, Entry>,
     clients: HashMap<String, Entry>,
-    sessions: HashMap<SessionId, Entry>,
     session_sets: HashMap<UserId, Vec<(SessionSet, DateTime<Utc>)>>,
-    tokens: HashMap<String, Entry>,
+    /// Until when each must be known, in milliseconds since 1970.
+    sessions: HashMap<SessionId, i64>,
+    /// The same, by the key of the `jti`.
+    tokens: HashMap<TokenKey, i64>,
 }
 
-/// One revocation.
+/// A `jti` in 16 bytes: its UUID, or the beginning of its SHA-256 when it is none. There can be many of them.
+type TokenKey = [u8; 16];
+
+fn token_key(jti: &str) -> TokenKey {
+    match Uuid::try_parse(jti) {
+        Ok(uuid) => uuid.into_bytes(),
+        Err(_) => sha256(jti.as_bytes()).first_chunk().copied().unwrap_or_default(),
+    }
+}
+
+/// Revocation of the tokens of an epoch.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// Tokens of a lower epoch are revoked. Without meaning for sessions and single tokens.
+    /// Tokens of a lower epoch are revoked.
     epoch: i64,
     /// Time until which it must be known.
     until: DateTime<Utc>,
@@ -52,17 +65,18 @@ impl Revocations {
         let changed = entries.sequence;
         for Revocation { subject, until } in revocations {
             let entry = |epoch| Entry { epoch, until: *until, changed };
+            let millis = until.timestamp_millis();
             match subject {
                 Revoked::User(id, epoch) => end(&mut entries.users, *id, entry(*epoch)),
                 Revoked::Client(id, epoch) => end(&mut entries.clients, id.clone(), entry(*epoch)),
-                Revoked::Session(id) => end(&mut entries.sessions, *id, entry(0)),
+                Revoked::Session(id) => hold(&mut entries.sessions, *id, millis),
                 Revoked::Sessions(set) => {
                     let sets = entries.session_sets.entry(set.user).or_default();
                     // The same revocation is read more than once.
                     sets.retain(|(known, _)| known != set);
                     sets.push((set.clone(), *until));
                 }
-                Revoked::Token(jti) => end(&mut entries.tokens, jti.clone(), entry(0)),
+                Revoked::Token(jti) => hold(&mut entries.tokens, token_key(jti), millis),
             }
         }
     }
@@ -90,12 +104,15 @@ impl Revocations {
         let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
         entries.users.retain(|_, entry| kept(entry));
         entries.clients.retain(|_, entry| kept(entry));
-        entries.sessions.retain(|_, entry| kept(entry));
-        entries.tokens.retain(|_, entry| kept(entry));
         entries.session_sets.retain(|_, sets| {
             sets.retain(|(_, until)| *until > now - KEPT_LONGER);
             !sets.is_empty()
         });
+        let end = (now - KEPT_LONGER).timestamp_millis();
+        entries.sessions.retain(|_, until| *until > end);
+        entries.tokens.retain(|_, until| *until > end);
+        entries.sessions.shrink_to_fit();
+        entries.tokens.shrink_to_fit();
     }
 
     /// True when the token is revoked. A user's token without an epoch is checked by the account state
@@ -113,7 +130,8 @@ impl Revocations {
             || client.is_some_and(|epoch| token.is_before_client_epoch(epoch))
             || token.session.is_some_and(|id| entries.sessions.contains_key(&id))
             || entries.sets_of(token).any(|(set, _)| token.is_in(set))
-            || token.jti.as_ref().is_some_and(|jti| entries.tokens.contains_key(jti))
+            || !entries.tokens.is_empty()
+                && token.jti.as_ref().is_some_and(|jti| entries.tokens.contains_key(&token_key(jti)))
     }
 }
 
@@ -125,6 +143,11 @@ impl Entries {
         };
         sets.into_iter().flatten()
     }
+}
+
+fn hold<K: Hash + Eq>(entries: &mut HashMap<K, i64>, key: K, until: i64) {
+    let held = entries.entry(key).or_insert(until);
+    *held = until.max(*held);
 }
 
 fn end<K: Hash + Eq>(entries: &mut HashMap<K, Entry>, key: K, new: Entry) {
@@ -139,8 +162,6 @@ fn end<K: Hash + Eq>(entries: &mut HashMap<K, Entry>, key: K, new: Entry) {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     const USER: UserId = UserId(Uuid::from_u128(1));

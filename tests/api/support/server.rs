@@ -92,9 +92,14 @@ impl Server {
 
     /// Stops the server and starts it again on the same database. The issuer stays the same, the port does
     /// not.
-    pub fn restart(mut self) -> Self {
+    pub fn restart(self) -> Self {
+        self.restart_with(&[])
+    }
+
+    /// Restarts the server with these settings.
+    pub fn restart_with(mut self, settings: Settings) -> Self {
         self.stop();
-        let mut again = self.replica();
+        let mut again = self.replica_with(settings);
         again.dir = self.dir.take();
         again
     }
