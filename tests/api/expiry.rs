@@ -27,21 +27,22 @@ const METRICS: &[(&str, &str)] = &[("CLOAKROOM_METRICS_LISTEN", "127.0.0.1:0")];
 /// Inserts expired rows into each table.
 fn db_expired_rows(server: &Server, user: &str, client: &str) {
     let then = if server.engine == Engine::Sqlite { "1" } else { "timestamptz '2020-01-01'" };
-    db_rows(server, user, client, ROWS, then);
+    db_rows(server, user, client, ROWS, then, false);
 }
 
-/// Inserts rows into each table, which expire at `then`. All sessions hang on one, as do all tokens and codes.
-fn db_rows(server: &Server, user: &str, client: &str, rows: usize, then: &str) {
+/// Inserts rows into each table, which expire at `then`. All sessions hang on one, as do all tokens and codes;
+/// `spread`, each on another.
+fn db_rows(server: &Server, user: &str, client: &str, rows: usize, then: &str, spread: bool) {
     let (user, id, parent, hash) = match server.engine {
         Engine::Sqlite => (
             format!("x'{}'", user.replace('-', "")),
-            "randomblob(16)",
+            "unhex(printf('%032x', n + 1))",
             "x'00000000000000000000000000000001'",
             "randomblob(32)",
         ),
         Engine::Postgres => (
             format!("'{user}'::uuid"),
-            "gen_random_uuid()",
+            "lpad(to_hex(n + 1), 32, '0')::uuid",
             "'00000000-0000-0000-0000-000000000001'::uuid",
             "sha256(('of ' || n)::bytea)",
         ),
@@ -51,11 +52,11 @@ fn db_rows(server: &Server, user: &str, client: &str, rows: usize, then: &str) {
     let each = format!("WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {rows})");
     server.db_run(&format!(
         "{session} VALUES ({parent}, {user}, {then}, {then}, {then}, {then}, NULL);
-         {session} {each} SELECT {id}, {user}, {then}, {then}, {then}, {then}, {parent} FROM t;
-         INSERT INTO refresh_tokens (hash, session_id, expires_at) {each} SELECT {hash}, {parent}, {then} FROM t;
+         {session} {each} SELECT {id}, {user}, {then}, {then}, {then}, {then}, {on} FROM t;
+         INSERT INTO refresh_tokens (hash, session_id, expires_at) {each} SELECT {hash}, {on}, {then} FROM t;
          INSERT INTO authorization_codes
              (hash, client_id, user_id, parent_id, redirect_uri, scope, code_challenge, expires_at)
-             {each} SELECT {hash}, '{client}', {user}, {parent}, '', '', '', {then} FROM t;
+             {each} SELECT {hash}, '{client}', {user}, {on}, '', '', '', {then} FROM t;
          INSERT INTO revocations (kind, subject, epoch, until) {each} SELECT 'token', n, 0, {then} FROM t;
          INSERT INTO used_jtis (hash, expires_at) {each} SELECT {hash}, {then} FROM t;
          INSERT INTO idempotency_keys (key, request, expires_at) {each} SELECT {hash}, {hash}, {then} FROM t;
@@ -184,19 +185,19 @@ on_both_engines! {
         // Each table has a row that has expired, so that the server sends each statement.
         let mut replica = None;
         let heard = heard(&server, || {
-            db_rows(&server, &ada.id, &app.id, 1, past);
+            db_rows(&server, &ada.id, &app.id, 1, past, false);
             let replica = replica.insert(server.replica());
             for table in TABLES {
                 eventually(table, || db_expired(replica, table) == 0);
             }
         });
         drop(replica);
-        db_rows(&server, &ada.id, &app.id, ROWS, future);
+        db_rows(&server, &ada.id, &app.id, ROWS, future, true);
         as_in_use(&server);
         let at = if engine == Engine::Sqlite { "2208988800000001" } else { "timestamptz '2040-01-02'" };
-        let of_expiry = |text: &&String| TABLES.iter().any(|table| text.contains(&format!("FROM {table} WHERE")));
-        let statements: Vec<&String> = heard.sent.iter().filter(of_expiry).filter(|text| !text.contains("$2")).collect();
-        assert!(statements.len() >= TABLES.len() + 3, "{statements:#?}");
+        let of_expiry = |text: &&String| text.contains("$1 ORDER BY") || text.contains("AS oldest");
+        let statements: Vec<&String> = heard.sent.iter().filter(of_expiry).collect();
+        assert_eq!(statements.len(), 2 * TABLES.len() + 3, "{statements:#?}");
         for statement in statements {
             let steps = explained(&server, &statement.replace("$1", at));
             let scans = |step: &&String| TABLES.iter().any(|table| {

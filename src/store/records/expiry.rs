@@ -26,8 +26,6 @@ diesel::define_sql_function! {
 pub(crate) struct Expiring {
     /// Name of the table.
     pub(crate) table: &'static str,
-    /// Columns of the primary key.
-    key: &'static str,
     /// Column with the time of expiry. An index begins with it.
     expiry: &'static str,
     /// How long a row is kept after that time.
@@ -36,59 +34,52 @@ pub(crate) struct Expiring {
     dependents: &'static [Dependent],
 }
 
-/// Rows of a table that refer to rows of another.
+/// Rows that refer to rows of a table by its column `id`.
 struct Dependent {
     /// What to do with them: the beginning of a statement.
     statement: &'static str,
     table: &'static str,
-    key: &'static str,
     /// Column with the foreign key.
     parent: &'static str,
 }
 
-const fn table(name: &'static str, key: &'static str, expiry: &'static str) -> Expiring {
-    Expiring { table: name, key, expiry, kept: TimeDelta::zero(), dependents: &[] }
+const fn table(name: &'static str, expiry: &'static str) -> Expiring {
+    Expiring { table: name, expiry, kept: TimeDelta::zero(), dependents: &[] }
 }
 
 /// All tables whose rows expire. The audit trail is not among them, because its chain is shortened from its
 /// beginning (`TrustedStore::expire_entries`), and neither are the signing keys (`TrustedStore::prune_keys`).
 pub(crate) static EXPIRING: [Expiring; 9] = [
-    table("refresh_tokens", "hash", "expires_at"),
+    table("refresh_tokens", "expires_at"),
     // An expired code is kept for a day, so that its reuse is detected.
-    Expiring { kept: TimeDelta::hours(24), ..table("authorization_codes", "hash", "expires_at") },
+    Expiring { kept: TimeDelta::hours(24), ..table("authorization_codes", "expires_at") },
     Expiring {
         dependents: &[
             Dependent {
                 statement: "DELETE FROM refresh_tokens",
                 table: "refresh_tokens",
-                key: "hash",
                 parent: "session_id",
             },
             Dependent {
                 statement: "DELETE FROM authorization_codes",
                 table: "authorization_codes",
-                key: "hash",
                 parent: "parent_id",
             },
             Dependent {
                 statement: "UPDATE sessions SET parent_id = NULL",
                 table: "sessions",
-                key: "id",
                 parent: "parent_id",
             },
         ],
-        ..table("sessions", "id", "expires_at")
+        ..table("sessions", "expires_at")
     },
-    table("revocations", "seq", "until"),
-    table("used_jtis", "hash", "expires_at"),
-    table("idempotency_keys", "key", "expires_at"),
-    table("client_secrets", "hash", "expires_at"),
+    table("revocations", "until"),
+    table("used_jtis", "expires_at"),
+    table("idempotency_keys", "expires_at"),
+    table("client_secrets", "expires_at"),
     // A counter has no expiry of its own: its window begins and ends.
-    Expiring { kept: LIMIT_WINDOW, ..table("guesses", "key", "began_at") },
-    Expiring {
-        kept: super::identities::DELETION_RETENTION,
-        ..table("departed_identities", "issuer, subject", "departed_at")
-    },
+    Expiring { kept: LIMIT_WINDOW, ..table("guesses", "began_at") },
+    Expiring { kept: super::identities::DELETION_RETENTION, ..table("departed_identities", "departed_at") },
 ];
 
 impl Expiring {
@@ -98,27 +89,49 @@ impl Expiring {
         format!("SELECT min({expiry}) AS oldest FROM {table} WHERE {expiry} <= $1")
     }
 
-    /// Returns the query of the keys of the next batch.
-    fn batch(&self) -> String {
-        let Self { table, key, expiry, .. } = self;
-        format!("SELECT {key} FROM {table} WHERE {expiry} <= $1 ORDER BY {expiry} LIMIT {BATCH}")
+    /// Returns the query of a column of the next batch.
+    fn batch(&self, column: &str) -> String {
+        let Self { table, expiry, .. } = self;
+        format!("SELECT {column} FROM {table} WHERE {expiry} <= $1 ORDER BY {expiry} LIMIT {BATCH}")
     }
 
     /// Returns the statement that deletes the next batch.
-    fn deletion(&self) -> String {
-        let Self { table, key, expiry, .. } = self;
+    fn deletion(&self, dialect: &Dialect) -> String {
+        let Self { table, expiry, .. } = self;
+        let batch = dialect.is_one_of(dialect.row, &self.batch(dialect.row));
         // A counter may begin anew between the query and the deletion: the condition is checked again.
-        format!("DELETE FROM {table} WHERE ({key}) IN ({}) AND {expiry} <= $1", self.batch())
+        format!("DELETE FROM {table} WHERE {batch} AND {expiry} <= $1")
     }
 }
 
 impl Dependent {
     /// Returns the statement for the rows that hang on a batch, at most [`BATCH`] of them.
-    fn of(&self, batch: &str) -> String {
-        let Self { statement, table, key, parent } = self;
-        format!(
-            "{statement} WHERE {key} IN (SELECT {key} FROM {table} WHERE {parent} IN ({batch}) LIMIT {BATCH})"
-        )
+    fn of(&self, parents: &Expiring, dialect: &Dialect) -> String {
+        let Self { statement, table, parent } = self;
+        let hang_on_batch = dialect.is_one_of(parent, &parents.batch("id"));
+        let rows = format!("SELECT {} FROM {table} WHERE {hang_on_batch} LIMIT {BATCH}", dialect.row);
+        format!("{statement} WHERE {}", dialect.is_one_of(dialect.row, &rows))
+    }
+}
+
+/// What the engines write differently.
+struct Dialect {
+    /// Column with the place of a row.
+    row: &'static str,
+    /// Beginning and end of a comparison with the rows of a query.
+    one_of: [&'static str; 2],
+}
+
+/// PostgreSQL. It joins with the rows of an `IN`, and may read the whole table for it. An array it looks up.
+const POSTGRES: Dialect = Dialect { row: "ctid", one_of: [" = ANY (ARRAY(", "))"] };
+
+/// SQLite.
+const SQLITE: Dialect = Dialect { row: "rowid", one_of: [" IN (", ")"] };
+
+impl Dialect {
+    fn is_one_of(&self, column: &str, query: &str) -> String {
+        let [begin, end] = self.one_of;
+        format!("{column}{begin}{query}{end}")
     }
 }
 
@@ -162,12 +175,16 @@ impl TrustedStore {
                 let statement = diesel::sql_query(statement).bind::<Moment, _>(Time(end));
                 Ok::<usize, StoreError>(on!(conn, |c| statement.execute(c))?)
             };
+            let dialect = match conn.link() {
+                Link::Sqlite(_) => SQLITE,
+                Link::Postgres(_) => POSTGRES,
+            };
             for dependent in of.dependents {
-                if run(conn, dependent.of(&of.batch()))? == BATCH {
+                if run(conn, dependent.of(of, &dialect))? == BATCH {
                     return Ok(true);
                 }
             }
-            Ok(run(conn, of.deletion())? == BATCH)
+            Ok(run(conn, of.deletion(&dialect))? == BATCH)
         })
         .await
     }
