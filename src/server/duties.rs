@@ -8,13 +8,16 @@ use std::time::Duration;
 use crate::domain::Clock;
 use crate::telemetry::metrics::DutyMetrics;
 
+/// One run of a duty.
+type Run = Pin<Box<dyn Future<Output = Result<(), String>>>>;
+
 /// Work that is repeated.
 pub(super) struct Duty {
     /// Label in the log and in the metrics.
     name: &'static str,
     /// Pause between two runs.
     pause: Duration,
-    run: Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>>>>>,
+    run: Box<dyn Fn() -> Run>,
 }
 
 impl Duty {
@@ -24,7 +27,7 @@ impl Duty {
         F: Future<Output = Result<(), E>> + 'static,
         E: Display,
     {
-        let run = move || -> Pin<Box<dyn Future<Output = Result<(), String>>>> {
+        let run = move || -> Run {
             let run = run();
             Box::pin(async move { run.await.map_err(|error| error.to_string()) })
         };
