@@ -1,4 +1,4 @@
-//! Background duty that deletes expired rows.
+//! Background duties that delete rows: those that have expired, and those that a tombstone covers.
 
 use std::time::{Duration, Instant};
 
@@ -46,4 +46,18 @@ async fn batch(
     };
     age.set(oldest.num_seconds());
     store.delete_expired(table).await
+}
+
+/// Deletes the rows that tombstones cover, and the tombstones, in batches.
+///
+/// # Errors
+/// When the database is not available.
+pub(super) async fn delete_covered(store: TrustedStore) -> Result<(), StoreError> {
+    loop {
+        let began = Instant::now();
+        if !store.delete_covered().await? {
+            return Ok(());
+        }
+        tokio::time::sleep(began.elapsed().max(SHORTEST_PAUSE)).await;
+    }
 }

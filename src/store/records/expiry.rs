@@ -30,14 +30,12 @@ pub(crate) struct Expiring {
     expiry: &'static str,
     /// How long a row is kept after that time.
     kept: TimeDelta,
-    /// Rows that hang on those of a batch. They are dealt with first: a cascade has no bound.
+    /// Rows that hang on those of a batch. They are deleted first: a cascade has no bound.
     dependents: &'static [Dependent],
 }
 
-/// Rows that refer to rows of a table by its column `id`.
+/// Rows that are deleted with those of another table, to whose column `id` they refer.
 struct Dependent {
-    /// What to do with them: the beginning of a statement.
-    statement: &'static str,
     table: &'static str,
     /// Column with the foreign key.
     parent: &'static str,
@@ -54,23 +52,7 @@ pub(crate) static EXPIRING: [Expiring; 9] = [
     // An expired code is kept for a day, so that its reuse is detected.
     Expiring { kept: TimeDelta::hours(24), ..table("authorization_codes", "expires_at") },
     Expiring {
-        dependents: &[
-            Dependent {
-                statement: "DELETE FROM refresh_tokens",
-                table: "refresh_tokens",
-                parent: "session_id",
-            },
-            Dependent {
-                statement: "DELETE FROM authorization_codes",
-                table: "authorization_codes",
-                parent: "parent_id",
-            },
-            Dependent {
-                statement: "UPDATE sessions SET parent_id = NULL",
-                table: "sessions",
-                parent: "parent_id",
-            },
-        ],
+        dependents: &[Dependent { table: "refresh_tokens", parent: "session_id" }],
         ..table("sessions", "expires_at")
     },
     table("revocations", "until"),
@@ -105,12 +87,12 @@ impl Expiring {
 }
 
 impl Dependent {
-    /// Returns the statement for the rows that hang on a batch, at most [`BATCH`] of them.
+    /// Returns the statement that deletes the rows that hang on a batch, at most [`BATCH`] of them.
     fn of(&self, parents: &Expiring, dialect: &Dialect) -> String {
-        let Self { statement, table, parent } = self;
+        let Self { table, parent } = self;
         let hang_on_batch = dialect.is_one_of(parent, &parents.batch("id"));
         let rows = format!("SELECT {} FROM {table} WHERE {hang_on_batch} LIMIT {BATCH}", dialect.row);
-        format!("{statement} WHERE {}", dialect.is_one_of(dialect.row, &rows))
+        format!("DELETE FROM {table} WHERE {}", dialect.is_one_of(dialect.row, &rows))
     }
 }
 

@@ -6,9 +6,10 @@ use diesel::prelude::*;
 use crate::authz::{Actor, AuditEvent, Outcome, actor_of};
 use crate::domain::{Revocation, Revoked, Time, UserId};
 use crate::on;
-use crate::store::changes::decode;
+use crate::store::changes::{Changes, decode};
 use crate::store::engine::prepared_update::update;
-use crate::store::engine::schema::{clients, revocations, users};
+use crate::store::engine::schema::{clients, revocations};
+use crate::store::shared::Shared;
 use crate::store::{Connection, StoreError, TrustedStore};
 
 /// Number of single tokens of a user that may be revoked at a time. Beyond it a revocation ends all access
@@ -111,12 +112,12 @@ impl TrustedStore {
             let name = owner.name();
             if owner.has_room(conn, &name, now)? {
                 changes.revoke_until(Revoked::Token(jti.clone()), expires_at);
-            } else if let Some(epoch) = owner.begin_epoch(conn, now)? {
+            } else {
                 let earlier = revocations::table
                     .filter(revocations::owner.eq(&name))
                     .filter(revocations::kind.ne("token"));
                 on!(conn, |c| diesel::delete(earlier).execute(c))?;
-                changes.revoke(&shared, epoch);
+                owner.begin_epoch(conn, &shared, changes)?;
             }
             changes.owner = Some(name);
             Ok(())
@@ -153,21 +154,23 @@ impl TokenOwner {
         Ok(last.is_none())
     }
 
-    /// Begins a new epoch of the owner. Returns what it revokes, or none when the owner does not exist any more:
-    /// its tokens were revoked then.
-    fn begin_epoch(&self, conn: &mut Connection, now: DateTime<Utc>) -> Result<Option<Revoked>, StoreError> {
+    /// Begins a new epoch of the owner, which revokes all its access tokens. An owner that does not exist any more
+    /// has none.
+    fn begin_epoch(
+        &self,
+        conn: &mut Connection,
+        shared: &Shared,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
         match self {
-            Self::User(id) => {
-                let user = || users::table.filter(users::id.eq(*id));
-                on!(conn, |c| update(user()).set(users::epoch.eq(users::epoch + 1)).execute(c))?;
-                let epoch: Option<i64> = on!(conn, |c| user().select(users::epoch).get_result(c).optional())?;
-                Ok(epoch.map(|epoch| Revoked::User(*id, epoch)))
-            }
+            Self::User(id) => shared.begin_epoch(conn, *id, changes),
             Self::Client(id) => {
-                let epoch = now.timestamp_millis() + 1;
+                let epoch = shared.now().timestamp_millis() + 1;
                 let client = clients::table.filter(clients::id.eq(id));
-                let rows = on!(conn, |c| update(client).set(clients::epoch.eq(epoch)).execute(c))?;
-                Ok((rows == 1).then(|| Revoked::Client(id.clone(), epoch)))
+                if on!(conn, |c| update(client).set(clients::epoch.eq(epoch)).execute(c))? == 1 {
+                    changes.revoke(shared, Revoked::Client(id.clone(), epoch));
+                }
+                Ok(())
             }
         }
     }

@@ -227,7 +227,7 @@ impl TrustedStore {
     /// # Errors
     /// If the database is unavailable. Then the rows stay, and stay covered.
     pub(crate) async fn delete_covered(&self) -> Result<bool, StoreError> {
-        self.write(None, |conn, _| {
+        self.write_in_background(|conn, _| {
             let oldest: Option<(i64, Tombstone)> = on!(conn, |c| tombstones::table
                 .order(tombstones::seq)
                 .select((tombstones::seq, Tombstone::as_select()))
