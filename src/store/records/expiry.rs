@@ -26,6 +26,8 @@ diesel::define_sql_function! {
 pub(crate) struct Expiring {
     /// Name of the table.
     pub(crate) table: &'static str,
+    /// Columns by which SQLite finds a row: `rowid`, or the primary key of a table without it.
+    key: &'static str,
     /// Column with the time of expiry. An index begins with it.
     expiry: &'static str,
     /// How long a row is kept after that time.
@@ -42,7 +44,7 @@ struct Dependent {
 }
 
 const fn table(name: &'static str, expiry: &'static str) -> Expiring {
-    Expiring { table: name, expiry, kept: TimeDelta::zero(), dependents: &[] }
+    Expiring { table: name, key: "rowid", expiry, kept: TimeDelta::zero(), dependents: &[] }
 }
 
 /// All tables whose rows expire. The audit trail is not among them, because its chain is shortened from its
@@ -61,7 +63,11 @@ pub(crate) static EXPIRING: [Expiring; 9] = [
     table("client_secrets", "expires_at"),
     // A counter has no expiry of its own: its window begins and ends.
     Expiring { kept: LIMIT_WINDOW, ..table("guesses", "began_at") },
-    Expiring { kept: super::identities::DELETION_RETENTION, ..table("departed_identities", "departed_at") },
+    Expiring {
+        key: "issuer, subject",
+        kept: super::identities::DELETION_RETENTION,
+        ..table("departed_identities", "departed_at")
+    },
 ];
 
 impl Expiring {
@@ -78,9 +84,10 @@ impl Expiring {
     }
 
     /// Returns the statement that deletes the next batch.
-    fn deletion(&self, dialect: &Dialect) -> String {
-        let Self { table, expiry, .. } = self;
-        let batch = dialect.is_one_of(dialect.row, &self.batch(dialect.row));
+    fn deletion(&self, engine: Dialect) -> String {
+        let Self { table, key, expiry, .. } = self;
+        let row = engine.row(key);
+        let batch = engine.is_one_of(row, &self.batch(row));
         // A counter may begin anew between the query and the deletion: the condition is checked again.
         format!("DELETE FROM {table} WHERE {batch} AND {expiry} <= $1")
     }
@@ -88,32 +95,38 @@ impl Expiring {
 
 impl Dependent {
     /// Returns the statement that deletes the rows that hang on a batch, at most [`BATCH`] of them.
-    fn of(&self, parents: &Expiring, dialect: &Dialect) -> String {
+    fn deletion(&self, parents: &Expiring, engine: Dialect) -> String {
         let Self { table, parent } = self;
-        let hang_on_batch = dialect.is_one_of(parent, &parents.batch("id"));
-        let rows = format!("SELECT {} FROM {table} WHERE {hang_on_batch} LIMIT {BATCH}", dialect.row);
-        format!("DELETE FROM {table} WHERE {}", dialect.is_one_of(dialect.row, &rows))
+        let row = engine.row("rowid");
+        let hang_on_batch = engine.is_one_of(parent, &parents.batch("id"));
+        let rows = format!("SELECT {row} FROM {table} WHERE {hang_on_batch} LIMIT {BATCH}");
+        format!("DELETE FROM {table} WHERE {}", engine.is_one_of(row, &rows))
     }
 }
 
-/// What the engines write differently.
-struct Dialect {
-    /// Column with the place of a row.
-    row: &'static str,
-    /// Beginning and end of a comparison with the rows of a query.
-    one_of: [&'static str; 2],
+/// SQL that the engines write differently.
+#[derive(Clone, Copy)]
+enum Dialect {
+    Sqlite,
+    Postgres,
 }
 
-/// PostgreSQL. It joins with the rows of an `IN`, and may read the whole table for it. An array it looks up.
-const POSTGRES: Dialect = Dialect { row: "ctid", one_of: [" = ANY (ARRAY(", "))"] };
-
-/// SQLite.
-const SQLITE: Dialect = Dialect { row: "rowid", one_of: [" IN (", ")"] };
-
 impl Dialect {
-    fn is_one_of(&self, column: &str, query: &str) -> String {
-        let [begin, end] = self.one_of;
-        format!("{column}{begin}{query}{end}")
+    /// Returns the columns that lead to a row.
+    fn row(self, key: &'static str) -> &'static str {
+        match self {
+            Self::Sqlite => key,
+            Self::Postgres => "ctid",
+        }
+    }
+
+    /// Returns the condition that columns are among the rows of a query. PostgreSQL joins with the rows of an
+    /// `IN`, and may read the whole table for it. Those of an array it looks up.
+    fn is_one_of(self, columns: &str, query: &str) -> String {
+        match self {
+            Self::Sqlite => format!("({columns}) IN ({query})"),
+            Self::Postgres => format!("{columns} = ANY (ARRAY({query}))"),
+        }
     }
 }
 
@@ -157,16 +170,16 @@ impl TrustedStore {
                 let statement = diesel::sql_query(statement).bind::<Moment, _>(Time(end));
                 Ok::<usize, StoreError>(on!(conn, |c| statement.execute(c))?)
             };
-            let dialect = match conn.link() {
-                Link::Sqlite(_) => SQLITE,
-                Link::Postgres(_) => POSTGRES,
+            let engine = match conn.link() {
+                Link::Sqlite(_) => Dialect::Sqlite,
+                Link::Postgres(_) => Dialect::Postgres,
             };
             for dependent in of.dependents {
-                if run(conn, dependent.of(of, &dialect))? == BATCH {
+                if run(conn, dependent.deletion(of, engine))? == BATCH {
                     return Ok(true);
                 }
             }
-            Ok(run(conn, of.deletion(&dialect))? == BATCH)
+            Ok(run(conn, of.deletion(engine))? == BATCH)
         })
         .await
     }
