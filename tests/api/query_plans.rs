@@ -237,7 +237,7 @@ on_both_engines! {
         });
         // Statements at start-up and of background duties, and audit inserts of a varying number of lines, are
         // not prepared per request.
-        let behind = ["pg_advisory_xact_lock", "audit_seals", "unnest(", "AS oldest"];
+        let behind = ["pg_advisory_xact_lock", "audit_seals", "unnest(", "AS oldest", "server_encoding"];
         let of_a_request = |text: &&String| {
             let verb = text.split(' ').next().unwrap_or_default();
             ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&verb) && !behind.iter().any(|word| text.contains(word))
