@@ -83,10 +83,12 @@ fn record(server: &Server, collection: &str, caller: &Person, number: usize) -> 
     }
 }
 
-/// Returns what an administrator sees of the records that the requests of this test change.
-fn state(server: &Server, admin: &Person) -> Vec<Value> {
+/// Returns what an administrator sees of the records that the requests of this test change, and of what the
+/// actor did. The administrator's own reads are in the trail too.
+fn state(server: &Server, admin: &Person, actor: &Person) -> Vec<Value> {
     let read = |path: &str| server.get(path).bearer(&admin.token).send().expect(200).json()["items"].clone();
-    vec![read("/users?limit=100"), read("/clients?limit=100"), read("/audit?outcome=done&limit=100")]
+    let done = format!("/audit?outcome=done&actor=user:{}&limit=100", actor.id);
+    vec![read("/users?limit=100"), read("/clients?limit=100"), read(&done)]
 }
 
 on_both_engines! {
@@ -104,10 +106,10 @@ on_both_engines! {
             let begun = server.begin(&request);
             let status = server.put(&format!("{}/status", actor.path())).bearer(&admin.token);
             status.json(&json!({ "status": "suspended" })).send().expect(200);
-            let before = state(&server, &admin);
+            let before = state(&server, &admin, &actor);
             let answer = begun.finish();
             assert_eq!(answer.status, 401, "{}: {answer:?}", operation.name());
-            assert_eq!(state(&server, &admin), before, "{}", operation.name());
+            assert_eq!(state(&server, &admin, &actor), before, "{}", operation.name());
         }
     }
 
