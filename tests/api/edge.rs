@@ -169,6 +169,27 @@ fn cors_allows_only_configured_origins() {
     assert!(read.header("access-control-expose-headers").is_some_and(|names| names.contains("etag")));
 }
 
+/// Java's HTTP client asks for HTTP/2 in the first request of each connection.
+#[test]
+fn an_upgrade_is_ignored_and_the_connection_closed() {
+    let server = Server::start(Engine::Sqlite);
+    for upgrade in ["Upgrade, HTTP2-Settings", "upgrade", "keep-alive, Upgrade"] {
+        for protocol in ["h2c", "websocket", "TLS/1.0"] {
+            let request = format!(
+                "GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: {upgrade}\r\nupgrade: {protocol}\r\n\
+                 http2-settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n"
+            );
+            let answer = send_raw(server.address, request.as_bytes());
+            let head = answer.to_lowercase();
+            assert!(head.starts_with("http/1.1 200"), "{answer}");
+            assert!(
+                head.contains("\r\nconnection: close\r\n") && !head.contains("connection: upgrade"),
+                "{answer}"
+            );
+        }
+    }
+}
+
 #[test]
 fn links_ignore_the_host_header() {
     let server = Server::start(Engine::Sqlite);

@@ -31,6 +31,7 @@ pub(crate) async fn wrap(
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let in_flight = Pipeline::begin(&request).await;
     let begun = access_log::begin();
+    let asks_for_upgrade = request.head().upgrade();
     let mut response = next.call(request).await?;
     if let Some(begun) = begun {
         begun.end(&response, &services, &id);
@@ -59,8 +60,9 @@ pub(crate) async fn wrap(
             headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
         }
     }
-    if services.shutdown.is_set() {
-        // The next request of this client goes to another replica.
+    // After the shutdown began, the next request of this client goes to another replica. An upgrade, such as Java's
+    // client asks for (`h2c`), is ignored (RFC 9110 §7.8), and actix closes such a connection: the client must know.
+    if services.shutdown.is_set() || asks_for_upgrade {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response.map_body(|_, body| TrackedBody::of(body, in_flight)))
