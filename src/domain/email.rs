@@ -34,7 +34,9 @@ impl Email {
         if email.is_placeholder() {
             return Err(wrong("must not have the domain users.invalid, which belongs to this server"));
         }
-        let local = email.0.rsplit_once('@').map_or("", |(local, _)| local);
+        // Two spellings of one key are both valid or both refused.
+        let folded = email.key();
+        let local = folded.rsplit_once('@').map_or("", |(local, _)| local);
         if !local.chars().all(|c| c.is_ascii() || c.identifier_allowed()) {
             return Err(wrong("has a letter before the @ that is invisible or hard to tell from another"));
         }

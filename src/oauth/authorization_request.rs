@@ -111,6 +111,8 @@ impl AuthorizationRequest {
         let bounded = |name: &str| -> Result<Option<String>, AuthorizationError> {
             match given.get(name) {
                 Some(text) if text.len() > MAX_BYTES => Err(invalid("a parameter is too long")),
+                // PostgreSQL cannot store it, and the code keeps the nonce.
+                Some(text) if text.contains('\0') => Err(invalid("a parameter contains U+0000")),
                 text => Ok(text.map(str::to_owned)),
             }
         };

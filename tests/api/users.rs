@@ -111,8 +111,8 @@ on_both_engines! {
         patch().json(&change).send().expect_problem(428, "precondition-required");
         patch().if_match("\"7-0000000000000000\"").json(&change).send().expect_problem(412, "precondition-failed");
         let read = server.get("/users/me").bearer(&ada.token).send();
-        patch().if_match(&format!("W/{}", read.etag())).json(&change).send().expect_problem(412, "precondition-failed");
-        let written = patch().if_match(read.etag()).json(&change).send().expect(200);
+        // A proxy that compresses an answer makes its tag weak.
+        let written = patch().if_match(&format!("W/{}", read.etag())).json(&change).send().expect(200);
         assert_eq!(written.json()["email"], "countess@example.com");
         assert_ne!(written.etag(), read.etag());
         patch().if_match(read.etag()).json(&change).send().expect_problem(412, "precondition-failed");

@@ -19,7 +19,7 @@ impl Form {
     /// Reads the body of a request.
     ///
     /// # Errors
-    /// 413, 415, 408, or 400 when there are too many parameters, or one is repeated or contains U+0000.
+    /// 413, 415, 408, or 400 when there are too many parameters or one is repeated.
     pub async fn read(call: &mut Call) -> Result<Self, Problem> {
         check_type(call, FORM)?;
         let bytes = read_bytes(call).await?;
@@ -29,16 +29,12 @@ impl Form {
     /// Parses form-encoded bytes.
     ///
     /// # Errors
-    /// 400 when there are too many parameters, or one is repeated or contains U+0000.
+    /// 400 when there are too many parameters or one is repeated.
     pub fn parse(encoded: &[u8]) -> Result<Self, Problem> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(encoded) {
             if pairs.len() == MOST_PARAMETERS {
                 return Err(OAuthError::InvalidRequest("there are too many parameters").into());
-            }
-            // No database text can hold it: PostgreSQL refuses it.
-            if name.contains('\0') || value.contains('\0') {
-                return Err(OAuthError::InvalidRequest("a parameter contains U+0000").into());
             }
             if pairs.iter().any(|(known, _)| *known == name) {
                 return Err(OAuthError::InvalidRequest("a parameter is repeated").into());

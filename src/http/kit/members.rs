@@ -45,14 +45,6 @@ impl<T> Given<T> {
     }
 }
 
-/// Refuses U+0000, which no text of PostgreSQL can hold.
-fn storable(text: &str) -> Result<&str, Invalid> {
-    match text.contains('\0') {
-        true => Err(Invalid::new("control-character", "must not contain U+0000")),
-        false => Ok(text),
-    }
-}
-
 impl Members {
     pub(crate) fn of(object: Map<String, Value>, pointer: &str) -> Self {
         Self { object, pointer: pointer.to_owned(), errors: Vec::new() }
@@ -87,7 +79,7 @@ impl Members {
         let rule = match self.take(name) {
             Given::Absent => return Given::Absent,
             Given::Null => return Given::Null,
-            Given::Value(Value::String(text)) => match storable(&text).and_then(parse) {
+            Given::Value(Value::String(text)) => match parse(&text) {
                 Ok(value) => return Given::Value(value),
                 Err(rule) => rule,
             },
@@ -174,8 +166,8 @@ impl Members {
             if self.errors.len() >= MOST_BROKEN_RULES {
                 break;
             }
-            let parsed = item.as_str().ok_or_else(|| Invalid::new("wrong-type", "must be a string"));
-            let parsed = parsed.and_then(storable).and_then(&parse);
+            let parsed =
+                item.as_str().ok_or_else(|| Invalid::new("wrong-type", "must be a string")).and_then(&parse);
             match parsed {
                 Ok(value) => values.push(value),
                 Err(rule) => {

@@ -13,7 +13,7 @@ const SHARED_SECRET: [(&str, &str); 2] =
     [("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", SECRET)];
 
 /// Fields of log lines.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 20] = [
     "request_id",
     "decision_id",
     "caller",
@@ -27,6 +27,13 @@ const FIELDS: [&str; 13] = [
     "duration_ms",
     "bytes",
     "client_address",
+    "hash_lanes",
+    "workers",
+    "db_pool",
+    "hash_cost",
+    "cores",
+    "memory",
+    "memory_limited_by",
 ];
 
 /// Server that logs everything, and its settings.
