@@ -44,9 +44,10 @@ pub struct NoContent;
 /// 200 with a JSON body.
 ///
 /// ```
-/// # use cloakroom::{authz::{Allowed, action::ListSessions}, domain::User, http::{Json, Problem}, store::Store};
+/// # use cloakroom::{authz::{Allowed, action::ListSessions}, domain::User, http::{Json, Problem}, store::{Keyset, Store}};
 /// async fn how_many(user: Allowed<User, ListSessions>, store: Store) -> Result<Json<usize>, Problem> {
-///     Ok(Json(store.sessions(&user).await?.len()))
+///     let page = store.sessions(&user, Keyset { after: None, limit: 200 }).await?;
+///     Ok(Json(page.items.len()))
 /// }
 /// ```
 pub struct Json<T>(pub T);
