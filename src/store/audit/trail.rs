@@ -113,7 +113,7 @@ impl Store {
     }
 
     /// Returns the entries that match the filter, newest first, from `before` on: at most `limit` of at most
-    /// [`MOST_READ`] that are read. A page can be short, or empty, and have a next one.
+    /// 10,000 that are read. A page can be short, or empty, and have a next one.
     ///
     /// # Errors
     /// When the database is not available.
