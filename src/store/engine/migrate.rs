@@ -88,7 +88,11 @@ pub(crate) fn migrate(
     migrations: &[&'static Migrations],
 ) -> Result<Vec<String>, StoreError> {
     let applied = match engine.open()? {
-        Link::Sqlite(mut c) => c.immediate_transaction(|c| apply(c, migrations, |all| &all.sqlite)),
+        // Another process's migration may take longer than the timeout of a request.
+        Link::Sqlite(mut c) => match c.batch_execute("PRAGMA busy_timeout = 60000") {
+            Ok(()) => c.immediate_transaction(|c| apply(c, migrations, |all| &all.sqlite)),
+            Err(error) => Err(error.into()),
+        },
         Link::Postgres(mut c) => c.transaction(|c| {
             // Another replica's migration may take longer than the timeout of a request.
             check_encoding(c)?;
