@@ -15,6 +15,9 @@ const WRITE_IN_QUOTES: &str =
 /// Stand-in for `$` that dotenvy does not expand.
 const LITERAL_DOLLAR: &str = "\u{e000}";
 
+/// Stand-in for `\$`, while the other `$` are replaced.
+const ESCAPED_DOLLAR: &str = "\u{e001}";
+
 /// Texts that were given, by variable and source. Variables of other programs are left out.
 #[derive(Clone, Default)]
 pub struct Sources {
@@ -70,7 +73,8 @@ impl Sources {
             let number: usize = found.map_or(1, |(number, _)| number);
             format!("line {number} cannot be read: {WRITE_IN_QUOTES}")
         };
-        let literal = text.replace("\\$", "\\\n").replace('$', LITERAL_DOLLAR).replace("\\\n", "\\$");
+        let literal = text.replace("\\$", ESCAPED_DOLLAR).replace('$', LITERAL_DOLLAR);
+        let literal = literal.replace(ESCAPED_DOLLAR, "\\$");
         let expanded = dotenvy::from_read_iter(text.as_bytes());
         for (entry, literal) in expanded.zip(dotenvy::from_read_iter(literal.as_bytes())) {
             match (entry, literal) {

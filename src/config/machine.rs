@@ -21,7 +21,7 @@ const FOR_EACH_CONNECTION: u64 = 16 * MIB;
 /// Largest memory limit that is one. Above it, cgroup v1 means that there is none.
 const NO_LIMIT: u64 = 1 << 60;
 
-/// What the process may use.
+/// Resources that the process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
     /// Cores, after affinity and the CPU quota of the cgroup.
@@ -35,11 +35,11 @@ pub(crate) struct Machine {
 pub(crate) struct Memory {
     /// Size, in bytes.
     pub(crate) bytes: u64,
-    /// What sets the limit.
+    /// Source of the limit.
     pub(crate) limited_by: LimitedBy,
 }
 
-/// What limits the memory of the process.
+/// Source of the memory limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LimitedBy {
     /// `memory.max` of the process's cgroup, or of one above it.

@@ -120,7 +120,7 @@ fn http_1<T>((stream, peer): (T, SocketAddr)) -> (T, Protocol, Option<SocketAddr
     (stream, Protocol::Http1, Some(peer))
 }
 
-/// What each worker thread serves.
+/// Application that each worker thread serves.
 #[derive(Clone)]
 struct Application {
     router: Arc<Router>,

@@ -32,7 +32,7 @@ struct RevocationRow<'a> {
     subject: String,
     epoch: i64,
     until: Time,
-    /// Of a set of sessions: its client and the session that is kept.
+    /// Client and kept session of a set of sessions. None for another kind.
     part: Option<String>,
     owner: Option<&'a str>,
 }

@@ -327,7 +327,7 @@ mod tests {
         let all = world.budgets.all();
         assert_eq!(all.iter().map(|dropped| dropped.count).sum::<i64>(), 400 - 316);
         assert!(all.iter().all(|dropped| matches!(dropped.by, Actor::Server)), "they have no single name");
-        // Those with a full bucket make room.
+        // Callers with a full bucket make room.
         flood(&mut world, 3_600);
         assert_eq!(world.budgets.networks.own.len(), 8);
         assert_eq!(world.admit(&guess("203.0.113.9"), 1, 7_200), 1);

@@ -168,6 +168,22 @@ impl Store {
     }
 }
 
+/// Calls a macro with each member of the filter that an index can lead by, and its column.
+macro_rules! each_column {
+    ($apply:ident, $filter:expr) => {
+        $apply! {
+            RequestId: &$filter.request_id, audit::request_id;
+            Record: &$filter.record, audit::record;
+            Owner: $filter.owner, audit::owner_id;
+            Actor: &$filter.actor, audit::actor;
+            Address: &$filter.address, audit::address;
+            Reason: &$filter.reason, audit::reason;
+            Action: &$filter.action, audit::action;
+            ClientId: &$filter.client_id, audit::client_id;
+        }
+    };
+}
+
 impl AuditFilter {
     /// Returns the index to use: that of the filter whose value has the fewest entries as a rule.
     fn lead(&self) -> Option<Lead> {
@@ -203,16 +219,7 @@ impl AuditFilter {
                     }
                 )*};
             }
-            lead! {
-                RequestId: &self.request_id, audit::request_id;
-                Record: &self.record, audit::record;
-                Owner: self.owner, audit::owner_id;
-                Actor: &self.actor, audit::actor;
-                Address: &self.address, audit::address;
-                Reason: &self.reason, audit::reason;
-                Action: &self.action, audit::action;
-                ClientId: &self.client_id, audit::client_id;
-            }
+            each_column!(lead, self);
             read.get_result(c).optional()
         })?)
     }
@@ -247,16 +254,7 @@ impl AuditFilter {
                     }
                 )*};
             }
-            matching! {
-                RequestId: &self.request_id, audit::request_id;
-                Record: &self.record, audit::record;
-                Owner: self.owner, audit::owner_id;
-                Actor: &self.actor, audit::actor;
-                Address: &self.address, audit::address;
-                Reason: &self.reason, audit::reason;
-                Action: &self.action, audit::action;
-                ClientId: &self.client_id, audit::client_id;
-            }
+            each_column!(matching, self);
             if let Some(floor) = floor {
                 entries = entries.filter(audit::id.ge(floor));
             }

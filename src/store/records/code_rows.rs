@@ -52,7 +52,7 @@ pub(crate) struct CodeRedemption {
     pub(crate) registered: ScopeSet,
     /// Thumbprint of the key in the DPoP proof (RFC 9449 §5).
     pub(crate) dpop_jkt: Option<Thumbprint>,
-    /// That proof, which the grant uses up.
+    /// DPoP proof, which the grant uses up.
     pub(crate) proof: Option<OneTimeJwt>,
     /// Hash of the first refresh token, if the client gets one.
     pub(crate) refresh: Option<SecretHash>,

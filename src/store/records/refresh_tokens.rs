@@ -28,7 +28,7 @@ pub(crate) struct RefreshRequest {
     pub(crate) registered: ScopeSet,
     /// Thumbprint of the key in the DPoP proof (RFC 9449 §5).
     pub(crate) dpop_jkt: Option<Thumbprint>,
-    /// That proof, which the grant uses up.
+    /// DPoP proof, which the grant uses up.
     pub(crate) proof: Option<OneTimeJwt>,
     /// True for a public client: its refresh tokens are bound to the key, those of others to the client
     /// (RFC 9449 §5).

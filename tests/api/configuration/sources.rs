@@ -68,6 +68,9 @@ fn a_dollar_in_dotenv_is_literal_or_refused() {
         let read = read(&format!("\u{feff}CLOAKROOM_HS256_SECRET={given}\n"));
         assert_eq!(read, (Some(value.to_owned()), String::new()), "{given}");
     }
+    // A comment may end with a backslash.
+    let after_comment = read("# C:\\cloakroom\\\nCLOAKROOM_HS256_SECRET=hunter2\n");
+    assert_eq!(after_comment, (Some("hunter2".to_owned()), String::new()));
     for given in
         ["hunter$2", "\"hunter$2\"", "${HOME}x", "hunter$", "$hunter", "a$b$c", "\"a'b'$c\"", r"ends\"]
     {
