@@ -25,6 +25,8 @@ pub(crate) struct Revocable {
     pub(crate) session: Option<SessionId>,
     /// The client that it was issued to.
     pub(crate) client_id: Option<String>,
+    /// Epoch of that client, in a token of a user.
+    pub(crate) client_epoch: Option<i64>,
     /// `jti`.
     pub(crate) jti: Option<String>,
     pub(crate) issued_at: DateTime<Utc>,
@@ -47,7 +49,8 @@ impl Revocable {
     /// as older than every epoch. The account state alone ends a token of an external user.
     pub(crate) fn is_before_client_epoch(&self, epoch: i64) -> bool {
         match self.subject {
-            TokenSubject::User(_) => self.issued_at.timestamp_millis() < epoch,
+            // A token of an earlier version has no epoch of its client. Epochs are Unix times.
+            TokenSubject::User(_) => self.client_epoch.unwrap_or(self.issued_at.timestamp_millis()) < epoch,
             TokenSubject::Client(_) => self.epoch.unwrap_or(i64::MIN) < epoch,
             TokenSubject::External(_) => false,
         }

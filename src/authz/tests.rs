@@ -67,6 +67,7 @@ fn caller(subject: Subject, scope: &[Scope]) -> Caller {
         epoch: None,
         session: None,
         client_id: None,
+        client_epoch: None,
         jti: None,
         issued_at: DateTime::default(),
     };

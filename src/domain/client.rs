@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::{ClientId, InvalidId, RedirectUri};
 
@@ -126,6 +127,34 @@ pub struct ClientMetadata {
     pub jwks: Option<String>,
     /// Set when each of its tokens must be bound to a key of the client (RFC 9449 §5.2).
     pub dpop_bound: bool,
+}
+
+impl ClientMetadata {
+    /// True when a change to `next` takes away something on which issued access tokens depend: a scope, a grant
+    /// type, a redirect URI, a key, the method of authentication, or tokens that are bound to no key.
+    pub fn loses_something_to(&self, next: &Self) -> bool {
+        fn lost<T: PartialEq>(before: &[T], after: &[T]) -> bool {
+            before.iter().any(|one| !after.contains(one))
+        }
+        lost(&self.scope, &next.scope)
+            || lost(&self.grants, &next.grants)
+            || lost(&self.redirect_uris, &next.redirect_uris)
+            || lost(&keys(self.jwks.as_deref()), &keys(next.jwks.as_deref()))
+            || self.authentication != next.authentication
+            || next.dpop_bound && !self.dpop_bound
+    }
+
+    /// True when a change to `next` takes away a grant type on which the sessions of users depend.
+    pub fn loses_sessions_to(&self, next: &Self) -> bool {
+        let of_sessions = [GrantType::AuthorizationCode, GrantType::RefreshToken];
+        of_sessions.iter().any(|grant| self.grants.contains(grant) && !next.grants.contains(grant))
+    }
+}
+
+/// Returns the keys of a JWK Set (RFC 7517 §5) that was checked before.
+fn keys(jwks: Option<&str>) -> Vec<Value> {
+    let set: Option<Value> = jwks.and_then(|jwks| serde_json::from_str(jwks).ok());
+    set.and_then(|set| set.get("keys")?.as_array().cloned()).unwrap_or_default()
 }
 
 /// Registered client.

@@ -46,8 +46,10 @@ pub async fn redeem(
         Ok(parameters) => (parameters, None),
         Err(fault) => (Redemption::default(), Some(fault)),
     };
+    let registered = stored.client.redirect_uris.clone();
     let fits = move |binding: &CodeBinding| {
         binding.redirect_uri == redirect_uri
+            && registered.iter().any(|uri| uri.matches(&redirect_uri))
             && code_verifier
                 .as_deref()
                 .is_some_and(|verifier| fits_challenge(verifier, &binding.code_challenge))
@@ -56,6 +58,7 @@ pub async fn redeem(
     };
     let by = CodeRedemption {
         client: stored.client.id.clone(),
+        client_epoch: stored.epoch,
         registered: registered_scopes(stored, context.vocabulary),
         dpop_jkt: client.proved_key(),
         proof: client.one_time_proof(),

@@ -7,7 +7,7 @@ use super::scope::{granted_scopes, registered_scopes};
 use super::token_response::TokenResponse;
 use super::{OAuthContext, OAuthError};
 use crate::authz::ScopeSet;
-use crate::domain::{GrantType, Random, RefreshToken};
+use crate::domain::{ClientId, GrantType, Random, RefreshToken};
 use crate::store::{RefreshRefused, RefreshRequest, StoreError, TokenSession};
 use crate::token::{IssueError, Issuer, TokenSeal};
 
@@ -46,6 +46,7 @@ pub async fn exchange(
     };
     let by = RefreshRequest {
         client: stored.client.id.clone(),
+        client_epoch: (stored.client.id != ClientId::first_party()).then_some(stored.epoch),
         registered: registered_scopes(stored, context.vocabulary),
         dpop_jkt: client.proved_key(),
         proof: client.one_time_proof(),

@@ -53,10 +53,15 @@ impl TokenResponse {
         token_session: &TokenSession,
         nonce: Option<&str>,
     ) -> Result<Self, IssueError> {
-        let TokenSession { session, roles, epoch, scope, resource, dpop_jkt } = token_session;
+        let TokenSession { session, roles, epoch, client_epoch, scope, resource, dpop_jkt } = token_session;
         let client_id = session.client_id.as_ref().map(ToString::to_string).unwrap_or_default();
         let issued = issuer.issue(IssueRequest {
-            subject: IssueTo::User { id: session.user_id, roles: roles.clone(), epoch: *epoch },
+            subject: IssueTo::User {
+                id: session.user_id,
+                roles: roles.clone(),
+                epoch: *epoch,
+                client_epoch: *client_epoch,
+            },
             client_id: client_id.clone(),
             scope,
             session: Some(session.id),

@@ -1,12 +1,13 @@
 //! `/clients`: client registrations and the right to change them.
 
+mod narrowed;
 mod powers;
 mod rules;
 mod secrets;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Server, on_both_engines};
+use crate::support::{Answer, CALLBACK, Server, on_both_engines};
 
 fn register(server: &Server, token: &str, body: &Value) -> Answer {
     server.post("/clients").bearer(token).json(body).send()

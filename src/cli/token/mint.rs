@@ -198,7 +198,8 @@ fn unknown_user(context: &Context, user: &str) -> For {
     let roles = vec![Role::USER];
     let most = context.vocabulary().granted_by(&roles);
     let id = id.unwrap_or(UserId(Uuid::nil()));
-    For { issue_to: IssueTo::User { id, roles, epoch: 1 }, client_id: ClientId::FIRST_PARTY.to_owned(), most }
+    let issue_to = IssueTo::User { id, roles, epoch: 1, client_epoch: None };
+    For { issue_to, client_id: ClientId::FIRST_PARTY.to_owned(), most }
 }
 
 fn forged_client(client: &str) -> For {
@@ -230,7 +231,7 @@ impl Server {
             return Err(Failure::new(format!("{named} is suspended: no token of this user is valid")));
         }
         let most = context.vocabulary().granted_by(&user.roles);
-        let issue_to = IssueTo::User { id, roles: user.roles, epoch: user.epoch };
+        let issue_to = IssueTo::User { id, roles: user.roles, epoch: user.epoch, client_epoch: None };
         Ok(For { issue_to, client_id: client.unwrap_or(ClientId::FIRST_PARTY).to_owned(), most })
     }
 

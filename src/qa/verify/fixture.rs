@@ -276,7 +276,7 @@ impl Fixture {
 
     fn unsigned_token_of(&self, user: &TestUser) -> Result<UnsignedToken, VerifyError> {
         let id: UserId = user.id.parse().map_err(|_| VerifyError::new("the id of a user is not a UUID"))?;
-        let subject = IssueTo::User { id, roles: user.roles.clone(), epoch: i64::MAX };
+        let subject = IssueTo::User { id, roles: user.roles.clone(), epoch: i64::MAX, client_epoch: None };
         self.draft(subject, "cloakroom", &self.own_scopes())
     }
 

@@ -74,27 +74,29 @@ pub(in crate::store) fn insert(
 }
 
 /// Sets the expiry of the newest secret to `until` and deletes those that already had an expiry: a client has at
-/// most two secrets.
+/// most two secrets. Returns true if a valid secret ended by this.
 pub(in crate::store) fn expire(
     conn: &mut Connection,
     client: &str,
     until: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let of_client = client_secrets::client_id.eq(client);
-    let expiring = client_secrets::table.filter(of_client).filter(client_secrets::expires_at.is_not_null());
-    on!(conn, |c| diesel::delete(expiring).execute(c))?;
+    let expiring = client_secrets::table
+        .filter(of_client)
+        .filter(client_secrets::expires_at.gt(Time(now)).assume_not_null());
+    let ended = on!(conn, |c| diesel::delete(expiring).execute(c))?;
     if until <= now {
-        return remove_all(conn, client);
+        return Ok(remove_all(conn, client)? + ended > 0);
     }
     on!(conn, |c| update(client_secrets::table.filter(of_client))
         .set(client_secrets::expires_at.eq(Time(until)))
         .execute(c))?;
-    Ok(())
+    Ok(ended > 0)
 }
 
-pub(in crate::store) fn remove_all(conn: &mut Connection, client: &str) -> Result<(), StoreError> {
+/// Deletes the secrets of a client. Returns how many there were.
+pub(in crate::store) fn remove_all(conn: &mut Connection, client: &str) -> Result<usize, StoreError> {
     let of_client = client_secrets::table.filter(client_secrets::client_id.eq(client));
-    on!(conn, |c| diesel::delete(of_client).execute(c))?;
-    Ok(())
+    Ok(on!(conn, |c| diesel::delete(of_client).execute(c))?)
 }

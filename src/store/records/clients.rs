@@ -13,10 +13,12 @@ use crate::authz::action::{Create, Delete, RotateSecret, Update};
 use crate::authz::{Allowed, AllowedAmendment, RowFilter, Sealed};
 use crate::domain::{Client, ClientId, Revoked, SecretHash, Time};
 use crate::on;
+use crate::store::changes::Changes;
 use crate::store::engine::prepared_update::update;
-use crate::store::engine::schema::clients;
+use crate::store::engine::schema::{clients, revocations};
 use crate::store::extension::repository::one_row;
 use crate::store::renewed::Authorization;
+use crate::store::shared::Shared;
 use crate::store::{Connection, Lookup, Store, StoreError, Stored, StoredClient, TrustedStore};
 
 /// Reads a client after a change.
@@ -64,6 +66,8 @@ impl Store {
     }
 
     /// Replaces the metadata of a client. Deletes the secrets of a client that no longer authenticates with one.
+    /// A change that takes something away revokes its access tokens and those of its users. Their sessions end
+    /// with the grant types on which they depend.
     ///
     /// # Errors
     /// [`StoreError::Changed`] if the client has changed since.
@@ -72,14 +76,22 @@ impl Store {
         change: AllowedAmendment<Client, Update>,
     ) -> Result<Allowed<Client, Update>, StoreError> {
         let (client, Client { metadata, .. }) = change.into_parts();
-        let (by, now) = (Authorization::of(&client), self.shared().now());
-        let (id, revision) = (client.id.to_string(), client.revision);
-        let stored = self.write(by, move |conn, _| {
+        let (by, shared) = (Authorization::of(&client), self.shared().clone());
+        let (id, revision, now) = (client.id.to_string(), client.revision, shared.now());
+        let takes_away = client.metadata.loses_something_to(&metadata);
+        let ended = client.metadata.loses_sessions_to(&metadata).then(|| Tombstone::of_client(&client.id));
+        let stored = self.write(by, move |conn, changes| {
             let by_secret = metadata.authentication.by_secret();
             let row = MetadataRow::new(metadata.clone(), revision + 1, now);
             one_row(on!(conn, |c| update(unchanged!(id, revision)).set(&row).execute(c))?)?;
             if !by_secret {
                 client_secrets::remove_all(conn, &id)?;
+            }
+            if takes_away {
+                shared.begin_client_epoch(conn, &id, changes)?;
+            }
+            if let Some(ended) = ended.clone() {
+                ended.apply(conn, None)?;
             }
             reload(conn, &id, now)
         });
@@ -87,7 +99,9 @@ impl Store {
         Ok(client.changed(|record| *record = stored))
     }
 
-    /// Adds a secret. The newest of the former secrets stays valid until `old_until`; the others are deleted.
+    /// Adds a secret. The newest of the former secrets stays valid until `old_until`; the others are deleted. When
+    /// one ends at once, so do the access tokens of the client and of its users. Sessions go on, because a refresh
+    /// needs the new secret.
     ///
     /// # Errors
     /// [`StoreError::Changed`] if the client has changed since: the secret would grant something else.
@@ -97,12 +111,14 @@ impl Store {
         secret: SecretHash,
         old_until: DateTime<Utc>,
     ) -> Result<Allowed<Client, RotateSecret>, StoreError> {
-        let (by, now) = (Authorization::of(&client), self.shared().now());
-        let (id, revision) = (client.id.to_string(), client.revision);
-        let stored = self.write_idempotent(by, move |conn, _| {
+        let (by, shared) = (Authorization::of(&client), self.shared().clone());
+        let (id, revision, now) = (client.id.to_string(), client.revision, shared.now());
+        let stored = self.write_idempotent(by, move |conn, changes| {
             let updated = clients::updated_at.eq(Time(now));
             one_row(on!(conn, |c| update(unchanged!(id, revision)).set(updated).execute(c))?)?;
-            client_secrets::expire(conn, &id, old_until, now)?;
+            if client_secrets::expire(conn, &id, old_until, now)? {
+                shared.begin_client_epoch(conn, &id, changes)?;
+            }
             client_secrets::insert(conn, &id, &secret, now)?;
             reload(conn, &id, now)
         });
@@ -120,12 +136,37 @@ impl Store {
         let revision = client.revision;
         self.write(by, move |conn, changes| {
             let id = client.id.as_str();
+            shared.begin_client_epoch(conn, id, changes)?;
             one_row(on!(conn, |c| diesel::delete(unchanged!(id, revision)).execute(c))?)?;
-            let epoch = shared.now().timestamp_millis() + 1;
-            changes.revoke(&shared, Revoked::Client(id.to_owned(), epoch));
             Tombstone::of_deleted_client(&client.id).apply(conn, None)
         })
         .await
+    }
+}
+
+impl Shared {
+    /// Begins a new epoch of a client, which revokes its access tokens and those of its users. Locks the row of the
+    /// client. A client that does not exist any more has none.
+    pub(in crate::store) fn begin_client_epoch(
+        &self,
+        conn: &mut Connection,
+        id: &str,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let this = clients::table.filter(clients::id.eq(id));
+        // Increments before it reads: the row stays locked, so that no epoch is lower than an earlier one.
+        if on!(conn, |c| update(this).set(clients::epoch.eq(clients::epoch + 1)).execute(c))? == 0 {
+            return Ok(());
+        }
+        let next: i64 = on!(conn, |c| this.select(clients::epoch).get_result(c))?;
+        // A token without the claim of this epoch is compared by the time at which it was issued.
+        let epoch = next.max(self.now().timestamp_millis() + 1);
+        on!(conn, |c| update(this).set(clients::epoch.eq(epoch)).execute(c))?;
+        // The new revocation includes the earlier ones, so that a client has one row.
+        let earlier = revocations::table.filter(revocations::subject.eq(id));
+        on!(conn, |c| diesel::delete(earlier.filter(revocations::kind.eq("client"))).execute(c))?;
+        changes.revoke(self, Revoked::Client(id.to_owned(), epoch));
+        Ok(())
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct CodeBinding {
 pub(crate) struct CodeRedemption {
     /// The authenticated client.
     pub(crate) client: ClientId,
+    /// Epoch of the client when it authenticated.
+    pub(crate) client_epoch: i64,
     /// Scopes for which the client is registered.
     pub(crate) registered: ScopeSet,
     /// Thumbprint of the key in the DPoP proof (RFC 9449 §5).
@@ -75,6 +77,8 @@ pub(crate) enum CodeRefused {
     BindingMismatch,
     /// The user is not active or not signed in any more.
     SignedOut,
+    /// The client was deleted or has a new epoch since it authenticated.
+    ClientChanged,
 }
 
 /// A redeemed code.

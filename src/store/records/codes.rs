@@ -216,13 +216,20 @@ fn session_of_redemption(
 }
 
 /// Keeps the user and the client as they are until the transaction ends: a concurrent suspension or deletion
-/// otherwise misses the session that is about to begin. SQLite has one writer.
-fn lock_user_and_client(conn: &mut Connection, user: UserId, client: &ClientId) -> Result<(), StoreError> {
-    if let Link::Postgres(c) = conn.link() {
-        users::table.find(user).select(users::id).for_share().load::<UserId>(c)?;
-        clients::table.find(client.as_str()).select(clients::id).for_share().load::<String>(c)?;
-    }
-    Ok(())
+/// otherwise misses the session that is about to begin. SQLite has one writer. Returns the epoch of the client.
+fn lock_user_and_client(
+    conn: &mut Connection,
+    user: UserId,
+    client: &ClientId,
+) -> Result<Option<i64>, StoreError> {
+    let epoch = clients::table.find(client.as_str()).select(clients::epoch);
+    Ok(match conn.link() {
+        Link::Postgres(c) => {
+            users::table.find(user).select(users::id).for_share().load::<UserId>(c)?;
+            epoch.for_share().get_result(c).optional()?
+        }
+        Link::Sqlite(c) => epoch.get_result(c).optional()?,
+    })
 }
 
 impl Shared {
@@ -236,7 +243,9 @@ impl Shared {
         changes: &mut Changes,
     ) -> Result<Result<RedeemedCode, CodeRefused>, StoreError> {
         let now = self.now();
-        lock_user_and_client(conn, code.user_id, &by.client)?;
+        if lock_user_and_client(conn, code.user_id, &by.client)? != Some(by.client_epoch) {
+            return Ok(Err(CodeRefused::ClientChanged));
+        }
         let Some((user, parent)) = self.signed_in_user(conn, code.user_id, code.parent_id)? else {
             return Ok(Err(CodeRefused::SignedOut));
         };
@@ -267,8 +276,15 @@ impl Shared {
         if let Some(refresh) = &by.refresh {
             refresh_token_rows::insert(conn, refresh, &session, 0)?;
         }
-        let (roles, epoch) = (user.roles, user.epoch);
-        let token_session = TokenSession { session, roles, epoch, scope, resource, dpop_jkt };
+        let token_session = TokenSession {
+            session,
+            roles: user.roles,
+            epoch: user.epoch,
+            client_epoch: Some(by.client_epoch),
+            scope,
+            resource,
+            dpop_jkt,
+        };
         Ok(Ok(RedeemedCode { token_session, nonce: code.nonce }))
     }
 

@@ -64,7 +64,15 @@ impl TrustedStore {
             shared.insert_session(conn, &session, binding, changes)?;
             refresh_token_rows::insert(conn, &refresh, &session, 0)?;
             let (roles, epoch) = (user.roles, user.epoch);
-            Ok(Ok(TokenSession { session, roles, epoch, scope, resource: None, dpop_jkt: None }))
+            Ok(Ok(TokenSession {
+                session,
+                roles,
+                epoch,
+                client_epoch: None,
+                scope,
+                resource: None,
+                dpop_jkt: None,
+            }))
         })
         .await
     }

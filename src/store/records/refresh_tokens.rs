@@ -24,6 +24,8 @@ const REPEAT_WINDOW: TimeDelta = TimeDelta::seconds(10);
 pub(crate) struct RefreshRequest {
     /// The authenticated client.
     pub(crate) client: ClientId,
+    /// Epoch of the client. None for this server's own client.
+    pub(crate) client_epoch: Option<i64>,
     /// Scopes for which the client is registered.
     pub(crate) registered: ScopeSet,
     /// Thumbprint of the key in the DPoP proof (RFC 9449 §5).
@@ -115,9 +117,15 @@ impl TrustedStore {
                 use_up(conn, proof, now)?;
             }
             let session = shared.rotate(conn, known.session, &successor, known.generation + 1, now)?;
-            let (resource, dpop_jkt) = (known.binding.resource, by.dpop_jkt.clone());
-            let token_session =
-                TokenSession { session, roles: user.roles, epoch: user.epoch, scope, resource, dpop_jkt };
+            let token_session = TokenSession {
+                session,
+                roles: user.roles,
+                epoch: user.epoch,
+                client_epoch: by.client_epoch,
+                scope,
+                resource: known.binding.resource,
+                dpop_jkt: by.dpop_jkt.clone(),
+            };
             let answer = issue(&token_session)?;
             on!(conn, |c| update(tokens::table.find(token.as_bytes().as_slice()))
                 .set(tokens::answer.eq(Some(&answer)))

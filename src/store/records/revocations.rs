@@ -7,8 +7,7 @@ use crate::authz::{Actor, AuditEvent, Outcome, actor_of};
 use crate::domain::{Revocation, Revoked, Time, UserId};
 use crate::on;
 use crate::store::changes::{Changes, decode};
-use crate::store::engine::prepared_update::update;
-use crate::store::engine::schema::{clients, revocations};
+use crate::store::engine::schema::revocations;
 use crate::store::shared::Shared;
 use crate::store::{Connection, StoreError, TrustedStore};
 
@@ -164,14 +163,7 @@ impl TokenOwner {
     ) -> Result<(), StoreError> {
         match self {
             Self::User(id) => shared.begin_epoch(conn, *id, changes),
-            Self::Client(id) => {
-                let epoch = shared.now().timestamp_millis() + 1;
-                let client = clients::table.filter(clients::id.eq(id));
-                if on!(conn, |c| update(client).set(clients::epoch.eq(epoch)).execute(c))? == 1 {
-                    changes.revoke(shared, Revoked::Client(id.clone(), epoch));
-                }
-                Ok(())
-            }
+            Self::Client(id) => shared.begin_client_epoch(conn, id, changes),
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct TokenSession {
     pub(crate) roles: Vec<Role>,
     /// The epoch in which the tokens are issued.
     pub(crate) epoch: i64,
+    /// The epoch of the client, which its authentication read. None for this server's own client.
+    pub(crate) client_epoch: Option<i64>,
     /// Scopes that the tokens may carry.
     pub(crate) scope: ScopeSet,
     /// Resource that accepts the tokens (RFC 8707); `None` is this server.

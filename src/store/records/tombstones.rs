@@ -112,9 +112,14 @@ impl Tombstone {
         Self { with_consents: true, ..Self::of_user(user) }
     }
 
+    /// Covers the sessions and codes of a client.
+    pub(in crate::store) fn of_client(client: &ClientId) -> Self {
+        Self { client_id: Some(client.to_string()), ..Self::default() }
+    }
+
     /// Covers everything of a client that is deleted.
     pub(in crate::store) fn of_deleted_client(client: &ClientId) -> Self {
-        Self { client_id: Some(client.to_string()), with_consents: true, ..Self::default() }
+        Self { with_consents: true, ..Self::of_client(client) }
     }
 
     /// Returns true if it covers the sessions in a browser session.

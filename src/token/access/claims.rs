@@ -10,8 +10,8 @@ use crate::domain::{Role, SessionId, Thumbprint};
 use crate::token::InvalidToken;
 use crate::token::jws::{optional_text, parse_object};
 
-/// Claims of a token that this server issues. `epoch` is our own claim: a token is revoked when its epoch
-/// is lower than the present epoch of its user or client.
+/// Claims of a token that this server issues. Two claims are our own. A token is revoked when its `epoch` is
+/// lower than the present epoch of its subject, or its `client_epoch` than that of its client.
 #[derive(serde::Serialize)]
 pub(in crate::token) struct AccessTokenClaims<'a> {
     pub(in crate::token) iss: &'a str,
@@ -27,6 +27,8 @@ pub(in crate::token) struct AccessTokenClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::token) roles: Option<&'a [Role]>,
     pub(in crate::token) epoch: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::token) client_epoch: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::token) cnf: Option<Confirmation<'a>>,
 }
@@ -89,16 +91,17 @@ impl Claims {
             Some(id) => Some(id.parse().map_err(|_| InvalidToken::MalformedSession)?),
             None => None,
         };
-        let epoch = match claims.get("epoch") {
-            Some(epoch) => Some(epoch.as_i64().ok_or(InvalidToken::MalformedEpoch)?),
-            None => None,
+        let epoch = |name| match claims.get(name) {
+            Some(epoch) => epoch.as_i64().map(Some).ok_or(InvalidToken::MalformedEpoch),
+            None => Ok(None),
         };
         let jti = text("jti", InvalidToken::MalformedTokenId)?;
         let revocable = Revocable {
             subject: token_subject(&registered.subject, client_id.as_deref())?,
-            epoch,
+            epoch: epoch("epoch")?,
             session,
             client_id: client_id.clone(),
+            client_epoch: epoch("client_epoch")?,
             jti: jti.clone(),
             issued_at: registered.issued_at,
         };

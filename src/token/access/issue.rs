@@ -51,6 +51,8 @@ pub enum IssueTo {
         roles: Vec<Role>,
         /// Present epoch of the user.
         epoch: i64,
+        /// Present epoch of the client. None for this server's own client, which has none.
+        client_epoch: Option<i64>,
     },
     /// The client itself.
     Client {
@@ -178,9 +180,11 @@ impl Issuer {
         use_them: impl FnOnce(&AccessTokenClaims<'_>) -> T,
     ) -> Result<T, IssueError> {
         let (iat, expires_at) = self.lifetime()?;
-        let (sub, roles, epoch) = match request.subject {
-            IssueTo::User { id, roles, epoch } => (id.to_string(), Some(roles), epoch),
-            IssueTo::Client { id, epoch } => (id, None, epoch),
+        let (sub, roles, epoch, client_epoch) = match request.subject {
+            IssueTo::User { id, roles, epoch, client_epoch } => {
+                (id.to_string(), Some(roles), epoch, client_epoch)
+            }
+            IssueTo::Client { id, epoch } => (id, None, epoch, None),
         };
         let claims = AccessTokenClaims {
             iss: &self.issuer,
@@ -194,6 +198,7 @@ impl Issuer {
             sid: request.session,
             roles: roles.as_deref(),
             epoch,
+            client_epoch,
             cnf: request.bound_to.map(|jkt| Confirmation { jkt }),
         };
         Ok(use_them(&claims))

@@ -187,7 +187,7 @@ mod tests {
     fn client(id: &str, epoch: Option<i64>) -> Revocable {
         let subject = TokenSubject::Client(id.to_owned());
         let (client_id, jti, issued_at) = (Some(id.to_owned()), Some("one".to_owned()), until(500));
-        Revocable { subject, epoch, session: None, client_id, jti, issued_at }
+        Revocable { subject, epoch, session: None, client_id, client_epoch: None, jti, issued_at }
     }
 
     #[test]
@@ -214,6 +214,9 @@ mod tests {
         assert!(known.is_revoked(&user(Some(9), None)));
         let later = Revocable { issued_at: until(501), ..user(Some(9), None) };
         assert!(!known.is_revoked(&later));
+        let of_epoch = |epoch| Revocable { client_epoch: Some(epoch), ..later.clone() };
+        assert!(known.is_revoked(&of_epoch(500_000)), "the client was read before the revocation");
+        assert!(!known.is_revoked(&of_epoch(500_001)));
         let other = Revocable { client_id: Some("other".to_owned()), ..user(Some(9), None) };
         assert!(!known.is_revoked(&other));
     }

@@ -60,6 +60,7 @@ impl Claims {
                 epoch: None,
                 session: None,
                 client_id: None,
+                client_epoch: None,
                 jti: None,
                 issued_at: registered.issued_at,
             },

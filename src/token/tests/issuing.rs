@@ -40,7 +40,8 @@ pub(super) fn issue(
 }
 
 pub(super) fn to_user() -> IssueTo {
-    IssueTo::User { id: USER.parse().unwrap(), roles: vec![Role::SUPPORT, Role::USER], epoch: 3 }
+    let (id, roles) = (USER.parse().unwrap(), vec![Role::SUPPORT, Role::USER]);
+    IssueTo::User { id, roles, epoch: 3, client_epoch: None }
 }
 
 pub(super) fn part(token: &str, place: usize) -> Value {

@@ -64,9 +64,12 @@ fn ignores_claims_with_meaning_in_our_tokens_only() {
     let trust = Trust::new(crate::support::Engine::Sqlite);
     let admin = trust.server.admin();
     let mut claims = with(&trust.claims(), "roles", json!(["admin"]));
-    for (name, value) in
-        [("epoch", json!(99)), ("sid", json!("no UUID")), ("scope", json!("users:read:any users:read"))]
-    {
+    for (name, value) in [
+        ("epoch", json!(99)),
+        ("client_epoch", json!(1)),
+        ("sid", json!("no UUID")),
+        ("scope", json!("users:read:any users:read")),
+    ] {
         claims = with(&claims, name, value);
     }
     assert_eq!(trust.accepts(&claims).json()["roles"], json!(["user"]));

@@ -79,6 +79,27 @@ on_both_engines! {
         assert_eq!(email["email"], puppet.email.as_str());
     }
 
+    fn a_narrowed_client_changes_nothing(engine: Engine) {
+        let server = Server::start_with(engine, METRICS);
+        let (admin, puppet) = (server.admin(), server.register("puppet"));
+        let begin = |token: &str| {
+            let patch = server.patch(&puppet.path()).bearer(token).if_match("*");
+            server.begin(&patch.json(&json!({ "email": "stolen@example.com" })))
+        };
+        let token = server.client_token("robot", "users:read:any users:write:any");
+        let begun = begin(&token);
+        let patch = server.patch("/clients/robot").bearer(&admin.token).if_match("*");
+        patch.json(&json!({ "scope": "users:read:any" })).send().expect(200);
+        begun.finish().expect_problem(401, "invalid-token");
+        let token = server.client_token("leaked", "users:read:any users:write:any");
+        let begun = begin(&token);
+        let rotate = server.post("/clients/leaked/secret").bearer(&admin.token);
+        rotate.json(&json!({ "old_expires_in": 0 })).send().expect(200);
+        begun.finish().expect_problem(401, "invalid-token");
+        let email = server.get(&puppet.path()).bearer(&admin.token).send().expect(200).json();
+        assert_eq!(email["email"], puppet.email.as_str());
+    }
+
     fn a_no_op_is_refused_too(engine: Engine) {
         let server = Server::start_with(engine, METRICS);
         let (puppet, actor) = (server.register("puppet"), server.admin());

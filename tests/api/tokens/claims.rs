@@ -122,7 +122,7 @@ fn subject_is_a_user_or_the_client() {
 #[test]
 fn refuses_other_claims_of_wrong_type() {
     let mint = Mint::new(Engine::Sqlite);
-    for claim in ["scope", "client_id", "jti", "sid", "epoch", "roles"] {
+    for claim in ["scope", "client_id", "jti", "sid", "epoch", "client_epoch", "roles"] {
         for value in [json!(null), json!(true), json!(1.5), json!({}), json!([1])] {
             mint.refuses_claim(claim, value);
         }
