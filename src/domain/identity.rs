@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{AccountState, Email, UserId};
+use super::{AccountState, Email, ProfileChange, UserId};
 
 /// External identity: `iss` and `sub` of an issuer's tokens, compared exactly. Only the pair identifies a
 /// user (OpenID Connect Core §5.7).
@@ -21,6 +21,8 @@ pub struct ExternalUser {
     pub identity: Identity,
     /// E-mail address, if the issuer marks it as verified.
     pub email: Option<Email>,
+    /// Members of the profile, for an account that is created.
+    pub profile: ProfileChange,
     /// When the token was issued.
     pub issued_at: DateTime<Utc>,
     /// Set when an account is created for a user without one.

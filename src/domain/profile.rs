@@ -115,7 +115,7 @@ pub struct Profile {
 }
 
 /// Change of a profile: a new value for each named member, or `None` to unset the member.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileChange(pub BTreeMap<ProfileClaim, Option<String>>);
 
 impl ProfileChange {

@@ -45,9 +45,9 @@ reasons! {
     MalformedIssuer = "malformed-issuer" "iss is missing or not a string";
     MalformedAudience = "malformed-audience" "aud is missing or not one or more strings";
     MalformedSubject = "malformed-subject" "sub is missing or not a string";
-    MalformedExpiry = "malformed-expiry" "exp is missing or not an integer";
-    MalformedIssueTime = "malformed-issue-time" "iat is missing or not an integer";
-    MalformedNotBefore = "malformed-not-before" "nbf is not an integer";
+    MalformedExpiry = "malformed-expiry" "exp is missing or not a time";
+    MalformedIssueTime = "malformed-issue-time" "iat is missing or not a time";
+    MalformedNotBefore = "malformed-not-before" "nbf is not a time";
     MalformedTokenId = "malformed-token-id" "jti is not a string";
     MalformedClientId = "malformed-client-id" "client_id is not a string";
     MalformedScope = "malformed-scope" "scope is not a string";

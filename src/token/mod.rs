@@ -14,6 +14,7 @@ mod issue_error;
 mod issuers;
 mod jws;
 mod keys;
+mod numeric_date;
 mod test_tokens;
 
 pub(crate) mod access;
@@ -48,4 +49,5 @@ pub use keys::key_store::{KeySettings, KeyStore, SignsFrom};
 pub use keys::seal::{MasterKey, SealError, TokenSeal};
 pub use keys::server_keys::Keys;
 pub use keys::verification_key::{UnfitKey, VerificationKey};
+pub(crate) use numeric_date::numeric_date;
 pub(crate) use test_tokens::{TestTokenError, TestTokens, TokenDefect, UnsignedToken};

@@ -13,7 +13,9 @@ use super::super::context::Context;
 use super::super::output::{Failure, print, print_json};
 use crate::domain::format_time;
 use crate::store::TrustedStore;
-use crate::token::{Check, DecodedToken, Expected, InvalidToken, Revocations, Verification, Verifier};
+use crate::token::{
+    Check, DecodedToken, Expected, InvalidToken, Revocations, Verification, Verifier, numeric_date,
+};
 
 /// Maximum length of the input, in bytes. It is above that of any token.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -156,8 +158,7 @@ impl Report<'_> {
 
     /// Returns a time claim, and its distance from now.
     fn time(&self, name: &str) -> Option<String> {
-        let seconds = self.said.claims.as_ref()?.get(name)?.as_i64()?;
-        let at = DateTime::from_timestamp(seconds, 0)?;
+        let at = numeric_date(self.said.claims.as_ref()?.get(name)?)?;
         let apart = at - self.now;
         let words = |apart: TimeDelta| {
             let whole = TimeDelta::seconds(apart.num_seconds());

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use actix_web::rt::System;
-use chrono::DateTime;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -20,7 +19,7 @@ use crate::domain::{ClientId, Role, Status, User, UserId};
 use crate::store::{TokenOwner, TrustedStore};
 use crate::token::{
     DecodedToken, InvalidToken, IssueRequest, IssueTo, Issuer, Keys, TestTokenError, TestTokens, TokenDefect,
-    UnsignedToken,
+    UnsignedToken, numeric_date,
 };
 
 pub(super) fn command() -> Command {
@@ -271,8 +270,7 @@ impl Server {
         if let (Some(TokenDefect::Revoked), Some(jti)) = (defect, jti) {
             let subject = text("sub").unwrap_or_default();
             let of_client = || TokenOwner::Client(subject.to_owned());
-            let exp = claims.get("exp").and_then(Value::as_i64);
-            let expires_at = exp.and_then(|exp| DateTime::from_timestamp(exp, 0));
+            let expires_at = claims.get("exp").and_then(numeric_date);
             let expires_at = expires_at.unwrap_or_else(|| context.clock_and_random.clock.now());
             let owner = owner.map_or_else(of_client, TokenOwner::User);
             self.store.revoke_token(jti, owner, expires_at, by).await?;

@@ -11,9 +11,10 @@ use super::super::parse::Parsed;
 use crate::token::{ClientToken, TokenTyp, TrustedIssuer, is_safe};
 
 /// Members of an issuer.
-const MEMBERS: [&str; 10] = [
+const MEMBERS: [&str; 11] = [
     "issuer",
     "audience",
+    "audience_claim",
     "algorithms",
     "jwks_uri",
     "typ",
@@ -51,7 +52,11 @@ pub(super) fn read(number: usize, entry: &Value, faults: &mut Vec<String>) -> Op
     if issuer.is_none() && !members.contains_key("issuer") {
         entry.fault("`issuer` is missing");
     }
-    let audience = entry.take("audience", |value| checks::audience(text(value)?));
+    let audiences = entry.take("audience", audiences);
+    let audience_claim = entry.take("audience_claim", name);
+    if audience_claim.as_ref().is_some_and(|claim| claim != "aud") && !members.contains_key("audience") {
+        entry.fault("`audience_claim` needs `audience`: the values of that claim that are accepted");
+    }
     let algorithms = entry.take("algorithms", algorithms);
     let jwks_uri = entry.take("jwks_uri", |value| jwks_uri(text(value)?));
     let typ = entry.take("typ", typ);
@@ -62,7 +67,8 @@ pub(super) fn read(number: usize, entry: &Value, faults: &mut Vec<String>) -> Op
     let provision = entry.take("provision", provision);
     Some(TrustedIssuer {
         issuer: issuer?,
-        audience,
+        audiences: audiences.unwrap_or_default(),
+        audience_claim: audience_claim.unwrap_or_else(|| "aud".to_owned()),
         algorithms: algorithms.unwrap_or_else(|| ALGORITHMS.iter().take(USUAL).copied().collect()),
         jwks_uri,
         typ: typ.unwrap_or(TokenTyp::AccessToken),
@@ -108,6 +114,10 @@ impl<'a> Entry<'a> {
 
 fn text(value: &Value) -> Parsed<&str> {
     value.as_str().ok_or_else(|| "write a string".to_owned())
+}
+
+fn audiences(value: &Value) -> Parsed<Vec<String>> {
+    texts(value)?.iter().map(|audience| checks::audience(audience)).collect()
 }
 
 fn name(value: &Value) -> Parsed<String> {
@@ -164,7 +174,8 @@ fn typ(value: &Value) -> Parsed<TokenTyp> {
     match text(value)? {
         "at+jwt" => Ok(TokenTyp::AccessToken),
         "JWT" => Ok(TokenTyp::Any),
-        _ => Err("write at+jwt or JWT".to_owned()),
+        "none" => Ok(TokenTyp::Absent),
+        _ => Err("write at+jwt, JWT or none".to_owned()),
     }
 }
 

@@ -71,9 +71,9 @@ pub fn token(data: &[u8]) {
         Value::Array(list) => list.iter().any(|one| one == ISSUER),
         one => one == ISSUER,
     };
-    assert!(audience && claims["exp"].as_i64().expect("exp") > NOW - LEEWAY);
-    assert!(claims["iat"].as_i64().expect("iat") <= NOW + LEEWAY);
-    assert!(claims.get("nbf").is_none_or(|nbf| nbf.as_i64().expect("nbf") <= NOW + LEEWAY));
+    assert!(audience && claims["exp"].as_f64().expect("exp") > (NOW - LEEWAY) as f64);
+    assert!(claims["iat"].as_f64().expect("iat") <= (NOW + LEEWAY) as f64);
+    assert!(claims.get("nbf").is_none_or(|nbf| nbf.as_f64().expect("nbf") <= (NOW + LEEWAY) as f64));
     let subject = claims["sub"].as_str().expect("sub");
     if let Verification::Verified(verified) = verification {
         let caller = verified.caller();

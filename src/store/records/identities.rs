@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use crate::authz::RoleGrant;
-use crate::domain::{Email, ExternalUser, Identity, LinkedUser, ProfileChange, Status, Time, UserId};
+use crate::domain::{Email, ExternalUser, Identity, LinkedUser, Status, Time, UserId};
 use crate::on;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{departed_identities, identities, users};
@@ -102,7 +102,7 @@ impl Shared {
             Some(email) => email,
             None => Email::placeholder(self.new_uuid(now)?),
         };
-        let profile = ProfileChange::default();
+        let profile = external.profile.clone();
         let new = NewUser { email, password: None, profile, status: Status::Active };
         let user = self.insert_user(conn, &new, &RoleGrant::for_foreign_user())?.id;
         if free {

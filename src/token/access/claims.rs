@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::authz::{Revocable, ScopeSet, TokenId, TokenSubject, Vocabulary};
 use crate::domain::{Role, SessionId, Thumbprint};
-use crate::token::InvalidToken;
 use crate::token::jws::{optional_text, parse_object};
+use crate::token::{InvalidToken, numeric_date};
 
 /// Claims of a token that this server issues. Two claims are our own. A token is revoked when its `epoch` is
 /// lower than the present epoch of its subject, or its `client_epoch` than that of its client.
@@ -64,7 +64,11 @@ pub(in crate::token) struct Registered {
 }
 
 impl Registered {
-    pub(in crate::token) fn read(claims: &Map<String, Value>) -> Result<Self, InvalidToken> {
+    /// Reads the claims beside the audience, which some issuers name elsewhere.
+    pub(in crate::token) fn read(
+        claims: &Map<String, Value>,
+        audience: Vec<String>,
+    ) -> Result<Self, InvalidToken> {
         let required =
             |name, error| optional_text(claims, name, error)?.filter(|text| !text.is_empty()).ok_or(error);
         let date = |name, error| claims.get(name).map(|date| numeric_date(date).ok_or(error));
@@ -72,7 +76,7 @@ impl Registered {
         Ok(Self {
             issuer: required("iss", InvalidToken::MalformedIssuer)?,
             subject: required("sub", InvalidToken::MalformedSubject)?,
-            audience: audience(claims)?,
+            audience,
             expires_at: date("exp", exp).ok_or(exp)??,
             issued_at: date("iat", iat).ok_or(iat)??,
             not_before: date("nbf", InvalidToken::MalformedNotBefore).transpose()?,
@@ -84,7 +88,7 @@ impl Claims {
     pub(in crate::token) fn read(payload: &[u8], vocabulary: &Arc<Vocabulary>) -> Result<Self, InvalidToken> {
         let claims = parse_object(payload)?;
         let text = |name, error| optional_text(&claims, name, error);
-        let registered = Registered::read(&claims)?;
+        let registered = Registered::read(&claims, audience(claims.get("aud"))?)?;
         let client_id = text("client_id", InvalidToken::MalformedClientId)?;
         let scope = text("scope", InvalidToken::MalformedScope)?.unwrap_or_default();
         let session = match text("sid", InvalidToken::MalformedSession)? {
@@ -121,19 +125,21 @@ impl Claims {
         self.registered.expires_at
     }
 
-    /// Checks that issuer and audience match exactly and that `nbf` and `iat` are not in the future.
+    /// Checks that issuer and one audience match exactly and that `nbf` and `iat` are not in the future.
     /// Without `audience`, any audience is accepted. Expiry is not checked here but at every use.
     pub(in crate::token) fn check(
         &self,
         issuer: &str,
-        audience: Option<&str>,
+        audience: Option<&[String]>,
         now: DateTime<Utc>,
         leeway: TimeDelta,
     ) -> Result<(), InvalidToken> {
         if self.registered.issuer != issuer {
             return Err(InvalidToken::WrongIssuer);
         }
-        if audience.is_some_and(|audience| !self.registered.audience.iter().any(|named| named == audience)) {
+        let names =
+            |accepted: &[String]| self.registered.audience.iter().any(|named| accepted.contains(named));
+        if audience.is_some_and(|accepted| !names(accepted)) {
             return Err(InvalidToken::WrongAudience);
         }
         // The leeway is added to our own time: adding to the token's time could overflow.
@@ -152,15 +158,9 @@ impl Claims {
     }
 }
 
-/// Reads a NumericDate (RFC 7519 §2). Accepts whole seconds only, from 1970 on.
-fn numeric_date(date: &Value) -> Option<DateTime<Utc>> {
-    let seconds = date.as_i64().filter(|seconds| *seconds >= 0)?;
-    DateTime::from_timestamp(seconds, 0)
-}
-
 /// Reads `aud`: one string, or an array of strings (RFC 7519 §4.1.3).
-fn audience(claims: &Map<String, Value>) -> Result<Vec<String>, InvalidToken> {
-    let strings = match claims.get("aud") {
+pub(in crate::token) fn audience(aud: Option<&Value>) -> Result<Vec<String>, InvalidToken> {
+    let strings = match aud {
         Some(Value::String(one)) => Some(vec![one.clone()]),
         Some(Value::Array(several)) if !several.is_empty() => strings(several),
         _ => None,

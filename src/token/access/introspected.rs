@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::authz::Caller;
 use crate::domain::UserId;
-use crate::token::{Verification, Verifier};
+use crate::token::{Verification, Verifier, numeric_date};
 
 /// A valid access token with its claims.
 pub struct Introspected {
@@ -49,8 +49,7 @@ impl Introspected {
 
     /// Returns `exp`. A valid token has it.
     pub fn expires_at(&self) -> DateTime<Utc> {
-        let exp = self.claims.get("exp").and_then(Value::as_i64);
-        exp.and_then(|exp| DateTime::from_timestamp(exp, 0)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        self.claims.get("exp").and_then(numeric_date).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// Returns all claims.

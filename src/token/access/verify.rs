@@ -234,7 +234,7 @@ impl Verifier {
         let jws = Jws::parse(token)?;
         let external = self.external_issuer(&jws);
         let typ = external.as_ref().map_or(TokenTyp::AccessToken, |issuer| issuer.settings.typ);
-        if !jws.header.typ.as_deref().is_some_and(|name| accepts_typ(typ, name)) {
+        if !accepts_typ(typ, jws.header.typ.as_deref()) {
             return Err(InvalidToken::WrongType);
         }
         self.with_keys(external.as_deref(), |keys| {
@@ -243,9 +243,12 @@ impl Verifier {
             let (claims, issuer, audience) = match &external {
                 Some(issuer) => {
                     let claims = Claims::read_external(&payload, issuer, &self.vocabulary)?;
-                    (claims, issuer.settings.issuer.as_str(), issuer.audience.as_str())
+                    (claims, issuer.settings.issuer.as_str(), issuer.audiences.as_slice())
                 }
-                None => (Claims::read(&payload, &self.vocabulary)?, &*self.issuer, &*self.audience),
+                None => {
+                    let claims = Claims::read(&payload, &self.vocabulary)?;
+                    (claims, &*self.issuer, std::slice::from_ref(&self.audience))
+                }
             };
             claims.check(issuer, (!any_audience).then_some(audience), now, self.leeway)?;
             Ok(Accepted {
@@ -272,9 +275,10 @@ impl Verifier {
 }
 
 /// True when the `typ` header is accepted (RFC 9068 §2.1). Media types ignore case (RFC 7515 §4.1.9).
-fn accepts_typ(typ: TokenTyp, name: &str) -> bool {
+fn accepts_typ(typ: TokenTyp, name: Option<&str>) -> bool {
+    let Some(name) = name else { return typ == TokenTyp::Absent };
     let names: &[&str] = match typ {
-        TokenTyp::AccessToken => &["at+jwt", "application/at+jwt"],
+        TokenTyp::AccessToken | TokenTyp::Absent => &["at+jwt", "application/at+jwt"],
         TokenTyp::Any => &["at+jwt", "application/at+jwt", "JWT"],
     };
     names.iter().any(|known| known.eq_ignore_ascii_case(name))

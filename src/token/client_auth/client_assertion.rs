@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
 use crate::domain::sha256;
-use crate::token::ClientKeys;
 use crate::token::jws::{Jws, parse_object};
+use crate::token::{ClientKeys, numeric_date};
 
 /// Longest lifetime of an assertion. Some libraries use an hour.
 const MAX_LIFETIME: TimeDelta = TimeDelta::hours(1);
@@ -46,7 +46,7 @@ impl ClientAssertion {
         }
         let time = |name: &str| match claims.get(name) {
             None => Some(None),
-            Some(value) => DateTime::from_timestamp(value.as_i64()?, 0).map(Some),
+            Some(value) => numeric_date(value).map(Some),
         };
         let (expires_at, not_before, issued_at) = (time("exp")??, time("nbf")?, time("iat")?);
         let in_time = expires_at > now - leeway && expires_at <= now + MAX_LIFETIME + leeway;

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::domain::{Thumbprint, sha256};
 use crate::token::jws::{Jws, parse_object};
-use crate::token::{InvalidToken, UnfitKey, VerificationKey};
+use crate::token::{InvalidToken, UnfitKey, VerificationKey, numeric_date};
 
 /// Algorithms of proofs.
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256];
@@ -146,8 +146,7 @@ impl Proof {
         if normalised(text("htu")?).is_none_or(|url| Some(url) != normalised(request.url)) {
             return Err(InvalidProof::Url);
         }
-        let iat = claims.get("iat").and_then(Value::as_i64).ok_or(InvalidProof::Malformed)?;
-        let made = DateTime::from_timestamp(iat, 0).ok_or(InvalidProof::Malformed)?;
+        let made = claims.get("iat").and_then(numeric_date).ok_or(InvalidProof::Malformed)?;
         if made < request.now - MAX_AGE || made > request.now + MAX_AHEAD {
             return Err(InvalidProof::Time);
         }

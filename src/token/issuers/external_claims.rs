@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::authz::{Revocable, Scope, ScopeSet, TokenId, TokenSubject, Vocabulary};
-use crate::domain::{Email, ExternalUser, Identity};
-use crate::token::access::claims::{Claims, Registered, strings};
+use crate::domain::{Email, ExternalUser, Identity, ProfileChange, ProfileClaim};
+use crate::token::access::claims::{Claims, Registered, audience, strings};
 use crate::token::jws::{optional_text, parse_object};
 use crate::token::{ClientToken, ExternalIssuer, InvalidToken, TokenTyp, TrustedIssuer};
 
@@ -26,16 +26,15 @@ impl Claims {
         vocabulary: &Arc<Vocabulary>,
     ) -> Result<Self, InvalidToken> {
         let claims = parse_object(payload)?;
-        let registered = Registered::read(&claims)?;
-        let ExternalIssuer { settings, audience, .. } = issuer;
+        let settings = &issuer.settings;
+        let registered = Registered::read(&claims, audience(find(&claims, &settings.audience_claim))?)?;
+        check_aud(&claims, issuer)?;
         let client = client(&claims, settings)?;
         // A key-bound token is not valid without a proof of the key (RFC 9449 §7.1).
         if claims.contains_key("cnf") {
             return Err(InvalidToken::Bound);
         }
-        if settings.typ == TokenTyp::Any {
-            refuse_other_kinds(&claims, &client, audience)?;
-        }
+        refuse_other_kinds(&claims, &client, issuer)?;
         if !is_valid_name(&registered.subject) {
             return Err(InvalidToken::UnfitSubject);
         }
@@ -46,6 +45,7 @@ impl Claims {
             TokenSubject::External(Arc::new(ExternalUser {
                 identity: Identity { issuer: settings.issuer.clone(), subject: registered.subject.clone() },
                 email: verified_email(&claims),
+                profile: profile(&claims),
                 issued_at: registered.issued_at,
                 provision: settings.provision,
             }))
@@ -81,19 +81,43 @@ fn client(claims: &Map<String, Value>, issuer: &TrustedIssuer) -> Result<String,
     }
 }
 
+/// Checks `aud` where another claim names the audience. A token with `aud` is still for that audience alone.
+fn check_aud(claims: &Map<String, Value>, issuer: &ExternalIssuer) -> Result<(), InvalidToken> {
+    match claims.get("aud") {
+        Some(aud) if issuer.settings.audience_claim != "aud" => {
+            let ours = audience(Some(aud))?.contains(&issuer.our_audience);
+            ours.then_some(()).ok_or(InvalidToken::WrongAudience)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses tokens that are not access tokens, by their claims. It is needed when `typ` does not distinguish
 /// access tokens from ID tokens, since the same key signs both.
-fn refuse_other_kinds(claims: &Map<String, Value>, client: &str, audience: &str) -> Result<(), InvalidToken> {
-    let kind = claims.get("typ");
-    let other_kind =
-        kind.is_some_and(|kind| kind.as_str().is_none_or(|kind| !kind.eq_ignore_ascii_case("bearer")));
-    if other_kind
-        || client == audience
-        || NOT_OF_AN_ACCESS_TOKEN.iter().any(|name| claims.contains_key(*name))
-    {
-        return Err(InvalidToken::NotAnAccessToken);
+fn refuse_other_kinds(
+    claims: &Map<String, Value>,
+    client: &str,
+    issuer: &ExternalIssuer,
+) -> Result<(), InvalidToken> {
+    let settings = &issuer.settings;
+    let (kind, token_use) = (claims.get("typ"), claims.get("token_use"));
+    let is_bearer = |kind: &Value| kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
+    let is_access = |token_use: &Value| token_use.as_str() == Some("access");
+    let mut refused = token_use.is_some_and(|token_use| !is_access(token_use));
+    if settings.typ != TokenTyp::AccessToken {
+        refused |= kind.is_some_and(|kind| !is_bearer(kind))
+            || NOT_OF_AN_ACCESS_TOKEN.iter().any(|name| claims.contains_key(*name));
+        // An ID token is for the client. Where that is how access tokens name their audience, too, the token
+        // must say that it is an access token.
+        refused |= match settings.audience_claim.as_str() {
+            "aud" => issuer.audiences.iter().any(|audience| audience == client),
+            _ => kind.is_none() && token_use.is_none(),
+        };
     }
-    Ok(())
+    if settings.typ == TokenTyp::Absent {
+        refused |= settings.scope_claims.iter().all(|name| find(claims, name).is_none());
+    }
+    if refused { Err(InvalidToken::NotAnAccessToken) } else { Ok(()) }
 }
 
 /// True when the token is the client's own, and not a user's.
@@ -146,6 +170,17 @@ fn verified_email(claims: &Map<String, Value>) -> Option<Email> {
     let verified = claims.get("email_verified") == Some(&Value::Bool(true));
     let email = claims.get("email").and_then(Value::as_str).filter(|_| verified)?;
     Email::parse(email).ok().filter(|email| !email.is_placeholder())
+}
+
+/// Returns the members of a profile that the token names. A value that a profile would refuse is left out.
+fn profile(claims: &Map<String, Value>) -> ProfileChange {
+    // `bio` is a member of ours, and no standard claim.
+    let standard = ProfileClaim::ALL.into_iter().filter(|claim| *claim != ProfileClaim::Bio);
+    let valid = standard.filter_map(|claim| {
+        let value = claim.check(claims.get(claim.as_str())?.as_str()?).ok()?;
+        Some((claim, Some(value)))
+    });
+    ProfileChange(valid.collect())
 }
 
 /// True when the text is not empty, not too long, and has no control characters.

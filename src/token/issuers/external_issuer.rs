@@ -11,7 +11,10 @@ use crate::token::{TrustedIssuer, VerificationKey};
 /// An external issuer with the keys that are known.
 pub struct ExternalIssuer {
     pub(in crate::token) settings: TrustedIssuer,
-    pub(in crate::token) audience: String,
+    /// Accepted audiences.
+    pub(in crate::token) audiences: Vec<String>,
+    /// Audience of this server.
+    pub(in crate::token) our_audience: String,
     keys: RwLock<Arc<VerificationKeys>>,
     pub(super) fetch_requests: FetchRequests,
 }
@@ -20,7 +23,11 @@ impl ExternalIssuer {
     /// Creates an issuer without keys. [`refresh_keys`](super::refresh::refresh_keys) fetches them.
     pub(in crate::token) fn new(settings: TrustedIssuer, our_audience: &str) -> Self {
         Self {
-            audience: settings.audience.clone().unwrap_or_else(|| our_audience.to_owned()),
+            audiences: match settings.audiences.as_slice() {
+                [] => vec![our_audience.to_owned()],
+                named => named.to_vec(),
+            },
+            our_audience: our_audience.to_owned(),
             settings,
             keys: RwLock::new(Arc::new(VerificationKeys::of(Vec::new()))),
             fetch_requests: FetchRequests::new(),

@@ -9,7 +9,10 @@ use url::Url;
 #[derive(Clone, Debug)]
 pub struct TrustedIssuer {
     pub(crate) issuer: String,
-    pub(crate) audience: Option<String>,
+    /// Accepted audiences. Empty for that of this server.
+    pub(crate) audiences: Vec<String>,
+    /// Claim that names the audience: `aud`, or the client where tokens have no `aud`.
+    pub(crate) audience_claim: String,
     pub(crate) algorithms: Vec<Algorithm>,
     /// URL of the JWK Set. None when the issuer's metadata name it.
     pub(crate) jwks_uri: Option<Url>,
@@ -29,6 +32,8 @@ pub(crate) enum TokenTyp {
     AccessToken,
     /// `JWT` too. ID tokens have the same `typ`, so they are recognised by their claims.
     Any,
+    /// No `typ`, or `at+jwt`. ID tokens have no `typ` either, so they are recognised by their claims.
+    Absent,
 }
 
 /// How a client's own token is distinguished from a user's.
@@ -51,7 +56,8 @@ impl TrustedIssuer {
     pub(in crate::token) fn of_tests(issuer: &str) -> Self {
         Self {
             issuer: issuer.to_owned(),
-            audience: None,
+            audiences: Vec::new(),
+            audience_claim: "aud".to_owned(),
             algorithms: vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256],
             jwks_uri: None,
             typ: TokenTyp::AccessToken,

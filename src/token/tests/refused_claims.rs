@@ -71,20 +71,19 @@ fn sub_must_be_a_user_id_or_the_client_id() {
     }
 }
 
-/// Returns values that are not a NumericDate of whole seconds.
+/// Returns values that are not a NumericDate.
 fn no_dates() -> Vec<Value> {
     let mut values =
         vec![json!(null), json!(true), json!(""), json!([NOW]), json!({}), json!(-1), json!(i64::MIN)];
     values.push(json!((NOW + 100).to_string()));
-    for number in ["1.0", "1800000100.5", "1e300", "18e8", "-0", "9223372036854775807", "9223372036854775808"]
-    {
+    for number in ["1e300", "-0", "-0.5", "9223372036854775807", "9223372036854775808"] {
         values.push(serde_json::from_str(number).unwrap());
     }
     values
 }
 
 #[test]
-fn exp_must_be_an_integer_not_in_the_past() {
+fn exp_must_be_a_time_not_in_the_past() {
     for value in no_dates().into_iter().map(Some).chain([None]) {
         refuses_claim("exp", value, MalformedExpiry);
     }
@@ -97,7 +96,7 @@ fn exp_must_be_an_integer_not_in_the_past() {
 }
 
 #[test]
-fn iat_must_be_an_integer_not_in_the_future() {
+fn iat_must_be_a_time_not_in_the_future() {
     for value in no_dates().into_iter().map(Some).chain([None]) {
         refuses_claim("iat", value, MalformedIssueTime);
     }

@@ -20,6 +20,7 @@ struct Documented {
     issuer: ForeignIssuer,
     server: Server,
     claims: Value,
+    typ: Value,
 }
 
 impl Documented {
@@ -27,15 +28,18 @@ impl Documented {
     fn new(title: &str, claims: Value) -> Self {
         let issuer = ForeignIssuer::start();
         let configured = with(&configured(title), "algorithms", json!(["ES256"]));
+        let typ = configured["typ"].clone();
         let server = trusting(Engine::Sqlite, &[(&issuer, configured)], &[]);
         let now = server.clock.now().timestamp();
         let times = json!({ "iss": issuer.url, "iat": now, "exp": now + 300 });
         let claims = merged(&times, &claims);
-        Self { issuer, server, claims }
+        Self { issuer, server, claims, typ }
     }
 
     fn get(&self, path: &str, claims: Value) -> Answer {
-        let token = self.issuer.key.sign(&json!({ "typ": "JWT" }), &merged(&self.claims, &claims));
+        // A `typ` of `none` is that of issuers whose tokens have none.
+        let header = if self.typ == "none" { json!({}) } else { json!({ "typ": "JWT" }) };
+        let token = self.issuer.key.sign(&header, &merged(&self.claims, &claims));
         self.server.get(path).bearer(&token).send()
     }
 
@@ -119,6 +123,50 @@ fn entra_id() {
     // An ID token is for sign-in, not for the API.
     let id_token = merged(&user, &json!({ "azp": null, "nonce": "n" }));
     there.get("/users/me", id_token).expect_problem(401, "invalid-token");
+}
+
+#[test]
+fn okta() {
+    let there = Documented::new(
+        "Okta",
+        json!({ "ver": 1, "jti": "AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE", "aud": "https://api.example.org" }),
+    );
+    let user = json!({
+        "cid": "0oabskvc6442nkvQO0h7", "uid": "00u5t60iloOHN9pBi0h7", "sub": "ada@example.com",
+        "auth_time": 1_799_999_000, "scp": ["openid", "profile"],
+    });
+    let client = json!({ "cid": "0oaReports", "sub": "0oaReports", "scp": ["read_users"] });
+    there.separates_users_from_clients(&user, &client);
+    let id_token = json!({
+        "sub": "00u5t60iloOHN9pBi0h7", "aud": "0oabskvc6442nkvQO0h7", "amr": ["pwd"], "idp": "00o5t60il", "name": "Ada",
+    });
+    there.get("/users/me", id_token).expect_problem(401, "invalid-token");
+}
+
+#[test]
+fn amazon_cognito() {
+    let there = Documented::new(
+        "Amazon Cognito",
+        json!({ "token_use": "access", "version": 2, "jti": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee" }),
+    );
+    let user = json!({
+        "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "client_id": "1example23456789", "username": "ada",
+        "auth_time": 1_799_999_000, "origin_jti": "o", "event_id": "e", "cognito:groups": ["editors"],
+        "scope": "aws.cognito.signin.user.admin openid profile",
+    });
+    let client = json!({
+        "sub": "2example23456789", "client_id": "2example23456789", "scope": "https://api.example.org/users.read",
+    });
+    there.separates_users_from_clients(&user, &client);
+    let id_token = json!({
+        "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "aud": "1example23456789", "token_use": "id",
+        "cognito:username": "ada", "email": "ada@example.com", "email_verified": true,
+    });
+    there.get("/users/me", id_token.clone()).expect_problem(401, "invalid-token");
+    let disguised = merged(&id_token, &json!({ "client_id": "1example23456789", "scope": "openid" }));
+    there.get("/users/me", disguised).expect_problem(401, "invalid-token");
+    let of_another_client = merged(&user, &json!({ "client_id": "3example23456789" }));
+    there.get("/users/me", of_another_client).expect_problem(401, "invalid-token");
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn accepts_every_member_of_an_issuer() {
             "client_id_claim": "azp", "client_token": { "claim": "idtyp", "value": "app" }, "provision": "jit",
         },
         { "issuer": "http://127.0.0.1:8180/realms/x", "provision": "none", "algorithms": "ES256", "typ": "at+jwt" },
+        { "issuer": "https://x.example.com", "typ": "none", "audience": ["a", "b"], "audience_claim": "client_id" },
     ]);
     assert_eq!(faults_of(&full), "");
     let dir = tempfile::tempdir().unwrap();
@@ -56,8 +57,10 @@ fn reports_every_fault_with_issuer_and_fix() {
         (json!({ "issuer": issuer, "algorithms": ["none"] }), "none is none of"),
         (json!({ "issuer": issuer, "algorithms": [] }), "at least one"),
         (json!({ "issuer": issuer, "jwks_uri": "http://id.example.org/keys" }), "`jwks_uri`: must be https"),
-        (json!({ "issuer": issuer, "typ": "jwt" }), "write at+jwt or JWT"),
+        (json!({ "issuer": issuer, "typ": "jwt" }), "write at+jwt, JWT or none"),
         (json!({ "issuer": issuer, "audience": "a b" }), "one name"),
+        (json!({ "issuer": issuer, "audience": [] }), "at least one"),
+        (json!({ "issuer": issuer, "audience_claim": "client_id" }), "`audience_claim` needs `audience`"),
         (json!({ "issuer": issuer, "scope_claim": 7 }), "`scope_claim`: write a string"),
         (json!({ "issuer": issuer, "scopes": ["a"] }), "write an object"),
         (json!({ "issuer": issuer, "scopes": { "a": "users:raed" } }), "the nearest is users:read"),

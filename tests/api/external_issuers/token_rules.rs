@@ -36,6 +36,69 @@ on_both_engines! {
         }
     }
 
+    fn times_with_a_fraction_are_exact(engine: Engine) {
+        let trust = Trust::new(engine);
+        let now = trust.server.clock.now().timestamp_millis() as f64 / 1000.0;
+        for (name, good, wrong) in [("exp", -4.5, -5.5), ("iat", 4.5, 5.5), ("nbf", 4.5, 5.5)] {
+            trust.accepts(&with(&trust.claims(), name, json!(now + good)));
+            trust.refuses(&with(&trust.claims(), name, json!(now + wrong)));
+        }
+        for wrong in [json!(-0.5), json!(253_402_300_799.5), json!(1.8e300)] {
+            trust.refuses(&with(&trust.claims(), "exp", wrong));
+        }
+    }
+
+    fn issuer_without_typ_needs_an_access_token_by_claims(engine: Engine) {
+        let trust = Trust::with(engine, &json!({ "provision": "jit", "typ": "none" }));
+        let send = |header: Value, claims: &Value| {
+            let token = trust.issuer.key.sign(&header, claims);
+            trust.server.get("/users/me").bearer(&token).send()
+        };
+        send(json!({}), &trust.claims()).expect(200);
+        send(header(), &trust.claims()).expect(200);
+        for typ in ["JWT", "dpop+jwt", "logout+jwt", ""] {
+            send(json!({ "typ": typ }), &trust.claims()).expect_problem(401, "invalid-token");
+        }
+        send(json!({}), &with(&trust.claims(), "token_use", json!("access"))).expect(200);
+        for (name, value) in [
+            ("nonce", json!("n")), ("at_hash", json!("h")), ("c_hash", json!("h")), ("events", json!({})),
+            ("token_use", json!("id")), ("token_use", Value::Null), ("typ", json!("ID")),
+            ("client_id", json!(AUDIENCE)), ("aud", json!("web-shop")),
+        ] {
+            send(json!({}), &with(&trust.claims(), name, value)).expect_problem(401, "invalid-token");
+        }
+        for name in ["scope", "client_id", "aud"] {
+            send(json!({}), &with(&trust.claims(), name, None)).expect_problem(401, "invalid-token");
+        }
+        // Other issuers still have to write `at+jwt`.
+        let strict = Trust::new(engine);
+        strict.refuses_token(&strict.issuer.key.sign(&json!({}), &strict.claims()));
+    }
+
+    fn client_names_the_audience_where_the_operator_says_so(engine: Engine) {
+        let members = json!({
+            "provision": "jit", "typ": "none", "audience_claim": "client_id", "audience": ["web-shop", "app"],
+        });
+        let trust = Trust::with(engine, &members);
+        let claims = with(&with(&trust.claims(), "aud", None), "token_use", json!("access"));
+        let send = |claims: &Value| {
+            let token = trust.issuer.key.sign(&json!({}), claims);
+            trust.server.get("/users/me").bearer(&token).send()
+        };
+        send(&claims).expect(200);
+        send(&with(&claims, "client_id", json!("app"))).expect(200);
+        send(&with(&claims, "aud", json!(AUDIENCE))).expect(200);
+        for (name, value) in [
+            ("client_id", json!("other")), ("aud", json!("web-shop")), ("aud", json!([])), ("token_use", json!("id")),
+            ("aud", Value::Null),
+        ] {
+            send(&with(&claims, name, value)).expect_problem(401, "invalid-token");
+        }
+        for name in ["token_use", "client_id"] {
+            send(&with(&claims, name, None)).expect_problem(401, "invalid-token");
+        }
+    }
+
     fn accepted_token_expires(engine: Engine) {
         let trust = Trust::new(engine);
         let claims = trust.claims();

@@ -93,6 +93,37 @@ on_both_engines! {
         }
     }
 
+    fn first_token_fills_the_profile_once(engine: Engine) {
+        let trust = Trust::new(engine);
+        let claims = |name: &str| {
+            let mut claims = trust.claims();
+            claims["scope"] = json!("users:read profiles:read profiles:write");
+            for (claim, value) in [
+                ("name", json!(name)), ("given_name", json!("Ada")), ("family_name", json!("")),
+                ("picture", json!("javascript:alert(1)")), ("locale", json!("en-GB")),
+                ("zoneinfo", json!("Europe/Athnes")), ("nickname", json!(["Ada"])), ("bio", json!("not standard")),
+            ] {
+                claims[claim] = value;
+            }
+            claims
+        };
+        let profile = |claims: &Value| {
+            let get = trust.server.get("/users/me/profile").bearer(&trust.token(claims));
+            get.send().expect(200)
+        };
+        let first = profile(&claims("Ada Lovelace"));
+        let made = first.json();
+        assert_eq!((&made["name"], &made["given_name"], &made["locale"]), (&json!("Ada Lovelace"), &json!("Ada"), &json!("en-GB")));
+        for left_out in ["family_name", "picture", "zoneinfo", "nickname", "bio"] {
+            assert!(made.get(left_out).is_none_or(Value::is_null), "{left_out}: {made}");
+        }
+        let later = claims("Somebody Else");
+        assert_eq!(profile(&later).json()["name"], json!("Ada Lovelace"));
+        let patch = trust.server.patch("/users/me/profile").bearer(&trust.token(&later)).if_match(first.etag());
+        patch.json(&json!({ "name": "Ada King" })).send().expect(200);
+        assert_eq!(profile(&claims("A third")).json()["name"], json!("Ada King"));
+    }
+
     fn placeholder_address_is_never_verified(engine: Engine) {
         let trust = Trust::new(engine);
         let made = trust.accepts(&trust.claims());
