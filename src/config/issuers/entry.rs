@@ -11,7 +11,7 @@ use super::super::parse::Parsed;
 use crate::token::{ClientToken, TokenTyp, TrustedIssuer, is_safe};
 
 /// Members of an issuer.
-const MEMBERS: [&str; 11] = [
+const MEMBERS: [&str; 12] = [
     "issuer",
     "audience",
     "audience_claim",
@@ -23,6 +23,7 @@ const MEMBERS: [&str; 11] = [
     "client_id_claim",
     "client_token",
     "provision",
+    "allow_http",
 ];
 
 /// Accepted signing algorithms. HMAC is not among them: with HMAC, each verifier can also make tokens.
@@ -48,7 +49,8 @@ pub(super) fn read(number: usize, entry: &Value, faults: &mut Vec<String>) -> Op
     };
     let mut entry = Entry { number, members, faults };
     entry.refuse_unknown();
-    let issuer = entry.take("issuer", issuer);
+    let allow_http = entry.take("allow_http", boolean).unwrap_or(false);
+    let issuer = entry.take("issuer", |value| issuer(value, allow_http));
     if issuer.is_none() && !members.contains_key("issuer") {
         entry.fault("`issuer` is missing");
     }
@@ -58,7 +60,7 @@ pub(super) fn read(number: usize, entry: &Value, faults: &mut Vec<String>) -> Op
         entry.fault("`audience_claim` needs `audience`: the values of that claim that are accepted");
     }
     let algorithms = entry.take("algorithms", algorithms);
-    let jwks_uri = entry.take("jwks_uri", |value| jwks_uri(text(value)?));
+    let jwks_uri = entry.take("jwks_uri", |value| jwks_uri(text(value)?, allow_http));
     let typ = entry.take("typ", typ);
     let scope_claims = entry.take("scope_claim", texts);
     let scopes = entry.take("scopes", scopes);
@@ -77,6 +79,7 @@ pub(super) fn read(number: usize, entry: &Value, faults: &mut Vec<String>) -> Op
         client_id_claim: client_id_claim.unwrap_or_else(|| "client_id".to_owned()),
         client_token: client_token.unwrap_or(ClientToken::SubjectIsClient),
         provision: provision.unwrap_or(false),
+        allow_http,
     })
 }
 
@@ -136,23 +139,38 @@ fn texts(value: &Value) -> Parsed<Vec<String>> {
     }
 }
 
+fn boolean(value: &Value) -> Parsed<bool> {
+    value.as_bool().ok_or_else(|| "write true or false".to_owned())
+}
+
+fn check_transport(url: &Url, allow_http: bool) -> Parsed<()> {
+    let problem = match (is_safe(url, allow_http), allow_http) {
+        (true, _) => return Ok(()),
+        (false, false) => {
+            "must be https, unless the host is localhost, 127.0.0.1 or [::1]; for development, \"allow_http\": true \
+             permits http to a private address or a container's name"
+        }
+        (false, true) => {
+            "must be https: allow_http permits http only to a private address, a name without dots, or one that ends \
+             in .internal, .local, .localhost, .test or .home.arpa, and nothing permits a link-local address"
+        }
+    };
+    Err(problem.to_owned())
+}
+
 /// Reads the issuer exactly as its tokens have it, without normalization.
-fn issuer(value: &Value) -> Parsed<String> {
+fn issuer(value: &Value, allow_http: bool) -> Parsed<String> {
     let text = text(value)?;
     let url =
         Url::parse(text).map_err(|_| "write the `iss` of its tokens, such as https://id.example.org")?;
-    if !is_safe(&url) {
-        return Err("must be https, unless the host is localhost, 127.0.0.1 or [::1]".to_owned());
-    }
+    check_transport(&url, allow_http)?;
     let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '@'));
     if plain { Ok(text.to_owned()) } else { Err("must not have ? # @ or spaces".to_owned()) }
 }
 
-fn jwks_uri(text: &str) -> Parsed<Url> {
+fn jwks_uri(text: &str, allow_http: bool) -> Parsed<Url> {
     let url = Url::parse(text).map_err(|_| "write the URL of its JWK Set".to_owned())?;
-    if !is_safe(&url) {
-        return Err("must be https, unless the host is localhost, 127.0.0.1 or [::1]".to_owned());
-    }
+    check_transport(&url, allow_http)?;
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err("must not hold a user, a password or a #".to_owned());
     }

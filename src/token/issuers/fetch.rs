@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::tls::TlsConfig;
+use ureq::unversioned::transport::DefaultConnector;
 use url::Url;
 
-use super::address::is_loopback;
+use super::address::{GuardedResolver, is_loopback};
 use super::jwks;
 use super::roots::roots;
 use crate::json::parse_strict;
@@ -34,7 +35,7 @@ pub(super) enum FetchError {
     NotJson,
     #[error("the metadata is of another issuer")]
     AnotherIssuer,
-    #[error("the metadata has no jwks_uri with https")]
+    #[error("the metadata has no jwks_uri that may be used: https, or http where allow_http permits it")]
     NoKeys,
     #[error("the response is not a JWK Set")]
     NotASet,
@@ -46,13 +47,14 @@ pub(super) enum FetchError {
 pub(super) fn fetch(issuer: &TrustedIssuer) -> Result<Vec<VerificationKey>, FetchError> {
     let url = match &issuer.jwks_uri {
         Some(url) => url.clone(),
-        None => discover(&issuer.issuer)?,
+        None => discover(issuer)?,
     };
     jwks::read(&get(&url)?, issuer)
 }
 
 /// Returns the issuer's `jwks_uri`, by OpenID Connect Discovery §4, or else by RFC 8414 §3.
-fn discover(issuer: &str) -> Result<Url, FetchError> {
+fn discover(settings: &TrustedIssuer) -> Result<Url, FetchError> {
+    let issuer = settings.issuer.as_str();
     let [first, second] = metadata_urls(issuer).ok_or(FetchError::NoKeys)?;
     let metadata = match get(&first) {
         Err(FetchError::Status(..)) => get(&second)?,
@@ -63,7 +65,7 @@ fn discover(issuer: &str) -> Result<Url, FetchError> {
         return Err(FetchError::AnotherIssuer);
     }
     let keys = metadata.get("jwks_uri").and_then(Value::as_str).and_then(|url| Url::parse(url).ok());
-    keys.filter(|keys| is_safe(keys) && (is_on_loopback(issuer) || !is_loopback(keys)))
+    keys.filter(|keys| is_safe(keys, settings.allow_http) && (is_on_loopback(issuer) || !is_loopback(keys)))
         .ok_or(FetchError::NoKeys)
 }
 
@@ -106,18 +108,18 @@ pub(crate) fn tls() -> TlsConfig {
 /// Returns an HTTP client that follows no redirects. Each fetch uses a new one: fetches are rare, and the
 /// machine's certificates may have changed since the last.
 fn agent(url: &Url) -> Agent {
-    let loopback = is_loopback(url);
+    let plain = url.scheme() == "http";
     let config = Agent::config_builder()
         .tls_config(tls())
-        .https_only(!loopback)
+        .https_only(!plain)
         .http_status_as_error(false)
         .max_redirects(0)
         .timeout_global(Some(TIMEOUT))
         .max_response_header_size(16 * 1024)
         .user_agent(concat!("cloakroom/", env!("CARGO_PKG_VERSION")));
-    // A loopback address is never requested through a proxy of the environment.
-    let config = if loopback { config.proxy(None) } else { config };
-    config.build().into()
+    // An address nearby is never requested through a proxy of the environment.
+    let config = if plain || is_loopback(url) { config.proxy(None) } else { config };
+    Agent::with_parts(config.build(), DefaultConnector::default(), GuardedResolver { plain })
 }
 
 #[cfg(test)]

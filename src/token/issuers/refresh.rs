@@ -21,6 +21,12 @@ pub(crate) async fn refresh_keys(issuer: Arc<ExternalIssuer>) {
 
 async fn refresh_every(issuer: Arc<ExternalIssuer>, interval: Duration) {
     let name = issuer.settings.issuer().to_owned();
+    if issuer.settings.allow_http {
+        log::warn!(
+            "{name}: its keys may come over http (allow_http): whoever reads or changes the traffic of that network can \
+             make tokens; use it for development alone"
+        );
+    }
     let mut failures = 0_u32;
     loop {
         issuer.fetch_requests.begin();

@@ -23,6 +23,8 @@ pub struct TrustedIssuer {
     pub(crate) client_id_claim: String,
     pub(crate) client_token: ClientToken,
     pub(crate) provision: bool,
+    /// Set when its keys may come over http from a private network, for development.
+    pub(crate) allow_http: bool,
 }
 
 /// `typ` header of an issuer's access tokens.
@@ -66,6 +68,7 @@ impl TrustedIssuer {
             client_id_claim: "client_id".to_owned(),
             client_token: ClientToken::SubjectIsClient,
             provision: false,
+            allow_http: false,
         }
     }
 

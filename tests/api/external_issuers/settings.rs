@@ -30,6 +30,7 @@ fn accepts_every_member_of_an_issuer() {
         },
         { "issuer": "http://127.0.0.1:8180/realms/x", "provision": "none", "algorithms": "ES256", "typ": "at+jwt" },
         { "issuer": "https://x.example.com", "typ": "none", "audience": ["a", "b"], "audience_claim": "client_id" },
+        { "issuer": "http://keycloak:8080/realms/x", "jwks_uri": "http://10.0.0.7/keys", "allow_http": true },
     ]);
     assert_eq!(faults_of(&full), "");
     let dir = tempfile::tempdir().unwrap();
@@ -51,6 +52,15 @@ fn reports_every_fault_with_issuer_and_fix() {
         (json!({ "issuer": 7 }), "`issuer`: write a string"),
         (json!({ "issuer": "id.example.org" }), "write the `iss` of its tokens"),
         (json!({ "issuer": "http://id.example.org" }), "must be https"),
+        (json!({ "issuer": "http://keycloak:8080" }), "\"allow_http\": true"),
+        (json!({ "issuer": "http://id.example.org", "allow_http": true }), "allow_http permits http only to"),
+        (json!({ "issuer": "http://169.254.169.254", "allow_http": true }), "nothing permits a link-local"),
+        (json!({ "issuer": "https://169.254.169.254" }), "`issuer`: must be https"),
+        (
+            json!({ "issuer": issuer, "jwks_uri": "http://8.8.8.8/k", "allow_http": true }),
+            "`jwks_uri`: must be",
+        ),
+        (json!({ "issuer": issuer, "allow_http": "yes" }), "write true or false"),
         (json!({ "issuer": "https://id.example.org/?x" }), "must not have"),
         (json!({ "issuer": "https://a:b@id.example.org" }), "must not have"),
         (json!({ "issuer": issuer, "algorithms": ["HS256"] }), "HS256 is none of ES256, EdDSA"),
