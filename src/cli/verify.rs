@@ -13,13 +13,14 @@ use super::arguments::{json_flag, required, switch};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
 use crate::app::App;
+use crate::authz::action::Delete;
 use crate::authz::matrix::{CallerKind, Matrix, difference};
-use crate::domain::{Clock, format_time};
+use crate::domain::{Clock, User, UserId, format_time};
 use crate::http::{ENVIRONMENT_HEADER, Endpoint, ServedParts};
 use crate::qa::test_server;
 use crate::qa::verify::{
-    Client, Credential, Options, Outcome, Report, Request, RouteReport, Target, Verification, VerifyError,
-    as_html, as_junit,
+    Client, Credential, Options, Outcome, RemoveLastAdmin, Report, Request, RouteReport, Signer, Stop,
+    Target, Verification, VerifyError, as_html, as_junit,
 };
 use crate::token::Keys;
 
@@ -54,6 +55,7 @@ pub(super) fn command() -> Command {
         .arg(switch("keys", "Create tokens with the server's signing key, found by the settings of this machine"))
         .arg(file("junit", "Write the report as JUnit XML"))
         .arg(file("html", "Write the report as an HTML page"))
+        .arg(switch("require-all", "Fail also when something was not tried"))
         .arg(switch("no-timing", "Do not compare response times"))
         .arg(switch("i-know-this-is-production", "Run it on a server that does not identify itself as test or staging"))
         .arg(json_flag())
@@ -71,11 +73,15 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     let registration_open = is_registration_open(&theirs);
     let endpoints = served(app, &theirs);
     let ours = app.matrix_of(&endpoints, registration_open);
-    let options = Options { careful: true, timing: !given.get_flag("no-timing"), registration_open };
+    let options = Options {
+        stays_in_use: true,
+        careful: true,
+        timing: !given.get_flag("no-timing"),
+        registration_open,
+    };
     let target = target(app, matches, given, &client, url)?;
-    let verification = Verification::begin(app, target, options)?;
     let progress = Progress::new(endpoints.len());
-    let mut report = verification.run(&endpoints, |route| progress.tell(route))?;
+    let mut report = Verification::run(app, target, options, &endpoints, |route| progress.tell(route));
     let otherwise = difference(&ours, &theirs).into_iter();
     report.general.extend(
         otherwise.map(|change| format!("the server's own matrix differs: {} {}", change.of, change.what)),
@@ -86,7 +92,14 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     } else {
         print(&as_text(app, &report))?
     }
+    if let Some(why) = &report.ended {
+        return Err(Failure::new(format!("the run ended early: {why}")));
+    }
+    let untried: usize = report.not_tried().iter().map(|(_, count)| count).sum();
     match report.differences().len() {
+        0 if untried > 0 && given.get_flag("require-all") => {
+            Err(Failure::new(format!("{untried} answers were not tried, and --require-all is given")))
+        }
         0 => Ok(()),
         count => Err(Failure::new(format!("{count} answers differ from the rules"))),
     }
@@ -144,17 +157,35 @@ fn target(
     let audience = metadata.get("resource").and_then(Value::as_str).unwrap_or(&url).to_owned();
     let issuer =
         metadata.pointer("/authorization_servers/0").and_then(Value::as_str).unwrap_or(&url).to_owned();
-    let keys = match given.get_flag("keys") {
-        true => Some(keys(app, matches)?),
-        false => None,
+    let (signer, remove_last_admin) = match given.get_flag("keys") {
+        true => {
+            let (keys, remove) = keys(app, matches)?;
+            (Signer::Keys(keys), Some(remove))
+        }
+        false => (Signer::Nobody, None),
     };
-    Ok(Target { url, issuer, audience, everything, keys })
+    let stop = Stop::at_signals().map_err(|error| Failure::new(format!("signals: {error}")))?;
+    Ok(Target { url, issuer, audience, everything, signer, remove_last_admin, stop })
 }
 
-fn keys(app: &Arc<App>, matches: &ArgMatches) -> Result<Keys, Failure> {
+/// Returns the server's keys, and the operator's way to remove the last administrator.
+fn keys(app: &Arc<App>, matches: &ArgMatches) -> Result<(Keys, RemoveLastAdmin), Failure> {
     let context = Context::load(app, matches)?;
     let store = context.store()?;
-    System::new().block_on(context.signing_keys(&store))
+    let keys = System::new().block_on(context.signing_keys(&store))?;
+    let remove = move |id: &str| {
+        let id: UserId = id.parse().map_err(|_| "the id of a user is not a UUID".to_owned())?;
+        System::new().block_on(async {
+            let operator = context.operator();
+            let failed = |error: &dyn std::fmt::Display| error.to_string();
+            let reach = operator.reach::<User, Delete>().map_err(|_| "not the operator's".to_owned())?;
+            let found = store.find(id, reach.lookup_filter()).await.map_err(|error| failed(&error))?;
+            let user =
+                operator.open::<User, Delete>(found).map_err(|_| "there is no such user".to_owned())?;
+            store.delete_even_last_admin(user).await.map_err(|error| failed(&error))
+        })
+    };
+    Ok((keys, Box::new(remove)))
 }
 
 fn secret(given: &ArgMatches) -> Result<String, Failure> {
@@ -199,7 +230,9 @@ impl Progress {
 
 fn write_files(report: &Report, given: &ArgMatches) -> Result<(), Failure> {
     let at = format_time(Clock::system().now());
-    for (name, text) in [("junit", as_junit(report)), ("html", as_html(report, &at))] {
+    for (name, text) in
+        [("junit", as_junit(report, given.get_flag("require-all"))), ("html", as_html(report, &at))]
+    {
         let Some(file) = given.get_one::<PathBuf>(name) else { continue };
         let written = std::fs::write(file, text);
         written.map_err(|error| Failure::new(format!("{} cannot be written: {error}", file.display())))?;
@@ -231,21 +264,23 @@ fn as_text(app: &App, report: &Report) -> String {
         0 => "all are as the rules say".to_owned(),
         count => format!("{count} differ"),
     };
+    text += "\n✓ tried and right, ✗ different, ? not everything was tried, – nothing to try";
     format!("{text}\n\n{told}{} answers on {} routes: {verdict}\n", report.tried(), report.routes.len())
 }
 
-/// Returns the mark for a kind of caller: a tick when all its answers are as the rules say.
+/// Returns the mark for a kind of caller: a tick when everything was tried and is as the rules say, a question mark
+/// when something was not tried.
 fn mark(route: &RouteReport, kind: CallerKind) -> &'static str {
-    let mut marks = route.cells.iter().filter(|cell| cell.caller.kind() == kind).map(|cell| &cell.outcome);
-    let mut tried = false;
-    let wrong = marks.any(|outcome| {
-        tried |= !matches!(outcome, Outcome::NotTried(_));
-        matches!(outcome, Outcome::Different(_))
-    });
-    match (wrong, tried) {
-        (true, _) => "✗",
-        (false, true) => "✓",
-        (false, false) => "–",
+    let marks = route.cells.iter().filter(|cell| cell.caller.kind() == kind).map(|cell| &cell.outcome);
+    let has = |is: fn(&Outcome) -> bool| marks.clone().any(is);
+    if has(|outcome| matches!(outcome, Outcome::Different(_))) {
+        "✗"
+    } else if has(|outcome| matches!(outcome, Outcome::NotTried(_))) {
+        "?"
+    } else if has(|outcome| matches!(outcome, Outcome::AsExpected)) {
+        "✓"
+    } else {
+        "–"
     }
 }
 
@@ -256,6 +291,7 @@ fn as_json(report: &Report) -> Value {
                 Outcome::AsExpected => ("as-expected", Vec::new()),
                 Outcome::Different(ways) => ("different", ways.clone()),
                 Outcome::NotTried(reason) => ("not-tried", vec![reason.clone()]),
+                Outcome::DoesNotApply(reason) => ("does-not-apply", vec![reason.clone()]),
             };
             json!({ "caller": cell.caller.name(), "answer": cell.answer, "outcome": outcome, "why": why })
         });

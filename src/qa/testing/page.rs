@@ -82,7 +82,8 @@ impl fmt::Display for Page {
 fn answers(route: &RouteReport, kind: CallerKind) -> String {
     let mut answers: Vec<&str> = Vec::new();
     for cell in route.cells.iter().filter(|cell| cell.caller.kind() == kind) {
-        let untried = matches!(cell.outcome, Outcome::NotTried(_)) && cell.answer == "–";
+        let untried =
+            matches!(cell.outcome, Outcome::NotTried(_) | Outcome::DoesNotApply(_)) && cell.answer == "–";
         if !untried && !answers.contains(&cell.answer.as_str()) {
             answers.push(&cell.answer);
         }

@@ -10,7 +10,7 @@ use crate::config::Sources;
 use crate::domain::ClockAndRandom;
 use crate::http::Endpoint;
 use crate::qa::test_server::{CHEAP, MASTER_KEY};
-use crate::qa::verify::{Credential, Target};
+use crate::qa::verify::{Credential, Signer, Stop, Target};
 use crate::server::{open_store, stored_keys};
 
 /// Running server. It stops when it is dropped.
@@ -55,7 +55,15 @@ impl Server {
         let keys = stored_keys(&store, config, &clock_and_random);
         let keys = actix_web::rt::System::new().block_on(keys).expect("the keys are those of the server");
         let url = || self.url.clone();
-        Target { url: url(), issuer: url(), audience: url(), everything: Credential::Key, keys: Some(keys) }
+        Target {
+            url: url(),
+            issuer: url(),
+            audience: url(),
+            everything: Credential::Key,
+            signer: Signer::Keys(keys),
+            remove_last_admin: None,
+            stop: Stop::default(),
+        }
     }
 
     /// Returns the routes of an application that a server with these settings serves.

@@ -54,10 +54,12 @@ impl Walk {
     /// When the application does not start or cannot create users.
     pub fn run(self) -> Page {
         let server = Server::start(&self.served, self.database_url, &self.settings);
-        let options = Options { careful: false, timing: false, registration_open: true };
-        let report = Verification::begin(&self.app, server.target(), options)
-            .and_then(|verification| verification.run(&server.routes(&self.app), |_| {}))
-            .unwrap_or_else(|error| panic!("the walk cannot continue: {error}"));
+        let options = Options { stays_in_use: false, careful: false, timing: false, registration_open: true };
+        let routes = server.routes(&self.app);
+        let report = Verification::run(&self.app, server.target(), options, &routes, |_| {});
+        if let Some(why) = &report.ended {
+            panic!("the walk cannot continue: {why}");
+        }
         Page::of(&report, self.app.vocabulary())
     }
 }

@@ -4,7 +4,7 @@
 use actix_web::http::Method;
 use serde_json::Value;
 
-use super::fixture::{PASSWORD, TestUser};
+use super::fixture::{Fixture, TestUser};
 use crate::http::Endpoint;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -24,25 +24,26 @@ pub(crate) fn text(media_type: &str, body: &Value) -> String {
     }
 }
 
-/// Returns the example with the values of this owner.
+/// Returns the example with the values of this owner and of this run.
 pub(crate) fn fitted(
     endpoint: &Endpoint,
     mut body: Value,
     owner: &TestUser,
     is_owner: bool,
-    unique: &str,
+    fixture: &Fixture,
 ) -> Value {
     let Some(members) = body.as_object_mut() else { return body };
     let mut set = |name: &str, value: &str| drop(members.insert(name.to_owned(), value.into()));
     match (&endpoint.method, endpoint.path) {
         (&Method::POST, "/users") | (&Method::PATCH, "/users/{id}") => {
-            set("email", &format!("new{unique}@example.com"));
+            set("email", &fixture.new_address());
         }
+        (&Method::POST, "/clients") => set("client_id", &fixture.new_client_id()),
         (&Method::POST, "/sessions") => {
             set("email", &owner.email);
-            set("password", PASSWORD);
+            set("password", &fixture.password);
         }
-        (&Method::PUT, "/users/{id}/password") if is_owner => set("current_password", PASSWORD),
+        (&Method::PUT, "/users/{id}/password") if is_owner => set("current_password", &fixture.password),
         (&Method::PUT, "/users/{id}/password") => drop(members.shift_remove("current_password")),
         _ => {}
     }

@@ -1,5 +1,6 @@
 //! HTTP client, its requests and answers.
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
@@ -9,10 +10,11 @@ use ureq::{AsSendBody, SendBody, http};
 use super::interrupted_body::InterruptedBody;
 
 use super::VerifyError;
+use super::stop::Stop;
 use crate::token::tls;
 
 /// Timeout of a request. It is above the duration of any answer.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Members that differ between two equal answers.
 const VARYING_MEMBERS: [&str; 3] = ["instance", "request_id", "decision_id"];
@@ -25,6 +27,8 @@ const VARYING_HEADERS: [&str; 4] = ["x-request-id", "date", "content-length", "c
 pub(crate) struct Client {
     agent: ureq::Agent,
     url: String,
+    /// Ends the requests. None once what was created is being removed.
+    stop: RefCell<Option<Stop>>,
 }
 
 /// Request, without the caller.
@@ -60,6 +64,11 @@ impl Request {
         Self { body: Some(("application/json", body.to_string())), ..self }
     }
 
+    pub(crate) fn form(self, pairs: &[(&str, &str)]) -> Self {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        Self { body: Some(("application/x-www-form-urlencoded", form)), ..self }
+    }
+
     /// Returns the method and the path.
     pub(crate) fn asked(&self) -> String {
         format!("{} {}", self.method, self.path)
@@ -75,7 +84,26 @@ impl Client {
             .timeout_global(Some(TIMEOUT))
             .user_agent(concat!("cloakroom-verify/", env!("CARGO_PKG_VERSION")))
             .allow_non_standard_methods(true);
-        Self { agent: config.build().into(), url: url.trim_end_matches('/').to_owned() }
+        Self {
+            agent: config.build().into(),
+            url: url.trim_end_matches('/').to_owned(),
+            stop: RefCell::default(),
+        }
+    }
+
+    /// Sends no request any more once `stop` is set.
+    pub(crate) fn until(self, stop: Stop) -> Self {
+        Self { stop: RefCell::new(Some(stop)), ..self }
+    }
+
+    /// Sends requests also after a signal.
+    pub(super) fn ignore_signals(&self) {
+        self.stop.replace(None);
+    }
+
+    /// True when a signal ended the requests.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.borrow().as_ref().is_some_and(Stop::is_set)
     }
 
     /// Sends a request, with a token if given.
@@ -106,6 +134,9 @@ impl Client {
         token: Option<&str>,
         sent: impl AsSendBody,
     ) -> Result<Answer, VerifyError> {
+        if self.is_stopped() {
+            return Err(VerifyError::new("a signal ended the run"));
+        }
         let Request { method, path, body } = request;
         let failed =
             |error: &dyn std::fmt::Display| VerifyError::new(format!("{}: {error}", request.asked()));

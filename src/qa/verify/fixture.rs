@@ -8,25 +8,19 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use super::client::Answer;
+use super::leftovers;
+use super::target::{RemoveLastAdmin, Signer};
 use super::{Client, Credential, Request, Target, VerifyError};
 use crate::app::App;
 use crate::authz::ScopeSet;
-use crate::domain::{Clock, Random, Role, UserId};
-use crate::token::{
-    IssueRequest, IssueTo, Issuer, Keys, TestTokenError, TestTokens, TokenDefect, UnsignedToken,
-};
-
-/// Password of all test users. It occurs nowhere else.
-pub(crate) const PASSWORD: &str = "eleven porcelain umbrellas at dawn";
+use crate::domain::{NoRandomness, Random, Role};
+use crate::token::IssueTo;
 
 /// Client id in a token with every scope.
 const EVERYTHING: &str = "everything";
 
 /// Time after which the token with every scope is replaced. It is below the lifetime of any token.
 const REFRESH_AFTER: Duration = Duration::from_secs(120);
-
-/// Lifetime of tokens that are signed here. It is above the duration of a run.
-const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Test user with a token.
 #[derive(Clone, Debug, Default)]
@@ -48,48 +42,68 @@ pub(crate) struct TestClient {
 pub(crate) struct Fixture {
     pub(crate) app: Arc<App>,
     pub(crate) other: TestUser,
-    client: Client,
-    issuer: String,
-    audience: String,
-    keys: Option<Keys>,
-    jwks: Value,
+    /// Password of all users of the run. Nothing keeps it.
+    pub(crate) password: String,
+    pub(super) client: Client,
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    pub(super) signer: Signer,
+    pub(super) jwks: Value,
     credential: Credential,
     everything: RefCell<Option<(String, Instant)>>,
-    /// Suffix of the names of this run.
+    /// Random bits of this run, in the names of all that it creates.
     mark: String,
     numbers: Cell<u32>,
-    users: RefCell<Vec<String>>,
-    clients: RefCell<Vec<String>>,
-    records: RefCell<Vec<String>>,
+    /// Last renewal of the marker.
+    pub(super) renewed: Cell<Option<Instant>>,
+    pub(super) records: RefCell<Vec<String>>,
+    pub(super) remove_last_admin: Option<RemoveLastAdmin>,
 }
 
 impl Fixture {
-    /// Creates the fixture on the server.
+    /// Returns a fixture that has created nothing yet.
     ///
     /// # Errors
-    /// When the server does not answer as expected.
-    pub(crate) fn of(app: &Arc<App>, target: Target) -> Result<Self, VerifyError> {
-        let client = Client::of(&target.url);
-        let random = Random::system().bytes::<4>().map_err(|error| VerifyError::new(error.to_string()))?;
-        let mut fixture = Self {
+    /// When the operating system gives no randomness.
+    pub(crate) fn new(app: &Arc<App>, target: Target) -> Result<Self, VerifyError> {
+        let random = |error: NoRandomness| VerifyError::new(error.to_string());
+        Ok(Self {
             app: Arc::clone(app),
             other: TestUser::default(),
-            client,
+            password: hex(&Random::system().bytes::<16>().map_err(random)?),
+            client: Client::of(&target.url).until(target.stop),
             issuer: target.issuer,
             audience: target.audience,
-            keys: target.keys,
+            signer: target.signer,
             jwks: Value::Null,
             credential: target.everything,
             everything: RefCell::default(),
-            mark: random.iter().map(|byte| format!("{byte:02x}")).collect(),
+            mark: hex(&Random::system().bytes::<16>().map_err(random)?),
             numbers: Cell::new(0),
-            users: RefCell::default(),
-            clients: RefCell::default(),
+            renewed: Cell::new(None),
             records: RefCell::default(),
-        };
-        fixture.jwks = fixture.done(&Request::get("/.well-known/jwks.json"), None)?.json();
-        fixture.other = fixture.new_user(&[Role::USER])?;
-        Ok(fixture)
+            remove_last_admin: target.remove_last_admin,
+        })
+    }
+
+    /// Reads the public keys, and creates the other user.
+    ///
+    /// # Errors
+    /// When the server does not answer as expected.
+    pub(super) fn prepare(&mut self) -> Result<(), VerifyError> {
+        self.jwks = self.done(&Request::get("/.well-known/jwks.json"), None)?.json();
+        self.other = self.new_user(&[Role::USER])?;
+        Ok(())
+    }
+
+    /// True when a signal ended the requests.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.client.is_stopped()
+    }
+
+    /// Sends requests also after a signal.
+    pub(super) fn ignore_signals(&self) {
+        self.client.ignore_signals();
     }
 
     /// Returns a new number.
@@ -98,12 +112,13 @@ impl Fixture {
         self.numbers.get()
     }
 
-    /// Returns the suffix of the names of this run.
+    /// Returns the random bits of this run.
     pub(crate) fn mark(&self) -> &str {
         &self.mark
     }
 
     pub(crate) fn send(&self, request: &Request, token: Option<&str>) -> Result<Answer, VerifyError> {
+        self.renew_marker()?;
         self.client.send(request, token)
     }
 
@@ -152,6 +167,16 @@ impl Fixture {
         Err(VerifyError::new(format!("{}: {} {}", request.asked(), answer.status, answer.body)))
     }
 
+    /// Returns an address of this run.
+    pub(crate) fn new_address(&self) -> String {
+        leftovers::address(&format!("person{}", self.next_number()), &self.mark)
+    }
+
+    /// Returns a client id of this run.
+    pub(crate) fn new_client_id(&self) -> String {
+        leftovers::client_id(&self.mark, self.next_number())
+    }
+
     /// Creates a user and logs in.
     pub(crate) fn new_owner(&self) -> Result<TestUser, VerifyError> {
         self.new_user(&[Role::USER])
@@ -159,18 +184,17 @@ impl Fixture {
 
     /// Creates a user with these roles and logs in.
     pub(crate) fn new_user(&self, roles: &[Role]) -> Result<TestUser, VerifyError> {
-        let email = format!("person{}.{}@example.com", self.next_number(), self.mark);
-        let body = json!({ "email": email, "password": PASSWORD, "roles": roles });
+        let email = self.new_address();
+        let body = json!({ "email": email, "password": self.password, "roles": roles });
         let request = Request::new(Method::POST, "/users").json(&body);
         let id = self.done(&request, Some(&self.everything()?))?.text("id")?;
-        self.users.borrow_mut().push(id.clone());
         let token = self.log_in(&email, None)?;
         Ok(TestUser { id, email, roles: roles.to_vec(), token })
     }
 
     /// Logs in, and returns a token with this scope, or with all that can be granted.
     pub(crate) fn log_in(&self, email: &str, scope: Option<&ScopeSet>) -> Result<String, VerifyError> {
-        session_token(&self.client, email, PASSWORD, scope)
+        session_token(&self.client, email, &self.password, scope)
     }
 
     /// Ends the session of a token.
@@ -206,7 +230,7 @@ impl Fixture {
     /// Creates a client with these scopes.
     pub(crate) fn new_client(&self, scopes: &ScopeSet) -> Result<TestClient, VerifyError> {
         let scopes: ScopeSet = scopes.iter().filter(|scope| !scope.is_identity()).collect();
-        let name = format!("verify-{}-{}", self.mark, self.next_number());
+        let name = self.new_client_id();
         let body = json!({
             "client_id": name, "client_name": "created by cloakroom verify", "scope": scopes.to_string(),
             "grant_types": ["client_credentials"],
@@ -214,7 +238,6 @@ impl Fixture {
         let request = Request::new(Method::POST, "/clients").json(&body);
         let made = self.done(&request, Some(&self.everything()?))?;
         let (id, secret) = (made.text("client_id")?, made.text("client_secret")?);
-        self.clients.borrow_mut().push(id.clone());
         Ok(TestClient { id, secret })
     }
 
@@ -233,98 +256,14 @@ impl Fixture {
         self.app.vocabulary().scopes().iter().copied().collect()
     }
 
-    /// Returns true when the server's signing key is available.
-    pub(crate) fn has_keys(&self) -> bool {
-        self.keys.is_some()
-    }
-
-    /// Returns a token of the user with this defect. None when it needs the server's signing key, and that is not
-    /// available.
-    pub(crate) fn wrong(&self, defect: TokenDefect, user: &TestUser) -> Result<Option<String>, VerifyError> {
-        if defect.needs_key() && !self.has_keys() {
-            return Ok(None);
-        }
-        let draft = self.unsigned_token_of(user)?;
-        match self.test_tokens().defective(defect, draft) {
-            Ok(token) => Ok(Some(token)),
-            // With a shared secret there is no public key to misuse.
-            Err(TestTokenError::NoPublicKey | TestTokenError::NeedsJwks) => Ok(None),
-            Err(error) => Err(VerifyError::new(error.to_string())),
-        }
-    }
-
-    /// Returns a token of a client whose id is that of a user. None without the server's signing key.
-    pub(crate) fn named_like(&self, user: &TestUser) -> Result<Option<String>, VerifyError> {
-        let issue_to = IssueTo::Client { id: user.id.clone(), epoch: 1 };
-        let scope = self.own_scopes().iter().filter(|scope| !scope.is_identity()).collect();
-        self.good(issue_to, &user.id, &scope)
-    }
-
-    /// Returns a valid token. None without the server's signing key.
-    fn good(
-        &self,
-        subject: IssueTo,
-        client_id: &str,
-        scope: &ScopeSet,
-    ) -> Result<Option<String>, VerifyError> {
-        if !self.has_keys() {
-            return Ok(None);
-        }
-        let draft = self.draft(subject, client_id, scope)?;
-        self.test_tokens().valid(draft).map(Some).map_err(|error| VerifyError::new(error.to_string()))
-    }
-
-    fn unsigned_token_of(&self, user: &TestUser) -> Result<UnsignedToken, VerifyError> {
-        let id: UserId = user.id.parse().map_err(|_| VerifyError::new("the id of a user is not a UUID"))?;
-        let subject = IssueTo::User { id, roles: user.roles.clone(), epoch: i64::MAX, client_epoch: None };
-        self.draft(subject, "cloakroom", &self.own_scopes())
-    }
-
-    fn draft(
-        &self,
-        subject: IssueTo,
-        client_id: &str,
-        scope: &ScopeSet,
-    ) -> Result<UnsignedToken, VerifyError> {
-        let (issuer, audience) = (self.issuer.clone(), self.audience.clone());
-        let issuer = Issuer::new(issuer, audience, TOKEN_LIFETIME, None, Clock::system(), Random::system());
-        let client_id = client_id.to_owned();
-        let request =
-            IssueRequest { subject, client_id, scope, session: None, audience: None, bound_to: None };
-        issuer.draft(request).map_err(|error| VerifyError::new(error.to_string()))
-    }
-
-    fn test_tokens(&self) -> TestTokens<'_> {
-        TestTokens { keys: self.keys.as_ref(), jwks: Some(&self.jwks), now: Clock::system().now() }
-    }
-
     /// Notes a record to remove at the end.
     pub(crate) fn note_record(&self, path: String) {
         self.records.borrow_mut().push(path);
     }
+}
 
-    /// Removes everything that was created.
-    ///
-    /// # Errors
-    /// Names what could not be removed.
-    pub(crate) fn clean_up(&self) -> Result<(), VerifyError> {
-        let mut left = Vec::new();
-        let paths = self.records.take().into_iter();
-        let paths = paths.chain(self.users.take().into_iter().map(|id| format!("/users/{id}")));
-        for path in paths.chain(self.clients.take().into_iter().map(|id| format!("/clients/{id}"))) {
-            let request = Request::new(Method::DELETE, path.clone());
-            match self.everything().and_then(|token| self.send(&request, Some(&token))) {
-                Ok(answer) if answer.is_success() || answer.status == 404 => {}
-                Ok(answer) => left.push(format!("{path} ({})", answer.summary())),
-                Err(VerifyError(why)) => left.push(format!("{path} ({why})")),
-            }
-        }
-        if left.is_empty() {
-            Ok(())
-        } else {
-            Err(VerifyError::new(format!("not removed: {}", left.join(", "))))
-        }
-    }
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns a token of a new session.
@@ -347,11 +286,11 @@ fn session_token(
 
 /// Returns a token by client credentials (RFC 6749 §4.4).
 fn client_token(client: &Client, id: &str, secret: &str) -> Result<String, VerifyError> {
-    let form = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)])
-        .finish();
-    let mut request = Request::new(Method::POST, "/oauth/token");
-    request.body = Some(("application/x-www-form-urlencoded", form));
+    let request = Request::new(Method::POST, "/oauth/token").form(&[
+        ("grant_type", "client_credentials"),
+        ("client_id", id),
+        ("client_secret", secret),
+    ]);
     let answer = client.send(&request, None)?;
     if answer.is_success() {
         return answer.text("access_token");

@@ -1,5 +1,7 @@
 //! Report as JUnit XML for a pipeline, and as an HTML page for people.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use super::caller::Caller;
@@ -7,33 +9,55 @@ use super::report::Cell;
 use super::{Outcome, Report, RouteReport};
 use crate::authz::matrix::document;
 
-/// Returns JUnit XML: one suite for each route, one case for each caller.
-pub(crate) fn as_junit(report: &Report) -> String {
+/// Returns JUnit XML: one suite for each route, one case for each caller. With `require_all`, a case that was not
+/// tried is a failure.
+pub(crate) fn as_junit(report: &Report, require_all: bool) -> String {
+    let general: Vec<String> = report.ended.iter().map(|why| format!("the run ended early: {why}")).collect();
+    let general = [general, report.general.clone()].concat();
+    let cells = || report.routes.iter().flat_map(|route| &route.cells);
+    let failures = cells().filter(|cell| is_failure(&cell.outcome, require_all)).count() + general.len();
+    let tests = cells().count() + general.len().max(1);
+    let time = seconds(cells().map(|cell| cell.took).sum());
     let suites = html! {
-        testsuites name={ "cloakroom verify " (report.target) } {
-            testsuite name="the server" tests=(report.general.len().max(1)) failures=(report.general.len()) {
-                @if report.general.is_empty() { testcase classname="the server" name="as a whole" {} }
-                @for wrong in &report.general {
-                    testcase classname="the server" name=(wrong) { failure message=(wrong) {} }
+        testsuites name={ "cloakroom verify " (report.target) } tests=(tests) failures=(failures) time=(time) {
+            testsuite name="the server" tests=(general.len().max(1)) failures=(general.len()) time="0.000" {
+                @if general.is_empty() { testcase classname="the server" name="as a whole" time="0.000" {} }
+                @for wrong in &general {
+                    testcase classname="the server" name=(wrong) time="0.000" { failure message=(wrong) {} }
                 }
             }
-            @for route in &report.routes { (suite(route)) }
+            @for route in &report.routes { (suite(route, require_all)) }
         }
     };
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n", suites.into_string())
 }
 
-fn suite(route: &RouteReport) -> Markup {
-    let count = |of: fn(&Outcome) -> bool| route.cells.iter().filter(|cell| of(&cell.outcome)).count();
-    let failures = count(|outcome| matches!(outcome, Outcome::Different(_)));
-    let skipped = count(|outcome| matches!(outcome, Outcome::NotTried(_)));
+fn is_failure(outcome: &Outcome, require_all: bool) -> bool {
+    match outcome {
+        Outcome::Different(_) => true,
+        Outcome::NotTried(_) => require_all,
+        Outcome::AsExpected | Outcome::DoesNotApply(_) => false,
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3}", time.as_secs_f64())
+}
+
+fn suite(route: &RouteReport, require_all: bool) -> Markup {
+    let failures = route.cells.iter().filter(|cell| is_failure(&cell.outcome, require_all)).count();
+    let right = route.cells.iter().filter(|cell| cell.outcome == Outcome::AsExpected).count();
+    let skipped = route.cells.len() - failures - right;
+    let time = seconds(route.cells.iter().map(|cell| cell.took).sum());
     html! {
-        testsuite name=(route.route) tests=(route.cells.len()) failures=(failures) skipped=(skipped) {
+        testsuite name=(route.route) tests=(route.cells.len()) failures=(failures) skipped=(skipped) time=(time) {
             @for cell in &route.cells {
-                testcase classname=(route.route) name=(cell.caller.name()) {
+                testcase classname=(route.route) name=(cell.caller.name()) time=(seconds(cell.took)) {
                     @match &cell.outcome {
                         Outcome::AsExpected => {},
-                        Outcome::NotTried(reason) => skipped message=(reason) {},
+                        Outcome::NotTried(reason) if require_all => failure message={ "not tried: " (reason) } {},
+                        Outcome::NotTried(reason) => skipped message={ "not tried: " (reason) } {},
+                        Outcome::DoesNotApply(reason) => skipped message={ "does not apply: " (reason) } {},
                         Outcome::Different(ways) => @for way in ways { failure message=(way) { (cell.answer) } },
                     }
                 }
@@ -87,7 +111,8 @@ fn answer(cell: &Cell) -> Markup {
     match &cell.outcome {
         Outcome::AsExpected if cell.answer.starts_with('2') => html! { td.answer.in { (cell.answer) } },
         Outcome::AsExpected => html! { td.answer { (cell.answer) } },
-        Outcome::NotTried(reason) => html! { td.answer.not-tried title=(reason) { "–" } },
+        Outcome::NotTried(reason) => html! { td.answer.not-tried title=(reason) { "not tried" } },
+        Outcome::DoesNotApply(reason) => html! { td.answer.not-tried title=(reason) { "–" } },
         Outcome::Different(ways) => html! { td.answer.wrong title=(ways.join("; ")) { "✗ " (cell.answer) } },
     }
 }

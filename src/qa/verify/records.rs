@@ -133,7 +133,7 @@ impl Fixture {
     ) -> Result<Answer, VerifyError> {
         let Some((media_type, example)) = body::example(endpoint) else { return send(&request) };
         let unique = format!("{}.{}", self.next_number(), self.mark());
-        let example = body::fitted(endpoint, example, owner, is_owner, &unique);
+        let example = body::fitted(endpoint, example, owner, is_owner, self);
         request.body = Some((media_type, body::text(media_type, &example)));
         let answer = send(&request)?;
         if answer.summary() != TAKEN {

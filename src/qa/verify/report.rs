@@ -1,5 +1,7 @@
 //! Report of a verification.
 
+use std::time::Duration;
+
 /// Outcome for one caller of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -7,8 +9,10 @@ pub(crate) enum Outcome {
     AsExpected,
     /// Different from the rule. Each text continues a sentence that begins with the caller's name.
     Different(Vec<String>),
-    /// Not tried, for this reason.
+    /// Not tried, for this reason: nothing is known.
     NotTried(String),
+    /// The route has nothing to try, for this reason.
+    DoesNotApply(String),
 }
 
 /// Result for one route and one caller.
@@ -20,6 +24,14 @@ pub(crate) struct Cell {
     pub(crate) answer: String,
     /// The outcome.
     pub(crate) outcome: Outcome,
+    /// The duration, with the preparation of the caller and the record.
+    pub(crate) took: Duration,
+}
+
+impl Cell {
+    pub(crate) fn new(caller: super::caller::Caller, answer: String, outcome: Outcome) -> Self {
+        Self { caller, answer, outcome, took: Duration::ZERO }
+    }
 }
 
 /// Results for one route.
@@ -40,6 +52,8 @@ pub(crate) struct Report {
     pub(crate) routes: Vec<RouteReport>,
     /// Faults of the server as a whole.
     pub(crate) general: Vec<String>,
+    /// The reason for which the run ended before everything was tried.
+    pub(crate) ended: Option<String>,
 }
 
 impl Report {
@@ -54,7 +68,8 @@ impl Report {
             };
             route.cells.iter().flat_map(of_cell).collect::<Vec<_>>()
         };
-        self.general.iter().cloned().chain(self.routes.iter().flat_map(of_route)).collect()
+        let ended = self.ended.iter().map(|why| format!("the run ended early: {why}"));
+        ended.chain(self.general.iter().cloned()).chain(self.routes.iter().flat_map(of_route)).collect()
     }
 
     /// Returns the reasons for results that were not tried, with their counts.
@@ -73,6 +88,6 @@ impl Report {
     /// Returns the number of results that were tried.
     pub(crate) fn tried(&self) -> usize {
         let cells = self.routes.iter().flat_map(|route| &route.cells);
-        cells.filter(|cell| !matches!(cell.outcome, Outcome::NotTried(_))).count()
+        cells.filter(|cell| matches!(cell.outcome, Outcome::AsExpected | Outcome::Different(_))).count()
     }
 }

@@ -1,16 +1,19 @@
 //! Run of a verification: every route as every caller.
 
+use std::cell::Cell as StdCell;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::http::Method;
 use uuid::Uuid;
 
 use super::caller::Caller;
 use super::client::Answer;
-use super::fixture::{Fixture, PASSWORD, TestClient, TestUser};
+use super::fixture::{Fixture, TestClient, TestUser};
 use super::invariants::{
     difference_from_rule, hides_existence, is_always_refused, leaked_secret, private_list,
 };
+use super::leftovers::OtherRuns;
 use super::records::NoRecord;
 use super::report::Cell;
 use super::timing::{ROUNDS, SAMPLES, differ};
@@ -24,7 +27,9 @@ use crate::http::{Access, Code, Endpoint, Rules};
 /// Options of a verification.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
-    /// Set when the server stays in use: changes that cannot be undone are skipped, and test data is removed.
+    /// Set when the server stays in use: changes that cannot be undone are skipped.
+    pub(crate) stays_in_use: bool,
+    /// Set when test data is removed.
     pub(crate) careful: bool,
     /// Set when response times are compared.
     pub(crate) timing: bool,
@@ -33,14 +38,15 @@ pub(crate) struct Options {
 }
 
 /// Verification of a server.
-pub(crate) struct Verification {
-    pub(super) fixture: Fixture,
+pub(crate) struct Verification<'f> {
+    pub(super) fixture: &'f Fixture,
     options: Options,
     vocabulary: Arc<Vocabulary>,
-    url: String,
     roles: Vec<(Role, TestUser)>,
     client: TestClient,
     client_with_any: TestClient,
+    /// Number of requests in succession that got no answer.
+    unanswered: StdCell<u32>,
 }
 
 /// Route under test, with its path to a record of a new owner.
@@ -52,15 +58,76 @@ pub(super) struct Trial<'a> {
 
 const NO_RECORD: &str = "no such record: no route creates one";
 const NO_KEY: &str = "it needs the server's signing key, which is not available";
+const ENDED: &str = "the run ended before";
 
-impl Verification {
+/// Number of callers in succession that the server cannot be asked as, after which the run ends.
+const MAX_UNANSWERED: u32 = 3;
+
+impl<'f> Verification<'f> {
+    /// Tries every route of a server, reports each to `tell`, and removes the test data. What ends the run is in the
+    /// report, with everything that was found before.
+    pub(crate) fn run(
+        app: &Arc<App>,
+        target: Target,
+        options: Options,
+        endpoints: &[Endpoint],
+        tell: impl Fn(&RouteReport),
+    ) -> Report {
+        let mut report = Report { target: target.url.clone(), ..Report::default() };
+        let ended = match Fixture::new(app, target) {
+            Ok(fixture) => Self::run_on(fixture, app, options, endpoints, &mut report, &tell),
+            Err(error) => Err(error),
+        };
+        report.ended = ended.err().map(|VerifyError(why)| why);
+        let vocabulary = app.vocabulary();
+        let missing = endpoints.iter().skip(report.routes.len());
+        report.routes.extend(missing.map(|endpoint| not_tried(endpoint, vocabulary, ENDED)));
+        report
+    }
+
+    fn run_on(
+        mut fixture: Fixture,
+        app: &Arc<App>,
+        options: Options,
+        endpoints: &[Endpoint],
+        report: &mut Report,
+        tell: &impl Fn(&RouteReport),
+    ) -> Result<(), VerifyError> {
+        // A credential that is refused is a mistake of the person who runs this, and creates nothing.
+        fixture.everything()?;
+        if !options.careful {
+            fixture.prepare()?;
+            return Verification::begin(&fixture, app, options)?.routes(endpoints, report, tell);
+        }
+        if fixture.remove_last_admin.is_none() && !fixture.has_administrator()? {
+            return Err(VerifyError::new(
+                "the server has no active administrator, so that the ones created here could not be removed: \
+                 create one first, or give --keys",
+            ));
+        }
+        let others = fixture.mark_run()?;
+        let outcome = fixture
+            .prepare()
+            .and_then(|()| Verification::begin(&fixture, app, options)?.routes(endpoints, report, tell));
+        Self::finish(&fixture, &others, report);
+        outcome
+    }
+
+    /// Removes what this run created, and what earlier runs have left.
+    fn finish(fixture: &Fixture, others: &OtherRuns, report: &mut Report) {
+        let is_stopped = fixture.is_stopped();
+        report.general.extend(fixture.clean_up().err().map(|VerifyError(left)| left));
+        if !is_stopped {
+            let left = fixture.remove_leftovers(others);
+            report.general.extend(left.err().map(|VerifyError(left)| format!("of an earlier run: {left}")));
+        }
+    }
+
     /// Creates the callers.
     ///
     /// # Errors
     /// When the server refuses to create them.
-    pub(crate) fn begin(app: &Arc<App>, target: Target, options: Options) -> Result<Self, VerifyError> {
-        let url = target.url.clone();
-        let fixture = Fixture::of(app, target)?;
+    fn begin(fixture: &'f Fixture, app: &Arc<App>, options: Options) -> Result<Self, VerifyError> {
         let vocabulary = Arc::new(app.vocabulary().clone());
         let special = |caller: Caller| match caller {
             Caller::Role(role) => Some(role),
@@ -71,37 +138,20 @@ impl Verification {
             roles.map(|role| Ok((role, fixture.new_user(&[role, Role::USER])?))).collect();
         let (own, all) = (fixture.own_scopes(), fixture.all_scopes());
         let (client, client_with_any) = (fixture.new_client(&own)?, fixture.new_client(&all)?);
-        Ok(Self { roles: roles?, client, client_with_any, fixture, options, vocabulary, url })
-    }
-
-    /// Tries every route, reports each to `tell`, and removes the test data.
-    ///
-    /// # Errors
-    /// When the server stops answering.
-    pub(crate) fn run(
-        &self,
-        endpoints: &[Endpoint],
-        tell: impl Fn(&RouteReport),
-    ) -> Result<Report, VerifyError> {
-        let mut report = Report { target: self.url.clone(), ..Report::default() };
-        let tried = self.routes(endpoints, &mut report, tell);
-        // A temporary database needs no cleaning, and its only administrator cannot be removed.
-        let removed = if self.options.careful { self.fixture.clean_up() } else { Ok(()) };
-        tried?;
-        report.general.extend(removed.err().map(|VerifyError(left)| left));
-        Ok(report)
+        let unanswered = StdCell::new(0);
+        Ok(Self { roles: roles?, client, client_with_any, fixture, options, vocabulary, unanswered })
     }
 
     fn routes(
         &self,
         endpoints: &[Endpoint],
         report: &mut Report,
-        tell: impl Fn(&RouteReport),
+        tell: &impl Fn(&RouteReport),
     ) -> Result<(), VerifyError> {
         // Lists come first, while they fit on one page.
         let mut shown = Vec::new();
         for endpoint in endpoints {
-            shown.push(self.list_leak(endpoint)?);
+            shown.push(self.answered(self.list_leak(endpoint))?);
         }
         let rules = Rules {
             name: self.fixture.app.name,
@@ -110,15 +160,30 @@ impl Verification {
             registration_open: self.options.registration_open,
         };
         for (endpoint, shown) in endpoints.iter().zip(shown) {
-            let mut route = self.route(endpoint, &rules)?;
+            let mut route = RouteReport { route: endpoint.name(), cells: Vec::new() };
+            let outcome = self.route(endpoint, &rules, &mut route.cells);
             let another = route.cells.iter_mut().find(|cell| cell.caller == Caller::AnotherUser);
+            let shown = shown.unwrap_or_else(|VerifyError(error)| Some(error));
             if let (Some(cell), Some(shown)) = (another, shown) {
                 add(&mut cell.outcome, shown);
             }
+            let tried = route.cells.len();
+            let missing = Caller::all(&self.vocabulary).into_iter().skip(tried);
+            route.cells.extend(missing.map(|caller| untried(caller, ENDED.to_owned())));
             tell(&route);
             report.routes.push(route);
+            outcome?;
         }
         Ok(())
+    }
+
+    /// Returns the result, or the error as a finding. The third error in succession ends the run, as a signal does.
+    fn answered<T>(&self, result: Result<T, VerifyError>) -> Result<Result<T, VerifyError>, VerifyError> {
+        self.unanswered.set(if result.is_ok() { 0 } else { self.unanswered.get() + 1 });
+        match result {
+            Err(error) if self.fixture.is_stopped() || self.unanswered.get() >= MAX_UNANSWERED => Err(error),
+            result => Ok(result),
+        }
     }
 
     /// Returns the leak when a list shows a record of the owner to another user.
@@ -137,32 +202,61 @@ impl Verification {
         Ok(answer.body.contains(&id).then(|| "receives a record of the owner".to_owned()))
     }
 
-    fn route(&self, endpoint: &Endpoint, rules: &Rules<'_, Endpoint>) -> Result<RouteReport, VerifyError> {
-        let read = endpoint.read_rule();
-        let (mut cells, mut trial) = (Vec::new(), None);
+    /// Tries a route as every caller. The cells are complete up to the error.
+    fn route(
+        &self,
+        endpoint: &Endpoint,
+        rules: &Rules<'_, Endpoint>,
+        cells: &mut Vec<Cell>,
+    ) -> Result<(), VerifyError> {
+        let mut trial = None;
         for caller in Caller::all(&self.vocabulary) {
-            if let Some(cell) = self.situation(endpoint, rules, caller)? {
-                cells.push(cell);
-                continue;
-            }
-            let expected = rules.refusal(endpoint, read, caller.kind());
-            let kept = match trial.take() {
-                Some(trial) => trial,
-                None => match self.trial(endpoint, self.fixture.new_owner()?)? {
-                    Ok(trial) => trial,
-                    Err(reason) if cells.is_empty() => {
-                        return Ok(not_tried(endpoint, &self.vocabulary, &reason));
-                    }
-                    Err(reason) => return Err(VerifyError::new(format!("{}: {reason}", endpoint.name()))),
-                },
+            let began = Instant::now();
+            let tried = self.answered(self.try_caller(endpoint, rules, caller, trial.take()));
+            let cell = match tried {
+                Ok(Ok((cell, kept))) => {
+                    trial = kept;
+                    cell
+                }
+                Ok(Err(VerifyError(why))) | Err(VerifyError(why)) if self.fixture.is_stopped() => {
+                    return Err(VerifyError(why));
+                }
+                Ok(Err(error)) => broken(caller, &error),
+                Err(error) => {
+                    cells.push(broken(caller, &error));
+                    return Err(VerifyError::new(format!("{}: {error}", endpoint.name())));
+                }
             };
-            let (cell, was_let_in) = self.cell(&kept, caller, expected)?;
-            cells.push(cell);
-            // A caller must not find the changes of an allowed caller before.
-            let ends_the_owner = matches!(caller, Caller::Suspended | Caller::Deleted);
-            trial = Some(kept).filter(|_| !(was_let_in && may_change(endpoint) || ends_the_owner));
+            cells.push(Cell { took: began.elapsed(), ..cell });
         }
-        Ok(RouteReport { route: endpoint.name(), cells })
+        Ok(())
+    }
+
+    /// Tries a route as one caller. Returns the result, and the record if the next caller can be tried on it.
+    fn try_caller<'a>(
+        &self,
+        endpoint: &'a Endpoint,
+        rules: &Rules<'_, Endpoint>,
+        caller: Caller,
+        kept: Option<Trial<'a>>,
+    ) -> Result<(Cell, Option<Trial<'a>>), VerifyError> {
+        if let Some(cell) = self.situation(endpoint, rules, caller)? {
+            return Ok((cell, kept));
+        }
+        let expected = rules.refusal(endpoint, endpoint.read_rule(), caller.kind());
+        let trial = match kept {
+            Some(trial) => trial,
+            None => match self.trial(endpoint, self.fixture.new_owner()?)? {
+                Ok(trial) => trial,
+                Err(reason) => {
+                    return Ok((Cell { answer: reason.clone(), ..untried(caller, reason) }, None));
+                }
+            },
+        };
+        let (cell, was_let_in) = self.cell(&trial, caller, expected)?;
+        // A caller must not find the changes of an allowed caller before.
+        let ends_the_owner = matches!(caller, Caller::Suspended | Caller::Deleted);
+        Ok((cell, Some(trial).filter(|_| !(was_let_in && may_change(endpoint) || ends_the_owner))))
     }
 
     /// Calls the route as one caller. Returns the result, and true when the call succeeded.
@@ -199,7 +293,7 @@ impl Verification {
             }
             true => Outcome::AsExpected,
         };
-        Ok((Cell { caller, answer: answer.summary(), outcome }, answer.is_success()))
+        Ok((Cell::new(caller, answer.summary(), outcome), answer.is_success()))
     }
 
     /// Returns a route with a record of this owner, or the reason for which there is none.
@@ -243,7 +337,7 @@ impl Verification {
             endpoint.access,
             Access::Collection(rule) if rule.changes && rule.action != Create::NAME
         );
-        let spare = self.options.careful && is_let_in && of_everybody;
+        let spare = self.options.stays_in_use && is_let_in && of_everybody;
         spare.then(|| "it would change the state of the whole server".to_owned())
     }
 
@@ -319,7 +413,7 @@ impl Verification {
         found.extend(leaked_secret(
             endpoint,
             answer,
-            &[PASSWORD, trial.owner.token.as_str(), token.unwrap_or_default()],
+            &[&self.fixture.password, trial.owner.token.as_str(), token.unwrap_or_default()],
         ));
         if caller == Caller::AnotherUser && !answer.is_success() && hides_existence(endpoint) {
             found.extend(self.reveals_existence(trial, token, answer)?);
@@ -366,7 +460,7 @@ impl Verification {
 fn add(outcome: &mut Outcome, difference: String) {
     match outcome {
         Outcome::Different(differences) => differences.push(difference),
-        Outcome::AsExpected | Outcome::NotTried(_) => *outcome = Outcome::Different(vec![difference]),
+        _ => *outcome = Outcome::Different(vec![difference]),
     }
 }
 
@@ -381,11 +475,20 @@ fn is_record_missing(endpoint: &Endpoint, answer: &Answer) -> bool {
 }
 
 pub(super) fn untried(caller: Caller, reason: String) -> Cell {
-    Cell { caller, answer: "–".to_owned(), outcome: Outcome::NotTried(reason) }
+    Cell::new(caller, "–".to_owned(), Outcome::NotTried(reason))
+}
+
+/// Returns the result of a route for which the question makes no sense.
+pub(super) fn pointless(caller: Caller, reason: &str) -> Cell {
+    Cell::new(caller, "–".to_owned(), Outcome::DoesNotApply(reason.to_owned()))
+}
+
+/// Returns the result for a caller that the server could not be asked as.
+fn broken(caller: Caller, VerifyError(why): &VerifyError) -> Cell {
+    Cell::new(caller, "no answer".to_owned(), Outcome::Different(vec![format!("cannot be tried: {why}")]))
 }
 
 fn not_tried(endpoint: &Endpoint, vocabulary: &Vocabulary, reason: &str) -> RouteReport {
-    let cell =
-        |caller| Cell { caller, answer: reason.to_owned(), outcome: Outcome::NotTried(reason.to_owned()) };
+    let cell = |caller| Cell { answer: reason.to_owned(), ..untried(caller, reason.to_owned()) };
     RouteReport { route: endpoint.name(), cells: Caller::all(vocabulary).into_iter().map(cell).collect() }
 }

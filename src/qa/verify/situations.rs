@@ -6,13 +6,13 @@ use super::caller::{Caller, Interruption};
 use super::fixture::TestUser;
 use super::invariants::{compares_powers, difference_from_rule};
 use super::report::Cell;
-use super::run::untried;
+use super::run::{pointless, untried};
 use super::{Outcome, Request, Verification, VerifyError};
 use crate::authz::matrix::CallerKind;
 use crate::domain::Role;
 use crate::http::{Code, Endpoint, Rules};
 
-impl Verification {
+impl Verification<'_> {
     /// Tries a route in a situation of this file. None for any other caller.
     pub(super) fn situation(
         &self,
@@ -32,7 +32,7 @@ impl Verification {
     fn narrow(&self, endpoint: &Endpoint) -> Result<Cell, VerifyError> {
         let caller = Caller::Narrow;
         if !compares_powers(endpoint) {
-            return Ok(untried(caller, "it compares no powers".to_owned()));
+            return Ok(pointless(caller, "it compares no powers"));
         }
         let owner = self.fixture.new_user(&[Role::ADMIN, Role::USER])?;
         match self.trial(endpoint, owner)? {
@@ -52,15 +52,15 @@ impl Verification {
         let caller = Caller::Interrupted(how);
         let untried = |reason: &str| Ok(untried(caller, reason.to_owned()));
         if body::example(endpoint).is_none() {
-            return untried("it takes no body");
+            return Ok(pointless(caller, "it takes no body"));
         }
         if !endpoint.access.looks_at_tokens() {
-            return untried("it looks at no access token");
+            return Ok(pointless(caller, "it looks at no access token"));
         }
         let refusal = |kind| rules.refusal(endpoint, endpoint.read_rule(), kind);
         let is_admin = refusal(CallerKind::Role(Role::ADMIN)).is_none();
         if !is_admin && refusal(CallerKind::Owner).is_some() {
-            return untried("it lets in neither an administrator nor the owner");
+            return Ok(pointless(caller, "it lets in neither an administrator nor the owner"));
         }
         let trial = match self.trial(endpoint, self.fixture.new_owner()?)? {
             Ok(trial) => trial,
@@ -88,7 +88,7 @@ impl Verification {
             true => Outcome::AsExpected,
             false => Outcome::Different(differences),
         };
-        Ok(Cell { caller, answer: answer.summary(), outcome })
+        Ok(Cell::new(caller, answer.summary(), outcome))
     }
 
     /// Ends the effect of the user's token.

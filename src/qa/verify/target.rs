@@ -1,5 +1,6 @@
 //! Server to verify, and the credential for it.
 
+use super::stop::Stop;
 use crate::token::Keys;
 
 /// Server to verify.
@@ -12,8 +13,23 @@ pub(crate) struct Target {
     pub(crate) audience: String,
     /// The credential of a caller with every scope.
     pub(crate) everything: Credential,
-    /// Its signing keys, if they are available. They are needed for tokens with a single defect.
-    pub(crate) keys: Option<Keys>,
+    /// The signer of tokens with a single defect.
+    pub(crate) signer: Signer,
+    /// Removes the last administrator, which the server does not do.
+    pub(crate) remove_last_admin: Option<RemoveLastAdmin>,
+    /// Ends the run.
+    pub(crate) stop: Stop,
+}
+
+/// Function that removes the user with this id from the server's database.
+pub(crate) type RemoveLastAdmin = Box<dyn Fn(&str) -> Result<(), String>>;
+
+/// Signer of test tokens with the server's key.
+pub(crate) enum Signer {
+    /// This process has the server's keys.
+    Keys(Keys),
+    /// Nobody signs: such tokens are not tried.
+    Nobody,
 }
 
 /// Credential of a caller.

@@ -108,9 +108,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::LastAdmin`], [`StoreError::Changed`].
     pub async fn delete_user(&self, user: Allowed<User, Delete>) -> Result<(), StoreError> {
+        self.delete(user, false).await
+    }
+
+    /// Deletes a user. With `even_last_admin`, the server may be left without an administrator.
+    async fn delete(&self, user: Allowed<User, Delete>, even_last_admin: bool) -> Result<(), StoreError> {
         let (by, shared) = (Authorization::of(&user), self.shared().clone());
         self.write(by, move |conn, changes| {
-            keep_an_admin(conn, &user, false)?;
+            keep_an_admin(conn, &user, even_last_admin)?;
             shared.record_deletion(conn, user.id)?;
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
@@ -122,6 +127,15 @@ impl Store {
 }
 
 impl TrustedStore {
+    /// Deletes a user as [`Store::delete_user`] does, also the last administrator: a verification leaves a server
+    /// without an administrator as it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`].
+    pub(crate) async fn delete_even_last_admin(&self, user: Allowed<User, Delete>) -> Result<(), StoreError> {
+        self.delete(user, true).await
+    }
+
     /// Returns the id of the user with this address, for the operator.
     ///
     /// # Errors

@@ -1,0 +1,84 @@
+//! Tokens of a verification: with one defect each, and for a client that does not exist.
+
+use std::time::Duration;
+
+use super::VerifyError;
+use super::fixture::{Fixture, TestUser};
+use super::target::Signer;
+use crate::authz::ScopeSet;
+use crate::domain::{ClientId, Clock, Random, UserId};
+use crate::token::{IssueRequest, IssueTo, Issuer, TestTokenError, TestTokens, TokenDefect, UnsignedToken};
+
+/// Lifetime of tokens that are signed here. It is above the duration of a run.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Fixture {
+    /// Returns true when tokens can be signed with the server's key.
+    pub(crate) fn can_sign(&self) -> bool {
+        !matches!(self.signer, Signer::Nobody)
+    }
+
+    /// Returns a token of the user with this defect. None when it needs the server's signing key, and that is not
+    /// available.
+    pub(crate) fn wrong(&self, defect: TokenDefect, user: &TestUser) -> Result<Option<String>, VerifyError> {
+        if defect.needs_key() && !self.can_sign() {
+            return Ok(None);
+        }
+        let draft = self.unsigned_token_of(user)?;
+        match self.test_tokens().defective(defect, draft) {
+            Ok(token) => Ok(Some(token)),
+            // With a shared secret there is no public key to misuse.
+            Err(TestTokenError::NoPublicKey | TestTokenError::NeedsJwks) => Ok(None),
+            Err(error) => Err(VerifyError::new(error.to_string())),
+        }
+    }
+
+    /// Returns a token of a client whose id is that of a user. None without the server's signing key.
+    pub(crate) fn named_like(&self, user: &TestUser) -> Result<Option<String>, VerifyError> {
+        let issue_to = IssueTo::Client { id: user.id.clone(), epoch: 1 };
+        let scope: ScopeSet = self.own_scopes().iter().filter(|scope| !scope.is_identity()).collect();
+        self.good(issue_to, &user.id, &scope)
+    }
+
+    /// Returns a valid token. None without the server's signing key.
+    pub(super) fn good(
+        &self,
+        subject: IssueTo,
+        client_id: &str,
+        scope: &ScopeSet,
+    ) -> Result<Option<String>, VerifyError> {
+        if !self.can_sign() {
+            return Ok(None);
+        }
+        let draft = self.draft(subject, client_id, scope)?;
+        self.test_tokens().valid(draft).map(Some).map_err(|error| VerifyError::new(error.to_string()))
+    }
+
+    fn unsigned_token_of(&self, user: &TestUser) -> Result<UnsignedToken, VerifyError> {
+        let id: UserId = user.id.parse().map_err(|_| VerifyError::new("the id of a user is not a UUID"))?;
+        let subject = IssueTo::User { id, roles: user.roles.clone(), epoch: i64::MAX, client_epoch: None };
+        self.draft(subject, ClientId::FIRST_PARTY, &self.own_scopes())
+    }
+
+    fn draft(
+        &self,
+        subject: IssueTo,
+        client_id: &str,
+        scope: &ScopeSet,
+    ) -> Result<UnsignedToken, VerifyError> {
+        let (issuer, audience) = (self.issuer.clone(), self.audience.clone());
+        let issuer = Issuer::new(issuer, audience, TOKEN_LIFETIME, None, Clock::system(), Random::system());
+        let client_id = client_id.to_owned();
+        let request =
+            IssueRequest { subject, client_id, scope, session: None, audience: None, bound_to: None };
+        issuer.draft(request).map_err(|error| VerifyError::new(error.to_string()))
+    }
+
+    fn test_tokens(&self) -> TestTokens<'_> {
+        let keys = match &self.signer {
+            Signer::Keys(keys) => Some(keys),
+            Signer::Nobody => None,
+        };
+        TestTokens { keys, jwks: Some(&self.jwks), now: Clock::system().now() }
+    }
+}
