@@ -214,7 +214,8 @@ class Server(Program):
 
 def register(binary, directory, settings):
     """Registers the client `bench` for client credentials with these settings. Returns its secret."""
-    command = [binary, "clients", "create", "--id", "bench", "--scope", "users:read:any", "--json"]
+    command = [binary, "clients", "create", "--id", "bench", "--scope", "users:read:any",
+               "--auth-method", "client_secret_post", "--json"]
     made = subprocess.run(command, env=settings, cwd=directory, check=True, stdout=subprocess.PIPE).stdout
     return json.loads(made)["client_secret"]
 

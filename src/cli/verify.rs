@@ -47,7 +47,7 @@ pub(super) fn command() -> Command {
         )
         .arg(target.help("The URL of the server"))
         .arg(Arg::new("admin").long("admin").value_name("EMAIL").help("An administrator, who creates and removes the test accounts"))
-        .arg(Arg::new("client").long("client").value_name("CLIENT_ID").help("Or a client that may request every scope"))
+        .arg(Arg::new("client").long("client").value_name("CLIENT_ID").help("Or a client that may request every scope, registered for client_secret_basic"))
         .arg(file("token-file", "Or a file with an access token that has every scope; - is standard input"))
         .arg(file("secret-file", "A file with the password or the secret; - is standard input"))
         .group(ArgGroup::new("who").args(["admin", "client", "token-file"]))

@@ -62,9 +62,9 @@ impl FromStr for GrantType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthentication {
-    /// Client secret, with HTTP Basic or in the form.
+    /// Client secret, with HTTP Basic.
     ClientSecretBasic,
-    /// Client secret, in the form or with HTTP Basic.
+    /// Client secret, in the form.
     ClientSecretPost,
     /// Client assertion, signed with the client's own key (RFC 7523).
     PrivateKeyJwt,

@@ -82,13 +82,19 @@ impl PresentedCredentials {
         }
     }
 
-    fn basic(&self) -> bool {
-        matches!(self, Self::Secret { basic: true, .. })
+    /// Returns the method by which they were sent.
+    fn method(&self) -> ClientAuthentication {
+        match self {
+            Self::Secret { basic: true, .. } => ClientAuthentication::ClientSecretBasic,
+            Self::Secret { basic: false, .. } => ClientAuthentication::ClientSecretPost,
+            Self::Assertion { .. } => ClientAuthentication::PrivateKeyJwt,
+            Self::ClientId { .. } => ClientAuthentication::None,
+        }
     }
 }
 
-/// Authenticates a client. An unknown client and a wrong secret get the same answer. A client can use
-/// only the method that it is registered for.
+/// Authenticates a client. An unknown client and a wrong secret get the same answer. A client can use only the
+/// method that it is registered for (RFC 7591 §2), and the refusal of another one names it.
 ///
 /// # Errors
 /// [`OAuthError::InvalidClient`], or a failure of the store.
@@ -96,25 +102,29 @@ pub async fn authenticate(
     context: &OAuthContext<'_>,
     credentials: PresentedCredentials,
 ) -> Result<StoredClient, OAuthError> {
-    let refused = || OAuthError::InvalidClient { basic: credentials.basic() };
+    let method = credentials.method();
+    let refused = |registered| OAuthError::InvalidClient {
+        basic: method == ClientAuthentication::ClientSecretBasic,
+        registered,
+    };
     if credentials.id() == ClientId::FIRST_PARTY
         && matches!(credentials, PresentedCredentials::ClientId { .. })
     {
         return Ok(first_party(context));
     }
-    let known = context.find_client(credentials.id()).await?.ok_or_else(refused)?;
-    let method = known.client.authentication;
+    let known = context.find_client(credentials.id()).await?.ok_or_else(|| refused(None))?;
+    if known.client.authentication != method {
+        return Err(refused(Some(known.client.authentication)));
+    }
     let proved = match &credentials {
         PresentedCredentials::Secret { secret, .. } => {
             let hash = secret.hash();
-            method.by_secret() && known.secrets.iter().any(|known| known.matches(&hash))
+            known.secrets.iter().any(|known| known.matches(&hash))
         }
-        PresentedCredentials::Assertion { assertion, .. } => {
-            method == ClientAuthentication::PrivateKeyJwt && holds(context, &known, assertion).await?
-        }
-        PresentedCredentials::ClientId { .. } => method == ClientAuthentication::None,
+        PresentedCredentials::Assertion { assertion, .. } => holds(context, &known, assertion).await?,
+        PresentedCredentials::ClientId { .. } => true,
     };
-    if proved { Ok(known) } else { Err(refused()) }
+    if proved { Ok(known) } else { Err(refused(None)) }
 }
 
 /// True when the assertion is the client's, is for this server, and was not used before on any replica. False

@@ -1,5 +1,6 @@
 //! Errors of the authorization server.
 
+use crate::domain::ClientAuthentication;
 use crate::hashing::HashError;
 use crate::store::StoreError;
 use crate::token::InvalidProof;
@@ -15,6 +16,8 @@ pub enum OAuthError {
     InvalidClient {
         /// Set when the client used HTTP Basic: the response must have a challenge (RFC 6749 §5.2).
         basic: bool,
+        /// The method that the client is registered for, if it used another one.
+        registered: Option<ClientAuthentication>,
     },
     /// The client is not registered for the grant type.
     #[error("the client may not use this grant")]

@@ -15,8 +15,7 @@ fn register(server: &Server, token: &str, body: &Value) -> Answer {
 
 /// Requests a token with this client secret.
 fn ask_token(server: &Server, id: &str, secret: &str) -> Answer {
-    let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
-    server.post("/oauth/token").form(&form).send()
+    server.post("/oauth/token").basic(id, secret).form(&[("grant_type", "client_credentials")]).send()
 }
 
 fn secret_of(answer: &Answer) -> String {

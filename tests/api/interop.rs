@@ -109,9 +109,15 @@ fn facts(server: &Server) -> Value {
         "scope": "users:read:any", "grant_types": ["client_credentials"],
         "redirect_uris": [], "post_logout_redirect_uris": [],
     });
-    let app = register(&application, json!({ "client_id": "app" }));
+    let app = register(
+        &application,
+        json!({ "client_id": "app", "token_endpoint_auth_method": "client_secret_post" }),
+    );
     register(&application, json!({ "client_id": "spa", "token_endpoint_auth_method": "none" }));
     let secret = register(&service, json!({ "client_id": "service" }));
+    let by_post =
+        json!({ "client_id": "posting-service", "token_endpoint_auth_method": "client_secret_post" });
+    let posted = register(&service, by_post);
     let keys = json!({ "keys": [key.public] });
     let by_key = json!({ "client_id": "signing-service", "token_endpoint_auth_method": "private_key_jwt", "jwks": keys });
     register(&service, by_key);
@@ -121,7 +127,7 @@ fn facts(server: &Server) -> Value {
         "admin": server.admin().token,
         "callback": CALLBACK,
         "goodbye": GOODBYE,
-        "secrets": { "app": app, "service": secret },
+        "secrets": { "app": app, "service": secret, "posting-service": posted },
         "key": key.private,
     })
 }

@@ -28,8 +28,8 @@ fn reports() -> serde_json::Value {
 
 /// Requests a token with a wrong client secret.
 fn fail(server: &Server, from: &str) -> Answer {
-    let form = [("grant_type", "client_credentials"), ("client_id", "reports"), ("client_secret", "wrong")];
-    server.post("/oauth/token").header("x-forwarded-for", from).form(&form).send()
+    let request = server.post("/oauth/token").header("x-forwarded-for", from).basic("reports", "wrong");
+    request.form(&[("grant_type", "client_credentials")]).send()
 }
 
 /// Returns the policy's name, the remaining number and the seconds of a `RateLimit` header.
@@ -98,8 +98,8 @@ on_both_engines! {
         let replica = server.replica_with(&PROXIED);
         let app = server.register_application(&reports());
         let good = |server: &Server, from: &str| {
-            let form = [("grant_type", "client_credentials"), ("client_id", &app.id), ("client_secret", app.secret.as_deref().unwrap())];
-            server.post("/oauth/token").header("x-forwarded-for", from).form(&form).send()
+            let request = server.post("/oauth/token").header("x-forwarded-for", from);
+            app.authenticated(request, &[("grant_type", "client_credentials")]).send()
         };
         assert_eq!(good(&server, "192.0.2.1").expect(200).header("ratelimit"), None, "successful requests are not counted");
         let first = fail(&server, "192.0.2.1").expect(401);
@@ -164,7 +164,8 @@ on_both_engines! {
         refresh(of_spa["refresh_token"].as_str().unwrap(), "spa").expect(200);
         post(1, &[("grant_type", "authorization_code"), ("client_id", "spa"), ("code", &spa_code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)]).expect(200);
         let secret = app.secret.as_deref().unwrap();
-        let by_secret = |form: &[(&str, &str)]| post(1, &[form, &[("client_id", "photos"), ("client_secret", secret)]].concat());
+        let from_one = |path: &str| server.post(path).header("x-forwarded-for", "2001:db8::1");
+        let by_secret = |form: &[(&str, &str)]| from_one("/oauth/token").basic("photos", secret).form(form).send();
         by_secret(&[("grant_type", "refresh_token"), ("refresh_token", of_app["refresh_token"].as_str().unwrap())]).expect(200);
         by_secret(&[("grant_type", "authorization_code"), ("code", &app_code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)]).expect(200);
         let now = server.clock.now().timestamp();
@@ -174,10 +175,9 @@ on_both_engines! {
         post(1, &by_assertion).expect(200);
         // Another use of the assertion is not good.
         post(1, &by_assertion).expect(429);
-        let introspect = [("token", "x"), ("client_id", "photos"), ("client_secret", secret)];
         for path in ["/oauth/introspect", "/oauth/revoke"] {
-            server.post(path).header("x-forwarded-for", "2001:db8::1").form(&introspect).send().expect(200);
-            server.post(path).header("x-forwarded-for", "2001:db8::1").form(&[("token", "x"), ("client_id", "x")]).send().expect(429);
+            from_one(path).basic("photos", secret).form(&[("token", "x")]).send().expect(200);
+            from_one(path).form(&[("token", "x"), ("client_id", "x")]).send().expect(429);
         }
     }
 

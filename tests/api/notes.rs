@@ -72,12 +72,8 @@ fn db_client_token(server: &Server, id: &str, scope: &str) -> String {
             PgConnection::establish(&server.database_url).unwrap().batch_execute(&update).unwrap();
         }
     }
-    let credentials = [
-        ("grant_type", "client_credentials"),
-        ("client_id", id),
-        ("client_secret", made["client_secret"].as_str().unwrap()),
-    ];
-    let answer = server.post("/oauth/token").form(&credentials).send().expect(200);
+    let request = server.post("/oauth/token").basic(id, made["client_secret"].as_str().unwrap());
+    let answer = request.form(&[("grant_type", "client_credentials")]).send().expect(200);
     answer.json()["access_token"].as_str().unwrap().to_owned()
 }
 

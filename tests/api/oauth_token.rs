@@ -4,10 +4,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Server, eventually, on_both_engines};
+use crate::support::{Answer, Application, IssuerKey, Server, eventually, on_both_engines};
 
 fn register_client(server: &Server, id: &str, scope: &str) -> String {
     let made = server.operator(&["clients", "create", "--id", id, "--scope", scope, "--json"]);
+    let made: Value = serde_json::from_str(&made).unwrap();
+    made["client_secret"].as_str().unwrap().to_owned()
+}
+
+/// Registers a client that sends its secret in the form.
+fn register_posting_client(server: &Server, id: &str, scope: &str) -> String {
+    let method = ["--auth-method", "client_secret_post"];
+    let made = server
+        .operator(&[&["clients", "create", "--id", id, "--scope", scope, "--json"], &method[..]].concat());
     let made: Value = serde_json::from_str(&made).unwrap();
     made["client_secret"].as_str().unwrap().to_owned()
 }
@@ -25,18 +34,21 @@ fn expect_error(answer: Answer, status: u16, error: &str) -> Answer {
     answer
 }
 
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 on_both_engines! {
     fn client_credentials_by_basic_and_post(server) {
-        let secret = register_client(&server, "reports", "users:read:any profiles:read:any");
+        let scope = "users:read:any profiles:read:any";
+        let (secret, posted) = (register_client(&server, "reports", scope), register_posting_client(&server, "poster", scope));
         let by_basic = server.post("/oauth/token").header("authorization", &basic("reports", &secret)).form(&[GRANT]).send();
-        let by_post = server.post("/oauth/token").form(&[GRANT, ("client_id", "reports"), ("client_secret", &secret)]).send();
-        for answer in [by_basic, by_post] {
+        let by_post = server.post("/oauth/token").form(&[GRANT, ("client_id", "poster"), ("client_secret", &posted)]).send();
+        for (id, answer) in [("reports", by_basic), ("poster", by_post)] {
             let token = answer.expect(200).json();
             assert_eq!((&token["token_type"], &token["scope"]), (&json!("Bearer"), &json!("profiles:read:any users:read:any")));
             let (_, claims) = crate::support::decoded(token["access_token"].as_str().unwrap());
-            assert_eq!((&claims["sub"], &claims["client_id"]), (&json!("reports"), &json!("reports")));
+            assert_eq!((&claims["sub"], &claims["client_id"]), (&json!(id), &json!(id)));
             assert_eq!(claims.get("sid"), None);
             server.get("/users").bearer(token["access_token"].as_str().unwrap()).send().expect(200);
         }
@@ -65,6 +77,58 @@ on_both_engines! {
             assert_eq!(expect_error(ask(&authorization), 401, "invalid_client").body, wrong.body);
         }
         expect_error(server.post("/oauth/token").form(&[GRANT]).send(), 401, "invalid_client");
+    }
+
+    fn a_client_uses_its_registered_method_alone(server) {
+        let key = IssuerKey::new("a");
+        let registered = [("by-basic", "client_secret_basic"), ("by-post", "client_secret_post"), ("by-key", "private_key_jwt"), ("public", "none")];
+        let registered: Vec<(Application, &str)> = registered.into_iter().map(|(id, method)| {
+            let mut members = json!({ "client_id": id, "scope": "users:read", "token_endpoint_auth_method": method });
+            if method == "private_key_jwt" {
+                members["jwks"] = json!({ "keys": [key.jwk()] });
+            }
+            (server.register_application(&members), method)
+        }).collect();
+        let mut right = 0;
+        for path in ["/oauth/token", "/oauth/revoke", "/oauth/introspect"] {
+            for (app, method) in &registered {
+                // For the others, a secret that no client has.
+                let secret = app.secret.clone().unwrap_or_else(|| "no secret".to_owned());
+                let now = chrono::Utc::now().timestamp();
+                let claims = json!({ "iss": app.id, "sub": app.id, "aud": server.url, "jti": format!("{path} {method}"), "iat": now, "exp": now + 60 });
+                let assertion = key.sign(&json!({}), &claims);
+                let form = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("token", "x")];
+                let with = |more: &[(&str, &str)]| server.post(path).form(&[&form, more].concat());
+                for (presented, request) in [
+                    ("client_secret_basic", server.post(path).basic(&app.id, &secret).form(&form)),
+                    ("client_secret_post", with(&[("client_id", &app.id), ("client_secret", &secret)])),
+                    ("private_key_jwt", with(&[("client_assertion_type", JWT_BEARER), ("client_assertion", &assertion)])),
+                    ("none", with(&[("client_id", &app.id)])),
+                ] {
+                    let answer = request.send();
+                    if presented == *method {
+                        right += 1;
+                        let is_public_introspection = *method == "none" && path == "/oauth/introspect";
+                        assert_eq!(answer.json()["error"] == "invalid_client", is_public_introspection, "{path} {method}: {answer:?}");
+                        continue;
+                    }
+                    let refused = expect_error(answer, 401, "invalid_client");
+                    let named = format!("The client is registered for the authentication method {method} and must use no other one.");
+                    assert_eq!(refused.json()["error_description"], named, "{path} {presented}");
+                    assert_eq!(refused.header("www-authenticate").is_some(), presented == "client_secret_basic");
+                }
+            }
+        }
+        assert_eq!(right, 12);
+        // A change of the method counts at once, and the secret stays.
+        let (app, _) = &registered[0];
+        let admin = server.admin();
+        let change = json!({ "token_endpoint_auth_method": "client_secret_post" });
+        let etag = server.get("/clients/by-basic").bearer(&admin.token).send().etag().to_owned();
+        server.patch("/clients/by-basic").bearer(&admin.token).if_match(&etag).json(&change).send().expect(200);
+        let form = [("token", "x"), ("client_id", "by-basic"), ("client_secret", app.secret.as_deref().unwrap())];
+        server.post("/oauth/revoke").form(&form).send().expect(200);
+        expect_error(app.post(&server, "/oauth/revoke", &[("token", "x")]), 401, "invalid_client");
     }
 
     fn refuses_contradictory_credentials(server) {

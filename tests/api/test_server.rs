@@ -89,8 +89,8 @@ fn listed_users_log_in_and_own_separate_records() {
         .filter(|client| client["client_secret"].is_string())
     {
         let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
-        let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
-        server.request("POST", "/oauth/token").form(&form).send().expect(200);
+        let form = [("grant_type", "client_credentials")];
+        server.request("POST", "/oauth/token").basic(id, secret).form(&form).send().expect(200);
     }
     assert_eq!(server.request("GET", "/test").send().expect(200).json(), server.seeds);
     // Its data is in no file.

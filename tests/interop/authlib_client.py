@@ -61,8 +61,9 @@ metadata = requests.get(f"{ISSUER}/.well-known/openid-configuration", timeout=30
 token_endpoint = metadata["token_endpoint"]
 
 # Clients without a user.
-for method in ("client_secret_basic", "client_secret_post"):
-    service = OAuth2Session("service", FACTS["secrets"]["service"], scope="users:read:any", token_endpoint_auth_method=method)
+for name, method in (("service", "client_secret_basic"), ("posting-service", "client_secret_post")):
+    secret = FACTS["secrets"][name]
+    service = OAuth2Session(name, secret, scope="users:read:any", token_endpoint_auth_method=method)
     call("/users", service.fetch_token(token_endpoint, grant_type="client_credentials")["access_token"], 200)
 key = ECKey.import_key(FACTS["key"])
 signing = OAuth2Session("signing-service", key, scope="users:read:any", token_endpoint_auth_method="private_key_jwt")

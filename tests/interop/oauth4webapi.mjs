@@ -21,7 +21,7 @@ assert.deepEqual(authorization_servers, [facts.issuer]);
 const assertionKey = await crypto.subtle.importKey('jwk', facts.key, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
 for (const [client_id, auth] of [
   ['service', oauth.ClientSecretBasic(facts.secrets.service)],
-  ['service', oauth.ClientSecretPost(facts.secrets.service)],
+  ['posting-service', oauth.ClientSecretPost(facts.secrets['posting-service'])],
   ['signing-service', oauth.PrivateKeyJwt({ key: assertionKey, kid: facts.key.kid })],
 ]) {
   const client = { client_id };
@@ -29,8 +29,8 @@ for (const [client_id, auth] of [
   const { access_token } = await oauth.processClientCredentialsResponse(as, client, response);
   await call('/users', access_token, 200);
 }
-const stranger = await oauth.clientCredentialsGrantRequest(as, { client_id: 'service' }, oauth.ClientSecretPost('wrong'), {}, http);
-await assert.rejects(oauth.processClientCredentialsResponse(as, { client_id: 'service' }, stranger), { error: 'invalid_client' });
+const stranger = await oauth.clientCredentialsGrantRequest(as, { client_id: 'posting-service' }, oauth.ClientSecretPost('wrong'), {}, http);
+await assert.rejects(oauth.processClientCredentialsResponse(as, { client_id: 'posting-service' }, stranger), { error: 'invalid_client' });
 
 /** Logs a user in with the authorization code flow. */
 async function signIn(client, auth, { person = new Person(), scope, dpop } = {}) {

@@ -10,7 +10,7 @@ const key = await crypto.subtle.importKey('jwk', facts.key, { name: 'ECDSA', nam
 // Clients without a user.
 for (const [id, auth] of [
   ['service', client.ClientSecretBasic(facts.secrets.service)],
-  ['service', client.ClientSecretPost(facts.secrets.service)],
+  ['posting-service', client.ClientSecretPost(facts.secrets['posting-service'])],
   ['signing-service', client.PrivateKeyJwt({ key, kid: facts.key.kid })],
 ]) {
   const config = await client.discovery(issuer, id, undefined, auth, http);

@@ -76,7 +76,10 @@ fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<Prese
             return Err(TWO_METHODS);
         }
         let named = || ClientAssertion::client_named_in(assertion);
-        let id = id.map(str::to_owned).or_else(named).ok_or(OAuthError::InvalidClient { basic: false })?;
+        let id = id
+            .map(str::to_owned)
+            .or_else(named)
+            .ok_or(OAuthError::InvalidClient { basic: false, registered: None })?;
         return Ok(PresentedCredentials::Assertion { id, assertion: assertion.to_owned() });
     }
     match (basic, form.get("client_secret"), id) {
@@ -91,7 +94,7 @@ fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<Prese
         }
         (None, Some(_), None) => Err(OAuthError::InvalidRequest("client_id is missing")),
         (None, None, Some(id)) => Ok(PresentedCredentials::ClientId { id: id.to_owned() }),
-        (None, None, None) => Err(OAuthError::InvalidClient { basic: false }),
+        (None, None, None) => Err(OAuthError::InvalidClient { basic: false, registered: None }),
     }
 }
 
@@ -117,7 +120,7 @@ fn by_basic(call: &Call) -> Result<Option<(String, ClientSecret)>, Problem> {
         return Err(OAuthError::InvalidRequest("Authorization is repeated").into());
     }
     let credentials = credentials_by_basic(value);
-    credentials.map(Some).ok_or_else(|| OAuthError::InvalidClient { basic: true }.into())
+    credentials.map(Some).ok_or_else(|| OAuthError::InvalidClient { basic: true, registered: None }.into())
 }
 
 /// Parses an `Authorization` header by HTTP Basic.

@@ -29,8 +29,13 @@ impl From<OAuthError> for Problem {
     fn from(error: OAuthError) -> Self {
         let code = match error {
             OAuthError::InvalidRequest(why) => return Self::new(Code::InvalidRequest).with_detail(why),
-            OAuthError::InvalidClient { basic } => {
-                let problem = Self::new(Code::InvalidClient);
+            OAuthError::InvalidClient { basic, registered } => {
+                let problem = match registered {
+                    Some(method) => Self::new(Code::InvalidClient).with_detail(format!(
+                        "The client is registered for the authentication method {method} and must use no other one."
+                    )),
+                    None => Self::new(Code::InvalidClient),
+                };
                 return if basic {
                     problem
                         .with_header(header::WWW_AUTHENTICATE, "Basic realm=\"cloakroom\", charset=\"UTF-8\"")

@@ -224,7 +224,7 @@ pub async fn introspect(
     let context = services.oauth();
     if request.client.stored.client.is_public() {
         // RFC 7662 §2.1: the requesting client must authenticate.
-        return Err(OAuthError::InvalidClient { basic: false }.into());
+        return Err(OAuthError::InvalidClient { basic: false, registered: None }.into());
     }
     let token = request.required("token", "token is missing")?;
     let claims = introspection::introspect(&context, &request.client, token).await?;

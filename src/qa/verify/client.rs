@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use ureq::{AsSendBody, SendBody, http};
 
@@ -108,10 +110,24 @@ impl Client {
 
     /// Sends a request, with a token if given.
     pub(crate) fn send(&self, request: &Request, token: Option<&str>) -> Result<Answer, VerifyError> {
+        let authorization = token.map(|token| format!("Bearer {token}"));
         match &request.body {
-            Some((_, text)) => self.exchange(request, token, text.as_str()),
-            None => self.exchange(request, token, ()),
+            Some((_, text)) => self.exchange(request, authorization, text.as_str()),
+            None => self.exchange(request, authorization, ()),
         }
+    }
+
+    /// Sends a request with the credentials of a client by HTTP Basic, both form-encoded (RFC 6749 §2.3.1).
+    pub(crate) fn send_by_basic(
+        &self,
+        request: &Request,
+        id: &str,
+        secret: &str,
+    ) -> Result<Answer, VerifyError> {
+        let encoded = |half: &str| form_urlencoded::byte_serialize(half.as_bytes()).collect::<String>();
+        let credentials = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
+        let text = request.body.as_ref().map_or("", |(_, text)| text.as_str());
+        self.exchange(request, Some(format!("Basic {credentials}")), text)
     }
 
     /// Sends a request and runs `interrupt` when the head and the first half of the body have been sent.
@@ -123,7 +139,8 @@ impl Client {
     ) -> Result<Answer, VerifyError> {
         let text = request.body.as_ref().map_or("", |(_, text)| text.as_str());
         let mut body = InterruptedBody::new(text, interrupt);
-        let answer = self.exchange(request, Some(token), SendBody::from_reader(&mut body));
+        let answer =
+            self.exchange(request, Some(format!("Bearer {token}")), SendBody::from_reader(&mut body));
         body.outcome()?;
         answer
     }
@@ -131,7 +148,7 @@ impl Client {
     fn exchange(
         &self,
         request: &Request,
-        token: Option<&str>,
+        authorization: Option<String>,
         sent: impl AsSendBody,
     ) -> Result<Answer, VerifyError> {
         if self.is_stopped() {
@@ -144,8 +161,8 @@ impl Client {
             .method(method.as_str())
             .uri(format!("{}{path}", self.url))
             .header("if-match", "*");
-        if let Some(token) = token {
-            head = head.header("authorization", format!("Bearer {token}"));
+        if let Some(authorization) = authorization {
+            head = head.header("authorization", authorization);
         }
         if let Some((media_type, text)) = body {
             head = head.header("content-type", *media_type).header("content-length", text.len());

@@ -284,16 +284,13 @@ fn session_token(
     Err(VerifyError::new(format!("{email} cannot log in: {}", answer.summary())))
 }
 
-/// Returns a token by client credentials (RFC 6749 §4.4).
+/// Returns a token by client credentials (RFC 6749 §4.4). The client authenticates by `client_secret_basic`.
 fn client_token(client: &Client, id: &str, secret: &str) -> Result<String, VerifyError> {
-    let request = Request::new(Method::POST, "/oauth/token").form(&[
-        ("grant_type", "client_credentials"),
-        ("client_id", id),
-        ("client_secret", secret),
-    ]);
-    let answer = client.send(&request, None)?;
+    let request = Request::new(Method::POST, "/oauth/token").form(&[("grant_type", "client_credentials")]);
+    let answer = client.send_by_basic(&request, id, secret)?;
     if answer.is_success() {
         return answer.text("access_token");
     }
-    Err(VerifyError::new(format!("the client {id} gets no token: {}", answer.summary())))
+    let why = answer.text("error_description").unwrap_or_else(|_| answer.summary());
+    Err(VerifyError::new(format!("the client {id} gets no token: {why}")))
 }

@@ -80,9 +80,8 @@ fn operator_works_while_the_server_runs() {
     let client = machine.json(&["clients", "create", "--id", "reports", "--scope", "users:read:any"]);
     let token = |secret: &Value| {
         let secret = secret["client_secret"].as_str().expect("a secret");
-        let form =
-            [("grant_type", "client_credentials"), ("client_id", "reports"), ("client_secret", secret)];
-        Request::new("POST", format!("{}/oauth/token", server.url())).form(&form).send().status
+        let request = Request::new("POST", format!("{}/oauth/token", server.url())).basic("reports", secret);
+        request.form(&[("grant_type", "client_credentials")]).send().status
     };
     assert_eq!(token(&client), 200);
     let rotated = machine.json(&["clients", "rotate-secret", "reports", "--keep-old", "0s"]);

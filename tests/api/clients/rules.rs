@@ -107,7 +107,8 @@ on_both_engines! {
         };
         ask_token(&server, "reports", &secret).expect(200);
         change(json!({ "token_endpoint_auth_method": "client_secret_post" }));
-        ask_token(&server, "reports", &secret).expect(200);
+        let posted = [("grant_type", "client_credentials"), ("client_id", "reports"), ("client_secret", secret.as_str())];
+        server.post("/oauth/token").form(&posted).send().expect(200);
         change(json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [jwk()] } }));
         ask_token(&server, "reports", &secret).expect(401);
         let back = change(json!({ "token_endpoint_auth_method": "client_secret_basic", "jwks": null }));

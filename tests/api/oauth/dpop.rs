@@ -60,10 +60,7 @@ fn sha256(text: &str) -> String {
 }
 
 fn send(server: &Server, app: &Application, form: &[(&str, &str)], proof: &str) -> Answer {
-    let mut form = form.to_vec();
-    form.push(("client_id", &app.id));
-    form.extend(app.secret.as_deref().map(|secret| ("client_secret", secret)));
-    server.post("/oauth/token").header("dpop", proof).form(&form).send()
+    app.authenticated(server.post("/oauth/token").header("dpop", proof), form).send()
 }
 
 fn service(server: &Server, id: &str) -> Application {

@@ -33,16 +33,14 @@ fn service(server: &Server) -> (impl Fn() -> String, impl Fn(&str)) {
     let secret = made["client_secret"].as_str().unwrap().to_owned();
     let (post, of_revocation) = (|path: &str| server.post(path), secret.clone());
     let token = move || {
-        let form =
-            [("grant_type", "client_credentials"), ("client_id", "robot"), ("client_secret", &*secret)];
-        post("/oauth/token").form(&form).send().expect(200).json()["access_token"]
+        let form = [("grant_type", "client_credentials")];
+        post("/oauth/token").basic("robot", &secret).form(&form).send().expect(200).json()["access_token"]
             .as_str()
             .unwrap()
             .to_owned()
     };
     let revoke = move |token: &str| {
-        let form = [("token", token), ("client_id", "robot"), ("client_secret", &*of_revocation)];
-        post("/oauth/revoke").form(&form).send().expect(200);
+        post("/oauth/revoke").basic("robot", &of_revocation).form(&[("token", token)]).send().expect(200);
     };
     (token, revoke)
 }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::browser::Browser;
-use super::http::Answer;
+use super::http::{Answer, Request};
 use super::people::Person;
 use super::server::Server;
 
@@ -143,10 +143,15 @@ impl Application {
 
     /// Sends a form with the client's own credentials.
     pub fn post(&self, server: &Server, path: &str, form: &[(&str, &str)]) -> Answer {
-        let mut form = form.to_vec();
-        form.push(("client_id", &self.id));
-        form.extend(self.secret.as_deref().map(|secret| ("client_secret", secret)));
-        server.post(path).form(&form).send()
+        self.authenticated(server.post(path), form).send()
+    }
+
+    /// Adds a form with the client's own credentials to a request.
+    pub fn authenticated(&self, request: Request, form: &[(&str, &str)]) -> Request {
+        match &self.secret {
+            Some(secret) => request.basic(&self.id, secret).form(form),
+            None => request.form(&[form, &[("client_id", &self.id)]].concat()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 /// Request under construction.
@@ -37,6 +37,13 @@ impl Request {
 
     pub fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Authenticates a client by `client_secret_basic`, whose halves are form-encoded (RFC 6749 §2.3.1).
+    pub fn basic(self, id: &str, secret: &str) -> Self {
+        let encoded = |half: &str| form_urlencoded::byte_serialize(half.as_bytes()).collect::<String>();
+        let credentials = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
+        self.header("authorization", &format!("Basic {credentials}"))
     }
 
     pub fn if_match(self, tag: &str) -> Self {

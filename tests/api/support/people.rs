@@ -67,8 +67,8 @@ impl Server {
         let made = self.operator(&["clients", "create", "--id", id, "--scope", scope, "--json"]);
         let made: Value = serde_json::from_str(&made).expect("JSON");
         let secret = made["client_secret"].as_str().expect("a secret");
-        let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
-        let answer = self.post("/oauth/token").form(&form).send().expect(200);
+        let form = [("grant_type", "client_credentials")];
+        let answer = self.post("/oauth/token").basic(id, secret).form(&form).send().expect(200);
         answer.json()["access_token"].as_str().expect("a token").to_owned()
     }
 }

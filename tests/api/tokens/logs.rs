@@ -104,9 +104,8 @@ fn handle_secrets(verbose: &VerboseServer) -> Vec<String> {
         verbose.operator(&["clients", "create", "--id", "reports", "--scope", "users:read:any", "--json"]);
     let secret = client["client_secret"].as_str().unwrap().to_owned();
     let grant = |secret: &str| {
-        let form =
-            [("grant_type", "client_credentials"), ("client_id", "reports"), ("client_secret", secret)];
-        server.post("/oauth/token").form(&form).send()
+        let form = [("grant_type", "client_credentials")];
+        server.post("/oauth/token").basic("reports", secret).form(&form).send()
     };
     let client_token = grant(&secret).expect(200).json()["access_token"].as_str().unwrap().to_owned();
     grant(WRONG).expect(401);
@@ -114,8 +113,8 @@ fn handle_secrets(verbose: &VerboseServer) -> Vec<String> {
     server.get("/users?cursor=nonsense").bearer(&client_token).send().expect(400);
     let clerk = ["clients", "create", "--id", "clerk", "--scope", "clients:write", "--json"];
     let clerk = verbose.operator(&clerk)["client_secret"].as_str().unwrap().to_owned();
-    let form = [("grant_type", "client_credentials"), ("client_id", "clerk"), ("client_secret", &clerk)];
-    let clerks = server.post("/oauth/token").form(&form).send().expect(200).json();
+    let form = [("grant_type", "client_credentials")];
+    let clerks = server.post("/oauth/token").basic("clerk", &clerk).form(&form).send().expect(200).json();
     let clerks = clerks["access_token"].as_str().unwrap();
     let registration = json!({ "client_id": "made", "scope": "users:read", "client_secret": WRONG });
     server.post("/clients").bearer(clerks).json(&registration).send().expect(422);
