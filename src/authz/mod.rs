@@ -109,3 +109,4 @@ pub use scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, Scope, ScopeSet};
 pub use sealed::Sealed;
 pub use step::{Reason, Step};
 pub use vocabulary::Vocabulary;
+pub(crate) use vocabulary::scope_names;

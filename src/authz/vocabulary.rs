@@ -31,6 +31,12 @@ enum Grants {
     Nothing,
 }
 
+/// Returns the names in a list of scopes. RFC 6749 §3.3 separates them by one space; more spaces, also at either
+/// end, can mean nothing else.
+pub(crate) fn scope_names(list: &str) -> impl Iterator<Item = &str> {
+    list.split(' ').filter(|name| !name.is_empty())
+}
+
 impl Default for Vocabulary {
     /// Returns cloakroom's own scopes and roles.
     fn default() -> Self {
@@ -75,22 +81,25 @@ impl Vocabulary {
     /// Returns the known scopes in a space-separated list. Unknown names grant nothing and are left
     /// out.
     pub fn scopes_in(&self, list: &str) -> ScopeSet {
-        list.split(' ').filter_map(|name| self.scope(name)).collect()
+        scope_names(list).filter_map(|name| self.scope(name)).collect()
     }
 
     /// Returns the scopes in a list in which every name must be known (RFC 6749 §3.3).
     ///
     /// # Errors
-    /// `unknown-scope`, with the first few unknown names.
+    /// `unknown-scope`, with the first few unknown names, or when there is no name.
     pub fn known_scopes(&self, list: &str) -> Result<ScopeSet, Invalid> {
-        let unknown: Vec<&str> = list.split(' ').filter(|name| self.scope(name).is_none()).collect();
+        if scope_names(list).next().is_none() {
+            return Err(Invalid::new("unknown-scope", "must name at least one scope"));
+        }
+        let unknown: Vec<&str> = scope_names(list).filter(|name| self.scope(name).is_none()).collect();
         if unknown.is_empty() {
             return Ok(self.scopes_in(list));
         }
         let named = unknown.iter().take(MAX_NAMED).map(|name| name.chars().take(64).collect::<String>());
         let named: Vec<String> = named.map(|name| format!("{name:?}")).collect();
         let more = if unknown.len() > MAX_NAMED { ", and others" } else { "" };
-        let detail = format!("must be scopes between single spaces; unknown: {}{more}", named.join(", "));
+        let detail = format!("must be scopes, separated by spaces; unknown: {}{more}", named.join(", "));
         Err(Invalid::new("unknown-scope", detail))
     }
 
@@ -152,8 +161,11 @@ mod tests {
         let known = |list: &str| Vocabulary::default().known_scopes(list);
         assert_eq!(known("users:read openid users:read").unwrap().to_string(), "openid users:read");
         let refused = known("users:read users:raed  \u{7f}").unwrap_err();
-        assert!(refused.detail.ends_with(r#"unknown: "users:raed", "", "\u{7f}""#), "{refused}");
-        assert!(known("").is_err());
+        assert!(refused.detail.ends_with(r#"unknown: "users:raed", "\u{7f}""#), "{refused}");
+        assert_eq!(known(" users:read   openid ").unwrap().to_string(), "openid users:read");
+        for wrong in ["", "   ", "users:read\topenid", "users:read,openid", "users:read\n"] {
+            assert!(known(wrong).is_err(), "{wrong:?}");
+        }
         assert!(known(&"a ".repeat(10_000)).unwrap_err().detail.len() < 200);
     }
 

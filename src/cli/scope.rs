@@ -1,11 +1,11 @@
 //! List of scopes, as the operator writes it.
 
-use crate::authz::{Scope, ScopeSet, Vocabulary};
+use crate::authz::{Scope, ScopeSet, Vocabulary, scope_names};
 
 /// Reads names of scopes, separated by spaces. An unknown name is refused, and the nearest one suggested.
 pub(super) fn parse(list: &str, vocabulary: &Vocabulary) -> Result<ScopeSet, String> {
     let known = |name| known(name, vocabulary);
-    let scopes: ScopeSet = list.split_whitespace().map(known).collect::<Result<_, _>>()?;
+    let scopes: ScopeSet = scope_names(list).map(known).collect::<Result<_, _>>()?;
     if scopes.is_empty() { Err("name at least one scope".to_owned()) } else { Ok(scopes) }
 }
 
@@ -42,6 +42,8 @@ mod tests {
             parse("users:raed:any").unwrap_err(),
             "users:raed:any is not a scope; the nearest is users:read:any"
         );
-        assert!(parse(" ").is_err());
+        for wrong in ["", " ", "users:read:any\tclients:read"] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

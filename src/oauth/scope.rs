@@ -1,7 +1,7 @@
 //! Scopes of a request, of a client and of a grant (RFC 6749 §3.3).
 
 use super::OAuthError;
-use crate::authz::{ScopeSet, Vocabulary};
+use crate::authz::{ScopeSet, Vocabulary, scope_names};
 use crate::domain::Invalid;
 use crate::store::StoredClient;
 
@@ -16,11 +16,10 @@ const MAX_SCOPES: usize = 128;
 /// # Errors
 /// When it is not a list of scope tokens, or when it exceeds 4096 bytes or 128 scopes.
 pub fn scope_parameter(list: &str, vocabulary: &Vocabulary) -> Result<ScopeSet, Invalid> {
-    let is_token = |token: &str| {
-        !token.is_empty() && token.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-    };
-    if list.len() > MAX_BYTES || list.split(' ').count() > MAX_SCOPES || !list.split(' ').all(is_token) {
-        return Err(Invalid::new("invalid-scope", "must be at most 128 scopes, separated by single spaces"));
+    let is_token = |token: &str| token.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
+    let named = scope_names(list).take(MAX_SCOPES + 1).count();
+    if list.len() > MAX_BYTES || !(1..=MAX_SCOPES).contains(&named) || !scope_names(list).all(is_token) {
+        return Err(Invalid::new("invalid-scope", "must be 1 to 128 scopes, separated by spaces"));
     }
     Ok(vocabulary.scopes_in(list))
 }

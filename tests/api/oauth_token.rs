@@ -66,6 +66,31 @@ on_both_engines! {
         expect_error(ask(&"a ".repeat(10_000)), 400, "invalid_scope");
     }
 
+    fn more_spaces_between_scopes_are_one(server) {
+        let (admin, ada) = (server.admin(), server.register("ada"));
+        let spaced = "  users:read   openid ";
+        let app = server.register_application(&json!({ "client_id": "photos", "scope": spaced }));
+        let tokens = app.tokens(&server, &ada, &[("scope", spaced)]);
+        assert_eq!(tokens["scope"], "openid users:read");
+        let refreshed = app.refresh_for(&server, tokens["refresh_token"].as_str().unwrap(), Some("  users:read ")).expect(200);
+        assert_eq!(refreshed.json()["scope"], "users:read");
+        let registered = server.get("/clients/photos").bearer(&admin.token).send().expect(200).json();
+        assert_eq!(registered["scope"], "openid users:read");
+        let patched = server.patch("/clients/photos").bearer(&admin.token).if_match("*").json(&json!({ "scope": " users:read  users:write" })).send().expect(200);
+        assert_eq!(patched.json()["scope"], "users:read users:write");
+        let log_in = |scope: &str| server.post("/sessions").json(&json!({ "email": ada.email, "password": crate::support::PASSWORD, "scope": scope })).send();
+        assert_eq!(log_in(spaced).expect(200).json()["scope"], "openid users:read");
+        let minted = server.operator(&["token", "mint", "--as", &ada.email, "--scope", spaced]);
+        assert_eq!(crate::support::decoded(minted.trim()).1["scope"], "openid users:read");
+        // Nothing else separates scopes, and a list without a scope is none.
+        for wrong in ["users:read\topenid", "users:read\nopenid", "users:read\u{a0}openid", "   "] {
+            log_in(wrong).expect_problem(422, "invalid-body");
+            expect_error(app.refresh_for(&server, "x", Some(wrong)), 400, "invalid_grant");
+            let body = json!({ "client_id": "other", "scope": wrong, "grant_types": ["client_credentials"] });
+            server.post("/clients").bearer(&admin.token).json(&body).send().expect_problem(422, "invalid-body");
+        }
+    }
+
     fn unknown_client_and_wrong_secret_look_alike(server) {
         let secret = register_client(&server, "reports", "users:read:any");
         let ask = |authorization: &str| {

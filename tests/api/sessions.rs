@@ -31,7 +31,7 @@ on_both_engines! {
         };
         assert_eq!(log_in("users:read users:read:any nonsense").expect(200).json()["scope"], "users:read");
         log_in("users:read:any").expect_problem(400, "invalid-scope");
-        log_in("bad  spaces").expect_problem(422, "invalid-body");
+        log_in("bad\tspaces").expect_problem(422, "invalid-body");
         log_in(&"a ".repeat(10_000)).expect_problem(422, "invalid-body");
     }
 
@@ -42,9 +42,12 @@ on_both_engines! {
             request.json(&json!({ "email": email, "password": password })).send().expect_problem(401, "invalid-credentials")
         };
         let wrong = log_in(&ada.email, "not the password");
+        for body in [json!({ "email": "\0", "password": "x" }), json!({ "email": ada.email, "password": "a\0" })] {
+            server.post("/sessions").json(&body).send().expect_problem(422, "invalid-body");
+        }
         let left = |answer: &crate::support::Answer| answer.header("ratelimit").map(|left| left.split(";t=").next().map(str::to_owned));
         assert_eq!(left(&log_in("somebody@example.com", "not the password")), left(&wrong));
-        for (email, password) in [("nobody@example.com", "not the password"), ("no address", "x"), ("\0", "x"), (&eve.email, "")] {
+        for (email, password) in [("nobody@example.com", "not the password"), ("no address", "x"), (&eve.email, "")] {
             let unknown = log_in(email, password);
             assert_eq!(unknown.body, wrong.body);
             let without_date = |answer: &crate::support::Answer| {

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::super::checks;
 use super::super::parse::Parsed;
+use crate::authz::scope_names;
 use crate::token::{ClientToken, TokenTyp, TrustedIssuer, is_safe};
 
 /// Members of an issuer.
@@ -202,9 +203,7 @@ fn scopes(value: &Value) -> Parsed<BTreeMap<String, Vec<String>>> {
     let wrong = "write an object from their names to ours, such as {\"read\": \"users:read profiles:read\"}";
     let map = value.as_object().ok_or(wrong)?;
     let ours = |value: &Value| match value {
-        Value::String(list) => {
-            Some(list.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect())
-        }
+        Value::String(list) => Some(scope_names(list).map(str::to_owned).collect()),
         Value::Array(names) => names.iter().map(|name| name.as_str().map(str::to_owned)).collect(),
         _ => None,
     };

@@ -19,7 +19,7 @@ crate::body! {
         /// The name that users see.
         #[schema(max_length = 200)]
         client_name: Option<String> as Given<String> = text(ClientMetadata::parse_name);
-        /// The scopes that the client may request, separated by single spaces. The caller must have every
+        /// The scopes that the client may request, separated by spaces. The caller must have every
         /// scope that gives power over other users.
         scope: String as Option<ScopeSet> = optional_text(|list| vocabulary.known_scopes(list));
         /// The grant types. Default: `authorization_code` and `refresh_token` if there are `redirect_uris`,

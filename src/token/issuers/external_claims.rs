@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::authz::{Revocable, Scope, ScopeSet, TokenId, TokenSubject, Vocabulary};
+use crate::authz::{Revocable, Scope, ScopeSet, TokenId, TokenSubject, Vocabulary, scope_names};
 use crate::domain::{Email, ExternalUser, Identity, ProfileChange, ProfileClaim};
 use crate::token::access::claims::{Claims, Registered, audience, strings};
 use crate::token::jws::{optional_text, parse_object};
@@ -151,7 +151,7 @@ fn scope(
     for name in &issuer.scope_claims {
         let names = match find(claims, name) {
             None => continue,
-            Some(Value::String(list)) => list.split(' ').map(str::to_owned).collect(),
+            Some(Value::String(list)) => scope_names(list).map(str::to_owned).collect(),
             Some(Value::Array(names)) => strings(names).ok_or(InvalidToken::MalformedScope)?,
             Some(_) => return Err(InvalidToken::MalformedScope),
         };

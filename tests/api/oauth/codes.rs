@@ -77,7 +77,7 @@ on_both_engines! {
         let other = format!("{CALLBACK}&x=1");
         for fault in [
             ("redirect_uri", ""), ("redirect_uri", other.as_str()), ("code_verifier", ""), ("code_verifier", "x"),
-            ("resource", "https://unknown.example.org"), ("resource", server.url.as_str()), ("scope", "not  a list"),
+            ("resource", "https://unknown.example.org"), ("resource", server.url.as_str()), ("scope", "not\ta list"),
         ] {
             let code = app.code(&server, &ada, &[]);
             let tokens = app.redeem(&server, &code).expect(200).json();
@@ -92,7 +92,7 @@ on_both_engines! {
         let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
         let code = app.code(&server, &ada, &[]);
         for (fault, error) in [
-            (("redirect_uri", ""), "invalid_request"), (("resource", "https://unknown.example.org"), "invalid_target"), (("scope", "not  a list"), "invalid_scope"),
+            (("redirect_uri", ""), "invalid_request"), (("resource", "https://unknown.example.org"), "invalid_target"), (("scope", "not\ta list"), "invalid_scope"),
         ] {
             let answer = app.redeem_with(&server, &code, &[fault]).expect(400);
             assert_eq!(answer.json()["error"], error);

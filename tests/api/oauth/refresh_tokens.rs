@@ -179,7 +179,7 @@ on_both_engines! {
         let apps = [server.application("photos", "openid users:read"), server.public_application("spa", "openid users:read")];
         for app in &apps {
             for fault in [
-                ("scope", "users:delete"), ("scope", "unknown"), ("scope", "not  a list"),
+                ("scope", "users:delete"), ("scope", "unknown"), ("scope", "not\ta list"),
                 ("resource", "https://unknown.example.org"), ("resource", server.url.as_str()),
             ] {
                 let first = app.tokens(&server, &ada, &[]);
