@@ -116,11 +116,8 @@ impl AuthorizationRequest {
                 text => Ok(text.map(str::to_owned)),
             }
         };
-        let hint = given.get("id_token_hint").map(|hint| context.issuer.read_id_token_hint(hint));
-        let hinted_user = match hint {
-            Some(None) => return Err(invalid("id_token_hint is not an ID token of this server")),
-            hint => hint.flatten().map(|hint| hint.user),
-        };
+        // A hint that cannot be read, because its key is gone, hints at nobody.
+        let hint = given.get("id_token_hint").and_then(|hint| context.issuer.read_id_token_hint(hint));
         let (nonce, login_hint) = (bounded("nonce")?, bounded("login_hint")?);
         let dpop_jkt = match given.get("dpop_jkt").map(Thumbprint::parse) {
             Some(None) => return Err(invalid("dpop_jkt is not a thumbprint")),
@@ -135,7 +132,7 @@ impl AuthorizationRequest {
             prompt: prompt(given.get("prompt").unwrap_or_default())?,
             max_age,
             login_hint,
-            hinted_user,
+            hinted_user: hint.map(|hint| hint.user),
             resource,
             dpop_jkt,
         })

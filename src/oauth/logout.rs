@@ -27,14 +27,15 @@ pub enum LogoutError {
 }
 
 impl LogoutRequest {
-    /// Reads and checks a request. An `id_token_hint` that cannot be read (its key may be gone) counts
-    /// as left out: the user is asked.
+    /// Reads and checks a request. If an `id_token_hint` cannot be read, because its key may be gone, the user is
+    /// asked. When nothing else names the client, the browser stays here afterwards (§3).
     ///
     /// # Errors
     /// [`LogoutError::Page`] when the client is unknown, is not the client of the ID token, or has not
     /// registered the address to return to.
     pub async fn read(context: &OAuthContext<'_>, given: &impl Parameters) -> Result<Self, LogoutError> {
-        let hint = given.get("id_token_hint").and_then(|hint| context.issuer.read_id_token_hint(hint));
+        let sent_hint = given.get("id_token_hint");
+        let hint = sent_hint.and_then(|hint| context.issuer.read_id_token_hint(hint));
         let hinted = hint.as_ref().map(|hint| hint.client_id.as_str());
         let named = given.get("client_id");
         if hinted.is_some() && named.is_some() && hinted != named {
@@ -48,7 +49,8 @@ impl LogoutRequest {
                 Some(client.ok_or(LogoutError::Page(UNKNOWN_CLIENT))?)
             }
         };
-        let return_to = given.get("post_logout_redirect_uri");
+        let is_client_unreadable = client.is_none() && hint.is_none() && sent_hint.is_some();
+        let return_to = given.get("post_logout_redirect_uri").filter(|_| !is_client_unreadable);
         let return_to =
             return_to.map(|uri| return_address(client.as_ref(), uri, given.get("state"))).transpose()?;
         Ok(Self { client, user: hint.map(|hint| hint.user), return_to })

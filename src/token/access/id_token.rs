@@ -93,15 +93,15 @@ impl Issuer {
         sign(TYPE, &claims, key).map(SecretString::from).map(IdToken)
     }
 
-    /// Reads an ID token of this server, expired or not. None when it is not one, or when the key that
-    /// signed it no longer exists.
+    /// Reads an ID token of this server, expired or not. The key that signed it may have been rotated away. None when
+    /// it is not one, or when its key was deleted or taken out of service.
     pub fn read_id_token_hint(&self, token: &str) -> Option<IdTokenHint> {
         let jws = Jws::parse(token).ok()?;
         if jws.header.typ.as_deref() != Some(TYPE) {
             return None;
         }
         let ring = self.keys().ok()?.current();
-        let key = ring.verification.find(jws.header.kid.as_deref(), jws.header.algorithm).ok()?;
+        let key = ring.hints.find(jws.header.kid.as_deref(), jws.header.algorithm).ok()?;
         let claims: Map<String, Value> = parse_object(&jws.verify(key).ok()?).ok()?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         if text("iss") != Some(&self.issuer) {

@@ -12,6 +12,9 @@ use crate::token::IssueError;
 pub struct KeyRing {
     pub(in crate::token) signing: Option<Arc<SigningKey>>,
     pub(in crate::token) verification: VerificationKeys,
+    /// Keys that verify an `id_token_hint`: those in force, and those that were rotated away and are not deleted
+    /// yet. No access token is accepted by the latter, and they are not published.
+    pub(in crate::token) hints: VerificationKeys,
     pub(in crate::token) jwks: Value,
 }
 

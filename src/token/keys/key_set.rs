@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::private_key::PrivateKey;
 use super::signer::SigningKey as Signer;
 use super::verification_keys::VerificationKeys;
-use crate::domain::{KeyLifecycle, SigningKey, StoredKey};
+use crate::domain::{KEPT_AFTERWARDS, KeyLifecycle, SigningKey, StoredKey};
 use crate::token::{KeyError, KeyRing, KeySettings, MasterKey, SigningAlgorithm, VerificationKey};
 
 /// The `kid` of the HS256 secret.
@@ -87,12 +87,16 @@ impl KeySet {
         let mut in_force: Vec<&OpenKey> =
             self.opened.iter().filter(|open| lifecycle.verifies(&open.key, now)).collect();
         in_force.sort_by_key(|open| (open.key.created_at, &open.key.kid));
-        let verifying = in_force.iter().map(|open| &open.pair).chain(&self.secret);
+        let of = |pairs: &mut dyn Iterator<Item = &Pair>| {
+            VerificationKeys::of(pairs.map(|pair| Arc::clone(&pair.verification)).collect())
+        };
+        let kept = |open: &&OpenKey| {
+            lifecycle.verifies_until(&open.key).is_none_or(|until| now < until + KEPT_AFTERWARDS)
+        };
         let ring = KeyRing {
             signing: self.signer(&lifecycle, now).cloned(),
-            verification: VerificationKeys::of(
-                verifying.map(|pair| Arc::clone(&pair.verification)).collect(),
-            ),
+            verification: of(&mut in_force.iter().map(|open| &open.pair).chain(&self.secret)),
+            hints: of(&mut self.opened.iter().filter(kept).map(|open| &open.pair)),
             jwks: json!({ "keys": in_force.iter().map(|open| &open.jwk).collect::<Vec<_>>() }),
         };
         (ring, lifecycle.next_change(now))
