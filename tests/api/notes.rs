@@ -329,3 +329,38 @@ fn openapi_describes_notes() {
         "{matrix}"
     );
 }
+
+on_both_engines! {
+    fn u0000_is_a_broken_rule_in_each_text(engine: Engine) {
+        let world = World::new(engine);
+        let note = world.write(&world.ada, "Coats");
+        let post = |body: Value| world.server.post("/notes").bearer(&world.ada.token).json(&body).send();
+        let patch = |body: Value| world.server.patch(&format!("/notes/{note}")).bearer(&world.ada.token).if_match("*").json(&body).send();
+        for answer in [
+            post(json!({ "title": "a\0", "text": "b" })),
+            post(json!({ "title": "a", "text": "\0" })),
+            patch(json!({ "title": "\0a" })),
+        ] {
+            let answer = answer.expect_problem(422, "invalid-body");
+            assert_eq!(answer.broken_rules()[0].1, "control-character", "{answer:?}");
+        }
+        assert_eq!(post(json!({ "title": "a", "text": "b", "c\0": 1 })).expect_problem(422, "invalid-body").broken_rules()[0].1, "unknown");
+        world.list(&world.ada, "?title=a%00").expect_problem(400, "invalid-query");
+        world.read("%00", &world.ada).expect_problem(404, "not-found");
+        // The members of cloakroom's own bodies, among them a nested value.
+        let ada = &world.ada;
+        let own = |body: Value| world.server.patch(&format!("{}/profile", ada.path())).bearer(&ada.token).if_match("*").json(&body).send();
+        for body in [json!({ "bio": "a\0" }), json!({ "locale": "\0" }), json!({ "website": "https://a.example/\0" })] {
+            own(body).expect_problem(422, "invalid-body");
+        }
+        let jwks = json!({ "keys": [{ "kty": "EC", "use": "a\0" }] });
+        let client = json!({ "client_id": "a\0", "client_name": "\0", "scope": "users:read\0", "redirect_uris": ["https://a.example/\0"], "jwks": jwks });
+        let admin = world.server.person_with_roles("root", &["admin"]);
+        let refused = world.server.post("/clients").bearer(&admin.token).json(&client).send().expect_problem(422, "invalid-body");
+        let pointers: Vec<String> = refused.broken_rules().into_iter().map(|(pointer, _)| pointer).collect();
+        for pointer in ["/client_id", "/client_name", "/scope", "/redirect_uris/0", "/jwks"] {
+            assert!(pointers.iter().any(|broken| broken == pointer), "{pointer}: {refused:?}");
+        }
+        assert!((400..500).contains(&world.share(&note, "%00", false).status));
+    }
+}

@@ -8,6 +8,26 @@ use crate::domain::Invalid;
 /// Largest number of broken rules in a response.
 const MOST_BROKEN_RULES: usize = 100;
 
+/// Refuses U+0000. PostgreSQL stores no text with it, and SQLite tools cut it off there.
+fn without_nul(text: &str) -> Result<(), Invalid> {
+    match text.contains('\0') {
+        true => Err(Invalid::new("control-character", "must not contain U+0000")),
+        false => Ok(()),
+    }
+}
+
+/// Refuses U+0000 in each text and each name of a value. The strict parser has bounded the depth.
+fn no_nul_within(value: &Value) -> Result<(), Invalid> {
+    match value {
+        Value::String(text) => without_nul(text),
+        Value::Array(items) => items.iter().try_for_each(no_nul_within),
+        Value::Object(members) => {
+            members.iter().try_for_each(|(name, value)| without_nul(name).and_then(|()| no_nul_within(value)))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
 /// Members of a JSON object. Each is read once, and broken rules are collected.
 pub struct Members {
     object: Map<String, Value>,
@@ -74,15 +94,17 @@ impl Members {
         }
     }
 
-    /// Reads a text that may be left out or null.
+    /// Reads a text that may be left out or null. A text with U+0000 breaks a rule, whatever `parse` permits.
     pub fn text<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Given<T> {
         let rule = match self.take(name) {
             Given::Absent => return Given::Absent,
             Given::Null => return Given::Null,
-            Given::Value(Value::String(text)) => match parse(&text) {
-                Ok(value) => return Given::Value(value),
-                Err(rule) => rule,
-            },
+            Given::Value(Value::String(text)) => {
+                match parse(&text).and_then(|value| without_nul(&text).map(|()| value)) {
+                    Ok(value) => return Given::Value(value),
+                    Err(rule) => rule,
+                }
+            }
             Given::Value(_) => Invalid::new("wrong-type", "must be a string"),
         };
         self.broken(name, rule);
@@ -166,8 +188,9 @@ impl Members {
             if self.errors.len() >= MOST_BROKEN_RULES {
                 break;
             }
+            let parsed = item.as_str().ok_or_else(|| Invalid::new("wrong-type", "must be a string"));
             let parsed =
-                item.as_str().ok_or_else(|| Invalid::new("wrong-type", "must be a string")).and_then(&parse);
+                parsed.and_then(|text| parse(text).and_then(|value| without_nul(text).map(|()| value)));
             match parsed {
                 Ok(value) => values.push(value),
                 Err(rule) => {
@@ -198,13 +221,15 @@ impl Members {
         match self.take(name) {
             Given::Absent => Given::Absent,
             Given::Null => Given::Null,
-            Given::Value(value) => match parse(&value) {
-                Ok(value) => Given::Value(value),
-                Err(rule) => {
-                    self.broken(name, rule);
-                    Given::Absent
+            Given::Value(value) => {
+                match parse(&value).and_then(|parsed| no_nul_within(&value).map(|()| parsed)) {
+                    Ok(value) => Given::Value(value),
+                    Err(rule) => {
+                        self.broken(name, rule);
+                        Given::Absent
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -256,5 +281,32 @@ impl Members {
         }
         self.errors.truncate(MOST_BROKEN_RULES);
         std::mem::take(&mut self.errors)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn u0000_breaks_a_rule_in_each_kind_of_text() {
+        let Value::Object(object) = json!({
+            "text": "a\0", "array": ["a", "\0"], "value": [{ "deep": "\0" }], "name": { "\0": 1 }, "inner": { "text": "\0" },
+        }) else {
+            panic!("an object")
+        };
+        let mut members = Members::of(object, "");
+        let any = |text: &str| Ok(text.to_owned());
+        members.text("text", any);
+        members.texts("array", any);
+        members.json("value", |value| Ok(value.clone()));
+        members.json("name", |value| Ok(value.clone()));
+        members.object("inner", |inner| inner.required_text("text", any));
+        let broken = members.finish();
+        let pointers: Vec<&str> = broken.iter().map(|rule| rule.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/text", "/array/1", "/value", "/name", "/inner/text"]);
+        assert!(broken.iter().all(|rule| rule.code == "control-character"));
     }
 }

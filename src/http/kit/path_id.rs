@@ -15,9 +15,15 @@ impl<'a> PathSegments<'a> {
         Self(captured)
     }
 
-    /// Returns the segment of this name; empty if the route has none.
+    /// Returns the segment of this name; empty if the route has none, or if the segment contains U+0000, which no
+    /// database stores in a text.
     pub fn get(&self, name: &str) -> &'a str {
-        self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+        self.0
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.contains('\0'))
+            .unwrap_or_default()
     }
 }
 
