@@ -120,6 +120,13 @@ pub struct QueryRequest<R> {
     kind: PhantomData<R>,
 }
 
+impl<R: Request> QueryRequest<R> {
+    /// Redirects the browser to the request itself.
+    pub fn restart(&self, services: &Services) -> SeeOther {
+        SeeOther::to(format!("{}{}?{}", services.issuer_url, R::PATH, self.parameters.encoded()))
+    }
+}
+
 impl<R: Request> Argument for QueryRequest<R> {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         let parameters = Form::parse(call.request().query_string().as_bytes())?;

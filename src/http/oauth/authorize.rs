@@ -10,7 +10,7 @@ use crate::hashing::HashError;
 use crate::http::kit::form::Form;
 use crate::http::kit::{Browser, BrowserForm, Problem, Public, Services, SetCookie};
 use crate::http::pages::{
-    BrowserAnswer, ConsentChoice, ConsentForm, LogInChoice, LogInError, LogInForm, SeeOther,
+    BrowserAnswer, ConsentChoice, ConsentForm, LogInChoice, LogInError, LogInForm, SeeOther, expired,
 };
 use crate::oauth::OAuthError;
 use crate::oauth::authorization::Step;
@@ -84,6 +84,19 @@ pub async fn submit_login(
             flow.login_page(form.browser(), email, Some(LogInError::TooMany))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// `GET /oauth/login` and `GET /oauth/consent`: the address of a form, as a browser opens it for a restored tab or by
+/// the link of an expired form. The authorization starts again.
+pub async fn resume_authorization(
+    _: Public,
+    query: QueryRequest<Authorization>,
+    services: Arc<Services>,
+) -> Result<BrowserAnswer, Problem> {
+    match query.parameters.get("client_id") {
+        Some(_) => Ok(query.restart(&services).into()),
+        None => Ok(expired().into()),
     }
 }
 

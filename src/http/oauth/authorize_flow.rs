@@ -105,6 +105,7 @@ impl<'a> AuthorizeFlow<'a> {
         let page = Consent {
             application: self.application(),
             request: &shown.encoded(),
+            restart: &self.given.encoded(),
             email: &signed_in.user.email.to_string(),
             destination: &self.destination()?,
             permissions: &permissions,

@@ -43,6 +43,16 @@ pub async fn logout_by_form(
     Ok(request.redirect_to_get(&services))
 }
 
+/// `GET /oauth/confirm-logout`: the address of the form, as a browser opens it for a restored tab or by the link of an
+/// expired form. The sign-out starts again.
+pub async fn resume_logout(
+    _: Public,
+    query: QueryRequest<Logout>,
+    services: Arc<Services>,
+) -> Result<SeeOther, Problem> {
+    Ok(query.restart(&services))
+}
+
 /// `POST /oauth/confirm-logout`: the form of the sign-out page.
 pub async fn confirm_logout(
     _: Public,

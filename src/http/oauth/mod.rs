@@ -12,12 +12,12 @@ mod userinfo;
 
 use actix_web::http::header;
 
-pub use authorize::{authorize, authorize_by_form, submit_consent, submit_login};
+pub use authorize::{authorize, authorize_by_form, resume_authorization, submit_consent, submit_login};
 pub use client::ClientAuth;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use client::credentials_by_basic;
 pub(crate) use first_party::FirstPartyLogin;
-pub use logout::{confirm_logout, logout, logout_by_form};
+pub use logout::{confirm_logout, logout, logout_by_form, resume_logout};
 pub use metadata::{authorization_server, jwks, protected_resource};
 pub use token::{introspect, revoke, token};
 pub use userinfo::userinfo;

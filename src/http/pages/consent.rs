@@ -14,6 +14,8 @@ pub struct Consent<'a> {
     pub application: Application<'a>,
     /// The value of the form's `request` field.
     pub request: &'a str,
+    /// The authorization request, with which the browser can start again.
+    pub restart: &'a str,
     /// The address of the user who is signed in.
     pub email: &'a str,
     /// The target of the redirect after the form.
@@ -90,7 +92,7 @@ impl ConsentChoice {
 
 /// Renders the consent page, whose form goes to `POST consent`.
 pub fn consent(browser: &Browser, page: &Consent<'_>) -> PageAnswer {
-    let Consent { application, request, email, destination, permissions, offline_access } = page;
+    let Consent { application, request, restart, email, destination, permissions, offline_access } = page;
     let requested = |others: bool, given: bool| -> Vec<&Permission<'_>> {
         permissions.iter().filter(|one| one.reaches_others == others && one.given == given).collect()
     };
@@ -140,7 +142,7 @@ pub fn consent(browser: &Browser, page: &Consent<'_>) -> PageAnswer {
     };
     let body = html! {
         h1 { "Allow " (application.display_name()) " to use your account?" }
-        (form::<ConsentForm>(browser, "consent", &content))
+        (form::<ConsentForm>(browser, &format!("consent?{restart}"), &content))
     };
     PageAnswer::new("Allow an application", body).for_browser(browser).may_redirect_to(destination)
 }

@@ -59,10 +59,7 @@ fn of_problem(code: Code, detail: Option<&str>) -> PageAnswer {
             "Temporarily unavailable",
             "Nothing was changed. Please wait a moment, then go back and try again.",
         ),
-        Code::ForeignForm => (
-            "This page has expired",
-            "The page was open for too long, or another site sent you here. Go back to the application and start again.",
-        ),
+        Code::ForeignForm => return refused_form(detail),
         Code::RequestTimeout => {
             ("That took too long", "Your input did not arrive in time. Please go back and send it again.")
         }
@@ -76,6 +73,34 @@ fn of_problem(code: Code, detail: Option<&str>) -> PageAnswer {
         ),
     };
     error(&ErrorPage { status: code.status(), title, sentence, code: Some(code.oauth()), detail })
+}
+
+/// The page for a form that this browser must get anew. The link opens the address of the form with GET, and with it
+/// its request starts again. It leads to no other site.
+fn refused_form(detail: Option<&str>) -> PageAnswer {
+    let body = html! {
+        h1 { "This page has expired" }
+        p { "It was open for too long, or the browser was closed in the meantime. Nothing was changed." }
+        p { a href="" { "Start again" } }
+        p.note { "If this happens again, allow cookies for this site, or go back to the application." }
+        @if let Some(detail) = detail {
+            dl.facts.small { div { dt { "Detail" } dd { (shortened(detail, LONGEST_DETAIL)) } } }
+        }
+    };
+    PageAnswer::new("This page has expired", body)
+        .with_status(Code::ForeignForm.status())
+        .showing_request_id()
+}
+
+/// The page for a form's address that does not say what was requested.
+pub fn expired() -> PageAnswer {
+    error(&ErrorPage {
+        status: StatusCode::BAD_REQUEST,
+        title: "This page has expired",
+        sentence: "Nothing was changed. Go back to the application and start again.",
+        code: None,
+        detail: None,
+    })
 }
 
 /// The page at the `type` URL of a problem document. Its own errors are problem documents.

@@ -48,7 +48,8 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     }
 }
 
-/// Renders a form that goes to `action`, with its CSRF token. Its page must be made
+/// Renders a form that goes to `action`, with its CSRF token. A browser that restores the answer to the form opens
+/// `action` with GET, as does the link on the page for a form that has expired: serve that too. Its page must be made
 /// [for the browser](super::PageAnswer::for_browser).
 pub fn form<F: PageForm>(browser: &Browser, action: &str, content: &Markup) -> Markup {
     html! {

@@ -117,7 +117,7 @@ pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
     let body = html! {
         h1 { "Sign in" }
         p.lead { "Sign in to continue to " strong { (application.display_name()) } "." }
-        (form::<LogInForm>(browser, "login", &content))
+        (form::<LogInForm>(browser, &format!("login?{request}"), &content))
         p.note { "Only " (browser.service()) " gets your password. The application never sees it." }
     };
     let status = match error {

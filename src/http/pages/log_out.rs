@@ -72,7 +72,7 @@ pub fn log_out(browser: &Browser, page: &LogOut<'_>) -> PageAnswer {
             p.lead { strong { (application.display_name()) } " wants to sign you out." }
         }
         p { "You are signed in as " strong { bdi { (email) } } ". After you sign out, you need your password again in this browser." }
-        (form::<LogOutForm>(browser, "confirm-logout", &content))
+        (form::<LogOutForm>(browser, &format!("confirm-logout?{request}"), &content))
     };
     PageAnswer::new("Sign out", body).for_browser(browser)
 }

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Person, Server, form_of, on_both_engines, redirect_parameter};
+use crate::support::{
+    Answer, Browser, PASSWORD, Person, Server, form_of, on_both_engines, redirect_parameter,
+};
 
 fn grants(server: &Server, person: &Person) -> serde_json::Value {
     server.get(&format!("{}/grants", person.path())).bearer(&person.token).send().expect(200).json()["items"]
@@ -144,5 +146,44 @@ on_both_engines! {
         assert_eq!(grants(&server, &ada), json!([]));
         // The same form is accepted from its own origin.
         redirect_parameter(&send(&[ours], None).expect(303), "code");
+    }
+}
+
+on_both_engines! {
+    fn expired_forms_and_restored_tabs_lead_on(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        // The address of a form in a restored tab, without the cookies of the browser that was closed.
+        let request = app.request(&[]);
+        let sign_in = Browser::new(&server).open(&app.authorize(&[]));
+        let mut browser = Browser::new(&server);
+        for path in ["login", "consent"] {
+            let page = browser.open(&format!("/oauth/{path}?{request}")).expect(200);
+            assert!(page.body.contains("<h1>Sign in</h1>"), "{page:?}");
+            let page = browser.open(&format!("/oauth/{path}")).expect(400);
+            assert!(page.body.contains("start again"), "{page:?}");
+        }
+        assert!(browser.open("/oauth/confirm-logout").expect(200).body.contains("You are signed out"));
+        // A form of another browser is refused, and the page leads on: an empty reference is the same address.
+        let refused = browser.submit(&sign_in, "log-in", &[("email", &ada.email), ("password", PASSWORD)]).expect(403);
+        assert!(refused.body.contains("<a href=\"\">Start again</a>"), "{refused:?}");
+        assert!(browser.cookie("__Host-cloakroom").is_none(), "nobody is signed in");
+        let address = |page: &Answer| format!("/oauth/{}", form_of(page).0);
+        let page = browser.open(&address(&sign_in)).expect(200);
+        let consent = browser.sign_in(&page, &ada.email).expect(200);
+        // After a sign-in, the address of the sign-in form goes on where the user is.
+        assert!(browser.open(&address(&page)).expect(200).body.contains("to use your account?"));
+        let mut restored = Browser::new(&server);
+        let refused = restored.submit(&consent, "allow", &[]).expect(403);
+        assert!(refused.body.contains("<a href=\"\">Start again</a>"), "{refused:?}");
+        assert!(restored.open(&address(&consent)).expect(200).body.contains("<h1>Sign in</h1>"));
+        let back = browser.submit(&consent, "allow", &[]).expect(303);
+        assert!(back.header("location").unwrap().contains("code="), "{back:?}");
+        // Back to the consent page, which was answered already.
+        let again = browser.open(&address(&consent)).expect(303);
+        assert!(again.header("location").unwrap().contains("code="), "{again:?}");
+        let confirm = browser.open("/oauth/logout?client_id=photos").expect(200);
+        let refused = restored.submit(&confirm, "log-out", &[]).expect(403);
+        assert!(refused.body.contains("<a href=\"\">Start again</a>"), "{refused:?}");
+        assert!(browser.open(&address(&confirm)).expect(200).body.contains("<h1>Sign out?</h1>"));
     }
 }
