@@ -127,6 +127,8 @@ pub struct ClientMetadata {
     pub jwks: Option<String>,
     /// Set when each of its tokens must be bound to a key of the client (RFC 9449 §5.2).
     pub dpop_bound: bool,
+    /// Resource servers that the client is: the values of `aud` whose tokens it may introspect (RFC 7662).
+    pub resources: Vec<String>,
 }
 
 impl ClientMetadata {

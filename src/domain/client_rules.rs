@@ -8,8 +8,11 @@ use super::{
 /// Maximum length of a client's name, in code points.
 const MAX_NAME: usize = 200;
 
-/// Maximum number of redirect URIs of either kind.
+/// Maximum number of redirect URIs of either kind, and of resources.
 const MAX_URIS: usize = 32;
+
+/// Maximum length of the identifier of a resource server, in bytes.
+const MAX_RESOURCE: usize = 512;
 
 /// Broken rule, and the member that breaks it, by its name in RFC 7591 §2.
 pub type BrokenClientRule = (&'static str, Invalid);
@@ -26,6 +29,7 @@ impl ClientMetadata {
             post_logout_redirect_uris: Vec::new(),
             jwks: None,
             dpop_bound: false,
+            resources: Vec::new(),
         }
     }
 
@@ -54,6 +58,7 @@ impl ClientMetadata {
         self.grants = GrantType::ALL.into_iter().filter(|grant| self.grants.contains(grant)).collect();
         self.redirect_uris = each_once(self.redirect_uris);
         self.post_logout_redirect_uris = each_once(self.post_logout_redirect_uris);
+        self.resources = each_once(self.resources);
         let mut broken = Vec::new();
         let mut rule = |keeps: bool, member, code, detail: &str| {
             if !keeps {
@@ -100,9 +105,29 @@ impl ClientMetadata {
                 "only a public client may use a private-use scheme",
             );
         }
+        rule(self.resources.len() <= MAX_URIS, "resources", "too-many", "must be at most 32");
+        rule(
+            !public || self.resources.is_empty(),
+            "resources",
+            "public-client",
+            "a public client cannot prove which resource server it is",
+        );
         rule(!by_key || self.jwks.is_some(), "jwks", "required", "private_key_jwt requires the public keys");
         rule(by_key || self.jwks.is_none(), "jwks", "unused", "is only for private_key_jwt");
         if broken.is_empty() { Ok(self) } else { Err(broken) }
+    }
+
+    /// Parses the identifier of a resource server, which is a value of `aud`.
+    ///
+    /// # Errors
+    /// `invalid-resource`, unless it has 1 to 512 visible ASCII characters.
+    pub fn parse_resource(text: &str) -> Result<String, Invalid> {
+        match (1..=MAX_RESOURCE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => Ok(text.to_owned()),
+            false => {
+                Err(Invalid::new("invalid-resource", "must be 1 to 512 ASCII characters without spaces"))
+            }
+        }
     }
 
     /// Parses a display name.
@@ -114,9 +139,9 @@ impl ClientMetadata {
     }
 }
 
-fn each_once(uris: Vec<RedirectUri>) -> Vec<RedirectUri> {
+fn each_once<T: Clone + Ord>(values: Vec<T>) -> Vec<T> {
     let mut known = std::collections::BTreeSet::new();
-    uris.into_iter().filter(|uri| known.insert(uri.clone())).collect()
+    values.into_iter().filter(|value| known.insert(value.clone())).collect()
 }
 
 #[cfg(test)]

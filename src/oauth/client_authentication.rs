@@ -163,6 +163,7 @@ fn first_party(context: &OAuthContext<'_>) -> StoredClient {
         post_logout_redirect_uris: Vec::new(),
         jwks: None,
         dpop_bound: false,
+        resources: Vec::new(),
     };
     let id = ClientId::first_party();
     let client = Client { id, metadata, secrets: Vec::new(), revision: 1, created_at: now, updated_at: now };

@@ -1,15 +1,16 @@
-//! Token introspection (RFC 7662), for the client that a token was issued to.
+//! Token introspection (RFC 7662), for the client that a token was issued to, and for the resource server that it is
+//! meant for.
 
 use serde_json::{Map, Value, json};
 
 use super::client_authentication::AuthenticatedClient;
 use super::{OAuthContext, OAuthError};
-use crate::domain::RefreshToken;
+use crate::domain::{Client, RefreshToken};
 
 /// Claims that the response has (RFC 7662 §2.2, RFC 9449 §6.2).
 const CLAIMS: [&str; 10] = ["scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti", "sid", "cnf"];
 
-/// Returns the claims of the token. None when it is not valid, or not this client's.
+/// Returns the claims of the token. None when it is not valid, or when it is neither this client's nor meant for it.
 ///
 /// # Errors
 /// When the store fails.
@@ -18,12 +19,29 @@ pub async fn introspect(
     client: &AuthenticatedClient,
     token: &str,
 ) -> Result<Option<Map<String, Value>>, OAuthError> {
-    let id = client.stored.client.id.as_str();
+    let client_of = &client.stored.client;
     Ok(match context.verifier.introspect(token, context.issuer_url) {
-        Some(known) if known.client_id() == Some(id) => Some(access_token(known.claims())),
+        Some(known)
+            if known.client_id() == Some(client_of.id.as_str())
+                || is_meant_for(known.claims(), client_of) =>
+        {
+            Some(access_token(known.claims()))
+        }
         Some(_) => None,
         None => refresh_token(context, client, token).await?,
     })
+}
+
+/// True when `aud` names the client, or a resource server that the client is registered as (RFC 7519 §4.1.3).
+fn is_meant_for(claims: &Map<String, Value>, client: &Client) -> bool {
+    let names = |audience: &str| {
+        audience == client.id.as_str() || client.resources.iter().any(|known| known == audience)
+    };
+    match claims.get("aud") {
+        Some(Value::String(audience)) => names(audience),
+        Some(Value::Array(audiences)) => audiences.iter().filter_map(Value::as_str).any(names),
+        _ => false,
+    }
 }
 
 fn access_token(claims: &Map<String, Value>) -> Map<String, Value> {

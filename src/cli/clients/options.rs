@@ -40,6 +40,8 @@ pub(super) fn command(app: &Arc<App>) -> Command {
         let uri = Arg::new(name).long(name).value_name("URI").action(ArgAction::Append);
         uri.value_parser(|text: &str| text.parse::<RedirectUri>())
     };
+    let resource = Arg::new("resource").long("resource").value_name("AUD").action(ArgAction::Append);
+    let resource = resource.value_parser(ClientMetadata::parse_resource);
     let jwks = Arg::new("jwks").long("jwks").value_name("FILE");
     let jwks = jwks.value_parser(clap::value_parser!(PathBuf));
     Command::new("create")
@@ -64,6 +66,8 @@ pub(super) fn command(app: &Arc<App>) -> Command {
             ),
             jwks.help("Its public keys for authentication, as a JWK Set"),
             switch("dpop", "Bind each of its tokens to a key of the client (RFC 9449)"),
+            resource
+                .help("A resource server that it is, as in aud: it may introspect its tokens; repeatable"),
             name.help("A name for people"),
             json_flag(),
         ])
@@ -100,6 +104,7 @@ pub(super) fn metadata(given: &ArgMatches) -> Result<ClientMetadata, Failure> {
         post_logout_redirect_uris: uris("post-logout-redirect-uri"),
         jwks,
         dpop_bound: given.get_flag("dpop"),
+        resources: given.get_many::<String>("resource").into_iter().flatten().cloned().collect(),
     };
     if client.grants.is_empty() {
         client.grants = client.usual_grants();
@@ -122,6 +127,7 @@ fn option(member: &str) -> &str {
         "post_logout_redirect_uris" => "--post-logout-redirect-uri",
         "jwks" => "--jwks",
         "scope" => "--scope",
+        "resources" => "--resource",
         other => other,
     }
 }

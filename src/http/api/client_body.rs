@@ -41,6 +41,10 @@ crate::body! {
         jwks: Option<Value> as Given<String> = json(ClientKeys::register);
         /// True when each of the client's tokens must be bound to a key (RFC 9449 §5.2).
         dpop_bound_access_tokens: Option<bool> = boolean();
+        /// The resource servers that the client is: it may introspect tokens with this `aud` (RFC 7662). Not for a
+        /// public client.
+        #[schema(max_items = 32)]
+        resources: Option<Vec<String>> = texts(ClientMetadata::parse_resource);
     }
     example { "client_name": "Monthly reports", "scope": "users:read:any", "grant_types": ["client_credentials"] }
 }
@@ -68,6 +72,9 @@ crate::body! {
         jwks: Option<Value> as Given<String> = json(ClientKeys::register);
         /// True when each of the client's tokens must be bound to a key (RFC 9449 §5.2).
         dpop_bound_access_tokens: Option<bool> = boolean();
+        /// The new resource servers, which replace the old ones; an empty array removes them.
+        #[schema(max_items = 32)]
+        resources: Option<Vec<String>> = texts(ClientMetadata::parse_resource);
     }
     media_type "application/merge-patch+json"
     example { "client_name": "Weekly reports" }
@@ -90,6 +97,7 @@ impl NewClientBody {
             post_logout_redirect_uris: self.post_logout_redirect_uris,
             jwks: self.jwks,
             dpop_bound_access_tokens: self.dpop_bound_access_tokens,
+            resources: self.resources,
         };
         let mut metadata = patch.applied_to(ClientMetadata::unsaid());
         if !has_grants {
@@ -112,6 +120,7 @@ impl ClientPatch {
             self.post_logout_redirect_uris.unwrap_or(metadata.post_logout_redirect_uris);
         metadata.grants = self.grant_types.unwrap_or(metadata.grants);
         self.jwks.apply(&mut metadata.jwks);
+        metadata.resources = self.resources.unwrap_or(metadata.resources);
         metadata.dpop_bound = self.dpop_bound_access_tokens.unwrap_or(metadata.dpop_bound);
         metadata
     }

@@ -42,6 +42,9 @@ pub struct ClientView {
     jwks: Option<Value>,
     /// True when each of the client's tokens must be bound to a key (RFC 9449 §5.2).
     dpop_bound_access_tokens: bool,
+    /// The resource servers that the client is: it may introspect tokens with this `aud`.
+    #[schema(examples(json!(["https://ledger.example.org"])))]
+    resources: Vec<String>,
     /// The time of the registration.
     #[schema(format = "date-time")]
     created_at: String,
@@ -83,6 +86,7 @@ impl From<&Client> for ClientView {
             post_logout_redirect_uris: texts(&client.post_logout_redirect_uris),
             jwks: client.jwks.as_deref().and_then(|keys| serde_json::from_str(keys).ok()),
             dpop_bound_access_tokens: client.dpop_bound,
+            resources: client.resources.clone(),
             created_at: format_time(client.created_at),
             updated_at: format_time(client.updated_at),
             client_secrets: client.secrets.iter().map(SecretView::from).collect(),

@@ -200,7 +200,8 @@ pub async fn revoke(
     Ok(Json(Nothing {}))
 }
 
-/// The state and the claims of a token (RFC 7662 §2.2). For a token of another client, only `active`.
+/// The state and the claims of a token (RFC 7662 §2.2). For a token that is neither the client's nor meant for it, only
+/// `active`.
 #[derive(serde::Serialize, ToSchema)]
 #[schema(
     as = Introspection,
@@ -208,7 +209,8 @@ pub async fn revoke(
         "sub": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17", "exp": 1_764_100_200 }))
 )]
 pub struct IntrospectionView {
-    /// True when the token is valid and belongs to the requesting client.
+    /// True when the token is valid, and the requesting client is the one that it was issued to, or the resource
+    /// server that it is meant for.
     active: bool,
     /// Its claims.
     #[serde(flatten)]

@@ -102,6 +102,7 @@ diesel::table! {
         dpop_bound -> Bool,
         revision -> BigInt,
         updated_at -> Moment,
+        resources -> Text,
     }
 }
 

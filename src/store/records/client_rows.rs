@@ -25,6 +25,7 @@ pub(in crate::store) struct ClientRow {
     dpop_bound: bool,
     revision: i64,
     updated_at: Time,
+    resources: String,
 }
 
 /// The columns of a client that can be changed.
@@ -41,6 +42,7 @@ pub(in crate::store) struct MetadataRow {
     dpop_bound: bool,
     revision: i64,
     updated_at: Time,
+    resources: String,
 }
 
 /// A client with what its authentication and its tokens need.
@@ -70,6 +72,7 @@ impl ClientRow {
                 name: self.name,
                 jwks: self.jwks,
                 dpop_bound: self.dpop_bound,
+                resources: words(&self.resources),
             },
             secrets: client_secrets::ages(secrets, &self.id),
             id: self.id.parse().map_err(|_| unreadable())?,
@@ -94,6 +97,7 @@ impl MetadataRow {
             dpop_bound: metadata.dpop_bound,
             revision,
             updated_at: Time(now),
+            resources: metadata.resources.join(" "),
         }
     }
 
@@ -112,6 +116,7 @@ impl MetadataRow {
             dpop_bound: self.dpop_bound,
             revision: self.revision,
             updated_at: self.updated_at,
+            resources: self.resources,
         }
     }
 }

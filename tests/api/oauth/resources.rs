@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Engine, Server, decoded, on_both_engines, redirect_parameter};
+use crate::support::{Application, Engine, Server, decoded, on_both_engines, redirect_parameter};
 
 const LEDGER: &str = "https://ledger.example.org";
 
@@ -51,6 +51,58 @@ on_both_engines! {
         assert_eq!(app.redeem_with(&server, &code, &[("resource", "https://both.example.org/")]).expect(400).json()["error"], "invalid_grant");
         let token = app.tokens(&server, &ada, &[("resource", &own_slash)])["access_token"].as_str().unwrap().to_owned();
         server.get("/users/me").bearer(&token).send().expect(200);
+    }
+
+    fn resource_server_introspects_tokens_meant_for_it(engine: Engine) {
+        let server = Server::start_with(engine, &[("CLOAKROOM_RESOURCES", &format!("{LEDGER},mail"))]);
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let service = |id: &str, resources: serde_json::Value| {
+            let members = json!({ "client_id": id, "scope": "users:read", "grant_types": ["client_credentials"], "redirect_uris": [], "resources": resources });
+            server.register_application(&members)
+        };
+        let (ledger, mail) = (service("ledger", json!([LEDGER])), service("mail", json!([])));
+        let of_api = service("api", json!([server.url]));
+        let tokens = |resource: &str| app.tokens(&server, &ada, &[("resource", resource)]);
+        let (for_ledger, for_mail, for_us) = (tokens(LEDGER), tokens("mail"), tokens(&server.url));
+        let inactive = json!({ "active": false });
+        let told = |by: &Application, tokens: &serde_json::Value, kind: &str| {
+            by.post(&server, "/oauth/introspect", &[("token", tokens[kind].as_str().unwrap())]).expect(200).json()
+        };
+        for (by, tokens) in [(&ledger, &for_ledger), (&mail, &for_mail), (&of_api, &for_us), (&app, &for_ledger)] {
+            let told = told(by, tokens, "access_token");
+            assert_eq!((&told["active"], &told["client_id"], &told["sub"]), (&json!(true), &json!("photos"), &json!(ada.id)), "{by:?}");
+        }
+        for (by, tokens) in [(&ledger, &for_mail), (&ledger, &for_us), (&mail, &for_ledger), (&mail, &for_us), (&of_api, &for_ledger)] {
+            assert_eq!(told(by, tokens, "access_token"), inactive, "{by:?}");
+        }
+        // A refresh token and an ID token are meant for the client alone.
+        assert_eq!(told(&ledger, &for_ledger, "refresh_token"), inactive);
+        assert_eq!(told(&ledger, &for_ledger, "id_token"), inactive);
+        // The resource server does not end the client's token.
+        ledger.post(&server, "/oauth/revoke", &[("token", for_ledger["access_token"].as_str().unwrap())]).expect(200);
+        assert_eq!(told(&ledger, &for_ledger, "access_token")["active"], true);
+        // The registration can be changed, and counts at once.
+        let admin = server.admin();
+        server.patch("/clients/ledger").bearer(&admin.token).if_match("*").json(&json!({ "resources": ["mail"] })).send().expect(200);
+        assert_eq!(told(&ledger, &for_ledger, "access_token"), inactive);
+        assert_eq!(told(&ledger, &for_mail, "access_token")["active"], true);
+        app.post(&server, "/oauth/revoke", &[("token", for_mail["access_token"].as_str().unwrap())]).expect(200);
+        assert_eq!(told(&mail, &for_mail, "access_token"), inactive);
+        let wrong = |members: serde_json::Value, code: &str| {
+            let mut body = json!({ "client_id": "other", "scope": "users:read" });
+            body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+            let refused = server.post("/clients").bearer(&admin.token).json(&body).send().expect_problem(422, "invalid-body");
+            assert!(refused.broken_rules().iter().any(|rule| rule.1 == code), "{refused:?}");
+        };
+        for text in ["", "a b", "é", "a\0", &"a".repeat(513)] {
+            wrong(json!({ "resources": [text] }), "invalid-resource");
+        }
+        let many: Vec<String> = (0..33).map(|number| format!("r{number}")).collect();
+        wrong(json!({ "resources": many }), "too-many");
+        wrong(json!({ "resources": ["a"], "token_endpoint_auth_method": "none", "redirect_uris": ["https://a.example/"] }), "public-client");
+        server.operator(&["clients", "create", "--id", "both", "--scope", "users:read", "--resource", LEDGER, "--resource", "mail"]);
+        let shown = server.operator(&["clients", "show", "both", "--json"]);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap()["resources"], json!([LEDGER, "mail"]));
     }
 
     fn code_flow_token_is_for_one_service(engine: Engine) {

@@ -1,0 +1,2 @@
+-- Identifiers of the resource servers that the client is, separated by spaces.
+ALTER TABLE clients ADD COLUMN resources TEXT NOT NULL DEFAULT '';
