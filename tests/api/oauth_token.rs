@@ -119,7 +119,7 @@ on_both_engines! {
             for (app, method) in &registered {
                 // For the others, a secret that no client has.
                 let secret = app.secret.clone().unwrap_or_else(|| "no secret".to_owned());
-                let now = chrono::Utc::now().timestamp();
+                let now = server.clock.now().timestamp();
                 let claims = json!({ "iss": app.id, "sub": app.id, "aud": server.url, "jti": format!("{path} {method}"), "iat": now, "exp": now + 60 });
                 let assertion = key.sign(&json!({}), &claims);
                 let form = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("token", "x")];
