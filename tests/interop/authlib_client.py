@@ -73,7 +73,8 @@ call("/users", signing.fetch_token(token_endpoint, grant_type="client_credential
 # A client with a user.
 app = OAuth2Session(
     "app", FACTS["secrets"]["app"], scope="openid email users:read", redirect_uri=FACTS["callback"],
-    token_endpoint_auth_method="client_secret_post", code_challenge_method="S256",
+    token_endpoint_auth_method="client_secret_post", revocation_endpoint_auth_method="client_secret_post",
+    code_challenge_method="S256",
 )
 verifier, nonce = generate_token(48), generate_token(20)
 url, state = app.create_authorization_url(metadata["authorization_endpoint"], code_verifier=verifier, nonce=nonce)
