@@ -43,7 +43,7 @@ pub struct ClientView {
     /// True when each of the client's tokens must be bound to a key (RFC 9449 §5.2).
     dpop_bound_access_tokens: bool,
     /// The resource servers that the client is: it may introspect tokens with this `aud`.
-    #[schema(examples(json!(["https://ledger.example.org"])))]
+    #[schema(examples("https://ledger.example.org"))]
     resources: Vec<String>,
     /// The time of the registration.
     #[schema(format = "date-time")]
