@@ -81,11 +81,11 @@ fn refused_form(detail: Option<&str>) -> PageAnswer {
     let body = html! {
         h1 { "This page has expired" }
         p { "It was open for too long, or the browser was closed in the meantime. Nothing was changed." }
-        p { a href="" { "Start again" } }
-        p.note { "If this happens again, allow cookies for this site, or go back to the application." }
         @if let Some(detail) = detail {
             dl.facts.small { div { dt { "Detail" } dd { (shortened(detail, LONGEST_DETAIL)) } } }
         }
+        div.choices { a.button.primary href="" { "Start again" } }
+        p.note { "If this happens again, allow cookies for this site, or go back to the application." }
     };
     PageAnswer::new("This page has expired", body)
         .with_status(Code::ForeignForm.status())
