@@ -19,8 +19,8 @@ use crate::domain::{Clock, User, UserId, format_time};
 use crate::http::{ENVIRONMENT_HEADER, Endpoint, ServedParts};
 use crate::qa::test_server;
 use crate::qa::verify::{
-    Client, Credential, Options, Outcome, RemoveLastAdmin, Report, Request, RouteReport, Signer, Stop,
-    Target, Verification, VerifyError, as_html, as_junit,
+    Client, Credential, Options, Outcome, RemoveLastAdmin, Report, Request, RouteReport, Stop, Target,
+    Verification, VerifyError, as_html, as_junit,
 };
 use crate::token::Keys;
 
@@ -73,12 +73,7 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     let registration_open = is_registration_open(&theirs);
     let endpoints = served(app, &theirs);
     let ours = app.matrix_of(&endpoints, registration_open);
-    let options = Options {
-        stays_in_use: true,
-        careful: true,
-        timing: !given.get_flag("no-timing"),
-        registration_open,
-    };
+    let options = Options { careful: true, timing: !given.get_flag("no-timing"), registration_open };
     let target = target(app, matches, given, &client, url)?;
     let progress = Progress::new(endpoints.len());
     let mut report = Verification::run(app, target, options, &endpoints, |route| progress.tell(route));
@@ -157,15 +152,15 @@ fn target(
     let audience = metadata.get("resource").and_then(Value::as_str).unwrap_or(&url).to_owned();
     let issuer =
         metadata.pointer("/authorization_servers/0").and_then(Value::as_str).unwrap_or(&url).to_owned();
-    let (signer, remove_last_admin) = match given.get_flag("keys") {
+    let (keys, remove_last_admin) = match given.get_flag("keys") {
         true => {
             let (keys, remove) = keys(app, matches)?;
-            (Signer::Keys(keys), Some(remove))
+            (Some(keys), Some(remove))
         }
-        false => (Signer::Nobody, None),
+        false => (None, None),
     };
     let stop = Stop::at_signals().map_err(|error| Failure::new(format!("signals: {error}")))?;
-    Ok(Target { url, issuer, audience, everything, signer, remove_last_admin, stop })
+    Ok(Target { url, issuer, audience, everything, keys, remove_last_admin, stop })
 }
 
 /// Returns the server's keys, and the operator's way to remove the last administrator.

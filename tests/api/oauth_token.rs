@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Application, IssuerKey, Server, eventually, on_both_engines};
@@ -190,6 +191,26 @@ on_both_engines! {
         server.get("/users").bearer(token).send().expect(200);
         server.operator(&["clients", "delete", "reports"]);
         eventually("the token is refused", || server.get("/users").bearer(token).send().status == 401);
+    }
+
+    fn secret_that_has_expired_stays_expired_at_the_next_rotation(server) {
+        let first = register_client(&server, "reports", "users:read:any");
+        let ask = |secret: &str| server.post("/oauth/token").header("authorization", &basic("reports", secret)).form(&[GRANT]).send();
+        let admin = server.admin();
+        let rotate = || {
+            let post = server.post("/clients/reports/secret").bearer(&admin.token);
+            let answer = post.json(&json!({ "old_expires_in": 60 })).send().expect(200).json();
+            answer["client_secret"].as_str().unwrap().to_owned()
+        };
+        let second = rotate();
+        ask(&first).expect(200);
+        server.clock.advance(TimeDelta::seconds(61));
+        expect_error(ask(&first), 401, "invalid_client");
+        let third = rotate();
+        expect_error(ask(&first), 401, "invalid_client");
+        for good in [&second, &third] {
+            ask(good).expect(200);
+        }
     }
 
     fn publishes_public_keys_only(server) {

@@ -16,6 +16,13 @@ fn without_nul(text: &str) -> Result<(), Invalid> {
     }
 }
 
+/// Parses a text, and refuses U+0000 whatever `parse` permits. The error of `parse` says more.
+fn parsed<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Result<T, Invalid> {
+    let value = parse(text)?;
+    without_nul(text)?;
+    Ok(value)
+}
+
 /// Refuses U+0000 in each text and each name of a value. The strict parser has bounded the depth.
 fn no_nul_within(value: &Value) -> Result<(), Invalid> {
     match value {
@@ -99,12 +106,10 @@ impl Members {
         let rule = match self.take(name) {
             Given::Absent => return Given::Absent,
             Given::Null => return Given::Null,
-            Given::Value(Value::String(text)) => {
-                match parse(&text).and_then(|value| without_nul(&text).map(|()| value)) {
-                    Ok(value) => return Given::Value(value),
-                    Err(rule) => rule,
-                }
-            }
+            Given::Value(Value::String(text)) => match parsed(&text, parse) {
+                Ok(value) => return Given::Value(value),
+                Err(rule) => rule,
+            },
             Given::Value(_) => Invalid::new("wrong-type", "must be a string"),
         };
         self.broken(name, rule);
@@ -188,10 +193,8 @@ impl Members {
             if self.errors.len() >= MOST_BROKEN_RULES {
                 break;
             }
-            let parsed = item.as_str().ok_or_else(|| Invalid::new("wrong-type", "must be a string"));
-            let parsed =
-                parsed.and_then(|text| parse(text).and_then(|value| without_nul(text).map(|()| value)));
-            match parsed {
+            let text = item.as_str().ok_or_else(|| Invalid::new("wrong-type", "must be a string"));
+            match text.and_then(|text| parsed(text, &parse)) {
                 Ok(value) => values.push(value),
                 Err(rule) => {
                     let pointer = format!("{list}/{index}");

@@ -123,7 +123,7 @@ pub struct QueryRequest<R> {
 impl<R: Request> QueryRequest<R> {
     /// Redirects the browser to the request itself.
     pub fn restart(&self, services: &Services) -> SeeOther {
-        SeeOther::to(format!("{}{}?{}", services.issuer_url, R::PATH, self.parameters.encoded()))
+        to_get::<R>(&self.parameters, services)
     }
 }
 
@@ -146,10 +146,15 @@ pub struct FormRequest<R> {
     kind: PhantomData<R>,
 }
 
+/// Redirects the browser to a request with GET.
+fn to_get<R: Request>(parameters: &Form, services: &Services) -> SeeOther {
+    SeeOther::to(format!("{}{}?{}", services.issuer_url, R::PATH, parameters.encoded()))
+}
+
 impl<R: Request> FormRequest<R> {
     /// Redirects the browser to the same request with GET.
     pub fn redirect_to_get(&self, services: &Services) -> SeeOther {
-        SeeOther::to(format!("{}{}?{}", services.issuer_url, R::PATH, self.parameters.encoded()))
+        to_get::<R>(&self.parameters, services)
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) const TARGETS: &[Target] = &[
 /// Checks one input, and its CPU time. An input that is too long reaches no parser.
 ///
 /// # Panics
-/// When a property is broken, or the input takes more than [`cpu::LIMIT`].
+/// When a property is broken, or the input takes more than `cpu::LIMIT`.
 pub fn run(name: &str, data: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target");
     if data.len() > target.longest {

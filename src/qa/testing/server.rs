@@ -10,7 +10,7 @@ use crate::config::Sources;
 use crate::domain::ClockAndRandom;
 use crate::http::Endpoint;
 use crate::qa::test_server::{CHEAP, MASTER_KEY};
-use crate::qa::verify::{Credential, Signer, Stop, Target};
+use crate::qa::verify::{Credential, Stop, Target};
 use crate::server::{open_store, stored_keys};
 
 /// Running server. It stops when it is dropped.
@@ -60,7 +60,7 @@ impl Server {
             issuer: url(),
             audience: url(),
             everything: Credential::Key,
-            signer: Signer::Keys(keys),
+            keys: Some(keys),
             remove_last_admin: None,
             stop: Stop::default(),
         }

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::client::Answer;
 use super::leftovers;
-use super::target::{RemoveLastAdmin, Signer};
+use super::target::RemoveLastAdmin;
 use super::{Client, Credential, Request, Target, VerifyError};
 use crate::app::App;
 use crate::authz::ScopeSet;
 use crate::domain::{NoRandomness, Random, Role};
-use crate::token::IssueTo;
+use crate::token::{IssueTo, Keys};
 
 /// Client id in a token with every scope.
 const EVERYTHING: &str = "everything";
@@ -47,7 +47,7 @@ pub(crate) struct Fixture {
     pub(super) client: Client,
     pub(super) issuer: String,
     pub(super) audience: String,
-    pub(super) signer: Signer,
+    pub(super) keys: Option<Keys>,
     pub(super) jwks: Value,
     credential: Credential,
     everything: RefCell<Option<(String, Instant)>>,
@@ -74,7 +74,7 @@ impl Fixture {
             client: Client::of(&target.url).until(target.stop),
             issuer: target.issuer,
             audience: target.audience,
-            signer: target.signer,
+            keys: target.keys,
             jwks: Value::Null,
             credential: target.everything,
             everything: RefCell::default(),

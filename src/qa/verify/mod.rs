@@ -22,10 +22,11 @@ mod stop;
 mod target;
 mod timing;
 mod tokens;
+mod trial;
 
 pub(crate) use client::{Client, Request};
 pub(crate) use page::{as_html, as_junit};
 pub(crate) use report::{Outcome, Report, RouteReport};
 pub(crate) use run::{Options, Verification};
 pub(crate) use stop::Stop;
-pub(crate) use target::{Credential, RemoveLastAdmin, Signer, Target, VerifyError};
+pub(crate) use target::{Credential, RemoveLastAdmin, Target, VerifyError};

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::VerifyError;
+use super::caller::Caller;
+
 /// Outcome for one caller of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -19,7 +22,7 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     /// The caller.
-    pub(crate) caller: super::caller::Caller,
+    pub(crate) caller: Caller,
     /// The answer: the status, and the code of a problem.
     pub(crate) answer: String,
     /// The outcome.
@@ -29,9 +32,24 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    pub(crate) fn new(caller: super::caller::Caller, answer: String, outcome: Outcome) -> Self {
+    pub(crate) fn new(caller: Caller, answer: String, outcome: Outcome) -> Self {
         Self { caller, answer, outcome, took: Duration::ZERO }
     }
+}
+
+/// Returns the result for a caller that was not tried.
+pub(super) fn untried(caller: Caller, reason: String) -> Cell {
+    Cell::new(caller, "–".to_owned(), Outcome::NotTried(reason))
+}
+
+/// Returns the result of a route for which the question makes no sense.
+pub(super) fn pointless(caller: Caller, reason: &str) -> Cell {
+    Cell::new(caller, "–".to_owned(), Outcome::DoesNotApply(reason.to_owned()))
+}
+
+/// Returns the result for a caller that the server could not be asked as.
+pub(super) fn broken(caller: Caller, VerifyError(why): &VerifyError) -> Cell {
+    Cell::new(caller, "no answer".to_owned(), Outcome::Different(vec![format!("cannot be tried: {why}")]))
 }
 
 /// Results for one route.

@@ -13,8 +13,8 @@ pub(crate) struct Target {
     pub(crate) audience: String,
     /// The credential of a caller with every scope.
     pub(crate) everything: Credential,
-    /// The signer of tokens with a single defect.
-    pub(crate) signer: Signer,
+    /// Its signing keys, if they are available. They are needed for tokens with a single defect.
+    pub(crate) keys: Option<Keys>,
     /// Removes the last administrator, which the server does not do.
     pub(crate) remove_last_admin: Option<RemoveLastAdmin>,
     /// Ends the run.
@@ -23,14 +23,6 @@ pub(crate) struct Target {
 
 /// Function that removes the user with this id from the server's database.
 pub(crate) type RemoveLastAdmin = Box<dyn Fn(&str) -> Result<(), String>>;
-
-/// Signer of test tokens with the server's key.
-pub(crate) enum Signer {
-    /// This process has the server's keys.
-    Keys(Keys),
-    /// Nobody signs: such tokens are not tried.
-    Nobody,
-}
 
 /// Credential of a caller.
 pub(crate) enum Credential {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::VerifyError;
 use super::fixture::{Fixture, TestUser};
-use super::target::Signer;
 use crate::authz::ScopeSet;
 use crate::domain::{ClientId, Clock, Random, UserId};
 use crate::token::{IssueRequest, IssueTo, Issuer, TestTokenError, TestTokens, TokenDefect, UnsignedToken};
@@ -15,7 +14,7 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 impl Fixture {
     /// Returns true when tokens can be signed with the server's key.
     pub(crate) fn can_sign(&self) -> bool {
-        !matches!(self.signer, Signer::Nobody)
+        self.keys.is_some()
     }
 
     /// Returns a token of the user with this defect. None when it needs the server's signing key, and that is not
@@ -75,10 +74,6 @@ impl Fixture {
     }
 
     fn test_tokens(&self) -> TestTokens<'_> {
-        let keys = match &self.signer {
-            Signer::Keys(keys) => Some(keys),
-            Signer::Nobody => None,
-        };
-        TestTokens { keys, jwks: Some(&self.jwks), now: Clock::system().now() }
+        TestTokens { keys: self.keys.as_ref(), jwks: Some(&self.jwks), now: Clock::system().now() }
     }
 }

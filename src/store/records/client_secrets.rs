@@ -81,17 +81,16 @@ pub(in crate::store) fn expire(
     until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let of_client = client_secrets::client_id.eq(client);
-    let expiring = client_secrets::table
-        .filter(of_client)
-        .filter(client_secrets::expires_at.gt(Time(now)).assume_not_null());
+    let of_client = client_secrets::table.filter(client_secrets::client_id.eq(client));
+    // A secret that has expired must not get a new expiry below.
+    let expired = of_client.filter(client_secrets::expires_at.le(Time(now)));
+    on!(conn, |c| diesel::delete(expired).execute(c))?;
+    let expiring = of_client.filter(client_secrets::expires_at.is_not_null());
     let ended = on!(conn, |c| diesel::delete(expiring).execute(c))?;
     if until <= now {
         return Ok(remove_all(conn, client)? + ended > 0);
     }
-    on!(conn, |c| update(client_secrets::table.filter(of_client))
-        .set(client_secrets::expires_at.eq(Time(until)))
-        .execute(c))?;
+    on!(conn, |c| update(of_client).set(client_secrets::expires_at.eq(Time(until))).execute(c))?;
     Ok(ended > 0)
 }
 

@@ -23,7 +23,7 @@ async fn refresh_every(issuer: Arc<ExternalIssuer>, interval: Duration) {
     let name = issuer.settings.issuer().to_owned();
     if issuer.settings.allow_http {
         log::warn!(
-            "{name}: its keys may come over http (allow_http): whoever reads or changes the traffic of that network can \
+            "{name}: its keys may come over http (allow_http): an attacker who changes the traffic of that network can \
              make tokens; use it for development alone"
         );
     }
