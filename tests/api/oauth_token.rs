@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Application, Engine, IssuerKey, Server, eventually, on_both_engines};
+use crate::support::{Answer, Application, IssuerKey, Server, eventually, on_both_engines};
 
 fn register_client(server: &Server, id: &str, scope: &str) -> String {
     let made = server.operator(&["clients", "create", "--id", id, "--scope", scope, "--json"]);
