@@ -77,23 +77,35 @@ impl NewPassword {
 }
 
 /// Password typed at a login: any text, for comparison only.
-pub struct PasswordAttempt(SecretString);
+pub struct PasswordAttempt {
+    normalized: SecretString,
+    /// As it was typed, if that is another text.
+    typed: Option<SecretString>,
+}
 
 impl PasswordAttempt {
     /// Normalizes like [`NewPassword`], so that the password is the same from every keyboard. A longer text
     /// than any password stays as it is.
     pub fn new(text: &str) -> Self {
         let is_long = text.len() > MOST_TYPED_BYTES;
-        Self(SecretString::from(if is_long { text.to_owned() } else { text.nfc().collect() }))
+        let normalized: String = if is_long { text.to_owned() } else { text.nfc().collect() };
+        let typed = (normalized != text).then(|| SecretString::from(text));
+        Self { normalized: SecretString::from(normalized), typed }
     }
 
     pub(crate) fn expose(&self) -> &[u8] {
-        self.0.expose_secret().as_bytes()
+        self.normalized.expose_secret().as_bytes()
+    }
+
+    /// Returns the normalized text, and then the text as it was typed if that is another one.
+    pub(crate) fn expose_forms(&self) -> impl Iterator<Item = &[u8]> {
+        let typed = self.typed.as_ref().map(|typed| typed.expose_secret().as_bytes());
+        std::iter::once(self.expose()).chain(typed)
     }
 }
 
-/// Argon2id hash of a password, as a PHC string. Only login reads it: it implements neither `Debug` nor
-/// `Serialize`, and no record outside the store holds it.
+/// Hash of a password: argon2id as a PHC string, or that of another system. Only login reads it: it implements
+/// neither `Debug` nor `Serialize`, and no record outside the store holds it.
 ///
 /// ```compile_fail
 /// fn leak(hash: cloakroom::domain::PasswordHash) -> String {

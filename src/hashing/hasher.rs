@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use zeroize::Zeroizing;
 
 use super::argon2id::Argon2id;
 use super::cost::HASH_BYTES;
+use super::pace::Pace;
 use super::pool::{HashPool, Memory};
 use super::stored_hash::StoredHash;
 use super::{Argon2Cost, HashError, HashLoad, InvalidCost, Verdict};
@@ -31,7 +33,7 @@ impl Hasher {
     pub fn new(cost: Argon2Cost, threads: usize, queue: usize, random: Random) -> Result<Self, InvalidCost> {
         let params = cost.params(HASH_BYTES).ok_or(InvalidCost)?;
         Ok(Self {
-            argon2id: Arc::new(Argon2id { cost, params, random }),
+            argon2id: Arc::new(Argon2id { cost, params, random, pace: Pace::default() }),
             pool: Arc::new(HashPool::new(threads, queue)),
             network: None,
         })
@@ -41,6 +43,11 @@ impl Hasher {
     #[must_use]
     pub fn for_client_at(&self, address: Option<IpAddr>) -> Self {
         Self { network: address.map(Network::of), ..self.clone() }
+    }
+
+    /// Returns the configured cost, from which the ceiling of a hash of another system follows.
+    pub(crate) fn cost(&self) -> Argon2Cost {
+        self.argon2id.cost
     }
 
     /// Returns the load of the thread pool.
@@ -83,7 +90,8 @@ impl Hasher {
     }
 
     /// Compares a password with a stored hash in constant time. Without a hash, for example without
-    /// such a user, it takes as long and returns a mismatch. A hash that costs too much is not computed.
+    /// such a user, it takes as long and returns a mismatch. A hash that costs too much is not computed. A mismatch is
+    /// held back until the slowest one with a hash of another system has taken as long.
     ///
     /// # Errors
     /// See [`HashError`].
@@ -93,14 +101,22 @@ impl Hasher {
         against: Option<PasswordHash>,
     ) -> Result<Verdict, HashError> {
         let stored = against.map(|hash| StoredHash::parse(hash.expose_phc(), self.argon2id.cost));
-        self.run(move |argon2id, memory| match stored {
-            Some(Ok(stored)) => argon2id.compare(memory, attempt.expose(), &stored),
-            Some(Err(why)) => {
-                argon2id.compare_without_hash(memory, attempt.expose()).map(|_| Verdict::Unusable(why))
-            }
-            None => argon2id.compare_without_hash(memory, attempt.expose()),
-        })
-        .await
+        let forms = attempt.expose_forms().count();
+        let compare = move |argon2id: &Argon2id, memory: &mut Memory| match stored {
+            Some(Ok(stored)) => argon2id.compare(memory, &attempt, &stored),
+            Some(Err(why)) => argon2id.compare_without_hash(memory, &attempt).map(|_| Verdict::Unusable(why)),
+            None => argon2id.compare_without_hash(memory, &attempt),
+        };
+        let timed = |argon2id: &Argon2id, memory: &mut Memory| {
+            let begun = Instant::now();
+            Some((compare(argon2id, memory)?, begun.elapsed()))
+        };
+        let (verdict, elapsed) = self.run(timed).await?;
+        if !matches!(verdict, Verdict::Match { .. }) {
+            // Waits outside the pool, where it keeps no other password waiting.
+            tokio::time::sleep(self.argon2id.pace.missing_time(elapsed, forms)).await;
+        }
+        Ok(verdict)
     }
 
     async fn run<T: Send + 'static>(

@@ -3,13 +3,18 @@
 
 mod argon2id;
 mod cost;
+mod encoding;
 mod error;
 mod fair_queue;
+mod foreign;
 mod hasher;
+mod pace;
+mod phc_string;
 mod pool;
 mod stored_hash;
 #[cfg(test)]
 mod tests;
+mod unusable;
 
 pub use argon2id::Verdict;
 pub(crate) use cost::MEMORY_MULTIPLE;
@@ -17,5 +22,5 @@ pub use cost::{Argon2Cost, InvalidCost};
 pub use error::HashError;
 pub use hasher::Hasher;
 pub use pool::HashLoad;
-pub use stored_hash::UnusableHash;
 pub(crate) use stored_hash::check_stored_hash;
+pub use unusable::UnusableHash;

@@ -1,34 +1,40 @@
-//! Stored hashes: PHC strings, written by this server or by another.
+//! Stored hashes: written by this server, or by another system.
 
-use argon2::Params;
+use argon2::{Algorithm, Params, Version};
 
-use super::Argon2Cost;
-use super::cost::HASH_BYTES;
+use super::foreign::{self, Foreign};
+use super::phc_string::PhcString;
+use super::{Argon2Cost, UnusableHash};
 use crate::domain::PasswordHash;
 
-/// Parsed PHC string.
+/// Longest text of a hash, in bytes. No supported scheme writes a longer one.
+const LONGEST: usize = 512;
+
+/// Schemes that are known by their beginning and not supported.
+const UNSUPPORTED: &[(&str, &str, &str)] = &[
+    ("$2x$", "bcrypt $2x$", "it marks hashes of a faulty implementation; set a new password"),
+    ("$2$", "bcrypt $2$", "its version is not defined; set a new password"),
+    ("$1$", "MD5-crypt", "it can be guessed too fast; set a new password"),
+    ("$apr1$", "MD5-crypt", "it can be guessed too fast; set a new password"),
+    ("$y$", "yescrypt", "set a new password"),
+    ("$gy$", "yescrypt", "set a new password"),
+    ("$7$", "scrypt in crypt format", "write it as $scrypt$ln=…,r=…,p=…$salt$digest"),
+    ("{", "an LDAP scheme", "write it without the scheme in braces"),
+];
+
+/// Parsed hash.
 pub(super) struct StoredHash {
-    pub(super) params: Params,
+    pub(super) scheme: Scheme,
     pub(super) salt: Vec<u8>,
-    pub(super) hash: Vec<u8>,
+    pub(super) digest: Vec<u8>,
 }
 
-/// Why no password is compared with a stored hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnusableHash {
-    /// It is not a PHC string of argon2id, or its cost is out of range.
-    #[error("must be a hash by argon2id, as $argon2id$v=19$m=19456,t=2,p=1$…")]
-    NotArgon2id,
-    /// Its cost is above the multiple of the configured cost.
-    #[error(
-        "costs {stored}, more than 4 times the memory or 8 times the work of CLOAKROOM_ARGON2, {configured}"
-    )]
-    TooCostly {
-        /// Cost of the hash.
-        stored: Argon2Cost,
-        /// Configured cost.
-        configured: Argon2Cost,
-    },
+/// Hash function of a stored hash, with its cost.
+pub(super) enum Scheme {
+    /// Argon2, which the hashing buffers are for.
+    Argon2(Algorithm, Version, Params),
+    /// Another one.
+    Foreign(Foreign),
 }
 
 /// Checks that a server with this cost compares passwords with a hash. Every hash from outside passes here.
@@ -40,31 +46,70 @@ pub(crate) fn check_stored_hash(hash: &PasswordHash, configured: Argon2Cost) -> 
 }
 
 impl StoredHash {
-    /// Parses a hash by argon2id, version 1.3, with a cost that the configured one admits.
+    /// Parses a hash with a cost that the configured one admits. Nothing is computed.
     pub(super) fn parse(text: &str, configured: Argon2Cost) -> Result<Self, UnusableHash> {
-        let (cost, stored) = Self::parse_phc(text).ok_or(UnusableHash::NotArgon2id)?;
-        match configured.admits(cost) {
-            true => Ok(stored),
-            false => Err(UnusableHash::TooCostly { stored: cost, configured }),
+        if text.len() > LONGEST || !text.is_ascii() {
+            return Err(UnusableHash::Unknown);
         }
+        // Django writes its own name of some schemes before the hash.
+        let text = ["argon2$argon2", "bcrypt$$2"]
+            .into_iter()
+            .find(|prefix| text.starts_with(prefix))
+            .and_then(|_| text.split_once('$'))
+            .map_or(text, |(_, rest)| rest);
+        for (id, algorithm) in [
+            ("$argon2id$", Algorithm::Argon2id),
+            ("$argon2i$", Algorithm::Argon2i),
+            ("$argon2d$", Algorithm::Argon2d),
+            ("argon2id$", Algorithm::Argon2id),
+            ("argon2i$", Algorithm::Argon2i),
+            ("argon2d$", Algorithm::Argon2d),
+        ] {
+            if let Some(rest) = text.strip_prefix(id) {
+                return Self::argon2(algorithm, rest, configured);
+            }
+        }
+        if let Some((_, scheme, reason)) = UNSUPPORTED.iter().find(|(id, ..)| text.starts_with(id)) {
+            return Err(UnusableHash::Unsupported { scheme, reason });
+        }
+        let parsed = foreign::parse(text, configured).unwrap_or_else(|| Err(not_recognized(text)))?;
+        let scheme = Scheme::Foreign(parsed.function);
+        Ok(Self { scheme, salt: parsed.salt, digest: parsed.digest })
     }
 
-    fn parse_phc(text: &str) -> Option<(Argon2Cost, Self)> {
-        let phc = phc::PasswordHash::new(text).ok()?;
-        // A fourth parameter (`keyid`, `data`) would be part of the hashed input.
-        let has_three = phc.params.iter().count() == 3;
-        if phc.algorithm.as_str() != "argon2id" || phc.version != Some(19) || !has_three {
-            return None;
-        }
-        let cost = Argon2Cost {
-            memory_kib: phc.params.get_decimal("m")?,
-            passes: phc.params.get_decimal("t")?,
-            lanes: phc.params.get_decimal("p")?,
+    fn argon2(algorithm: Algorithm, rest: &str, configured: Argon2Cost) -> Result<Self, UnusableHash> {
+        let malformed = |fault| UnusableHash::Malformed { scheme: "argon2", fault };
+        // A further parameter (`keyid`, `data`) would be part of the hashed input.
+        let phc = PhcString::read("argon2", rest, &["m", "t", "p"], "")?;
+        let version = match phc.version {
+            Some("19") => Version::V0x13,
+            // The first version wrote none.
+            Some("16") | None => Version::V0x10,
+            Some(_) => return Err(malformed("the version must be 16 or 19")),
         };
-        let (salt, hash) = (phc.salt?.to_vec(), phc.hash?.as_bytes().to_vec());
-        if hash.len() < HASH_BYTES / 2 {
-            return None;
+        let cost =
+            Argon2Cost { memory_kib: phc.number("m")?, passes: phc.number("t")?, lanes: phc.number("p")? };
+        let params = cost.params(phc.digest.len()).ok_or_else(|| malformed("its cost is out of range"))?;
+        if phc.salt.len() < argon2::MIN_SALT_LEN {
+            return Err(malformed("the salt must have at least 8 bytes"));
         }
-        Some((cost, Self { params: cost.params(hash.len())?, salt, hash }))
+        if !configured.admits(cost) {
+            let ceiling = format!("4 times the memory or 8 times the work of CLOAKROOM_ARGON2, {configured}");
+            return Err(UnusableHash::TooCostly { cost: cost.to_string(), ceiling });
+        }
+        let scheme = Scheme::Argon2(algorithm, version, params);
+        Ok(Self { scheme, salt: phc.salt, digest: phc.digest })
+    }
+}
+
+/// Returns the reason for a text of no known form.
+fn not_recognized(text: &str) -> UnusableHash {
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match (is_hex, text.len()) {
+        (true, 32 | 40 | 64 | 128) => UnusableHash::Unsupported {
+            scheme: "MD5 or SHA without a salt",
+            reason: "it can be guessed too fast; leave it out and set a new password",
+        },
+        _ => UnusableHash::Unknown,
     }
 }

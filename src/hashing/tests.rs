@@ -7,12 +7,12 @@ use crate::domain::{ChosenPassword, NewPassword, PasswordAttempt, PasswordHash, 
 
 const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
-fn hasher(cost: Argon2Cost, threads: usize, queue: usize) -> Hasher {
+pub(super) fn hasher(cost: Argon2Cost, threads: usize, queue: usize) -> Hasher {
     Hasher::new(cost, threads, queue, Random::system()).unwrap()
 }
 
 pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
 fn hash(hasher: &Hasher, password: &str) -> PasswordHash {
@@ -26,7 +26,7 @@ fn verify(hasher: &Hasher, password: &str, phc: &str) -> Result<(bool, bool), Ha
     Ok((matches!(verdict, Verdict::Match { .. }), upgraded(verdict).is_some()))
 }
 
-fn upgraded(verdict: Verdict) -> Option<PasswordHash> {
+pub(super) fn upgraded(verdict: Verdict) -> Option<PasswordHash> {
     match verdict {
         Verdict::Match { upgraded } => upgraded,
         Verdict::Mismatch | Verdict::Unusable(_) => None,
@@ -116,9 +116,8 @@ fn stored_hash_that_is_not_supported_is_a_mismatch() {
     for broken in [
         String::new(),
         "plain text".to_owned(),
-        good.replace("argon2id", "argon2i"),
-        good.replace("v=19", "v=16"),
-        good.replace("$v=19", ""),
+        good.replace("argon2id", "argon2"),
+        good.replace("v=19", "v=18"),
         good.replace("m=64", "m=4"),
         good.replace("m=64", "m=4194305"),
         good.replace("t=1,", "t=0,"),
@@ -129,7 +128,8 @@ fn stored_hash_that_is_not_supported_is_a_mismatch() {
         good[..good.len() - 30].to_owned(),
         format!("{good}$"),
     ] {
-        assert_eq!(unusable(&hasher, &broken), Some(UnusableHash::NotArgon2id), "{broken}");
+        let why = unusable(&hasher, &broken).map(|why| why.code());
+        assert_eq!(why, Some("invalid-hash"), "{broken}");
     }
     assert_eq!(buffer_kib(&hasher), 64, "it takes as long as a comparison");
 }

@@ -6,6 +6,7 @@ mod browser;
 mod collections;
 mod docs;
 mod external;
+mod foreign_hashes;
 mod openapi;
 mod schemathesis;
 

@@ -58,6 +58,43 @@ on_both_engines! {
         assert_eq!(broken, expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
     }
 
+    fn only_who_may_create_users_gives_a_hash_in_place_of_a_password(server) {
+        let (admin, hash) = (server.admin(), "$5$salzsalz$7WowWznA3mI7QOxCwSloaUD0U0U1/CbMbXGqK.54Pl2");
+        let create = |email: &str, members: serde_json::Value| {
+            let mut body = json!({ "email": format!("{email}@example.com") });
+            body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+            server.post("/users").json(&body)
+        };
+        let broken = |answer: crate::support::Answer| {
+            let rules = answer.expect_problem(422, "invalid-body").broken_rules();
+            rules.into_iter().map(|(pointer, code)| format!("{pointer} {code}")).collect::<Vec<_>>()
+        };
+        let made = create("one", json!({ "password_hash": hash })).bearer(&admin.token).send().expect(201);
+        assert!(!made.body.contains("$5$") && !made.body.contains("password_hash"), "{made:?}");
+        let log_in = json!({ "email": "one@example.com", "password": "mein pinguin tänzt 🐧" });
+        server.post("/sessions").json(&log_in).send().expect(200);
+        let both = json!({ "password": "a most unusual passphrase", "password_hash": hash });
+        assert_eq!(broken(create("two", both.clone()).bearer(&admin.token).send()), ["/password_hash two-passwords"]);
+        for anyone in [create("two", json!({ "password_hash": hash })).send(), {
+            let ada = server.register("ada");
+            create("two", json!({ "password_hash": hash })).bearer(&ada.token).send()
+        }] {
+            let rules = broken(anyone);
+            assert!(rules.contains(&"/password_hash read-only".to_owned()), "{rules:?}");
+            assert!(rules.contains(&"/password required".to_owned()), "{rules:?}");
+        }
+        let refused = |hash: &str| {
+            let answer = create("two", json!({ "password_hash": hash })).bearer(&admin.token).send();
+            assert!(!answer.body.contains("N9qo8uLOickgx2ZM"), "{answer:?}");
+            broken(answer)
+        };
+        assert_eq!(refused("$2b$15$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"), ["/password_hash too-costly-hash"]);
+        assert_eq!(refused("$2x$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"), ["/password_hash invalid-hash"]);
+        assert_eq!(refused(""), ["/password_hash invalid-hash"]);
+        let none = create("two", json!({ "password_hash": null })).bearer(&admin.token).send();
+        assert!(broken(none).contains(&"/password_hash required".to_owned()));
+    }
+
     fn owner_reads_own_record_by_id_and_as_me(server) {
         let ada = server.register("ada");
         let by_id = server.get(&ada.path()).bearer(&ada.token).send().expect(200);

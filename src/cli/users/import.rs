@@ -45,7 +45,8 @@ pub(super) fn command() -> Command {
              {\"email\": \"bob@example.com\", \"password_hash\": \"$argon2id$v=19$…\", \"email_verified\": true,\n   \
              \"roles\": [\"user\"], \"status\": \"active\", \"created_at\": \"2024-05-01T08:00:00Z\", \"profile\": {\"name\": \"Bob\"}}\n\n\
              An account without password and hash cannot log in until a password is set. Passwords are hashed,\n\
-             about a hundred per second. Hashes are stored as they are, some thousands per second.\n\
+             about a hundred per second. Hashes are stored as they are, some thousands per second, and replaced by\n\
+             argon2id at a login: argon2, bcrypt, scrypt, PBKDF2, SHA-crypt, of Django and ASP.NET too.\n\
              An account whose id or address exists stays as it is, so you can import the same file again.\n\
              A line that breaks a rule is reported and left out. Then the exit code is 1.",
         )

@@ -13,7 +13,7 @@ use crate::authz::Vocabulary;
 use crate::domain::{
     Email, Invalid, NewPassword, PasswordHash, ProfileChange, Role, Status, UserId, parse_time,
 };
-use crate::hashing::{Argon2Cost, UnusableHash, check_stored_hash};
+use crate::hashing::{Argon2Cost, check_stored_hash};
 use crate::http::kit::{BrokenRule, Members};
 use crate::json::parse_strict;
 use crate::store::ExportedUser;
@@ -61,10 +61,7 @@ impl Line {
         let chosen = members.text("password", |text| NewPassword::parse(text, &context)).value();
         let hashed = members.text("password_hash", |text| hash(text, cost)).value();
         if chosen.is_some() && hashed.is_some() {
-            members.broken(
-                "password_hash",
-                Invalid::new("two-passwords", "cannot be given together with a password"),
-            );
+            members.broken("password_hash", two_passwords());
         }
         let password = chosen.map(LinePassword::Chosen).or(hashed.map(LinePassword::Hashed));
         Some(Self {
@@ -95,15 +92,16 @@ fn time(text: &str) -> Result<DateTime<Utc>, Invalid> {
     parse_time(text).ok_or_else(|| Invalid::new("invalid-time", "must be a time, as 2026-11-26T08:00:00Z"))
 }
 
-fn hash(text: &str, cost: Argon2Cost) -> Result<PasswordHash, Invalid> {
+/// Rule of an account that is given a password and a hash.
+pub(super) fn two_passwords() -> Invalid {
+    Invalid::new("two-passwords", "cannot be given together with a password")
+}
+
+pub(super) fn hash(text: &str, cost: Argon2Cost) -> Result<PasswordHash, Invalid> {
     let hash = PasswordHash::from_phc(text.to_owned());
-    let code = |why: &UnusableHash| match why {
-        UnusableHash::NotArgon2id => "invalid-hash",
-        UnusableHash::TooCostly { .. } => "too-costly-hash",
-    };
     match check_stored_hash(&hash, cost) {
         Ok(()) => Ok(hash),
-        Err(why) => Err(Invalid::new(code(&why), why.to_string())),
+        Err(why) => Err(Invalid::new(why.code(), why.to_string())),
     }
 }
 

@@ -8,12 +8,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::profiles::{ProfileView, example_profile, read_profile};
+use super::transfer::{hash, two_passwords};
 use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Registration, Vocabulary};
 use crate::domain::{
-    ChosenPassword, Email, Invalid, NewPassword, ProfileChange, Role, Status, User, format_time,
+    ChosenPassword, Email, Invalid, NewPassword, PasswordHash, ProfileChange, Role, Status, User, format_time,
 };
-use crate::hashing::Hasher;
+use crate::hashing::{Argon2Cost, Hasher};
 use crate::http::kit::{Body, Code, Created, IfMatch, NoContent, Problem, RegistrationLimit, Shown, View};
 use crate::store::{NewUser, Store, UserChange};
 
@@ -73,14 +74,18 @@ impl View for User {
 
 crate::body! {
     /// A new account.
-    pub struct NewUserBody as NewUser(vocabulary: &Vocabulary, judged: Result<NewPassword, Invalid>) {
+    pub struct NewUserBody as NewUser(vocabulary: &Vocabulary, judged: Result<NewPassword, Invalid>, cost: Argon2Cost, has_hash: bool) {
         /// The user's e-mail address.
         #[schema(format = "email", max_length = 254)]
         email: String as Email = required_text(Email::parse);
         /// 8 to 256 Unicode code points after NFC normalization, and not a common password. There are no
-        /// composition rules.
+        /// composition rules. Required, except with `password_hash`, which takes its place.
         #[schema(format = "password", min_length = 8, max_length = 256)]
-        password: String as NewPassword = required_text(|_| judged);
+        password: Option<String> as Option<NewPassword> = required_text_if(!has_hash, |_| judged);
+        /// The hash of a password from another system, by argon2, bcrypt, scrypt, PBKDF2 or SHA-crypt. It takes the
+        /// place of `password`. Requires `users:create`.
+        #[schema(max_length = 512)]
+        password_hash: Option<String> as Option<PasswordHash> = optional_text(|text| hash(text, cost));
         /// The profile.
         profile: Option<ProfileView> as Option<ProfileChange> = object(|members| Some(read_profile(members)));
         /// The roles. Requires `users:create` and `roles:write`. Default: `user`.
@@ -107,16 +112,28 @@ pub async fn create(
     }
     let address = body.text("email").and_then(|text| Email::parse(text).ok());
     let judged = hasher.judge(chosen, address.map(|address| address.to_string())).await?;
-    let NewUserBody { email, password, profile, roles, status } = body.read(|members| {
+    let may_import = entry.open_origin().is_none();
+    let has_password = body.text("password").is_some();
+    let has_hash = may_import && body.text("password_hash").is_some();
+    let NewUserBody { email, password, password_hash, profile, roles, status } = body.read(|members| {
         members.read_only(SERVER_SET);
         members.read_only(&["email_verified"]);
+        if !may_import {
+            members.read_only(&["password_hash"]);
+        }
+        if has_hash && has_password {
+            members.broken("password_hash", two_passwords());
+        }
         if !entry.may_grant() {
             members.read_only(&["roles", "status"]);
         }
-        NewUserBody::read(members, &vocabulary, judged)
+        NewUserBody::read(members, &vocabulary, judged, hasher.cost(), has_hash && !has_password)
     })?;
     let grant = entry.grant(roles)?;
-    let password = Some(hasher.hash(&password).await?);
+    let password = match password {
+        Some(password) => Some(hasher.hash(&password).await?),
+        None => password_hash,
+    };
     let (profile, status) = (profile.unwrap_or_default(), status.unwrap_or(Status::Active));
     let new = NewUser { email, password, profile, status };
     let made = store.create_user(new, grant).await;
