@@ -68,8 +68,9 @@ impl From<StoreError> for Failure {
             StoreError::Uncertain(_)
             | StoreError::Taken
             | StoreError::Repeated
-            | StoreError::JtiUsed
-            | StoreError::TooManyJtis
+            | StoreError::ProofUsed
+            | StoreError::TooManyProofs
+            | StoreError::AssertionUsed
             | StoreError::Revoked(_)
             | StoreError::Internal(_) => error.to_string(),
         })

@@ -61,7 +61,7 @@ pub async fn redeem(
         client_epoch: stored.epoch,
         registered: registered_scopes(stored, context.vocabulary),
         dpop_jkt: client.proved_key(),
-        proof: client.one_time_proof(),
+        one_time: client.one_time(),
         refresh: refresh.as_ref().map(RefreshToken::hash),
         has_fault: fault.is_some(),
         origin: origin.clone(),

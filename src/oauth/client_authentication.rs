@@ -6,7 +6,7 @@ use crate::domain::{
     Bucket, Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, GrantType, Network, Origin,
     Thumbprint, sha256,
 };
-use crate::store::{OneTimeJwt, StoreError, StoredClient};
+use crate::store::{OneTimeJwt, OneTimeJwts, StoredClient};
 use crate::token::{ClientAssertion, ClientKeys, Proof};
 
 /// Credentials that a client sends.
@@ -38,6 +38,8 @@ pub enum PresentedCredentials {
 pub struct AuthenticatedClient {
     /// The client.
     pub stored: StoredClient,
+    /// Assertion by which it authenticated. The request uses it up if it succeeds.
+    assertion: Option<OneTimeJwt>,
     /// Proof that the client holds a key (RFC 9449 §5). The grant uses it up.
     pub proof: Option<Proof>,
     /// Client IP address and user agent.
@@ -59,11 +61,13 @@ impl AuthenticatedClient {
         self.proof.as_ref().map(|proof| proof.key.clone())
     }
 
-    /// Returns the proof, for the transaction of the grant.
-    pub(super) fn one_time_proof(&self) -> Option<OneTimeJwt> {
-        let proof = self.proof.as_ref()?;
-        let share = sha256(format!("proof {}", proof.key).as_bytes());
-        Some(OneTimeJwt { jti: proof.id, share, expires_at: proof.remembered_until })
+    /// Returns the JWTs that the request uses up, for the transaction of what it does.
+    pub(super) fn one_time(&self) -> OneTimeJwts {
+        let proof = self.proof.as_ref().map(|proof| {
+            let share = sha256(format!("proof {}", proof.key).as_bytes());
+            OneTimeJwt { jti: proof.id, share, expires_at: proof.remembered_until }
+        });
+        OneTimeJwts { assertion: self.assertion.clone(), proof }
     }
 
     /// Checks that the client is registered for this grant type.
@@ -101,7 +105,8 @@ impl PresentedCredentials {
 pub async fn authenticate(
     context: &OAuthContext<'_>,
     credentials: PresentedCredentials,
-) -> Result<StoredClient, OAuthError> {
+    origin: Origin,
+) -> Result<AuthenticatedClient, OAuthError> {
     let method = credentials.method();
     let refused = |registered| OAuthError::InvalidClient {
         basic: method == ClientAuthentication::ClientSecretBasic,
@@ -110,45 +115,49 @@ pub async fn authenticate(
     if credentials.id() == ClientId::FIRST_PARTY
         && matches!(credentials, PresentedCredentials::ClientId { .. })
     {
-        return Ok(first_party(context));
+        return Ok(AuthenticatedClient {
+            stored: first_party(context),
+            assertion: None,
+            proof: None,
+            origin,
+        });
     }
     let known = context.find_client(credentials.id()).await?.ok_or_else(|| refused(None))?;
     if known.client.authentication != method {
         return Err(refused(Some(known.client.authentication)));
     }
-    let proved = match &credentials {
+    let assertion = match &credentials {
         PresentedCredentials::Secret { secret, .. } => {
             let hash = secret.hash();
-            known.secrets.iter().any(|known| known.matches(&hash))
+            if !known.secrets.iter().any(|known| known.matches(&hash)) {
+                return Err(refused(None));
+            }
+            None
         }
-        PresentedCredentials::Assertion { assertion, .. } => holds(context, &known, assertion).await?,
-        PresentedCredentials::ClientId { .. } => true,
+        PresentedCredentials::Assertion { assertion, .. } => {
+            Some(fresh_assertion(context, &known, assertion).await?.ok_or_else(|| refused(None))?)
+        }
+        PresentedCredentials::ClientId { .. } => None,
     };
-    if proved { Ok(known) } else { Err(refused(None)) }
+    Ok(AuthenticatedClient { stored: known, assertion, proof: None, origin })
 }
 
-/// True when the assertion is the client's, is for this server, and was not used before on any replica. False
-/// also when the client has used too many within their lifetimes.
-async fn holds(
+/// Returns the assertion if it is the client's, is for this server, and was not used before on any replica. The
+/// request uses it up if it succeeds, so that a refused one writes nothing.
+async fn fresh_assertion(
     context: &OAuthContext<'_>,
     client: &StoredClient,
     assertion: &str,
-) -> Result<bool, OAuthError> {
-    let Some(keys) = &client.client.jwks else { return Ok(false) };
+) -> Result<Option<OneTimeJwt>, OAuthError> {
+    let Some(keys) = &client.client.jwks else { return Ok(None) };
     // RFC 7523 §3: the issuer or the token endpoint.
     let names = [context.issuer_url.to_owned(), format!("{}/oauth/token", context.issuer_url)];
     let (keys, id, now) = (ClientKeys::from_stored(keys), client.client.id.as_str(), context.clock.now());
-    match ClientAssertion::verify(assertion, &keys, id, &names, now, context.leeway) {
-        Some(ClientAssertion { id: jti, remembered_until: expires_at }) => {
-            let share = sha256(format!("assertion {id}").as_bytes());
-            match context.store.use_up(OneTimeJwt { jti, share, expires_at }).await {
-                Ok(()) => Ok(true),
-                Err(StoreError::JtiUsed | StoreError::TooManyJtis) => Ok(false),
-                Err(error) => Err(error.into()),
-            }
-        }
-        None => Ok(false),
-    }
+    let verified = ClientAssertion::verify(assertion, &keys, id, &names, now, context.leeway);
+    let Some(ClientAssertion { id: jti, remembered_until: expires_at }) = verified else { return Ok(None) };
+    let share = sha256(format!("assertion {id}").as_bytes());
+    let assertion = OneTimeJwt { jti, share, expires_at };
+    Ok(if context.store.is_used_up(&assertion).await? { None } else { Some(assertion) })
 }
 
 /// Returns the client of `POST /sessions`: a public client that can only refresh tokens.

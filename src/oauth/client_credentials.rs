@@ -11,8 +11,8 @@ use crate::token::{IssueRequest, IssueTo};
 /// Issues an access token for the client itself. It has no scopes of OpenID Connect, as there is no user.
 ///
 /// # Errors
-/// [`OAuthError::UnauthorizedClient`], [`OAuthError::InvalidScope`], [`OAuthError::InvalidProof`], or a failure
-/// to sign.
+/// [`OAuthError::UnauthorizedClient`], [`OAuthError::InvalidScope`], [`OAuthError::InvalidProof`],
+/// [`OAuthError::InvalidClient`] if the client's assertion was used meanwhile, or a failure to sign.
 pub async fn issue(
     context: &OAuthContext<'_>,
     client: &AuthenticatedClient,
@@ -26,9 +26,7 @@ pub async fn issue(
         .filter(|scope| !Scope::is_identity(*scope))
         .collect();
     let scope = granted_scopes(requested, &grantable)?;
-    if let Some(proof) = client.one_time_proof() {
-        context.store.use_up(proof).await?;
-    }
+    context.store.use_up(client.one_time()).await?;
     let id = stored.client.id.to_string();
     let issued = context.issuer.issue(IssueRequest {
         subject: IssueTo::Client { id: id.clone(), epoch: stored.epoch },

@@ -63,8 +63,10 @@ pub enum OAuthError {
 impl From<StoreError> for OAuthError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::JtiUsed => Self::InvalidProof(InvalidProof::Replayed),
-            StoreError::TooManyJtis => Self::InvalidProof(InvalidProof::TooMany),
+            StoreError::ProofUsed => Self::InvalidProof(InvalidProof::Replayed),
+            StoreError::TooManyProofs => Self::InvalidProof(InvalidProof::TooMany),
+            // A client that signs an assertion does not use HTTP Basic.
+            StoreError::AssertionUsed => Self::InvalidClient { basic: false, registered: None },
             error => Self::Store(error),
         }
     }

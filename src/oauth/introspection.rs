@@ -13,14 +13,14 @@ const CLAIMS: [&str; 10] = ["scope", "client_id", "exp", "iat", "sub", "aud", "i
 /// Returns the claims of the token. None when it is not valid, or when it is neither this client's nor meant for it.
 ///
 /// # Errors
-/// When the store fails.
+/// [`OAuthError::InvalidClient`] if the client's assertion was used meanwhile, or when the store fails.
 pub async fn introspect(
     context: &OAuthContext<'_>,
     client: &AuthenticatedClient,
     token: &str,
 ) -> Result<Option<Map<String, Value>>, OAuthError> {
     let client_of = &client.stored.client;
-    Ok(match context.verifier.introspect(token, context.issuer_url) {
+    let claims = match context.verifier.introspect(token, context.issuer_url) {
         Some(known)
             if known.client_id() == Some(client_of.id.as_str())
                 || is_meant_for(known.claims(), client_of) =>
@@ -29,7 +29,9 @@ pub async fn introspect(
         }
         Some(_) => None,
         None => refresh_token(context, client, token).await?,
-    })
+    };
+    context.store.use_up(client.one_time()).await?;
+    Ok(claims)
 }
 
 /// True when `aud` names the client, or a resource server that the client is registered as (RFC 7519 §4.1.3).

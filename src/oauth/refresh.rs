@@ -49,7 +49,7 @@ pub async fn exchange(
         client_epoch: (stored.client.id != ClientId::first_party()).then_some(stored.epoch),
         registered: registered_scopes(stored, context.vocabulary),
         dpop_jkt: client.proved_key(),
-        proof: client.one_time_proof(),
+        one_time: client.one_time(),
         is_public: stored.client.is_public(),
         resource,
         has_fault: fault.is_some(),

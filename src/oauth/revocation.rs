@@ -10,7 +10,8 @@ use crate::store::TokenOwner;
 /// A token of another client, or an invalid one, is not an error (RFC 7009 §2.2).
 ///
 /// # Errors
-/// When the store fails. The token then stays valid.
+/// [`OAuthError::InvalidClient`] if the client's assertion was used meanwhile, or when the store fails. The token
+/// then stays valid.
 pub async fn revoke(
     context: &OAuthContext<'_>,
     client: &AuthenticatedClient,
@@ -20,7 +21,12 @@ pub async fn revoke(
     let Some(known) = context.verifier.introspect(token, context.issuer_url) else {
         context
             .store
-            .revoke_refresh_token(RefreshToken::presented(token).hash(), id.clone(), client.origin.clone())
+            .revoke_refresh_token(
+                RefreshToken::presented(token).hash(),
+                id.clone(),
+                client.origin.clone(),
+                client.one_time(),
+            )
             .await?;
         return Ok(());
     };
@@ -28,7 +34,9 @@ pub async fn revoke(
     if let (true, Some(jti)) = (is_theirs, known.jti()) {
         let by = Actor::Anonymous(client.origin.clone(), Some(id.clone()));
         let owner = known.user_id().map_or_else(|| TokenOwner::Client(id.to_string()), TokenOwner::User);
-        context.store.revoke_token(jti.to_owned(), owner, known.expires_at(), by).await?;
+        context.store.revoke_token(jti.to_owned(), owner, known.expires_at(), by, client.one_time()).await?;
+    } else {
+        context.store.use_up(client.one_time()).await?;
     }
     Ok(())
 }

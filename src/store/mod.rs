@@ -85,7 +85,7 @@ pub(crate) use records::refresh_tokens::{RefreshRefused, RefreshRequest};
 pub(crate) use records::revocations::TokenOwner;
 pub(crate) use records::session_rows::TokenSession;
 pub use records::sessions::SessionPosition;
-pub(crate) use records::used_jtis::OneTimeJwt;
+pub(crate) use records::used_jtis::{OneTimeJwt, OneTimeJwts};
 pub use records::user_list::UserPage;
 pub use records::user_query::{SortKey, UserFilter, UserQuery, UserSort};
 pub use records::user_rows::NewUser;

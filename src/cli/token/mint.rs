@@ -16,7 +16,7 @@ use crate::authz::action::Read;
 use crate::authz::{Actor, AuditEvent, Outcome, ScopeSet};
 use crate::config::parse;
 use crate::domain::{ClientId, Role, Status, User, UserId};
-use crate::store::{TokenOwner, TrustedStore};
+use crate::store::{OneTimeJwts, TokenOwner, TrustedStore};
 use crate::token::{
     DecodedToken, InvalidToken, IssueRequest, IssueTo, Issuer, Keys, TestTokenError, TestTokens, TokenDefect,
     UnsignedToken, numeric_date,
@@ -273,7 +273,8 @@ impl Server {
             let expires_at = claims.get("exp").and_then(numeric_date);
             let expires_at = expires_at.unwrap_or_else(|| context.clock_and_random.clock.now());
             let owner = owner.map_or_else(of_client, TokenOwner::User);
-            self.store.revoke_token(jti, owner, expires_at, by).await?;
+            let unsent = OneTimeJwts::default();
+            self.store.revoke_token(jti, owner, expires_at, by, unsent).await?;
         }
         Ok(())
     }

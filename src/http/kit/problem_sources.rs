@@ -67,8 +67,9 @@ impl From<StoreError> for Problem {
             StoreError::Changed => Code::ChangedMeanwhile,
             StoreError::LastAdmin => Code::LastAdmin,
             StoreError::Repeated => Code::IdempotencyKeyInUse,
-            StoreError::JtiUsed => return InvalidProof::Replayed.into(),
-            StoreError::TooManyJtis => return InvalidProof::TooMany.into(),
+            StoreError::ProofUsed => return InvalidProof::Replayed.into(),
+            StoreError::TooManyProofs => return InvalidProof::TooMany.into(),
+            StoreError::AssertionUsed => Code::InvalidClient,
             StoreError::Revoked(_) => Code::InvalidToken,
             StoreError::Internal(_) => Code::Internal,
         };

@@ -44,16 +44,16 @@ impl Decision for ClientAuth {
         let (services, allowance) = (Arc::clone(call.services()), call.allowance());
         let form = Form::read(call).await?;
         let presented = presented(by_basic(call)?, &form)?;
-        let stored = match authenticate(&services.oauth(), presented).await {
+        let client = match authenticate(&services.oauth(), presented, call.origin()).await {
             Err(refused @ OAuthError::InvalidClient { .. }) => {
                 let bucket = call.address().map(|address| Bucket::failures_from(Network::of(address)));
                 services.rate_limits.refuse_exhausted(bucket, &allowance)?;
                 services.rate_limits.count_failure(bucket, &allowance).await?;
                 return Err(refused.into());
             }
-            stored => stored?,
+            client => client?,
         };
-        Ok(Self { client: AuthenticatedClient { stored, proof: None, origin: call.origin() }, form })
+        Ok(Self { client, form })
     }
 
     fn describe(description: &mut Description) {

@@ -33,12 +33,15 @@ pub enum StoreError {
     /// Another request with the same idempotency key runs or has run.
     #[error("the request was already processed")]
     Repeated,
-    /// The JWT, which is valid for one use, was used before.
-    #[error("the JWT was used before")]
-    JtiUsed,
-    /// The key or the client has used as many JWTs as may be stored for it.
-    #[error("too many JWTs were used")]
-    TooManyJtis,
+    /// The DPoP proof was used before.
+    #[error("the proof was used before")]
+    ProofUsed,
+    /// The key has used as many DPoP proofs as may be stored for it.
+    #[error("too many proofs were used")]
+    TooManyProofs,
+    /// The client assertion was used before, or the client has used as many as may be stored for it.
+    #[error("the client assertion was used before, or too many were used")]
+    AssertionUsed,
     /// The caller's token lost its effect after the decision: the user was suspended, deleted, demoted or
     /// logged out meanwhile, or the client was deleted. With the audit event of the refusal.
     #[error("the access token was revoked during the request")]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::used_jtis::OneTimeJwt;
+use super::used_jtis::OneTimeJwts;
 use crate::authz::ScopeSet;
 use crate::domain::{ClientId, Origin, SecretHash, SessionId, Thumbprint, UserId};
 use crate::store::TokenSession;
@@ -54,8 +54,8 @@ pub(crate) struct CodeRedemption {
     pub(crate) registered: ScopeSet,
     /// Thumbprint of the key in the DPoP proof (RFC 9449 §5).
     pub(crate) dpop_jkt: Option<Thumbprint>,
-    /// DPoP proof, which the grant uses up.
-    pub(crate) proof: Option<OneTimeJwt>,
+    /// JWTs that the grant uses up.
+    pub(crate) one_time: OneTimeJwts,
     /// Hash of the first refresh token, if the client gets one.
     pub(crate) refresh: Option<SecretHash>,
     /// Set when the request is refused whatever its code. Reuse of the code is detected nevertheless.

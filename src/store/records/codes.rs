@@ -7,7 +7,6 @@ use diesel::prelude::*;
 use super::code_rows::{CodeRefused, CodeRow, RedeemedCode};
 use super::session_rows::{SessionBinding, SessionRow};
 use super::tombstones::{alive, newest};
-use super::used_jtis::use_up;
 use super::{consents, refresh_token_rows, user_rows};
 use crate::authz::Resource as _;
 use crate::authz::{Actor, AuditEvent, OFFLINE_ACCESS, Outcome};
@@ -128,8 +127,8 @@ impl TrustedStore {
                 return Ok(Err(CodeRefused::BindingMismatch));
             }
             let redeemed = shared.begin_session_of_code(conn, row, &by, id, changes)?;
-            if let (Ok(_), Some(proof)) = (&redeemed, &by.proof) {
-                use_up(conn, proof, now)?;
+            if redeemed.is_ok() {
+                by.one_time.use_up(conn, now)?;
             }
             Ok(redeemed)
         })

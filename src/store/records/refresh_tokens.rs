@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::refresh_token_rows::{KnownRefreshToken, insert, load, mark_used};
 use super::session_rows::session_event;
-use super::used_jtis::{OneTimeJwt, use_up};
+use super::used_jtis::OneTimeJwts;
 use super::user_rows;
 use crate::authz::{Actor, Outcome, ScopeSet};
 use crate::domain::{ClientId, Origin, SecretHash, Session, Status, Thumbprint, Time};
@@ -30,8 +30,8 @@ pub(crate) struct RefreshRequest {
     pub(crate) registered: ScopeSet,
     /// Thumbprint of the key in the DPoP proof (RFC 9449 §5).
     pub(crate) dpop_jkt: Option<Thumbprint>,
-    /// DPoP proof, which the grant uses up.
-    pub(crate) proof: Option<OneTimeJwt>,
+    /// JWTs that the grant uses up.
+    pub(crate) one_time: OneTimeJwts,
     /// True for a public client: its refresh tokens are bound to the key, those of others to the client
     /// (RFC 9449 §5).
     pub(crate) is_public: bool,
@@ -108,14 +108,12 @@ impl TrustedStore {
             let Some(scope) = narrow(&grantable) else { return Ok(Err(RefreshRefused::Scope)) };
             if !mark_used(conn, &token, now)? {
                 let repeated = shared.repeat(conn, &token, now, actor, changes)?;
-                if let (Ok(_), Some(proof)) = (&repeated, &by.proof) {
-                    use_up(conn, proof, now)?;
+                if repeated.is_ok() {
+                    by.one_time.use_up(conn, now)?;
                 }
                 return Ok(repeated);
             }
-            if let Some(proof) = &by.proof {
-                use_up(conn, proof, now)?;
-            }
+            by.one_time.use_up(conn, now)?;
             let session = shared.rotate(conn, known.session, &successor, known.generation + 1, now)?;
             let token_session = TokenSession {
                 session,
@@ -162,22 +160,26 @@ impl TrustedStore {
     }
 
     /// Ends the session of a refresh token of this client (RFC 7009 §2.1). Returns true if there was one.
+    /// Uses up the client's assertion in any case, because the request succeeds.
     ///
     /// # Errors
-    /// If the database is unavailable. Then the session goes on.
+    /// [`StoreError::AssertionUsed`], or if the database is unavailable. Then the session goes on.
     pub(crate) async fn revoke_refresh_token(
         &self,
         token: SecretHash,
         client: ClientId,
         origin: Origin,
+        one_time: OneTimeJwts,
     ) -> Result<bool, StoreError> {
         // Anyone can send an unknown token in the name of a public client. It costs no transaction.
         if !self.has_refresh_token(token.clone()).await? {
+            self.use_up(one_time).await?;
             return Ok(false);
         }
         let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
             let now = shared.now();
+            one_time.use_up(conn, now)?;
             let known = load(conn, &token, now)?.map(|known| known.session);
             let Some(session) = known.filter(|session| session.client_id.as_ref() == Some(&client)) else {
                 return Ok(false);

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use super::used_jtis::OneTimeJwts;
 use crate::authz::{Actor, AuditEvent, Outcome, actor_of};
 use crate::domain::{Revocation, Revoked, Time, UserId};
 use crate::on;
@@ -85,13 +86,14 @@ impl TrustedStore {
     /// owner are revoked one by one, it revokes all of them that were issued before now.
     ///
     /// # Errors
-    /// If the database is unavailable. Then the token stays valid.
+    /// [`StoreError::AssertionUsed`], or if the database is unavailable. Then the token stays valid.
     pub(crate) async fn revoke_token(
         &self,
         jti: String,
         owner: TokenOwner,
         expires_at: DateTime<Utc>,
         by: Actor,
+        one_time: OneTimeJwts,
     ) -> Result<(), StoreError> {
         let user = match &owner {
             TokenOwner::User(id) => Some(*id),
@@ -108,6 +110,7 @@ impl TrustedStore {
         let shared = self.shared().clone();
         self.write(Some(event), move |conn, changes| {
             let now = shared.now();
+            one_time.use_up(conn, now)?;
             let name = owner.name();
             if owner.has_room(conn, &name, now)? {
                 changes.revoke_until(Revoked::Token(jti.clone()), expires_at);

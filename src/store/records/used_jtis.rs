@@ -2,6 +2,7 @@
 //! DPoP proofs (RFC 9449 §11.1).
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::domain::Time;
@@ -25,34 +26,89 @@ pub(crate) struct OneTimeJwt {
     pub(crate) expires_at: DateTime<Utc>,
 }
 
+/// The JWTs of a request, which are used up in the transaction of what it does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OneTimeJwts {
+    /// Assertion by which the client authenticated.
+    pub(crate) assertion: Option<OneTimeJwt>,
+    /// Proof that the client holds a key.
+    pub(crate) proof: Option<OneTimeJwt>,
+}
+
 impl TrustedStore {
-    /// Uses up a JWT.
+    /// Returns true when the JWT was used before on any replica. It may be used by another request meanwhile, so
+    /// [`OneTimeJwts::use_up`] decides.
     ///
     /// # Errors
-    /// [`StoreError::JtiUsed`] unless this is the first use on any replica; [`StoreError::TooManyJtis`] if its
-    /// share is full. If the database is unavailable, the caller must refuse the JWT.
-    pub(crate) async fn use_up(&self, jwt: OneTimeJwt) -> Result<(), StoreError> {
+    /// If the database is unavailable.
+    pub(crate) async fn is_used_up(&self, jwt: &OneTimeJwt) -> Result<bool, StoreError> {
+        let jti = jwt.jti;
+        self.read_by_key(move |conn| {
+            let used = used_jtis::table.find(jti.as_slice());
+            Ok(on!(conn, |c| diesel::select(exists(used)).get_result(c))?)
+        })
+        .await
+    }
+
+    /// Uses up the JWTs of a request that changes nothing else. Writes nothing if there are none.
+    ///
+    /// # Errors
+    /// See [`OneTimeJwts::use_up`]. If the database is unavailable, the request must be refused.
+    pub(crate) async fn use_up(&self, jwts: OneTimeJwts) -> Result<(), StoreError> {
+        if jwts.assertion.is_none() && jwts.proof.is_none() {
+            return Ok(());
+        }
         let shared = self.shared().clone();
-        self.write(None, move |conn, _| use_up(conn, &jwt, shared.now())).await
+        self.write(None, move |conn, _| jwts.use_up(conn, shared.now())).await
     }
 }
 
-/// Uses up a JWT in the transaction of what it is for. Its error rolls the transaction back, so a refused request
-/// writes nothing.
-///
-/// # Errors
-/// See [`TrustedStore::use_up`].
-pub(in crate::store) fn use_up(
-    conn: &mut Connection,
-    jwt: &OneTimeJwt,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+impl OneTimeJwts {
+    /// Uses up the JWTs in the transaction of what they are for. An error rolls the transaction back, so a refused
+    /// request writes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::AssertionUsed`]; [`StoreError::ProofUsed`] unless this is the first use on any replica;
+    /// [`StoreError::TooManyProofs`] if the share of the key is full.
+    pub(in crate::store) fn use_up(
+        &self,
+        conn: &mut Connection,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        if let Some(assertion) = &self.assertion {
+            match use_up(conn, assertion, now)? {
+                Use::First => {}
+                Use::Repeated | Use::OneTooMany => return Err(StoreError::AssertionUsed),
+            }
+        }
+        if let Some(proof) = &self.proof {
+            match use_up(conn, proof, now)? {
+                Use::First => {}
+                Use::Repeated => return Err(StoreError::ProofUsed),
+                Use::OneTooMany => return Err(StoreError::TooManyProofs),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Use of a JWT.
+enum Use {
+    /// The first use on any replica.
+    First,
+    /// The JWT was used before.
+    Repeated,
+    /// The share is full.
+    OneTooMany,
+}
+
+fn use_up(conn: &mut Connection, jwt: &OneTimeJwt, now: DateTime<Utc>) -> Result<Use, StoreError> {
     let of_share = used_jtis::table
         .filter(used_jtis::share.eq(jwt.share.as_slice()))
         .filter(used_jtis::expires_at.gt(Time(now)));
     let stored: i64 = on!(conn, |c| of_share.count().get_result(c))?;
     if stored >= MOST_OF_A_SHARE {
-        return Err(StoreError::TooManyJtis);
+        return Ok(Use::OneTooMany);
     }
     let row = (
         used_jtis::hash.eq(jwt.jti.as_slice()),
@@ -61,5 +117,5 @@ pub(in crate::store) fn use_up(
     );
     let insert = diesel::insert_into(used_jtis::table).values(row).on_conflict_do_nothing();
     let rows = on!(conn, |c| insert.execute(c))?;
-    if rows == 1 { Ok(()) } else { Err(StoreError::JtiUsed) }
+    Ok(if rows == 1 { Use::First } else { Use::Repeated })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, IssuerKey, Server, on_both_engines};
+use crate::support::{Answer, Application, CALLBACK, IssuerKey, Server, VERIFIER, on_both_engines};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -11,6 +11,18 @@ fn register(server: &Server, id: &str, key: &IssuerKey) {
         "client_id": id, "scope": "users:read:any", "grant_types": ["client_credentials"], "redirect_uris": [],
         "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [key.jwk()] },
     }));
+}
+
+/// Registers a client that signs its users in.
+fn register_application(server: &Server, key: &IssuerKey) -> Application {
+    server.register_application(&json!({
+        "client_id": "ledger", "scope": "openid users:read", "token_endpoint_auth_method": "private_key_jwt",
+        "grant_types": ["authorization_code", "refresh_token", "client_credentials"], "jwks": { "keys": [key.jwk()] },
+    }))
+}
+
+fn db_used_jtis(server: &Server) -> i64 {
+    server.db_number("SELECT COUNT(*) AS total FROM used_jtis")
 }
 
 /// Returns the claims of a valid assertion. `changes` override them; null removes one.
@@ -104,6 +116,93 @@ on_both_engines! {
         let (taken, not): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
         assert_eq!(taken.len(), 1);
         not.into_iter().for_each(refused);
+    }
+
+    fn assertion_is_used_up_by_a_successful_request_alone(server) {
+        let (ada, key) = (server.register("ada"), IssuerKey::new("a"));
+        let app = register_application(&server, &key);
+        let sign = |jti: &str| key.sign(&json!({}), &claims(&server, &json!({ "jti": jti })));
+        let post = |path: &str, assertion: &str, form: &[(&str, &str)]| {
+            let authentication = [("client_assertion_type", TYPE), ("client_assertion", assertion)];
+            server.post(path).form(&[form, &authentication].concat()).send()
+        };
+        let token = |assertion: &str, form: &[(&str, &str)]| post("/oauth/token", assertion, form);
+        let (code, redirect) = (app.code(&server, &ada, &[]), ("redirect_uri", CALLBACK));
+        let redeem = |code: &str, redirect: (&str, &str), assertion: &str| {
+            token(assertion, &[("grant_type", "authorization_code"), ("code", code), redirect, ("code_verifier", VERIFIER)])
+        };
+        let error = |answer: Answer| answer.expect(400).json()["error"].as_str().unwrap().to_owned();
+        let one = sign("1");
+        for (form, expected) in [
+            (&[("grant_type", "password")][..], "unsupported_grant_type"),
+            (&[("scope", "users:read")], "invalid_request"),
+            (&[("grant_type", "refresh_token")], "invalid_request"),
+            (&[("grant_type", "refresh_token"), ("refresh_token", "x")], "invalid_grant"),
+            (&[("grant_type", "client_credentials"), ("scope", "audit:read:any")], "invalid_scope"),
+            (&[("grant_type", "client_credentials"), ("resource", "https://nowhere.example")], "invalid_target"),
+        ] {
+            assert_eq!(error(token(&one, form)), expected);
+        }
+        for path in ["/oauth/introspect", "/oauth/revoke"] {
+            assert_eq!(error(post(path, &one, &[])), "invalid_request");
+        }
+        assert_eq!(error(redeem("x", redirect, &one)), "invalid_grant");
+        assert_eq!(error(redeem(&app.code(&server, &ada, &[]), ("redirect_uri", "https://elsewhere.example"), &one)), "invalid_grant");
+        assert_eq!(db_used_jtis(&server), 0);
+        let tokens = redeem(&code, redirect, &one).expect(200).json();
+        assert_eq!(db_used_jtis(&server), 1);
+        // A used assertion is no authentication, whatever the request is for, and changes nothing.
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+        refused(redeem(&code, redirect, &one));
+        refused(token(&one, &refresh));
+        refused(token(&one, &[("grant_type", "password")]));
+        refused(post("/oauth/introspect", &one, &[("token", "x")]));
+        refused(post("/oauth/revoke", &one, &refresh[1..]));
+        let two = sign("2");
+        assert_eq!(error(token(&two, &[&refresh[..], &[("scope", "audit:read:any")]].concat())), "invalid_scope");
+        let tokens = token(&two, &refresh).expect(200).json();
+        refused(token(&two, &refresh));
+        let (refresh, access) = (tokens["refresh_token"].as_str().unwrap(), tokens["access_token"].as_str().unwrap());
+        for (number, path, sent) in [
+            (3, "/oauth/introspect", refresh), (4, "/oauth/introspect", access), (5, "/oauth/introspect", "x"),
+            (6, "/oauth/revoke", "x"), (7, "/oauth/revoke", access), (8, "/oauth/revoke", refresh),
+        ] {
+            let assertion = sign(&number.to_string());
+            post(path, &assertion, &[("token", sent)]).expect(200);
+            assert_eq!(db_used_jtis(&server), number, "{path}");
+            refused(post(path, &assertion, &[("token", sent)]));
+        }
+    }
+
+    fn assertion_is_accepted_once_at_every_endpoint_at_a_time(server) {
+        let (ada, key, replica) = (server.register("ada"), IssuerKey::new("a"), server.replica());
+        let app = register_application(&server, &key);
+        let codes: Vec<String> = (0..4).map(|_| app.code(&server, &ada, &[])).collect();
+        let form = |path: &str, name: &str, value: &str| (path.to_owned(), name.to_owned(), value.to_owned());
+        let mut requests = vec![form("/oauth/introspect", "token", "x"), form("/oauth/revoke", "token", "x")];
+        requests.extend(codes.iter().map(|code| form("/oauth/token", "code", code)));
+        for round in 0..5 {
+            let assertion = key.sign(&json!({}), &claims(&server, &json!({ "jti": format!("round {round}") })));
+            let answers: Vec<Answer> = std::thread::scope(|scope| {
+                let send = |server, (path, name, value)| {
+                    let (assertion, path, name, value): (&str, &String, &String, &String) = (&assertion, path, name, value);
+                    let server: &Server = server;
+                    scope.spawn(move || {
+                        let form = [(name.as_str(), value.as_str()), ("grant_type", "authorization_code"), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER), ("client_assertion_type", TYPE), ("client_assertion", assertion)];
+                        server.post(path).form(&form).send()
+                    })
+                };
+                let threads: Vec<_> = requests.iter().flat_map(|(path, name, value)| [send(&server, (path, name, value)), send(&replica, (path, name, value))]).collect();
+                threads.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+            });
+            let (taken, not): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
+            assert!(taken.len() <= 1, "{taken:?}");
+            for answer in not {
+                // A code can be refused first, because another request redeemed it.
+                assert!(matches!(answer.json()["error"].as_str(), Some("invalid_client" | "invalid_grant")), "{answer:?}");
+            }
+            assert_eq!(db_used_jtis(&server), i64::from(round) + 1);
+        }
     }
 
     fn client_uses_only_its_registered_authentication_method(server) {
