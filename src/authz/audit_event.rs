@@ -76,6 +76,8 @@ pub enum Outcome {
     NotAcceptable(&'static str),
     /// The password was wrong.
     WrongPassword,
+    /// The last exchange of a refresh token was repeated, before its successor was used.
+    Repeated,
     /// A code or a refresh token was used a second time. This ended the tokens issued from it.
     Reused,
     /// Number of entries that were removed from the trail because of their age.

@@ -1,17 +1,17 @@
 //! Refresh token grant (RFC 6749 §6) with refresh-token rotation: each token can be used once.
 
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 
 use super::client_authentication::AuthenticatedClient;
 use super::scope::{granted_scopes, registered_scopes};
 use super::token_response::TokenResponse;
 use super::{OAuthContext, OAuthError};
 use crate::authz::ScopeSet;
-use crate::domain::{ClientId, GrantType, Random, RefreshToken};
-use crate::store::{RefreshRefused, RefreshRequest, StoreError, TokenSession};
-use crate::token::{IssueError, Issuer, TokenSeal};
+use crate::domain::{ClientId, GrantType, RefreshToken};
+use crate::store::{NewRefreshToken, RefreshRefused, RefreshRequest, StoreError};
+use crate::token::{SealError, TokenSeal};
 
-/// Context under which the response is sealed.
+/// Context under which the successor of a token is sealed.
 const SEAL_CONTEXT: &str = "refresh answer";
 
 /// Parameters of a request that exchanges a refresh token.
@@ -23,11 +23,18 @@ pub struct Refresh {
     pub resource: Option<String>,
 }
 
+/// The successor of an exchanged token, as it is sealed.
+#[derive(Serialize, Deserialize)]
+struct Successor {
+    refresh_token: String,
+}
+
 /// Exchanges a refresh token. Client, user and scope are evaluated again. Reuse of the token ends its session
 /// even when `parameters` is the fault of the request.
 ///
-/// A client that repeats the latest exchange within a few seconds gets the same response. The response
-/// is stored, sealed with a key that is derived from the refresh token. The token is not stored.
+/// A client that lost the response repeats the exchange. Until the successor was used, it gets the same successor
+/// with a new access token. The successor is stored, sealed with a key that is derived from the exchanged token.
+/// Neither token is stored.
 ///
 /// # Errors
 /// [`OAuthError::InvalidGrant`], [`OAuthError::InvalidScope`], [`OAuthError::InvalidTarget`],
@@ -57,43 +64,23 @@ pub async fn exchange(
     };
     let seal = TokenSeal::of(token.expose());
     let successor = RefreshToken::generate(context.random)?;
-    let hash = successor.hash();
+    let sealed = Successor { refresh_token: successor.expose().to_owned() };
+    let sealed = serde_json::to_vec(&sealed).map_err(|_| SealError);
+    let sealed = sealed.and_then(|plain| seal.seal(context.random, &plain, SEAL_CONTEXT));
+    let new = NewRefreshToken {
+        hash: successor.hash(),
+        sealed: sealed.map_err(|why| StoreError::Internal(format!("a refresh token {why}")))?,
+    };
     let narrow = move |grantable: &ScopeSet| granted_scopes(requested.as_ref(), grantable).ok();
-    let maker = ResponseMaker {
-        issuer: context.issuer.clone(),
-        random: context.random.clone(),
-        seal: seal.clone(),
-        successor,
-    };
-    let issue = move |token_session: &TokenSession| {
-        maker.sealed_response(token_session).map_err(|why| {
-            StoreError::Internal(format!("the response to a refresh could not be made: {why}"))
-        })
-    };
-    let sealed = context.store.refresh(token.hash(), hash, by, narrow, issue).await?;
-    let sealed = sealed.map_err(|refused| match refused {
+    let exchanged = context.store.refresh(token.hash(), new, by, narrow).await?;
+    let exchanged = exchanged.map_err(|refused| match refused {
         RefreshRefused::Fault => fault.unwrap_or(OAuthError::InvalidGrant),
         RefreshRefused::Scope => OAuthError::InvalidScope,
         RefreshRefused::Target => OAuthError::InvalidTarget,
         RefreshRefused::Unknown | RefreshRefused::Reused | RefreshRefused::Key => OAuthError::InvalidGrant,
     })?;
-    let response = seal.open(&sealed, SEAL_CONTEXT).map_err(|_| OAuthError::InvalidGrant)?;
-    serde_json::from_slice(&response).map_err(|_| OAuthError::InvalidGrant)
-}
-
-/// Makes the sealed response, inside the transaction that marks the token as used.
-struct ResponseMaker {
-    issuer: Arc<Issuer>,
-    random: Random,
-    seal: TokenSeal,
-    successor: RefreshToken,
-}
-
-impl ResponseMaker {
-    fn sealed_response(&self, token_session: &TokenSession) -> Result<Vec<u8>, IssueError> {
-        let response =
-            TokenResponse::in_session(&self.issuer, token_session, None)?.with_refresh_token(&self.successor);
-        let response = serde_json::to_vec(&response).map_err(|_| IssueError::NotSigned)?;
-        self.seal.seal(&self.random, &response, SEAL_CONTEXT).map_err(|_| IssueError::NotSigned)
-    }
+    let opened = seal.open(&exchanged.successor, SEAL_CONTEXT).map_err(|_| OAuthError::InvalidGrant)?;
+    let opened: Successor = serde_json::from_slice(&opened).map_err(|_| OAuthError::InvalidGrant)?;
+    let response = TokenResponse::in_session(context.issuer, &exchanged.token_session, None)?;
+    Ok(response.with_refresh_token(&RefreshToken::presented(&opened.refresh_token)))
 }

@@ -1,6 +1,6 @@
 //! Token response (RFC 6749 §5.1).
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::authz::OPENID;
@@ -9,7 +9,7 @@ use crate::store::TokenSession;
 use crate::token::{IdTokenRequest, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
 
 /// Token response of RFC 6749 §5.1. It holds the tokens, so it must reach the requesting client alone.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = Token)]
 pub struct TokenResponse {
     /// Access token, a JWT by RFC 9068.

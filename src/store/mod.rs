@@ -81,7 +81,7 @@ pub(crate) use records::login::VerifiedPassword;
 pub use records::login_attempts::StoredPassword;
 pub(crate) use records::notifications::Notifications;
 pub use records::rate_limits::CountedAttempt;
-pub(crate) use records::refresh_tokens::{RefreshRefused, RefreshRequest};
+pub(crate) use records::refresh_tokens::{NewRefreshToken, RefreshRefused, RefreshRequest};
 pub(crate) use records::revocations::TokenOwner;
 pub(crate) use records::session_rows::TokenSession;
 pub use records::sessions::SessionPosition;

@@ -19,7 +19,8 @@ pub struct AuditView {
     /// were too many.
     #[schema(examples("refused"))]
     outcome: String,
-    /// The reason of a refusal, such as `not-owner`, `wrong-password` or `expired`.
+    /// The reason of a refusal, such as `not-owner`, `wrong-password` or `expired`. `repeated` when a client repeated
+    /// the last exchange of a refresh token.
     #[schema(required = true, examples("not-owner"))]
     reason: Option<String>,
     /// The action.

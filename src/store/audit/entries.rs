@@ -30,7 +30,7 @@ pub struct Entry {
     pub at: Time,
     /// `done`, `refused` or `overflow`.
     pub outcome: String,
-    /// Reason of a refusal.
+    /// Reason of a refusal, or the kind of what was done.
     pub reason: Option<String>,
     /// The action, done or refused.
     pub action: String,
@@ -94,6 +94,7 @@ impl Entry {
             Outcome::Refused(reason) => ("refused", Some(reason.as_str()), 1),
             Outcome::NotAcceptable(reason) => ("refused", Some(reason), 1),
             Outcome::WrongPassword => ("refused", Some("wrong-password"), 1),
+            Outcome::Repeated => ("done", Some("repeated"), 1),
             Outcome::Reused => ("refused", Some("reused"), 1),
             Outcome::Overflow(count) => ("overflow", None, count),
         };

@@ -23,10 +23,10 @@ pub(crate) struct KnownRefreshToken {
     pub(crate) session: Session,
     /// The binding of the session.
     pub(in crate::store) binding: SessionBinding,
-    /// Time of its use.
+    /// Time of its first use.
     pub(in crate::store) used_at: Option<DateTime<Utc>>,
-    /// Response to its use, sealed.
-    pub(in crate::store) answer: Option<Vec<u8>>,
+    /// The token that replaced it, sealed, until that one is used.
+    pub(in crate::store) successor: Option<Vec<u8>>,
     /// Time of expiry.
     pub(crate) expires_at: DateTime<Utc>,
     /// Number of exchanges in the session before it was issued.
@@ -37,6 +37,11 @@ impl KnownRefreshToken {
     /// Returns true if it was not used yet.
     pub(crate) fn is_fresh(&self) -> bool {
         self.used_at.is_none()
+    }
+
+    /// Returns true if its successor was used too. The exchange cannot be repeated any more.
+    pub(in crate::store) fn is_reused(&self) -> bool {
+        self.used_at.is_some() && self.successor.is_none()
     }
 
     /// Returns the names of its scopes, separated by spaces.
@@ -66,10 +71,10 @@ pub(in crate::store) fn load(
         ))
         .get_result(c)
         .optional())?;
-    Ok(row.map(|(used_at, answer, expires_at, generation, session)| {
+    Ok(row.map(|(used_at, successor, expires_at, generation, session)| {
         let (session, binding) = session.read();
         let (used_at, expires_at) = (used_at.map(|time| time.0), expires_at.0);
-        KnownRefreshToken { session, binding, used_at, answer, expires_at, generation }
+        KnownRefreshToken { session, binding, used_at, successor, expires_at, generation }
     }))
 }
 

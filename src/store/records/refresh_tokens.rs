@@ -1,7 +1,8 @@
 //! Refresh tokens (RFC 6749 §6), with rotation: each is valid for one use and replaced by the next. The tokens of
-//! a session are a family. Reuse of one ends the session (RFC 9700 §4.14.2).
+//! a session are a family. Reuse of one ends the session (RFC 9700 §4.14.2), except that the last exchange may be
+//! repeated by a client that lost the response.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::refresh_token_rows::{KnownRefreshToken, insert, load, mark_used};
@@ -16,9 +17,6 @@ use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{refresh_tokens as tokens, sessions};
 use crate::store::shared::Shared;
 use crate::store::{Connection, StoreError, TokenSession, TrustedStore};
-
-/// Time during which the last exchange may be repeated, for a client that lost the response.
-const REPEAT_WINDOW: TimeDelta = TimeDelta::seconds(10);
 
 /// The client and the parameters of a refresh request.
 pub(crate) struct RefreshRequest {
@@ -43,6 +41,22 @@ pub(crate) struct RefreshRequest {
     pub(crate) origin: Origin,
 }
 
+/// The token that replaces an exchanged one.
+pub(crate) struct NewRefreshToken {
+    /// Its hash.
+    pub(crate) hash: SecretHash,
+    /// The token, sealed so that only the exchanged one opens it.
+    pub(crate) sealed: Vec<u8>,
+}
+
+/// An exchange, or the repetition of one.
+pub(crate) struct Exchanged {
+    /// The session in which the access token is issued.
+    pub(crate) token_session: TokenSession,
+    /// The successor, sealed. A repetition has that of the exchange.
+    pub(crate) successor: Vec<u8>,
+}
+
 /// Reason why a refresh token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefreshRefused {
@@ -61,21 +75,19 @@ pub(crate) enum RefreshRefused {
 }
 
 impl TrustedStore {
-    /// Exchanges a refresh token for the response that `issue` returns, sealed so that only the token itself opens
-    /// it. A repetition of the last exchange gets the same response. `narrow` chooses the requested scopes among
-    /// those that can be granted. Reuse is looked at before all else, so that a used token cannot be tried out with
-    /// a request that is refused for another reason.
+    /// Exchanges a refresh token for `new`. A repetition of the last exchange gets the successor of that exchange,
+    /// and an audit event. `narrow` chooses the requested scopes among those that can be granted. Reuse is looked at
+    /// before all else, so that a used token cannot be tried out with a request that is refused for another reason.
     ///
     /// # Errors
-    /// If the database is unavailable, or the error of `issue`.
+    /// If the database is unavailable.
     pub(crate) async fn refresh(
         &self,
         token: SecretHash,
-        successor: SecretHash,
+        new: NewRefreshToken,
         by: RefreshRequest,
         narrow: impl Fn(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
-        issue: impl Fn(&TokenSession) -> Result<Vec<u8>, StoreError> + Send + 'static,
-    ) -> Result<Result<Vec<u8>, RefreshRefused>, StoreError> {
+    ) -> Result<Result<Exchanged, RefreshRefused>, StoreError> {
         let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
             let now = shared.now();
@@ -84,7 +96,7 @@ impl TrustedStore {
                 return Ok(Err(RefreshRefused::Unknown));
             }
             let actor = Actor::Anonymous(by.origin.clone(), Some(by.client.clone()));
-            if !known.is_fresh() && last_answer(&known, now).is_none() {
+            if known.is_reused() {
                 shared.end_reused_session(conn, known.session.id, actor, changes)?;
                 return Ok(Err(RefreshRefused::Reused));
             }
@@ -106,15 +118,15 @@ impl TrustedStore {
                 .intersection(&by.registered)
                 .intersection(&shared.vocabulary.granted_by(&user.roles));
             let Some(scope) = narrow(&grantable) else { return Ok(Err(RefreshRefused::Scope)) };
-            if !mark_used(conn, &token, now)? {
-                let repeated = shared.repeat(conn, &token, now, actor, changes)?;
-                if repeated.is_ok() {
-                    by.one_time.use_up(conn, now)?;
+            let (session, successor) = if mark_used(conn, &token, now)? {
+                (shared.rotate(conn, &token, &known, &new, now)?, new.sealed.clone())
+            } else {
+                match shared.repeat(conn, &token, now, actor, changes)? {
+                    Ok(repeated) => repeated,
+                    Err(refused) => return Ok(Err(refused)),
                 }
-                return Ok(repeated);
-            }
+            };
             by.one_time.use_up(conn, now)?;
-            let session = shared.rotate(conn, known.session, &successor, known.generation + 1, now)?;
             let token_session = TokenSession {
                 session,
                 roles: user.roles,
@@ -124,11 +136,7 @@ impl TrustedStore {
                 resource: known.binding.resource,
                 dpop_jkt: by.dpop_jkt.clone(),
             };
-            let answer = issue(&token_session)?;
-            on!(conn, |c| update(tokens::table.find(token.as_bytes().as_slice()))
-                .set(tokens::answer.eq(Some(&answer)))
-                .execute(c))?;
-            Ok(Ok(answer))
+            Ok(Ok(Exchanged { token_session, successor }))
         })
         .await
     }
@@ -193,12 +201,6 @@ impl TrustedStore {
     }
 }
 
-/// Returns the response to the exchange of a used token, if it was the last exchange and may be repeated.
-fn last_answer(known: &KnownRefreshToken, now: DateTime<Utc>) -> Option<&[u8]> {
-    let is_recent = known.used_at.is_some_and(|at| now < at + REPEAT_WINDOW);
-    known.answer.as_deref().filter(|_| is_recent)
-}
-
 impl Shared {
     /// Returns the time of expiry of the next refresh token. It never exceeds the lifetime of the session.
     pub(in crate::store) fn next_refresh_expiry(&self, session: &Session) -> DateTime<Utc> {
@@ -210,25 +212,29 @@ impl Shared {
     fn rotate(
         &self,
         conn: &mut Connection,
-        session: Session,
-        successor: &SecretHash,
-        generation: i64,
+        token: &SecretHash,
+        known: &KnownRefreshToken,
+        new: &NewRefreshToken,
         now: DateTime<Utc>,
     ) -> Result<Session, StoreError> {
-        let mut session = Session { last_used_at: now, ..session };
+        let mut session = Session { last_used_at: now, ..known.session.clone() };
         session.expires_at = self.next_refresh_expiry(&session);
-        // The client has the token of this exchange, so it received the responses before: they are deleted.
+        // The client has the token of this exchange, so the exchange before it can be repeated no more.
         let answered =
             tokens::table.filter(tokens::session_id.eq(session.id)).filter(tokens::answer.is_not_null());
         on!(conn, |c| update(answered).set(tokens::answer.eq(None::<Vec<u8>>)).execute(c))?;
-        insert(conn, successor, &session, generation)?;
+        on!(conn, |c| update(tokens::table.find(token.as_bytes().as_slice()))
+            .set(tokens::answer.eq(Some(&new.sealed)))
+            .execute(c))?;
+        insert(conn, &new.hash, &session, known.generation + 1)?;
         on!(conn, |c| update(sessions::table.find(session.id))
             .set((sessions::last_used_at.eq(Time(now)), sessions::expires_at.eq(Time(session.expires_at))))
             .execute(c))?;
         Ok(session)
     }
 
-    /// Handles a token that was used before: repeats the response of the last exchange, or ends the session.
+    /// Handles a token that was used before: returns the session and the sealed successor of the last exchange, or
+    /// ends the session.
     fn repeat(
         &self,
         conn: &mut Connection,
@@ -236,11 +242,15 @@ impl Shared {
         now: DateTime<Utc>,
         by: Actor,
         changes: &mut Changes,
-    ) -> Result<Result<Vec<u8>, RefreshRefused>, StoreError> {
+    ) -> Result<Result<(Session, Vec<u8>), RefreshRefused>, StoreError> {
         // Read again: another replica may have used the token while this one waited for the lock.
         let Some(known) = load(conn, token, now)? else { return Ok(Err(RefreshRefused::Unknown)) };
-        match last_answer(&known, now) {
-            Some(answer) => Ok(Ok(answer.to_vec())),
+        match known.successor {
+            Some(successor) => {
+                let event = session_event(&known.session, "refresh", by, Outcome::Repeated);
+                self.append_event(conn, &event)?;
+                Ok(Ok((known.session, successor)))
+            }
             None => {
                 self.end_reused_session(conn, known.session.id, by, changes)?;
                 Ok(Err(RefreshRefused::Reused))

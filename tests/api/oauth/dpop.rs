@@ -259,6 +259,12 @@ on_both_engines! {
         assert_eq!(app.post(&server, "/oauth/token", &refresh).expect(400).json()["error"], "invalid_grant");
         let next = holder.post(&server, &app, &refresh).expect(200).json();
         assert_eq!(next["token_type"], "DPoP");
+        // The key alone can repeat the exchange.
+        assert_eq!(thief.post(&server, &app, &refresh).expect(400).json()["error"], "invalid_grant");
+        assert_eq!(app.post(&server, "/oauth/token", &refresh).expect(400).json()["error"], "invalid_grant");
+        let again = holder.post(&server, &app, &refresh).expect(200).json();
+        assert_eq!((&again["token_type"], &again["refresh_token"]), (&json!("DPoP"), &next["refresh_token"]));
+        holder.get(&server, "/users/me", again["access_token"].as_str().unwrap()).send().expect(200);
         // A used token ends the session whoever sends it, without a proof or with a bad one.
         let access = next["access_token"].as_str().unwrap();
         let next = [("grant_type", "refresh_token"), ("refresh_token", next["refresh_token"].as_str().unwrap())];
