@@ -154,9 +154,13 @@ impl Resource for Client {
         None
     }
 
-    /// A caller who controls the secret, the keys or the redirect URIs has every scope of the client.
+    /// A caller who controls the secret, the keys or the redirect URIs has every scope of the client. A first-party
+    /// application acts for each user who opens it, without asking, so it is the administrators' alone.
     fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
-        vocabulary.scopes_in(&self.scope.join(" ")).powers()
+        match self.first_party {
+            true => vocabulary.powers_of(&[Role::ADMIN]),
+            false => vocabulary.scopes_in(&self.scope.join(" ")).powers(),
+        }
     }
 }
 

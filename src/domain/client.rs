@@ -129,11 +129,14 @@ pub struct ClientMetadata {
     pub dpop_bound: bool,
     /// Resource servers that the client is: the values of `aud` whose tokens it may introspect (RFC 7662).
     pub resources: Vec<String>,
+    /// Set for an own application of this service: its users are not asked for consent.
+    pub first_party: bool,
 }
 
 impl ClientMetadata {
     /// True when a change to `next` takes away something on which issued access tokens depend: a scope, a grant
-    /// type, a redirect URI, a key, the method of authentication, or tokens that are bound to no key.
+    /// type, a redirect URI, a key, the method of authentication, tokens that are bound to no key, or the trust as a
+    /// first-party application.
     pub fn loses_something_to(&self, next: &Self) -> bool {
         fn lost<T: PartialEq>(before: &[T], after: &[T]) -> bool {
             before.iter().any(|one| !after.contains(one))
@@ -144,6 +147,7 @@ impl ClientMetadata {
             || lost(&keys(self.jwks.as_deref()), &keys(next.jwks.as_deref()))
             || self.authentication != next.authentication
             || next.dpop_bound && !self.dpop_bound
+            || self.first_party && !next.first_party
     }
 
     /// True when a change to `next` takes away a grant type on which the sessions of users depend.

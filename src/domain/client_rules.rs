@@ -30,6 +30,7 @@ impl ClientMetadata {
             jwks: None,
             dpop_bound: false,
             resources: Vec::new(),
+            first_party: false,
         }
     }
 
@@ -50,11 +51,12 @@ impl ClientMetadata {
         self.authentication.by_secret().then(|| ClientSecret::generate(random)).transpose()
     }
 
-    /// Checks the rules and removes duplicate values.
+    /// Checks the rules and removes duplicate values. `reaches_others` is true when one of the scopes gives power over
+    /// other users.
     ///
     /// # Errors
     /// Every broken rule.
-    pub fn checked(mut self) -> Result<Self, Vec<BrokenClientRule>> {
+    pub fn checked(mut self, reaches_others: bool) -> Result<Self, Vec<BrokenClientRule>> {
         self.grants = GrantType::ALL.into_iter().filter(|grant| self.grants.contains(grant)).collect();
         self.redirect_uris = each_once(self.redirect_uris);
         self.post_logout_redirect_uris = each_once(self.post_logout_redirect_uris);
@@ -112,6 +114,22 @@ impl ClientMetadata {
             "public-client",
             "a public client cannot prove which resource server it is",
         );
+        if self.first_party {
+            let by_code = uses(GrantType::AuthorizationCode);
+            rule(by_code, "first_party", "unused", "is only for authorization_code");
+            rule(
+                !self.redirect_uris.iter().any(RedirectUri::is_private_use),
+                "redirect_uris",
+                "first-party",
+                "a first-party application has https or loopback redirect URIs; any app can claim another scheme",
+            );
+            rule(
+                !reaches_others,
+                "scope",
+                "first-party",
+                "a first-party application gets no scope that reaches other users",
+            );
+        }
         rule(!by_key || self.jwks.is_some(), "jwks", "required", "private_key_jwt requires the public keys");
         rule(by_key || self.jwks.is_none(), "jwks", "unused", "is only for private_key_jwt");
         if broken.is_empty() { Ok(self) } else { Err(broken) }
@@ -163,13 +181,13 @@ mod tests {
     }
 
     fn broken(metadata: ClientMetadata) -> Vec<(&'static str, &'static str)> {
-        let rules = metadata.checked().map(|_| Vec::new()).unwrap_or_else(|rules| rules);
+        let rules = metadata.checked(false).map(|_| Vec::new()).unwrap_or_else(|rules| rules);
         rules.into_iter().map(|(member, rule)| (member, rule.code)).collect()
     }
 
     #[test]
     fn removes_duplicates_from_valid_metadata() {
-        let client = web().checked().unwrap();
+        let client = web().checked(false).unwrap();
         assert_eq!(client.grants, [GrantType::AuthorizationCode, GrantType::RefreshToken]);
         assert_eq!(client.redirect_uris.len(), 1);
         assert_eq!(web().usual_grants(), client.grants);

@@ -42,7 +42,8 @@ pub struct AuthorizationState<'a> {
 }
 
 /// Returns the next step. A public client cannot prove who it is, so its user must always consent
-/// (RFC 9700 §4.13, RFC 8252 §8.6).
+/// (RFC 9700 §4.13, RFC 8252 §8.6). A first-party application needs no consent, because an administrator vouches for
+/// its redirect URIs; scopes that reach other users need it always.
 pub fn next_step(
     request: &AuthorizationRequest,
     state: &AuthorizationState<'_>,
@@ -67,7 +68,9 @@ pub fn next_step(
         return Step::Refuse(AuthorizationError::new("invalid_scope", "none of the scopes can be granted"));
     }
     let new = scope.difference(state.consented);
-    if prompt.consent || request.client.client.is_public() || !new.is_empty() {
+    let client = &request.client.client;
+    let is_trusted = client.first_party && scope.powers().is_empty();
+    if prompt.consent || !is_trusted && (client.is_public() || !new.is_empty()) {
         let step = Step::Consent { scope, new };
         return interact(prompt.none, step, "consent_required", "the user must consent");
     }

@@ -173,6 +173,7 @@ fn first_party(context: &OAuthContext<'_>) -> StoredClient {
         jwks: None,
         dpop_bound: false,
         resources: Vec::new(),
+        first_party: false,
     };
     let id = ClientId::first_party();
     let client = Client { id, metadata, secrets: Vec::new(), revision: 1, created_at: now, updated_at: now };

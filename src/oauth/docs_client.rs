@@ -60,7 +60,7 @@ pub(crate) fn metadata(issuer: &str, vocabulary: &Vocabulary) -> Result<ClientMe
         redirect_uris: vec![uri.parse().map_err(|error| wrong(format!("{error}")))?],
         ..ClientMetadata::unsaid()
     };
-    metadata.checked().map_err(|broken| wrong(format!("{broken:?}")))
+    metadata.checked(false).map_err(|broken| wrong(format!("{broken:?}")))
 }
 
 async fn find<A: Action>(store: &Store, operator: &Operator) -> Result<Option<Allowed<Client, A>>, StoreError>

@@ -68,6 +68,7 @@ pub(super) fn command(app: &Arc<App>) -> Command {
             switch("dpop", "Bind each of its tokens to a key of the client (RFC 9449)"),
             resource
                 .help("A resource server that it is, as in aud: it may introspect its tokens; repeatable"),
+            switch("first-party", "An own application of this service: its users are not asked for consent"),
             name.help("A name for people"),
             json_flag(),
         ])
@@ -105,12 +106,15 @@ pub(super) fn metadata(given: &ArgMatches) -> Result<ClientMetadata, Failure> {
         jwks,
         dpop_bound: given.get_flag("dpop"),
         resources: given.get_many::<String>("resource").into_iter().flatten().cloned().collect(),
+        first_party: given.get_flag("first-party"),
     };
     if client.grants.is_empty() {
         client.grants = client.usual_grants();
     }
     let line = |(member, rule): BrokenClientRule| format!("{}: {rule}", option(member));
-    client.checked().map_err(|rules| Failure::Errors(rules.into_iter().map(line).collect()))
+    client
+        .checked(!scope.powers().is_empty())
+        .map_err(|rules| Failure::Errors(rules.into_iter().map(line).collect()))
 }
 
 /// Returns words that clap has checked.
@@ -128,6 +132,7 @@ fn option(member: &str) -> &str {
         "jwks" => "--jwks",
         "scope" => "--scope",
         "resources" => "--resource",
+        "first_party" => "--first-party",
         other => other,
     }
 }

@@ -45,6 +45,10 @@ crate::body! {
         /// public client.
         #[schema(max_items = 32)]
         resources: Option<Vec<String>> = texts(ClientMetadata::parse_resource);
+        /// True for an own application of this service: its users are not asked for consent. Only for an
+        /// administrator's token, redirect URIs with https or to a loopback address, and scopes that reach no other
+        /// users.
+        first_party: Option<bool> = boolean();
     }
     example { "client_name": "Monthly reports", "scope": "users:read:any", "grant_types": ["client_credentials"] }
 }
@@ -75,6 +79,8 @@ crate::body! {
         /// The new resource servers, which replace the old ones; an empty array removes them.
         #[schema(max_items = 32)]
         resources: Option<Vec<String>> = texts(ClientMetadata::parse_resource);
+        /// True for an own application of this service, whose users are not asked for consent. False takes that back.
+        first_party: Option<bool> = boolean();
     }
     media_type "application/merge-patch+json"
     example { "client_name": "Weekly reports" }
@@ -98,6 +104,7 @@ impl NewClientBody {
             jwks: self.jwks,
             dpop_bound_access_tokens: self.dpop_bound_access_tokens,
             resources: self.resources,
+            first_party: self.first_party,
         };
         let mut metadata = patch.applied_to(ClientMetadata::unsaid());
         if !has_grants {
@@ -121,6 +128,7 @@ impl ClientPatch {
         metadata.grants = self.grant_types.unwrap_or(metadata.grants);
         self.jwks.apply(&mut metadata.jwks);
         metadata.resources = self.resources.unwrap_or(metadata.resources);
+        metadata.first_party = self.first_party.unwrap_or(metadata.first_party);
         metadata.dpop_bound = self.dpop_bound_access_tokens.unwrap_or(metadata.dpop_bound);
         metadata
     }
@@ -128,9 +136,14 @@ impl ClientPatch {
 
 /// Checks the rules across members. A member that is broken already gets no second error, and without a known
 /// method the rules that depend on it are not checked.
-pub(super) fn checked(members: &mut Members, client: ClientMetadata) -> Option<ClientMetadata> {
+pub(super) fn checked(
+    members: &mut Members,
+    client: ClientMetadata,
+    vocabulary: &Vocabulary,
+) -> Option<ClientMetadata> {
     let method_known = !members.is_broken("token_endpoint_auth_method");
-    let mut broken = match client.checked() {
+    let reaches_others = !vocabulary.scopes_in(&client.scope.join(" ")).powers().is_empty();
+    let mut broken = match client.checked(reaches_others) {
         Ok(client) => return Some(client),
         Err(broken) => broken,
     };

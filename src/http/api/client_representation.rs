@@ -45,6 +45,8 @@ pub struct ClientView {
     /// The resource servers that the client is: it may introspect tokens with this `aud`.
     #[schema(examples("https://ledger.example.org"))]
     resources: Vec<String>,
+    /// True for an own application of this service: its users are not asked for consent.
+    first_party: bool,
     /// The time of the registration.
     #[schema(format = "date-time")]
     created_at: String,
@@ -87,6 +89,7 @@ impl From<&Client> for ClientView {
             jwks: client.jwks.as_deref().and_then(|keys| serde_json::from_str(keys).ok()),
             dpop_bound_access_tokens: client.dpop_bound,
             resources: client.resources.clone(),
+            first_party: client.first_party,
             created_at: format_time(client.created_at),
             updated_at: format_time(client.updated_at),
             client_secrets: client.secrets.iter().map(SecretView::from).collect(),

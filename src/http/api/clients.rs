@@ -25,7 +25,7 @@ pub async fn create(
     let (id, metadata) = body.read(|members| {
         members.read_only(SERVER_SET);
         let new = NewClientBody::read(members, &vocabulary)?;
-        Some((new.client_id.clone(), checked(members, new.into_metadata())?))
+        Some((new.client_id.clone(), checked(members, new.into_metadata(), &vocabulary)?))
     })?;
     let id = id.map_or_else(|| ClientId::generate(&random), Ok)?;
     let secret = metadata.new_secret(&random)?;
@@ -53,7 +53,7 @@ pub async fn update(
         members.read_only(&["client_id"]);
         members.read_only(SERVER_SET);
         let metadata = ClientPatch::read(members, &vocabulary)?.applied_to(client.metadata.clone());
-        checked(members, metadata)
+        checked(members, metadata, &vocabulary)
     })?;
     if_match.require(client.revision)?;
     let next = Client { metadata, ..(*client).clone() };

@@ -103,6 +103,7 @@ diesel::table! {
         revision -> BigInt,
         updated_at -> Moment,
         resources -> Text,
+        first_party -> Bool,
     }
 }
 

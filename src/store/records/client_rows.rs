@@ -26,6 +26,7 @@ pub(in crate::store) struct ClientRow {
     revision: i64,
     updated_at: Time,
     resources: String,
+    first_party: bool,
 }
 
 /// The columns of a client that can be changed.
@@ -43,6 +44,7 @@ pub(in crate::store) struct MetadataRow {
     revision: i64,
     updated_at: Time,
     resources: String,
+    first_party: bool,
 }
 
 /// A client with what its authentication and its tokens need.
@@ -73,6 +75,7 @@ impl ClientRow {
                 jwks: self.jwks,
                 dpop_bound: self.dpop_bound,
                 resources: words(&self.resources),
+                first_party: self.first_party,
             },
             secrets: client_secrets::ages(secrets, &self.id),
             id: self.id.parse().map_err(|_| unreadable())?,
@@ -98,6 +101,7 @@ impl MetadataRow {
             revision,
             updated_at: Time(now),
             resources: metadata.resources.join(" "),
+            first_party: metadata.first_party,
         }
     }
 
@@ -117,6 +121,7 @@ impl MetadataRow {
             revision: self.revision,
             updated_at: self.updated_at,
             resources: self.resources,
+            first_party: self.first_party,
         }
     }
 }

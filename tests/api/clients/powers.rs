@@ -53,6 +53,34 @@ on_both_engines! {
         patch("users:read:any users:delete").expect(200);
     }
 
+    fn first_party_client_is_the_administrators_alone(server) {
+        let admin = server.admin();
+        let clerk = server.client_token("clerk", "clients:read clients:write users:read:any roles:write");
+        let narrow = server.log_in_for(&admin.email, Some("clients:write clients:read"));
+        let body = json!({
+            "client_id": "own", "scope": "openid users:read", "redirect_uris": ["https://own.example/cb", "http://127.0.0.1/cb"],
+            "first_party": true,
+        });
+        for token in [&clerk, &narrow] {
+            register(&server, token, &body).expect_problem(403, "above-caller");
+        }
+        register(&server, &clerk, &json!({ "client_id": "other", "scope": "openid", "redirect_uris": ["https://a.example/cb"] })).expect(201);
+        let made = register(&server, &admin.token, &body).expect(201);
+        assert_eq!(made.json()["first_party"], true);
+        for token in [&clerk, &narrow] {
+            let trusted = json!({ "first_party": true });
+            server.patch("/clients/other").bearer(token).if_match("*").json(&trusted).send().expect_problem(403, "above-caller");
+            for change in [json!({ "redirect_uris": ["https://evil.example/cb"] }), json!({ "scope": "openid" }), json!({ "first_party": false })] {
+                server.patch("/clients/own").bearer(token).if_match("*").json(&change).send().expect_problem(403, "above-caller");
+            }
+            server.post("/clients/own/secret").bearer(token).send().expect_problem(403, "above-caller");
+            server.delete("/clients/own").bearer(token).if_match("*").send().expect_problem(403, "above-caller");
+        }
+        let patch = |change: Value| server.patch("/clients/own").bearer(&admin.token).if_match("*").json(&change).send();
+        assert_eq!(patch(json!({ "client_name": "Own" })).expect(200).json()["first_party"], true);
+        assert_eq!(patch(json!({ "first_party": false })).expect(200).json()["first_party"], false);
+    }
+
     fn refuses_changing_a_client_above_ones_own_powers(server) {
         let admin = server.admin();
         let clerk = server.client_token("clerk", "clients:read clients:write");

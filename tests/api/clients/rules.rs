@@ -51,6 +51,18 @@ on_both_engines! {
         assert_eq!(broken(json!({ "scope": "users:read", "grant_types": [] })), pairs(&[("/grant_types", "empty")]));
         let native = json!({ "scope": "users:read", "redirect_uris": ["org.example.app:/cb"] });
         assert_eq!(broken(native), pairs(&[("/redirect_uris", "public-clients-only")]));
+        let trusted = |changes: Value| {
+            let mut body = json!({ "scope": "openid", "redirect_uris": ["https://a.example/cb"], "first_party": true });
+            changes.as_object().unwrap().iter().for_each(|(name, value)| body[name] = value.clone());
+            broken(body)
+        };
+        for scope in ["openid users:read:any", "roles:write", "openid users:create"] {
+            assert_eq!(trusted(json!({ "scope": scope })), pairs(&[("/scope", "first-party")]), "{scope}");
+        }
+        let app = json!({ "redirect_uris": ["https://a.example/cb", "org.example.app:/cb"], "token_endpoint_auth_method": "none" });
+        assert_eq!(trusted(app), pairs(&[("/redirect_uris", "first-party")]));
+        assert_eq!(trusted(json!({ "redirect_uris": [] })), pairs(&[("/first_party", "unused")]));
+        assert_eq!(trusted(json!({ "first_party": null })), pairs(&[("/first_party", "wrong-type")]));
         for id in ["", "a/b", "cloakroom", "ä", "\u{0}", "01890a5d-ac96-774b-bcce-b302099a8057", &"a".repeat(65)] {
             assert_eq!(broken(json!({ "client_id": id, "scope": "users:read" })), pairs(&[("/client_id", "invalid-id")]), "{id}");
         }
@@ -74,6 +86,7 @@ on_both_engines! {
             (json!({ "grant_types": ["refresh_token"] }), &[("/grant_types", "refresh-without-code")]),
             (json!({ "grant_types": ["client_credentials"], "token_endpoint_auth_method": "none" }), &[("/grant_types", "public-client")]),
             (json!({ "jwks": { "keys": [jwk()] } }), &[("/jwks", "unused")]),
+            (json!({ "first_party": true, "scope": "users:read:any" }), &[("/scope", "first-party")]),
             (json!({ "surprise": 1, "client_name": "x" }), &[("/surprise", "unknown")]),
         ] {
             assert_eq!(codes(patch(body.clone())), pairs(rules), "{body}");

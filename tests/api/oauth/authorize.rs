@@ -99,6 +99,32 @@ on_both_engines! {
         assert_eq!(error(&browser.open(&app.authorize(&[("prompt", "none")]))), "consent_required");
     }
 
+    fn first_party_application_needs_no_consent(server) {
+        let ada = server.register("ada");
+        for (id, method) in [("spa", "none"), ("web", "client_secret_basic")] {
+            let app = server.register_application(&json!({
+                "client_id": id, "scope": "openid users:read", "token_endpoint_auth_method": method, "first_party": true,
+            }));
+            let mut browser = Browser::new(&server);
+            assert_eq!(error(&browser.open(&app.authorize(&[("prompt", "none")]))), "login_required");
+            let page = browser.open(&app.authorize(&[]));
+            let next = browser.sign_in(&page, &ada.email).expect(303);
+            let tokens = app.redeem(&server, &redirect_parameter(&next, "code")).expect(200).json();
+            server.get("/users/me").bearer(tokens["access_token"].as_str().unwrap()).send().expect(200);
+            for changes in [&[][..], &[("prompt", "none")]] {
+                redirect_parameter(&browser.open(&app.authorize(changes)).expect(303), "code");
+            }
+            // The application itself can ask for the page.
+            let page = browser.open(&app.authorize(&[("prompt", "consent")])).expect(200);
+            assert!(heading(&page).contains("use your account?"));
+            // The trust can be taken back.
+            let admin = server.person_with_roles(&format!("admin-of-{id}"), &["admin"]);
+            server.patch(&format!("/clients/{id}")).bearer(&admin.token).if_match("*").json(&json!({ "first_party": false })).send().expect(200);
+            server.eventually_refuses(tokens["access_token"].as_str().unwrap());
+            assert_eq!(error(&browser.open(&app.authorize(&[("prompt", "none")]))), "consent_required");
+        }
+    }
+
     fn prompt_none_without_a_session_returns_login_required(server) {
         let app = server.application("photos", "openid users:read");
         let back = Browser::new(&server).open(&app.authorize(&[("prompt", "none")])).expect(303);

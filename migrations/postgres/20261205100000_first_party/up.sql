@@ -1,0 +1,2 @@
+-- Set when an administrator trusts the client as the own application of this service.
+ALTER TABLE clients ADD COLUMN first_party boolean NOT NULL DEFAULT false;
