@@ -131,6 +131,8 @@ pub struct ClientMetadata {
     pub resources: Vec<String>,
     /// Set for an own application of this service: its users are not asked for consent.
     pub first_party: bool,
+    /// Set when its ID tokens have the claims that userinfo has.
+    pub userinfo_in_id_token: bool,
 }
 
 impl ClientMetadata {

@@ -31,6 +31,7 @@ impl ClientMetadata {
             dpop_bound: false,
             resources: Vec::new(),
             first_party: false,
+            userinfo_in_id_token: true,
         }
     }
 

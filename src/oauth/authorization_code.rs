@@ -71,8 +71,10 @@ pub async fn redeem(
         log::info!("refused an authorization code of the client {}: {why:?}", stored.client.id);
         fault.filter(|_| why == CodeRefused::Fault).unwrap_or(OAuthError::InvalidGrant)
     })?;
+    let with_userinfo = stored.client.userinfo_in_id_token;
     let response =
-        TokenResponse::in_session(context.issuer, &redeemed.token_session, redeemed.nonce.as_deref())?;
+        TokenResponse::in_session(context, with_userinfo, &redeemed.token_session, redeemed.nonce.as_deref())
+            .await?;
     Ok(match &refresh {
         Some(token) => response.with_refresh_token(token),
         None => response,

@@ -174,6 +174,7 @@ fn first_party(context: &OAuthContext<'_>) -> StoredClient {
         dpop_bound: false,
         resources: Vec::new(),
         first_party: false,
+        userinfo_in_id_token: true,
     };
     let id = ClientId::first_party();
     let client = Client { id, metadata, secrets: Vec::new(), revision: 1, created_at: now, updated_at: now };

@@ -160,7 +160,8 @@ pub async fn log_in(
         note_refund(context, left);
     }
     let token_session = begun.map_err(refused)?;
-    Ok(TokenResponse::in_session(context.issuer, &token_session, None)?.with_refresh_token(&refresh))
+    let response = TokenResponse::in_session(context, true, &token_session, None);
+    Ok(response.await?.with_refresh_token(&refresh))
 }
 
 /// Signs a user in at the pages. `cookie` is the hash of the browser's new session cookie, `before` that

@@ -1,12 +1,15 @@
 //! Token response (RFC 6749 §5.1).
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::authz::OPENID;
+use super::userinfo::scope_claims;
+use super::{OAuthContext, OAuthError};
+use crate::authz::{EMAIL, OPENID, PROFILE};
 use crate::domain::RefreshToken;
 use crate::store::TokenSession;
-use crate::token::{IdTokenRequest, IssueError, IssueRequest, IssueTo, IssuedToken, Issuer};
+use crate::token::{IdTokenRequest, IssueRequest, IssueTo, IssuedToken};
 
 /// Token response of RFC 6749 §5.1. It holds the tokens, so it must reach the requesting client alone.
 #[derive(Serialize, ToSchema)]
@@ -47,12 +50,23 @@ impl TokenResponse {
         }
     }
 
-    /// Issues the tokens of a session: an access token, and an ID token when the scope has `openid`.
-    pub(super) fn in_session(
-        issuer: &Issuer,
+    /// Issues the tokens of a session: an access token, and an ID token when the scope has `openid`. `with_userinfo`
+    /// adds the claims of userinfo to the ID token.
+    ///
+    /// # Errors
+    /// When signing fails, or the store.
+    pub(super) async fn in_session(
+        context: &OAuthContext<'_>,
+        with_userinfo: bool,
         token_session: &TokenSession,
         nonce: Option<&str>,
-    ) -> Result<Self, IssueError> {
+    ) -> Result<Self, OAuthError> {
+        let issuer = context.issuer;
+        let has_id_token = token_session.scope.contains(OPENID) && issuer.signs_id_tokens();
+        let userinfo = match has_id_token && with_userinfo {
+            true => userinfo(context, token_session).await?,
+            false => Map::new(),
+        };
         let TokenSession { session, roles, epoch, client_epoch, scope, resource, dpop_jkt } = token_session;
         let client_id = session.client_id.as_ref().map(ToString::to_string).unwrap_or_default();
         let issued = issuer.issue(IssueRequest {
@@ -68,7 +82,7 @@ impl TokenResponse {
             audience: resource.as_deref(),
             bound_to: dpop_jkt.as_ref(),
         })?;
-        let id_token = (scope.contains(OPENID) && issuer.signs_id_tokens()).then(|| {
+        let id_token = has_id_token.then(|| {
             issuer.issue_id_token(&IdTokenRequest {
                 user: session.user_id,
                 client_id: &client_id,
@@ -76,6 +90,7 @@ impl TokenResponse {
                 nonce,
                 session: session.id,
                 access_token: &issued.access_token,
+                userinfo: &userinfo,
             })
         });
         let id_token = id_token.transpose()?.map(|token| token.expose().to_owned());
@@ -86,4 +101,17 @@ impl TokenResponse {
     pub(super) fn with_refresh_token(self, token: &RefreshToken) -> Self {
         Self { refresh_token: Some(token.expose().to_owned()), ..self }
     }
+}
+
+/// Returns the claims of the user that the scope allows. Without such a scope nothing is read.
+async fn userinfo(
+    context: &OAuthContext<'_>,
+    token_session: &TokenSession,
+) -> Result<Map<String, Value>, OAuthError> {
+    let TokenSession { session, scope, .. } = token_session;
+    if !scope.contains(PROFILE) && !scope.contains(EMAIL) {
+        return Ok(Map::new());
+    }
+    let known = context.store.user_and_profile(session.user_id).await?;
+    Ok(known.map(|(user, profile)| scope_claims(&user, &profile, scope)).unwrap_or_default())
 }

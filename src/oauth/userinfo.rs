@@ -1,16 +1,23 @@
-//! Userinfo (OpenID Connect Core §5.3): the user's claims, for a client with the user's consent.
+//! Userinfo (OpenID Connect Core §5.3): the user's claims, for a client with the user's consent. ID tokens can have
+//! them too (§5.4).
 
 use serde_json::{Map, Value};
 
 use crate::authz::action::ReadClaims;
-use crate::authz::{Allowed, EMAIL, PROFILE};
+use crate::authz::{Allowed, EMAIL, PROFILE, ScopeSet};
 use crate::domain::{Profile, ProfileClaim, User};
 
-/// Returns the claims that the scopes of the token allow (OpenID Connect Core §5.4). `bio` is not a
-/// standard claim and is left out. A profile value never replaces a claim that the server sets.
+/// Returns the claims that the scopes of the token allow, and the subject.
 pub fn claims(user: &Allowed<User, ReadClaims>, profile: &Profile) -> Map<String, Value> {
+    let mut claims = scope_claims(user, profile, user.by().scope());
+    claims.insert("sub".to_owned(), user.id.to_string().into());
+    claims
+}
+
+/// Returns the claims that these scopes allow (OpenID Connect Core §5.4). `bio` is not a standard claim and is left out.
+/// A profile value never replaces a claim that the server sets.
+pub(super) fn scope_claims(user: &User, profile: &Profile, scope: &ScopeSet) -> Map<String, Value> {
     let mut claims = Map::new();
-    let scope = user.by().scope();
     if scope.contains(PROFILE) {
         let standard = profile.claims.iter().filter(|(claim, _)| **claim != ProfileClaim::Bio);
         claims.extend(standard.map(|(claim, value)| (claim.to_string(), Value::from(value.as_str()))));
@@ -20,6 +27,5 @@ pub fn claims(user: &Allowed<User, ReadClaims>, profile: &Profile) -> Map<String
         claims.insert("email".to_owned(), user.email.to_string().into());
         claims.insert("email_verified".to_owned(), user.email_verified.into());
     }
-    claims.insert("sub".to_owned(), user.id.to_string().into());
     claims
 }

@@ -51,7 +51,7 @@ on_both_engines! {
                 "client_id": "shop", "client_name": "The shop", "scope": "email openid users:read",
                 "grant_types": ["authorization_code", "refresh_token"], "token_endpoint_auth_method": "client_secret_basic",
                 "redirect_uris": ["https://shop.example.org/cb", "http://localhost/cb"],
-                "post_logout_redirect_uris": ["https://shop.example.org/bye"], "jwks": null, "dpop_bound_access_tokens": true, "resources": [], "first_party": false,
+                "post_logout_redirect_uris": ["https://shop.example.org/bye"], "jwks": null, "dpop_bound_access_tokens": true, "resources": [], "first_party": false, "userinfo_in_id_token": true,
             })
         );
         assert_eq!(client["client_secrets"], json!([{ "created_at": client["created_at"], "expires_at": null }]));

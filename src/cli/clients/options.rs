@@ -69,6 +69,7 @@ pub(super) fn command(app: &Arc<App>) -> Command {
             resource
                 .help("A resource server that it is, as in aud: it may introspect its tokens; repeatable"),
             switch("first-party", "An own application of this service: its users are not asked for consent"),
+            switch("small-id-token", "Leave the claims of profile and email out of its ID tokens"),
             name.help("A name for people"),
             json_flag(),
         ])
@@ -107,6 +108,7 @@ pub(super) fn metadata(given: &ArgMatches) -> Result<ClientMetadata, Failure> {
         dpop_bound: given.get_flag("dpop"),
         resources: given.get_many::<String>("resource").into_iter().flatten().cloned().collect(),
         first_party: given.get_flag("first-party"),
+        userinfo_in_id_token: !given.get_flag("small-id-token"),
     };
     if client.grants.is_empty() {
         client.grants = client.usual_grants();

@@ -49,6 +49,8 @@ crate::body! {
         /// administrator's token, redirect URIs with https or to a loopback address, and scopes that reach no other
         /// users.
         first_party: Option<bool> = boolean();
+        /// True when ID tokens have the claims of the scopes `profile` and `email`, as userinfo has them. Default: true.
+        userinfo_in_id_token: Option<bool> = boolean();
     }
     example { "client_name": "Monthly reports", "scope": "users:read:any", "grant_types": ["client_credentials"] }
 }
@@ -81,6 +83,8 @@ crate::body! {
         resources: Option<Vec<String>> = texts(ClientMetadata::parse_resource);
         /// True for an own application of this service, whose users are not asked for consent. False takes that back.
         first_party: Option<bool> = boolean();
+        /// True when ID tokens have the claims of the scopes `profile` and `email`, as userinfo has them.
+        userinfo_in_id_token: Option<bool> = boolean();
     }
     media_type "application/merge-patch+json"
     example { "client_name": "Weekly reports" }
@@ -105,6 +109,7 @@ impl NewClientBody {
             dpop_bound_access_tokens: self.dpop_bound_access_tokens,
             resources: self.resources,
             first_party: self.first_party,
+            userinfo_in_id_token: self.userinfo_in_id_token,
         };
         let mut metadata = patch.applied_to(ClientMetadata::unsaid());
         if !has_grants {
@@ -129,6 +134,7 @@ impl ClientPatch {
         self.jwks.apply(&mut metadata.jwks);
         metadata.resources = self.resources.unwrap_or(metadata.resources);
         metadata.first_party = self.first_party.unwrap_or(metadata.first_party);
+        metadata.userinfo_in_id_token = self.userinfo_in_id_token.unwrap_or(metadata.userinfo_in_id_token);
         metadata.dpop_bound = self.dpop_bound_access_tokens.unwrap_or(metadata.dpop_bound);
         metadata
     }

@@ -47,6 +47,8 @@ pub struct ClientView {
     resources: Vec<String>,
     /// True for an own application of this service: its users are not asked for consent.
     first_party: bool,
+    /// True when ID tokens have the claims of the scopes `profile` and `email`, as userinfo has them.
+    userinfo_in_id_token: bool,
     /// The time of the registration.
     #[schema(format = "date-time")]
     created_at: String,
@@ -90,6 +92,7 @@ impl From<&Client> for ClientView {
             dpop_bound_access_tokens: client.dpop_bound,
             resources: client.resources.clone(),
             first_party: client.first_party,
+            userinfo_in_id_token: client.userinfo_in_id_token,
             created_at: format_time(client.created_at),
             updated_at: format_time(client.updated_at),
             client_secrets: client.secrets.iter().map(SecretView::from).collect(),

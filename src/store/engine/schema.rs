@@ -104,6 +104,7 @@ diesel::table! {
         updated_at -> Moment,
         resources -> Text,
         first_party -> Bool,
+        userinfo_in_id_token -> Bool,
     }
 }
 

@@ -27,6 +27,7 @@ pub(in crate::store) struct ClientRow {
     updated_at: Time,
     resources: String,
     first_party: bool,
+    userinfo_in_id_token: bool,
 }
 
 /// The columns of a client that can be changed.
@@ -45,6 +46,7 @@ pub(in crate::store) struct MetadataRow {
     updated_at: Time,
     resources: String,
     first_party: bool,
+    userinfo_in_id_token: bool,
 }
 
 /// A client with what its authentication and its tokens need.
@@ -76,6 +78,7 @@ impl ClientRow {
                 dpop_bound: self.dpop_bound,
                 resources: words(&self.resources),
                 first_party: self.first_party,
+                userinfo_in_id_token: self.userinfo_in_id_token,
             },
             secrets: client_secrets::ages(secrets, &self.id),
             id: self.id.parse().map_err(|_| unreadable())?,
@@ -102,6 +105,7 @@ impl MetadataRow {
             updated_at: Time(now),
             resources: metadata.resources.join(" "),
             first_party: metadata.first_party,
+            userinfo_in_id_token: metadata.userinfo_in_id_token,
         }
     }
 
@@ -122,6 +126,7 @@ impl MetadataRow {
             updated_at: self.updated_at,
             resources: self.resources,
             first_party: self.first_party,
+            userinfo_in_id_token: self.userinfo_in_id_token,
         }
     }
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
-use super::search_terms;
+use super::{search_terms, user_rows};
 use crate::authz::action::{ReadClaims, Update};
 use crate::authz::{Allowed, RowFilter, Sealed};
-use crate::domain::{Profile, ProfileChange, ProfileClaim, User, UserId, fold_case};
+use crate::domain::{Profile, ProfileChange, ProfileClaim, Time, User, UserId, fold_case};
 use crate::on;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::users;
 use crate::store::renewed::Authorization;
-use crate::store::{Connection, Lookup, Store, StoreError, Stored};
+use crate::store::{Connection, Lookup, Store, StoreError, Stored, TrustedStore};
 
 impl Stored for Profile {
     async fn find(
@@ -45,7 +45,7 @@ impl Store {
         change: ProfileChange,
         expected: Option<i64>,
     ) -> Result<Allowed<Profile, Update>, StoreError> {
-        let (by, id) = (Authorization::of(&profile), profile.user_id);
+        let (by, id, now) = (Authorization::of(&profile), profile.user_id, self.shared().now());
         let next = self
             .write(by, move |conn, _| {
                 lock(conn, id)?;
@@ -63,6 +63,7 @@ impl Store {
                         users::profile.eq(to_json(&next.claims)),
                         users::profile_revision.eq(next.revision),
                         users::name_key.eq(name),
+                        users::updated_at.eq(Time(now)),
                     ))
                     .execute(c))?;
                 if is_renamed {
@@ -72,6 +73,21 @@ impl Store {
             })
             .await?;
         Ok(profile.changed(|record| *record = next))
+    }
+}
+
+impl TrustedStore {
+    /// Returns a user and the profile, for the claims of an ID token. None when the user was deleted.
+    ///
+    /// # Errors
+    /// If the database is unavailable.
+    pub(crate) async fn user_and_profile(&self, id: UserId) -> Result<Option<(User, Profile)>, StoreError> {
+        let vocabulary = self.shared().vocabulary.clone();
+        self.read_by_key(move |conn| {
+            let user = user_rows::load(conn, &vocabulary, id)?;
+            Ok(user.zip(load(conn, id)?))
+        })
+        .await
     }
 }
 

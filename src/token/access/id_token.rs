@@ -29,6 +29,8 @@ pub struct IdTokenRequest<'a> {
     pub session: SessionId,
     /// Access token that is issued with it. `at_hash` binds the two together (§3.1.3.6).
     pub access_token: &'a AccessToken,
+    /// Claims about the user that the scopes allow (§5.4).
+    pub userinfo: &'a Map<String, Value>,
 }
 
 /// An ID token. It has no `Debug`, since it tells which user signed in at which client.
@@ -63,6 +65,8 @@ struct Claims<'a> {
     nonce: Option<&'a str>,
     sid: SessionId,
     at_hash: String,
+    #[serde(flatten)]
+    userinfo: &'a Map<String, Value>,
 }
 
 impl Issuer {
@@ -89,6 +93,7 @@ impl Issuer {
             nonce: request.nonce,
             sid: request.session,
             at_hash: left_half_of_hash(request.access_token.expose(), key.algorithm),
+            userinfo: request.userinfo,
         };
         sign(TYPE, &claims, key).map(SecretString::from).map(IdToken)
     }

@@ -1,8 +1,9 @@
 //! `/oauth/introspect`, `/oauth/revoke` (RFC 7662, RFC 7009) and `/oauth/userinfo`.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{Application, Server, on_both_engines};
+use crate::support::{Application, PASSWORD, Server, decoded, on_both_engines};
 
 fn introspect(server: &Server, app: &Application, token: &str) -> Value {
     app.post(server, "/oauth/introspect", &[("token", token)]).expect(200).json()
@@ -83,5 +84,52 @@ on_both_engines! {
         assert_eq!(told.get("bio"), None);
         info("users:read").expect(403);
         server.get("/oauth/userinfo").send().expect(401);
+    }
+
+    fn id_token_has_the_claims_of_userinfo_unless_the_client_wants_none(server) {
+        let (ada, admin) = (server.register("ada"), server.admin());
+        let app = server.application("photos", "openid profile email users:read");
+        let profile = json!({ "name": "Ada", "picture": "https://a.example/ada.png", "bio": "secret" });
+        server.patch(&format!("{}/profile", ada.path())).bearer(&ada.token).if_match("*").json(&profile).send().expect(200);
+        let without_protocol = |token: &serde_json::Value| {
+            let (_, mut claims) = decoded(token.as_str().unwrap());
+            for name in ["iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "at_hash"] {
+                claims.as_object_mut().unwrap().remove(name);
+            }
+            claims
+        };
+        for scope in ["openid", "openid profile", "openid email", "openid profile email"] {
+            let tokens = app.tokens(&server, &ada, &[("scope", scope)]);
+            let told = server.get("/oauth/userinfo").bearer(tokens["access_token"].as_str().unwrap()).send().expect(200).json();
+            assert_eq!(without_protocol(&tokens["id_token"]), told, "{scope}");
+        }
+        let tokens = app.tokens(&server, &ada, &[("scope", "openid profile email")]);
+        server.patch(&format!("{}/profile", ada.path())).bearer(&ada.token).if_match("*").json(&json!({ "name": "Ada King" })).send().expect(200);
+        let next = app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).expect(200).json();
+        assert_eq!(without_protocol(&next["id_token"])["name"], "Ada King");
+        let login = server.post("/sessions").json(&json!({ "email": ada.email, "password": PASSWORD })).send().expect(200).json();
+        assert_eq!(without_protocol(&login["id_token"])["name"], "Ada King");
+        let small = json!({ "userinfo_in_id_token": false });
+        server.patch("/clients/photos").bearer(&admin.token).if_match("*").json(&small).send().expect(200);
+        let next = app.refresh(&server, next["refresh_token"].as_str().unwrap()).expect(200).json();
+        assert_eq!(without_protocol(&next["id_token"]), json!({ "sub": ada.id }));
+    }
+}
+
+on_both_engines! {
+    fn userinfos_updated_at_moves_with_the_profile(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &[]);
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid profile"));
+        let tokens = app.tokens(&server, &ada, &[("scope", "openid profile")]);
+        let access = tokens["access_token"].as_str().unwrap();
+        let updated_at = || server.get("/oauth/userinfo").bearer(access).send().expect(200).json()["updated_at"].as_i64().unwrap();
+        let before = updated_at();
+        server.clock.advance(TimeDelta::seconds(60));
+        let path = format!("{}/profile", ada.path());
+        server.patch(&path).bearer(&ada.token).if_match("*").json(&json!({ "nickname": "A" })).send().expect(200);
+        assert_eq!(updated_at(), before + 60);
+        let user = server.get("/users/me").bearer(&ada.token).send().expect(200).json();
+        let time: chrono::DateTime<chrono::Utc> = user["updated_at"].as_str().unwrap().parse().unwrap();
+        assert_eq!(time.timestamp(), before + 60);
     }
 }
