@@ -65,7 +65,8 @@ impl ClientMetadata {
         let mut broken = Vec::new();
         let mut rule = |keeps: bool, member, code, detail: &str| {
             if !keeps {
-                broken.push((member, Invalid::new(code, detail)));
+                let rule = Invalid::new(code, detail);
+                broken.push((member, if code == "too-many" { rule.with("max", MAX_URIS) } else { rule }));
             }
         };
         let public = self.authentication == ClientAuthentication::None;

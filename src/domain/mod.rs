@@ -51,7 +51,7 @@ pub use redirect_uri::RedirectUri;
 pub use revocation::{AccountState, Revocation, Revoked, SessionSet};
 pub use role::Role;
 pub use session::{Device, Lifetimes, Session};
-pub use text::{Invalid, fold_case, plain_text};
+pub use text::{Invalid, RULES, fold_case, plain_text};
 pub use thumbprint::Thumbprint;
 pub use time::{Time, format_time, parse_time};
 pub(crate) use token_bucket::{Rate, TokenBucket};

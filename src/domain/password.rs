@@ -23,14 +23,16 @@ impl ChosenPassword {
     /// # Errors
     /// `too-short`, `too-long` or `control-character`.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let too_long = || Invalid::new("too-long", format!("must be at most {MOST} characters"));
+        let too_long =
+            || Invalid::new("too-long", format!("must be at most {MOST} characters")).with("max", MOST);
         if text.len() > MOST_TYPED_BYTES {
             return Err(too_long());
         }
         let text: String = text.nfc().collect();
         let length = text.chars().count();
         if length < FEWEST {
-            return Err(Invalid::new("too-short", format!("must be at least {FEWEST} characters")));
+            let rule = Invalid::new("too-short", format!("must be at least {FEWEST} characters"));
+            return Err(rule.with("min", FEWEST));
         }
         if length > MOST {
             return Err(too_long());

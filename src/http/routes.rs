@@ -12,7 +12,7 @@ use super::api::{
     users,
 };
 use super::kit::problem::Code::*;
-use super::meta::{authzen, docs, explain, health, matrix};
+use super::meta::{authzen, docs, explain, health, matrix, problems};
 use super::{oauth, pages};
 use crate::http::kit::{Arguments, Endpoint, Handler, Outcome, Part, endpoint};
 
@@ -92,7 +92,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         api(GET,       "/openapi.json",                           "The OpenAPI 3.1 document",                   health::openapi),
         docs(GET,      "/docs",                                   "The interactive documentation",              docs::page),
         docs(GET,      "/docs/{file}",                            "A file of the interactive documentation",    docs::file),
-        api(GET,       "/problems/{code}",                        "Explain a problem code",                     health::problem),
+        api(GET,       "/problems",                               "List the problem codes",                     problems::list),
+        api(GET,       "/problems/{code}",                        "Explain a problem code",                     problems::read),
     ];
     #[cfg(feature = "bench-limits")]
     let endpoints = [super::bench_limits::endpoints(), endpoints].concat();

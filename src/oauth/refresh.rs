@@ -82,7 +82,6 @@ pub async fn exchange(
     let opened = seal.open(&exchanged.successor, SEAL_CONTEXT).map_err(|_| OAuthError::InvalidGrant)?;
     let opened: Successor = serde_json::from_slice(&opened).map_err(|_| OAuthError::InvalidGrant)?;
     let with_userinfo = stored.client.userinfo_in_id_token;
-    let response =
-        TokenResponse::in_session(context, with_userinfo, &exchanged.token_session, None).await?;
+    let response = TokenResponse::in_session(context, with_userinfo, &exchanged.token_session, None).await?;
     Ok(response.with_refresh_token(&RefreshToken::presented(&opened.refresh_token)))
 }

@@ -85,7 +85,8 @@ on_both_engines! {
         assert_eq!(made.json()["grant_types"], json!(["client_credentials"]));
         ask_token(&server, &id, &secret_of(&made)).expect(200);
         let again = json!({ "client_id": id, "scope": "users:read" });
-        register(&server, &admin.token, &again).expect_problem(409, "taken");
+        let taken = register(&server, &admin.token, &again).expect_problem(409, "taken");
+        assert_eq!(taken.broken_rules(), [("/client_id".to_owned(), "taken".to_owned())]);
         ask_token(&server, &id, &secret_of(&made)).expect(200);
     }
 

@@ -50,6 +50,41 @@ fn authorization_page_lists_every_scope() {
 }
 
 #[test]
+fn openapi_lists_every_code_of_a_broken_rule() {
+    let schema = &document()["components"]["schemas"]["BrokenRule"];
+    let codes: Vec<&str> = schema["properties"]["code"]["enum"]
+        .as_array()
+        .expect("codes")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    for (code, parameters) in cloakroom::domain::RULES {
+        assert!(codes.contains(code), "{code}");
+        for parameter in *parameters {
+            assert!(schema["properties"][*parameter].is_object(), "{parameter} of {code}");
+        }
+    }
+    // The codes in the source. That of a header is in no `errors`.
+    for file in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let text = std::fs::read_to_string(&file).expect("a file");
+        let text = text.split("#[cfg(test)]").next().expect("a part");
+        for call in text.split("Invalid::new(").skip(1) {
+            let literal = call.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+            let known = literal.is_none_or(|code| codes.contains(&code) || code == "not-a-key");
+            assert!(known, "{literal:?} of {}", file.display());
+        }
+    }
+}
+
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let entries =
+        std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+    let (directories, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    files.chain(directories.iter().flat_map(|directory| rust_files(directory))).collect()
+}
+
+#[test]
 fn openapi_has_every_route_with_security_and_example() {
     let document = document();
     assert_eq!(document["openapi"], "3.1.0");

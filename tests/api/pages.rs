@@ -8,6 +8,7 @@ use cloakroom::http::pages::{
     log_in, log_out,
 };
 use cloakroom::http::{Browser, BrowserForm, Code, Endpoint, Problem, Public, SetCookie, endpoint};
+use serde_json::{Value, json};
 
 use crate::support::{Answer, Engine, Request, Server, on_both_engines};
 
@@ -106,6 +107,36 @@ on_both_engines! {
                 assert_eq!(server.get(&other).send().expect(200).header("cache-control"), Some("public, max-age=60"));
             }
         }
+    }
+
+    fn problem_codes_are_listed_as_a_page_and_as_json(server) {
+        let page = server.get("/problems").header("accept", "text/html,application/json;q=0.9").send().expect(200);
+        let json = |path: &str| server.get(path).header("accept", "application/json").send().expect(200);
+        let index = json("/problems");
+        assert_eq!((index.header("content-type"), index.header("vary")), (Some("application/json"), Some("Accept")));
+        let index = index.json();
+        let problems = index["problems"].as_array().unwrap();
+        assert_eq!(problems.len(), cloakroom::http::Code::ALL.len());
+        for problem in problems {
+            let code = problem["code"].as_str().unwrap();
+            assert!(page.body.contains(&format!("href=\"problems/{code}\"")), "{code}");
+            assert_eq!(problem["type"], format!("{}/problems/{code}", server.url));
+            let page = server.get(&format!("/problems/{code}")).send().expect(200);
+            assert!(page.body.contains("</h1>") && !page.body.contains('`'), "{code}");
+            assert_eq!(json(&format!("/problems/{code}")).json(), *problem);
+        }
+        let rule = index["rules"].as_array().unwrap().iter().find(|rule| rule["code"] == "too-short").unwrap();
+        assert_eq!(rule["parameters"], json!(["min"]));
+        server.get("/problems/none-such").header("accept", "application/json").send().expect_problem(404, "not-found");
+    }
+
+    fn broken_rules_have_their_parameters(server) {
+        let rules = |body: Value| server.post("/users").json(&body).send().expect_problem(422, "invalid-body").json()["errors"].clone();
+        let errors = rules(json!({ "email": "ada@example.com", "password": "short" }));
+        assert_eq!(errors, json!([{ "pointer": "/password", "code": "too-short", "detail": "must be at least 8 characters", "min": 8 }]));
+        let errors = rules(json!({ "email": 7, "password": "a most unusual passphrase", "profile": { "name": "x".repeat(201) } }));
+        let by_code = |code: &str| errors.as_array().unwrap().iter().find(|rule| rule["code"] == code).unwrap().clone();
+        assert_eq!((&by_code("wrong-type")["expected"], &by_code("too-long")["max"]), (&json!("string"), &json!(200)));
     }
 
     fn problem_page_loads_no_external_files_or_scripts(server) {

@@ -127,8 +127,11 @@ on_both_engines! {
 
     fn last_administrator_cannot_be_removed(server) {
         let admin = server.admin();
-        set_roles(&server, &admin.token, &admin, &["user"]).expect_problem(409, "last-admin");
-        set_status(&server, &admin.token, &admin, "suspended").expect_problem(409, "last-admin");
+        let collisions = [
+            set_roles(&server, &admin.token, &admin, &["user"]).expect_problem(409, "last-admin").broken_rules(),
+            set_status(&server, &admin.token, &admin, "suspended").expect_problem(409, "last-admin").broken_rules(),
+        ];
+        assert_eq!(collisions.concat(), [("/roles", "last-admin"), ("/status", "last-admin")].map(|(at, code)| (at.to_owned(), code.to_owned())));
         server.delete("/users/me").bearer(&admin.token).send().expect_problem(409, "last-admin");
         let second = server.person_with_roles("second", &["admin"]);
         set_status(&server, &admin.token, &second, "suspended").expect(200);

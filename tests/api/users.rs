@@ -25,7 +25,8 @@ on_both_engines! {
         server.register("emile");
         for email in ["EMILE@example.com", " emile@EXAMPLE.COM "] {
             let body = json!({ "email": email, "password": "a most unusual passphrase" });
-            server.post("/users").json(&body).send().expect_problem(409, "email-taken");
+            let taken = server.post("/users").json(&body).send().expect_problem(409, "email-taken");
+            assert_eq!(taken.broken_rules(), [("/email".to_owned(), "taken".to_owned())]);
         }
         let composed = json!({ "email": "\u{c9}mile@example.com", "password": "a most unusual passphrase" });
         server.post("/users").json(&composed).send().expect(201);

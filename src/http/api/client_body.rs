@@ -1,12 +1,11 @@
 //! Bodies of requests about clients, and the rules across their members.
 
-use std::fmt::Display;
-use std::str::FromStr;
-
 use serde_json::Value;
 
 use crate::authz::{ScopeSet, Vocabulary};
-use crate::domain::{ClientAuthentication, ClientId, ClientMetadata, GrantType, Invalid, RedirectUri};
+use crate::domain::{
+    ClientAuthentication, ClientId, ClientMetadata, GrantType, Invalid, InvalidId, RedirectUri,
+};
 use crate::http::kit::{Given, Members};
 use crate::token::ClientKeys;
 
@@ -24,17 +23,17 @@ crate::body! {
         scope: String as Option<ScopeSet> = optional_text(|list| vocabulary.known_scopes(list));
         /// The grant types. Default: `authorization_code` and `refresh_token` if there are `redirect_uris`,
         /// otherwise `client_credentials`.
-        grant_types: Option<Vec<GrantType>> = texts(named("unknown-grant-type"));
+        grant_types: Option<Vec<GrantType>> = texts(grant_type);
         /// The authentication method; `none` for a public client. Default: `client_secret_basic`.
-        token_endpoint_auth_method: Option<ClientAuthentication> = optional_text(named::<ClientAuthentication>("unknown-method"));
+        token_endpoint_auth_method: Option<ClientAuthentication> = optional_text(method);
         /// Required for `authorization_code`. Allowed are https, http to a loopback address, and for a public
         /// client a private-use scheme made of a reversed domain name. They are compared character by
         /// character.
         #[schema(max_items = 32)]
-        redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(named("invalid-uri"));
+        redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(redirect_uri);
         /// The URLs to which users may return after the sign-out, by the rules of `redirect_uris`.
         #[schema(max_items = 32)]
-        post_logout_redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(named("invalid-uri"));
+        post_logout_redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(redirect_uri);
         /// A JWK Set (RFC 7517 §5) of 1 to 16 public keys. Required for `private_key_jwt`, and allowed only
         /// with it.
         #[schema(value_type = Option<Object>)]
@@ -64,15 +63,15 @@ crate::body! {
         /// The new scopes, which replace the old ones.
         scope: Option<String> as Option<ScopeSet> = optional_text(|list| vocabulary.known_scopes(list));
         /// The new grant types, which replace the old ones.
-        grant_types: Option<Vec<GrantType>> = texts(named("unknown-grant-type"));
+        grant_types: Option<Vec<GrantType>> = texts(grant_type);
         /// The authentication method. A client whose new method uses no secret loses its secrets.
-        token_endpoint_auth_method: Option<ClientAuthentication> = optional_text(named::<ClientAuthentication>("unknown-method"));
+        token_endpoint_auth_method: Option<ClientAuthentication> = optional_text(method);
         /// The new URLs, which replace the old ones; an empty array removes them.
         #[schema(max_items = 32)]
-        redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(named("invalid-uri"));
+        redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(redirect_uri);
         /// The new URLs, which replace the old ones; an empty array removes them.
         #[schema(max_items = 32)]
-        post_logout_redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(named("invalid-uri"));
+        post_logout_redirect_uris: Option<Vec<String>> as Option<Vec<RedirectUri>> = texts(redirect_uri);
         /// The new keys, which replace the old ones; null removes them.
         #[schema(value_type = Option<Object>)]
         jwks: Option<Value> as Given<String> = json(ClientKeys::register);
@@ -162,6 +161,18 @@ fn chosen_id(text: &str) -> Result<ClientId, Invalid> {
     ClientId::chosen(text).map_err(|why| Invalid::new("invalid-id", why.to_string()))
 }
 
-fn named<T: FromStr<Err: Display>>(code: &'static str) -> impl Fn(&str) -> Result<T, Invalid> {
-    move |text| text.parse().map_err(|why: T::Err| Invalid::new(code, why.to_string()))
+fn redirect_uri(text: &str) -> Result<RedirectUri, Invalid> {
+    text.parse().map_err(|why: InvalidId| Invalid::new("invalid-uri", why.to_string()))
+}
+
+fn grant_type(text: &str) -> Result<GrantType, Invalid> {
+    let values = GrantType::ALL.map(GrantType::as_str).to_vec();
+    text.parse()
+        .map_err(|why: InvalidId| Invalid::new("unknown-grant-type", why.to_string()).with("values", values))
+}
+
+fn method(text: &str) -> Result<ClientAuthentication, Invalid> {
+    let values = ClientAuthentication::ALL.map(ClientAuthentication::as_str).to_vec();
+    text.parse()
+        .map_err(|why: InvalidId| Invalid::new("unknown-method", why.to_string()).with("values", values))
 }

@@ -32,7 +32,8 @@ pub async fn create(
     let client = Client::new(id.clone(), metadata, now.0);
     let client = reach.make(client).map_err(|refusal| refusal.on(id, None))?;
     let kept = secret.as_ref().map(crate::domain::ClientSecret::hash);
-    let client = store.create_client(client, kept).await?;
+    let created = store.create_client(client, kept).await;
+    let client = created.map_err(|error| Problem::from(error).at(Code::Taken, "/client_id"))?;
     Ok(CreatedClient { client: client.into(), secret })
 }
 
@@ -113,5 +114,8 @@ fn seconds(value: &Value) -> Result<u32, Invalid> {
     whole
         .filter(|seconds| (0.0..=f64::from(most)).contains(seconds))
         .map(|seconds| seconds as u32)
-        .ok_or_else(|| Invalid::new("out-of-range", format!("must be whole seconds from 0 to {most}")))
+        .ok_or_else(|| {
+            let rule = Invalid::new("out-of-range", format!("must be whole seconds from 0 to {most}"));
+            rule.with("min", 0).with("max", most)
+        })
 }

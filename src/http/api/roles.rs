@@ -6,7 +6,7 @@ use super::users::role;
 use crate::authz::action::SetRoles;
 use crate::authz::{Allowed, Vocabulary};
 use crate::domain::{Role, User};
-use crate::http::kit::{Body, IfMatch, Problem, Shown};
+use crate::http::kit::{Body, Code, IfMatch, Problem, Shown};
 use crate::store::Store;
 
 crate::body! {
@@ -29,5 +29,6 @@ pub async fn replace(
     let RolesChange { roles } = body.read(|members| RolesChange::read(members, &vocabulary))?;
     if_match.check(user.revision)?;
     let grant = user.grant(roles)?;
-    Ok(if_match.change(store.set_roles(user, grant)).await?.into())
+    let changed = if_match.change(store.set_roles(user, grant)).await;
+    Ok(changed.map_err(|problem| problem.at(Code::LastAdmin, "/roles"))?.into())
 }

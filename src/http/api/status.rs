@@ -4,7 +4,7 @@ use super::users::status_of;
 use crate::authz::Allowed;
 use crate::authz::action::SetStatus;
 use crate::domain::{Status, User};
-use crate::http::kit::{Body, IfMatch, Problem, Shown};
+use crate::http::kit::{Body, Code, IfMatch, Problem, Shown};
 use crate::store::Store;
 
 crate::body! {
@@ -25,5 +25,6 @@ pub async fn replace(
 ) -> Result<Shown<User>, Problem> {
     let StatusChange { status } = body.read(StatusChange::read)?;
     if_match.check(user.revision)?;
-    Ok(if_match.change(store.set_status(user, status)).await?.into())
+    let changed = if_match.change(store.set_status(user, status)).await;
+    Ok(changed.map_err(|problem| problem.at(Code::LastAdmin, "/status"))?.into())
 }

@@ -12,7 +12,8 @@ use super::transfer::{hash, two_passwords};
 use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Registration, Vocabulary};
 use crate::domain::{
-    ChosenPassword, Email, Invalid, NewPassword, PasswordHash, ProfileChange, Role, Status, User, format_time,
+    ChosenPassword, Email, Invalid, InvalidId, NewPassword, PasswordHash, ProfileChange, Role, Status, User,
+    format_time,
 };
 use crate::hashing::{Argon2Cost, Hasher};
 use crate::http::kit::{Body, Code, Created, IfMatch, NoContent, Problem, RegistrationLimit, Shown, View};
@@ -192,16 +193,18 @@ const SERVER_SET: &[&str] = &["id", "created_at", "updated_at", "last_login_at",
 pub(crate) fn role(name: &str, vocabulary: &Vocabulary) -> Result<Role, Invalid> {
     let unknown = || {
         let known: Vec<&str> = vocabulary.roles().map(Role::as_str).collect();
-        Invalid::new("unknown-role", format!("is not a role: {}", known.join(", ")))
+        Invalid::new("unknown-role", format!("is not a role: {}", known.join(", "))).with("values", known)
     };
     vocabulary.role(name).ok_or_else(unknown)
 }
 
 /// Names the collision: the e-mail address is the only unique member of an account.
 fn email_taken(problem: Problem) -> Problem {
-    problem.instead(Code::Taken, Code::EmailTaken)
+    problem.instead(Code::Taken, Code::EmailTaken).at(Code::EmailTaken, "/email")
 }
 
 pub(crate) fn status_of(text: &str) -> Result<Status, Invalid> {
-    text.parse().map_err(|error: crate::domain::InvalidId| Invalid::new("unknown-status", error.0))
+    let values = [Status::Active, Status::Suspended].map(Status::as_str);
+    let unknown = |error: InvalidId| Invalid::new("unknown-status", error.0).with("values", values.to_vec());
+    text.parse().map_err(unknown)
 }

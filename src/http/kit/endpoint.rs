@@ -90,6 +90,7 @@ where
             H::Outcome::describe(description);
         },
         problems: &[],
+        rules: &[],
         segments: Vec::new(),
         run_dry: |inputs| Box::pin(A::dry_run(inputs)),
     };
@@ -120,6 +121,13 @@ impl Endpoint {
     /// Adds problems that the handler can return, besides those of its types.
     pub fn or(mut self, problems: &'static [Code]) -> Self {
         self.route.problems = problems;
+        self
+    }
+
+    /// Names the codes of broken rules ([`Invalid`](crate::domain::Invalid)) that the handler can report besides
+    /// [`RULES`](crate::domain::RULES). The OpenAPI document lists them.
+    pub fn rules(mut self, codes: &'static [&'static str]) -> Self {
+        self.route.rules = codes;
         self
     }
 

@@ -8,6 +8,11 @@ use crate::domain::Invalid;
 /// Largest number of broken rules in a response.
 const MOST_BROKEN_RULES: usize = 100;
 
+/// Returns the error for a value of another JSON type than `expected`.
+fn wrong_type(expected: &str, detail: &str) -> Invalid {
+    Invalid::new("wrong-type", detail).with("expected", expected)
+}
+
 /// Refuses U+0000. PostgreSQL stores no text with it, and SQLite tools cut it off there.
 fn without_nul(text: &str) -> Result<(), Invalid> {
     match text.contains('\0') {
@@ -84,7 +89,7 @@ impl Members {
     /// Reports that a member breaks a rule.
     pub fn broken(&mut self, name: &str, rule: Invalid) {
         let pointer = self.pointer_to(name);
-        self.errors.push(BrokenRule { pointer, code: rule.code, detail: rule.detail });
+        self.errors.push(BrokenRule::new(pointer, rule));
     }
 
     /// Returns the text of a member, which stays.
@@ -110,7 +115,7 @@ impl Members {
                 Ok(value) => return Given::Value(value),
                 Err(rule) => rule,
             },
-            Given::Value(_) => Invalid::new("wrong-type", "must be a string"),
+            Given::Value(_) => wrong_type("string", "must be a string"),
         };
         self.broken(name, rule);
         Given::Absent
@@ -160,7 +165,7 @@ impl Members {
             Given::Absent => None,
             Given::Value(Value::Bool(value)) => Some(value),
             _ => {
-                self.broken(name, Invalid::new("wrong-type", "must be true or false"));
+                self.broken(name, wrong_type("boolean", "must be true or false"));
                 None
             }
         }
@@ -182,7 +187,7 @@ impl Members {
             Given::Absent => return None,
             Given::Value(Value::Array(items)) => items,
             _ => {
-                self.broken(name, Invalid::new("wrong-type", "must be an array of strings"));
+                self.broken(name, wrong_type("array", "must be an array of strings"));
                 return None;
             }
         };
@@ -193,12 +198,12 @@ impl Members {
             if self.errors.len() >= MOST_BROKEN_RULES {
                 break;
             }
-            let text = item.as_str().ok_or_else(|| Invalid::new("wrong-type", "must be a string"));
+            let text = item.as_str().ok_or_else(|| wrong_type("string", "must be a string"));
             match text.and_then(|text| parsed(text, &parse)) {
                 Ok(value) => values.push(value),
                 Err(rule) => {
                     let pointer = format!("{list}/{index}");
-                    self.errors.push(BrokenRule { pointer, code: rule.code, detail: rule.detail });
+                    self.errors.push(BrokenRule::new(pointer, rule));
                 }
             }
         }
@@ -256,7 +261,7 @@ impl Members {
                 value
             }
             _ => {
-                self.broken(name, Invalid::new("wrong-type", "must be an object"));
+                self.broken(name, wrong_type("object", "must be an object"));
                 None
             }
         }

@@ -7,23 +7,32 @@
 //! or `Unavailable`, and its cause goes to the log only.
 
 use actix_web::http::header::HeaderName;
+use serde_json::{Map, Value};
 
 pub use super::problem_code::Code;
 use crate::authz::{AuditEvent, Refusal};
 use crate::domain::{Invalid, Origin};
 
 /// A broken rule, and the place in the body that breaks it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct BrokenRule {
-    /// A JSON pointer (RFC 6901) into the body.
-    #[schema(examples("/email"))]
+    /// A JSON pointer (RFC 6901) into the body. An empty one is the whole body.
     pub pointer: String,
     /// The stable code of the rule, in kebab-case.
-    #[schema(value_type = String, examples("missing"))]
     pub code: &'static str,
     /// The error, and the rule that the value must follow.
-    #[schema(examples("must be there"))]
     pub detail: String,
+    /// The parameters of the rule.
+    #[serde(flatten)]
+    pub parameters: Map<String, Value>,
+}
+
+impl BrokenRule {
+    /// Returns the rule that the value at `pointer` breaks.
+    pub fn new(pointer: impl Into<String>, rule: Invalid) -> Self {
+        let Invalid { code, detail, parameters } = rule;
+        Self { pointer: pointer.into(), code, detail, parameters }
+    }
 }
 
 /// A problem: why a request failed (RFC 9457).
@@ -63,7 +72,7 @@ impl Problem {
         Self(Box::new(Details {
             code,
             detail: None,
-            errors: Vec::new(),
+            errors: if code.is_collision() { vec![code.as_broken_rule("")] } else { Vec::new() },
             refusal: None,
             unacceptable: None,
             headers: Vec::new(),
@@ -91,11 +100,26 @@ impl Problem {
 
     /// Makes a 422 for a body with one broken rule.
     pub fn broken_rule(pointer: &str, rule: Invalid) -> Self {
-        Self::broken_rules(vec![BrokenRule {
-            pointer: pointer.to_owned(),
-            code: rule.code,
-            detail: rule.detail,
-        }])
+        Self::broken_rules(vec![BrokenRule::new(pointer, rule)])
+    }
+
+    /// Names the member of the body that collides, if the problem is of this kind.
+    ///
+    /// ```
+    /// use cloakroom::http::{Code, Problem};
+    /// let problem = Problem::new(Code::Taken).at(Code::Taken, "/number");
+    /// assert_eq!(problem.errors()[0].pointer, "/number");
+    /// ```
+    pub fn at(mut self, kind: Code, pointer: &str) -> Self {
+        if self.0.code == kind {
+            self.0.errors = vec![kind.as_broken_rule(pointer)];
+        }
+        self
+    }
+
+    /// Returns the broken rules of a 422, and the collisions of a 409.
+    pub fn errors(&self) -> &[BrokenRule] {
+        &self.0.errors
     }
 
     /// Replaces the problem with one of kind `to` if it is of kind `from`.

@@ -5,7 +5,9 @@ use actix_web::http::StatusCode;
 use self::Header::{Allow, Challenge, MediaType, Nothing, RetryAfter};
 use self::Method::{Bearer, Client};
 use self::Wait::{Computed, OneSecond};
+use super::BrokenRule;
 use crate::authz::Reason;
+use crate::domain::Invalid;
 
 /// The header that goes with a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,6 +196,23 @@ impl Code {
                 | Self::WrongState
                 | Self::AboveCaller
         )
+    }
+
+    /// True for a 409: the request collides with what is stored.
+    pub(crate) fn is_collision(self) -> bool {
+        self.status() == StatusCode::CONFLICT
+    }
+
+    /// Returns the collision as a broken rule, for a form to show. An e-mail address is `taken` as any other value.
+    pub(super) fn as_broken_rule(self, pointer: &str) -> BrokenRule {
+        let code = if self == Self::EmailTaken { Self::Taken } else { self };
+        BrokenRule::new(pointer, Invalid::new(code.as_str(), self.meaning()))
+    }
+
+    /// Returns the codes that `errors` of a 409 can have.
+    pub(crate) fn collisions() -> impl Iterator<Item = &'static str> {
+        let collisions = Self::ALL.iter().filter(|code| code.is_collision() && **code != Self::EmailTaken);
+        collisions.map(|code| code.as_str())
     }
 
     /// Returns the code of this name.

@@ -59,6 +59,8 @@ pub struct Route {
     pub(crate) takes_key: bool,
     pub(super) describe: fn(&mut Description),
     pub(super) problems: &'static [Code],
+    /// Codes of the broken rules that are the application's own.
+    pub(crate) rules: &'static [&'static str],
     pub(super) segments: Vec<(&'static str, &'static str)>,
     pub(super) run_dry: RunDry,
 }

@@ -162,8 +162,10 @@ pub(crate) fn read_several(members: &mut Members) -> Option<(Several, Semantic)>
 
 fn evaluations_of(value: &Value) -> Result<Vec<Parts>, Invalid> {
     let each = value.as_array().filter(|each| each.len() <= MOST_EVALUATIONS);
-    let each = each
-        .ok_or_else(|| Invalid::new("not-a-list", format!("must be a list of at most {MOST_EVALUATIONS}")))?;
+    let each = each.ok_or_else(|| {
+        let rule = Invalid::new("not-a-list", format!("must be a list of at most {MOST_EVALUATIONS}"));
+        rule.with("max", MOST_EVALUATIONS)
+    })?;
     let part = |of: &Map<String, Value>, name: &str| of.get(name).map(object).transpose();
     each.iter()
         .map(|value| {
@@ -180,7 +182,8 @@ fn semantic_of(value: &Value) -> Result<Semantic, Invalid> {
         Some(name) => name.as_str().and_then(Semantic::named).ok_or_else(|| {
             let rule =
                 "`evaluations_semantic` must be execute_all, deny_on_first_deny or permit_on_first_permit";
-            Invalid::new("unknown-semantic", rule)
+            let values = ["execute_all", "deny_on_first_deny", "permit_on_first_permit"];
+            Invalid::new("unknown-semantic", rule).with("values", values.to_vec())
         }),
     }
 }

@@ -1,4 +1,4 @@
-//! Health, the OpenAPI document, and the explanations of problem codes.
+//! Health, and the OpenAPI document.
 
 use std::sync::Arc;
 
@@ -7,9 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::http::kit::{Argument, Call, Code, Json, Problem, Public, Published, Services};
+use crate::http::kit::{Code, Json, Problem, Public, Published, Services};
 use crate::http::meta::openapi::document;
-use crate::http::pages::{Explanation, explanation};
 
 /// The state of the server.
 #[derive(Serialize, ToSchema)]
@@ -59,23 +58,4 @@ pub async fn openapi(_: Public, services: Arc<Services>) -> Result<Published<Ope
         OpenApiBytes(document(name, routes.all(), vocabulary, issuer_url).to_string().into())
     });
     Ok(Published::from_bytes(document.0.clone(), "public, max-age=300"))
-}
-
-/// The code in the path of a problem's page.
-pub struct NamedCode(Code);
-
-impl Argument for NamedCode {
-    async fn take(call: &mut Call) -> Result<Self, Problem> {
-        Code::named(call.segment("code")).map(Self).ok_or_else(|| Problem::new(Code::NotFound))
-    }
-
-    fn describe(description: &mut crate::http::kit::description::Description) {
-        description.segment_of("code", "A problem's code", &Code::names());
-        description.names_a_record();
-    }
-}
-
-/// `GET /problems/{code}`: the page at the `type` URL of a problem document.
-pub async fn problem(_: Public, code: NamedCode) -> Result<Explanation, Problem> {
-    Ok(explanation(code.0))
 }

@@ -11,3 +11,4 @@ pub(crate) mod health;
 pub(crate) mod matrix;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
+pub(crate) mod problems;

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::PageAnswer;
 use super::layout::{PageContext, shortened};
-use crate::http::kit::{Answer, Call, Code, Description};
+use crate::http::kit::Code;
 
 /// Longest detail that a page shows, in characters.
 const LONGEST_DETAIL: usize = 200;
@@ -103,25 +103,38 @@ pub fn expired() -> PageAnswer {
     })
 }
 
-/// The page at the `type` URL of a problem document. Its own errors are problem documents.
-pub struct Explanation(PageAnswer);
-
-/// Renders the explanation of a problem code.
-pub fn explanation(code: Code) -> Explanation {
+/// Renders the explanation of a problem code, at the `type` URL of a problem document.
+pub fn explanation(code: Code) -> PageAnswer {
     let body: Markup = html! {
         p.code { code { (code.status().as_u16()) " " (code.as_str()) } }
         h1 { (code.title()) }
-        p { (code.meaning()) }
+        p { (with_code(code.meaning())) }
+        p { a href="../problems" { "All problem codes" } }
     };
-    Explanation(PageAnswer::new(code.title(), body).public_at("../oauth/"))
+    PageAnswer::new(code.title(), body).public_at("../oauth/")
 }
 
-impl Answer for Explanation {
-    fn respond(self, call: &Call) -> HttpResponse {
-        self.0.respond(call)
-    }
+/// Renders the list of all problem codes.
+pub fn explanations() -> PageAnswer {
+    let body = html! {
+        h1 { "Problem codes" }
+        dl.facts.small {
+            @for code in Code::ALL {
+                div {
+                    dt { a href={ "problems/" (code.as_str()) } { code { (code.status().as_u16()) " " (code.as_str()) } } }
+                    dd { (code.title()) }
+                }
+            }
+        }
+    };
+    PageAnswer::new("Problem codes", body).public_at("oauth/")
+}
 
-    fn describe(description: &mut Description) {
-        PageAnswer::describe(description);
+/// Renders what stands between two backticks as code.
+fn with_code(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (part) } } @else { (part) }
+        }
     }
 }

@@ -16,7 +16,7 @@ mod log_out;
 pub use answer::{BrowserAnswer, PageAnswer, SeeOther};
 pub use consent::{Consent, ConsentChoice, ConsentForm, Permission, consent};
 pub use destination::Destination;
-pub use error::{ErrorPage, Explanation, error, expired, explanation};
+pub use error::{ErrorPage, error, expired, explanation, explanations};
 pub use files::{mark, stylesheet};
 pub use layout::{Application, form};
 pub use log_in::{LogIn, LogInChoice, LogInError, LogInForm, log_in};

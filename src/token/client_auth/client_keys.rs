@@ -31,7 +31,8 @@ impl ClientKeys {
         let keys =
             keys.ok_or_else(|| Invalid::new("not-a-jwk-set", "must be an object with an array of keys"))?;
         if !(1..=MAX_KEYS).contains(&keys.len()) {
-            return Err(Invalid::new("number-of-keys", format!("must have 1 to {MAX_KEYS} keys")));
+            let rule = Invalid::new("number-of-keys", format!("must have 1 to {MAX_KEYS} keys"));
+            return Err(rule.with("min", 1).with("max", MAX_KEYS));
         }
         let (mut unfit, mut known) = (Vec::new(), BTreeSet::new());
         for (place, jwk) in keys.iter().enumerate() {

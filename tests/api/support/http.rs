@@ -146,6 +146,11 @@ impl Answer {
         assert_eq!(problem["status"], status);
         assert_eq!(problem["request_id"].as_str(), answer.header("x-request-id"));
         assert!(problem["type"].as_str().is_some_and(|url| url.ends_with(&format!("/problems/{code}"))));
+        if status == 409 {
+            let [(_, rule)] = &answer.broken_rules()[..] else { panic!("one collision: {answer:?}") };
+            let known = if code == "email-taken" { "taken" } else { code };
+            assert_eq!(rule, known, "{answer:?}");
+        }
         answer
     }
 }

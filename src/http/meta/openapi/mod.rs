@@ -39,6 +39,7 @@ pub fn document<R: AsRef<Route>>(name: &str, routes: &[R], vocabulary: &Vocabula
     let described: Vec<(&Route, Description)> =
         routes.iter().map(|route| (*route, route.description())).collect();
     let mut schemas = schemas(described.iter().map(|(_, description)| description), vocabulary);
+    schemas.insert("BrokenRule".to_owned(), problems::broken_rule_schema(&routes));
     bodies::close(&mut schemas, described.iter().filter_map(|(_, description)| description.body.as_ref()));
     let api = Api { schemas };
     let mut paths: Map<String, Value> = Map::new();

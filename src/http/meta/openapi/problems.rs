@@ -1,12 +1,13 @@
 //! Problems in the document: their two schemas, and an example of each code.
 
+use std::collections::BTreeSet;
+
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::{Map, Value, json};
-use utoipa::PartialSchema as _;
 
-use crate::domain::Invalid;
-use crate::http::kit::{BrokenRule, Code, Family, Header, Problem, ProblemContext, Route};
+use crate::domain::{Invalid, RULES};
+use crate::http::kit::{Code, Family, Header, Problem, ProblemContext, Route};
 
 const REQUEST_ID: &str = "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17";
 const DECISION_ID: &str = "019ab1f7-3c2b-7a06-8d54-0c1e9b7f2a63";
@@ -69,7 +70,10 @@ impl Family {
 
     fn example(self, code: Code, issuer: &str) -> Value {
         let problem = match code {
-            Code::InvalidBody => Problem::broken_rule("/email", Invalid::new("missing", "must be there")),
+            Code::InvalidBody => {
+                let rule = Invalid::new("too-short", "must be at least 15 characters").with("min", 15);
+                Problem::broken_rule("/password", rule)
+            }
             code => Problem::new(code),
         };
         let value = match self {
@@ -97,8 +101,28 @@ pub(crate) fn examples(issuer: &str) -> Value {
         .into()
 }
 
+/// Returns the schema of a member of `errors`. Its code is one of cloakroom's or of the application's.
+pub(crate) fn broken_rule_schema(routes: &[&Route]) -> Value {
+    let own = routes.iter().flat_map(|route| route.rules).copied();
+    let codes: BTreeSet<&str> =
+        RULES.iter().map(|(code, _)| *code).chain(Code::collisions()).chain(own).collect();
+    json!({
+        "type": "object",
+        "description": "A broken rule or a collision, and its place in the body",
+        "required": ["pointer", "code", "detail"],
+        "properties": {
+            "pointer": { "type": "string", "examples": ["/password"], "description": "A JSON pointer (RFC 6901) into the body; empty for the whole body" },
+            "code": { "type": "string", "enum": codes, "examples": ["too-short"], "description": "The stable code of the rule, for programs" },
+            "detail": { "type": "string", "examples": ["must be at least 15 characters"], "description": "The rule, in words" },
+            "min": { "type": "integer", "description": "The smallest permitted length, number or value" },
+            "max": { "type": "integer", "description": "The largest permitted length, number or value" },
+            "values": { "type": "array", "items": { "type": "string" }, "description": "The permitted values" },
+            "expected": { "type": "string", "enum": ["string", "boolean", "array", "object"], "description": "The permitted type in JSON" },
+        },
+    })
+}
+
 pub(crate) fn problem_schema() -> Value {
-    let broken_rule = BrokenRule::schema();
     json!({
         "type": "object",
         "description": "An error (RFC 9457)",
@@ -115,7 +139,10 @@ pub(crate) fn problem_schema() -> Value {
                 "type": "string", "format": "uuid",
                 "description": "The id of the decision, for `POST /authz/explain`; on a refusal only",
             },
-            "errors": { "type": "array", "items": broken_rule, "description": "Every broken rule; on a 422 only" },
+            "errors": {
+                "type": "array", "items": { "$ref": "#/components/schemas/BrokenRule" },
+                "description": "Every broken rule of a 422, and the collision of a 409",
+            },
         },
     })
 }
