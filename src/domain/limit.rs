@@ -23,13 +23,15 @@ pub struct Bucket {
     pub most: i32,
     /// False if the bucket counts the event, but does not refuse it.
     pub binds: bool,
+    /// True if a stranger makes the counter at no cost: the oldest are deleted when there are too many.
+    pub evictable: bool,
     /// Name of the policy for the caller. `None` where the count would tell about other callers.
     pub policy: Option<&'static str>,
 }
 
 impl Bucket {
     pub(super) fn of(name: &[&str], most: i32, policy: Option<&'static str>) -> Self {
-        Self { key: sha256(name.join("\0").as_bytes()), most, binds: true, policy }
+        Self { key: sha256(name.join("\0").as_bytes()), most, binds: true, evictable: false, policy }
     }
 
     /// Returns the bucket of registrations from a network.
@@ -42,7 +44,7 @@ impl Bucket {
     /// secrets and assertions, and the codes and refresh tokens of public clients.
     pub fn failures_from(network: Network) -> Self {
         let name = ["client failure", &network.to_string()];
-        Self::of(&name, MAX_CLIENT_FAILURES, Some("failures"))
+        Self { evictable: true, ..Self::of(&name, MAX_CLIENT_FAILURES, Some("failures")) }
     }
 
     /// Returns the bucket of failed requests that this client authenticated: wrong codes and refresh

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Role, SessionId, Status, UserId};
+use super::{ClientId, Role, SessionId, Status, UserId};
 
 /// Revocation of tokens. It is stored in the same transaction as its cause. Every replica keeps the
 /// revocations that still matter in memory.
@@ -44,16 +44,30 @@ pub struct SessionSet {
 }
 
 impl SessionSet {
+    /// Returns the sessions of a user with a client up to this one. None if its id does not tell its time.
+    pub(crate) fn up_to(last: SessionId, user: UserId, client: &ClientId) -> Option<Self> {
+        let before = began_at(last)? + 1;
+        Some(Self { user, client: Some(client.to_string()), kept: None, before })
+    }
+
     /// Returns true if the set contains a session, in which this client gets tokens.
     pub fn contains(&self, session: SessionId, client: Option<&str>) -> bool {
-        let began = session.0.get_timestamp().map(|time| time.to_unix());
-        let millis = began.and_then(|(seconds, nanos)| {
-            i64::try_from(seconds).ok()?.checked_mul(1_000)?.checked_add(i64::from(nanos / 1_000_000))
-        });
         self.kept != Some(session)
             && self.client.as_deref().is_none_or(|only| client == Some(only))
-            && millis.is_none_or(|millis| millis < self.before)
+            && began_at(session).is_none_or(|millis| millis < self.before)
     }
+
+    /// Returns true if the set contains all sessions of another one.
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        let of_same = (self.user, &self.client, self.kept) == (other.user, &other.client, other.kept);
+        of_same && self.before >= other.before
+    }
+}
+
+/// Returns the Unix time in milliseconds at which a session began.
+fn began_at(session: SessionId) -> Option<i64> {
+    let (seconds, nanos) = session.0.get_timestamp()?.to_unix();
+    i64::try_from(seconds).ok()?.checked_mul(1_000)?.checked_add(i64::from(nanos / 1_000_000))
 }
 
 /// Present state of an account, to check tokens without an epoch.

@@ -1,4 +1,5 @@
-//! Background duties that delete rows: those that have expired, and those that a tombstone covers.
+//! Background duties that delete rows: those that have expired, those that a tombstone covers, and counters above
+//! their number.
 
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,21 @@ pub(super) async fn delete_covered(store: TrustedStore) -> Result<(), StoreError
     loop {
         let began = Instant::now();
         if !store.delete_covered().await? {
+            return Ok(());
+        }
+        tokio::time::sleep(began.elapsed().max(SHORTEST_PAUSE)).await;
+    }
+}
+
+/// Deletes the oldest counters of failures beyond the number that is kept, in batches.
+///
+/// # Errors
+/// When the database is not available.
+pub(super) async fn evict_counters(store: TrustedStore) -> Result<(), StoreError> {
+    let Some(until) = store.first_evicted_counter().await? else { return Ok(()) };
+    loop {
+        let began = Instant::now();
+        if !store.evict_counters(until).await? {
             return Ok(());
         }
         tokio::time::sleep(began.elapsed().max(SHORTEST_PAUSE)).await;

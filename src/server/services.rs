@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::duties::{Duty, DutyReport};
-use super::expiry::{delete_covered, delete_expired};
+use super::expiry::{delete_covered, delete_expired, evict_counters};
 use super::master_key::load_master_key;
 use super::replication::{Intervals, Replication};
 use super::signing_keys::{KeyRotation, load_or_create_keys};
@@ -167,10 +167,11 @@ fn duties(
     metrics: &DutyMetrics,
 ) -> Vec<Duty> {
     let sealer = Sealer { store: store.clone(), key: chain, clock: clock.clone() };
-    let (expiring, ended, metrics) = (store.clone(), store.clone(), metrics.clone());
+    let (expiring, ended, counters, metrics) = (store.clone(), store.clone(), store.clone(), metrics.clone());
     let mut duties = vec![
         Duty::new("expiry", EXPIRY_PAUSE, move || delete_expired(expiring.clone(), metrics.clone())),
         Duty::new("ended-sessions", EXPIRY_PAUSE, move || delete_covered(ended.clone())),
+        Duty::new("failure-counters", EXPIRY_PAUSE, move || evict_counters(counters.clone())),
     ];
     if let Some(retention) = config.audit_retention {
         let sealer = sealer.clone();

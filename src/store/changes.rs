@@ -18,11 +18,16 @@ pub(in crate::store) const CLOCK_SKEW: chrono::Duration = chrono::Duration::minu
 /// Effects that a transaction collects, written with it.
 #[derive(Default)]
 pub(in crate::store) struct Changes {
-    pub(in crate::store) revoked: Vec<Revocation>,
-    /// Owner of the tokens, when it can lengthen the list of revocations by its own requests.
-    pub(in crate::store) owner: Option<String>,
+    revoked: Vec<Revoking>,
     /// Set when the signing keys changed.
     pub(in crate::store) keys: bool,
+}
+
+/// A revocation to write.
+struct Revoking {
+    revocation: Revocation,
+    /// Party that can lengthen the list of revocations by its own requests.
+    owner: Option<String>,
 }
 
 #[derive(Insertable)]
@@ -44,15 +49,27 @@ impl Changes {
     }
 
     /// Revokes the tokens of `subject`, the last of which expires at `expires_at`.
-    pub(in crate::store) fn revoke_until(&mut self, subject: Revoked, expires_at: DateTime<Utc>) {
-        self.revoked.push(Revocation { subject, until: expires_at + CLOCK_SKEW });
+    fn revoke_until(&mut self, subject: Revoked, expires_at: DateTime<Utc>) {
+        let revocation = Revocation { subject, until: expires_at + CLOCK_SKEW };
+        self.revoked.push(Revoking { revocation, owner: None });
+    }
+
+    /// Revokes the tokens of `subject` as one of the revocations of an owner, which are counted. The last of the
+    /// tokens expires at `expires_at`.
+    pub(in crate::store) fn revoke_of(&mut self, owner: &str, subject: Revoked, expires_at: DateTime<Utc>) {
+        let revocation = Revocation { subject, until: expires_at + CLOCK_SKEW };
+        self.revoked.push(Revoking { revocation, owner: Some(owner.to_owned()) });
+    }
+
+    /// Returns the revocations.
+    pub(in crate::store) fn into_revoked(self) -> Vec<Revocation> {
+        self.revoked.into_iter().map(|revoking| revoking.revocation).collect()
     }
 
     /// Writes the revocations, and notifies the other replicas (`NOTIFY`, PostgreSQL) on commit.
     pub(in crate::store) fn persist(&self, conn: &mut Connection) -> Result<(), StoreError> {
         if !self.revoked.is_empty() {
-            let owner = self.owner.as_deref();
-            let rows: Vec<_> = self.revoked.iter().map(|revoked| encode(revoked, owner)).collect();
+            let rows: Vec<_> = self.revoked.iter().map(encode).collect();
             on!(conn, |c| diesel::insert_into(revocations::table).values(&rows).execute(c))?;
         }
         match conn.link() {
@@ -64,7 +81,7 @@ impl Changes {
     }
 }
 
-fn encode<'a>(revocation: &Revocation, owner: Option<&'a str>) -> RevocationRow<'a> {
+fn encode(Revoking { revocation, owner }: &Revoking) -> RevocationRow<'_> {
     let (kind, subject, epoch, part) = match &revocation.subject {
         Revoked::User(id, epoch) => ("user", id.to_string(), *epoch, None),
         Revoked::Session(id) => ("session", id.to_string(), 0, None),
@@ -72,14 +89,14 @@ fn encode<'a>(revocation: &Revocation, owner: Option<&'a str>) -> RevocationRow<
         Revoked::Client(id, epoch) => ("client", id.clone(), *epoch, None),
         Revoked::Token(jti) => ("token", jti.clone(), 0, None),
     };
-    RevocationRow { kind, subject, epoch, until: Time(revocation.until), part, owner }
+    RevocationRow { kind, subject, epoch, until: Time(revocation.until), part, owner: owner.as_deref() }
 }
 
 /// Stands for a part of a set of sessions that is not restricted.
 const ANY: &str = "*";
 
 /// Encodes the client and the kept session of a set. No id contains a space or [`ANY`].
-fn encode_part(set: &SessionSet) -> String {
+pub(in crate::store) fn encode_part(set: &SessionSet) -> String {
     let kept = set.kept.map(|id| id.to_string());
     let (client, kept) = (set.client.as_deref().unwrap_or(ANY), kept.as_deref().unwrap_or(ANY));
     format!("{client} {kept}")

@@ -152,8 +152,9 @@ async fn transact<T: Send + 'static>(
     let store = Arc::clone(shared);
     let report = move |result: Result<(T, Changes), StoreError>| {
         let result = result.map(|(value, changes)| {
-            if !changes.revoked.is_empty() {
-                (store.on_revoked)(&changes.revoked);
+            let revoked = changes.into_revoked();
+            if !revoked.is_empty() {
+                (store.on_revoked)(&revoked);
             }
             value
         });

@@ -317,6 +317,7 @@ const LISTS: &[(&str, &str, &str)] = &[
     ("store/records/import_export", "eq_any(&ids)", "a batch of an import, or a page of an export"),
     ("store/records/import_export", "eq_any(&keys)", "a batch of an import"),
     ("store/records/keys", "eq_any(&kids)", "keys that an operator rotated in the lifetime of a token"),
+    ("store/records/rate_limits", "eq_any(&batch)", "a batch of counters"),
     ("store/records/tombstones", "eq_any(rows)", "a subquery with a limit"),
     ("store/records/tombstones", "eq_any(&ended)", "a batch of sessions"),
     ("store/records/tombstones", "eq_any(batch)", "a subquery with a limit"),

@@ -7,10 +7,16 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::support::{Answer, Application, CALLBACK, IssuerKey, PASSWORD, Server, VERIFIER, on_both_engines};
+use crate::query_plans::{as_in_use, explained, heard};
+use crate::support::{
+    Answer, Application, CALLBACK, Engine, IssuerKey, PASSWORD, Server, VERIFIER, eventually, on_both_engines,
+};
 
 /// Delay of the answer to a bad token from a network that has sent many.
 const HELD: Duration = Duration::from_secs(1);
+
+/// Number of counters of failures that are kept.
+const MOST_EVICTABLE: i64 = 100_000;
 
 const PROXIED: [(&str, &str); 1] = [("CLOAKROOM_TRUSTED_PROXIES", "127.0.0.1")];
 
@@ -241,6 +247,38 @@ on_both_engines! {
             let done = Instant::now();
             assert!(held.join().expect("it is answered") > done);
         });
+    }
+
+    fn oldest_counters_of_failures_are_evicted_above_their_number(engine: Engine) {
+        let server = Server::start_with(engine, &PROXIED);
+        register(&server, "2001:db8::1", "ada").expect(201);
+        fail(&server, "2001:db8:0:1::1").expect(401);
+        let evictable = || server.db_number("SELECT COUNT(*) AS total FROM guesses WHERE evictable");
+        assert_eq!((evictable(), db_counters(&server)), (1, 2), "a registration costs its sender something");
+        // As many networks as one provider gives a customer (/47), a few seconds after the first.
+        let (key, at) = match engine {
+            Engine::Sqlite => ("randomblob(32)", "began_at + n"),
+            Engine::Postgres => ("sha256(('of ' || n)::bytea)", "began_at + n * interval '1 microsecond'"),
+        };
+        server.db_run(&format!(
+            "INSERT INTO guesses (key, began_at, made, evictable)
+             WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {})
+             SELECT {key}, {at}, 1, evictable FROM t, guesses WHERE evictable", MOST_EVICTABLE + 1_000
+        ));
+        as_in_use(&server);
+        let mut replica = None;
+        let heard = heard(&server, || {
+            replica = Some(server.replica_with(&PROXIED));
+            eventually("the oldest are evicted", || evictable() <= MOST_EVICTABLE);
+        });
+        assert_eq!((evictable(), db_counters(&server)), (MOST_EVICTABLE, MOST_EVICTABLE + 1));
+        let left = fail(&server, "2001:db8:0:1::1").expect(401);
+        assert_eq!(left.header("ratelimit").and_then(|header| header.split(';').nth(1)), Some("r=299"), "it began anew");
+        let looks: Vec<_> = heard.sent.iter().filter(|text| text.contains(&format!("OFFSET {MOST_EVICTABLE}"))).collect();
+        let [look] = looks[..] else { panic!("{looks:#?}") };
+        let steps = explained(&server, look);
+        assert!(steps.iter().any(|step| step.contains("guesses_evictable")), "{steps:#?}");
+        drop(replica);
     }
 
     fn nothing_is_counted_without_limits(engine: Engine) {

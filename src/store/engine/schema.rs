@@ -181,13 +181,14 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Binary, Integer};
+    use diesel::sql_types::{Binary, Bool, Integer};
     use super::Moment;
 
     guesses (key) {
         key -> Binary,
         began_at -> Moment,
         made -> Integer,
+        evictable -> Bool,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::revocations::delete_revocations;
 use super::tombstones::Tombstone;
 use super::user_rows::{insert_roles, load, role_rows};
 use crate::authz::action::{SetPassword, SetRoles, SetStatus};
@@ -174,7 +175,8 @@ impl Shared {
         self.revoke_before_epoch(conn, user, changes)
     }
 
-    /// Revokes the tokens of a user from before the present epoch.
+    /// Revokes the tokens of a user from before the present epoch. The caller of this function has locked the row of
+    /// the user.
     fn revoke_before_epoch(
         &self,
         conn: &mut Connection,
@@ -187,6 +189,8 @@ impl Shared {
             .get_result(c)
             .optional())?;
         if let Some(epoch) = epoch {
+            // The new revocation includes the earlier ones, so that a user has one row. The user's row is locked.
+            delete_revocations(conn, "user", &user.to_string())?;
             changes.revoke(self, Revoked::User(user, epoch));
         }
         Ok(())

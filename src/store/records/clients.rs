@@ -4,10 +4,12 @@
 mod tests;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::max;
 use diesel::prelude::*;
 
 use super::client_rows::{MetadataRow, load};
 use super::client_secrets;
+use super::revocations::delete_revocations;
 use super::tombstones::Tombstone;
 use crate::authz::action::{Create, Delete, RotateSecret, Update};
 use crate::authz::{Allowed, AllowedAmendment, RowFilter, Sealed};
@@ -56,6 +58,7 @@ impl Store {
         let row = row.into_client(client.id.to_string(), now);
         let stored = self.write_idempotent(by, move |conn, _| {
             on!(conn, |c| diesel::insert_into(clients::table).values(&row).execute(c))?;
+            raise_epoch(conn, &row.id)?;
             if let Some(secret) = &secret {
                 client_secrets::insert(conn, &row.id, secret, now)?;
             }
@@ -144,6 +147,20 @@ impl Store {
     }
 }
 
+/// Raises the epoch of a new client to that of the revocation of an earlier client with this id. The clock of the
+/// replica that deleted it may be ahead, or the same millisecond may last still. Runs after the insertion, which
+/// waits for a concurrent deletion.
+fn raise_epoch(conn: &mut Connection, id: &str) -> Result<(), StoreError> {
+    let earlier =
+        revocations::table.filter(revocations::subject.eq(id)).filter(revocations::kind.eq("client"));
+    let earlier: Option<i64> = on!(conn, |c| earlier.select(max(revocations::epoch)).get_result(c))?;
+    if let Some(epoch) = earlier {
+        let lower = clients::table.filter(clients::id.eq(id)).filter(clients::epoch.lt(epoch));
+        on!(conn, |c| update(lower).set(clients::epoch.eq(epoch)).execute(c))?;
+    }
+    Ok(())
+}
+
 impl Shared {
     /// Begins a new epoch of a client, which revokes its access tokens and those of its users. Locks the row of the
     /// client. A client that does not exist any more has none.
@@ -163,8 +180,7 @@ impl Shared {
         let epoch = next.max(self.now().timestamp_millis() + 1);
         on!(conn, |c| update(this).set(clients::epoch.eq(epoch)).execute(c))?;
         // The new revocation includes the earlier ones, so that a client has one row.
-        let earlier = revocations::table.filter(revocations::subject.eq(id));
-        on!(conn, |c| diesel::delete(earlier.filter(revocations::kind.eq("client"))).execute(c))?;
+        delete_revocations(conn, "client", id)?;
         changes.revoke(self, Revoked::Client(id.to_owned(), epoch));
         Ok(())
     }

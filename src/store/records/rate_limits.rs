@@ -6,10 +6,11 @@ use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{Binary, HasSqlType, Integer};
+use diesel::sql_types::{Binary, Bool, HasSqlType, Integer};
 
 use crate::domain::{Bucket, LIMIT_WINDOW, Left, Time, TooMany};
 use crate::on;
+use crate::store::engine::limit::rows_after;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::guesses;
 use crate::store::{Connection, Moment, StoreError, TrustedStore};
@@ -30,7 +31,46 @@ impl CountedAttempt {
     }
 }
 
+/// Number of evictable counters that are kept. A stranger with a large IPv6 network can make one for each /64.
+const MOST_EVICTABLE: i64 = 100_000;
+
+/// Number of counters that one transaction deletes.
+const BATCH: i64 = 500;
+
 impl TrustedStore {
+    /// Returns the beginning of the newest evictable counter that is one too many. None while there is room.
+    ///
+    /// # Errors
+    /// If the database is unavailable.
+    pub(crate) async fn first_evicted_counter(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.read(|conn| {
+            let newest_first = guesses::table.filter(guesses::evictable).order(guesses::began_at.desc());
+            let began_at = newest_first.select(guesses::began_at);
+            let first: Vec<Time> = on!(conn, |c| rows_after(began_at, MOST_EVICTABLE, 1).load(c))?;
+            Ok(first.first().map(|began_at| began_at.0))
+        })
+        .await
+    }
+
+    /// Deletes a batch of the evictable counters that began at this time or earlier, the oldest first. Returns true
+    /// when more may be left.
+    ///
+    /// # Errors
+    /// If the database is unavailable. Then the batch is as it was.
+    pub(crate) async fn evict_counters(&self, until: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.write_in_background(move |conn, _| {
+            let surplus =
+                || guesses::table.filter(guesses::evictable).filter(guesses::began_at.le(Time(until)));
+            let oldest_first = surplus().order(guesses::began_at).select(guesses::key);
+            let batch: Vec<Vec<u8>> = on!(conn, |c| rows_after(oldest_first, 0, BATCH).load(c))?;
+            // A counter may begin anew between the query and the deletion: the condition is checked again.
+            let rows = surplus().filter(guesses::key.eq_any(&batch));
+            on!(conn, |c| diesel::delete(rows).execute(c))?;
+            Ok(i64::try_from(batch.len()).is_ok_and(|rows| rows == BATCH))
+        })
+        .await
+    }
+
     /// Counts one request in a bucket and returns the remaining quota. A request above the limit is not counted.
     ///
     /// # Errors
@@ -91,7 +131,8 @@ fn increment(
     bucket: &Bucket,
     now: DateTime<Utc>,
 ) -> Result<(DateTime<Utc>, i32), StoreError> {
-    let increment = Increment { key: bucket.key, now: Time(now), over: Time(now - LIMIT_WINDOW) };
+    let (now, over) = (Time(now), Time(now - LIMIT_WINDOW));
+    let increment = Increment { key: bucket.key, evictable: bucket.evictable, now, over };
     let (began_at, count): (Time, i32) = on!(conn, |c| increment.get_result(c))?;
     Ok((began_at.0, count))
 }
@@ -100,6 +141,7 @@ fn increment(
 #[derive(QueryId)]
 struct Increment {
     key: [u8; 32],
+    evictable: bool,
     now: Time,
     /// Latest beginning of a window that is over.
     over: Time,
@@ -113,13 +155,16 @@ impl<C> RunQueryDsl<C> for Increment {}
 
 impl<DB> QueryFragment<DB> for Increment
 where
-    DB: Backend + HasSqlType<Moment>,
+    DB: Backend + HasSqlType<Moment> + HasSqlType<Bool>,
     [u8]: ToSql<Binary, DB>,
+    bool: ToSql<Bool, DB>,
     Time: ToSql<Moment, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("INSERT INTO guesses (key, began_at, made) VALUES (");
+        out.push_sql("INSERT INTO guesses (key, evictable, began_at, made) VALUES (");
         out.push_bind_param::<Binary, [u8]>(self.key.as_slice())?;
+        out.push_sql(", ");
+        out.push_bind_param::<Bool, _>(&self.evictable)?;
         out.push_sql(", ");
         out.push_bind_param::<Moment, _>(&self.now)?;
         out.push_sql(", 1) ON CONFLICT (key) DO UPDATE SET made = CASE WHEN guesses.began_at <= ");

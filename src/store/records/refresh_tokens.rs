@@ -192,7 +192,7 @@ impl TrustedStore {
             let Some(session) = known.filter(|session| session.client_id.as_ref() == Some(&client)) else {
                 return Ok(false);
             };
-            shared.end_session(conn, session.id, changes)?;
+            shared.end_session(conn, session.user_id, session.id, changes)?;
             let by = Actor::Anonymous(origin.clone(), Some(client.clone()));
             shared.append_event(conn, &session_event(&session, "revoke", by, Outcome::Done))?;
             Ok(true)

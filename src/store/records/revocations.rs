@@ -5,9 +5,9 @@ use diesel::prelude::*;
 
 use super::used_jtis::OneTimeJwts;
 use crate::authz::{Actor, AuditEvent, Outcome, actor_of};
-use crate::domain::{Revocation, Revoked, Time, UserId};
+use crate::domain::{ClientId, Revocation, Revoked, SessionId, SessionSet, Time, UserId};
 use crate::on;
-use crate::store::changes::{Changes, decode};
+use crate::store::changes::{Changes, decode, encode_part};
 use crate::store::engine::schema::revocations;
 use crate::store::shared::Shared;
 use crate::store::{Connection, StoreError, TrustedStore};
@@ -18,6 +18,10 @@ const MOST_OF_USER: i64 = 100;
 
 /// The same for the tokens that a client got for itself. A service may revoke each token after its work.
 const MOST_OF_CLIENT: i64 = 1_000;
+
+/// Number of sessions of a user that may be revoked one by one at a time. Beyond it, a session that ends ends all
+/// access tokens of the user.
+const MOST_SESSIONS: i64 = 1_000;
 
 /// Number of revocations that are read at once.
 const PAGE: u16 = 5_000;
@@ -113,16 +117,10 @@ impl TrustedStore {
             one_time.use_up(conn, now)?;
             let name = owner.name();
             if owner.has_room(conn, &name, now)? {
-                changes.revoke_until(Revoked::Token(jti.clone()), expires_at);
-            } else {
-                let earlier = revocations::table
-                    .filter(revocations::owner.eq(&name))
-                    .filter(revocations::kind.ne("token"));
-                on!(conn, |c| diesel::delete(earlier).execute(c))?;
-                owner.begin_epoch(conn, &shared, changes)?;
+                changes.revoke_of(&name, Revoked::Token(jti.clone()), expires_at);
+                return Ok(());
             }
-            changes.owner = Some(name);
-            Ok(())
+            owner.begin_epoch(conn, &shared, changes)
         })
         .await
     }
@@ -143,17 +141,7 @@ impl TokenOwner {
             Self::User(_) => MOST_OF_USER,
             Self::Client(_) => MOST_OF_CLIENT,
         };
-        let last: Option<i64> = on!(conn, |c| revocations::table
-            .filter(revocations::owner.eq(name))
-            .filter(revocations::kind.eq("token"))
-            .filter(revocations::until.gt(Time(now)))
-            .order(revocations::seq)
-            .select(revocations::seq)
-            .offset(most - 1)
-            .limit(1)
-            .get_result(c)
-            .optional())?;
-        Ok(last.is_none())
+        has_room(conn, name, "token", most, now)
     }
 
     /// Begins a new epoch of the owner, which revokes all its access tokens. An owner that does not exist any more
@@ -168,5 +156,104 @@ impl TokenOwner {
             Self::User(id) => shared.begin_epoch(conn, *id, changes),
             Self::Client(id) => shared.begin_client_epoch(conn, id, changes),
         }
+    }
+}
+
+/// Returns true while the owner has fewer than `most` revocations of a kind.
+fn has_room(
+    conn: &mut Connection,
+    owner: &str,
+    kind: &str,
+    most: i64,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let last: Option<i64> = on!(conn, |c| revocations::table
+        .filter(revocations::owner.eq(owner))
+        .filter(revocations::kind.eq(kind))
+        .filter(revocations::until.gt(Time(now)))
+        .order(revocations::seq)
+        .select(revocations::seq)
+        .offset(most - 1)
+        .limit(1)
+        .get_result(c)
+        .optional())?;
+    Ok(last.is_none())
+}
+
+/// Deletes the revocations of a kind that a new one of the same subject includes.
+pub(in crate::store) fn delete_revocations(
+    conn: &mut Connection,
+    kind: &str,
+    subject: &str,
+) -> Result<(), StoreError> {
+    let earlier =
+        revocations::table.filter(revocations::subject.eq(subject)).filter(revocations::kind.eq(kind));
+    on!(conn, |c| diesel::delete(earlier).execute(c))?;
+    Ok(())
+}
+
+impl Shared {
+    /// Revokes the access tokens of sessions of a user that end. When too many were revoked one by one, begins a new
+    /// epoch of the user instead, which ends all access tokens. Sessions that go on get new ones with their next
+    /// refresh.
+    pub(in crate::store) fn revoke_each_session(
+        &self,
+        conn: &mut Connection,
+        user: UserId,
+        ended: &[SessionId],
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let (owner, now) = (actor_of(user), self.now());
+        if ended.is_empty() {
+            return Ok(());
+        }
+        if !has_room(conn, &owner, "session", MOST_SESSIONS, now)? {
+            return self.begin_epoch(conn, user, changes);
+        }
+        let expires_at = now + self.lifetimes.access_token;
+        for id in ended {
+            changes.revoke_of(&owner, Revoked::Session(*id), expires_at);
+        }
+        Ok(())
+    }
+
+    /// Revokes the access tokens of the oldest session of a user with a client. When too many were revoked one by
+    /// one, one revocation ends the tokens of all sessions up to this one. Other sessions keep their tokens, because
+    /// a login must not end them.
+    pub(in crate::store) fn revoke_oldest_session(
+        &self,
+        conn: &mut Connection,
+        user: UserId,
+        client: &ClientId,
+        oldest: SessionId,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let (owner, now) = (actor_of(user), self.now());
+        match SessionSet::up_to(oldest, user, client) {
+            Some(set) if !has_room(conn, &owner, "session", MOST_SESSIONS, now)? => {
+                self.revoke_set(conn, set, changes)
+            }
+            _ => {
+                changes.revoke_of(&owner, Revoked::Session(oldest), now + self.lifetimes.access_token);
+                Ok(())
+            }
+        }
+    }
+
+    /// Revokes the access tokens of a set of sessions. The new revocation replaces those that it includes.
+    pub(in crate::store) fn revoke_set(
+        &self,
+        conn: &mut Connection,
+        set: SessionSet,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let included = revocations::table
+            .filter(revocations::subject.eq(set.user.to_string()))
+            .filter(revocations::kind.eq("session"))
+            .filter(revocations::part.eq(encode_part(&set)))
+            .filter(revocations::epoch.le(set.before));
+        on!(conn, |c| diesel::delete(included).execute(c))?;
+        changes.revoke(self, Revoked::Sessions(set));
+        Ok(())
     }
 }

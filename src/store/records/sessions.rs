@@ -140,12 +140,13 @@ impl Shared {
         let row = (SessionRow::new(session, binding), sessions::after_tombstone.eq(newest!()));
         on!(conn, |c| diesel::insert_into(sessions::table).values(row).execute(c))?;
         for (id, last_used_at) in surplus(conn, session)? {
-            if session.client_id.is_none() {
+            let Some(client) = &session.client_id else {
                 self.end_session_tree(conn, id, changes)?;
-            } else if self.has_valid_token(last_used_at.0) {
-                self.end_session(conn, id, changes)?;
-            } else {
-                delete(conn, id)?;
+                continue;
+            };
+            delete(conn, id)?;
+            if self.has_valid_token(last_used_at.0) {
+                self.revoke_oldest_session(conn, session.user_id, client, id, changes)?;
             }
         }
         Ok(())
@@ -156,16 +157,16 @@ impl Shared {
         self.now() < issued_at + self.lifetimes.access_token + CLOCK_SKEW
     }
 
-    /// Ends a session: its access tokens are revoked and its refresh tokens deleted.
+    /// Ends a session of a user: its access tokens are revoked and its refresh tokens deleted.
     pub(in crate::store) fn end_session(
         &self,
         conn: &mut Connection,
+        user: UserId,
         id: SessionId,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
         delete(conn, id)?;
-        changes.revoke(self, Revoked::Session(id));
-        Ok(())
+        self.revoke_each_session(conn, user, &[id], changes)
     }
 
     /// Revokes the access tokens of sessions of a user that are about to end, except those of `kept`.
@@ -179,8 +180,7 @@ impl Shared {
     ) -> Result<(), StoreError> {
         let few = ended.sessions(conn, kept, MAX_REVOCATIONS + 1)?;
         if i64::try_from(few.len()).is_ok_and(|count| count <= MAX_REVOCATIONS) {
-            few.into_iter().for_each(|id| changes.revoke(self, Revoked::Session(id)));
-            return Ok(());
+            return self.revoke_each_session(conn, user, &few, changes);
         }
         if ended.is_of_browser() {
             // No token names its browser session. Sessions that go on get new tokens with their next refresh.
@@ -195,8 +195,7 @@ impl Shared {
         // The clock of the replica that began the newest session may be ahead of this one.
         let last = newest.map_or(self.now(), |newest| newest.0.max(self.now()));
         let (client, before) = (ended.client().map(str::to_owned), last.timestamp_millis() + 1);
-        changes.revoke(self, Revoked::Sessions(SessionSet { user, client, kept, before }));
-        Ok(())
+        self.revoke_set(conn, SessionSet { user, client, kept, before }, changes)
     }
 
     /// Ends the session of a code or refresh token that was reused, and records the audit event if the session
@@ -211,11 +210,10 @@ impl Shared {
         let alive = sessions::table.find(id).filter(alive!(sessions));
         let row: Option<SessionRow> =
             on!(conn, |c| alive.select(SessionRow::as_select()).get_result(c).optional())?;
-        if let Some(row) = row {
-            let (session, _) = row.read();
-            self.append_event(conn, &session_event(&session, "refresh", by, Outcome::Reused))?;
-        }
-        self.end_session(conn, id, changes)
+        // A session that has ended was revoked then. A stranger can send a used code of a public client many times.
+        let Some((session, _)) = row.map(SessionRow::read) else { return Ok(()) };
+        self.append_event(conn, &session_event(&session, "refresh", by, Outcome::Reused))?;
+        self.end_session(conn, session.user_id, id, changes)
     }
 
     /// Ends a session. With a browser session, the sessions of clients in it end too. Those with `offline_access`
@@ -228,12 +226,15 @@ impl Shared {
     ) -> Result<(), StoreError> {
         let user: Option<UserId> =
             on!(conn, |c| sessions::table.find(id).select(sessions::user_id).get_result(c).optional())?;
-        if let Some(user) = user {
-            let children = Tombstone::of_browser(id);
-            self.revoke_sessions(conn, &children, user, None, changes)?;
-            children.apply(conn, None)?;
-        }
-        self.end_session(conn, id, changes)
+        let Some(user) = user else {
+            // A token of another issuer can name a session that has no row.
+            changes.revoke(self, Revoked::Session(id));
+            return Ok(());
+        };
+        let children = Tombstone::of_browser(id);
+        self.revoke_sessions(conn, &children, user, None, changes)?;
+        children.apply(conn, None)?;
+        self.end_session(conn, user, id, changes)
     }
 }
 

@@ -72,9 +72,11 @@ impl Revocations {
                 Revoked::Session(id) => hold(&mut entries.sessions, *id, millis),
                 Revoked::Sessions(set) => {
                     let sets = entries.session_sets.entry(set.user).or_default();
-                    // The same revocation is read more than once.
-                    sets.retain(|(known, _)| known != set);
-                    sets.push((set.clone(), *until));
+                    // The same revocation is read more than once, and a later one can include it.
+                    if !sets.iter().any(|(known, _)| known != set && known.includes(set)) {
+                        sets.retain(|(known, _)| !set.includes(known));
+                        sets.push((set.clone(), *until));
+                    }
                 }
                 Revoked::Token(jti) => hold(&mut entries.tokens, token_key(jti), millis),
             }

@@ -1,5 +1,7 @@
 //! A change that takes something away from a client ends the access tokens that were issued before it.
 
+use chrono::TimeDelta;
+
 use super::*;
 use crate::support::{Application, IssuerKey, Person, eventually};
 
@@ -185,5 +187,28 @@ on_both_engines! {
         let next = Tokens::of(&world.app.refresh(&server, &before.refresh).expect(200).json());
         replica.get("/users/me").bearer(&next.access).send().expect(200);
         assert_eq!(server.db_number("SELECT count(*) AS total FROM revocations WHERE kind = 'client'"), 1, "one row a client");
+    }
+}
+
+on_both_engines! {
+    fn client_registered_again_at_once_gets_good_tokens(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &[]);
+        let admin = server.admin();
+        let body = json!({ "client_id": "robot", "scope": "users:read:any", "grant_types": ["client_credentials"], "redirect_uris": [] });
+        let token = || {
+            let secret = secret_of(&register(&server, &admin.token, &body).expect(201));
+            ask_token(&server, "robot", &secret).expect(200).json()["access_token"].as_str().unwrap().to_owned()
+        };
+        let is_accepted = |token: &str| server.get("/users").bearer(token).send().status == 200;
+        let mut earlier: Vec<String> = Vec::new();
+        // The second one in the same millisecond, the third one by a clock that is behind.
+        for behind in [0, 0, 500] {
+            server.clock.advance(TimeDelta::milliseconds(-behind));
+            let next = token();
+            assert!(is_accepted(&next) && !earlier.iter().any(|token| is_accepted(token)));
+            server.delete("/clients/robot").bearer(&admin.token).if_match("*").send().expect(204);
+            assert!(!is_accepted(&next));
+            earlier.push(next);
+        }
     }
 }

@@ -1,0 +1,2 @@
+DROP INDEX guesses_evictable;
+ALTER TABLE guesses DROP COLUMN evictable;
