@@ -86,13 +86,22 @@ pub(super) fn audit_retention(text: &str) -> Parsed<Option<TimeDelta>> {
     time.map(Some).ok_or_else(|| "write forever, or a time from 1d to 36500d, such as 400d".to_owned())
 }
 
+/// Reads an origin (RFC 6454 §6.2). The shell of an app has one with its own scheme: `capacitor://localhost`.
 pub(super) fn origin(text: &str) -> Parsed<String> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
-    let url = url.ok_or(
-        "write exact origins, separated by commas, such as https://app.example.org; * and null \
-         are not origins",
+    // Browsers never send a wildcard, so it would match nothing.
+    let url = Url::parse(text).ok().filter(|_| !text.contains('*'));
+    let origin = url.and_then(|url| match url.scheme() {
+        "https" | "http" => Some(url.origin().ascii_serialization()),
+        "file" | "ftp" | "ws" | "wss" => None,
+        scheme => {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            url.host_str().filter(|host| !host.is_empty()).map(|host| format!("{scheme}://{host}{port}"))
+        }
+    });
+    let origin = origin.ok_or(
+        "write exact origins, separated by commas, such as https://app.example.org or capacitor://localhost; * and \
+         null are not origins",
     )?;
-    let origin = url.origin().ascii_serialization();
     if text != origin {
         return Err(format!("an origin is a scheme, a host and a port only; write {origin}"));
     }

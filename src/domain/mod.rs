@@ -45,7 +45,10 @@ pub use login_attempts::LoginAttempt;
 pub(crate) use opaque_token::sha256;
 pub use opaque_token::{AuthorizationCode, BrowserSecret, ClientSecret, RefreshToken, SecretHash};
 pub use origin::Origin;
-pub use password::{ChosenPassword, NewPassword, PasswordAttempt, PasswordHash};
+pub use password::{
+    ChosenPassword, FEWEST as FEWEST_IN_PASSWORD, MOST as MOST_IN_PASSWORD, NewPassword, PasswordAttempt,
+    PasswordHash,
+};
 pub use profile::{Profile, ProfileChange, ProfileClaim};
 pub use redirect_uri::RedirectUri;
 pub use revocation::{AccountState, Revocation, Revoked, SessionSet};

@@ -7,8 +7,11 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::Invalid;
 use super::common_password::is_common;
 
-const FEWEST: usize = 8;
-const MOST: usize = 256;
+/// Smallest number of code points of a password.
+pub const FEWEST: usize = 8;
+
+/// Largest number of code points of a password.
+pub const MOST: usize = 256;
 
 /// Length that no password of [`MOST`] code points has before NFC, in bytes: a code point has at most four before
 /// its composition, of at most four bytes each. A longer text is not normalized.

@@ -3,14 +3,17 @@
 //! A wrong client or redirect URI is shown to the user on a page. Every other error goes to the client,
 //! by a redirect.
 
-use super::authorization_response::{AuthorizationError, RedirectTarget};
+use super::authorization_response::{AuthorizationError, RedirectTarget, ResponseMode};
 use super::{OAuthContext, OAuthError, scope_parameter};
 use crate::authz::{OPENID, ScopeSet};
 use crate::domain::{GrantType, Thumbprint, UserId};
 use crate::store::StoredClient;
 
-/// Longest `state`, `nonce` or `login_hint`, in bytes.
+/// Longest `nonce` or `login_hint`, in bytes.
 const MAX_BYTES: usize = 2_048;
+
+/// Longest `state`, in bytes. Some libraries keep there all that they need after the return.
+const MAX_STATE_BYTES: usize = 4_096;
 
 /// The parameters of a request, each of which occurs once.
 pub trait Parameters {
@@ -74,9 +77,24 @@ impl AuthorizationRequest {
     pub async fn read(context: &OAuthContext<'_>, given: &impl Parameters) -> Result<Self, RequestError> {
         let (client, redirect_uri) = client_and_redirect_uri(context, given).await?;
         let state = given.get("state").map(str::to_owned);
-        let target = RedirectTarget { redirect_uri, state: state.filter(|state| state.len() <= MAX_BYTES) };
+        let mode = ResponseMode::named(given.get("response_mode"));
+        let target = RedirectTarget {
+            redirect_uri,
+            state: state.filter(|state| state.len() <= MAX_STATE_BYTES),
+            mode: mode.unwrap_or_default(),
+        };
         if given.get("state").is_some() != target.state.is_some() {
             return Err(RequestError::Client(target, invalid("state is too long")));
+        }
+        if mode.is_none() {
+            return Err(RequestError::Client(target, invalid("response_mode must be query or form_post")));
+        }
+        if !target.can_be_reached() {
+            let target = RedirectTarget { mode: ResponseMode::Query, ..target };
+            return Err(RequestError::Client(
+                target,
+                invalid("form_post needs an http or https redirect URI"),
+            ));
         }
         match Self::read_for(context, given, client, target.clone()) {
             Ok(request) => Ok(request),
@@ -169,7 +187,7 @@ async fn client_and_redirect_uri(
     Ok((client, requested.to_owned()))
 }
 
-/// Checks that the client wants a code, in the query. The server supports nothing else.
+/// Checks that the client wants a code. The server supports nothing else.
 fn check_response_type(given: &impl Parameters) -> Result<(), AuthorizationError> {
     let unsupported = [
         ("request", "request_not_supported"),
@@ -180,15 +198,9 @@ fn check_response_type(given: &impl Parameters) -> Result<(), AuthorizationError
         return Err(AuthorizationError::new(code, "the parameter is not supported"));
     }
     match given.get("response_type") {
-        Some("code") => {}
-        Some(_) => {
-            return Err(AuthorizationError::new("unsupported_response_type", "response_type must be code"));
-        }
-        None => return Err(invalid("response_type is missing")),
-    }
-    match given.get("response_mode") {
-        None | Some("query") => Ok(()),
-        Some(_) => Err(invalid("response_mode must be query")),
+        Some("code") => Ok(()),
+        Some(_) => Err(AuthorizationError::new("unsupported_response_type", "response_type must be code")),
+        None => Err(invalid("response_type is missing")),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::authorization_response::ResponseMode;
 use crate::authz::{Scope, Vocabulary};
 use crate::domain::{ClientAuthentication, GrantType, ProfileClaim};
 use crate::token::{ASSERTION_ALGORITHMS, DPOP_ALGORITHMS};
@@ -45,7 +46,7 @@ pub fn authorization_server(issuer: &str, algorithm: &str, vocabulary: &Vocabula
         "end_session_endpoint": at("/oauth/logout"),
         "jwks_uri": at("/.well-known/jwks.json"),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": ResponseMode::ALL.map(|(name, _)| name),
         "grant_types_supported": grants,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],

@@ -90,6 +90,11 @@ fn openapi_has_every_route_with_security_and_example() {
     assert_eq!(document["openapi"], "3.1.0");
     for endpoint in endpoints() {
         let operation = &document["paths"][endpoint.path][endpoint.method.as_str().to_lowercase()];
+        // The addresses of forms on pages are not for programs.
+        if ["/oauth/login", "/oauth/consent", "/oauth/confirm-logout"].contains(&endpoint.path) {
+            assert!(operation.is_null(), "{}", endpoint.path);
+            continue;
+        }
         assert!(
             operation["summary"].is_string() && operation["responses"].is_object(),
             "{} {}",
@@ -102,6 +107,41 @@ fn openapi_has_every_route_with_security_and_example() {
                 content.values().all(|media| media["example"].is_object() && media["schema"].is_object())
             );
         }
+    }
+}
+
+#[test]
+fn openapi_names_each_operation_after_what_it_does() {
+    let document = document();
+    let operations = document["paths"].as_object().expect("paths").values();
+    let operations = operations.flat_map(|path| path.as_object().expect("operations").values());
+    let names: Vec<&str> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
+    let each: std::collections::BTreeSet<&str> = names.iter().copied().collect();
+    assert_eq!(each.len(), names.len());
+    for name in &names {
+        let is_camel_case = name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_alphanumeric());
+        assert!(is_camel_case, "{name}");
+    }
+    for name in ["listUsers", "updateUser", "changePassword", "logIn", "issueToken", "endSessions"] {
+        assert!(each.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn openapi_types_the_actions_of_each_record() {
+    let document = document();
+    let actions = |schema: &str| document["components"]["schemas"][schema]["properties"]["_actions"].clone();
+    let user = actions("User");
+    assert_eq!(user["properties"]["update"]["items"]["enum"], serde_json::json!(["email", "email_verified"]));
+    assert_eq!(user["properties"]["delete"]["items"], serde_json::json!({ "type": "string" }));
+    assert!(user["properties"]["update_profile"]["items"]["enum"].as_array().expect("members").len() > 10);
+    for schema in ["User", "Profile", "Client", "ClientWithSecret"] {
+        let actions = actions(schema);
+        assert!(
+            actions["properties"]["update"].is_object() && actions.get("x-actions-of").is_none(),
+            "{schema}"
+        );
     }
 }
 

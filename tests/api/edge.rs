@@ -58,8 +58,13 @@ on_both_engines! {
         }
         put().body("application/json", "{}").header("content-encoding", "gzip").send().expect(415);
         put().body("Application/JSON; charset=UTF-8", "{}").send().expect(200);
-        let patch = server.patch("/users/me").bearer(&ada.token).body("application/json", "{}").send();
-        assert_eq!(patch.expect(415).header("accept-patch"), Some("application/merge-patch+json"));
+        let patch = |media: &str, body: &str| server.patch("/users/me/profile").bearer(&ada.token).if_match("*").body(media, body).send();
+        let refused = patch("text/plain", "{}").expect(415);
+        assert_eq!(refused.header("accept-patch"), Some("application/merge-patch+json, application/json"));
+        // Plain JSON is a merge patch too: null removes a member, and a missing one stays.
+        patch("application/json", r#"{"name":"Ada","nickname":"A"}"#).expect(200);
+        let patched = patch("application/json; charset=utf-8", r#"{"nickname":null}"#).expect(200).json();
+        assert_eq!((patched["name"].as_str(), patched["nickname"].as_str()), (Some("Ada"), None));
         let post = server.post("/users").body("text/plain", "{}").send();
         assert_eq!(post.expect(415).header("accept-post"), Some("application/json"));
     }
@@ -142,7 +147,10 @@ fn slow_clients_time_out_without_delaying_others() {
 
 #[test]
 fn cors_allows_only_configured_origins() {
-    let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_CORS_ORIGINS", "https://app.example.com")]);
+    let shells =
+        ["capacitor://localhost", "tauri://localhost", "chrome-extension://abcdefghijklmnopabcdefghijklmnop"];
+    let origins = format!("https://app.example.com, {}", shells.join(", "));
+    let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_CORS_ORIGINS", origins.as_str())]);
     let preflight = |origin: &str| {
         let request = server.request("OPTIONS", "/users/me").header("origin", origin);
         let request = request.header("access-control-request-method", "PATCH");
@@ -157,9 +165,19 @@ fn cors_allows_only_configured_origins() {
     assert_eq!(allowed.header("access-control-allow-origin"), Some("https://app.example.com"));
     assert_eq!(allowed.header("access-control-allow-credentials"), None);
     assert!(allowed.header("vary").is_some_and(|vary| vary.to_lowercase().contains("origin")));
-    for origin in
-        ["https://evil.example.com", "null", "https://app.example.com.evil.com", "http://app.example.com"]
-    {
+    for shell in shells {
+        assert_eq!(preflight(shell).expect(200).header("access-control-allow-origin"), Some(shell));
+    }
+    for origin in [
+        "https://evil.example.com",
+        "null",
+        "https://app.example.com.evil.com",
+        "http://app.example.com",
+        "capacitor://evil",
+        "tauri://localhost.evil.com",
+        "ionic://localhost",
+        "chrome-extension://bbcdefghijklmnopabcdefghijklmnop",
+    ] {
         assert_eq!(preflight(origin).header("access-control-allow-origin"), None, "{origin}");
         let read = server.get("/health/live").header("origin", origin).send();
         assert_eq!(read.header("access-control-allow-origin"), None, "{origin}");

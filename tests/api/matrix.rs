@@ -64,6 +64,6 @@ fn matrix_shows_closed_registration() {
     let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_REGISTRATION", "closed")]);
     let matrix = server.get("/authz/matrix").send().expect(200).json();
     let told = answers(&matrix, "POST", "/users");
-    assert_eq!(told.first().map(String::as_str), Some("nobody: 401 unauthenticated"));
+    assert_eq!(told.first().map(String::as_str), Some("nobody: 401 registration-closed"));
     assert!(told.contains(&"owner: 403 insufficient-scope".to_owned()), "{told:?}");
 }

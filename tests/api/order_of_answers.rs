@@ -93,7 +93,10 @@ on_both_engines! {
     fn closed_registration_needs_the_scope(server) {
         let server = crate::support::Server::start_with(server.engine, &[("CLOAKROOM_REGISTRATION", "closed")]);
         let body = json!({ "email": "ada@example.com", "password": "a most unusual passphrase" });
-        server.post("/users").json(&body).send().expect_problem(401, "unauthenticated");
+        let refused = server.post("/users").json(&body).send().expect_problem(401, "registration-closed");
+        assert!(refused.header("www-authenticate").is_some_and(|challenge| !challenge.contains("error=")));
+        server.post("/users").bearer("junk").json(&body).send().expect_problem(401, "invalid-token");
+        assert_eq!(server.get("/service").send().expect(200).json()["registration"], "closed");
         let weak = server.client_token("weak", "users:read:any");
         server.post("/users").bearer(&weak).json(&body).send().expect_problem(403, "insufficient-scope");
         let maker = server.client_token("maker", "users:create");

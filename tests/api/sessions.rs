@@ -24,6 +24,31 @@ on_both_engines! {
         assert!(!claims["scope"].as_str().unwrap().contains(":any"));
     }
 
+    fn all_other_sessions_end_in_one_request(server) {
+        let (ada, admin) = (server.register("ada"), server.admin());
+        let (other, app) = (server.log_in(&ada.email), server.application("photos", "openid users:read"));
+        let photos = app.tokens(&server, &ada, &[]);
+        let path = format!("{}/sessions", ada.path());
+        let end = |query: &str, token: &str| server.delete(&format!("{path}{query}")).bearer(token).send();
+        for wrong in ["?except=", "?except=all", "?keep=current", "?except=current&except=current"] {
+            end(wrong, &ada.token).expect_problem(400, "invalid-query");
+        }
+        end("?except=current", &ada.token).expect(204);
+        let sessions = server.get(&path).bearer(&ada.token).send().expect(200).json();
+        assert_eq!(sessions["items"].as_array().unwrap().iter().map(|session| &session["current"]).collect::<Vec<_>>(), [true]);
+        let replica = server.replica();
+        for token in [&other, photos["access_token"].as_str().unwrap()] {
+            server.get("/users/me").bearer(token).send().expect_problem(401, "invalid-token");
+            replica.eventually_refuses(token);
+        }
+        app.refresh(&server, photos["refresh_token"].as_str().unwrap()).expect(400);
+        server.get("/users/me").bearer(&ada.token).send().expect(200);
+        // The session of an administrator is not the user's.
+        end("?except=current", &admin.token).expect(204);
+        server.get("/users/me").bearer(&ada.token).send().expect_problem(401, "invalid-token");
+        server.get("/users/me").bearer(&admin.token).send().expect(200);
+    }
+
     fn token_has_the_requested_scope_within_the_roles(server) {
         let ada = server.register("ada");
         let log_in = |scope: &str| {

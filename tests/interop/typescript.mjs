@@ -1,4 +1,5 @@
-// Generates a TypeScript client from the server's OpenAPI document, compiles it under `strict`, and runs it.
+// Generates TypeScript clients from the server's OpenAPI document with three generators, and compiles them under
+// `strict`. Runs the one of openapi-typescript.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +15,12 @@ try {
   run(tool('openapi-typescript/bin/cli.js'), `${facts.issuer}/openapi.json`, '--output', 'schema.d.ts');
   run(tool('typescript/bin/tsc'), '--project', '.');
   run('client.js');
+  const document = join(here, 'openapi.json');
+  writeFileSync(document, await (await fetch(`${facts.issuer}/openapi.json`)).text());
+  const hey = ['-i', document, '-o', 'generated/hey-api', '-c', '@hey-api/client-fetch'];
+  run(tool('@hey-api/openapi-ts/bin/run.js'), ...hey);
+  run(tool('orval/dist/bin/orval.js'), '--input', document, '--output', 'generated/orval/client.ts', '--client', 'fetch');
+  run(tool('typescript/bin/tsc'), '--project', 'generated');
 } finally {
   rmSync(here, { recursive: true });
 }

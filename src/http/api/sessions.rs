@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::authz::action::{Delete, EndSessions, ListSessions};
 use crate::authz::{Allowed, Caller, ScopeSet, Vocabulary};
 use crate::domain::{Device, PasswordAttempt, Session, User, format_time};
-use crate::http::kit::{Argument, Authenticated, Body, Call, Json, NoContent, Page, Paging, Problem, Public};
+use crate::http::kit::{
+    Argument, Authenticated, Body, Call, Json, NoContent, Page, Paging, Parameter, Parameters, Problem,
+    Public, Query, QueryType,
+};
 use crate::http::oauth::FirstPartyLogin;
 use crate::oauth::password_login::PasswordLogin;
 use crate::oauth::scope_parameter;
@@ -121,9 +125,31 @@ pub async fn list(
     Ok(Page { items, next: paging.cursor(&list, page.next) })
 }
 
+/// Query of `DELETE /users/{id}/sessions`.
+pub struct EndedSessions {
+    keeps_current: bool,
+}
+
+impl QueryType for EndedSessions {
+    fn parameters() -> Vec<Parameter> {
+        let meaning = "`current` keeps the session of this request's token, and ends all others of the user";
+        vec![Parameter::optional("except", meaning, json!({ "type": "string", "enum": ["current"] }))]
+    }
+
+    fn read(parameters: &mut Parameters) -> Result<Self, String> {
+        let current = |value: &str| if value == "current" { Ok(()) } else { Err("must be current") };
+        Ok(Self { keeps_current: parameters.take("except", current)?.is_some() })
+    }
+}
+
 /// `DELETE /users/{id}/sessions`
-pub async fn end_all(user: Allowed<User, EndSessions>, store: Store) -> Result<NoContent, Problem> {
-    store.end_sessions(user).await?;
+pub async fn end_all(
+    user: Allowed<User, EndSessions>,
+    Query(ended): Query<EndedSessions>,
+    store: Store,
+) -> Result<NoContent, Problem> {
+    let kept = user.by().session().filter(|_| ended.keeps_current && user.is_own());
+    store.end_sessions(user, kept).await?;
     Ok(NoContent)
 }
 

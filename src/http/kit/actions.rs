@@ -23,9 +23,9 @@ struct ActionOn {
 
 impl ActionTable {
     /// Collects the actions of these routes. Actions on a part of a record count as actions on the record.
-    pub(crate) fn of(routes: &[Route]) -> Self {
+    pub(crate) fn of<R: AsRef<Route>>(routes: &[R]) -> Self {
         let mut table = Self::default();
-        for route in routes {
+        for route in routes.iter().map(AsRef::as_ref) {
             let Access::Record(rule) = route.access else { continue };
             let (kind, name) = match rule.part_of {
                 Some(whole) => (whole, format!("{}_{}", rule.action, rule.resource)),
@@ -40,6 +40,12 @@ impl ActionTable {
             }
         }
         table
+    }
+
+    /// Returns the actions on a kind of record, each with the members that its routes write.
+    pub(crate) fn on_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &[String])> {
+        let actions = self.0.get(kind).into_iter().flatten();
+        actions.map(|(name, action)| (name.as_str(), action.members.as_slice()))
     }
 
     /// Returns the actions that `caller` may do to `record`.

@@ -15,6 +15,12 @@ use serde_json::Value;
 /// Largest body that is read, in bytes.
 pub const LARGEST_BODY: usize = 64 * 1024;
 
+/// Returns the media types that a route accepts for a body of this type. Plain JSON is a merge patch (RFC 7396) too.
+pub(crate) fn media_types(declared: &'static str) -> impl Iterator<Item = &'static str> {
+    let plain = (declared == "application/merge-patch+json").then_some("application/json");
+    std::iter::once(declared).chain(plain)
+}
+
 /// Time limit for the arrival of a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -142,7 +148,8 @@ pub(crate) fn check_type(call: &Call, expected: &'static str) -> Result<(), Prob
         _ => true,
     });
     let plain = text(header::CONTENT_ENCODING).is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
-    if essence.eq_ignore_ascii_case(expected) && utf8 && plain {
+    let is_accepted = media_types(expected).any(|known| essence.eq_ignore_ascii_case(known));
+    if is_accepted && utf8 && plain {
         return Ok(());
     }
     Err(wrong_type(call, expected))
@@ -154,9 +161,10 @@ fn wrong_type(call: &Call, expected: &'static str) -> Problem {
         Method::POST => header::HeaderName::from_static("accept-post"),
         _ => header::ACCEPT,
     };
+    let accepted: Vec<&str> = media_types(expected).collect();
     Problem::new(Code::UnsupportedMediaType)
-        .with_detail(format!("the body must be {expected} in UTF-8, not compressed"))
-        .with_header(accept, expected)
+        .with_detail(format!("the body must be {} in UTF-8, not compressed", accepted.join(" or ")))
+        .with_header(accept, accepted.join(", "))
 }
 
 /// Reads the whole body, within the limits of size and time.

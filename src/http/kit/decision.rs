@@ -1,6 +1,6 @@
 //! Decisions: the first argument of every handler.
 
-use super::{Access, Call, Description, DryRun, Named, PathId, Problem};
+use super::{Access, Call, Code, Description, DryRun, Named, PathId, Problem};
 use crate::authz::action::{Action, Create};
 use crate::authz::{
     Allowed, Caller, Can, Explanation, HypotheticalCaller, Preview, Reach, Refusal, Registration, Resource,
@@ -218,7 +218,10 @@ impl Decision for Registration {
         if call.services().registration_open {
             return Ok(Registration::open_to(call.caller_if_any().await?, call.origin()));
         }
-        Reach::decide(call).await.map(Registration::from)
+        let reach = Reach::decide(call).await;
+        reach
+            .map(Registration::from)
+            .map_err(|problem| problem.instead(Code::Unauthenticated, Code::RegistrationClosed))
     }
 
     async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {

@@ -82,6 +82,8 @@ where
         path,
         summary,
         access,
+        operation_id: None,
+        is_documented: true,
         family: if H::Outcome::FOR_PEOPLE { Family::Page } else { Family::Api },
         part: Part::Always,
         takes_key,
@@ -128,6 +130,19 @@ impl Endpoint {
     /// [`RULES`](crate::domain::RULES). The OpenAPI document lists them.
     pub fn rules(mut self, codes: &'static [&'static str]) -> Self {
         self.route.rules = codes;
+        self
+    }
+
+    /// Sets the `operationId` of the OpenAPI document, after which generated clients name their functions. By default it
+    /// is made of the method and the path: `listNotes` for `GET /notes`.
+    pub fn named(mut self, operation_id: &'static str) -> Self {
+        self.route.operation_id = Some(operation_id);
+        self
+    }
+
+    /// Leaves the endpoint out of the OpenAPI document. It is the address of a form on a page.
+    pub fn undocumented(mut self) -> Self {
+        self.route.is_documented = false;
         self
     }
 

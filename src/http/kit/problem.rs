@@ -55,7 +55,7 @@ pub(super) struct Details {
     pub(super) headers: Vec<(HeaderName, String)>,
 }
 
-/// Reason why a token is invalid. The response does not contain it.
+/// Reason why a token is invalid. The response says what the client can do about it, and no more.
 #[derive(Debug)]
 pub(crate) struct Unacceptable {
     /// The reason in the audit trail and in metrics.
@@ -64,6 +64,19 @@ pub(crate) struct Unacceptable {
     pub(crate) words: String,
     /// The audit event, for a token that was acceptable when the request began.
     pub(crate) event: Option<AuditEvent>,
+}
+
+impl Unacceptable {
+    /// Returns what the client is told. Each other than `invalid` comes after the check of the signature, so it tells
+    /// a forger nothing.
+    pub(super) fn told(&self) -> &'static str {
+        match self.reason {
+            "expired" => "expired",
+            "superseded" => "superseded",
+            "revoked" | "no-such-user" | "suspended" => "revoked",
+            _ => "invalid",
+        }
+    }
 }
 
 impl Problem {
@@ -127,7 +140,7 @@ impl Problem {
         if self.0.code == from { Self::new(to) } else { self }
     }
 
-    /// Makes a 401 for an invalid token. The response does not contain the reason.
+    /// Makes a 401 for an invalid token.
     pub(crate) fn invalid_token(why: Unacceptable) -> Self {
         let mut problem = Self::new(Code::InvalidToken);
         problem.0.unacceptable = Some(why);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::problem::Details;
+use super::problem::{Details, Unacceptable};
 use super::problem_code::{Code, Method, Wait};
 use super::{BrokenRule, Family, Header, Problem};
 use crate::oauth::metadata::well_known_url;
@@ -23,6 +23,8 @@ struct ProblemDocument<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     decision_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [BrokenRule],
 }
@@ -135,6 +137,7 @@ impl Details {
             code: self.code.as_str(),
             request_id: context.request_id,
             decision_id: context.decision_id,
+            reason: self.unacceptable.as_ref().map(Unacceptable::told),
             errors: &self.errors,
         }
     }

@@ -6,6 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::{Object, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -205,7 +206,7 @@ impl<R: View> PartialSchema for ShownSchema<R> {
     fn schema() -> RefOr<Schema> {
         let mut schema = R::Json::schema();
         if let RefOr::T(Schema::Object(object)) = &mut schema {
-            add_actions(object);
+            add_actions(object, R::NAME);
             object.required.retain(|name| {
                 R::MEMBERS.iter().all(|member| member.name() != name || member.read_rule().is_none())
             });
@@ -224,13 +225,14 @@ impl<R: View> ToSchema for ShownSchema<R> {
     }
 }
 
-fn add_actions(object: &mut Object) {
+/// Member of the schema of `_actions` with the kind of record, until the document has the names of its actions.
+pub(crate) const ACTIONS_OF: &str = "x-actions-of";
+
+fn add_actions(object: &mut Object, kind: &str) {
     let mut actions = Object::new();
     actions.description =
         Some("The actions of the caller on this record, each with the members that it may write.".to_owned());
-    let names = Object::with_type(utoipa::openapi::schema::Type::String);
-    let members = utoipa::openapi::schema::ArrayBuilder::new().items(names).build();
-    actions.additional_properties = Some(Box::new(RefOr::T(Schema::Array(members)).into()));
+    actions.extensions = Some(ExtensionsBuilder::new().add(ACTIONS_OF, kind).build());
     actions.examples = vec![serde_json::json!({ "update": ["name"], "delete": [] })];
     object.properties.insert("_actions".to_owned(), actions.into());
     object.required.push("_actions".to_owned());

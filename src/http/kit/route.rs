@@ -53,6 +53,10 @@ pub struct Route {
     pub summary: &'static str,
     /// Its access rule.
     pub access: Access,
+    /// The `operationId` in the OpenAPI document. None for one that is derived from the method and the path.
+    pub(crate) operation_id: Option<&'static str>,
+    /// Set when the OpenAPI document has it. The address of a form on a page is not for a program.
+    pub(crate) is_documented: bool,
     pub(crate) family: Family,
     pub(crate) part: Part,
     /// Set when it takes an `Idempotency-Key`.

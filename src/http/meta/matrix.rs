@@ -83,6 +83,9 @@ impl<R: AsRef<Route>> Rules<'_, R> {
             Access::PublicWhileOpen(_) if self.registration_open => {
                 return without_a_good_token(kind).filter(|_| kind == CallerKind::BadToken);
             }
+            Access::PublicWhileOpen(_) if kind == CallerKind::Nobody => {
+                return Some(Code::RegistrationClosed);
+            }
             Access::PublicWhileOpen(rule) | Access::Collection(rule) => (rule, Target::Collection),
             Access::Own(rule) => (rule, Target::Own),
             Access::Record(rule) => (rule, Target::Record(read.unwrap_or(rule))),

@@ -12,3 +12,4 @@ pub(crate) mod matrix;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod problems;
+pub(crate) mod service;

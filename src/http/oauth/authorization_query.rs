@@ -38,9 +38,12 @@ pub struct Authorization {
     /// The requested scopes, separated by spaces. Default: all registered scopes of the client.
     #[schema(required = false, examples("openid users:read"))]
     scope: String,
-    /// An opaque value that is returned unchanged.
+    /// An opaque value of at most 4096 bytes that is returned unchanged.
     #[schema(required = false, examples("af0ifjsldkj"))]
     state: String,
+    /// How the response comes back: `query` (the default) or `form_post`.
+    #[schema(required = false, pattern = "^(query|form_post)$", examples("query"))]
+    response_mode: String,
     /// The SHA-256 hash of the code verifier in base64url (RFC 7636).
     #[schema(pattern = "^[A-Za-z0-9_-]{43}$", examples("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"))]
     code_challenge: String,

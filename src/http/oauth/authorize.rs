@@ -46,7 +46,7 @@ pub async fn authorize(
         }
         Step::Consent { scope, new } => flow.consent_page(&browser, &scope, &new),
         Step::Issue(scope) => flow.issue(scope, false).await,
-        Step::Refuse(error) => Ok(flow.refuse(error)),
+        Step::Refuse(error) => flow.refuse(error),
     }
 }
 
@@ -63,7 +63,7 @@ pub async fn submit_login(
         Err(answer) => return Ok(answer),
     };
     if LogInChoice::of(&form) == LogInChoice::Cancel {
-        return Ok(flow.refuse(DENIED));
+        return flow.refuse(DENIED);
     }
     let (email, password) = (form.get("email").unwrap_or_default(), form.get("password").unwrap_or_default());
     let secret = BrowserSecret::generate(&services.random)?;
@@ -113,7 +113,7 @@ pub async fn submit_consent(
         Err(answer) => return Ok(answer),
     };
     match ConsentChoice::of(&form) {
-        ConsentChoice::Deny => return Ok(flow.refuse(DENIED)),
+        ConsentChoice::Deny => return flow.refuse(DENIED),
         ConsentChoice::SomebodyElse => {
             let next = flow.given.with("prompt", "login").encoded();
             return Ok(flow.back_to_authorize(&next));

@@ -10,10 +10,10 @@ use crate::http::pages::{
     Application, BrowserAnswer, Consent, Destination, ErrorPage, LogIn, LogInError, PageAnswer, Permission,
     SeeOther,
 };
-use crate::http::pages::{consent, error, log_in};
+use crate::http::pages::{consent, error, form_post, log_in};
 use crate::oauth::authorization::{AuthorizationState, Step, consented, issue_code, next_step};
 use crate::oauth::authorization_request::{AuthorizationRequest, RequestError};
-use crate::oauth::authorization_response::AuthorizationError;
+use crate::oauth::authorization_response::{AuthorizationError, AuthorizationResponse};
 use crate::store::SignedIn;
 
 /// Authorization request of a client, and the user in the browser that sends it.
@@ -45,7 +45,9 @@ impl<'a> AuthorizeFlow<'a> {
             Err(RequestError::Failure(error)) => return Err(error.into()),
             Err(RequestError::Page(sentence)) => return Ok(Err(error_without_redirect(sentence).into())),
             Err(RequestError::Client(target, error)) => {
-                return Ok(Err(SeeOther::to(target.with_error(context.issuer_url, error)).into()));
+                let id = given.get("client_id").unwrap_or_default();
+                let response = target.with_error(context.issuer_url, error);
+                return answer(response, Application { name: None, id }).map(Err);
             }
         };
         let signed_in = match browser.session() {
@@ -123,18 +125,32 @@ impl<'a> AuthorizeFlow<'a> {
         let code =
             issue_code(&context, &self.request, signed_in, scope, consent, self.origin.clone()).await?;
         let Some(code) = code else { return Ok(restart()) };
-        Ok(SeeOther::to(self.request.target.with_code(context.issuer_url, code.expose())).into())
+        answer(self.request.target.with_code(context.issuer_url, code.expose()), self.application())
     }
 
     /// Sends the browser back to the client with an error.
-    pub fn refuse(&self, error: AuthorizationError) -> BrowserAnswer {
-        SeeOther::to(self.request.target.with_error(&self.services.issuer_url, error)).into()
+    ///
+    /// # Errors
+    /// When the redirect URI opens no application.
+    pub fn refuse(&self, error: AuthorizationError) -> Result<BrowserAnswer, Problem> {
+        answer(self.request.target.with_error(&self.services.issuer_url, error), self.application())
     }
 
     /// Sends the browser to the beginning of the flow, with these parameters.
     pub fn back_to_authorize(&self, request: &str) -> BrowserAnswer {
         SeeOther::to(format!("{}/oauth/authorize?{request}", self.services.issuer_url)).into()
     }
+}
+
+/// Sends the browser to the client with a response.
+fn answer(response: AuthorizationResponse, application: Application<'_>) -> Result<BrowserAnswer, Problem> {
+    Ok(match response {
+        AuthorizationResponse::Redirect(url) => SeeOther::to(url).into(),
+        AuthorizationResponse::Form(target, fields) => {
+            let destination = Destination::of(&target).ok_or_else(|| Problem::new(Code::InvalidRequest))?;
+            form_post(application, &destination, &target, &fields).into()
+        }
+    })
 }
 
 /// Renders an error without a redirect. The server must not redirect a request from an unknown client (RFC

@@ -3,12 +3,15 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use maud::Markup;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use super::Destination;
 use super::layout::{PageContext, document};
+use crate::domain::sha256;
 use crate::http::kit::{Answer, AnswerDescription, Browser, Call, Code, Description, Problem, SetCookie};
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
@@ -17,8 +20,8 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 const NO_PERMISSIONS: &str =
     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
-/// A page with its security headers: it loads nothing from other sites, runs no script, cannot be framed, and
-/// is not cached.
+/// A page with its security headers: it loads nothing from other sites, runs no script but the one that passes a form
+/// on, cannot be framed, and is not cached.
 ///
 /// There is no `Cross-Origin-Opener-Policy`: an application that opens the sign-in page in a window waits
 /// until that window closes. With any such policy, the application would see the window as closed at once.
@@ -31,6 +34,7 @@ pub struct PageAnswer {
     cache_control: &'static str,
     form_action: String,
     shows_request_id: bool,
+    script: Option<&'static str>,
     cookies: Vec<SetCookie>,
 }
 
@@ -45,6 +49,7 @@ impl PageAnswer {
             cache_control: "no-store",
             form_action: "'none'".to_owned(),
             shows_request_id: false,
+            script: None,
             cookies: Vec::new(),
         }
     }
@@ -60,6 +65,11 @@ impl PageAnswer {
     pub fn may_redirect_to(mut self, destination: &Destination) -> Self {
         self.form_action = format!("{} {}", self.form_action, destination.form_action());
         self
+    }
+
+    /// Allows the page to send a form to the destination alone, and runs this script, the only one that may run.
+    pub(super) fn sending_to(self, destination: &Destination, script: &'static str) -> Self {
+        Self { form_action: destination.form_action(), script: Some(script), ..self }
     }
 
     /// Sets the status.
@@ -86,11 +96,15 @@ impl PageAnswer {
     /// Renders the page.
     pub(crate) fn render(self, context: &PageContext<'_>) -> HttpResponse {
         let request = self.shows_request_id.then_some(context.request_id);
-        let html = document(context.service, &self.title, self.files, &self.body, request).into_string();
+        let html = document(context.service, &self.title, self.files, &self.body, self.script, request);
+        let script = self
+            .script
+            .map(|script| format!("script-src 'sha256-{}'; ", STANDARD.encode(sha256(script.as_bytes()))));
         let mut response = HttpResponse::build(self.status);
         let policy = format!(
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action {}; \
+            "default-src 'none'; style-src 'self'; img-src 'self'; {}form-action {}; \
              frame-ancestors 'none'; base-uri 'none'",
+            script.unwrap_or_default(),
             self.form_action
         );
         response
@@ -102,7 +116,7 @@ impl PageAnswer {
             .insert_header((PERMISSIONS_POLICY, NO_PERMISSIONS))
             .insert_header((header::CACHE_CONTROL, self.cache_control));
         set_cookies(&mut response, &self.cookies);
-        response.body(html)
+        response.body(html.into_string())
     }
 }
 

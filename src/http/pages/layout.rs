@@ -1,6 +1,6 @@
 //! The common layout of the pages.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::files;
 use crate::http::kit::{Browser, PageForm, TOKEN_FIELD};
@@ -66,6 +66,7 @@ pub(super) fn document(
     title: &str,
     files: &str,
     body: &Markup,
+    script: Option<&str>,
     request_id: Option<&str>,
 ) -> Markup {
     let version = files::version();
@@ -94,6 +95,7 @@ pub(super) fn document(
                         footer { p { "Request " code { (id) } } }
                     }
                 }
+                @if let Some(script) = script { script { (PreEscaped(script)) } }
             }
         }
     }

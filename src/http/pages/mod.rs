@@ -1,5 +1,5 @@
 //! The pages of the authorization server: sign-in, consent, sign-out and errors. They are rendered on the
-//! server, without scripts and without resources from other sites.
+//! server, without resources from other sites, and without scripts but for the one that sends an authorization response.
 //!
 //! Each page is a function from its content to a [`PageAnswer`]. A page with a form also takes the
 //! [`Browser`](super::Browser), for the CSRF token and its cookie.
@@ -9,6 +9,7 @@ mod consent;
 mod destination;
 mod error;
 mod files;
+mod form_post;
 mod layout;
 mod log_in;
 mod log_out;
@@ -18,6 +19,7 @@ pub use consent::{Consent, ConsentChoice, ConsentForm, Permission, consent};
 pub use destination::Destination;
 pub use error::{ErrorPage, error, expired, explanation, explanations};
 pub use files::{mark, stylesheet};
+pub use form_post::form_post;
 pub use layout::{Application, form};
 pub use log_in::{LogIn, LogInChoice, LogInError, LogInForm, log_in};
 pub use log_out::{LogOut, LogOutChoice, LogOutForm, log_out, logged_out, still_logged_in};

@@ -87,15 +87,23 @@ impl Store {
         .await
     }
 
-    /// Ends all sessions of a user.
+    /// Ends all sessions of a user, except `kept`. Without `kept`, all tokens of the user are revoked.
     ///
     /// # Errors
     /// [`StoreError::Changed`], or if the database is unavailable. Then no session ends.
-    pub async fn end_sessions(&self, user: Allowed<User, EndSessions>) -> Result<(), StoreError> {
+    pub async fn end_sessions(
+        &self,
+        user: Allowed<User, EndSessions>,
+        kept: Option<SessionId>,
+    ) -> Result<(), StoreError> {
         let (by, shared) = (Authorization::of(&user).comparing(&user), self.shared().clone());
         self.write(by, move |conn, changes| {
-            shared.begin_epoch(conn, user.id, changes)?;
-            Tombstone::of_user(user.id).apply(conn, None)
+            let ended = Tombstone::of_user(user.id);
+            match kept {
+                Some(_) => shared.revoke_sessions(conn, &ended, user.id, kept, changes)?,
+                None => shared.begin_epoch(conn, user.id, changes)?,
+            }
+            ended.apply(conn, kept)
         })
         .await
     }

@@ -90,12 +90,37 @@ fn issuer_is_required_beyond_loopback() {
 
 #[test]
 fn origins_are_exact() {
-    let origins = "https://app.example.org, http://localhost:3000";
-    let config = loaded(&[("CLOAKROOM_CORS_ORIGINS", origins)]);
-    assert_eq!(config.cors_origins, ["https://app.example.org", "http://localhost:3000"]);
+    let origins = [
+        "https://app.example.org",
+        "http://localhost:3000",
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+        "app://shell:8080",
+    ];
+    let config = loaded(&[("CLOAKROOM_CORS_ORIGINS", &origins.join(", "))]);
+    assert_eq!(config.cors_origins, origins);
     assert_refused(
         "CLOAKROOM_CORS_ORIGINS",
         &["*", "null", "app.example.org", "https://a.b/", "https://a.b/c", "https://a.b:443", "https://a.b,"],
+    );
+    assert_refused(
+        "CLOAKROOM_CORS_ORIGINS",
+        &[
+            "https://*.a.b",
+            "capacitor://*",
+            "capacitor://localhost/",
+            "capacitor://",
+            "capacitor:localhost",
+            "tauri://user@localhost",
+            "tauri://localhost?x",
+            "file:///home",
+            "wss://a.b",
+            "data:,x",
+            "javascript:alert(1)",
+            "Capacitor://localhost",
+        ],
     );
     assert_fault(
         &[("CLOAKROOM_CORS_ORIGINS", "https://A.b/c")],

@@ -24,7 +24,8 @@ fn document_and_examples_are_valid() {
 
 on_both_engines! {
     fn generated_typescript_client_compiles_and_works(engine: Engine) {
-        if !are_installed(&[&package("openapi-typescript"), &package("openapi-fetch"), &package("typescript")]) {
+        let packages = ["openapi-typescript", "openapi-fetch", "typescript", "orval", "@hey-api/openapi-ts"].map(package);
+        if !are_installed(&packages.each_ref().map(|package| &**package)) {
             return;
         }
         let server = Server::start(engine);

@@ -1,7 +1,11 @@
 //! Invalid authorization requests: which get an error page without a redirect, and which are reported to the
 //! client (RFC 9700 §4.11, §2.1).
 
-use crate::support::{Browser, CALLBACK, on_both_engines, redirect_parameter};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use crate::support::{Browser, CALLBACK, form_of, on_both_engines, redirect_parameter};
 
 on_both_engines! {
     fn u0000_in_a_parameter_is_an_error_of_the_client(server) {
@@ -122,7 +126,45 @@ on_both_engines! {
             assert!(!back.header("location").unwrap().contains("code="), "{back:?}");
             assert_eq!(back.header("cache-control"), Some("no-store"));
         }
-        let back = server.get(&app.authorize(&[("state", &"s".repeat(2_049))])).send().expect(303);
+        let back = server.get(&app.authorize(&[("state", &"s".repeat(4_097))])).send().expect(303);
+        assert_eq!(redirect_parameter(&back, "error"), "invalid_request");
+    }
+
+    fn state_of_four_kibibytes_comes_back(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let state = "{\"ä\":\"%&+\"}".repeat(4_096 / 13);
+        let back = app.sign_in_and_consent(&mut Browser::new(&server), &ada, &[("state", &state)]);
+        assert_eq!(redirect_parameter(&back, "state"), state);
+        app.redeem(&server, &redirect_parameter(&back, "code")).expect(200);
+    }
+
+    fn response_can_come_in_a_form(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        let mut browser = Browser::new(&server);
+        let page = browser.open(&app.authorize(&[("response_mode", "form_post"), ("state", "\"><script>")]));
+        let page = browser.sign_in(&page, &ada.email);
+        let page = browser.submit(&page, "allow", &[]).expect(200);
+        let (action, fields) = form_of(&page);
+        assert_eq!(action, CALLBACK);
+        let [(code_name, code), state, issuer] = &fields[..] else { panic!("{fields:?}") };
+        assert_eq!(code_name, "code");
+        assert_eq!((&*state.0, &*state.1), ("state", "\"><script>"));
+        assert_eq!((&*issuer.0, &issuer.1), ("iss", &server.url));
+        assert!(page.body.contains("value=\"&quot;&gt;&lt;script&gt;\"") && page.body.contains("type=\"submit\""), "{page:?}");
+        let script = page.body.split("<script>").nth(1).and_then(|rest| rest.split("</script>").next()).expect("a script");
+        let hash = STANDARD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, script.as_bytes()));
+        let policy = page.header("content-security-policy").expect("a policy");
+        assert!(policy.contains(&format!("script-src 'sha256-{hash}';")) && policy.contains("form-action https:;"), "{policy}");
+        assert_eq!((page.header("cache-control"), page.header("location")), (Some("no-store"), None));
+        app.redeem(&server, code).expect(200);
+        // Errors come the same way.
+        let page = browser.open(&app.authorize(&[("response_mode", "form_post"), ("prompt", "none"), ("scope", "nothing")])).expect(200);
+        assert_eq!(form_of(&page).1[0], ("error".to_owned(), "invalid_scope".to_owned()));
+        // No browser sends a form to an app on the device.
+        let native = server.register_application(&json!({
+            "client_id": "native", "scope": "openid", "redirect_uris": ["org.example.app:/cb"], "token_endpoint_auth_method": "none",
+        }));
+        let back = server.get(&native.authorize(&[("response_mode", "form_post"), ("redirect_uri", "org.example.app:/cb")])).send().expect(303);
         assert_eq!(redirect_parameter(&back, "error"), "invalid_request");
     }
 

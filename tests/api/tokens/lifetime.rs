@@ -25,6 +25,29 @@ on_both_engines! {
         refuses(&server, &ada.token);
     }
 
+    fn refusal_says_whether_to_renew_or_to_sign_in(engine: Engine) {
+        let server = Server::start_with_standing_clock(engine, &[("CLOAKROOM_ACCESS_TOKEN_TTL", "10m")]);
+        let admin = server.admin();
+        let [ada, grace, joan, mary, edith] = ["ada", "grace", "joan", "mary", "edith"].map(|name| server.register(name));
+        let put = |path: String, body: serde_json::Value| server.put(&path).bearer(&admin.token).json(&body).send().expect(200);
+        server.delete("/sessions/current").bearer(&grace.token).send().expect(204);
+        put(format!("{}/status", joan.path()), json!({ "status": "suspended" }));
+        put(format!("{}/roles", mary.path()), json!({ "roles": ["support"] }));
+        server.delete(&edith.path()).bearer(&edith.token).send().expect(204);
+        let reason = |token: &str| {
+            let refused = server.get("/users/me").bearer(token).send().expect_problem(401, "invalid-token");
+            assert!(refused.header("www-authenticate").unwrap().starts_with("Bearer error=\"invalid_token\""));
+            refused.json()["reason"].as_str().unwrap().to_owned()
+        };
+        let tampered = format!("{}A", &ada.token[..ada.token.len() - 1]);
+        assert_eq!([&grace, &joan, &mary, &edith].map(|person| reason(&person.token)), ["revoked", "revoked", "superseded", "revoked"]);
+        assert_eq!([reason(&tampered), reason("junk")], ["invalid", "invalid"]);
+        server.clock.advance(TimeDelta::minutes(11));
+        // Without the right signature, nobody learns that a token has expired.
+        assert_eq!([reason(&ada.token), reason(&tampered)], ["expired", "invalid"]);
+        assert_eq!(server.get("/users/me").send().expect(401).json().get("reason"), None);
+    }
+
     fn tokens_and_revocations_survive_a_restart(engine: Engine) {
         let server = Server::start(engine);
         let admin = server.admin();

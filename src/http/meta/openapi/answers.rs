@@ -109,5 +109,8 @@ fn problems(route: &Route, description: &Description) -> Vec<Code> {
             problems.extend(rule.condition.state().map(|_| Code::WrongState));
         }
     }
+    if matches!(route.access, Access::PublicWhileOpen(_)) {
+        problems.push(Code::RegistrationClosed);
+    }
     problems
 }

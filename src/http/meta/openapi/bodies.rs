@@ -1,5 +1,6 @@
 //! Additional members of bodies: a JSON body has none, and a form may have parameters that the server ignores
-//! (RFC 6749 §3.2).
+//! (RFC 6749 §3.2). A schema says nothing of those, because a generated type cannot have a type for all other members
+//! beside optional ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::http::kit::{BodyDescription, FORM, MOST_PARAMETERS};
 
-/// Sets `additionalProperties` in each schema of these bodies.
+/// Sets `additionalProperties` in each schema of a JSON body, and `maxProperties` in that of a form.
 pub(crate) fn close<'a>(
     schemas: &mut BTreeMap<String, Value>,
     bodies: impl Iterator<Item = &'a BodyDescription>,
@@ -22,7 +23,6 @@ pub(crate) fn close<'a>(
                 continue;
             };
             if body.media_type == FORM {
-                members.insert("additionalProperties".to_owned(), json!({ "type": "string" }));
                 members.insert("maxProperties".to_owned(), MOST_PARAMETERS.into());
             } else {
                 members.entry("additionalProperties").or_insert(Value::Bool(false));

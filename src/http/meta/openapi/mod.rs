@@ -8,6 +8,7 @@ mod bodies;
 mod example;
 mod headers;
 mod operation;
+mod operation_id;
 mod problems;
 mod security;
 mod tags;
@@ -19,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 use crate::authz::Vocabulary;
 use crate::domain::Role;
-use crate::http::kit::{Description, Part, Route};
+use crate::http::kit::{ACTIONS_OF, ActionTable, Description, Part, Route};
 
 const ABOUT: &str = "User management with authorization built in. Each operation's `x-decision` says who \
     may call it.\n\nA member of a response that has no value is null. A request body with an unknown member, or \
@@ -35,10 +36,13 @@ struct Api {
 
 /// Returns the document of an application's routes, for a server at `issuer`.
 pub fn document<R: AsRef<Route>>(name: &str, routes: &[R], vocabulary: &Vocabulary, issuer: &str) -> Value {
-    let routes: Vec<&Route> = routes.iter().map(AsRef::as_ref).collect();
+    let actions = ActionTable::of(routes);
+    let routes: Vec<&Route> =
+        routes.iter().map(AsRef::as_ref).filter(|route: &&Route| route.is_documented).collect();
     let described: Vec<(&Route, Description)> =
         routes.iter().map(|route| (*route, route.description())).collect();
     let mut schemas = schemas(described.iter().map(|(_, description)| description), vocabulary);
+    schemas.values_mut().for_each(|schema| name_actions(schema, &actions));
     schemas.insert("BrokenRule".to_owned(), problems::broken_rule_schema(&routes));
     bodies::close(&mut schemas, described.iter().filter_map(|(_, description)| description.body.as_ref()));
     let api = Api { schemas };
@@ -70,6 +74,25 @@ pub fn document<R: AsRef<Route>>(name: &str, routes: &[R], vocabulary: &Vocabula
             "securitySchemes": security::schemes(issuer, issues_tokens, vocabulary),
         },
     })
+}
+
+/// Names the actions in the schema of `_actions`, which is that of a kind of record.
+fn name_actions(schema: &mut Value, table: &ActionTable) {
+    let Some(actions) = schema.pointer_mut("/properties/_actions").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let Some(Value::String(kind)) = actions.shift_remove(ACTIONS_OF) else { return };
+    let properties: Map<String, Value> = table
+        .on_kind(&kind)
+        .map(|(name, members)| {
+            let item = match members.is_empty() {
+                true => json!({ "type": "string" }),
+                false => json!({ "type": "string", "enum": members }),
+            };
+            (name.to_owned(), json!({ "type": "array", "items": item }))
+        })
+        .collect();
+    actions.insert("properties".to_owned(), properties.into());
 }
 
 /// True when the route supports `If-None-Match`: it reads a record that has a version.

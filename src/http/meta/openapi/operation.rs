@@ -1,16 +1,16 @@
 //! One operation: its parameters, its body and its responses.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Api, answers_conditions, security, tags};
+use super::{Api, answers_conditions, operation_id, security, tags};
 use crate::authz::matrix::RouteRule;
-use crate::http::kit::{Description, Parameter, Route};
+use crate::http::kit::{Description, Parameter, Route, media_types};
 
 impl Api {
     /// Returns the operation of a route.
     pub(crate) fn operation(&self, route: &Route, description: &Description) -> Value {
         let mut operation = json!({
-            "operationId": operation_id(route),
+            "operationId": operation_id::of(route),
             "summary": route.summary,
             "tags": [tags::of_path(route.path)],
             "parameters": parameters(route, description),
@@ -19,7 +19,10 @@ impl Api {
         });
         let Some(members) = operation.as_object_mut() else { return operation };
         if let Some(body) = &description.body {
-            let content = json!({ body.media_type: { "schema": body.schema, "example": body.example } });
+            let form = |media_type: &str| {
+                (media_type.to_owned(), json!({ "schema": body.schema, "example": body.example }))
+            };
+            let content: Map<String, Value> = media_types(body.media_type).map(form).collect();
             let body = json!({ "required": !description.body_is_optional, "content": content });
             members.insert("requestBody".to_owned(), body);
         }
@@ -28,12 +31,6 @@ impl Api {
         }
         operation
     }
-}
-
-/// Returns the id of an operation: `get_users_id_profile` for `get /users/{id}/profile`.
-fn operation_id(route: &Route) -> String {
-    let path = route.path.replace(['{', '}'], "").replace(['/', '-', '.'], "_");
-    format!("{}{path}", route.method.as_str().to_lowercase())
 }
 
 fn parameters(route: &Route, description: &Description) -> Vec<Value> {

@@ -139,6 +139,10 @@ pub(crate) fn problem_schema() -> Value {
                 "type": "string", "format": "uuid",
                 "description": "The id of the decision, for `POST /authz/explain`; on a refusal only",
             },
+            "reason": {
+                "type": "string", "enum": ["expired", "superseded", "revoked", "invalid"],
+                "description": "Why an access token is not accepted, on a 401 `invalid-token` only: renew one that is `expired` or `superseded`, sign in again for one that is `revoked`",
+            },
             "errors": {
                 "type": "array", "items": { "$ref": "#/components/schemas/BrokenRule" },
                 "description": "Every broken rule of a 422, and the collision of a 409",

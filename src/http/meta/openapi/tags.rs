@@ -15,6 +15,7 @@ const GROUPS: &[(&str, &str, &str)] = &[
     ("/authz", "Authorization", "The authorization matrix and explanations of decisions"),
     ("/access", "Authorization", "The authorization matrix and explanations of decisions"),
     ("/.well-known", "Metadata", "Discovery documents and public keys"),
+    ("/service", "Service", "Health, documentation and error codes"),
     ("/health", "Service", "Health, documentation and error codes"),
     ("/openapi.json", "Service", "Health, documentation and error codes"),
     ("/docs", "Service", "Health, documentation and error codes"),
