@@ -18,6 +18,8 @@ const CODE_LIFETIME: TimeDelta = TimeDelta::seconds(60);
 pub enum Step {
     /// The user must sign in, or must sign in again.
     SignIn,
+    /// The user creates an account.
+    SignUp,
     /// The user must consent.
     Consent {
         /// All scopes that the client would get.
@@ -50,6 +52,9 @@ pub fn next_step(
     vocabulary: &Vocabulary,
 ) -> Step {
     let prompt = request.prompt;
+    if prompt.create {
+        return Step::SignUp;
+    }
     let signed_in = state.signed_in.filter(|signed_in| {
         let age = state.now - signed_in.session.auth_time;
         let fresh = request.max_age.is_none_or(|most| age.num_seconds() <= most);

@@ -56,6 +56,8 @@ pub struct Prompt {
     pub login: bool,
     /// The user must consent again.
     pub consent: bool,
+    /// The user creates an account (Initiating User Registration via OpenID Connect 1.0).
+    pub create: bool,
 }
 
 /// Why a request is refused.
@@ -147,7 +149,7 @@ impl AuthorizationRequest {
             scope,
             nonce,
             code_challenge: code_challenge(given)?,
-            prompt: prompt(given.get("prompt").unwrap_or_default())?,
+            prompt: prompt(given.get("prompt").unwrap_or_default(), context.registration_open)?,
             max_age,
             login_hint,
             hinted_user: hint.map(|hint| hint.user),
@@ -218,7 +220,8 @@ fn code_challenge(given: &impl Parameters) -> Result<String, AuthorizationError>
     Ok(challenge.to_owned())
 }
 
-fn prompt(values: &str) -> Result<Prompt, AuthorizationError> {
+/// Reads `prompt`. `create` is a value only while registration is open.
+fn prompt(values: &str, registration_open: bool) -> Result<Prompt, AuthorizationError> {
     let mut prompt = Prompt::default();
     for value in values.split(' ').filter(|value| !value.is_empty()) {
         match value {
@@ -226,10 +229,12 @@ fn prompt(values: &str) -> Result<Prompt, AuthorizationError> {
             // A user chooses an account by signing in with it.
             "login" | "select_account" => prompt.login = true,
             "consent" => prompt.consent = true,
-            _ => return Err(invalid("prompt must be none, login, consent or select_account")),
+            "create" if registration_open => prompt.create = true,
+            "create" => return Err(invalid("prompt=create is not possible, because registration is closed")),
+            _ => return Err(invalid("prompt must be none, login, consent, select_account or create")),
         }
     }
-    if prompt.none && (prompt.login || prompt.consent) {
+    if prompt.none && (prompt.login || prompt.consent || prompt.create) {
         return Err(invalid("prompt=none excludes other values"));
     }
     Ok(prompt)
@@ -241,11 +246,16 @@ mod tests {
 
     #[test]
     fn prompt_none_excludes_other_values() {
+        let prompt = |values| prompt(values, true);
         assert_eq!(prompt("").unwrap(), Prompt::default());
-        assert_eq!(prompt("login consent").unwrap(), Prompt { none: false, login: true, consent: true });
-        assert!(prompt("none").unwrap().none);
-        for wrong in ["none login", "consent none", "create", "None"] {
+        assert_eq!(
+            prompt("login consent").unwrap(),
+            Prompt { login: true, consent: true, ..Prompt::default() }
+        );
+        assert!(prompt("none").unwrap().none && prompt("create").unwrap().create);
+        for wrong in ["none login", "consent none", "create none", "Create", "None"] {
             assert!(prompt(wrong).is_err(), "{wrong}");
         }
+        assert!(super::prompt("create", false).is_err());
     }
 }

@@ -36,6 +36,8 @@ pub struct OAuthContext<'a> {
     pub(crate) clock: &'a Clock,
     /// Permitted difference between clocks.
     pub(crate) leeway: TimeDelta,
+    /// Set while users can create accounts.
+    pub(crate) registration_open: bool,
     /// Issuer identifier (`iss`), and the start of every link.
     pub(crate) issuer_url: &'a str,
     /// Resources that a token can be issued for (RFC 8707 §2); this server is the first.

@@ -28,7 +28,15 @@ fn scopes(vocabulary: &Vocabulary) -> Vec<&'static str> {
 
 /// Returns the document of `/.well-known/oauth-authorization-server` and of
 /// `/.well-known/openid-configuration`. `algorithm` signs ID tokens.
-pub fn authorization_server(issuer: &str, algorithm: &str, vocabulary: &Vocabulary) -> Value {
+pub fn authorization_server(
+    issuer: &str,
+    algorithm: &str,
+    vocabulary: &Vocabulary,
+    registration_open: bool,
+) -> Value {
+    let create = registration_open.then_some("create");
+    let prompts: Vec<&str> =
+        ["none", "login", "consent", "select_account"].into_iter().chain(create).collect();
     let at = |path: &str| format!("{issuer}{path}");
     let methods = ClientAuthentication::ALL.map(ClientAuthentication::as_str);
     let grants = GrantType::ALL.map(GrantType::as_str);
@@ -49,7 +57,7 @@ pub fn authorization_server(issuer: &str, algorithm: &str, vocabulary: &Vocabula
         "response_modes_supported": ResponseMode::ALL.map(|(name, _)| name),
         "grant_types_supported": grants,
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "prompt_values_supported": prompts,
         "token_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,

@@ -11,3 +11,4 @@ mod logout;
 mod many_revocations;
 mod refresh_tokens;
 mod resources;
+mod sign_up;

@@ -15,7 +15,10 @@ use crate::support::{Answer, Engine, Request, Server, on_both_engines};
 const PHOTOS: Application<'static> = Application { name: Some("<b>Photos</b>"), id: "photos" };
 
 async fn show(_: Public, browser: Browser) -> Result<PageAnswer, Problem> {
-    Ok(log_in(&browser, &LogIn { application: PHOTOS, request: "r\"1", email: "", error: None }))
+    Ok(log_in(
+        &browser,
+        &LogIn { application: PHOTOS, request: "r\"1", email: "", error: None, sign_up: None },
+    ))
 }
 
 async fn take(_: Public, form: BrowserForm<LogInForm>, random: Random) -> Result<BrowserAnswer, Problem> {
@@ -29,7 +32,8 @@ async fn take(_: Public, form: BrowserForm<LogInForm>, random: Random) -> Result
         }
         email => {
             let (request, error) = (field("request"), Some(LogInError::Wrong));
-            Ok(log_in(form.browser(), &LogIn { application: PHOTOS, request, email, error }).into())
+            Ok(log_in(form.browser(), &LogIn { application: PHOTOS, request, email, error, sign_up: None })
+                .into())
         }
     }
 }

@@ -119,6 +119,7 @@ impl Services {
             random: &self.random,
             clock: &self.clock,
             leeway: self.leeway,
+            registration_open: self.registration_open,
             issuer_url: &self.issuer_url,
             resources: &self.resources,
         }

@@ -8,7 +8,7 @@ use super::authorize_flow::AuthorizeFlow;
 use crate::domain::{BrowserSecret, Device, PasswordAttempt};
 use crate::hashing::HashError;
 use crate::http::kit::form::Form;
-use crate::http::kit::{Browser, BrowserForm, Problem, Public, Services, SetCookie};
+use crate::http::kit::{Browser, BrowserForm, PageForm, Problem, Public, Services, SetCookie};
 use crate::http::pages::{
     BrowserAnswer, ConsentChoice, ConsentForm, LogInChoice, LogInError, LogInForm, SeeOther, expired,
 };
@@ -17,7 +17,8 @@ use crate::oauth::authorization::Step;
 use crate::oauth::authorization_response::AuthorizationError;
 use crate::oauth::password_login;
 
-const DENIED: AuthorizationError = AuthorizationError::new("access_denied", "the user denied the request");
+pub(super) const DENIED: AuthorizationError =
+    AuthorizationError::new("access_denied", "the user denied the request");
 
 /// `POST /oauth/authorize` (OpenID Connect Core §3.1.2.1)
 pub async fn authorize_by_form(
@@ -44,6 +45,10 @@ pub async fn authorize(
             let hint = flow.request.login_hint.as_deref().unwrap_or_default();
             flow.login_page(&browser, hint, None)
         }
+        Step::SignUp => {
+            let hint = flow.request.login_hint.as_deref().unwrap_or_default();
+            flow.sign_up_page(&browser, hint, None)
+        }
         Step::Consent { scope, new } => flow.consent_page(&browser, &scope, &new),
         Step::Issue(scope) => flow.issue(scope, false).await,
         Step::Refuse(error) => flow.refuse(error),
@@ -66,9 +71,20 @@ pub async fn submit_login(
         return flow.refuse(DENIED);
     }
     let (email, password) = (form.get("email").unwrap_or_default(), form.get("password").unwrap_or_default());
+    enter(&services, &flow, &form, email, PasswordAttempt::new(password), device).await
+}
+
+/// Signs the user in at the browser that sent the form, and goes on with the authorization.
+pub(super) async fn enter<F: PageForm>(
+    services: &Services,
+    flow: &AuthorizeFlow<'_>,
+    form: &BrowserForm<F>,
+    email: &str,
+    password: PasswordAttempt,
+    device: Device,
+) -> Result<BrowserAnswer, Problem> {
     let secret = BrowserSecret::generate(&services.random)?;
     let before = form.browser().session();
-    let password = PasswordAttempt::new(password);
     match password_login::sign_in(&services.oauth(), email, password, device, secret.hash(), before).await {
         Ok(()) => {
             let next = without_login(&flow.given).encoded();
@@ -87,7 +103,7 @@ pub async fn submit_login(
     }
 }
 
-/// `GET /oauth/login` and `GET /oauth/consent`: the address of a form, as a browser opens it for a restored tab or by
+/// `GET /oauth/login`, `GET /oauth/sign-up` and `GET /oauth/consent`: the address of a form, as a browser opens it for a restored tab or by
 /// the link of an expired form. The authorization starts again.
 pub async fn resume_authorization(
     _: Public,
@@ -133,9 +149,9 @@ pub async fn submit_consent(
     }
 }
 
-/// Returns the request without the parameters that require a sign-in. Used after the user has signed in.
+/// Returns the request without the parameters that require a sign-in or a sign-up. Used after the user has signed in.
 fn without_login(given: &Form) -> Form {
-    let is_kept = |value: &&str| !matches!(*value, "login" | "select_account");
+    let is_kept = |value: &&str| !matches!(*value, "login" | "select_account" | "create");
     let prompt: Vec<&str> = given.get("prompt").unwrap_or_default().split(' ').filter(is_kept).collect();
     given.with("prompt", &prompt.join(" ")).with("max_age", "")
 }

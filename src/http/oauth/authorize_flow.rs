@@ -8,9 +8,9 @@ use crate::http::kit::form::Form;
 use crate::http::kit::{Browser, Code, Problem, Services};
 use crate::http::pages::{
     Application, BrowserAnswer, Consent, Destination, ErrorPage, LogIn, LogInError, PageAnswer, Permission,
-    SeeOther,
+    SeeOther, SignUp, SignUpError,
 };
-use crate::http::pages::{consent, error, form_post, log_in};
+use crate::http::pages::{consent, error, form_post, log_in, sign_up};
 use crate::oauth::authorization::{AuthorizationState, Step, consented, issue_code, next_step};
 use crate::oauth::authorization_request::{AuthorizationRequest, RequestError};
 use crate::oauth::authorization_response::{AuthorizationError, AuthorizationResponse};
@@ -85,8 +85,23 @@ impl<'a> AuthorizeFlow<'a> {
         error: Option<LogInError>,
     ) -> Result<BrowserAnswer, Problem> {
         let request = self.given.encoded();
-        let page = LogIn { application: self.application(), request: &request, email, error };
+        let sign_up = self.services.registration_open.then(|| self.given.with("prompt", "create").encoded());
+        let sign_up = sign_up.as_deref();
+        let page = LogIn { application: self.application(), request: &request, email, error, sign_up };
         Ok(log_in(browser, &page).may_redirect_to(&self.destination()?).into())
+    }
+
+    /// Renders the sign-up page.
+    pub fn sign_up_page(
+        &self,
+        browser: &Browser,
+        email: &str,
+        error: Option<SignUpError>,
+    ) -> Result<BrowserAnswer, Problem> {
+        let (request, log_in) = (self.given.encoded(), self.given.with("prompt", "login").encoded());
+        let page =
+            SignUp { application: self.application(), request: &request, log_in: &log_in, email, error };
+        Ok(sign_up(browser, &page).may_redirect_to(&self.destination()?).into())
     }
 
     /// Renders the consent page.

@@ -84,9 +84,10 @@ pub async fn authorization_server(
     _: Public,
     services: Arc<Services>,
 ) -> Result<Published<AuthorizationServerMetadata>, Problem> {
-    let Services { issuer_url, issuer, vocabulary, .. } = services.as_ref();
+    let Services { issuer_url, issuer, vocabulary, registration_open, .. } = services.as_ref();
     let algorithm = issuer.algorithm().ok_or_else(|| Problem::new(Code::Internal))?;
-    let document = metadata::authorization_server(issuer_url, algorithm.as_str(), vocabulary);
+    let document =
+        metadata::authorization_server(issuer_url, algorithm.as_str(), vocabulary, *registration_open);
     Ok(Published::new(&document, METADATA_LIFETIME))
 }
 

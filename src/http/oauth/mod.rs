@@ -7,6 +7,7 @@ mod client;
 mod first_party;
 mod logout;
 mod metadata;
+mod sign_up;
 mod token;
 mod userinfo;
 
@@ -19,6 +20,7 @@ pub(crate) use client::credentials_by_basic;
 pub(crate) use first_party::FirstPartyLogin;
 pub use logout::{confirm_logout, logout, logout_by_form, resume_logout};
 pub use metadata::{authorization_server, jwks, protected_resource};
+pub use sign_up::submit_sign_up;
 pub use token::{introspect, revoke, token};
 pub use userinfo::userinfo;
 

@@ -18,6 +18,8 @@ pub struct LogIn<'a> {
     pub email: &'a str,
     /// The error of the last attempt.
     pub error: Option<LogInError>,
+    /// The authorization request with which a new user signs up, where registration is open.
+    pub sign_up: Option<&'a str>,
 }
 
 /// Error of a sign-in attempt.
@@ -81,7 +83,7 @@ impl LogInChoice {
 /// Renders the sign-in page, whose form goes to `POST login`. A wrong password is 403, so that no browser
 /// offers to save it.
 pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
-    let LogIn { application, request, email, error } = page;
+    let LogIn { application, request, email, error, sign_up } = page;
     let (wrong, error_id) = (*error == Some(LogInError::Wrong), error.map(|_| "error"));
     // The field that gets the focus.
     let in_password = !email.is_empty();
@@ -118,6 +120,9 @@ pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
         h1 { "Sign in" }
         p.lead { "Sign in to continue to " strong { (application.display_name()) } "." }
         (form::<LogInForm>(browser, &format!("login?{request}"), &content))
+        @if let Some(sign_up) = sign_up {
+            p.note { "No account yet? " a href={ "authorize?" (sign_up) } { "Create one" } }
+        }
         p.note { "Only " (browser.service()) " gets your password. The application never sees it." }
     };
     let status = match error {

@@ -13,6 +13,7 @@ mod form_post;
 mod layout;
 mod log_in;
 mod log_out;
+mod sign_up;
 
 pub use answer::{BrowserAnswer, PageAnswer, SeeOther};
 pub use consent::{Consent, ConsentChoice, ConsentForm, Permission, consent};
@@ -23,5 +24,6 @@ pub use form_post::form_post;
 pub use layout::{Application, form};
 pub use log_in::{LogIn, LogInChoice, LogInError, LogInForm, log_in};
 pub use log_out::{LogOut, LogOutChoice, LogOutForm, log_out, logged_out, still_logged_in};
+pub use sign_up::{SignUp, SignUpChoice, SignUpError, SignUpForm, sign_up};
 
 pub(crate) use error::render_problem;

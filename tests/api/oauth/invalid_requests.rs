@@ -110,7 +110,7 @@ on_both_engines! {
             (vec![("code_challenge", &challenge[1..])], "invalid_request"),
             (vec![("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw+cM")], "invalid_request"),
             (vec![("prompt", "none login")], "invalid_request"),
-            (vec![("prompt", "create")], "invalid_request"),
+            (vec![("prompt", "create none")], "invalid_request"),
             (vec![("max_age", "-1")], "invalid_request"),
             (vec![("max_age", "soon")], "invalid_request"),
             (vec![("scope", "a\tb")], "invalid_scope"),

@@ -1,0 +1,77 @@
+//! `/oauth/sign-up`: the form of the sign-up page. It creates an account as `POST /users` does, and signs it in.
+
+use std::sync::Arc;
+
+use super::authorize::{DENIED, enter};
+use super::authorize_flow::AuthorizeFlow;
+use crate::authz::Registration;
+use crate::domain::{ChosenPassword, Device, Email, PasswordAttempt, ProfileChange, Status};
+use crate::hashing::Hasher;
+use crate::http::kit::form::Form;
+use crate::http::kit::{BrowserForm, Code, Problem, RegistrationLimit, Services};
+use crate::http::pages::{BrowserAnswer, SignUpChoice, SignUpError, SignUpForm};
+use crate::store::{NewUser, Store, StoreError};
+
+/// `POST /oauth/sign-up`
+pub async fn submit_sign_up(
+    entry: Registration,
+    form: BrowserForm<SignUpForm>,
+    device: Device,
+    limit: RegistrationLimit,
+    hasher: Hasher,
+    store: Store,
+    services: Arc<Services>,
+) -> Result<BrowserAnswer, Problem> {
+    let given = Form::parse(form.get("request").unwrap_or_default().as_bytes())?;
+    let flow = match AuthorizeFlow::of(&services, form.browser(), given).await? {
+        Ok(flow) => flow,
+        Err(answer) => return Ok(answer),
+    };
+    if SignUpChoice::of(&form) == SignUpChoice::Cancel {
+        return flow.refuse(DENIED);
+    }
+    let (email, password) = (form.get("email").unwrap_or_default(), form.get("password").unwrap_or_default());
+    match create(&entry, email, password, &device, &limit, &hasher, &store).await? {
+        Ok(()) => enter(&services, &flow, &form, email, PasswordAttempt::new(password), device).await,
+        Err(error) => flow.sign_up_page(form.browser(), email, Some(error)),
+    }
+}
+
+/// Creates the account. The inner error is for the page.
+async fn create(
+    entry: &Registration,
+    email: &str,
+    password: &str,
+    device: &Device,
+    limit: &RegistrationLimit,
+    hasher: &Hasher,
+    store: &Store,
+) -> Result<Result<(), SignUpError>, Problem> {
+    let email = match Email::parse(email) {
+        Ok(email) => email,
+        Err(rule) => return Ok(Err(SignUpError::Email(rule.detail))),
+    };
+    let chosen = ChosenPassword::parse(password);
+    let made = async {
+        // Counted before the password is judged.
+        if chosen.is_ok() {
+            limit.count(device.origin.address).await?;
+        }
+        let judged = match hasher.judge(chosen, Some(email.to_string())).await? {
+            Ok(judged) => judged,
+            Err(rule) => return Ok(Err(SignUpError::Password(rule.detail))),
+        };
+        let password = Some(hasher.hash(&judged).await?);
+        let (profile, status) = (ProfileChange::default(), Status::Active);
+        match store.create_user(NewUser { email, password, profile, status }, entry.grant(None)?).await {
+            Ok(_) => Ok(Ok(())),
+            Err(StoreError::Taken) => Ok(Err(SignUpError::Taken)),
+            Err(error) => Err(Problem::from(error)),
+        }
+    };
+    made.await.or_else(|problem: Problem| match problem.code() {
+        Code::Busy => Ok(Err(SignUpError::Busy)),
+        Code::TooManyRequests => Ok(Err(SignUpError::TooMany)),
+        _ => Err(problem),
+    })
+}
