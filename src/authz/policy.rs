@@ -5,7 +5,8 @@ use super::action::*;
 use super::scope::*;
 use super::{AuditTrail, Explanation, Member, OwnerFrom, Resource, Vocabulary};
 use crate::domain::{
-    Client, ClientId, Consent, ConsentOf, Profile, Role, Session, SessionOf, SigningKey, User, UserId,
+    Client, ClientId, Consent, ConsentOf, ListedUser, Profile, Role, Session, SessionOf, SigningKey, User,
+    UserId,
 };
 
 crate::policy! {
@@ -83,6 +84,34 @@ impl Resource for User {
 
     fn owner_roles(&self) -> &[Role] {
         &self.roles
+    }
+}
+
+impl Resource for ListedUser {
+    type Id = UserId;
+    const NAME: &'static str = User::NAME;
+    const OWNER: OwnerFrom = OwnerFrom::Url;
+    const MEMBERS: &'static [Member] = &[
+        Member::new("email_verified").written_by::<User, VerifyEmail>(),
+        Member::new("current_password").written_by::<User, ProvePassword>(),
+        Member::new("name").read_by::<Profile, Read>(),
+        Member::new("picture").read_by::<Profile, Read>(),
+    ];
+
+    fn id(&self) -> UserId {
+        self.user.id
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        Some(self.user.id)
+    }
+
+    fn owner_by_id(id: &UserId) -> Option<UserId> {
+        Some(*id)
+    }
+
+    fn owner_roles(&self) -> &[Role] {
+        &self.user.roles
     }
 }
 

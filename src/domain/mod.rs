@@ -58,4 +58,4 @@ pub use text::{Invalid, RULES, fold_case, plain_text};
 pub use thumbprint::Thumbprint;
 pub use time::{Time, format_time, parse_time};
 pub(crate) use token_bucket::{Rate, TokenBucket};
-pub use user::{Status, User};
+pub use user::{ListedUser, Status, User};

@@ -44,6 +44,17 @@ impl FromStr for Status {
     }
 }
 
+/// User in a list, with the members of the profile by which people know each other.
+#[derive(Clone, Debug)]
+pub struct ListedUser {
+    /// The user.
+    pub user: User,
+    /// Full name.
+    pub name: Option<String>,
+    /// URL of a picture.
+    pub picture: Option<String>,
+}
+
 /// User account, as its owner sees it. It does not include the password hash.
 #[derive(Clone, Debug)]
 pub struct User {

@@ -87,7 +87,7 @@ pub(crate) use records::session_rows::TokenSession;
 pub use records::sessions::SessionPosition;
 pub(crate) use records::used_jtis::{OneTimeJwt, OneTimeJwts};
 pub use records::user_list::UserPage;
-pub use records::user_query::{SortKey, UserFilter, UserQuery, UserSort};
+pub use records::user_query::{SortKey, UserCount, UserFilter, UserQuery, UserSort};
 pub use records::user_rows::NewUser;
 pub use records::users::UserChange;
 pub use renewed::Renewed;

@@ -122,6 +122,73 @@ on_both_engines! {
         assert_eq!(by_sort[2], expected.map(|name| format!("{name}@example.com")));
     }
 
+    fn sorts_by_name_and_by_last_login(server) {
+        let admin = server.admin();
+        let names = [None, Some("Zoe"), Some("ada"), Some("Änne"), Some("ADA"), None, Some("Bob King"), Some("bob"), Some("Ada")];
+        let accounts = names.iter().enumerate().fold(String::new(), |lines, (number, name)| {
+            let mut account = json!({
+                "email": format!("{number}@example.com"), "created_at": format!("2020-01-0{}T00:00:00Z", number + 1),
+                "roles": [if number % 2 == 0 { "support" } else { "user" }], "status": if number % 3 == 0 { "suspended" } else { "active" },
+            });
+            if let Some(name) = name {
+                account["profile"] = json!({ "name": name });
+            }
+            if number % 4 != 0 {
+                account["last_login_at"] = json!(format!("2021-01-0{}T00:00:00Z", 9 - number / 2));
+            }
+            lines + &account.to_string() + "\n"
+        });
+        server.operator_with_input(&["users", "import", "-"], &accounts);
+        for filter in ["", "&role=support", "&status=suspended", "&role=user&status=active", "&q=ada", "&created_after=2020-01-03T00:00:00Z", "&q=%40example.com&role=support"] {
+            let whole = server.get(&format!("/users?limit=200{filter}")).bearer(&admin.token).send().expect(200).json();
+            let mut by_name = whole["items"].as_array().unwrap().clone();
+            assert!(!by_name.is_empty(), "{filter}");
+            let mut by_login = by_name.clone();
+            by_name.sort_by_key(|user| (user["name"].as_str().unwrap_or_default().to_lowercase(), user["id"].to_string()));
+            by_login.sort_by_key(|user| (user["last_login_at"].as_str().unwrap_or_default().to_owned(), user["id"].to_string()));
+            for (sort, expected) in [("name", by_name), ("last_login_at", by_login)] {
+                let mut expected = emails(&json!({ "items": expected }));
+                assert_eq!(all_pages(&server, &admin.token, &format!("limit=2&sort={sort}{filter}")), expected, "{sort}{filter}");
+                expected.reverse();
+                assert_eq!(all_pages(&server, &admin.token, &format!("limit=2&sort=-{sort}{filter}")), expected, "-{sort}{filter}");
+            }
+            let counted = server.get(&format!("/users?limit=1&count=true{filter}")).bearer(&admin.token).send().expect(200).json();
+            assert_eq!((&counted["count"], &counted["count_is_capped"]), (&json!(whole["items"].as_array().unwrap().len()), &json!(false)), "{filter}");
+        }
+        let uncounted = server.get("/users").bearer(&admin.token).send().expect(200).json();
+        assert_eq!((uncounted.get("count"), uncounted.get("count_is_capped")), (None, None));
+        for wrong in ["count=yes", "count=", "sort=nickname", "sort=--name", "sort=password_hash"] {
+            server.get(&format!("/users?{wrong}")).bearer(&admin.token).send().expect_problem(400, "invalid-query");
+        }
+    }
+
+    fn names_and_pictures_are_for_readers_of_profiles(server) {
+        let (admin, ada) = (server.admin(), server.register("ada"));
+        let profile = json!({ "name": "Ada Lovelace", "picture": "https://a.example/ada.png", "bio": "secret" });
+        server.put("/users/me/profile").bearer(&ada.token).json(&profile).send().expect(200);
+        let row = |token: &str| {
+            let list = server.get("/users?email=ada%40example.com").bearer(token).send().expect(200).json();
+            list["items"][0].clone()
+        };
+        let shown = row(&admin.token);
+        assert_eq!((&shown["name"], &shown["picture"], shown.get("bio")), (&json!("Ada Lovelace"), &json!("https://a.example/ada.png"), None));
+        assert_eq!(shown["_actions"]["read"], json!([]));
+        let nobody = server.get("/users?email=admin%40example.com").bearer(&admin.token).send().expect(200).json();
+        assert_eq!((&nobody["items"][0]["name"], &nobody["items"][0]["picture"]), (&Value::Null, &Value::Null));
+        let reader = server.client_token("reader", "users:read:any profiles:read");
+        let hidden = row(&reader);
+        assert_eq!((&hidden["email"], hidden.get("name"), hidden.get("picture")), (&json!("ada@example.com"), None, None));
+        for sort in ["name", "-name"] {
+            server.get(&format!("/users?sort={sort}")).bearer(&reader).send().expect_problem(400, "invalid-query");
+            let none = server.client_token(&format!("none{sort}"), "users:read:any");
+            server.get(&format!("/users?sort={sort}")).bearer(&none).send().expect_problem(403, "insufficient-scope");
+        }
+        server.get("/users?sort=last_login_at").bearer(&reader).send().expect(200);
+        // A single account has neither member.
+        let single = server.get(&ada.path()).bearer(&admin.token).send().expect(200).json();
+        assert_eq!((single.get("name"), single.get("picture")), (None, None));
+    }
+
     fn filters_return_exactly_the_matches(server) {
         let admin = server.admin();
         people(&server, &["anna", "ANNABEL", "b_c", "bxc", "b%c"]);

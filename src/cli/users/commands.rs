@@ -17,7 +17,7 @@ use super::{export, import};
 use crate::app::App;
 use crate::authz::action::{Action, Create, Delete, List, Read, SetPassword, SetStatus};
 use crate::authz::{Allowed, Can, Registration};
-use crate::domain::{Email, PasswordHash, ProfileChange, Role, Status, User, format_time};
+use crate::domain::{Email, ListedUser, PasswordHash, ProfileChange, Role, Status, User, format_time};
 use crate::server::hasher;
 use crate::store::{NewUser, StoreError, UserFilter, UserQuery, UserSort};
 
@@ -118,13 +118,14 @@ impl Users<'_> {
 
     async fn list(&self) -> Result<(), Failure> {
         let reach = self.operator.reach::<User, List>()?;
+        let (filter, sort) = (UserFilter::default(), UserSort::CreatedAt);
         let mut query =
-            UserQuery { filter: UserFilter::default(), sort: UserSort::CreatedAt, after: None, limit: PAGE };
+            UserQuery { filter, sort, after: None, limit: PAGE, counts: false, shows_profiles: false };
         let mut before = "[\n";
         loop {
             let page = self.store.list_users(&reach, query.clone()).await?;
             let mut text = String::new();
-            for user in &page.users {
+            for ListedUser { user, .. } in &page.users {
                 if self.json {
                     text += &format!("{before}{}", as_json(user));
                     before = ",\n";

@@ -1,17 +1,21 @@
 //! `GET /users`: the list of accounts, in pages.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-use super::users::role;
-use crate::authz::action::List;
-use crate::authz::{Reach, Vocabulary};
-use crate::domain::{Email, InvalidId, Time, User, UserId};
+use super::users::{UserView, role};
+use crate::authz::action::{List, Read};
+use crate::authz::{Reach, RowFilter, Rule, Vocabulary};
+use crate::domain::{Email, InvalidId, ListedUser, Profile, Time, User, UserId};
 use crate::http::kit::{
-    Code, CursorKey, DEFAULT_LIMIT, Listed, Parameter, Parameters, Problem, Query, QueryType,
+    Code, CursorKey, DEFAULT_LIMIT, Listed, Parameter, Parameters, Problem, Query, QueryType, View,
     cursor_parameter, limit, limit_parameter, text, text_schema,
 };
 use crate::store::{SortKey, Store, UserFilter, UserQuery, UserSort};
@@ -24,13 +28,18 @@ pub struct UserListQuery {
     /// The name of a role. The handler looks it up, because this type does not know the application's roles.
     role: Option<String>,
     sort: UserSort,
+    counts: bool,
 }
 
-const SORTS: [(&str, UserSort); 4] = [
+const SORTS: [(&str, UserSort); 8] = [
     ("created_at", UserSort::CreatedAt),
     ("-created_at", UserSort::CreatedAtDescending),
     ("email", UserSort::Email),
     ("-email", UserSort::EmailDescending),
+    ("name", UserSort::Name),
+    ("-name", UserSort::NameDescending),
+    ("last_login_at", UserSort::LastLogin),
+    ("-last_login_at", UserSort::LastLoginDescending),
 ];
 
 impl QueryType for UserListQuery {
@@ -49,7 +58,16 @@ impl QueryType for UserListQuery {
             ("role", "Accounts with this role", json!({ "$ref": "#/components/schemas/Role" })),
             ("created_after", "Accounts created after this time (RFC 3339)", time()),
             ("created_before", "Accounts created before this time (RFC 3339)", time()),
-            ("sort", "The sort order", json!({ "enum": sorts, "default": "created_at" })),
+            (
+                "sort",
+                "The sort order. `name` requires `profiles:read:any`; users without a name or a login come first",
+                json!({ "enum": sorts, "default": "created_at" }),
+            ),
+            (
+                "count",
+                "`true` adds the number of users of the list, up to 10,000",
+                json!({ "type": "boolean", "default": false }),
+            ),
         ];
         let others = others.map(|(name, meaning, schema)| Parameter::optional(name, meaning, schema));
         [limit_parameter(), cursor_parameter()].into_iter().chain(others).collect()
@@ -69,8 +87,13 @@ impl QueryType for UserListQuery {
             },
             role: parameters.take("role", text)?,
             sort: parameters.take("sort", sort)?.unwrap_or(UserSort::CreatedAt),
+            counts: parameters.take("count", truth)?.unwrap_or_default(),
         })
     }
+}
+
+fn truth(value: &str) -> Result<bool, &'static str> {
+    value.parse().map_err(|_| "must be true or false")
 }
 
 fn time(value: &str) -> Result<DateTime<Utc>, String> {
@@ -92,23 +115,86 @@ fn sort(value: &str) -> Result<UserSort, String> {
 #[derive(Serialize, Deserialize)]
 struct Position {
     at: Option<DateTime<Utc>>,
-    email: Option<String>,
+    text: Option<String>,
     id: uuid::Uuid,
 }
 
 impl From<(SortKey, UserId)> for Position {
     fn from((key, id): (SortKey, UserId)) -> Self {
         match key {
-            SortKey::CreatedAt(at) => Self { at: Some(at), email: None, id: id.0 },
-            SortKey::Email(email) => Self { at: None, email: Some(email), id: id.0 },
+            SortKey::Time(at) => Self { at: Some(at), text: None, id: id.0 },
+            SortKey::Text(text) => Self { at: None, text: Some(text), id: id.0 },
         }
     }
 }
 
 impl Position {
     fn after(self) -> Option<(SortKey, UserId)> {
-        let key = self.at.map(SortKey::CreatedAt).or(self.email.map(SortKey::Email))?;
+        let key = self.at.map(SortKey::Time).or(self.text.map(SortKey::Text))?;
         Some((key, UserId(self.id)))
+    }
+}
+
+/// An account in a list.
+#[derive(Serialize)]
+pub struct ListedUserView {
+    #[serde(flatten)]
+    user: UserView,
+    name: Option<String>,
+    picture: Option<String>,
+}
+
+/// The schema of an account, with the two members of the profile. A flattened schema would be an `allOf`, to which no
+/// member can be added.
+impl PartialSchema for ListedUserView {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = UserView::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.description = Some("An account in a list.".to_owned());
+            for (name, meaning, example) in [
+                ("name", "The name in the profile, for callers who read profiles.", "Ada Lovelace"),
+                (
+                    "picture",
+                    "The URL of the picture in the profile, for callers who read profiles.",
+                    "https://ada.example.org/ada.png",
+                ),
+            ] {
+                let text = ObjectBuilder::new()
+                    .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+                    .description(Some(meaning))
+                    .examples([example]);
+                object.properties.insert(name.to_owned(), text.into());
+                object.required.push(name.to_owned());
+            }
+        }
+        schema
+    }
+}
+
+impl ToSchema for ListedUserView {
+    fn name() -> Cow<'static, str> {
+        "ListedUser".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        UserView::schemas(schemas);
+    }
+}
+
+impl View for ListedUser {
+    type Json = ListedUserView;
+    const IS_COUNTED: bool = true;
+
+    fn view(&self) -> impl Serialize {
+        ListedUserView {
+            user: UserView::from(&self.user),
+            name: self.name.clone(),
+            picture: self.picture.clone(),
+        }
+    }
+
+    fn revision(&self) -> i64 {
+        self.user.revision
     }
 }
 
@@ -119,12 +205,17 @@ pub async fn list(
     vocabulary: Arc<Vocabulary>,
     cursors: CursorKey,
     store: Store,
-) -> Result<Listed<User>, Problem> {
+) -> Result<Listed<ListedUser>, Problem> {
     let mut filter = query.filter;
     if let Some(name) = query.role {
         let known = role(&name, &vocabulary);
         let unknown = |why| Problem::new(Code::InvalidQuery).with_detail(format!("role {why}"));
         filter.role = Some(known.map_err(unknown)?);
+    }
+    let reads_profiles = reach.by().row_filter_by(Rule::of::<Profile, Read>());
+    let shows_profiles = reads_profiles.as_ref().is_ok_and(RowFilter::is_unrestricted);
+    if query.sort.is_by_name() && !reads_profiles?.is_unrestricted() {
+        return Err(Problem::new(Code::InvalidQuery).with_detail("sort=name requires profiles:read:any"));
     }
     let list = format!("users {:?} {filter:?}", query.sort);
     let after = match query.cursor {
@@ -134,8 +225,9 @@ pub async fn list(
             Some(position.ok_or_else(|| Problem::new(Code::InvalidCursor))?)
         }
     };
-    let query = UserQuery { filter, sort: query.sort, after, limit: query.limit };
+    let (sort, limit, counts) = (query.sort, query.limit, query.counts);
+    let query = UserQuery { filter, sort, after, limit, counts, shows_profiles };
     let page = store.list_users(&reach, query).await?;
     let next = page.next.map(|position| cursors.seal(&list, &Position::from(position)));
-    Ok(Listed::new(page.users, reach.by().clone(), next))
+    Ok(Listed::new(page.users, reach.by().clone(), next).counted(page.count))
 }

@@ -7,6 +7,7 @@ use actix_web::http::header;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::{Object, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -14,7 +15,7 @@ use super::actions::Written;
 use super::answer::{entity_tag, page, versioned};
 use super::{Answer, Call, Description, Page, answers_json};
 use crate::authz::{Allowed, Caller, RecordAttributes, RelationSet, Resource};
-use crate::store::Repository;
+use crate::store::{Repository, UserCount};
 
 /// JSON representation of a kind of record. A type with `Serialize`, `ToSchema` and
 /// [`stored!`](crate::stored) has one already.
@@ -28,6 +29,9 @@ pub trait View: Resource {
 
     /// Returns the representation without `_actions`.
     fn view(&self) -> impl Serialize;
+
+    /// Set when a list of such records can say how many it has.
+    const IS_COUNTED: bool = false;
 
     /// Returns the version, which [`IfMatch`](crate::http::IfMatch) compares.
     fn revision(&self) -> i64;
@@ -69,6 +73,7 @@ pub struct Listed<R> {
     records: Vec<(R, RelationSet)>,
     by: Caller,
     next: Option<String>,
+    count: Option<UserCount>,
 }
 
 impl<R: Resource, A> From<Allowed<R, A>> for Shown<R> {
@@ -94,12 +99,18 @@ impl<R> Shown<R> {
 impl<R> Listed<R> {
     /// Makes a page of records of a kind without relations, for the caller `by`.
     pub(crate) fn new(records: Vec<R>, by: Caller, next: Option<String>) -> Self {
-        Self { records: records.into_iter().map(|record| (record, RelationSet::NONE)).collect(), by, next }
+        let records = records.into_iter().map(|record| (record, RelationSet::NONE)).collect();
+        Self { records, by, next, count: None }
+    }
+
+    /// Adds the number of records of the list.
+    pub(crate) fn counted(self, count: Option<UserCount>) -> Self {
+        Self { count, ..self }
     }
 
     /// Makes a page of records, each with the relations that the caller `by` has to it.
     pub(crate) fn with_relations(records: Vec<(R, RelationSet)>, by: Caller, next: Option<String>) -> Self {
-        Self { records, by, next }
+        Self { records, by, next, count: None }
     }
 }
 
@@ -187,6 +198,9 @@ impl<R: View> Answer for Listed<R> {
         }
         body.extend(b"],\"next\":");
         body.extend(serde_json::to_vec(&self.next).unwrap_or_default());
+        if let Some(UserCount { count, is_capped }) = self.count {
+            body.extend(format!(",\"count\":{count},\"count_is_capped\":{is_capped}").bytes());
+        }
         body.push(b'}');
         page(call, self.next.as_deref(), body)
     }
@@ -194,6 +208,9 @@ impl<R: View> Answer for Listed<R> {
     fn describe(description: &mut Description) {
         description.schema_of::<ShownSchema<R>>();
         answers_json::<Page<ShownSchema<R>>>(description, 200, "A page of the list", &["Link"]);
+        let name = Page::<ShownSchema<R>>::name();
+        let page = description.schemas.iter_mut().filter(|(known, _)| R::IS_COUNTED && *known == name);
+        page.for_each(|(_, schema)| add_count(schema));
     }
 }
 
@@ -223,6 +240,20 @@ impl<R: View> ToSchema for ShownSchema<R> {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         R::Json::schemas(schemas);
     }
+}
+
+fn add_count(page: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = page else { return };
+    let count = Object::builder()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(10_000))
+        .description(Some("The number of records in the list; with `count=true`"));
+    let is_capped = Object::builder()
+        .schema_type(Type::Boolean)
+        .description(Some("True when there can be more than `count`; with `count=true`"));
+    object.properties.insert("count".to_owned(), count.into());
+    object.properties.insert("count_is_capped".to_owned(), is_capped.into());
 }
 
 /// Member of the schema of `_actions` with the kind of record, until the document has the names of its actions.

@@ -2,14 +2,16 @@
 //! so this query is a text. Nothing of a caller is in it: each value is a parameter.
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 
 use super::search_terms;
 use super::user_rows::UserRow;
 use crate::domain::{Email, Time, UserId, fold_case};
 use crate::on;
 use crate::store::engine::limit;
-use crate::store::{Connection, Moment, SortKey, StoreError, Uid, UserFilter, UserQuery, UserSort};
+use crate::store::{
+    Connection, Link, Moment, SortKey, StoreError, Uid, UserCount, UserFilter, UserQuery, UserSort,
+};
 
 /// Number of matches up to which a search sorts all of them. With more, it looks at users in the order of the
 /// list until the page is full, which takes the fewer rows the more matches there are.
@@ -18,8 +20,11 @@ const MAX_SORTED_MATCHES: i64 = 4_000;
 /// Number of users of which a page reads those that match, when it must look at each.
 const MAX_READ: i64 = 10_000;
 
+/// Largest number that is counted.
+const MAX_COUNTED: i64 = 10_000;
+
 /// The columns that [`UserRow`] reads.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "id",
     "email",
     "email_verified",
@@ -29,6 +34,7 @@ const COLUMNS: [&str; 9] = [
     "last_login_at",
     "revision",
     "epoch",
+    "name_key",
 ];
 
 /// Source of the rows, and the columns by which the list is filtered and sorted.
@@ -39,6 +45,8 @@ struct Source {
     id: &'static str,
     created_at: &'static str,
     email_key: &'static str,
+    /// Set when the rows are those of one role.
+    of_role: bool,
 }
 
 /// All users, by the indexes of their table.
@@ -48,6 +56,7 @@ const ALL: Source = Source {
     id: "users.id",
     created_at: "users.created_at",
     email_key: "users.email_key",
+    of_role: false,
 };
 
 /// The users with a role. `user_roles` repeats the sort keys, so that its indexes are in the order of the list.
@@ -57,6 +66,7 @@ const WITH_ROLE: Source = Source {
     id: "user_roles.user_id",
     created_at: "user_roles.created_at",
     email_key: "user_roles.email_key",
+    of_role: true,
 };
 
 /// The users that a search found. They have no index, so the database sorts them.
@@ -66,6 +76,7 @@ const FOUND: Source = Source {
     id: "found.id",
     created_at: "found.created_at",
     email_key: "found.email_key",
+    of_role: false,
 };
 
 enum Value {
@@ -81,15 +92,29 @@ struct Sql {
     values: Vec<Value>,
 }
 
-/// The last user that a page looks at.
+/// The last user that a page looks at, in an order by a time.
 #[derive(QueryableByName)]
-struct Floor {
+struct FloorByTime {
     #[diesel(sql_type = Moment)]
-    created_at: Time,
-    #[diesel(sql_type = Text)]
-    email_key: String,
+    sort_key: Time,
     #[diesel(sql_type = Uid)]
     id: UserId,
+}
+
+/// The last user that a page looks at, in an order by a text.
+#[derive(QueryableByName)]
+struct FloorByText {
+    #[diesel(sql_type = Text)]
+    sort_key: String,
+    #[diesel(sql_type = Uid)]
+    id: UserId,
+}
+
+/// A number of users.
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    counted: i64,
 }
 
 /// Users of a page, and the position at which it ends at the latest.
@@ -98,6 +123,8 @@ pub(in crate::store) struct Loaded {
     pub(in crate::store) rows: Vec<UserRow>,
     /// The last user that was looked at. None when all others were.
     pub(in crate::store) floor: Option<(SortKey, UserId)>,
+    /// The number of users of the list, if it was asked for.
+    pub(in crate::store) count: Option<UserCount>,
 }
 
 /// Reads the users of a page.
@@ -107,21 +134,58 @@ pub(in crate::store) fn load(conn: &mut Connection, query: &UserQuery) -> Result
         Some(prefix) => search_terms::is_common(conn, prefix, MAX_SORTED_MATCHES)?,
         None => false,
     };
+    let has_own_index = query.sort.is_by_creation() || query.sort.is_by_email();
     let source = match &prefix {
         Some(_) if !is_common => FOUND,
-        _ if query.filter.role.is_some() => WITH_ROLE,
+        _ if query.filter.role.is_some() && has_own_index => WITH_ROLE,
         _ => ALL,
     };
-    let floor: Option<Floor> = match source.looks_at_each(query, is_common) {
-        true => run(conn, floor(query, &source))?.pop(),
+    let order = Order::of(query, &source, conn);
+    let looks_at_each = source.looks_at_each(query, is_common);
+    let floor = match looks_at_each {
+        true => order.floor(conn, query, &source)?,
         false => None,
     };
-    let floor = floor.map(|Floor { created_at, email_key, id }| match query.sort {
-        UserSort::CreatedAt | UserSort::CreatedAtDescending => (SortKey::CreatedAt(created_at.0), id),
-        UserSort::Email | UserSort::EmailDescending => (SortKey::Email(email_key), id),
-    });
-    let rows = run(conn, page(query, &source, prefix.as_deref(), floor.as_ref()))?;
-    Ok(Loaded { rows, floor })
+    let count = match query.counts {
+        true => Some(count(conn, query, &source, prefix.as_deref(), looks_at_each)?),
+        false => None,
+    };
+    let rows = run(conn, page(query, &source, &order, prefix.as_deref(), floor.as_ref()))?;
+    Ok(Loaded { rows, floor, count })
+}
+
+/// Counts the users of the list, whatever the page. Where no index serves the filters, it looks at the first
+/// [`MAX_READ`] users.
+fn count(
+    conn: &mut Connection,
+    query: &UserQuery,
+    source: &Source,
+    prefix: Option<&str>,
+    looks_at_each: bool,
+) -> Result<UserCount, StoreError> {
+    let whole = UserQuery { after: None, ..query.clone() };
+    let order = Order::of(&whole, source, conn);
+    let floor = match looks_at_each {
+        true => order.floor(conn, &whole, source)?,
+        false => None,
+    };
+    let mut sql = Sql::default();
+    if let (Some(prefix), "found") = (prefix, source.users) {
+        sql.found(prefix);
+    }
+    sql.push(
+        &format!("SELECT count(*) AS counted FROM (SELECT 1 AS one FROM {} WHERE TRUE", source.from),
+        [],
+    );
+    sql.filter(&whole, source);
+    sql.matching(prefix, source);
+    if let Some(floor) = &floor {
+        sql.down_to(&order, floor);
+    }
+    sql.push(&format!(" LIMIT {}) AS counted_users", MAX_COUNTED + 1), []);
+    let counted = run(conn, sql)?.pop().map_or(0, |Counted { counted }| counted);
+    let count = u32::try_from(counted.min(MAX_COUNTED)).unwrap_or_default();
+    Ok(UserCount { count, is_capped: counted > MAX_COUNTED || floor.is_some() })
 }
 
 /// Runs a query.
@@ -142,47 +206,104 @@ where
     })?)
 }
 
-/// Returns the query of the last user that a page may look at, by the filters that an index serves.
-fn floor(query: &UserQuery, source: &Source) -> Sql {
-    let mut sql = Sql::default();
-    let Source { from, id, created_at, email_key, .. } = source;
-    let columns = format!("{created_at} AS created_at, {email_key} AS email_key, {id} AS id");
-    sql.push(&format!("SELECT {columns} FROM {from} WHERE TRUE"), []);
-    match (query.filter.role, query.filter.status) {
-        (Some(role), _) => sql.push(" AND user_roles.role = ?", [Value::Text(role.as_str().to_owned())]),
-        (None, Some(status)) => {
-            sql.push(" AND users.status = ?", [Value::Text(status.as_str().to_owned())]);
+/// The order of a list: the expression of its sort key, which has an index, and the position where the page begins.
+struct Order<'q> {
+    key: &'static str,
+    id: &'static str,
+    /// False when the key is unique, and the id need not decide between equal ones.
+    has_ties: bool,
+    is_by_text: bool,
+    than: &'static str,
+    direction: &'static str,
+    after: Option<&'q (SortKey, UserId)>,
+}
+
+impl<'q> Order<'q> {
+    fn of(query: &'q UserQuery, source: &Source, conn: &mut Connection) -> Self {
+        let found = source.users == "found";
+        let key = match (query.sort, conn.link()) {
+            (UserSort::CreatedAt | UserSort::CreatedAtDescending, _) => source.created_at,
+            (UserSort::Email | UserSort::EmailDescending, _) => source.email_key,
+            (UserSort::Name | UserSort::NameDescending, _) if found => "COALESCE(found.name_key, '')",
+            (UserSort::Name | UserSort::NameDescending, _) => "COALESCE(users.name_key, '')",
+            (UserSort::LastLogin | UserSort::LastLoginDescending, Link::Sqlite(_)) if found => {
+                "COALESCE(found.last_login_at, 0)"
+            }
+            (UserSort::LastLogin | UserSort::LastLoginDescending, Link::Sqlite(_)) => {
+                "COALESCE(users.last_login_at, 0)"
+            }
+            (UserSort::LastLogin | UserSort::LastLoginDescending, Link::Postgres(_)) if found => {
+                "COALESCE(found.last_login_at, TIMESTAMPTZ '1970-01-01 00:00:00+00')"
+            }
+            (UserSort::LastLogin | UserSort::LastLoginDescending, Link::Postgres(_)) => {
+                "COALESCE(users.last_login_at, TIMESTAMPTZ '1970-01-01 00:00:00+00')"
+            }
+        };
+        let (than, direction) = if query.sort.is_ascending() { (">", "ASC") } else { ("<", "DESC") };
+        Self {
+            key,
+            id: source.id,
+            has_ties: !query.sort.is_by_email(),
+            is_by_text: query.sort.is_by_email() || query.sort.is_by_name(),
+            than,
+            direction,
+            after: query.after.as_ref(),
         }
-        (None, None) => {}
     }
-    if matches!(query.sort, UserSort::CreatedAt | UserSort::CreatedAtDescending) {
-        sql.created(query, source);
+
+    /// Reads the last user that a page may look at, by the filters that an index serves.
+    fn floor(
+        &self,
+        conn: &mut Connection,
+        query: &UserQuery,
+        source: &Source,
+    ) -> Result<Option<(SortKey, UserId)>, StoreError> {
+        let Self { key, id, .. } = self;
+        let mut sql = Sql::default();
+        sql.push(&format!("SELECT {key} AS sort_key, {id} AS id FROM {} WHERE TRUE", source.from), []);
+        let has_status_index = query.sort.is_by_creation() || query.sort.is_by_email();
+        match (query.filter.role, query.filter.status) {
+            (Some(role), _) if source.of_role => {
+                sql.push(" AND user_roles.role = ?", [Value::Text(role.as_str().to_owned())]);
+            }
+            (None, Some(status)) if has_status_index => {
+                sql.push(" AND users.status = ?", [Value::Text(status.as_str().to_owned())]);
+            }
+            _ => {}
+        }
+        if query.sort.is_by_creation() {
+            sql.created(query, source);
+        }
+        sql.order(self);
+        sql.push(&format!(" LIMIT 1 OFFSET {}", MAX_READ - 1), []);
+        Ok(match self.is_by_text {
+            true => run(conn, sql)?.pop().map(|FloorByText { sort_key, id }| (SortKey::Text(sort_key), id)),
+            false => {
+                run(conn, sql)?.pop().map(|FloorByTime { sort_key, id }| (SortKey::Time(sort_key.0), id))
+            }
+        })
     }
-    sql.order(query, source);
-    sql.push(&format!(" LIMIT 1 OFFSET {}", MAX_READ - 1), []);
-    sql
 }
 
 /// Returns the query of a page, down to `floor`.
-fn page(query: &UserQuery, source: &Source, prefix: Option<&str>, floor: Option<&(SortKey, UserId)>) -> Sql {
+fn page(
+    query: &UserQuery,
+    source: &Source,
+    order: &Order<'_>,
+    prefix: Option<&str>,
+    floor: Option<&(SortKey, UserId)>,
+) -> Sql {
     let mut sql = Sql::default();
     if let (Some(prefix), "found") = (prefix, source.users) {
         sql.found(prefix);
     }
     sql.push(&format!("SELECT {} FROM {} WHERE TRUE", columns(source.users), source.from), []);
     sql.filter(query, source);
-    if let Some(prefix) = prefix.filter(|_| source.users != "found") {
-        let of_user = format!("user_search_terms.user_id = {}", source.id);
-        sql.push(" AND EXISTS (SELECT 1 FROM user_search_terms WHERE ", []);
-        sql.push(
-            &format!("{of_user} AND term >= ? AND term < ?)"),
-            search_terms::range(prefix).map(Value::Text),
-        );
-    }
+    sql.matching(prefix, source);
     if let Some(floor) = floor {
-        sql.down_to(query, source, floor);
+        sql.down_to(order, floor);
     }
-    sql.order(query, source);
+    sql.order(order);
     sql.push(&format!(" LIMIT {}", limit::page_size(query.limit)), []);
     sql
 }
@@ -192,8 +313,12 @@ impl Source {
     fn looks_at_each(&self, query: &UserQuery, is_common: bool) -> bool {
         let UserFilter { email, role, status, created_after, created_before, .. } = &query.filter;
         let by_time = created_after.is_some() || created_before.is_some();
-        let by_email = matches!(query.sort, UserSort::Email | UserSort::EmailDescending);
-        let unserved = is_common || (role.is_some() && status.is_some()) || (by_time && by_email);
+        let has_own_index = query.sort.is_by_creation() || query.sort.is_by_email();
+        let is_filtered = role.is_some() || status.is_some() || by_time;
+        let unserved = is_common
+            || (role.is_some() && status.is_some())
+            || (by_time && !query.sort.is_by_creation())
+            || (is_filtered && !has_own_index);
         self.users != "found" && email.is_none() && unserved
     }
 }
@@ -237,9 +362,9 @@ impl Sql {
         if let Some(role) = filter.role {
             let role = [Value::Text(role.as_str().to_owned())];
             let has_role = format!("SELECT 1 FROM user_roles WHERE user_roles.user_id = {id} AND role = ?");
-            match *users {
-                "found" => self.push(&format!(" AND EXISTS ({has_role})"), role),
-                _ => self.push(" AND user_roles.role = ?", role),
+            match source.of_role {
+                true => self.push(" AND user_roles.role = ?", role),
+                false => self.push(&format!(" AND EXISTS ({has_role})"), role),
             }
         }
         self.created(query, source);
@@ -256,48 +381,53 @@ impl Sql {
         }
     }
 
+    /// Appends the search in all users, where the matches are too many to be sorted.
+    fn matching(&mut self, prefix: Option<&str>, source: &Source) {
+        let Some(prefix) = prefix.filter(|_| source.users != "found") else { return };
+        let of_user = format!("user_search_terms.user_id = {}", source.id);
+        self.push(" AND EXISTS (SELECT 1 FROM user_search_terms WHERE ", []);
+        self.push(
+            &format!("{of_user} AND term >= ? AND term < ?)"),
+            search_terms::range(prefix).map(Value::Text),
+        );
+    }
+
     /// Appends the condition that ends the page at `floor`, inclusive.
-    fn down_to(&mut self, query: &UserQuery, source: &Source, floor: &(SortKey, UserId)) {
-        let Source { id, created_at, email_key, .. } = source;
-        let than = match query.sort {
-            UserSort::CreatedAt | UserSort::Email => "<",
-            UserSort::CreatedAtDescending | UserSort::EmailDescending => ">",
-        };
-        match floor {
-            (SortKey::CreatedAt(at), last) => self.push(
-                &format!(" AND {created_at} {than}= ? AND ({created_at} {than} ? OR {id} {than}= ?)"),
-                [Value::Time(Time(*at)), Value::Time(Time(*at)), Value::Id(*last)],
-            ),
-            (SortKey::Email(key), _) => {
-                self.push(&format!(" AND {email_key} {than}= ?"), [Value::Text(key.clone())]);
-            }
-        }
+    fn down_to(&mut self, order: &Order<'_>, floor: &(SortKey, UserId)) {
+        let than = if order.than == ">" { "<" } else { ">" };
+        self.within(order, than, "=", floor);
     }
 
     /// Appends the keyset condition and the order.
-    fn order(&mut self, query: &UserQuery, source: &Source) {
-        let Source { id, created_at, email_key, .. } = source;
-        let (than, direction) = match query.sort {
-            UserSort::CreatedAt | UserSort::Email => (">", "ASC"),
-            UserSort::CreatedAtDescending | UserSort::EmailDescending => ("<", "DESC"),
-        };
-        // `a >= x AND (a > x OR id > y)` uses the index; `a > x OR (a = x AND id > y)` scans.
-        match &query.after {
-            Some((SortKey::CreatedAt(at), last)) => self.push(
-                &format!(" AND {created_at} {than}= ? AND ({created_at} {than} ? OR {id} {than} ?)"),
-                [Value::Time(Time(*at)), Value::Time(Time(*at)), Value::Id(*last)],
-            ),
-            Some((SortKey::Email(key), _)) => {
-                self.push(&format!(" AND {email_key} {than} ?"), [Value::Text(key.clone())]);
-            }
-            None => {}
+    fn order(&mut self, order: &Order<'_>) {
+        let Order { key, id, direction, .. } = order;
+        if let Some(after) = order.after {
+            self.within(order, order.than, "", after);
         }
-        let keys = match query.sort {
-            UserSort::CreatedAt | UserSort::CreatedAtDescending => {
-                format!("{created_at} {direction}, {id} {direction}")
-            }
-            UserSort::Email | UserSort::EmailDescending => format!("{email_key} {direction}"),
+        let ties = if order.has_ties { format!(", {id} {direction}") } else { String::new() };
+        self.push(&format!(" ORDER BY {key} {direction}{ties}"), []);
+    }
+
+    /// Appends the condition that a user is on one side of a position, or at it when `or_equal` is `=`.
+    fn within(
+        &mut self,
+        order: &Order<'_>,
+        than: &str,
+        or_equal: &str,
+        (position, last): &(SortKey, UserId),
+    ) {
+        let Order { key, id, .. } = order;
+        let value = || match position {
+            SortKey::Time(time) => Value::Time(Time(*time)),
+            SortKey::Text(text) => Value::Text(text.clone()),
         };
-        self.push(&format!(" ORDER BY {keys}"), []);
+        match order.has_ties {
+            // `a >= x AND (a > x OR id > y)` uses the index; `a > x OR (a = x AND id > y)` scans.
+            true => self.push(
+                &format!(" AND {key} {than}= ? AND ({key} {than} ? OR {id} {than}{or_equal} ?)"),
+                [value(), value(), Value::Id(*last)],
+            ),
+            false => self.push(&format!(" AND {key} {than}{or_equal} ?"), [value()]),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{Role, Status, User, UserId};
+use crate::domain::{Role, Status, UserId};
 
 /// Filter of the list. A user must satisfy each part that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,15 +33,23 @@ pub enum UserSort {
     Email,
     /// Address, backwards.
     EmailDescending,
+    /// Name, ignoring case. Users without one come first.
+    Name,
+    /// Name, backwards.
+    NameDescending,
+    /// Time of the last login, longest ago first. Users without one come first.
+    LastLogin,
+    /// Time of the last login, latest first.
+    LastLoginDescending,
 }
 
 /// Sort key of the last user of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SortKey {
-    /// Key of a list by time of creation.
-    CreatedAt(DateTime<Utc>),
-    /// Key of a list by address.
-    Email(String),
+    /// Key of a list by a time.
+    Time(DateTime<Utc>),
+    /// Key of a list by a text.
+    Text(String),
 }
 
 /// Query for a page of the list.
@@ -55,14 +63,39 @@ pub struct UserQuery {
     pub after: Option<(SortKey, UserId)>,
     /// Largest number of users on the page.
     pub limit: u16,
+    /// Set when the users are counted.
+    pub counts: bool,
+    /// Set when the page has the names and the pictures of the users.
+    pub shows_profiles: bool,
+}
+
+/// Number of users in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserCount {
+    /// The number, up to the limit of what is counted.
+    pub count: u32,
+    /// Set when there can be more.
+    pub is_capped: bool,
 }
 
 impl UserSort {
-    /// Returns the sort key of a user.
-    pub(in crate::store) fn key(self, user: &User) -> SortKey {
-        match self {
-            Self::CreatedAt | Self::CreatedAtDescending => SortKey::CreatedAt(user.created_at),
-            Self::Email | Self::EmailDescending => SortKey::Email(user.email.key()),
-        }
+    /// True for an order that ends with the greatest key.
+    pub(in crate::store) fn is_ascending(self) -> bool {
+        matches!(self, Self::CreatedAt | Self::Email | Self::Name | Self::LastLogin)
+    }
+
+    /// True for an order by the time of creation.
+    pub(in crate::store) fn is_by_creation(self) -> bool {
+        matches!(self, Self::CreatedAt | Self::CreatedAtDescending)
+    }
+
+    /// True for an order by the address, which is unique.
+    pub(in crate::store) fn is_by_email(self) -> bool {
+        matches!(self, Self::Email | Self::EmailDescending)
+    }
+
+    /// True for an order by the name, which is a part of the profile.
+    pub fn is_by_name(self) -> bool {
+        matches!(self, Self::Name | Self::NameDescending)
     }
 }

@@ -11,7 +11,7 @@ use crate::authz::Vocabulary;
 use crate::domain::{Email, PasswordHash, ProfileChange, Role, Status, Time, User, UserId};
 use crate::on;
 use crate::store::engine::schema::{user_roles, users};
-use crate::store::{Connection, StoreError};
+use crate::store::{Connection, SortKey, StoreError, UserSort};
 
 /// Upper bound of the rows in one statement. Each has four parameters, and SQLite takes 32,766.
 const ROWS_PER_INSERT: usize = 4_000;
@@ -29,11 +29,28 @@ pub(in crate::store) struct UserRow {
     last_login_at: Option<Time>,
     revision: i64,
     epoch: i64,
+    name_key: Option<String>,
 }
 
 impl UserRow {
     pub(in crate::store) fn id(&self) -> UserId {
         self.id
+    }
+
+    /// Returns the key by which a list is sorted.
+    pub(in crate::store) fn sort_key(&self, sort: UserSort) -> SortKey {
+        match sort {
+            UserSort::CreatedAt | UserSort::CreatedAtDescending => SortKey::Time(self.created_at.0),
+            UserSort::Email | UserSort::EmailDescending => {
+                SortKey::Text(Email::stored(self.email.clone()).key())
+            }
+            UserSort::Name | UserSort::NameDescending => {
+                SortKey::Text(self.name_key.clone().unwrap_or_default())
+            }
+            UserSort::LastLogin | UserSort::LastLoginDescending => {
+                SortKey::Time(self.last_login_at.map_or(DateTime::UNIX_EPOCH, |time| time.0))
+            }
+        }
     }
 
     pub(in crate::store) fn with_roles(self, mut roles: Vec<Role>) -> User {
