@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use chrono::{DateTime, Utc};
+
 use super::scope::granted_scopes;
 use super::token_response::TokenResponse;
 use super::{OAuthContext, OAuthError};
@@ -165,7 +167,7 @@ pub async fn log_in(
 }
 
 /// Signs a user in at the pages. `cookie` is the hash of the browser's new session cookie, `before` that
-/// of the cookie it replaces.
+/// of the cookie it replaces. Returns the time at which the browser session expires.
 ///
 /// # Errors
 /// [`OAuthError::InvalidCredentials`], [`OAuthError::TooManyAttempts`], or a failure.
@@ -176,7 +178,7 @@ pub async fn sign_in(
     device: Device,
     cookie: SecretHash,
     before: Option<SecretHash>,
-) -> Result<(), OAuthError> {
+) -> Result<DateTime<Utc>, OAuthError> {
     let (user, proved) = prove(context, email, password, &device).await?;
     context.store.sign_in(user, proved, device, cookie, before).await?.map_err(refused)
 }

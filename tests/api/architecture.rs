@@ -322,6 +322,7 @@ const LISTS: &[(&str, &str, &str)] = &[
     ("store/records/tombstones", "eq_any(&ended)", "a batch of sessions"),
     ("store/records/tombstones", "eq_any(batch)", "a subquery with a limit"),
     ("store/records/user_list", "eq_any(&ids)", "a page of users"),
+    ("store/records/user_list", "eq_any(ids)", "a page of users"),
 ];
 
 #[test]

@@ -16,6 +16,9 @@ fn section(name: &str) -> String {
     text[from..to].trim().to_owned()
 }
 
+/// The addresses of forms on pages, which are not for programs.
+const UNDOCUMENTED: [&str; 4] = ["/oauth/login", "/oauth/sign-up", "/oauth/consent", "/oauth/confirm-logout"];
+
 /// Returns the OpenAPI document of cloakroom without an application.
 fn document() -> Value {
     let app = App::default();
@@ -90,8 +93,7 @@ fn openapi_has_every_route_with_security_and_example() {
     assert_eq!(document["openapi"], "3.1.0");
     for endpoint in endpoints() {
         let operation = &document["paths"][endpoint.path][endpoint.method.as_str().to_lowercase()];
-        // The addresses of forms on pages are not for programs.
-        if ["/oauth/login", "/oauth/consent", "/oauth/confirm-logout"].contains(&endpoint.path) {
+        if UNDOCUMENTED.contains(&endpoint.path) {
             assert!(operation.is_null(), "{}", endpoint.path);
             continue;
         }
@@ -136,7 +138,7 @@ fn openapi_types_the_actions_of_each_record() {
     assert_eq!(user["properties"]["update"]["items"]["enum"], serde_json::json!(["email", "email_verified"]));
     assert_eq!(user["properties"]["delete"]["items"], serde_json::json!({ "type": "string" }));
     assert!(user["properties"]["update_profile"]["items"]["enum"].as_array().expect("members").len() > 10);
-    for schema in ["User", "Profile", "Client", "ClientWithSecret"] {
+    for schema in ["User", "Client", "ClientWithSecret"] {
         let actions = actions(schema);
         assert!(
             actions["properties"]["update"].is_object() && actions.get("x-actions-of").is_none(),
@@ -284,7 +286,7 @@ fn openapi_puts_every_operation_in_a_described_group() {
     let document = document();
     let groups = document["tags"].as_array().unwrap();
     assert!(groups.iter().all(|group| group["description"].is_string()), "{groups:?}");
-    for endpoint in endpoints() {
+    for endpoint in endpoints().iter().filter(|endpoint| !UNDOCUMENTED.contains(&endpoint.path)) {
         let operation = &document["paths"][endpoint.path][endpoint.method.as_str().to_lowercase()];
         assert!(groups.iter().any(|group| group["name"] == operation["tags"][0]), "{}", endpoint.path);
     }

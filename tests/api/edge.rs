@@ -22,6 +22,21 @@ on_both_engines! {
         assert_ne!(forged.header("x-request-id"), Some("a b"));
     }
 
+    fn unknown_path_is_a_page_for_a_browser(server) {
+        for (path, files) in [("/", "oauth/"), ("/nowhere", "oauth/"), ("/a/b/c", "../../oauth/"), ("/oauth/nowhere", "../oauth/")] {
+            let browser = server.get(path).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8").send().expect(404);
+            assert_eq!(browser.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+            assert!(browser.body.contains("There is no page here") && browser.body.contains(&format!("href=\"{files}pages.css")), "{browser:?}");
+            for accept in ["application/json", "*/*", "application/json, text/html;q=0.1"] {
+                let program = server.get(path).header("accept", accept).send().expect(404);
+                assert!(program.header("content-type").unwrap().contains("json"), "{path} {accept}");
+            }
+        }
+        // Only to an unknown path: a route keeps the form of its errors.
+        server.get("/users/me").header("accept", "text/html").send().expect_problem(401, "unauthenticated");
+        server.request("DELETE", "/users").header("accept", "text/html").send().expect_problem(405, "method-not-allowed");
+    }
+
     fn unknown_path_is_404_and_wrong_method_405(server) {
         for path in ["/", "/user", "/users/", "/users/me/", "/users/me/nothing", "/USERS", "/users/me/sessions/x/y", "//users"] {
             server.get(path).send().expect_problem(404, "unknown-path");

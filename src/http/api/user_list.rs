@@ -1,14 +1,10 @@
 //! `GET /users`: the list of accounts, in pages.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::openapi::schema::{SchemaType, Type};
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 
 use super::users::{UserView, role};
 use crate::authz::action::{List, Read};
@@ -135,62 +131,14 @@ impl Position {
     }
 }
 
-/// An account in a list.
-#[derive(Serialize)]
-pub struct ListedUserView {
-    #[serde(flatten)]
-    user: UserView,
-    name: Option<String>,
-    picture: Option<String>,
-}
-
-/// The schema of an account, with the two members of the profile. A flattened schema would be an `allOf`, to which no
-/// member can be added.
-impl PartialSchema for ListedUserView {
-    fn schema() -> RefOr<Schema> {
-        let mut schema = UserView::schema();
-        if let RefOr::T(Schema::Object(object)) = &mut schema {
-            object.description = Some("An account in a list.".to_owned());
-            for (name, meaning, example) in [
-                ("name", "The name in the profile, for callers who read profiles.", "Ada Lovelace"),
-                (
-                    "picture",
-                    "The URL of the picture in the profile, for callers who read profiles.",
-                    "https://ada.example.org/ada.png",
-                ),
-            ] {
-                let text = ObjectBuilder::new()
-                    .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
-                    .description(Some(meaning))
-                    .examples([example]);
-                object.properties.insert(name.to_owned(), text.into());
-                object.required.push(name.to_owned());
-            }
-        }
-        schema
-    }
-}
-
-impl ToSchema for ListedUserView {
-    fn name() -> Cow<'static, str> {
-        "ListedUser".into()
-    }
-
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        UserView::schemas(schemas);
-    }
-}
-
 impl View for ListedUser {
-    type Json = ListedUserView;
+    type Json = UserView;
     const IS_COUNTED: bool = true;
 
     fn view(&self) -> impl Serialize {
-        ListedUserView {
-            user: UserView::from(&self.user),
-            name: self.name.clone(),
-            picture: self.picture.clone(),
-        }
+        let mut view = UserView::from(&self.user);
+        (view.name, view.picture) = (Some(self.name.clone()), Some(self.picture.clone()));
+        view
     }
 
     fn revision(&self) -> i64 {

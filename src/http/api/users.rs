@@ -43,6 +43,14 @@ pub struct UserView {
     /// The time of the last login.
     #[schema(format = "date-time", required = true)]
     last_login_at: Option<String>,
+    /// The name in the profile. In a list, and only for callers who read profiles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, required = false, examples("Ada Lovelace"))]
+    pub(super) name: Option<Option<String>>,
+    /// The URL of the picture in the profile. In a list, and only for callers who read profiles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, required = false, format = "uri", examples("https://ada.example.org/ada.png"))]
+    pub(super) picture: Option<Option<String>>,
 }
 
 impl From<&User> for UserView {
@@ -57,6 +65,8 @@ impl From<&User> for UserView {
             created_at: time(user.created_at),
             updated_at: time(user.updated_at),
             last_login_at: user.last_login_at.map(time),
+            name: None,
+            picture: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Decisions: the first argument of every handler.
 
-use super::{Access, Call, Code, Description, DryRun, Named, PathId, Problem};
+use super::{Access, Argument, Call, Code, Description, DryRun, Named, PathId, Problem};
 use crate::authz::action::{Action, Create};
 use crate::authz::{
     Allowed, Caller, Can, Explanation, HypotheticalCaller, Preview, Reach, Refusal, Registration, Resource,
@@ -229,5 +229,21 @@ impl Decision for Registration {
             return Ok(Explanation::open_to_everybody(inputs.who));
         }
         Reach::<User, Create>::dry_run(inputs).await
+    }
+}
+
+/// The registration of the user of a browser, by a form. An access token has no part in it.
+pub(crate) struct SelfRegistration(pub(crate) Registration);
+
+impl Argument for SelfRegistration {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        match call.services().registration_open {
+            true => Ok(Self(Registration::open_to(None, call.origin()))),
+            false => Err(Problem::new(Code::RegistrationClosed)),
+        }
+    }
+
+    fn describe(description: &mut Description) {
+        description.problems.push(Code::RegistrationClosed);
     }
 }

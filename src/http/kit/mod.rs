@@ -64,6 +64,7 @@ pub use browser::{Browser, BrowserForm, Forgery, FormGuard, PageForm, SetCookie}
 pub use call::Call;
 pub(crate) use client_address::TrustedProxies;
 pub use cursor::CursorKey;
+pub(crate) use decision::SelfRegistration;
 pub use decision::{Authenticated, Decision, Own, Public};
 pub(crate) use description::{AnswerDescription, BodyDescription};
 pub use description::{BodyType, Description, Parameter};

@@ -72,8 +72,7 @@ impl Unacceptable {
     pub(super) fn told(&self) -> &'static str {
         match self.reason {
             "expired" => "expired",
-            "superseded" => "superseded",
-            "revoked" | "no-such-user" | "suspended" => "revoked",
+            "revoked" | "superseded" | "no-such-user" | "suspended" => "revoked",
             _ => "invalid",
         }
     }

@@ -92,7 +92,7 @@ problems! {
     Unauthenticated = 401 "unauthenticated" "invalid_request" Challenge(Bearer("")), "An access token is required":
         "The route requires an access token and the request has none. Send one as `Authorization: Bearer …`. The resource metadata named in the challenge says where to get one.";
     InvalidToken = 401 "invalid-token" "invalid_request" Challenge(Bearer("invalid_token")), "The access token is invalid":
-        "`reason` says what to do. `expired`: renew it. `superseded`: the user's roles or password changed; renew it, or sign in again if that fails. `revoked`: its session has ended, or the user is suspended or deleted; sign in again. `invalid`: it is malformed, has the wrong issuer or audience, or its signature is wrong. The server's log has the exact reason under the request id.";
+        "`reason` says what to do. `expired`: renew it. `revoked`: its session has ended, or the user's roles, password or status changed; renew it, and sign in again if that fails. `invalid`: it is malformed, has the wrong issuer or audience, or its signature is wrong. The server's log has the exact reason under the request id.";
     RegistrationClosed = 401 "registration-closed" "invalid_request" Challenge(Bearer("")), "Registration is closed":
         "Users cannot create accounts themselves. A caller whose token has the scope `users:create` creates them. `GET /service` says whether registration is open.";
     TwoTokens = 400 "two-tokens" "invalid_request" Challenge(Bearer("invalid_request")), "The request has two access tokens":

@@ -29,8 +29,8 @@ struct ProblemDocument<'a> {
     errors: &'a [BrokenRule],
 }
 
-/// Renders a problem as a page: the code, the detail, the name of the service and the id of the request.
-pub(crate) type RenderPage = fn(Code, Option<&str>, &str, &str) -> HttpResponse;
+/// Renders a problem as a page.
+pub(crate) type RenderPage = fn(Code, Option<&str>, &ProblemContext<'_>) -> HttpResponse;
 
 /// The request that a problem answers.
 pub(crate) struct ProblemContext<'a> {
@@ -82,7 +82,7 @@ impl Problem {
         let (media_type, body) = match context.family {
             Family::Page => {
                 let detail = self.0.detail.as_deref();
-                return (context.page)(code, detail, context.service, context.request_id);
+                return (context.page)(code, detail, context);
             }
             Family::OAuth => ("application/json", self.oauth_error()),
             Family::Api => ("application/problem+json", self.document(context)),

@@ -8,13 +8,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::schema::Type;
-use utoipa::openapi::{Object, RefOr, Schema};
+use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::actions::Written;
 use super::answer::{entity_tag, page, versioned};
 use super::{Answer, Call, Description, Page, answers_json};
-use crate::authz::{Allowed, Caller, RecordAttributes, RelationSet, Resource};
+use crate::authz::{Allowed, Caller, Member, RecordAttributes, RelationSet, Resource, Rule};
 use crate::store::{Repository, UserCount};
 
 /// JSON representation of a kind of record. A type with `Serialize`, `ToSchema` and
@@ -125,21 +125,23 @@ struct WithActions<'a, T> {
 fn json<R: View>(call: &Call, record: &R, held: RelationSet, by: Option<&Caller>) -> Vec<u8> {
     let services = call.services();
     let shown = WithActions { view: record.view(), _actions: services.actions.on(record, held, by) };
-    if R::MEMBERS.iter().all(|member| member.read_rule().is_none()) {
+    let attributes = RecordAttributes::of(record, held);
+    let may_read = |rule: &'static Rule| by.is_some_and(|by| rule.permits(by, attributes));
+    let mut hidden = R::MEMBERS
+        .iter()
+        .filter(|member| member.read_rule().is_some_and(|rule| !may_read(rule)))
+        .map(Member::name)
+        .peekable();
+    if hidden.peek().is_none() {
         return serde_json::to_vec(&shown).unwrap_or_default();
     }
     let mut members = match serde_json::to_value(&shown) {
         Ok(Value::Object(members)) => members,
         _ => Map::new(),
     };
-    for member in R::MEMBERS {
-        let may_read = |by: &Caller| {
-            member.read_rule().is_none_or(|rule| rule.permits(by, RecordAttributes::of(record, held)))
-        };
-        if !by.is_some_and(may_read) {
-            members.shift_remove(member.name());
-        }
-    }
+    hidden.for_each(|name| {
+        members.shift_remove(name);
+    });
     serde_json::to_vec(&members).unwrap_or_default()
 }
 
@@ -244,12 +246,12 @@ impl<R: View> ToSchema for ShownSchema<R> {
 
 fn add_count(page: &mut RefOr<Schema>) {
     let RefOr::T(Schema::Object(object)) = page else { return };
-    let count = Object::builder()
+    let count = ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(0))
         .maximum(Some(10_000))
         .description(Some("The number of records in the list; with `count=true`"));
-    let is_capped = Object::builder()
+    let is_capped = ObjectBuilder::new()
         .schema_type(Type::Boolean)
         .description(Some("True when there can be more than `count`; with `count=true`"));
     object.properties.insert("count".to_owned(), count.into());

@@ -89,12 +89,22 @@ impl Router {
 
     fn unknown(&self, request: HttpRequest, problem: Problem) -> HttpResponse {
         let measured = self.unknown.begin();
-        let family = Family::of_unknown_path(request.path());
+        let family = match problem.code() {
+            Code::UnknownPath if opens_a_page(&request) => Family::Page,
+            _ => Family::of_unknown_path(request.path()),
+        };
         note_family(&request, family);
         let answer = Call::new(request, Payload::None, Arc::clone(&self.services), family).answer(problem);
         measured.answered(answer.status().as_str());
         answer
     }
+}
+
+/// True for a browser whose user opens an address.
+fn opens_a_page(request: &HttpRequest) -> bool {
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    *request.method() == Method::GET
+        && accept.is_some_and(|accept| accept.trim_start().starts_with("text/html"))
 }
 
 /// Tells the middleware of a family other than the API's, which needs no header of its own.

@@ -23,7 +23,8 @@ pub struct ServiceView<'a> {
     #[schema(format = "uri", examples("https://id.example.org/oauth/mark.svg"))]
     logo: String,
     /// The languages of its pages (BCP 47).
-    languages: [&'a str; 1],
+    #[schema(value_type = Vec<String>, examples("en"))]
+    languages: Vec<&'a str>,
     /// Whether a user can create an account: without a token by `POST /users`, or on the sign-up page.
     registration: RegistrationView,
     /// The ways to sign in. None where the server issues no tokens.
@@ -73,7 +74,7 @@ pub async fn read(_: Public, services: Arc<Services>) -> Result<Published<Servic
         name,
         issuer: issuer_url,
         logo: format!("{issuer_url}/oauth/mark.svg"),
-        languages: ["en"],
+        languages: vec!["en"],
         registration: if *registration_open { RegistrationView::Open } else { RegistrationView::Closed },
         sign_in: issues_tokens.then_some(SignInView::Password).into_iter().collect(),
         password: PasswordRulesView { min: FEWEST_IN_PASSWORD, max: MOST_IN_PASSWORD, refuses_common: true },

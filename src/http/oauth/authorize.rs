@@ -10,7 +10,8 @@ use crate::hashing::HashError;
 use crate::http::kit::form::Form;
 use crate::http::kit::{Browser, BrowserForm, PageForm, Problem, Public, Services, SetCookie};
 use crate::http::pages::{
-    BrowserAnswer, ConsentChoice, ConsentForm, LogInChoice, LogInError, LogInForm, SeeOther, expired,
+    BrowserAnswer, ConsentChoice, ConsentForm, LogInChoice, LogInError, LogInForm, STAY_SIGNED_IN, SeeOther,
+    expired,
 };
 use crate::oauth::OAuthError;
 use crate::oauth::authorization::Step;
@@ -86,9 +87,12 @@ pub(super) async fn enter<F: PageForm>(
     let secret = BrowserSecret::generate(&services.random)?;
     let before = form.browser().session();
     match password_login::sign_in(&services.oauth(), email, password, device, secret.hash(), before).await {
-        Ok(()) => {
+        Ok(expires_at) => {
             let next = without_login(&flow.given).encoded();
-            Ok(flow.back_to_authorize(&next).with_cookie(SetCookie::session(&secret, None)))
+            // Without the choice to stay, the browser forgets the cookie when it ends.
+            let stays = form.get(STAY_SIGNED_IN).is_some();
+            let lifetime = (expires_at - services.clock.now()).to_std().ok().filter(|_| stays);
+            Ok(flow.back_to_authorize(&next).with_cookie(SetCookie::session(&secret, lifetime)))
         }
         Err(OAuthError::InvalidCredentials) => {
             flow.login_page(form.browser(), email, Some(LogInError::Wrong))
@@ -103,8 +107,8 @@ pub(super) async fn enter<F: PageForm>(
     }
 }
 
-/// `GET /oauth/login`, `GET /oauth/sign-up` and `GET /oauth/consent`: the address of a form, as a browser opens it for a restored tab or by
-/// the link of an expired form. The authorization starts again.
+/// `GET /oauth/login`, `GET /oauth/sign-up` and `GET /oauth/consent`: the address of a form, as a browser opens it for
+/// a restored tab or by the link of an expired form. The authorization starts again.
 pub async fn resume_authorization(
     _: Public,
     query: QueryRequest<Authorization>,

@@ -6,20 +6,18 @@ use super::authorize::{DENIED, enter};
 use super::authorize_flow::AuthorizeFlow;
 use crate::authz::Registration;
 use crate::domain::{ChosenPassword, Device, Email, PasswordAttempt, ProfileChange, Status};
-use crate::hashing::Hasher;
 use crate::http::kit::form::Form;
-use crate::http::kit::{BrowserForm, Code, Problem, RegistrationLimit, Services};
+use crate::http::kit::{BrowserForm, Code, Problem, Public, RegistrationLimit, SelfRegistration, Services};
 use crate::http::pages::{BrowserAnswer, SignUpChoice, SignUpError, SignUpForm};
-use crate::store::{NewUser, Store, StoreError};
+use crate::store::{NewUser, StoreError};
 
 /// `POST /oauth/sign-up`
 pub async fn submit_sign_up(
-    entry: Registration,
+    _: Public,
     form: BrowserForm<SignUpForm>,
+    SelfRegistration(entry): SelfRegistration,
     device: Device,
     limit: RegistrationLimit,
-    hasher: Hasher,
-    store: Store,
     services: Arc<Services>,
 ) -> Result<BrowserAnswer, Problem> {
     let given = Form::parse(form.get("request").unwrap_or_default().as_bytes())?;
@@ -31,7 +29,7 @@ pub async fn submit_sign_up(
         return flow.refuse(DENIED);
     }
     let (email, password) = (form.get("email").unwrap_or_default(), form.get("password").unwrap_or_default());
-    match create(&entry, email, password, &device, &limit, &hasher, &store).await? {
+    match create(&services, &entry, email, password, &device, &limit).await? {
         Ok(()) => enter(&services, &flow, &form, email, PasswordAttempt::new(password), device).await,
         Err(error) => flow.sign_up_page(form.browser(), email, Some(error)),
     }
@@ -39,13 +37,12 @@ pub async fn submit_sign_up(
 
 /// Creates the account. The inner error is for the page.
 async fn create(
+    services: &Services,
     entry: &Registration,
     email: &str,
     password: &str,
     device: &Device,
     limit: &RegistrationLimit,
-    hasher: &Hasher,
-    store: &Store,
 ) -> Result<Result<(), SignUpError>, Problem> {
     let email = match Email::parse(email) {
         Ok(email) => email,
@@ -57,13 +54,14 @@ async fn create(
         if chosen.is_ok() {
             limit.count(device.origin.address).await?;
         }
-        let judged = match hasher.judge(chosen, Some(email.to_string())).await? {
+        let judged = match services.hasher.judge(chosen, Some(email.to_string())).await? {
             Ok(judged) => judged,
             Err(rule) => return Ok(Err(SignUpError::Password(rule.detail))),
         };
-        let password = Some(hasher.hash(&judged).await?);
+        let password = Some(services.hasher.hash(&judged).await?);
         let (profile, status) = (ProfileChange::default(), Status::Active);
-        match store.create_user(NewUser { email, password, profile, status }, entry.grant(None)?).await {
+        let new = NewUser { email, password, profile, status };
+        match services.store.create_user(new, entry.grant(None)?).await {
             Ok(_) => Ok(Ok(())),
             Err(StoreError::Taken) => Ok(Err(SignUpError::Taken)),
             Err(error) => Err(Problem::from(error)),

@@ -1,5 +1,7 @@
 //! Pages and redirects as responses.
 
+use std::borrow::Cow;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -30,7 +32,8 @@ pub struct PageAnswer {
     status: StatusCode,
     title: String,
     body: Markup,
-    files: &'static str,
+    /// Relative path to the files of the pages.
+    files: Cow<'static, str>,
     cache_control: &'static str,
     form_action: String,
     shows_request_id: bool,
@@ -45,7 +48,7 @@ impl PageAnswer {
             status: StatusCode::OK,
             title: title.into(),
             body,
-            files: "",
+            files: Cow::Borrowed(""),
             cache_control: "no-store",
             form_action: "'none'".to_owned(),
             shows_request_id: false,
@@ -90,13 +93,19 @@ impl PageAnswer {
 
     /// Makes it a page outside `/oauth/` that caches may keep for an hour.
     pub(super) fn public_at(self, files: &'static str) -> Self {
-        Self { files, cache_control: "public, max-age=3600", ..self }
+        Self { files: files.into(), cache_control: "public, max-age=3600", ..self }
+    }
+
+    /// Makes it a page that is opened at this path.
+    pub(super) fn opened_at(self, path: &str) -> Self {
+        let depth = path.matches('/').count().saturating_sub(1);
+        Self { files: format!("{}oauth/", "../".repeat(depth)).into(), ..self }
     }
 
     /// Renders the page.
     pub(crate) fn render(self, context: &PageContext<'_>) -> HttpResponse {
         let request = self.shows_request_id.then_some(context.request_id);
-        let html = document(context.service, &self.title, self.files, &self.body, self.script, request);
+        let html = document(context.service, &self.title, &self.files, &self.body, self.script, request);
         let script = self
             .script
             .map(|script| format!("script-src 'sha256-{}'; ", STANDARD.encode(sha256(script.as_bytes()))));

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::PageAnswer;
 use super::layout::{PageContext, shortened};
-use crate::http::kit::Code;
+use crate::http::kit::{Code, ProblemContext};
 
 /// Longest detail that a page shows, in characters.
 const LONGEST_DETAIL: usize = 200;
@@ -43,13 +43,12 @@ pub fn error(page: &ErrorPage<'_>) -> PageAnswer {
 }
 
 /// Renders a problem as a page.
-pub(crate) fn render_problem(
-    code: Code,
-    detail: Option<&str>,
-    service: &str,
-    request_id: &str,
-) -> HttpResponse {
-    of_problem(code, detail).render(&PageContext { service, request_id })
+pub(crate) fn render_problem(code: Code, detail: Option<&str>, context: &ProblemContext<'_>) -> HttpResponse {
+    let page = match code {
+        Code::UnknownPath => no_such_page().opened_at(context.path),
+        code => of_problem(code, detail),
+    };
+    page.render(&PageContext { service: context.service, request_id: context.request_id })
 }
 
 fn of_problem(code: Code, detail: Option<&str>) -> PageAnswer {
@@ -60,6 +59,10 @@ fn of_problem(code: Code, detail: Option<&str>) -> PageAnswer {
             "Nothing was changed. Please wait a moment, then go back and try again.",
         ),
         Code::ForeignForm => return refused_form(detail),
+        Code::RegistrationClosed => (
+            "Registration is closed",
+            "You cannot create an account here yourself. Ask the operator of this service for one.",
+        ),
         Code::RequestTimeout => {
             ("That took too long", "Your input did not arrive in time. Please go back and send it again.")
         }
@@ -73,6 +76,18 @@ fn of_problem(code: Code, detail: Option<&str>) -> PageAnswer {
         ),
     };
     error(&ErrorPage { status: code.status(), title, sentence, code: Some(code.oauth()), detail })
+}
+
+/// The page for an address that no page has. A person gets here by a typing mistake, or by opening the address of the
+/// service itself.
+fn no_such_page() -> PageAnswer {
+    error(&ErrorPage {
+        status: Code::UnknownPath.status(),
+        title: "There is no page here",
+        sentence: "You sign in from the application that you want to use. Open the application, and sign in there.",
+        code: None,
+        detail: None,
+    })
 }
 
 /// The page for a form that this browser must get anew. The link opens the address of the form with GET, and with it

@@ -46,9 +46,14 @@ pub struct LogInForm {
     /// The account's password.
     #[schema(format = "password")]
     password: Option<String>,
+    /// `yes` when the browser keeps the session after it ends.
+    stay: Option<String>,
     /// `log-in` or `cancel`.
     choice: String,
 }
+
+/// Field of the choice to stay signed in.
+pub const STAY_SIGNED_IN: &str = "stay";
 
 impl PageForm for LogInForm {
     const PURPOSE: &'static str = "log-in";
@@ -109,6 +114,10 @@ pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
             label for="password" { "Password" }
             input #password type="password" name="password" required autocomplete="current-password"
                 aria-invalid=[wrong.then_some("true")] aria-describedby=[error_id] autofocus[in_password];
+        }
+        div.check {
+            input #stay type="checkbox" name=(STAY_SIGNED_IN) value="yes";
+            label for="stay" { "Stay signed in on this device" }
         }
         div.choices {
             // The Enter key presses the first button.

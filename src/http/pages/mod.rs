@@ -22,7 +22,7 @@ pub use error::{ErrorPage, error, expired, explanation, explanations};
 pub use files::{mark, stylesheet};
 pub use form_post::form_post;
 pub use layout::{Application, form};
-pub use log_in::{LogIn, LogInChoice, LogInError, LogInForm, log_in};
+pub use log_in::{LogIn, LogInChoice, LogInError, LogInForm, STAY_SIGNED_IN, log_in};
 pub use log_out::{LogOut, LogOutChoice, LogOutForm, log_out, logged_out, still_logged_in};
 pub use sign_up::{SignUp, SignUpChoice, SignUpError, SignUpForm, sign_up};
 

@@ -1,5 +1,6 @@
 //! Browser sessions: users who are signed in at the login page.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::session_rows::{SessionBinding, SessionRow, session_event};
@@ -37,7 +38,8 @@ impl TrustedStore {
     }
 
     /// Signs in a user whose password was right. `cookie` identifies the browser session, `before` the one that
-    /// the browser had. If that was the same user's, it goes on under the new cookie; another user's ends.
+    /// the browser had. If that was the same user's, it goes on under the new cookie; another user's ends. Returns the
+    /// time at which the browser session expires.
     ///
     /// # Errors
     /// If the database is unavailable.
@@ -48,7 +50,7 @@ impl TrustedStore {
         device: Device,
         cookie: SecretHash,
         before: Option<SecretHash>,
-    ) -> Result<Result<(), LoginRefused>, StoreError> {
+    ) -> Result<Result<DateTime<Utc>, LoginRefused>, StoreError> {
         let origin = device.origin.clone();
         let begun = self.new_session(user, None, device)?;
         let shared = self.shared().clone();
@@ -75,7 +77,7 @@ impl TrustedStore {
                 }
             }
             shared.record_login(conn, &session, origin.clone())?;
-            Ok(Ok(()))
+            Ok(Ok(session.expires_at))
         })
         .await
     }

@@ -125,6 +125,21 @@ on_both_engines! {
         }
     }
 
+    fn browser_keeps_the_session_if_the_user_stays_signed_in(server) {
+        let (ada, app) = (server.register("ada"), server.application("photos", "openid users:read"));
+        for stays in [false, true] {
+            let mut browser = Browser::new(&server);
+            let page = browser.open(&app.authorize(&[]));
+            let mut fields = vec![("email", ada.email.as_str()), ("password", crate::support::PASSWORD)];
+            fields.extend(stays.then_some(("stay", "yes")));
+            let back = browser.submit_and_stop(&page, "log-in", &fields).expect(303);
+            let cookie = back.header("set-cookie").expect("a cookie");
+            let seconds = cookie.split("Max-Age=").nth(1).map(|seconds| seconds.parse::<u64>().unwrap());
+            assert_eq!(seconds.is_some(), stays, "{cookie}");
+            assert!(seconds.is_none_or(|seconds| (2_500_000..=2_592_000).contains(&seconds)), "{cookie}");
+        }
+    }
+
     fn prompt_none_without_a_session_returns_login_required(server) {
         let app = server.application("photos", "openid users:read");
         let back = Browser::new(&server).open(&app.authorize(&[("prompt", "none")])).expect(303);

@@ -78,7 +78,9 @@ on_both_engines! {
         let back = server.get(&app.authorize(&[("prompt", "create")])).send().expect(303);
         assert_eq!(redirect_parameter(&back, "error"), "invalid_request");
         assert!(!server.get(&app.authorize(&[])).send().expect(200).body.contains("Create one"));
-        server.post("/oauth/sign-up").header("origin", &server.url).form(&[("choice", "sign-up")]).send().expect(401);
+        // A form of the sign-in page is none of the sign-up page, and without a form nothing is looked at.
+        server.post("/oauth/sign-up").header("origin", &server.url).form(&[("choice", "sign-up")]).send().expect(403);
+        server.get("/oauth/sign-up").send().expect(400);
         let metadata = server.get("/.well-known/openid-configuration").send().expect(200).json();
         assert!(!metadata["prompt_values_supported"].to_string().contains("create"));
     }

@@ -85,7 +85,7 @@ impl Family {
                 request_id: REQUEST_ID,
                 decision_id: code.is_decided().then(|| DECISION_ID.parse().ok()).flatten(),
                 family: self,
-                page: |_, _, _, _| HttpResponse::InternalServerError().finish(),
+                page: |_, _, _| HttpResponse::InternalServerError().finish(),
             }),
         };
         json!({ "summary": code.title(), "description": code.meaning(), "value": value })
@@ -140,8 +140,8 @@ pub(crate) fn problem_schema() -> Value {
                 "description": "The id of the decision, for `POST /authz/explain`; on a refusal only",
             },
             "reason": {
-                "type": "string", "enum": ["expired", "superseded", "revoked", "invalid"],
-                "description": "Why an access token is not accepted, on a 401 `invalid-token` only: renew one that is `expired` or `superseded`, sign in again for one that is `revoked`",
+                "type": "string", "enum": ["expired", "revoked", "invalid"],
+                "description": "Why an access token is not accepted, on a 401 `invalid-token` only: renew one that is `expired`; renew one that is `revoked`, and sign in again if that fails",
             },
             "errors": {
                 "type": "array", "items": { "$ref": "#/components/schemas/BrokenRule" },
