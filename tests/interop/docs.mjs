@@ -55,7 +55,7 @@ async function everything(context) {
   await page.click('.auth-btn-wrapper .btn-done >> nth=0');
 
   // A request for the user's own record, and one for another user's record.
-  const read = page.locator('#operations-Users-get_users_id');
+  const read = page.locator('#operations-Users-getUser');
   await read.locator('.opblock-summary-control').click();
   await answered(read, 'me', `"email": "${facts.user.email}"`);
   await read.locator('.opblock-summary').scrollIntoViewIfNeeded();
