@@ -20,6 +20,8 @@
 //! fn read<'a, P>(renewed: &'a mut Renewed<'_, P>) -> &'a mut Connection { renewed }
 //! ```
 
+mod locks;
+
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
@@ -85,6 +87,7 @@ impl<P: Proof> Authorization<P> {
         work: impl FnOnce(&mut Renewed<'_, P>, &mut Changes) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let (caller, began) = (self.caller.as_ref(), Instant::now());
+        locks::take(conn, caller, self.event.as_ref())?;
         let refused = |error| match (error, &self.event) {
             (StoreError::Revoked(_), Some(event)) => StoreError::revoked(event.clone()),
             (error, _) => error,
