@@ -266,7 +266,6 @@ fn add_actions(object: &mut Object, kind: &str) {
     actions.description =
         Some("The actions of the caller on this record, each with the members that it may write.".to_owned());
     actions.extensions = Some(ExtensionsBuilder::new().add(ACTIONS_OF, kind).build());
-    actions.examples = vec![serde_json::json!({ "update": ["name"], "delete": [] })];
     object.properties.insert("_actions".to_owned(), actions.into());
     object.required.push("_actions".to_owned());
 }

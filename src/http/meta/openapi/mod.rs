@@ -82,6 +82,11 @@ fn name_actions(schema: &mut Value, table: &ActionTable) {
         return;
     };
     let Some(Value::String(kind)) = actions.shift_remove(ACTIONS_OF) else { return };
+    let example: Map<String, Value> = table
+        .on_kind(&kind)
+        .map(|(name, members)| (name.to_owned(), members.iter().take(1).cloned().collect()))
+        .collect();
+    actions.insert("examples".to_owned(), json!([example]));
     let properties: Map<String, Value> = table
         .on_kind(&kind)
         .map(|(name, members)| {
