@@ -73,6 +73,8 @@ crate::actions! {
     pub ProvePassword = "prove_password";
     /// Set whether a user's e-mail address is verified.
     pub VerifyEmail = "verify_email", changes;
+    /// Set a user's id in another system.
+    pub SetExternalId = "set_external_id", changes;
     /// Replace a user's roles.
     pub SetRoles = "set_roles", changes;
     /// Suspend or activate a user.

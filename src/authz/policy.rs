@@ -16,6 +16,7 @@ crate::policy! {
         Read:          owner(USERS_READ), anyone(USERS_READ_ANY);
         Update:        owner(USERS_WRITE), anyone(USERS_WRITE_ANY), not_above;
         VerifyEmail:   anyone(USERS_WRITE_ANY), not_above;
+        SetExternalId: anyone(USERS_WRITE_ANY), not_above;
         Delete:        owner(USERS_DELETE), anyone(USERS_DELETE_ANY), not_above;
         SetPassword:   owner(USERS_WRITE), anyone(USERS_WRITE_ANY), not_above;
         ProvePassword: owner(USERS_WRITE);
@@ -67,6 +68,7 @@ impl Resource for User {
     const OWNER: OwnerFrom = OwnerFrom::Url;
     const MEMBERS: &'static [Member] = &[
         Member::new("email_verified").written_by::<User, VerifyEmail>(),
+        Member::new("external_id").written_by::<User, SetExternalId>(),
         Member::new("current_password").written_by::<User, ProvePassword>(),
     ];
 

@@ -67,6 +67,7 @@ impl From<StoreError> for Failure {
             StoreError::Changed => "it was changed or removed in the meantime; try again".to_owned(),
             StoreError::Uncertain(_)
             | StoreError::Taken
+            | StoreError::ExternalIdTaken
             | StoreError::Repeated
             | StoreError::ProofUsed
             | StoreError::TooManyProofs

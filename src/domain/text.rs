@@ -35,6 +35,7 @@ pub const RULES: &[(&str, &[&str])] = &[
     ("read-only", &[]),
     ("refresh-without-code", &[]),
     ("required", &[]),
+    ("surrounding-space", &[]),
     ("too-common", &[]),
     ("too-costly-hash", &[]),
     ("too-long", &["max"]),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use super::{Email, InvalidId, Role, UserId};
+use super::{Email, ExternalId, InvalidId, Role, UserId};
 
 /// Status of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -64,6 +64,8 @@ pub struct User {
     pub email: Email,
     /// Set when the address is verified. A change of the address clears it.
     pub email_verified: bool,
+    /// Id in another system, unique.
+    pub external_id: Option<ExternalId>,
     /// Status.
     pub status: Status,
     /// Roles, sorted. They limit the scopes of the user's tokens.

@@ -11,7 +11,7 @@ use crate::http::kit::{Code, Document, Endpoint, Problem, Public, Record, Segmen
 use crate::store::Store;
 
 /// About as long as an account without `_actions`.
-const CONSTANT: &str = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","email":"ada@example.com","email_verified":false,"status":"active","roles":["user"],"created_at":"2026-01-01T00:00:00.000Z","updated_at":"2026-01-01T00:00:00.000Z","last_login_at":"2026-01-01T00:00:00.000Z","_actions":{}}"#;
+const CONSTANT: &str = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","email":"ada@example.com","email_verified":false,"external_id":null,"status":"active","roles":["user"],"created_at":"2026-01-01T00:00:00.000Z","updated_at":"2026-01-01T00:00:00.000Z","last_login_at":"2026-01-01T00:00:00.000Z","_actions":{}}"#;
 
 /// The routes. Their paths are as long as `/users/{id}`: what the router costs depends on it.
 pub(crate) fn endpoints() -> Vec<Endpoint> {

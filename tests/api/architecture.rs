@@ -314,6 +314,7 @@ fn the_routes_of_the_api_reach_neither_the_state_nor_the_store_without_proofs() 
 /// Lists of values in a statement of the store, each with what bounds its length. A subquery is not a list.
 const LISTS: &[(&str, &str, &str)] = &[
     ("store/records/client_secrets", "eq_any(clients)", "a page of clients"),
+    ("store/records/import_export", "eq_any(&external)", "a batch of an import"),
     ("store/records/import_export", "eq_any(&ids)", "a batch of an import, or a page of an export"),
     ("store/records/import_export", "eq_any(&keys)", "a batch of an import"),
     ("store/records/keys", "eq_any(&kids)", "keys that an operator rotated in the lifetime of a token"),

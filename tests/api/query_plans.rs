@@ -140,7 +140,7 @@ fn import(server: &Server, accounts: usize) {
         let status = if number % 1_000 == 7 { "suspended" } else { "active" };
         let roles = if number % 1_000 == 8 { "support" } else { "user" };
         let account = json!({
-            "email": format!("user{number}@example.com"), "status": status, "roles": [roles],
+            "email": format!("user{number}@example.com"), "external_id": number.to_string(), "status": status, "roles": [roles],
             // The first names of a list are not among the names that are too many to sort.
             "profile": { "name": format!("{} {number}", if number % 12 == 0 { "Early" } else { "Number" }) },
             "created_at": format!("2025-{:02}-{:02}T00:00:00Z", number % 12 + 1, number % 28 + 1),
@@ -165,7 +165,7 @@ on_both_engines! {
         import(&server, ACCOUNTS);
         let admin = server.admin();
         let filters = [
-            "email=user7@example.com", "q=user7@", "q=NUMBER%2077", "q=user", "q=number", "q=early", "q=number&role=user",
+            "email=user7@example.com", "external_id=7", "external_id=7&role=user&status=active", "q=user&external_id=7", "q=user7@", "q=NUMBER%2077", "q=user", "q=number", "q=early", "q=number&role=user",
             "q=77", "q=@example.com", "q=early&role=user",
             "q=user7@&role=user&status=active", "q=user&role=support", "q=number&status=suspended", "role=support",
             "role=user", "status=suspended", "role=user&status=suspended",

@@ -356,6 +356,27 @@ on_both_engines! {
         with("sort=email", "'%20OR%201=1").expect_problem(400, "invalid-cursor");
     }
 
+    fn account_is_found_by_its_external_id(server) {
+        let admin = server.admin();
+        for (name, id) in [("ada", "B-17"), ("grace", "b-17"), ("zoe", "ä +")] {
+            let body = json!({ "email": format!("{name}@example.com"), "password": PASSWORD, "external_id": id });
+            server.post("/users").bearer(&admin.token).json(&body).send().expect(201);
+        }
+        let find = |query: &str| {
+            let path = format!("/users?{query}");
+            emails(&server.get(&path).bearer(&admin.token).send().expect(200).json())
+        };
+        assert_eq!(find("external_id=B-17"), ["ada@example.com"]);
+        assert_eq!(find("external_id=b-17&sort=-email"), ["grace@example.com"]);
+        assert_eq!(find("external_id=%C3%A4+%2B"), ["zoe@example.com"]);
+        assert_eq!(find("external_id=B-17&status=suspended"), [""; 0]);
+        assert_eq!(find("external_id=B-17&role=user&q=ada"), ["ada@example.com"]);
+        assert_eq!(find("external_id=B-1"), [""; 0]);
+        for query in ["external_id=", "external_id=%00", "external_id=1&external_id=1"] {
+            server.get(&format!("/users?{query}")).bearer(&admin.token).send().expect_problem(400, "invalid-query");
+        }
+    }
+
     fn listing_needs_the_scope_for_all_users(server) {
         let ada = server.register("ada");
         let answer = server.get("/users").bearer(&ada.token).send().expect_problem(403, "insufficient-scope");

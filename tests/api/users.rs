@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::on_both_engines;
+use crate::support::{PASSWORD, Person, on_both_engines};
 
 on_both_engines! {
     fn registration_returns_account_location_and_etag(server) {
@@ -117,7 +117,7 @@ on_both_engines! {
         let weak = server.get("/users/me").bearer(&reader).send().json();
         assert_eq!(weak["_actions"], json!({ "read": [] }));
         let by_admin = server.get(&ada.path()).bearer(&admin.token).send().json();
-        assert_eq!(by_admin["_actions"]["update"], json!(["email", "email_verified"]));
+        assert_eq!(by_admin["_actions"]["update"], json!(["email", "email_verified", "external_id"]));
         assert_eq!(by_admin["_actions"]["set_roles"], json!(["roles"]));
         // A repeated request gets the same answer; own account and other account differ.
         for (token, path, told) in
@@ -186,7 +186,7 @@ on_both_engines! {
     fn refuses_read_only_and_unknown_members(server) {
         let ada = server.register("ada");
         let before = server.get("/users/me").bearer(&ada.token).send();
-        for member in ["id", "roles", "status", "email_verified", "created_at", "updated_at", "last_login_at", "_actions"] {
+        for member in ["id", "roles", "status", "email_verified", "external_id", "created_at", "updated_at", "last_login_at", "_actions"] {
             let body = json!({ "email": "else@example.com", member: "x" });
             let answer = server.patch("/users/me").bearer(&ada.token).if_match("*").json(&body).send();
             let answer = answer.expect_problem(422, "invalid-body");
@@ -208,7 +208,70 @@ on_both_engines! {
         server.register("grace");
         let change = json!({ "email": "GRACE@example.com" });
         let answer = server.patch("/users/me").bearer(&ada.token).if_match("*").json(&change).send();
-        answer.expect_problem(409, "email-taken");
+        let answer = answer.expect_problem(409, "email-taken");
+        assert_eq!(answer.broken_rules(), [("/email".to_owned(), "taken".to_owned())]);
+    }
+
+    fn external_id_is_unique_and_written_by_administrators(server) {
+        let (admin, ada) = (server.admin(), server.register("ada"));
+        let account = |name: &str, id: Value| {
+            let email = format!("{name}@example.com");
+            server.post("/users").json(&json!({ "email": email, "password": PASSWORD, "external_id": id }))
+        };
+        let taken = [("/external_id".to_owned(), "taken".to_owned())];
+        let made = account("grace", json!("A 4711+ü")).bearer(&admin.token).send().expect(201).json();
+        assert_eq!(made["external_id"], "A 4711+ü");
+        let again = account("other", json!("A 4711+ü")).bearer(&admin.token).send();
+        assert_eq!(again.expect_problem(409, "external-id-taken").broken_rules(), taken);
+        // Both are taken: the answer is the same on each engine.
+        let both = account("grace", json!("A 4711+ü")).bearer(&admin.token).send();
+        assert_eq!(both.expect_problem(409, "external-id-taken").broken_rules(), taken);
+        account("case", json!("a 4711+ü")).bearer(&admin.token).send().expect(201);
+        for id in [json!("free"), json!("A 4711+ü")] {
+            // Neither registration nor the owner learns whether an id is taken.
+            let rules = [("/external_id".to_owned(), "read-only".to_owned())];
+            assert_eq!(account("eve", id.clone()).send().expect_problem(422, "invalid-body").broken_rules(), rules);
+            let own = server.patch("/users/me").bearer(&ada.token).if_match("*").json(&json!({ "external_id": id }));
+            assert_eq!(own.send().expect_problem(422, "invalid-body").broken_rules(), rules);
+        }
+        let patch = |id: Value| {
+            let body = json!({ "external_id": id });
+            server.patch(&ada.path()).bearer(&admin.token).if_match("*").json(&body).send()
+        };
+        assert_eq!(patch(json!("A 4711+ü")).expect_problem(409, "external-id-taken").broken_rules(), taken);
+        for (id, code) in [("", "empty"), (" 1", "surrounding-space"), ("1\u{a0}", "surrounding-space"), ("a\0", "control-character"), (&"x".repeat(256), "too-long")] {
+            let rules = [("/external_id".to_owned(), code.to_owned())];
+            assert_eq!(patch(json!(id)).expect_problem(422, "invalid-body").broken_rules(), rules);
+        }
+        assert_eq!(patch(json!("ü".repeat(255))).expect(200).json()["external_id"], "ü".repeat(255));
+        assert_eq!(patch(json!("1")).expect(200).json()["external_id"], "1");
+        patch(json!("1")).expect(200);
+        let own = server.get("/users/me").bearer(&ada.token).send().expect(200).json();
+        assert_eq!(own["external_id"], "1");
+        let moved = server.patch("/users/me").bearer(&ada.token).if_match("*").json(&json!({ "email": "new@example.com" }));
+        assert_eq!(moved.send().expect(200).json()["external_id"], "1", "it stays");
+        assert_eq!(patch(Value::Null).expect(200).json()["external_id"], Value::Null);
+        account("next", json!("1")).bearer(&admin.token).send().expect(201);
+    }
+
+    fn one_of_many_accounts_gets_an_external_id(server) {
+        let admin = server.admin();
+        let (other, people) = (server.replica(), ["a", "b", "c", "d", "e", "f"].map(|name| server.register(name)));
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let patch = |(number, person): (usize, &Person)| {
+                let server = if number % 2 == 0 { &server } else { &other };
+                let body = json!({ "external_id": "the one" });
+                server.patch(&person.path()).bearer(&admin.token).if_match("*").json(&body).send()
+            };
+            let threads: Vec<_> = people.iter().enumerate().map(|each| scope.spawn(move || patch(each))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let (set, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
+        assert_eq!(set.len(), 1);
+        for answer in refused {
+            let rules = answer.expect_problem(409, "external-id-taken").broken_rules();
+            assert_eq!(rules, [("/external_id".to_owned(), "taken".to_owned())]);
+        }
     }
 
     fn deleted_accounts_token_stays_revoked(server) {

@@ -106,8 +106,13 @@ impl Users<'_> {
         let taken =
             Failure::new(format!("an account with this address exists; see cloakroom users show {email}"));
         let hash = Some(self.hash(&password).await?);
-        let new =
-            NewUser { email, password: hash, profile: ProfileChange::default(), status: Status::Active };
+        let new = NewUser {
+            email,
+            password: hash,
+            profile: ProfileChange::default(),
+            status: Status::Active,
+            external_id: None,
+        };
         let user = match self.store.create_user(new, grant).await {
             Err(StoreError::Taken) => return Err(taken),
             made => made?,
@@ -214,6 +219,7 @@ fn as_json(user: &User) -> Value {
         "id": user.id,
         "email": user.email.as_str(),
         "email_verified": user.email_verified,
+        "external_id": user.external_id,
         "status": user.status,
         "roles": user.roles,
         "created_at": format_time(user.created_at),

@@ -43,11 +43,11 @@ pub(super) fn command() -> Command {
             "A line has the members of POST /users, and may have further members of its answer:\n  \
              {\"email\": \"ada@example.com\", \"password\": \"a most unusual passphrase\"}\n  \
              {\"email\": \"bob@example.com\", \"password_hash\": \"$argon2id$v=19$…\", \"email_verified\": true,\n   \
-             \"roles\": [\"user\"], \"status\": \"active\", \"created_at\": \"2024-05-01T08:00:00Z\", \"profile\": {\"name\": \"Bob\"}}\n\n\
+             \"external_id\": \"4711\", \"roles\": [\"user\"], \"status\": \"active\", \"created_at\": \"2024-05-01T08:00:00Z\", \"profile\": {\"name\": \"Bob\"}}\n\n\
              An account without password and hash cannot log in until a password is set. Passwords are hashed,\n\
              about a hundred per second. Hashes are stored as they are, some thousands per second, and replaced by\n\
              argon2id at a login: argon2, bcrypt, scrypt, PBKDF2, SHA-crypt, of Django and ASP.NET too.\n\
-             An account whose id or address exists stays as it is, so you can import the same file again.\n\
+             An account whose id, address or external id exists stays as it is, so you can import the same file again.\n\
              A line that breaks a rule is reported and left out. Then the exit code is 1.",
         )
         .args([
@@ -174,11 +174,14 @@ impl Users<'_> {
                     done.made += count(outcomes.len() - there);
                     last_success = Instant::now();
                 }
-                // Another process took an address at the same moment, or the database was too slow for the batch.
+                // Another process took an address or an id at the same moment, or the database was too slow for the batch.
                 // Accounts that were created after all exist at the next try.
-                Err(error @ (StoreError::Taken | StoreError::Unavailable(_) | StoreError::Uncertain(_)))
-                    if last_success.elapsed() < RETRY_LIMIT =>
-                {
+                Err(
+                    error @ (StoreError::Taken
+                    | StoreError::ExternalIdTaken
+                    | StoreError::Unavailable(_)
+                    | StoreError::Uncertain(_)),
+                ) if last_success.elapsed() < RETRY_LIMIT => {
                     progress(&format!("{} lines; retry: {error}", done.lines));
                     tokio::time::sleep(PAUSE).await;
                     let (first, second) =
@@ -202,7 +205,13 @@ impl Users<'_> {
         };
         Ok(ImportedUser {
             id: line.id,
-            new: NewUser { email: line.email, password, profile: line.profile, status: line.status },
+            new: NewUser {
+                email: line.email,
+                password,
+                profile: line.profile,
+                status: line.status,
+                external_id: line.external_id,
+            },
             email_verified: line.email_verified,
             created_at: line.created_at,
             updated_at: line.updated_at,

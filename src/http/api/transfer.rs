@@ -11,7 +11,7 @@ use super::profiles::read_profile;
 use super::users::{UserView, role, status_of};
 use crate::authz::Vocabulary;
 use crate::domain::{
-    Email, Invalid, NewPassword, PasswordHash, ProfileChange, Role, Status, UserId, parse_time,
+    Email, ExternalId, Invalid, NewPassword, PasswordHash, ProfileChange, Role, Status, UserId, parse_time,
 };
 use crate::hashing::{Argon2Cost, check_stored_hash};
 use crate::http::kit::{BrokenRule, Members};
@@ -27,6 +27,7 @@ pub(crate) struct Line {
     pub(crate) roles: Option<Vec<Role>>,
     pub(crate) status: Status,
     pub(crate) email_verified: bool,
+    pub(crate) external_id: Option<ExternalId>,
     pub(crate) created_at: Option<DateTime<Utc>>,
     pub(crate) updated_at: Option<DateTime<Utc>>,
     pub(crate) last_login_at: Option<DateTime<Utc>>,
@@ -71,6 +72,7 @@ impl Line {
             roles: members.texts("roles", |name| role(name, vocabulary)),
             status: members.text("status", status_of).value().unwrap_or(Status::Active),
             email_verified: members.boolean("email_verified").unwrap_or_default(),
+            external_id: members.text("external_id", ExternalId::parse).value(),
             created_at: members.text("created_at", time).value(),
             updated_at: members.text("updated_at", time).value(),
             last_login_at: members.text("last_login_at", time).value(),

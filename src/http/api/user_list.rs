@@ -9,7 +9,7 @@ use serde_json::json;
 use super::users::{UserView, role};
 use crate::authz::action::{List, Read};
 use crate::authz::{Reach, RowFilter, Rule, Vocabulary};
-use crate::domain::{Email, InvalidId, ListedUser, Profile, Time, User, UserId};
+use crate::domain::{Email, ExternalId, InvalidId, ListedUser, Profile, Time, User, UserId};
 use crate::http::kit::{
     Code, CursorKey, DEFAULT_LIMIT, Listed, Parameter, Parameters, Problem, Query, QueryType, View,
     cursor_parameter, limit, limit_parameter, text, text_schema,
@@ -45,6 +45,7 @@ impl QueryType for UserListQuery {
         let sorts: Vec<&str> = SORTS.iter().map(|(name, _)| *name).collect();
         let others = [
             ("email", "The account with this e-mail address, ignoring case", text()),
+            ("external_id", "The account with this id in another system", text()),
             (
                 "q",
                 "Beginning of the e-mail address, of `@` and its domain, or of a word of the name, ignoring case",
@@ -75,6 +76,7 @@ impl QueryType for UserListQuery {
             cursor: parameters.take("cursor", text)?,
             filter: UserFilter {
                 email: parameters.take("email", email)?,
+                external_id: parameters.take("external_id", ExternalId::parse)?,
                 prefix: parameters.take("q", text)?,
                 status: parameters.take("status", str::parse)?,
                 role: None,

@@ -12,11 +12,13 @@ use super::transfer::{hash, two_passwords};
 use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Registration, Vocabulary};
 use crate::domain::{
-    ChosenPassword, Email, Invalid, InvalidId, NewPassword, PasswordHash, ProfileChange, Role, Status, User,
-    format_time,
+    ChosenPassword, Email, ExternalId, Invalid, InvalidId, NewPassword, PasswordHash, ProfileChange, Role,
+    Status, User, format_time,
 };
 use crate::hashing::{Argon2Cost, Hasher};
-use crate::http::kit::{Body, Code, Created, IfMatch, NoContent, Problem, RegistrationLimit, Shown, View};
+use crate::http::kit::{
+    Body, Code, Created, Given, IfMatch, NoContent, Problem, RegistrationLimit, Shown, View,
+};
 use crate::store::{NewUser, Store, UserChange};
 
 /// An account.
@@ -30,6 +32,9 @@ pub struct UserView {
     email: String,
     /// True when the address is verified.
     email_verified: bool,
+    /// The id in another system, which is unique.
+    #[schema(required = true, examples("4711"))]
+    external_id: Option<String>,
     /// The account's status.
     status: Status,
     /// The user's roles, which grant scopes to tokens.
@@ -60,6 +65,7 @@ impl From<&User> for UserView {
             id: user.id.0,
             email: user.email.to_string(),
             email_verified: user.email_verified,
+            external_id: user.external_id.as_ref().map(|id| id.as_str().to_owned()),
             status: user.status,
             roles: user.roles.clone(),
             created_at: time(user.created_at),
@@ -97,6 +103,9 @@ crate::body! {
         /// place of `password`. Requires `users:create`.
         #[schema(max_length = 512)]
         password_hash: Option<String> as Option<PasswordHash> = optional_text(|text| hash(text, cost));
+        /// The id in another system, which is unique. Requires `users:create`.
+        #[schema(min_length = 1, max_length = 255)]
+        external_id: Option<String> as Option<ExternalId> = text(ExternalId::parse);
         /// The profile.
         profile: Option<ProfileView> as Option<ProfileChange> = object(|members| Some(read_profile(members)));
         /// The roles. Requires `users:create` and `roles:write`. Default: `user`.
@@ -126,29 +135,30 @@ pub async fn create(
     let may_import = entry.open_origin().is_none();
     let has_password = body.text("password").is_some();
     let has_hash = may_import && body.text("password_hash").is_some();
-    let NewUserBody { email, password, password_hash, profile, roles, status } = body.read(|members| {
-        members.read_only(SERVER_SET);
-        members.read_only(&["email_verified"]);
-        if !may_import {
-            members.read_only(&["password_hash"]);
-        }
-        if has_hash && has_password {
-            members.broken("password_hash", two_passwords());
-        }
-        if !entry.may_grant() {
-            members.read_only(&["roles", "status"]);
-        }
-        NewUserBody::read(members, &vocabulary, judged, hasher.cost(), has_hash && !has_password)
-    })?;
+    let NewUserBody { email, password, password_hash, external_id, profile, roles, status } =
+        body.read(|members| {
+            members.read_only(SERVER_SET);
+            members.read_only(&["email_verified"]);
+            if !may_import {
+                members.read_only(&["password_hash", "external_id"]);
+            }
+            if has_hash && has_password {
+                members.broken("password_hash", two_passwords());
+            }
+            if !entry.may_grant() {
+                members.read_only(&["roles", "status"]);
+            }
+            NewUserBody::read(members, &vocabulary, judged, hasher.cost(), has_hash && !has_password)
+        })?;
     let grant = entry.grant(roles)?;
     let password = match password {
         Some(password) => Some(hasher.hash(&password).await?),
         None => password_hash,
     };
     let (profile, status) = (profile.unwrap_or_default(), status.unwrap_or(Status::Active));
-    let new = NewUser { email, password, profile, status };
+    let new = NewUser { email, password, profile, status, external_id };
     let made = store.create_user(new, grant).await;
-    let user = made.map_err(Problem::from).map_err(email_taken)?;
+    let user = made.map_err(Problem::from).map_err(name_taken)?;
     Ok(Shown::to(user, entry.by().cloned()).created())
 }
 
@@ -165,6 +175,9 @@ crate::body! {
         email: Option<String> as Option<Email> = optional_text(Email::parse);
         /// Requires `users:write:any`.
         email_verified: Option<bool> = boolean();
+        /// The id in another system, which is unique; null removes it. Requires `users:write:any`.
+        #[schema(min_length = 1, max_length = 255)]
+        external_id: Option<String> as Given<ExternalId> = text(ExternalId::parse);
     }
     media_type "application/merge-patch+json"
     example { "email": "ada.lovelace@example.com" }
@@ -177,14 +190,19 @@ pub async fn update(
     if_match: IfMatch,
     store: Store,
 ) -> Result<Shown<User>, Problem> {
-    let UserPatch { email, email_verified } = body.read_by(&user, |members| {
+    let UserPatch { email, email_verified, external_id } = body.read_by(&user, |members| {
         members.read_only(SERVER_SET);
         members.read_only(&["roles", "status"]);
         UserPatch::read(members)
     })?;
-    let change = UserChange { email, email_verified };
+    let external_id = match external_id {
+        Given::Absent => None,
+        Given::Null => Some(None),
+        Given::Value(id) => Some(Some(id)),
+    };
+    let change = UserChange { email, email_verified, external_id };
     if_match.require(user.revision)?;
-    Ok(if_match.change(store.update_user(user, change)).await.map_err(email_taken)?.into())
+    Ok(if_match.change(store.update_user(user, change)).await.map_err(name_taken)?.into())
 }
 
 /// `DELETE /users/{id}`
@@ -208,9 +226,10 @@ pub(crate) fn role(name: &str, vocabulary: &Vocabulary) -> Result<Role, Invalid>
     vocabulary.role(name).ok_or_else(unknown)
 }
 
-/// Names the collision: the e-mail address is the only unique member of an account.
-fn email_taken(problem: Problem) -> Problem {
-    problem.instead(Code::Taken, Code::EmailTaken).at(Code::EmailTaken, "/email")
+/// Names the member whose value another account has.
+fn name_taken(problem: Problem) -> Problem {
+    let problem = problem.instead(Code::Taken, Code::EmailTaken).at(Code::EmailTaken, "/email");
+    problem.at(Code::ExternalIdTaken, "/external_id")
 }
 
 pub(crate) fn status_of(text: &str) -> Result<Status, Invalid> {

@@ -117,6 +117,8 @@ problems! {
         "The request body did not arrive in time. Send the request again.";
     EmailTaken = 409 "email-taken" "invalid_request" Nothing, "The e-mail address is already in use":
         "Another account has this e-mail address. Upper case and lower case are not distinguished.";
+    ExternalIdTaken = 409 "external-id-taken" "invalid_request" Nothing, "The external id is already in use":
+        "Another account has this `external_id`. Upper case and lower case are distinguished.";
     Taken = 409 "taken" "invalid_request" Nothing, "A unique value is already in use":
         "Another record already has a value that must be unique, such as a name.";
     Conflict = 409 "conflict" "invalid_request" Nothing, "The request conflicts with the record's state":
@@ -205,15 +207,20 @@ impl Code {
         self.status() == StatusCode::CONFLICT
     }
 
-    /// Returns the collision as a broken rule, for a form to show. An e-mail address is `taken` as any other value.
+    /// Returns the collision as a broken rule, for a form to show. An e-mail address or an external id is `taken` as any
+    /// other value.
     pub(super) fn as_broken_rule(self, pointer: &str) -> BrokenRule {
-        let code = if self == Self::EmailTaken { Self::Taken } else { self };
+        let code = if self.is_taken() { Self::Taken } else { self };
         BrokenRule::new(pointer, Invalid::new(code.as_str(), self.meaning()))
+    }
+
+    fn is_taken(self) -> bool {
+        matches!(self, Self::EmailTaken | Self::ExternalIdTaken)
     }
 
     /// Returns the codes that `errors` of a 409 can have.
     pub(crate) fn collisions() -> impl Iterator<Item = &'static str> {
-        let collisions = Self::ALL.iter().filter(|code| code.is_collision() && **code != Self::EmailTaken);
+        let collisions = Self::ALL.iter().filter(|code| code.is_collision() && !code.is_taken());
         collisions.map(|code| code.as_str())
     }
 

@@ -64,6 +64,7 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) | StoreError::Lost(_) | StoreError::RolledBack(_) => Code::Unavailable,
             StoreError::Uncertain(_) => Code::OutcomeUnknown,
             StoreError::Taken => Code::Taken,
+            StoreError::ExternalIdTaken => Code::ExternalIdTaken,
             StoreError::Changed => Code::ChangedMeanwhile,
             StoreError::LastAdmin => Code::LastAdmin,
             StoreError::Repeated => Code::IdempotencyKeyInUse,

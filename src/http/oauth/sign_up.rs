@@ -60,7 +60,7 @@ async fn create(
         };
         let password = Some(services.hasher.hash(&judged).await?);
         let (profile, status) = (ProfileChange::default(), Status::Active);
-        let new = NewUser { email, password, profile, status };
+        let new = NewUser { email, password, profile, status, external_id: None };
         match services.store.create_user(new, entry.grant(None)?).await {
             Ok(_) => Ok(Ok(())),
             Err(StoreError::Taken) => Ok(Err(SignUpError::Taken)),

@@ -87,7 +87,13 @@ pub(crate) async fn seed(
         let hash = hasher.hash(&password).await.map_err(|error| wrong(&error))?;
         let id = UserId(Uuid::from_u128(0x0189_0a5d_ac96_774b_8000_0000_0000_0000 + number));
         let roles = [roles, &[Role::USER]].concat();
-        let new = NewUser { email, password: Some(hash), profile: ProfileChange::default(), status };
+        let new = NewUser {
+            email,
+            password: Some(hash),
+            profile: ProfileChange::default(),
+            status,
+            external_id: None,
+        };
         let reach = operator.reach::<User, Create>().map_err(|_| wrong(&"not the operator's"))?;
         let grant = Registration::from(reach).grant(Some(roles)).map_err(|_| wrong(&"above the operator"))?;
         let user = store.create_user_as(id, new, grant).await?;

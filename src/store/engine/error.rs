@@ -24,6 +24,9 @@ pub enum StoreError {
     /// The e-mail, or the client id, belongs to another record.
     #[error("the e-mail or the id is taken")]
     Taken,
+    /// The external id belongs to another user.
+    #[error("the external id is taken")]
+    ExternalIdTaken,
     /// The record was changed or deleted after it was read.
     #[error("the record changed after it was read")]
     Changed,
@@ -54,6 +57,12 @@ pub enum StoreError {
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match &error {
+            // PostgreSQL names the index. On SQLite, a look in the same transaction precedes the write.
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, detail)
+                if detail.constraint_name() == Some("users_by_external_id") =>
+            {
+                Self::ExternalIdTaken
+            }
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
             // A record that this one belongs to was deleted meanwhile.
             DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Self::Changed,

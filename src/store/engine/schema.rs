@@ -22,6 +22,7 @@ diesel::table! {
         profile -> Text,
         profile_revision -> BigInt,
         name_key -> Nullable<Text>,
+        external_id -> Nullable<Text>,
     }
 }
 

@@ -103,7 +103,7 @@ impl Shared {
             None => Email::placeholder(self.new_uuid(now)?),
         };
         let profile = external.profile.clone();
-        let new = NewUser { email, password: None, profile, status: Status::Active };
+        let new = NewUser { email, password: None, profile, status: Status::Active, external_id: None };
         let user = self.insert_user(conn, &new, &RoleGrant::for_foreign_user())?.id;
         if free {
             let this = users::table.filter(users::id.eq(user));

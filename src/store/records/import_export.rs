@@ -40,7 +40,7 @@ pub(crate) struct ImportedUser {
 pub(crate) enum ImportOutcome {
     /// The user was created.
     Created,
-    /// The id or the address exists already. Nothing was done.
+    /// The id, the address or the external id exists already. Nothing was done.
     Exists,
 }
 
@@ -51,15 +51,16 @@ pub(crate) struct ExportedUser {
     pub(crate) password: Option<PasswordHash>,
 }
 
-/// Ids and addresses that exist.
+/// Ids, addresses and external ids that exist.
 #[derive(Default)]
 struct Taken {
     ids: HashSet<UserId>,
     email_keys: HashSet<String>,
+    external_ids: HashSet<String>,
 }
 
 impl Taken {
-    /// Reads which ids and addresses of `rows` exist.
+    /// Reads which ids, addresses and external ids of `rows` exist.
     fn load(conn: &mut Connection, rows: &[NewUserRow]) -> Result<Self, StoreError> {
         let ids: Vec<UserId> = rows.iter().map(|row| row.id).collect();
         let keys: Vec<&str> = rows.iter().map(|row| row.email_key.as_str()).collect();
@@ -68,16 +69,28 @@ impl Taken {
             .select((users::id, users::email_key))
             .load(c))?;
         let (ids, email_keys) = found.into_iter().unzip();
-        Ok(Self { ids, email_keys })
+        let external: Vec<&str> = rows.iter().filter_map(|row| row.external_id.as_deref()).collect();
+        // The index has no null, and PostgreSQL uses it only if the condition says so.
+        let known: Vec<Option<String>> = on!(conn, |c| users::table
+            .filter(users::external_id.is_not_null())
+            .filter(users::external_id.eq_any(&external))
+            .select(users::external_id)
+            .load(c))?;
+        Ok(Self { ids, email_keys, external_ids: known.into_iter().flatten().collect() })
     }
 
-    /// Adds the id and the address of a row. Returns false if one of them exists.
+    /// Adds the unique values of a row. Returns false if one of them exists.
     fn take(&mut self, row: &NewUserRow) -> bool {
-        if self.ids.contains(&row.id) || self.email_keys.contains(&row.email_key) {
+        let has_external_id = |id: &String| self.external_ids.contains(id);
+        if self.ids.contains(&row.id)
+            || self.email_keys.contains(&row.email_key)
+            || row.external_id.as_ref().is_some_and(has_external_id)
+        {
             return false;
         }
         self.ids.insert(row.id);
         self.email_keys.insert(row.email_key.clone());
+        self.external_ids.extend(row.external_id.clone());
         true
     }
 }
@@ -138,8 +151,8 @@ impl TrustedStore {
     /// Creates users in one transaction, each with its audit entry. Users that exist already do not change.
     ///
     /// # Errors
-    /// If the database is unavailable, or a concurrent request took one of the addresses
-    /// ([`StoreError::Taken`]). Then no user was created, and the import can be retried.
+    /// If the database is unavailable, or a concurrent request took one of the values
+    /// ([`StoreError::Taken`], [`StoreError::ExternalIdTaken`]). Then no user was created, and the import can be retried.
     pub(crate) async fn import_users(
         &self,
         users: Vec<Arc<ImportedUser>>,

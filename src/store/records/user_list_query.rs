@@ -24,7 +24,7 @@ const MAX_READ: i64 = 10_000;
 const MAX_COUNTED: i64 = 10_000;
 
 /// The columns that [`UserRow`] reads.
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "id",
     "email",
     "email_verified",
@@ -35,6 +35,7 @@ const COLUMNS: [&str; 10] = [
     "revision",
     "epoch",
     "name_key",
+    "external_id",
 ];
 
 /// Source of the rows, and the columns by which the list is filtered and sorted.
@@ -311,7 +312,8 @@ fn page(
 impl Source {
     /// Returns true when a filter of the query is served by no index in the order of the list.
     fn looks_at_each(&self, query: &UserQuery, is_common: bool) -> bool {
-        let UserFilter { email, role, status, created_after, created_before, .. } = &query.filter;
+        let UserFilter { email, external_id, role, status, created_after, created_before, .. } =
+            &query.filter;
         let by_time = created_after.is_some() || created_before.is_some();
         let has_own_index = query.sort.is_by_creation() || query.sort.is_by_email();
         let is_filtered = role.is_some() || status.is_some() || by_time;
@@ -319,7 +321,7 @@ impl Source {
             || (role.is_some() && status.is_some())
             || (by_time && !query.sort.is_by_creation())
             || (is_filtered && !has_own_index);
-        self.users != "found" && email.is_none() && unserved
+        self.users != "found" && email.is_none() && external_id.is_none() && unserved
     }
 }
 
@@ -355,6 +357,9 @@ impl Sql {
         let filter = &query.filter;
         if let Some(email) = &filter.email {
             self.push(&format!(" AND {email_key} = ?"), [Value::Text(Email::comparable(email))]);
+        }
+        if let Some(id) = &filter.external_id {
+            self.push(&format!(" AND {users}.external_id = ?"), [Value::Text(id.as_str().to_owned())]);
         }
         if let Some(status) = filter.status {
             self.push(&format!(" AND {users}.status = ?"), [Value::Text(status.as_str().to_owned())]);

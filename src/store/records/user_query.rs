@@ -2,13 +2,15 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{Role, Status, UserId};
+use crate::domain::{ExternalId, Role, Status, UserId};
 
 /// Filter of the list. A user must satisfy each part that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserFilter {
     /// The address, ignoring case.
     pub email: Option<String>,
+    /// The id in another system.
+    pub external_id: Option<ExternalId>,
     /// Beginning of the address, of `@` and its domain, or of a word of the name, ignoring case. `%` and `_`
     /// are letters.
     pub prefix: Option<String>,

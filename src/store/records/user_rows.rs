@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::profiles;
 use super::search_terms::{TermRow, term_rows};
 use crate::authz::Vocabulary;
-use crate::domain::{Email, PasswordHash, ProfileChange, Role, Status, Time, User, UserId};
+use crate::domain::{Email, ExternalId, PasswordHash, ProfileChange, Role, Status, Time, User, UserId};
 use crate::on;
 use crate::store::engine::schema::{user_roles, users};
 use crate::store::{Connection, SortKey, StoreError, UserSort};
@@ -30,6 +30,7 @@ pub(in crate::store) struct UserRow {
     revision: i64,
     epoch: i64,
     name_key: Option<String>,
+    external_id: Option<String>,
 }
 
 impl UserRow {
@@ -59,6 +60,7 @@ impl UserRow {
             id: self.id,
             email: Email::stored(self.email),
             email_verified: self.email_verified,
+            external_id: self.external_id.map(ExternalId::stored),
             // Fail closed: an unreadable status is a suspension.
             status: self.status.parse().unwrap_or(Status::Suspended),
             roles,
@@ -89,6 +91,7 @@ pub(in crate::store) struct NewUserRow {
     profile: String,
     profile_revision: i64,
     name_key: Option<String>,
+    pub(in crate::store) external_id: Option<String>,
 }
 
 impl NewUserRow {
@@ -110,6 +113,7 @@ impl NewUserRow {
             profile: profiles::to_json(&claims),
             profile_revision: 1,
             name_key: profiles::name_key(&claims),
+            external_id: new.external_id.as_ref().map(|id| id.as_str().to_owned()),
         }
     }
 
@@ -129,6 +133,8 @@ pub struct NewUser {
     pub profile: ProfileChange,
     /// The status.
     pub status: Status,
+    /// The id in another system.
+    pub external_id: Option<ExternalId>,
 }
 
 /// Reads a user with its roles.

@@ -8,7 +8,7 @@ use super::tombstones::Tombstone;
 use super::user_rows::{NewUserRow, RoleRow, insert_roles, load, role_rows};
 use crate::authz::action::{Delete, Update};
 use crate::authz::{Allowed, RoleGrant, RowFilter, Sealed};
-use crate::domain::{Email, Revoked, Time, User, UserId};
+use crate::domain::{Email, ExternalId, Revoked, Time, User, UserId};
 use crate::on;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{user_roles, users};
@@ -24,6 +24,8 @@ pub struct UserChange {
     pub email: Option<Email>,
     /// True if the address is verified.
     pub email_verified: Option<bool>,
+    /// New id in another system. `Some(None)` removes it.
+    pub external_id: Option<Option<ExternalId>>,
 }
 
 impl Stored for User {
@@ -37,7 +39,7 @@ impl Store {
     /// Creates a user with the granted roles.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] if another user has the address.
+    /// [`StoreError::Taken`] if another user has the address, [`StoreError::ExternalIdTaken`].
     pub async fn create_user(&self, new: NewUser, grant: RoleGrant) -> Result<User, StoreError> {
         let shared = self.shared().clone();
         let by = Authorization::with_event(&grant, None);
@@ -62,7 +64,7 @@ impl Store {
     /// Changes a user. A new address clears `email_verified`, unless the change sets it too.
     ///
     /// # Errors
-    /// [`StoreError::Taken`], [`StoreError::Changed`].
+    /// [`StoreError::Taken`], [`StoreError::ExternalIdTaken`], [`StoreError::Changed`].
     pub async fn update_user(
         &self,
         user: Allowed<User, Update>,
@@ -77,11 +79,16 @@ impl Store {
         next.email_verified = change.email_verified.unwrap_or(next.email_verified);
         // A placeholder is no address, so it is never verified.
         next.email_verified &= !next.email.is_placeholder();
+        let has_new_external_id = change.external_id.is_some();
+        next.external_id = change.external_id.unwrap_or(next.external_id);
         next.updated_at = now;
         next.revision += 1;
         let written = next.clone();
         let has_new_address = user.email != next.email;
         self.write(by, move |conn, _| {
+            if has_new_external_id {
+                require_free(conn, written.id, written.external_id.as_ref())?;
+            }
             let before = users::table
                 .filter(users::id.eq(written.id))
                 .filter(users::revision.eq(written.revision - 1));
@@ -89,6 +96,7 @@ impl Store {
                 users::email.eq(written.email.as_str()),
                 users::email_key.eq(written.email.key()),
                 users::email_verified.eq(written.email_verified),
+                users::external_id.eq(written.external_id.as_ref().map(ExternalId::as_str)),
                 users::updated_at.eq(Time(now)),
                 users::revision.eq(written.revision),
             );
@@ -173,6 +181,7 @@ impl Shared {
         grant: &RoleGrant,
     ) -> Result<User, StoreError> {
         let now = self.now();
+        require_free(conn, id, new.external_id.as_ref())?;
         let row = NewUserRow::new(id, new, now);
         on!(conn, |c| diesel::insert_into(users::table).values(&row).execute(c))?;
         let roles: Vec<RoleRow> = role_rows(id, row.created_at, &row.email_key, grant.roles()).collect();
@@ -181,4 +190,12 @@ impl Shared {
         self.append_event(conn, &grant.event(id))?;
         load(conn, &self.vocabulary, id)?.ok_or(StoreError::Changed)
     }
+}
+
+/// Refuses an external id of another user. The index refuses one that a concurrent transaction on PostgreSQL takes.
+fn require_free(conn: &mut Connection, id: UserId, wanted: Option<&ExternalId>) -> Result<(), StoreError> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let others = users::table.filter(users::external_id.eq(wanted.as_str())).filter(users::id.ne(id));
+    let other: Option<UserId> = on!(conn, |c| others.select(users::id).get_result(c).optional())?;
+    if other.is_some() { Err(StoreError::ExternalIdTaken) } else { Ok(()) }
 }

@@ -60,7 +60,7 @@ on_both_engines! {
         let hash = place.export(&["--with-password-hashes"])[0]["password_hash"].clone();
         let full = json!({
             "id": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17", "email": "Bob@Example.com", "password_hash": hash,
-            "email_verified": true, "roles": ["support", "user"], "status": "active",
+            "email_verified": true, "external_id": "4711", "roles": ["support", "user"], "status": "active",
             "created_at": "2024-05-01T08:00:00.123Z", "updated_at": "2025-05-01T08:00:00.000Z",
             "last_login_at": null, "profile": { "name": "Bob Ünlü", "locale": "tr" },
         });
@@ -78,6 +78,7 @@ on_both_engines! {
         assert_eq!(*bob, expected);
         let ada = exported.iter().find(|line| line["email"] == "ada@example.com").unwrap();
         assert_eq!((&ada["roles"], &ada["email_verified"]), (&json!(["user"]), &json!(false)));
+        assert_eq!(ada["external_id"], Value::Null);
         let server = place.start();
         server.login("bob@example.com").send().expect(200);
         server.login("ada@example.com").send().expect(200);
@@ -123,6 +124,12 @@ on_both_engines! {
         let more: Vec<String> = (300..1_300).map(line).chain([line(1_299).replace("user", "USER")]).collect();
         assert_eq!(place.import(&more.join("\n")).0, counts(600, 401, 0));
         assert_eq!(place.export(&[]).len(), 1_300);
+        // An account that moved to another address is known by its external id, in the database and in the file.
+        let known = |email: &str, id: &str| json!({ "email": email, "external_id": id }).to_string();
+        assert_eq!(place.import(&known("old@example.com", "7")).0, counts(1, 0, 0));
+        let lines = [("new@example.com", "7"), ("a@example.com", "8"), ("b@example.com", "8")].map(|(email, id)| known(email, id));
+        assert_eq!(place.import(&lines.join("\n")).0, counts(1, 2, 0));
+        assert_eq!(place.export(&[]).len(), 1_302);
         assert!(place.export(&[]).iter().all(|line| line.get("password_hash").is_none()));
     }
 
@@ -132,6 +139,7 @@ on_both_engines! {
             .map(|number| json!({
                 "email": format!("user{number}@example.com"), "profile": { "nickname": format!("N{number}") },
                 "created_at": format!("2026-01-{:02}T00:00:00.000Z", number % 28 + 1),
+                "external_id": if number % 2 == 0 { json!(format!("N {number}")) } else { Value::Null },
                 "roles": if number == 7 { json!(["admin"]) } else { json!(["user"]) },
             }).to_string())
             .collect();
@@ -168,6 +176,11 @@ fn import_reports_invalid_lines_and_imports_the_others() {
             r#"{"email": "a@example.com", "id": "6f9619ff-8b86-4d11-b42d-00cf4fc964ff"}"#,
             "/id must be a UUID of version 7",
         ),
+        (
+            r#"{"email": "a@example.com", "external_id": "4711 "}"#,
+            "/external_id must neither begin nor end with a space",
+        ),
+        (r#"{"email": "a@example.com", "external_id": 4711}"#, "/external_id must be a string"),
         (r#"{"email": "a@example.com", "created_at": "yesterday"}"#, "/created_at must be a time"),
         (r#"{"email": "a@example.com", "owner": "me"}"#, "/owner is not a known member"),
         (&long, "is longer than 64 KiB"),
