@@ -11,7 +11,7 @@ use super::cost::HASH_BYTES;
 use super::pace::Pace;
 use super::pool::{HashPool, Memory};
 use super::stored_hash::StoredHash;
-use super::{Argon2Cost, HashError, HashLoad, InvalidCost, Verdict};
+use super::{Argon2Cost, HashError, HashLoad, InvalidCost, OpenSealed, UnusableHash, Verdict};
 use crate::domain::{ChosenPassword, Invalid, Network, NewPassword, PasswordAttempt, PasswordHash, Random};
 use crate::telemetry::traces;
 
@@ -22,6 +22,8 @@ pub struct Hasher {
     pub(super) pool: Arc<HashPool>,
     /// Network of the client. Networks take turns in the queue.
     network: Option<Network>,
+    /// Opens the keys that some hashes of other systems have in them.
+    open: Option<Arc<OpenSealed>>,
 }
 
 impl Hasher {
@@ -36,7 +38,14 @@ impl Hasher {
             argon2id: Arc::new(Argon2id { cost, params, random, pace: Pace::default() }),
             pool: Arc::new(HashPool::new(threads, queue)),
             network: None,
+            open: None,
         })
+    }
+
+    /// Returns the hasher of a server with this master key.
+    #[must_use]
+    pub(crate) fn opening_by(self, open: Arc<OpenSealed>) -> Self {
+        Self { open: Some(open), ..self }
     }
 
     /// Returns the hasher for a client at this address. Its passwords wait in the line of its network.
@@ -45,9 +54,16 @@ impl Hasher {
         Self { network: address.map(Network::of), ..self.clone() }
     }
 
-    /// Returns the configured cost, from which the ceiling of a hash of another system follows.
-    pub(crate) fn cost(&self) -> Argon2Cost {
-        self.argon2id.cost
+    /// Checks that passwords are compared with a hash. Every hash from outside passes here. Nothing is computed.
+    ///
+    /// # Errors
+    /// The reason for which they are not.
+    pub(crate) fn check(&self, hash: &PasswordHash) -> Result<(), UnusableHash> {
+        self.parse(hash).map(|_| ())
+    }
+
+    fn parse(&self, hash: &PasswordHash) -> Result<StoredHash, UnusableHash> {
+        StoredHash::parse(hash.expose_phc(), self.argon2id.cost)?.open(self.open.as_deref())
     }
 
     /// Returns the load of the thread pool.
@@ -100,7 +116,7 @@ impl Hasher {
         attempt: PasswordAttempt,
         against: Option<PasswordHash>,
     ) -> Result<Verdict, HashError> {
-        let stored = against.map(|hash| StoredHash::parse(hash.expose_phc(), self.argon2id.cost));
+        let stored = against.map(|hash| self.parse(&hash));
         let forms = attempt.expose_forms().count();
         let compare = move |argon2id: &Argon2id, memory: &mut Memory| match stored {
             Some(Ok(stored)) => argon2id.compare(memory, &attempt, &stored),

@@ -55,8 +55,17 @@ impl<'a> PhcString<'a> {
 
     /// Returns a parameter, a decimal number without sign or leading zero.
     pub(super) fn number(&self, name: &str) -> Result<u32, UnusableHash> {
-        let value = self.parameters.iter().find(|(given, _)| *given == name).map(|(_, value)| *value);
-        number(self.scheme, value.unwrap_or_default())
+        number(self.scheme, self.value(name).unwrap_or_default())
+    }
+
+    /// Returns a parameter in base64.
+    pub(super) fn bytes(&self, name: &str) -> Result<Vec<u8>, UnusableHash> {
+        let fault = "a parameter is missing, or is not base64";
+        self.value(name).and_then(base64).ok_or(UnusableHash::Malformed { scheme: self.scheme, fault })
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(given, _)| *given == name).map(|(_, value)| *value)
     }
 }
 

@@ -4,8 +4,7 @@ use argon2::{Algorithm, Params, Version};
 
 use super::foreign::{self, Foreign};
 use super::phc_string::PhcString;
-use super::{Argon2Cost, UnusableHash};
-use crate::domain::PasswordHash;
+use super::{Argon2Cost, OpenSealed, UnusableHash};
 
 /// Longest text of a hash, in bytes. No supported scheme writes a longer one.
 const LONGEST: usize = 512;
@@ -35,14 +34,6 @@ pub(super) enum Scheme {
     Argon2(Algorithm, Version, Params),
     /// Another one.
     Foreign(Foreign),
-}
-
-/// Checks that a server with this cost compares passwords with a hash. Every hash from outside passes here.
-///
-/// # Errors
-/// The reason for which it does not.
-pub(crate) fn check_stored_hash(hash: &PasswordHash, configured: Argon2Cost) -> Result<(), UnusableHash> {
-    StoredHash::parse(hash.expose_phc(), configured).map(|_| ())
 }
 
 impl StoredHash {
@@ -75,6 +66,14 @@ impl StoredHash {
         let parsed = foreign::parse(text, configured).unwrap_or_else(|| Err(not_recognized(text)))?;
         let scheme = Scheme::Foreign(parsed.function);
         Ok(Self { scheme, salt: parsed.salt, digest: parsed.digest })
+    }
+
+    /// Opens what the master key has sealed in the hash.
+    pub(super) fn open(self, open: Option<&OpenSealed>) -> Result<Self, UnusableHash> {
+        match self.scheme {
+            Scheme::Foreign(foreign) => Ok(Self { scheme: Scheme::Foreign(foreign.open(open)?), ..self }),
+            Scheme::Argon2(..) => Ok(self),
+        }
     }
 
     fn argon2(algorithm: Algorithm, rest: &str, configured: Argon2Cost) -> Result<Self, UnusableHash> {

@@ -9,10 +9,13 @@ use super::StartError;
 use super::master_key::load_master_key;
 use crate::app::App;
 use crate::config::{Config, Database};
-use crate::domain::{ClockAndRandom, Lifetimes};
+use crate::domain::{ClockAndRandom, Lifetimes, Random};
 use crate::hashing::{Hasher, InvalidCost};
 use crate::store::{Engine, OnRevoked, TrustedStore};
-use crate::token::{KeySettings, KeyStore, Keys, MasterKey};
+use crate::token::{KeySettings, KeyStore, Keys, MasterKey, SealError};
+
+/// Context in which the master key seals the signer key of a Firebase project.
+const SIGNER_KEY: &str = "signer key of Firebase";
 
 /// Returns the database engine of a configuration.
 pub(crate) fn engine(config: &Config) -> Engine {
@@ -84,4 +87,17 @@ pub(crate) async fn stored_keys(
 pub(crate) fn hasher(config: &Config, clock_and_random: &ClockAndRandom) -> Result<Hasher, InvalidCost> {
     let (lanes, queue) = (usize::from(config.hash_lanes), usize::from(config.hash_queue));
     Hasher::new(config.argon2, lanes, queue, clock_and_random.random.clone())
+}
+
+/// Returns the hasher with the power to open the signer keys in hashes of Firebase.
+pub(crate) fn open_signer_keys(hasher: Hasher, master: MasterKey) -> Hasher {
+    hasher.opening_by(Arc::new(move |sealed| master.open(sealed, SIGNER_KEY).ok()))
+}
+
+/// Seals the signer key of a Firebase project.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub(crate) fn seal_signer_key(master: &MasterKey, random: &Random, key: &[u8]) -> Result<Vec<u8>, SealError> {
+    master.seal(random, key, SIGNER_KEY)
 }

@@ -16,6 +16,8 @@ mod signing_keys;
 mod start_error;
 mod tls;
 
-pub(crate) use components::{engine, hasher, key_store, open_store, stored_keys, token_lifetime};
+pub(crate) use components::{
+    engine, hasher, key_store, open_signer_keys, open_store, seal_signer_key, stored_keys, token_lifetime,
+};
 pub use running::Server;
 pub use start_error::StartError;

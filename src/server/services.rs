@@ -11,7 +11,7 @@ use super::expiry::{delete_covered, delete_expired, evict_counters};
 use super::master_key::load_master_key;
 use super::replication::{Intervals, Replication};
 use super::signing_keys::{KeyRotation, load_or_create_keys};
-use super::{StartError, hasher, key_store, open_store};
+use super::{StartError, hasher, key_store, open_signer_keys, open_store};
 use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Registration};
@@ -61,6 +61,7 @@ pub(super) async fn services(
     let forms = FormGuard::new(&master.derive("form"), &issuer_url);
     let answers = AnswerSeal::new(&master);
     let chain = ChainKey::new(&master.derive("audit"));
+    let hasher = open_signer_keys(hasher(config, &clock_and_random)?, master.clone());
     let keys = match config.authorization_server {
         true => {
             Some(Arc::new(load_or_create_keys(&store, key_store(config, master, &clock_and_random)).await?))
@@ -93,7 +94,6 @@ pub(super) async fn services(
     }
     let (recorder, writing) = Recorder::new(store.clone());
     actix_web::rt::spawn(writing);
-    let hasher = hasher(config, &clock_and_random)?;
     let operator = operator(&vocabulary);
     register_docs(&store, config, &issuer_url, &vocabulary, &operator, &clock).await?;
     let extensions = Extensions::default();

@@ -19,7 +19,6 @@ use crate::authz::action::Create;
 use crate::domain::User;
 use crate::hashing::Hasher;
 use crate::http::{Line, LinePassword};
-use crate::server::hasher;
 use crate::store::{ImportOutcome, ImportedUser, NewUser, StoreError};
 
 /// Number of accounts in one transaction.
@@ -46,7 +45,7 @@ pub(super) fn command() -> Command {
              \"external_id\": \"4711\", \"roles\": [\"user\"], \"status\": \"active\", \"created_at\": \"2024-05-01T08:00:00Z\", \"profile\": {\"name\": \"Bob\"}}\n\n\
              An account without password and hash cannot log in until a password is set. Passwords are hashed,\n\
              about a hundred per second. Hashes are stored as they are, some thousands per second, and replaced by\n\
-             argon2id at a login: argon2, bcrypt, scrypt, PBKDF2, SHA-crypt, of Django and ASP.NET too.\n\
+             argon2id at a login: argon2, bcrypt, scrypt, PBKDF2, SHA-crypt, of Django, ASP.NET and Firebase too.\n\
              An account whose id, address or external id exists stays as it is, so you can import the same file again.\n\
              A line that breaks a rule is reported and left out. Then the exit code is 1.",
         )
@@ -56,6 +55,11 @@ pub(super) fn command() -> Command {
                 .required(true)
                 .value_parser(value_parser!(PathBuf))
                 .help("The file; - is standard input"),
+            Arg::new("firebase-key-file")
+                .long("firebase-key-file")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("The password hash parameters of a Firebase project, as its console shows them"),
             switch("dry-run", "Only check the lines"),
             json_flag(),
         ])
@@ -124,15 +128,16 @@ impl Users<'_> {
             |error: std::io::Error| Failure::new(format!("{} cannot be read: {error}", file.display()));
         let (from, size) = open(&file).map_err(unreadable)?;
         let (mut lines, mut done) = (Lines { from, line: Vec::new() }, Done::default());
-        let hasher = hasher(self.context.config(), &self.context.clock_and_random)?;
+        let (hasher, firebase) = self.hasher(given).await?;
         let dry = given.get_flag("dry-run");
         loop {
             let mut batch = Vec::with_capacity(BATCH);
             while batch.len() < BATCH {
                 let Some(line) = lines.next(&mut done).map_err(unreadable)? else { break };
-                match line.map_err(|wrong| vec![wrong.to_owned()]).and_then(|line| {
-                    Line::read(line, self.context.vocabulary(), self.context.config().argon2)
-                }) {
+                match line
+                    .map_err(|wrong| vec![wrong.to_owned()])
+                    .and_then(|line| Line::read(line, self.context.vocabulary(), &hasher, firebase.as_ref()))
+                {
                     Ok(account) => batch.push(account),
                     Err(wrong) => {
                         done.refused += 1;

@@ -3,6 +3,7 @@
 mod accounts;
 mod commands;
 mod export;
+mod firebase;
 mod import;
 
 pub(super) use commands::{command, run};

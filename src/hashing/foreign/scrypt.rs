@@ -43,11 +43,19 @@ fn django(rest: &str, configured: Argon2Cost) -> Result<Parsed<Scrypt>, Unusable
 }
 
 fn stored(
-    (log_n, r, p): (u32, u32, u32),
+    cost: (u32, u32, u32),
     salt: Vec<u8>,
     digest: Vec<u8>,
     configured: Argon2Cost,
 ) -> Result<Parsed<Scrypt>, UnusableHash> {
+    Ok(Parsed { function: Scrypt(within_ceilings(cost, configured)?), salt, digest })
+}
+
+/// Returns the parameters of a cost that the configured one admits.
+pub(super) fn within_ceilings(
+    (log_n, r, p): (u32, u32, u32),
+    configured: Argon2Cost,
+) -> Result<Params, UnusableHash> {
     // One pass fills a memory of 128 · N · r bytes, and one reads it, for each p. N · r of this size and more
     // is above each ceiling.
     let blocks = 1_u64.checked_shl(log_n).filter(|_| log_n < 32).and_then(|n| n.checked_mul(r.into()));
@@ -65,9 +73,7 @@ fn stored(
         return Err(UnusableHash::TooCostly { cost: format!("ln={log_n},r={r},p={p} of scrypt"), ceiling });
     }
     let params = u8::try_from(log_n).ok().and_then(|log_n| Params::new(log_n, r, p).ok());
-    let params =
-        params.ok_or(UnusableHash::Malformed { scheme: SCHEME, fault: "its cost is out of range" })?;
-    Ok(Parsed { function: Scrypt(params), salt, digest })
+    params.ok_or(UnusableHash::Malformed { scheme: SCHEME, fault: "its cost is out of range" })
 }
 
 impl Scrypt {

@@ -1,4 +1,9 @@
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::super::tests::{hasher, upgraded, wait};
 use super::*;
@@ -93,6 +98,42 @@ fn password_of_any_length_is_compared_in_bounded_time() {
     for (name, _, hash) in vectors() {
         assert!(!matches(&hasher, &long, &hash), "{name}");
     }
+}
+
+/// Project, account and password that the README of firebase/scrypt publishes.
+const SIGNER_KEY: &str =
+    "jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==";
+const FIREBASE: &str = "$firebase-scrypt$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==";
+
+#[test]
+fn firebase_hash_needs_the_signer_key_of_its_project() {
+    // The test reverses the bytes in place of sealing them.
+    let turned = |bytes: &[u8]| bytes.iter().rev().copied().collect::<Vec<u8>>();
+    let cost = Argon2Cost { memory_kib: 4_096, passes: 1, lanes: 1 };
+    let closed = hasher(cost, 1, 0);
+    let hasher = closed.clone().opening_by(Arc::new(move |sealed| Some(Zeroizing::new(turned(sealed)))));
+    let project = |key: &[u8]| FirebaseProject::new(&turned(key), &[7], 8, 14);
+    let key = STANDARD.decode(SIGNER_KEY).unwrap();
+    let hash = project(&key).complete(FIREBASE);
+    assert!(!hash.contains(SIGNER_KEY) && hash.len() < 300, "{hash}");
+    assert_eq!(project(&key).complete(&hash), hash, "it is complete");
+    assert!(matches(&hasher, "user1password", &hash));
+    assert!(!matches(&hasher, "user2password", &hash));
+    assert!(upgraded(verify(&hasher, "user1password", &hash)).is_some());
+    assert!(!matches(&hasher, "user1password", &project(&[1; 64]).complete(FIREBASE)));
+    for (hash, words) in [
+        (FIREBASE.to_owned(), "Firebase's scrypt: the key of the project is missing"),
+        (hash.replace("ln=14", "ln=15"), "costs ln=15,r=8,p=1 of scrypt"),
+        (hash.replace("r=8", "r=64"), "costs ln=14,r=64,p=1 of scrypt"),
+        (hash.replace("sep=Bw,", ""), "Firebase's scrypt: a parameter is missing"),
+        (hash.replace("sep=Bw", "sep=!"), "Firebase's scrypt: a parameter is missing, or is not base64"),
+        (hash.replace("5lQ==", ""), "Firebase's scrypt: the digest must have 64 bytes"),
+    ] {
+        let why = hasher.check(&PasswordHash::from_phc(hash.clone())).unwrap_err().to_string();
+        assert!(why.contains(words), "{hash}: {why}");
+    }
+    let why = closed.check(&PasswordHash::from_phc(hash)).unwrap_err().to_string();
+    assert!(why.contains("another master key sealed the key of the project"), "{why}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::authz::Vocabulary;
 use crate::domain::{
     Email, ExternalId, Invalid, NewPassword, PasswordHash, ProfileChange, Role, Status, UserId, parse_time,
 };
-use crate::hashing::{Argon2Cost, check_stored_hash};
+use crate::hashing::{FirebaseProject, Hasher};
 use crate::http::kit::{BrokenRule, Members};
 use crate::json::parse_strict;
 use crate::store::ExportedUser;
@@ -42,25 +42,36 @@ pub(crate) enum LinePassword {
 }
 
 impl Line {
-    /// Reads a line for a server with this cost of a password hash.
+    /// Reads a line. `hasher` checks its password hash, to which `firebase` adds what an export lacks.
     ///
     /// # Errors
     /// Every broken rule, with a pointer to its place.
-    pub(crate) fn read(line: &[u8], vocabulary: &Vocabulary, cost: Argon2Cost) -> Result<Self, Vec<String>> {
+    pub(crate) fn read(
+        line: &[u8],
+        vocabulary: &Vocabulary,
+        hasher: &Hasher,
+        firebase: Option<&FirebaseProject>,
+    ) -> Result<Self, Vec<String>> {
         let value = parse_strict(line).map_err(|error| vec![error.to_string()])?;
         let Value::Object(object) = value else { return Err(vec!["must be a JSON object".to_owned()]) };
         let mut members = Members::of(object, "");
-        let read = Self::read_members(&mut members, vocabulary, cost);
+        let read = Self::read_members(&mut members, vocabulary, hasher, firebase);
         let broken = members.finish();
         let message = |rule: &BrokenRule| format!("{} {}", rule.pointer, rule.detail);
         read.filter(|_| broken.is_empty()).ok_or_else(|| broken.iter().map(message).collect())
     }
 
-    fn read_members(members: &mut Members, vocabulary: &Vocabulary, cost: Argon2Cost) -> Option<Self> {
+    fn read_members(
+        members: &mut Members,
+        vocabulary: &Vocabulary,
+        hasher: &Hasher,
+        firebase: Option<&FirebaseProject>,
+    ) -> Option<Self> {
         let email = members.required_text("email", Email::parse_exported);
         let context: Vec<&str> = email.iter().map(Email::as_str).collect();
         let chosen = members.text("password", |text| NewPassword::parse(text, &context)).value();
-        let hashed = members.text("password_hash", |text| hash(text, cost)).value();
+        let given = |text: &str| firebase.map_or_else(|| text.to_owned(), |project| project.complete(text));
+        let hashed = members.text("password_hash", |text| hash(given(text), hasher)).value();
         if chosen.is_some() && hashed.is_some() {
             members.broken("password_hash", two_passwords());
         }
@@ -99,9 +110,10 @@ pub(super) fn two_passwords() -> Invalid {
     Invalid::new("two-passwords", "cannot be given together with a password")
 }
 
-pub(super) fn hash(text: &str, cost: Argon2Cost) -> Result<PasswordHash, Invalid> {
-    let hash = PasswordHash::from_phc(text.to_owned());
-    match check_stored_hash(&hash, cost) {
+/// Reads a password hash that the server can compare passwords with.
+pub(super) fn hash(text: String, hasher: &Hasher) -> Result<PasswordHash, Invalid> {
+    let hash = PasswordHash::from_phc(text);
+    match hasher.check(&hash) {
         Ok(()) => Ok(hash),
         Err(why) => Err(Invalid::new(why.code(), why.to_string())),
     }

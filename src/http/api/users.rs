@@ -15,7 +15,7 @@ use crate::domain::{
     ChosenPassword, Email, ExternalId, Invalid, InvalidId, NewPassword, PasswordHash, ProfileChange, Role,
     Status, User, format_time,
 };
-use crate::hashing::{Argon2Cost, Hasher};
+use crate::hashing::Hasher;
 use crate::http::kit::{
     Body, Code, Created, Given, IfMatch, NoContent, Problem, RegistrationLimit, Shown, View,
 };
@@ -91,7 +91,7 @@ impl View for User {
 
 crate::body! {
     /// A new account.
-    pub struct NewUserBody as NewUser(vocabulary: &Vocabulary, judged: Result<NewPassword, Invalid>, cost: Argon2Cost, has_hash: bool) {
+    pub struct NewUserBody as NewUser(vocabulary: &Vocabulary, judged: Result<NewPassword, Invalid>, hasher: &Hasher, has_hash: bool) {
         /// The user's e-mail address.
         #[schema(format = "email", max_length = 254)]
         email: String as Email = required_text(Email::parse);
@@ -102,7 +102,7 @@ crate::body! {
         /// The hash of a password from another system, by argon2, bcrypt, scrypt, PBKDF2 or SHA-crypt. It takes the
         /// place of `password`. Requires `users:create`.
         #[schema(max_length = 512)]
-        password_hash: Option<String> as Option<PasswordHash> = optional_text(|text| hash(text, cost));
+        password_hash: Option<String> as Option<PasswordHash> = optional_text(|text| hash(text.to_owned(), hasher));
         /// The id in another system, which is unique. Requires `users:create`.
         #[schema(min_length = 1, max_length = 255)]
         external_id: Option<String> as Option<ExternalId> = text(ExternalId::parse);
@@ -148,7 +148,7 @@ pub async fn create(
             if !entry.may_grant() {
                 members.read_only(&["roles", "status"]);
             }
-            NewUserBody::read(members, &vocabulary, judged, hasher.cost(), has_hash && !has_password)
+            NewUserBody::read(members, &vocabulary, judged, &hasher, has_hash && !has_password)
         })?;
     let grant = entry.grant(roles)?;
     let password = match password {

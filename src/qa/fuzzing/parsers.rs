@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use super::properties::NOW;
 use crate::authz::Vocabulary;
 use crate::config::ForwardingHeader;
-use crate::domain::{ChosenPassword, PasswordAttempt, ProfileClaim, fold_case};
-use crate::hashing::Argon2Cost;
+use crate::domain::{ChosenPassword, PasswordAttempt, ProfileClaim, Random, fold_case};
+use crate::hashing::{Argon2Cost, Hasher};
 use crate::http::{
     AuditQuery, Form, Line, SESSION_COOKIE, TrustedProxies, UserListQuery, read_cookie, read_query,
 };
@@ -46,7 +46,9 @@ pub(super) fn json(data: &[u8]) {
 
 /// Checks the members of an account with its profile, its roles and its password hash.
 pub(super) fn account(data: &[u8]) {
-    drop(Line::read(data, &Vocabulary::default(), Argon2Cost::DEFAULT));
+    if let Ok(hasher) = Hasher::new(Argon2Cost::DEFAULT, 1, 0, Random::system()) {
+        drop(Line::read(data, &Vocabulary::default(), &hasher, None));
+    }
 }
 
 /// Checks the query of a list, with its filters, its order and its cursor.

@@ -18,9 +18,13 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> Ran {
+        self.run_with_key(MASTER_KEY, arguments, input)
+    }
+
+    fn run_with_key(&self, master_key: &str, arguments: &[&str], input: &str) -> Ran {
         let mut command = self.machine.command(arguments);
         if let Some(database) = &self.database {
-            command.env("DATABASE_URL", database).env("CLOAKROOM_MASTER_KEY", MASTER_KEY);
+            command.env("DATABASE_URL", database).env("CLOAKROOM_MASTER_KEY", master_key);
         }
         finish(command.spawn().unwrap(), input)
     }
@@ -48,6 +52,17 @@ impl Place {
 /// Hashes of [`PASSWORD`] by the library `bcrypt` of Python and by `openssl passwd -5`.
 const BCRYPT: &str = "$2y$04$Lnzc9GBtiIIrR6To6a7aJuuCdrMnlGkPD1b3/NdsF4B9F3EuHml7m";
 const SHA_CRYPT: &str = "$5$salzsalz$SGtiMT2R5lboquMRKmcs7QSRgQzVdVD0txUJrQ7cTM1";
+
+/// Project and hash of `user1password` that the README of firebase/scrypt publishes.
+const FIREBASE_PROJECT: &str = "hash_config {
+  algorithm: SCRYPT,
+  base64_signer_key: jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==,
+  base64_salt_separator: Bw==,
+  rounds: 8,
+  mem_cost: 14,
+}
+";
+const FIREBASE_HASH: &str = "$firebase-scrypt$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==";
 
 fn counts(made: u64, there: u64, refused: u64) -> Value {
     json!({ "dry_run": false, "made": made, "there_already": there, "refused": refused })
@@ -114,6 +129,41 @@ on_both_engines! {
             server.login(&email).send().expect(200);
         }
         assert!(exported().iter().all(|hash| hash.starts_with("$argon2id$v=19$")));
+    }
+
+    fn account_of_firebase_logs_in_with_the_key_of_its_project(engine: Engine) {
+        let place = Place::new(engine);
+        let key_file = place.machine.path().join("firebase.txt");
+        std::fs::write(&key_file, FIREBASE_PROJECT).unwrap();
+        let flag = ["--firebase-key-file", key_file.to_str().unwrap()];
+        let line = json!({ "email": "one@example.com", "external_id": "uid1", "password_hash": FIREBASE_HASH }).to_string();
+        let import = |flags: &[&str]| place.run(&[&["users", "import", "-", "--json"], flags].concat(), &line);
+        let without = import(&[]);
+        assert!(without.err.contains("/password_hash is not a valid hash by Firebase's scrypt: the key of the project is missing"), "{without:?}");
+        assert_eq!(import(&[flag[0], flag[1], "--dry-run"]).code, Some(0));
+        let ran = import(&flag);
+        assert_eq!((serde_json::from_str::<Value>(&ran.out).unwrap(), ran.code), (counts(1, 0, 0), Some(0)), "{ran:?}");
+        let exported = || place.export(&["--with-password-hashes"])[0].clone();
+        let sealed = exported()["password_hash"].as_str().unwrap().to_owned();
+        assert!(sealed.starts_with("$firebase-scrypt$ln=14,r=8,sep=Bw,key="), "{sealed}");
+        assert!(!sealed.contains("jxspr8Ki0RYycVU8zykb"), "the signer key is sealed: {sealed}");
+        // An export is for a server with the same master key.
+        let other = Place::new(engine);
+        std::fs::write(other.machine.path().join("cloakroom.master-key"), MASTER_KEY.replace('A', "B")).unwrap();
+        let refused = other.run_with_key(&MASTER_KEY.replace('A', "B"), &["users", "import", "-"], &exported().to_string());
+        assert!(refused.err.contains("another master key sealed the key of the project"), "{refused:?}");
+        assert_eq!(Place::new(engine).import(&exported().to_string()).0, counts(1, 0, 0));
+        let server = place.start();
+        let log_in = |password: &str| {
+            server.post("/sessions").json(&json!({ "email": "one@example.com", "password": password })).send().status
+        };
+        assert_eq!((log_in("user2password"), log_in("user1password"), log_in("user1password")), (401, 200, 200));
+        assert!(exported()["password_hash"].as_str().unwrap().starts_with("$argon2id$v=19$"));
+        std::fs::write(&key_file, FIREBASE_PROJECT.replace("rounds: 8", "rounds: 80")).unwrap();
+        let wrong = import(&flag);
+        assert!(wrong.err.contains("firebase.txt: rounds must be a number from 1 to 8"), "{wrong:?}");
+        let missing = import(&["--firebase-key-file", "no-such-file"]);
+        assert!(missing.err.contains("no-such-file cannot be read"), "{missing:?}");
     }
 
     fn repeated_import_makes_no_duplicates(engine: Engine) {
