@@ -57,7 +57,7 @@ reasons! {
     MalformedConfirmation = "malformed-confirmation" "cnf is not the thumbprint of a key";
     UnknownSubject = "speaks-for-nobody" "sub is neither a user id nor client_id";
     NoClient = "no-client" "the claim with the client id is missing";
-    UnfitSubject = "unfit-subject" "sub is longer than 255 characters, or has a control character";
+    UnfitSubject = "unfit-subject" "the subject is missing, is longer than 255 characters, or has a control character";
     NotAnAccessToken = "not-an-access-token" "not an access token: its claims or its audience are those of an ID token";
     Bound = "bound" "bound to a key, and the request has no proof of it";
     NotBound = "not-bound" "sent with the scheme DPoP, but not bound to a key";

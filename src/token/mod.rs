@@ -36,6 +36,7 @@ pub(crate) use inspect::{Check, DecodedToken};
 pub use invalid::InvalidToken;
 pub use issue_error::IssueError;
 pub(crate) use issuers::address::is_safe;
+pub(crate) use issuers::external_claims::find as find_claim;
 pub use issuers::external_issuer::ExternalIssuer;
 pub(crate) use issuers::fetch::tls;
 pub(crate) use issuers::refresh::refresh_keys;

@@ -2,6 +2,7 @@
 
 mod confusion;
 mod documented;
+mod inspection;
 mod keys;
 mod misbehaving;
 mod own_endpoints;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::rt::System;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Arg, ArgMatches, Command};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::arguments::json_flag;
 use super::super::context::Context;
@@ -14,7 +14,8 @@ use super::super::output::{Failure, print, print_json};
 use crate::domain::format_time;
 use crate::store::TrustedStore;
 use crate::token::{
-    Check, DecodedToken, Expected, InvalidToken, Revocations, Verification, Verifier, numeric_date,
+    Check, DecodedToken, Expected, InvalidToken, Revocations, TokenTyp, TrustedIssuer, Verification,
+    Verifier, find_claim, numeric_date,
 };
 
 /// Maximum length of the input, in bytes. It is above that of any token.
@@ -132,27 +133,49 @@ impl Report<'_> {
     }
 
     fn found(&self, check: Check) -> String {
-        let config = self.context.config();
-        let header = |name: &str| member(self.said.header.as_ref(), name);
-        let claim = |name: &str| member(self.said.claims.as_ref(), name);
+        let header = |name: &str| shown(self.said.header.as_ref().and_then(|header| header.get(name)));
+        let claim = |name: &str| shown(self.said.claims.as_ref().and_then(|claims| find_claim(claims, name)));
+        let named = |name: &str| format!("{name} {}", claim(name));
+        let expected = self.expected();
         match check {
-            Check::Algorithm => header("alg"),
-            Check::Type => header("typ"),
+            Check::Algorithm => format!("{}{}", header("alg"), expected.algorithms),
+            Check::Type => format!("{}; expected {}", header("typ"), expected.typ),
             Check::Key => header("kid"),
             Check::Critical => header("crit"),
-            Check::Issuer => format!("{}; expected {:?}", claim("iss"), config.issuer_at(config.listen)),
-            Check::Audience => format!("{}; expected {:?}", claim("aud"), config.audience_at(config.listen)),
+            Check::Issuer => format!("{}; expected {}", claim("iss"), expected.issuers),
+            Check::Audience if expected.audience_claim == "aud" => {
+                format!("{}; expected {}", claim("aud"), expected.audiences)
+            }
+            Check::Audience => format!("{}; expected {}", named(expected.audience_claim), expected.audiences),
             Check::Times => ["iat", "nbf", "exp"]
                 .into_iter()
                 .filter_map(|name| self.time(name))
                 .collect::<Vec<_>>()
                 .join(", "),
-            Check::Claims => {
-                format!("sub {}, client_id {}, scope {}", claim("sub"), claim("client_id"), claim("scope"))
-            }
+            Check::Claims => expected.claims.iter().map(|name| named(name)).collect::<Vec<_>>().join(", "),
             Check::Size | Check::Form | Check::Signature | Check::AccountState | Check::Possession => {
                 String::new()
             }
+        }
+    }
+
+    /// Returns what the server expects of a token of this issuer.
+    fn expected(&self) -> Expectations<'_> {
+        let config = self.context.config();
+        let (own, audience) = (config.issuer_at(config.listen), config.audience_at(config.listen));
+        let named = self.said.claims.as_ref().and_then(|claims| claims.get("iss")?.as_str());
+        match config.trusted_issuers.iter().find(|trusted| named == Some(trusted.issuer())) {
+            Some(trusted) => Expectations::of_external(trusted, &audience),
+            None => Expectations {
+                algorithms: String::new(),
+                typ: "\"at+jwt\"",
+                issuers: listed(
+                    std::iter::once(&*own).chain(config.trusted_issuers.iter().map(TrustedIssuer::issuer)),
+                ),
+                audience_claim: "aud",
+                audiences: listed([&*audience]),
+                claims: vec!["sub", "client_id", "scope"],
+            },
         }
     }
 
@@ -214,9 +237,46 @@ impl Report<'_> {
     }
 }
 
-fn member(part: Option<&Map<String, Value>>, name: &str) -> String {
-    match part.and_then(|part| part.get(name)) {
-        None => "none".to_owned(),
-        Some(value) => value.to_string(),
+/// What the server expects of the tokens of an issuer, as texts.
+struct Expectations<'a> {
+    /// Accepted algorithms. Empty for tokens of this server, whose keys decide.
+    algorithms: String,
+    typ: &'static str,
+    issuers: String,
+    audience_claim: &'a str,
+    audiences: String,
+    /// Claims that name the user, the client and the scopes.
+    claims: Vec<&'a str>,
+}
+
+impl<'a> Expectations<'a> {
+    fn of_external(issuer: &'a TrustedIssuer, our_audience: &str) -> Self {
+        let algorithms: Vec<String> = issuer.algorithms.iter().map(|known| format!("{known:?}")).collect();
+        let typ = match issuer.typ {
+            TokenTyp::AccessToken => "\"at+jwt\"",
+            TokenTyp::Any => "\"JWT\" or \"at+jwt\"",
+            TokenTyp::Absent => "none or \"at+jwt\"",
+        };
+        let audiences = match issuer.audiences.as_slice() {
+            [] => listed([our_audience]),
+            named => listed(named.iter().map(String::as_str)),
+        };
+        let names = [issuer.subject_claim.as_str(), &issuer.client_id_claim];
+        Self {
+            algorithms: format!("; expected {}", listed(algorithms.iter().map(String::as_str))),
+            typ,
+            issuers: listed([issuer.issuer()]),
+            audience_claim: &issuer.audience_claim,
+            audiences,
+            claims: names.into_iter().chain(issuer.scope_claims.iter().map(String::as_str)).collect(),
+        }
     }
+}
+
+fn listed<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    texts.into_iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(" or ")
+}
+
+fn shown(value: Option<&Value>) -> String {
+    value.map_or_else(|| "none".to_owned(), Value::to_string)
 }

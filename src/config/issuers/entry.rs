@@ -12,7 +12,7 @@ use crate::authz::scope_names;
 use crate::token::{ClientToken, TokenTyp, TrustedIssuer, is_safe};
 
 /// Members of an issuer.
-const MEMBERS: [&str; 12] = [
+const MEMBERS: [&str; 13] = [
     "issuer",
     "audience",
     "audience_claim",
@@ -23,6 +23,7 @@ const MEMBERS: [&str; 12] = [
     "scopes",
     "client_id_claim",
     "client_token",
+    "subject_claim",
     "provision",
     "allow_http",
 ];
@@ -37,6 +38,33 @@ const ALGORITHMS: [Algorithm; 8] = [
     Algorithm::RS512,
     Algorithm::PS384,
     Algorithm::PS512,
+];
+
+/// Claims that name no user, or that a user can change or another user can get later (OpenID Connect Core §5.7).
+const NOT_A_SUBJECT: [&str; 23] = [
+    "iss",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "azp",
+    "appid",
+    "cid",
+    "client_id",
+    "scope",
+    "scp",
+    "tid",
+    "email",
+    "phone_number",
+    "name",
+    "given_name",
+    "family_name",
+    "nickname",
+    "preferred_username",
+    "unique_name",
+    "upn",
+    "username",
 ];
 
 /// Number of [`ALGORITHMS`] that are accepted by default.
@@ -67,6 +95,10 @@ pub(super) fn read(number: usize, entry: &Value, faults: &mut Vec<String>) -> Op
     let scopes = entry.take("scopes", scopes);
     let client_id_claim = entry.take("client_id_claim", name);
     let client_token = entry.take("client_token", client_token);
+    let subject_claim = entry.take("subject_claim", subject_claim);
+    if subject_claim.is_some() && (subject_claim == client_id_claim || subject_claim == audience_claim) {
+        entry.fault("`subject_claim` is the claim of the client or of the audience, so it names no user");
+    }
     let provision = entry.take("provision", provision);
     Some(TrustedIssuer {
         issuer: issuer?,
@@ -78,6 +110,7 @@ pub(super) fn read(number: usize, entry: &Value, faults: &mut Vec<String>) -> Op
         scope_claims: scope_claims.unwrap_or_else(|| vec!["scope".to_owned()]),
         scopes: scopes.unwrap_or_default(),
         client_id_claim: client_id_claim.unwrap_or_else(|| "client_id".to_owned()),
+        subject_claim: subject_claim.unwrap_or_else(|| "sub".to_owned()),
         client_token: client_token.unwrap_or(ClientToken::SubjectIsClient),
         provision: provision.unwrap_or(false),
         allow_http,
@@ -128,6 +161,18 @@ fn name(value: &Value) -> Parsed<String> {
     match text(value)? {
         "" => Err("write a name".to_owned()),
         name => Ok(name.to_owned()),
+    }
+}
+
+fn subject_claim(value: &Value) -> Parsed<String> {
+    let name = name(value)?;
+    let last = name.rsplit('.').next().unwrap_or_default();
+    match NOT_A_SUBJECT.contains(&name.as_str()) || NOT_A_SUBJECT.contains(&last) {
+        true => Err(format!(
+            "{name} does not name one user for ever; write a claim that never changes and that no other user gets, \
+             such as oid of Entra ID or uid of Okta"
+        )),
+        false => Ok(name),
     }
 }
 

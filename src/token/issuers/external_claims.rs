@@ -43,7 +43,7 @@ impl Claims {
             TokenSubject::Client(by.clone())
         } else {
             TokenSubject::External(Arc::new(ExternalUser {
-                identity: Identity { issuer: settings.issuer.clone(), subject: registered.subject.clone() },
+                identity: Identity { issuer: settings.issuer.clone(), subject: user(&claims, settings)? },
                 email: verified_email(&claims),
                 profile: profile(&claims),
                 issued_at: registered.issued_at,
@@ -78,6 +78,14 @@ fn client(claims: &Map<String, Value>, issuer: &TrustedIssuer) -> Result<String,
         Some(Value::String(client)) if is_valid_name(client) => Ok(client.clone()),
         Some(_) => Err(InvalidToken::MalformedClientId),
         None => Err(InvalidToken::NoClient),
+    }
+}
+
+/// Returns the user's name at the issuer.
+fn user(claims: &Map<String, Value>, issuer: &TrustedIssuer) -> Result<String, InvalidToken> {
+    match find(claims, &issuer.subject_claim) {
+        Some(Value::String(subject)) if is_valid_name(subject) => Ok(subject.clone()),
+        _ => Err(InvalidToken::UnfitSubject),
     }
 }
 
@@ -189,7 +197,7 @@ fn is_valid_name(text: &str) -> bool {
 }
 
 /// Returns the claim of this name. When there is none, dots in the name lead through nested objects.
-fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+pub(crate) fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let nested = |at: usize| {
         let inner = claims.get(name.get(..at)?)?.as_object()?;
         find(inner, name.get(at + 1..)?)

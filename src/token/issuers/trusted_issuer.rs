@@ -21,6 +21,8 @@ pub struct TrustedIssuer {
     /// Scopes of the issuer, each with our scopes that it stands for.
     pub(crate) scopes: BTreeMap<String, Vec<String>>,
     pub(crate) client_id_claim: String,
+    /// Claim that names a user: `sub`, or one that the operator chose in its place.
+    pub(crate) subject_claim: String,
     pub(crate) client_token: ClientToken,
     pub(crate) provision: bool,
     /// Set when its keys may come over http from a private network, for development.
@@ -66,6 +68,7 @@ impl TrustedIssuer {
             scope_claims: vec!["scope".to_owned()],
             scopes: BTreeMap::new(),
             client_id_claim: "client_id".to_owned(),
+            subject_claim: "sub".to_owned(),
             client_token: ClientToken::SubjectIsClient,
             provision: false,
             allow_http: false,

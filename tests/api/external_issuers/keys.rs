@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::settings::faults;
 use super::{Trust, claims, header, trusting, unknown_key, with};
 use crate::support::{Engine, ForeignIssuer, IssuerKey, Reply, on_both_engines};
 
@@ -15,6 +16,30 @@ on_both_engines! {
         let token = next.sign(&header(), &trust.claims());
         trust.server.get("/users/me").bearer(&token).send().expect(200);
         trust.accepts(&trust.claims());
+    }
+
+    fn keys_come_over_http_where_the_operator_permits_it(engine: Engine) {
+        let Some(issuer) = ForeignIssuer::start_at_host_name() else {
+            eprintln!("skipped: this machine has no name without dots that leads to itself");
+            return;
+        };
+        let without = json!([{ "issuer": issuer.url }]).to_string();
+        let faults = faults(&[("CLOAKROOM_TRUSTED_ISSUERS", &without)]);
+        assert!(faults.contains("\"allow_http\": true"), "{faults}");
+        let members = json!({ "provision": "jit", "allow_http": true });
+        let trust = Trust { server: trusting(engine, &[(&issuer, members.clone())], &[]), issuer };
+        trust.accepts(&trust.claims());
+        assert_eq!(trust.issuer.paths(), ["/.well-known/openid-configuration", "/keys"]);
+        // The metadata of a host of the network cannot lead to this machine or to a public host.
+        for keys in ["http://127.0.0.1:9/keys", "http://8.8.8.8/keys", "http://169.254.169.254/keys", "http://keys.example.org/"] {
+            let metadata = json!({ "issuer": trust.issuer.url, "jwks_uri": keys });
+            trust.issuer.set_metadata_reply(Reply::Json(metadata));
+            let requests = trust.issuer.key_requests();
+            let server = trusting(engine, &[(&trust.issuer, members.clone())], &[]);
+            let token = trust.token(&trust.claims());
+            server.get("/users/me").bearer(&token).send().expect_problem(401, "invalid-token");
+            assert_eq!(trust.issuer.key_requests(), requests, "{keys}");
+        }
     }
 
     fn refuses_tokens_of_a_withdrawn_key(engine: Engine) {

@@ -33,6 +33,23 @@ on_both_engines! {
         assert_eq!(made.count(), 1, "{trail}");
     }
 
+    fn user_is_known_by_the_claim_that_the_operator_names(engine: Engine) {
+        let trust = Trust::with(engine, &json!({ "provision": "jit", "subject_claim": "ids.uid" }));
+        let claims = |sub: &str, uid: Value| with(&with(&trust.claims(), "sub", json!(sub)), "ids", json!({ "uid": uid }));
+        let made = trust.accepts(&claims("ada@example.com", json!("00u5"))).json();
+        let renamed = trust.accepts(&claims("countess@example.com", json!("00u5"))).json();
+        assert_eq!(renamed["id"], made["id"]);
+        let successor = trust.accepts(&claims("ada@example.com", json!("00u6"))).json();
+        assert_ne!(successor["id"], made["id"], "the login belongs to another user now");
+        for wrong in [json!(null), json!(7), json!(""), json!("a\nb"), json!(["00u5"]), json!("x".repeat(256))] {
+            trust.refuses(&claims("ada@example.com", wrong));
+        }
+        trust.refuses(&with(&trust.claims(), "ids", None));
+        trust.refuses(&with(&claims("ada@example.com", json!("00u5")), "sub", None));
+        // A client's own token names no user.
+        trust.me(&trust.client_claims()).expect_problem(403, "not-owner");
+    }
+
     fn concurrent_first_requests_make_one_account(engine: Engine) {
         let trust = Trust::new(engine);
         let token = trust.token(&with(&with(&trust.claims(), "email", json!("ada@example.com")), "email_verified", json!(true)));

@@ -2,7 +2,7 @@
 //! request.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -94,12 +94,26 @@ struct Shared {
 
 impl ForeignIssuer {
     pub fn start() -> Self {
-        Self::start_at(TcpListener::bind("127.0.0.1:0").expect("a port"))
+        Self::start_at(TcpListener::bind("127.0.0.1:0").expect("a port"), "127.0.0.1")
     }
 
-    fn start_at(listener: TcpListener) -> Self {
+    /// Starts an issuer whose host is the name of this machine: a name without dots, as a container's. None when the
+    /// machine has no such name, or the name leads out of it.
+    pub fn start_at_host_name() -> Option<Self> {
+        let output = std::process::Command::new("hostname").output().ok()?;
+        let name = String::from_utf8(output.stdout).ok()?.trim().to_ascii_lowercase();
+        let address =
+            (name.as_str(), 0).to_socket_addrs().ok()?.find(|address| address.ip().is_loopback())?;
+        let is_plain = !name.is_empty() && name != "localhost" && !name.contains('.');
+        is_plain
+            .then(|| TcpListener::bind(address).ok())
+            .flatten()
+            .map(|listener| Self::start_at(listener, &name))
+    }
+
+    fn start_at(listener: TcpListener, host: &str) -> Self {
         let address = listener.local_addr().expect("an address");
-        let (url, key) = (format!("http://{address}"), IssuerKey::new("first"));
+        let (url, key) = (format!("http://{host}:{}", address.port()), IssuerKey::new("first"));
         let shared = Arc::new(Shared {
             metadata: Mutex::new(Reply::Json(json!({ "issuer": url, "jwks_uri": format!("{url}/keys") }))),
             keys: Mutex::new(Reply::Json(json!({ "keys": [key.jwk()] }))),
