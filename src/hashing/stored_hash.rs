@@ -15,10 +15,19 @@ const UNSUPPORTED: &[(&str, &str, &str)] = &[
     ("$2$", "bcrypt $2$", "its version is not defined; set a new password"),
     ("$1$", "MD5-crypt", "it can be guessed too fast; set a new password"),
     ("$apr1$", "MD5-crypt", "it can be guessed too fast; set a new password"),
+    ("$P$", "phpass", "it can be guessed too fast; set a new password"),
+    ("$H$", "phpass", "it can be guessed too fast; set a new password"),
+    ("$S$", "Drupal's SHA-512", "set a new password"),
+    ("$wp$", "WordPress's bcrypt of an HMAC", "set a new password"),
+    (
+        "$fbscrypt$",
+        "Firebase's scrypt with an open key",
+        "write it as $firebase-scrypt$salt$digest, and give the key by --firebase-key-file of users import",
+    ),
     ("$y$", "yescrypt", "set a new password"),
     ("$gy$", "yescrypt", "set a new password"),
     ("$7$", "scrypt in crypt format", "write it as $scrypt$ln=…,r=…,p=…$salt$digest"),
-    ("{", "an LDAP scheme", "write it without the scheme in braces"),
+    ("{", "a scheme in braces", "set a new password"),
 ];
 
 /// Parsed hash.
@@ -42,6 +51,9 @@ impl StoredHash {
         if text.len() > LONGEST || !text.is_ascii() {
             return Err(UnusableHash::Unknown);
         }
+        // Spring Security and OpenLDAP write `{bcrypt}` or `{CRYPT}` before a hash that names its scheme itself.
+        let in_braces = text.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+        let text = in_braces.map(|(_, rest)| rest).filter(|rest| rest.starts_with('$')).unwrap_or(text);
         // Django writes its own name of some schemes before the hash.
         let text = ["argon2$argon2", "bcrypt$$2"]
             .into_iter()

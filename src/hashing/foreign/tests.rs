@@ -100,6 +100,16 @@ fn password_of_any_length_is_compared_in_bounded_time() {
     }
 }
 
+#[test]
+fn scheme_in_braces_before_a_hash_is_ignored() {
+    let hasher = hasher(COST, 1, 0);
+    for (scheme, name) in [("{bcrypt}", "bcrypt $2a$"), ("{CRYPT}", "openssl $6$"), ("{ARGON2}", "argon2id")]
+    {
+        let (password, hash) = vector(name);
+        assert!(matches(&hasher, &password, &format!("{scheme}{hash}")), "{scheme}");
+    }
+}
+
 /// Project, account and password that the README of firebase/scrypt publishes.
 const SIGNER_KEY: &str =
     "jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==";
@@ -208,7 +218,11 @@ fn malformed_hash_is_refused_with_its_scheme_and_without_its_text() {
         ("$pbkdf2-sha256$i=1000$c2FsdHNhbHQ$AAAA", "PBKDF2: the digest must have 16 to 64 bytes"),
         ("$scrypt$ln=4,r=1,p=1$c2FsdHNhbHQ$!!!!", "scrypt: the digest is not base64"),
         ("5f4dcc3b5aa765d61d8327deb882cf99", "without a salt, which is not supported"),
-        ("{SSHA}AAAA", "an LDAP scheme, which is not supported"),
+        ("{SSHA}AAAA", "a scheme in braces, which is not supported"),
+        ("{noop}password", "a scheme in braces, which is not supported"),
+        ("$P$B7GTQ1dW1vZl2xjoN4Ff3Bq0Yx0Jrl/", "phpass, which is not supported"),
+        ("$wp$2y$10$abc", "WordPress's bcrypt of an HMAC, which is not supported"),
+        ("$fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==,sk=AA==$AA==$AA==", "--firebase-key-file"),
         ("", "must be a hash by argon2, bcrypt"),
         ("ä", "must be a hash by argon2, bcrypt"),
     ] {
