@@ -1,5 +1,6 @@
-//! Firebase's variant of scrypt: the digest is the signer key of the project, encrypted by AES-256-CTR with scrypt of
-//! the password as the key. A stored hash has the signer key, sealed: `$firebase-scrypt$ln=14,r=8,sep=…,key=…$salt$digest`.
+//! Firebase's variant of scrypt. The digest is the signer key of the project, encrypted by AES-256-CTR with scrypt of
+//! the password as the key. A stored hash has the sealed signer key in it:
+//! `$firebase-scrypt$ln=14,r=8,sep=…,key=…$salt$digest`.
 
 use aws_lc_rs::cipher::{AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
