@@ -135,7 +135,8 @@ fn openapi_types_the_actions_of_each_record() {
     let document = document();
     let actions = |schema: &str| document["components"]["schemas"][schema]["properties"]["_actions"].clone();
     let user = actions("User");
-    assert_eq!(user["properties"]["update"]["items"]["enum"], serde_json::json!(["email", "email_verified"]));
+    let members = serde_json::json!(["email", "email_verified", "external_id"]);
+    assert_eq!(user["properties"]["update"]["items"]["enum"], members);
     assert_eq!(user["properties"]["delete"]["items"], serde_json::json!({ "type": "string" }));
     assert!(user["properties"]["update_profile"]["items"]["enum"].as_array().expect("members").len() > 10);
     for schema in ["User", "Client", "ClientWithSecret"] {
