@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::{MissingPowers, Revocable, Scope, ScopeSet, Vocabulary};
+use super::freshness::Freshness;
+use super::{MissingPowers, Revocable, Scope, ScopeSet, StepUp, Vocabulary};
 use crate::domain::{Origin, Role, SessionId, UserId};
 
 /// Subject of an access token.
@@ -81,6 +83,7 @@ pub struct TokenId {
 pub struct Caller {
     inner: Arc<Inner>,
     origin: Origin,
+    freshness: Freshness,
 }
 
 #[derive(Debug)]
@@ -91,21 +94,26 @@ struct Inner {
     token: TokenId,
     /// Everything by which the token can be revoked; none without a token.
     revocable: Option<Revocable>,
+    /// Time of the user's authentication; none for a caller without a user.
+    authenticated_at: Option<DateTime<Utc>>,
     vocabulary: Arc<Vocabulary>,
     /// Cache of the `_actions` on the caller's own records, by the kind of record.
     own_actions: RwLock<Vec<(&'static str, Arc<RawValue>)>>,
 }
 
 impl Caller {
-    /// Returns the caller of a verified token.
+    /// Returns the caller of a verified token. A user is stale until [`Caller::at`] says otherwise.
     pub(crate) fn verified(
         vocabulary: Arc<Vocabulary>,
         subject: Subject,
         scope: ScopeSet,
         revocable: Revocable,
         token: TokenId,
+        authenticated_at: DateTime<Utc>,
     ) -> Self {
-        Self::new(vocabulary, subject, scope, Some(revocable), token)
+        let authenticated_at = matches!(subject, Subject::User { .. }).then_some(authenticated_at);
+        let caller = Self::new(vocabulary, subject, scope, Some((revocable, authenticated_at)), token);
+        if authenticated_at.is_some() { caller.stale() } else { caller }
     }
 
     /// Returns a hypothetical caller, for the preview of a decision.
@@ -117,16 +125,54 @@ impl Caller {
         vocabulary: Arc<Vocabulary>,
         subject: Subject,
         scope: ScopeSet,
-        revocable: Option<Revocable>,
+        verified: Option<(Revocable, Option<DateTime<Utc>>)>,
         token: TokenId,
     ) -> Self {
+        let (revocable, authenticated_at) = verified.unzip();
         let powers = match &subject {
             Subject::User { roles, .. } => scope.intersection(&vocabulary.powers_of(roles)),
             Subject::Client { .. } | Subject::Operator => scope.powers(),
         };
-        let inner =
-            Inner { subject, scope, powers, token, revocable, vocabulary, own_actions: RwLock::default() };
-        Self { inner: Arc::new(inner), origin: Origin::default() }
+        let inner = Inner {
+            subject,
+            scope,
+            powers,
+            token,
+            revocable,
+            authenticated_at: authenticated_at.flatten(),
+            vocabulary,
+            own_actions: RwLock::default(),
+        };
+        Self { inner: Arc::new(inner), origin: Origin::default(), freshness: Freshness::Fresh }
+    }
+
+    /// Judges the freshness of a request at this time.
+    pub(crate) fn at(self, now: DateTime<Utc>, step_up: StepUp) -> Self {
+        let judged = self.inner.authenticated_at.map(|at| step_up.judge(at, now));
+        Self { freshness: judged.unwrap_or(Freshness::Fresh), ..self }
+    }
+
+    /// Returns the caller as if its user had just authenticated.
+    pub(crate) fn if_fresh(&self) -> Self {
+        Self { freshness: Freshness::Fresh, ..self.clone() }
+    }
+
+    /// Returns the caller as if its user had authenticated too long ago.
+    pub(super) fn stale(self) -> Self {
+        Self { freshness: Freshness::Stale { max_age: 0 }, ..self }
+    }
+
+    /// True when the user authenticated recently enough for a rule with `fresh`.
+    pub fn is_fresh(&self) -> bool {
+        self.freshness == Freshness::Fresh
+    }
+
+    /// Returns the limit, in seconds, that a stale caller's authentication exceeds.
+    pub(crate) fn max_age(&self) -> Option<i64> {
+        match self.freshness {
+            Freshness::Fresh => None,
+            Freshness::Stale { max_age } => Some(max_age),
+        }
     }
 
     /// Adds the origin of the request.

@@ -7,7 +7,8 @@ use crate::domain::Role;
 const MAX_CLAUSES: usize = 4;
 
 /// Condition under which an action is permitted. A caller is permitted when one [`Clause`] holds
-/// and every restriction ([`only_while`](Self::only_while), [`not_above`](Self::not_above)) is met.
+/// and every restriction ([`only_while`](Self::only_while), [`not_above`](Self::not_above),
+/// [`fresh`](Self::fresh)) is met.
 ///
 /// ```
 /// use cloakroom::authz::{Condition, Relation, Scope};
@@ -24,6 +25,7 @@ pub struct Condition {
     roles: [Option<(Role, Scope)>; MAX_CLAUSES],
     only_while: Option<Relation>,
     not_above: bool,
+    fresh: bool,
 }
 
 /// One alternative of a condition: a fact about the caller, and the scope that the token needs.
@@ -59,6 +61,7 @@ impl Condition {
         roles: [None; MAX_CLAUSES],
         only_while: None,
         not_above: false,
+        fresh: false,
     };
 
     /// Permits the record's owner, with this scope.
@@ -99,6 +102,12 @@ impl Condition {
         Self { not_above: true, ..self }
     }
 
+    /// Restricts access to users who authenticated a short time ago: within `CLOAKROOM_STEP_UP`. A client that
+    /// acts for itself has no user and meets it.
+    pub const fn fresh(self) -> Self {
+        Self { fresh: true, ..self }
+    }
+
     /// Returns the scope that the owner needs, if the owner is permitted.
     pub fn owner_scope(&self) -> Option<Scope> {
         self.owner
@@ -127,6 +136,11 @@ impl Condition {
     /// True when the caller must have every power that the record has.
     pub fn is_ranked(&self) -> bool {
         self.not_above
+    }
+
+    /// True when the caller's user must have authenticated a short time ago.
+    pub fn needs_freshness(&self) -> bool {
+        self.fresh
     }
 
     /// Returns every clause, the weakest first.

@@ -27,16 +27,16 @@ impl Caller {
     /// Decides whether the caller may do `A` to this record.
     ///
     /// # Errors
-    /// In this order: the scope, the owner, the existence, the state, the rank. A record that the
+    /// In this order: the scope, the freshness, the owner, the existence, the state, the rank. A record that the
     /// caller may not read is [`Reason::NotFound`], the same as a record that does not exist; only a
-    /// missing scope and a missing power are told apart.
+    /// missing scope, a stale authentication and a missing power are told apart.
     pub fn open<R, A>(&self, sealed: Sealed<R>) -> Result<Allowed<R, A>, Refusal>
     where
         R: Can<A> + Can<Read>,
         A: Action,
     {
         let rule = Rule::of::<R, A>();
-        rule.check_scope(self)?;
+        rule.check_token(self)?;
         let read = Rule::of::<R, Read>();
         let found = sealed.into_found().ok_or_else(|| rule.refuse(self, Reason::NotFound))?;
         match rule.visible_reason(read, self, found.attributes()) {
@@ -103,9 +103,10 @@ impl<R: Resource, A> Allowed<R, A> {
         !A::CHANGES && self.rule.is_of_another(&self.by, self.found.attributes())
     }
 
-    /// True when another rule permits the caller too, on this record.
-    pub(crate) fn permits(&self, rule: &'static Rule) -> bool {
-        rule.permits(&self.by, self.found.attributes())
+    /// Returns the refusal by another rule, on this record. None if that rule permits the caller too.
+    pub(crate) fn refusal_by(&self, rule: &'static Rule) -> Option<Refusal> {
+        let step = rule.failed_step(&self.by, self.found.attributes())?;
+        Some(rule.refuse(&self.by, step.reason()).on(self.found.record.id(), self.found.record.owner()))
     }
 
     /// Applies a change to the record and keeps the decision.

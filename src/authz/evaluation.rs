@@ -57,7 +57,7 @@ impl Rule {
     }
 
     /// Returns the reason that the caller may learn. A record that the caller may not read is
-    /// always [`Reason::NotFound`], except for a missing scope or a missing power. A missing power
+    /// always [`Reason::NotFound`], except for a missing scope, a stale authentication or a missing power. A missing power
     /// is visible because only a caller who could otherwise act reaches that step.
     pub(super) fn visible_reason(
         &self,
@@ -66,7 +66,7 @@ impl Rule {
         attributes: RecordAttributes<'_>,
     ) -> Option<Reason> {
         let reason = self.failed_step(caller, attributes)?.reason();
-        let lacks_rights = matches!(reason, Reason::InsufficientScope | Reason::AboveCaller);
+        let lacks_rights = matches!(reason, Reason::InsufficientScope | Reason::Stale | Reason::AboveCaller);
         let is_visible = lacks_rights || read.permits(caller, attributes);
         Some(if is_visible { reason } else { Reason::NotFound })
     }
@@ -75,6 +75,7 @@ impl Rule {
     pub(super) fn passes(&self, step: Step, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {
         match step {
             Step::Scope => self.condition.scopes().any(|scope| caller.holds(scope)),
+            Step::Freshness => !self.condition.needs_freshness() || caller.is_fresh(),
             Step::Owner => self.condition.clauses().any(|clause| self.holds(clause, caller, attributes)),
             Step::State => self
                 .condition

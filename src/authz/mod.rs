@@ -14,7 +14,7 @@
 //! A handler cannot make a proof, nor a caller:
 //! ```compile_fail,E0624
 //! use cloakroom::{authz::Caller, domain::UserId};
-//! fn pretend(id: UserId) -> Caller { Caller::verified(Default::default(), cloakroom::authz::Subject::User { id, roles: vec![] }, Default::default(), todo!(), Default::default()) }
+//! fn pretend(id: UserId) -> Caller { Caller::verified(Default::default(), cloakroom::authz::Subject::User { id, roles: vec![] }, Default::default(), todo!(), Default::default(), Default::default()) }
 //! ```
 //! ```
 //! use cloakroom::{authz::Caller, domain::UserId};
@@ -61,6 +61,7 @@ mod condition;
 mod decision;
 mod evaluation;
 mod explain;
+mod freshness;
 pub mod matrix;
 mod member;
 mod missing_powers;
@@ -92,6 +93,7 @@ pub use condition::{Clause, Condition};
 pub use decision::Allowed;
 pub(crate) use evaluation::RecordAttributes;
 pub use explain::{Explanation, HypotheticalCaller, Preview, StepOutcome, StepTaken};
+pub use freshness::StepUp;
 pub use member::Member;
 pub use missing_powers::MissingPowers;
 pub(crate) use proof::Proof;

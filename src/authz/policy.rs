@@ -14,14 +14,14 @@ crate::policy! {
         Create:        anyone(USERS_CREATE);
         List:          anyone(USERS_READ_ANY);
         Read:          owner(USERS_READ), anyone(USERS_READ_ANY);
-        Update:        owner(USERS_WRITE), anyone(USERS_WRITE_ANY), not_above;
+        Update:        owner(USERS_WRITE), anyone(USERS_WRITE_ANY), not_above, fresh;
         VerifyEmail:   anyone(USERS_WRITE_ANY), not_above;
         SetExternalId: anyone(USERS_WRITE_ANY), not_above;
-        Delete:        owner(USERS_DELETE), anyone(USERS_DELETE_ANY), not_above;
-        SetPassword:   owner(USERS_WRITE), anyone(USERS_WRITE_ANY), not_above;
+        Delete:        owner(USERS_DELETE), anyone(USERS_DELETE_ANY), not_above, fresh;
+        SetPassword:   owner(USERS_WRITE), anyone(USERS_WRITE_ANY), not_above, fresh;
         ProvePassword: owner(USERS_WRITE);
-        SetRoles:      anyone(ROLES_WRITE), not_above;
-        SetStatus:     anyone(USERS_WRITE_ANY), not_above;
+        SetRoles:      anyone(ROLES_WRITE), not_above, fresh;
+        SetStatus:     anyone(USERS_WRITE_ANY), not_above, fresh;
         ListSessions:  owner(SESSIONS_READ), anyone(SESSIONS_READ_ANY);
         EndSessions:   owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY), not_above;
         ListConsents:  owner(SESSIONS_READ), anyone(SESSIONS_READ_ANY);
@@ -37,18 +37,18 @@ crate::policy! {
         Delete:        owner(SESSIONS_REVOKE), anyone(SESSIONS_REVOKE_ANY), not_above;
     }
     Client {
-        Create:        anyone(CLIENTS_WRITE), not_above;
+        Create:        anyone(CLIENTS_WRITE), not_above, fresh;
         List:          anyone(CLIENTS_READ);
         Read:          anyone(CLIENTS_READ);
-        Update:        anyone(CLIENTS_WRITE), not_above;
-        RotateSecret:  anyone(CLIENTS_WRITE), not_above;
-        Delete:        anyone(CLIENTS_WRITE), not_above;
+        Update:        anyone(CLIENTS_WRITE), not_above, fresh;
+        RotateSecret:  anyone(CLIENTS_WRITE), not_above, fresh;
+        Delete:        anyone(CLIENTS_WRITE), not_above, fresh;
     }
     SigningKey {
         List:          anyone(KEYS_ROTATE);
         Read:          anyone(KEYS_ROTATE);
-        Rotate:        anyone(KEYS_ROTATE);
-        Retire:        anyone(KEYS_ROTATE);
+        Rotate:        anyone(KEYS_ROTATE), fresh;
+        Retire:        anyone(KEYS_ROTATE), fresh;
     }
     AuditTrail {
         List:          anyone(AUDIT_READ_ANY);

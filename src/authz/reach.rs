@@ -34,10 +34,10 @@ impl Caller {
     /// Decides whether the caller may do `A` to records of this kind at all. Needs no lookup.
     ///
     /// # Errors
-    /// [`Reason::InsufficientScope`].
+    /// [`Reason::InsufficientScope`], [`Reason::Stale`].
     pub fn reach<R: Can<A>, A: Action>(&self) -> Result<Reach<R, A>, Refusal> {
         let rule = Rule::of::<R, A>();
-        rule.check_scope(self)?;
+        rule.check_token(self)?;
         Ok(Reach { by: self.clone(), rule, kind: PhantomData })
     }
 }

@@ -60,12 +60,13 @@ impl Rule {
         }
     }
 
-    /// Checks the first step, which needs no record: does the token carry a scope of the rule?
+    /// Checks the first two steps, which need the token alone and no record: the scope, and the freshness.
     ///
     /// # Errors
-    /// [`Reason::InsufficientScope`].
-    pub(super) fn check_scope(&'static self, caller: &Caller) -> Result<(), Refusal> {
-        self.check(Step::Scope, caller, RecordAttributes::UNKNOWN)
+    /// [`Reason::InsufficientScope`], [`Reason::Stale`].
+    pub(super) fn check_token(&'static self, caller: &Caller) -> Result<(), Refusal> {
+        self.check(Step::Scope, caller, RecordAttributes::UNKNOWN)?;
+        self.check(Step::Freshness, caller, RecordAttributes::UNKNOWN)
     }
 
     /// Returns the refusal of this caller, for this reason.

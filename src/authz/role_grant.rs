@@ -25,12 +25,16 @@ impl RoleGrant {
         Self::of_new_user(Actor::Server)
     }
 
-    /// Grants roles whose powers the caller has.
+    /// Grants roles whose powers the caller has. A caller who grants power must be fresh, by every route.
     ///
     /// # Errors
-    /// [`Reason::AboveCaller`] when a role has a power that the caller lacks.
+    /// [`Reason::Stale`]; [`Reason::AboveCaller`] when a role has a power that the caller lacks.
     pub(super) fn by(caller: &Caller, rule: &'static Rule, mut roles: Vec<Role>) -> Result<Self, Refusal> {
-        let missing = caller.missing(&caller.vocabulary().powers_of(&roles));
+        let powers = caller.vocabulary().powers_of(&roles);
+        if !powers.is_empty() && !caller.is_fresh() {
+            return Err(Rule::of::<User, SetRoles>().refuse(caller, Reason::Stale));
+        }
+        let missing = caller.missing(&powers);
         if !missing.is_empty() {
             return Err(Refusal { missing: Box::new(missing), ..rule.refuse(caller, Reason::AboveCaller) });
         }

@@ -82,7 +82,7 @@ impl Caller {
     /// # Errors
     /// [`Reason::InsufficientScope`](super::Reason::InsufficientScope).
     pub(crate) fn row_filter_by(&self, rule: &'static Rule) -> Result<RowFilter, Refusal> {
-        rule.check_scope(self)?;
+        rule.check_token(self)?;
         Ok(RowFilter::of(self, &[rule]))
     }
 }

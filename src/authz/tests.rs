@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use uuid::Uuid;
 
 use super::action::{Create, Delete, Read, RotateSecret, Update};
@@ -46,6 +46,7 @@ impl Resource for Coat {
 crate::policy! {
     Coat {
         Create: owner(WRITE);
+        Delete: owner(WRITE), fresh;
         Read:   owner(READ), related(BORROWER, READ), related(SHOWN, READ), role(ATTENDANT, READ), anyone(READ_ANY);
         Update: owner(WRITE), related(BORROWER, WRITE), role(ATTENDANT, WRITE), only_while(HUNG), not_above;
     }
@@ -71,7 +72,8 @@ fn caller(subject: Subject, scope: &[Scope]) -> Caller {
         jti: None,
         issued_at: DateTime::default(),
     };
-    Caller::verified(Arc::new(vocabulary), subject, scope, revocable, TokenId::default())
+    Caller::verified(Arc::new(vocabulary), subject, scope, revocable, TokenId::default(), DateTime::default())
+        .if_fresh()
 }
 
 fn user(id: UserId, roles: &[Role], scope: &[Scope]) -> Caller {
@@ -98,6 +100,33 @@ fn each_clause_needs_its_scope_and_its_relation() {
     assert_eq!(outcome::<Read>(&without, Coat(BOB), [true; 3]), Err(Reason::InsufficientScope));
     let anyone = user(BOB, &[Role::USER], &[READ_ANY]);
     assert_eq!(outcome::<Read>(&anyone, Coat(ADA), NOTHING), Ok(()));
+}
+
+#[test]
+fn fresh_rule_needs_a_recent_authentication() {
+    let bob = user(BOB, &[Role::USER], &[WRITE]);
+    let at = |minutes| {
+        bob.clone()
+            .at(DateTime::default() + TimeDelta::minutes(minutes), StepUp::within(TimeDelta::minutes(10)))
+    };
+    assert_eq!(outcome::<Delete>(&at(10), Coat(BOB), NOTHING), Ok(()));
+    assert_eq!(outcome::<Delete>(&at(11), Coat(BOB), NOTHING), Err(Reason::Stale));
+    assert_eq!(
+        outcome::<Update>(&at(11), Coat(BOB), [false, false, true]),
+        outcome::<Update>(&at(10), Coat(BOB), [false, false, true])
+    );
+    assert_eq!(
+        outcome::<Delete>(
+            &bob.clone().at(DateTime::default() + TimeDelta::days(1), StepUp::OFF),
+            Coat(BOB),
+            NOTHING
+        ),
+        Ok(())
+    );
+    let client = caller(Subject::Client { id: "desk".to_owned() }, &[WRITE]);
+    let much_later =
+        client.at(DateTime::default() + TimeDelta::days(1), StepUp::within(TimeDelta::minutes(1)));
+    assert!(much_later.reach::<Coat, Delete>().is_ok());
 }
 
 #[test]

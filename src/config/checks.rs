@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use url::{Host, Url};
 
 use super::parse::{self, Parsed};
+use crate::authz::StepUp;
 use crate::hashing::Argon2Cost;
 use crate::telemetry::logging::LogFormat;
 use crate::token::{MasterKey, SigningAlgorithm};
@@ -74,6 +75,16 @@ pub(super) fn key_rotation(text: &str) -> Parsed<Option<TimeDelta>> {
     let time = parse::duration(3_600..=3_650 * 86_400)(text).ok();
     let time = time.and_then(|time| TimeDelta::from_std(time).ok());
     time.map(Some).ok_or_else(|| "write off, or a time from 1h to 3650d, such as 90d".to_owned())
+}
+
+/// Returns no limit for `off`.
+pub(super) fn step_up(text: &str) -> Parsed<StepUp> {
+    if text == "off" {
+        return Ok(StepUp::OFF);
+    }
+    let time = parse::duration(60..=86_400)(text).ok();
+    let time = time.and_then(|time| TimeDelta::from_std(time).ok());
+    time.map(StepUp::within).ok_or_else(|| "write off, or a time from 1m to 24h, such as 10m".to_owned())
 }
 
 /// Returns None for `forever`.

@@ -15,6 +15,7 @@ use super::{
     SettingsList, Sources, TlsFiles, at,
 };
 use super::{auto, checks, issuers, parse};
+use crate::authz::StepUp;
 use crate::hashing::Argon2Cost;
 use crate::telemetry::logging::LogFormat;
 use crate::token::{MasterKey, SigningAlgorithm, TrustedIssuer};
@@ -101,6 +102,10 @@ crate::settings! {
         /// `3650d`.
         session_ttl: Duration =
             at("CLOAKROOM_SESSION_TTL", Is("90d")), parse::duration(60..=315_360_000);
+
+        /// The time after which a user must authenticate again before an action that can take over an account or
+        /// grant power: whole seconds from `1m` to `24h`, or `off`.
+        step_up: StepUp = at("CLOAKROOM_STEP_UP", Is("10m")), checks::step_up;
 
         /// The tolerated clock difference when the times of a token are checked: whole seconds from `0s` to
         /// `60s`.

@@ -48,6 +48,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         api(GET,       "/audit",                                  "listAuditEvents",                "List or export all audit events",            audit::of_all).or(&[InvalidCursor]),
 
         issuer(POST,   "/sessions",                               "logIn",                          "Log in with e-mail and password",            sessions::log_in).or(&[InvalidCredentials, InvalidScope, Busy]),
+        issuer(POST,   "/sessions/current/authentication",        "authenticateAgain",              "Authenticate again",                         sessions::authenticate).or(&[Conflict, Busy]),
         api(DELETE,    "/sessions/current",                       "logOut",                         "Log out of the current session",             sessions::log_out),
         oauth(POST,    "/oauth/token",                            "issueToken",                     "Issue tokens (RFC 6749)",                    oauth::token).or(&[InvalidGrant, UnauthorizedClient, UnsupportedGrantType, InvalidScope, InvalidTarget]),
         oauth(POST,    "/oauth/revoke",                           "revokeToken",                    "Revoke a token (RFC 7009)",                  oauth::revoke),

@@ -8,10 +8,10 @@ use super::scope::granted_scopes;
 use super::token_response::TokenResponse;
 use super::{OAuthContext, OAuthError};
 use crate::authz::Resource as _;
-use crate::authz::{Actor, AuditEvent, Outcome, ScopeSet};
+use crate::authz::{Actor, AuditEvent, Caller, Outcome, ScopeSet};
 use crate::domain::{
-    Device, Email, Left, LoginAttempt, Origin, PasswordAttempt, RefreshToken, SecretHash, Session, User,
-    UserId,
+    Device, Email, Left, LoginAttempt, Origin, PasswordAttempt, RefreshToken, SecretHash, Session, SessionId,
+    User, UserId,
 };
 use crate::hashing::Verdict;
 use crate::store::{LoginRefused, VerifiedPassword};
@@ -26,10 +26,10 @@ pub struct PasswordLogin {
     pub scope: Option<ScopeSet>,
 }
 
-fn failed_login(user: UserId, origin: Origin) -> AuditEvent {
+fn failed_login(action: &'static str, user: UserId, origin: Origin) -> AuditEvent {
     AuditEvent {
         by: Actor::Anonymous(origin, None),
-        action: "log_in",
+        action,
         resource: Session::NAME,
         record: None,
         owner: Some(user),
@@ -105,7 +105,7 @@ async fn prove(
         Checked { user: Some(user), proved: Some(proved) } => Ok((user, proved)),
         Checked { user, .. } => {
             if let Some(user) = user {
-                context.recorder.note(failed_login(user, device.origin.clone()));
+                context.recorder.note(failed_login("log_in", user, device.origin.clone()));
             }
             Err(OAuthError::InvalidCredentials)
         }
@@ -132,6 +132,33 @@ pub async fn verify_current_password(
         }
         None => Ok(false),
     }
+}
+
+/// Proves the password of the user of a session of the first-party client again. Issues an access token with the
+/// scopes of the caller's token, and with the new time of authentication (RFC 9470).
+///
+/// # Errors
+/// [`OAuthError::InvalidCredentials`], [`OAuthError::TooManyAttempts`], or a failure.
+pub(crate) async fn authenticate_again(
+    context: &OAuthContext<'_>,
+    caller: &Caller,
+    (user, session): (UserId, SessionId),
+    password: PasswordAttempt,
+) -> Result<TokenResponse, OAuthError> {
+    let email = context.store.email_of(user).await?.ok_or(OAuthError::InvalidCredentials)?;
+    let attempt = LoginAttempt { account: email.key(), address: caller.origin().address, by_user: true };
+    let Some(proved) = check(context, attempt, password).await?.proved else {
+        context.recorder.note(AuditEvent {
+            by: Actor::Caller(caller.clone()),
+            ..failed_login("authenticate", user, caller.origin().clone())
+        });
+        return Err(OAuthError::InvalidCredentials);
+    };
+    let left = proved.attempt.left;
+    let renewed = context.store.authenticate_again(caller, (user, session), proved).await?;
+    let token_session = renewed.map_err(refused)?;
+    note_refund(context, left);
+    Ok(TokenResponse::in_session(context, true, &token_session, None).await?)
 }
 
 fn refused(refused: LoginRefused) -> OAuthError {

@@ -75,6 +75,7 @@ impl TokenResponse {
                 roles: roles.clone(),
                 epoch: *epoch,
                 client_epoch: *client_epoch,
+                auth_time: session.auth_time,
             },
             client_id: client_id.clone(),
             scope,

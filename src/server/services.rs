@@ -130,6 +130,7 @@ pub(super) async fn services(
         environment: config.environment,
         registration_open: config.registration == Registration::Open,
         forgeries: ForgeryThrottle::default(),
+        step_up: config.step_up,
         used_proofs: UsedProofs::default(),
         leeway: TimeDelta::from_std(config.leeway).unwrap_or_default(),
         proxies: Arc::new(TrustedProxies::new(config.trusted_proxies.clone(), config.forwarding_header)),

@@ -51,4 +51,4 @@ pub use keys::seal::{MasterKey, SealError, TokenSeal};
 pub use keys::server_keys::Keys;
 pub use keys::verification_key::{UnfitKey, VerificationKey};
 pub(crate) use numeric_date::numeric_date;
-pub(crate) use test_tokens::{TestTokenError, TestTokens, TokenDefect, UnsignedToken};
+pub(crate) use test_tokens::{TestTokenError, TestTokens, TokenDefect, UnsignedToken, long_ago};

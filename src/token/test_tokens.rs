@@ -75,6 +75,11 @@ defects! {
     TwoParts = "two-parts" NotThreeParts false "Without the signature part";
 }
 
+/// Returns a time of authentication that is too long ago for every limit of `CLOAKROOM_STEP_UP`.
+pub(crate) fn long_ago(now: DateTime<Utc>) -> DateTime<Utc> {
+    now - TimeDelta::days(30)
+}
+
 /// Why a test token could not be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TestTokenError {

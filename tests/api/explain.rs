@@ -22,6 +22,12 @@ fn explained(server: &Server, token: &str, decision: &Value) -> Value {
 }
 
 /// Returns the result of each step.
+fn because<'a>(explanation: &'a Value, step: &str) -> &'a str {
+    let mut steps = explanation["steps"].as_array().expect("steps").iter();
+    let taken = steps.find(|taken| taken["step"] == step).expect("the step");
+    taken["because"].as_str().expect("a text")
+}
+
 fn steps(explanation: &Value) -> Vec<String> {
     let steps = explanation["steps"].as_array().expect("steps").iter();
     steps
@@ -42,7 +48,7 @@ on_both_engines! {
         assert_eq!(why["roles"], json!(["user"]));
         assert_eq!(
             steps(&why),
-            ["token passed", "scope passed", "owner failed", "existence not-reached", "state not-reached", "rank not-reached"]
+            ["token passed", "scope passed", "freshness passed", "owner failed", "existence not-reached", "state not-reached", "rank not-reached"]
         );
         assert_eq!(why["enough"], json!(["a token with users:delete:any (which admin grants), for everyone's"]));
     }

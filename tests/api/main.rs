@@ -37,6 +37,7 @@ mod passwords;
 mod profiles;
 mod properties;
 mod query_plans;
+mod recent_authentication;
 mod revoked_midway;
 mod roles_and_status;
 mod schemas;

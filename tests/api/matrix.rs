@@ -36,6 +36,8 @@ on_both_engines! {
                 "admin: in",
                 "client: 403 not-owner",
                 "client, any: in",
+                "owner, stale: 401 insufficient-user-authentication",
+                "admin, stale: 401 insufficient-user-authentication",
             ]
         );
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::wording::{Wording, any_clause, carried_before, lacked, not_carried};
+use super::wording::{STALE, Wording, any_clause, carried_before, lacked, not_carried};
 use crate::authz::action::{Explain, List};
 use crate::authz::{
     AuditTrail, HypotheticalCaller, OwnerFrom, Reach, Reason, Resource, Rule, Subject, Vocabulary,
@@ -45,12 +45,15 @@ pub struct Explanation {
     /// Alternatives, each of which would have passed that step.
     #[schema(examples("a token with the scope users:read:any"))]
     pub enough: Vec<String>,
+    /// Set for a rule with `fresh`. Other explanations leave that step out.
+    #[serde(skip)]
+    is_fresh_rule: bool,
 }
 
 /// Step of a decision.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct StepTaken {
-    /// `token`, `scope`, `owner`, `existence`, `state` or `rank`.
+    /// `token`, `scope`, `freshness`, `owner`, `existence`, `state` or `rank`.
     #[schema(value_type = String, examples("owner"))]
     pub step: &'static str,
     /// Question that the step answers.
@@ -82,17 +85,20 @@ pub(super) type StepText = (&'static str, &'static str);
 
 pub(super) const TOKEN: StepText = ("token", "Is there an acceptable access token?");
 pub(super) const SCOPE: StepText = ("scope", "Does the token carry a scope of the rule?");
+pub(super) const FRESHNESS: StepText =
+    ("freshness", "Did the caller's user authenticate as recently as the rule requires?");
 pub(super) const OWNER: StepText = ("owner", "Does the caller own the record, or reach it in another way?");
 pub(super) const EXISTENCE: StepText = ("existence", "Does the record exist?");
 pub(super) const STATE: StepText = ("state", "Is the record in the state that the rule requires?");
 pub(super) const RANK: StepText =
     ("rank", "Does the caller have every power over others that the record has?");
-const ALL: [StepText; 6] = [TOKEN, SCOPE, OWNER, EXISTENCE, STATE, RANK];
+const ALL: [StepText; 7] = [TOKEN, SCOPE, FRESHNESS, OWNER, EXISTENCE, STATE, RANK];
 
 /// Returns the step that refuses with this reason.
 pub(super) fn step_of(reason: Reason) -> StepText {
     match reason {
         Reason::InsufficientScope => SCOPE,
+        Reason::Stale => FRESHNESS,
         Reason::NotOwner => OWNER,
         Reason::NotFound => EXISTENCE,
         Reason::WrongState => STATE,
@@ -114,6 +120,7 @@ impl Explanation {
             steps: Vec::new(),
             decided_by: None,
             enough: Vec::new(),
+            is_fresh_rule: false,
         }
     }
 
@@ -169,26 +176,31 @@ impl Explanation {
         let wording = Wording { rule, vocabulary };
         let passed = [
             (SCOPE, carried_before(rule, &vocabulary.scopes_in(scope))),
+            (FRESHNESS, "the authentication was recent enough".to_owned()),
             (OWNER, "the caller reached the record".to_owned()),
             (EXISTENCE, "the record existed".to_owned()),
             (STATE, "the record was in that state".to_owned()),
         ];
         let (count, because) = match reason {
             Reason::InsufficientScope => (0, not_carried(rule)),
+            Reason::Stale => (1, STALE.to_owned()),
             Reason::NotOwner => {
-                (1, "the caller did not own the record and did not reach it in another way".to_owned())
+                (2, "the caller did not own the record and did not reach it in another way".to_owned())
             }
             Reason::NotFound => (
-                1,
+                2,
                 "the record did not exist, or the caller must not learn that it exists: both get the same answer. \
                  Ask in advance for the same caller and path to learn which"
                     .to_owned(),
             ),
-            Reason::WrongState => (3, format!("the record was not {}", wording.state())),
-            Reason::AboveCaller => (4, lacked(roles, &vocabulary.scopes_in(scope), vocabulary)),
+            Reason::WrongState => (4, format!("the record was not {}", wording.state())),
+            Reason::AboveCaller => (5, lacked(roles, &vocabulary.scopes_in(scope), vocabulary)),
         };
-        let steps = passed.into_iter().take(count);
-        let explanation = steps.fold(explanation, |so_far, (step, because)| so_far.passed(step, because));
+        let steps = passed.into_iter().take(count).filter(|(step, _)| explanation.takes(*step));
+        let explanation = steps
+            .collect::<Vec<_>>()
+            .into_iter()
+            .fold(explanation, |so_far, (step, because)| so_far.passed(step, because));
         explanation.refused(reason.as_str(), step_of(reason), because, wording.enough(reason))
     }
 
@@ -197,6 +209,7 @@ impl Explanation {
     }
 
     pub(super) fn on(mut self, rule: Option<&Rule>) -> Self {
+        self.is_fresh_rule = rule.is_some_and(|rule| rule.condition.needs_freshness());
         self.rule = rule.map(|rule| format!("{} {}", rule.action, rule.resource));
         self
     }
@@ -234,12 +247,18 @@ impl Explanation {
         }
     }
 
+    /// True for the steps of the rule: every one, but freshness only where the rule asks for it.
+    fn takes(&self, step: StepText) -> bool {
+        step != FRESHNESS || self.is_fresh_rule
+    }
+
     /// Adds the steps that were not taken.
     pub(super) fn with_the_rest(mut self, outcome: StepOutcome, because: &str) -> Self {
-        let taken = |name: &str| self.steps.iter().any(|taken| taken.step == name);
+        let is_left =
+            |step: &StepText| self.takes(*step) && self.steps.iter().all(|taken| taken.step != step.0);
         let rest: Vec<StepTaken> = ALL
             .into_iter()
-            .filter(|(step, _)| !taken(step))
+            .filter(is_left)
             .map(|(step, question)| StepTaken { step, question, outcome, because: because.to_owned() })
             .collect();
         self.steps.extend(rest);

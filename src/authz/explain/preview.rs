@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::explanation::{EXISTENCE, OWNER, SCOPE, TOKEN, step_of};
-use super::wording::{Wording, carried, in_state, not_carried, not_reached, outranked, reached};
+use super::explanation::{EXISTENCE, FRESHNESS, OWNER, SCOPE, TOKEN, step_of};
+use super::wording::{STALE, Wording, carried, in_state, not_carried, not_reached, outranked, reached};
 use crate::authz::action::{Action, Read};
 use crate::authz::{
     Caller, Can, Explanation, HypotheticalCaller, Reason, RecordAttributes, RowFilter, Rule, Sealed, Step,
@@ -36,7 +36,15 @@ impl<R: Can<A>, A: Action> Preview<R, A> {
             return Err(preview.fails(Step::Scope, not_carried(rule)).into());
         }
         let because = carried(rule, preview.caller.scope());
-        Ok(Self { explanation: preview.explanation.passed(SCOPE, because), ..preview })
+        let preview = Self { explanation: preview.explanation.passed(SCOPE, because), ..preview };
+        if !rule.passes(Step::Freshness, &preview.caller, RecordAttributes::UNKNOWN) {
+            return Err(preview.fails(Step::Freshness, STALE.to_owned()).into());
+        }
+        if !rule.condition.needs_freshness() {
+            return Ok(preview);
+        }
+        let because = "the user authenticated recently enough, or the caller has no user";
+        Ok(Self { explanation: preview.explanation.passed(FRESHNESS, because), ..preview })
     }
 
     /// Explains the decision on a collection.
@@ -127,7 +135,7 @@ impl<R: Can<A> + Can<Read>, A: Action> Preview<R, A> {
             let because = match step {
                 Step::Owner => reached(rule, caller, attributes),
                 Step::State => in_state(rule),
-                Step::Scope | Step::Rank => outranked(rule, caller, attributes),
+                Step::Scope | Step::Freshness | Step::Rank => outranked(rule, caller, attributes),
             };
             self.explanation = self.explanation.passed(step_of(step.reason()), because);
             if step == Step::Owner {

@@ -13,6 +13,9 @@ pub(super) struct Wording<'a> {
     pub(super) vocabulary: &'a Vocabulary,
 }
 
+/// States why the freshness step fails.
+pub(super) const STALE: &str = "the user authenticated too long ago for this action";
+
 /// States that the token carried none of the rule's scopes.
 pub(super) fn not_carried(rule: &Rule) -> String {
     let names: Vec<String> = rule.condition.scopes().map(|scope| scope.to_string()).collect();
@@ -131,6 +134,7 @@ impl Wording<'_> {
     ) -> (String, Vec<String>) {
         let enough = self.enough(step.reason());
         match step {
+            Step::Freshness => (STALE.to_owned(), enough),
             Step::Scope | Step::Owner => (not_reached(self.rule, caller, attributes), enough),
             Step::State => (format!("it is not {}", self.state()), enough),
             Step::Rank => {
@@ -150,6 +154,9 @@ impl Wording<'_> {
             Reason::InsufficientScope => clauses.map(text).collect(),
             Reason::NotOwner => {
                 clauses.filter(|clause| !matches!(clause, Clause::Owner(_))).map(text).collect()
+            }
+            Reason::Stale => {
+                vec!["a token that was issued soon after the user authenticated again".to_owned()]
             }
             Reason::WrongState => vec![format!("a {} that is {}", self.rule.resource, self.state())],
             Reason::NotFound | Reason::AboveCaller => Vec::new(),

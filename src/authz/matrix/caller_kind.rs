@@ -14,6 +14,9 @@ use crate::domain::{Role, UserId};
 const OWNER: UserId = UserId(Uuid::from_u128(1));
 const ANOTHER: UserId = UserId(Uuid::from_u128(2));
 
+/// End of the name of a caller who authenticated too long ago.
+pub(super) const STALE: &str = ", stale";
+
 /// Kind of caller, relative to the owner of the route's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerKind {
@@ -25,10 +28,14 @@ pub enum CallerKind {
     WithoutScope,
     /// Owner, with every scope of the role `user`.
     Owner,
+    /// Owner who authenticated too long ago for a rule with `fresh`.
+    StaleOwner,
     /// Another user.
     AnotherUser,
     /// Another user, who also has this role.
     Role(Role),
+    /// Administrator who authenticated too long ago for a rule with `fresh`.
+    StaleAdmin,
     /// Client that acts for itself, with every scope of the role `user`.
     Client,
     /// Client that acts for itself, with every scope.
@@ -61,6 +68,7 @@ impl CallerKind {
         .into_iter()
         .chain(roles)
         .chain([CallerKind::Client, CallerKind::ClientWithAny])
+        .chain([CallerKind::StaleOwner, CallerKind::StaleAdmin])
         .collect()
     }
 
@@ -71,8 +79,10 @@ impl CallerKind {
             CallerKind::BadToken => "bad token".to_owned(),
             CallerKind::WithoutScope => "no scope".to_owned(),
             CallerKind::Owner => "owner".to_owned(),
+            CallerKind::StaleOwner => format!("{}{STALE}", CallerKind::Owner.name()),
             CallerKind::AnotherUser => "another user".to_owned(),
             CallerKind::Role(role) => role.to_string(),
+            CallerKind::StaleAdmin => format!("{}{STALE}", Role::ADMIN),
             CallerKind::Client => "client".to_owned(),
             CallerKind::ClientWithAny => "client, any".to_owned(),
         }
@@ -89,8 +99,10 @@ impl CallerKind {
             }
             CallerKind::WithoutScope => "the owner, with a token that carries no scope of the rule".to_owned(),
             CallerKind::Owner => "the owner, with every scope that the role user grants".to_owned(),
+            CallerKind::StaleOwner => "the owner, who authenticated longer ago than the limit of fresh rules".to_owned(),
             CallerKind::AnotherUser => "a user who does not own the record, with every scope that the role user grants".to_owned(),
             CallerKind::Role(role) => format!("a user who does not own the record and has the role {role}"),
+            CallerKind::StaleAdmin => "an administrator who does not own the record and authenticated longer ago than the limit of fresh rules".to_owned(),
             CallerKind::Client => "a client that acts for itself, with every scope that the role user grants".to_owned(),
             CallerKind::ClientWithAny => "a client that acts for itself, with every scope".to_owned(),
         };
@@ -110,13 +122,18 @@ impl CallerKind {
                 let opens: ScopeSet = rule.condition.scopes().collect();
                 (user(OWNER, &[Role::USER]), of(&[Role::USER]).difference(&opens))
             }
-            CallerKind::Owner => (user(OWNER, &[Role::USER]), of(&[Role::USER])),
+            CallerKind::Owner | CallerKind::StaleOwner => (user(OWNER, &[Role::USER]), of(&[Role::USER])),
             CallerKind::AnotherUser => (user(ANOTHER, &[Role::USER]), of(&[Role::USER])),
             CallerKind::Role(role) => (user(ANOTHER, &[role, Role::USER]), of(&[role, Role::USER])),
+            CallerKind::StaleAdmin => {
+                (user(ANOTHER, &[Role::ADMIN, Role::USER]), of(&[Role::ADMIN, Role::USER]))
+            }
             CallerKind::Client => (client(), of_client(of(&[Role::USER]))),
             CallerKind::ClientWithAny => (client(), of_client(vocabulary.scopes().iter().copied().collect())),
         };
-        Some(Caller::hypothetical(Arc::clone(vocabulary), subject, scope))
+        let caller = Caller::hypothetical(Arc::clone(vocabulary), subject, scope);
+        let is_stale = matches!(self, CallerKind::StaleOwner | CallerKind::StaleAdmin);
+        Some(if is_stale { caller.stale() } else { caller })
     }
 
     /// Returns the reason for which the rule refuses a caller of this kind. The record is in the state
@@ -142,13 +159,14 @@ impl CallerKind {
             }
             Target::Own => match caller.user_id() {
                 Some(own) => rule.failed_step(&caller, attributes(Some(own))).map(|step| step.reason()),
-                None if rule.check_scope(&caller).is_err() => Some(Reason::InsufficientScope),
-                None => Some(Reason::NotOwner),
+                None => Some(
+                    rule.check_token(&caller).map_or_else(|refusal| refusal.reason, |()| Reason::NotOwner),
+                ),
             },
-            Target::Collection if rule.check_scope(&caller).is_err() => Some(Reason::InsufficientScope),
-            Target::Collection => {
-                RowFilter::of(&caller, &[rule]).terms().is_empty().then_some(Reason::NotOwner)
-            }
+            Target::Collection => match rule.check_token(&caller) {
+                Err(refusal) => Some(refusal.reason),
+                Ok(()) => RowFilter::of(&caller, &[rule]).terms().is_empty().then_some(Reason::NotOwner),
+            },
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Difference between two matrices, and whether it widens access.
 
+use super::caller_kind::STALE;
 use super::{ClauseEntry, Matrix, RouteRow, RouteRule};
 
 /// Direction of a change.
@@ -101,7 +102,9 @@ fn let_in(row: &RouteRow) -> String {
 fn compare(before: &RouteRow, now: &RouteRow, changes: &mut Changes<'_>) {
     rules(&before.rule, &now.rule, changes);
     for answer in &now.answers {
-        let known = before.answers.iter().find(|known| known.caller == answer.caller);
+        let named = |name: &str| before.answers.iter().find(|known| known.caller == name);
+        // A matrix of before rules were fresh has no stale callers: they were answered like the others.
+        let known = named(&answer.caller).or_else(|| named(answer.caller.strip_suffix(STALE)?));
         let (caller, cell) = (&answer.caller, answer.cell());
         match known {
             Some(known) if known.allowed == answer.allowed && known.cell() != cell => {
@@ -140,6 +143,11 @@ fn rules(before: &RouteRule, now: &RouteRule, changes: &mut Changes<'_>) {
         (false, true) => changes.narrower("compares powers (not above)"),
         _ => {}
     }
+    match (before.fresh, now.fresh) {
+        (true, false) => changes.wider("no longer requires a recent authentication (fresh)"),
+        (false, true) => changes.narrower("requires a recent authentication (fresh)"),
+        _ => {}
+    }
     if before.owner_from != now.owner_from {
         let source = |owner| serde_json::to_value(owner).unwrap_or_default();
         let (before, now) = (source(before.owner_from), source(now.owner_from));
@@ -169,6 +177,7 @@ mod tests {
             access: "by scope".to_owned(),
             own_scope: Some("coats:read".to_owned()),
             not_above: true,
+            fresh: true,
             ..RouteRule::default()
         };
         let mut row = RouteRow {
@@ -202,10 +211,20 @@ mod tests {
     }
 
     #[test]
+    fn stale_caller_is_compared_with_the_caller_of_before() {
+        let stale = |refused| matrix(|row| row.answers.push(answered("owner, stale", refused)));
+        assert_eq!(difference(&matrix(|_| {}), &stale(None)), []);
+        let narrower = "GET /coats/{id} refuses owner, stale: 401 stale".to_owned();
+        let changes = descriptions(&matrix(|_| {}), &stale(Some((401, "stale"))));
+        assert_eq!(changes, [(Direction::Narrower, narrower)]);
+    }
+
+    #[test]
     fn looser_rule_is_wider_even_with_equal_answers() {
         type Loosened = fn(&mut RouteRow);
-        let loosened: [Loosened; 4] = [
+        let loosened: [Loosened; 5] = [
             |row| row.rule.not_above = false,
+            |row| row.rule.fresh = false,
             |row| row.rule.any_scope = Some("coats:read:any".to_owned()),
             |row| row.rule.own_scope = Some("coats".to_owned()),
             |row| {

@@ -13,7 +13,7 @@ use crate::authz::{OwnerFrom, Relation, Rule, Scope};
     "routes": [{
         "method": "GET", "path": "/users/{id}", "summary": "Read an account",
         "access": "by scope", "action": "read user", "own_scope": "users:read", "related": [], "roles": [],
-        "any_scope": "users:read:any", "only_while": null, "owner_from": "url", "not_above": false,
+        "any_scope": "users:read:any", "only_while": null, "owner_from": "url", "not_above": false, "fresh": false,
         "answers": [{ "caller": "another user", "allowed": false, "status": 403, "code": "not-owner" }],
     }],
     "roles": [{ "name": "user", "scopes": ["users:read"] }],
@@ -114,6 +114,9 @@ pub struct RouteRule {
     pub owner_from: Option<OwnerFrom>,
     /// True when the caller must have every power over others that the record has.
     pub not_above: bool,
+    /// True when the caller's user must have authenticated a short time ago.
+    #[serde(default)]
+    pub fresh: bool,
 }
 
 /// Relation or role that permits the request, with its scope.
@@ -147,6 +150,7 @@ impl RouteRule {
             only_while: condition.state().map(Relation::name).map(str::to_owned),
             owner_from: names_a_record.then_some(rule.owner_from),
             not_above: condition.is_ranked(),
+            fresh: condition.needs_freshness(),
         }
     }
 }

@@ -47,10 +47,13 @@ impl RouteRule {
             Some(OwnerFrom::Record) => "the record",
             Some(OwnerFrom::Nobody) | None => "–",
         };
-        let who = match &self.only_while {
-            Some(state) => format!("{}, only while {state}", self.access),
-            None => self.access.clone(),
-        };
+        let mut who = self.access.clone();
+        if let Some(state) = &self.only_while {
+            who += &format!(", only while {state}");
+        }
+        if self.fresh {
+            who += ", fresh";
+        }
         let own = clauses([scope(&self.own_scope), named(&self.related, "")].concat());
         let any = clauses([named(&self.roles, "role "), scope(&self.any_scope)].concat());
         [who, own, if self.not_above { format!("{any}, not above") } else { any }, owner.to_owned()]

@@ -19,7 +19,7 @@ use crate::domain::{ClientId, Role, Status, User, UserId};
 use crate::store::{OneTimeJwts, TokenOwner, TrustedStore};
 use crate::token::{
     DecodedToken, InvalidToken, IssueRequest, IssueTo, Issuer, Keys, TestTokenError, TestTokens, TokenDefect,
-    UnsignedToken, numeric_date,
+    UnsignedToken, long_ago, numeric_date,
 };
 
 pub(super) fn command() -> Command {
@@ -49,6 +49,7 @@ pub(super) fn command() -> Command {
         .arg(text("typ", "TYP").help("Set typ instead of at+jwt"))
         .arg(text("alg", "ALG").help("Leave out the signature and set this algorithm: none, None, HS256 …"))
         .arg(text("jwks", "FILE").value_parser(value_parser!(PathBuf)).help("The server's public keys"))
+        .arg(switch("stale", "Its user authenticated 30 days ago (auth_time): rules with fresh refuse it"))
         .args(defects)
         .group(ArgGroup::new("defect").args(all).arg("alg"))
         .arg(json_flag())
@@ -157,6 +158,10 @@ async fn draft(
     };
     let draft = Issuer::new(issuer, audience, ttl, None, clock, random).draft(request);
     let mut draft = draft.map_err(|error| Failure::new(error.to_string()))?;
+    if given.get_flag("stale") {
+        let auth_time = long_ago(context.clock_and_random.clock.now()).timestamp();
+        set(&mut draft.claims, std::iter::once(("auth_time".to_owned(), auth_time.into())));
+    }
     let members = |name: &str| given.get_many::<(String, Value)>(name).into_iter().flatten().cloned();
     set(&mut draft.claims, members("claim"));
     set(&mut draft.header, members("header"));
@@ -197,7 +202,7 @@ fn unknown_user(context: &Context, user: &str) -> For {
     let roles = vec![Role::USER];
     let most = context.vocabulary().granted_by(&roles);
     let id = id.unwrap_or(UserId(Uuid::nil()));
-    let issue_to = IssueTo::User { id, roles, epoch: 1, client_epoch: None };
+    let issue_to = IssueTo::User { id, roles, epoch: 1, client_epoch: None, auth_time: now };
     For { issue_to, client_id: ClientId::FIRST_PARTY.to_owned(), most }
 }
 
@@ -230,7 +235,9 @@ impl Server {
             return Err(Failure::new(format!("{named} is suspended: no token of this user is valid")));
         }
         let most = context.vocabulary().granted_by(&user.roles);
-        let issue_to = IssueTo::User { id, roles: user.roles, epoch: user.epoch, client_epoch: None };
+        let auth_time = context.clock_and_random.clock.now();
+        let (roles, epoch) = (user.roles, user.epoch);
+        let issue_to = IssueTo::User { id, roles, epoch, client_epoch: None, auth_time };
         Ok(For { issue_to, client_id: client.unwrap_or(ClientId::FIRST_PARTY).to_owned(), most })
     }
 

@@ -61,6 +61,26 @@ impl Argument for Device {
     }
 }
 
+crate::body! {
+    /// A proof that the caller knows the account's password.
+    pub struct Authentication {
+        /// The account's password.
+        #[schema(format = "password")]
+        password: String as PasswordAttempt = required_text(|text| Ok(PasswordAttempt::new(text)));
+    }
+    example { "password": "a most unusual passphrase" }
+}
+
+/// `POST /sessions/current/authentication`
+pub async fn authenticate(
+    caller: Authenticated,
+    body: Body<Authentication>,
+    server: FirstPartyLogin,
+) -> Result<Json<TokenResponse>, Problem> {
+    let Authentication { password } = body.read(Authentication::read)?;
+    Ok(Json(server.authenticate_again(caller.caller(), password).await?))
+}
+
 /// `DELETE /sessions/current`
 pub async fn log_out(caller: Authenticated, store: Store) -> Result<NoContent, Problem> {
     store.log_out(caller.caller()).await?;

@@ -96,10 +96,11 @@ impl Actions<'_> {
 impl Serialize for Actions<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        let Some(caller) = self.caller else { return map.end() };
+        // A stale caller may act after a new authentication, so the actions do not depend on it.
+        let Some(caller) = self.caller.map(Caller::if_fresh) else { return map.end() };
         for (name, action) in self.actions.into_iter().flatten() {
-            if action.rule.permits(caller, self.attributes) {
-                let written = action.members.iter().filter(|name| self.may_write(caller, name));
+            if action.rule.permits(&caller, self.attributes) {
+                let written = action.members.iter().filter(|name| self.may_write(&caller, name));
                 map.serialize_entry(name, &written.collect::<Vec<_>>())?;
             }
         }

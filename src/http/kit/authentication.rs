@@ -24,7 +24,8 @@ impl Call {
             return Err(Problem::new(Code::Unauthenticated));
         };
         let verified = self.verify(scheme, token).await?;
-        let caller = verified.caller().clone().calling_from(self.origin());
+        let Services { clock, step_up, .. } = &**self.services();
+        let caller = verified.caller().clone().calling_from(self.origin()).at(clock.now(), *step_up);
         note_caller(self.request(), &caller);
         self.keep_caller(&caller);
         Ok(caller)

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::{Argument, BodyType, Call, Code, Description, Members, Problem};
-use crate::authz::{Allowed, Resource};
+use crate::authz::{Allowed, Reason, Resource};
 use crate::domain::Invalid;
 use crate::json::{JsonError, parse_strict};
 use actix_web::http::{Method, header};
@@ -80,16 +80,20 @@ impl<T> Body<T> {
     /// may not write ([`Member`](crate::authz::Member)).
     ///
     /// # Errors
-    /// 422 with every broken rule.
+    /// 422 with every broken rule; 401 for a member that asks for a recent authentication.
     pub fn read_by<R: Resource, A, V>(
         mut self,
         record: &Allowed<R, A>,
         read: impl FnOnce(&mut Members) -> Option<V>,
     ) -> Result<V, Problem> {
         for member in R::MEMBERS {
-            if member.write_rule().is_some_and(|rule| !record.permits(rule)) {
-                self.members.read_only(&[member.name()]);
+            let Some(refusal) = member.write_rule().and_then(|rule| record.refusal_by(rule)) else {
+                continue;
+            };
+            if refusal.reason == Reason::Stale && self.members.has(member.name()) {
+                return Err(refusal.into());
             }
+            self.members.read_only(&[member.name()]);
         }
         self.read(read)
     }

@@ -97,6 +97,11 @@ impl Members {
         self.object.get(name).and_then(Value::as_str)
     }
 
+    /// True when the object has the member.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.object.contains_key(name)
+    }
+
     /// Removes a member of any type.
     fn take(&mut self, name: &str) -> Given<Value> {
         match self.object.shift_remove(name) {

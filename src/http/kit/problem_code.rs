@@ -101,6 +101,8 @@ problems! {
         "No active account has this e-mail address and this password. The response is the same for an account that does not exist.";
     InsufficientScope = 403 "insufficient-scope" "invalid_scope" Challenge(Bearer("insufficient_scope")), "The token's scope is insufficient":
         "The token has no scope for this route. The challenge names the narrowest scope that suffices. Request that scope if your roles and the client's registration allow it.";
+    StaleAuthentication = 401 "insufficient-user-authentication" "access_denied" Challenge(Bearer("insufficient_user_authentication")), "You must authenticate again":
+        "The action can take over an account or grant power, and you authenticated too long ago. Send your password to `POST /sessions/current/authentication` and use the new token. An OAuth client sends its user to the authorization endpoint with the `max_age` of the challenge (RFC 9470).";
     NotOwner = 403 "not-owner" "access_denied" Nothing, "This is not your own record":
         "The token's scope covers only your own records, and this is not one of them. The response does not say whether the record exists. A scope that ends in `:any` is needed.";
     AboveCaller = 403 "above-caller" "access_denied" Nothing, "This exceeds your own powers":
@@ -195,6 +197,7 @@ impl Code {
             self,
             Self::InvalidToken
                 | Self::InsufficientScope
+                | Self::StaleAuthentication
                 | Self::NotOwner
                 | Self::NotFound
                 | Self::WrongState
@@ -234,6 +237,7 @@ impl From<Reason> for Code {
     fn from(reason: Reason) -> Self {
         match reason {
             Reason::InsufficientScope => Code::InsufficientScope,
+            Reason::Stale => Code::StaleAuthentication,
             Reason::NotOwner => Code::NotOwner,
             Reason::NotFound => Code::NotFound,
             Reason::WrongState => Code::WrongState,

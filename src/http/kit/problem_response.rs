@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::problem::{Details, Unacceptable};
 use super::problem_code::{Code, Method, Wait};
 use super::{BrokenRule, Family, Header, Problem};
+use crate::authz::Caller;
 use crate::oauth::metadata::well_known_url;
 
 /// The members of a problem document (RFC 9457 §3.1).
@@ -114,6 +115,11 @@ impl Problem {
             ("insufficient_scope", Some(scope)) => format!("error=\"{error}\", scope=\"{scope}\", "),
             ("invalid_token", _) => {
                 format!("error=\"{error}\", error_description=\"the access token is not acceptable\", ")
+            }
+            ("insufficient_user_authentication", _) => {
+                let caller = self.0.refusal.as_ref().and_then(|refusal| refusal.by.as_ref());
+                let max_age = caller.and_then(Caller::max_age).unwrap_or_default();
+                format!("error=\"{error}\", max_age=\"{max_age}\", ")
             }
             (error, _) => format!("error=\"{error}\", "),
         };

@@ -2,7 +2,7 @@
 
 use super::Problem;
 use super::problem_code::Code;
-use crate::authz::{Reason, Refusal, Relation, Rule};
+use crate::authz::{Caller, Reason, Refusal, Relation, Rule};
 use crate::domain::NoRandomness;
 use crate::hashing::HashError;
 use crate::store::StoreError;
@@ -17,6 +17,12 @@ impl From<Refusal> for Problem {
             Reason::NotFound if refusal.is_plain_not_found() => return problem,
             Reason::NotFound => problem,
             Reason::InsufficientScope => problem.with_detail(needed(rule)),
+            Reason::Stale => {
+                let limit = refusal.by.as_ref().and_then(Caller::max_age).unwrap_or_default();
+                problem.with_detail(format!(
+                    "authenticate again: this is allowed for {limit} seconds after you did"
+                ))
+            }
             Reason::NotOwner => problem.with_detail(reached(rule)),
             Reason::WrongState => problem.with_detail(format!(
                 "this needs a {} that is {}",

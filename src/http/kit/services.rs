@@ -26,7 +26,7 @@ use super::{
     ActionTable, AnswerSeal, Code, CursorKey, Extensions, ForgeryThrottle, FormGuard, Problem, RateLimits,
     RouteTable, ShutdownFlag, TrustedProxies,
 };
-use crate::authz::Vocabulary;
+use crate::authz::{StepUp, Vocabulary};
 use crate::config::Environment;
 use crate::domain::{Allowance, Clock, Random};
 use crate::hashing::Hasher;
@@ -84,6 +84,8 @@ pub(crate) struct Services {
     pub(crate) forgeries: ForgeryThrottle,
     /// The proxies that name the client of a request.
     pub(crate) proxies: Arc<TrustedProxies>,
+    /// How recently a user must have authenticated, for rules that say `fresh`.
+    pub(crate) step_up: StepUp,
     /// The DPoP proofs that were used on this replica.
     pub(crate) used_proofs: UsedProofs,
     /// Authenticates cursors.

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::authz::action::SetPassword;
-use crate::authz::{Allowed, AuditEvent, Outcome};
-use crate::domain::{Allowance, Device, PasswordAttempt, User};
-use crate::http::kit::{Argument, Call, Description, Problem, Services};
+use crate::authz::{Allowed, AuditEvent, Caller, Outcome};
+use crate::domain::{Allowance, ClientId, Device, Invalid, PasswordAttempt, User};
+use crate::http::kit::{Argument, Call, Code, Description, Problem, Services};
+use crate::oauth::OAuthError;
 use crate::oauth::password_login::{self, PasswordLogin};
 use crate::oauth::token_response::TokenResponse;
 
@@ -29,6 +30,34 @@ impl FirstPartyLogin {
     ) -> Result<TokenResponse, Problem> {
         let context = self.services.oauth().with_allowance(&self.allowance);
         let answer = password_login::log_in(&context, login, device).await?;
+        self.services.metrics.tokens_issued.with_label_values(&["password"]).inc();
+        Ok(answer)
+    }
+
+    /// Proves the password of the caller's session again, and returns a new access token.
+    ///
+    /// # Errors
+    /// 422 for a wrong password, 409 for a token that belongs to no session of the first-party client, and as
+    /// [`FirstPartyLogin::log_in`].
+    pub(crate) async fn authenticate_again(
+        &self,
+        caller: &Caller,
+        password: PasswordAttempt,
+    ) -> Result<TokenResponse, Problem> {
+        let is_first_party = caller.token().client_id.as_deref() == Some(ClientId::FIRST_PARTY);
+        let session = caller.user_id().zip(caller.session()).filter(|_| is_first_party).ok_or_else(|| {
+            Problem::new(Code::Conflict)
+                .with_detail("the token belongs to no session that began at POST /sessions: sign in again")
+        })?;
+        let context = self.services.oauth().with_allowance(&self.allowance);
+        let answer = password_login::authenticate_again(&context, caller, session, password).await;
+        let answer = answer.map_err(|error| match error {
+            OAuthError::InvalidCredentials => Problem::broken_rule(
+                "/password",
+                Invalid::new("wrong-password", "is not the current password"),
+            ),
+            error => error.into(),
+        })?;
         self.services.metrics.tokens_issued.with_label_values(&["password"]).inc();
         Ok(answer)
     }

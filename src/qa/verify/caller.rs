@@ -28,6 +28,10 @@ pub(crate) enum Caller {
     ClientWithAny,
     /// Is an administrator whose token carries one scope of the rule. The record belongs to another administrator.
     Narrow,
+    /// Is the owner, who authenticated too long ago for a rule with `fresh`.
+    StaleOwner,
+    /// Is an administrator who authenticated too long ago for a rule with `fresh`.
+    StaleAdmin,
     /// Is the owner.
     Owner,
     /// Is the owner after logout.
@@ -93,6 +97,7 @@ impl Caller {
             .chain([Caller::WithoutScope, Caller::AnotherUser])
             .chain(roles)
             .chain([Caller::Client, Caller::NamedLikeTheOwner, Caller::ClientWithAny, Caller::Narrow])
+            .chain([Caller::StaleOwner, Caller::StaleAdmin])
             .chain([Caller::Owner, Caller::Ended, Caller::Suspended, Caller::Deleted])
             .chain(Interruption::ALL.map(Caller::Interrupted))
             .collect()
@@ -112,6 +117,8 @@ impl Caller {
             Caller::Narrow => CallerKind::Role(Role::ADMIN),
             Caller::Client | Caller::NamedLikeTheOwner => CallerKind::Client,
             Caller::ClientWithAny => CallerKind::ClientWithAny,
+            Caller::StaleOwner => CallerKind::StaleOwner,
+            Caller::StaleAdmin => CallerKind::StaleAdmin,
             Caller::Owner => CallerKind::Owner,
         }
     }
@@ -126,6 +133,8 @@ impl Caller {
             Caller::Suspended => "the owner, suspended".to_owned(),
             Caller::Deleted => "the owner, deleted".to_owned(),
             Caller::Interrupted(how) => format!("a user {} during the request", how.verb()),
+            Caller::StaleOwner => "the owner, who authenticated long ago".to_owned(),
+            Caller::StaleAdmin => "an administrator, who authenticated long ago".to_owned(),
             Caller::Owner => "the owner".to_owned(),
             Caller::Client => "a client".to_owned(),
             Caller::ClientWithAny => "a client with every scope".to_owned(),

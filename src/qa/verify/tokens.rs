@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::VerifyError;
 use super::fixture::{Fixture, TestUser};
 use crate::authz::ScopeSet;
 use crate::domain::{ClientId, Clock, Random, UserId};
-use crate::token::{IssueRequest, IssueTo, Issuer, TestTokenError, TestTokens, TokenDefect, UnsignedToken};
+use crate::token::{
+    IssueRequest, IssueTo, Issuer, TestTokenError, TestTokens, TokenDefect, UnsignedToken, long_ago,
+};
 
 /// Lifetime of tokens that are signed here. It is above the duration of a run.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -39,6 +43,13 @@ impl Fixture {
         self.good(issue_to, &user.id, &scope)
     }
 
+    /// Returns a token of this user with every scope of their roles, whose user authenticated long ago. None
+    /// without the server's signing key.
+    pub(crate) fn stale(&self, user: &TestUser) -> Result<Option<String>, VerifyError> {
+        let scope = self.app.vocabulary().granted_by(&user.roles);
+        self.good(issue_to(user, long_ago(Clock::system().now()))?, ClientId::FIRST_PARTY, &scope)
+    }
+
     /// Returns a valid token. None without the server's signing key.
     pub(super) fn good(
         &self,
@@ -54,9 +65,7 @@ impl Fixture {
     }
 
     fn unsigned_token_of(&self, user: &TestUser) -> Result<UnsignedToken, VerifyError> {
-        let id: UserId = user.id.parse().map_err(|_| VerifyError::new("the id of a user is not a UUID"))?;
-        let subject = IssueTo::User { id, roles: user.roles.clone(), epoch: i64::MAX, client_epoch: None };
-        self.draft(subject, ClientId::FIRST_PARTY, &self.own_scopes())
+        self.draft(issue_to(user, Clock::system().now())?, ClientId::FIRST_PARTY, &self.own_scopes())
     }
 
     fn draft(
@@ -76,4 +85,10 @@ impl Fixture {
     fn test_tokens(&self) -> TestTokens<'_> {
         TestTokens { keys: self.keys.as_ref(), jwks: Some(&self.jwks), now: Clock::system().now() }
     }
+}
+
+/// Returns the subject of a token of this user.
+fn issue_to(user: &TestUser, auth_time: DateTime<Utc>) -> Result<IssueTo, VerifyError> {
+    let id: UserId = user.id.parse().map_err(|_| VerifyError::new("the id of a user is not a UUID"))?;
+    Ok(IssueTo::User { id, roles: user.roles.clone(), epoch: i64::MAX, client_epoch: None, auth_time })
 }

@@ -160,6 +160,8 @@ impl Verification<'_> {
                 let scope = rule.and_then(|rule| rule.condition.anyone_scope()).into_iter().collect();
                 Some(fixture.log_in(&self.person(Role::ADMIN)?.email, Some(&scope))?)
             }
+            Caller::StaleOwner => return Ok(fixture.stale(owner)?.map(Some)),
+            Caller::StaleAdmin => return Ok(fixture.stale(self.person(Role::ADMIN)?)?.map(Some)),
             Caller::Client => Some(fixture.token_of(&self.client)?),
             Caller::NamedLikeTheOwner => return Ok(fixture.named_like(owner)?.map(Some)),
             Caller::ClientWithAny => Some(fixture.token_of(&self.client_with_any)?),

@@ -3,15 +3,16 @@
 use diesel::prelude::*;
 
 use super::rate_limits;
-use super::session_rows::{SessionBinding, session_event};
+use super::session_rows::{SessionBinding, SessionRow, session_event};
+use super::tombstones::alive;
 use super::{refresh_token_rows, user_rows};
-use crate::authz::{Actor, Outcome, ScopeSet};
+use crate::authz::{Actor, Caller, Outcome, ScopeSet};
 use crate::domain::{
     ClientId, Device, Origin, PasswordHash, SecretHash, Session, SessionId, Status, Time, User, UserId,
 };
 use crate::on;
 use crate::store::engine::prepared_update::update;
-use crate::store::engine::schema::users;
+use crate::store::engine::schema::{sessions, users};
 use crate::store::shared::Shared;
 use crate::store::{Connection, CountedAttempt, StoreError, TokenSession, TrustedStore};
 
@@ -72,6 +73,47 @@ impl TrustedStore {
                 scope,
                 resource: None,
                 dpop_jkt: None,
+            }))
+        })
+        .await
+    }
+
+    /// Sets the time of authentication of the session of this token, whose user's password was right again.
+    /// Returns the session for a token with the same scopes.
+    ///
+    /// # Errors
+    /// If the database is unavailable.
+    pub(crate) async fn authenticate_again(
+        &self,
+        caller: &Caller,
+        (user, session): (UserId, SessionId),
+        password: VerifiedPassword,
+    ) -> Result<Result<TokenSession, LoginRefused>, StoreError> {
+        let (shared, caller) = (self.shared().clone(), caller.clone());
+        self.write(None, move |conn, _| {
+            let now = shared.now();
+            let Some(user) = shared.accept_password(conn, user, &password)? else {
+                return Ok(Err(LoginRefused::Account));
+            };
+            let own = sessions::table.filter(sessions::id.eq(session)).filter(sessions::user_id.eq(user.id));
+            let alive = own.filter(sessions::expires_at.gt(Time(now))).filter(alive!(sessions));
+            let row: Option<SessionRow> =
+                on!(conn, |c| alive.select(SessionRow::as_select()).get_result(c).optional())?;
+            let Some((session, binding)) = row.map(SessionRow::read) else {
+                return Ok(Err(LoginRefused::Account));
+            };
+            let authenticated = sessions::auth_time.eq(Time(now));
+            on!(conn, |c| update(sessions::table.find(session.id)).set(authenticated).execute(c))?;
+            let by = Actor::Caller(caller.clone());
+            shared.append_event(conn, &session_event(&session, "authenticate", by, Outcome::Done))?;
+            Ok(Ok(TokenSession {
+                session: Session { auth_time: now, ..session },
+                scope: caller.scope().intersection(&shared.vocabulary.granted_by(&user.roles)),
+                roles: user.roles,
+                epoch: user.epoch,
+                client_epoch: None,
+                resource: binding.resource,
+                dpop_jkt: binding.dpop_jkt,
             }))
         })
         .await

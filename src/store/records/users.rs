@@ -144,6 +144,15 @@ impl TrustedStore {
         self.delete(user, true).await
     }
 
+    /// Returns the address of a user who proves the password again.
+    ///
+    /// # Errors
+    /// If the database is unavailable.
+    pub(crate) async fn email_of(&self, id: UserId) -> Result<Option<Email>, StoreError> {
+        let shared = self.shared().clone();
+        self.read(move |conn| Ok(load(conn, &shared.vocabulary, id)?.map(|user| user.email))).await
+    }
+
     /// Returns the id of the user with this address, for the operator.
     ///
     /// # Errors

@@ -24,6 +24,11 @@ pub(in crate::token) struct AccessTokenClaims<'a> {
     pub(in crate::token) scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::token) sid: Option<SessionId>,
+    /// Time of the user's authentication, and its method (RFC 9068 §2.2.1, RFC 8176 §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::token) auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::token) amr: Option<[&'static str; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::token) roles: Option<&'a [Role]>,
     pub(in crate::token) epoch: i64,
@@ -46,6 +51,8 @@ pub(in crate::token) struct Claims {
     pub(in crate::token) revocable: Revocable,
     pub(in crate::token) token: TokenId,
     pub(in crate::token) scope: ScopeSet,
+    /// Time of the user's authentication.
+    pub(in crate::token) authenticated_at: DateTime<Utc>,
     pub(in crate::token) roles: Option<Vec<Role>>,
     /// Thumbprint of the key that the token is bound to (RFC 9449 §6).
     pub(in crate::token) bound_to: Option<Thumbprint>,
@@ -110,6 +117,7 @@ impl Claims {
             issued_at: registered.issued_at,
         };
         Ok(Self {
+            authenticated_at: authenticated_at(&claims, registered.issued_at),
             registered,
             roles: roles(&claims, vocabulary)?,
             bound_to: bound_to(&claims)?,
@@ -166,6 +174,15 @@ pub(in crate::token) fn audience(aud: Option<&Value>) -> Result<Vec<String>, Inv
         _ => None,
     };
     strings.ok_or(InvalidToken::MalformedAudience)
+}
+
+/// Reads `auth_time`. A token without it tells only that its user had authenticated when it was issued. A value
+/// that is not a date counts as an authentication long ago.
+pub(in crate::token) fn authenticated_at(
+    claims: &Map<String, Value>,
+    issued_at: DateTime<Utc>,
+) -> DateTime<Utc> {
+    claims.get("auth_time").map_or(issued_at, |time| numeric_date(time).unwrap_or_default())
 }
 
 /// Reads `cnf` (RFC 7800 §3.1). A confirmation of an unknown kind is an error, as the token is bound.

@@ -53,6 +53,8 @@ pub enum IssueTo {
         epoch: i64,
         /// Present epoch of the client. None for this server's own client, which has none.
         client_epoch: Option<i64>,
+        /// Time of the user's authentication.
+        auth_time: DateTime<Utc>,
     },
     /// The client itself.
     Client {
@@ -180,11 +182,11 @@ impl Issuer {
         use_them: impl FnOnce(&AccessTokenClaims<'_>) -> T,
     ) -> Result<T, IssueError> {
         let (iat, expires_at) = self.lifetime()?;
-        let (sub, roles, epoch, client_epoch) = match request.subject {
-            IssueTo::User { id, roles, epoch, client_epoch } => {
-                (id.to_string(), Some(roles), epoch, client_epoch)
+        let (sub, roles, epoch, client_epoch, auth_time) = match request.subject {
+            IssueTo::User { id, roles, epoch, client_epoch, auth_time } => {
+                (id.to_string(), Some(roles), epoch, client_epoch, Some(auth_time.timestamp()))
             }
-            IssueTo::Client { id, epoch } => (id, None, epoch, None),
+            IssueTo::Client { id, epoch } => (id, None, epoch, None, None),
         };
         let claims = AccessTokenClaims {
             iss: &self.issuer,
@@ -196,6 +198,8 @@ impl Issuer {
             client_id: &request.client_id,
             scope: request.scope.to_string(),
             sid: request.session,
+            auth_time,
+            amr: auth_time.map(|_| ["pwd"]),
             roles: roles.as_deref(),
             epoch,
             client_epoch,

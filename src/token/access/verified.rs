@@ -97,6 +97,7 @@ impl Verified {
             scope,
             claims.revocable.clone(),
             claims.token.clone(),
+            claims.authenticated_at,
         );
         Self(Arc::new(VerifiedToken { caller, expires_at: claims.expires_at() }))
     }

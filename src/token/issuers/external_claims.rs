@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::authz::{Revocable, Scope, ScopeSet, TokenId, TokenSubject, Vocabulary, scope_names};
 use crate::domain::{Email, ExternalUser, Identity, ProfileChange, ProfileClaim};
-use crate::token::access::claims::{Claims, Registered, audience, strings};
+use crate::token::access::claims::{Claims, Registered, audience, authenticated_at, strings};
 use crate::token::jws::{optional_text, parse_object};
 use crate::token::{ClientToken, ExternalIssuer, InvalidToken, TokenTyp, TrustedIssuer};
 
@@ -52,6 +52,7 @@ impl Claims {
         };
         let jti = optional_text(&claims, "jti", InvalidToken::MalformedTokenId)?;
         Ok(Self {
+            authenticated_at: authenticated_at(&claims, registered.issued_at),
             roles: None,
             bound_to: None,
             // Our revocations name our own ids. An external issuer may use the same ids for something else.

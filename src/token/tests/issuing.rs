@@ -41,7 +41,7 @@ pub(super) fn issue(
 
 pub(super) fn to_user() -> IssueTo {
     let (id, roles) = (USER.parse().unwrap(), vec![Role::SUPPORT, Role::USER]);
-    IssueTo::User { id, roles, epoch: 3, client_epoch: None }
+    IssueTo::User { id, roles, epoch: 3, client_epoch: None, auth_time: chrono::DateTime::default() }
 }
 
 pub(super) fn part(token: &str, place: usize) -> Value {
@@ -94,7 +94,7 @@ fn user_token_has_the_claims_of_rfc_9068() {
         json!({
             "iss": ISSUER, "sub": USER, "aud": AUDIENCE, "exp": NOW + 600, "iat": NOW, "jti": null,
             "client_id": "cloakroom", "scope": "sessions:read users:read", "sid": SESSION.to_string(),
-            "roles": ["support", "user"], "epoch": 3,
+            "auth_time": 0, "amr": ["pwd"], "roles": ["support", "user"], "epoch": 3,
         })
     );
     let other = issue(&world, to_user(), "cloakroom", Some(SESSION));
@@ -107,7 +107,7 @@ fn client_token_has_no_roles_or_session() {
     let issued = issue(&world, IssueTo::Client { id: "app".to_owned(), epoch: 1 }, "app", None);
     let claims = part(issued.access_token.expose(), 1);
     assert_eq!((&claims["sub"], &claims["client_id"]), (&json!("app"), &json!("app")));
-    assert!(claims.get("roles").is_none() && claims.get("sid").is_none());
+    assert!(["roles", "sid", "auth_time", "amr"].iter().all(|name| claims.get(name).is_none()));
     let verified = world.verify(issued.access_token.expose()).unwrap();
     assert_eq!(*verified.caller().subject(), Subject::Client { id: "app".to_owned() });
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{admin, ask, steps};
+use super::{admin, ask, because, steps};
 use crate::notes;
 use crate::support::{Answer, Server, on_both_engines};
 
@@ -100,7 +100,7 @@ on_both_engines! {
         let question = json!({ "caller": { "client": "desk" }, "method": "PUT", "path": format!("{}/password", root.path()) });
         let why = ask(&server, &root.token, &question).expect(200).json();
         assert_eq!((&why["reason"], &why["decided_by"]), (&json!("above-caller"), &json!("rank")));
-        let because = why["steps"][5]["because"].as_str().unwrap();
+        let because = because(&why, "rank");
         assert!(because.contains("roles:write") && !because.contains("users:write:any"), "{because}");
     }
 
@@ -121,7 +121,7 @@ on_both_engines! {
         ] {
             let why = compare_prediction(&server, &root.token, Some(&narrow), method, &path);
             assert_eq!((&why["reason"], &why["decided_by"]), (&json!("above-caller"), &json!("rank")), "{method} {path}");
-            let because = why["steps"][5]["because"].as_str().unwrap();
+            let because = because(&why, "rank");
             assert!(because.contains("the token does not carry audit:read:any") && !because.contains("roles do not"), "{because}");
             assert!(why["enough"][0].as_str().unwrap().starts_with("a token that also carries audit:read:any"), "{why}");
         }
@@ -131,7 +131,7 @@ on_both_engines! {
         let past = json!({ "decision_id": reset.send().expect_problem(403, "above-caller").json()["decision_id"] });
         crate::support::eventually("the decision is recorded", || ask(&server, &root.token, &past).status == 200);
         let why = ask(&server, &root.token, &past).expect(200).json();
-        let because = why["steps"][5]["because"].as_str().unwrap();
+        let because = because(&why, "rank");
         assert!(because.ends_with("the token did not carry audit:read:any, authz:explain, clients:read, clients:write, keys:rotate, profiles:read:any, sessions:read:any, users:create, users:delete:any"), "{because}");
         // A question about a user asks for the whole of that user's powers, unless it names a scope.
         let put = |scope: Value| json!({ "caller": { "user": root.id, "scope": scope }, "method": "PUT", "path": format!("{}/roles", other.path()) });
@@ -150,7 +150,7 @@ on_both_engines! {
         let why = compare_prediction(&server, &root, Some(&bob.token), "GET", &path);
         assert_eq!((&why["reason"], &why["decided_by"]), (&json!("not-found"), &json!("owner")));
         assert_eq!(why["owner"], format!("user:{}", ada.id));
-        let because = why["steps"][2]["because"].as_str().unwrap();
+        let because = because(&why, "owner");
         assert!(because.starts_with(&format!("it belongs to user {}, and the caller is user {}", ada.id, bob.id)), "{because}");
         let missing = compare_prediction(&server, &root, Some(&bob.token), "GET", "/notes/01890a5d-ac96-774b-bcce-b302099a8057");
         assert_eq!((&missing["decided_by"], &missing["owner"]), (&json!("existence"), &Value::Null));
@@ -159,7 +159,7 @@ on_both_engines! {
         let share = server.put(&format!("{path}/shares/{}", bob.id)).bearer(&ada.token);
         share.json(&json!({ "may_edit": false })).send().expect(204);
         let why = compare_prediction(&server, &root, Some(&bob.token), "GET", &path);
-        assert!(why["steps"][2]["because"].as_str().unwrap().contains("the caller is its reader"), "{why}");
+        assert!(super::because(&why, "owner").contains("the caller is its reader"), "{why}");
     }
 
     fn reveals_no_record_the_asker_cannot_read(engine: Engine) {

@@ -50,6 +50,20 @@ on_both_engines! {
         trust.me(&trust.client_claims()).expect_problem(403, "not-owner");
     }
 
+    fn deletion_needs_a_recent_authentication_at_the_issuer(engine: Engine) {
+        let trust = Trust::new(engine);
+        let (now, old) = (trust.server.clock.now().timestamp(), trust.server.clock.now().timestamp() - 601);
+        trust.accepts(&trust.claims());
+        let delete = |name, value| {
+            let token = trust.token(&with(&trust.claims(), name, value));
+            trust.server.delete("/users/me").bearer(&token).send()
+        };
+        for (name, value) in [("auth_time", json!(old)), ("auth_time", json!("today")), ("iat", json!(old))] {
+            delete(name, value).expect_problem(401, "insufficient-user-authentication");
+        }
+        delete("auth_time", json!(now)).expect(204);
+    }
+
     fn concurrent_first_requests_make_one_account(engine: Engine) {
         let trust = Trust::new(engine);
         let token = trust.token(&with(&with(&trust.claims(), "email", json!("ada@example.com")), "email_verified", json!(true)));

@@ -165,7 +165,9 @@ async fn of_token(
         }
         verification => services.confirm(verification).await?,
     };
-    Ok(confirmed.map(|verified| HypotheticalCaller::from(verified.caller())))
+    let now = services.clock.now();
+    Ok(confirmed
+        .map(|verified| HypotheticalCaller::from(&verified.caller().clone().at(now, services.step_up))))
 }
 
 async fn find_user(services: &Services, asker: &Caller, user: &str) -> Result<Option<User>, StoreError> {

@@ -106,6 +106,7 @@ fn problems(route: &Route, description: &Description) -> Vec<Code> {
         | Access::Collection(rule) => {
             problems.extend([Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens]);
             problems.extend([Code::InsufficientScope, Code::NotOwner]);
+            problems.extend(rule.condition.needs_freshness().then_some(Code::StaleAuthentication));
             problems.extend(rule.condition.state().map(|_| Code::WrongState));
         }
     }
