@@ -168,7 +168,7 @@ impl Caller {
     }
 
     /// Returns the limit, in seconds, that a stale caller's authentication exceeds.
-    pub(crate) fn max_age(&self) -> Option<i64> {
+    pub(crate) fn max_age(&self) -> Option<u32> {
         match self.freshness {
             Freshness::Fresh => None,
             Freshness::Stale { max_age } => Some(max_age),

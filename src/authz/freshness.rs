@@ -20,7 +20,7 @@ impl StepUp {
         match self.0 {
             // `auth_time` has whole seconds.
             Some(limit) if now.timestamp() - authenticated_at.timestamp() > limit.num_seconds() => {
-                Freshness::Stale { max_age: limit.num_seconds() }
+                Freshness::Stale { max_age: limit.num_seconds().try_into().unwrap_or(u32::MAX) }
             }
             _ => Freshness::Fresh,
         }
@@ -35,6 +35,6 @@ pub(super) enum Freshness {
     /// The user authenticated too long ago.
     Stale {
         /// The limit in seconds: `max_age` of RFC 9470 §3.
-        max_age: i64,
+        max_age: u32,
     },
 }

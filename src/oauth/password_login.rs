@@ -158,7 +158,7 @@ pub(crate) async fn authenticate_again(
     let renewed = context.store.authenticate_again(caller, (user, session), proved).await?;
     let token_session = renewed.map_err(refused)?;
     note_refund(context, left);
-    Ok(TokenResponse::in_session(context, true, &token_session, None).await?)
+    TokenResponse::in_session(context, true, &token_session, None).await
 }
 
 fn refused(refused: LoginRefused) -> OAuthError {
