@@ -36,7 +36,7 @@ pub trait Answer {
 ///     user: Allowed<User, EndSessions>,
 ///     store: Store,
 /// ) -> Result<NoContent, Problem> {
-///     Ok(store.end_sessions(user).await?.into())
+///     Ok(store.end_sessions(user, None).await?.into())
 /// }
 /// ```
 pub struct NoContent;
