@@ -27,9 +27,9 @@ impl Caller {
     /// Decides whether the caller may do `A` to this record.
     ///
     /// # Errors
-    /// In this order: the scope, the freshness, the owner, the existence, the state, the rank. A record that the
-    /// caller may not read is [`Reason::NotFound`], the same as a record that does not exist; only a
-    /// missing scope, a stale authentication and a missing power are told apart.
+    /// In this order: the scope, the freshness, the owner, the existence, the state, the rank. A
+    /// record that the caller may not read is [`Reason::NotFound`], the same as a record that does not
+    /// exist; only a missing scope, a stale authentication and a missing power are told apart.
     pub fn open<R, A>(&self, sealed: Sealed<R>) -> Result<Allowed<R, A>, Refusal>
     where
         R: Can<A> + Can<Read>,

@@ -57,8 +57,9 @@ impl Rule {
     }
 
     /// Returns the reason that the caller may learn. A record that the caller may not read is
-    /// always [`Reason::NotFound`], except for a missing scope, a stale authentication or a missing power. A missing power
-    /// is visible because only a caller who could otherwise act reaches that step.
+    /// always [`Reason::NotFound`], except for a missing scope, a stale authentication or a missing
+    /// power. A missing power is visible because only a caller who could otherwise act reaches that
+    /// step.
     pub(super) fn visible_reason(
         &self,
         read: &Rule,

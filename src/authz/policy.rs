@@ -62,15 +62,18 @@ crate::policy! {
     }
 }
 
+/// Members of an account with rules of their own.
+const USER_MEMBERS: [Member; 3] = [
+    Member::new("email_verified").written_by::<User, VerifyEmail>(),
+    Member::new("external_id").written_by::<User, SetExternalId>(),
+    Member::new("current_password").written_by::<User, ProvePassword>(),
+];
+
 impl Resource for User {
     type Id = UserId;
     const NAME: &'static str = "user";
     const OWNER: OwnerFrom = OwnerFrom::Url;
-    const MEMBERS: &'static [Member] = &[
-        Member::new("email_verified").written_by::<User, VerifyEmail>(),
-        Member::new("external_id").written_by::<User, SetExternalId>(),
-        Member::new("current_password").written_by::<User, ProvePassword>(),
-    ];
+    const MEMBERS: &'static [Member] = &USER_MEMBERS;
 
     fn id(&self) -> UserId {
         self.id
@@ -93,12 +96,12 @@ impl Resource for ListedUser {
     type Id = UserId;
     const NAME: &'static str = User::NAME;
     const OWNER: OwnerFrom = OwnerFrom::Url;
-    const MEMBERS: &'static [Member] = &[
-        Member::new("email_verified").written_by::<User, VerifyEmail>(),
-        Member::new("current_password").written_by::<User, ProvePassword>(),
-        Member::new("name").read_by::<Profile, Read>(),
-        Member::new("picture").read_by::<Profile, Read>(),
-    ];
+    const MEMBERS: &'static [Member] = &{
+        let [email_verified, external_id, current_password] = USER_MEMBERS;
+        let name = Member::new("name").read_by::<Profile, Read>();
+        let picture = Member::new("picture").read_by::<Profile, Read>();
+        [email_verified, external_id, current_password, name, picture]
+    };
 
     fn id(&self) -> UserId {
         self.user.id

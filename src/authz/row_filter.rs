@@ -80,7 +80,7 @@ impl Caller {
     /// Returns the filter of the records that this rule lets the caller reach.
     ///
     /// # Errors
-    /// [`Reason::InsufficientScope`](super::Reason::InsufficientScope).
+    /// [`Reason::InsufficientScope`](super::Reason::InsufficientScope), [`Reason::Stale`](super::Reason::Stale).
     pub(crate) fn row_filter_by(&self, rule: &'static Rule) -> Result<RowFilter, Refusal> {
         rule.check_token(self)?;
         Ok(RowFilter::of(self, &[rule]))

@@ -389,6 +389,21 @@ on_both_engines! {
         assert!(!page.to_string().contains("hash"));
     }
 
+    fn rows_have_the_actions_of_a_single_read(server) {
+        let (admin, support) = (server.admin(), server.person_with_roles("support", &["support", "user"]));
+        server.register("ada");
+        for person in [&admin, &support] {
+            // Actions on own records are cached for each token.
+            let another_token = server.log_in(&person.email);
+            let page = server.get("/users").bearer(&person.token).send().expect(200).json();
+            for row in page["items"].as_array().unwrap() {
+                let path = format!("/users/{}", row["id"].as_str().unwrap());
+                let read = server.get(&path).bearer(&another_token).send().expect(200).json();
+                assert_eq!(row["_actions"], read["_actions"], "{row}");
+            }
+        }
+    }
+
     fn short_pages_lead_to_every_match(server) {
         let support = server.person_with_roles("support", &["support"]);
         db_many_users(&server);

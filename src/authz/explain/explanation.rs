@@ -196,11 +196,9 @@ impl Explanation {
             Reason::WrongState => (4, format!("the record was not {}", wording.state())),
             Reason::AboveCaller => (5, lacked(roles, &vocabulary.scopes_in(scope), vocabulary)),
         };
-        let steps = passed.into_iter().take(count).filter(|(step, _)| explanation.takes(*step));
-        let explanation = steps
-            .collect::<Vec<_>>()
-            .into_iter()
-            .fold(explanation, |so_far, (step, because)| so_far.passed(step, because));
+        let is_fresh_rule = explanation.is_fresh_rule;
+        let steps = passed.into_iter().take(count).filter(|(step, _)| *step != FRESHNESS || is_fresh_rule);
+        let explanation = steps.fold(explanation, |so_far, (step, because)| so_far.passed(step, because));
         explanation.refused(reason.as_str(), step_of(reason), because, wording.enough(reason))
     }
 
@@ -247,18 +245,12 @@ impl Explanation {
         }
     }
 
-    /// True for the steps of the rule: every one, but freshness only where the rule asks for it.
-    fn takes(&self, step: StepText) -> bool {
-        step != FRESHNESS || self.is_fresh_rule
-    }
-
     /// Adds the steps that were not taken.
     pub(super) fn with_the_rest(mut self, outcome: StepOutcome, because: &str) -> Self {
-        let is_left =
-            |step: &StepText| self.takes(*step) && self.steps.iter().all(|taken| taken.step != step.0);
+        let taken = |name: &str| self.steps.iter().any(|taken| taken.step == name);
         let rest: Vec<StepTaken> = ALL
             .into_iter()
-            .filter(is_left)
+            .filter(|step| (*step != FRESHNESS || self.is_fresh_rule) && !taken(step.0))
             .map(|(step, question)| StepTaken { step, question, outcome, because: because.to_owned() })
             .collect();
         self.steps.extend(rest);

@@ -15,11 +15,6 @@ impl HypotheticalCaller {
         Self(Caller::hypothetical(Arc::clone(vocabulary), subject, scope))
     }
 
-    /// Returns the caller as if its user had authenticated too long ago.
-    pub fn stale(self) -> Self {
-        Self(self.0.stale())
-    }
-
     pub(super) fn caller(&self) -> &Caller {
         &self.0
     }

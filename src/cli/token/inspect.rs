@@ -237,7 +237,7 @@ impl Report<'_> {
     }
 }
 
-/// What the server expects of the tokens of an issuer, as texts.
+/// Expectations of the server on the tokens of an issuer, as texts.
 struct Expectations<'a> {
     /// Accepted algorithms. Empty for tokens of this server, whose keys decide.
     algorithms: String,

@@ -10,7 +10,7 @@ pub(in crate::hashing) struct Parsed<F> {
     pub(in crate::hashing) digest: Vec<u8>,
 }
 
-/// What a text is. `None` is a hash by another function.
+/// Result for a text: the hash, or the fault in it. `None` is a hash by another function.
 pub(super) type Recognized<F> = Option<Result<Parsed<F>, UnusableHash>>;
 
 impl<F> Parsed<F> {

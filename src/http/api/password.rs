@@ -5,7 +5,7 @@ use crate::authz::action::SetPassword;
 use crate::domain::{ChosenPassword, Device, Invalid, NewPassword, PasswordAttempt, User};
 use crate::hashing::Hasher;
 use crate::http::kit::{Body, NoContent, Problem};
-use crate::http::oauth::FirstPartyLogin;
+use crate::http::oauth::{FirstPartyLogin, wrong_password};
 use crate::store::Store;
 
 crate::body! {
@@ -51,5 +51,5 @@ pub async fn replace(
 }
 
 fn must_be(is_current: bool) -> Result<(), Invalid> {
-    if is_current { Ok(()) } else { Err(Invalid::new("wrong-password", "is not the current password")) }
+    if is_current { Ok(()) } else { Err(wrong_password()) }
 }

@@ -25,7 +25,7 @@ pub struct MeaningView {
     /// The problem in a few words.
     #[schema(value_type = String, examples("The e-mail address is already in use"))]
     title: &'static str,
-    /// What it means, and what helps.
+    /// The meaning, and what helps.
     #[schema(value_type = String, examples("Another account has this e-mail address."))]
     detail: &'static str,
 }

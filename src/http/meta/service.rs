@@ -25,7 +25,7 @@ pub struct ServiceView<'a> {
     /// The languages of its pages (BCP 47).
     #[schema(value_type = Vec<String>, examples("en"))]
     languages: Vec<&'a str>,
-    /// Whether a user can create an account: without a token by `POST /users`, or on the sign-up page.
+    /// `open` when a user can create an account: without a token by `POST /users`, or on the sign-up page.
     registration: RegistrationView,
     /// The ways to sign in. None where the server issues no tokens.
     sign_in: Vec<SignInView>,
@@ -33,7 +33,7 @@ pub struct ServiceView<'a> {
     password: PasswordRulesView,
 }
 
-/// Whether users can create accounts.
+/// State of the registration.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[schema(as = RegistrationState)]
 #[serde(rename_all = "kebab-case")]

@@ -63,8 +63,7 @@ pub async fn submit_login(
     device: Device,
     services: Arc<Services>,
 ) -> Result<BrowserAnswer, Problem> {
-    let given = Form::parse(form.get("request").unwrap_or_default().as_bytes())?;
-    let flow = match AuthorizeFlow::of(&services, form.browser(), given).await? {
+    let flow = match AuthorizeFlow::of_form(&services, &form).await? {
         Ok(flow) => flow,
         Err(answer) => return Ok(answer),
     };

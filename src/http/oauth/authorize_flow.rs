@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use crate::authz::{OFFLINE_ACCESS, ScopeSet};
 use crate::domain::{Client, Origin};
 use crate::http::kit::form::Form;
-use crate::http::kit::{Browser, Code, Problem, Services};
+use crate::http::kit::{Browser, BrowserForm, Code, PageForm, Problem, Services};
 use crate::http::pages::{
     Application, BrowserAnswer, Consent, Destination, ErrorPage, LogIn, LogInError, PageAnswer, Permission,
     SeeOther, SignUp, SignUpError,
@@ -56,6 +56,18 @@ impl<'a> AuthorizeFlow<'a> {
         };
         let consented = consented(&context, &request, signed_in.as_ref()).await?;
         Ok(Ok(Self { services, given, request, signed_in, consented, origin: browser.origin().clone() }))
+    }
+
+    /// Reads the request that the page of this form was made for, as [`AuthorizeFlow::of`] does.
+    ///
+    /// # Errors
+    /// When the form has no valid request, or the database is away.
+    pub async fn of_form<F: PageForm>(
+        services: &'a Services,
+        form: &BrowserForm<F>,
+    ) -> Result<Result<Self, BrowserAnswer>, Problem> {
+        let given = Form::parse(form.get("request").unwrap_or_default().as_bytes())?;
+        Self::of(services, form.browser(), given).await
     }
 
     /// Returns the next step.

@@ -52,10 +52,7 @@ impl FirstPartyLogin {
         let context = self.services.oauth().with_allowance(&self.allowance);
         let answer = password_login::authenticate_again(&context, caller, session, password).await;
         let answer = answer.map_err(|error| match error {
-            OAuthError::InvalidCredentials => Problem::broken_rule(
-                "/password",
-                Invalid::new("wrong-password", "is not the current password"),
-            ),
+            OAuthError::InvalidCredentials => Problem::broken_rule("/password", wrong_password()),
             error => error.into(),
         })?;
         self.services.metrics.tokens_issued.with_label_values(&["password"]).inc();
@@ -81,6 +78,11 @@ impl FirstPartyLogin {
         }
         Ok(is_right)
     }
+}
+
+/// Returns the rule that a wrong current password breaks.
+pub(crate) fn wrong_password() -> Invalid {
+    Invalid::new("wrong-password", "is not the current password")
 }
 
 impl Argument for FirstPartyLogin {

@@ -17,7 +17,7 @@ pub use authorize::{authorize, authorize_by_form, resume_authorization, submit_c
 pub use client::ClientAuth;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use client::credentials_by_basic;
-pub(crate) use first_party::FirstPartyLogin;
+pub(crate) use first_party::{FirstPartyLogin, wrong_password};
 pub use logout::{confirm_logout, logout, logout_by_form, resume_logout};
 pub use metadata::{authorization_server, jwks, protected_resource};
 pub use sign_up::submit_sign_up;

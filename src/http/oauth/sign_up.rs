@@ -6,7 +6,6 @@ use super::authorize::{DENIED, enter};
 use super::authorize_flow::AuthorizeFlow;
 use crate::authz::Registration;
 use crate::domain::{ChosenPassword, Device, Email, PasswordAttempt, ProfileChange, Status};
-use crate::http::kit::form::Form;
 use crate::http::kit::{BrowserForm, Code, Problem, Public, RegistrationLimit, SelfRegistration, Services};
 use crate::http::pages::{BrowserAnswer, SignUpChoice, SignUpError, SignUpForm};
 use crate::store::{NewUser, StoreError};
@@ -20,8 +19,7 @@ pub async fn submit_sign_up(
     limit: RegistrationLimit,
     services: Arc<Services>,
 ) -> Result<BrowserAnswer, Problem> {
-    let given = Form::parse(form.get("request").unwrap_or_default().as_bytes())?;
-    let flow = match AuthorizeFlow::of(&services, form.browser(), given).await? {
+    let flow = match AuthorizeFlow::of_form(&services, &form).await? {
         Ok(flow) => flow,
         Err(answer) => return Ok(answer),
     };

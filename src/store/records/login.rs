@@ -13,8 +13,9 @@ use crate::domain::{
 use crate::on;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{sessions, users};
+use crate::store::renewed::Authorization;
 use crate::store::shared::Shared;
-use crate::store::{Connection, CountedAttempt, StoreError, TokenSession, TrustedStore};
+use crate::store::{Connection, CountedAttempt, Store, StoreError, TokenSession, TrustedStore};
 
 /// A password that matched the stored hash.
 pub(crate) struct VerifiedPassword {
@@ -82,7 +83,7 @@ impl TrustedStore {
     /// Returns the session for a token with the same scopes.
     ///
     /// # Errors
-    /// If the database is unavailable.
+    /// [`StoreError::Revoked`], or if the database is unavailable.
     pub(crate) async fn authenticate_again(
         &self,
         caller: &Caller,
@@ -90,7 +91,9 @@ impl TrustedStore {
         password: VerifiedPassword,
     ) -> Result<Result<TokenSession, LoginRefused>, StoreError> {
         let (shared, caller) = (self.shared().clone(), caller.clone());
-        self.write(None, move |conn, _| {
+        // The password waited in the hash queue, so the token is looked at again.
+        let by = Authorization::with_event(&caller, None);
+        Store::write(self, by, move |conn, _| {
             let now = shared.now();
             let Some(user) = shared.accept_password(conn, user, &password)? else {
                 return Ok(Err(LoginRefused::Account));

@@ -30,6 +30,7 @@ pub(in crate::store) mod tombstones;
 pub(in crate::store) mod used_jtis;
 pub(in crate::store) mod user_list;
 pub(in crate::store) mod user_list_query;
+mod user_list_sql;
 pub(in crate::store) mod user_query;
 pub(in crate::store) mod user_roles;
 pub(in crate::store) mod user_rows;
