@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::ArgMatches;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::super::output::Failure;
 use super::accounts::Users;
 use crate::hashing::{FirebaseProject, Hasher};
+use crate::json::parse_strict;
 use crate::server::master_key::load_master_key;
 use crate::server::{hasher, open_signer_keys, seal_signer_key};
 use crate::token::MasterKey;
@@ -20,6 +22,9 @@ const SIGNER_KEY_BYTES: usize = 64;
 
 /// Longest salt separator, in bytes.
 const LONGEST_SEPARATOR: usize = 32;
+
+/// Name and value of a parameter.
+type Member = (String, Zeroizing<String>);
 
 /// Password hash parameters, as the console of Firebase shows them.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,16 +76,13 @@ fn read(file: &Path) -> Result<Parameters, Failure> {
 /// Reads the text of the console, `hash_config { name: value, … }`, or the same as JSON. A fault repeats no value.
 fn parse(text: &str) -> Result<Parameters, String> {
     let (mut signer_key, mut salt_separator, mut rounds, mut memory_cost) = (None, None, None, None);
-    for line in text.lines() {
-        let line = line.trim().trim_end_matches(',');
-        let Some((name, value)) = line.split_once(':') else {
-            if matches!(line, "" | "{" | "}" | "hash_config {") {
-                continue;
-            }
-            return Err("each line must be a name, a colon and a value".to_owned());
-        };
-        let (name, value) = (name.trim().trim_matches('"'), value.trim().trim_matches('"'));
-        let is_new = match name {
+    let members = match parse_strict(text.as_bytes()) {
+        Ok(Value::Object(object)) => of_json(object),
+        _ => of_console(text)?,
+    };
+    for (name, value) in &members {
+        let value = value.as_str();
+        let is_new = match name.as_str() {
             "algorithm" if value == "SCRYPT" => true,
             "algorithm" => return Err("algorithm must be SCRYPT".to_owned()),
             "base64_signer_key" => signer_key.replace(value).is_none(),
@@ -107,6 +109,27 @@ fn parse(text: &str) -> Result<Parameters, String> {
         rounds: number("rounds", rounds, 8)?,
         memory_cost: number("mem_cost", memory_cost, 14)?,
     })
+}
+
+/// Returns the members of a JSON object, each value as a text.
+fn of_json(object: Map<String, Value>) -> Vec<Member> {
+    let text = |value| match value {
+        Value::String(text) => text,
+        value => value.to_string(),
+    };
+    object.into_iter().map(|(name, value)| (name, Zeroizing::new(text(value)))).collect()
+}
+
+/// Reads the text of the console, with a name and a value on each line.
+fn of_console(text: &str) -> Result<Vec<Member>, String> {
+    let lines = text.lines().map(|line| line.trim().trim_end_matches(','));
+    let lines = lines.filter(|line| !matches!(*line, "" | "{" | "}" | "hash_config {"));
+    let read = |line: &str| {
+        let (name, value) = line.split_once(':').ok_or("each line must be a name, a colon and a value")?;
+        let text = |text: &str| text.trim().trim_matches('"').to_owned();
+        Ok((text(name), Zeroizing::new(text(value))))
+    };
+    lines.map(read).collect()
 }
 
 fn decode(name: &str, value: Option<&str>) -> Result<Vec<u8>, String> {
@@ -141,6 +164,12 @@ mod tests {
         assert_eq!((read.rounds, read.memory_cost), (8, 14));
         let json = CONSOLE.replace("hash_config ", "").replace(": ", "\": \"").replace(",\n", "\",\n");
         assert_eq!(parse(&json.replace("  ", "  \"").replace('\n', "\r\n")).unwrap(), read);
+        let on_one_line = serde_json::json!({
+            "algorithm": "SCRYPT", "base64_salt_separator": "Bw==", "rounds": 8, "mem_cost": 14,
+            "base64_signer_key":
+                "jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==",
+        });
+        assert_eq!(parse(&on_one_line.to_string()).unwrap(), read);
     }
 
     #[test]
