@@ -3,6 +3,8 @@
 //!
 //! `cargo run --example notes` serves it, with all routes of cloakroom. `docs/extending.md` explains it step by step.
 
+#[path = "notes/jobs.rs"]
+mod jobs;
 #[path = "notes/moderation.rs"]
 mod moderation;
 #[path = "notes/note.rs"]
@@ -16,6 +18,8 @@ use cloakroom::App;
 use cloakroom::domain::Role;
 use cloakroom::store::Migrations;
 use diesel_migrations::embed_migrations;
+use moderation::Moderate;
+use note::Note;
 
 static MIGRATIONS: Migrations = Migrations {
     sqlite: embed_migrations!("examples/notes/migrations/sqlite"),
@@ -35,6 +39,8 @@ pub fn app() -> App {
         .endpoints(note::endpoints())
         .endpoints(shares::endpoints())
         .endpoints(moderation::endpoints())
+        .job(jobs::EMPTY_ARCHIVE, jobs::EVERY_HOUR, jobs::empty_archive)
+        .after::<Note, Moderate>(jobs::TELL_AUTHOR, jobs::tell_author)
 }
 
 fn main() -> ExitCode {

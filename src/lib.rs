@@ -22,7 +22,7 @@ pub mod store;
 pub(crate) mod telemetry;
 pub mod token;
 
-pub use app::{App, Loaded};
+pub use app::{App, Loaded, jobs};
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub use qa::fuzzing;

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::jobs::{EMPTY_ARCHIVE, TELL_AUTHOR, Tell};
 use super::moderation::{Count, Moderate};
 use super::shares::{Archive, ListShares, Share};
 
@@ -86,12 +87,13 @@ cloakroom::policy! {
         List:       owner(NOTES_READ), related(READER, NOTES_READ), related(EDITOR, NOTES_READ), anyone(NOTES_READ_ANY);
         Read:       owner(NOTES_READ), related(READER, NOTES_READ), related(EDITOR, NOTES_READ), anyone(NOTES_READ_ANY);
         Update:     owner(NOTES_WRITE), related(EDITOR, NOTES_WRITE), only_while(OPEN);
-        Delete:     owner(NOTES_WRITE);
+        Delete:     owner(NOTES_WRITE), system(EMPTY_ARCHIVE, NOTES_MODERATE);
         Archive:    owner(NOTES_WRITE);
         Share:      owner(NOTES_WRITE);
         ListShares: owner(NOTES_READ);
         Moderate:   anyone(NOTES_MODERATE);
         Count:      anyone(NOTES_COUNT);
+        Tell:       system(TELL_AUTHOR, NOTES_MODERATE);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
+use super::jobs::DeclaredJob;
 use crate::authz::matrix::Matrix;
 use crate::authz::{Scope, Vocabulary};
 use crate::config::{Config, Faults, Registration, Settings, SettingsList, Sources};
@@ -47,6 +48,7 @@ pub struct App {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) settings: SettingsList,
     pub(crate) settings_type: TypeId,
+    pub(crate) jobs: Vec<DeclaredJob>,
     load: fn(&Sources) -> Result<Loaded, Faults>,
 }
 
@@ -76,6 +78,7 @@ impl App {
             endpoints: http::endpoints(),
             settings: SettingsList::default(),
             settings_type: TypeId::of::<()>(),
+            jobs: Vec::new(),
             load: load::<()>,
         }
     }

@@ -1,13 +1,18 @@
 //! Checks of an application at its start: faults that the compiler cannot find.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use actix_web::http::Method;
 
 use super::App;
-use crate::authz::Rule;
+use super::jobs::Trigger;
+use crate::authz::{Clause, Rule};
 use crate::http::kit::RouteTable;
 use crate::http::{Access, Endpoint, Route};
+
+/// Shortest interval of a job. Each run is two transactions besides its own.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
 impl App {
     /// Returns the faults of the application, one sentence each, which names the route, the scope or the
@@ -19,6 +24,7 @@ impl App {
         faults.extend(RouteTable::new(routes, "").err());
         faults.extend(self.migrations.iter().flat_map(|migrations| migrations.faults()));
         faults.extend(of_migrations(self));
+        faults.extend(of_jobs(self));
         faults.extend(self.settings.clashes());
         faults
     }
@@ -57,11 +63,15 @@ fn of_rule(app: &App, rule: &Rule) -> Vec<String> {
     let scopes = unknown.map(|scope| format!("the scope {scope} is unknown: add it with App::scopes"));
     let roles = rule.condition.roles().filter(|(role, _)| app.vocabulary.role(role.as_str()).is_none());
     let roles = roles.map(|(role, _)| format!("the role {role} is unknown: add it with App::role"));
-    let unreachable = rule
-        .weakest_scope()
-        .is_none()
-        .then(|| format!("the policy allows no caller to {} a {}: add a rule", rule.action, rule.resource));
-    scopes.chain(roles).chain(unreachable).collect()
+    let systems = rule.condition.systems().filter(|(system, _)| !app.vocabulary.systems().contains(system));
+    let systems = systems.map(|(system, _)| {
+        format!("no job acts as the system caller {:?}: add it with App::job or App::after", system.name())
+    });
+    let unreachable =
+        rule.condition.clauses().all(|clause| matches!(clause, Clause::System(..))).then(|| {
+            format!("the policy allows no caller to {} a {}: add a rule", rule.action, rule.resource)
+        });
+    scopes.chain(roles).chain(systems).chain(unreachable).collect()
 }
 
 /// Finds two routes with the same method and path, and paths that differ only in the names of parameters.
@@ -88,6 +98,43 @@ fn of_vocabulary(app: &App) -> Vec<String> {
     twice.map(|scope| format!("the scope {scope} is declared twice")).collect()
 }
 
+fn of_jobs(app: &App) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    let mut faults = Vec::new();
+    for job in &app.jobs {
+        let name = job.system.name();
+        let mut fault = |fault: String| faults.push(format!("the job {name:?}: {fault}"));
+        if !is_job_name(name) {
+            fault("its name must be 1 to 60 lowercase letters, digits, spaces and hyphens".to_owned());
+        }
+        if !known.insert(name) {
+            fault("two jobs have this name".to_owned());
+        }
+        if matches!(&job.trigger, Trigger::Every(every, _) if *every < SHORTEST_INTERVAL) {
+            fault("its interval must be at least a second".to_owned());
+        }
+        for scope in job.system.scopes() {
+            if app.vocabulary.scope(scope.as_str()).is_none() {
+                fault(format!("the scope {scope} is unknown: add it with App::scopes"));
+            } else if scope.is_identity() {
+                fault(format!("the scope {scope} is for users"));
+            }
+        }
+        if let Trigger::After(reactions) = &job.trigger {
+            let mut kinds = BTreeSet::new();
+            for reaction in reactions.iter().filter(|one| !kinds.insert((one.resource, one.action))) {
+                fault(format!("it has two reactions to {} {}", reaction.action, reaction.resource));
+            }
+        }
+    }
+    faults
+}
+
+fn is_job_name(name: &str) -> bool {
+    let is_known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == ' ' || c == '-';
+    (1..=60).contains(&name.len()) && name.trim() == name && name.chars().all(is_known)
+}
+
 fn of_migrations(app: &App) -> Vec<String> {
     let mut known = BTreeSet::new();
     let names = app.migrations.iter().flat_map(|migrations| migrations.versions());
@@ -100,8 +147,9 @@ mod tests {
     use diesel_migrations::embed_migrations;
 
     use super::*;
-    use crate::authz::action::{Create, Read, Update};
-    use crate::authz::{Allowed, OwnerFrom, Reach, Relation, Resource, RowFilter, Scope, Sealed};
+    use crate::app::jobs::{Event, Job, JobError};
+    use crate::authz::action::{Create, Delete, Read, Update};
+    use crate::authz::{Allowed, OwnerFrom, Reach, Relation, Resource, RowFilter, Scope, Sealed, System};
     use crate::config::{DefaultValue::Is, at, parse};
     use crate::domain::{Role, UserId};
     use crate::http::kit::endpoint::endpoint;
@@ -137,6 +185,7 @@ mod tests {
             Create: owner(UNKNOWN);
             Read:   owner(KNOWN), related(LENT, KNOWN);
             Update: role(Role::new("tailor"), KNOWN);
+            Delete: system(System::new("moth", &[KNOWN]), KNOWN);
         }
     }
 
@@ -169,6 +218,10 @@ mod tests {
     }
 
     async fn update(_: Allowed<Coat, Update>) -> Result<NoContent, Problem> {
+        Ok(NoContent)
+    }
+
+    async fn delete(_: Allowed<Coat, Delete>) -> Result<NoContent, Problem> {
         Ok(NoContent)
     }
 
@@ -206,6 +259,41 @@ mod tests {
         ] {
             assert!(faults.contains(fault), "{fault} is not in\n{faults}");
         }
+    }
+
+    async fn brush(_: Job) -> Result<(), JobError> {
+        Ok(())
+    }
+
+    async fn fold(_: Job, _: Event<Coat>) -> Result<(), JobError> {
+        Ok(())
+    }
+
+    #[test]
+    fn each_fault_of_a_job_names_the_job() {
+        const TIDY: System = System::new("tidy up", &[UNKNOWN]);
+        let hour = Duration::from_secs(3_600);
+        let app = App::new("wardrobe")
+            .job(TIDY, Duration::ZERO, brush)
+            .job("Brush: coats", hour, brush)
+            .after::<Coat, Update>("fold coats", fold)
+            .after::<Coat, Create>("fold coats", fold)
+            .after::<Coat, Create>("fold coats", fold)
+            .job("fold coats", hour, brush)
+            .endpoints(vec![endpoint(Method::DELETE, "/coats/{id}", "Take a coat", delete)]);
+        let faults = app.faults().join("\n");
+        for fault in [
+            "the job \"tidy up\": its interval must be at least a second",
+            "the job \"tidy up\": the scope coats:write is unknown: add it with App::scopes",
+            "the job \"Brush: coats\": its name must be 1 to 60 lowercase letters",
+            "the job \"fold coats\": it has two reactions to create coat",
+            "the job \"fold coats\": two jobs have this name",
+            "no job acts as the system caller \"moth\": add it with App::job or App::after",
+            "DELETE /coats/{id}: the policy allows no caller to delete a coat: add a rule",
+        ] {
+            assert!(faults.contains(fault), "{fault} is not in\n{faults}");
+        }
+        assert_eq!(faults.lines().count(), 7, "{faults}");
     }
 
     #[test]

@@ -2,5 +2,6 @@
 
 mod application;
 mod check;
+pub mod jobs;
 
 pub use application::{App, Loaded};

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
 use super::freshness::Freshness;
-use super::{MissingPowers, Revocable, Scope, ScopeSet, StepUp, Vocabulary};
-use crate::domain::{Origin, Role, SessionId, UserId};
+use super::{MissingPowers, Revocable, Scope, ScopeSet, StepUp, System, Vocabulary};
+use crate::domain::{Lease, Origin, Role, SessionId, UserId};
 
 /// Subject of an access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,16 +25,23 @@ pub enum Subject {
         /// `client_id`.
         id: String,
     },
+    /// System caller, without a token: a job of the application.
+    System {
+        /// Name.
+        name: &'static str,
+    },
     /// Operator at the server's command line, without a token.
     Operator,
 }
 
 impl Subject {
-    /// Returns the name in the audit trail and in explanations: `user:<id>`, `client:<id>`, `operator`.
+    /// Returns the name in the audit trail and in explanations: `user:<id>`, `client:<id>`, `system:<name>`,
+    /// `operator`.
     pub fn actor(&self) -> String {
         match self {
             Subject::User { id, .. } => actor_of(*id),
             Subject::Client { id } => format!("client:{id}"),
+            Subject::System { name } => format!("system:{name}"),
             Subject::Operator => "operator".to_owned(),
         }
     }
@@ -55,6 +62,7 @@ impl std::fmt::Display for Subject {
         match self {
             Subject::User { id, .. } => write!(f, "user {id}"),
             Subject::Client { id } => write!(f, "client {}", id.escape_debug()),
+            Subject::System { name } => write!(f, "the system caller {name}"),
             Subject::Operator => f.write_str("the operator"),
         }
     }
@@ -96,6 +104,8 @@ struct Inner {
     revocable: Option<Revocable>,
     /// Time of the user's authentication; none for a caller without a user.
     authenticated_at: Option<DateTime<Utc>>,
+    /// Lease of the run that acts as a system caller; none for another caller.
+    lease: Option<Lease>,
     vocabulary: Arc<Vocabulary>,
     /// Cache of the `_actions` on the caller's own records, by the kind of record.
     own_actions: RwLock<Vec<(&'static str, Arc<RawValue>)>>,
@@ -131,7 +141,7 @@ impl Caller {
         let (revocable, authenticated_at) = verified.unzip();
         let powers = match &subject {
             Subject::User { roles, .. } => scope.intersection(&vocabulary.powers_of(roles)),
-            Subject::Client { .. } | Subject::Operator => scope.powers(),
+            Subject::Client { .. } | Subject::System { .. } | Subject::Operator => scope.powers(),
         };
         let inner = Inner {
             subject,
@@ -140,6 +150,7 @@ impl Caller {
             token,
             revocable,
             authenticated_at: authenticated_at.flatten(),
+            lease: None,
             vocabulary,
             own_actions: RwLock::default(),
         };
@@ -175,6 +186,17 @@ impl Caller {
         }
     }
 
+    /// Returns the system caller of a run that holds this lease. Its changes end with the lease.
+    pub(crate) fn of_run(vocabulary: Arc<Vocabulary>, system: System, lease: Lease) -> Self {
+        let (subject, scope) =
+            (Subject::System { name: system.name() }, system.scopes().iter().copied().collect());
+        let mut caller = Self::new(vocabulary, subject, scope, None, TokenId::default());
+        if let Some(inner) = Arc::get_mut(&mut caller.inner) {
+            inner.lease = Some(lease);
+        }
+        caller
+    }
+
     /// Adds the origin of the request.
     pub(crate) fn calling_from(self, origin: Origin) -> Self {
         Self { origin, ..self }
@@ -189,13 +211,18 @@ impl Caller {
     pub fn user_id(&self) -> Option<UserId> {
         match self.inner.subject {
             Subject::User { id, .. } => Some(id),
-            Subject::Client { .. } | Subject::Operator => None,
+            Subject::Client { .. } | Subject::System { .. } | Subject::Operator => None,
         }
     }
 
     /// True when the subject is a user with this role.
     pub fn has_role(&self, role: Role) -> bool {
         matches!(&self.inner.subject, Subject::User { roles, .. } if roles.contains(&role))
+    }
+
+    /// True when the caller is this system caller.
+    pub fn is_system(&self, system: System) -> bool {
+        matches!(self.inner.subject, Subject::System { name } if name == system.name())
     }
 
     /// Returns the token's scopes.
@@ -225,7 +252,7 @@ impl Caller {
                     in_roles: missing.difference(&granted),
                 }
             }
-            Subject::Client { .. } | Subject::Operator => {
+            Subject::Client { .. } | Subject::System { .. } | Subject::Operator => {
                 MissingPowers { in_token: missing, in_roles: ScopeSet::default() }
             }
         }
@@ -262,6 +289,11 @@ impl Caller {
     /// Returns everything by which the token can be revoked. None for the operator, who has no token.
     pub(crate) fn revocable(&self) -> Option<&Revocable> {
         self.inner.revocable.as_ref()
+    }
+
+    /// Returns the lease of the run that acts as a system caller.
+    pub(crate) fn lease(&self) -> Option<&Lease> {
+        self.inner.lease.as_ref()
     }
 
     /// Returns the identifiers of the presented token.

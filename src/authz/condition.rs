@@ -1,9 +1,9 @@
 //! Condition of access: what one line of the policy asks of a caller.
 
-use super::{Relation, Scope};
+use super::{Relation, Scope, System};
 use crate::domain::Role;
 
-/// Maximum number of relations, and of roles, in one condition.
+/// Maximum number of relations, of roles, and of system callers, in one condition.
 const MAX_CLAUSES: usize = 4;
 
 /// Condition under which an action is permitted. A caller is permitted when one [`Clause`] holds
@@ -23,6 +23,7 @@ pub struct Condition {
     anyone: Option<Scope>,
     related: [Option<(Relation, Scope)>; MAX_CLAUSES],
     roles: [Option<(Role, Scope)>; MAX_CLAUSES],
+    systems: [Option<(System, Scope)>; MAX_CLAUSES],
     only_while: Option<Relation>,
     not_above: bool,
     fresh: bool,
@@ -37,6 +38,8 @@ pub enum Clause {
     Related(Relation, Scope),
     /// The caller is a user with this role; the owner does not matter.
     Role(Role, Scope),
+    /// The caller is this system caller; the owner does not matter.
+    System(System, Scope),
     /// Any caller; the owner does not matter.
     Anyone(Scope),
 }
@@ -45,9 +48,11 @@ impl Clause {
     /// Returns the scope that the token needs.
     pub fn scope(self) -> Scope {
         match self {
-            Self::Owner(scope) | Self::Related(_, scope) | Self::Role(_, scope) | Self::Anyone(scope) => {
-                scope
-            }
+            Self::Owner(scope)
+            | Self::Related(_, scope)
+            | Self::Role(_, scope)
+            | Self::System(_, scope)
+            | Self::Anyone(scope) => scope,
         }
     }
 }
@@ -59,6 +64,7 @@ impl Condition {
         anyone: None,
         related: [None; MAX_CLAUSES],
         roles: [None; MAX_CLAUSES],
+        systems: [None; MAX_CLAUSES],
         only_while: None,
         not_above: false,
         fresh: false,
@@ -89,6 +95,14 @@ impl Condition {
     /// At the fifth role. In a constant, this is a compile error.
     pub const fn role(self, role: Role, scope: Scope) -> Self {
         Self { roles: with(self.roles, (role, scope)), ..self }
+    }
+
+    /// Permits this system caller, with this scope, on every record. A token with the scope is not enough.
+    ///
+    /// # Panics
+    /// At the fifth system caller. In a constant, this is a compile error.
+    pub const fn system(self, system: System, scope: Scope) -> Self {
+        Self { systems: with(self.systems, (system, scope)), ..self }
     }
 
     /// Restricts all clauses to records in this state.
@@ -128,6 +142,11 @@ impl Condition {
         self.roles.iter().flatten().copied()
     }
 
+    /// Returns the permitted system callers, each with its scope.
+    pub fn systems(&self) -> impl Iterator<Item = (System, Scope)> {
+        self.systems.iter().flatten().copied()
+    }
+
     /// Returns the state that the record must be in.
     pub fn state(&self) -> Option<Relation> {
         self.only_while
@@ -147,8 +166,9 @@ impl Condition {
     pub fn clauses(&self) -> impl Iterator<Item = Clause> {
         let related = self.relations().map(|(relation, scope)| Clause::Related(relation, scope));
         let roles = self.roles().map(|(role, scope)| Clause::Role(role, scope));
+        let systems = self.systems().map(|(system, scope)| Clause::System(system, scope));
         let (owner, anyone) = (self.owner.map(Clause::Owner), self.anyone.map(Clause::Anyone));
-        owner.into_iter().chain(related).chain(roles).chain(anyone)
+        owner.into_iter().chain(related).chain(roles).chain(anyone).chain(systems)
     }
 
     /// Returns the scope of every clause, the weakest first.
@@ -171,5 +191,5 @@ const fn with<T: Copy>(mut clauses: [Option<T>; MAX_CLAUSES], clause: T) -> [Opt
         }
         index += 1;
     }
-    panic!("a line of the policy names at most four relations and four roles")
+    panic!("a line of the policy names at most four relations, four roles and four system callers")
 }

@@ -95,6 +95,7 @@ impl Rule {
                     && attributes.relations.includes(self.relations, relation)
             }
             Clause::Role(role, _) => caller.has_role(role),
+            Clause::System(system, _) => caller.is_system(system),
             Clause::Anyone(_) => true,
         };
         applies && caller.holds(clause.scope())

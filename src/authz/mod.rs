@@ -79,6 +79,7 @@ mod rule;
 mod scope;
 mod sealed;
 mod step;
+mod system;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
@@ -110,5 +111,7 @@ pub use rule::{OwnerFrom, Rule};
 pub use scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, Scope, ScopeSet};
 pub use sealed::Sealed;
 pub use step::{Reason, Step};
+pub use system::System;
+pub(crate) use vocabulary::Subscription;
 pub use vocabulary::Vocabulary;
 pub(crate) use vocabulary::scope_names;

@@ -1,17 +1,30 @@
 //! Vocabulary: the scopes and roles of an application, and the scopes that each role grants.
 
 use super::scope::{AUDIT_READ_ANY, PROFILES_READ_ANY, SCOPES, USERS_READ_ANY};
-use super::{Scope, ScopeSet};
+use super::{Scope, ScopeSet, System};
 use crate::domain::{Invalid, Role};
 
 /// Maximum number of unknown scopes in an error.
 const MAX_NAMED: usize = 5;
 
-/// Scopes and roles of an application: cloakroom's own and those that the application adds.
+/// Scopes, roles and system callers of an application: cloakroom's own and those that the application adds.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     scopes: Vec<Scope>,
     roles: Vec<RoleGrants>,
+    systems: Vec<System>,
+    subscriptions: Vec<Subscription>,
+}
+
+/// System caller that acts after each change of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    /// Name of the system caller.
+    pub(crate) system: &'static str,
+    /// Kind of record.
+    pub(crate) resource: &'static str,
+    /// Action that changes the record.
+    pub(crate) action: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +61,8 @@ impl Default for Vocabulary {
                 role(Role::SUPPORT, Grants::Nothing, &[USERS_READ_ANY, PROFILES_READ_ANY, AUDIT_READ_ANY]),
                 role(Role::USER, Grants::OwnRecords, &[]),
             ],
+            systems: Vec::new(),
+            subscriptions: Vec::new(),
         }
     }
 }
@@ -66,6 +81,28 @@ impl Vocabulary {
                 self.roles.push(RoleGrants { role, grants: Grants::Nothing, extra: scopes.to_vec() });
             }
         }
+    }
+
+    /// Adds a system caller. One that is declared twice in the same way is one.
+    pub(crate) fn add_system(&mut self, system: System) {
+        if !self.systems.contains(&system) {
+            self.systems.push(system);
+        }
+    }
+
+    /// Lets a system caller act after each change of one kind.
+    pub(crate) fn subscribe(&mut self, subscription: Subscription) {
+        self.subscriptions.push(subscription);
+    }
+
+    /// Returns every system caller, in the order of declaration.
+    pub fn systems(&self) -> &[System] {
+        &self.systems
+    }
+
+    /// Returns the system callers that act after changes, each with the changes.
+    pub(crate) fn subscriptions(&self) -> &[Subscription] {
+        &self.subscriptions
     }
 
     /// Returns every scope, in the order of declaration.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use clap::Command;
 
 use super::{
-    api, audit, backup, clients, config, explain, health, keys, migrate, new, serve, token, users, verify,
+    api, audit, backup, clients, config, explain, health, jobs, keys, migrate, new, serve, token, users,
+    verify,
 };
 use crate::app::App;
 
@@ -34,6 +35,7 @@ pub(super) fn commands(app: &Arc<App>) -> Command {
             users::command(app),
             clients::command(app),
             keys::command(),
+            jobs::command(),
             api::routes_command(),
             api::openapi_command(),
             explain::command(),

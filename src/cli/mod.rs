@@ -13,6 +13,7 @@ mod config;
 mod context;
 mod explain;
 mod health;
+mod jobs;
 mod keys;
 mod migrate;
 mod new;

@@ -73,6 +73,7 @@ impl From<StoreError> for Failure {
             | StoreError::TooManyProofs
             | StoreError::AssertionUsed
             | StoreError::Revoked(_)
+            | StoreError::LeaseLost
             | StoreError::Internal(_) => error.to_string(),
         })
     }

@@ -1,5 +1,6 @@
 //! Entry point: runs the command in the arguments of the process.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use super::commands::{command, commands};
 use super::context::Context;
 use super::output::{Failure, print_errors};
 use super::{
-    api, audit, backup, clashes, clients, config, explain, health, keys, migrate, new, serve, token, users,
-    verify,
+    api, audit, backup, clashes, clients, config, explain, health, jobs, keys, migrate, new, serve, token,
+    users, verify,
 };
 use crate::app::App;
 use crate::domain::ClockAndRandom;
@@ -19,13 +20,18 @@ use crate::domain::ClockAndRandom;
 impl App {
     /// Runs the command in the arguments of the process. Without a command, it serves.
     pub fn run(self) -> ExitCode {
+        self.run_with(std::env::args_os())
+    }
+
+    /// Runs the command in these arguments, the first of which is the name of the program.
+    pub fn run_with(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         let app = Arc::new(self);
         let faults = [app.faults(), clashes::with_commands(app.settings_list(), commands(&app))].concat();
         if !faults.is_empty() {
             print_errors(&faults);
             return ExitCode::FAILURE;
         }
-        let matches = match command(&app).try_get_matches() {
+        let matches = match command(&app).try_get_matches_from(arguments) {
             Ok(matches) => matches,
             Err(error) => {
                 // For clap, the help is an "error" with exit code 0. A failure to print has no other place to go.
@@ -62,6 +68,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "users" => users::run(&context()?, given),
         "clients" => clients::run(&context()?, given),
         "keys" => keys::run(&context()?, given),
+        "jobs" => jobs::run(&context()?, given),
         "serve" if is_set(given, "test") => serve::run_test(app, matches, given),
         _ => serve::run(&context()?),
     }

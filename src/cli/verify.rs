@@ -237,7 +237,7 @@ fn write_files(report: &Report, given: &ArgMatches) -> Result<(), Failure> {
 
 /// Returns a table of routes and kinds of callers, the differences, and what was not tried.
 fn as_text(app: &App, report: &Report) -> String {
-    let kinds = CallerKind::all(app.vocabulary());
+    let kinds = CallerKind::of_requests(app.vocabulary());
     let width = report.routes.iter().map(|route| route.route.chars().count()).max().unwrap_or(0);
     let heading: Vec<String> = kinds.iter().map(|kind| kind.name()).collect();
     let mut text = format!("{:<width$}  {}\n", "", heading.join("  "));

@@ -3,10 +3,14 @@
 
 use std::fmt::Display;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::Clock;
+use crate::store::TrustedStore;
 use crate::telemetry::metrics::DutyMetrics;
+
+/// Shortest time between two records of a duty's runs in the database, while its results stay the same.
+const RECORD_PAUSE: Duration = Duration::from_secs(60);
 
 /// One run of a duty.
 type Run = Pin<Box<dyn Future<Output = Result<(), String>>>>;
@@ -35,16 +39,42 @@ impl Duty {
     }
 
     /// Starts to repeat the duty.
-    pub(super) fn start(self, metrics: &DutyMetrics, clock: &Clock) {
+    pub(super) fn start(self, store: &TrustedStore, metrics: &DutyMetrics, clock: &Clock) {
         let mut report = DutyReport::new(self.name, metrics.clone(), clock.clone());
+        let mut record = DutyRecord { store: store.clone(), name: self.name, last: None };
         actix_web::rt::spawn(async move {
             loop {
                 // A task of its own for each run: a panic ends the run and not the duty.
                 let run = actix_web::rt::spawn((self.run)());
-                report.take(&run.await.unwrap_or_else(|panic| Err(panic.to_string())));
+                let result = run.await.unwrap_or_else(|panic| Err(panic.to_string()));
+                report.take(&result);
+                record.take(result).await;
                 tokio::time::sleep(self.pause).await;
             }
         });
+    }
+}
+
+/// Record of a duty's runs in the database, for `jobs list`. It is written when the result changes, and else once a
+/// minute: a duty can run each second.
+struct DutyRecord {
+    store: TrustedStore,
+    name: &'static str,
+    /// Time of the last record, and whether the duty had succeeded.
+    last: Option<(Instant, bool)>,
+}
+
+impl DutyRecord {
+    async fn take(&mut self, result: Result<(), String>) {
+        let is_ok = result.is_ok();
+        let is_known = |(at, was_ok): (Instant, bool)| was_ok == is_ok && at.elapsed() < RECORD_PAUSE;
+        if self.last.is_some_and(is_known) {
+            return;
+        }
+        match self.store.record_duty(self.name, result).await {
+            Ok(()) => self.last = Some((Instant::now(), is_ok)),
+            Err(error) => log::debug!("the run of {} is not recorded: {error}", self.name),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod connections;
 mod database_wait;
 mod duties;
 mod expiry;
+mod jobs;
 mod listening;
 pub(crate) mod master_key;
 mod replication;

@@ -190,7 +190,7 @@ mod tests {
             let (store, keys, clock) = (self.store.clone(), Arc::clone(&self.keys), self.clock.clone());
             let rotation = KeyRotation { store, keys, every: Some(every), clock };
             let duty = Duty::new("key-rotation", pause, move || rotation.clone().run());
-            duty.start(&Metrics::new("sqlite").unwrap().duties, &self.clock);
+            duty.start(&self.store, &Metrics::new("sqlite").unwrap().duties, &self.clock);
         }
 
         async fn stored(&self) -> Vec<StoredKey> {

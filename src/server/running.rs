@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::StartError;
+use super::jobs::Jobs;
 use super::listening::{listen, metrics_listener};
 use super::services::services;
 use super::shutdown::Signals;
@@ -26,6 +27,7 @@ pub struct Server {
     signals: Signals,
     grace: Duration,
     services: Arc<Services>,
+    jobs: Jobs,
 }
 
 impl App {
@@ -66,8 +68,18 @@ impl App {
             }
             None => None,
         };
+        let jobs = Jobs::start(self, settings, &services);
         let signals = Signals::take().map_err(StartError::Signals)?;
-        Ok(Server { address, issuer, running, metrics, signals, grace: config.shutdown_grace, services })
+        Ok(Server {
+            address,
+            issuer,
+            running,
+            metrics,
+            signals,
+            grace: config.shutdown_grace,
+            services,
+            jobs,
+        })
     }
 }
 
@@ -122,6 +134,7 @@ impl Server {
             handle
         });
         let ended = self.running.await;
+        self.jobs.stop().await;
         if let Some(metrics) = metrics {
             metrics.stop(false).await;
         }

@@ -90,7 +90,7 @@ pub(super) async fn services(
     let report = DutyReport::new("replication", metrics.duties.clone(), clock.clone());
     replication.start(store.notifications()?, Intervals::default(), report).await?;
     for duty in duties(&store, chain, keys.as_ref(), config, &clock, &metrics.duties) {
-        duty.start(&metrics.duties, &clock);
+        duty.start(&store, &metrics.duties, &clock);
     }
     let (recorder, writing) = Recorder::new(store.clone());
     actix_web::rt::spawn(writing);

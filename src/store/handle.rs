@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::changes::Changes;
 use super::engine::blocking::{Patience, acquire, run_blocking, traced, wait_for};
@@ -101,6 +101,11 @@ impl Store {
 }
 
 impl TrustedStore {
+    /// Returns a receiver that is told of each change of this replica, if a job reacts to changes.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.shared().changed.subscribe()
+    }
+
     /// Runs `work` in one transaction as [`Store::write`] does, without a proof.
     pub(in crate::store) async fn write<T: Send + 'static>(
         &self,
@@ -155,6 +160,9 @@ async fn transact<T: Send + 'static>(
             let revoked = changes.into_revoked();
             if !revoked.is_empty() {
                 (store.on_revoked)(&revoked);
+            }
+            if !store.vocabulary.subscriptions().is_empty() {
+                store.changed.send_replace(());
             }
             value
         });

@@ -76,10 +76,12 @@ pub(crate) use records::code_rows::{CodeBinding, CodeRedemption, CodeRefused, Ne
 pub(crate) use records::expiry::{EXPIRING, Expiring};
 pub(crate) use records::idempotency::{EarlierRequest, IdempotentRequest, run_idempotent};
 pub(crate) use records::import_export::{ExportedUser, ImportOutcome, ImportedUser};
+pub(crate) use records::jobs::{Claim, DUTY, JobState};
 pub use records::login::LoginRefused;
 pub(crate) use records::login::VerifiedPassword;
 pub use records::login_attempts::StoredPassword;
 pub(crate) use records::notifications::Notifications;
+pub(crate) use records::outbox::{Backlog, Message};
 pub use records::rate_limits::CountedAttempt;
 pub(crate) use records::refresh_tokens::{NewRefreshToken, RefreshRefused, RefreshRequest};
 pub(crate) use records::revocations::TokenOwner;

@@ -31,6 +31,7 @@ use diesel::prelude::*;
 
 use super::changes::{Changes, decode};
 use super::engine::schema::{revocations, users};
+use super::records::lease_rows::check_lease;
 use super::records::user_roles::roles_of;
 use super::{Connection, StoreError};
 use crate::authz::action::Changing;
@@ -133,9 +134,14 @@ impl<P> DerefMut for Renewed<'_, P> {
 /// Checks that the caller's token still has its effect, as verification would for a new request. The
 /// revocations of every replica are in the database; this replica's memory may not have all of them yet.
 ///
+/// A system caller has no token: its run must still hold the lease of its job.
+///
 /// # Errors
-/// [`StoreError::Revoked`].
+/// [`StoreError::Revoked`], [`StoreError::LeaseLost`].
 pub(in crate::store) fn look_again(conn: &mut Connection, caller: Option<&Caller>) -> Result<(), StoreError> {
+    if let Some(lease) = caller.and_then(Caller::lease) {
+        return check_lease(conn, *lease);
+    }
     let Some((caller, token)) = caller.and_then(|caller| Some((caller, caller.revocable()?))) else {
         return Ok(());
     };

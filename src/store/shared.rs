@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
 use super::Engine;
@@ -31,6 +31,8 @@ pub(in crate::store) struct Shared {
     pub(in crate::store) on_revoked: OnRevoked,
     /// Refusals that wait to be written into the audit trail.
     pub(in crate::store) backlog: Backlog,
+    /// Wakes the jobs that react to changes.
+    pub(in crate::store) changed: watch::Sender<()>,
     clock_and_random: ClockAndRandom,
 }
 
@@ -54,6 +56,7 @@ impl Shared {
             lifetimes,
             on_revoked,
             backlog: Backlog::default(),
+            changed: watch::Sender::default(),
             clock_and_random,
         }
     }

@@ -34,6 +34,8 @@ pub struct Metrics {
     pub(crate) connections_closed: IntCounterVec,
     /// The background duties.
     pub(crate) duties: DutyMetrics,
+    /// The jobs of the application.
+    pub(crate) jobs: JobMetrics,
     state: Mutex<State>,
 }
 
@@ -65,6 +67,57 @@ impl DutyMetrics {
                 "cloakroom_expired_rows_age_seconds",
                 "Time for which the oldest expired row of a table has waited to be deleted.",
                 &["table"],
+            )?,
+        })
+    }
+}
+
+/// Metrics of the jobs of an application, by `name`. A clone counts into the same series.
+#[derive(Clone)]
+pub(crate) struct JobMetrics {
+    /// Time of the last success on any replica, in seconds since 1970.
+    pub(crate) last_success: IntGaugeVec,
+    /// Interval of the runs, in seconds; 0 for a reaction to changes.
+    pub(crate) interval: IntGaugeVec,
+    /// Runs of this replica.
+    pub(crate) runs: IntCounterVec,
+    /// Failed runs of this replica.
+    pub(crate) failures: IntCounterVec,
+    /// For how long the oldest change waits for its reaction, in seconds.
+    pub(crate) outbox_age: IntGaugeVec,
+    /// Changes that this replica gave up.
+    pub(crate) given_up: IntCounterVec,
+}
+
+impl JobMetrics {
+    fn new(register: &Register) -> prometheus::Result<Self> {
+        let name = &["name"];
+        Ok(Self {
+            last_success: register.gauges(
+                "cloakroom_job_last_success_timestamp_seconds",
+                "Time of the last success of a job on any replica.",
+                name,
+            )?,
+            interval: register.gauges(
+                "cloakroom_job_interval_seconds",
+                "Interval of the runs of a job; 0 for a reaction to changes.",
+                name,
+            )?,
+            runs: register.counter("cloakroom_job_runs_total", "Runs of a job on this replica.", name)?,
+            failures: register.counter(
+                "cloakroom_job_failures_total",
+                "Failed runs of a job on this replica.",
+                name,
+            )?,
+            outbox_age: register.gauges(
+                "cloakroom_outbox_age_seconds",
+                "Time for which the oldest change has waited for the reaction of a job.",
+                name,
+            )?,
+            given_up: register.counter(
+                "cloakroom_outbox_given_up_total",
+                "Changes whose reaction this replica gave up.",
+                name,
             )?,
         })
     }
@@ -161,6 +214,7 @@ impl Metrics {
                 &["reason"],
             )?,
             duties: DutyMetrics::new(&register)?,
+            jobs: JobMetrics::new(&register)?,
             state: Mutex::new(State::new(&register)?),
             registry: register.0,
         })

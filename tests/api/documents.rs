@@ -196,7 +196,8 @@ fn every_problem_code_has_unique_name_title_and_meaning() {
 fn extending_page_quotes_the_example_exactly() {
     let read =
         |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let files = ["examples/notes.rs", "examples/notes/note.rs", "examples/notes/shares.rs"];
+    let files =
+        ["examples/notes.rs", "examples/notes/jobs.rs", "examples/notes/note.rs", "examples/notes/shares.rs"];
     let example = files.map(read).concat();
     let guide = read("docs/extending.md");
     let pieces: Vec<&str> =

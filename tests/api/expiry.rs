@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 const ROWS: usize = 20_000;
 
 /// Tables whose rows expire.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "refresh_tokens",
     "authorization_codes",
     "sessions",
@@ -20,6 +20,7 @@ const TABLES: [&str; 9] = [
     "client_secrets",
     "guesses",
     "departed_identities",
+    "outbox",
 ];
 
 const METRICS: &[(&str, &str)] = &[("CLOAKROOM_METRICS_LISTEN", "127.0.0.1:0")];
@@ -64,7 +65,9 @@ fn db_rows(server: &Server, user: &str, client: &str, rows: usize, then: &str, s
          INSERT INTO client_secrets (hash, client_id, created_at, expires_at)
              {each} SELECT {hash}, '{client}', {then}, {then} FROM t;
          INSERT INTO guesses (key, began_at, made) {each} SELECT {hash}, {then}, 1 FROM t;
-         INSERT INTO departed_identities (issuer, subject, departed_at) {each} SELECT 'there', n, {then} FROM t;"
+         INSERT INTO departed_identities (issuer, subject, departed_at) {each} SELECT 'there', n, {then} FROM t;
+         INSERT INTO outbox (job, resource, record, action, created_at, due_at, attempts, given_up_at)
+             {each} SELECT 'a job', 'user', n, 'create', {then}, {then}, 20, {then} FROM t;"
     ));
 }
 
@@ -74,6 +77,7 @@ fn db_expired(server: &Server, table: &str) -> i64 {
         "revocations" => "until",
         "guesses" => "began_at",
         "departed_identities" => "departed_at",
+        "outbox" => "given_up_at",
         _ => "expires_at",
     };
     let then = if server.engine == Engine::Sqlite { "1" } else { "timestamptz '2020-01-01'" };
@@ -153,7 +157,7 @@ on_both_engines! {
 
     fn each_table_that_expires_has_an_index_and_a_metric(engine: Engine) {
         let server = Server::start_with(engine, METRICS);
-        let columns = "('expires_at', 'until', 'began_at', 'departed_at')";
+        let columns = "('expires_at', 'until', 'began_at', 'departed_at', 'given_up_at')";
         let (tables, indexes) = match engine {
             Engine::Sqlite => (
                 format!("SELECT count(DISTINCT m.name) AS total FROM sqlite_master m

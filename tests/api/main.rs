@@ -23,6 +23,7 @@ mod faults;
 mod guessing;
 mod idempotency;
 mod interop;
+mod jobs;
 mod keys;
 mod limits;
 mod many_children;

@@ -9,6 +9,7 @@ mod failover;
 mod killed;
 mod ledger;
 mod migration;
+mod outbox;
 mod pooler;
 
 use std::time::{Duration, Instant};

@@ -54,6 +54,7 @@ fn clause_that_holds(clause: Clause) -> String {
         }
         Clause::Related(relation, _) => format!("it is {}", relation.name()),
         Clause::Role(role, _) => format!("the caller has the role {role}"),
+        Clause::System(system, _) => format!("the caller is the system caller {}", system.name()),
     };
     format!("{fact}, and the token carries {}", clause.scope())
 }
@@ -115,7 +116,7 @@ pub(super) fn lacked(roles: &[String], scope: &ScopeSet, vocabulary: &Vocabulary
 /// Lists what a request without a token needs.
 pub(super) fn any_clause(rule: Option<&Rule>) -> Vec<String> {
     let Some(rule) = rule else { return vec!["any acceptable access token".to_owned()] };
-    let clauses = rule.condition.clauses();
+    let clauses = rule.condition.clauses().filter(is_for_requests);
     clauses.map(|clause| format!("a token with {}, {}", clause.scope(), where_it_holds(clause))).collect()
 }
 
@@ -147,7 +148,7 @@ impl Wording<'_> {
 
     /// Lists what would have been enough for a refusal with this reason.
     pub(super) fn enough(&self, reason: Reason) -> Vec<String> {
-        let clauses = self.rule.condition.clauses();
+        let clauses = self.rule.condition.clauses().filter(is_for_requests);
         let text =
             |clause| format!("a token with {}, {}", self.scope_and_roles(clause), where_it_holds(clause));
         match reason {
@@ -187,6 +188,11 @@ fn powers_enough(missing: &MissingPowers) -> Vec<String> {
     }]
 }
 
+/// Returns true for a clause that a request can meet. A system caller sends none.
+fn is_for_requests(clause: &Clause) -> bool {
+    !matches!(clause, Clause::System(..))
+}
+
 fn where_it_holds(clause: Clause) -> String {
     match clause {
         Clause::Owner(_) => "for one's own".to_owned(),
@@ -195,6 +201,7 @@ fn where_it_holds(clause: Clause) -> String {
         }
         Clause::Related(relation, _) => format!("where the record is {}", relation.name()),
         Clause::Role(role, _) => format!("and the role {role}"),
+        Clause::System(system, _) => format!("as the system caller {}", system.name()),
         Clause::Anyone(_) => "for everyone's".to_owned(),
     }
 }

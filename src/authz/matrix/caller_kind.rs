@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::Term;
 use crate::authz::{
-    Caller, OwnerFrom, Reason, RecordAttributes, RelationSet, RowFilter, Rule, ScopeSet, Subject, Vocabulary,
+    Caller, OwnerFrom, Reason, RecordAttributes, RelationSet, RowFilter, Rule, ScopeSet, Subject, System,
+    Vocabulary,
 };
 use crate::domain::{Role, UserId};
 
@@ -40,6 +41,8 @@ pub enum CallerKind {
     Client,
     /// Client that acts for itself, with every scope.
     ClientWithAny,
+    /// System caller of the application. It sends no requests: its answers say what its job may do.
+    System(System),
 }
 
 /// Target of a route.
@@ -54,8 +57,14 @@ pub enum Target<'a> {
 }
 
 impl CallerKind {
-    /// Returns every kind of caller of an application.
+    /// Returns every kind of caller of an application: those that send requests, and its system callers.
     pub fn all(vocabulary: &Vocabulary) -> Vec<CallerKind> {
+        let systems = vocabulary.systems().iter().copied().map(CallerKind::System);
+        Self::of_requests(vocabulary).into_iter().chain(systems).collect()
+    }
+
+    /// Returns every kind of caller that sends requests.
+    pub fn of_requests(vocabulary: &Vocabulary) -> Vec<CallerKind> {
         let special = |role: &Role| *role != Role::USER && *role != Role::ADMIN;
         let roles = vocabulary.roles().filter(special).chain([Role::ADMIN]).map(CallerKind::Role);
         [
@@ -85,6 +94,7 @@ impl CallerKind {
             CallerKind::StaleAdmin => format!("{}{STALE}", Role::ADMIN),
             CallerKind::Client => "client".to_owned(),
             CallerKind::ClientWithAny => "client, any".to_owned(),
+            CallerKind::System(system) => format!("system: {}", system.name()),
         }
     }
 
@@ -105,6 +115,10 @@ impl CallerKind {
             CallerKind::StaleAdmin => "an administrator who does not own the record and authenticated longer ago than the limit of fresh rules".to_owned(),
             CallerKind::Client => "a client that acts for itself, with every scope that the role user grants".to_owned(),
             CallerKind::ClientWithAny => "a client that acts for itself, with every scope".to_owned(),
+            CallerKind::System(system) => {
+                let scopes: ScopeSet = system.scopes().iter().copied().collect();
+                format!("the job \"{}\" of the application, which sends no requests, with: {scopes}", system.name())
+            }
         };
         Term { name: self.name(), meaning }
     }
@@ -130,6 +144,9 @@ impl CallerKind {
             }
             CallerKind::Client => (client(), of_client(of(&[Role::USER]))),
             CallerKind::ClientWithAny => (client(), of_client(vocabulary.scopes().iter().copied().collect())),
+            CallerKind::System(system) => {
+                (Subject::System { name: system.name() }, system.scopes().iter().copied().collect())
+            }
         };
         let caller = Caller::hypothetical(Arc::clone(vocabulary), subject, scope);
         let is_stale = matches!(self, CallerKind::StaleOwner | CallerKind::StaleAdmin);

@@ -130,6 +130,7 @@ fn rules(before: &RouteRule, now: &RouteRule, changes: &mut Changes<'_>) {
     changes.scope("everyone's records", before.any_scope.as_ref(), now.any_scope.as_ref());
     changes.items("lets in the record's", &clauses(&before.related), &clauses(&now.related));
     changes.items("lets in the role", &clauses(&before.roles), &clauses(&now.roles));
+    changes.items("lets in the system caller", &clauses(&before.systems), &clauses(&now.systems));
     match (&before.only_while, &now.only_while) {
         (Some(state), None) => changes.wider(format!("is no longer limited to records that are {state}")),
         (None, Some(state)) => changes.narrower(format!("is limited to records that are {state}")),

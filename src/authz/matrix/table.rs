@@ -12,7 +12,7 @@ use crate::authz::{OwnerFrom, Relation, Rule, Scope};
     "callers": [{ "name": "another user", "meaning": "A user who does not own the record" }],
     "routes": [{
         "method": "GET", "path": "/users/{id}", "summary": "Read an account",
-        "access": "by scope", "action": "read user", "own_scope": "users:read", "related": [], "roles": [],
+        "access": "by scope", "action": "read user", "own_scope": "users:read", "related": [], "roles": [], "systems": [],
         "any_scope": "users:read:any", "only_while": null, "owner_from": "url", "not_above": false, "fresh": false,
         "answers": [{ "caller": "another user", "allowed": false, "status": 403, "code": "not-owner" }],
     }],
@@ -103,6 +103,10 @@ pub struct RouteRule {
     pub related: Vec<ClauseEntry>,
     /// Roles that permit the request, each with its scope.
     pub roles: Vec<ClauseEntry>,
+    /// System callers that the rule permits, each with its scope.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub systems: Vec<ClauseEntry>,
     /// Scope that reaches everyone's records.
     #[schema(required = true)]
     pub any_scope: Option<String>,
@@ -119,7 +123,7 @@ pub struct RouteRule {
     pub fresh: bool,
 }
 
-/// Relation or role that permits the request, with its scope.
+/// Relation, role or system caller that the rule permits, with its scope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = MatrixWay)]
 pub struct ClauseEntry {
@@ -146,6 +150,7 @@ impl RouteRule {
             own_scope: condition.owner_scope().map(|scope| scope.to_string()),
             related: condition.relations().map(|(relation, scope)| clause(relation.name(), scope)).collect(),
             roles: condition.roles().map(|(role, scope)| clause(role.as_str(), scope)).collect(),
+            systems: condition.systems().map(|(system, scope)| clause(system.name(), scope)).collect(),
             any_scope: condition.anyone_scope().map(|scope| scope.to_string()),
             only_while: condition.state().map(Relation::name).map(str::to_owned),
             owner_from: names_a_record.then_some(rule.owner_from),

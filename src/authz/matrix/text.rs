@@ -55,7 +55,8 @@ impl RouteRule {
             who += ", fresh";
         }
         let own = clauses([scope(&self.own_scope), named(&self.related, "")].concat());
-        let any = clauses([named(&self.roles, "role "), scope(&self.any_scope)].concat());
+        let others = [named(&self.roles, "role "), scope(&self.any_scope), named(&self.systems, "system ")];
+        let any = clauses(others.concat());
         [who, own, if self.not_above { format!("{any}, not above") } else { any }, owner.to_owned()]
     }
 }

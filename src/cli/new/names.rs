@@ -16,6 +16,8 @@ const TABLES: &[&str] = &[
     "guesses",
     "idempotency_keys",
     "identities",
+    "job_leases",
+    "outbox",
     "refresh_tokens",
     "revocations",
     "signing_keys",

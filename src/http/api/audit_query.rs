@@ -26,7 +26,11 @@ impl QueryType for AuditQuery {
     fn parameters() -> Vec<Parameter> {
         let outcomes = json!({ "enum": ["done", "refused", "overflow"] });
         let parameters = [
-            ("actor", "Events of this caller: `user:<id>`, `client:<id>` or `operator`", text_schema()),
+            (
+                "actor",
+                "Events of this caller: `user:<id>`, `client:<id>`, `system:<name>` or `operator`",
+                text_schema(),
+            ),
             ("owner", "Events on this user's records", json!({ "type": "string", "format": "uuid" })),
             ("action", "Events with this action, such as `delete`", text_schema()),
             ("resource", "Events on this kind of record, such as `user`", text_schema()),

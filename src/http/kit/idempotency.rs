@@ -113,7 +113,7 @@ fn named(caller: &Caller) -> String {
 fn powers(caller: &Caller) -> String {
     let roles: Vec<&str> = match caller.subject() {
         Subject::User { roles, .. } => roles.iter().map(|role| role.as_str()).collect(),
-        Subject::Client { .. } | Subject::Operator => Vec::new(),
+        Subject::Client { .. } | Subject::System { .. } | Subject::Operator => Vec::new(),
     };
     format!("{}\n{}", caller.scope(), roles.join(" "))
 }

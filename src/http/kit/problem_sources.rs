@@ -78,7 +78,8 @@ impl From<StoreError> for Problem {
             StoreError::TooManyProofs => return InvalidProof::TooMany.into(),
             StoreError::AssertionUsed => Code::InvalidClient,
             StoreError::Revoked(_) => Code::InvalidToken,
-            StoreError::Internal(_) => Code::Internal,
+            // A request holds no lease.
+            StoreError::LeaseLost | StoreError::Internal(_) => Code::Internal,
         };
         if code.status().is_server_error() {
             log::error!("{error}");

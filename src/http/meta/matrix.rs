@@ -79,6 +79,10 @@ impl<R: AsRef<Route>> Rules<'_, R> {
         let (rule, target) = match route.access {
             Access::Public => return None,
             Access::Client => return Some(Code::InvalidClient),
+            // A system caller has no token.
+            Access::Authenticated if matches!(kind, CallerKind::System(_)) => {
+                return Some(Code::Unauthenticated);
+            }
             Access::Authenticated => return without_a_good_token(kind),
             Access::PublicWhileOpen(_) if self.registration_open => {
                 return without_a_good_token(kind).filter(|_| kind == CallerKind::BadToken);

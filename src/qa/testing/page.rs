@@ -26,7 +26,7 @@ pub struct Page {
 
 impl Page {
     pub(crate) fn of(report: &Report, vocabulary: &Vocabulary) -> Self {
-        let kinds = CallerKind::all(vocabulary);
+        let kinds = CallerKind::of_requests(vocabulary);
         let rows = report.routes.iter().map(|route| {
             let cells: Vec<String> = kinds.iter().map(|kind| answers(route, *kind)).collect();
             format!("| `{}` | {} |", route.route, cells.join(" | "))

@@ -39,9 +39,8 @@ pub(crate) fn private_list(endpoint: &Endpoint) -> Option<&'static Rule> {
 /// Returns true when a route with this access must refuse this kind of caller under every policy.
 pub(crate) fn is_always_refused(kind: CallerKind, access: Access) -> bool {
     match (kind, access) {
-        (CallerKind::Owner | CallerKind::Role(_) | CallerKind::ClientWithAny, _) | (_, Access::Public) => {
-            false
-        }
+        (CallerKind::Owner | CallerKind::Role(_) | CallerKind::ClientWithAny | CallerKind::System(_), _)
+        | (_, Access::Public) => false,
         (CallerKind::BadToken, _) => true,
         (_, Access::PublicWhileOpen(_)) => false,
         (CallerKind::Nobody, _) => true,

@@ -65,7 +65,7 @@ impl Key {
             Actor::Caller(caller) => match caller.subject() {
                 Subject::User { id, .. } => Self::User(*id),
                 Subject::Client { id } => Self::Client(id.clone()),
-                Subject::Operator => Self::Unknown,
+                Subject::System { .. } | Subject::Operator => Self::Unknown,
             },
             Actor::Anonymous(origin, _) => match (network(origin), event.outcome) {
                 (Some(network), Outcome::NotAcceptable(_)) => Self::Tokens(network),

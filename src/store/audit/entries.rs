@@ -40,7 +40,7 @@ pub struct Entry {
     pub record: Option<String>,
     /// Owner of the record.
     pub owner_id: Option<UserId>,
-    /// The caller: `user:<id>`, `client:<id>` or `operator`; none without a valid token.
+    /// The caller: `user:<id>`, `client:<id>`, `system:<name>` or `operator`; none without a valid token.
     pub actor: Option<String>,
     /// Client of the token.
     pub client_id: Option<String>,
@@ -136,7 +136,7 @@ impl Inputs {
     fn of(by: &Actor) -> Option<Self> {
         let roles = |caller: &Caller| match caller.subject() {
             Subject::User { roles, .. } => roles.iter().map(ToString::to_string).collect(),
-            Subject::Client { .. } | Subject::Operator => Vec::new(),
+            Subject::Client { .. } | Subject::System { .. } | Subject::Operator => Vec::new(),
         };
         let caller = by.caller().filter(|caller| *caller.subject() != Subject::Operator);
         let inputs = Self {
@@ -149,8 +149,8 @@ impl Inputs {
     }
 }
 
-/// Returns the beginning of a text from a request.
-fn cut(text: &str) -> String {
+/// Returns the beginning of a text from outside of this program.
+pub(in crate::store) fn cut(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(MOST_CHARACTERS).collect()
 }
 

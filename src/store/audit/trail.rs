@@ -333,13 +333,14 @@ impl TrustedStore {
 }
 
 impl Shared {
-    /// Appends an event to the trail, in the transaction of `conn`.
+    /// Appends an event to the trail, and the messages of the jobs that react to it, in the transaction of `conn`.
     pub(in crate::store) fn append_event(
         &self,
         conn: &mut Connection,
         event: &AuditEvent,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        insert_one(conn, &Entry::of(event, self.new_uuid(now)?, now))
+        insert_one(conn, &Entry::of(event, self.new_uuid(now)?, now))?;
+        self.append_messages(conn, event, now)
     }
 }

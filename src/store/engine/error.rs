@@ -49,6 +49,9 @@ pub enum StoreError {
     /// logged out meanwhile, or the client was deleted. With the audit event of the refusal.
     #[error("the access token was revoked during the request")]
     Revoked(Box<AuditEvent>),
+    /// The run of a job lost its lease: another run has claimed the job. Nothing changed.
+    #[error("another run has claimed the job")]
+    LeaseLost,
     /// A fault of the program or the database. The detail is for the log only.
     #[error("the store failed: {0}")]
     Internal(String),

@@ -291,6 +291,44 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::{Moment, Uid};
+
+    job_leases (name) {
+        name -> Text,
+        run -> Nullable<Uid>,
+        held_until -> Nullable<Moment>,
+        due_at -> Moment,
+        started_at -> Nullable<Moment>,
+        succeeded_at -> Nullable<Moment>,
+        failed_at -> Nullable<Moment>,
+        error -> Nullable<Text>,
+        runs -> BigInt,
+        failures -> BigInt,
+        failing -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::Moment;
+
+    outbox (seq) {
+        seq -> BigInt,
+        job -> Text,
+        resource -> Text,
+        record -> Text,
+        action -> Text,
+        actor -> Nullable<Text>,
+        created_at -> Moment,
+        due_at -> Moment,
+        attempts -> BigInt,
+        error -> Nullable<Text>,
+        given_up_at -> Nullable<Moment>,
+    }
+}
+
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(consents -> clients (client_id));

@@ -195,14 +195,45 @@ impl Store {
         let by = Authorization::of(&record);
         let mut next = (*record).clone();
         change(&mut next);
-        if next.id().to_string() != record.id().to_string() {
-            return Err(StoreError::Internal("a change must not alter the id of a record".to_owned()));
-        }
-        next.advance(Time(self.shared().now()));
+        let (read, now) = ((*record).clone(), Time(self.shared().now()));
         let filter = RowFilter::unrestricted(record.by());
-        let stored = self.write(by, move |conn, _| {
-            one_row(next.update(conn)?)?;
-            reload(conn, &next, &filter)
+        let stored = self.write(by, move |conn, _| replace(conn, &read, next.clone(), now, &filter));
+        Ok(record.now(stored.await?))
+    }
+
+    /// Updates a record as [`Store::update`] does, and more rows in the same transaction. `change` may run again
+    /// after a rollback, each time with the record as it was read.
+    ///
+    /// ```
+    /// # use cloakroom::authz::{Allowed, Can, action::Update};
+    /// # use cloakroom::http::Problem;
+    /// # use cloakroom::on;
+    /// # use cloakroom::store::{Repository, Store};
+    /// # use diesel::prelude::*;
+    /// # diesel::table! { pegs (id) { id -> BigInt, taken -> Bool } }
+    /// async fn take_peg<R: Repository + Can<Update>>(store: Store, coat: Allowed<R, Update>, peg: i64) -> Result<(), Problem> {
+    ///     let updated = store.update_with(coat, move |conn, _coat| {
+    ///         on!(conn, |c| diesel::update(pegs::table.find(peg)).set(pegs::taken.eq(true)).execute(c))?;
+    ///         Ok(())
+    ///     });
+    ///     drop(updated.await?);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`], [`StoreError::Taken`], and the error of `change`; then nothing changed.
+    pub async fn update_with<R: Repository + Can<A>, A: Changing>(
+        &self,
+        record: Allowed<R, A>,
+        change: impl Fn(&mut Connection, &mut R) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<Allowed<R, A>, StoreError> {
+        let (by, read, now) = (Authorization::of(&record), (*record).clone(), Time(self.shared().now()));
+        let filter = RowFilter::unrestricted(record.by());
+        let stored = self.write_idempotent(by, move |conn, _| {
+            let mut next = read.clone();
+            change(conn, &mut next)?;
+            replace(conn, &read, next, now, &filter)
         });
         Ok(record.now(stored.await?))
     }
@@ -272,6 +303,22 @@ impl Store {
         let filter = reach.row_filter();
         self.read(move |conn| conn.read_only(|conn| work(conn, &filter))).await
     }
+}
+
+/// Stores the next state of a record, if it is unchanged since it was read. Returns it with its new relations.
+fn replace<R: Repository, A: Changing>(
+    conn: &mut Renewed<'_, Allowed<R, A>>,
+    read: &R,
+    mut next: R,
+    now: Time,
+    filter: &RowFilter,
+) -> Result<(R, RelationSet), StoreError> {
+    if next.id().to_string() != read.id().to_string() {
+        return Err(StoreError::Internal("a change must not alter the id of a record".to_owned()));
+    }
+    next.advance(now);
+    one_row(next.update(conn)?)?;
+    reload(conn, &next, filter)
 }
 
 /// Returns the record after a change, with its new relations to the caller.

@@ -22,7 +22,7 @@ pub use http::{Answer, Request, decoded, send_raw};
 pub use issuer::{ForeignIssuer, IssuerKey, Reply};
 pub use people::{PASSWORD, Person};
 pub use postgres::Postgres;
-pub use process::{Process, free_port};
+pub use process::{Process, free_port, run_program};
 pub use server::{Engine, MASTER_KEY, Server};
 pub use wait::{PATIENCE, eventually};
 

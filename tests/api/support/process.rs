@@ -11,6 +11,18 @@ use serde_json::json;
 use super::http::{Answer, Request};
 use super::people::PASSWORD;
 
+/// Environment variable with the arguments of an application of the tests.
+const PROGRAM: &str = "TEST_PROGRAM";
+
+/// Runs an application as a program with the arguments that [`Process::command_of_app`] gives. The test that calls
+/// this is ignored otherwise.
+pub fn run_program(app: cloakroom::App) {
+    let Ok(arguments) = std::env::var(PROGRAM) else { return };
+    let arguments = std::iter::once("notes").chain(arguments.lines()).map(Into::into);
+    let is_done = app.run_with(arguments) == std::process::ExitCode::SUCCESS;
+    std::process::exit(i32::from(!is_done));
+}
+
 /// Running process. It is killed when it is dropped.
 pub struct Process {
     pub address: SocketAddr,
@@ -29,14 +41,28 @@ pub fn free_port() -> u16 {
 impl Process {
     /// Serves from `directory`. With SQLite, the database and the master key are there.
     pub fn start(directory: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::serving(directory, Self::command(directory, settings, &[]))
+    }
+
+    /// Serves an application of the tests from `directory`.
+    pub fn start_app(program: &str, directory: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::serving(directory, Self::command_of_app(program, directory, settings, &[]))
+    }
+
+    fn serving(directory: &Path, mut command: Command) -> Self {
         let log = directory.join("log");
-        let mut child = Self::command(directory, settings, &[]).spawn().expect("it starts");
+        let mut child = command.spawn().expect("it starts");
         let mut out = BufReader::new(child.stdout.take().expect("an output"));
         let mut first = String::new();
-        out.read_line(&mut first).expect("UTF-8");
-        let url = first.trim_end().strip_prefix("listening on ").map(str::to_owned);
-        let url =
-            url.unwrap_or_else(|| panic!("{first}{}", std::fs::read_to_string(&log).unwrap_or_default()));
+        // The program of an application says more before.
+        while !first.contains("listening on ") {
+            let before = first.len();
+            out.read_line(&mut first).expect("UTF-8");
+            if first.len() == before {
+                panic!("{first}{}", std::fs::read_to_string(&log).unwrap_or_default());
+            }
+        }
+        let url = first.split("listening on ").nth(1).expect("an address").trim_end().to_owned();
         let address =
             url.trim_start_matches("https://").trim_start_matches("http://").parse().expect("an address");
         Self { address, url, child, log, _out: out }
@@ -45,9 +71,28 @@ impl Process {
     /// Returns a command for the program in `directory`, with an empty environment. It logs to the file `log`
     /// there.
     pub fn command(directory: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
-        let log = std::fs::File::options().create(true).append(true).open(directory.join("log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
-        command.args(arguments).current_dir(directory).env_clear();
+        command.args(arguments);
+        Self::prepare(command, directory, settings)
+    }
+
+    /// Returns a command for an application of the tests: the test `program` of this binary runs it.
+    pub fn command_of_app(
+        program: &str,
+        directory: &Path,
+        settings: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Command {
+        let mut command = Command::new(std::env::current_exe().expect("a path"));
+        command.args([program, "--exact", "--nocapture", "--ignored"]);
+        let mut command = Self::prepare(command, directory, settings);
+        command.env(PROGRAM, arguments.join("\n"));
+        command
+    }
+
+    fn prepare(mut command: Command, directory: &Path, settings: &[(&str, &str)]) -> Command {
+        let log = std::fs::File::options().create(true).append(true).open(directory.join("log"));
+        command.current_dir(directory).env_clear();
         command.env("CLOAKROOM_LISTEN", "127.0.0.1:0").env("CLOAKROOM_ARGON2", "m=7168,t=5,p=1");
         command.env("CLOAKROOM_METRICS_LISTEN", "off").env("CLOAKROOM_SHUTDOWN_GRACE", "0s");
         command.envs(settings.iter().copied());

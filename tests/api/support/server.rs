@@ -67,6 +67,11 @@ impl Server {
         Self::start_at(engine, App::default, settings, Clock::standing(Clock::system().now()))
     }
 
+    /// Starts an application whose clock stands still until the test moves it.
+    pub fn start_app_with_standing_clock(engine: Engine, app: fn() -> App) -> Self {
+        Self::start_at(engine, app, &[], Clock::standing(Clock::system().now()))
+    }
+
     fn start_at(engine: Engine, app: fn() -> App, settings: Settings, clock: Clock) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let url = match engine {

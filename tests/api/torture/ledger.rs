@@ -1,6 +1,6 @@
 //! Ledger of requests and their outcomes, compared with the final state of the database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -160,6 +160,37 @@ impl Ledger {
         // The audit trail has no gap either.
         let verified = operator(directory, settings, &["audit", "verify", "--json"]);
         println!("{}", verified.trim_end());
+    }
+}
+
+impl Ledger {
+    /// Compares the changes that an application reacted to with the database. `delivered` returns the users with a
+    /// delivered registration, and `changes` the number of delivered changes of a user's profile. Returns the number
+    /// of users.
+    #[track_caller]
+    pub fn check_deliveries(
+        &self,
+        directory: &Path,
+        settings: &[(&str, &str)],
+        delivered: &BTreeSet<String>,
+        changes: impl Fn(&str) -> usize,
+    ) -> usize {
+        let users = exported(directory, settings);
+        let id = |user: &Value| user["id"].as_str().expect("an id").to_owned();
+        let existing: BTreeSet<String> = users.iter().map(id).collect();
+        let forgotten: Vec<_> = existing.difference(delivered).collect();
+        let phantom: Vec<_> = delivered.difference(&existing).collect();
+        assert!(forgotten.is_empty() && phantom.is_empty(), "forgotten: {forgotten:?}, phantom: {phantom:?}");
+        for (writer, names) in &*self.names.lock().expect("the ledger") {
+            let email = email_of(*writer);
+            let user = users.iter().find(|user| user["email"] == email).expect("the writer is registered");
+            let count = |outcome| names.iter().filter(|known| **known == outcome).count();
+            let (done, unknown) = (count(Outcome::Done), count(Outcome::Unknown));
+            let delivered = changes(&id(user));
+            let is_right = (done..=done + unknown).contains(&delivered);
+            assert!(is_right, "{email}: {delivered} changes delivered, {done} done, {unknown} unknown");
+        }
+        existing.len()
     }
 }
 

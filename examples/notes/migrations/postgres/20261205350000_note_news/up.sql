@@ -1,0 +1,8 @@
+-- What authors are told. The id of the change makes each telling unique.
+CREATE TABLE note_news (
+    event bigint PRIMARY KEY,
+    note_id uuid NOT NULL REFERENCES notes (id) ON DELETE CASCADE,
+    text text NOT NULL
+);
+CREATE INDEX note_news_by_note_id ON note_news (note_id, event);
+CREATE INDEX notes_by_updated_at ON notes (updated_at) WHERE archived;
