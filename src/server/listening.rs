@@ -169,6 +169,8 @@ fn cors(origins: &[String]) -> Cors {
     cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
         .allow_any_header()
         .expose_headers([
+            // A page corrects its clock by it, for its proofs of possession.
+            "date",
             "etag",
             "idempotent-replayed",
             "link",

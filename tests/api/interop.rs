@@ -3,6 +3,7 @@
 //! interop` and `.ci/run` install what they need.
 
 mod browser;
+mod client;
 mod collections;
 mod docs;
 mod external;
