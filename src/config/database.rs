@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::parse::Parsed;
+use crate::store::check_postgres_url;
 
 /// Database of the server.
 #[derive(Clone, Debug)]
@@ -34,6 +35,7 @@ impl Database {
                     "write postgres://user:password@host:port/name, with numbers for ports, and with \
                      %40, %2F, %3A, %3F for @ / : ? in a password",
                 )?;
+                check_postgres_url(text)?;
                 Ok(Self::Postgres(SecretString::from(text)))
             }
             _ => Err("write sqlite://path or postgres://user:password@host/name".to_owned()),

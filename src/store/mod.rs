@@ -58,11 +58,14 @@ pub(crate) use audit::sealer::Sealer;
 pub use audit::trail::{AuditFilter, AuditPage};
 #[doc(hidden)]
 pub use engine::connection::Link;
+pub(crate) use engine::connection::check_postgres_url;
 pub use engine::connection::{Connection, Engine};
 pub use engine::error::StoreError;
 pub use engine::migrate::{MigrationState, Migrations};
 pub(crate) use engine::migrate::{OWN_MIGRATIONS, migrate, migration_states};
 pub use engine::pool::PoolUse;
+#[doc(hidden)]
+pub use engine::postgres::PostgresConnection;
 pub(crate) use engine::snapshot::hold;
 pub(crate) use engine::snapshot::{InMemory, Snapshot};
 pub use engine::sql_types::{Moment, Uid};

@@ -13,15 +13,16 @@ const DEAR: &str =
 const SIGNS: &str = "4@8({[<3691!|10$5+7%24@8({[<3691!|10$5+7";
 
 fn db_execute(server: &Server, sql: &str) {
+    use cloakroom::store::PostgresConnection;
     use diesel::connection::SimpleConnection as _;
-    use diesel::{Connection as _, PgConnection, SqliteConnection};
+    use diesel::{Connection as _, SqliteConnection};
     let url = server.database_url.trim_start_matches("sqlite://");
     match server.engine {
         Engine::Sqlite => {
             let sql = format!("PRAGMA busy_timeout = 5000; {sql}");
             SqliteConnection::establish(url).unwrap().batch_execute(&sql).unwrap();
         }
-        Engine::Postgres => PgConnection::establish(url).unwrap().batch_execute(sql).unwrap(),
+        Engine::Postgres => PostgresConnection::establish(url).unwrap().batch_execute(sql).unwrap(),
     }
 }
 

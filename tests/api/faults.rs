@@ -2,6 +2,8 @@
 //! refused ones have no effect, and requests that do not need the failed part still work.
 
 mod busy;
+mod database_tls;
+mod frozen;
 mod outage;
 mod proxy;
 mod stopping;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
+use cloakroom::store::PostgresConnection;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
@@ -159,7 +160,7 @@ fn replicas_poll_for_revocations_without_notifications() {
     }
     let server = Server::start(Engine::Postgres);
     let (replica, ada) = (server.replica(), server.register("ada"));
-    let mut conn = PgConnection::establish(&server.database_url).expect("a database");
+    let mut conn = PostgresConnection::establish(&server.database_url).expect("a database");
     let mut listeners = |what: &str| {
         let of = "FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN cloakroom'";
         diesel::sql_query(format!("SELECT {what} {of}")).execute(&mut conn).expect("rows")

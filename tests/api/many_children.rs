@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use cloakroom::store::PostgresConnection;
+use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use diesel::{PgConnection, SqliteConnection};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -32,7 +33,7 @@ fn db_run(server: &Server, sqlite: &str, postgres: &str) {
             conn.batch_execute(&format!("PRAGMA busy_timeout = 20000; {sqlite}")).unwrap();
         }
         Engine::Postgres => {
-            PgConnection::establish(&server.database_url).unwrap().batch_execute(postgres).unwrap();
+            PostgresConnection::establish(&server.database_url).unwrap().batch_execute(postgres).unwrap();
         }
     }
 }
@@ -45,7 +46,7 @@ fn db_count(server: &Server, table: &str) -> i64 {
             query.get_result(&mut SqliteConnection::establish(path).unwrap()).unwrap()
         }
         Engine::Postgres => {
-            query.get_result(&mut PgConnection::establish(&server.database_url).unwrap()).unwrap()
+            query.get_result(&mut PostgresConnection::establish(&server.database_url).unwrap()).unwrap()
         }
     };
     number.number

@@ -5,8 +5,9 @@
 #[path = "../../examples/notes.rs"]
 mod example;
 
+use cloakroom::store::PostgresConnection;
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, PgConnection, SqliteConnection};
+use diesel::{Connection as _, SqliteConnection};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Engine, Person, Server, on_both_engines};
@@ -69,7 +70,7 @@ fn db_client_token(server: &Server, id: &str, scope: &str) -> String {
             SqliteConnection::establish(path).unwrap().batch_execute(&update).unwrap();
         }
         Engine::Postgres => {
-            PgConnection::establish(&server.database_url).unwrap().batch_execute(&update).unwrap();
+            PostgresConnection::establish(&server.database_url).unwrap().batch_execute(&update).unwrap();
         }
     }
     let request = server.post("/oauth/token").basic(id, made["client_secret"].as_str().unwrap());

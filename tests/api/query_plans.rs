@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::{Mutex, Once};
 
+use cloakroom::store::PostgresConnection;
+use diesel::SqliteConnection;
 use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection as _};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use diesel::{PgConnection, SqliteConnection};
 use serde_json::{Value, json};
 
 use crate::support::{Engine, PASSWORD, Server, on_both_engines};
@@ -87,7 +88,7 @@ fn plan(server: &Server, statement: &str) -> Vec<String> {
             diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(&mut conn).unwrap()
         }
         Engine::Postgres => {
-            let mut conn = PgConnection::establish(&server.database_url).unwrap();
+            let mut conn = PostgresConnection::establish(&server.database_url).unwrap();
             let most = (1..100).take_while(|number| statement.contains(&format!("${number}"))).count();
             let values = vec!["NULL"; most].join(", ");
             let values = if most == 0 { String::new() } else { format!("({values})") };
@@ -108,7 +109,7 @@ pub fn explained(server: &Server, statement: &str) -> Vec<String> {
     let lines: Vec<Line> = match server.engine {
         Engine::Sqlite => return plan(server, statement),
         Engine::Postgres => {
-            let mut conn = PgConnection::establish(&server.database_url).unwrap();
+            let mut conn = PostgresConnection::establish(&server.database_url).unwrap();
             let quoted = statement.replace('\'', "''");
             conn.batch_execute(&format!(
                 "CREATE FUNCTION pg_temp.steps() RETURNS TABLE (detail text) LANGUAGE plpgsql AS
@@ -156,7 +157,7 @@ fn import(server: &Server, accounts: usize) {
 /// Updates the statistics, as autovacuum does in a database in use.
 pub fn as_in_use(server: &Server) {
     if server.engine == Engine::Postgres {
-        PgConnection::establish(&server.database_url).unwrap().batch_execute("VACUUM ANALYZE").unwrap();
+        PostgresConnection::establish(&server.database_url).unwrap().batch_execute("VACUUM ANALYZE").unwrap();
     }
 }
 

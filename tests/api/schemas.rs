@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use cloakroom::App;
 use cloakroom::store::Engine as StoreEngine;
+use cloakroom::store::PostgresConnection;
+use diesel::SqliteConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
-use diesel::{PgConnection, SqliteConnection};
 use secrecy::SecretString;
 
 use crate::support::Postgres;
@@ -65,7 +66,7 @@ fn of_sqlite(conn: &mut SqliteConnection) -> Schema {
     (load(conn, &columns), load(conn, &indexes), load(conn, &keys))
 }
 
-fn of_postgres(conn: &mut PgConnection) -> Schema {
+fn of_postgres(conn: &mut PostgresConnection) -> Schema {
     let columns = "SELECT table_name::text AS relation, column_name::text AS name, upper(data_type)::text AS kind, \
            is_nullable = 'YES' AS nullable FROM information_schema.columns \
          WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_diesel%'";
@@ -111,7 +112,7 @@ fn both_engines_have_the_same_schema() {
     let path = dir.path().join("schema.db");
     App::default().migrate(&StoreEngine::Sqlite(path.clone())).unwrap();
     let mut sqlite = of_sqlite(&mut SqliteConnection::establish(path.to_str().unwrap()).unwrap());
-    let mut postgres = of_postgres(&mut PgConnection::establish(&Postgres::new_database()).unwrap());
+    let mut postgres = of_postgres(&mut PostgresConnection::establish(&Postgres::new_database()).unwrap());
     for schema in [&mut sqlite, &mut postgres] {
         let columns = std::mem::take(&mut schema.0);
         schema.0 = columns

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use cloakroom::store::PostgresConnection;
+use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use diesel::{PgConnection, SqliteConnection};
 use serde_json::{Value, json};
 
 use crate::support::{Engine, PASSWORD, Server, on_both_engines};
@@ -74,7 +75,9 @@ fn db_search_terms(server: &Server) -> Vec<String> {
     let query = diesel::sql_query("SELECT term FROM user_search_terms ORDER BY term");
     let terms: Vec<Term> = match server.engine {
         Engine::Sqlite => query.load(&mut db_sqlite(server)).unwrap(),
-        Engine::Postgres => query.load(&mut PgConnection::establish(&server.database_url).unwrap()).unwrap(),
+        Engine::Postgres => {
+            query.load(&mut PostgresConnection::establish(&server.database_url).unwrap()).unwrap()
+        }
     };
     terms.into_iter().map(|row| row.term).collect()
 }
@@ -88,7 +91,7 @@ fn db_run(server: &Server, migration: [&str; 2]) {
     match server.engine {
         Engine::Sqlite => db_sqlite(server).batch_execute(sqlite).unwrap(),
         Engine::Postgres => {
-            PgConnection::establish(&server.database_url).unwrap().batch_execute(postgres).unwrap();
+            PostgresConnection::establish(&server.database_url).unwrap().batch_execute(postgres).unwrap();
         }
     }
 }

@@ -3,20 +3,24 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use diesel::SqliteConnection;
 use diesel::connection::{
-    AnsiTransactionManager, CacheSize, Connection as _, SimpleConnection as _, TransactionManager as _,
+    AnsiTransactionManager, Connection as _, SimpleConnection as _, TransactionManager as _,
     TransactionManagerStatus,
 };
-use diesel::{PgConnection, SqliteConnection};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::postgres_url::PostgresUrl;
+use super::postgres::{Limit, PostgresConnection, PostgresUrl, READ_ONLY};
 use super::sqlite_file;
 use crate::store::StoreError;
 
 /// Timeout of a statement and of a lock, enforced by the database. Shorter than the deadline of a request, so
 /// that no statement continues after the request was answered with 503.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// Time after the timeout of a statement in which the server must answer. After it the connection is lost: the
+/// host hangs, and enforces no timeout.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Size limit of SQLite's write-ahead log after a checkpoint, in bytes. A long read can make the log larger.
 const MAX_LOG: u32 = 64 * 1024 * 1024;
@@ -34,7 +38,7 @@ pub enum Engine {
 #[doc(hidden)]
 pub enum Link {
     Sqlite(SqliteConnection),
-    Postgres(PgConnection),
+    Postgres(PostgresConnection),
 }
 
 /// A pooled connection to either engine. The store passes it to a closure against a proof, and
@@ -101,7 +105,10 @@ impl Engine {
 
     /// Returns true when a connection pooler assigns a server connection to each transaction.
     pub(in crate::store) fn is_pooled(&self) -> bool {
-        matches!(self, Engine::Postgres(url) if PostgresUrl::of(url.expose_secret()).is_pooled)
+        match self {
+            Engine::Sqlite(_) => false,
+            Engine::Postgres(url) => parse_url(url).is_ok_and(|url| url.is_pooled),
+        }
     }
 
     /// Opens and configures one connection.
@@ -118,18 +125,31 @@ impl Engine {
                 Ok(Link::Sqlite(conn))
             }
             Engine::Postgres(url) => {
-                let PostgresUrl { url, is_pooled } = PostgresUrl::of(url.expose_secret());
-                let mut conn = PgConnection::establish(&url)
+                let url = parse_url(url)?;
+                let mut conn = PostgresConnection::open(&url)
                     .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-                if is_pooled {
-                    conn.set_prepared_statement_cache_size(CacheSize::Disabled);
-                } else {
+                conn.set_limit(Limit::Cancel(STATEMENT_TIMEOUT + GRACE));
+                if !url.is_pooled {
                     conn.batch_execute(&timeouts("SET"))?;
                 }
                 Ok(Link::Postgres(conn))
             }
         }
     }
+}
+
+/// Parses the URL of a PostgreSQL server.
+pub(in crate::store) fn parse_url(url: &SecretString) -> Result<PostgresUrl, StoreError> {
+    PostgresUrl::parse(url.expose_secret())
+        .map_err(|why| StoreError::Internal(format!("the URL of the database: {why}")))
+}
+
+/// Checks the URL of a PostgreSQL server.
+///
+/// # Errors
+/// What is wrong or not supported, by its name.
+pub(crate) fn check_postgres_url(url: &str) -> Result<(), String> {
+    PostgresUrl::parse(url).map(drop)
 }
 
 /// Returns the statements that set the timeouts: for a session (`SET`) or a transaction (`SET LOCAL`).
@@ -170,6 +190,7 @@ impl Connection {
     /// finds the lock taken later can only fail.
     pub(in crate::store) fn begin(&mut self) -> Result<(), StoreError> {
         self.broken = true;
+        self.limit(Limit::Cancel);
         match &mut self.link {
             Link::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
             Link::Postgres(c) if self.is_pooled => {
@@ -213,7 +234,7 @@ impl Connection {
         self.broken = false;
         result.map_err(|error| match error {
             // Outside of a read-only transaction this error means that the server is a standby.
-            StoreError::Lost(why) if why.contains("read-only transaction") => StoreError::Internal(why),
+            StoreError::Lost(why) if why.starts_with(READ_ONLY) => StoreError::Internal(why),
             error => error,
         })
     }
@@ -231,7 +252,9 @@ impl Connection {
         match &mut self.link {
             Link::Sqlite(_) => Ok(()),
             Link::Postgres(c) => {
-                Ok(c.batch_execute(&format!("SET LOCAL statement_timeout = {}", timeout.as_millis()))?)
+                c.batch_execute(&format!("SET LOCAL statement_timeout = {}", timeout.as_millis()))?;
+                c.set_limit(Limit::Cancel(timeout + GRACE));
+                Ok(())
             }
         }
     }
@@ -253,15 +276,30 @@ impl Connection {
         Ok(result)
     }
 
+    /// Limits the time of the further statements (PostgreSQL).
+    fn limit(&self, limit: fn(Duration) -> Limit) {
+        if let Link::Postgres(c) = &self.link {
+            c.set_limit(limit(STATEMENT_TIMEOUT + GRACE));
+        }
+    }
+
     /// Commits the transaction that [`Connection::begin`] began.
     pub(in crate::store) fn commit(&mut self) -> Result<(), StoreError> {
+        if let Link::Postgres(c) = &mut self.link
+            && c.is_aborted()
+        {
+            return Err(StoreError::Internal("a statement failed in the transaction".to_owned()));
+        }
+        self.limit(Limit::Probe);
         on!(self, |c| AnsiTransactionManager::commit_transaction(c)).map_err(StoreError::of_commit)?;
+        self.limit(Limit::Cancel);
         self.broken = false;
         Ok(())
     }
 
     /// Rolls the transaction back. A connection that cannot roll back is not used again.
     pub(in crate::store) fn roll_back(&mut self) {
+        self.limit(Limit::Cancel);
         self.broken = on!(self, |c| AnsiTransactionManager::rollback_transaction(c)).is_err();
         if let Link::Sqlite(c) = &mut self.link
             && self.broken

@@ -2,6 +2,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use super::postgres::SqlState;
 use crate::authz::{AuditEvent, Outcome};
 
 /// Error of the store.
@@ -80,12 +81,16 @@ impl From<DieselError> for StoreError {
             )
             | DieselError::BrokenTransactionManager => Self::Lost(error.to_string()),
             DieselError::DatabaseError(_, detail) => {
-                let says = |words: &[&str]| words.iter().any(|words| detail.message().contains(words));
-                match error.to_string() {
-                    why if says(ROLLED_BACK) => Self::RolledBack(why),
-                    why if says(LOST) => Self::Lost(why),
-                    why if says(TEMPORARY) => Self::Unavailable(why),
-                    why => Self::Internal(why),
+                let why = error.to_string();
+                match SqlState::of_message(detail.message()) {
+                    Some(SqlState::RolledBack) => Self::RolledBack(why),
+                    Some(SqlState::Lost) => Self::Lost(why),
+                    Some(SqlState::Temporary) => Self::Unavailable(why),
+                    Some(SqlState::Other) => Self::Internal(why),
+                    None if TEMPORARY_ON_SQLITE.iter().any(|words| why.contains(words)) => {
+                        Self::Unavailable(why)
+                    }
+                    None => Self::Internal(why),
                 }
             }
             _ => Self::Internal(error.to_string()),
@@ -133,38 +138,12 @@ impl From<crate::domain::NoRandomness> for StoreError {
     }
 }
 
-// Diesel has no error kind for these conditions; only the text of the engine's message tells them apart.
+// Diesel has no error kind for these conditions of SQLite, whose messages have one language.
 
 const IO_ERROR: &str = "disk I/O error";
 
-const ROLLED_BACK: &[&str] = &["deadlock detected"];
-
-const LOST: &[&str] = &[
-    "server closed the connection",
-    "terminating connection",
-    "no connection to the server",
-    "connection to server",
-    "could not receive data",
-    "could not send data",
-    "SSL connection has been closed",
-    "the database system is",
-    // Messages of pgbouncer.
-    "server conn crashed",
-    "server login has been failing",
-    "pgbouncer cannot connect to server",
-    "query_wait_timeout",
-];
-
-const TEMPORARY: &[&str] = &[
-    "database is locked",
-    "database table is locked",
-    "disk is full",
-    IO_ERROR,
-    "statement timeout",
-    "lock timeout",
-    "too many clients",
-    "No space left",
-];
+const TEMPORARY_ON_SQLITE: &[&str] =
+    &["database is locked", "database table is locked", "disk is full", IO_ERROR];
 
 #[cfg(test)]
 mod tests {
@@ -176,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_commit_that_may_have_succeeded_is_uncertain() {
-        let lost = || error("server closed the connection unexpectedly");
+        let lost = || error("57P01: terminating connection due to administrator command");
         let both = DieselError::RollbackErrorOnCommit {
             rollback_error: Box::new(lost()),
             commit_error: Box::new(lost()),
@@ -188,15 +167,14 @@ mod tests {
             StoreError::of_commit(error("database or disk is full")),
             StoreError::Unavailable(_)
         ));
-        assert!(StoreError::of_commit(error("deadlock detected")).is_transient());
+        assert!(StoreError::of_commit(error("40P01: Verklemmung entdeckt")).is_transient());
     }
 
     #[test]
     fn a_connection_lost_before_the_commit_is_transient() {
-        assert!(
-            StoreError::from(error("terminating connection due to administrator command")).is_transient()
-        );
-        assert!(!StoreError::from(error("canceling statement due to statement timeout")).is_transient());
-        assert!(matches!(StoreError::from(error("division by zero")), StoreError::Internal(_)));
+        assert!(StoreError::from(error("57P01: Verbindung wird abgebrochen")).is_transient());
+        let late = StoreError::from(error("57014: storniere Anfrage wegen Zeitüberschreitung"));
+        assert!(matches!(late, StoreError::Unavailable(_)));
+        assert!(matches!(StoreError::from(error("22012: division by zero")), StoreError::Internal(_)));
     }
 }

@@ -6,6 +6,7 @@ use diesel::migration::{Migration, MigrationSource};
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::postgres::{Limit, PostgresConnection};
 use super::sqlite_file;
 use crate::store::{Engine, Link, StoreError};
 
@@ -87,6 +88,18 @@ pub(crate) fn migrate(
     engine: &Engine,
     migrations: &[&'static Migrations],
 ) -> Result<Vec<String>, StoreError> {
+    on_own_thread(|| migrate_here(engine, migrations))
+}
+
+/// Runs `work` on a thread of its own. A connection to PostgreSQL cannot be used on the thread of an async runtime.
+fn on_own_thread<T: Send>(work: impl FnOnce() -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
+    std::thread::scope(|scope| match scope.spawn(work).join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+fn migrate_here(engine: &Engine, migrations: All<'_>) -> Result<Vec<String>, StoreError> {
     let applied = match engine.open()? {
         // Another process's migration may take longer than the timeout of a request.
         Link::Sqlite(mut c) => match c.batch_execute("PRAGMA busy_timeout = 60000") {
@@ -94,7 +107,8 @@ pub(crate) fn migrate(
             Err(error) => Err(error.into()),
         },
         Link::Postgres(mut c) => c.transaction(|c| {
-            // Another replica's migration may take longer than the timeout of a request.
+            // A migration, also another replica's, may take longer than the timeout of a request.
+            c.set_limit(Limit::None);
             check_encoding(c)?;
             c.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")?;
             c.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"))?;
@@ -113,7 +127,7 @@ fn failed(engine: &Engine, failure: &Failure) -> StoreError {
 }
 
 /// Refuses a PostgreSQL database in another encoding than UTF-8: it could not store every name.
-fn check_encoding(conn: &mut PgConnection) -> Result<(), Failed> {
+fn check_encoding(conn: &mut PostgresConnection) -> Result<(), Failed> {
     #[derive(QueryableByName)]
     struct Encoding {
         #[diesel(sql_type = diesel::sql_types::Text)]
@@ -140,6 +154,10 @@ pub(crate) fn migration_states(
     engine: &Engine,
     migrations: &[&'static Migrations],
 ) -> Result<Vec<MigrationState>, StoreError> {
+    on_own_thread(|| migration_states_here(engine, migrations))
+}
+
+fn migration_states_here(engine: &Engine, migrations: All<'_>) -> Result<Vec<MigrationState>, StoreError> {
     // Diesel creates its table of migrations for the query. The open transaction is never committed, so it
     // vanishes.
     let states = match engine.open()? {

@@ -8,7 +8,7 @@ pub(in crate::store) mod inline_read;
 pub(in crate::store) mod limit;
 pub(in crate::store) mod migrate;
 pub(in crate::store) mod pool;
-pub(in crate::store) mod postgres_url;
+pub(in crate::store) mod postgres;
 pub(in crate::store) mod prepared_update;
 pub(in crate::store) mod retry;
 pub(in crate::store) mod schema;

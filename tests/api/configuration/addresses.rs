@@ -26,6 +26,12 @@ fn database_is_a_file_or_a_postgresql_url() {
         "DATABASE_URL",
         &["app.db", "sqlite://", "sqlite:d/", "sqlite://a?mode=ro", "mysql://h/d"],
     );
+    for (parameter, name) in
+        [("service=x", "service"), ("sslmode=verify-ca", "sslrootcert"), ("sslmode=allow", "sslmode")]
+    {
+        let url = format!("postgres://u:p@h/db?{parameter}");
+        assert_fault(&[("DATABASE_URL", &url), ("CLOAKROOM_MASTER_KEY", KEY)], "DATABASE_URL", name);
+    }
     for memory in ["sqlite::memory:", "sqlite://:memory:"] {
         assert_fault(&[("DATABASE_URL", memory)], "DATABASE_URL", "lost when the server stops");
     }

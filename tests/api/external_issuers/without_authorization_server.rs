@@ -1,9 +1,10 @@
 //! Two servers with separate databases: one issues tokens; the other stores users, issues none, and trusts
 //! the first by its published keys alone.
 
+use cloakroom::store::PostgresConnection;
+use diesel::SqliteConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use diesel::{PgConnection, SqliteConnection};
 use serde_json::{Value, json};
 
 use super::{AUDIENCE, Trust, claims, header, with};
@@ -23,7 +24,7 @@ fn db_signing_keys(server: &Server) -> i64 {
             query.get_result(&mut SqliteConnection::establish(path).unwrap()).unwrap()
         }
         Engine::Postgres => {
-            query.get_result(&mut PgConnection::establish(&server.database_url).unwrap()).unwrap()
+            query.get_result(&mut PostgresConnection::establish(&server.database_url).unwrap()).unwrap()
         }
     };
     counted.count

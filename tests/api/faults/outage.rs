@@ -1,5 +1,6 @@
 //! PostgreSQL stops, or closes its connections, while the server runs.
 
+use cloakroom::store::PostgresConnection;
 use diesel::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
@@ -124,7 +125,7 @@ struct Ended {
 
 /// Ends every other connection to the database. Returns their number.
 fn db_end_connections(url: &str) -> i64 {
-    let mut conn = PgConnection::establish(url).unwrap();
+    let mut conn = PostgresConnection::establish(url).unwrap();
     let sql = "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 5000)) AS count FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     diesel::sql_query(sql).get_result::<Ended>(&mut conn).unwrap().count

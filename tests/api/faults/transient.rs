@@ -2,8 +2,9 @@
 //! before the commit. The server retries, and the caller sees no error. A connection lost during the commit
 //! is not retried but reported.
 
+use cloakroom::store::PostgresConnection;
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _};
+use diesel::{Connection as _, QueryableByName, RunQueryDsl as _};
 use serde_json::json;
 
 use crate::support::{Answer, Engine, Postgres, Server};
@@ -21,15 +22,18 @@ enum Fault {
 
 fn db_inject(server: &Server, fault: Fault, times: u32) {
     let (does, when) = match fault {
-        Fault::Fails(state) => {
-            (format!("RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '{state}'"), "IMMEDIATE")
-        }
+        Fault::Fails(state) => (
+            format!(
+                "RAISE EXCEPTION 'Fehler: Verbindung, Sperre, Zeitüberschreitung' USING ERRCODE = '{state}'"
+            ),
+            "IMMEDIATE",
+        ),
         Fault::CutOff => ("PERFORM pg_terminate_backend(pg_backend_pid())".to_owned(), "IMMEDIATE"),
         Fault::CutOffDuringCommit => {
             ("PERFORM pg_terminate_backend(pg_backend_pid())".to_owned(), "DEFERRED")
         }
     };
-    let mut conn = PgConnection::establish(&server.database_url).unwrap();
+    let mut conn = PostgresConnection::establish(&server.database_url).unwrap();
     conn.batch_execute(&format!(
         "CREATE SEQUENCE tries;
          CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -49,7 +53,7 @@ fn db_tries(server: &Server) -> i64 {
         #[diesel(sql_type = diesel::sql_types::BigInt)]
         last_value: i64,
     }
-    let mut conn = PgConnection::establish(&server.database_url).unwrap();
+    let mut conn = PostgresConnection::establish(&server.database_url).unwrap();
     let tries = diesel::sql_query("SELECT last_value FROM tries");
     tries.get_result::<Tries>(&mut conn).unwrap().last_value
 }
@@ -91,6 +95,18 @@ fn retries_a_rolled_back_transaction() {
         let trail = world.server.get("/users/me/audit").bearer(&world.token).send().expect(200).json();
         let updates = trail["items"].as_array().unwrap().iter().filter(|line| line["action"] == "update");
         assert_eq!(updates.count(), 1, "the change must be applied once: {trail}");
+    }
+}
+
+#[test]
+fn temporary_error_in_any_language_is_503() {
+    // lock_not_available, query_canceled, disk_full, too_many_connections, read_only_sql_transaction, admin_shutdown
+    for state in ["55P03", "57014", "53100", "53300", "25006", "57P01"] {
+        let Some(world) = World::new() else { return };
+        db_inject(&world.server, Fault::Fails(state), 1_000_000);
+        let put = world.server.put("/users/me/profile").bearer(&world.token);
+        super::expect_unavailable(state, put.json(&json!({ "name": "Ada" })));
+        assert_eq!(world.name(), "", "{state}");
     }
 }
 

@@ -4,8 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use cloakroom::store::PostgresConnection;
+use diesel::SqliteConnection;
 use diesel::prelude::*;
-use diesel::{PgConnection, SqliteConnection};
 
 use crate::support::{Engine, Server, on_both_engines};
 
@@ -27,7 +28,7 @@ fn db_add_events(server: &Server) {
             diesel::sql_query(numbers).execute(&mut conn).expect("rows");
         }
         Engine::Postgres => {
-            let mut conn = PgConnection::establish(&server.database_url).expect("a database");
+            let mut conn = PostgresConnection::establish(&server.database_url).expect("a database");
             let series = format!(
                 "{insert} SELECT gen_random_uuid(), now(), 'done', 'read', 'user', '{record}', 1 \
                  FROM generate_series(1, {EVENTS})"

@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use diesel::PgConnection;
+use cloakroom::store::PostgresConnection;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use serde_json::json;
@@ -16,7 +16,7 @@ struct Waiting {
     pid: i32,
 }
 
-fn db_waiting(conn: &mut PgConnection) -> Vec<i32> {
+fn db_waiting(conn: &mut PostgresConnection) -> Vec<i32> {
     let query =
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let rows: Vec<Waiting> = diesel::sql_query(query).load(conn).expect("rows");
@@ -24,13 +24,13 @@ fn db_waiting(conn: &mut PgConnection) -> Vec<i32> {
 }
 
 /// Logs the actor out while its change of the puppet waits for a lock. `go_on` ends the wait.
-fn refused_after_a_wait(go_on: impl FnOnce(&mut PgConnection, &mut PgConnection, i32)) {
+fn refused_after_a_wait(go_on: impl FnOnce(&mut PostgresConnection, &mut PostgresConnection, i32)) {
     if !Postgres::is_available() {
         return;
     }
     let server = Server::start(Engine::Postgres);
     let (puppet, actor): (Person, Person) = (server.register("puppet"), server.admin());
-    let connect = || PgConnection::establish(&server.database_url).expect("a database");
+    let connect = || PostgresConnection::establish(&server.database_url).expect("a database");
     let (mut lock, mut watch) = (connect(), connect());
     lock.batch_execute(&format!("BEGIN; SELECT id FROM users WHERE id = '{}' FOR UPDATE", puppet.id))
         .expect("a lock");
@@ -73,7 +73,7 @@ struct Count {
 }
 
 /// Returns how many transactions wait for an advisory lock.
-fn db_waiting_for_a_turn(conn: &mut PgConnection) -> i64 {
+fn db_waiting_for_a_turn(conn: &mut PostgresConnection) -> i64 {
     let query = "SELECT count(*) AS count FROM pg_stat_activity
                  WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'advisory'";
     diesel::sql_query(query).get_result::<Count>(conn).expect("a number").count
@@ -98,8 +98,8 @@ impl Turns {
         })
     }
 
-    fn connect(&self) -> PgConnection {
-        PgConnection::establish(&self.server.database_url).expect("a database")
+    fn connect(&self) -> PostgresConnection {
+        PostgresConnection::establish(&self.server.database_url).expect("a database")
     }
 
     fn change(&self) -> Answer {
@@ -113,7 +113,7 @@ impl Turns {
     }
 
     /// Returns a transaction that holds the row of a user.
-    fn db_hold(&self, person: &Person) -> PgConnection {
+    fn db_hold(&self, person: &Person) -> PostgresConnection {
         let mut lock = self.connect();
         let row = format!("BEGIN; SELECT id FROM users WHERE id = '{}' FOR UPDATE", person.id);
         lock.batch_execute(&row).expect("a lock");

@@ -1,14 +1,17 @@
 //! Temporary PostgreSQL cluster, made with the local `initdb`. All tests share one; a test that stops its
 //! cluster gets a dedicated one.
 
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use cloakroom::store::PostgresConnection;
+use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, PgConnection};
 
 use super::wait::eventually;
 
@@ -18,6 +21,7 @@ static CLUSTERS: AtomicU32 = AtomicU32::new(0);
 /// A shell waits for the end of its input, stops the cluster and removes it.
 pub struct Cluster {
     dir: PathBuf,
+    port: u16,
     shell: Child,
 }
 
@@ -60,7 +64,7 @@ impl Cluster {
             shell.args(["-u", "postgres", "--", "sh"]);
         }
         shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let cluster = Self { shell: shell.spawn().ok()?, dir };
+        let cluster = Self { shell: shell.spawn().ok()?, dir, port: 5432 };
         cluster.wait_until(true).then_some(cluster)
     }
 
@@ -71,7 +75,7 @@ impl Cluster {
 
     /// Returns the cluster's URL with `{}` in place of the database's name.
     pub fn url(&self) -> String {
-        format!("postgres://postgres@/{{}}?host={}", self.dir.display())
+        format!("postgres://postgres@/{{}}?host={}&port={}", self.dir.display(), self.port)
     }
 
     /// Stops the cluster as a crash does: without notice to clients and without clean-up.
@@ -86,14 +90,49 @@ impl Cluster {
         assert!(self.wait_until(true), "PostgreSQL does not start again");
     }
 
+    /// Restarts the cluster so that it and its socket have this port.
+    pub fn listen(&mut self, port: u16) {
+        assert!(self.admin(&format!("ALTER SYSTEM SET port = {port}")));
+        self.order("stop");
+        assert!(self.wait_until(false), "PostgreSQL does not stop");
+        self.port = port;
+        self.order("start");
+        assert!(self.wait_until(true), "PostgreSQL does not start again");
+    }
+
     /// Promotes a standby to primary.
     pub fn promote(&mut self) {
         self.order("promote");
     }
 
+    /// Stops every process of the cluster without ending it (SIGSTOP), as a host with hung storage does. They
+    /// continue when this is dropped.
+    pub fn freeze(&self) -> Frozen {
+        let file = std::fs::read_to_string(self.dir.join("data/postmaster.pid")).expect("a running cluster");
+        let postmaster = file.lines().next().expect("a process id").trim().to_owned();
+        let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"));
+        let children = children.expect("Linux lists the children");
+        // The postmaster first: it starts no other process from then on.
+        let processes: Vec<String> =
+            std::iter::once(&*postmaster).chain(children.split_whitespace()).map(str::to_owned).collect();
+        signal("STOP", &processes);
+        Frozen(processes)
+    }
+
+    /// Puts files into the cluster's data directory, readable by PostgreSQL alone.
+    pub fn write_files(&self, files: &[(&str, &str)]) {
+        let postgres = std::fs::metadata(self.dir.join("data")).expect("a data directory").uid();
+        for (name, content) in files {
+            let path = self.dir.join("data").join(name);
+            std::fs::write(&path, content).expect("it is written");
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("its mode is set");
+            chown(&path, Some(postgres), None).expect("its owner is set");
+        }
+    }
+
     /// Returns true if the statement succeeds.
-    fn admin(&self, sql: &str) -> bool {
-        let conn = PgConnection::establish(&self.url().replace("{}", "postgres"));
+    pub fn admin(&self, sql: &str) -> bool {
+        let conn = PostgresConnection::establish(&self.url().replace("{}", "postgres"));
         conn.is_ok_and(|mut conn| conn.batch_execute(sql).is_ok())
     }
 
@@ -111,9 +150,23 @@ impl Cluster {
         let url = self.url().replace("{}", "postgres");
         (0..300).any(|_| {
             std::thread::sleep(Duration::from_millis(100));
-            PgConnection::establish(&url).is_ok() == answers
+            PostgresConnection::establish(&url).is_ok() == answers
         })
     }
+}
+
+/// Processes of a cluster that are stopped.
+pub struct Frozen(Vec<String>);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        signal("CONT", &self.0);
+    }
+}
+
+fn signal(name: &str, processes: &[String]) {
+    // A child may have ended meanwhile.
+    let _ = Command::new("kill").arg(format!("-{name}")).args(processes).stderr(Stdio::null()).status();
 }
 
 impl Drop for Cluster {

@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use diesel::{Connection as _, PgConnection, connection::SimpleConnection as _};
+use cloakroom::store::PostgresConnection;
+use diesel::{Connection as _, connection::SimpleConnection as _};
 use secrecy::SecretString;
 
 use super::cluster::Cluster;
@@ -88,7 +89,7 @@ impl Postgres {
 
     fn admin(&self, sql: &str) {
         let mut conn =
-            PgConnection::establish(&self.url.replace("{}", "postgres")).expect("PostgreSQL answers");
+            PostgresConnection::establish(&self.url.replace("{}", "postgres")).expect("PostgreSQL answers");
         conn.batch_execute(sql).expect(sql);
     }
 }

@@ -9,6 +9,7 @@ use cloakroom::App;
 use cloakroom::config::Sources;
 use cloakroom::domain::{Clock, ClockAndRandom, Random};
 use cloakroom::hashing::Argon2Cost;
+use cloakroom::store::PostgresConnection;
 use tempfile::TempDir;
 
 use super::http::Request;
@@ -254,9 +255,12 @@ impl Server {
     /// Runs statements on the database.
     pub fn db_run(&self, statements: &str) {
         use diesel::connection::SimpleConnection as _;
-        use diesel::{Connection as _, PgConnection, SqliteConnection};
+        use diesel::{Connection as _, SqliteConnection};
         if self.engine == Engine::Postgres {
-            return PgConnection::establish(&self.database_url).unwrap().batch_execute(statements).unwrap();
+            return PostgresConnection::establish(&self.database_url)
+                .unwrap()
+                .batch_execute(statements)
+                .unwrap();
         }
         let path = self.database_url.trim_start_matches("sqlite://");
         let statements = format!("PRAGMA busy_timeout = 5000; {statements}");
@@ -274,7 +278,7 @@ impl Server {
         }
 
         let rows: Vec<Row> = if self.engine == Engine::Postgres {
-            let mut conn = PgConnection::establish(&self.database_url).unwrap();
+            let mut conn = PostgresConnection::establish(&self.database_url).unwrap();
             diesel::sql_query(query).load(&mut conn).unwrap()
         } else {
             let path = self.database_url.trim_start_matches("sqlite://");
@@ -298,7 +302,7 @@ impl Server {
             let files = ["", "-wal"].map(|end| std::fs::read(format!("{path}{end}")).unwrap_or_default());
             return String::from_utf8_lossy(&files.concat()).into_owned();
         }
-        let mut conn = PgConnection::establish(&self.database_url).expect("a database");
+        let mut conn = PostgresConnection::establish(&self.database_url).expect("a database");
         let mut load = |query: &str| -> Vec<String> {
             let rows = diesel::sql_query(query).load::<Row>(&mut conn).expect("rows");
             rows.into_iter().map(|row| row.row).collect()

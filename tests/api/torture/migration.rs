@@ -1,9 +1,10 @@
 //! Killed migrations roll back: at any write to SQLite's files, and at any statement of PostgreSQL. All
 //! pending migrations are one transaction.
 
+use cloakroom::store::PostgresConnection;
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::BigInt;
-use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
+use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 use tempfile::TempDir;
 
 use super::{disk, on_database};
@@ -50,7 +51,7 @@ fn killed_postgresql_migration_rolls_back() {
         return;
     }
     let (dir, database) = (TempDir::new().unwrap(), Postgres::new_empty_database());
-    let mut conn = PgConnection::establish(&database).unwrap();
+    let mut conn = PostgresConnection::establish(&database).unwrap();
     conn.batch_execute(
         "CREATE SCHEMA killer;
          CREATE SEQUENCE killer.statements;

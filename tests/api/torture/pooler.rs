@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use cloakroom::store::PostgresConnection;
+use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, PgConnection};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -19,8 +20,7 @@ fn pooler(cluster: &Cluster) -> Option<ExternalProgram> {
         format!(
             "[databases]\n* = host={socket}\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-             auth_type = trust\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = 3\n\
-             ignore_startup_parameters = extra_float_digits\n",
+             auth_type = trust\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = 3\n",
             users.display()
         )
     })
@@ -74,7 +74,7 @@ fn requests_and_revocations_work_through_pgbouncer() {
         }
     });
     // A statement that waits for a lock times out, as without a pooler.
-    let mut other = PgConnection::establish(&world.cluster.url().replace("{}", "postgres")).unwrap();
+    let mut other = PostgresConnection::establish(&world.cluster.url().replace("{}", "postgres")).unwrap();
     let token = server.token("user1@example.com");
     other.batch_execute("BEGIN; LOCK TABLE users").unwrap();
     server.get("/users/me").bearer(&token).send().expect_problem(503, "unavailable");
