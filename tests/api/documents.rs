@@ -43,6 +43,26 @@ fn frontends_page_shows_the_tested_application() {
 }
 
 #[test]
+fn frontends_page_shows_the_tested_recipes() {
+    let page = include_str!("../../docs/frontends.md");
+    let directory = in_repository("tests/interop/recipes");
+    let mut shown = 0;
+    for marked in page.split("<!-- recipe: ").skip(1) {
+        let (name, rest) = marked.split_once(" -->\n```").expect("a marker and its block");
+        let block = rest.split_once('\n').and_then(|(_, rest)| rest.split_once("```\n")).expect("a block").0;
+        let recipe = std::fs::read_to_string(directory.join(name)).expect("a recipe");
+        assert_eq!(block, recipe, "{name}");
+        shown += 1;
+    }
+    let files = |directory: PathBuf| std::fs::read_dir(directory).expect("a directory").count();
+    assert_eq!(
+        shown,
+        files(directory.clone()) - 1 + files(directory.join("nextjs")),
+        "every recipe is shown"
+    );
+}
+
+#[test]
 fn authorization_page_lists_every_scope() {
     let scopes = section("scopes");
     let app = App::default();
@@ -314,13 +334,14 @@ fn openapi_offers_authorization_code_and_client_credentials() {
 }
 
 /// Directories whose files the documentation names in backticks.
-const ROOTS: [&str; 10] = [
+const ROOTS: [&str; 11] = [
     "src/",
     "tests/",
     "docs/",
     "deploy/",
     "benches/",
     "examples/",
+    "clients/",
     "migrations/",
     "fuzz/",
     ".ci/",

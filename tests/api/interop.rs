@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Engine, IssuerKey, PASSWORD, Server, on_both_engines};
 
-/// Time-out of a script.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Time-out of a script. Several browsers at the same time are slow.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Redirect URI of the clients; no program listens there.
 const CALLBACK: &str = "http://127.0.0.1:9/callback";

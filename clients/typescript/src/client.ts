@@ -42,7 +42,7 @@ export interface State {
   user: User | null;
   /** True until the stored session is read and a sign-in on its way is completed. */
   loading: boolean;
-  /** Why the last sign-in failed. */
+  /** Error of the last sign-in. */
   error: Error | null;
 }
 
@@ -106,8 +106,9 @@ export function cloakroom<P = paths>(options: Options): Cloakroom<P> {
   async function authorize(options: SignInOptions, isSecond = false): Promise<never> {
     const { maxAge, prompt, loginHint, returnTo } = options;
     const [state, verifier, nonce, proving] = [random(), random(), random(), await key()];
-    const here = location.pathname + location.search + location.hash;
-    const pending: Pending = { verifier, nonce, returnTo: returnTo ?? here, options, isSecond };
+    const target = new URL(returnTo ?? location.href, location.href);
+    if (target.origin !== location.origin) throw new TypeError(`${returnTo} is not of this origin`);
+    const pending: Pending = { verifier, nonce, returnTo: target.href, options, isSecond };
     sessionStorage.setItem(name + state, JSON.stringify(pending));
     const query = await authorizationQuery(clientId, redirectUri, verifier, {
       state,
@@ -169,28 +170,31 @@ export function cloakroom<P = paths>(options: Options): Cloakroom<P> {
     const headers = new Headers(init.headers);
     const record = session ? target.replace(`${url}/users/me`, `${url}/users/${session.user.sub}`) : target;
     const version = versions.get(record);
+    const isRead = method === 'GET' || method === 'HEAD';
     if (method === 'POST') {
       if (!headers.has('idempotency-key')) headers.set('idempotency-key', crypto.randomUUID());
-    } else if (method !== 'GET' && version && !headers.has('if-match')) {
+    } else if (!isRead && version && !headers.has('if-match')) {
       headers.set('if-match', version);
     }
-    const how = { repeatable: ['GET', 'HEAD', 'POST'].includes(method) };
+    const how = { repeatable: isRead || method === 'POST' };
     const send = () => issuer.send(target, { ...init, method, headers }, tab?.current(), how);
     let response = await send();
     if (session && response.status === 401) {
       const { reason } = (await problemOf(response)).problem;
       if (reason === 'expired' || reason === 'revoked') {
         await tab?.renew(session.accessToken);
-        if (tab?.current()) response = await send();
+        // Another user may have signed in meanwhile, in another tab.
+        if (tab?.current()?.user.sub === session.user.sub) response = await send();
       }
     }
     const etag = response.headers.get('etag');
     if (response.ok && etag) versions.set(record, etag);
-    else if (response.ok && method !== 'GET') versions.delete(record);
+    else if (response.ok && !isRead) versions.delete(record);
     return response;
   }
 
-  const ready = inBrowser ? start() : never;
+  // A browser that allows no storage has no session.
+  const ready = inBrowser ? start().catch((error) => say({ loading: false, error })) : never;
   const client: Cloakroom<P> = {
     ...callsOver<P>(fetchWithToken),
     get state() {

@@ -94,7 +94,7 @@ function sealer(secret: string) {
         const opened = crypto.subtle.decrypt(algorithm(bytes.slice(0, 12), purpose), await key, bytes.slice(12));
         return JSON.parse(new TextDecoder().decode(await opened));
       } catch {
-        // A cookie of another key, or one that somebody changed, counts as none.
+        // A changed cookie, or one of another key, counts as none.
         return undefined;
       }
     },

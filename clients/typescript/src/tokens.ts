@@ -12,7 +12,7 @@ export interface Issuer {
   authorization?: string;
 }
 
-/** What the ID token of a sign-in must say. */
+/** Expected content of an ID token. */
 export interface Expected {
   nonce?: string;
   /** Most seconds between the user's authentication and the ID token. */

@@ -7,8 +7,15 @@ use super::browser::{chromium, pictures};
 use super::*;
 
 /// Packages that build and drive the client.
-const PACKAGES: [&str; 6] =
-    ["esbuild", "openapi-typescript", "playwright-core", "react-dom", "@types/react", "typescript"];
+const PACKAGES: [&str; 7] = [
+    "@auth/core",
+    "esbuild",
+    "openapi-typescript",
+    "playwright-core",
+    "react-dom",
+    "@types/react",
+    "typescript",
+];
 
 fn is_ready(more: &[&Path]) -> bool {
     let packages = PACKAGES.map(package);
@@ -22,12 +29,36 @@ fn application() -> String {
     format!("http://{port}")
 }
 
+const SCOPES: &str =
+    "openid profile email users:read users:write profiles:read profiles:write sessions:read sessions:revoke";
+
 fn register_client(server: &Server, application: &str) {
     let here = format!("{application}/");
     server.register_application(&json!({
         "client_id": "spa", "client_name": "Photos", "token_endpoint_auth_method": "none", "first_party": true,
-        "scope": "openid profile email users:read users:write profiles:read profiles:write sessions:read sessions:revoke",
-        "redirect_uris": [here], "post_logout_redirect_uris": [here],
+        "scope": SCOPES, "redirect_uris": [here], "post_logout_redirect_uris": [here],
+    }));
+}
+
+/// Registers the clients that run on a server. Returns their secrets.
+fn register_servers(server: &Server, application: &str) -> Value {
+    let site = server.register_application(&json!({
+        "client_id": "site", "scope": SCOPES,
+        "redirect_uris": ["https://photos.example.org/auth/callback"],
+        "post_logout_redirect_uris": ["https://photos.example.org/"],
+    }));
+    let authjs = server.register_application(&json!({
+        "client_id": "authjs", "scope": "openid profile email",
+        "redirect_uris": [format!("{application}/api/auth/callback/cloakroom")],
+    }));
+    json!({ "site": site.secret, "authjs": authjs.secret })
+}
+
+fn register_app(server: &Server) {
+    server.register_application(&json!({
+        "client_id": "photos-app", "token_endpoint_auth_method": "none",
+        "scope": "openid profile email offline_access users:read",
+        "redirect_uris": ["org.example.photos:/callback"], "post_logout_redirect_uris": [],
     }));
 }
 
@@ -72,9 +103,11 @@ fn scenarios(engine: Engine, script: &str) {
     for server in [&server, &later] {
         register_client(server, &application);
     }
+    register_app(&server);
     let facts = json!({
         "issuer": server.url,
         "application": application,
+        "secrets": register_servers(&server, &application),
         "later": { "issuer": later.url, "clock": clock_hand(&later) },
         "user": { "email": ada.email, "password": PASSWORD },
         "admin": server.admin().token,
@@ -95,6 +128,14 @@ on_both_engines! {
 
     fn client_calls_the_api_from_a_browser(engine: Engine) {
         scenarios(engine, "client/calls.mjs");
+    }
+
+    fn server_helper_keeps_the_tokens_in_a_cookie(engine: Engine) {
+        scenarios(engine, "client/server.mjs");
+    }
+
+    fn recipes_of_the_frontends_page_work(engine: Engine) {
+        scenarios(engine, "client/recipes.mjs");
     }
 
     fn example_with_react_works_in_a_browser(engine: Engine) {

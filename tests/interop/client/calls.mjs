@@ -41,7 +41,7 @@ await run({
     assert.ok(failed.problem.request_id);
   },
 
-  async 'a change of a record that somebody else changed is refused'(context) {
+  async 'a change of a record that was changed elsewhere is refused'(context) {
     const page = await signedIn(context);
     const { sub } = await settled(page);
     const patch = (nickname) => window.auth.patch('/users/{id}/profile', { id: 'me', body: { nickname } });

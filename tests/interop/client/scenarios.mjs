@@ -69,7 +69,7 @@ export const refused = (page, act, argument) =>
     [act.toString(), argument],
   );
 
-/** Calls the API without the client, as somebody else does. */
+/** Calls the API as an administrator, without the client. */
 export const asAdmin = (method, path, body) =>
   fetch(facts.issuer + path, {
     method,

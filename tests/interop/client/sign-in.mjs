@@ -64,6 +64,8 @@ await run({
     assert.deepEqual([failed.name, failed.code, failed.status], ['ProblemError', 'login_required', 0]);
     assert.equal(visits, 1);
     assert.equal(await page.evaluate(() => window.auth.error.code), 'login_required');
+    const elsewhere = await refused(page, () => window.auth.signIn({ returnTo: '//evil.example/' }));
+    assert.equal(elsewhere.name, 'TypeError');
     // A click starts again.
     await leave(page, () => void window.auth.signIn());
     await logIn(page);
@@ -89,6 +91,32 @@ await run({
     await page.goto(`${facts.application}/?code=stolen&state=${'a'.repeat(43)}&iss=${encodeURIComponent(facts.issuer)}`);
     assert.equal(await settled(page), null);
     assert.deepEqual(tokens.statuses, []);
+  },
+
+  async 'an answer to another sign-in is refused'(context) {
+    // What the page expects is changed after it asked, so the answer of the server is not the one that it expects.
+    for (const [change, code] of [
+      [(pending) => ({ ...pending, nonce: 'another' }), 'invalid_id_token'],
+      [(pending) => ({ ...pending, options: { maxAge: -3600 } }), 'login_required'],
+      [(pending) => ({ ...pending, verifier: 'v'.repeat(43), isSecond: true }), 'invalid_grant'],
+    ]) {
+      const page = await context.newPage();
+      await page.goto(facts.application);
+      await settled(page);
+      // With this status, the browser stays on the page.
+      await page.route('**/oauth/authorize?*', (route) => route.fulfill({ status: 204 }), { times: 1 });
+      const asked = page.waitForResponse('**/oauth/authorize?*');
+      await leave(page, () => void window.auth.signIn());
+      const url = (await asked).url();
+      const item = await page.evaluate(() => Object.keys(sessionStorage).find((name) => name !== 'given'));
+      const pending = JSON.parse(await page.evaluate((item) => sessionStorage.getItem(item), item));
+      await page.evaluate(([item, text]) => sessionStorage.setItem(item, text), [item, JSON.stringify(change(pending))]);
+      await page.goto(url);
+      if (page.url().startsWith(facts.issuer)) await logIn(page);
+      assert.equal(await settled(page), null);
+      assert.equal(await page.evaluate(() => window.auth.error?.code), code);
+      await page.close();
+    }
   },
 
   async 'a lost answer to the code leads to another code'(context) {
