@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 
+use super::dialect::Dialect;
 use crate::domain::{LIMIT_WINDOW, Time};
 use crate::on;
 use crate::store::{Connection, Link, Moment, StoreError, TrustedStore};
@@ -106,32 +107,6 @@ impl Dependent {
     }
 }
 
-/// SQL that the engines write differently.
-#[derive(Clone, Copy)]
-enum Dialect {
-    Sqlite,
-    Postgres,
-}
-
-impl Dialect {
-    /// Returns the columns that lead to a row.
-    fn row(self, key: &'static str) -> &'static str {
-        match self {
-            Self::Sqlite => key,
-            Self::Postgres => "ctid",
-        }
-    }
-
-    /// Returns the condition that columns are among the rows of a query. PostgreSQL joins with the rows of an
-    /// `IN`, and may read the whole table for it. Those of an array it looks up.
-    fn is_one_of(self, columns: &str, query: &str) -> String {
-        match self {
-            Self::Sqlite => format!("({columns}) IN ({query})"),
-            Self::Postgres => format!("{columns} = ANY (ARRAY({query}))"),
-        }
-    }
-}
-
 #[derive(QueryableByName)]
 struct Oldest {
     #[diesel(sql_type = Nullable<Moment>)]
@@ -172,10 +147,7 @@ impl TrustedStore {
                 let statement = diesel::sql_query(statement).bind::<Moment, _>(Time(end));
                 Ok::<usize, StoreError>(on!(conn, |c| statement.execute(c))?)
             };
-            let engine = match conn.link() {
-                Link::Sqlite(_) => Dialect::Sqlite,
-                Link::Postgres(_) => Dialect::Postgres,
-            };
+            let engine = Dialect::of(conn);
             for dependent in of.dependents {
                 if run(conn, dependent.deletion(of, engine))? == BATCH {
                     return Ok(true);

@@ -10,6 +10,7 @@ pub(in crate::store) mod clients;
 pub(in crate::store) mod code_rows;
 pub(in crate::store) mod codes;
 pub(in crate::store) mod consents;
+mod dialect;
 pub(in crate::store) mod expiry;
 pub(in crate::store) mod idempotency;
 pub(in crate::store) mod identities;

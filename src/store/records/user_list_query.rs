@@ -4,6 +4,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
+use super::dialect::Dialect;
 use super::search_terms;
 use super::user_list_sql::{ALL, FOUND, Order, Source, Sql, Value, WITH_ROLE, run};
 use super::user_rows::UserRow;
@@ -69,7 +70,7 @@ pub(in crate::store) fn load(conn: &mut Connection, query: &UserQuery) -> Result
         _ if query.filter.role.is_some() && has_own_index => WITH_ROLE,
         _ => ALL,
     };
-    let order = Order::of(query, &source, conn);
+    let order = Order::of(query, &source, Dialect::of(conn));
     let looks_at_each = source.looks_at_each(query, is_common);
     let floor = match looks_at_each {
         true => floor(conn, query, &source, &order)?,
@@ -79,7 +80,8 @@ pub(in crate::store) fn load(conn: &mut Connection, query: &UserQuery) -> Result
         true => Some(count(conn, query, &source, prefix.as_deref(), looks_at_each)?),
         false => None,
     };
-    let rows = run(conn, page(query, &source, &order, prefix.as_deref(), floor.as_ref()))?;
+    let dialect = Dialect::of(conn);
+    let rows = run(conn, page(query, &source, &order, dialect, prefix.as_deref(), floor.as_ref()))?;
     Ok(Loaded { rows, floor, count })
 }
 
@@ -93,14 +95,14 @@ fn count(
     looks_at_each: bool,
 ) -> Result<UserCount, StoreError> {
     let whole = UserQuery { after: None, ..query.clone() };
-    let order = Order::of(&whole, source, conn);
+    let order = Order::of(&whole, source, Dialect::of(conn));
     let floor = match looks_at_each {
         true => floor(conn, &whole, source, &order)?,
         false => None,
     };
     let mut sql = Sql::default();
     if let Some(prefix) = prefix.filter(|_| source.is_found()) {
-        sql.found(prefix);
+        sql.found(Dialect::of(conn), prefix);
     }
     sql.push(
         &format!("SELECT count(*) AS counted FROM (SELECT 1 AS one FROM {} WHERE TRUE", source.from),
@@ -126,7 +128,9 @@ fn floor(
 ) -> Result<Option<(SortKey, UserId)>, StoreError> {
     let Order { key, id, .. } = order;
     let mut sql = Sql::default();
-    sql.push(&format!("SELECT {key} AS sort_key, {id} AS id FROM {} WHERE TRUE", source.from), []);
+    // Without a join, which PostgreSQL may do with a scan of all users.
+    let from = if source.of_role { "user_roles" } else { source.from };
+    sql.push(&format!("SELECT {key} AS sort_key, {id} AS id FROM {from} WHERE TRUE"), []);
     let has_status_index = query.sort.is_by_creation() || query.sort.is_by_email();
     match (query.filter.role, query.filter.status) {
         (Some(role), _) if source.of_role => {
@@ -153,12 +157,13 @@ fn page(
     query: &UserQuery,
     source: &Source,
     order: &Order<'_>,
+    dialect: Dialect,
     prefix: Option<&str>,
     floor: Option<&(SortKey, UserId)>,
 ) -> Sql {
     let mut sql = Sql::default();
     if let Some(prefix) = prefix.filter(|_| source.is_found()) {
-        sql.found(prefix);
+        sql.found(dialect, prefix);
     }
     sql.push(&format!("SELECT {} FROM {} WHERE TRUE", source.columns(), source.from), []);
     sql.filter(query, source);

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
+use super::dialect::Dialect;
 use super::search_terms;
 use crate::domain::{Email, Time, UserId};
 use crate::on;
-use crate::store::{Connection, Link, Moment, SortKey, StoreError, Uid, UserQuery, UserSort};
+use crate::store::{Connection, Moment, SortKey, StoreError, Uid, UserQuery, UserSort};
 
 /// The columns that [`UserRow`] reads.
 const COLUMNS: [&str; 11] = [
@@ -82,6 +83,7 @@ pub(super) struct Sql {
 
 /// The order of a list: the expression of its sort key, which has an index, and the position where the page begins.
 pub(super) struct Order<'q> {
+    dialect: Dialect,
     pub(super) key: Cow<'static, str>,
     pub(super) id: &'static str,
     /// False when the key is unique, and the id need not decide between equal ones.
@@ -93,22 +95,23 @@ pub(super) struct Order<'q> {
 }
 
 impl<'q> Order<'q> {
-    pub(super) fn of(query: &'q UserQuery, source: &Source, conn: &mut Connection) -> Self {
+    pub(super) fn of(query: &'q UserQuery, source: &Source, dialect: Dialect) -> Self {
         let users = source.users;
         let key: Cow<'static, str> = match query.sort {
             UserSort::CreatedAt | UserSort::CreatedAtDescending => source.created_at.into(),
             UserSort::Email | UserSort::EmailDescending => source.email_key.into(),
             UserSort::Name | UserSort::NameDescending => format!("COALESCE({users}.name_key, '')").into(),
             UserSort::LastLogin | UserSort::LastLoginDescending => {
-                let never = match conn.link() {
-                    Link::Sqlite(_) => "0",
-                    Link::Postgres(_) => "TIMESTAMPTZ '1970-01-01 00:00:00+00'",
+                let never = match dialect {
+                    Dialect::Sqlite => "0",
+                    Dialect::Postgres => "TIMESTAMPTZ '1970-01-01 00:00:00+00'",
                 };
                 format!("COALESCE({users}.last_login_at, {never})").into()
             }
         };
         let (than, direction) = if query.sort.is_ascending() { (">", "ASC") } else { ("<", "DESC") };
         Self {
+            dialect,
             key,
             id: source.id,
             has_ties: !query.sort.is_by_email(),
@@ -149,12 +152,13 @@ impl Sql {
     }
 
     /// Begins the query with the users that match. `MATERIALIZED` keeps a database from reading all users in
-    /// the order of the list instead, in search of the few that match.
-    pub(super) fn found(&mut self, prefix: &str) {
+    /// the order of the list instead, in search of the few that match. Each of them is looked up by its id.
+    pub(super) fn found(&mut self, dialect: Dialect, prefix: &str) {
         let columns = columns("users");
         let matching = "SELECT user_id FROM user_search_terms WHERE term >= ? AND term < ?";
+        let matching = dialect.is_one_of("id", matching);
         let found = format!(
-            "WITH found AS MATERIALIZED (SELECT {columns}, users.email_key FROM users WHERE id IN ({matching})) "
+            "WITH found AS MATERIALIZED (SELECT {columns}, users.email_key FROM users WHERE {matching}) "
         );
         self.push(&found, search_terms::range(prefix).map(Value::Text));
     }
@@ -233,13 +237,17 @@ impl Sql {
             SortKey::Time(time) => Value::Time(Time(*time)),
             SortKey::Text(text) => Value::Text(text.clone()),
         };
-        match order.has_ties {
-            // `a >= x AND (a > x OR id > y)` uses the index; `a > x OR (a = x AND id > y)` scans.
-            true => self.push(
+        match (order.has_ties, order.dialect) {
+            // SQLite uses an index on an expression for `a >= x AND (a > x OR id > y)`, and for no comparison of rows.
+            (true, Dialect::Sqlite) => self.push(
                 &format!(" AND {key} {than}= ? AND ({key} {than} ? OR {id} {than}{or_equal} ?)"),
                 [value(), value(), Value::Id(*last)],
             ),
-            false => self.push(&format!(" AND {key} {than}{or_equal} ?"), [value()]),
+            // PostgreSQL underestimates the rows of the other form, and sorts the whole table for a page.
+            (true, Dialect::Postgres) => {
+                self.push(&format!(" AND ({key}, {id}) {than}{or_equal} (?, ?)"), [value(), Value::Id(*last)])
+            }
+            (false, _) => self.push(&format!(" AND {key} {than}{or_equal} ?"), [value()]),
         }
     }
 }
