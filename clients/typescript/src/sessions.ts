@@ -72,7 +72,8 @@ export function sessions(name: string, issuer: Issuer, stored: Storage, changed:
       if (!(error instanceof ProblemError)) throw error;
       const isOver = error.status < 402 && error.code !== 'invalid_dpop_proof';
       if (!isOver) throw error;
-      await replace(undefined);
+      adopt(await stored.renew(undefined, refreshToken));
+      tabs.postMessage(0);
     }
   }
 

@@ -29,8 +29,11 @@ export interface Storage {
   session(): Promise<Session | undefined>;
   /** Stores or removes the session, and returns the previous one. */
   replace(next: Session | undefined): Promise<Session | undefined>;
-  /** Replaces the session if it still has this refresh token: no sign-out in another tab is undone. */
-  renew(next: Session, refreshToken: string): Promise<Session | undefined>;
+  /**
+   * Replaces or removes the session if it still has this refresh token, and returns the one that counts now. So neither
+   * a sign-out nor a sign-in of another tab is undone.
+   */
+  renew(next: Session | undefined, refreshToken: string | undefined): Promise<Session | undefined>;
   /** Returns the key, or stores the one that `make` returns. */
   key(make: () => Promise<CryptoKeyPair>): Promise<CryptoKeyPair>;
 }

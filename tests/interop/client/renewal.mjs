@@ -1,7 +1,8 @@
 // The client renews its tokens: with three tabs, a bad network, a sleeping laptop, a wrong clock.
 import assert from 'node:assert/strict';
 import { facts } from '../facts.mjs';
-import { asAdmin, browser, count, later, readMe, refused, run, settled, signedIn, sleep } from './scenarios.mjs';
+import { logIn } from './browser.mjs';
+import { asAdmin, browser, count, later, leave, readMe, refused, run, settled, signedIn, sleep } from './scenarios.mjs';
 
 await run({
   async 'a reload keeps the user and requests no token'(context) {
@@ -167,6 +168,32 @@ await run({
       await tab.reload();
       assert.equal(await settled(tab), null);
     }
+  },
+
+  async 'a sign-in during a refused renewal is kept'(context) {
+    const page = await signedIn(context);
+    const other = await context.newPage();
+    await other.goto(facts.application);
+    const { sub } = await settled(other);
+    let waits = true;
+    await context.route('**/oauth/token', async (route) => {
+      if (waits && route.request().postData()?.includes('grant_type=refresh_token')) {
+        waits = false;
+        // The session that this request renews is replaced, and ended, before the server gets the request.
+        const ended = other.waitForResponse((response) => response.url().endsWith('/oauth/revoke'));
+        await leave(other, () => void window.auth.signIn({ prompt: 'login' }));
+        await logIn(other);
+        assert.equal((await ended).status(), 200);
+      }
+      await route.continue();
+    });
+    const tokens = count(context);
+    await asAdmin('PUT', `/users/${sub}/roles`, { roles: ['user', 'admin'] });
+    await asAdmin('PUT', `/users/${sub}/roles`, { roles: ['user'] });
+    assert.equal(await readMe(page), facts.user.email);
+    assert.deepEqual(tokens.statuses, [200, 400]);
+    assert.equal((await settled(other)).sub, sub);
+    assert.equal(await readMe(other), facts.user.email);
   },
 
   async 'a session that was ended elsewhere signs the page out'(context) {
