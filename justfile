@@ -45,6 +45,10 @@ torture seconds="60":
 fuzz seconds="60":
     fuzz/run {{seconds}}
 
+# Plant each fault of src/faults.rs in a test server, and write which check of `cloakroom verify` finds it into target/faults.md.
+faults *names:
+    tests/faults/run {{names}}
+
 # Open the documentation of the code.
 doc:
     cargo doc --no-deps --locked --open

@@ -55,7 +55,8 @@ impl Strict<'_> {
     }
 
     fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
-        match self.levels.checked_sub(1) {
+        let levels = if fault!(depth_not_bounded) { Some(MAX_DEPTH) } else { self.levels.checked_sub(1) };
+        match levels {
             Some(levels) => Ok(Self { levels, ..self }),
             None => Err(self.refuse(JsonError::TooDeep)),
         }
@@ -118,7 +119,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inside = self.inside()?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            if object.contains_key(&name) {
+            if object.contains_key(&name) && !fault!(duplicate_members_taken) {
                 return Err(self.refuse(JsonError::DuplicateMember(name)));
             }
             object.insert(name, members.next_value_seed(inside)?);

@@ -7,6 +7,9 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+#[macro_use]
+mod faults;
+
 mod app;
 pub mod authz;
 pub(crate) mod cli;

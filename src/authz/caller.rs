@@ -140,6 +140,7 @@ impl Caller {
     ) -> Self {
         let (revocable, authenticated_at) = verified.unzip();
         let powers = match &subject {
+            Subject::User { roles, .. } if fault!(powers_of_roles_alone) => vocabulary.powers_of(roles),
             Subject::User { roles, .. } => scope.intersection(&vocabulary.powers_of(roles)),
             Subject::Client { .. } | Subject::System { .. } | Subject::Operator => scope.powers(),
         };
@@ -211,6 +212,7 @@ impl Caller {
     pub fn user_id(&self) -> Option<UserId> {
         match self.inner.subject {
             Subject::User { id, .. } => Some(id),
+            Subject::Client { ref id } if fault!(client_is_user) => id.parse().ok(),
             Subject::Client { .. } | Subject::System { .. } | Subject::Operator => None,
         }
     }

@@ -68,20 +68,26 @@ impl Rule {
     ) -> Option<Reason> {
         let reason = self.failed_step(caller, attributes)?.reason();
         let lacks_rights = matches!(reason, Reason::InsufficientScope | Reason::Stale | Reason::AboveCaller);
-        let is_visible = lacks_rights || read.permits(caller, attributes);
+        let is_visible = lacks_rights || read.permits(caller, attributes) || fault!(existence_told);
         Some(if is_visible { reason } else { Reason::NotFound })
     }
 
     /// True when the step passes.
     pub(super) fn passes(&self, step: Step, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {
         match step {
-            Step::Scope => self.condition.scopes().any(|scope| caller.holds(scope)),
-            Step::Freshness => !self.condition.needs_freshness() || caller.is_fresh(),
+            Step::Scope => {
+                self.condition.scopes().any(|scope| caller.holds(scope)) || fault!(scope_not_checked)
+            }
+            Step::Freshness => {
+                !self.condition.needs_freshness() || caller.is_fresh() || fault!(freshness_not_checked)
+            }
             Step::Owner => self.condition.clauses().any(|clause| self.holds(clause, caller, attributes)),
-            Step::State => self
-                .condition
-                .state()
-                .is_none_or(|state| attributes.relations.includes(self.relations, state)),
+            Step::State => {
+                self.condition
+                    .state()
+                    .is_none_or(|state| attributes.relations.includes(self.relations, state))
+                    || fault!(state_not_checked)
+            }
             Step::Rank => self.passes_rank(caller, attributes),
         }
     }
@@ -89,16 +95,20 @@ impl Rule {
     /// True when the clause holds for the caller and the record.
     pub(super) fn holds(&self, clause: Clause, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {
         let applies = match clause {
-            Clause::Owner(_) => caller.user_id().is_some() && caller.user_id() == attributes.owner,
+            Clause::Owner(_) => {
+                caller.user_id().is_some()
+                    && (caller.user_id() == attributes.owner || fault!(owner_not_compared))
+            }
             Clause::Related(relation, _) => {
                 (!relation.is_personal() || caller.user_id().is_some())
-                    && attributes.relations.includes(self.relations, relation)
+                    && (attributes.relations.includes(self.relations, relation)
+                        || fault!(related_to_everyone))
             }
-            Clause::Role(role, _) => caller.has_role(role),
-            Clause::System(system, _) => caller.is_system(system),
+            Clause::Role(role, _) => caller.has_role(role) || fault!(role_not_compared),
+            Clause::System(system, _) => caller.is_system(system) || fault!(system_not_compared),
             Clause::Anyone(_) => true,
         };
-        applies && caller.holds(clause.scope())
+        applies && (caller.holds(clause.scope()) || fault!(scope_not_checked))
     }
 
     /// True when the record is not the caller's own, and not open to every caller by its state.
@@ -114,9 +124,14 @@ impl Rule {
 
     fn passes_rank(&self, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {
         let is_own = || attributes.owner.is_some() && caller.user_id() == attributes.owner;
+        let reaches = |record: &dyn Ranked| {
+            let is_equal = || fault!(equal_is_above) && !record.powers(caller.vocabulary()).is_empty();
+            missing_powers(caller, record).is_empty() && !is_equal()
+        };
         !self.condition.is_ranked()
             || is_own()
-            || attributes.rank.is_none_or(|record| missing_powers(caller, record).is_empty())
+            || attributes.rank.is_none_or(reaches)
+            || fault!(rank_not_compared)
     }
 
     /// True when the caller's token and roles reach every record of the kind.

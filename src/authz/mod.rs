@@ -108,6 +108,9 @@ pub(crate) use revocable::{Revocable, TokenSubject};
 pub use role_grant::RoleGrant;
 pub use row_filter::{FilterTerm, RowFilter};
 pub use rule::{OwnerFrom, Rule};
+pub(crate) use scope::{
+    CLIENTS_WRITE, PROFILES_READ, ROLES_WRITE, USERS_CREATE, USERS_READ, USERS_READ_ANY, USERS_WRITE_ANY,
+};
 pub use scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, Scope, ScopeSet};
 pub use sealed::Sealed;
 pub use step::{Reason, Step};

@@ -191,7 +191,7 @@ impl Resource for Client {
     /// A caller who controls the secret, the keys or the redirect URIs has every scope of the client. A first-party
     /// application acts for each user who opens it, without asking, so it is the administrators' alone.
     fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
-        match self.first_party {
+        match self.first_party && !fault!(first_party_is_no_power) {
             true => vocabulary.powers_of(&[Role::ADMIN]),
             false => vocabulary.scopes_in(&self.scope.join(" ")).powers(),
         }

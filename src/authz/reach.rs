@@ -98,7 +98,9 @@ impl<R: Can<A>, A: Action> Reach<R, A> {
     /// # Errors
     /// [`Reason::NotOwner`].
     pub fn admit(&self, id: &R::Id) -> Result<(), Refusal> {
-        let Some(owner) = R::owner_by_id(id) else { return Ok(()) };
+        let Some(owner) = R::owner_by_id(id).filter(|_| !fault!(lookup_before_owner)) else {
+            return Ok(());
+        };
         self.rule
             .check(Step::Owner, &self.by, RecordAttributes::owned_by(owner))
             .map_err(|refusal| Refusal { owner: Some(owner), ..refusal })

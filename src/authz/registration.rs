@@ -70,7 +70,9 @@ impl Registration {
 
     /// True when the caller may choose the roles and the status of the new user.
     pub fn may_grant(&self) -> bool {
-        matches!(&self.0, Basis::Privileged(reach) if reach.by().holds(ROLES_WRITE))
+        fault!(registration_gives_roles)
+            || matches!(&self.0, Basis::Privileged(reach)
+                if reach.by().holds(ROLES_WRITE) || fault!(roles_without_roles_write))
     }
 
     /// Returns the proof that the new user may have these roles. Without roles: `user`.
@@ -81,6 +83,10 @@ impl Registration {
     pub fn grant(&self, roles: Option<Vec<Role>>) -> Result<RoleGrant, Refusal> {
         match (roles, &self.0) {
             (None, _) => Ok(RoleGrant::of_new_user(self.actor())),
+            #[cfg(feature = "faults")]
+            (Some(roles), _) if fault!(registration_gives_roles) => {
+                Ok(RoleGrant::unchecked(self.actor(), roles))
+            }
             (Some(roles), Basis::Privileged(reach)) if self.may_grant() => {
                 RoleGrant::by(reach.by(), reach.rule(), roles)
             }

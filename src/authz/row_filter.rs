@@ -108,7 +108,7 @@ impl Rule {
             None => None,
         };
         let term = FilterTerm {
-            everyone: self.reaches_everyone(caller),
+            everyone: self.reaches_everyone(caller) || fault!(rows_of_everyone),
             own: is_user && self.condition.owner_scope().is_some_and(holds),
             related: set(&related),
             only_while: set(&[state]),

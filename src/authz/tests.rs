@@ -19,6 +19,7 @@ const BORROWER: Relation = Relation::to_caller("borrower");
 const HUNG: Relation = Relation::state("hung");
 const SHOWN: Relation = Relation::state("shown");
 const ATTENDANT: Role = Role::new("attendant");
+const AIRING: System = System::new("air the coats", &[READ]);
 
 /// Record with an owner and relations.
 #[derive(Clone, Copy)]
@@ -47,7 +48,8 @@ crate::policy! {
     Coat {
         Create: owner(WRITE);
         Delete: owner(WRITE), fresh;
-        Read:   owner(READ), related(BORROWER, READ), related(SHOWN, READ), role(ATTENDANT, READ), anyone(READ_ANY);
+        Read:   owner(READ), related(BORROWER, READ), related(SHOWN, READ), role(ATTENDANT, READ), system(AIRING, READ),
+                anyone(READ_ANY);
         Update: owner(WRITE), related(BORROWER, WRITE), role(ATTENDANT, WRITE), only_while(HUNG), not_above;
     }
 }
@@ -137,6 +139,13 @@ fn role_clause_needs_both_the_role_and_the_scope() {
     assert_eq!(outcome::<Read>(&without_scope, Coat(ADA), NOTHING), Err(Reason::InsufficientScope));
     let client = caller(Subject::Client { id: "attendant".to_owned() }, &[READ]);
     assert_eq!(outcome::<Read>(&client, Coat(ADA), NOTHING), Err(Reason::NotFound));
+}
+
+#[test]
+fn system_clause_needs_that_system_caller() {
+    let of = |name| caller(Subject::System { name }, &[READ]);
+    assert_eq!(outcome::<Read>(&of("air the coats"), Coat(ADA), NOTHING), Ok(()));
+    assert_eq!(outcome::<Read>(&of("count the coats"), Coat(ADA), NOTHING), Err(Reason::NotFound));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::http::{ENVIRONMENT_HEADER, Endpoint, ServedParts};
 use crate::qa::test_server;
 use crate::qa::verify::{
     Client, Credential, Options, Outcome, RemoveLastAdmin, Report, Request, RouteReport, Stop, Target,
-    Verification, VerifyError, as_html, as_junit,
+    Verification, VerifyError, as_html, as_junit, mark,
 };
 use crate::token::Keys;
 
@@ -56,6 +56,7 @@ pub(super) fn command() -> Command {
         .arg(file("junit", "Write the report as JUnit XML"))
         .arg(file("html", "Write the report as an HTML page"))
         .arg(switch("require-all", "Fail also when something was not tried"))
+        .arg(switch("fail-fast", "End the run at the first check or route where something differs"))
         .arg(switch("no-timing", "Do not compare response times"))
         .arg(switch("i-know-this-is-production", "Run it on a server that does not identify itself as test or staging"))
         .arg(json_flag())
@@ -73,8 +74,9 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     let registration_open = is_registration_open(&theirs);
     let endpoints = served(app, &theirs);
     let ours = app.matrix_of(&endpoints, registration_open);
-    let options = Options { careful: true, timing: !given.get_flag("no-timing"), registration_open };
-    let target = target(app, matches, given, &client, url)?;
+    let (timing, fail_fast) = (!given.get_flag("no-timing"), given.get_flag("fail-fast"));
+    let options = Options { careful: true, timing, registration_open, fail_fast };
+    let target = Target { is_test_server: is_for_tests, ..target(app, matches, given, &client, url)? };
     let progress = Progress::new(endpoints.len());
     let mut report = Verification::run(app, target, options, &endpoints, |route| progress.tell(route));
     let otherwise = difference(&ours, &theirs).into_iter();
@@ -160,7 +162,7 @@ fn target(
         false => (None, None),
     };
     let stop = Stop::at_signals().map_err(|error| Failure::new(format!("signals: {error}")))?;
-    Ok(Target { url, issuer, audience, everything, keys, remove_last_admin, stop })
+    Ok(Target { url, issuer, audience, everything, keys, remove_last_admin, is_test_server: false, stop })
 }
 
 /// Returns the server's keys, and the operator's way to remove the last administrator.
@@ -243,12 +245,16 @@ fn as_text(app: &App, report: &Report) -> String {
     let mut text = format!("{:<width$}  {}\n", "", heading.join("  "));
     for route in &report.routes {
         let marks = kinds.iter().zip(&heading).map(|(kind, name)| {
-            let mark = mark(route, *kind);
+            let mark = mark_of(route, *kind);
             format!("{mark:<length$}", length = name.chars().count())
         });
         let line = format!("{:<width$}  {}", route.route, marks.collect::<Vec<_>>().join("  "));
         text += line.trim_end();
         text.push('\n');
+    }
+    text += "\nbeyond the matrix\n";
+    for check in &report.checks {
+        text += &format!("{} {}\n", mark(&check.outcome), check.rule);
     }
     for (reason, count) in report.not_tried() {
         text += &format!("\nnot tried, {count} times: {reason}");
@@ -260,12 +266,13 @@ fn as_text(app: &App, report: &Report) -> String {
         count => format!("{count} differ"),
     };
     text += "\n✓ tried and right, ✗ different, ? not everything was tried, – nothing to try";
-    format!("{text}\n\n{told}{} answers on {} routes: {verdict}\n", report.tried(), report.routes.len())
+    let (tried, routes, checks) = (report.tried(), report.routes.len(), report.checks.len());
+    format!("{text}\n\n{told}{tried} answers on {routes} routes, {checks} checks: {verdict}\n")
 }
 
 /// Returns the mark for a kind of caller: a tick when everything was tried and is as the rules say, a question mark
 /// when something was not tried.
-fn mark(route: &RouteReport, kind: CallerKind) -> &'static str {
+fn mark_of(route: &RouteReport, kind: CallerKind) -> &'static str {
     let marks = route.cells.iter().filter(|cell| cell.caller.kind() == kind).map(|cell| &cell.outcome);
     let has = |is: fn(&Outcome) -> bool| marks.clone().any(is);
     if has(|outcome| matches!(outcome, Outcome::Different(_))) {
@@ -279,22 +286,30 @@ fn mark(route: &RouteReport, kind: CallerKind) -> &'static str {
     }
 }
 
+fn outcome_of(outcome: &Outcome) -> (&'static str, Vec<String>) {
+    match outcome {
+        Outcome::AsExpected => ("as-expected", Vec::new()),
+        Outcome::Different(ways) => ("different", ways.clone()),
+        Outcome::NotTried(reason) => ("not-tried", vec![reason.clone()]),
+        Outcome::DoesNotApply(reason) => ("does-not-apply", vec![reason.clone()]),
+    }
+}
+
 fn as_json(report: &Report) -> Value {
+    let checks = report.checks.iter().map(|check| {
+        let (outcome, why) = outcome_of(&check.outcome);
+        json!({ "rule": check.rule, "outcome": outcome, "why": why })
+    });
     let routes = report.routes.iter().map(|route| {
         let cells = route.cells.iter().map(|cell| {
-            let (outcome, why) = match &cell.outcome {
-                Outcome::AsExpected => ("as-expected", Vec::new()),
-                Outcome::Different(ways) => ("different", ways.clone()),
-                Outcome::NotTried(reason) => ("not-tried", vec![reason.clone()]),
-                Outcome::DoesNotApply(reason) => ("does-not-apply", vec![reason.clone()]),
-            };
+            let (outcome, why) = outcome_of(&cell.outcome);
             json!({ "caller": cell.caller.name(), "answer": cell.answer, "outcome": outcome, "why": why })
         });
         json!({ "route": route.route, "callers": cells.collect::<Vec<_>>() })
     });
     json!({
         "target": report.target, "tried": report.tried(), "differences": report.differences(),
-        "routes": routes.collect::<Vec<_>>(),
+        "checks": checks.collect::<Vec<_>>(), "routes": routes.collect::<Vec<_>>(),
     })
 }
 

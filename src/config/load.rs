@@ -139,7 +139,8 @@ impl Sources {
             .into_iter()
             .flat_map(|(source, values)| values.keys().map(move |name| (source, name)));
         let settings = self.settings;
-        let unknown = names.filter(move |(_, name)| settings.is_meant(name) && !settings.has(name));
+        let is_setting = move |name: &str| settings.has(name) || plants_fault(name);
+        let unknown = names.filter(move |(_, name)| settings.is_meant(name) && !is_setting(name));
         unknown.map(move |(source, name)| Fault {
             variable: name.clone(),
             source,
@@ -147,6 +148,11 @@ impl Sources {
             problem: format!("is not a setting; the nearest is {}", settings.nearest(name)),
         })
     }
+}
+
+/// Returns true for the variable that plants a known fault: it is no setting.
+fn plants_fault(variable: &str) -> bool {
+    variable == "CLOAKROOM_FAULT" && crate::faults::is_any_planted()
 }
 
 /// Returns true when the line of this variable ends with `\`, which dotenvy drops.

@@ -126,7 +126,7 @@ impl ClientMetadata {
                 "a first-party application has https or loopback redirect URIs; any app can claim another scheme",
             );
             rule(
-                !reaches_others,
+                !reaches_others || fault!(first_party_with_powers),
                 "scope",
                 "first-party",
                 "a first-party application gets no scope that reaches other users",

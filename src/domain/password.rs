@@ -53,7 +53,7 @@ impl ChosenPassword {
     /// # Errors
     /// `too-common`.
     pub fn judge(self, context: &[&str]) -> Result<NewPassword, Invalid> {
-        if is_common(self.0.expose_secret(), context) {
+        if is_common(self.0.expose_secret(), context) && !fault!(weak_password_taken) {
             return Err(Invalid::new(
                 "too-common",
                 "is one of the first that an attacker tries; choose another",

@@ -57,14 +57,19 @@ pub fn next_step(
     }
     let signed_in = state.signed_in.filter(|signed_in| {
         let age = state.now - signed_in.session.auth_time;
-        let fresh = request.max_age.is_none_or(|most| age.num_seconds() <= most);
+        let fresh =
+            request.max_age.is_none_or(|most| age.num_seconds() <= most) || fault!(max_age_not_checked);
         fresh && request.hinted_user.is_none_or(|hinted_user| hinted_user == signed_in.user.id)
     });
-    let Some(signed_in) = signed_in.filter(|_| !prompt.login) else {
+    let Some(signed_in) = signed_in.filter(|_| !prompt.login || fault!(login_not_prompted)) else {
         return interact(prompt.none, Step::SignIn, "login_required", "the user must sign in");
     };
     let grantable = registered_scopes(&request.client, vocabulary)
         .intersection(&vocabulary.granted_by(&signed_in.user.roles));
+    let grantable = match fault!(authorized_scope_not_limited) {
+        true => registered_scopes(&request.client, vocabulary),
+        false => grantable,
+    };
     let scope = request
         .scope
         .as_ref()
@@ -75,7 +80,8 @@ pub fn next_step(
     let new = scope.difference(state.consented);
     let client = &request.client.client;
     let is_trusted = client.first_party && scope.powers().is_empty();
-    if prompt.consent || !is_trusted && (client.is_public() || !new.is_empty()) {
+    let must_ask = prompt.consent || !is_trusted && (client.is_public() || !new.is_empty());
+    if must_ask && !fault!(consent_skipped) {
         let step = Step::Consent { scope, new };
         return interact(prompt.none, step, "consent_required", "the user must consent");
     }

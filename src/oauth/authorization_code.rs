@@ -48,11 +48,10 @@ pub async fn redeem(
     };
     let registered = stored.client.redirect_uris.clone();
     let fits = move |binding: &CodeBinding| {
-        binding.redirect_uri == redirect_uri
-            && registered.iter().any(|uri| uri.matches(&redirect_uri))
-            && code_verifier
-                .as_deref()
-                .is_some_and(|verifier| fits_challenge(verifier, &binding.code_challenge))
+        let is_registered = || registered.iter().any(|uri| uri.matches(&redirect_uri));
+        let fits_verifier = |verifier| fits_challenge(verifier, &binding.code_challenge);
+        ((binding.redirect_uri == redirect_uri && is_registered()) || fault!(code_redirect_not_compared))
+            && (code_verifier.as_deref().is_some_and(fits_verifier) || fault!(verifier_not_checked))
             && (binding.dpop_jkt.is_none() || binding.dpop_jkt == proved_key)
             && (resource.is_none() || resource == binding.resource)
     };

@@ -181,7 +181,8 @@ async fn client_and_redirect_uri(
     let requested = given.get("redirect_uri");
     let requested =
         requested.ok_or(RequestError::Page("The application did not say where you should return to."))?;
-    if !client.client.redirect_uris.iter().any(|registered| registered.matches(requested)) {
+    let is_registered = client.client.redirect_uris.iter().any(|registered| registered.matches(requested));
+    if !is_registered && !fault!(redirect_uri_not_compared) {
         return Err(RequestError::Page(
             "The address to return to is not one that the application has registered.",
         ));
@@ -209,6 +210,9 @@ fn check_response_type(given: &impl Parameters) -> Result<(), AuthorizationError
 /// Reads the PKCE challenge. It is required, and S256 alone, so that no attacker can downgrade it
 /// (RFC 9700 §2.1.1).
 fn code_challenge(given: &impl Parameters) -> Result<String, AuthorizationError> {
+    if fault!(pkce_not_required) && given.get("code_challenge").is_none() {
+        return Ok(String::new());
+    }
     let challenge = given.get("code_challenge").ok_or(invalid("code_challenge is missing"))?;
     if given.get("code_challenge_method") != Some("S256") {
         return Err(invalid("code_challenge_method must be S256"));

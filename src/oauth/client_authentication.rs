@@ -75,7 +75,12 @@ impl AuthenticatedClient {
     /// # Errors
     /// [`OAuthError::UnauthorizedClient`] when it is not.
     pub(super) fn check_grant(&self, grant: GrantType) -> Result<(), OAuthError> {
-        if self.stored.client.grants.contains(&grant) { Ok(()) } else { Err(OAuthError::UnauthorizedClient) }
+        let is_registered = self.stored.client.grants.contains(&grant);
+        if is_registered || fault!(client_grant_not_compared) {
+            Ok(())
+        } else {
+            Err(OAuthError::UnauthorizedClient)
+        }
     }
 }
 
@@ -123,13 +128,14 @@ pub async fn authenticate(
         });
     }
     let known = context.find_client(credentials.id()).await?.ok_or_else(|| refused(None))?;
-    if known.client.authentication != method {
+    if known.client.authentication != method && !fault!(client_method_not_compared) {
         return Err(refused(Some(known.client.authentication)));
     }
     let assertion = match &credentials {
         PresentedCredentials::Secret { secret, .. } => {
             let hash = secret.hash();
-            if !known.secrets.iter().any(|known| known.matches(&hash)) {
+            let is_right = known.secrets.iter().any(|known| known.matches(&hash));
+            if !is_right && !fault!(any_client_secret) {
                 return Err(refused(None));
             }
             None

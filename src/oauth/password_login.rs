@@ -55,12 +55,12 @@ async fn check(
     // Comes first, so that a full queue costs the database nothing.
     let hasher = context.hasher.for_client_at(attempt.address);
     hasher.reject_if_full()?;
-    let (login, counted) =
-        context.store.count_attempt(attempt, context.limits).await?.map_err(|too_many| {
-            context.allowance.note(too_many.left);
-            let seconds = (too_many.until - context.clock.now()).num_seconds();
-            OAuthError::TooManyAttempts { retry_after: seconds.max(0) + 1 }
-        })?;
+    let limits = context.limits && !fault!(guesses_not_counted);
+    let (login, counted) = context.store.count_attempt(attempt, limits).await?.map_err(|too_many| {
+        context.allowance.note(too_many.left);
+        let seconds = (too_many.until - context.clock.now()).num_seconds();
+        OAuthError::TooManyAttempts { retry_after: seconds.max(0) + 1 }
+    })?;
     context.allowance.note(counted.left);
     let (user, hash) = login.map(|login| (login.user_id, login.hash)).unzip();
     let hash = hash.flatten();
@@ -72,6 +72,9 @@ async fn check(
         }
     };
     let proved = match (hash, verdict) {
+        (Some(hash), Verdict::Mismatch) if fault!(any_password) => {
+            Some(VerifiedPassword { hash, rehashed: None, attempt: counted })
+        }
         (Some(hash), Verdict::Match { upgraded }) => {
             Some(VerifiedPassword { hash, rehashed: upgraded, attempt: counted })
         }
@@ -104,10 +107,13 @@ async fn prove(
     match check(context, attempt, password).await? {
         Checked { user: Some(user), proved: Some(proved) } => Ok((user, proved)),
         Checked { user, .. } => {
-            if let Some(user) = user {
+            if let Some(user) = user.filter(|_| !fault!(failed_login_not_written)) {
                 context.recorder.note(failed_login("log_in", user, device.origin.clone()));
             }
-            Err(OAuthError::InvalidCredentials)
+            match user.is_none() && fault!(unknown_address_told) {
+                true => Err(OAuthError::InvalidGrant),
+                false => Err(OAuthError::InvalidCredentials),
+            }
         }
     }
 }

@@ -30,7 +30,7 @@ pub async fn revoke(
             .await?;
         return Ok(());
     };
-    let is_theirs = known.client_id() == Some(id.as_str());
+    let is_theirs = known.client_id() == Some(id.as_str()) || fault!(revocation_by_any_client);
     if let (true, Some(jti)) = (is_theirs, known.jti()) {
         let by = Actor::Anonymous(client.origin.clone(), Some(id.clone()));
         let owner = known.user_id().map_or_else(|| TokenOwner::Client(id.to_string()), TokenOwner::User);

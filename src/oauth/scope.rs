@@ -26,6 +26,9 @@ pub fn scope_parameter(list: &str, vocabulary: &Vocabulary) -> Result<ScopeSet, 
 
 /// Returns the scopes that the client is registered for.
 pub(super) fn registered_scopes(client: &StoredClient, vocabulary: &Vocabulary) -> ScopeSet {
+    if fault!(client_scope_not_limited) {
+        return vocabulary.scopes().iter().copied().collect();
+    }
     vocabulary.scopes_in(&client.client.scope.join(" "))
 }
 
@@ -38,6 +41,9 @@ pub(super) fn granted_scopes(
     grantable: &ScopeSet,
 ) -> Result<ScopeSet, OAuthError> {
     let Some(requested) = requested else { return Ok(grantable.clone()) };
+    if fault!(requested_scope_granted) {
+        return Ok(requested.clone());
+    }
     let granted = requested.intersection(grantable);
     if granted.is_empty() { Err(OAuthError::InvalidScope) } else { Ok(granted) }
 }

@@ -18,12 +18,12 @@ pub fn claims(user: &Allowed<User, ReadClaims>, profile: &Profile) -> Map<String
 /// A profile value never replaces a claim that the server sets.
 pub(super) fn scope_claims(user: &User, profile: &Profile, scope: &ScopeSet) -> Map<String, Value> {
     let mut claims = Map::new();
-    if scope.contains(PROFILE) {
+    if scope.contains(PROFILE) || fault!(userinfo_profile_always) {
         let standard = profile.claims.iter().filter(|(claim, _)| **claim != ProfileClaim::Bio);
         claims.extend(standard.map(|(claim, value)| (claim.to_string(), Value::from(value.as_str()))));
         claims.insert("updated_at".to_owned(), user.updated_at.timestamp().into());
     }
-    if scope.contains(EMAIL) {
+    if scope.contains(EMAIL) || fault!(userinfo_email_always) {
         claims.insert("email".to_owned(), user.email.to_string().into());
         claims.insert("email_verified".to_owned(), user.email_verified.into());
     }

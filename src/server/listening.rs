@@ -144,7 +144,10 @@ impl Application {
         let (router, services) = (Arc::clone(&self.router), Arc::clone(&self.services));
         let app = actix_web::App::new()
             .configure(move |config| mount(config, router))
-            .wrap(Condition::new(!self.cors_origins.is_empty(), cors(&self.cors_origins)))
+            .wrap(Condition::new(
+                !self.cors_origins.is_empty() || fault!(foreign_origin_shared),
+                cors(&self.cors_origins),
+            ))
             .wrap(from_fn(move |request, next| wrap(Arc::clone(&services), request, next)));
         let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
         let stopping = self.stopping.clone();
@@ -166,6 +169,7 @@ impl Application {
 /// Returns the CORS rules: exact origins, and no cookies. A page sends its token in a header.
 fn cors(origins: &[String]) -> Cors {
     let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
+    let cors = if fault!(foreign_origin_shared) { cors.allow_any_origin() } else { cors };
     cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
         .allow_any_header()
         .expose_headers([

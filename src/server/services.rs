@@ -100,7 +100,7 @@ pub(super) async fn services(
     extensions.insert_any(Arc::clone(&settings.own));
     let mut endpoints = app.routes_served(config);
     if test_server::is_test(config) {
-        extensions.insert(test_server::start(&store, &hasher, &operator, clock.clone()).await?);
+        extensions.insert(test_server::start(&store, &hasher, operator, clock.clone()).await?);
         endpoints.extend(test_server::endpoints());
     }
     let routes: Vec<_> = endpoints.iter().map(|endpoint| endpoint.route().clone()).collect();

@@ -86,7 +86,7 @@ impl Store {
         by: Authorization<P>,
         work: impl Fn(&mut Renewed<'_, P>, &mut Changes) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let event = by.event.clone();
+        let event = by.event.clone().filter(|_| !fault!(change_not_written));
         transact(&self.0, Patience::REQUEST, event, move |conn, changes| by.renew(conn, changes, &work)).await
     }
 

@@ -145,6 +145,9 @@ pub(in crate::store) fn look_again(conn: &mut Connection, caller: Option<&Caller
     let Some((caller, token)) = caller.and_then(|caller| Some((caller, caller.revocable()?))) else {
         return Ok(());
     };
+    if fault!(change_not_renewed) {
+        return Ok(());
+    }
     if is_revoked(conn, token)? || !has_active_account(conn, caller, token)? {
         return Err(StoreError::revoked(AuditEvent::revoked(caller)));
     }

@@ -54,12 +54,19 @@ impl<'t> Jws<'t> {
 
     /// Returns the payload when the signature is valid for `key`.
     pub(super) fn verify(&self, key: &VerificationKey) -> Result<Vec<u8>, InvalidToken> {
+        if (fault!(unsigned_accepted) && self.signature.is_empty())
+            || (fault!(embedded_key_trusted) && self.jwk().is_some())
+            || (fault!(algorithm_not_compared) && self.header.algorithm != key.algorithm)
+        {
+            return decode(self.payload);
+        }
         if self.header.algorithm != key.algorithm {
             return Err(InvalidToken::WrongAlgorithm);
         }
         let message = self.signed.as_bytes();
         match jsonwebtoken::crypto::verify(self.signature, message, &key.key, key.algorithm) {
             Ok(true) => decode(self.payload),
+            _ if fault!(signature_not_checked) => decode(self.payload),
             _ => Err(InvalidToken::WrongSignature),
         }
     }
@@ -69,11 +76,12 @@ impl Header {
     fn parse(part: &str) -> Result<Self, InvalidToken> {
         let header = parse_object(&decode(part)?)?;
         // No critical header is supported (RFC 7515 §4.1.11).
-        if header.contains_key("crit") {
+        if header.contains_key("crit") && !fault!(crit_not_checked) {
             return Err(InvalidToken::CriticalHeader);
         }
         let name = header.get("alg").and_then(Value::as_str);
-        let algorithm = name.and_then(|name| name.parse().ok());
+        let unsigned = || fault!(unsigned_accepted).then_some(Algorithm::ES256);
+        let algorithm = name.and_then(|name| name.parse().ok()).or_else(unsigned);
         Ok(Self {
             algorithm: algorithm.ok_or(InvalidToken::UnknownAlgorithm)?,
             kid: optional_text(&header, "kid", InvalidToken::MalformedHeader)?,
@@ -84,7 +92,7 @@ impl Header {
 
 /// Checks the length of a token. It comes before every other step.
 pub(super) fn check_size(token: &str) -> Result<(), InvalidToken> {
-    if token.len() > MAX_BYTES { Err(InvalidToken::TooLong) } else { Ok(()) }
+    if token.len() > MAX_BYTES && !fault!(size_not_bounded) { Err(InvalidToken::TooLong) } else { Ok(()) }
 }
 
 pub(super) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, InvalidToken> {

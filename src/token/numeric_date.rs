@@ -8,7 +8,8 @@ const LAST_SECOND: f64 = 253_402_300_799.0;
 
 /// Reads a NumericDate from 1970 on. A number with a fraction must be before the year 10000.
 pub(crate) fn numeric_date(date: &Value) -> Option<DateTime<Utc>> {
-    if let Some(seconds) = date.as_i64() {
+    let text = date.as_str().filter(|_| fault!(text_as_time));
+    if let Some(seconds) = date.as_i64().or_else(|| text?.parse().ok()) {
         return DateTime::from_timestamp(seconds, 0).filter(|_| seconds >= 0);
     }
     let seconds = date.as_f64().filter(|seconds| seconds.is_sign_positive() && *seconds <= LAST_SECOND)?;

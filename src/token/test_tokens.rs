@@ -22,6 +22,23 @@ pub(crate) struct UnsignedToken {
     pub(crate) claims: Map<String, Value>,
 }
 
+impl UnsignedToken {
+    /// Sets these claims and these members of the header. `null` removes one.
+    pub(crate) fn set(&mut self, claims: &Map<String, Value>, header: &Map<String, Value>) {
+        set_members(&mut self.claims, claims);
+        set_members(&mut self.header, header);
+    }
+}
+
+fn set_members(members: &mut Map<String, Value>, new: &Map<String, Value>) {
+    for (name, value) in new {
+        match value {
+            Value::Null => drop(members.shift_remove(name)),
+            value => drop(members.insert(name.clone(), value.clone())),
+        }
+    }
+}
+
 macro_rules! defects {
     ($($(#[$_about:meta])* $defect:ident = $name:literal $refusal:ident $needs:literal $meaning:literal;)*) => {
         /// A defect of a token.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 /// The rooms from the lowest to the highest. A file uses files of its own room and of lower layers.
 const LAYERS: &[&[&str]] = &[
+    &["faults"],
     &["domain", "json"],
     &["telemetry"],
     &["hashing"],

@@ -199,7 +199,9 @@ fn marks_every_answer_and_binds_to_loopback_only() {
 #[test]
 fn other_servers_have_no_test_routes() {
     let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_ENVIRONMENT", "staging")]);
-    for (method, path) in [("GET", "/test"), ("POST", "/test/clock"), ("POST", "/test/reset")] {
+    for (method, path) in
+        [("GET", "/test"), ("POST", "/test/token"), ("POST", "/test/clock"), ("POST", "/test/reset")]
+    {
         server.request(method, path).send().expect_problem(404, "unknown-path");
     }
     let document = server.get("/openapi.json").send().expect(200).json();
@@ -209,6 +211,68 @@ fn other_servers_have_no_test_routes() {
     let output = by_setting.stderr(Stdio::piped()).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("write production or staging"), "{told}");
+}
+
+#[test]
+fn token_of_each_situation_is_refused_for_that_reason() {
+    let server = TestServer::start();
+    let order = |body: &Value| server.request("POST", "/test/token").json(body).send();
+    for (situation, reason) in [
+        ("expired", "expired"),
+        ("not-yet-valid", "not-yet-valid"),
+        ("issued-in-the-future", "issued-in-the-future"),
+        ("wrong-issuer", "wrong-issuer"),
+        ("wrong-audience", "wrong-audience"),
+        ("id-token", "wrong-type"),
+        ("crit", "critical-header"),
+        ("revoked", "revoked"),
+        ("tampered", "wrong-signature"),
+        ("wrong-key", "wrong-signature"),
+        ("unknown-key", "unknown-key"),
+        ("embedded-jwk", "wrong-signature"),
+        ("hs256-with-public-key", "wrong-algorithm"),
+        ("unsigned", "unknown-algorithm"),
+        ("two-parts", "not-three-parts"),
+    ] {
+        let made = order(&json!({ "as": "alice", "situation": situation })).expect(200).json();
+        assert_eq!(
+            (&made["refused"]["status"], &made["refused"]["reason"]),
+            (&json!(401), &json!(reason)),
+            "{situation}"
+        );
+        assert_eq!(server.me(made["token"].as_str().unwrap()), 401, "{situation}");
+    }
+    // A stale token is accepted, except by rules with `fresh`.
+    let stale = order(&json!({ "as": "alice", "situation": "stale" })).expect(200).json();
+    let token = stale["token"].as_str().unwrap();
+    assert_eq!((&stale["refused"], server.me(token)), (&Value::Null, 200));
+    let delete = server.request("DELETE", "/users/me").bearer(token).send();
+    delete.expect_problem(401, "insufficient-user-authentication");
+    let refused = order(&json!({ "as": "alice", "situation": "broken" })).expect_problem(422, "invalid-body");
+    assert!(refused.body.contains("must be one of"));
+}
+
+#[test]
+fn test_token_has_the_wanted_caller_scope_and_claims() {
+    let server = TestServer::start();
+    let order = |body: &Value| server.request("POST", "/test/token").json(body).send();
+    let alice = server.user("alice");
+    for name in [json!("alice"), alice["email"].clone(), alice["id"].clone()] {
+        let body = json!({ "as": name, "scope": "users:read", "ttl": "1h", "claims": { "x": 1 }, "header": { "cty": "x" } });
+        let made = order(&body).expect(200).json();
+        assert_eq!((&made["refused"], &made["claims"]["sub"]), (&Value::Null, &alice["id"]));
+        assert_eq!(
+            (&made["claims"]["scope"], &made["claims"]["x"], &made["header"]["cty"]),
+            (&json!("users:read"), &json!(1), &json!("x"))
+        );
+        assert_eq!(made["claims"]["exp"].as_i64().unwrap() - made["claims"]["iat"].as_i64().unwrap(), 3_600);
+        assert_eq!(server.me(made["token"].as_str().unwrap()), 200);
+    }
+    let client = order(&json!({ "client": "own" })).expect(200).json();
+    assert_eq!((&client["claims"]["sub"], &client["refused"]), (&json!("own"), &Value::Null));
+    order(&json!({ "as": "alice", "scope": "users:read:any" })).expect_problem(422, "invalid-body");
+    order(&json!({ "as": "zoe" })).expect_problem(404, "not-found");
+    order(&json!({})).expect_problem(422, "invalid-body");
 }
 
 #[test]
@@ -225,6 +289,7 @@ fn passes_cloakroom_verify() {
         "--secret-file",
         secret.to_str().unwrap(),
         "--no-timing",
+        "--require-all",
     ];
     let output = Process::command(server.directory.path(), &[], &arguments).output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,10 +1,12 @@
 //! `cloakroom verify`: proves the matrix against a running server. `src/qa/testing/tests.rs` tests on a server
 //! without a check that it finds the gap.
 
+use std::process::Child;
+
 use serde_json::Value;
 
 use crate::notes;
-use crate::support::{Engine, PASSWORD, Server, on_both_engines};
+use crate::support::{Engine, PASSWORD, Server, eventually, on_both_engines};
 
 /// Starts a server that declares itself staging, with an administrator.
 fn staging(engine: Engine) -> (Server, String) {
@@ -122,4 +124,84 @@ fn staging_server_marks_every_answer() {
     ] {
         assert_eq!(server.get(path).send().header("x-cloakroom-environment"), Some("staging"), "{path}");
     }
+}
+
+/// Starts a verification, and waits until it has created accounts.
+fn verification_at_work(server: &Server) -> Child {
+    let before = people(server).0;
+    let arguments = ["verify", "--target", &server.url, "--issuer", &server.url, "--keys", "--no-timing"];
+    let run = server.spawn_operator(&arguments);
+    eventually("the verification creates accounts", || people(server).0 > before + 5);
+    run
+}
+
+#[test]
+fn signal_ends_a_run_and_leaves_nothing() {
+    for signal in ["TERM", "INT", "HUP"] {
+        let (server, _) = staging(Engine::Sqlite);
+        let before = people(&server);
+        let run = verification_at_work(&server);
+        let mut shell = std::process::Command::new("sh");
+        let sent = shell.arg("-c").arg(format!("kill -{signal} {}", run.id())).status();
+        assert!(sent.unwrap().success());
+        let output = run.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains("a signal ended the run"), "{signal}: {told}");
+        assert_eq!(people(&server), before, "{signal}");
+    }
+}
+
+#[test]
+fn next_run_removes_what_a_killed_one_left() {
+    let (server, _) = staging(Engine::Sqlite);
+    let before = people(&server);
+    let mut killed = verification_at_work(&server);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_ne!(people(&server), before);
+    let arguments = ["verify", "--target", &server.url, "--issuer", &server.url, "--keys", "--no-timing"];
+    assert!(server.operator(&arguments).ends_with("all are as the rules say\n"));
+    assert_eq!(people(&server), before);
+}
+
+#[test]
+fn two_runs_at_once_leave_each_other_alone() {
+    let (server, _) = staging(Engine::Sqlite);
+    let before = people(&server);
+    let runs = [verification_at_work(&server), verification_at_work(&server)];
+    for run in runs {
+        let output = run.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && told.ends_with("all are as the rules say\n"), "{told}");
+    }
+    assert_eq!(people(&server), before);
+}
+
+/// Returns the words that are between two texts, on each line of a file.
+fn between(path: &str, before: &str, after: char) -> Vec<String> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let words = text.lines().filter_map(|line| line.strip_prefix(before)?.split_once(after));
+    words.map(|(word, _)| word.to_owned()).filter(|word| !word.contains(' ')).collect()
+}
+
+#[test]
+fn each_fault_is_planted_and_none_is_in_a_default_build() {
+    let mut declared = between("src/faults.rs", "        ", ':');
+    declared.retain(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+    assert!(declared.len() >= 60, "{declared:?}");
+    let planted = sources(std::path::Path::new("src"));
+    for name in &declared {
+        assert!(planted.contains(&format!("fault!({name})")), "{name} is planted nowhere");
+    }
+    let manifest = std::fs::read_to_string("Cargo.toml").unwrap();
+    assert!(!manifest.contains("default = ") && manifest.contains("\nfaults = []\n"));
+}
+
+/// Returns the text of every source file below a directory.
+fn sources(directory: &std::path::Path) -> String {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.fold(String::new(), |text, path| match path.is_dir() {
+        true => text + &sources(&path),
+        false => text + &std::fs::read_to_string(&path).unwrap_or_default(),
+    })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::rt::System;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::account::AccountRef;
@@ -160,23 +160,12 @@ async fn draft(
     let mut draft = draft.map_err(|error| Failure::new(error.to_string()))?;
     if given.get_flag("stale") {
         let auth_time = long_ago(context.clock_and_random.clock.now()).timestamp();
-        set(&mut draft.claims, std::iter::once(("auth_time".to_owned(), auth_time.into())));
+        draft.claims.insert("auth_time".to_owned(), auth_time.into());
     }
     let members = |name: &str| given.get_many::<(String, Value)>(name).into_iter().flatten().cloned();
-    set(&mut draft.claims, members("claim"));
-    set(&mut draft.header, members("header"));
-    set(&mut draft.header, text("typ").map(|typ| ("typ".to_owned(), typ.into())).into_iter());
+    let typ = text("typ").map(|typ| ("typ".to_owned(), typ.into()));
+    draft.set(&members("claim").collect(), &members("header").chain(typ).collect());
     Ok(draft)
-}
-
-/// Sets members. `null` removes one.
-fn set(members: &mut Map<String, Value>, new: impl Iterator<Item = (String, Value)>) {
-    for (name, value) in new {
-        match value {
-            Value::Null => drop(members.shift_remove(&name)),
-            value => drop(members.insert(name, value)),
-        }
-    }
 }
 
 /// A good token never carries more than can be granted.

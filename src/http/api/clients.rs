@@ -102,6 +102,7 @@ pub async fn rotate_secret(
         return Err(Problem::new(Code::Conflict).with_detail(why));
     };
     let overlap = Duration::seconds(requested.unwrap_or(Client::SECRET_OVERLAP).into());
+    let overlap = if fault!(replaced_secret_stays) { Duration::days(1) } else { overlap };
     let old_until = now.0 + overlap;
     let change = store.add_client_secret(client, secret.hash(), old_until);
     Ok(RotatedSecret { client: if_match.change(change).await?.into(), secret })

@@ -134,12 +134,12 @@ pub async fn create(
     let judged = hasher.judge(chosen, address.map(|address| address.to_string())).await?;
     let may_import = entry.open_origin().is_none();
     let has_password = body.text("password").is_some();
-    let has_hash = may_import && body.text("password_hash").is_some();
+    let has_hash = (may_import || fault!(import_members_open)) && body.text("password_hash").is_some();
     let NewUserBody { email, password, password_hash, external_id, profile, roles, status } =
         body.read(|members| {
             members.read_only(SERVER_SET);
             members.read_only(&["email_verified"]);
-            if !may_import {
+            if !may_import && !fault!(import_members_open) {
                 members.read_only(&["password_hash", "external_id"]);
             }
             if has_hash && has_password {

@@ -37,7 +37,7 @@ impl Call {
     /// 401.
     pub(super) fn refuse_revoked(&self) -> Result<(), Problem> {
         match self.kept_caller().filter(|_| self.has_read_body()) {
-            Some(caller) if self.services().verifier.is_revoked(caller) => {
+            Some(caller) if self.services().verifier.is_revoked(caller) && !fault!(read_not_renewed) => {
                 Err(Problem::revoked(AuditEvent::revoked(caller)))
             }
             _ => Ok(()),
@@ -64,7 +64,8 @@ impl Call {
         let in_query = form_urlencoded::parse(self.request().query_string().as_bytes())
             .take(64)
             .any(|(name, _)| name == "access_token");
-        if tokens.next().is_some() || (token.is_some() && in_query) {
+        let is_second = tokens.next().is_some() || (token.is_some() && in_query);
+        if is_second && !fault!(two_tokens_accepted) {
             return Err(Problem::new(Code::TwoTokens));
         }
         Ok(token)

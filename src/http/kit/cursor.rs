@@ -36,6 +36,7 @@ impl CursorKey {
     }
 
     fn tag(&self, list: &str, position: &[u8]) -> Vec<u8> {
+        let list = if fault!(cursor_of_any_list) { "" } else { list };
         let mut context = hmac::Context::with_key(&self.0);
         context.update(&(list.len() as u64).to_be_bytes());
         context.update(list.as_bytes());

@@ -10,7 +10,7 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::problem_code::Code;
 use crate::authz::action::{Action, Read};
-use crate::authz::{Can, Rule};
+use crate::authz::{Can, Member, Rule};
 use crate::store::Stored;
 
 /// Description of a route by the types of its handler.
@@ -37,6 +37,8 @@ pub struct Description {
     /// The rule for reading the record that the path names. It decides which callers may know that the record
     /// exists.
     pub read_rule: Option<&'static Rule>,
+    /// The members of that record with rules of their own.
+    pub members: &'static [Member],
     /// The settings of the application that the handler uses.
     pub settings: Vec<(TypeId, &'static str)>,
     /// Mistakes in the route that the compiler cannot find.
@@ -132,6 +134,7 @@ impl Description {
     pub(crate) fn decides_on<R: Stored + Can<A>, A: Action>(&mut self) {
         self.names_a_record();
         self.read_rule = Some(Rule::of::<R, Read>());
+        self.members = R::MEMBERS;
         self.check_resolved::<R, A>();
     }
 

@@ -90,6 +90,12 @@ impl Call {
             Some(caller) => (named(caller), answers.digest(&[&body, powers(caller).as_bytes()].concat())),
             None => (hex(&body), body),
         };
+        let (who, request) = match () {
+            () if fault!(idempotency_key_of_any_caller) => (String::new(), body),
+            () if fault!(idempotency_powers_not_compared) => (who, body),
+            () if fault!(idempotency_body_not_compared) => (who, answers.digest(b"any")),
+            () => (who, request),
+        };
         let named = [self.request().method().as_str(), &self.request().uri().to_string(), &who, key.as_str()];
         IdempotentRequest::new(answers.digest(named.join("\n").as_bytes()), request)
     }

@@ -39,6 +39,7 @@ impl IfMatch {
     /// 428 when it is missing, 412 when it does not hold.
     pub fn require(&self, revision: i64) -> Result<(), Problem> {
         match self.one_of {
+            None if fault!(version_not_required) => Ok(()),
             None if self.none_of.is_empty() => Err(Problem::new(Code::PreconditionRequired)),
             None => self.check(revision).and(Err(Problem::new(Code::PreconditionRequired))),
             Some(_) => self.check(revision).map(|_| ()),
@@ -54,7 +55,8 @@ impl IfMatch {
             return Err(Problem::new(Code::PreconditionFailed));
         }
         let Some(expected) = &self.one_of else { return Ok(None) };
-        if expected.iter().any(|expected| matches!(expected, Expected::Any)) {
+        let is_any = expected.iter().any(|expected| matches!(expected, Expected::Any));
+        if is_any || fault!(version_not_compared) {
             return Ok(None);
         }
         if expected.iter().any(|expected| expected.is(revision)) {

@@ -67,7 +67,7 @@ impl<R: Repository> ListOf<R> {
             let after = self.cursors.open::<Position>(&list, &cursor);
             selection.after = Some(after.ok_or_else(|| Problem::new(Code::InvalidCursor))?);
         }
-        for rule in rules {
+        for rule in rules.into_iter().filter(|_| !fault!(member_filtered_by_all)) {
             selection.within.push(reach.by().row_filter_by(rule)?);
         }
         let page = store.list(&reach, selection).await?;
@@ -195,7 +195,11 @@ pub(crate) fn text_schema() -> Value {
 }
 
 pub(crate) fn limit(value: &str) -> Result<u16, &'static str> {
-    value.parse().ok().filter(|limit| (1..=200).contains(limit)).ok_or("must be a number from 1 to 200")
+    value
+        .parse()
+        .ok()
+        .filter(|limit| (1..=200).contains(limit) || fault!(page_not_bounded))
+        .ok_or("must be a number from 1 to 200")
 }
 
 pub(crate) fn text(value: &str) -> Result<String, &'static str> {

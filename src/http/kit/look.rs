@@ -103,7 +103,7 @@ impl Call {
     /// # Errors
     /// 503 when the look cannot be written.
     pub(super) async fn after_look(&self, answer: HttpResponse) -> Result<HttpResponse, Problem> {
-        let Some(look) = self.look.0.take() else { return Ok(answer) };
+        let Some(look) = self.look.0.take().filter(|_| !fault!(look_not_written)) else { return Ok(answer) };
         let Look { event, query, shown, .. } = *look;
         match self.services().trusted.append_look(&event, query, shown).await {
             Ok(()) => Ok(answer),

@@ -280,7 +280,7 @@ impl Members {
     /// Refuses members that exist but that the caller may not write.
     pub fn read_only(&mut self, names: &[&str]) {
         for name in names {
-            if self.object.shift_remove(*name).is_some() {
+            if self.object.shift_remove(*name).is_some() && !fault!(read_only_ignored) {
                 self.broken(name, Invalid::new("read-only", "cannot be changed by you"));
             }
         }
@@ -289,7 +289,7 @@ impl Members {
     /// Returns the broken rules. Each remaining member is an unknown one.
     pub(crate) fn finish(&mut self) -> Vec<BrokenRule> {
         let unknown: Vec<String> = self.object.keys().take(MOST_BROKEN_RULES).cloned().collect();
-        for name in unknown {
+        for name in unknown.into_iter().filter(|_| !fault!(unknown_members_taken)) {
             self.broken(&name, Invalid::new("unknown", "is not a known member"));
         }
         self.errors.truncate(MOST_BROKEN_RULES);

@@ -54,7 +54,8 @@ pub(crate) async fn wrap(
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let caching = if fault!(answers_stored) { "max-age=60" } else { "no-store" };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
         if matches!(family, Some(Family::OAuth | Family::Page)) {
             // RFC 6749 §5.1 requires both.
             headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));

@@ -59,6 +59,9 @@ impl Parameters {
     ) -> Result<Option<T>, String> {
         let Some(index) = self.0.iter().position(|(known, _)| known == name) else { return Ok(None) };
         let (_, value) = self.0.swap_remove(index);
+        if fault!(repeated_query_taken) {
+            self.0.retain(|(known, _)| known != name);
+        }
         if self.0.iter().any(|(known, _)| known == name) {
             return Err(format!("{name} is repeated"));
         }
@@ -84,8 +87,10 @@ pub(crate) fn read_query<T: QueryType>(text: &str) -> Result<T, String> {
     let mut parameters = Parameters(pairs);
     let query = T::read(&mut parameters)?;
     match parameters.0.first() {
-        Some((name, _)) => Err(format!("{name:?} is not a parameter of this route")),
-        None => Ok(query),
+        Some((name, _)) if !fault!(unknown_query_taken) => {
+            Err(format!("{name:?} is not a parameter of this route"))
+        }
+        _ => Ok(query),
     }
 }
 

@@ -47,7 +47,8 @@ impl RateLimits {
         address: Option<IpAddr>,
         allowance: &Allowance,
     ) -> Result<(), Problem> {
-        let Some(address) = address.filter(|_| self.are_on) else { return Ok(()) };
+        let is_counted = self.are_on && !fault!(registrations_not_counted);
+        let Some(address) = address.filter(|_| is_counted) else { return Ok(()) };
         match self.store.count(Bucket::registrations(Network::of(address))).await? {
             Ok(left) => {
                 allowance.note(left);
@@ -86,7 +87,8 @@ impl RateLimits {
         bucket: Option<Bucket>,
         allowance: &Allowance,
     ) -> Result<(), StoreError> {
-        let Some(bucket) = bucket.filter(|_| self.are_on) else { return Ok(()) };
+        let is_counted = self.are_on && !fault!(client_failures_not_counted);
+        let Some(bucket) = bucket.filter(|_| is_counted) else { return Ok(()) };
         match self.store.count(bucket).await? {
             Ok(left) => allowance.note(left),
             Err(too_many) => {

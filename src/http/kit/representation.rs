@@ -126,7 +126,9 @@ fn json<R: View>(call: &Call, record: &R, held: RelationSet, by: Option<&Caller>
     let services = call.services();
     let shown = WithActions { view: record.view(), _actions: services.actions.on(record, held, by) };
     let attributes = RecordAttributes::of(record, held);
-    let may_read = |rule: &'static Rule| by.is_some_and(|by| rule.permits(by, attributes));
+    let may_read = |rule: &'static Rule| {
+        by.is_some_and(|by| rule.permits(by, attributes)) || fault!(member_shown_to_all)
+    };
     let mut hidden = R::MEMBERS
         .iter()
         .filter(|member| member.read_rule().is_some_and(|rule| !may_read(rule)))

@@ -4,6 +4,7 @@
 mod routes;
 mod seeds;
 mod server;
+mod token;
 
 pub(crate) use routes::endpoints;
 #[cfg(feature = "testing")]

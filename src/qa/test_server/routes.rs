@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::TestServer;
 use super::seeds::Seeds;
+use super::token::token;
 use crate::domain::{Invalid, format_time, parse_time};
 use crate::http::{Body, Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
 
@@ -17,6 +18,7 @@ use crate::http::{Body, Code, Endpoint, Json, NoContent, Problem, Public, Servic
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint(Method::GET,  "/test",       "List the test accounts", seeds),
+        endpoint(Method::POST, "/test/token", "Make a token for a situation",        token).or(&[Code::NotFound, Code::Conflict]),
         endpoint(Method::POST, "/test/clock", "Set the clock",                       clock),
         endpoint(Method::POST, "/test/reset", "Reset to the state at start",         reset),
     ]
@@ -59,13 +61,13 @@ fn time(text: &str) -> Result<DateTime<Utc>, Invalid> {
     parse_time(text).ok_or_else(|| Invalid::new("not-a-time", "must be an RFC 3339 time"))
 }
 
-fn of(services: &Services) -> Result<Arc<TestServer>, Problem> {
+pub(super) fn test_server(services: &Services) -> Result<Arc<TestServer>, Problem> {
     services.extensions.get().ok_or_else(|| Problem::new(Code::UnknownPath))
 }
 
 /// `GET /test`
 async fn seeds(_: Public, services: Arc<Services>) -> Result<Json<Seeds>, Problem> {
-    Ok(Json(of(&services)?.seeds.clone()))
+    Ok(Json(test_server(&services)?.seeds.clone()))
 }
 
 /// `POST /test/clock`
@@ -89,7 +91,7 @@ async fn clock(
             }
         }
     })?;
-    let clock = &of(&services)?.clock;
+    let clock = &test_server(&services)?.clock;
     match change {
         Change::By(apart) => clock.advance(apart),
         Change::To(time) => clock.advance(time - clock.now()),
@@ -101,7 +103,7 @@ async fn clock(
 /// `POST /test/reset`: restores every table and the clock. All issued tokens become invalid, because the server
 /// signs with a new key.
 async fn reset(_: Public, services: Arc<Services>) -> Result<NoContent, Problem> {
-    let test = of(&services)?;
+    let test = test_server(&services)?;
     services.recorder.discard().await?;
     test.snapshot.restore().await?;
     test.clock.reset();

@@ -27,6 +27,8 @@ pub struct TestServer {
     pub(crate) seeds: Seeds,
     /// The database at the start.
     pub(crate) snapshot: Snapshot,
+    /// Looks up the users of test tokens.
+    pub(crate) operator: Operator,
     /// The clock of the server.
     pub(crate) clock: Clock,
 }
@@ -97,10 +99,10 @@ pub(crate) fn is_test(config: &Config) -> bool {
 pub(crate) async fn start(
     store: &Store,
     hasher: &crate::hashing::Hasher,
-    operator: &Operator,
+    operator: Operator,
     clock: Clock,
 ) -> Result<Arc<TestServer>, StoreError> {
-    let seeds = seed(store, hasher, operator, &clock).await?;
+    let seeds = seed(store, hasher, &operator, &clock).await?;
     let snapshot = Snapshot::of(DATABASE)?;
-    Ok(Arc::new(TestServer { seeds, snapshot, clock }))
+    Ok(Arc::new(TestServer { seeds, snapshot, operator, clock }))
 }

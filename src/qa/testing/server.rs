@@ -62,6 +62,7 @@ impl Server {
             everything: Credential::Key,
             keys: Some(keys),
             remove_last_admin: None,
+            is_test_server: false,
             stop: Stop::default(),
         }
     }

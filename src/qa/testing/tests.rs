@@ -183,6 +183,8 @@ fn a_mistake_is_named_with_its_route() {
     assert_eq!(
         Walk::of(wardrobe(mistaken)).run().broken(),
         [
+            "a list of an application shows only what its caller may read: GET /hats shows a record of another user",
+            "a list of an application shows only what its caller may read: GET /hats shows a record of another user",
             "POST /hats: a user suspended during the request gets 200; the rule says 401 invalid-token",
             "POST /hats: a user demoted during the request gets 200; the rule says 401 invalid-token",
             "POST /hats: a user logged out during the request gets 200; the rule says 401 invalid-token",

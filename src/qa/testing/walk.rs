@@ -54,7 +54,7 @@ impl Walk {
     /// When the application does not start or cannot create users.
     pub fn run(self) -> Page {
         let server = Server::start(&self.served, self.database_url, &self.settings);
-        let options = Options { careful: false, timing: false, registration_open: true };
+        let options = Options { careful: false, timing: false, registration_open: true, fail_fast: false };
         let routes = server.routes(&self.app);
         let report = Verification::run(&self.app, server.target(), options, &routes, |_| {});
         if let Some(why) = &report.ended {

@@ -15,8 +15,8 @@ use super::VerifyError;
 use super::stop::Stop;
 use crate::token::tls;
 
-/// Timeout of a request. It is above the duration of any answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout of a request. It is above the duration of any answer, also on a loaded machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Members that differ between two equal answers.
 const VARYING_MEMBERS: [&str; 3] = ["instance", "request_id", "decision_id"];
@@ -40,6 +40,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// The media type and the body.
     pub(crate) body: Option<(&'static str, String)>,
+    /// Further headers. `If-Match` is `*` unless it is here; with an empty value it is left out.
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 /// Answer of the server.
@@ -55,11 +57,34 @@ pub(crate) struct Answer {
 
 impl Request {
     pub(crate) fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), body: None }
+        Self { method, path: path.into(), body: None, headers: Vec::new() }
     }
 
     pub(crate) fn get(path: impl Into<String>) -> Self {
         Self::new(Method::GET, path)
+    }
+
+    pub(crate) fn post(path: impl Into<String>) -> Self {
+        Self::new(Method::POST, path)
+    }
+
+    pub(crate) fn put(path: impl Into<String>) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    /// Returns a merge patch (RFC 7396).
+    pub(crate) fn patch(path: impl Into<String>, body: &Value) -> Self {
+        let body = Some(("application/merge-patch+json", body.to_string()));
+        Self { body, ..Self::new(Method::PATCH, path) }
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 
     pub(crate) fn json(self, body: &Value) -> Self {
@@ -154,13 +179,16 @@ impl Client {
         if self.is_stopped() {
             return Err(VerifyError::new("a signal ended the run"));
         }
-        let Request { method, path, body } = request;
+        let Request { method, path, body, headers } = request;
         let failed =
             |error: &dyn std::fmt::Display| VerifyError::new(format!("{}: {error}", request.asked()));
-        let mut head = http::Request::builder()
-            .method(method.as_str())
-            .uri(format!("{}{path}", self.url))
-            .header("if-match", "*");
+        let mut head = http::Request::builder().method(method.as_str()).uri(format!("{}{path}", self.url));
+        if headers.iter().all(|(name, _)| *name != "if-match") {
+            head = head.header("if-match", "*");
+        }
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            head = head.header(*name, value);
+        }
         if let Some(authorization) = authorization {
             head = head.header("authorization", authorization);
         }

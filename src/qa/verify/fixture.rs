@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use super::client::Answer;
@@ -34,8 +33,8 @@ pub(crate) struct TestUser {
 /// Test client that acts for itself.
 #[derive(Clone, Debug)]
 pub(crate) struct TestClient {
-    id: String,
-    secret: String,
+    pub(super) id: String,
+    pub(super) secret: String,
 }
 
 /// Running server with its test users and clients.
@@ -57,7 +56,11 @@ pub(crate) struct Fixture {
     /// Last renewal of the marker.
     pub(super) renewed: Cell<Option<Instant>>,
     pub(super) records: RefCell<Vec<String>>,
+    /// The last user who consented to a client, and the client.
+    pub(super) consent: RefCell<Option<(String, String)>>,
     pub(super) remove_last_admin: Option<RemoveLastAdmin>,
+    /// Set for a test server.
+    pub(super) is_test_server: bool,
 }
 
 impl Fixture {
@@ -82,7 +85,9 @@ impl Fixture {
             numbers: Cell::new(0),
             renewed: Cell::new(None),
             records: RefCell::default(),
+            consent: RefCell::default(),
             remove_last_admin: target.remove_last_admin,
+            is_test_server: target.is_test_server,
         })
     }
 
@@ -186,7 +191,7 @@ impl Fixture {
     pub(crate) fn new_user(&self, roles: &[Role]) -> Result<TestUser, VerifyError> {
         let email = self.new_address();
         let body = json!({ "email": email, "password": self.password, "roles": roles });
-        let request = Request::new(Method::POST, "/users").json(&body);
+        let request = Request::post("/users").json(&body);
         let id = self.done(&request, Some(&self.everything()?))?.text("id")?;
         let token = self.log_in(&email, None)?;
         Ok(TestUser { id, email, roles: roles.to_vec(), token })
@@ -199,23 +204,23 @@ impl Fixture {
 
     /// Ends the session of a token.
     pub(crate) fn log_out(&self, token: &str) -> Result<(), VerifyError> {
-        self.done(&Request::new(Method::DELETE, "/sessions/current"), Some(token)).map(drop)
+        self.done(&Request::delete("/sessions/current"), Some(token)).map(drop)
     }
 
     pub(crate) fn suspend(&self, user: &TestUser) -> Result<(), VerifyError> {
         let path = format!("/users/{}/status", user.id);
-        let request = Request::new(Method::PUT, path).json(&json!({ "status": "suspended" }));
+        let request = Request::put(path).json(&json!({ "status": "suspended" }));
         self.done(&request, Some(&self.everything()?)).map(drop)
     }
 
     /// Takes all roles of a user.
     pub(crate) fn demote(&self, user: &TestUser) -> Result<(), VerifyError> {
-        let request = Request::new(Method::PUT, format!("/users/{}/roles", user.id));
+        let request = Request::put(format!("/users/{}/roles", user.id));
         self.done(&request.json(&json!({ "roles": [] })), Some(&self.everything()?)).map(drop)
     }
 
     pub(crate) fn delete(&self, user: &TestUser) -> Result<(), VerifyError> {
-        let request = Request::new(Method::DELETE, format!("/users/{}", user.id));
+        let request = Request::delete(format!("/users/{}", user.id));
         self.done(&request, Some(&self.everything()?)).map(drop)
     }
 
@@ -235,7 +240,7 @@ impl Fixture {
             "client_id": name, "client_name": "created by cloakroom verify", "scope": scopes.to_string(),
             "grant_types": ["client_credentials"],
         });
-        let request = Request::new(Method::POST, "/clients").json(&body);
+        let request = Request::post("/clients").json(&body);
         let made = self.done(&request, Some(&self.everything()?))?;
         let (id, secret) = (made.text("client_id")?, made.text("client_secret")?);
         Ok(TestClient { id, secret })
@@ -244,6 +249,16 @@ impl Fixture {
     /// Returns a token of the client for itself.
     pub(crate) fn token_of(&self, client: &TestClient) -> Result<String, VerifyError> {
         client_token(&self.client, &client.id, &client.secret)
+    }
+
+    /// Sends a form with the credentials of a client, by HTTP Basic.
+    pub(super) fn form_of(
+        &self,
+        client: &TestClient,
+        path: &str,
+        pairs: &[(&str, &str)],
+    ) -> Result<Answer, VerifyError> {
+        self.client.send_by_basic(&Request::post(path).form(pairs), &client.id, &client.secret)
     }
 
     /// Returns the scopes of every user.
@@ -277,7 +292,7 @@ fn session_token(
     if let (Some(scope), Some(members)) = (scope, body.as_object_mut()) {
         members.insert("scope".to_owned(), scope.to_string().into());
     }
-    let answer = client.send(&Request::new(Method::POST, "/sessions").json(&body), None)?;
+    let answer = client.send(&Request::post("/sessions").json(&body), None)?;
     if answer.is_success() {
         return answer.text("access_token");
     }
@@ -286,7 +301,7 @@ fn session_token(
 
 /// Returns a token by client credentials (RFC 6749 §4.4). The client authenticates by `client_secret_basic`.
 fn client_token(client: &Client, id: &str, secret: &str) -> Result<String, VerifyError> {
-    let request = Request::new(Method::POST, "/oauth/token").form(&[("grant_type", "client_credentials")]);
+    let request = Request::post("/oauth/token").form(&[("grant_type", "client_credentials")]);
     let answer = client.send_by_basic(&request, id, secret)?;
     if answer.is_success() {
         return answer.text("access_token");

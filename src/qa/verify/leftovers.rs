@@ -10,7 +10,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use actix_web::http::Method;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
@@ -76,7 +75,7 @@ impl Fixture {
             "client_id": self.marker(), "client_name": self.marker_name(), "scope": scope,
             "grant_types": ["client_credentials"],
         });
-        self.done(&Request::new(Method::POST, "/clients").json(&body), Some(&self.everything()?))?;
+        self.done(&Request::post("/clients").json(&body), Some(&self.everything()?))?;
         self.renewed.set(Some(Instant::now()));
         Ok(others)
     }
@@ -96,9 +95,8 @@ impl Fixture {
         }
         self.renewed.set(Some(Instant::now()));
         let token = self.everything()?;
-        let mut request = Request::new(Method::PATCH, format!("/clients/{}", self.marker()));
         let body = json!({ "client_name": self.marker_name() });
-        request.body = Some(("application/merge-patch+json", body.to_string()));
+        let request = Request::patch(format!("/clients/{}", self.marker()), &body);
         // A failure shows in the request that follows.
         let _ = self.client.send(&request, Some(&token));
         Ok(())
@@ -179,7 +177,7 @@ impl Fixture {
 
     /// Removes a record. Returns it with the reason when that failed.
     fn remove(&self, path: &str) -> Option<String> {
-        let request = Request::new(Method::DELETE, path);
+        let request = Request::delete(path);
         match self.everything().and_then(|token| self.send(&request, Some(&token))) {
             Ok(answer) if answer.is_success() || answer.status == 404 => None,
             Ok(answer) => Some(format!("{path} ({})", answer.summary())),

@@ -2,12 +2,15 @@
 //! answer is compared with the policy. `cloakroom verify` does this to any server, and the tests of an
 //! application ([`Walk`](super::testing::Walk)) to their own.
 //!
+//! Then it tries rules that need more than one request ([`checks`]).
+//!
 //! It also checks invariants of every application ([`invariants`]): another user's id and an unknown id get the
 //! same answer, a refused change changes nothing, a list has no records of another user, and no answer contains
 //! a secret.
 
 mod body;
 mod caller;
+mod checks;
 mod client;
 mod fixture;
 mod interrupted_body;
@@ -25,8 +28,8 @@ mod tokens;
 mod trial;
 
 pub(crate) use client::{Client, Request};
-pub(crate) use page::{as_html, as_junit};
-pub(crate) use report::{Outcome, Report, RouteReport};
+pub(crate) use page::{as_html, as_junit, mark};
+pub(crate) use report::{CheckReport, Outcome, Report, RouteReport};
 pub(crate) use run::{Options, Verification};
 pub(crate) use stop::Stop;
 pub(crate) use target::{Credential, RemoveLastAdmin, Target, VerifyError};

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::caller::Caller;
 use super::report::Cell;
-use super::{Outcome, Report, RouteReport};
+use super::{CheckReport, Outcome, Report, RouteReport};
 use crate::authz::matrix::document;
 
 /// Returns JUnit XML: one suite for each route, one case for each caller. With `require_all`, a case that was not
@@ -14,10 +14,11 @@ use crate::authz::matrix::document;
 pub(crate) fn as_junit(report: &Report, require_all: bool) -> String {
     let general: Vec<String> = report.ended.iter().map(|why| format!("the run ended early: {why}")).collect();
     let general = [general, report.general.clone()].concat();
-    let cells = || report.routes.iter().flat_map(|route| &route.cells);
-    let failures = cells().filter(|cell| is_failure(&cell.outcome, require_all)).count() + general.len();
-    let tests = cells().count() + general.len().max(1);
-    let time = seconds(cells().map(|cell| cell.took).sum());
+    let cells = || report.routes.iter().flat_map(|route| &route.cells).map(|cell| (&cell.outcome, cell.took));
+    let all = || report.checks.iter().map(|check| (&check.outcome, check.took)).chain(cells());
+    let failures = all().filter(|(outcome, _)| is_failure(outcome, require_all)).count() + general.len();
+    let tests = all().count() + general.len().max(1);
+    let time = seconds(all().map(|(_, took)| took).sum());
     let suites = html! {
         testsuites name={ "cloakroom verify " (report.target) } tests=(tests) failures=(failures) time=(time) {
             testsuite name="the server" tests=(general.len().max(1)) failures=(general.len()) time="0.000" {
@@ -26,6 +27,7 @@ pub(crate) fn as_junit(report: &Report, require_all: bool) -> String {
                     testcase classname="the server" name=(wrong) time="0.000" { failure message=(wrong) {} }
                 }
             }
+            (check_suite(&report.checks, require_all))
             @for route in &report.routes { (suite(route, require_all)) }
         }
     };
@@ -44,21 +46,35 @@ fn seconds(time: Duration) -> String {
     format!("{:.3}", time.as_secs_f64())
 }
 
+/// Case of a suite: its name, its outcome, the answer, and the duration.
+type Case<'a> = (String, &'a Outcome, &'a str, Duration);
+
+fn check_suite(checks: &[CheckReport], require_all: bool) -> Markup {
+    let cases = checks.iter().map(|check| (check.rule.to_owned(), &check.outcome, "", check.took));
+    suite_of("beyond the matrix", &cases.collect::<Vec<_>>(), require_all)
+}
+
 fn suite(route: &RouteReport, require_all: bool) -> Markup {
-    let failures = route.cells.iter().filter(|cell| is_failure(&cell.outcome, require_all)).count();
-    let right = route.cells.iter().filter(|cell| cell.outcome == Outcome::AsExpected).count();
-    let skipped = route.cells.len() - failures - right;
-    let time = seconds(route.cells.iter().map(|cell| cell.took).sum());
+    let cases = route.cells.iter();
+    let cases = cases.map(|cell| (cell.caller.name(), &cell.outcome, cell.answer.as_str(), cell.took));
+    suite_of(&route.route, &cases.collect::<Vec<_>>(), require_all)
+}
+
+fn suite_of(suite: &str, cases: &[Case<'_>], require_all: bool) -> Markup {
+    let failures = cases.iter().filter(|(_, outcome, ..)| is_failure(outcome, require_all)).count();
+    let right = cases.iter().filter(|(_, outcome, ..)| **outcome == Outcome::AsExpected).count();
+    let skipped = cases.len() - failures - right;
+    let time = seconds(cases.iter().map(|(.., took)| *took).sum());
     html! {
-        testsuite name=(route.route) tests=(route.cells.len()) failures=(failures) skipped=(skipped) time=(time) {
-            @for cell in &route.cells {
-                testcase classname=(route.route) name=(cell.caller.name()) time=(seconds(cell.took)) {
-                    @match &cell.outcome {
+        testsuite name=(suite) tests=(cases.len()) failures=(failures) skipped=(skipped) time=(time) {
+            @for (name, outcome, answer, took) in cases {
+                testcase classname=(suite) name=(name) time=(seconds(*took)) {
+                    @match outcome {
                         Outcome::AsExpected => {},
                         Outcome::NotTried(reason) if require_all => failure message={ "not tried: " (reason) } {},
                         Outcome::NotTried(reason) => skipped message={ "not tried: " (reason) } {},
                         Outcome::DoesNotApply(reason) => skipped message={ "does not apply: " (reason) } {},
-                        Outcome::Different(ways) => @for way in ways { failure message=(way) { (cell.answer) } },
+                        Outcome::Different(ways) => @for way in ways { failure message=(way) { (answer) } },
                     }
                 }
             }
@@ -86,6 +102,8 @@ pub(crate) fn as_html(report: &Report, at: &str) -> String {
                     h2 { "Not tried" }
                     ul { @for (reason, count) in report.not_tried() { li { (count) " answers: " (reason) } } }
                 }
+                h2 { "Beyond the matrix" }
+                ul { @for check in &report.checks { li.(class_of(&check.outcome)) { (mark(&check.outcome)) " " (check.rule) } } }
                 h2 { "Every route as every kind of caller" }
                 div.sheet {
                     table {
@@ -106,6 +124,20 @@ pub(crate) fn as_html(report: &Report, at: &str) -> String {
 
 const OWN_STYLE: &str = "thead th{white-space:normal;vertical-align:bottom}.sound{color:var(--in);font-weight:600}\
     .wrong,td.wrong{color:var(--accent);font-weight:600}td.not-tried{color:var(--quiet)}";
+
+/// Returns the mark of one outcome.
+pub(crate) fn mark(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::AsExpected => "✓",
+        Outcome::Different(_) => "✗",
+        Outcome::NotTried(_) => "?",
+        Outcome::DoesNotApply(_) => "–",
+    }
+}
+
+fn class_of(outcome: &Outcome) -> &'static str {
+    if matches!(outcome, Outcome::Different(_)) { "wrong" } else { "tried" }
+}
 
 fn answer(cell: &Cell) -> Markup {
     match &cell.outcome {

@@ -31,7 +31,7 @@ impl Fixture {
     /// Returns the path of a route to a record of the owner:
     ///
     /// - `{id}` is a record of the owner, or the owner where the path names a user;
-    /// - `{sid}` is a session of the owner;
+    /// - `{sid}` is a session of the owner, and `{client_id}` a client that the owner has consented to;
     /// - a parameter with a single allowed value has that value;
     /// - every other parameter is the id of the other user, so that a route which grants access is asked to grant
     ///   it to the user who must have none.
@@ -57,6 +57,7 @@ impl Fixture {
                 literal if place % 2 == 0 => path + literal,
                 "id" => path + id,
                 "sid" => path + &self.session_of(owner)?,
+                "client_id" => path + &self.consented_client(owner)?,
                 name => path + description.first_value_of(name).unwrap_or(&self.other.id),
             })
         })

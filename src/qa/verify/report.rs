@@ -61,6 +61,17 @@ pub(crate) struct RouteReport {
     pub(crate) cells: Vec<Cell>,
 }
 
+/// Result of a check beyond the matrix.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckReport {
+    /// The rule, as a sentence.
+    pub(crate) rule: &'static str,
+    /// The outcome. Each difference is a sentence of its own.
+    pub(crate) outcome: Outcome,
+    /// The duration.
+    pub(crate) took: Duration,
+}
+
 /// Results for all routes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
@@ -68,6 +79,8 @@ pub(crate) struct Report {
     pub(crate) target: String,
     /// The routes.
     pub(crate) routes: Vec<RouteReport>,
+    /// The checks beyond the matrix.
+    pub(crate) checks: Vec<CheckReport>,
     /// Faults of the server as a whole.
     pub(crate) general: Vec<String>,
     /// The reason for which the run ended before everything was tried.
@@ -75,7 +88,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Returns all differences, one line each, with the route and the caller.
+    /// Returns all differences, one line each: with the rule of the check, or with the route and the caller.
     pub(crate) fn differences(&self) -> Vec<String> {
         let of_route = |route: &RouteReport| {
             let of_cell = |cell: &Cell| match &cell.outcome {
@@ -86,15 +99,24 @@ impl Report {
             };
             route.cells.iter().flat_map(of_cell).collect::<Vec<_>>()
         };
+        let of_check = |check: &CheckReport| match &check.outcome {
+            Outcome::Different(ways) => ways.iter().map(|way| format!("{}: {way}", check.rule)).collect(),
+            _ => Vec::new(),
+        };
+        let checks = self.checks.iter().flat_map(of_check);
         let ended = self.ended.iter().map(|why| format!("the run ended early: {why}"));
-        ended.chain(self.general.iter().cloned()).chain(self.routes.iter().flat_map(of_route)).collect()
+        ended
+            .chain(self.general.iter().cloned())
+            .chain(checks)
+            .chain(self.routes.iter().flat_map(of_route))
+            .collect()
     }
 
     /// Returns the reasons for results that were not tried, with their counts.
     pub(crate) fn not_tried(&self) -> Vec<(String, usize)> {
         let mut reasons: Vec<(String, usize)> = Vec::new();
-        for cell in self.routes.iter().flat_map(|route| &route.cells) {
-            let Outcome::NotTried(reason) = &cell.outcome else { continue };
+        for outcome in self.outcomes() {
+            let Outcome::NotTried(reason) = outcome else { continue };
             match reasons.iter_mut().find(|(known, _)| known == reason) {
                 Some((_, count)) => *count += 1,
                 None => reasons.push((reason.clone(), 1)),
@@ -107,5 +129,10 @@ impl Report {
     pub(crate) fn tried(&self) -> usize {
         let cells = self.routes.iter().flat_map(|route| &route.cells);
         cells.filter(|cell| matches!(cell.outcome, Outcome::AsExpected | Outcome::Different(_))).count()
+    }
+
+    fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        let checks = self.checks.iter().map(|check| &check.outcome);
+        checks.chain(self.routes.iter().flat_map(|route| &route.cells).map(|cell| &cell.outcome))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::caller::Caller;
+use super::checks::{CHECKS, CheckRun};
 use super::fixture::{Fixture, TestClient, TestUser};
 use super::invariants::private_list;
 use super::leftovers::OtherRuns;
@@ -25,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) timing: bool,
     /// Set when registration is open.
     pub(crate) registration_open: bool,
+    /// Set when the run ends at the first difference.
+    pub(crate) fail_fast: bool,
 }
 
 /// Verification of a server.
@@ -140,6 +143,13 @@ impl<'f> Verification<'f> {
             vocabulary: &self.vocabulary,
             registration_open: self.options.registration_open,
         };
+        let checks = CheckRun::new(self.fixture, endpoints, &rules);
+        for check in CHECKS {
+            let (tried, error) = check.run(&checks);
+            report.checks.push(tried);
+            self.answered(error.map_or(Ok(()), Err))?.ok();
+            self.end_at_difference(report)?;
+        }
         for (endpoint, shown) in endpoints.iter().zip(shown) {
             let mut route = RouteReport { route: endpoint.name(), cells: Vec::new() };
             let outcome = self.route(endpoint, &rules, &mut route.cells);
@@ -154,8 +164,17 @@ impl<'f> Verification<'f> {
             tell(&route);
             report.routes.push(route);
             outcome?;
+            self.end_at_difference(report)?;
         }
         Ok(())
+    }
+
+    /// Ends the run when something differs, and the options say so.
+    fn end_at_difference(&self, report: &Report) -> Result<(), VerifyError> {
+        match self.options.fail_fast && !report.differences().is_empty() {
+            true => Err(VerifyError::new("--fail-fast, and something differs")),
+            false => Ok(()),
+        }
     }
 
     /// Returns the result, or the error as a finding. The third error in succession ends the run, as a signal does.

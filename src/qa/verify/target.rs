@@ -17,6 +17,8 @@ pub(crate) struct Target {
     pub(crate) keys: Option<Keys>,
     /// Removes the last administrator, which the server does not do.
     pub(crate) remove_last_admin: Option<RemoveLastAdmin>,
+    /// Set for a test server, which makes tokens and may be changed as a whole.
+    pub(crate) is_test_server: bool,
     /// Ends the run.
     pub(crate) stop: Stop,
 }

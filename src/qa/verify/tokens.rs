@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
 
-use super::VerifyError;
 use super::fixture::{Fixture, TestUser};
+use super::{Request, VerifyError};
 use crate::authz::ScopeSet;
 use crate::domain::{ClientId, Clock, Random, UserId};
 use crate::token::{
@@ -16,16 +17,12 @@ use crate::token::{
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Fixture {
-    /// Returns true when tokens can be signed with the server's key.
-    pub(crate) fn can_sign(&self) -> bool {
-        self.keys.is_some()
-    }
-
     /// Returns a token of the user with this defect. None when it needs the server's signing key, and that is not
     /// available.
     pub(crate) fn wrong(&self, defect: TokenDefect, user: &TestUser) -> Result<Option<String>, VerifyError> {
-        if defect.needs_key() && !self.can_sign() {
-            return Ok(None);
+        if defect.needs_key() && self.keys.is_none() {
+            let order = json!({ "as": user.id, "situation": defect.name() });
+            return if self.is_test_server { self.ordered(&order).map(Some) } else { Ok(None) };
         }
         let draft = self.unsigned_token_of(user)?;
         match self.test_tokens().defective(defect, draft) {
@@ -36,16 +33,50 @@ impl Fixture {
         }
     }
 
+    /// Returns a token of the user that is good but for these claims and members of the header. `null` removes one.
+    /// None without the server's signing key.
+    pub(crate) fn crafted(
+        &self,
+        user: &TestUser,
+        claims: &[(&str, Value)],
+        header: &[(&str, Value)],
+    ) -> Result<Option<String>, VerifyError> {
+        let members = |list: &[(&str, Value)]| -> Map<String, Value> {
+            list.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+        };
+        let (claims, header) = (members(claims), members(header));
+        if self.keys.is_some() {
+            let mut draft = self.unsigned_token_of(user)?;
+            draft.set(&claims, &header);
+            let token = self.test_tokens().valid(draft);
+            return token.map(Some).map_err(|error| VerifyError::new(error.to_string()));
+        }
+        let order = json!({ "as": user.id, "claims": claims, "header": header });
+        if self.is_test_server { self.ordered(&order).map(Some) } else { Ok(None) }
+    }
+
+    /// Returns a token that a test server makes.
+    fn ordered(&self, order: &Value) -> Result<String, VerifyError> {
+        self.done(&Request::post("/test/token").json(order), None)?.text("token")
+    }
+
     /// Returns a token of a client whose id is that of a user. None without the server's signing key.
     pub(crate) fn named_like(&self, user: &TestUser) -> Result<Option<String>, VerifyError> {
-        let issue_to = IssueTo::Client { id: user.id.clone(), epoch: 1 };
         let scope: ScopeSet = self.own_scopes().iter().filter(|scope| !scope.is_identity()).collect();
+        if self.keys.is_none() && self.is_test_server {
+            let order = json!({ "client": user.id, "scope": scope.to_string() });
+            return self.ordered(&order).map(Some);
+        }
+        let issue_to = IssueTo::Client { id: user.id.clone(), epoch: 1 };
         self.good(issue_to, &user.id, &scope)
     }
 
     /// Returns a token of this user with every scope of their roles, whose user authenticated long ago. None
     /// without the server's signing key.
     pub(crate) fn stale(&self, user: &TestUser) -> Result<Option<String>, VerifyError> {
+        if self.keys.is_none() && self.is_test_server {
+            return self.ordered(&json!({ "as": user.id, "situation": "stale" })).map(Some);
+        }
         let scope = self.app.vocabulary().granted_by(&user.roles);
         self.good(issue_to(user, long_ago(Clock::system().now()))?, ClientId::FIRST_PARTY, &scope)
     }
@@ -57,7 +88,7 @@ impl Fixture {
         client_id: &str,
         scope: &ScopeSet,
     ) -> Result<Option<String>, VerifyError> {
-        if !self.can_sign() {
+        if self.keys.is_none() {
             return Ok(None);
         }
         let draft = self.draft(subject, client_id, scope)?;

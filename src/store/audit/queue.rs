@@ -74,6 +74,9 @@ impl Recorder {
 
     /// Appends an event under this id. Returns false when the event is only counted.
     pub fn note_as(&self, id: Uuid, event: AuditEvent) -> bool {
+        if fault!(refusal_not_written) {
+            return false;
+        }
         self.take(&event, Some(id))
     }
 

@@ -89,6 +89,9 @@ where
         any.push(DB::constant(true));
     } else {
         any.extend(part(FilterPart::Owner).filter(|_| term.own));
+        if fault!(related_to_everyone) && term.related != RelationSet::NONE {
+            any.push(DB::constant(true));
+        }
         any.extend(among(term.related).filter_map(|relation| part(FilterPart::Relation(*relation))));
     }
     let within = any.into_iter().reduce(DB::or)?;

@@ -32,6 +32,15 @@ impl Store {
         self.write(by, move |conn, changes| {
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             let new = users::password_hash.eq(hash.expose_phc());
+            if fault!(password_of_everyone) {
+                on!(conn, |c| update(users::table)
+                    .set(users::password_hash.eq(hash.expose_phc()))
+                    .execute(c))?;
+            }
+            let new = match fault!(old_password_kept) {
+                true => return shared.bump_revision(conn, &user, true, changes),
+                false => new,
+            };
             one_row(on!(conn, |c| update(this).set(new).execute(c))?)?;
             shared.bump_revision(conn, &user, kept.is_none(), changes)?;
             let ended = Tombstone::of_user(user.id);

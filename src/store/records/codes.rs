@@ -175,13 +175,22 @@ fn mark_redeemed(
     session: SessionId,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
+    let redeemed = codes::session_id.eq(Some(session));
+    if fault!(code_of_any_client) {
+        let of_any = codes::table.find(hash).filter(codes::session_id.is_null());
+        return Ok(on!(conn, |c| update(of_any).set(redeemed).execute(c))? == 1);
+    }
+    if fault!(code_used_twice) {
+        let used = codes::table.find(hash).filter(codes::client_id.eq(client.as_str()));
+        return Ok(on!(conn, |c| update(used).set(redeemed).execute(c))? == 1);
+    }
     let unused = codes::table
         .find(hash)
         .filter(codes::client_id.eq(client.as_str()))
         .filter(codes::session_id.is_null())
         .filter(codes::expires_at.gt(Time(now)))
         .filter(alive!(authorization_codes));
-    let rows = on!(conn, |c| update(unused).set(codes::session_id.eq(Some(session))).execute(c))?;
+    let rows = on!(conn, |c| update(unused).set(redeemed).execute(c))?;
     Ok(rows == 1)
 }
 
@@ -250,7 +259,11 @@ impl Shared {
         };
         let consented = self.vocabulary.scopes_in(&code.scope);
         let granted = self.vocabulary.granted_by(&user.roles);
-        let scope = consented.intersection(&by.registered).intersection(&granted);
+        let scope = consented.intersection(&by.registered);
+        let scope = match fault!(authorized_scope_not_limited) {
+            true => scope,
+            false => scope.intersection(&granted),
+        };
         let mut session = Session {
             id,
             client_id: Some(by.client.clone()),

@@ -32,25 +32,33 @@ fn read((user_id, client_id, client_name, scope, created_at, updated_at): Row) -
 /// The consents of a user, with the names of their clients.
 macro_rules! of_user {
     ($user:expr) => {
-        consents::table
-            .inner_join(clients::table)
-            .filter(consents::user_id.eq($user))
-            .filter(alive!(consents))
-            .order(consents::client_id)
-            .select((
+        with_clients!().filter(consents::user_id.eq($user))
+    };
+}
+
+/// All consents, with the names of their clients.
+macro_rules! with_clients {
+    () => {
+        consents::table.inner_join(clients::table).filter(alive!(consents)).order(consents::client_id).select(
+            (
                 consents::user_id,
                 consents::client_id,
                 clients::name,
                 consents::scope,
                 consents::created_at,
                 consents::updated_at,
-            ))
+            ),
+        )
     };
 }
 
 fn load(conn: &mut Connection, user: UserId, client: &ClientId) -> Result<Option<Consent>, StoreError> {
     let this = of_user!(user).filter(consents::client_id.eq(client.as_str()));
-    let row: Option<Row> = on!(conn, |c| this.get_result(c).optional())?;
+    let mut row: Option<Row> = on!(conn, |c| this.get_result(c).optional())?;
+    if fault!(grant_of_any_user) && row.is_none() {
+        let any = with_clients!().filter(consents::client_id.eq(client.as_str()));
+        row = on!(conn, |c| any.first(c).optional())?;
+    }
     Ok(row.map(read))
 }
 
@@ -78,7 +86,10 @@ impl Store {
         let id = user.id;
         self.read(move |conn| {
             let rows: Vec<Row> = on!(conn, DB, |c| {
-                let mut list = of_user!(id).into_boxed::<DB>();
+                let mut list = with_clients!().into_boxed::<DB>();
+                if !fault!(grants_of_everyone) {
+                    list = list.filter(consents::user_id.eq(id));
+                }
                 if let Some(after) = &keyset.after {
                     list = list.filter(consents::client_id.gt(after));
                 }
@@ -100,7 +111,10 @@ impl Store {
             let (user, client) = (consent.user_id, &consent.client_id);
             let this = consents::table.find((user, client.as_str()));
             one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
-            let ended = Tombstone::of_consent(user, client);
+            let ended = match fault!(withdrawal_ends_all) {
+                true => Tombstone::of_user(user),
+                false => Tombstone::of_consent(user, client),
+            };
             shared.revoke_sessions(conn, &ended, user, None, changes)?;
             ended.apply(conn, None)
         })

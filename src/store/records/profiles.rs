@@ -66,6 +66,10 @@ impl Store {
                         users::updated_at.eq(Time(now)),
                     ))
                     .execute(c))?;
+                if fault!(profile_of_everyone) {
+                    let claims = users::profile.eq(to_json(&next.claims));
+                    on!(conn, |c| update(users::table).set(claims).execute(c))?;
+                }
                 if is_renamed {
                     search_terms::replace(conn, id)?;
                 }

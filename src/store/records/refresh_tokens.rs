@@ -92,11 +92,12 @@ impl TrustedStore {
         self.write(None, move |conn, changes| {
             let now = shared.now();
             let Some(known) = load(conn, &token, now)? else { return Ok(Err(RefreshRefused::Unknown)) };
-            if known.session.client_id.as_ref() != Some(&by.client) {
+            let is_theirs = known.session.client_id.as_ref() == Some(&by.client);
+            if !is_theirs && !fault!(refresh_of_any_client) {
                 return Ok(Err(RefreshRefused::Unknown));
             }
             let actor = Actor::Anonymous(by.origin.clone(), Some(by.client.clone()));
-            if known.is_reused() {
+            if known.is_reused() && !fault!(refresh_used_twice) {
                 shared.end_reused_session(conn, known.session.id, actor, changes)?;
                 return Ok(Err(RefreshRefused::Reused));
             }
@@ -114,11 +115,14 @@ impl TrustedStore {
                 return Ok(Err(RefreshRefused::Unknown));
             };
             let consented = shared.vocabulary.scopes_in(known.binding.scope.as_deref().unwrap_or_default());
-            let grantable = consented
-                .intersection(&by.registered)
-                .intersection(&shared.vocabulary.granted_by(&user.roles));
+            let consented = if fault!(refreshed_scope_widened) { by.registered.clone() } else { consented };
+            let grantable = consented.intersection(&by.registered);
+            let grantable = match fault!(refreshed_roles_not_limited) {
+                true => grantable,
+                false => grantable.intersection(&shared.vocabulary.granted_by(&user.roles)),
+            };
             let Some(scope) = narrow(&grantable) else { return Ok(Err(RefreshRefused::Scope)) };
-            let (session, successor) = if mark_used(conn, &token, now)? {
+            let (session, successor) = if mark_used(conn, &token, now)? || fault!(refresh_used_twice) {
                 (shared.rotate(conn, &token, &known, &new, now)?, new.sealed.clone())
             } else {
                 match shared.repeat(conn, &token, now, actor, changes)? {
@@ -189,7 +193,10 @@ impl TrustedStore {
             let now = shared.now();
             one_time.use_up(conn, now)?;
             let known = load(conn, &token, now)?.map(|known| known.session);
-            let Some(session) = known.filter(|session| session.client_id.as_ref() == Some(&client)) else {
+            let is_theirs = |session: &Session| {
+                session.client_id.as_ref() == Some(&client) || fault!(revocation_by_any_client)
+            };
+            let Some(session) = known.filter(is_theirs) else {
                 return Ok(false);
             };
             shared.end_session(conn, session.user_id, session.id, changes)?;
@@ -222,7 +229,9 @@ impl Shared {
         // The client has the token of this exchange, so the exchange before it can be repeated no more.
         let answered =
             tokens::table.filter(tokens::session_id.eq(session.id)).filter(tokens::answer.is_not_null());
-        on!(conn, |c| update(answered).set(tokens::answer.eq(None::<Vec<u8>>)).execute(c))?;
+        if !fault!(repeated_without_end) {
+            on!(conn, |c| update(answered).set(tokens::answer.eq(None::<Vec<u8>>)).execute(c))?;
+        }
         on!(conn, |c| update(tokens::table.find(token.as_bytes().as_slice()))
             .set(tokens::answer.eq(Some(&new.sealed)))
             .execute(c))?;

@@ -68,12 +68,14 @@ impl Store {
         self.read(move |conn| {
             let rows: Vec<SessionRow> = on!(conn, DB, |c| {
                 let mut list = sessions::table
-                    .filter(sessions::user_id.eq(id))
                     .filter(sessions::expires_at.gt(Time(now)))
                     .filter(alive!(sessions))
                     .order((sessions::created_at.desc(), sessions::id.desc()))
                     .select(SessionRow::as_select())
                     .into_boxed::<DB>();
+                if !fault!(sessions_of_everyone) {
+                    list = list.filter(sessions::user_id.eq(id));
+                }
                 if let Some((at, last)) = &keyset.after {
                     // `a <= x AND (a < x OR id < y)` uses the index.
                     let beyond = sessions::created_at.lt(Time(*at)).or(sessions::id.lt(SessionId(*last)));
@@ -215,6 +217,9 @@ impl Shared {
         by: Actor,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
+        if fault!(reuse_keeps_session) {
+            return Ok(());
+        }
         let alive = sessions::table.find(id).filter(alive!(sessions));
         let row: Option<SessionRow> =
             on!(conn, |c| alive.select(SessionRow::as_select()).get_result(c).optional())?;
@@ -239,6 +244,9 @@ impl Shared {
             changes.revoke(self, Revoked::Session(id));
             return Ok(());
         };
+        if fault!(session_end_ends_all) {
+            self.begin_epoch(conn, user, changes)?;
+        }
         let children = Tombstone::of_browser(id);
         self.revoke_sessions(conn, &children, user, None, changes)?;
         children.apply(conn, None)?;
@@ -271,12 +279,10 @@ fn surplus(conn: &mut Connection, newest: &Session) -> Result<Vec<(SessionId, Ti
 }
 
 fn find(conn: &mut Connection, of: &SessionOf, now: DateTime<Utc>) -> Result<Option<Session>, StoreError> {
-    let found = sessions::table
-        .find(of.session)
-        .filter(sessions::user_id.eq(of.user))
-        .filter(sessions::expires_at.gt(Time(now)))
-        .filter(alive!(sessions));
+    let found =
+        sessions::table.find(of.session).filter(sessions::expires_at.gt(Time(now))).filter(alive!(sessions));
     let row: Option<SessionRow> =
         on!(conn, |c| found.select(SessionRow::as_select()).get_result(c).optional())?;
-    Ok(row.map(|row| row.read().0))
+    let is_of_user = |session: &Session| session.user_id == of.user || fault!(session_of_any_user);
+    Ok(row.map(|row| row.read().0).filter(is_of_user))
 }

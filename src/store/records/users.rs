@@ -73,7 +73,7 @@ impl Store {
         let (by, now) = (Authorization::of(&user), self.shared().now());
         let mut next = (*user).clone();
         if let Some(email) = change.email {
-            next.email_verified &= next.email == email;
+            next.email_verified &= next.email == email || fault!(address_stays_verified);
             next.email = email;
         }
         next.email_verified = change.email_verified.unwrap_or(next.email_verified);

@@ -38,14 +38,14 @@ impl Accepted {
         now: DateTime<Utc>,
         leeway: TimeDelta,
     ) -> Result<(), InvalidToken> {
-        if self.expires_at <= now - leeway {
+        if self.expires_at <= now - leeway && !fault!(expiry_not_checked) {
             return Err(InvalidToken::Expired);
         }
         let key = keys.find(self.kid.as_deref(), self.algorithm)?;
         if key.fingerprint != self.fingerprint {
             return Err(InvalidToken::WrongSignature);
         }
-        if revocations.is_revoked(&self.revocable) {
+        if revocations.is_revoked(&self.revocable) && !fault!(revocation_not_checked) {
             return Err(InvalidToken::Revoked);
         }
         Ok(())

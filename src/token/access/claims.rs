@@ -84,7 +84,10 @@ impl Registered {
             issuer: required("iss", InvalidToken::MalformedIssuer)?,
             subject: required("sub", InvalidToken::MalformedSubject)?,
             audience,
-            expires_at: date("exp", exp).ok_or(exp)??,
+            expires_at: match date("exp", exp) {
+                None if fault!(expiry_not_required) => DateTime::<Utc>::MAX_UTC,
+                date => date.ok_or(exp)??,
+            },
             issued_at: date("iat", iat).ok_or(iat)??,
             not_before: date("nbf", InvalidToken::MalformedNotBefore).transpose()?,
         })
@@ -142,19 +145,20 @@ impl Claims {
         now: DateTime<Utc>,
         leeway: TimeDelta,
     ) -> Result<(), InvalidToken> {
-        if self.registered.issuer != issuer {
+        if self.registered.issuer != issuer && !fault!(issuer_not_compared) {
             return Err(InvalidToken::WrongIssuer);
         }
         let names =
             |accepted: &[String]| self.registered.audience.iter().any(|named| accepted.contains(named));
-        if audience.is_some_and(|accepted| !names(accepted)) {
+        if audience.is_some_and(|accepted| !names(accepted)) && !fault!(audience_not_compared) {
             return Err(InvalidToken::WrongAudience);
         }
         // The leeway is added to our own time: adding to the token's time could overflow.
-        if self.registered.not_before.is_some_and(|time| time > now + leeway) {
+        let is_early = self.registered.not_before.is_some_and(|time| time > now + leeway);
+        if is_early && !fault!(not_before_not_checked) {
             return Err(InvalidToken::NotYetValid);
         }
-        if self.registered.issued_at > now + leeway {
+        if self.registered.issued_at > now + leeway && !fault!(issue_time_not_checked) {
             return Err(InvalidToken::IssuedInTheFuture);
         }
         Ok(())
@@ -182,7 +186,8 @@ pub(in crate::token) fn authenticated_at(
     claims: &Map<String, Value>,
     issued_at: DateTime<Utc>,
 ) -> DateTime<Utc> {
-    claims.get("auth_time").map_or(issued_at, |time| numeric_date(time).unwrap_or_default())
+    let auth_time = claims.get("auth_time").filter(|_| !fault!(auth_time_not_read));
+    auth_time.map_or(issued_at, |time| numeric_date(time).unwrap_or_default())
 }
 
 /// Reads `cnf` (RFC 7800 §3.1). A confirmation of an unknown kind is an error, as the token is bound.

@@ -128,11 +128,14 @@ impl Revocations {
             TokenSubject::Client(id) => (None, client_epoch(id)),
             TokenSubject::External(_) => (None, None),
         };
-        user.is_some_and(|epoch| token.is_before_user_epoch(epoch))
-            || client.is_some_and(|epoch| token.is_before_client_epoch(epoch))
-            || token.session.is_some_and(|id| entries.sessions.contains_key(&id))
+        let has_ended = |id| entries.sessions.contains_key(&id) && !fault!(session_not_checked);
+        (user.is_some_and(|epoch| token.is_before_user_epoch(epoch)) && !fault!(user_epoch_not_compared))
+            || (client.is_some_and(|epoch| token.is_before_client_epoch(epoch))
+                && !fault!(client_epoch_not_compared))
+            || token.session.is_some_and(has_ended)
             || entries.sets_of(token).any(|(set, _)| token.is_in(set))
             || !entries.tokens.is_empty()
+                && !fault!(token_id_not_checked)
                 && token.jti.as_ref().is_some_and(|jti| entries.tokens.contains_key(&token_key(jti)))
     }
 }

@@ -78,8 +78,8 @@ impl Verification {
         };
         let verified = Verified::of(subject, claims.scope.clone(), &claims);
         Ok(match claims.bound_to {
-            Some(key) => Self::Bound(BoundToken { verified, key }),
-            None => Self::Verified(verified),
+            Some(key) if !fault!(bound_as_bearer) => Self::Bound(BoundToken { verified, key }),
+            _ => Self::Verified(verified),
         })
     }
 }

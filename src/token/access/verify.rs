@@ -145,6 +145,7 @@ impl Verifier {
         let checked = self.with_keys(accepted.issuer.as_deref(), |keys| {
             accepted.check(keys, &self.revocations, now, self.leeway)
         });
+        let checked = if fault!(cache_outlives_revocation) && !is_new { Ok(()) } else { checked };
         match checked {
             Ok(()) if is_new => self.cache.insert(digest, Arc::clone(&accepted)),
             // An expired token stays cached, so its next use is refused without a signature check.
@@ -234,7 +235,7 @@ impl Verifier {
         let jws = Jws::parse(token)?;
         let external = self.external_issuer(&jws);
         let typ = external.as_ref().map_or(TokenTyp::AccessToken, |issuer| issuer.settings.typ);
-        if !accepts_typ(typ, jws.header.typ.as_deref()) {
+        if !accepts_typ(typ, jws.header.typ.as_deref()) && !fault!(type_not_compared) {
             return Err(InvalidToken::WrongType);
         }
         self.with_keys(external.as_deref(), |keys| {

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 
 use cloakroom::App;
@@ -211,8 +211,9 @@ impl Server {
         out.into_owned()
     }
 
-    fn run_operator(&self, arguments: &[&str], input: &str) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cloakroom"))
+    /// Starts a command with the server's own settings.
+    pub fn spawn_operator(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_cloakroom"))
             .args(arguments)
             .env_clear()
             .env("DATABASE_URL", &self.database_url)
@@ -223,7 +224,11 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the command line runs");
+            .expect("the command line runs")
+    }
+
+    fn run_operator(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = self.spawn_operator(arguments);
         let _ = child.stdin.take().expect("an input").write_all(input.as_bytes());
         child.wait_with_output().expect("the command line ends")
     }

@@ -54,14 +54,15 @@ impl FormGuard {
     /// Checks the token in constant time.
     pub fn check_token(&self, purpose: &str, secret: &BrowserSecret, token: &str) -> Result<(), Forgery> {
         let ours = self.token(purpose, secret);
-        bool::from(ours.as_bytes().ct_eq(token.as_bytes())).then_some(()).ok_or(Forgery::Token)
+        let is_ours = bool::from(ours.as_bytes().ct_eq(token.as_bytes()));
+        (is_ours || fault!(form_token_not_checked)).then_some(()).ok_or(Forgery::Token)
     }
 
     /// Checks that the request came from a page of this server, as far as the browser says. Old browsers and
     /// other programs send no such headers. They must send the token too.
     pub fn check_sender(&self, headers: &HeaderMap) -> Result<(), Forgery> {
         let all = |name, expected: &str| headers.get_all(name).all(|value| value == expected);
-        if !all(header::ORIGIN, &self.origin) {
+        if !all(header::ORIGIN, &self.origin) && !fault!(form_origin_not_checked) {
             return Err(Forgery::Origin);
         }
         if !all(SEC_FETCH_SITE, "same-origin") {
