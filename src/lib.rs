@@ -10,6 +10,7 @@
 #[macro_use]
 mod faults;
 
+pub(crate) mod accounts;
 mod app;
 pub mod authz;
 pub(crate) mod cli;
@@ -18,6 +19,7 @@ pub mod domain;
 pub mod hashing;
 pub mod http;
 pub mod json;
+pub mod mail;
 pub mod oauth;
 pub(crate) mod qa;
 pub mod server;

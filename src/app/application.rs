@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::jobs::DeclaredJob;
 use crate::authz::matrix::Matrix;
 use crate::authz::{Scope, Vocabulary};
-use crate::config::{Config, Faults, Registration, Settings, SettingsList, Sources};
+use crate::config::{Config, Faults, Settings, SettingsList, Sources};
 use crate::domain::Role;
 use crate::http;
 use crate::http::{Endpoint, Rules, ServedParts};
@@ -124,7 +124,11 @@ impl App {
 
     /// Returns the routes that a server with this configuration serves. Parts that are off have none.
     pub(crate) fn routes_served(&self, config: &Config) -> Vec<Endpoint> {
-        let parts = ServedParts { authorization_server: config.authorization_server, docs: config.docs };
+        let parts = ServedParts {
+            authorization_server: config.authorization_server,
+            docs: config.docs,
+            mail: config.sends_mail(),
+        };
         self.endpoints.iter().filter(|endpoint| parts.include(endpoint)).cloned().collect()
     }
 
@@ -135,7 +139,7 @@ impl App {
 
     /// Returns the authorization matrix of a server with this configuration.
     pub(crate) fn matrix_served(&self, config: &Config) -> Matrix {
-        self.matrix_of(&self.routes_served(config), config.registration == Registration::Open)
+        self.matrix_of(&self.routes_served(config), config.registration.is_open())
     }
 
     /// Returns the authorization matrix of these routes.

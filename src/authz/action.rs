@@ -75,6 +75,10 @@ crate::actions! {
     pub VerifyEmail = "verify_email", changes;
     /// Set a user's id in another system.
     pub SetExternalId = "set_external_id", changes;
+    /// Send a user the mail that proves the address.
+    pub SendVerification = "send_verification", changes;
+    /// Invite a user to set the first password.
+    pub Invite = "invite", changes;
     /// Replace a user's roles.
     pub SetRoles = "set_roles", changes;
     /// Suspend or activate a user.

@@ -17,6 +17,8 @@ crate::policy! {
         Update:        owner(USERS_WRITE), anyone(USERS_WRITE_ANY), not_above, fresh;
         VerifyEmail:   anyone(USERS_WRITE_ANY), not_above;
         SetExternalId: anyone(USERS_WRITE_ANY), not_above;
+        SendVerification: owner(USERS_WRITE), anyone(USERS_WRITE_ANY), not_above;
+        Invite:        anyone(USERS_CREATE), not_above;
         Delete:        owner(USERS_DELETE), anyone(USERS_DELETE_ANY), not_above, fresh;
         SetPassword:   owner(USERS_WRITE), anyone(USERS_WRITE_ANY), not_above, fresh;
         ProvePassword: owner(USERS_WRITE);

@@ -60,6 +60,14 @@ impl Registration {
         }
     }
 
+    /// Returns the origin of the request.
+    pub(crate) fn origin(&self) -> &Origin {
+        match &self.0 {
+            Basis::Open(_, origin) => origin,
+            Basis::Privileged(reach) => reach.by().origin(),
+        }
+    }
+
     /// Returns the origin of a registration that needs no privilege, for its rate limit.
     pub fn open_origin(&self) -> Option<&Origin> {
         match &self.0 {

@@ -3,7 +3,7 @@
 use super::action::{Action as _, Create, SetRoles};
 use super::resource::Resource as _;
 use super::{Actor, Allowed, AuditEvent, Caller, Outcome, Reason, Refusal, Rule};
-use crate::domain::{Role, User, UserId};
+use crate::domain::{Origin, Role, User, UserId};
 
 /// Proof that these roles may be given to a user.
 #[derive(Debug)]
@@ -29,6 +29,12 @@ impl RoleGrant {
     /// accounts. It does not depend on whether registration is open.
     pub(crate) fn for_foreign_user() -> Self {
         Self::of_new_user(Actor::Server)
+    }
+
+    /// Grants the role of every new user to the user of a registration whose address is proved. The registration was
+    /// decided when it was requested.
+    pub(crate) fn for_proved_registration(origin: Origin) -> Self {
+        Self::of_new_user(Actor::Anonymous(origin, None))
     }
 
     /// Grants roles whose powers the caller has. A caller who grants power must be fresh, by every route.

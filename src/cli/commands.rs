@@ -5,8 +5,8 @@ use std::sync::Arc;
 use clap::Command;
 
 use super::{
-    api, audit, backup, clients, config, explain, health, jobs, keys, migrate, new, serve, token, users,
-    verify,
+    api, audit, backup, clients, config, explain, health, jobs, keys, mail, migrate, new, serve, token,
+    users, verify,
 };
 use crate::app::App;
 
@@ -36,6 +36,7 @@ pub(super) fn commands(app: &Arc<App>) -> Command {
             clients::command(app),
             keys::command(),
             jobs::command(),
+            mail::command(),
             api::routes_command(),
             api::openapi_command(),
             explain::command(),

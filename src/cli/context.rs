@@ -7,11 +7,14 @@ use chrono::TimeDelta;
 use clap::ArgMatches;
 
 use super::output::Failure;
+use crate::accounts::Accounts;
 use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
-use crate::config::{Config, Sources};
+use crate::config::{Config, Registration, Sources};
 use crate::domain::ClockAndRandom;
-use crate::server::{engine, open_store, stored_keys, token_lifetime};
+use crate::mail::Mailer;
+use crate::server::master_key::load_master_key;
+use crate::server::{engine, hasher, open_store, stored_keys, token_lifetime};
 use crate::store::{Engine, MigrationState, TrustedStore};
 use crate::telemetry::logging;
 use crate::token::Keys;
@@ -108,6 +111,24 @@ impl Context {
     #[expect(clippy::disallowed_methods, reason = "this is the command line")]
     pub(super) fn operator(&self) -> Operator {
         Operator::at_the_command_line(Arc::new(self.vocabulary().clone()))
+    }
+
+    /// Returns the life of accounts, for links.
+    pub(super) async fn accounts(&self, store: &TrustedStore) -> Result<Accounts, Failure> {
+        let config = self.config();
+        let has_keys = !store.signing_keys().await?.is_empty();
+        let master = load_master_key(config, &self.clock_and_random.random, has_keys)?;
+        Ok(Accounts {
+            store: store.clone(),
+            mailer: Mailer::new(&master, self.clock_and_random.clone()),
+            hasher: hasher(config, &self.clock_and_random)?,
+            clock_and_random: self.clock_and_random.clone(),
+            links: Arc::new(config.links.clone().unwrap_or_default()),
+            issuer: config.issuer_at(config.listen),
+            sends_mail: config.sends_mail(),
+            registration_open: config.registration.is_open(),
+            proves_addresses: config.registration == Registration::Verified,
+        })
     }
 
     /// Opens the store without a check of its schema. A running server learns of revocations made here.

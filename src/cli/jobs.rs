@@ -12,7 +12,10 @@ use super::output::{Failure, print, print_json};
 use crate::app::App;
 use crate::app::jobs::{DeclaredJob, JobRunner, Ran, Trigger};
 use crate::domain::{Time, format_time};
-use crate::store::{Backlog, DUTY, JobState, TrustedStore};
+use crate::mail::SEND_MAIL;
+use crate::server::{MailParts, mail_job, mail_sender, transport};
+use crate::store::{Backlog, DUTY, Engine, JobState, TrustedStore};
+use crate::telemetry::metrics::Metrics;
 
 pub(super) fn command() -> Command {
     let name = Arg::new("name").value_name("NAME").required(true).help("The name of the job");
@@ -101,6 +104,7 @@ async fn lines(app: &App, store: &TrustedStore) -> Result<Vec<Line>, Failure> {
         let duty = state.name.strip_prefix(DUTY);
         let (name, when) = match duty {
             Some(duty) => (duty.to_owned(), "duty of each replica"),
+            None if state.name == SEND_MAIL => (state.name.clone(), "after each request for a mail"),
             None => (state.name.clone(), "not declared any more"),
         };
         let backlog = Some(store.backlog(&state.name).await?);
@@ -152,7 +156,8 @@ impl Line {
 
 async fn run_now(context: &Context, store: TrustedStore, name: &str, as_json: bool) -> Result<(), Failure> {
     let program = context.app.name;
-    let job = context.app.jobs.iter().find(|job| job.system.name() == name);
+    let own = if name == SEND_MAIL { Some(mail_job_of(context, &store).await?) } else { None };
+    let job = own.as_ref().or_else(|| context.app.jobs.iter().find(|job| job.system.name() == name));
     let job =
         job.ok_or_else(|| Failure::new(format!("there is no job {name:?}; see {program} jobs list")))?;
     let vocabulary = Arc::new(context.vocabulary().clone());
@@ -164,4 +169,25 @@ async fn run_now(context: &Context, store: TrustedStore, name: &str, as_json: bo
         Some(Ran { result: Ok(()), .. }) if as_json => print_json(&json!({ "name": name, "done": true })),
         Some(Ran { result: Ok(()), .. }) => print("done\n"),
     }
+}
+
+/// Returns the job that sends mail, as a server with this configuration runs it.
+async fn mail_job_of(context: &Context, store: &TrustedStore) -> Result<DeclaredJob, Failure> {
+    let config = context.config();
+    let transport =
+        transport(config)?.ok_or_else(|| Failure::new("CLOAKROOM_MAIL_URL is not set: no mail is sent"))?;
+    let engine = match store.engine() {
+        Engine::Sqlite(_) => "sqlite",
+        Engine::Postgres(_) => "postgres",
+    };
+    let metrics = Metrics::new(engine).map_err(|error| Failure::new(error.to_string()))?;
+    let accounts = context.accounts(store).await?;
+    let parts = MailParts {
+        store: store.clone(),
+        mailer: accounts.mailer,
+        metrics: metrics.mails,
+        clock: context.clock_and_random.clock.clone(),
+        issuer: accounts.issuer,
+    };
+    Ok(mail_job(mail_sender(&context.app, config, transport, parts)?))
 }

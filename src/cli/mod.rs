@@ -15,6 +15,7 @@ mod explain;
 mod health;
 mod jobs;
 mod keys;
+mod mail;
 mod migrate;
 mod new;
 mod output;

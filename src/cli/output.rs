@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write as _};
 
 use serde_json::Value;
 
+use crate::accounts::AccountError;
 use crate::authz::{Reason, Refusal};
 use crate::config::Faults;
 use crate::domain::NoRandomness;
@@ -68,6 +69,7 @@ impl From<StoreError> for Failure {
             StoreError::Uncertain(_)
             | StoreError::Taken
             | StoreError::ExternalIdTaken
+            | StoreError::InUse
             | StoreError::Repeated
             | StoreError::ProofUsed
             | StoreError::TooManyProofs
@@ -86,6 +88,15 @@ impl From<Refusal> for Failure {
             Reason::NotFound => format!("there is no such {resource}; see cloakroom {resource}s list"),
             _ => format!("the policy does not allow even the operator to {action} this {resource}"),
         })
+    }
+}
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Store(error) => error.into(),
+            error => Self::new(error.to_string()),
+        }
     }
 }
 

@@ -11,8 +11,8 @@ use super::commands::{command, commands};
 use super::context::Context;
 use super::output::{Failure, print_errors};
 use super::{
-    api, audit, backup, clashes, clients, config, explain, health, jobs, keys, migrate, new, serve, token,
-    users, verify,
+    api, audit, backup, clashes, clients, config, explain, health, jobs, keys, mail, migrate, new, serve,
+    token, users, verify,
 };
 use crate::app::App;
 use crate::domain::ClockAndRandom;
@@ -68,6 +68,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "users" => users::run(&context()?, given),
         "clients" => clients::run(&context()?, given),
         "keys" => keys::run(&context()?, given),
+        "mail" => mail::run(&context()?, given),
         "jobs" => jobs::run(&context()?, given),
         "serve" if is_set(given, "test") => serve::run_test(app, matches, given),
         _ => serve::run(&context()?),

@@ -121,7 +121,7 @@ fn what_next(name: &str, config: &Config, issuer: &str) -> String {
     }
     let register = match config.registration {
         Registration::Closed => String::new(),
-        Registration::Open => format!(
+        Registration::Open | Registration::Verified => format!(
             "  Register:\n    curl -H 'content-type: application/json' \\\n      \
              -d '{{\"email\": \"ada@example.com\", \"password\": \"a most unusual passphrase\"}}' \\\n      \
              {issuer}/users\n"

@@ -132,7 +132,11 @@ fn is_registration_open(matrix: &Matrix) -> bool {
 /// Returns this program's routes, without the parts that the server does not have.
 fn served(app: &App, theirs: &Matrix) -> Vec<Endpoint> {
     let has = |path: &str| theirs.routes.iter().any(|row| row.path == path);
-    let parts = ServedParts { authorization_server: has("/oauth/token"), docs: has("/docs") };
+    let parts = ServedParts {
+        authorization_server: has("/oauth/token"),
+        docs: has("/docs"),
+        mail: has("/password-resets"),
+    };
     app.routes().iter().filter(|route| parts.include(route)).cloned().collect()
 }
 

@@ -1,7 +1,8 @@
 //! Checks of cloakroom's settings against each other, and against the scopes of the application.
 
-use super::{Config, Fault, Faults, Reader, Source, Sources};
+use super::{Config, Fault, Faults, Reader, Registration, Source, Sources};
 use crate::authz::Vocabulary;
+use crate::mail::MailUrl;
 use crate::token::SigningAlgorithm;
 
 impl Config {
@@ -50,10 +51,37 @@ impl Config {
             "is off, so the server would accept no token; name the issuers in CLOAKROOM_TRUSTED_ISSUERS",
         );
         reader.contradiction(
+            self.mail_url.is_some() && self.mail_from.is_none(),
+            &["CLOAKROOM_MAIL_FROM", "CLOAKROOM_MAIL_URL"],
+            "must be given with CLOAKROOM_MAIL_URL, such as no-reply@example.org",
+        );
+        reader.contradiction(
+            self.mail_url.as_ref().is_some_and(MailUrl::is_log) && !self.has_loopback_issuer(),
+            &["CLOAKROOM_MAIL_URL", "CLOAKROOM_ISSUER"],
+            "must not be log: where users are, because the log would have their links; name a mail server",
+        );
+        reader.contradiction(
+            self.registration == Registration::Verified && self.mail_url.is_none(),
+            &["CLOAKROOM_REGISTRATION", "CLOAKROOM_MAIL_URL"],
+            "must not be verified without CLOAKROOM_MAIL_URL: no link would be sent",
+        );
+        reader.contradiction(
+            self.mail_url.is_some() && !self.authorization_server,
+            &["CLOAKROOM_MAIL_URL", "CLOAKROOM_AUTHORIZATION_SERVER"],
+            "would be ignored; remove it, because CLOAKROOM_AUTHORIZATION_SERVER is off",
+        );
+        reader.contradiction(
             self.issuer.as_ref().is_some_and(|own| self.trusts(own)),
             &["CLOAKROOM_TRUSTED_ISSUERS", "CLOAKROOM_ISSUER"],
             "names this server itself, which CLOAKROOM_ISSUER is",
         );
+    }
+
+    /// Returns true when the public URL is on this machine.
+    fn has_loopback_issuer(&self) -> bool {
+        let host = self.issuer.as_deref().and_then(|issuer| url::Url::parse(issuer).ok());
+        let host = host.as_ref().and_then(url::Url::host_str);
+        host.is_none_or(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."))
     }
 
     /// Returns true when tokens of this issuer, which is not this server, are accepted.

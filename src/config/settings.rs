@@ -17,6 +17,7 @@ use super::{
 use super::{auto, checks, issuers, parse};
 use crate::authz::StepUp;
 use crate::hashing::Argon2Cost;
+use crate::mail::{MailAddress, MailLinks, MailUrl};
 use crate::telemetry::logging::LogFormat;
 use crate::token::{MasterKey, SigningAlgorithm, TrustedIssuer};
 
@@ -56,10 +57,35 @@ crate::settings! {
             at("CLOAKROOM_ENVIRONMENT", Is("production")),
             parse::choice([("production", Environment::Production), ("staging", Environment::Staging)]);
 
-        /// Self-registration of accounts: `open` or `closed`.
+        /// Self-registration of accounts: `open`, `closed`, or `verified`. With `verified`, an account exists once its
+        /// address is proved by a mailed link.
         registration: Registration =
             at("CLOAKROOM_REGISTRATION", Is("open")),
-            parse::choice([("open", Registration::Open), ("closed", Registration::Closed)]);
+            parse::choice([
+                ("open", Registration::Open),
+                ("verified", Registration::Verified),
+                ("closed", Registration::Closed),
+            ]);
+
+        /// The mail server: `smtps://user:password@host:465`, or `smtp://user:password@host:587` with mandatory
+        /// STARTTLS; `log:` writes each mail to the log, on a loopback address alone. Without it no mail is sent; see
+        /// `docs/mail.md`.
+        mail_url: Option<MailUrl> =
+            at("CLOAKROOM_MAIL_URL", Unset("none")).hidden(), parse::optional(MailUrl::parse);
+
+        /// The sender of the mails: an address, or `Name <address>`. It is required with a mail server.
+        mail_from: Option<MailAddress> =
+            at("CLOAKROOM_MAIL_FROM", Unset("none")), parse::optional(MailAddress::parse);
+
+        /// A directory whose files replace the built-in templates of the mails.
+        mail_templates: Option<PathBuf> =
+            at("CLOAKROOM_MAIL_TEMPLATES", Unset("the built-in templates")), parse::optional(parse::path);
+
+        /// The pages of an application to which the links in mails lead, instead of the pages of this server: a JSON
+        /// object of URLs with `{token}`, for `reset_password`, `verify_email`, `undo_email_change` and
+        /// `accept_invitation`.
+        links: Option<MailLinks> =
+            at("CLOAKROOM_LINKS", Unset("none")), parse::optional(MailLinks::parse);
 
         /// The key that encrypts the signing keys in the database: 32 bytes in base64. With PostgreSQL, this
         /// key or a file with it is required.
@@ -261,6 +287,11 @@ impl Config {
         let config = Self::read(&mut reader);
         let application = S::read(&mut reader);
         reader.finish(config.zip(application))
+    }
+
+    /// True when the server sends mail. A test server keeps it.
+    pub(crate) fn sends_mail(&self) -> bool {
+        self.authorization_server && (self.mail_url.is_some() || self.environment == Environment::Test)
     }
 
     /// Returns the issuer of a server that listens on `bound`, the address that [`Config::listen`] led to.

@@ -32,8 +32,17 @@ impl Environment {
 pub enum Registration {
     /// Everyone may register an account.
     Open,
+    /// Everyone may register an account, which exists once its address is proved by a mailed link.
+    Verified,
     /// Only callers with the scope for it create accounts.
     Closed,
+}
+
+impl Registration {
+    /// True when everyone may register an account.
+    pub fn is_open(self) -> bool {
+        self != Self::Closed
+    }
 }
 
 /// Header in which a reverse proxy names its client.

@@ -13,6 +13,7 @@ pub const LIMIT_WINDOW: TimeDelta = TimeDelta::minutes(15);
 
 const MAX_REGISTRATIONS: i32 = 1_000;
 const MAX_CLIENT_FAILURES: i32 = 300;
+const MAX_MAILS: i32 = 100;
 
 /// Bucket: the events that one limit counts together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,12 @@ impl Bucket {
     pub fn registrations(network: Network) -> Self {
         let name = ["registration", &network.to_string()];
         Self::of(&name, MAX_REGISTRATIONS, Some("registrations"))
+    }
+
+    /// Returns the bucket of requests for mail from a network.
+    pub fn mails(network: Network) -> Self {
+        let name = ["mail", &network.to_string()];
+        Self { evictable: true, ..Self::of(&name, MAX_MAILS, Some("mails")) }
     }
 
     /// Returns the bucket of failed requests that no client authenticated: unknown clients, wrong

@@ -1,6 +1,7 @@
 //! Domain types, valid by construction: behind the parser, no malformed e-mail address and no short
 //! password can exist. This module knows no HTTP, no database and no policy.
 
+mod account_token;
 mod client;
 mod client_rules;
 mod clock_and_random;
@@ -30,6 +31,7 @@ mod time;
 mod token_bucket;
 mod user;
 
+pub use account_token::TokenPurpose;
 pub use client::{Client, ClientAuthentication, ClientMetadata, GrantType, SecretAge};
 pub use client_rules::BrokenClientRule;
 pub use clock_and_random::{Clock, ClockAndRandom, NoRandomness, Random};
@@ -47,7 +49,9 @@ pub use lease::Lease;
 pub use limit::{Allowance, Bucket, LIMIT_WINDOW, Left, Network, TooMany};
 pub use login_attempts::LoginAttempt;
 pub(crate) use opaque_token::sha256;
-pub use opaque_token::{AuthorizationCode, BrowserSecret, ClientSecret, RefreshToken, SecretHash};
+pub use opaque_token::{
+    AccountToken, AuthorizationCode, BrowserSecret, ClientSecret, RefreshToken, SecretHash,
+};
 pub use origin::Origin;
 pub use password::{
     ChosenPassword, FEWEST as FEWEST_IN_PASSWORD, MOST as MOST_IN_PASSWORD, NewPassword, PasswordAttempt,

@@ -50,6 +50,8 @@ opaque_secrets! {
     AuthorizationCode;
     /// Refresh token (RFC 6749 §1.5).
     RefreshToken;
+    /// Secret of a link that is mailed: for a new password, or to prove an address.
+    AccountToken;
     /// Secret of a browser, in a cookie.
     BrowserSecret;
 }

@@ -64,6 +64,8 @@ pub struct User {
     pub email: Email,
     /// Set when the address is verified. A change of the address clears it.
     pub email_verified: bool,
+    /// Address that replaces [`User::email`] once its owner confirms it.
+    pub pending_email: Option<Email>,
     /// Id in another system, unique.
     pub external_id: Option<ExternalId>,
     /// Status.

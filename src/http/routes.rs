@@ -2,14 +2,15 @@
 //! list.
 //!
 //! The first word of a line names the part of the server and the form of errors. The name after the path is the
-//! `operationId`. `api` is always served and reports problem documents. `issuer` does the same and belongs to the authorization server. `oauth` reports
+//! `operationId`. `api` is always served and reports problem documents. `issuer` does the same and belongs to the authorization server.
+//! `mail` is served where the server sends mail. `oauth` reports
 //! errors by RFC 6749 §5.2. `page` is an address of a form, which is not in the OpenAPI document. `asset` is a file of the pages. `docs` is the interactive documentation.
 
 use actix_web::http::Method;
 
 use super::api::{
-    audit, client_list, clients, consents, keys, password, profiles, roles, sessions, status, user_list,
-    users,
+    audit, client_list, clients, consents, email_verifications, invitations, keys, password, password_resets,
+    profiles, roles, sessions, status, user_list, users,
 };
 use super::kit::problem::Code::*;
 use super::meta::{authzen, docs, explain, health, matrix, problems, service};
@@ -35,6 +36,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         api(PUT,       "/users/{id}/profile",                     "replaceProfile",                 "Replace a profile",                          profiles::replace).or(&[AboveCaller, ChangedMeanwhile]),
         api(PATCH,     "/users/{id}/profile",                     "updateProfile",                  "Update a profile",                           profiles::update).or(&[AboveCaller, ChangedMeanwhile]),
         api(PUT,       "/users/{id}/password",                    "changePassword",                 "Replace a password",                         password::replace).or(&[AboveCaller, ChangedMeanwhile, Busy]),
+        mail(POST,     "/users/{id}/email-verification",          "sendVerification",               "Send the mail that proves the address",      email_verifications::send).or(&[Conflict, AboveCaller, ChangedMeanwhile]),
+        mail(POST,     "/users/{id}/invitation",                  "inviteUser",                     "Invite a user to set the first password",    invitations::invite).or(&[Conflict, AboveCaller, ChangedMeanwhile]),
         api(PUT,       "/users/{id}/roles",                       "setUserRoles",                   "Replace a user's roles",                     roles::replace).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
         api(PUT,       "/users/{id}/status",                      "setUserStatus",                  "Suspend or activate an account",             status::replace).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
         api(GET,       "/users/{id}/sessions",                    "listSessions",                   "List a user's sessions",                     sessions::list).or(&[InvalidCursor]),
@@ -61,12 +64,28 @@ pub fn endpoints() -> Vec<Endpoint> {
         page(POST,     "/oauth/sign-up",                          "submitSignUp",                  "Submit the sign-up page",                    oauth::submit_sign_up).or(&[Busy]),
         page(GET,      "/oauth/consent",                          "resumeConsent",                  "Start the authorization again",              oauth::resume_authorization),
         page(POST,     "/oauth/consent",                          "submitConsent",                  "Submit the consent page",                    oauth::submit_consent),
+        page(GET,      "/oauth/forgot-password",                  "showForgottenPassword",          "Show the page for a forgotten password",     oauth::forgot_password).in_part(Part::Mail),
+        page(POST,     "/oauth/forgot-password",                  "submitForgottenPassword",        "Request a link for a new password",          oauth::request_password_link).or(&[InvalidRequest]).in_part(Part::Mail),
+        page(GET,      "/oauth/reset-password",                   "showPasswordReset",              "Show the page of a link for a new password", oauth::show_reset),
+        page(POST,     "/oauth/reset-password",                   "submitPasswordReset",            "Set a new password",                         oauth::submit_reset).or(&[InvalidLink, Busy]),
+        page(GET,      "/oauth/accept-invitation",                "showInvitation",                 "Show the page of an invitation",             oauth::show_invitation),
+        page(POST,     "/oauth/accept-invitation",                "submitInvitation",               "Set the first password",                     oauth::submit_invitation).or(&[InvalidLink, Busy]),
+        page(GET,      "/oauth/verify-email",                     "showEmailVerification",          "Show the page that proves an address",       oauth::show_verification),
+        page(POST,     "/oauth/verify-email",                     "submitEmailVerification",        "Prove an address",                           oauth::submit_verification).or(&[InvalidLink]),
+        page(GET,      "/oauth/undo-email-change",                "showUndo",                       "Show the page that undoes a new address",    oauth::show_undo),
+        page(POST,     "/oauth/undo-email-change",                "submitUndo",                     "Undo a change of address",                   oauth::submit_undo).or(&[InvalidLink]),
         oauth(GET,     "/oauth/logout",                           "signOut",                        "Sign out (OpenID Connect)",                  oauth::logout),
         oauth(POST,    "/oauth/logout",                           "signOutByForm",                  "Sign out, by form (OpenID Connect)",         oauth::logout_by_form),
         page(GET,      "/oauth/confirm-logout",                   "resumeLogout",                   "Start the sign-out again",                   oauth::resume_logout),
         page(POST,     "/oauth/confirm-logout",                   "confirmLogout",                  "Submit the sign-out page",                   oauth::confirm_logout),
         oauth(GET,     "/oauth/userinfo",                         "getUserinfo",                    "Read the user's claims (OpenID Connect)",    oauth::userinfo),
         oauth(POST,    "/oauth/userinfo",                         "getUserinfoByPost",              "Read the user\'s claims, by POST",           oauth::userinfo),
+
+        mail(POST,     "/password-resets",                        "requestPasswordReset",           "Request a link for a new password",          password_resets::request),
+        issuer(POST,   "/password-resets/redeem",                 "resetPassword",                  "Set a new password by a mailed link",        password_resets::redeem).or(&[InvalidLink, Busy]),
+        issuer(POST,   "/invitations/redeem",                     "acceptInvitation",               "Set the first password by a mailed link",    password_resets::redeem_invitation).or(&[InvalidLink, Busy]),
+        issuer(POST,   "/email-verifications/redeem",             "verifyEmail",                    "Prove an address by a mailed link",          email_verifications::redeem).or(&[InvalidLink]),
+        issuer(POST,   "/email-changes/undo",                     "undoEmailChange",                "Undo a change of address by a mailed link",  email_verifications::undo).or(&[InvalidLink]),
 
         issuer(POST,   "/clients",                                "createClient",                   "Register a client",                          clients::create).or(&[Taken, AboveCaller]),
         issuer(GET,    "/clients",                                "listClients",                    "List clients",                               client_list::list).or(&[InvalidCursor]),
@@ -118,6 +137,13 @@ where
     H: Handler<A, Outcome: Outcome>,
 {
     endpoint(method, path, summary, handler).named(name).in_part(Part::AuthorizationServer)
+}
+
+fn mail<A: Arguments, H>(method: Method, path: Text, name: Text, summary: Text, handler: H) -> Endpoint
+where
+    H: Handler<A, Outcome: Outcome>,
+{
+    endpoint(method, path, summary, handler).named(name).in_part(Part::Mail)
 }
 
 fn oauth<A: Arguments, H>(method: Method, path: Text, name: Text, summary: Text, handler: H) -> Endpoint

@@ -37,13 +37,13 @@ struct Worker {
 }
 
 impl Jobs {
-    /// Starts the jobs of an application.
-    pub(super) fn start(app: &App, settings: &Loaded, services: &Services) -> Self {
+    /// Starts the jobs of an application, and those of cloakroom itself.
+    pub(super) fn start(app: &App, own: &[DeclaredJob], settings: &Loaded, services: &Services) -> Self {
         let clock_and_random =
             ClockAndRandom { clock: services.clock.clone(), random: services.random.clone() };
         let (store, vocabulary) = (services.trusted.clone(), Arc::clone(&services.vocabulary));
         let runner = JobRunner::new(store, vocabulary, clock_and_random, Arc::clone(&settings.own));
-        for job in &app.jobs {
+        for job in app.jobs.iter().chain(own) {
             let worker = Worker {
                 job: job.clone(),
                 runner: runner.clone(),
@@ -144,6 +144,8 @@ impl Worker {
             let oldest = self.store.oldest_message(name).await?;
             let age = oldest.map_or(0, |at| (self.clock.now() - at).num_seconds());
             self.metrics.outbox_age.with_label_values(&[name]).set(age);
+            let waiting = self.store.backlog(name).await?.waiting;
+            self.metrics.outbox_waiting.with_label_values(&[name]).set(waiting);
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod duties;
 mod expiry;
 mod jobs;
 mod listening;
+mod mail;
 pub(crate) mod master_key;
 mod replication;
 mod running;
@@ -20,5 +21,6 @@ mod tls;
 pub(crate) use components::{
     engine, hasher, key_store, open_signer_keys, open_store, seal_signer_key, stored_keys, token_lifetime,
 };
+pub(crate) use mail::{MailParts, mail_job, mail_sender, transport};
 pub use running::Server;
 pub use start_error::StartError;

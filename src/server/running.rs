@@ -51,7 +51,7 @@ impl App {
         let listener =
             TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
-        let (services, endpoints) = services(self, settings, address, clock_and_random).await?;
+        let (services, endpoints, own_jobs) = services(self, settings, address, clock_and_random).await?;
         let services = Arc::new(services);
         let issuer = services.issuer_url.clone();
         let certificate = config.tls_files().map(Certificate::read).transpose()?;
@@ -68,7 +68,7 @@ impl App {
             }
             None => None,
         };
-        let jobs = Jobs::start(self, settings, &services);
+        let jobs = Jobs::start(self, &own_jobs, settings, &services);
         let signals = Signals::take().map_err(StartError::Signals)?;
         Ok(Server {
             address,

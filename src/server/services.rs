@@ -11,7 +11,11 @@ use super::expiry::{delete_covered, delete_expired, evict_counters};
 use super::master_key::load_master_key;
 use super::replication::{Intervals, Replication};
 use super::signing_keys::{KeyRotation, load_or_create_keys};
-use super::{StartError, hasher, key_store, open_signer_keys, open_store};
+use super::{
+    MailParts, StartError, hasher, key_store, mail_job, mail_sender, open_signer_keys, open_store, transport,
+};
+use crate::accounts::Accounts;
+use crate::app::jobs::DeclaredJob;
 use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
 use crate::config::{Config, Registration};
@@ -22,6 +26,7 @@ use crate::http::kit::{
 };
 use crate::http::pages::render_problem;
 use crate::http::{CursorKey, Endpoint, FormGuard, Services};
+use crate::mail::{Mailbox, Mailer, Transport};
 use crate::oauth::docs_client;
 use crate::oauth::metadata::issuer_path;
 use crate::qa::test_server;
@@ -45,7 +50,7 @@ pub(super) async fn services(
     settings: &Loaded,
     address: SocketAddr,
     clock_and_random: ClockAndRandom,
-) -> Result<(Services, Vec<Endpoint>), StartError> {
+) -> Result<(Services, Vec<Endpoint>, Vec<DeclaredJob>), StartError> {
     let config = &settings.config;
     let vocabulary = Arc::new(app.vocabulary.clone());
     let (issuer_url, audience) = (config.issuer_at(address), config.audience_at(address));
@@ -61,12 +66,24 @@ pub(super) async fn services(
     let forms = FormGuard::new(&master.derive("form"), &issuer_url);
     let answers = AnswerSeal::new(&master);
     let chain = ChainKey::new(&master.derive("audit"));
+    let mailer = Mailer::new(&master, clock_and_random.clone());
     let hasher = open_signer_keys(hasher(config, &clock_and_random)?, master.clone());
     let keys = match config.authorization_server {
         true => {
             Some(Arc::new(load_or_create_keys(&store, key_store(config, master, &clock_and_random)).await?))
         }
         false => None,
+    };
+    let accounts = Accounts {
+        store: store.clone(),
+        mailer: mailer.clone(),
+        hasher: hasher.clone(),
+        clock_and_random: clock_and_random.clone(),
+        links: Arc::new(config.links.clone().unwrap_or_default()),
+        issuer: issuer_url.clone(),
+        sends_mail: config.sends_mail(),
+        registration_open: config.registration.is_open(),
+        proves_addresses: config.registration == Registration::Verified,
     };
     let ClockAndRandom { clock, random } = clock_and_random.clone();
     let expected = Expected { issuer: issuer_url.clone(), audience: audience.clone(), leeway: config.leeway };
@@ -99,10 +116,20 @@ pub(super) async fn services(
     let extensions = Extensions::default();
     extensions.insert_any(Arc::clone(&settings.own));
     let mut endpoints = app.routes_served(config);
+    let mailbox = Mailbox::default();
     if test_server::is_test(config) {
-        extensions.insert(test_server::start(&store, &hasher, operator, clock.clone()).await?);
+        let test = test_server::start(&store, &hasher, operator, clock.clone(), mailbox.clone());
+        extensions.insert(test.await?);
         endpoints.extend(test_server::endpoints());
     }
+    let to_memory = test_server::is_test(config).then_some(Transport::Memory(mailbox));
+    let transport = to_memory.map_or_else(|| transport(config), |memory| Ok(Some(memory)))?;
+    let own_jobs = transport.filter(|_| config.sends_mail()).map(|transport| {
+        let (store, metrics) = (store.clone(), metrics.mails.clone());
+        let parts = MailParts { store, mailer, metrics, clock: clock.clone(), issuer: issuer_url.clone() };
+        mail_sender(app, config, transport, parts).map(mail_job)
+    });
+    let own_jobs: Vec<DeclaredJob> = own_jobs.transpose()?.into_iter().collect();
     let routes: Vec<_> = endpoints.iter().map(|endpoint| endpoint.route().clone()).collect();
     let lifetime = config.access_token_ttl;
     let issuer = Issuer::new(&issuer_url, &audience, lifetime, keys.clone(), clock.clone(), random.clone());
@@ -118,6 +145,7 @@ pub(super) async fn services(
         issuer: Arc::new(issuer),
         resources: [vec![audience.clone()], config.resources.clone()].concat(),
         hasher,
+        accounts,
         store: (*store).clone(),
         trusted: store,
         clock,
@@ -128,7 +156,7 @@ pub(super) async fn services(
         audience,
         issues_tokens: config.authorization_server,
         environment: config.environment,
-        registration_open: config.registration == Registration::Open,
+        registration_open: config.registration.is_open(),
         forgeries: ForgeryThrottle::default(),
         step_up: config.step_up,
         used_proofs: UsedProofs::default(),
@@ -145,7 +173,7 @@ pub(super) async fn services(
             .map_err(|fault| StartError::Faulty(vec![fault]))?,
         extensions,
     };
-    Ok((services, endpoints))
+    Ok((services, endpoints, own_jobs))
 }
 
 /// Returns the master key. A new one is made only if nothing in the database is sealed with another.

@@ -7,6 +7,7 @@ use super::replication::ReplicationError;
 use super::tls::TlsError;
 use crate::domain::NoRandomness;
 use crate::hashing::InvalidCost;
+use crate::mail::TemplateError;
 use crate::store::StoreError;
 use crate::token::KeyError;
 
@@ -43,6 +44,12 @@ pub enum StartError {
     /// The files for TLS cannot be used.
     #[error("TLS cannot be used: {0}")]
     Tls(#[from] TlsError),
+    /// The mail server cannot be used.
+    #[error("mail cannot be sent: {0}")]
+    Mail(String),
+    /// A template of the operator has a fault.
+    #[error("{0}")]
+    MailTemplate(String),
     /// Two metrics have the same name.
     #[error("the metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -52,6 +59,12 @@ pub enum StartError {
     /// The operating system provides no random bytes.
     #[error(transparent)]
     Random(#[from] NoRandomness),
+}
+
+impl From<TemplateError> for StartError {
+    fn from(error: TemplateError) -> Self {
+        Self::MailTemplate(error.to_string())
+    }
 }
 
 impl From<ReplicationError> for StartError {

@@ -21,6 +21,8 @@ pub(in crate::store) struct Changes {
     revoked: Vec<Revoking>,
     /// Set when the signing keys changed.
     pub(in crate::store) keys: bool,
+    /// Set when a mail was queued.
+    pub(in crate::store) mail: bool,
 }
 
 /// A revocation to write.

@@ -101,7 +101,7 @@ impl Store {
 }
 
 impl TrustedStore {
-    /// Returns a receiver that is told of each change of this replica, if a job reacts to changes.
+    /// Returns a receiver that is told of each change of this replica that a job may react to, and of each queued mail.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.shared().changed.subscribe()
     }
@@ -157,11 +157,12 @@ async fn transact<T: Send + 'static>(
     let store = Arc::clone(shared);
     let report = move |result: Result<(T, Changes), StoreError>| {
         let result = result.map(|(value, changes)| {
+            let has_message = changes.mail || !store.vocabulary.subscriptions().is_empty();
             let revoked = changes.into_revoked();
             if !revoked.is_empty() {
                 (store.on_revoked)(&revoked);
             }
-            if !store.vocabulary.subscriptions().is_empty() {
+            if has_message {
                 store.changed.send_replace(());
             }
             value

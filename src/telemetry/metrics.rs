@@ -36,6 +36,7 @@ pub struct Metrics {
     pub(crate) duties: DutyMetrics,
     /// The jobs of the application.
     pub(crate) jobs: JobMetrics,
+    pub(crate) mails: MailMetrics,
     state: Mutex<State>,
 }
 
@@ -85,6 +86,8 @@ pub(crate) struct JobMetrics {
     pub(crate) failures: IntCounterVec,
     /// For how long the oldest change waits for its reaction, in seconds.
     pub(crate) outbox_age: IntGaugeVec,
+    /// Number of changes that wait for their reaction.
+    pub(crate) outbox_waiting: IntGaugeVec,
     /// Changes that this replica gave up.
     pub(crate) given_up: IntCounterVec,
 }
@@ -114,12 +117,37 @@ impl JobMetrics {
                 "Time for which the oldest change has waited for the reaction of a job.",
                 name,
             )?,
+            outbox_waiting: register.gauges(
+                "cloakroom_outbox_waiting",
+                "Changes that wait for the reaction of a job.",
+                name,
+            )?,
             given_up: register.counter(
                 "cloakroom_outbox_given_up_total",
                 "Changes whose reaction this replica gave up.",
                 name,
             )?,
         })
+    }
+}
+
+/// Metrics of the mails that this replica sends. A clone counts into the same series.
+#[derive(Clone)]
+pub(crate) struct MailMetrics {
+    /// Mails that the mail server took.
+    pub(crate) sent: IntCounter,
+    /// Attempts that failed.
+    pub(crate) failed: IntCounter,
+    /// Mails that were not sent: expired, to no account, or above a limit.
+    pub(crate) dropped: IntCounter,
+}
+
+impl MailMetrics {
+    fn new(register: &Register) -> prometheus::Result<Self> {
+        let mails = register.counter("cloakroom_mails_total", "Mails by their result.", &["result"])?;
+        let [sent, failed, dropped] =
+            ["sent", "failed", "dropped"].map(|result| mails.with_label_values(&[result]));
+        Ok(Self { sent, failed, dropped })
     }
 }
 
@@ -215,6 +243,7 @@ impl Metrics {
             )?,
             duties: DutyMetrics::new(&register)?,
             jobs: JobMetrics::new(&register)?,
+            mails: MailMetrics::new(&register)?,
             state: Mutex::new(State::new(&register)?),
             registry: register.0,
         })

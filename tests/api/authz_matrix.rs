@@ -17,9 +17,11 @@ on_both_engines! {
     }
 }
 
+/// Returns a walk of a server that sends mail, into its log.
 fn walk(app: App, engine: Engine) -> Walk {
-    match engine {
+    let walk = match engine {
         Engine::Sqlite => Walk::of(app),
         Engine::Postgres => Walk::of(app).on(Postgres::new_database()),
-    }
+    };
+    walk.with("CLOAKROOM_MAIL_URL", "log:").with("CLOAKROOM_MAIL_FROM", "no-reply@example.org")
 }

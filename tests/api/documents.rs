@@ -17,7 +17,17 @@ fn section(name: &str) -> String {
 }
 
 /// The addresses of forms on pages, which are not for programs.
-const UNDOCUMENTED: [&str; 4] = ["/oauth/login", "/oauth/sign-up", "/oauth/consent", "/oauth/confirm-logout"];
+const UNDOCUMENTED: [&str; 9] = [
+    "/oauth/login",
+    "/oauth/sign-up",
+    "/oauth/consent",
+    "/oauth/confirm-logout",
+    "/oauth/forgot-password",
+    "/oauth/reset-password",
+    "/oauth/accept-invitation",
+    "/oauth/verify-email",
+    "/oauth/undo-email-change",
+];
 
 /// Returns the OpenAPI document of cloakroom without an application.
 fn document() -> Value {
@@ -275,6 +285,8 @@ fn openapi_refers_to_shared_headers_in_every_answer() {
             401 if !route.contains("/sessions") => &["WWW-Authenticate"],
             415 if route.starts_with("patch") => &["Accept-Patch"],
             429 | 503 => &["Retry-After"],
+            // The link of an invitation has no URL of its own.
+            201 if route.ends_with("/invitation") => &[],
             201 => &["Location", "ETag"],
             303 => &["Location"],
             304 => &["ETag"],

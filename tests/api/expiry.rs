@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 const ROWS: usize = 20_000;
 
 /// Tables whose rows expire.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "refresh_tokens",
     "authorization_codes",
     "sessions",
@@ -20,6 +20,8 @@ const TABLES: [&str; 10] = [
     "client_secrets",
     "guesses",
     "departed_identities",
+    "account_tokens",
+    "pending_registrations",
     "outbox",
 ];
 
@@ -66,6 +68,10 @@ fn db_rows(server: &Server, user: &str, client: &str, rows: usize, then: &str, s
              {each} SELECT {hash}, '{client}', {then}, {then} FROM t;
          INSERT INTO guesses (key, began_at, made) {each} SELECT {hash}, {then}, 1 FROM t;
          INSERT INTO departed_identities (issuer, subject, departed_at) {each} SELECT 'there', n, {then} FROM t;
+         INSERT INTO account_tokens (hash, user_id, purpose, email, created_at, expires_at)
+             {each} SELECT {hash}, {user}, 'reset-password', 'ada@example.com', {then}, {then} FROM t;
+         INSERT INTO pending_registrations (hash, email_key, created_at, expires_at)
+             {each} SELECT {hash}, 'ada@example.com', {then}, {then} FROM t;
          INSERT INTO outbox (job, resource, record, action, created_at, due_at, attempts, given_up_at)
              {each} SELECT 'a job', 'user', n, 'create', {then}, {then}, 20, {then} FROM t;"
     ));

@@ -8,6 +8,7 @@ mod collections;
 mod docs;
 mod external;
 mod foreign_hashes;
+mod mail;
 mod openapi;
 mod schemathesis;
 

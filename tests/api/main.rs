@@ -26,6 +26,7 @@ mod interop;
 mod jobs;
 mod keys;
 mod limits;
+mod mail;
 mod many_children;
 mod matrix;
 mod metrics;

@@ -4,7 +4,7 @@
 use cloakroom::App;
 use serde_json::{Value, json};
 
-use crate::support::{Engine, Server, on_both_engines};
+use crate::support::{Engine, MAIL_TO_LOG, Server, on_both_engines};
 
 fn answers(matrix: &Value, method: &str, path: &str) -> Vec<String> {
     let rows = matrix["routes"].as_array().expect("routes");
@@ -21,6 +21,7 @@ fn answers(matrix: &Value, method: &str, path: &str) -> Vec<String> {
 
 on_both_engines! {
     fn matrix_is_public_and_equals_the_commands(server) {
+        let server = server.restart_with(&MAIL_TO_LOG);
         let answer = server.get("/authz/matrix").send().expect(200);
         assert_eq!(answer.header("content-type"), Some("application/json"));
         assert_eq!(answer.json(), json!(App::default().matrix()));

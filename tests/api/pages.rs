@@ -17,7 +17,14 @@ const PHOTOS: Application<'static> = Application { name: Some("<b>Photos</b>"), 
 async fn show(_: Public, browser: Browser) -> Result<PageAnswer, Problem> {
     Ok(log_in(
         &browser,
-        &LogIn { application: PHOTOS, request: "r\"1", email: "", error: None, sign_up: None },
+        &LogIn {
+            application: PHOTOS,
+            request: "r\"1",
+            email: "",
+            error: None,
+            sign_up: None,
+            sends_mail: false,
+        },
     ))
 }
 
@@ -32,8 +39,11 @@ async fn take(_: Public, form: BrowserForm<LogInForm>, random: Random) -> Result
         }
         email => {
             let (request, error) = (field("request"), Some(LogInError::Wrong));
-            Ok(log_in(form.browser(), &LogIn { application: PHOTOS, request, email, error, sign_up: None })
-                .into())
+            Ok(log_in(
+                form.browser(),
+                &LogIn { application: PHOTOS, request, email, error, sign_up: None, sends_mail: true },
+            )
+            .into())
         }
     }
 }

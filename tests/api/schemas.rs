@@ -124,7 +124,7 @@ fn both_engines_have_the_same_schema() {
     assert_eq!(sqlite.1, postgres.1, "indexes");
     assert_eq!(sqlite.2, postgres.2, "foreign keys");
     assert!(sqlite.0.len() > 60 && sqlite.1.len() > 20);
-    assert_eq!(sqlite.2.len(), 5);
+    assert_eq!(sqlite.2.len(), 6);
 }
 
 #[cfg(unix)]

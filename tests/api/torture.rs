@@ -8,6 +8,7 @@ mod disk;
 mod failover;
 mod killed;
 mod ledger;
+mod mail;
 mod migration;
 mod outbox;
 mod pooler;

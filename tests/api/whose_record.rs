@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{PASSWORD, on_both_engines};
+use crate::support::{MAIL_TO_LOG, PASSWORD, on_both_engines};
 
 on_both_engines! {
     fn only_the_token_names_the_caller(server) {
@@ -17,6 +17,7 @@ on_both_engines! {
     }
 
     fn refuses_every_method_on_another_users_routes(server) {
+        let server = server.restart_with(&MAIL_TO_LOG);
         let (ada, grace) = (server.register("ada"), server.register("grace"));
         let before = server.get("/users/me").bearer(&grace.token).send().body;
         let sid = server.get("/users/me/sessions").bearer(&grace.token).send().json()["items"][0]["id"].as_str().unwrap().to_owned();

@@ -261,6 +261,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/password-resets/redeem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a new password by a mailed link */
+        post: operations["resetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invitations/redeem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set the first password by a mailed link */
+        post: operations["acceptInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/email-verifications/redeem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Prove an address by a mailed link */
+        post: operations["verifyEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/email-changes/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Undo a change of address by a mailed link */
+        post: operations["undoEmailChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/clients": {
         parameters: {
             query?: never;
@@ -1223,6 +1291,11 @@ export interface components {
             /** @description The keys. */
             keys: components["schemas"]["Jwk"][];
         };
+        /** @description The token of a mailed link. */
+        LinkRedemption: {
+            /** @description The token of the link. */
+            token: string;
+        };
         /** @description The logout request (OpenID Connect RP-Initiated Logout §2). */
         LogoutRequest: {
             /** @description An ID token of the user. Without it, the user must confirm. */
@@ -1451,7 +1524,8 @@ export interface components {
             /**
              * Format: password
              * @description 8 to 256 Unicode code points after NFC normalization, and not a common password. There are no
-             *     composition rules. Required, except with `password_hash`, which takes its place.
+             *     composition rules. Required, except with `password_hash`, which takes its place, and for an account that gets
+             *     an invitation by mail: it requires `users:create`.
              */
             password?: string | null;
             /**
@@ -1505,6 +1579,16 @@ export interface components {
              */
             new_password: string;
         };
+        /** @description The token of a mailed link, and the new password. */
+        PasswordRedemption: {
+            /** @description The token of the link. */
+            token: string;
+            /**
+             * Format: password
+             * @description The new password, by the rules of `POST /users`.
+             */
+            new_password: string;
+        };
         /** @description The rules for a new password. */
         PasswordRules: {
             /**
@@ -1539,7 +1623,7 @@ export interface components {
              * @description The stable code of the problem, for programs
              * @enum {string}
              */
-            code: "unauthenticated" | "invalid-token" | "registration-closed" | "two-tokens" | "invalid-credentials" | "insufficient-scope" | "insufficient-user-authentication" | "not-owner" | "above-caller" | "wrong-state" | "not-found" | "unknown-path" | "method-not-allowed" | "request-timeout" | "email-taken" | "external-id-taken" | "taken" | "conflict" | "last-admin" | "changed-meanwhile" | "invalid-idempotency-key" | "idempotency-key-in-use" | "idempotency-key-reused" | "precondition-failed" | "precondition-required" | "body-too-large" | "unsupported-media-type" | "malformed-body" | "invalid-body" | "invalid-query" | "invalid-cursor" | "invalid-request" | "foreign-form" | "invalid-client" | "unauthorized-client" | "unsupported-grant-type" | "invalid-grant" | "invalid-dpop-proof" | "invalid-target" | "invalid-scope" | "busy" | "too-many-guesses" | "too-many-requests" | "unavailable" | "outcome-unknown" | "stopping" | "internal";
+            code: "unauthenticated" | "invalid-token" | "registration-closed" | "two-tokens" | "invalid-credentials" | "insufficient-scope" | "insufficient-user-authentication" | "not-owner" | "above-caller" | "wrong-state" | "not-found" | "unknown-path" | "method-not-allowed" | "request-timeout" | "email-taken" | "external-id-taken" | "taken" | "conflict" | "last-admin" | "changed-meanwhile" | "invalid-idempotency-key" | "idempotency-key-in-use" | "idempotency-key-reused" | "precondition-failed" | "precondition-required" | "body-too-large" | "unsupported-media-type" | "malformed-body" | "invalid-body" | "invalid-query" | "invalid-cursor" | "invalid-request" | "foreign-form" | "invalid-client" | "unauthorized-client" | "unsupported-grant-type" | "invalid-grant" | "invalid-link" | "invalid-dpop-proof" | "invalid-target" | "invalid-scope" | "busy" | "too-many-guesses" | "too-many-requests" | "unavailable" | "outcome-unknown" | "stopping" | "internal";
             /** @description The request's id in the log */
             request_id: string;
             /**
@@ -1685,7 +1769,7 @@ export interface components {
          * @description State of the registration.
          * @enum {string}
          */
-        RegistrationState: "open" | "closed";
+        RegistrationState: "open" | "verified" | "closed";
         /**
          * @description A role, which grants scopes to a user's tokens
          * @example user
@@ -1737,8 +1821,13 @@ export interface components {
             logo: string;
             /** @description The languages of its pages (BCP 47). */
             languages: string[];
-            /** @description `open` when a user can create an account: without a token by `POST /users`, or on the sign-up page. */
+            /**
+             * @description `open` or `verified` when a user can create an account: without a token by `POST /users`, or on the sign-up
+             *     page.
+             */
             registration: components["schemas"]["RegistrationState"];
+            /** @description True when the server sends mail: a user who forgot the password gets a link by `POST /password-resets`. */
+            sends_mail: boolean;
             /** @description The ways to sign in. None where the server issues no tokens. */
             sign_in: components["schemas"]["SignInMethod"][];
             /** @description The rules for a new password. */
@@ -1955,6 +2044,12 @@ export interface components {
             /** @description True when the address is verified. */
             email_verified: boolean;
             /**
+             * Format: email
+             * @description The new address, until its owner confirms it.
+             * @example ada.lovelace@example.com
+             */
+            pending_email: string | null;
+            /**
              * @description The id in another system, which is unique.
              * @example 4711
              */
@@ -2048,7 +2143,8 @@ export interface components {
         UserPatch: {
             /**
              * Format: email
-             * @description A new e-mail address. It sets `email_verified` to false.
+             * @description A new e-mail address. Where the server sends mail, it is `pending_email` until its owner confirms it, unless
+             *     the token has `users:write:any`. Otherwise it replaces `email`, and sets `email_verified` to false.
              */
             email?: string | null;
             /** @description Requires `users:write:any`. */
@@ -2110,6 +2206,7 @@ export interface operations {
                      *           "id": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *           "email": "ada@example.com",
                      *           "email_verified": true,
+                     *           "pending_email": "ada.lovelace@example.com",
                      *           "external_id": "4711",
                      *           "status": "active",
                      *           "roles": [
@@ -2192,6 +2289,7 @@ export interface operations {
                      *       "id": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *       "email": "ada@example.com",
                      *       "email_verified": true,
+                     *       "pending_email": "ada.lovelace@example.com",
                      *       "external_id": "4711",
                      *       "status": "active",
                      *       "roles": [
@@ -2231,6 +2329,13 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     getUser: {
@@ -2256,6 +2361,7 @@ export interface operations {
                      *       "id": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *       "email": "ada@example.com",
                      *       "email_verified": true,
+                     *       "pending_email": "ada.lovelace@example.com",
                      *       "external_id": "4711",
                      *       "status": "active",
                      *       "roles": [
@@ -2356,6 +2462,7 @@ export interface operations {
                      *       "id": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *       "email": "ada@example.com",
                      *       "email_verified": true,
+                     *       "pending_email": "ada.lovelace@example.com",
                      *       "external_id": "4711",
                      *       "status": "active",
                      *       "roles": [
@@ -2605,6 +2712,7 @@ export interface operations {
                      *       "id": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *       "email": "ada@example.com",
                      *       "email_verified": true,
+                     *       "pending_email": "ada.lovelace@example.com",
                      *       "external_id": "4711",
                      *       "status": "active",
                      *       "roles": [
@@ -2678,6 +2786,7 @@ export interface operations {
                      *       "id": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *       "email": "ada@example.com",
                      *       "email_verified": true,
+                     *       "pending_email": "ada.lovelace@example.com",
                      *       "external_id": "4711",
                      *       "status": "active",
                      *       "roles": [
@@ -3139,6 +3248,116 @@ export interface operations {
             };
         };
     };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "q1ZkN0lWc2VjcmV0LW9mLWEtbGluay1mb3ItdGVzdHM",
+                 *       "new_password": "a most unusual passphrase"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordRedemption"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    acceptInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "q1ZkN0lWc2VjcmV0LW9mLWEtbGluay1mb3ItdGVzdHM",
+                 *       "new_password": "a most unusual passphrase"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordRedemption"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    verifyEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "q1ZkN0lWc2VjcmV0LW9mLWEtbGluay1mb3ItdGVzdHM"
+                 *     }
+                 */
+                "application/json": components["schemas"]["LinkRedemption"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    undoEmailChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "q1ZkN0lWc2VjcmV0LW9mLWEtbGluay1mb3ItdGVzdHM"
+                 *     }
+                 */
+                "application/json": components["schemas"]["LinkRedemption"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     listClients: {
         parameters: {
             query?: {
@@ -3580,6 +3799,7 @@ export interface operations {
                      *         "en"
                      *       ],
                      *       "registration": "open",
+                     *       "sends_mail": true,
                      *       "sign_in": [
                      *         "password"
                      *       ],
@@ -4014,7 +4234,7 @@ export interface operations {
             header?: never;
             path: {
                 /** @description A problem's code */
-                code: "unauthenticated" | "invalid-token" | "registration-closed" | "two-tokens" | "invalid-credentials" | "insufficient-scope" | "insufficient-user-authentication" | "not-owner" | "above-caller" | "wrong-state" | "not-found" | "unknown-path" | "method-not-allowed" | "request-timeout" | "email-taken" | "external-id-taken" | "taken" | "conflict" | "last-admin" | "changed-meanwhile" | "invalid-idempotency-key" | "idempotency-key-in-use" | "idempotency-key-reused" | "precondition-failed" | "precondition-required" | "body-too-large" | "unsupported-media-type" | "malformed-body" | "invalid-body" | "invalid-query" | "invalid-cursor" | "invalid-request" | "foreign-form" | "invalid-client" | "unauthorized-client" | "unsupported-grant-type" | "invalid-grant" | "invalid-dpop-proof" | "invalid-target" | "invalid-scope" | "busy" | "too-many-guesses" | "too-many-requests" | "unavailable" | "outcome-unknown" | "stopping" | "internal";
+                code: "unauthenticated" | "invalid-token" | "registration-closed" | "two-tokens" | "invalid-credentials" | "insufficient-scope" | "insufficient-user-authentication" | "not-owner" | "above-caller" | "wrong-state" | "not-found" | "unknown-path" | "method-not-allowed" | "request-timeout" | "email-taken" | "external-id-taken" | "taken" | "conflict" | "last-admin" | "changed-meanwhile" | "invalid-idempotency-key" | "idempotency-key-in-use" | "idempotency-key-reused" | "precondition-failed" | "precondition-required" | "body-too-large" | "unsupported-media-type" | "malformed-body" | "invalid-body" | "invalid-query" | "invalid-cursor" | "invalid-request" | "foreign-form" | "invalid-client" | "unauthorized-client" | "unsupported-grant-type" | "invalid-grant" | "invalid-link" | "invalid-dpop-proof" | "invalid-target" | "invalid-scope" | "busy" | "too-many-guesses" | "too-many-requests" | "unavailable" | "outcome-unknown" | "stopping" | "internal";
             };
             cookie?: never;
         };

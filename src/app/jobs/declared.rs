@@ -48,6 +48,23 @@ pub(crate) struct Reaction {
     pub(super) function: OnMessage,
 }
 
+impl DeclaredJob {
+    /// Returns a job of cloakroom's own, which handles messages of these kinds that are no changes of records.
+    pub(crate) fn of_messages<F>(
+        system: System,
+        resource: &'static str,
+        actions: impl IntoIterator<Item = &'static str>,
+        function: impl Fn(Message) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), JobError>> + 'static,
+    {
+        let run: OnMessage = Arc::new(move |_, message| Box::pin(function(message)));
+        let reaction = |action| Reaction { resource, action, function: Arc::clone(&run) };
+        Self { system, trigger: Trigger::After(actions.into_iter().map(reaction).collect()) }
+    }
+}
+
 impl App {
     /// Adds a job: `function` runs at each interval, on one replica at a time, as the system caller. When it
     /// fails, or its replica crashes, it runs again before its interval ends.

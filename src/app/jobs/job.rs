@@ -73,11 +73,14 @@ pub struct Event<R: Resource> {
 ///
 /// `cloakroom jobs list` and the log show it. It must not contain a secret.
 #[derive(Debug)]
-pub struct JobError(String);
+pub struct JobError {
+    message: String,
+    is_permanent: bool,
+}
 
 impl<E: Display> From<E> for JobError {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        Self { message: error.to_string(), is_permanent: false }
     }
 }
 
@@ -85,14 +88,24 @@ impl From<Refusal> for JobError {
     fn from(refusal: Refusal) -> Self {
         let by = refusal.subject().map(ToString::to_string).unwrap_or_default();
         let (rule, reason) = (refusal.rule, refusal.reason.as_str());
-        Self(format!("{by} may not {} a {}: {reason}", rule.action, rule.resource))
+        format!("{by} may not {} a {}: {reason}", rule.action, rule.resource).into()
     }
 }
 
 impl JobError {
+    /// Returns an error after which the change is given up at once: a later attempt would fail as well.
+    pub fn permanent(error: impl Display) -> Self {
+        Self { message: error.to_string(), is_permanent: true }
+    }
+
     /// Returns the sentence.
     pub fn message(&self) -> &str {
-        &self.0
+        &self.message
+    }
+
+    /// True if a later attempt would fail as well.
+    pub(super) fn is_permanent(&self) -> bool {
+        self.is_permanent
     }
 }
 

@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 
 use super::back_off::back_off;
 use super::declared::{DeclaredJob, Reaction, Run, Trigger};
-use super::job::Job;
+use super::job::{Job, JobError};
 use crate::authz::{Caller, System, Vocabulary};
 use crate::domain::{ClockAndRandom, Lease};
 use crate::store::{Claim, Message, StoreError, TrustedStore};
@@ -155,7 +155,8 @@ impl JobRunner {
     async fn work(self, job: DeclaredJob, lease: Lease, was_interrupted: bool) -> Ran {
         match &job.trigger {
             Trigger::Every(_, function) => {
-                Ran { result: settled(function(self.job(job.system, lease))).await, given_up: 0 }
+                let ran = settled(function(self.job(job.system, lease))).await;
+                Ran { result: ran.map_err(|error| error.message().to_owned()), given_up: 0 }
             }
             Trigger::After(reactions) => {
                 match self.react(job.system, reactions, lease, was_interrupted).await {
@@ -180,7 +181,7 @@ impl JobRunner {
         while !self.is_stopping() {
             let Some(message) = store.next_message(lease.job).await? else { break };
             let delivered = match std::mem::take(&mut was_interrupted) {
-                true => Err("the run was interrupted".to_owned()),
+                true => Err("the run was interrupted".into()),
                 false => self.deliver(system, reactions, lease, &message).await,
             };
             match delivered {
@@ -188,8 +189,10 @@ impl JobRunner {
                 Err(error) => {
                     let failures = message.attempts + 1;
                     let pause = back_off(failures, &clock_and_random.random)?;
-                    let retry_at = (failures < MAX_FAILURES).then(|| clock_and_random.clock.now() + pause);
-                    ran.given_up += u64::from(retry_at.is_none());
+                    let is_last = failures >= MAX_FAILURES || error.is_permanent();
+                    let retry_at = (!is_last).then(|| clock_and_random.clock.now() + pause);
+                    ran.given_up += u64::from(is_last);
+                    let error = error.message().to_owned();
                     store.not_delivered(lease, &message, error.clone(), retry_at).await?;
                     ran.result = Err(error);
                 }
@@ -204,15 +207,17 @@ impl JobRunner {
         reactions: &[Reaction],
         lease: Lease,
         message: &Message,
-    ) -> Result<(), String> {
+    ) -> Result<(), JobError> {
         let is_for = |one: &&Reaction| one.resource == message.resource && one.action == message.action;
         let Some(reaction) = reactions.iter().find(is_for) else {
-            return Err(format!("no reaction to {} {} is declared", message.action, message.resource));
+            return Err(format!("no reaction to {} {} is declared", message.action, message.resource).into());
         };
         let run = (reaction.function)(self.job(system, lease), message.clone());
         match tokio::time::timeout(REACTION_LIMIT, settled(run)).await {
             Ok(result) => result,
-            Err(_) => Err(format!("the reaction took longer than {} seconds", REACTION_LIMIT.as_secs())),
+            Err(_) => {
+                Err(format!("the reaction took longer than {} seconds", REACTION_LIMIT.as_secs()).into())
+            }
         }
     }
 
@@ -255,11 +260,8 @@ impl Ran {
 }
 
 /// Returns the result of a job's function. A panic becomes an error.
-async fn settled(run: Run) -> Result<(), String> {
-    match AssertUnwindSafe(run).catch_unwind().await {
-        Ok(result) => result.map_err(|error| error.message().to_owned()),
-        Err(_) => Err("it panicked".to_owned()),
-    }
+async fn settled(run: Run) -> Result<(), JobError> {
+    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| Err("it panicked".into()))
 }
 
 fn interval(every: Duration) -> TimeDelta {

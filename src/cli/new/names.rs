@@ -18,6 +18,8 @@ const TABLES: &[&str] = &[
     "identities",
     "job_leases",
     "outbox",
+    "account_tokens",
+    "pending_registrations",
     "refresh_tokens",
     "revocations",
     "signing_keys",

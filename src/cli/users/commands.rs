@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::super::account::AccountRef;
-use super::super::arguments::{group, is_set, json_flag, required};
+use super::super::arguments::{group, is_set, json_flag, required, switch};
 use super::super::context::Context;
 use super::super::output::{Failure, print, print_json};
 use super::super::password::{Password, password_flag};
@@ -37,6 +37,18 @@ pub(crate) fn command(app: &Arc<App>) -> Command {
             .help("The id or the e-mail address")
     };
     let one = |name, about| Command::new(name).about(about).args([user(), json_flag()]);
+    let invite = Command::new("invite")
+        .about("Create an account without a password if there is none, and send its user a link to set one")
+        .after_help("Example:\n  cloakroom users invite --email ada@example.com --link")
+        .args([
+            email.clone().help("The e-mail address"),
+            role.clone().help("A role of a new account; repeatable [default: user]"),
+            switch(
+                "link",
+                "Print the link instead of sending it; without a mail server it is always printed",
+            ),
+            json_flag(),
+        ]);
     let create = Command::new("create")
         .about("Create an account; prints its id, and a generated password")
         .after_help("Example:\n  cloakroom users create --email you@example.com --role admin --role user")
@@ -51,6 +63,7 @@ pub(crate) fn command(app: &Arc<App>) -> Command {
         "Create, list, suspend and delete accounts, also while the server runs",
         [
             create,
+            invite,
             Command::new("list").about("List all by creation time: id, e-mail address, status, roles").arg(json_flag()),
             import::command(),
             export::command(),
@@ -58,6 +71,7 @@ pub(crate) fn command(app: &Arc<App>) -> Command {
             one("suspend", "Suspend an account: end its sessions and tokens, and refuse logins"),
             one("activate", "Activate a suspended account"),
             one("delete", "Delete an account and all its records"),
+            one("reset-link", "Print a link with which the user sets a new password; it is valid for one hour"),
             one("set-password", "Replace the password of an account and end its sessions").arg(password_flag()),
         ],
     )
@@ -68,13 +82,15 @@ pub(crate) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
     let Some((name, given)) = matches.subcommand() else { return Ok(()) };
     let store = match name {
         "import" if given.get_flag("dry-run") => context.open_store(),
-        "create" | "import" => context.migrated_store()?,
+        "create" | "invite" | "import" => context.migrated_store()?,
         _ => context.store()?,
     };
     let users = Users { context, store, operator: context.operator(), json: is_set(given, "json") };
     System::new().block_on(async {
         match name {
             "create" => users.create(given).await,
+            "invite" => users.invite(given).await,
+            "reset-link" => users.reset_link(&required(given, "user")?).await,
             "list" => users.list().await,
             "import" => users.import(given).await,
             "export" => users.export(given).await,
@@ -88,7 +104,7 @@ pub(crate) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
 }
 
 impl Users<'_> {
-    async fn open<A: Action>(&self, named: &AccountRef) -> Result<Allowed<User, A>, Failure>
+    pub(super) async fn open<A: Action>(&self, named: &AccountRef) -> Result<Allowed<User, A>, Failure>
     where
         User: Can<A>,
     {

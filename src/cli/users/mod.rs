@@ -5,5 +5,6 @@ mod commands;
 mod export;
 mod firebase;
 mod import;
+mod links;
 
 pub(super) use commands::{command, run};

@@ -132,9 +132,12 @@ struct Written<'a> {
 /// Returns the line of an account, with its password hash only if requested.
 pub(crate) fn line_of(account: &ExportedUser, with_hash: bool) -> Value {
     let ExportedUser { user, profile, password } = account;
-    json!(Written {
+    let mut line = json!(Written {
         user: UserView::from(user),
         profile: profile.claims.iter().map(|(claim, value)| (claim.as_str(), value.as_str())).collect(),
         password_hash: password.as_ref().filter(|_| with_hash).map(PasswordHash::expose_phc),
-    })
+    });
+    // The owner of a pending address confirms it where it was requested.
+    line.as_object_mut().and_then(|members| members.shift_remove("pending_email"));
+    line
 }

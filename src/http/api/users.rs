@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::profiles::{ProfileView, example_profile, read_profile};
 use super::transfer::{hash, two_passwords};
+use crate::accounts::Accounts;
 use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Registration, Vocabulary};
 use crate::domain::{
@@ -17,7 +18,7 @@ use crate::domain::{
 };
 use crate::hashing::Hasher;
 use crate::http::kit::{
-    Body, Code, Created, Given, IfMatch, NoContent, Problem, RegistrationLimit, Shown, View,
+    Accepted, Body, Code, Created, Either, Given, IfMatch, NoContent, Problem, RegistrationLimit, Shown, View,
 };
 use crate::store::{NewUser, Store, UserChange};
 
@@ -32,6 +33,9 @@ pub struct UserView {
     email: String,
     /// True when the address is verified.
     email_verified: bool,
+    /// The new address, until its owner confirms it.
+    #[schema(required = true, format = "email", examples("ada.lovelace@example.com"))]
+    pending_email: Option<String>,
     /// The id in another system, which is unique.
     #[schema(required = true, examples("4711"))]
     external_id: Option<String>,
@@ -65,6 +69,7 @@ impl From<&User> for UserView {
             id: user.id.0,
             email: user.email.to_string(),
             email_verified: user.email_verified,
+            pending_email: user.pending_email.as_ref().map(Email::to_string),
             external_id: user.external_id.as_ref().map(|id| id.as_str().to_owned()),
             status: user.status,
             roles: user.roles.clone(),
@@ -91,14 +96,15 @@ impl View for User {
 
 crate::body! {
     /// A new account.
-    pub struct NewUserBody as NewUser(vocabulary: &Vocabulary, judged: Result<NewPassword, Invalid>, hasher: &Hasher, has_hash: bool) {
+    pub struct NewUserBody as NewUser(vocabulary: &Vocabulary, judged: Result<NewPassword, Invalid>, hasher: &Hasher, takes_password: bool) {
         /// The user's e-mail address.
         #[schema(format = "email", max_length = 254)]
         email: String as Email = required_text(Email::parse);
         /// 8 to 256 Unicode code points after NFC normalization, and not a common password. There are no
-        /// composition rules. Required, except with `password_hash`, which takes its place.
+        /// composition rules. Required, except with `password_hash`, which takes its place, and for an account that gets
+        /// an invitation by mail: it requires `users:create`.
         #[schema(format = "password", min_length = 8, max_length = 256)]
-        password: Option<String> as Option<NewPassword> = required_text_if(!has_hash, |_| judged);
+        password: Option<String> as Option<NewPassword> = required_text_if(takes_password, |_| judged);
         /// The hash of a password from another system, by argon2, bcrypt, scrypt, PBKDF2 or SHA-crypt. It takes the
         /// place of `password`. Requires `users:create`.
         #[schema(max_length = 512)]
@@ -122,9 +128,10 @@ pub async fn create(
     body: Body<NewUserBody>,
     limit: RegistrationLimit,
     vocabulary: Arc<Vocabulary>,
-    hasher: Hasher,
     store: Store,
-) -> Result<Created<User>, Problem> {
+    accounts: Accounts,
+) -> Result<Either<Created<User>, Accepted>, Problem> {
+    let hasher = accounts.hasher.for_client_at(entry.origin().address);
     let chosen = ChosenPassword::parse(body.text("password").unwrap_or_default());
     // Counted before the password is judged, also when another member breaks a rule.
     if let Some(origin) = entry.open_origin().filter(|_| chosen.is_ok()) {
@@ -135,6 +142,8 @@ pub async fn create(
     let may_import = entry.open_origin().is_none();
     let has_password = body.text("password").is_some();
     let has_hash = (may_import || fault!(import_members_open)) && body.text("password_hash").is_some();
+    let may_invite = may_import && accounts.sends_mail;
+    let takes_password = has_password || !(has_hash || may_invite);
     let NewUserBody { email, password, password_hash, external_id, profile, roles, status } =
         body.read(|members| {
             members.read_only(SERVER_SET);
@@ -148,7 +157,7 @@ pub async fn create(
             if !entry.may_grant() {
                 members.read_only(&["roles", "status"]);
             }
-            NewUserBody::read(members, &vocabulary, judged, &hasher, has_hash && !has_password)
+            NewUserBody::read(members, &vocabulary, judged, &hasher, takes_password)
         })?;
     let grant = entry.grant(roles)?;
     let password = match password {
@@ -156,10 +165,14 @@ pub async fn create(
         None => password_hash,
     };
     let (profile, status) = (profile.unwrap_or_default(), status.unwrap_or(Status::Active));
+    if let Some(password) = password.as_ref().filter(|_| !may_import && accounts.proves_addresses) {
+        accounts.request_registration(&email, password, profile).await?;
+        return Ok(Either::Second(Accepted));
+    }
     let new = NewUser { email, password, profile, status, external_id };
     let made = store.create_user(new, grant).await;
     let user = made.map_err(Problem::from).map_err(name_taken)?;
-    Ok(Shown::to(user, entry.by().cloned()).created())
+    Ok(Either::First(Shown::to(user, entry.by().cloned()).created()))
 }
 
 /// `GET /users/{id}`
@@ -170,7 +183,8 @@ pub async fn read(user: Allowed<User, Read>) -> Result<Shown<User>, Problem> {
 crate::body! {
     /// A change of an account: a merge patch (RFC 7396).
     pub struct UserPatch {
-        /// A new e-mail address. It sets `email_verified` to false.
+        /// A new e-mail address. Where the server sends mail, it is `pending_email` until its owner confirms it, unless
+        /// the token has `users:write:any`. Otherwise it replaces `email`, and sets `email_verified` to false.
         #[schema(format = "email", max_length = 254)]
         email: Option<String> as Option<Email> = optional_text(Email::parse);
         /// Requires `users:write:any`.
@@ -189,6 +203,7 @@ pub async fn update(
     body: Body<UserPatch>,
     if_match: IfMatch,
     store: Store,
+    accounts: Accounts,
 ) -> Result<Shown<User>, Problem> {
     let UserPatch { email, email_verified, external_id } = body.read_by(&user, |members| {
         members.read_only(SERVER_SET);
@@ -200,8 +215,9 @@ pub async fn update(
         Given::Null => Some(None),
         Given::Value(id) => Some(Some(id)),
     };
-    let change = UserChange { email, email_verified, external_id };
     if_match.require(user.revision)?;
+    let of_address = email.map(|email| accounts.change_of_address(&user, email)).transpose()?;
+    let change = UserChange { email_verified, external_id, ..of_address.unwrap_or_default() };
     Ok(if_match.change(store.update_user(user, change)).await.map_err(name_taken)?.into())
 }
 
@@ -216,7 +232,7 @@ pub async fn delete(
 }
 
 /// Members of an account that only the server writes.
-const SERVER_SET: &[&str] = &["id", "created_at", "updated_at", "last_login_at", "_actions"];
+const SERVER_SET: &[&str] = &["id", "created_at", "updated_at", "last_login_at", "pending_email", "_actions"];
 
 pub(crate) fn role(name: &str, vocabulary: &Vocabulary) -> Result<Role, Invalid> {
     let unknown = || {

@@ -48,6 +48,32 @@ impl RegistrationLimit {
     }
 }
 
+/// The limit on requests for mail without a token. It does not depend on the address that they name.
+pub(crate) struct MailLimit {
+    services: Arc<Services>,
+    allowance: Allowance,
+}
+
+impl MailLimit {
+    /// Counts a request from this address.
+    ///
+    /// # Errors
+    /// 429 when there were too many.
+    pub(crate) async fn count(&self, address: Option<IpAddr>) -> Result<(), Problem> {
+        self.services.rate_limits.count_mail(address, &self.allowance).await
+    }
+}
+
+impl Argument for MailLimit {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        Ok(Self { services: Arc::clone(call.services()), allowance: call.allowance() })
+    }
+
+    fn describe(description: &mut Description) {
+        <Allowance as Argument>::describe(description);
+    }
+}
+
 impl Argument for RegistrationLimit {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         Ok(Self { services: Arc::clone(call.services()), allowance: call.allowance() })

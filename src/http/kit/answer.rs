@@ -41,6 +41,20 @@ pub trait Answer {
 /// ```
 pub struct NoContent;
 
+/// 202 without a body: the request was taken, and its effect follows, such as a mail.
+pub struct Accepted;
+
+/// 201 with a JSON body that has no URL of its own.
+pub(crate) struct CreatedJson<T>(pub(crate) T);
+
+/// One of two responses.
+pub enum Either<A, B> {
+    /// The first.
+    First(A),
+    /// The second.
+    Second(B),
+}
+
 /// 200 with a JSON body.
 ///
 /// ```
@@ -113,6 +127,47 @@ impl Answer for NoContent {
             content: None,
             headers: &[],
         });
+    }
+}
+
+impl Answer for Accepted {
+    fn respond(self, _: &Call) -> HttpResponse {
+        HttpResponse::Accepted().finish()
+    }
+
+    fn describe(description: &mut Description) {
+        description.answers.push(AnswerDescription {
+            status: 202,
+            meaning: "Accepted",
+            content: None,
+            headers: &[],
+        });
+    }
+}
+
+impl<T: Serialize + ToSchema> Answer for CreatedJson<T> {
+    fn respond(self, _: &Call) -> HttpResponse {
+        let mut response = HttpResponse::Created();
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        with_json(response, &self.0)
+    }
+
+    fn describe(description: &mut Description) {
+        answers_json::<T>(description, 201, "The new data, shown once", &[]);
+    }
+}
+
+impl<A: Answer, B: Answer> Answer for Either<A, B> {
+    fn respond(self, call: &Call) -> HttpResponse {
+        match self {
+            Self::First(answer) => answer.respond(call),
+            Self::Second(answer) => answer.respond(call),
+        }
+    }
+
+    fn describe(description: &mut Description) {
+        A::describe(description);
+        B::describe(description);
     }
 }
 

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Argument, Call, Captured, Code, CursorKey, Description, Problem, Services};
+use crate::accounts::Accounts;
 use crate::authz::Vocabulary;
 use crate::config::Settings;
-use crate::domain::{Random, Time};
+use crate::domain::{Origin, Random, Time};
 use crate::hashing::Hasher;
 use crate::store::Store;
 use crate::token::Keys;
@@ -30,6 +31,19 @@ impl Argument for Arc<Vocabulary> {
 impl Argument for Hasher {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
         Ok(call.services().hasher.for_client_at(call.address()))
+    }
+}
+
+/// The address from which the request came, and its id.
+impl Argument for Origin {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        Ok(call.origin())
+    }
+}
+
+impl Argument for Accounts {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        Ok(call.services().accounts.clone())
     }
 }
 

@@ -52,9 +52,10 @@ pub(crate) mod shutdown_flag;
 
 pub use access::Access;
 pub(crate) use actions::ActionTable;
-pub(crate) use allowance::RegistrationLimit;
+pub(crate) use allowance::{MailLimit, RegistrationLimit};
+pub(crate) use answer::CreatedJson;
 pub(crate) use answer::answers_json;
-pub use answer::{Answer, Json, NoContent, Page, Record};
+pub use answer::{Accepted, Answer, Either, Json, NoContent, Page, Record};
 pub(crate) use answer_seal::AnswerSeal;
 pub use argument::Argument;
 pub use body::Body;

@@ -163,6 +163,8 @@ problems! {
         "The metadata document lists the supported grant types.";
     InvalidGrant = 400 "invalid-grant" "invalid_grant" Nothing, "The grant is invalid":
         "The authorization code or refresh token is unknown, expired, already used, issued to another client, or does not match the other parameters.";
+    InvalidLink = 400 "invalid-link" "invalid_request" Nothing, "The link is not valid":
+        "The token is wrong or incomplete, was used, has expired, or lost its effect because the account changed. The response is the same for each of these. Request a new link.";
     InvalidDpopProof = 400 "invalid-dpop-proof" "invalid_dpop_proof" Nothing, "The DPoP proof is invalid":
         "The `DPoP` header must have one JWT (RFC 9449 §4), made for this request and signed with the key that the tokens are bound to. The detail says what is wrong.";
     InvalidTarget = 400 "invalid-target" "invalid_target" Nothing, "The resource is unknown":
@@ -174,7 +176,7 @@ problems! {
     TooManyGuesses = 429 "too-many-guesses" "temporarily_unavailable" RetryAfter(Computed), "Too many wrong passwords":
         "There were too many wrong passwords for this account or from this address, so the password was not checked. Retry after the number of seconds in `Retry-After`. Existing sessions are not affected.";
     TooManyRequests = 429 "too-many-requests" "temporarily_unavailable" RetryAfter(Computed), "Too many requests":
-        "There were too many registrations, or too many invalid client secrets, codes or tokens, from this address or of this client. Retry after the number of seconds in `Retry-After`. `RateLimit` says how many requests are left.";
+        "There were too many registrations, requests for mail, or invalid client secrets, codes or tokens, from this address or of this client. Retry after the number of seconds in `Retry-After`. `RateLimit` says how many requests are left.";
     Unavailable = 503 "unavailable" "temporarily_unavailable" RetryAfter(OneSecond), "The database is unavailable":
         "Nothing was changed. Retry after the number of seconds in `Retry-After`.";
     OutcomeUnknown = 503 "outcome-unknown" "temporarily_unavailable" RetryAfter(OneSecond), "The outcome of the change is unknown":

@@ -2,6 +2,7 @@
 
 use super::Problem;
 use super::problem_code::Code;
+use crate::accounts::AccountError;
 use crate::authz::{Caller, Reason, Refusal, Relation, Rule};
 use crate::domain::NoRandomness;
 use crate::hashing::HashError;
@@ -64,6 +65,23 @@ fn reached(rule: &Rule) -> String {
     own.into_iter().chain(related).chain(roles).chain(any).collect::<Vec<_>>().join("; ")
 }
 
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::InvalidLink => Self::new(Code::InvalidLink),
+            AccountError::Password(rule) => Self::broken_rule("/new_password", rule),
+            AccountError::Conflict(detail) => Self::new(Code::Conflict).with_detail(detail),
+            AccountError::Store(error) => error.into(),
+            AccountError::Hash(error) => error.into(),
+            AccountError::Randomness(error) => error.into(),
+            AccountError::Seal(error) => {
+                log::error!("a mail is not queued: {error}");
+                Self::new(Code::Internal)
+            }
+        }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let code = match &error {
@@ -72,6 +90,7 @@ impl From<StoreError> for Problem {
             StoreError::Taken => Code::Taken,
             StoreError::ExternalIdTaken => Code::ExternalIdTaken,
             StoreError::Changed => Code::ChangedMeanwhile,
+            StoreError::InUse => Code::Conflict,
             StoreError::LastAdmin => Code::LastAdmin,
             StoreError::Repeated => Code::IdempotencyKeyInUse,
             StoreError::ProofUsed => return InvalidProof::Replayed.into(),

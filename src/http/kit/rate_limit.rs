@@ -47,9 +47,32 @@ impl RateLimits {
         address: Option<IpAddr>,
         allowance: &Allowance,
     ) -> Result<(), Problem> {
-        let is_counted = self.are_on && !fault!(registrations_not_counted);
-        let Some(address) = address.filter(|_| is_counted) else { return Ok(()) };
-        match self.store.count(Bucket::registrations(Network::of(address))).await? {
+        if fault!(registrations_not_counted) {
+            return Ok(());
+        }
+        self.count_from(address, Bucket::registrations, allowance).await
+    }
+
+    /// Counts a request for mail by an unknown client.
+    ///
+    /// # Errors
+    /// 429 when there were too many from this network.
+    pub(crate) async fn count_mail(
+        &self,
+        address: Option<IpAddr>,
+        allowance: &Allowance,
+    ) -> Result<(), Problem> {
+        self.count_from(address, Bucket::mails, allowance).await
+    }
+
+    async fn count_from(
+        &self,
+        address: Option<IpAddr>,
+        bucket: fn(Network) -> Bucket,
+        allowance: &Allowance,
+    ) -> Result<(), Problem> {
+        let Some(address) = address.filter(|_| self.are_on) else { return Ok(()) };
+        match self.store.count(bucket(Network::of(address))).await? {
             Ok(left) => {
                 allowance.note(left);
                 Ok(())

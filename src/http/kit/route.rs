@@ -17,6 +17,8 @@ pub(crate) enum Part {
     AuthorizationServer,
     /// The interactive documentation.
     Docs,
+    /// What sends mail.
+    Mail,
 }
 
 /// The parts of the server that are on.
@@ -26,6 +28,8 @@ pub(crate) struct ServedParts {
     pub(crate) authorization_server: bool,
     /// Set when the interactive documentation is served.
     pub(crate) docs: bool,
+    /// Set when the server sends mail.
+    pub(crate) mail: bool,
 }
 
 impl ServedParts {
@@ -35,6 +39,7 @@ impl ServedParts {
             Part::Always => true,
             Part::AuthorizationServer => self.authorization_server,
             Part::Docs => self.docs,
+            Part::Mail => self.mail,
         }
     }
 }

@@ -26,6 +26,7 @@ use super::{
     ActionTable, AnswerSeal, Code, CursorKey, Extensions, ForgeryThrottle, FormGuard, Problem, RateLimits,
     RouteTable, ShutdownFlag, TrustedProxies,
 };
+use crate::accounts::Accounts;
 use crate::authz::{StepUp, Vocabulary};
 use crate::config::Environment;
 use crate::domain::{Allowance, Clock, Random};
@@ -50,6 +51,8 @@ pub(crate) struct Services {
     pub(crate) keys: Option<Arc<Keys>>,
     /// Hashes passwords.
     pub(crate) hasher: Hasher,
+    /// The life of accounts.
+    pub(crate) accounts: Accounts,
     /// The time.
     pub(crate) clock: Clock,
     /// The greatest difference between clocks.

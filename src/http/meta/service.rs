@@ -25,8 +25,11 @@ pub struct ServiceView<'a> {
     /// The languages of its pages (BCP 47).
     #[schema(value_type = Vec<String>, examples("en"))]
     languages: Vec<&'a str>,
-    /// `open` when a user can create an account: without a token by `POST /users`, or on the sign-up page.
+    /// `open` or `verified` when a user can create an account: without a token by `POST /users`, or on the sign-up
+    /// page.
     registration: RegistrationView,
+    /// True when the server sends mail: a user who forgot the password gets a link by `POST /password-resets`.
+    sends_mail: bool,
     /// The ways to sign in. None where the server issues no tokens.
     sign_in: Vec<SignInView>,
     /// The rules for a new password.
@@ -40,6 +43,8 @@ pub struct ServiceView<'a> {
 pub enum RegistrationView {
     /// Everybody can.
     Open,
+    /// Everybody can, and the account exists once its address is proved by a mailed link.
+    Verified,
     /// Only callers with `users:create` can.
     Closed,
 }
@@ -69,13 +74,19 @@ pub struct PasswordRulesView {
 
 /// `GET /service`
 pub async fn read(_: Public, services: Arc<Services>) -> Result<Published<ServiceView<'static>>, Problem> {
-    let Services { name, issuer_url, registration_open, issues_tokens, .. } = services.as_ref();
+    let Services { name, issuer_url, registration_open, issues_tokens, accounts, .. } = services.as_ref();
+    let registration = match (*registration_open, accounts.proves_addresses) {
+        (true, false) => RegistrationView::Open,
+        (true, true) => RegistrationView::Verified,
+        (false, _) => RegistrationView::Closed,
+    };
     let view = ServiceView {
         name,
         issuer: issuer_url,
         logo: format!("{issuer_url}/oauth/mark.svg"),
         languages: vec!["en"],
-        registration: if *registration_open { RegistrationView::Open } else { RegistrationView::Closed },
+        registration,
+        sends_mail: accounts.sends_mail,
         sign_in: issues_tokens.then_some(SignInView::Password).into_iter().collect(),
         password: PasswordRulesView { min: FEWEST_IN_PASSWORD, max: MOST_IN_PASSWORD, refuses_common: true },
     };

@@ -8,7 +8,7 @@ use crate::http::kit::form::Form;
 use crate::http::kit::{Browser, BrowserForm, Code, PageForm, Problem, Services};
 use crate::http::pages::{
     Application, BrowserAnswer, Consent, Destination, ErrorPage, LogIn, LogInError, PageAnswer, Permission,
-    SeeOther, SignUp, SignUpError,
+    SeeOther, SignUp, SignUpError, registration_requested,
 };
 use crate::http::pages::{consent, error, form_post, log_in, sign_up};
 use crate::oauth::authorization::{AuthorizationState, Step, consented, issue_code, next_step};
@@ -99,7 +99,8 @@ impl<'a> AuthorizeFlow<'a> {
         let request = self.given.encoded();
         let sign_up = self.services.registration_open.then(|| self.given.with("prompt", "create").encoded());
         let sign_up = sign_up.as_deref();
-        let page = LogIn { application: self.application(), request: &request, email, error, sign_up };
+        let (application, sends_mail) = (self.application(), self.services.accounts.sends_mail);
+        let page = LogIn { application, request: &request, email, error, sign_up, sends_mail };
         Ok(log_in(browser, &page).may_redirect_to(&self.destination()?).into())
     }
 
@@ -114,6 +115,11 @@ impl<'a> AuthorizeFlow<'a> {
         let page =
             SignUp { application: self.application(), request: &request, log_in: &log_in, email, error };
         Ok(sign_up(browser, &page).may_redirect_to(&self.destination()?).into())
+    }
+
+    /// Renders the page after a registration whose address must be proved.
+    pub fn registration_page(&self, email: &str) -> BrowserAnswer {
+        registration_requested(&self.given.with("prompt", "login").encoded(), email).into()
     }
 
     /// Renders the consent page.

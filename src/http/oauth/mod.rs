@@ -1,5 +1,6 @@
 //! `/oauth/…` and `/.well-known/…`: the authorization server over HTTP. Its logic is in [`crate::oauth`].
 
+mod account_links;
 mod authorization_query;
 mod authorize;
 mod authorize_flow;
@@ -13,6 +14,10 @@ mod userinfo;
 
 use actix_web::http::header;
 
+pub(crate) use account_links::{
+    forgot_password, request_password_link, show_invitation, show_reset, show_undo, show_verification,
+    submit_invitation, submit_reset, submit_undo, submit_verification,
+};
 pub use authorize::{authorize, authorize_by_form, resume_authorization, submit_consent, submit_login};
 pub use client::ClientAuth;
 #[cfg(any(test, feature = "fuzzing"))]

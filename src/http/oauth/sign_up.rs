@@ -28,6 +28,7 @@ pub async fn submit_sign_up(
     }
     let (email, password) = (form.get("email").unwrap_or_default(), form.get("password").unwrap_or_default());
     match create(&services, &entry, email, password, &device, &limit).await? {
+        Ok(()) if services.accounts.proves_addresses => Ok(flow.registration_page(email)),
         Ok(()) => enter(&services, &flow, &form, email, PasswordAttempt::new(password), device).await,
         Err(error) => flow.sign_up_page(form.browser(), email, Some(error)),
     }
@@ -56,7 +57,12 @@ async fn create(
             Ok(judged) => judged,
             Err(rule) => return Ok(Err(SignUpError::Password(rule.detail))),
         };
-        let password = Some(services.hasher.hash(&judged).await?);
+        let password = services.hasher.hash(&judged).await?;
+        if services.accounts.proves_addresses {
+            services.accounts.request_registration(&email, &password, ProfileChange::default()).await?;
+            return Ok(Ok(()));
+        }
+        let password = Some(password);
         let (profile, status) = (ProfileChange::default(), Status::Active);
         let new = NewUser { email, password, profile, status, external_id: None };
         match services.store.create_user(new, entry.grant(None)?).await {

@@ -37,6 +37,7 @@ pub struct PageAnswer {
     cache_control: &'static str,
     form_action: String,
     shows_request_id: bool,
+    referrer_policy: &'static str,
     script: Option<&'static str>,
     cookies: Vec<SetCookie>,
 }
@@ -52,6 +53,8 @@ impl PageAnswer {
             cache_control: "no-store",
             form_action: "'none'".to_owned(),
             shows_request_id: false,
+            // With `no-referrer`, a browser sends a form with `Origin: null`.
+            referrer_policy: "same-origin",
             script: None,
             cookies: Vec::new(),
         }
@@ -73,6 +76,11 @@ impl PageAnswer {
     /// Allows the page to send a form to the destination alone, and runs this script, the only one that may run.
     pub(super) fn sending_to(self, destination: &Destination, script: &'static str) -> Self {
         Self { form_action: destination.form_action(), script: Some(script), ..self }
+    }
+
+    /// Hides the URL of the page, which has the token of a link, from whatever the page leads to.
+    pub(super) fn without_referrer(self) -> Self {
+        Self { referrer_policy: "no-referrer", ..self }
     }
 
     /// Sets the status.
@@ -120,8 +128,7 @@ impl PageAnswer {
             .content_type("text/html; charset=utf-8")
             .insert_header((header::CONTENT_SECURITY_POLICY, policy))
             .insert_header((header::X_FRAME_OPTIONS, "DENY"))
-            // With `no-referrer`, a browser sends a form with `Origin: null`.
-            .insert_header((header::REFERRER_POLICY, "same-origin"))
+            .insert_header((header::REFERRER_POLICY, self.referrer_policy))
             .insert_header((PERMISSIONS_POLICY, NO_PERMISSIONS))
             .insert_header((header::CACHE_CONTROL, self.cache_control));
         set_cookies(&mut response, &self.cookies);

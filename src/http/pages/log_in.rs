@@ -20,6 +20,8 @@ pub struct LogIn<'a> {
     pub error: Option<LogInError>,
     /// The authorization request with which a new user signs up, where registration is open.
     pub sign_up: Option<&'a str>,
+    /// True where a link for a new password can be mailed.
+    pub sends_mail: bool,
 }
 
 /// Error of a sign-in attempt.
@@ -88,7 +90,7 @@ impl LogInChoice {
 /// Renders the sign-in page, whose form goes to `POST login`. A wrong password is 403, so that no browser
 /// offers to save it.
 pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
-    let LogIn { application, request, email, error, sign_up } = page;
+    let LogIn { application, request, email, error, sign_up, sends_mail } = page;
     let (wrong, error_id) = (*error == Some(LogInError::Wrong), error.map(|_| "error"));
     // The field that gets the focus.
     let in_password = !email.is_empty();
@@ -129,6 +131,9 @@ pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
         h1 { "Sign in" }
         p.lead { "Sign in to continue to " strong { (application.display_name()) } "." }
         (form::<LogInForm>(browser, &format!("login?{request}"), &content))
+        @if *sends_mail {
+            p.note { a href={ "forgot-password?" (request) } { "Forgot your password?" } }
+        }
         @if let Some(sign_up) = sign_up {
             p.note { "No account yet? " a href={ "authorize?" (sign_up) } { "Create one" } }
         }

@@ -1,6 +1,7 @@
 //! Test server, `serve --test`: in memory, with test accounts, a clock that can be set, and a reset to the start.
 //! No other server has these routes or this state.
 
+mod mail;
 mod routes;
 mod seeds;
 mod server;

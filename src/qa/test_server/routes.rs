@@ -7,8 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::TestServer;
+use super::mail;
 use super::seeds::Seeds;
+use super::server::test_server;
 use super::token::token;
 use crate::domain::{Invalid, format_time, parse_time};
 use crate::http::{Body, Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
@@ -21,6 +22,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         endpoint(Method::POST, "/test/token", "Make a token for a situation",        token).or(&[Code::NotFound, Code::Conflict]),
         endpoint(Method::POST, "/test/clock", "Set the clock",                       clock),
         endpoint(Method::POST, "/test/reset", "Reset to the state at start",         reset),
+        endpoint(Method::GET,  "/test/mail",  "List the mails that were not sent",   mail::list),
     ]
 }
 
@@ -59,10 +61,6 @@ fn duration(text: &str) -> Result<TimeDelta, Invalid> {
 
 fn time(text: &str) -> Result<DateTime<Utc>, Invalid> {
     parse_time(text).ok_or_else(|| Invalid::new("not-a-time", "must be an RFC 3339 time"))
-}
-
-pub(super) fn test_server(services: &Services) -> Result<Arc<TestServer>, Problem> {
-    services.extensions.get().ok_or_else(|| Problem::new(Code::UnknownPath))
 }
 
 /// `GET /test`
@@ -107,6 +105,7 @@ async fn reset(_: Public, services: Arc<Services>) -> Result<NoContent, Problem>
     services.recorder.discard().await?;
     test.snapshot.restore().await?;
     test.clock.reset();
+    test.mailbox.clear();
     services.forget_tokens().await?;
     Ok(NoContent)
 }

@@ -9,6 +9,8 @@ use crate::authz::Operator;
 use crate::config::{Config, Database, Environment, Faults, Sources};
 use crate::domain::{Clock, ClockAndRandom, Random};
 use crate::hashing::Argon2Cost;
+use crate::http::{Code, Problem, Services};
+use crate::mail::Mailbox;
 use crate::store::hold;
 use crate::store::{InMemory, Snapshot, Store, StoreError};
 
@@ -31,6 +33,8 @@ pub struct TestServer {
     pub(crate) operator: Operator,
     /// The clock of the server.
     pub(crate) clock: Clock,
+    /// The mails that it would have sent.
+    pub(crate) mailbox: Mailbox,
 }
 
 /// Error of the settings of a test server.
@@ -101,8 +105,17 @@ pub(crate) async fn start(
     hasher: &crate::hashing::Hasher,
     operator: Operator,
     clock: Clock,
+    mailbox: Mailbox,
 ) -> Result<Arc<TestServer>, StoreError> {
     let seeds = seed(store, hasher, &operator, &clock).await?;
     let snapshot = Snapshot::of(DATABASE)?;
-    Ok(Arc::new(TestServer { seeds, snapshot, operator, clock }))
+    Ok(Arc::new(TestServer { seeds, snapshot, operator, clock, mailbox }))
+}
+
+/// Returns the state of the test server.
+///
+/// # Errors
+/// 404 on another server.
+pub(super) fn test_server(services: &Services) -> Result<Arc<TestServer>, Problem> {
+    services.extensions.get().ok_or_else(|| Problem::new(Code::UnknownPath))
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::TestServer;
-use super::routes::test_server;
+use super::server::test_server;
 use crate::authz::action::Read;
 use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::{ClientId, Email, Invalid, User, UserId};

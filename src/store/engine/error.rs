@@ -31,6 +31,9 @@ pub enum StoreError {
     /// The record was changed or deleted after it was read.
     #[error("the record changed after it was read")]
     Changed,
+    /// The account has a password, or its user has signed in.
+    #[error("the account is in use")]
+    InUse,
     /// The change would leave the server without an administrator.
     #[error("the last administrator must stay")]
     LastAdmin,

@@ -23,6 +23,7 @@ diesel::table! {
         profile_revision -> BigInt,
         name_key -> Nullable<Text>,
         external_id -> Nullable<Text>,
+        pending_email -> Nullable<Text>,
     }
 }
 
@@ -311,7 +312,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Nullable, Text};
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use super::Moment;
 
     outbox (seq) {
@@ -326,6 +327,36 @@ diesel::table! {
         attempts -> BigInt,
         error -> Nullable<Text>,
         given_up_at -> Nullable<Moment>,
+        payload -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::{Moment, Uid};
+
+    account_tokens (hash) {
+        hash -> Binary,
+        user_id -> Uid,
+        purpose -> Text,
+        email -> Text,
+        new_email -> Nullable<Text>,
+        created_at -> Moment,
+        expires_at -> Moment,
+        ended_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::Moment;
+
+    pending_registrations (hash) {
+        hash -> Binary,
+        email_key -> Text,
+        sealed -> Nullable<Binary>,
+        created_at -> Moment,
+        expires_at -> Moment,
     }
 }
 

@@ -43,6 +43,7 @@ impl Store {
             };
             one_row(on!(conn, |c| update(this).set(new).execute(c))?)?;
             shared.bump_revision(conn, &user, kept.is_none(), changes)?;
+            shared.end_account_tokens(conn, user.id)?;
             let ended = Tombstone::of_user(user.id);
             if kept.is_some() {
                 shared.revoke_sessions(conn, &ended, user.id, kept, changes)?;
@@ -108,6 +109,7 @@ impl Store {
                 on!(conn, |c| update(users::table.filter(users::id.eq(user.id)))
                     .set(users::status.eq(status.as_str()))
                     .execute(c))?;
+                shared.end_account_tokens(conn, user.id)?;
                 if status == Status::Suspended {
                     Tombstone::of_user(user.id).apply(conn, None)?;
                 }
@@ -151,7 +153,7 @@ impl Shared {
     }
 
     /// Increments the revision of a user if it is unchanged. A new epoch revokes the tokens of the user.
-    fn bump_revision(
+    pub(super) fn bump_revision(
         &self,
         conn: &mut Connection,
         user: &User,

@@ -50,7 +50,7 @@ const fn table(name: &'static str, expiry: &'static str) -> Expiring {
 
 /// All tables whose rows expire. The audit trail is not among them, because its chain is shortened from its
 /// beginning (`TrustedStore::expire_entries`), and neither are the signing keys (`TrustedStore::prune_keys`).
-pub(crate) static EXPIRING: [Expiring; 10] = [
+pub(crate) static EXPIRING: [Expiring; 12] = [
     table("refresh_tokens", "expires_at"),
     // An expired code is kept for a day, so that its reuse is detected.
     Expiring { kept: TimeDelta::hours(24), ..table("authorization_codes", "expires_at") },
@@ -69,6 +69,9 @@ pub(crate) static EXPIRING: [Expiring; 10] = [
         kept: super::identities::DELETION_RETENTION,
         ..table("departed_identities", "departed_at")
     },
+    // The mails of a day are counted.
+    Expiring { kept: TimeDelta::hours(24), ..table("account_tokens", "expires_at") },
+    table("pending_registrations", "expires_at"),
     // A change whose reaction was given up is kept, so that an operator can run it again.
     Expiring { kept: TimeDelta::days(30), ..table("outbox", "given_up_at") },
 ];

@@ -2,6 +2,8 @@
 //! used by several.
 
 pub(in crate::store) mod account_state;
+pub(in crate::store) mod account_tokens;
+pub(in crate::store) mod address_changes;
 pub(in crate::store) mod browser_sessions;
 pub(in crate::store) mod client_list;
 pub(in crate::store) mod client_rows;
@@ -20,8 +22,10 @@ pub(in crate::store) mod keys;
 pub(in crate::store) mod lease_rows;
 pub(in crate::store) mod login;
 pub(in crate::store) mod login_attempts;
+pub(in crate::store) mod mail_queue;
 pub(in crate::store) mod notifications;
 pub(in crate::store) mod outbox;
+pub(in crate::store) mod pending_registrations;
 pub(in crate::store) mod profiles;
 pub(in crate::store) mod rate_limits;
 pub(in crate::store) mod refresh_token_rows;

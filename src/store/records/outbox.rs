@@ -36,6 +36,26 @@ pub(crate) struct Message {
     pub(crate) created_at: Time,
     /// Number of attempts that failed.
     pub(crate) attempts: i64,
+    /// Content of a message that is no change of a record.
+    pub(crate) payload: Option<Vec<u8>>,
+}
+
+/// A message that was not delivered, without its content.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = outbox)]
+pub(crate) struct Undelivered {
+    /// Id of the record.
+    pub(crate) record: String,
+    /// The action.
+    pub(crate) action: String,
+    /// Time of the change.
+    pub(crate) created_at: Time,
+    /// Number of attempts that failed.
+    pub(crate) attempts: i64,
+    /// Error of the last one.
+    pub(crate) error: Option<String>,
+    /// When it was given up.
+    pub(crate) given_up_at: Option<Time>,
 }
 
 #[derive(Insertable)]
@@ -204,6 +224,22 @@ impl TrustedStore {
                 given_up: on!(conn, |c| given_up.get_result(c))?,
                 error: on!(conn, |c| failed.first::<Option<String>>(c).optional())?.flatten(),
             })
+        })
+        .await
+    }
+
+    /// Returns the oldest messages of a job that were not delivered, for an operator.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub(crate) async fn undelivered(
+        &self,
+        job: &'static str,
+        most: i64,
+    ) -> Result<Vec<Undelivered>, StoreError> {
+        self.read(move |conn| {
+            let oldest = outbox::table.filter(outbox::job.eq(job)).order(outbox::seq).limit(most);
+            Ok(on!(conn, |c| oldest.select(Undelivered::as_select()).load(c))?)
         })
         .await
     }

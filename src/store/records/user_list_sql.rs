@@ -12,7 +12,7 @@ use crate::on;
 use crate::store::{Connection, Moment, SortKey, StoreError, Uid, UserQuery, UserSort};
 
 /// The columns that [`UserRow`] reads.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "id",
     "email",
     "email_verified",
@@ -24,6 +24,7 @@ const COLUMNS: [&str; 11] = [
     "epoch",
     "name_key",
     "external_id",
+    "pending_email",
 ];
 
 /// Source of the rows, and the columns by which the list is filtered and sorted.

@@ -31,6 +31,7 @@ pub(in crate::store) struct UserRow {
     epoch: i64,
     name_key: Option<String>,
     external_id: Option<String>,
+    pending_email: Option<String>,
 }
 
 impl UserRow {
@@ -61,6 +62,7 @@ impl UserRow {
             email: Email::stored(self.email),
             email_verified: self.email_verified,
             external_id: self.external_id.map(ExternalId::stored),
+            pending_email: self.pending_email.map(Email::stored),
             // Fail closed: an unreadable status is a suspension.
             status: self.status.parse().unwrap_or(Status::Suspended),
             roles,

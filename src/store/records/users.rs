@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::account_state::keep_an_admin;
+use super::mail_queue::QueuedMail;
 use super::search_terms;
 use super::tombstones::Tombstone;
 use super::user_rows::{NewUserRow, RoleRow, insert_roles, load, role_rows};
@@ -26,6 +27,10 @@ pub struct UserChange {
     pub email_verified: Option<bool>,
     /// New id in another system. `Some(None)` removes it.
     pub external_id: Option<Option<ExternalId>>,
+    /// New address that its owner must confirm first. `Some(None)` withdraws it.
+    pub(crate) pending_email: Option<Option<Email>>,
+    /// Mails that tell of the change.
+    pub(crate) mails: Vec<QueuedMail>,
 }
 
 impl Stored for User {
@@ -70,8 +75,8 @@ impl Store {
         user: Allowed<User, Update>,
         change: UserChange,
     ) -> Result<Allowed<User, Update>, StoreError> {
-        let (by, now) = (Authorization::of(&user), self.shared().now());
-        let mut next = (*user).clone();
+        let (by, shared) = (Authorization::of(&user), self.shared().clone());
+        let (mut next, now) = ((*user).clone(), shared.now());
         if let Some(email) = change.email {
             next.email_verified &= next.email == email || fault!(address_stays_verified);
             next.email = email;
@@ -81,11 +86,14 @@ impl Store {
         next.email_verified &= !next.email.is_placeholder();
         let has_new_external_id = change.external_id.is_some();
         next.external_id = change.external_id.unwrap_or(next.external_id);
+        let has_new_address = user.email != next.email;
+        next.pending_email = change.pending_email.unwrap_or(next.pending_email).filter(|_| !has_new_address);
         next.updated_at = now;
         next.revision += 1;
+        let (mails, changes_address) =
+            (change.mails, has_new_address || next.pending_email != user.pending_email);
         let written = next.clone();
-        let has_new_address = user.email != next.email;
-        self.write(by, move |conn, _| {
+        self.write(by, move |conn, changes| {
             if has_new_external_id {
                 require_free(conn, written.id, written.external_id.as_ref())?;
             }
@@ -97,6 +105,7 @@ impl Store {
                 users::email_key.eq(written.email.key()),
                 users::email_verified.eq(written.email_verified),
                 users::external_id.eq(written.external_id.as_ref().map(ExternalId::as_str)),
+                users::pending_email.eq(written.pending_email.as_ref().map(Email::as_str)),
                 users::updated_at.eq(Time(now)),
                 users::revision.eq(written.revision),
             );
@@ -104,6 +113,10 @@ impl Store {
             let roles = user_roles::table.filter(user_roles::user_id.eq(written.id));
             let key = user_roles::email_key.eq(written.email.key());
             on!(conn, |c| update(roles).set(key).execute(c))?;
+            if changes_address {
+                shared.end_account_tokens(conn, written.id)?;
+            }
+            mails.iter().try_for_each(|mail| shared.queue_mail(conn, changes, mail))?;
             if has_new_address { search_terms::replace(conn, written.id) } else { Ok(()) }
         })
         .await?;

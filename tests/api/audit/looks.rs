@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::trail;
 use crate::notes;
-use crate::support::{Answer, Engine, Person, Request, Server, on_both_engines};
+use crate::support::{Answer, Engine, MAIL_TO_LOG, Person, Request, Server, on_both_engines};
 
 /// Server of an application with records of Ada, and an administrator who looks at them.
 struct World {
@@ -31,7 +31,7 @@ fn changes(action: &str) -> bool {
     }
     let known = known! {
         Create List Read Update Delete RotateSecret Explain SetPassword ProvePassword VerifyEmail SetRoles SetStatus
-        ListSessions EndSessions ListConsents ReadClaims Rotate Retire ReadAudit
+        ListSessions EndSessions ListConsents ReadClaims Rotate Retire ReadAudit SendVerification Invite
     };
     let of_notes =
         [("share", true), ("list_shares", false), ("archive", true), ("moderate", true), ("count", false)];
@@ -41,7 +41,7 @@ fn changes(action: &str) -> bool {
 
 impl World {
     fn new(engine: Engine) -> Self {
-        let server = Server::start_app(engine, notes::app);
+        let server = Server::start_app_with(engine, notes::app, &MAIL_TO_LOG);
         let (ada, root) = (server.register("ada"), server.admin());
         let note = json!({ "title": "A coat", "text": "The blue one." });
         let note = server.post("/notes").bearer(&ada.token).json(&note).send().expect(201).json();

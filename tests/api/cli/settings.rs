@@ -32,7 +32,7 @@ fn config_shows_every_setting_and_every_fault() {
             "{ran:?}"
         );
         assert!(
-            ["CLOAKROOM_WORKERS", "write open or closed", "32 bytes"]
+            ["CLOAKROOM_WORKERS", "write open or verified or closed", "32 bytes"]
                 .iter()
                 .all(|words| ran.err.contains(words))
         );

@@ -13,7 +13,7 @@ fn reports_every_fault_with_value_source_and_fix() {
     let text = Config::load(&sources).map(|_| ()).unwrap_err().to_string();
     let expected = [
         "CLOAKROOM_LISTEN is \"8080\" (flag): write address:port",
-        "CLOAKROOM_REGISTRATION is \"no\" (.env): write open or closed",
+        "CLOAKROOM_REGISTRATION is \"no\" (.env): write open or verified or closed",
         "CLOAKROOM_LEEWAY is \"2m\" (environment): write whole seconds from 0s to 1m",
         "CLOAKROOM_HS256_SECRET (environment) would be ignored",
         "CLOAKROOM_LISTENS (.env) is not a setting; the nearest is CLOAKROOM_LISTEN",

@@ -103,6 +103,8 @@ fn empty_value_unsets_an_optional_setting_only() {
         "CLOAKROOM_TRUSTED_PROXIES",
         "CLOAKROOM_TRUSTED_ISSUERS",
         "CLOAKROOM_OTLP_ENDPOINT",
+        "CLOAKROOM_MAIL_FROM",
+        "CLOAKROOM_LINKS",
     ];
     for setting in SETTINGS.iter().filter(|setting| !may_be_none.contains(&setting.variable)) {
         assert_fault(&[(setting.variable, "")], setting.variable, "is \"\" (environment)");

@@ -7,6 +7,7 @@ mod cluster;
 mod external_program;
 mod http;
 mod issuer;
+mod mail_server;
 mod people;
 mod postgres;
 mod process;
@@ -20,10 +21,11 @@ pub use cluster::Cluster;
 pub use external_program::ExternalProgram;
 pub use http::{Answer, Request, decoded, send_raw};
 pub use issuer::{ForeignIssuer, IssuerKey, Reply};
+pub use mail_server::{Mail, MailServer};
 pub use people::{PASSWORD, Person};
 pub use postgres::Postgres;
 pub use process::{Process, free_port, run_program};
-pub use server::{Engine, MASTER_KEY, Server};
+pub use server::{Engine, MAIL_TO_LOG, MASTER_KEY, Server};
 pub use wait::{PATIENCE, eventually};
 
 /// Runs each test twice: on SQLite and on PostgreSQL. A test that needs a server with other settings takes

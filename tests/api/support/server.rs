@@ -29,6 +29,10 @@ pub type Settings<'a> = &'a [(&'a str, &'a str)];
 /// Fixed master key: 32 bytes in base64.
 pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
+/// Settings of a server that writes its mail into the log.
+pub const MAIL_TO_LOG: [(&str, &str); 2] =
+    [("CLOAKROOM_MAIL_URL", "log:"), ("CLOAKROOM_MAIL_FROM", "no-reply@example.org")];
+
 /// Running server. It stops when it is dropped.
 pub struct Server {
     pub address: SocketAddr,
@@ -211,9 +215,22 @@ impl Server {
         out.into_owned()
     }
 
+    /// Runs a command with these settings besides those of the database.
+    pub fn operator_with_settings(&self, arguments: &[&str], settings: Settings) -> String {
+        let output = self.operator_command(arguments).envs(settings.iter().copied()).output();
+        let output = output.expect("the command line runs");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Starts a command with the server's own settings.
     pub fn spawn_operator(&self, arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_cloakroom"))
+        self.operator_command(arguments).spawn().expect("the command line runs")
+    }
+
+    fn operator_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+        command
             .args(arguments)
             .env_clear()
             .env("DATABASE_URL", &self.database_url)
@@ -222,9 +239,8 @@ impl Server {
             .env("RUST_LOG", "warn")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the command line runs")
+            .stderr(Stdio::piped());
+        command
     }
 
     fn run_operator(&self, arguments: &[&str], input: &str) -> Output {

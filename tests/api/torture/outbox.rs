@@ -101,8 +101,10 @@ on_both_engines! {
             jobs.as_array().unwrap().iter().filter_map(|job| job["waiting"].as_i64()).sum::<i64>()
         };
         eventually("all changes are delivered", || left() == 0);
+        let delivered = || Deliveries::read(&std::fs::read_to_string(&file).unwrap_or_default());
+        eventually("the job has run several times", || delivered().runs > 2);
         ledger.check(dir.path(), &settings[..4]);
-        let deliveries = Deliveries::read(&std::fs::read_to_string(&file).unwrap());
+        let deliveries = delivered();
         let greeted = deliveries.records("user");
         let changes = |user: &str| deliveries.of("profile", user);
         let users = ledger.check_deliveries(dir.path(), &settings[..4], &greeted, changes);
@@ -113,6 +115,6 @@ on_both_engines! {
         );
         assert!(deliveries.disordered.is_empty(), "{:?}", deliveries.disordered);
         assert_eq!(deliveries.overlapping, 0, "a run began before the last one ended");
-        assert!(users > 10 && deliveries.runs > 2);
+        assert!(users > 10);
     }
 }

@@ -8,6 +8,10 @@ use crate::http::kit::Route;
 const GROUPS: &[(&str, &str, &str)] = &[
     ("/users", "Users", "Accounts, profiles, passwords, roles and consents"),
     ("/audit", "Audit", "The audit trail of changes and refusals"),
+    ("/password-resets", "Mailed links", "New passwords, invitations, and the proof of addresses"),
+    ("/invitations", "Mailed links", "New passwords, invitations, and the proof of addresses"),
+    ("/email-verifications", "Mailed links", "New passwords, invitations, and the proof of addresses"),
+    ("/email-changes", "Mailed links", "New passwords, invitations, and the proof of addresses"),
     ("/sessions", "Sessions", "Login with e-mail and password, and logout"),
     ("/oauth", "OAuth", "The authorization server (RFC 6749, OpenID Connect)"),
     ("/clients", "Clients", "OAuth clients"),

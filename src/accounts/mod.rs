@@ -1,0 +1,42 @@
+//! The life of an account beside its record: a forgotten password, the proof of an address, an invitation. Whoever
+//! holds the token of a mailed link acts without an access token, so these functions take no proof.
+
+mod email_verification;
+mod error;
+mod invitation;
+mod password_reset;
+mod registration;
+
+use std::sync::Arc;
+
+use crate::domain::{AccountToken, ClockAndRandom, TokenPurpose};
+use crate::hashing::Hasher;
+use crate::mail::{MailLinks, Mailer};
+use crate::store::TrustedStore;
+
+pub(crate) use error::AccountError;
+
+/// The life of accounts. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Accounts {
+    pub(crate) store: TrustedStore,
+    pub(crate) mailer: Mailer,
+    pub(crate) hasher: Hasher,
+    pub(crate) clock_and_random: ClockAndRandom,
+    pub(crate) links: Arc<MailLinks>,
+    /// The public URL of the server, with which its links begin.
+    pub(crate) issuer: String,
+    /// Set when the server sends mail.
+    pub(crate) sends_mail: bool,
+    /// Set while registration is open.
+    pub(crate) registration_open: bool,
+    /// Set when the address of a registration must be proved first.
+    pub(crate) proves_addresses: bool,
+}
+
+impl Accounts {
+    /// Returns the link with a token.
+    fn link(&self, purpose: TokenPurpose, token: &AccountToken) -> String {
+        self.links.link(&self.issuer, purpose, token)
+    }
+}

@@ -1,0 +1,25 @@
+//! Mail: what is written, where a link leads, and how a message reaches the mail server.
+//!
+//! A mail is queued in the transaction of the change that it tells of, with its content sealed. The job
+//! [`SEND_MAIL`] sends it, under the lease and with the back-off of every job. So a mail server that hangs delays no
+//! request, and what was acknowledged is sent at least once.
+
+mod links;
+mod mailbox;
+mod message;
+mod queued;
+mod sender;
+mod template;
+mod transport;
+mod url;
+
+pub use links::MailLinks;
+pub(crate) use mailbox::{Mailbox, SentMail};
+pub(crate) use queued::{Mailer, RegistrationMembers};
+pub(crate) use sender::{MailSender, SendError};
+pub(crate) use template::{Content, Template, TemplateError, Templates};
+pub(crate) use transport::Transport;
+pub use url::{MailAddress, MailUrl};
+
+/// Name of the job that sends mail.
+pub(crate) const SEND_MAIL: &str = "send mail";

@@ -1,0 +1,63 @@
+//! Mails that wait in the outbox for the job that sends them.
+
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use crate::domain::Time;
+use crate::on;
+use crate::store::changes::Changes;
+use crate::store::engine::schema::outbox;
+use crate::store::shared::Shared;
+use crate::store::{Connection, StoreError, TrustedStore};
+
+/// Kind of record that the messages of mails name.
+pub(crate) const MAIL: &str = "mail";
+
+/// A mail to send.
+#[derive(Clone)]
+pub(crate) struct QueuedMail {
+    /// Name of the job that sends it.
+    pub(crate) job: &'static str,
+    /// Id, by which a receiver recognises a duplicate.
+    pub(crate) id: Uuid,
+    /// Name of the template.
+    pub(crate) template: &'static str,
+    /// What the sender needs to know, sealed.
+    pub(crate) sealed: Vec<u8>,
+}
+
+impl TrustedStore {
+    /// Queues a mail that belongs to no change of a record.
+    ///
+    /// # Errors
+    /// When the database is not available. Then nothing is sent.
+    pub(crate) async fn queue_mail(&self, mail: QueuedMail) -> Result<(), StoreError> {
+        let shared = self.shared().clone();
+        self.write(None, move |conn, changes| shared.queue_mail(conn, changes, &mail)).await
+    }
+}
+
+impl Shared {
+    /// Queues a mail in the transaction of the change that it tells of.
+    pub(in crate::store) fn queue_mail(
+        &self,
+        conn: &mut Connection,
+        changes: &mut Changes,
+        mail: &QueuedMail,
+    ) -> Result<(), StoreError> {
+        let now = Time(self.now());
+        let row = (
+            outbox::job.eq(mail.job),
+            outbox::resource.eq(MAIL),
+            outbox::record.eq(mail.id.to_string()),
+            outbox::action.eq(mail.template),
+            outbox::created_at.eq(now),
+            outbox::due_at.eq(now),
+            outbox::attempts.eq(0_i64),
+            outbox::payload.eq(mail.sealed.as_slice()),
+        );
+        on!(conn, |c| diesel::insert_into(outbox::table).values(row).execute(c))?;
+        changes.mail = true;
+        Ok(())
+    }
+}
