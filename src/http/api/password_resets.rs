@@ -47,10 +47,7 @@ pub async fn redeem(
     origin: Origin,
     accounts: Accounts,
 ) -> Result<NoContent, Problem> {
-    let PasswordRedemption { token, new_password } = body.read(PasswordRedemption::read)?;
-    let purpose = TokenPurpose::ResetPassword;
-    accounts.redeem_for_password(&token, purpose, &new_password, origin).await?;
-    Ok(NoContent)
+    set_password(body, TokenPurpose::ResetPassword, origin, &accounts).await
 }
 
 /// `POST /invitations/redeem`
@@ -60,8 +57,16 @@ pub async fn redeem_invitation(
     origin: Origin,
     accounts: Accounts,
 ) -> Result<NoContent, Problem> {
+    set_password(body, TokenPurpose::Invitation, origin, &accounts).await
+}
+
+async fn set_password(
+    body: Body<PasswordRedemption>,
+    purpose: TokenPurpose,
+    origin: Origin,
+    accounts: &Accounts,
+) -> Result<NoContent, Problem> {
     let PasswordRedemption { token, new_password } = body.read(PasswordRedemption::read)?;
-    let purpose = TokenPurpose::Invitation;
     accounts.redeem_for_password(&token, purpose, &new_password, origin).await?;
     Ok(NoContent)
 }

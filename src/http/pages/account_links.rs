@@ -153,26 +153,30 @@ pub fn forgotten_password(browser: &Browser, request: &str, email: &str, error: 
 
 /// Renders the page after a request for a link. It is the same for every address.
 pub fn link_requested(request: &str, email: &str) -> PageAnswer {
-    let body = html! {
-        h1 { "Look into your mailbox" }
-        p {
+    mail_follows(
+        request,
+        &html! {
             "If there is an account with the address " strong { bdi { (email) } }
             ", a mail with a link is on its way. The link is valid for one hour."
-        }
-        p.note { "No mail? Look into the folder for spam, or check the address." }
-        (back_to_sign_in(request))
-    };
-    PageAnswer::new("Look into your mailbox", body)
+        },
+    )
 }
 
 /// Renders the page after a registration whose address must be proved. It is the same for every address.
 pub fn registration_requested(request: &str, email: &str) -> PageAnswer {
-    let body = html! {
-        h1 { "Look into your mailbox" }
-        p {
+    mail_follows(
+        request,
+        &html! {
             "We sent a mail to " strong { bdi { (email) } }
             ". Open the link in it to create your account. Then sign in."
-        }
+        },
+    )
+}
+
+fn mail_follows(request: &str, sentence: &Markup) -> PageAnswer {
+    let body = html! {
+        h1 { "Look into your mailbox" }
+        p { (sentence) }
         p.note { "No mail? Look into the folder for spam, or check the address." }
         (back_to_sign_in(request))
     };

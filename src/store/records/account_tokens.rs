@@ -3,14 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
-use super::tombstones::Tombstone;
 use super::user_rows::load;
-use crate::authz::action::{Action, SetPassword, VerifyEmail};
-use crate::authz::{Actor, AuditEvent, Outcome, Resource as _};
-use crate::domain::{Email, Origin, PasswordHash, SecretHash, Status, Time, TokenPurpose, User, UserId};
+use crate::domain::{Email, SecretHash, Status, Time, TokenPurpose, User, UserId};
 use crate::on;
 use crate::store::engine::prepared_update::update;
-use crate::store::engine::schema::{account_tokens as tokens, users};
+use crate::store::engine::schema::account_tokens as tokens;
 use crate::store::shared::Shared;
 use crate::store::{Connection, StoreError, TrustedStore};
 
@@ -96,70 +93,6 @@ impl TrustedStore {
     pub(crate) async fn live_account_token(&self, hash: SecretHash) -> Result<Option<LiveToken>, StoreError> {
         let shared = self.shared().clone();
         self.read(move |conn| shared.live_token(conn, &hash)).await
-    }
-
-    /// Redeems a token for a new password. All sessions end, and all tokens of the user are revoked. The address, to
-    /// which the token was sent, counts as verified. Returns false when the token cannot be redeemed.
-    ///
-    /// # Errors
-    /// When the database is not available.
-    pub(crate) async fn redeem_for_password(
-        &self,
-        hash: SecretHash,
-        purpose: TokenPurpose,
-        password: PasswordHash,
-        origin: Origin,
-    ) -> Result<bool, StoreError> {
-        let shared = self.shared().clone();
-        self.write(None, move |conn, changes| {
-            let Some(token) = shared.spend(conn, &hash, purpose)? else { return Ok(false) };
-            let user = &token.user;
-            let new = (
-                users::password_hash.eq(password.expose_phc()),
-                users::email_verified.eq(!user.email.is_placeholder()),
-                users::pending_email.eq(None::<String>),
-            );
-            on!(conn, |c| update(users::table.filter(users::id.eq(user.id))).set(new).execute(c))?;
-            shared.bump_revision(conn, user, true, changes)?;
-            shared.end_account_tokens(conn, user.id)?;
-            Tombstone::of_user(user.id).apply(conn, None)?;
-            shared.append_event(conn, &redeemed::<SetPassword>(user.id, origin.clone()))?;
-            Ok(true)
-        })
-        .await
-    }
-
-    /// Redeems a token that proves the address of its account. Returns false when it cannot be redeemed.
-    ///
-    /// # Errors
-    /// When the database is not available.
-    pub(crate) async fn redeem_verification(
-        &self,
-        hash: SecretHash,
-        origin: Origin,
-    ) -> Result<bool, StoreError> {
-        let shared = self.shared().clone();
-        self.write(None, move |conn, changes| {
-            let Some(token) = shared.spend(conn, &hash, TokenPurpose::VerifyEmail)? else { return Ok(false) };
-            let this = users::table.filter(users::id.eq(token.user.id));
-            on!(conn, |c| update(this).set(users::email_verified.eq(true)).execute(c))?;
-            shared.bump_revision(conn, &token.user, false, changes)?;
-            shared.append_event(conn, &redeemed::<VerifyEmail>(token.user.id, origin.clone()))?;
-            Ok(true)
-        })
-        .await
-    }
-}
-
-/// Returns the event of a redemption. Whoever has the token has no other name.
-pub(super) fn redeemed<A: Action>(user: UserId, origin: Origin) -> AuditEvent {
-    AuditEvent {
-        by: Actor::Anonymous(origin, None),
-        action: A::NAME,
-        resource: User::NAME,
-        record: Some(user.to_string()),
-        owner: Some(user),
-        outcome: Outcome::Done,
     }
 }
 

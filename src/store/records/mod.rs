@@ -3,7 +3,6 @@
 
 pub(in crate::store) mod account_state;
 pub(in crate::store) mod account_tokens;
-pub(in crate::store) mod address_changes;
 pub(in crate::store) mod browser_sessions;
 pub(in crate::store) mod client_list;
 pub(in crate::store) mod client_rows;
@@ -20,9 +19,11 @@ pub(in crate::store) mod import_export;
 pub(in crate::store) mod jobs;
 pub(in crate::store) mod keys;
 pub(in crate::store) mod lease_rows;
+pub(in crate::store) mod link_redemptions;
 pub(in crate::store) mod login;
 pub(in crate::store) mod login_attempts;
 pub(in crate::store) mod mail_queue;
+pub(in crate::store) mod mailed_links;
 pub(in crate::store) mod notifications;
 pub(in crate::store) mod outbox;
 pub(in crate::store) mod pending_registrations;

@@ -1,77 +1,71 @@
-//! Changes of an address by mailed links: a new address that its owner confirms, and the way back.
+//! Redemptions of mailed links: a new password, and the proof of an address. Whoever has the token acts without an
+//! access token.
 
 use diesel::prelude::*;
 
-use super::account_tokens::{NewAccountToken, redeemed};
+use super::account_tokens::NewAccountToken;
 use super::mail_queue::QueuedMail;
 use super::search_terms;
 use super::tombstones::Tombstone;
-use crate::authz::Allowed;
-use crate::authz::action::{Invite, SendVerification, Update};
-use crate::domain::{Email, Origin, SecretHash, Time, TokenPurpose, User, UserId};
+use crate::authz::action::{Action, SetPassword, Update, VerifyEmail};
+use crate::authz::{Actor, AuditEvent, Outcome, Resource as _};
+use crate::domain::{Email, Origin, PasswordHash, SecretHash, TokenPurpose, User, UserId};
 use crate::on;
 use crate::store::engine::prepared_update::update;
-use crate::store::engine::schema::{identities, user_roles, users};
-use crate::store::renewed::Authorization;
-use crate::store::{Connection, Store, StoreError, TrustedStore};
+use crate::store::engine::schema::{user_roles, users};
+use crate::store::{Connection, StoreError, TrustedStore};
 
-impl Store {
-    /// Queues the mail by which a user proves the address.
+impl TrustedStore {
+    /// Redeems a token for a new password. All sessions end, and all tokens of the user are revoked. The address, to
+    /// which the token was sent, counts as verified. Returns false when the token cannot be redeemed.
     ///
     /// # Errors
     /// When the database is not available.
-    pub(crate) async fn send_verification(
+    pub(crate) async fn redeem_for_password(
         &self,
-        user: Allowed<User, SendVerification>,
-        mail: QueuedMail,
-    ) -> Result<(), StoreError> {
-        let (by, shared) = (Authorization::of(&user), self.shared().clone());
-        self.write(by, move |conn, changes| shared.queue_mail(conn, changes, &mail)).await
-    }
-
-    /// Issues a token whose link an operator hands over. No limit applies.
-    ///
-    /// # Errors
-    /// When the database is not available.
-    pub(crate) async fn issue_link(
-        &self,
-        user: Allowed<User, Invite>,
-        token: NewAccountToken,
-    ) -> Result<(), StoreError> {
-        let (by, shared) = (Authorization::of(&user), self.shared().clone());
-        self.write(by, move |conn, _| shared.insert_account_token(conn, &token)).await
-    }
-
-    /// Issues an invitation, which ends an earlier one, and queues its mail if there is one.
-    ///
-    /// # Errors
-    /// [`StoreError::InUse`] for an account with a password, or whose user has signed in: the link would take it over.
-    pub(crate) async fn invite(
-        &self,
-        user: Allowed<User, Invite>,
-        token: NewAccountToken,
-        mail: Option<QueuedMail>,
-    ) -> Result<(), StoreError> {
-        let (by, shared) = (Authorization::of(&user), self.shared().clone());
-        self.write(by, move |conn, changes| {
-            if is_in_use(conn, user.id)? {
-                return Err(StoreError::InUse);
-            }
-            shared.insert_account_token(conn, &token)?;
-            mail.as_ref().map_or(Ok(()), |mail| shared.queue_mail(conn, changes, mail))
+        hash: SecretHash,
+        purpose: TokenPurpose,
+        password: PasswordHash,
+        origin: Origin,
+    ) -> Result<bool, StoreError> {
+        let shared = self.shared().clone();
+        self.write(None, move |conn, changes| {
+            let Some(token) = shared.spend(conn, &hash, purpose)? else { return Ok(false) };
+            let user = &token.user;
+            let new = (
+                users::password_hash.eq(password.expose_phc()),
+                users::email_verified.eq(!user.email.is_placeholder()),
+                users::pending_email.eq(None::<String>),
+            );
+            on!(conn, |c| update(users::table.filter(users::id.eq(user.id))).set(new).execute(c))?;
+            shared.bump_revision(conn, user, true, changes)?;
+            shared.end_account_tokens(conn, user.id)?;
+            Tombstone::of_user(user.id).apply(conn, None)?;
+            shared.append_event(conn, &redeemed::<SetPassword>(user.id, origin.clone()))?;
+            Ok(true)
         })
         .await
     }
-}
 
-impl TrustedStore {
-    /// Returns true if the account has a password, if its user has signed in, or if it belongs to a user of another
-    /// issuer.
+    /// Redeems a token that proves the address of its account. Returns false when it cannot be redeemed.
     ///
     /// # Errors
     /// When the database is not available.
-    pub(crate) async fn is_account_of_another_issuer(&self, user: UserId) -> Result<bool, StoreError> {
-        self.read(move |conn| Ok(!has_password(conn, user)? && has_identity(conn, user)?)).await
+    pub(crate) async fn redeem_verification(
+        &self,
+        hash: SecretHash,
+        origin: Origin,
+    ) -> Result<bool, StoreError> {
+        let shared = self.shared().clone();
+        self.write(None, move |conn, changes| {
+            let Some(token) = shared.spend(conn, &hash, TokenPurpose::VerifyEmail)? else { return Ok(false) };
+            let this = users::table.filter(users::id.eq(token.user.id));
+            on!(conn, |c| update(this).set(users::email_verified.eq(true)).execute(c))?;
+            shared.bump_revision(conn, &token.user, false, changes)?;
+            shared.append_event(conn, &redeemed::<VerifyEmail>(token.user.id, origin.clone()))?;
+            Ok(true)
+        })
+        .await
     }
 
     /// Redeems a token that confirms a new address: it replaces the address of the account. `undo` is the token for the
@@ -130,6 +124,18 @@ impl TrustedStore {
     }
 }
 
+/// Returns the event of a redemption. Whoever has the token has no other name.
+fn redeemed<A: Action>(user: UserId, origin: Origin) -> AuditEvent {
+    AuditEvent {
+        by: Actor::Anonymous(origin, None),
+        action: A::NAME,
+        resource: User::NAME,
+        record: Some(user.to_string()),
+        owner: Some(user),
+        outcome: Outcome::Done,
+    }
+}
+
 /// A link whose address another account has by now has no effect.
 fn not_taken(result: Result<bool, StoreError>) -> Result<bool, StoreError> {
     match result {
@@ -150,23 +156,4 @@ fn write_address(conn: &mut Connection, user: UserId, email: &Email) -> Result<(
     let roles = user_roles::table.filter(user_roles::user_id.eq(user));
     on!(conn, |c| update(roles).set(user_roles::email_key.eq(email.key())).execute(c))?;
     search_terms::replace(conn, user)
-}
-
-fn is_in_use(conn: &mut Connection, user: UserId) -> Result<bool, StoreError> {
-    let signed_in: Option<Option<Time>> = on!(conn, |c| users::table
-        .filter(users::id.eq(user))
-        .select(users::last_login_at)
-        .get_result(c)
-        .optional())?;
-    Ok(signed_in.flatten().is_some() || has_password(conn, user)? || has_identity(conn, user)?)
-}
-
-fn has_password(conn: &mut Connection, user: UserId) -> Result<bool, StoreError> {
-    let with_password = users::table.filter(users::id.eq(user)).filter(users::password_hash.is_not_null());
-    Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(with_password)).get_result(c))?)
-}
-
-fn has_identity(conn: &mut Connection, user: UserId) -> Result<bool, StoreError> {
-    let of_user = identities::table.filter(identities::user_id.eq(user));
-    Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(of_user)).get_result(c))?)
 }
