@@ -1,7 +1,7 @@
 //! Mail: what is written, where a link leads, and how a message reaches the mail server.
 //!
 //! A mail is queued in the transaction of the change that it tells of, with its content sealed. The job
-//! [`SEND_MAIL`] sends it, under the lease and with the back-off of every job. So a mail server that hangs delays no
+//! `SEND_MAIL` sends it, under the lease and with the back-off of every job. So a mail server that hangs delays no
 //! request, and what was acknowledged is sent at least once.
 
 mod links;
