@@ -1,5 +1,5 @@
-//! The life of an account beside its record: a forgotten password, the proof of an address, an invitation. Whoever
-//! holds the token of a mailed link acts without an access token, so these functions take no proof.
+//! The life of an account beside its record: a forgotten password, the proof of an address, an invitation. The
+//! holder of a mailed link acts without an access token, so the functions that redeem one take no proof.
 
 mod email_verification;
 mod error;

@@ -35,7 +35,7 @@ impl MailLinks {
     /// Parses a JSON object with a URL for each link. A URL has `{token}` where the token stands.
     ///
     /// # Errors
-    /// What to write instead.
+    /// The advice what to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
         let given: BTreeMap<String, String> = serde_json::from_str(text).map_err(|_| {
             "write a JSON object, such as {\"reset_password\": \"https://app.example.org/reset#token={token}\"}"

@@ -16,7 +16,7 @@ use crate::domain::{
 use crate::store::{NewUser, QueuedMail};
 use crate::token::{MasterKey, SealError};
 
-/// What the sender does. It is serialised only to be sealed.
+/// Task of the sender. It is serialised only to be sealed.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct MailTask {
     /// The mail.

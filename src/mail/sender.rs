@@ -1,5 +1,5 @@
-//! Sends the mails of the outbox. Whatever a request must not depend on is looked up here: whether an address has an
-//! account, and how many mails it got.
+//! Sender of the mails in the outbox. It looks up what a request must not depend on: whether an address has an account,
+//! and how many mails it got.
 
 use chrono::{TimeDelta, Utc};
 

@@ -86,7 +86,7 @@ impl Template {
     }
 }
 
-/// What a template can say. Each template has all of it; what a mail does not have is an empty text.
+/// Variables of the templates. Each template has all of them; one that a mail does not need is an empty text.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Content {
     /// The name of the service.

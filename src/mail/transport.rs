@@ -51,7 +51,7 @@ impl Transport {
     /// Sends a mail of the operator, which is not queued.
     ///
     /// # Errors
-    /// What the mail server answered.
+    /// The answer of the mail server.
     pub(crate) async fn send_now(
         &self,
         to: Email,

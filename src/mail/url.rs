@@ -40,7 +40,7 @@ impl MailUrl {
     /// Parses `smtps://user:password@host:465`, `smtp://user:password@host:587` or `log:`.
     ///
     /// # Errors
-    /// What to write instead. It does not repeat the text, which may have a password.
+    /// The advice what to write instead. It does not repeat the text, which may have a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text == "log:" {
             return Ok(Self::Log);
@@ -101,7 +101,7 @@ impl MailAddress {
     /// Parses the sender.
     ///
     /// # Errors
-    /// What to write instead.
+    /// The advice what to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mailbox = text.parse().ok().filter(|_| !text.contains(char::is_control));
         mailbox.map(Self).ok_or_else(|| {

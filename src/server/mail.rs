@@ -12,7 +12,7 @@ use crate::mail::{MailSender, Mailer, SEND_MAIL, SendError, Template, Templates,
 use crate::store::{MAIL, TrustedStore};
 use crate::telemetry::metrics::MailMetrics;
 
-/// What the sender of mails needs from the server.
+/// Parts of the server that the sender of mails uses.
 pub(crate) struct MailParts {
     pub(crate) store: TrustedStore,
     pub(crate) mailer: Mailer,

@@ -1,4 +1,4 @@
-//! What a job's function gets: the system caller, the store, the time.
+//! Argument of a job's function: the system caller, the store, the time.
 
 use std::any::Any;
 use std::fmt::Display;
@@ -60,7 +60,7 @@ pub struct Event<R: Resource> {
     pub record: R::Id,
     /// Name of the action, as [`Action::NAME`] says it.
     pub action: &'static str,
-    /// Who changed it, as the audit trail names them: `user:<id>`, `client:<id>`, `system:<name>` or
+    /// The party that changed it, as the audit trail names it: `user:<id>`, `client:<id>`, `system:<name>` or
     /// `operator`; none without a token.
     pub by: Option<String>,
     /// Time of the change.

@@ -1,4 +1,4 @@
-//! What an application does without a request: at intervals ([`App::job`](crate::App::job)), and after changes of
+//! Work of an application without a request: at intervals ([`App::job`](crate::App::job)), and after changes of
 //! records ([`App::after`](crate::App::after)).
 //!
 //! Each job acts as a [`System`](crate::authz::System) caller with scopes of its own. Its changes need the same

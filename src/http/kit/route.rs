@@ -17,7 +17,7 @@ pub(crate) enum Part {
     AuthorizationServer,
     /// The interactive documentation.
     Docs,
-    /// What sends mail.
+    /// The routes that send mail.
     Mail,
 }
 

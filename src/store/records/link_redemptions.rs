@@ -1,5 +1,5 @@
-//! Redemptions of mailed links: a new password, and the proof of an address. Whoever has the token acts without an
-//! access token.
+//! Redemptions of mailed links: a new password, and the proof of an address. The holder of a link acts without an access
+//! token.
 
 use diesel::prelude::*;
 
@@ -124,7 +124,7 @@ impl TrustedStore {
     }
 }
 
-/// Returns the event of a redemption. Whoever has the token has no other name.
+/// Returns the event of a redemption. It names no caller: the holder of a link has no access token.
 fn redeemed<A: Action>(user: UserId, origin: Origin) -> AuditEvent {
     AuditEvent {
         by: Actor::Anonymous(origin, None),

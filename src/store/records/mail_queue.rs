@@ -22,7 +22,7 @@ pub(crate) struct QueuedMail {
     pub(crate) id: Uuid,
     /// Name of the template.
     pub(crate) template: &'static str,
-    /// What the sender needs to know, sealed.
+    /// Task of the sender, sealed.
     pub(crate) sealed: Vec<u8>,
 }
 
