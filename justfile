@@ -17,9 +17,14 @@ dist:
     rustup target add {{arch()}}-unknown-linux-musl
     cargo build --profile dist --locked --bin cloakroom --target {{arch()}}-unknown-linux-musl
 
+# Make a tarball, an SBOM, checksums and, where docker, podman or buildah works, an image of the build of `just dist`.
+package: dist
+    deploy/package
+
 # Install the packages of the interoperability tests (needs Node.js 20 or newer, Python and Chromium).
 interop:
     npm ci --prefix tests/interop
+    npm ci --prefix tests/interop/runners
     python3 -m venv target/interop-venv
     target/interop-venv/bin/pip install --quiet --requirement tests/interop/requirements.txt
 
@@ -39,15 +44,15 @@ lint-deploy:
 
 # Inject each fault under load for this many seconds, and check that no acknowledged change is lost (needs PostgreSQL, pgbouncer and haproxy).
 torture seconds="60":
-    CLOAKROOM_TORTURE_SECONDS={{seconds}} cargo test --locked --test api -- torture --nocapture --test-threads 1
+    CLOAKROOM_TORTURE_SECONDS={{seconds}} cargo test --locked --test api -- torture --include-ignored --nocapture --test-threads 1
 
 # Fuzz each parser of untrusted input for this many seconds (needs a nightly compiler and cargo-fuzz).
 fuzz seconds="60":
     fuzz/run {{seconds}}
 
-# Plant each fault of src/faults.rs in a test server, and write which check of `cloakroom verify` finds it into target/faults.md.
-faults *names:
-    tests/faults/run {{names}}
+# Plant each fault of src/faults.rs in a test server, and write into docs/qa.md what finds it. `--only NAME`, `--untried`, `--shard 1/4`.
+faults *arguments:
+    tests/faults/run {{arguments}}
 
 # Open the documentation of the code.
 doc:
@@ -59,6 +64,7 @@ bench:
     benches/compare --no-build --pictures docs/pictures
     benches/tokens --no-build
     benches/logins --no-build
+    benches/mails --no-build
     benches/writes --no-build
     benches/crowd --no-build
     benches/instructions

@@ -164,7 +164,7 @@ class Program:
         answer = connection.getresponse()
         text = answer.read()
         connection.close()
-        return answer.status, json.loads(text)
+        return answer.status, json.loads(text) if text else None
 
     def expect(self, status, *request, **more):
         got, body = self.ask(*request, **more)

@@ -5,6 +5,8 @@
 
 #[path = "notes/jobs.rs"]
 mod jobs;
+#[path = "notes/labels.rs"]
+mod labels;
 #[path = "notes/moderation.rs"]
 mod moderation;
 #[path = "notes/note.rs"]
@@ -35,10 +37,12 @@ pub fn app() -> App {
         .settings::<shares::ShareSettings>()
         .migrations(&MIGRATIONS)
         .scopes(note::SCOPES)
+        .scopes(labels::SCOPES)
         .role(MODERATOR, &[note::NOTES_READ_ANY, note::NOTES_MODERATE])
         .endpoints(note::endpoints())
         .endpoints(shares::endpoints())
         .endpoints(moderation::endpoints())
+        .endpoints(labels::endpoints())
         .job(jobs::EMPTY_ARCHIVE, jobs::EVERY_HOUR, jobs::empty_archive)
         .after::<Note, Moderate>(jobs::TELL_AUTHOR, jobs::tell_author)
 }

@@ -159,6 +159,11 @@ mod planted {
         form_token_not_checked: "A form without its CSRF token is accepted";
         form_origin_not_checked: "A form from another origin is accepted";
 
+        // The cookie of a browser session.
+        browser_has_powers: "The cookie of an administrator's browser reaches other users";
+        cookie_origin_not_checked: "The cookie of a session is accepted from a page of another origin";
+        cookie_beside_token: "The cookie of a session counts when the token beside it is refused";
+
         // Refresh, revocation, introspection, userinfo.
         refresh_of_any_client: "A refresh token is exchanged by another client";
         refresh_used_twice: "A refresh token is exchanged twice";
@@ -188,7 +193,7 @@ mod planted {
         idempotency_body_not_compared: "An idempotency key is repeated with another body";
         idempotency_powers_not_compared: "An idempotency key is repeated with other scopes";
 
-        // What stays as it was.
+        // Records that a change leaves as they are.
         session_end_ends_all: "The end of one session ends all of its user";
         withdrawal_ends_all: "A withdrawn consent ends the sessions of every client";
         password_of_everyone: "A new password becomes that of every user";
@@ -212,6 +217,14 @@ mod planted {
         registrations_not_counted: "Registrations are not counted";
         answers_stored: "Answers may be stored by caches";
         foreign_origin_shared: "Every origin reads the answers";
+
+        // Mail, search and leases.
+        mailed_link_outlives: "A mailed link works after its time";
+        mail_requests_not_counted: "Requests for mail are not counted";
+        listed_names_told: "A list shows names to callers who may not read profiles";
+        name_order_for_all: "Callers who may not read profiles sort a list by name";
+        lease_not_compared: "A run without its lease changes records";
+        held_lease_taken: "A run takes a lease that another one holds";
     }
 
     /// Returns the fault that the environment plants, if it names a known one.

@@ -25,6 +25,7 @@ pub(crate) mod qa;
 pub mod server;
 pub mod store;
 pub(crate) mod telemetry;
+pub(crate) mod text_file;
 pub mod token;
 
 pub use app::{App, Loaded, jobs};
@@ -33,8 +34,9 @@ pub use app::{App, Loaded, jobs};
 pub use qa::fuzzing;
 #[cfg(feature = "testing")]
 pub use qa::testing;
+pub use server::Service;
 
-/// What the macros of this crate write into an application.
+/// Items that the macros of this crate name in the code of an application.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::http::kit::body_macro::Fill;

@@ -1,4 +1,4 @@
-//! What the application does by itself: it deletes old archived notes, and tells authors of a moderator's remark.
+//! Jobs of the application: it deletes old archived notes, and tells authors of a moderator's remark.
 
 use std::time::Duration;
 

@@ -24,6 +24,7 @@ cloakroom::uuid_id! {
 /// A note.
 #[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
 #[diesel(table_name = notes, treat_none_as_null = true)]
+#[serde(remote = "Self")]
 pub struct Note {
     /// Set by the server.
     pub id: NoteId,
@@ -51,7 +52,8 @@ impl Resource for Note {
     const NAME: &'static str = "note";
     const OWNER: OwnerFrom = OwnerFrom::Record;
     const RELATIONS: &'static [Relation] = &[READER, EDITOR, OPEN];
-    const MEMBERS: &'static [Member] = &[Member::new("verdict").read_by::<Note, Moderate>()];
+    const MEMBERS: &'static [Member] =
+        &[Member::new("verdict").read_by::<Note, Moderate>().written_by::<Note, Moderate>()];
 
     fn id(&self) -> NoteId {
         self.id
@@ -219,7 +221,7 @@ async fn update(
     if_match: IfMatch,
     store: Store,
 ) -> Result<Shown<Note>, Problem> {
-    let NotePatch { title, text } = body.read_by(&note, NotePatch::read)?;
+    let NotePatch { title, text } = body.read(NotePatch::read)?;
     if_match.require(note.revision)?;
     let change = store.update(note, |note| {
         note.title = title.unwrap_or_else(|| note.title.clone());

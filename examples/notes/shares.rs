@@ -12,8 +12,9 @@ use cloakroom::http::{
 use cloakroom::on;
 use cloakroom::store::Store;
 use diesel::prelude::*;
+use serde_json::json;
 
-use super::note::{Note, note_shares};
+use super::note::{EDITOR, Note, READER, note_shares};
 
 cloakroom::actions! {
     /// Share a note with a user, or end it.
@@ -37,7 +38,8 @@ cloakroom::settings! {
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint(Method::GET,    "/notes/{id}/shares",        "List the users a note is shared with", list),
-        endpoint(Method::PUT,    "/notes/{id}/shares/{user}", "Share a note with a user",            share).segment("user", "The user").or(&[Code::Conflict]),
+        endpoint(Method::PUT,    "/notes/{id}/shares/{user}", "Share a note with a user",            share).segment("user", "The user").or(&[Code::Conflict])
+            .gives(READER, json!({ "may_edit": false })).gives(EDITOR, json!({ "may_edit": true })),
         endpoint(Method::DELETE, "/notes/{id}/shares/{user}", "Stop sharing a note with a user",     unshare).segment("user", "The user"),
         endpoint(Method::PUT,    "/notes/{id}/archived",      "Archive a note, or restore it",       archive),
     ]

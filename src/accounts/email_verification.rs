@@ -4,7 +4,7 @@ use super::{AccountError, Accounts};
 use crate::authz::action::{SendVerification, Update, VerifyEmail};
 use crate::authz::{Allowed, Rule};
 use crate::domain::{AccountToken, Email, Origin, TokenPurpose, User};
-use crate::store::{QueuedMail, Store, UserChange};
+use crate::store::{ChangeMails, QueuedMail, Store, UserChange};
 
 impl Accounts {
     /// Sends the mail by which a user proves the address, or the address that shall replace it.
@@ -45,7 +45,7 @@ impl Accounts {
         }
         let is_immediate = user.refusal_by(Rule::of::<User, VerifyEmail>()).is_none();
         if !self.sends_mail || is_immediate {
-            let mails = if self.sends_mail { self.told(&user.email, &new)? } else { Vec::new() };
+            let mails = if self.sends_mail { self.told(user, &new)? } else { Vec::new() };
             return Ok(UserChange { email: Some(new), mails, ..none });
         }
         let mails = vec![self.mailer.confirm_email(user.id, &new)?];
@@ -53,8 +53,9 @@ impl Accounts {
     }
 
     /// Returns the mails that tell both addresses of a change.
-    fn told(&self, old: &Email, new: &Email) -> Result<Vec<QueuedMail>, AccountError> {
-        let mail = |to: &Email| Ok(self.mailer.email_changed(to, old, new, None)?);
+    fn told(&self, user: &User, new: &Email) -> Result<Vec<QueuedMail>, AccountError> {
+        let old = &user.email;
+        let mail = |to: &Email| Ok(self.mailer.email_changed(user.id, to, old, new, None)?);
         [old, new].into_iter().map(mail).collect()
     }
 
@@ -75,8 +76,10 @@ impl Accounts {
                 (TokenPurpose::ConfirmEmail, Some(new)) => {
                     let (undo, undoing) =
                         self.new_token(live.user.id, live.email.clone(), TokenPurpose::UndoEmailChange)?;
-                    let mail = self.mailer.email_changed(&live.email, &live.email, &new, Some(undo))?;
-                    self.store.redeem_new_address(hash, undoing, mail, origin).await?
+                    let (id, old) = (live.user.id, &live.email);
+                    let mail = |undo| self.mailer.email_changed(id, old, old, &new, undo);
+                    let mails = ChangeMails { with_undo: mail(Some(undo))?, without_undo: mail(None)? };
+                    self.store.redeem_new_address(hash, undoing, mails, origin).await?
                 }
                 _ => false,
             },
@@ -93,6 +96,8 @@ impl Accounts {
         token: &AccountToken,
         origin: Origin,
     ) -> Result<(), AccountError> {
+        // A token that is not valid costs no transaction.
+        self.live(token.hash(), TokenPurpose::UndoEmailChange).await?;
         let undone = self.store.undo_new_address(token.hash(), origin).await?;
         if undone { Ok(()) } else { Err(AccountError::InvalidLink) }
     }

@@ -22,7 +22,8 @@ impl Accounts {
         }
         let (token, new) = self.new_token(user.id, user.email.clone(), TokenPurpose::Invitation)?;
         let link = self.link(TokenPurpose::Invitation, &token);
-        let mail = send.then(|| self.mailer.invitation(&user.email, token, new.expires_at)).transpose()?;
+        let mail = || self.mailer.invitation(user.id, &user.email, token, new.expires_at);
+        let mail = send.then(mail).transpose()?;
         match store.invite(user, new, mail).await {
             Err(StoreError::InUse) => Err(AccountError::Conflict(
                 "the account has a password, or its user has signed in: the link would take it over",

@@ -9,6 +9,7 @@ mod registration;
 
 use std::sync::Arc;
 
+use crate::config::{Config, Registration};
 use crate::domain::{AccountToken, ClockAndRandom, TokenPurpose};
 use crate::hashing::Hasher;
 use crate::mail::{MailLinks, Mailer};
@@ -35,6 +36,28 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
+    /// Makes it for a server with this configuration and this public URL.
+    pub(crate) fn new(
+        config: &Config,
+        store: TrustedStore,
+        mailer: Mailer,
+        hasher: Hasher,
+        clock_and_random: ClockAndRandom,
+        issuer: String,
+    ) -> Self {
+        Self {
+            store,
+            mailer,
+            hasher,
+            clock_and_random,
+            links: Arc::new(config.links.clone().unwrap_or_default()),
+            issuer,
+            sends_mail: config.sends_mail(),
+            registration_open: config.registration.is_open(),
+            proves_addresses: config.registration == Registration::Verified,
+        }
+    }
+
     /// Returns the link with a token.
     fn link(&self, purpose: TokenPurpose, token: &AccountToken) -> String {
         self.links.link(&self.issuer, purpose, token)

@@ -27,7 +27,8 @@ impl Accounts {
         hash: SecretHash,
         origin: Origin,
     ) -> Result<bool, AccountError> {
-        if !self.registration_open {
+        // A token that is not valid costs no transaction.
+        if !self.registration_open || !self.store.has_registration(hash.clone()).await? {
             return Ok(false);
         }
         let (grant, mailer) = (RoleGrant::for_proved_registration(origin), self.mailer.clone());

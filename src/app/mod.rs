@@ -4,4 +4,5 @@ mod application;
 mod check;
 pub mod jobs;
 
+pub(crate) use application::TestSettings;
 pub use application::{App, Loaded};

@@ -82,6 +82,8 @@ pub enum Outcome {
     Reused,
     /// Number of entries that were removed from the trail because of their age.
     Removed(i64),
+    /// Number of old entries whose personal members were sealed.
+    Resealed(i64),
     /// Number of events that were not stored one by one, because there were too many at once.
     Overflow(i64),
 }

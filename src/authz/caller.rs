@@ -1,4 +1,5 @@
-//! Caller: the verified identity and rights of a request. Only the token verifier makes one.
+//! Caller: the verified identity and rights of a request. Only the token verifier makes one, of an access token or
+//! of the session of a browser.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -77,7 +78,7 @@ pub struct TokenId {
     pub client_id: Option<String>,
 }
 
-/// Party that presented an acceptable access token.
+/// Party that presented an acceptable access token, or the cookie of a browser session.
 ///
 /// ```
 /// # use cloakroom::http::{Authenticated, Json, Problem};
@@ -104,6 +105,8 @@ struct Inner {
     revocable: Option<Revocable>,
     /// Time of the user's authentication; none for a caller without a user.
     authenticated_at: Option<DateTime<Utc>>,
+    /// Set for the user of a browser who sent the cookie of a session and no token.
+    is_browser: bool,
     /// Lease of the run that acts as a system caller; none for another caller.
     lease: Option<Lease>,
     vocabulary: Arc<Vocabulary>,
@@ -124,6 +127,41 @@ impl Caller {
         let authenticated_at = matches!(subject, Subject::User { .. }).then_some(authenticated_at);
         let caller = Self::new(vocabulary, subject, scope, Some((revocable, authenticated_at)), token);
         if authenticated_at.is_some() { caller.stale() } else { caller }
+    }
+
+    /// Returns the caller of a browser session: a user, with the scopes of the roles that reach the user's own records
+    /// alone. It is stale until [`Caller::at`] says otherwise.
+    pub(crate) fn of_browser(
+        vocabulary: Arc<Vocabulary>,
+        user: (UserId, Vec<Role>),
+        revocable: Revocable,
+        authenticated_at: DateTime<Utc>,
+    ) -> Self {
+        let scope = match fault!(browser_has_powers) {
+            true => vocabulary.granted_by(&user.1),
+            false => vocabulary.own_scopes_of(&user.1),
+        };
+        Self::in_browser(vocabulary, user, scope, Some((revocable, Some(authenticated_at)))).stale()
+    }
+
+    /// Returns a hypothetical caller of a browser session.
+    pub(super) fn hypothetical_browser(vocabulary: Arc<Vocabulary>, user: (UserId, Vec<Role>)) -> Self {
+        let scope = vocabulary.own_scopes_of(&user.1);
+        Self::in_browser(vocabulary, user, scope, None)
+    }
+
+    fn in_browser(
+        vocabulary: Arc<Vocabulary>,
+        (id, roles): (UserId, Vec<Role>),
+        scope: ScopeSet,
+        verified: Option<(Revocable, Option<DateTime<Utc>>)>,
+    ) -> Self {
+        let mut caller =
+            Self::new(vocabulary, Subject::User { id, roles }, scope, verified, TokenId::default());
+        if let Some(inner) = Arc::get_mut(&mut caller.inner) {
+            inner.is_browser = true;
+        }
+        caller
     }
 
     /// Returns a hypothetical caller, for the preview of a decision.
@@ -151,6 +189,7 @@ impl Caller {
             token,
             revocable,
             authenticated_at: authenticated_at.flatten(),
+            is_browser: false,
             lease: None,
             vocabulary,
             own_actions: RwLock::default(),
@@ -215,6 +254,11 @@ impl Caller {
             Subject::Client { ref id } if fault!(client_is_user) => id.parse().ok(),
             Subject::Client { .. } | Subject::System { .. } | Subject::Operator => None,
         }
+    }
+
+    /// True when the request has the cookie of a browser session instead of a token.
+    pub(crate) fn is_browser(&self) -> bool {
+        self.inner.is_browser
     }
 
     /// True when the subject is a user with this role.

@@ -45,7 +45,8 @@ impl Member {
 
 /// Declares the policy: a block for each kind of record, and in it a line for each action. A line
 /// lists the clauses and restrictions of its [`Condition`], by the names of that type's functions.
-/// An action without a line is permitted to no caller.
+/// `.only_while(STATE)` behind a clause restricts this clause alone. An action without a line is permitted to no
+/// caller.
 ///
 /// ```
 /// use cloakroom::authz::{OwnerFrom, Resource, action::{Read, Update}};
@@ -77,11 +78,11 @@ impl Member {
 /// ```
 #[macro_export]
 macro_rules! policy {
-    ($($resource:path { $($action:path: $($clause:ident $(($($given:expr),+))?),+;)+ })+) => {
+    ($($resource:path { $($action:path: $($clause:ident $(($($given:expr),+))? $(.only_while($state:expr))?),+;)+ })+) => {
         $($(
             impl $crate::authz::Can<$action> for $resource {
                 const CONDITION: $crate::authz::Condition =
-                    $crate::authz::Condition::NEVER$(.$clause($($($given),+)?))+;
+                    $crate::authz::Condition::NEVER$(.$clause($($($given),+)?)$(.last_only_while($state))?)+;
             }
         )+)+
     };

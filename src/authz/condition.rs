@@ -3,8 +3,8 @@
 use super::{Relation, Scope, System};
 use crate::domain::Role;
 
-/// Maximum number of relations, of roles, and of system callers, in one condition.
-const MAX_CLAUSES: usize = 4;
+/// Maximum number of clauses in one condition.
+const MAX_CLAUSES: usize = 10;
 
 /// Condition under which an action is permitted. A caller is permitted when one [`Clause`] holds
 /// and every restriction ([`only_while`](Self::only_while), [`not_above`](Self::not_above),
@@ -19,11 +19,10 @@ const MAX_CLAUSES: usize = 4;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Condition {
-    owner: Option<Scope>,
-    anyone: Option<Scope>,
-    related: [Option<(Relation, Scope)>; MAX_CLAUSES],
-    roles: [Option<(Role, Scope)>; MAX_CLAUSES],
-    systems: [Option<(System, Scope)>; MAX_CLAUSES],
+    /// Clauses, the weakest first, each with the state that it is limited to.
+    clauses: [Option<(Clause, Option<Relation>)>; MAX_CLAUSES],
+    /// Index of the clause that was added last.
+    last: usize,
     only_while: Option<Relation>,
     not_above: bool,
     fresh: bool,
@@ -40,8 +39,10 @@ pub enum Clause {
     Role(Role, Scope),
     /// The caller is this system caller; the owner does not matter.
     System(System, Scope),
-    /// Any caller; the owner does not matter.
+    /// Any caller; the owner does not matter. Not every user has the scope.
     Anyone(Scope),
+    /// Any caller; the owner does not matter. Every user has the scope.
+    Everybody(Scope),
 }
 
 impl Clause {
@@ -52,57 +53,76 @@ impl Clause {
             | Self::Related(_, scope)
             | Self::Role(_, scope)
             | Self::System(_, scope)
-            | Self::Anyone(scope) => scope,
+            | Self::Anyone(scope)
+            | Self::Everybody(scope) => scope,
+        }
+    }
+
+    /// Returns the place of its kind in a condition: a clause that reaches fewer records comes first.
+    const fn order(self) -> u8 {
+        match self {
+            Self::Owner(_) => 0,
+            Self::Related(..) => 1,
+            Self::Role(..) => 2,
+            Self::Anyone(_) | Self::Everybody(_) => 3,
+            Self::System(..) => 4,
         }
     }
 }
 
 impl Condition {
     /// Condition without a clause: it permits no caller.
-    pub const NEVER: Condition = Condition {
-        owner: None,
-        anyone: None,
-        related: [None; MAX_CLAUSES],
-        roles: [None; MAX_CLAUSES],
-        systems: [None; MAX_CLAUSES],
-        only_while: None,
-        not_above: false,
-        fresh: false,
-    };
+    pub const NEVER: Condition =
+        Condition { clauses: [None; MAX_CLAUSES], last: 0, only_while: None, not_above: false, fresh: false };
 
     /// Permits the record's owner, with this scope.
+    ///
+    /// # Panics
+    /// At the eleventh clause, as each function that adds one. In a constant, this is a compile error.
     pub const fn owner(self, scope: Scope) -> Self {
-        Self { owner: Some(scope), ..self }
+        self.with(Clause::Owner(scope))
     }
 
-    /// Permits every caller with this scope, on every record.
+    /// Permits every caller with this scope, on every record. Users do not have the scope by themselves: if they
+    /// do, the application does not start, and the clause to write is [`Condition::everybody`].
     pub const fn anyone(self, scope: Scope) -> Self {
-        Self { anyone: Some(scope), ..self }
+        self.with(Clause::Anyone(scope))
+    }
+
+    /// Permits every caller with this scope, on every record, and says that every user has the scope.
+    pub const fn everybody(self, scope: Scope) -> Self {
+        self.with(Clause::Everybody(scope))
     }
 
     /// Permits callers to whom the record has this relation, with this scope. If the relation is a
     /// state: permits every caller with the scope, while the record is in that state.
-    ///
-    /// # Panics
-    /// At the fifth relation. In a constant, this is a compile error.
     pub const fn related(self, relation: Relation, scope: Scope) -> Self {
-        Self { related: with(self.related, (relation, scope)), ..self }
+        self.with(Clause::Related(relation, scope))
     }
 
     /// Permits users with this role, with this scope, on every record.
-    ///
-    /// # Panics
-    /// At the fifth role. In a constant, this is a compile error.
     pub const fn role(self, role: Role, scope: Scope) -> Self {
-        Self { roles: with(self.roles, (role, scope)), ..self }
+        self.with(Clause::Role(role, scope))
     }
 
     /// Permits this system caller, with this scope, on every record. A token with the scope is not enough.
+    pub const fn system(self, system: System, scope: Scope) -> Self {
+        self.with(Clause::System(system, scope))
+    }
+
+    /// Restricts the clause that was added last to records in this state. In [`policy!`](crate::policy) it is
+    /// written behind the clause: `owner(WRITE).only_while(PLACED), anyone(WRITE_ANY)`.
     ///
     /// # Panics
-    /// At the fifth system caller. In a constant, this is a compile error.
-    pub const fn system(self, system: System, scope: Scope) -> Self {
-        Self { systems: with(self.systems, (system, scope)), ..self }
+    /// Without a clause. In a constant, this is a compile error.
+    #[expect(clippy::indexing_slicing, reason = "a constant function; the index is that of a clause")]
+    #[expect(clippy::panic, reason = "every policy is a constant: there the panic is a compile error")]
+    pub const fn last_only_while(mut self, state: Relation) -> Self {
+        match self.clauses[self.last] {
+            Some((clause, None)) => self.clauses[self.last] = Some((clause, Some(state))),
+            _ => panic!("only_while follows a clause, once"),
+        }
+        self
     }
 
     /// Restricts all clauses to records in this state.
@@ -124,32 +144,58 @@ impl Condition {
 
     /// Returns the scope that the owner needs, if the owner is permitted.
     pub fn owner_scope(&self) -> Option<Scope> {
-        self.owner
+        self.clauses().find(|clause| matches!(clause, Clause::Owner(_))).map(Clause::scope)
     }
 
     /// Returns the scope that permits every caller, if there is one.
     pub fn anyone_scope(&self) -> Option<Scope> {
-        self.anyone
+        let is_for_all = |clause: &Clause| matches!(clause, Clause::Anyone(_) | Clause::Everybody(_));
+        self.clauses().find(is_for_all).map(Clause::scope)
     }
 
     /// Returns the permitted relations, each with its scope.
     pub fn relations(&self) -> impl Iterator<Item = (Relation, Scope)> {
-        self.related.iter().flatten().copied()
+        self.clauses().filter_map(|clause| match clause {
+            Clause::Related(relation, scope) => Some((relation, scope)),
+            _ => None,
+        })
     }
 
     /// Returns the permitted roles, each with its scope.
     pub fn roles(&self) -> impl Iterator<Item = (Role, Scope)> {
-        self.roles.iter().flatten().copied()
+        self.clauses().filter_map(|clause| match clause {
+            Clause::Role(role, scope) => Some((role, scope)),
+            _ => None,
+        })
     }
 
     /// Returns the permitted system callers, each with its scope.
     pub fn systems(&self) -> impl Iterator<Item = (System, Scope)> {
-        self.systems.iter().flatten().copied()
+        self.clauses().filter_map(|clause| match clause {
+            Clause::System(system, scope) => Some((system, scope)),
+            _ => None,
+        })
     }
 
-    /// Returns the state that the record must be in.
+    /// Returns the state that the record must be in, whatever the clause.
     pub fn state(&self) -> Option<Relation> {
         self.only_while
+    }
+
+    /// Returns every state that the condition names: that of all clauses, and those of single ones.
+    pub fn states(&self) -> impl Iterator<Item = Relation> {
+        self.only_while.into_iter().chain(self.ways().filter_map(|(_, state)| state))
+    }
+
+    /// Names the states that the record can be required to be in.
+    pub(crate) fn required_states(&self) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for name in self.states().map(Relation::name) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.join(" or ")
     }
 
     /// True when the caller must have every power that the record has.
@@ -164,32 +210,39 @@ impl Condition {
 
     /// Returns every clause, the weakest first.
     pub fn clauses(&self) -> impl Iterator<Item = Clause> {
-        let related = self.relations().map(|(relation, scope)| Clause::Related(relation, scope));
-        let roles = self.roles().map(|(role, scope)| Clause::Role(role, scope));
-        let systems = self.systems().map(|(system, scope)| Clause::System(system, scope));
-        let (owner, anyone) = (self.owner.map(Clause::Owner), self.anyone.map(Clause::Anyone));
-        owner.into_iter().chain(related).chain(roles).chain(anyone).chain(systems)
+        self.ways().map(|(clause, _)| clause)
+    }
+
+    /// Returns every clause with the state that it is limited to, the weakest first.
+    pub fn ways(&self) -> impl Iterator<Item = (Clause, Option<Relation>)> {
+        self.clauses.iter().flatten().copied()
     }
 
     /// Returns the scope of every clause, the weakest first.
     pub fn scopes(&self) -> impl Iterator<Item = Scope> {
         self.clauses().map(Clause::scope)
     }
-}
 
-#[expect(
-    clippy::indexing_slicing,
-    reason = "a constant function has no iterators; the index is below the length"
-)]
-#[expect(clippy::panic, reason = "every policy is a constant: there the panic is a compile error")]
-const fn with<T: Copy>(mut clauses: [Option<T>; MAX_CLAUSES], clause: T) -> [Option<T>; MAX_CLAUSES] {
-    let mut index = 0;
-    while index < MAX_CLAUSES {
-        if clauses[index].is_none() {
-            clauses[index] = Some(clause);
-            return clauses;
+    /// Adds a clause behind those of its kind and of the kinds before it.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a constant function has no iterators; the index is below the length"
+    )]
+    #[expect(clippy::panic, reason = "every policy is a constant: there the panic is a compile error")]
+    const fn with(mut self, clause: Clause) -> Self {
+        if self.clauses[MAX_CLAUSES - 1].is_some() {
+            panic!("a line of the policy has at most ten clauses");
         }
-        index += 1;
+        let mut index = MAX_CLAUSES - 1;
+        while index > 0 {
+            match self.clauses[index - 1] {
+                Some((before, _)) if before.order() <= clause.order() => break,
+                before => self.clauses[index] = before,
+            }
+            index -= 1;
+        }
+        self.clauses[index] = Some((clause, None));
+        self.last = index;
+        self
     }
-    panic!("a line of the policy names at most four relations, four roles and four system callers")
 }

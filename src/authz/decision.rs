@@ -6,7 +6,9 @@ use std::ops::Deref;
 
 use super::action::{Action, Create, Read};
 use super::sealed::Found;
-use super::{Caller, Can, Reach, Reason, Refusal, RelationSet, Resource, Rule, Sealed, Step};
+use super::{
+    Caller, Can, Reach, Reason, RecordAttributes, Refusal, RelationSet, Resource, Rule, Sealed, Step,
+};
 use crate::domain::{Role, UserId};
 
 /// Proof that the caller may do `A` to this record. It dereferences to the record.
@@ -111,6 +113,11 @@ impl<R: Resource, A> Allowed<R, A> {
         Some(rule.refuse(&self.by, step.reason()).on(self.found.record.id(), self.found.record.owner()))
     }
 
+    /// Returns the members of the record that the caller may not write, each with the refusal.
+    pub(crate) fn read_only_members(&self) -> impl Iterator<Item = (&'static str, Refusal)> {
+        read_only_members::<R>(|rule| self.refusal_by(rule))
+    }
+
     /// Applies a change to the record and keeps the decision.
     pub(crate) fn changed(mut self, change: impl FnOnce(&mut R)) -> Self {
         change(&mut self.found.record);
@@ -126,6 +133,24 @@ impl<R: Resource, A> Allowed<R, A> {
     pub(crate) fn into_parts(self) -> (R, Caller, RelationSet) {
         (self.found.record, self.by, self.found.relations)
     }
+}
+
+impl<R: Resource, A> Reach<R, A> {
+    /// Returns the members of a new record of the caller's own that the caller may not write, each with the refusal.
+    pub(crate) fn read_only_members(&self) -> impl Iterator<Item = (&'static str, Refusal)> {
+        let attributes = RecordAttributes { owner: self.by().user_id(), ..RecordAttributes::UNKNOWN };
+        read_only_members::<R>(move |rule| {
+            let step = rule.failed_step(self.by(), attributes)?;
+            Some(rule.refuse(self.by(), step.reason()))
+        })
+    }
+}
+
+fn read_only_members<R: Resource>(
+    refusal: impl Fn(&'static Rule) -> Option<Refusal>,
+) -> impl Iterator<Item = (&'static str, Refusal)> {
+    let members = R::MEMBERS.iter().filter(|_| !fault!(member_written_by_all));
+    members.filter_map(move |member| Some((member.name(), refusal(member.write_rule()?)?)))
 }
 
 impl<R: Resource, A> Deref for Allowed<R, A> {

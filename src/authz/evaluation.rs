@@ -1,9 +1,10 @@
 //! Evaluation of a rule for one caller and one record: the only code that decides.
 
 use super::{
-    Caller, Clause, MissingPowers, OwnerFrom, Reason, RelationSet, Resource, Rule, ScopeSet, Step, Vocabulary,
+    Caller, Clause, MissingPowers, OwnerFrom, Reason, Relation, RelationSet, Resource, Rule, ScopeSet, Step,
+    Vocabulary,
 };
-use crate::domain::UserId;
+use crate::domain::{Role, UserId};
 
 /// Attributes of a record that a decision reads.
 #[derive(Clone, Copy)]
@@ -82,12 +83,7 @@ impl Rule {
                 !self.condition.needs_freshness() || caller.is_fresh() || fault!(freshness_not_checked)
             }
             Step::Owner => self.condition.clauses().any(|clause| self.holds(clause, caller, attributes)),
-            Step::State => {
-                self.condition
-                    .state()
-                    .is_none_or(|state| attributes.relations.includes(self.relations, state))
-                    || fault!(state_not_checked)
-            }
+            Step::State => self.passes_state(caller, attributes) || fault!(state_not_checked),
             Step::Rank => self.passes_rank(caller, attributes),
         }
     }
@@ -104,9 +100,11 @@ impl Rule {
                     && (attributes.relations.includes(self.relations, relation)
                         || fault!(related_to_everyone))
             }
+            // A role reaches the records of others, which the session of a browser never does.
+            Clause::Role(role, _) if caller.is_browser() && role != Role::USER => fault!(browser_has_powers),
             Clause::Role(role, _) => caller.has_role(role) || fault!(role_not_compared),
             Clause::System(system, _) => caller.is_system(system) || fault!(system_not_compared),
-            Clause::Anyone(_) => true,
+            Clause::Anyone(_) | Clause::Everybody(_) => true,
         };
         applies && (caller.holds(clause.scope()) || fault!(scope_not_checked))
     }
@@ -120,6 +118,15 @@ impl Rule {
             })
         };
         !is_own && !is_open()
+    }
+
+    /// True when the record is in the state for all clauses, and in that of a clause that holds.
+    fn passes_state(&self, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {
+        let is_in = |state: Option<Relation>| {
+            state.is_none_or(|state| attributes.relations.includes(self.relations, state))
+        };
+        let is_way = |(clause, state)| is_in(state) && self.holds(clause, caller, attributes);
+        is_in(self.condition.state()) && self.condition.ways().any(is_way)
     }
 
     fn passes_rank(&self, caller: &Caller, attributes: RecordAttributes<'_>) -> bool {

@@ -7,7 +7,8 @@ use super::Rule;
 ///
 /// - Answers leave the member out for callers who may not read it.
 /// - Lists neither filter nor sort by the member for those callers.
-/// - Bodies that hold the member without the right to write it are refused as `read-only`.
+/// - Bodies that hold the member without the right to write it are refused as `read-only`, and the store refuses
+///   an update that changes it.
 /// - `_actions` names the member for callers who may write it.
 ///
 /// ```
@@ -49,6 +50,11 @@ impl Member {
 
     pub(super) const fn with_write_rule(self, rule: &'static Rule) -> Self {
         Self { write: Some(rule), ..self }
+    }
+
+    /// True when a rule restricts reading the member.
+    pub const fn has_read_rule(&self) -> bool {
+        self.read.is_some()
     }
 
     /// Returns the member's name in JSON.

@@ -21,7 +21,7 @@ pub struct Reach<R: Resource, A> {
 
 /// How far a caller sees beyond its own records, and beyond those that are open to every caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sight {
+pub(crate) enum Breadth {
     /// Not at all.
     Own,
     /// To records of others that are related to the caller.
@@ -72,16 +72,16 @@ impl<R: Resource, A> Reach<R, A> {
     }
 
     /// Returns how far the caller sees beyond its own records.
-    pub(crate) fn sight(&self) -> Sight {
+    pub(crate) fn breadth(&self) -> Breadth {
         let is_personal =
             |index: usize| self.rule.relations().get(index).is_some_and(|one| one.is_personal());
-        self.row_filter().terms().iter().fold(Sight::Own, |sight, term| {
+        self.row_filter().terms().iter().fold(Breadth::Own, |breadth, term| {
             let is_related =
                 (0..self.rule.relations().len()).any(|one| term.related.at(one) && is_personal(one));
-            match sight {
-                _ if term.everyone => Sight::Everyone,
-                Sight::Own if is_related => Sight::Related,
-                sight => sight,
+            match breadth {
+                _ if term.everyone => Breadth::Everyone,
+                Breadth::Own if is_related => Breadth::Related,
+                breadth => breadth,
             }
         })
     }
@@ -98,12 +98,24 @@ impl<R: Can<A>, A: Action> Reach<R, A> {
     /// # Errors
     /// [`Reason::NotOwner`].
     pub fn admit(&self, id: &R::Id) -> Result<(), Refusal> {
-        let Some(owner) = R::owner_by_id(id).filter(|_| !fault!(lookup_before_owner)) else {
-            return Ok(());
-        };
+        let owner = R::owner_by_id(id).filter(|_| !fault!(lookup_before_owner));
+        owner.map_or(Ok(()), |owner| self.admit_owner(owner))
+    }
+
+    /// Checks that the caller reaches the records of this owner.
+    ///
+    /// # Errors
+    /// [`Reason::NotOwner`].
+    pub fn admit_owner(&self, owner: UserId) -> Result<(), Refusal> {
         self.rule
             .check(Step::Owner, &self.by, RecordAttributes::owned_by(owner))
             .map_err(|refusal| Refusal { owner: Some(owner), ..refusal })
+    }
+
+    /// Returns the refusal of an id that no record of this owner can have.
+    pub fn no_such_record_of(&self, owner: UserId) -> Refusal {
+        let refused = self.admit_owner(owner).err();
+        refused.unwrap_or_else(|| self.rule.refuse(&self.by, Reason::NotFound))
     }
 
     /// Checks that the caller can reach any record, whatever the store holds. A client, for

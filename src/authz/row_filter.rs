@@ -1,6 +1,6 @@
 //! Row filter: the decision in the form in which the store puts it into SQL.
 
-use super::{Caller, Refusal, RelationSet, Rule};
+use super::{Caller, Clause, RecordAttributes, Refusal, Relation, RelationSet, Rule};
 use crate::domain::UserId;
 
 /// Filter of the records that a query may return to a caller: the union of its terms.
@@ -48,9 +48,20 @@ impl RowFilter {
         Self { caller: caller.user_id(), terms: vec![term] }
     }
 
+    /// Returns the filter of the records of one user.
+    pub(crate) fn of_owner(owner: UserId) -> Self {
+        let term = FilterTerm {
+            everyone: false,
+            own: true,
+            related: RelationSet::NONE,
+            only_while: RelationSet::NONE,
+        };
+        Self { caller: Some(owner), terms: vec![term] }
+    }
+
     /// Returns the filter of the records that the caller reaches by any of the rules.
     pub(super) fn of(caller: &Caller, rules: &[&'static Rule]) -> Self {
-        let terms = rules.iter().filter_map(|rule| rule.filter_term(caller)).collect();
+        let terms = rules.iter().flat_map(|rule| rule.filter_terms(caller)).collect();
         Self { caller: caller.user_id(), terms }
     }
 
@@ -88,31 +99,40 @@ impl Caller {
 }
 
 impl Rule {
-    /// Returns the term of this rule. `None` when the caller reaches no record by it.
-    fn filter_term(&self, caller: &Caller) -> Option<FilterTerm> {
-        let holds = |scope| caller.scope().contains(scope);
+    /// Returns the terms of this rule: one for the clauses without a state of their own, and one for each state of
+    /// a clause. None when the caller reaches no record by it.
+    fn filter_terms(&self, caller: &Caller) -> Vec<FilterTerm> {
+        let mut states: Vec<Option<Relation>> = Vec::new();
+        for (_, state) in self.condition.ways() {
+            if !states.contains(&state) {
+                states.push(state);
+            }
+        }
+        states.into_iter().filter_map(|state| self.filter_term(caller, state)).collect()
+    }
+
+    /// Returns the term of the clauses that are limited to this state.
+    fn filter_term(&self, caller: &Caller, state: Option<Relation>) -> Option<FilterTerm> {
         let is_user = caller.user_id().is_some();
         let index = |relation| self.relations().iter().position(|known| *known == relation);
-        let set = |indices: &[Option<usize>]| {
-            RelationSet::of((0..self.relations().len()).map(|index| indices.contains(&Some(index))))
+        let set = |indices: &[usize]| {
+            RelationSet::of((0..self.relations().len()).map(|index| indices.contains(&index)))
         };
-        let related: Vec<Option<usize>> = self
-            .condition
-            .relations()
-            .filter(|(relation, scope)| holds(*scope) && (is_user || !relation.is_personal()))
-            .map(|(relation, _)| index(relation))
-            .collect();
+        let (mut everyone, mut own, mut related) = (fault!(rows_of_everyone), false, Vec::new());
+        for (clause, _) in self.condition.ways().filter(|(_, of)| *of == state) {
+            match clause {
+                Clause::Owner(scope) => own |= is_user && caller.scope().contains(scope),
+                Clause::Related(relation, scope) => {
+                    let may_hold = caller.scope().contains(scope) && (is_user || !relation.is_personal());
+                    related.extend(index(relation).filter(|_| may_hold));
+                }
+                _ => everyone |= self.holds(clause, caller, RecordAttributes::UNKNOWN),
+            }
+        }
         // No record is ever in a state that the kind of record does not have.
-        let state = match self.condition.state() {
-            Some(state) => Some(index(state)?),
-            None => None,
-        };
-        let term = FilterTerm {
-            everyone: self.reaches_everyone(caller) || fault!(rows_of_everyone),
-            own: is_user && self.condition.owner_scope().is_some_and(holds),
-            related: set(&related),
-            only_while: set(&[state]),
-        };
+        let states = self.condition.state().into_iter().chain(state).map(index);
+        let only_while = set(&states.collect::<Option<Vec<_>>>()?);
+        let term = FilterTerm { everyone, own, related: set(&related), only_while };
         (term.everyone || term.own || term.related != RelationSet::NONE).then_some(term)
     }
 }

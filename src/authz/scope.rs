@@ -216,11 +216,6 @@ impl ScopeSet {
         Self(self.iter().filter(|scope| other.contains(*scope)).collect())
     }
 
-    /// True when every scope of this set is in the other.
-    pub fn is_subset(&self, other: &ScopeSet) -> bool {
-        self.iter().all(|scope| other.contains(scope))
-    }
-
     /// Returns the scopes of this set that are not in the other.
     pub fn difference(&self, other: &ScopeSet) -> ScopeSet {
         Self(self.iter().filter(|scope| !other.contains(*scope)).collect())

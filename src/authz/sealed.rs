@@ -59,6 +59,11 @@ impl<R: Resource> Sealed<R> {
         Self(None)
     }
 
+    /// True when the lookup found the record.
+    pub(crate) fn is_found(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Returns the result of the lookup. For the decision and for explanations only.
     pub(super) fn into_found(self) -> Option<Found<R>> {
         self.0

@@ -51,6 +51,7 @@ crate::policy! {
         Read:   owner(READ), related(BORROWER, READ), related(SHOWN, READ), role(ATTENDANT, READ), system(AIRING, READ),
                 anyone(READ_ANY);
         Update: owner(WRITE), related(BORROWER, WRITE), role(ATTENDANT, WRITE), only_while(HUNG), not_above;
+        RotateSecret: anyone(READ_ANY), owner(WRITE).only_while(HUNG), related(BORROWER, WRITE).only_while(SHOWN);
     }
 }
 
@@ -165,6 +166,35 @@ fn wrong_state_is_visible_to_readers_only() {
     let reader = user(BOB, &[Role::USER], &[READ, WRITE]);
     assert_eq!(outcome::<Update>(&reader, Coat(ADA), [false, true, true]), Err(Reason::NotOwner));
     assert_eq!(outcome::<Update>(&reader, Coat(ADA), [false, true, false]), Err(Reason::NotFound));
+}
+
+#[test]
+fn state_of_one_clause_restricts_that_clause_alone() {
+    let ada = user(ADA, &[Role::USER], &[READ, WRITE]);
+    assert_eq!(outcome::<RotateSecret>(&ada, Coat(ADA), [false, true, false]), Ok(()));
+    assert_eq!(outcome::<RotateSecret>(&ada, Coat(ADA), NOTHING), Err(Reason::WrongState));
+    // The state of another clause is not enough.
+    assert_eq!(outcome::<RotateSecret>(&ada, Coat(ADA), [false, false, true]), Err(Reason::WrongState));
+    assert_eq!(outcome::<RotateSecret>(&ada, Coat(BOB), [true, false, true]), Ok(()));
+    assert_eq!(outcome::<RotateSecret>(&ada, Coat(BOB), [true, true, false]), Err(Reason::WrongState));
+    let anyone = user(BOB, &[Role::USER], &[READ_ANY]);
+    assert_eq!(outcome::<RotateSecret>(&anyone, Coat(ADA), NOTHING), Ok(()));
+    // A caller without the scope of any clause that applies is told about ownership, in each state.
+    let reader = user(BOB, &[Role::USER], &[READ, WRITE]);
+    assert_eq!(outcome::<RotateSecret>(&reader, Coat(ADA), [false, false, true]), Err(Reason::NotOwner));
+}
+
+#[test]
+fn clauses_are_sorted_whatever_the_order_of_their_line() {
+    let condition = <Coat as Can<RotateSecret>>::CONDITION;
+    let ways: Vec<(Clause, Option<Relation>)> = condition.ways().collect();
+    let expected = [
+        (Clause::Owner(WRITE), Some(HUNG)),
+        (Clause::Related(BORROWER, WRITE), Some(SHOWN)),
+        (Clause::Anyone(READ_ANY), None),
+    ];
+    assert_eq!(ways, expected);
+    assert_eq!(condition.required_states(), "hung or shown");
 }
 
 #[test]
@@ -286,6 +316,19 @@ fn is_within(filter: &RowFilter, coat: Coat, relations: RelationSet) -> bool {
     })
 }
 
+fn looks_up_what_it_may_know<A: action::Action>(by: &Caller, coat: Coat, flags: [bool; 3])
+where
+    Coat: Can<A>,
+{
+    let Ok(reach) = by.reach::<Coat, A>() else { return };
+    let looked_up = is_within(&reach.lookup_filter(), coat, RelationSet::of(flags));
+    let known = outcome::<A>(by, coat, flags) != Err(Reason::NotFound);
+    assert_eq!(looked_up, known, "{by:?} {} {flags:?}", coat.0);
+    let within = is_within(&reach.row_filter(), coat, RelationSet::of(flags));
+    let permitted = !matches!(outcome::<A>(by, coat, flags), Err(reason) if reason != Reason::AboveCaller);
+    assert_eq!(within, permitted, "{by:?} {} {flags:?}", coat.0);
+}
+
 #[test]
 fn row_filter_equals_the_decision_on_each_record() {
     let scopes = [READ, WRITE, READ_ANY];
@@ -310,12 +353,8 @@ fn row_filter_equals_the_decision_on_each_record() {
                     });
                     assert_eq!(opened, listed, "{by:?} {owner} {flags:?}");
                     // A lookup for a change finds only records that the caller may read or change.
-                    if let Ok(reach) = by.reach::<Coat, Update>() {
-                        let looked_up =
-                            is_within(&reach.lookup_filter(), Coat(owner), RelationSet::of(flags));
-                        let known = outcome::<Update>(&by, Coat(owner), flags) != Err(Reason::NotFound);
-                        assert_eq!(looked_up, known, "{by:?} {owner} {flags:?}");
-                    }
+                    looks_up_what_it_may_know::<Update>(&by, Coat(owner), flags);
+                    looks_up_what_it_may_know::<RotateSecret>(&by, Coat(owner), flags);
                 }
             }
         }

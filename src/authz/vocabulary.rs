@@ -1,18 +1,19 @@
 //! Vocabulary: the scopes and roles of an application, and the scopes that each role grants.
 
 use super::scope::{AUDIT_READ_ANY, PROFILES_READ_ANY, SCOPES, USERS_READ_ANY};
-use super::{Scope, ScopeSet, System};
+use super::{Relation, Rule, Scope, ScopeSet, System};
 use crate::domain::{Invalid, Role};
 
 /// Maximum number of unknown scopes in an error.
 const MAX_NAMED: usize = 5;
 
-/// Scopes, roles and system callers of an application: cloakroom's own and those that the application adds.
+/// Scopes, roles, relations and system callers of an application: cloakroom's own and those that the application adds.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     scopes: Vec<Scope>,
     roles: Vec<RoleGrants>,
     systems: Vec<System>,
+    relations: Vec<Relation>,
     subscriptions: Vec<Subscription>,
 }
 
@@ -25,6 +26,8 @@ pub(crate) struct Subscription {
     pub(crate) resource: &'static str,
     /// Action that changes the record.
     pub(crate) action: &'static str,
+    /// Set when the owner is a part of the record's id (`OwnedId`).
+    pub(crate) names_owner: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +65,7 @@ impl Default for Vocabulary {
                 role(Role::USER, Grants::OwnRecords, &[]),
             ],
             systems: Vec::new(),
+            relations: Vec::new(),
             subscriptions: Vec::new(),
         }
     }
@@ -88,6 +92,20 @@ impl Vocabulary {
         if !self.systems.contains(&system) {
             self.systems.push(system);
         }
+    }
+
+    /// Adds the relations to a user that a rule names. One that several rules name is one.
+    pub(crate) fn add_relations(&mut self, rule: &Rule) {
+        for (relation, _) in rule.condition.relations() {
+            if relation.is_personal() && !self.relations.contains(&relation) {
+                self.relations.push(relation);
+            }
+        }
+    }
+
+    /// Returns every relation of a record to a user that a rule names.
+    pub fn relations(&self) -> &[Relation] {
+        &self.relations
     }
 
     /// Lets a system caller act after each change of one kind.
@@ -155,6 +173,11 @@ impl Vocabulary {
     pub fn granted_by(&self, roles: &[Role]) -> ScopeSet {
         let named = self.roles.iter().filter(|known| roles.contains(&known.role));
         named.flat_map(|known| self.granted(known)).collect()
+    }
+
+    /// Returns the scopes of these roles that reach the user's own records alone.
+    pub(crate) fn own_scopes_of(&self, roles: &[Role]) -> ScopeSet {
+        self.granted_by(roles).iter().filter(|scope| !scope.reaches_others()).collect()
     }
 
     /// Returns the powers over others that these roles give. A caller may grant, take or overrule a

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::authz::matrix::{Change, Direction, Matrix, as_html, as_markdown, as_table, difference};
 use crate::config::Sources;
 use crate::http::openapi_document;
+use crate::text_file::read_text;
 
 pub(super) fn routes_command() -> Command {
     let formats = PossibleValuesParser::new(["table", "markdown", "json", "html"]);
@@ -38,11 +39,10 @@ pub(super) fn openapi_command() -> Command {
 
 /// Prints the routes of this configuration. With invalid settings it prints all routes.
 pub(super) fn routes(app: &App, matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
-    let settings = app.load(&Sources::from_process(app.settings_list(), matches));
-    let matrix = settings.map_or_else(|_| app.matrix(), |settings| app.matrix_served(&settings.config));
     if let Some(old) = given.get_one::<PathBuf>("diff") {
-        return print_difference(&read_matrix(old)?, &matrix);
+        return compare_with(app, matches, &read_matrix(old)?);
     }
+    let matrix = matrix(app, matches);
     match required::<String>(given, "format")?.as_str() {
         "json" => print_json(&json!(matrix)),
         "html" => print(&(as_html(&matrix) + "\n")),
@@ -51,11 +51,41 @@ pub(super) fn routes(app: &App, matches: &ArgMatches, given: &ArgMatches) -> Res
     }
 }
 
-fn read_matrix(path: &Path) -> Result<Matrix, Failure> {
+fn matrix(app: &App, matches: &ArgMatches) -> Matrix {
+    let settings = app.load(&Sources::from_process(app.settings_list(), matches));
+    settings.map_or_else(|_| app.matrix(), |settings| app.matrix_served(&settings.config))
+}
+
+/// Prints how the matrix differs from an earlier one.
+///
+/// # Errors
+/// When a caller gained access.
+pub(super) fn compare_with(app: &App, matches: &ArgMatches, old: &Matrix) -> Result<(), Failure> {
+    print_difference(old, &matrix(app, matches))
+}
+
+/// Checks that a matrix is that of this configuration.
+///
+/// # Errors
+/// When it is not.
+pub(super) fn check_current(app: &App, matches: &ArgMatches, path: &Path) -> Result<(), Failure> {
+    match difference(&read_matrix(path)?, &matrix(app, matches)).first() {
+        None => Ok(()),
+        Some(change) => Err(Failure::new(format!(
+            "{} is not the matrix of this program ({} {}); write it again: routes --format json",
+            path.display(),
+            change.of,
+            change.what
+        ))),
+    }
+}
+
+/// Reads a matrix that `routes --format json` printed.
+pub(super) fn read_matrix(path: &Path) -> Result<Matrix, Failure> {
     let cannot = |why: &dyn std::fmt::Display| {
         Failure::new(format!("{} is not a matrix from `routes --format json`: {why}", path.display()))
     };
-    let text = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
+    let text = read_text(path).map_err(|error| cannot(&error))?;
     serde_json::from_str(&text).map_err(|error| cannot(&error))
 }
 

@@ -1,17 +1,16 @@
-//! `cloakroom audit`: verifies the hash chain of the audit trail.
+//! `cloakroom audit`: verifies the hash chain of the audit trail, and seals the personal members of old entries.
 
 use actix_web::rt::System;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
 
-use super::arguments::{group, json_flag};
+use super::arguments::{group, json_flag, switch};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
 use super::progress::{progress, progress_ends};
 use crate::domain::format_time;
-use crate::server::master_key::load_master_key;
-use crate::store::ChainKey;
 use crate::store::audit::check::{Anchor, Check, Findings, Wrong};
+use crate::store::{Sealer, TrustedStore};
 
 /// Maximum number of faults that are printed.
 const MAX_PRINTED: usize = 20;
@@ -20,7 +19,7 @@ pub(super) fn command() -> Command {
     let anchor = Arg::new("anchor").long("anchor").value_name("POSITION:SEAL").value_parser(Anchor::parse);
     group(
         "audit",
-        "Verify that the audit trail was not changed",
+        "Verify that the audit trail was not changed, and seal what earlier versions wrote",
         [Command::new("verify")
             .about("Verify the hash chain of the audit trail, and list each entry that was changed, moved or removed")
             .after_help(
@@ -30,20 +29,29 @@ pub(super) fn command() -> Command {
                  Exit code 1 when it finds a fault.",
             )
             .arg(anchor.help("A head that was printed before; the chain must still contain it"))
-            .arg(json_flag())],
+            .arg(json_flag()),
+        Command::new("seal")
+            .about("Seal the personal members of entries that an earlier version wrote in clear")
+            .after_help(
+                "The server does this by itself, unless the audit trail was changed. Then it stops, because a changed \
+                 entry may be evidence: keep a copy of the database first. With --despite-faults the command seals \
+                 changed entries as well. `audit verify` still finds each fault.",
+            )
+            .arg(switch("despite-faults", "Also seal entries that were changed"))],
     )
     .after_help("Example:\n  cloakroom audit verify --json >> /secure/elsewhere/audit-heads.ndjson")
 }
 
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
-    let Some((_, given)) = matches.subcommand() else { return Ok(()) };
+    let Some((name, given)) = matches.subcommand() else { return Ok(()) };
     let store = context.store()?;
+    if name == "seal" {
+        return seal(context, &store, given.get_flag("despite-faults"));
+    }
     let anchor = given.get_one::<Anchor>("anchor").cloned();
     let findings = System::new().block_on(async {
-        let already = store.has_seals().await?;
-        let master = load_master_key(context.config(), &context.clock_and_random.random, already)
-            .map_err(|error| Failure::new(error.to_string()))?;
-        let check = Check { store: &store, key: ChainKey::new(&master.derive("audit")), anchor };
+        context.master_keys(&store).await?;
+        let check = Check { store: &store, anchor };
         let found = check.run(|lines| progress(&format!("{lines} lines"))).await;
         progress_ends();
         found.map_err(Failure::from)
@@ -55,8 +63,19 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
     }
 }
 
+fn seal(context: &Context, store: &TrustedStore, despite_faults: bool) -> Result<(), Failure> {
+    let sealed = System::new().block_on(async {
+        context.master_keys(store).await?;
+        let sealer = Sealer::new(store.clone(), context.clock_and_random.clock.clone());
+        let sealed = sealer.seal_old(despite_faults, |entries| progress(&format!("{entries} entries"))).await;
+        progress_ends();
+        sealed.map_err(|error| Failure::new(error.to_string()))
+    })?;
+    print(&format!("{sealed} entries were sealed\n"))
+}
+
 fn print_findings(findings: &Findings, as_json: bool) -> Result<(), Failure> {
-    let Findings { lines, first, head, unsealed, oldest_unsealed, wrong } = findings;
+    let Findings { lines, first, head, unsealed, oldest_unsealed, unverifiable, wrong } = findings;
     let oldest = oldest_unsealed.map(format_time);
     let head = head.as_ref().map(ToString::to_string);
     if as_json {
@@ -66,7 +85,7 @@ fn print_findings(findings: &Findings, as_json: bool) -> Result<(), Failure> {
             .collect();
         return print_json(&json!({
             "sound": wrong.is_empty(), "lines": lines, "first": first, "head": head, "unsealed": unsealed,
-            "oldest_unsealed": oldest, "wrong": wrong,
+            "oldest_unsealed": oldest, "unverifiable": unverifiable, "wrong": wrong,
         }));
     }
     let printed =
@@ -75,9 +94,13 @@ fn print_findings(findings: &Findings, as_json: bool) -> Result<(), Failure> {
         0 => String::new(),
         more => format!("wrong     and {more} more\n"),
     };
+    let lost = match unverifiable {
+        0 => String::new(),
+        some => format!("unchecked {some}, because their master key was lost\n"),
+    };
     let waiting = oldest.map_or_else(String::new, |oldest| format!(", the oldest of {oldest}"));
     print(&format!(
-        "{printed}{more}lines     {lines}{}\nhead      {}\nunsealed  {unsealed}{waiting}\n",
+        "{printed}{more}{lost}lines     {lines}{}\nhead      {}\nunsealed  {unsealed}{waiting}\n",
         if *first > 1 {
             format!(", from position {first}; older entries were removed by the retention")
         } else {

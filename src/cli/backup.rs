@@ -11,12 +11,11 @@ use super::context::Context;
 use super::output::{Failure, print, print_json};
 use super::progress::{progress, progress_ends};
 use crate::config::Database;
-use crate::server::master_key::load_master_key;
 use crate::server::stored_keys;
 use crate::store::audit::check::Check;
 use crate::store::engine::backup;
 use crate::store::engine::backup::{BackupError, Copied};
-use crate::store::{ChainKey, Engine, StoreError, hold};
+use crate::store::{Engine, StoreError, hold};
 
 /// Location of the database, in the memory of this process, with which the schema of a copy is compared.
 const REFERENCE: &str = "file:/cloakroom-restore-reference?vfs=memdb";
@@ -144,9 +143,8 @@ fn check_content(context: &Context, file: &Path, restored: &Path) -> Result<(), 
         if !store.signing_keys().await?.is_empty() {
             stored_keys(&store, copy.config(), &copy.clock_and_random).await?;
         }
-        let master = load_master_key(context.config(), &context.clock_and_random.random, true)
-            .map_err(|error| Failure::new(error.to_string()))?;
-        let check = Check { store: &store, key: ChainKey::new(&master.derive("audit")), anchor: None };
+        copy.master_keys(&store).await?;
+        let check = Check { store: &store, anchor: None };
         Ok::<_, Failure>(check.run(|lines| progress(&format!("{lines} lines of the audit trail"))).await?)
     })?;
     progress_ends();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use clap::Command;
 
 use super::{
-    api, audit, backup, clients, config, explain, health, jobs, keys, mail, migrate, new, serve, token,
-    users, verify,
+    api, audit, backup, check_pull_request, clients, config, explain, health, jobs, keys, mail, migrate, new,
+    serve, token, users, verify,
 };
 use crate::app::App;
 
@@ -46,6 +46,7 @@ pub(super) fn commands(app: &Arc<App>) -> Command {
             backup::restore_command(),
             token::command(),
             verify::command(),
+            check_pull_request::command(),
             new::command(),
         ])
 }

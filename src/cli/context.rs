@@ -10,14 +10,14 @@ use super::output::Failure;
 use crate::accounts::Accounts;
 use crate::app::{App, Loaded};
 use crate::authz::{Operator, Vocabulary};
-use crate::config::{Config, Registration, Sources};
-use crate::domain::ClockAndRandom;
+use crate::config::{Config, Sources};
+use crate::domain::{ClockAndRandom, Rotating};
 use crate::mail::Mailer;
-use crate::server::master_key::load_master_key;
+use crate::server::master_key::open_master_keys;
 use crate::server::{engine, hasher, open_store, stored_keys, token_lifetime};
 use crate::store::{Engine, MigrationState, TrustedStore};
 use crate::telemetry::logging;
-use crate::token::Keys;
+use crate::token::{Keys, MasterKey};
 
 /// Application, its settings, the clock and the random number generator.
 pub(super) struct Context {
@@ -107,6 +107,11 @@ impl Context {
         Ok(stored_keys(store, self.config(), &self.clock_and_random).await?)
     }
 
+    /// Returns the master keys, of which one sealed the database, and gives the store its keys.
+    pub(super) async fn master_keys(&self, store: &TrustedStore) -> Result<Rotating<MasterKey>, Failure> {
+        Ok(open_master_keys(store, self.config(), &self.clock_and_random).await?)
+    }
+
     /// Returns the operator.
     #[expect(clippy::disallowed_methods, reason = "this is the command line")]
     pub(super) fn operator(&self) -> Operator {
@@ -116,19 +121,10 @@ impl Context {
     /// Returns the life of accounts, for links.
     pub(super) async fn accounts(&self, store: &TrustedStore) -> Result<Accounts, Failure> {
         let config = self.config();
-        let has_keys = !store.signing_keys().await?.is_empty();
-        let master = load_master_key(config, &self.clock_and_random.random, has_keys)?;
-        Ok(Accounts {
-            store: store.clone(),
-            mailer: Mailer::new(&master, self.clock_and_random.clone()),
-            hasher: hasher(config, &self.clock_and_random)?,
-            clock_and_random: self.clock_and_random.clone(),
-            links: Arc::new(config.links.clone().unwrap_or_default()),
-            issuer: config.issuer_at(config.listen),
-            sends_mail: config.sends_mail(),
-            registration_open: config.registration.is_open(),
-            proves_addresses: config.registration == Registration::Verified,
-        })
+        let master = self.master_keys(store).await?;
+        let mailer = Mailer::new(&master, self.clock_and_random.clone());
+        let (hasher, issuer) = (hasher(config, &self.clock_and_random)?, config.issuer_at(config.listen));
+        Ok(Accounts::new(config, store.clone(), mailer, hasher, self.clock_and_random.clone(), issuer))
     }
 
     /// Opens the store without a check of its schema. A running server learns of revocations made here.

@@ -13,8 +13,9 @@ use crate::app::App;
 use crate::app::jobs::{DeclaredJob, JobRunner, Ran, Trigger};
 use crate::domain::{Time, format_time};
 use crate::mail::SEND_MAIL;
+use crate::server::resealing::RESEALING;
 use crate::server::{MailParts, mail_job, mail_sender, transport};
-use crate::store::{Backlog, DUTY, Engine, JobState, TrustedStore};
+use crate::store::{Backlog, DUTY, JobState, TrustedStore};
 use crate::telemetry::metrics::Metrics;
 
 pub(super) fn command() -> Command {
@@ -105,6 +106,7 @@ async fn lines(app: &App, store: &TrustedStore) -> Result<Vec<Line>, Failure> {
         let (name, when) = match duty {
             Some(duty) => (duty.to_owned(), "duty of each replica"),
             None if state.name == SEND_MAIL => (state.name.clone(), "after each request for a mail"),
+            None if state.name == RESEALING => (state.name.clone(), "while a master key is replaced"),
             None => (state.name.clone(), "not declared any more"),
         };
         let backlog = Some(store.backlog(&state.name).await?);
@@ -162,7 +164,8 @@ async fn run_now(context: &Context, store: TrustedStore, name: &str, as_json: bo
         job.ok_or_else(|| Failure::new(format!("there is no job {name:?}; see {program} jobs list")))?;
     let vocabulary = Arc::new(context.vocabulary().clone());
     let (clock_and_random, own) = (context.clock_and_random.clone(), Arc::clone(&context.settings.own));
-    let ran = JobRunner::new(store, vocabulary, clock_and_random, own).run_now(job).await?;
+    let states = Arc::clone(&context.app.states);
+    let ran = JobRunner::new(store, vocabulary, clock_and_random, own, states).run_now(job).await?;
     match ran {
         None => Err(Failure::new(format!("a replica runs {name:?} at the moment; see {program} jobs list"))),
         Some(Ran { result: Err(error), .. }) => Err(Failure::new(format!("{name:?} failed: {error}"))),
@@ -176,11 +179,7 @@ async fn mail_job_of(context: &Context, store: &TrustedStore) -> Result<Declared
     let config = context.config();
     let transport =
         transport(config)?.ok_or_else(|| Failure::new("CLOAKROOM_MAIL_URL is not set: no mail is sent"))?;
-    let engine = match store.engine() {
-        Engine::Sqlite(_) => "sqlite",
-        Engine::Postgres(_) => "postgres",
-    };
-    let metrics = Metrics::new(engine).map_err(|error| Failure::new(error.to_string()))?;
+    let metrics = Metrics::new(store.engine().name()).map_err(|error| Failure::new(error.to_string()))?;
     let accounts = context.accounts(store).await?;
     let parts = MailParts {
         store: store.clone(),

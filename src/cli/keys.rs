@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use super::arguments::{group, json_flag, required, switch};
 use super::context::Context;
+use super::master_key;
 use super::output::{Failure, print, print_json};
 use crate::authz::Operator;
 use crate::authz::action::{List, Retire, Rotate};
 use crate::domain::{KeyLifecycle, KeyState, SigningKey, format_time};
 use crate::server::key_store;
-use crate::server::master_key::{MasterKeyError, load_master_key};
+use crate::server::master_key::MasterKeyError;
 use crate::store::{StoreError, TrustedStore};
 use crate::token::{KeyError, KeyStore, SignsFrom};
 
@@ -21,7 +22,7 @@ pub(super) fn command() -> Command {
     let kid = kid.help("The key id (`kid`) in its tokens");
     group(
         "keys",
-        "List, rotate and retire signing keys, also while the server runs",
+        "List, rotate and retire signing keys, and replace the master key, also while the server runs",
         [
             Command::new("list")
                 .about("List all: id, algorithm, state, creation, start of signing, end of verification")
@@ -44,6 +45,9 @@ pub(super) fn command() -> Command {
             Command::new("retire")
                 .about("Retire a key; every token that it signed becomes invalid")
                 .args([kid, json_flag()]),
+            master_key::status_command(),
+            master_key::reseal_command(),
+            master_key::replace_lost_command(),
         ],
     )
     .after_help("Example:\n  cloakroom keys rotate --now")
@@ -52,6 +56,13 @@ pub(super) fn command() -> Command {
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
     let Some((name, given)) = matches.subcommand() else { return Ok(()) };
     let store = context.store()?;
+    let master_key = master_key::MasterKeyCommands { context, store: store.clone() };
+    match name {
+        "master" => return master_key.status(given.get_flag("json")),
+        "reseal" => return master_key.reseal(),
+        "replace-lost-master" => return master_key.replace_lost(given.get_flag("yes")),
+        _ => {}
+    }
     let keys = Keys { context, store, operator: context.operator(), json: given.get_flag("json") };
     System::new().block_on(async {
         match name {
@@ -139,11 +150,9 @@ impl Keys<'_> {
     /// Returns the key store. It must open the existing keys first: a server cannot use keys that are sealed
     /// with different master keys.
     async fn key_store(&self) -> Result<KeyStore, Failure> {
-        let stored = self.store.signing_keys().await?;
-        let Context { clock_and_random, .. } = self.context;
-        let master = load_master_key(self.context.config(), &clock_and_random.random, !stored.is_empty())?;
-        let key_store = key_store(self.context.config(), master, clock_and_random);
-        key_store.open(stored)?;
+        let master = self.context.master_keys(&self.store).await?;
+        let key_store = key_store(self.context.config(), master, &self.context.clock_and_random);
+        key_store.open(self.store.signing_keys().await?)?;
         Ok(key_store)
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn command() -> Command {
         "Show the queue of mails, preview the templates, and try the settings",
         [
             Command::new("status")
-                .about("Show how many mails wait and were given up, and why")
+                .about("Show how many mails were sent, wait and were given up, and why")
                 .after_help("A mail that was given up is tried again by: cloakroom jobs run \"send mail\"")
                 .arg(json_flag()),
             Command::new("preview")
@@ -50,6 +50,7 @@ async fn status(context: &Context, as_json: bool) -> Result<(), Failure> {
     let store = context.store()?;
     let (backlog, state) = (store.backlog(SEND_MAIL).await?, store.job(SEND_MAIL).await?);
     let waiting = store.undelivered(SEND_MAIL, LISTED).await?;
+    let sent = state.as_ref().map_or(0, |state| state.sent);
     let last = state.and_then(|state| state.succeeded_at).map(|at| format_time(at.0));
     if as_json {
         let listed = waiting.iter().map(|mail| {
@@ -59,7 +60,7 @@ async fn status(context: &Context, as_json: bool) -> Result<(), Failure> {
             })
         });
         return print_json(&json!({
-            "sends_mail": context.config().sends_mail(), "waiting": backlog.waiting,
+            "sends_mail": context.config().sends_mail(), "sent": sent, "waiting": backlog.waiting,
             "given_up": backlog.given_up, "last_success": last, "oldest": listed.collect::<Vec<_>>(),
         }));
     }
@@ -68,7 +69,8 @@ async fn status(context: &Context, as_json: bool) -> Result<(), Failure> {
         false => "CLOAKROOM_MAIL_URL is not set: no mail is sent\n".to_owned(),
     };
     let last = last.unwrap_or_else(|| "never".to_owned());
-    text += &format!("{} waiting, {} given up, last success {last}\n", backlog.waiting, backlog.given_up);
+    let (waiting_now, given_up) = (backlog.waiting, backlog.given_up);
+    text += &format!("{sent} sent, {waiting_now} waiting, {given_up} given up, last success {last}\n");
     for mail in waiting {
         let (at, error) = (format_time(mail.created_at.0), mail.error.unwrap_or_default());
         let error: String = error.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -98,15 +100,13 @@ async fn test(context: &Context, to: &Email) -> Result<(), Failure> {
     let config = context.config();
     let transport =
         transport(config)?.ok_or_else(|| Failure::new("set CLOAKROOM_MAIL_URL and CLOAKROOM_MAIL_FROM"))?;
-    let content = Content {
-        address: to.to_string(),
-        ..Content::example(context.app.name, &config.issuer_at(config.listen))
-    };
+    let issuer = config.issuer_at(config.listen);
+    let content = Content { address: to.to_string(), ..Content::example(context.app.name, &issuer) };
     let rendered = templates(context)?.render(Template::Test, &content);
     let rendered = rendered.map_err(|error| Failure::new(error.to_string()))?;
     let now = context.clock_and_random.clock.now();
     let id = context.clock_and_random.random.uuid_at(now).map_err(|error| Failure::new(error.to_string()))?;
-    let sent = transport.send_now(to.clone(), rendered, &id.to_string(), now).await;
+    let sent = transport.send_now(to.clone(), rendered, &id.to_string(), &issuer, now).await;
     sent.map_err(|error| Failure::new(format!("the mail was not sent: {error}")))?;
     print(&format!("the mail server took the mail to {to}\n"))
 }

@@ -71,6 +71,7 @@ impl From<StoreError> for Failure {
             | StoreError::ExternalIdTaken
             | StoreError::InUse
             | StoreError::Repeated
+            | StoreError::ReadOnly(_)
             | StoreError::ProofUsed
             | StoreError::TooManyProofs
             | StoreError::AssertionUsed

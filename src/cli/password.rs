@@ -1,7 +1,5 @@
 //! Password that the operator sets: read from standard input, or generated and printed once.
 
-use std::io::Read as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Arg, ArgMatches};
@@ -10,6 +8,7 @@ use zeroize::Zeroizing;
 use super::arguments::switch;
 use super::output::Failure;
 use crate::domain::{Email, NewPassword, Random};
+use crate::text_file::read_stdin;
 
 /// Maximum length of the input, in bytes. It is above that of any password.
 const MAX_BYTES: u64 = 16 * 1024;
@@ -42,11 +41,7 @@ impl Password {
 
 /// Reads one line from standard input. The end of the line is not part of the password.
 fn read() -> Result<Zeroizing<String>, Failure> {
-    let mut text = Zeroizing::new(String::new());
-    std::io::stdin()
-        .lock()
-        .take(MAX_BYTES)
-        .read_to_string(&mut text)
+    let text = read_stdin(MAX_BYTES)
         .map_err(|error| Failure::new(format!("the password cannot be read from standard input: {error}")))?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);

@@ -11,8 +11,8 @@ use super::commands::{command, commands};
 use super::context::Context;
 use super::output::{Failure, print_errors};
 use super::{
-    api, audit, backup, clashes, clients, config, explain, health, jobs, keys, mail, migrate, new, serve,
-    token, users, verify,
+    api, audit, backup, check_pull_request, clashes, clients, config, explain, health, jobs, keys, mail,
+    migrate, new, serve, token, users, verify,
 };
 use crate::app::App;
 use crate::domain::ClockAndRandom;
@@ -65,6 +65,7 @@ fn dispatch(app: &Arc<App>, matches: &ArgMatches) -> Result<(), Failure> {
         "migrate" => migrate::run(&context()?, given),
         "token" => token::run(app, matches, given),
         "verify" => verify::run(app, matches, given),
+        "check-pull-request" => check_pull_request::run(app, matches, given),
         "users" => users::run(&context()?, given),
         "clients" => clients::run(&context()?, given),
         "keys" => keys::run(&context()?, given),

@@ -1,57 +1,57 @@
 //! `cloakroom verify`: verifies the authorization matrix against a running server.
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actix_web::rt::System;
 use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
-use url::Url;
+use zeroize::Zeroizing;
 
-use super::arguments::{json_flag, required, switch};
+use super::arguments::{json_flag, switch};
 use super::context::Context;
 use super::output::{Failure, print, print_json};
+use super::remote::{self, Remote};
 use crate::app::App;
 use crate::authz::action::Delete;
 use crate::authz::matrix::{CallerKind, Matrix, difference};
 use crate::domain::{Clock, User, UserId, format_time};
-use crate::http::{ENVIRONMENT_HEADER, Endpoint, ServedParts};
+use crate::http::{Endpoint, ServedParts};
 use crate::qa::test_server;
 use crate::qa::verify::{
     Client, Credential, Options, Outcome, RemoveLastAdmin, Report, Request, RouteReport, Stop, Target,
     Verification, VerifyError, as_html, as_junit, mark,
 };
+use crate::text_file::{read_stdin, read_text};
 use crate::token::Keys;
 
 pub(super) fn command() -> Command {
     let file = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
     };
-    let target =
-        Arg::new("target").long("target").value_name("URL").required(true).value_parser(value_parser!(Url));
     Command::new("verify")
         .about("Call every route as every kind of caller on a running server, and report answers that differ from the rules")
         .after_help(
-            "It needs a caller with every scope. It creates the users, clients and records that it needs, and removes \
+            "It needs a caller with every scope; on a test server it finds one itself. It creates the users, clients and records that it needs, and removes \
              them at the end. The rules are those of this program; first they are compared with those of the \
              server.\n\n\
              With --keys it also sends tokens with one defect, such as an expired one, and needs no other \
              credential. That requires the server's own settings on this machine. It lists what it cannot try, with \
              the reason.\n\n\
              Examples:\n  \
+             cloakroom verify --target http://127.0.0.1:8080        a test server\n  \
              cloakroom verify --target https://staging.example.org --admin qa@example.org --secret-file password.txt \\\n    \
              --junit verify.xml --html verify.html\n  \
              cloakroom verify --target http://127.0.0.1:8080 --keys\n\n\
              Exit codes: 0 every answer is as the rules say, 1 an answer differs or the run failed, 2 wrong usage.",
         )
-        .arg(target.help("The URL of the server"))
+        .arg(remote::argument().required(true).help("The URL of the server"))
         .arg(Arg::new("admin").long("admin").value_name("EMAIL").help("An administrator, who creates and removes the test accounts"))
         .arg(Arg::new("client").long("client").value_name("CLIENT_ID").help("Or a client that may request every scope, registered for client_secret_basic"))
         .arg(file("token-file", "Or a file with an access token that has every scope; - is standard input"))
         .arg(file("secret-file", "A file with the password or the secret; - is standard input"))
         .group(ArgGroup::new("who").args(["admin", "client", "token-file"]))
-        .group(ArgGroup::new("how").args(["admin", "client", "token-file", "keys"]).multiple(true).required(true))
         .arg(switch("keys", "Create tokens with the server's signing key, found by the settings of this machine"))
         .arg(file("junit", "Write the report as JUnit XML"))
         .arg(file("html", "Write the report as an HTML page"))
@@ -63,11 +63,10 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> Result<(), Failure> {
-    let url: Url = required(given, "target")?;
-    let url = url.as_str().trim_end_matches('/').to_owned();
-    let client = Client::of(&url);
-    let is_for_tests = check_environment(&client, &url, given.get_flag("i-know-this-is-production"))?;
-    let mut theirs = read_matrix(&client)?;
+    let remote = Remote::given(given)?.ok_or_else(|| Failure::new("target is missing"))?;
+    let (client, is_for_tests) = (&remote.client, remote.is_test());
+    check_environment(&remote, given.get_flag("i-know-this-is-production"))?;
+    let mut theirs = read_matrix(client)?;
     // The additional routes of a test server are not tried: one of them resets the server.
     let besides: Vec<String> = test_server::endpoints().iter().map(|endpoint| endpoint.name()).collect();
     theirs.routes.retain(|row| !is_for_tests || !besides.contains(&row.route()));
@@ -76,7 +75,7 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     let ours = app.matrix_of(&endpoints, registration_open);
     let (timing, fail_fast) = (!given.get_flag("no-timing"), given.get_flag("fail-fast"));
     let options = Options { careful: true, timing, registration_open, fail_fast };
-    let target = Target { is_test_server: is_for_tests, ..target(app, matches, given, &client, url)? };
+    let target = target(app, matches, given, &remote)?;
     let progress = Progress::new(endpoints.len());
     let mut report = Verification::run(app, target, options, &endpoints, |route| progress.tell(route));
     let otherwise = difference(&ours, &theirs).into_iter();
@@ -102,16 +101,16 @@ pub(super) fn run(app: &Arc<App>, matches: &ArgMatches, given: &ArgMatches) -> R
     }
 }
 
-/// Returns true for a test server. A production server has real users, so it needs an explicit flag.
-fn check_environment(client: &Client, url: &str, known: bool) -> Result<bool, Failure> {
-    let answer = client.send(&Request::get("/health/live"), None)?;
-    match answer.header(ENVIRONMENT_HEADER) {
-        Some("test") => Ok(true),
-        Some("staging") => Ok(false),
-        _ if known => Ok(false),
+/// # Errors
+/// For a production server without the explicit flag: it has real users.
+fn check_environment(remote: &Remote, known: bool) -> Result<(), Failure> {
+    match remote.environment.as_deref() {
+        Some("test" | "staging") => Ok(()),
+        _ if known => Ok(()),
         _ => Err(Failure::new(format!(
-            "{url} does not identify itself as a test or staging server (CLOAKROOM_ENVIRONMENT=staging); users and \
-             records would be created and removed there: give --i-know-this-is-production if that is intended"
+            "{} does not identify itself as a test or staging server (CLOAKROOM_ENVIRONMENT=staging); users and \
+             records would be created and removed there: give --i-know-this-is-production if that is intended",
+            remote.url
         ))),
     }
 }
@@ -144,20 +143,22 @@ fn target(
     app: &Arc<App>,
     matches: &ArgMatches,
     given: &ArgMatches,
-    client: &Client,
-    url: String,
+    remote: &Remote,
 ) -> Result<Target, Failure> {
     let text = |name: &str| given.get_one::<String>(name).cloned();
     let everything = match (text("admin"), text("client"), given.get_one::<PathBuf>("token-file")) {
         (Some(email), ..) => Credential::User(email, secret(given)?),
         (None, Some(id), _) => Credential::Client(id, secret(given)?),
         (None, None, Some(file)) => Credential::Token(read_secret(file)?),
-        (None, None, None) => Credential::Key,
+        (None, None, None) if given.get_flag("keys") => Credential::Key,
+        (None, None, None) if remote.is_test() => test_client(remote)?,
+        (None, None, None) => {
+            return Err(Failure::new(
+                "give --admin, --client, --token-file or --keys: a caller with every scope",
+            ));
+        }
     };
-    let metadata = client.send(&Request::get("/.well-known/oauth-protected-resource"), None)?.json();
-    let audience = metadata.get("resource").and_then(Value::as_str).unwrap_or(&url).to_owned();
-    let issuer =
-        metadata.pointer("/authorization_servers/0").and_then(Value::as_str).unwrap_or(&url).to_owned();
+    let (url, issuer, audience) = (remote.url.clone(), remote.issuer.clone(), remote.audience.clone());
     let (keys, remove_last_admin) = match given.get_flag("keys") {
         true => {
             let (keys, remove) = keys(app, matches)?;
@@ -166,7 +167,22 @@ fn target(
         false => (None, None),
     };
     let stop = Stop::at_signals().map_err(|error| Failure::new(format!("signals: {error}")))?;
-    Ok(Target { url, issuer, audience, everything, keys, remove_last_admin, is_test_server: false, stop })
+    let is_test_server = remote.is_test();
+    Ok(Target { url, issuer, audience, everything, keys, remove_last_admin, is_test_server, stop })
+}
+
+/// Returns the client of a test server that has every scope.
+fn test_client(remote: &Remote) -> Result<Credential, Failure> {
+    let seeds = remote.client.send(&Request::get("/test"), None)?.json();
+    let clients = seeds.get("clients").and_then(Value::as_array);
+    let everything = clients
+        .into_iter()
+        .flatten()
+        .find(|client| client.get("client_id").and_then(Value::as_str) == Some("everything"));
+    let secret = everything.and_then(|client| client.get("client_secret")?.as_str());
+    let secret =
+        secret.ok_or_else(|| Failure::new("the test server has no client `everything`; give --client"))?;
+    Ok(Credential::Client("everything".to_owned(), secret.to_owned()))
 }
 
 /// Returns the server's keys, and the operator's way to remove the last administrator.
@@ -197,12 +213,11 @@ fn secret(given: &ArgMatches) -> Result<String, Failure> {
 }
 
 fn read_secret(file: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
     let read = match file == Path::new("-") {
-        true => std::io::stdin().lock().take(64 * 1024).read_to_string(&mut text).map(drop),
-        false => std::fs::read_to_string(file).map(|read| text = read),
+        true => read_stdin(64 * 1024),
+        false => read_text(file).map(Zeroizing::new),
     };
-    read.map_err(|error| Failure::new(format!("{} cannot be read: {error}", file.display())))?;
+    let text = read.map_err(|error| Failure::new(format!("{} cannot be read: {error}", file.display())))?;
     Ok(text.trim().to_owned())
 }
 

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use super::{Lookup, Machine, checks};
+use crate::domain::parse_number;
 use crate::hashing::Argon2Cost;
 
 pub(super) fn workers(_: &Lookup<'_>) -> String {
@@ -23,7 +24,7 @@ fn lanes(given: &Lookup<'_>) -> usize {
 }
 
 pub(super) fn hash_queue(given: &Lookup<'_>) -> String {
-    let chosen = given("CLOAKROOM_HASH_LANES").and_then(|lanes| lanes.parse().ok());
+    let chosen = given("CLOAKROOM_HASH_LANES").and_then(|lanes| parse_number(&lanes));
     let lanes: usize = chosen.unwrap_or_else(|| lanes(given));
     lanes.saturating_mul(32).clamp(1, 1024).to_string()
 }

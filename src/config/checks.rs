@@ -6,22 +6,23 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use url::{Host, Url};
 
+use super::Retention;
 use super::parse::{self, Parsed};
 use crate::authz::StepUp;
+use crate::domain::{Invalid, parse_number, parse_resource, strict_url, web_url};
 use crate::hashing::Argon2Cost;
 use crate::telemetry::logging::LogFormat;
 use crate::token::{MasterKey, SigningAlgorithm};
 
 pub(super) fn listen(text: &str) -> Parsed<SocketAddr> {
-    if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
+    if let Some(port) = text.strip_prefix("localhost:").and_then(parse_number) {
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }
     text.parse().map_err(|_| "write address:port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
 pub(super) fn issuer(text: &str) -> Parsed<String> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
-    let url = url.ok_or("write the public URL, such as https://id.example.org")?;
+    let url = web_url(text).ok_or("write the public URL, such as https://id.example.org")?;
     let here = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -49,10 +50,8 @@ pub(super) fn issuer(text: &str) -> Parsed<String> {
 }
 
 pub(super) fn audience(text: &str) -> Parsed<String> {
-    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("write one name without spaces, such as https://api.example.org".to_owned());
-    }
-    Ok(text.to_owned())
+    let problem = |why: Invalid| format!("{why}; write one name, such as https://api.example.org");
+    parse_resource(text).map_err(problem)
 }
 
 pub(super) fn master_key(text: &str) -> Parsed<MasterKey> {
@@ -88,19 +87,22 @@ pub(super) fn step_up(text: &str) -> Parsed<StepUp> {
 }
 
 /// Returns None for `forever`.
-pub(super) fn audit_retention(text: &str) -> Parsed<Option<TimeDelta>> {
-    if text == "forever" {
-        return Ok(None);
+pub(super) fn audit_retention(text: &str) -> Parsed<Retention> {
+    match text {
+        "" => return Ok(Retention::Undecided),
+        "forever" => return Ok(Retention::Forever),
+        _ => {}
     }
     let time = parse::duration(86_400..=36_500 * 86_400)(text).ok();
     let time = time.and_then(|time| TimeDelta::from_std(time).ok());
-    time.map(Some).ok_or_else(|| "write forever, or a time from 1d to 36500d, such as 400d".to_owned())
+    time.map(Retention::For)
+        .ok_or_else(|| "write forever, or a time from 1d to 36500d, such as 400d".to_owned())
 }
 
 /// Reads an origin (RFC 6454 §6.2). The shell of an app has one with its own scheme: `capacitor://localhost`.
 pub(super) fn origin(text: &str) -> Parsed<String> {
     // Browsers never send a wildcard, so it would match nothing.
-    let url = Url::parse(text).ok().filter(|_| !text.contains('*'));
+    let url = strict_url(text).filter(|_| !text.contains('*'));
     let origin = url.and_then(|url| match url.scheme() {
         "https" | "http" => Some(url.origin().ascii_serialization()),
         "file" | "ftp" | "ws" | "wss" => None,
@@ -142,9 +144,9 @@ fn argon2_cost(text: &str) -> Option<Argon2Cost> {
     let (memory, rest) = rest.split_once(",t=")?;
     let (passes, lanes) = rest.split_once(",p=")?;
     Some(Argon2Cost {
-        memory_kib: memory.parse().ok()?,
-        passes: passes.parse().ok()?,
-        lanes: lanes.parse().ok()?,
+        memory_kib: parse_number(memory)?,
+        passes: parse_number(passes)?,
+        lanes: parse_number(lanes)?,
     })
 }
 
@@ -167,10 +169,19 @@ pub(super) fn metrics_listen(text: &str) -> Parsed<Option<SocketAddr>> {
     }
 }
 
+/// Reads the URL of an application that a page links to.
+pub(super) fn home_url(text: &str) -> Parsed<Url> {
+    let url =
+        web_url(text).ok_or("write the URL of your application, such as https://photos.example.org/")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user or a password".to_owned());
+    }
+    Ok(url)
+}
+
 /// Reads the URL of an OpenTelemetry collector. A URL without a path gets the path of OTLP for traces.
 pub(super) fn collector(text: &str) -> Parsed<Url> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
-    let mut url = url.ok_or("write the URL of a collector, such as http://127.0.0.1:4318")?;
+    let mut url = web_url(text).ok_or("write the URL of a collector, such as http://127.0.0.1:4318")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not hold a user or a password; use OTEL_EXPORTER_OTLP_HEADERS".to_owned());
     }

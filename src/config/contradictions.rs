@@ -20,6 +20,11 @@ impl Config {
             "is given and CLOAKROOM_MASTER_KEY_FILE too; remove one of them",
         );
         reader.contradiction(
+            self.previous_master_key.is_some() && self.previous_master_key_file.is_some(),
+            &["CLOAKROOM_MASTER_KEY_PREVIOUS", "CLOAKROOM_MASTER_KEY_PREVIOUS_FILE"],
+            "is given and CLOAKROOM_MASTER_KEY_PREVIOUS_FILE too; remove one of them",
+        );
+        reader.contradiction(
             self.master_key_source().is_none(),
             &["CLOAKROOM_MASTER_KEY", "CLOAKROOM_MASTER_KEY_FILE", "DATABASE_URL"],
             "must be given with PostgreSQL, or else CLOAKROOM_MASTER_KEY_FILE; make one with \
@@ -78,7 +83,7 @@ impl Config {
     }
 
     /// Returns true when the public URL is on this machine.
-    fn has_loopback_issuer(&self) -> bool {
+    pub(crate) fn has_loopback_issuer(&self) -> bool {
         let host = self.issuer.as_deref().and_then(|issuer| url::Url::parse(issuer).ok());
         let host = host.as_ref().and_then(url::Url::host_str);
         host.is_none_or(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."))

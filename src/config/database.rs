@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::parse::Parsed;
+use crate::domain::parse_number;
 use crate::store::check_postgres_url;
 
 /// Database of the server.
@@ -84,7 +85,7 @@ fn without_password(url: &str) -> Option<String> {
     };
     let hosts = place.split('/').next()?;
     let has_good_port = |host: &str| match host.rsplit_once(':') {
-        Some((_, port)) => host.ends_with(']') || port.parse::<u16>().is_ok(),
+        Some((_, port)) => host.ends_with(']') || parse_number::<u16>(port).is_some(),
         None => true,
     };
     hosts.split(',').all(has_good_port).then(|| format!("{scheme}://{user}{place}"))

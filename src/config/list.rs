@@ -30,9 +30,9 @@ impl SettingsList {
         self.iter().filter_map(Setting::arg).collect()
     }
 
-    /// Returns the conflicts in the application's declarations, one sentence each: a variable or a flag that
-    /// exists already, and a variable that begins with `CLOAKROOM_`, which a later version of cloakroom may
-    /// use. Check this at start.
+    /// Returns the conflicts in the application's declarations, one sentence each. A conflict is a variable or a flag
+    /// that exists already. A variable that begins with `CLOAKROOM_` is one too, because a later version of cloakroom
+    /// may use it. Check this at start.
     pub fn clashes(&self) -> Vec<String> {
         let reserved = self.application.iter().filter(|setting| has_prefix(setting.variable));
         let reserved = reserved.map(|setting| format!("{} must not begin with {PREFIX}", setting.variable));

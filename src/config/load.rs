@@ -7,10 +7,10 @@ use clap::ArgMatches;
 
 use super::service_links::is_service_link;
 use super::{DefaultValue, Fault, Setting, SettingsList, Source};
+use crate::text_file::BYTE_ORDER_MARK;
 
 /// Advice for a line of `.env` that cannot be read as it stands.
-const WRITE_IN_QUOTES: &str =
-    "write NAME=value, and the value in single quotes when it has spaces, quotes or $";
+const WRITE_IN_QUOTES: &str = "write NAME=value, and the value in single quotes when it has spaces, quotes, # or $; a comment has a line of its own";
 
 /// Stand-in for `$` that dotenvy does not expand.
 const LITERAL_DOLLAR: &str = "\u{e000}";
@@ -63,10 +63,10 @@ impl Sources {
     }
 
     /// Adds the text of a `.env` file. An invalid line is a fault with its number, and without its text,
-    /// which may hold a secret. `$` outside of single quotes is a fault, and so is `\\` at the end of a line:
-    /// dotenvy would silently lose a part of a password.
+    /// which may hold a secret. `$` outside of single quotes is a fault, and so are `\\` at the end of a line and `#`
+    /// after a space: dotenvy would silently lose a part of a password. A name that is there twice is a fault too.
     pub fn read_dotenv(&mut self, text: &str) {
-        let text = text.trim_start_matches('\u{feff}');
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let mut lines = (1..).zip(text.lines());
         let mut fault_at = |start: &str| {
             let found = lines.find(|(_, line)| !line.trim().starts_with('#') && line.contains(start));
@@ -79,8 +79,11 @@ impl Sources {
         for (entry, literal) in expanded.zip(dotenvy::from_read_iter(literal.as_bytes())) {
             match (entry, literal) {
                 (Ok((name, _)), _) if !self.settings.is_meant(&name) => {}
+                (Ok((name, _)), _) if self.dotenv.contains_key(&name) => {
+                    self.dotenv_fault(format!("has {name} twice: remove one of the lines"));
+                }
                 (Ok((name, value)), Ok((_, literal)))
-                    if literal.replace(LITERAL_DOLLAR, "$") == value && !lost_backslash(text, &name) =>
+                    if literal.replace(LITERAL_DOLLAR, "$") == value && !loses_end(text, &name) =>
                 {
                     self.dotenv.insert(name, value);
                 }
@@ -155,9 +158,17 @@ fn plants_fault(variable: &str) -> bool {
     variable == "CLOAKROOM_FAULT" && crate::faults::is_any_planted()
 }
 
-/// Returns true when the line of this variable ends with `\`, which dotenvy drops.
-fn lost_backslash(text: &str, name: &str) -> bool {
-    let of_name = |line: &&str| line.trim_start().trim_start_matches("export ").starts_with(name);
-    let backslashes = |line: &str| line.trim_end().chars().rev().take_while(|c| *c == '\\').count();
-    text.lines().filter(of_name).any(|line| backslashes(line) % 2 == 1)
+/// Returns true when dotenvy drops the end of the line of this variable: `\`, or `#` after a space in a value without
+/// quotes.
+fn loses_end(text: &str, name: &str) -> bool {
+    let value = |line| {
+        let (given, value) = str::trim_start(line).trim_start_matches("export ").split_once('=')?;
+        (given.trim() == name).then_some(value.trim())
+    };
+    let backslashes = |value: &str| value.chars().rev().take_while(|c| *c == '\\').count();
+    let is_cut = |value: &str| value.starts_with('#') || value.contains(" #") || value.contains("\t#");
+    let is_quoted = |value: &str| value.starts_with(['\'', '"']);
+    text.lines()
+        .filter_map(value)
+        .any(|value| backslashes(value) % 2 == 1 || (!is_quoted(value) && is_cut(value)))
 }

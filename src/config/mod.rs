@@ -38,4 +38,4 @@ pub use setting::{DefaultValue, Lookup, Setting, at};
 pub use settings::Config;
 pub(crate) use settings::METRICS_LISTEN;
 pub(crate) use values::TlsFiles;
-pub use values::{Environment, ForwardingHeader, MasterKeySource, Registration};
+pub use values::{Environment, ForwardingHeader, MasterKeySource, Registration, Retention};

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::domain::parse_number;
+
 /// The value, or what to write instead, such as `write a number from 1 to 9`. The error message has it after
 /// the name of the variable and its text.
 pub type Parsed<T> = Result<T, String>;
@@ -52,7 +54,7 @@ pub fn choice<T: Clone, const N: usize>(choices: [(&'static str, T); N]) -> impl
 /// Reads a number within `range`.
 pub fn number<N: FromStr + PartialOrd + Display>(range: RangeInclusive<N>) -> impl Fn(&str) -> Parsed<N> {
     move |text| {
-        let number = text.parse().ok().filter(|number| range.contains(number));
+        let number = parse_number(text).filter(|number| range.contains(number));
         number.ok_or_else(|| format!("write a number from {} to {}", range.start(), range.end()))
     }
 }

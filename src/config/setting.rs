@@ -102,7 +102,7 @@ impl Setting {
     }
 
     /// Returns a value as it may be shown.
-    pub(super) fn shown(&self, text: &str) -> String {
+    pub(crate) fn shown(&self, text: &str) -> String {
         match self.visibility {
             Visibility::Hidden => "(hidden)".to_owned(),
             Visibility::Password => Database::shown(text),

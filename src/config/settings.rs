@@ -11,8 +11,8 @@ use url::Url;
 
 use super::setting::DefaultValue::*;
 use super::{
-    Database, Environment, Faults, ForwardingHeader, MasterKeySource, Reader, Registration, Settings,
-    SettingsList, Sources, TlsFiles, at,
+    Database, Environment, Faults, ForwardingHeader, MasterKeySource, Reader, Registration, Retention,
+    Settings, SettingsList, Sources, TlsFiles, at,
 };
 use super::{auto, checks, issuers, parse};
 use crate::authz::StepUp;
@@ -50,6 +50,11 @@ crate::settings! {
         /// The value that `aud` of a token must contain.
         audience: Option<String> =
             at("CLOAKROOM_AUDIENCE", Unset("the issuer")), parse::optional(checks::audience);
+
+        /// The URL of the application that the pages of this server lead to where nothing else does: after a sign-out, from
+        /// an expired page, from an address without a page.
+        home_url: Option<Url> =
+            at("CLOAKROOM_HOME_URL", Unset("no link")), parse::optional(checks::home_url);
 
         /// The purpose of the server: `production` or `staging`. A staging server says so in the header
         /// `X-Cloakroom-Environment` of each answer, and `cloakroom verify` runs on it without confirmation.
@@ -97,6 +102,15 @@ crate::settings! {
         master_key_file: Option<PathBuf> =
             at("CLOAKROOM_MASTER_KEY_FILE", Unset("`cloakroom.master-key` beside the SQLite database")),
             parse::optional(parse::path);
+
+        /// The master key before the present one, while one replaces the other: see "The master key" in
+        /// `docs/operating.md`.
+        previous_master_key: Option<MasterKey> =
+            at("CLOAKROOM_MASTER_KEY_PREVIOUS", Unset("none")).hidden(), parse::optional(checks::master_key);
+
+        /// A file that contains the master key before the present one, instead of the variable.
+        previous_master_key_file: Option<PathBuf> =
+            at("CLOAKROOM_MASTER_KEY_PREVIOUS_FILE", Unset("no previous key")), parse::optional(parse::path);
 
         /// The signing algorithm of tokens: `ES256`, `EdDSA`, `RS256`, `PS256` or `HS256`. `HS256` requires
         /// the HS256 secret.
@@ -224,8 +238,8 @@ crate::settings! {
             at("CLOAKROOM_RATE_LIMITS", Is("on")), parse::choice([("on", true), ("off", false)]);
 
         /// The retention of audit entries: `forever`, or at least one day, such as `400d`.
-        audit_retention: Option<TimeDelta> =
-            at("CLOAKROOM_AUDIT_RETENTION", Is("forever")), checks::audit_retention;
+        audit_retention: Retention =
+            at("CLOAKROOM_AUDIT_RETENTION", Unset("forever, with a warning at the start")), checks::audit_retention;
 
         /// The format of the log on standard error: `text`, `json`, or `auto`, which is text on a terminal
         /// and JSON elsewhere.
@@ -326,5 +340,11 @@ impl Config {
             }
             (None, None, Database::Postgres(_)) => None,
         }
+    }
+
+    /// Returns the source of the master key before the present one, if one replaces the other.
+    pub fn previous_master_key_source(&self) -> Option<MasterKeySource> {
+        let given = self.previous_master_key.clone().map(MasterKeySource::Given);
+        given.or_else(|| self.previous_master_key_file.clone().map(MasterKeySource::File))
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
+
 use crate::token::MasterKey;
 
 /// Purpose of a server.
@@ -72,6 +74,17 @@ pub enum MasterKeySource {
     File(PathBuf),
     /// This file beside the database. The server creates it at the first start, with mode 0600.
     DataDirectory(PathBuf),
+}
+
+/// Time for which audit entries are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// For ever, because the operator has not decided.
+    Undecided,
+    /// For ever.
+    Forever,
+    /// At least this long.
+    For(TimeDelta),
 }
 
 /// Files of the server's certificate and its private key, in PEM.

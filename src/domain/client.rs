@@ -136,9 +136,9 @@ pub struct ClientMetadata {
 }
 
 impl ClientMetadata {
-    /// True when a change to `next` takes away something on which issued access tokens depend: a scope, a grant
-    /// type, a redirect URI, a key, the method of authentication, tokens that are bound to no key, or the trust as a
-    /// first-party application.
+    /// True when a change to `next` takes away something on which issued access tokens depend. This is a scope, a grant
+    /// type, a redirect URI, a key or the method of authentication. It is also the permission of tokens that are bound
+    /// to no key, and the trust as a first-party application.
     pub fn loses_something_to(&self, next: &Self) -> bool {
         fn lost<T: PartialEq>(before: &[T], after: &[T]) -> bool {
             before.iter().any(|one| !after.contains(one))

@@ -11,9 +11,6 @@ const MAX_NAME: usize = 200;
 /// Maximum number of redirect URIs of either kind, and of resources.
 const MAX_URIS: usize = 32;
 
-/// Maximum length of the identifier of a resource server, in bytes.
-const MAX_RESOURCE: usize = 512;
-
 /// Broken rule, and the member that breaks it, by its name in RFC 7591 §2.
 pub type BrokenClientRule = (&'static str, Invalid);
 
@@ -135,19 +132,6 @@ impl ClientMetadata {
         rule(!by_key || self.jwks.is_some(), "jwks", "required", "private_key_jwt requires the public keys");
         rule(by_key || self.jwks.is_none(), "jwks", "unused", "is only for private_key_jwt");
         if broken.is_empty() { Ok(self) } else { Err(broken) }
-    }
-
-    /// Parses the identifier of a resource server, which is a value of `aud`.
-    ///
-    /// # Errors
-    /// `invalid-resource`, unless it has 1 to 512 visible ASCII characters.
-    pub fn parse_resource(text: &str) -> Result<String, Invalid> {
-        match (1..=MAX_RESOURCE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            true => Ok(text.to_owned()),
-            false => {
-                Err(Invalid::new("invalid-resource", "must be 1 to 512 ASCII characters without spaces"))
-            }
-        }
     }
 
     /// Parses a display name.

@@ -1,8 +1,8 @@
 //! Clock and randomness. Both are passed in as values, so that a test can stop the clock. Only this
 //! file asks the system for them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -17,8 +17,23 @@ enum Source {
     System,
     /// Stopped at this Unix time, in milliseconds.
     Stopped(Arc<AtomicI64>),
+    /// Under the control of a test server.
+    Adjustable(Arc<RwLock<ClockState>>),
+}
+
+/// State of the clock of a test server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClockState {
     /// Ahead of the system clock by this many milliseconds.
-    Shifted(Arc<AtomicI64>),
+    Ahead(i64),
+    /// Frozen at this Unix time, in milliseconds.
+    Frozen(i64),
+}
+
+impl Default for ClockState {
+    fn default() -> Self {
+        Self::Ahead(0)
+    }
 }
 
 impl Clock {
@@ -27,9 +42,9 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// Returns a running clock that [`Clock::advance`] can move ahead of the system clock.
-    pub fn shifted() -> Self {
-        Self(Source::Shifted(Arc::default()))
+    /// Returns a running clock that a test server can move and freeze.
+    pub(crate) fn adjustable() -> Self {
+        Self(Source::Adjustable(Arc::default()))
     }
 
     /// Returns a clock that is stopped at `now` until [`Clock::advance`] moves it.
@@ -38,31 +53,59 @@ impl Clock {
     }
 
     /// Returns the time in whole milliseconds, so that answers, the database and comparisons agree.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     pub fn now(&self) -> DateTime<Utc> {
         let millis = match &self.0 {
-            Source::System => Utc::now().timestamp_millis(),
+            Source::System => system_millis(),
             Source::Stopped(millis) => millis.load(Ordering::SeqCst),
-            Source::Shifted(ahead) => {
-                Utc::now().timestamp_millis().saturating_add(ahead.load(Ordering::SeqCst))
-            }
+            Source::Adjustable(_) => match self.state() {
+                ClockState::Ahead(ahead) => system_millis().saturating_add(ahead),
+                ClockState::Frozen(millis) => millis,
+            },
         };
         DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
-    /// Moves a stopped or shifted clock. Has no effect on the system clock.
+    /// Moves a stopped or adjustable clock. Has no effect on the system clock.
     pub fn advance(&self, by: chrono::Duration) {
-        if let Source::Stopped(millis) | Source::Shifted(millis) = &self.0 {
-            millis.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+        let by = by.num_milliseconds();
+        match &self.0 {
+            Source::System => {}
+            Source::Stopped(millis) => drop(millis.fetch_add(by, Ordering::SeqCst)),
+            Source::Adjustable(_) => self.adjust(match self.state() {
+                ClockState::Ahead(ahead) => ClockState::Ahead(ahead.saturating_add(by)),
+                ClockState::Frozen(millis) => ClockState::Frozen(millis.saturating_add(by)),
+            }),
         }
     }
 
-    /// Resets a shifted clock to the system's time.
-    pub(crate) fn reset(&self) {
-        if let Source::Shifted(ahead) = &self.0 {
-            ahead.store(0, Ordering::SeqCst);
+    /// Freezes an adjustable clock at its time, or lets it go on from there.
+    pub(crate) fn freeze(&self, is_frozen: bool) {
+        let now = self.now().timestamp_millis();
+        self.adjust(match is_frozen {
+            true => ClockState::Frozen(now),
+            false => ClockState::Ahead(now.saturating_sub(system_millis())),
+        });
+    }
+
+    /// Returns the state of an adjustable clock.
+    pub(crate) fn state(&self) -> ClockState {
+        match &self.0 {
+            Source::Adjustable(state) => *state.read().unwrap_or_else(PoisonError::into_inner),
+            Source::System | Source::Stopped(_) => ClockState::default(),
         }
     }
+
+    /// Sets the state of an adjustable clock.
+    pub(crate) fn adjust(&self, to: ClockState) {
+        if let Source::Adjustable(state) = &self.0 {
+            *state.write().unwrap_or_else(PoisonError::into_inner) = to;
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+fn system_millis() -> i64 {
+    Utc::now().timestamp_millis()
 }
 
 /// Cryptographic random number generator of the operating system.

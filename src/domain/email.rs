@@ -34,11 +34,17 @@ impl Email {
         if email.is_placeholder() {
             return Err(wrong("must not have the domain users.invalid, which belongs to this server"));
         }
+        if email.has_encoded_word() {
+            return Err(wrong("must not have =? before the @"));
+        }
         // Two spellings of one key are both valid or both refused.
         let folded = email.key();
         let local = folded.rsplit_once('@').map_or("", |(local, _)| local);
         if !local.chars().all(|c| c.is_ascii() || c.identifier_allowed()) {
             return Err(wrong("has a letter before the @ that is invisible or hard to tell from another"));
+        }
+        if email.0.contains(['\u{131}', '\u{130}']) || folded.contains("i\u{307}") {
+            return Err(wrong("has an i before the @ that looks like another; write it as i"));
         }
         if !local.is_single_script() {
             return Err(wrong("must have letters of one script before the @"));
@@ -63,6 +69,24 @@ impl Email {
     /// Returns the key of the account that a person means. An account made under older rules is found too.
     pub fn lookup_key(text: &str) -> Option<String> {
         Self::well_formed(text).ok().map(|email| email.key())
+    }
+
+    /// Returns the key of the address that a query names. No address has a space, so a space is an unescaped `+`. Text
+    /// that is no address is compared as it is.
+    pub fn query_key(text: &str) -> String {
+        let text = text.trim().replace(' ', "+");
+        Self::lookup_key(&text).unwrap_or(text)
+    }
+
+    /// Returns the form in which a search compares the beginning of an address, of `@` and a domain, or of a name. A
+    /// domain is compared in ASCII if it is complete.
+    pub fn search_key(text: &str) -> String {
+        let Some((local, domain)) = text.trim().rsplit_once('@') else { return fold_case(text) };
+        let domain = match idna::domain_to_ascii_strict(&domain.nfkc().collect::<String>()) {
+            Ok(ascii) => ascii,
+            Err(_) => domain.to_owned(),
+        };
+        fold_case(&format!("{}@{domain}", local.nfkc().collect::<String>().replace(' ', "+")))
     }
 
     fn well_formed(text: &str) -> Result<Self, Invalid> {
@@ -108,6 +132,23 @@ impl Email {
         self.0.rsplit_once('@').is_some_and(|(_, domain)| domain == PLACEHOLDER_DOMAIN)
     }
 
+    /// True for an encoded word (RFC 2047 §2), which a mail program reads as other text, also as another address.
+    fn has_encoded_word(&self) -> bool {
+        self.local().contains("=?")
+    }
+
+    /// False for an address that gets no mail, because a mail program or a relay can read it as another: an encoded word, a
+    /// route (`user%host`, `host!user`), a command (`|`), a file (`/` at the beginning), or an option (`-` there). Such an
+    /// address is valid by RFC 5322, and its user can have an account.
+    pub(crate) fn is_deliverable(&self) -> bool {
+        let local = self.local();
+        !(self.has_encoded_word() || local.contains(['%', '!', '|']) || local.starts_with(['-', '/']))
+    }
+
+    fn local(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(local, _)| local)
+    }
+
     /// Returns the form for comparisons, also for a part of an address in a search.
     pub fn comparable(text: &str) -> String {
         fold_case(text.trim())
@@ -122,6 +163,20 @@ impl Email {
     pub fn key(&self) -> String {
         Self::comparable(&self.0)
     }
+}
+
+/// Replaces each word of a text that looks like an e-mail address, for texts that outlive the person: a mail server
+/// repeats the address in its answer, and an operator can type one into a path.
+pub(crate) fn mask_addresses(text: &str) -> String {
+    let ends_word = |c: char| c.is_whitespace() || "<>()[],;:\"'/?&=".contains(c);
+    let mask = |piece: &str| {
+        let word = piece.trim_end_matches(ends_word);
+        let lower = word.to_ascii_lowercase();
+        let parts = word.split_once('@').or_else(|| lower.split_once("%40"));
+        let is_address = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+        if is_address { piece.replacen(word, "[address]", 1) } else { piece.to_owned() }
+    };
+    text.split_inclusive(ends_word).map(mask).collect()
 }
 
 fn wrong(detail: &str) -> Invalid {
@@ -170,6 +225,19 @@ mod tests {
     }
 
     #[test]
+    fn masked_text_has_no_address() {
+        for (text, masked) in [
+            ("550 5.1.1 <ada@example.com>: unknown", "550 5.1.1 <[address]>: unknown"),
+            ("GET /users/ada%40example.com/audit", "GET /users/[address]/audit"),
+            ("to:Ada@example.com,bob@example.com", "to:[address],[address]"),
+            ("q=%40example.com&limit=5", "q=%40example.com&limit=5"),
+            ("nothing to hide", "nothing to hide"),
+        ] {
+            assert_eq!(mask_addresses(text), masked);
+        }
+    }
+
+    #[test]
     fn only_an_export_has_a_placeholder() {
         let none = Email::placeholder(uuid::Uuid::from_u128(7));
         assert!(none.is_placeholder() && Email::parse_exported(none.as_str()).unwrap() == none);
@@ -198,6 +266,9 @@ mod tests {
             "a\u{2800}a", // blank Braille pattern
             "ada\u{fe0f}",
             "ada\u{e0061}",
+            "\u{131}da", // dotless i, whose upper case is that of i
+            "\u{130}da",
+            "i\u{307}da",
         ] {
             assert!(parse(refused).is_err(), "{refused:?}");
         }
@@ -209,12 +280,57 @@ mod tests {
     }
 
     #[test]
+    fn refuses_what_a_mail_program_reads_as_another_address() {
+        for local in [
+            "=?utf-8?q?=0d=0aBcc=3ax=40evil.example?=",
+            "=?utf-8?q?ada=40evil.example=2c?=",
+            "ada.=?utf-8?b?QGV2aWwuZXhhbXBsZQ==?=",
+            "\u{ff1d}\u{ff1f}utf-8\u{ff1f}q\u{ff1f}ada\u{ff1f}\u{ff1d}",
+            "\"ada\"",
+            "\"a@evil.example\"",
+            "ada(evil)",
+            "ada\\",
+            "@evil.example:ada",
+            "ada@evil.example,ada",
+            "<ada",
+        ] {
+            assert!(Email::parse(&format!("{local}@example.com")).is_err(), "{local:?}");
+        }
+        for same in ["a=b", "a?b", "o'hara", "a-b/c", "a+b", "{a}~b", "a#b$c&d*e^f_g`h"] {
+            assert!(Email::parse(&format!("{same}@example.com")).unwrap().is_deliverable(), "{same:?}");
+        }
+        for local in
+            ["ada%evil.example", "ada\u{ff05}evil.example", "evil.example!ada", "|mail", "/etc/passwd", "-oQ"]
+        {
+            assert!(!Email::parse(&format!("{local}@example.com")).unwrap().is_deliverable(), "{local:?}");
+        }
+    }
+
+    #[test]
     fn lookup_key_needs_no_strict_rules() {
+        let encoded = "=?utf-8?q?ada?=@example.com";
+        assert_eq!(Email::lookup_key(encoded), Some(encoded.to_owned()));
         assert_eq!(
             Email::lookup_key(" \u{430}da@B\u{fc}cher.example"),
             Some("\u{430}da@xn--bcher-kva.example".to_owned())
         );
         assert_eq!(Email::lookup_key("ada"), None);
+    }
+
+    #[test]
+    fn search_key_reads_an_address_as_a_login_does() {
+        for (typed, key) in [
+            ("zoe@bücher.example", "zoe@xn--bcher-kva.example"),
+            ("@BÜCHER.Example", "@xn--bcher-kva.example"),
+            ("ann tag@acme", "ann+tag@acme"),
+            ("Ann+Tag@acme.example", "ann+tag@acme.example"),
+            ("@acme.", "@acme."),
+            ("ann@", "ann@"),
+            ("ａda@x.org", "ada@x.org"),
+            ("Ada Lovelace", "ada lovelace"),
+        ] {
+            assert_eq!(Email::search_key(typed), key, "{typed}");
+        }
     }
 
     #[test]
@@ -238,6 +354,19 @@ mod tests {
             "a@1",
             "a@10.1",
             "a@１２７.0.0.1",
+            "a@b@c.d",
+            "a\r\nBcc: x@c.d",
+            "a\n@c.d",
+            "a\r@c.d",
+            "a@c.d\r\nBcc: x@c.d",
+            "a@c\n.d",
+            "a,b@c.d",
+            "a@c.d,b@c.d",
+            "a@c.d;b@c.d",
+            "A <a@c.d>",
+            "<a@c.d>",
+            "a@c.d (comment)",
+            "group:a@c.d;",
         ] {
             assert!(Email::parse(text).is_err(), "{text:?}");
         }

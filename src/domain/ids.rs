@@ -1,5 +1,6 @@
-//! Identifiers. User and session ids are UUIDv7 made by the server and never reused. A client id never
-//! looks like a UUID, so that the two namespaces stay apart.
+//! Identifiers. User and session ids are UUIDv7 made by the server and never reused. A client id
+//! looks like a UUID only if the operator imported it, and never like one of version 7. So the two namespaces stay
+//! apart.
 
 use std::fmt;
 use std::str::FromStr;
@@ -88,6 +89,22 @@ pub fn hyphenated(text: &str) -> Result<Uuid, InvalidId> {
     }
 }
 
+/// Id of a record that belongs to a user and stands below the user in the URL: `/users/{id}/addresses/{address}`. The
+/// refusal of another user then precedes every look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnedId<Id> {
+    /// The user.
+    pub user: UserId,
+    /// The record's own id, unique among the records of all users.
+    pub id: Id,
+}
+
+impl<Id: fmt::Display> fmt::Display for OwnedId<Id> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.id.fmt(f)
+    }
+}
+
 /// Session in a URL: the user and the session id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionOf {
@@ -103,7 +120,7 @@ impl fmt::Display for SessionOf {
     }
 }
 
-/// Client id: 1 to 64 characters of `A-Z a-z 0-9 . _ -`, never like a UUID.
+/// Client id: 1 to 64 characters of `A-Z a-z 0-9 . _ -`. One that looks like a UUID is from another system.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct ClientId(String);
@@ -130,6 +147,17 @@ impl ClientId {
     /// # Errors
     /// When the id is invalid, or one of the server's own.
     pub fn chosen(text: &str) -> Result<Self, InvalidId> {
+        if Uuid::try_parse(text).is_ok() {
+            return Err(InvalidId("must not look like a UUID: those name users"));
+        }
+        Self::imported(text)
+    }
+
+    /// Parses the id of a client of another system, which can be a UUID.
+    ///
+    /// # Errors
+    /// When the id is invalid, or could be that of a user.
+    pub fn imported(text: &str) -> Result<Self, InvalidId> {
         match text.parse()? {
             Self(id) if id == Self::DOCS => Err(InvalidId("is the server's own, for its page /docs")),
             id => Ok(id),
@@ -169,8 +197,15 @@ impl FromStr for ClientId {
         if !(1..=64).contains(&text.len()) || !text.chars().all(plain) {
             return Err(InvalidId("must be 1 to 64 of A-Z a-z 0-9 . _ -"));
         }
-        if Uuid::try_parse(text).is_ok() {
-            return Err(InvalidId("must not look like a UUID: those name users"));
+        // The ids of users are of version 7, also those of imported users.
+        match Uuid::try_parse(text) {
+            Ok(id) if id.get_version_num() == 7 => {
+                return Err(InvalidId("must not be a UUID of version 7: those name users"));
+            }
+            Ok(id) if id.hyphenated().to_string() != text => {
+                return Err(InvalidId("must be a UUID with hyphens and in lower case"));
+            }
+            _ => {}
         }
         if text == Self::FIRST_PARTY {
             return Err(InvalidId("is the server's own first-party client"));

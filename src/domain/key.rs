@@ -30,6 +30,13 @@ pub struct StoredKey {
     pub public_jwk: String,
 }
 
+impl StoredKey {
+    /// Returns the context in which the master key seals the private key.
+    pub(crate) fn sealing_context(kid: &str, algorithm: &str) -> String {
+        format!("signing key {kid} {algorithm}")
+    }
+}
+
 impl fmt::Debug for StoredKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let SigningKey { kid, algorithm, .. } = &self.key;

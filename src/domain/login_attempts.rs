@@ -22,8 +22,8 @@ pub struct LoginAttempt {
 
 impl LoginAttempt {
     /// Returns the buckets that count the attempt. An attempt by the account's user has a bucket of its own, so
-    /// that no stranger keeps the user from changing the password. Other attempts: if the account's user `is_known` in the network, only
-    /// attempts at this account from this network refuse it: an attacker cannot lock the user out from
+    /// that no stranger keeps the user from changing the password. If the account's user `is_known` in the network, only
+    /// attempts at this account from this network refuse another attempt. So an attacker cannot lock the user out from
     /// elsewhere, nor with attempts at other accounts. The other buckets count it nevertheless, so that
     /// the quota that the answer reports does not tell who is known.
     pub fn buckets(&self, is_known: bool) -> Vec<Bucket> {

@@ -52,7 +52,7 @@ impl ChosenPassword {
     ///
     /// # Errors
     /// `too-common`.
-    pub fn judge(self, context: &[&str]) -> Result<NewPassword, Invalid> {
+    pub fn judge(self, context: &[&str]) -> JudgedPassword {
         if is_common(self.0.expose_secret(), context) && !fault!(weak_password_taken) {
             return Err(Invalid::new(
                 "too-common",
@@ -62,6 +62,9 @@ impl ChosenPassword {
         Ok(NewPassword(self.0))
     }
 }
+
+/// Password that may be set, or the rule that the chosen one breaks.
+pub type JudgedPassword = Result<NewPassword, Invalid>;
 
 /// Password that may be set: 8 to 256 code points after NFC, and not a common one.
 pub struct NewPassword(SecretString);

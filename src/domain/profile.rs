@@ -1,89 +1,96 @@
 //! Profile: the OpenID standard claims that a user sets (OpenID Connect Core §5.1), and `bio`.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::NaiveDate;
-use url::Url;
 
-use super::{Invalid, InvalidId, UserId, plain_text};
+use super::{Invalid, InvalidId, UserId, plain_text, web_url};
 
-/// Member of a profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ProfileClaim {
-    /// Full name for display.
-    Name,
-    /// Given names.
-    GivenName,
-    /// Family names.
-    FamilyName,
-    /// Casual name.
-    Nickname,
-    /// Preferred name. It is not unique.
-    PreferredUsername,
-    /// URL of a picture.
-    Picture,
-    /// URL of a page or blog.
-    Website,
-    /// Birth date: `YYYY-MM-DD`, `YYYY`, or `0000-MM-DD` without the year.
-    Birthdate,
-    /// Zone of the IANA time zone database, such as `Europe/Paris`.
-    Zoneinfo,
-    /// BCP 47 language tag, such as `en-US`.
-    Locale,
-    /// Some lines about the user.
-    Bio,
+/// Declares the members of a profile. Each has its meaning and its schema in the OpenAPI document, its name on the
+/// wire, its variant of [`ProfileClaim`], and its check.
+macro_rules! claims {
+    ($($(#[doc = $meaning:literal])+ #[schema($($schema:tt)+)] $name:ident $claim:ident = $check:expr;)+) => {
+        /// Member of a profile.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ProfileClaim {
+            $($(#[doc = $meaning])+ $claim,)+
+        }
+
+        impl ProfileClaim {
+            /// Every member, in the order of the representation.
+            pub const ALL: [ProfileClaim; [$(ProfileClaim::$claim),+].len()] = [$(ProfileClaim::$claim),+];
+
+            /// Returns the member's name on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(ProfileClaim::$claim => stringify!($name),)+
+                }
+            }
+
+            /// Checks a value of this member.
+            ///
+            /// # Errors
+            /// A description of the error.
+            pub fn check(self, text: &str) -> Result<String, Invalid> {
+                let check: fn(&str) -> Result<String, Invalid> = match self {
+                    $(ProfileClaim::$claim => $check,)+
+                };
+                check(text)
+            }
+        }
+
+        /// A profile: the OpenID standard claims (OpenID Connect Core §5.1) and `bio`. A member without a value is
+        /// null, so that a client can send the document back unchanged.
+        #[derive(serde::Serialize, utoipa::ToSchema)]
+        #[schema(as = Profile)]
+        pub struct ProfileDocument {
+            $($(#[doc = $meaning])+ #[schema($($schema)+)] $name: Option<String>,)+
+        }
+
+        impl From<Profile> for ProfileDocument {
+            fn from(mut profile: Profile) -> Self {
+                Self { $($name: profile.claims.remove(&ProfileClaim::$claim),)+ }
+            }
+        }
+    };
 }
 
-impl ProfileClaim {
-    /// Every member, in the order of the representation.
-    pub const ALL: [ProfileClaim; 11] = [
-        ProfileClaim::Name,
-        ProfileClaim::GivenName,
-        ProfileClaim::FamilyName,
-        ProfileClaim::Nickname,
-        ProfileClaim::PreferredUsername,
-        ProfileClaim::Picture,
-        ProfileClaim::Website,
-        ProfileClaim::Birthdate,
-        ProfileClaim::Zoneinfo,
-        ProfileClaim::Locale,
-        ProfileClaim::Bio,
-    ];
-
-    /// Returns the member's name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ProfileClaim::Name => "name",
-            ProfileClaim::GivenName => "given_name",
-            ProfileClaim::FamilyName => "family_name",
-            ProfileClaim::Nickname => "nickname",
-            ProfileClaim::PreferredUsername => "preferred_username",
-            ProfileClaim::Picture => "picture",
-            ProfileClaim::Website => "website",
-            ProfileClaim::Birthdate => "birthdate",
-            ProfileClaim::Zoneinfo => "zoneinfo",
-            ProfileClaim::Locale => "locale",
-            ProfileClaim::Bio => "bio",
-        }
-    }
-
-    /// Checks a value of this member.
-    ///
-    /// # Errors
-    /// A description of the error.
-    pub fn check(self, text: &str) -> Result<String, Invalid> {
-        match self {
-            ProfileClaim::Picture | ProfileClaim::Website => web_address(text),
-            ProfileClaim::Birthdate => birthdate(text),
-            ProfileClaim::Zoneinfo => matching(text, is_zone, "must be a time zone, like Europe/Paris"),
-            ProfileClaim::Locale => matching(text, is_language_tag, "must be a language tag, like en-US"),
-            ProfileClaim::Bio => plain_text(text, 2_000, true),
-            _ => plain_text(text, 200, false),
-        }
-    }
+claims! {
+    /// The full name for display.
+    #[schema(max_length = 200, examples("Ada Lovelace"))]
+    name Name = short_text;
+    /// The given name or names.
+    #[schema(max_length = 200, examples("Ada"))]
+    given_name GivenName = short_text;
+    /// The family name or names.
+    #[schema(max_length = 200, examples("Lovelace"))]
+    family_name FamilyName = short_text;
+    /// A casual name.
+    #[schema(max_length = 200, examples("Countess"))]
+    nickname Nickname = short_text;
+    /// The preferred short name, which is not unique.
+    #[schema(max_length = 200, examples("ada"))]
+    preferred_username PreferredUsername = short_text;
+    /// The URL of a picture.
+    #[schema(format = "uri", max_length = 2048, examples("https://example.com/ada.jpg"))]
+    picture Picture = web_address;
+    /// The URL of a page or blog.
+    #[schema(format = "uri", max_length = 2048)]
+    website Website = web_address;
+    /// `YYYY-MM-DD`, `YYYY`, or `0000-MM-DD` without the year.
+    #[schema(pattern = r"^\d{4}(-\d{2}-\d{2})?$", examples("1815-12-10"))]
+    birthdate Birthdate = birthdate;
+    /// A time zone of the IANA time zone database.
+    #[schema(examples("Europe/London"))]
+    zoneinfo Zoneinfo = |text| matching(text, is_zone, "must be a time zone, like Europe/Paris");
+    /// A BCP 47 language tag.
+    #[schema(examples("en-GB"))]
+    locale Locale = |text| matching(text, is_language_tag, "must be a language tag, like en-US");
+    /// A short text about the user.
+    #[schema(max_length = 2000, examples("Poetical science"))]
+    bio Bio = |text| plain_text(text, 2_000, true);
 }
 
 impl fmt::Display for ProfileClaim {
@@ -138,16 +145,17 @@ impl ProfileChange {
     }
 }
 
+fn short_text(text: &str) -> Result<String, Invalid> {
+    plain_text(text, 200, false)
+}
+
 fn web_address(text: &str) -> Result<String, Invalid> {
     let text = plain_text(text, 2_048, false)?;
-    // The parser corrects what a browser would correct, such as `https:example.com`; a record keeps the text.
-    let corrected = Cell::new(false);
-    let parsed = Url::options().syntax_violation_callback(Some(&|_| corrected.set(true))).parse(&text);
-    let web = parsed.is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-    if !web || corrected.get() {
-        return Err(Invalid::new("invalid-url", "must be an http or https URL"));
+    // A password in an address of a profile would be shown to others.
+    match web_url(&text).filter(|url| url.username().is_empty() && url.password().is_none()) {
+        Some(_) => Ok(text),
+        None => Err(Invalid::new("invalid-url", "must be an http or https URL")),
     }
-    Ok(text)
 }
 
 fn birthdate(text: &str) -> Result<String, Invalid> {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
-use super::InvalidId;
+use super::{InvalidId, strict_url};
 
 /// Registered redirect URI (RFC 6749 §3.1.2, RFC 8252 §7): https, http to a loopback address, or a
 /// private-use scheme. Compared character by character.
@@ -79,7 +79,7 @@ impl FromStr for RedirectUri {
         {
             return Err(InvalidId("must be a URI of at most 2000 characters, without wildcards"));
         }
-        let url = Url::parse(text).map_err(|_| InvalidId("must be an absolute URI"))?;
+        let url = strict_url(text).ok_or(InvalidId("must be an absolute URI"))?;
         if text.contains('#') {
             return Err(InvalidId("must not have a fragment"));
         }

@@ -38,7 +38,7 @@ pub struct SessionSet {
     /// Client of the sessions. `None` for all.
     pub client: Option<String>,
     /// Session that does not belong to the set.
-    pub kept: Option<SessionId>,
+    pub except: Option<SessionId>,
     /// Unix time in milliseconds: the sessions began before it. The id of a session, a UUIDv7, tells its time.
     pub before: i64,
 }
@@ -47,19 +47,19 @@ impl SessionSet {
     /// Returns the sessions of a user with a client up to this one. None if its id does not tell its time.
     pub(crate) fn up_to(last: SessionId, user: UserId, client: &ClientId) -> Option<Self> {
         let before = began_at(last)? + 1;
-        Some(Self { user, client: Some(client.to_string()), kept: None, before })
+        Some(Self { user, client: Some(client.to_string()), except: None, before })
     }
 
     /// Returns true if the set contains a session, in which this client gets tokens.
     pub fn contains(&self, session: SessionId, client: Option<&str>) -> bool {
-        self.kept != Some(session)
+        self.except != Some(session)
             && self.client.as_deref().is_none_or(|only| client == Some(only))
             && began_at(session).is_none_or(|millis| millis < self.before)
     }
 
     /// Returns true if the set contains all sessions of another one.
     pub(crate) fn includes(&self, other: &Self) -> bool {
-        let of_same = (self.user, &self.client, self.kept) == (other.user, &other.client, other.kept);
+        let of_same = (self.user, &self.client, self.except) == (other.user, &other.client, other.except);
         of_same && self.before >= other.before
     }
 }

@@ -11,8 +11,7 @@ pub struct Session {
     pub id: SessionId,
     /// User.
     pub user_id: UserId,
-    /// Client that gets tokens in the session. `None` for the sign-in of a browser at the pages, which
-    /// issues no token.
+    /// Client that gets tokens in the session. `None` for a browser with a cookie, which gets no token.
     pub client_id: Option<ClientId>,
     /// `User-Agent` at login, cut to 256 characters.
     pub device: Option<String>,

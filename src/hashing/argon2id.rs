@@ -12,6 +12,7 @@ use super::cost::HASH_BYTES;
 use super::pace::Pace;
 use super::pool::Memory;
 use super::stored_hash::{Scheme, StoredHash};
+use super::unsalted::UnsaltedDigest;
 use super::{Argon2Cost, UnusableHash};
 use crate::domain::{PasswordAttempt, PasswordHash, Random};
 
@@ -41,10 +42,19 @@ pub(super) struct Argon2id {
 impl Argon2id {
     /// Hashes a password with a new salt.
     pub(super) fn new_hash(&self, memory: &mut Memory, password: &[u8]) -> Option<PasswordHash> {
+        self.named_hash("argon2id", memory, password)
+    }
+
+    /// Hashes a digest without a salt, in place of the password.
+    pub(super) fn wrap(&self, memory: &mut Memory, unsalted: &UnsaltedDigest) -> Option<PasswordHash> {
+        self.named_hash(unsalted.function.name(), memory, &unsalted.digest)
+    }
+
+    fn named_hash(&self, name: &str, memory: &mut Memory, input: &[u8]) -> Option<PasswordHash> {
         let salt: [u8; SALT_BYTES] = self.random.bytes().ok()?;
-        let hash = self.run_own(memory, password, &salt)?;
+        let hash = self.run_own(memory, input, &salt)?;
         let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(&*hash));
-        Some(PasswordHash::from_phc(format!("$argon2id$v=19${}${salt}${hash}", self.cost)))
+        Some(PasswordHash::from_phc(format!("${name}$v=19${}${salt}${hash}", self.cost)))
     }
 
     /// Compares a password with a stored hash in constant time: normalized, and then as it was typed, because other
@@ -71,6 +81,11 @@ impl Argon2id {
             Scheme::Argon2(algorithm, version, params) => {
                 let argon2 = Argon2::new(*algorithm, *version, params.clone());
                 Some(self.run(memory, &argon2, password, &stored.salt)?.ct_eq(&stored.digest).into())
+            }
+            Scheme::Wrapped(function, params) => {
+                let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+                let digest = function.digest(password);
+                Some(self.run(memory, &argon2, &digest, &stored.salt)?.ct_eq(&stored.digest).into())
             }
             Scheme::Foreign(foreign) => {
                 let begun = Instant::now();
@@ -101,7 +116,7 @@ impl Argon2id {
             Scheme::Argon2(Algorithm::Argon2id, Version::V0x13, params) => {
                 *params != self.params || stored.salt.len() < SALT_BYTES
             }
-            Scheme::Argon2(..) => true,
+            Scheme::Argon2(..) | Scheme::Wrapped(..) => true,
             Scheme::Foreign(foreign) => foreign.is_replaceable(password),
         }
     }

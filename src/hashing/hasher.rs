@@ -11,8 +11,11 @@ use super::cost::HASH_BYTES;
 use super::pace::Pace;
 use super::pool::{HashPool, Memory};
 use super::stored_hash::StoredHash;
+use super::unsalted::UnsaltedDigest;
 use super::{Argon2Cost, HashError, HashLoad, InvalidCost, OpenSealed, UnusableHash, Verdict};
-use crate::domain::{ChosenPassword, Invalid, Network, NewPassword, PasswordAttempt, PasswordHash, Random};
+use crate::domain::{
+    ChosenPassword, Invalid, JudgedPassword, Network, NewPassword, PasswordAttempt, PasswordHash, Random,
+};
 use crate::telemetry::traces;
 
 /// Password hasher. Cheap to clone; all clones share the thread pool.
@@ -24,6 +27,14 @@ pub struct Hasher {
     network: Option<Network>,
     /// Opens the keys that some hashes of other systems have in them.
     open: Option<Arc<OpenSealed>>,
+}
+
+/// Hash from another system.
+pub(crate) enum ImportedHash {
+    /// Hash that is stored as it is.
+    Salted(PasswordHash),
+    /// Digest that is stored inside an argon2id hash.
+    Unsalted(UnsaltedDigest),
 }
 
 impl Hasher {
@@ -54,12 +65,29 @@ impl Hasher {
         Self { network: address.map(Network::of), ..self.clone() }
     }
 
-    /// Checks that passwords are compared with a hash. Every hash from outside passes here. Nothing is computed.
+    /// Reads a hash from outside, with which passwords can be compared. Nothing is computed.
     ///
     /// # Errors
-    /// The reason for which they are not.
-    pub(crate) fn check(&self, hash: &PasswordHash) -> Result<(), UnusableHash> {
-        self.parse(hash).map(|_| ())
+    /// The reason for which they cannot.
+    pub(crate) fn import(&self, text: String) -> Result<ImportedHash, UnusableHash> {
+        if let Some(unsalted) = UnsaltedDigest::parse(&text) {
+            return Ok(ImportedHash::Unsalted(unsalted));
+        }
+        let hash = PasswordHash::from_phc(text);
+        self.parse(&hash).map(|_| ImportedHash::Salted(hash))
+    }
+
+    /// Returns the hash that is stored for one from outside.
+    ///
+    /// # Errors
+    /// See [`HashError`].
+    pub(crate) async fn stored(&self, imported: ImportedHash) -> Result<PasswordHash, HashError> {
+        match imported {
+            ImportedHash::Salted(hash) => Ok(hash),
+            ImportedHash::Unsalted(digest) => {
+                self.run(move |argon2id, memory| argon2id.wrap(memory, &digest)).await
+            }
+        }
     }
 
     fn parse(&self, hash: &PasswordHash) -> Result<StoredHash, UnusableHash> {
@@ -84,12 +112,12 @@ impl Hasher {
     /// another reason costs nothing.
     ///
     /// # Errors
-    /// See [`HashError`]. The inner error says why the password may not be set.
+    /// See [`HashError`].
     pub async fn judge(
         &self,
         chosen: Result<ChosenPassword, Invalid>,
         context: Option<String>,
-    ) -> Result<Result<NewPassword, Invalid>, HashError> {
+    ) -> Result<JudgedPassword, HashError> {
         match chosen {
             Ok(chosen) => self.run(move |_, _| Some(chosen.judge(context.as_deref().as_slice()))).await,
             Err(invalid) => Ok(Err(invalid)),

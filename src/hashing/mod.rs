@@ -15,14 +15,16 @@ mod pool;
 mod stored_hash;
 #[cfg(test)]
 mod tests;
+mod unsalted;
 mod unusable;
 
 pub use argon2id::Verdict;
 pub(crate) use cost::MEMORY_MULTIPLE;
 pub use cost::{Argon2Cost, InvalidCost};
 pub use error::HashError;
-pub(crate) use foreign::FirebaseProject;
+pub(crate) use foreign::{FirebaseProject, reseal_signer_key};
 pub use hasher::Hasher;
+pub(crate) use hasher::ImportedHash;
 pub(crate) use open_sealed::OpenSealed;
 pub use pool::HashLoad;
 pub use unusable::UnusableHash;

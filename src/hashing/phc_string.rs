@@ -2,6 +2,7 @@
 
 use super::UnusableHash;
 use super::encoding::base64;
+use crate::domain::parse_number;
 
 /// Longest salt, in bytes.
 const LONGEST_SALT: usize = 128;
@@ -71,9 +72,8 @@ impl<'a> PhcString<'a> {
 
 /// Reads a decimal number without sign or leading zero.
 pub(super) fn number(scheme: &'static str, text: &str) -> Result<u32, UnusableHash> {
-    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     let fault = "a parameter is missing, or is not a positive number";
-    text.parse().ok().filter(|_| is_decimal).ok_or(UnusableHash::Malformed { scheme, fault })
+    parse_number(text).filter(|number| *number > 0).ok_or(UnusableHash::Malformed { scheme, fault })
 }
 
 /// Checks the lengths of salt and digest. `None` is one that could not be decoded.

@@ -4,6 +4,7 @@ use argon2::{Algorithm, Params, Version};
 
 use super::foreign::{self, Foreign};
 use super::phc_string::PhcString;
+use super::unsalted::{DigestFunction, UnsaltedDigest};
 use super::{Argon2Cost, OpenSealed, UnusableHash};
 
 /// Longest text of a hash, in bytes. No supported scheme writes a longer one.
@@ -27,6 +28,10 @@ const UNSUPPORTED: &[(&str, &str, &str)] = &[
     ("$y$", "yescrypt", "set a new password"),
     ("$gy$", "yescrypt", "set a new password"),
     ("$7$", "scrypt in crypt format", "write it as $scrypt$ln=…,r=…,p=…$salt$digest"),
+    ("md5$", "Django's salted MD5", "it can be guessed too fast; set a new password"),
+    ("sha1$", "Django's salted SHA-1", "it can be guessed too fast; set a new password"),
+    ("{SSHA", "LDAP's salted SHA", "it can be guessed too fast; set a new password"),
+    ("{SMD5}", "LDAP's salted MD5", "it can be guessed too fast; set a new password"),
     ("{", "a scheme in braces", "set a new password"),
 ];
 
@@ -41,6 +46,8 @@ pub(super) struct StoredHash {
 pub(super) enum Scheme {
     /// Argon2, which the hashing buffers are for.
     Argon2(Algorithm, Version, Params),
+    /// Argon2id of a digest without a salt, which an import wrapped.
+    Wrapped(DigestFunction, Params),
     /// Another one.
     Foreign(Foreign),
 }
@@ -72,10 +79,22 @@ impl StoredHash {
                 return Self::argon2(algorithm, rest, configured);
             }
         }
+        if let Some((function, rest)) = DigestFunction::of_stored(text) {
+            let hash = Self::argon2(Algorithm::Argon2id, rest, configured)?;
+            return match hash.scheme {
+                Scheme::Argon2(_, Version::V0x13, params) => {
+                    Ok(Self { scheme: Scheme::Wrapped(function, params), ..hash })
+                }
+                _ => Err(UnusableHash::Unknown),
+            };
+        }
+        if UnsaltedDigest::parse(text).is_some() {
+            return Err(UnusableHash::Unwrapped);
+        }
         if let Some((_, scheme, reason)) = UNSUPPORTED.iter().find(|(id, ..)| text.starts_with(id)) {
             return Err(UnusableHash::Unsupported { scheme, reason });
         }
-        let parsed = foreign::parse(text, configured).unwrap_or_else(|| Err(not_recognized(text)))?;
+        let parsed = foreign::parse(text, configured).unwrap_or(Err(UnusableHash::Unknown))?;
         let scheme = Scheme::Foreign(parsed.function);
         Ok(Self { scheme, salt: parsed.salt, digest: parsed.digest })
     }
@@ -84,7 +103,7 @@ impl StoredHash {
     pub(super) fn open(self, open: Option<&OpenSealed>) -> Result<Self, UnusableHash> {
         match self.scheme {
             Scheme::Foreign(foreign) => Ok(Self { scheme: Scheme::Foreign(foreign.open(open)?), ..self }),
-            Scheme::Argon2(..) => Ok(self),
+            Scheme::Argon2(..) | Scheme::Wrapped(..) => Ok(self),
         }
     }
 
@@ -110,17 +129,5 @@ impl StoredHash {
         }
         let scheme = Scheme::Argon2(algorithm, version, params);
         Ok(Self { scheme, salt: phc.salt, digest: phc.digest })
-    }
-}
-
-/// Returns the reason for a text of no known form.
-fn not_recognized(text: &str) -> UnusableHash {
-    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match (is_hex, text.len()) {
-        (true, 32 | 40 | 64 | 128) => UnusableHash::Unsupported {
-            scheme: "MD5 or SHA without a salt",
-            reason: "it can be guessed too fast; leave it out and set a new password",
-        },
-        _ => UnusableHash::Unknown,
     }
 }

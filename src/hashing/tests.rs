@@ -218,3 +218,51 @@ fn thread_reuses_its_buffer_but_not_a_larger_one() {
     assert_eq!(verify(&cheap, "another", stored.expose_phc()), MISMATCH);
     assert_eq!(buffer_kib(&cheap), 0);
 }
+
+#[test]
+fn digest_without_a_salt_is_stored_inside_argon2id_and_replaced_at_a_login() {
+    let hasher = hasher(CHEAP, 1, 0);
+    let compare = |password: &str, hash: &PasswordHash| {
+        wait(hasher.verify(PasswordAttempt::new(password), Some(hash.clone()))).unwrap()
+    };
+    // Digests of `password`, by md5sum, sha1sum, sha256sum and sha512sum.
+    for (text, name) in [
+        ("5f4dcc3b5aa765d61d8327deb882cf99", "md5"),
+        ("5F4DCC3B5AA765D61D8327DEB882CF99", "md5"),
+        ("md5$$5f4dcc3b5aa765d61d8327deb882cf99", "md5"),
+        ("{MD5}X03MO1qnZdYdgyfeuILPmQ==", "md5"),
+        ("5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8", "sha1"),
+        ("sha1$$5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8", "sha1"),
+        ("{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "sha1"),
+        ("5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8", "sha256"),
+        ("{SHA256}XohImNooBHFR0OVvjcYpJ3NgPQ1qq73WKhHvch0VQtg=", "sha256"),
+        (
+            "b109f3bbbc244eb82441917ed06d618b9008dd09b3befd1b5e07394c706a8bb980b1d7785e5976ec049b46df5f1326af5a2ea6d103fd07c95385ffab0cacbc86",
+            "sha512",
+        ),
+    ] {
+        let imported = hasher.import(text.to_owned()).unwrap_or_else(|why| panic!("{text}: {why}"));
+        let stored = wait(hasher.stored(imported)).unwrap();
+        let phc = stored.expose_phc();
+        assert!(phc.starts_with(&format!("$argon2id-{name}$v=19$m=")) && !phc.contains("5f4dcc"), "{phc}");
+        assert!(matches!(compare("passwore", &stored), Verdict::Mismatch), "{text}");
+        let upgraded = upgraded(compare("password", &stored)).unwrap_or_else(|| panic!("{text}"));
+        assert!(upgraded.expose_phc().starts_with("$argon2id$"), "{text}");
+        assert!(matches!(compare("password", &upgraded), Verdict::Match { upgraded: None }));
+        // An export is imported again as it is.
+        let again = wait(hasher.stored(hasher.import(phc.to_owned()).ok().unwrap())).unwrap();
+        assert_eq!(again.expose_phc(), phc);
+        // The text of the other system is no hash of this one.
+        assert!(matches!(
+            compare("password", &PasswordHash::from_phc(text.to_owned())),
+            Verdict::Unusable(_)
+        ));
+    }
+    for wrong in [
+        "5f4dcc3b5aa765d61d8327deb882cf9",
+        "{SHA}X03MO1qnZdYdgyfeuILPmQ==",
+        "md5$salt$5f4dcc3b5aa765d61d8327deb882cf99",
+    ] {
+        assert!(hasher.import(wrong.to_owned()).is_err(), "{wrong}");
+    }
+}

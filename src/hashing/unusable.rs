@@ -5,9 +5,13 @@
 pub enum UnusableHash {
     /// The text has the form of no supported scheme.
     #[error(
-        "must be a hash by argon2, bcrypt, scrypt, PBKDF2 or SHA-crypt, as $argon2id$v=19$m=19456,t=2,p=1$…"
+        "must be a hash by argon2, bcrypt, scrypt, PBKDF2 or SHA-crypt, as $argon2id$v=19$m=19456,t=2,p=1$…, or a digest \
+         without a salt by MD5, SHA-1, SHA-256 or SHA-512"
     )]
     Unknown,
+    /// The text is a digest without a salt. Only an import takes one, and stores argon2id of it.
+    #[error("is a digest without a salt, which only an import takes")]
+    Unwrapped,
     /// The scheme is known, and it is not supported.
     #[error("is a hash by {scheme}, which is not supported: {reason}")]
     Unsupported {
@@ -39,7 +43,9 @@ impl UnusableHash {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::TooCostly { .. } => "too-costly-hash",
-            Self::Unknown | Self::Unsupported { .. } | Self::Malformed { .. } => "invalid-hash",
+            Self::Unknown | Self::Unwrapped | Self::Unsupported { .. } | Self::Malformed { .. } => {
+                "invalid-hash"
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ const CONSTANT: &str = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","email":"
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint(Method::GET, "/bench/constant", "A constant", constant),
-        endpoint(Method::GET, "/bench/{id}", "An account, whoever asks", unchecked)
+        endpoint(Method::GET, "/bench/{id}", "An account, for every caller", unchecked)
             .segment("id", "A user's id"),
         endpoint(Method::GET, "/check/{id}", "An account without `_actions`", checked),
     ]

@@ -18,24 +18,26 @@ pub use meta::matrix::Rules;
 pub use meta::openapi::document as openapi_document;
 pub use routes::endpoints;
 
+pub(crate) use api::client_body::{NewClientBody, checked as checked_client};
 pub(crate) use api::client_representation::ClientView;
 pub(crate) use api::transfer::{Line, LinePassword, line_of};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use api::{audit_query::AuditQuery, profiles::read_profile, user_list::UserListQuery};
 pub use kit::{
     Access, Answer, Argument, Arguments, Authenticated, Body, BodyType, BrokenRule, Browser, BrowserForm,
-    Call, Code, Configured, Created, CursorKey, Decision, Description, Document, DryRun, Endpoint, Forgery,
-    FormGuard, Given, Handler, IfMatch, Json, ListOf, Listed, Members, Named, NewId, NoContent, Now, Outcome,
-    Own, Page, PageForm, Parameter, Parameters, PathId, PathSegments, Problem, Public, Query, QueryType,
-    Record, Route, Segments, SetCookie, Shown, View, endpoint,
+    Call, Code, Configured, Content, Created, CreatedJson, CursorKey, Decision, Description, Document,
+    DryRun, Endpoint, Forgery, FormGuard, FormPart, FormParts, Given, Handler, IfMatch, Json, ListOf, Listed,
+    MediaType, Members, Multipart, Named, NewId, NoContent, Now, Outcome, Own, OwnProblem, Page, PageForm,
+    Paging, Parameter, Parameters, PathId, PathSegments, Problem, Public, Query, QueryType, RawBody, ReachOf,
+    Record, Route, Segments, SetCookie, Shown, State, Upload, View, endpoint,
 };
-pub(crate) use kit::{ENVIRONMENT_HEADER, Router, ServedParts, Services, mount, wrap};
+pub(crate) use kit::{Cookies, ENVIRONMENT_HEADER, Router, ServedParts, Services, mount, wrap};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use kit::{
-    body::LARGEST_BODY,
     browser::cookie::{SESSION as SESSION_COOKIE, read as read_cookie},
     client_address::TrustedProxies,
     form::Form,
+    incoming::LARGEST_BODY,
     query::read_query,
 };
 pub(crate) use meta::metrics::metrics_server;

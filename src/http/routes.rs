@@ -29,7 +29,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     let endpoints = vec![
         api(POST,      "/users",                                  "createUser",                     "Create an account",                          users::create).or(&[EmailTaken, ExternalIdTaken, AboveCaller, Busy]),
         api(GET,       "/users",                                  "listUsers",                      "List accounts",                              user_list::list).or(&[InvalidCursor]),
-        api(GET,       "/users/{id}",                             "getUser",                        "Read an account; `me` is the caller's own",  users::read),
+        api(GET,       "/users/{id}",                             "getUser",                        "Read an account; me is the caller's own",    users::read),
         api(PATCH,     "/users/{id}",                             "updateUser",                     "Update an account",                          users::update).or(&[EmailTaken, ExternalIdTaken, AboveCaller, ChangedMeanwhile]),
         api(DELETE,    "/users/{id}",                             "deleteUser",                     "Delete an account",                          users::delete).or(&[LastAdmin, AboveCaller, ChangedMeanwhile]),
         api(GET,       "/users/{id}/profile",                     "getProfile",                     "Read a profile",                             profiles::read),

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use url::Url;
-
-use crate::domain::{AccountToken, TokenPurpose};
+use crate::domain::{AccountToken, TokenPurpose, strict_url};
 
 /// Place of the token in a link of an application.
 const TOKEN: &str = "{token}";
@@ -68,7 +66,7 @@ impl MailLinks {
 
 /// Checks the URL of a link. A token is a secret: it needs https, except on this machine.
 fn check(url: &str) -> Result<(), String> {
-    let parsed = Url::parse(&url.replace(TOKEN, "token")).ok();
+    let parsed = strict_url(&url.replace(TOKEN, "token"));
     let is_protected = parsed.is_some_and(|url| match url.scheme() {
         "http" => matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")),
         // The page of an app that is opened by its own scheme (RFC 8252 §7.1).

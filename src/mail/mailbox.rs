@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
+use crate::domain::Email;
+
 /// Number of messages that are kept. The oldest is forgotten.
 const CAPACITY: usize = 10_000;
 
@@ -48,11 +50,12 @@ impl Mailbox {
         self.0.newest.send_replace(id);
     }
 
-    /// Returns the messages after this number, the oldest first. With `to`, only those to this address.
+    /// Returns the messages after this number, the oldest first. With `to`, only those to
+    /// the address with this key.
     pub(crate) fn after(&self, number: u64, to: Option<&str>) -> Vec<SentMail> {
         let messages = self.0.messages.lock().unwrap_or_else(PoisonError::into_inner);
         let is_meant =
-            |mail: &&SentMail| mail.id > number && to.is_none_or(|to| mail.to.eq_ignore_ascii_case(to));
+            |mail: &&SentMail| mail.id > number && to.is_none_or(|to| Email::comparable(&mail.to) == to);
         messages.iter().filter(is_meant).cloned().collect()
     }
 

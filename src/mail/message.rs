@@ -23,6 +23,12 @@ pub(crate) struct OutgoingMail {
     pub(super) at: DateTime<Utc>,
 }
 
+/// Returns the `Message-ID` of a mail with this id, for a server with this public URL.
+pub(super) fn message_id(id: &str, issuer: &str) -> String {
+    let host = url::Url::parse(issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
+    format!("<{id}@{}>", host.unwrap_or_default())
+}
+
 /// `Auto-Submitted` (RFC 3834 §5): no program answers the mail.
 #[derive(Clone)]
 struct AutoSubmitted;
@@ -47,6 +53,10 @@ impl OutgoingMail {
     /// # Errors
     /// When the address cannot stand in a header.
     pub(super) fn message(self, from: &MailAddress) -> Result<Message, String> {
+        // An account can be older than the rules for addresses.
+        if !self.to.is_deliverable() {
+            return Err("the address: a mail program can read it as another".to_owned());
+        }
         let (user, domain) = self.to.as_str().rsplit_once('@').unwrap_or_default();
         let to = Address::new(user, domain).map_err(|error| format!("the address: {error}"))?;
         let Rendered { subject, text, html } = self.rendered;

@@ -10,11 +10,17 @@ use zeroize::Zeroizing;
 use super::SEND_MAIL;
 use super::template::Template;
 use crate::domain::{
-    AccountToken, ClockAndRandom, Email, NoRandomness, PasswordHash, ProfileChange, Status, TokenPurpose,
-    UserId,
+    AccountToken, ClockAndRandom, Email, NoRandomness, PasswordHash, ProfileChange, Rotating, Status,
+    TokenPurpose, UserId,
 };
 use crate::store::{NewUser, QueuedMail};
 use crate::token::{MasterKey, SealError};
+
+/// Purpose of the key that is derived from the master key for mails and registrations.
+pub(crate) const MAIL_PURPOSE: &str = "mail";
+
+/// Context in which the members of a registration are sealed.
+pub(crate) const REGISTRATION_CONTEXT: &str = "registration";
 
 /// Task of the sender. It is serialised only to be sealed.
 #[derive(Serialize, Deserialize)]
@@ -100,20 +106,20 @@ impl RegistrationMembers {
 /// Seals mails and queues them. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Mailer {
-    key: MasterKey,
+    key: Rotating<MasterKey>,
     clock_and_random: ClockAndRandom,
 }
 
 impl Mailer {
     /// Derives its key from the master key.
-    pub(crate) fn new(master: &MasterKey, clock_and_random: ClockAndRandom) -> Self {
-        Self { key: MasterKey::new(master.derive("mail")), clock_and_random }
+    pub(crate) fn new(master: &Rotating<MasterKey>, clock_and_random: ClockAndRandom) -> Self {
+        Self { key: master.nested(MAIL_PURPOSE), clock_and_random }
     }
 
     /// A link for a new password, to the account with the typed address, if there is one.
     pub(crate) fn reset_password(&self, typed: &Email) -> Result<QueuedMail, SealError> {
         let kind = Kind::ResetPassword { typed: typed.as_str().to_owned() };
-        self.with_new_token(Template::ResetPassword, kind, TokenPurpose::ResetPassword)
+        self.with_new_token(Template::ResetPassword, kind, TokenPurpose::ResetPassword, typed.key())
     }
 
     /// A link that proves the address of a user.
@@ -122,29 +128,33 @@ impl Mailer {
             Template::VerifyEmail,
             Kind::VerifyEmail { user: user.0 },
             TokenPurpose::VerifyEmail,
+            user.to_string(),
         )
     }
 
     /// A link that proves a new address, which then replaces that of the user.
     pub(crate) fn confirm_email(&self, user: UserId, new: &Email) -> Result<QueuedMail, SealError> {
         let kind = Kind::ConfirmEmail { user: user.0, new: new.as_str().to_owned() };
-        self.with_new_token(Template::ConfirmEmail, kind, TokenPurpose::ConfirmEmail)
+        self.with_new_token(Template::ConfirmEmail, kind, TokenPurpose::ConfirmEmail, user.to_string())
     }
 
     /// An invitation, whose token was issued.
     pub(crate) fn invitation(
         &self,
+        user: UserId,
         to: &Email,
         token: AccountToken,
         expires_at: DateTime<Utc>,
     ) -> Result<QueuedMail, SealError> {
         let kind = Kind::Invitation { to: to.as_str().to_owned() };
-        self.seal(Template::Invitation, &MailTask { kind, token: Some(token), expires_at })
+        let task = MailTask { kind, token: Some(token), expires_at };
+        self.seal(Template::Invitation, &task, user.to_string())
     }
 
     /// Tells an address of a change, with the link that undoes it if there is one.
     pub(crate) fn email_changed(
         &self,
+        user: UserId,
         to: &Email,
         old: &Email,
         new: &Email,
@@ -153,13 +163,14 @@ impl Mailer {
         let [to, old, new] = [to, old, new].map(|email| email.as_str().to_owned());
         let kind = Kind::EmailChanged { to, old, new };
         let expires_at = self.clock_and_random.clock.now() + TokenPurpose::UndoEmailChange.lifetime();
-        self.seal(Template::EmailChanged, &MailTask { kind, token: undo, expires_at })
+        self.seal(Template::EmailChanged, &MailTask { kind, token: undo, expires_at }, user.to_string())
     }
 
     /// A link that proves the address of a registration, or a word to the owner of a taken address.
     pub(crate) fn registration(&self, members: RegistrationMembers) -> Result<QueuedMail, SealError> {
+        let about = Email::stored(members.email.clone()).key();
         let kind = Kind::Registration(members);
-        self.with_new_token(Template::ConfirmRegistration, kind, TokenPurpose::VerifyEmail)
+        self.with_new_token(Template::ConfirmRegistration, kind, TokenPurpose::VerifyEmail, about)
     }
 
     fn with_new_token(
@@ -167,19 +178,20 @@ impl Mailer {
         template: Template,
         kind: Kind,
         purpose: TokenPurpose,
+        about: String,
     ) -> Result<QueuedMail, SealError> {
         let token =
             AccountToken::generate(&self.clock_and_random.random).map_err(|_: NoRandomness| SealError)?;
         let expires_at = self.clock_and_random.clock.now() + purpose.lifetime();
-        self.seal(template, &MailTask { kind, token: Some(token), expires_at })
+        self.seal(template, &MailTask { kind, token: Some(token), expires_at }, about)
     }
 
-    fn seal(&self, template: Template, task: &MailTask) -> Result<QueuedMail, SealError> {
+    fn seal(&self, template: Template, task: &MailTask, about: String) -> Result<QueuedMail, SealError> {
         let ClockAndRandom { clock, random } = &self.clock_and_random;
         let id = random.uuid_at(clock.now()).map_err(|_: NoRandomness| SealError)?;
         let plain = Zeroizing::new(serde_json::to_vec(task).map_err(|_| SealError)?);
         let sealed = self.key.seal(random, &plain, &id.to_string())?;
-        Ok(QueuedMail { job: SEND_MAIL, id, template: template.as_str(), sealed })
+        Ok(QueuedMail { job: SEND_MAIL, id, template: template.as_str(), sealed, about })
     }
 
     /// Opens a mail, which was queued with this id.
@@ -190,12 +202,12 @@ impl Mailer {
     /// Seals the members of a registration until its address is proved.
     pub(super) fn seal_members(&self, members: &RegistrationMembers) -> Result<Vec<u8>, SealError> {
         let plain = Zeroizing::new(serde_json::to_vec(members).map_err(|_| SealError)?);
-        self.key.seal(&self.clock_and_random.random, &plain, "registration")
+        self.key.seal(&self.clock_and_random.random, &plain, REGISTRATION_CONTEXT)
     }
 
     /// Opens the members of a registration.
     pub(crate) fn open_members(&self, sealed: &[u8]) -> Option<NewUser> {
-        let plain = self.key.open(sealed, "registration").ok()?;
+        let plain = self.key.open(sealed, REGISTRATION_CONTEXT).ok()?;
         serde_json::from_slice(&plain).ok().map(RegistrationMembers::into_user)
     }
 }

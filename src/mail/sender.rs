@@ -1,19 +1,18 @@
 //! Sender of the mails in the outbox. It looks up what a request must not depend on: whether an address has an account,
 //! and how many mails it got.
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use super::SEND_MAIL;
+use super::error::SendError;
 use super::links::MailLinks;
-use super::message::OutgoingMail;
+use super::message::{OutgoingMail, message_id};
 use super::queued::{Kind, MailTask, Mailer, RegistrationMembers};
 use super::template::{Content, Template, Templates};
 use super::transport::Transport;
 use crate::domain::{AccountToken, Clock, Email, Status, TokenPurpose, User, UserId};
-use crate::store::{
-    Issued, Message, NewAccountToken, PendingRegistration, RegistrationMail, StoreError, TrustedStore,
-};
+use crate::store::{Issued, Message, NewAccountToken, PendingRegistration, RegistrationMail, TrustedStore};
 use crate::telemetry::metrics::MailMetrics;
-use crate::token::SealError;
 
 /// Sends mails.
 pub(crate) struct MailSender {
@@ -30,29 +29,6 @@ pub(crate) struct MailSender {
     pub(crate) issuer: String,
 }
 
-/// Reason why a mail was not sent.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SendError {
-    /// A later attempt can succeed.
-    #[error("{0}")]
-    Temporary(String),
-    /// A later attempt would fail as well.
-    #[error("{0}")]
-    Permanent(String),
-}
-
-impl From<StoreError> for SendError {
-    fn from(error: StoreError) -> Self {
-        Self::Temporary(error.to_string())
-    }
-}
-
-impl From<SealError> for SendError {
-    fn from(error: SealError) -> Self {
-        Self::Permanent(error.to_string())
-    }
-}
-
 /// A mail to one address, before it is rendered.
 struct Addressed {
     to: Email,
@@ -65,8 +41,8 @@ struct Addressed {
 }
 
 impl MailSender {
-    /// Sends a mail of the outbox, or drops it: when its link has expired, when no account has the typed address, and
-    /// when the account got as many as it may get for now.
+    /// Sends a mail of the outbox, or drops it. A mail is dropped when its link has expired, or no account has the typed
+    /// address. It is also dropped when the account got as many mails as it may get for now.
     ///
     /// # Errors
     /// Why it was not sent, and whether a later attempt can succeed.
@@ -83,7 +59,13 @@ impl MailSender {
         };
         let outgoing = self.rendered(mail, message)?;
         match self.transport.send(outgoing).await {
-            Ok(()) => self.metrics.sent.inc(),
+            Ok(()) => {
+                self.metrics.sent.inc();
+                // Without its number the mail is sent all the same.
+                if let Err(error) = self.store.count_sent(SEND_MAIL).await {
+                    log::warn!("a mail that was sent is not counted: {error}");
+                }
+            }
             Err(error) => {
                 self.metrics.failed.inc();
                 return Err(error);
@@ -155,7 +137,7 @@ impl MailSender {
         purpose: TokenPurpose,
         token: AccountToken,
         new_email: Option<Email>,
-        expires_at: chrono::DateTime<Utc>,
+        expires_at: DateTime<Utc>,
     ) -> Result<Option<Addressed>, SendError> {
         let (hash, email) = (token.hash(), user.email.clone());
         let new =
@@ -177,7 +159,7 @@ impl MailSender {
         &self,
         members: RegistrationMembers,
         token: AccountToken,
-        expires_at: chrono::DateTime<Utc>,
+        expires_at: DateTime<Utc>,
     ) -> Result<Option<Addressed>, SendError> {
         let (email, sealed) = (Email::stored(members.email.clone()), self.mailer.seal_members(&members)?);
         let pending = PendingRegistration { hash: token.hash(), email: email.clone(), sealed, expires_at };
@@ -204,8 +186,7 @@ impl MailSender {
         };
         let rendered = self.templates.render(mail.template, &content);
         let rendered = rendered.map_err(|error| SendError::Temporary(error.to_string()))?;
-        let host = url::Url::parse(&self.issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
-        let id = format!("<{}@{}>", message.record, host.unwrap_or_default());
+        let id = message_id(&message.record, &self.issuer);
         Ok(OutgoingMail { to: mail.to, rendered, link, id, at: message.created_at.0 })
     }
 }

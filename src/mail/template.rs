@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::text_file::read_text;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
@@ -198,7 +199,7 @@ fn replace(environment: &mut Environment<'static>, directory: &Path) -> Result<(
         if !BUILT_IN.iter().any(|(known, _)| *known == name) {
             return Err(TemplateError::Unknown(path.display().to_string()));
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+        let text = read_text(&path).map_err(|error| unreadable(&path, error))?;
         let added = environment.add_template_owned(name, text);
         added.map_err(|error| TemplateError::Faulty(path.display().to_string(), error.to_string()))?;
     }

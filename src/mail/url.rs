@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use crate::domain::strict_url;
 use lettre::message::Mailbox;
 use secrecy::SecretString;
-use url::{Host, Url};
+use url::Host;
 
 /// The mail server to which messages go.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ impl MailUrl {
              password"
                 .to_owned()
         };
-        let url = Url::parse(text).map_err(|_| wrong())?;
+        let url = strict_url(text).ok_or_else(wrong)?;
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
         let has_more = !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some();
         let (security, port) = match url.scheme() {

@@ -66,7 +66,7 @@ pub async fn redeem(
         origin: origin.clone(),
     };
     let redeemed = context.store.redeem_code(code.hash(), by, fits).await?;
-    let redeemed = redeemed.map_err(|why| {
+    let redeemed = redeemed.granted().map_err(|why| {
         log::info!("refused an authorization code of the client {}: {why:?}", stored.client.id);
         fault.filter(|_| why == CodeRefused::Fault).unwrap_or(OAuthError::InvalidGrant)
     })?;

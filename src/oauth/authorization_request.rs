@@ -3,10 +3,12 @@
 //! A wrong client or redirect URI is shown to the user on a page. Every other error goes to the client,
 //! by a redirect.
 
+use super::authorization_parameters::AuthorizationParameters;
 use super::authorization_response::{AuthorizationError, RedirectTarget, ResponseMode};
-use super::{OAuthContext, OAuthError, scope_parameter};
+use super::parameters::{DeclaredRequest as _, Parameters};
+use super::{OAuthContext, OAuthError, optional_scope};
 use crate::authz::{OPENID, ScopeSet};
-use crate::domain::{GrantType, Thumbprint, UserId};
+use crate::domain::{GrantType, Thumbprint, UserId, parse_number};
 use crate::store::StoredClient;
 
 /// Longest `nonce` or `login_hint`, in bytes.
@@ -14,12 +16,6 @@ const MAX_BYTES: usize = 2_048;
 
 /// Longest `state`, in bytes. Some libraries keep there all that they need after the return.
 const MAX_STATE_BYTES: usize = 4_096;
-
-/// The parameters of a request, each of which occurs once.
-pub trait Parameters {
-    /// Returns the value of a parameter. An empty value counts as left out (RFC 6749 §3.1).
-    fn get(&self, name: &str) -> Option<&str>;
-}
 
 /// A valid request.
 pub struct AuthorizationRequest {
@@ -77,15 +73,15 @@ impl AuthorizationRequest {
     /// # Errors
     /// The reason, and who is told: the user or the client.
     pub async fn read(context: &OAuthContext<'_>, given: &impl Parameters) -> Result<Self, RequestError> {
-        let (client, redirect_uri) = client_and_redirect_uri(context, given).await?;
-        let state = given.get("state").map(str::to_owned);
-        let mode = ResponseMode::named(given.get("response_mode"));
+        let given = AuthorizationParameters::read(given);
+        let (client, redirect_uri) = client_and_redirect_uri(context, &given).await?;
+        let mode = ResponseMode::named(given.response_mode.as_deref());
         let target = RedirectTarget {
             redirect_uri,
-            state: state.filter(|state| state.len() <= MAX_STATE_BYTES),
+            state: given.state.clone().filter(|state| state.len() <= MAX_STATE_BYTES),
             mode: mode.unwrap_or_default(),
         };
-        if given.get("state").is_some() != target.state.is_some() {
+        if given.state.is_some() != target.state.is_some() {
             return Err(RequestError::Client(target, invalid("state is too long")));
         }
         if mode.is_none() {
@@ -98,7 +94,7 @@ impl AuthorizationRequest {
                 invalid("form_post needs an http or https redirect URI"),
             ));
         }
-        match Self::read_for(context, given, client, target.clone()) {
+        match Self::read_for(context, &given, client, target.clone()) {
             Ok(request) => Ok(request),
             Err(error) => Err(RequestError::Client(target, error)),
         }
@@ -106,7 +102,7 @@ impl AuthorizationRequest {
 
     fn read_for(
         context: &OAuthContext<'_>,
-        given: &impl Parameters,
+        given: &AuthorizationParameters,
         client: StoredClient,
         target: RedirectTarget,
     ) -> Result<Self, AuthorizationError> {
@@ -114,32 +110,26 @@ impl AuthorizationRequest {
             return Err(AuthorizationError::new("unauthorized_client", "the client may not use this grant"));
         }
         check_response_type(given)?;
-        let scope = given.get("scope").map(|list| scope_parameter(list, context.vocabulary)).transpose();
+        let scope = optional_scope(given.scope.as_deref(), context.vocabulary);
         let scope =
             scope.map_err(|_| AuthorizationError::new("invalid_scope", "scope is not a list of scopes"))?;
         if scope.as_ref().is_some_and(|scope| scope.contains(OPENID)) && !context.issuer.signs_id_tokens() {
             return Err(AuthorizationError::new("invalid_scope", "this server signs no ID tokens"));
         }
-        let resource = context.resource_parameter(given.get("resource")).map_err(|_| {
+        let resource = context.resource_parameter(given.resource.as_deref()).map_err(|_| {
             AuthorizationError::new("invalid_target", "this server issues no tokens for the resource")
         })?;
-        let max_age = given.get("max_age").map(|seconds| seconds.parse().ok().filter(|age: &i64| *age >= 0));
+        let max_age = given.max_age.as_deref();
+        let max_age = max_age.map(|seconds| parse_number(seconds).filter(|age: &i64| *age >= 0));
         let max_age = match max_age {
             Some(None) => return Err(invalid("max_age is not a number of seconds")),
             age => age.flatten(),
         };
-        let bounded = |name: &str| -> Result<Option<String>, AuthorizationError> {
-            match given.get(name) {
-                Some(text) if text.len() > MAX_BYTES => Err(invalid("a parameter is too long")),
-                // PostgreSQL cannot store it, and the code keeps the nonce.
-                Some(text) if text.contains('\0') => Err(invalid("a parameter contains U+0000")),
-                text => Ok(text.map(str::to_owned)),
-            }
-        };
         // A hint that cannot be read, because its key is gone, hints at nobody.
-        let hint = given.get("id_token_hint").and_then(|hint| context.issuer.read_id_token_hint(hint));
-        let (nonce, login_hint) = (bounded("nonce")?, bounded("login_hint")?);
-        let dpop_jkt = match given.get("dpop_jkt").map(Thumbprint::parse) {
+        let hint = given.id_token_hint.as_deref();
+        let hint = hint.and_then(|hint| context.issuer.read_id_token_hint(hint));
+        let (nonce, login_hint) = (bounded(given.nonce.clone())?, bounded(given.login_hint.clone())?);
+        let dpop_jkt = match given.dpop_jkt.as_deref().map(Thumbprint::parse) {
             Some(None) => return Err(invalid("dpop_jkt is not a thumbprint")),
             jkt => jkt.flatten(),
         };
@@ -149,7 +139,7 @@ impl AuthorizationRequest {
             scope,
             nonce,
             code_challenge: code_challenge(given)?,
-            prompt: prompt(given.get("prompt").unwrap_or_default(), context.registration_open)?,
+            prompt: prompt(given.prompt.as_deref().unwrap_or_default(), context.registration_open)?,
             max_age,
             login_hint,
             hinted_user: hint.map(|hint| hint.user),
@@ -163,6 +153,16 @@ const fn invalid(description: &'static str) -> AuthorizationError {
     AuthorizationError::new("invalid_request", description)
 }
 
+/// Returns the text of a parameter, if it can be stored.
+fn bounded(text: Option<String>) -> Result<Option<String>, AuthorizationError> {
+    match text {
+        Some(text) if text.len() > MAX_BYTES => Err(invalid("a parameter is too long")),
+        // PostgreSQL cannot store it, and the code keeps the nonce.
+        Some(text) if text.contains('\0') => Err(invalid("a parameter contains U+0000")),
+        text => Ok(text),
+    }
+}
+
 /// Sentence for the user when the client is not registered.
 pub(super) const UNKNOWN_CLIENT: &str = "The application that sent you here is not registered.";
 
@@ -170,15 +170,15 @@ pub(super) const UNKNOWN_CLIENT: &str = "The application that sent you here is n
 /// (RFC 9700 §4.11).
 async fn client_and_redirect_uri(
     context: &OAuthContext<'_>,
-    given: &impl Parameters,
+    given: &AuthorizationParameters,
 ) -> Result<(StoredClient, String), RequestError> {
-    let id = given.get("client_id").unwrap_or_default();
+    let id = given.client_id.as_deref().unwrap_or_default();
     let client = context
         .find_client(id)
         .await
         .map_err(RequestError::Failure)?
         .ok_or(RequestError::Page(UNKNOWN_CLIENT))?;
-    let requested = given.get("redirect_uri");
+    let requested = given.redirect_uri.as_deref();
     let requested =
         requested.ok_or(RequestError::Page("The application did not say where you should return to."))?;
     let is_registered = client.client.redirect_uris.iter().any(|registered| registered.matches(requested));
@@ -191,16 +191,16 @@ async fn client_and_redirect_uri(
 }
 
 /// Checks that the client wants a code. The server supports nothing else.
-fn check_response_type(given: &impl Parameters) -> Result<(), AuthorizationError> {
+fn check_response_type(given: &AuthorizationParameters) -> Result<(), AuthorizationError> {
     let unsupported = [
-        ("request", "request_not_supported"),
-        ("request_uri", "request_uri_not_supported"),
-        ("registration", "registration_not_supported"),
+        (&given.request, "request_not_supported"),
+        (&given.request_uri, "request_uri_not_supported"),
+        (&given.registration, "registration_not_supported"),
     ];
-    if let Some((_, code)) = unsupported.into_iter().find(|(name, _)| given.get(name).is_some()) {
+    if let Some((_, code)) = unsupported.into_iter().find(|(value, _)| value.is_some()) {
         return Err(AuthorizationError::new(code, "the parameter is not supported"));
     }
-    match given.get("response_type") {
+    match given.response_type.as_deref() {
         Some("code") => Ok(()),
         Some(_) => Err(AuthorizationError::new("unsupported_response_type", "response_type must be code")),
         None => Err(invalid("response_type is missing")),
@@ -209,12 +209,12 @@ fn check_response_type(given: &impl Parameters) -> Result<(), AuthorizationError
 
 /// Reads the PKCE challenge. It is required, and S256 alone, so that no attacker can downgrade it
 /// (RFC 9700 §2.1.1).
-fn code_challenge(given: &impl Parameters) -> Result<String, AuthorizationError> {
-    if fault!(pkce_not_required) && given.get("code_challenge").is_none() {
+fn code_challenge(given: &AuthorizationParameters) -> Result<String, AuthorizationError> {
+    if fault!(pkce_not_required) && given.code_challenge.is_none() {
         return Ok(String::new());
     }
-    let challenge = given.get("code_challenge").ok_or(invalid("code_challenge is missing"))?;
-    if given.get("code_challenge_method") != Some("S256") {
+    let challenge = given.code_challenge.as_deref().ok_or(invalid("code_challenge is missing"))?;
+    if given.code_challenge_method.as_deref() != Some("S256") {
         return Err(invalid("code_challenge_method must be S256"));
     }
     let base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

@@ -170,17 +170,10 @@ async fn fresh_assertion(
 fn first_party(context: &OAuthContext<'_>) -> StoredClient {
     let now = context.clock.now();
     let metadata = ClientMetadata {
-        name: None,
         scope: context.vocabulary.scopes().iter().map(ToString::to_string).collect(),
         grants: vec![GrantType::RefreshToken],
         authentication: ClientAuthentication::None,
-        redirect_uris: Vec::new(),
-        post_logout_redirect_uris: Vec::new(),
-        jwks: None,
-        dpop_bound: false,
-        resources: Vec::new(),
-        first_party: false,
-        userinfo_in_id_token: true,
+        ..ClientMetadata::unsaid()
     };
     let id = ClientId::first_party();
     let client = Client { id, metadata, secrets: Vec::new(), revision: 1, created_at: now, updated_at: now };

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::OAuthError;
 use crate::authz::Vocabulary;
-use crate::domain::{Allowance, ClientId, Clock, Random};
+use crate::domain::{Allowance, ClientId, Clock, Random, find_resource};
 use crate::hashing::Hasher;
 use crate::store::{Recorder, StoredClient, TrustedStore};
 use crate::token::{Issuer, Verifier};
@@ -63,42 +63,11 @@ impl OAuthContext<'_> {
     }
 
     /// Reads a `resource` parameter (RFC 8707 §2). Returns the spelling of the settings, which becomes the audience.
-    /// Clients that normalize URLs add a slash at the end: it is the same resource, unless the settings have both.
     ///
     /// # Errors
     /// [`OAuthError::InvalidTarget`] when this server issues no tokens for the resource.
     pub fn resource_parameter(&self, requested: Option<&str>) -> Result<Option<String>, OAuthError> {
         let Some(requested) = requested else { return Ok(None) };
-        let exact = self.resources.iter().find(|known| *known == requested);
-        let same = || self.resources.iter().find(|known| differ_by_final_slash(known, requested));
-        exact.or_else(same).cloned().map(Some).ok_or(OAuthError::InvalidTarget)
-    }
-}
-
-/// True when both are the same URL but for one slash at the end of its path.
-fn differ_by_final_slash(one: &str, other: &str) -> bool {
-    let has_path = one.contains("://") && !one.contains(['?', '#']);
-    has_path && (one.strip_suffix('/') == Some(other) || other.strip_suffix('/') == Some(one))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_slash_at_the_end_of_a_path_is_no_difference() {
-        for (one, other, same) in [
-            ("https://api.example.org", "https://api.example.org/", true),
-            ("https://api.example.org/mcp/", "https://api.example.org/mcp", true),
-            ("https://api.example.org/mcp", "https://api.example.org/mcp//", false),
-            ("https://api.example.org/mcp", "https://api.example.org/MCP/", false),
-            ("https://api.example.org/mcp", "https://api.example.org/mcp/a", false),
-            ("https://api.example.org/mcp?a", "https://api.example.org/mcp?a/", false),
-            ("urn:example:api", "urn:example:api/", false),
-            ("api", "api/", false),
-        ] {
-            assert_eq!(differ_by_final_slash(one, other), same, "{one} {other}");
-            assert_eq!(differ_by_final_slash(other, one), same, "{other} {one}");
-        }
+        find_resource(self.resources, requested).cloned().map(Some).ok_or(OAuthError::InvalidTarget)
     }
 }

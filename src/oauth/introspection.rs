@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::client_authentication::AuthenticatedClient;
 use super::{OAuthContext, OAuthError};
-use crate::domain::{Client, ClientId, RefreshToken};
+use crate::domain::{Client, ClientId, RefreshToken, find_resource};
 
 /// Claims that the response has (RFC 7662 §2.2, RFC 9449 §6.2).
 const CLAIMS: [&str; 10] = ["scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti", "sid", "cnf"];
@@ -38,7 +38,7 @@ pub async fn introspect(
 /// True when `aud` names the client, or a resource server that the client is registered as (RFC 7519 §4.1.3).
 fn is_meant_for(claims: &Map<String, Value>, client: &Client) -> bool {
     let names = |audience: &str| {
-        audience == client.id.as_str() || client.resources.iter().any(|known| known == audience)
+        audience == client.id.as_str() || find_resource(&client.resources, audience).is_some()
     };
     match claims.get("aud") {
         Some(Value::String(audience)) => names(audience),

@@ -2,12 +2,33 @@
 
 use url::Url;
 
-use super::authorization_request::{Parameters, UNKNOWN_CLIENT};
+use super::authorization_request::UNKNOWN_CLIENT;
+use super::parameters::{DeclaredRequest as _, Parameters, parameters};
 use super::{OAuthContext, OAuthError};
 use crate::domain::{ClientId, UserId};
 use crate::store::StoredClient;
 
-/// A logout request (§2).
+parameters! {
+    /// The logout request (OpenID Connect RP-Initiated Logout §2).
+    #[schema(as = LogoutRequest)]
+    pub struct LogoutParameters {
+        /// An ID token of the user. Without it, the user must confirm.
+        #[schema(required = false)]
+        id_token_hint: String,
+        /// The client's id.
+        #[schema(required = false, examples("photos"))]
+        client_id: String,
+        /// The URL to which the browser goes afterwards, exactly as registered.
+        #[schema(required = false, format = "uri")]
+        post_logout_redirect_uri: String,
+        /// An opaque value that is returned unchanged.
+        #[schema(required = false, examples("af0ifjsldkj"))]
+        state: String,
+    }
+    example { "client_id": "photos", "state": "af0ifjsldkj" }
+}
+
+/// A valid logout request (§2).
 pub struct LogoutRequest {
     /// The client, if the request names it.
     pub client: Option<StoredClient>,
@@ -34,10 +55,11 @@ impl LogoutRequest {
     /// [`LogoutError::Page`] when the client is unknown, is not the client of the ID token, or has not
     /// registered the address to return to.
     pub async fn read(context: &OAuthContext<'_>, given: &impl Parameters) -> Result<Self, LogoutError> {
-        let sent_hint = given.get("id_token_hint");
+        let given = LogoutParameters::read(given);
+        let sent_hint = given.id_token_hint.as_deref();
         let hint = sent_hint.and_then(|hint| context.issuer.read_id_token_hint(hint));
         let hinted = hint.as_ref().map(|hint| hint.client_id.as_str());
-        let named = given.get("client_id");
+        let named = given.client_id.as_deref();
         if hinted.is_some() && named.is_some() && hinted != named {
             return Err(LogoutError::Page("The application is not the one that the ID token was for."));
         }
@@ -50,10 +72,16 @@ impl LogoutRequest {
             }
         };
         let is_client_unreadable = client.is_none() && hint.is_none() && sent_hint.is_some();
-        let return_to = given.get("post_logout_redirect_uri").filter(|_| !is_client_unreadable);
+        let return_to = given.post_logout_redirect_uri.as_deref().filter(|_| !is_client_unreadable);
         let return_to =
-            return_to.map(|uri| return_address(client.as_ref(), uri, given.get("state"))).transpose()?;
+            return_to.map(|uri| return_address(client.as_ref(), uri, given.state.as_deref())).transpose()?;
         Ok(Self { client, user: hint.map(|hint| hint.user), return_to })
+    }
+
+    /// Returns an address that the client has registered for the time after a sign-out.
+    pub fn address_of_client(&self) -> Option<String> {
+        let client = &self.client.as_ref()?.client;
+        client.post_logout_redirect_uris.first().map(ToString::to_string)
     }
 }
 

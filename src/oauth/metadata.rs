@@ -1,7 +1,8 @@
 //! Metadata of the authorization server (RFC 8414, OpenID Connect Discovery §3) and of the protected
 //! resource (RFC 9728). The values come from the same constants that the server checks requests with.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::authorization_response::ResponseMode;
 use crate::authz::{Scope, Vocabulary};
@@ -26,76 +27,175 @@ fn scopes(vocabulary: &Vocabulary) -> Vec<&'static str> {
     vocabulary.scopes().iter().copied().map(Scope::as_str).collect()
 }
 
-/// Returns the document of `/.well-known/oauth-authorization-server` and of
-/// `/.well-known/openid-configuration`. `algorithm` signs ID tokens.
-pub fn authorization_server(
-    issuer: &str,
-    algorithm: &str,
-    vocabulary: &Vocabulary,
-    registration_open: bool,
-) -> Value {
-    let create = registration_open.then_some("create");
-    let prompts: Vec<&str> =
-        ["none", "login", "consent", "select_account"].into_iter().chain(create).collect();
-    let at = |path: &str| format!("{issuer}{path}");
-    let methods = ClientAuthentication::ALL.map(ClientAuthentication::as_str);
-    let grants = GrantType::ALL.map(GrantType::as_str);
-    let claims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "email", "email_verified"];
-    let profile = ProfileClaim::ALL.into_iter().filter(|claim| *claim != ProfileClaim::Bio);
-    let claims: Vec<&str> =
-        claims.into_iter().chain(profile.map(ProfileClaim::as_str)).chain(["updated_at"]).collect();
-    json!({
-        "issuer": issuer,
-        "authorization_endpoint": at("/oauth/authorize"),
-        "token_endpoint": at("/oauth/token"),
-        "introspection_endpoint": at("/oauth/introspect"),
-        "revocation_endpoint": at("/oauth/revoke"),
-        "userinfo_endpoint": at("/oauth/userinfo"),
-        "end_session_endpoint": at("/oauth/logout"),
-        "jwks_uri": at("/.well-known/jwks.json"),
-        "response_types_supported": ["code"],
-        "response_modes_supported": ResponseMode::ALL.map(|(name, _)| name),
-        "grant_types_supported": grants,
-        "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": prompts,
-        "token_endpoint_auth_methods_supported": methods,
-        "introspection_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_methods_supported": methods,
-        "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
-        "introspection_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
-        "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
-        "dpop_signing_alg_values_supported": DPOP_ALGORITHMS,
-        "authorization_response_iss_parameter_supported": true,
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [algorithm],
-        "scopes_supported": scopes(vocabulary),
-        "claims_supported": claims,
-        "claims_parameter_supported": false,
-        "request_parameter_supported": false,
-        "request_uri_parameter_supported": false,
-    })
+/// Authorization server metadata (RFC 8414 §2, OpenID Connect Discovery §3). It has more members than these.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "issuer": "https://id.example.org",
+    "authorization_endpoint": "https://id.example.org/oauth/authorize",
+    "token_endpoint": "https://id.example.org/oauth/token",
+    "jwks_uri": "https://id.example.org/.well-known/jwks.json",
+    "scopes_supported": ["openid", "users:read"],
+})))]
+pub(crate) struct AuthorizationServerMetadata {
+    /// The `iss` claim of tokens.
+    issuer: String,
+    /// The URL at which users sign in.
+    authorization_endpoint: String,
+    /// The URL at which clients get tokens.
+    token_endpoint: String,
+    #[schema(ignore)]
+    introspection_endpoint: String,
+    #[schema(ignore)]
+    revocation_endpoint: String,
+    #[schema(ignore)]
+    userinfo_endpoint: String,
+    #[schema(ignore)]
+    end_session_endpoint: String,
+    /// The URL of the public keys.
+    jwks_uri: String,
+    #[schema(ignore)]
+    response_types_supported: [&'static str; 1],
+    #[schema(ignore)]
+    response_modes_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    grant_types_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    code_challenge_methods_supported: [&'static str; 1],
+    #[schema(ignore)]
+    prompt_values_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    dpop_signing_alg_values_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    authorization_response_iss_parameter_supported: bool,
+    #[schema(ignore)]
+    subject_types_supported: [&'static str; 1],
+    #[schema(ignore)]
+    id_token_signing_alg_values_supported: [String; 1],
+    /// The scopes that a client can request.
+    #[schema(value_type = Vec<String>)]
+    scopes_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    claims_supported: Vec<&'static str>,
+    #[schema(ignore)]
+    claims_parameter_supported: bool,
+    #[schema(ignore)]
+    request_parameter_supported: bool,
+    #[schema(ignore)]
+    request_uri_parameter_supported: bool,
 }
 
-/// Returns the document of `/.well-known/oauth-protected-resource`. It names the issuers whose tokens are
-/// accepted, our own first. `own` is none where the server issues no tokens.
-pub fn protected_resource<'a>(
-    own: Option<&'a str>,
-    others: impl Iterator<Item = &'a str>,
-    audience: &str,
-    vocabulary: &Vocabulary,
-) -> Value {
-    let mut metadata = json!({
-        "resource": audience,
-        "authorization_servers": own.into_iter().chain(others).collect::<Vec<_>>(),
-        "bearer_methods_supported": ["header"],
-        "scopes_supported": scopes(vocabulary),
-    });
-    if let (Some(own), Some(members)) = (own, metadata.as_object_mut()) {
-        // Key-bound tokens of external issuers are not accepted.
-        members.insert("dpop_signing_alg_values_supported".to_owned(), json!(DPOP_ALGORITHMS));
-        members.insert("jwks_uri".to_owned(), format!("{own}/.well-known/jwks.json").into());
+/// Protected resource metadata (RFC 9728 §2).
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "resource": "https://id.example.org",
+    "authorization_servers": ["https://id.example.org"],
+    "bearer_methods_supported": ["header"],
+    "scopes_supported": ["users:read"],
+})))]
+pub(crate) struct ProtectedResourceMetadata {
+    /// The audience that tokens must have.
+    resource: String,
+    /// The accepted issuers of tokens.
+    authorization_servers: Vec<String>,
+    /// The supported ways to send a token.
+    #[schema(value_type = Vec<String>)]
+    bearer_methods_supported: Vec<&'static str>,
+    /// The scopes that the routes require.
+    #[schema(value_type = Vec<String>)]
+    scopes_supported: Vec<&'static str>,
+    // Key-bound tokens of external issuers are not accepted.
+    #[schema(ignore)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dpop_signing_alg_values_supported: Option<Vec<&'static str>>,
+    #[schema(ignore)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<String>,
+}
+
+impl AuthorizationServerMetadata {
+    /// Returns the document of `/.well-known/oauth-authorization-server` and of
+    /// `/.well-known/openid-configuration`. `algorithm` signs ID tokens.
+    pub(crate) fn new(
+        issuer: &str,
+        algorithm: &str,
+        vocabulary: &Vocabulary,
+        registration_open: bool,
+    ) -> Self {
+        let create = registration_open.then_some("create");
+        let prompts = ["none", "login", "consent", "select_account"].into_iter().chain(create);
+        let at = |path: &str| format!("{issuer}{path}");
+        let methods = || ClientAuthentication::ALL.map(ClientAuthentication::as_str).to_vec();
+        let algorithms = || ASSERTION_ALGORITHMS.to_vec();
+        Self {
+            issuer: issuer.to_owned(),
+            authorization_endpoint: at("/oauth/authorize"),
+            token_endpoint: at("/oauth/token"),
+            introspection_endpoint: at("/oauth/introspect"),
+            revocation_endpoint: at("/oauth/revoke"),
+            userinfo_endpoint: at("/oauth/userinfo"),
+            end_session_endpoint: at("/oauth/logout"),
+            jwks_uri: at("/.well-known/jwks.json"),
+            response_types_supported: ["code"],
+            response_modes_supported: ResponseMode::ALL.map(|(name, _)| name).to_vec(),
+            grant_types_supported: GrantType::ALL.map(GrantType::as_str).to_vec(),
+            code_challenge_methods_supported: ["S256"],
+            prompt_values_supported: prompts.collect(),
+            token_endpoint_auth_methods_supported: methods(),
+            introspection_endpoint_auth_methods_supported: methods(),
+            revocation_endpoint_auth_methods_supported: methods(),
+            token_endpoint_auth_signing_alg_values_supported: algorithms(),
+            introspection_endpoint_auth_signing_alg_values_supported: algorithms(),
+            revocation_endpoint_auth_signing_alg_values_supported: algorithms(),
+            dpop_signing_alg_values_supported: DPOP_ALGORITHMS.to_vec(),
+            authorization_response_iss_parameter_supported: true,
+            subject_types_supported: ["public"],
+            id_token_signing_alg_values_supported: [algorithm.to_owned()],
+            scopes_supported: scopes(vocabulary),
+            claims_supported: claims(),
+            claims_parameter_supported: false,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+        }
     }
-    metadata
+}
+
+/// Returns the claims of ID tokens and of userinfo.
+fn claims() -> Vec<&'static str> {
+    let own = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "email", "email_verified"];
+    let profile = ProfileClaim::ALL.into_iter().filter(|claim| *claim != ProfileClaim::Bio);
+    own.into_iter().chain(profile.map(ProfileClaim::as_str)).chain(["updated_at"]).collect()
+}
+
+impl ProtectedResourceMetadata {
+    /// Returns the document of `/.well-known/oauth-protected-resource`. It names the issuers whose tokens are
+    /// accepted, our own first. `own` is none where the server issues no tokens.
+    pub(crate) fn new<'a>(
+        own: Option<&'a str>,
+        others: impl Iterator<Item = &'a str>,
+        audience: &str,
+        vocabulary: &Vocabulary,
+    ) -> Self {
+        Self {
+            resource: audience.to_owned(),
+            authorization_servers: own.into_iter().chain(others).map(str::to_owned).collect(),
+            bearer_methods_supported: vec!["header"],
+            scopes_supported: scopes(vocabulary),
+            dpop_signing_alg_values_supported: own.map(|_| DPOP_ALGORITHMS.to_vec()),
+            jwks_uri: own.map(|own| format!("{own}/.well-known/jwks.json")),
+        }
+    }
 }
 
 #[cfg(test)]

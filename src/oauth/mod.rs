@@ -3,7 +3,7 @@
 //! | | file |
 //! |---|---|
 //! | RFC 6749 §2.3, RFC 7523: client authentication | [`client_authentication`] |
-//! | RFC 6749 §4.1.1, OpenID Connect Core §3.1.2: the authorization request | [`authorization_request`] |
+//! | RFC 6749 §4.1.1, OpenID Connect Core §3.1.2: the authorization request | `authorization_parameters`, [`authorization_request`] |
 //! | RFC 6749 §4.1.2, RFC 9207: the authorization response | [`authorization_response`] |
 //! | the steps of the authorization request: login, consent, code | [`authorization`] |
 //! | RFC 6749 §4.1.3, RFC 7636: authorization code grant | [`authorization_code`] |
@@ -19,6 +19,7 @@
 
 pub mod authorization;
 pub mod authorization_code;
+pub(crate) mod authorization_parameters;
 pub mod authorization_request;
 pub mod authorization_response;
 pub mod client_authentication;
@@ -29,6 +30,7 @@ mod error;
 pub mod introspection;
 pub mod logout;
 pub mod metadata;
+pub(crate) mod parameters;
 pub mod password_login;
 pub mod refresh;
 pub mod revocation;
@@ -38,4 +40,4 @@ pub mod userinfo;
 
 pub use context::OAuthContext;
 pub use error::OAuthError;
-pub use scope::scope_parameter;
+pub use scope::{optional_scope, scope_parameter};

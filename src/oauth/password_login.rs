@@ -14,7 +14,7 @@ use crate::domain::{
     User, UserId,
 };
 use crate::hashing::Verdict;
-use crate::store::{LoginRefused, VerifiedPassword};
+use crate::store::{LoginRefused, SessionCookie, Settled, VerifiedPassword};
 
 /// A login request.
 pub struct PasswordLogin {
@@ -56,11 +56,12 @@ async fn check(
     let hasher = context.hasher.for_client_at(attempt.address);
     hasher.reject_if_full()?;
     let limits = context.limits && !fault!(guesses_not_counted);
-    let (login, counted) = context.store.count_attempt(attempt, limits).await?.map_err(|too_many| {
-        context.allowance.note(too_many.left);
-        let seconds = (too_many.until - context.clock.now()).num_seconds();
-        OAuthError::TooManyAttempts { retry_after: seconds.max(0) + 1 }
-    })?;
+    let (login, counted) =
+        context.store.count_attempt(attempt, limits).await?.granted().map_err(|too_many| {
+            context.allowance.note(too_many.left);
+            let seconds = (too_many.until - context.clock.now()).num_seconds();
+            OAuthError::TooManyAttempts { retry_after: seconds.max(0) + 1 }
+        })?;
     context.allowance.note(counted.left);
     let (user, hash) = login.map(|login| (login.user_id, login.hash)).unzip();
     let hash = hash.flatten();
@@ -148,9 +149,44 @@ pub async fn verify_current_password(
 pub(crate) async fn authenticate_again(
     context: &OAuthContext<'_>,
     caller: &Caller,
-    (user, session): (UserId, SessionId),
+    own: (UserId, SessionId),
     password: PasswordAttempt,
 ) -> Result<TokenResponse, OAuthError> {
+    let proved = prove_again(context, caller, own.0, password).await?;
+    let left = proved.attempt.left;
+    let renewed = context.store.authenticate_again(caller, own, proved).await?;
+    let token_session = renewed.granted().map_err(refused)?;
+    note_refund(context, left);
+    TokenResponse::in_session(context, true, &token_session, None).await
+}
+
+/// Proves the password of the user of a browser session again. `cookie` is the hash of the new secret of its cookie.
+/// Returns the end of a persistent cookie.
+///
+/// # Errors
+/// As [`authenticate_again`].
+pub(crate) async fn authenticate_browser_again(
+    context: &OAuthContext<'_>,
+    caller: &Caller,
+    own: (UserId, SessionId),
+    password: PasswordAttempt,
+    cookie: SecretHash,
+) -> Result<Option<DateTime<Utc>>, OAuthError> {
+    let proved = prove_again(context, caller, own.0, password).await?;
+    let left = proved.attempt.left;
+    let renewed = context.store.authenticate_browser_again(caller, own, proved, cookie).await?;
+    let until = renewed.granted().map_err(refused)?;
+    note_refund(context, left);
+    Ok(until)
+}
+
+/// Checks the password of the user of a session, and writes a wrong one into the audit trail.
+async fn prove_again(
+    context: &OAuthContext<'_>,
+    caller: &Caller,
+    user: UserId,
+    password: PasswordAttempt,
+) -> Result<VerifiedPassword, OAuthError> {
     let email = context.store.email_of(user).await?.ok_or(OAuthError::InvalidCredentials)?;
     let attempt = LoginAttempt { account: email.key(), address: caller.origin().address, by_user: true };
     let Some(proved) = check(context, attempt, password).await?.proved else {
@@ -160,11 +196,7 @@ pub(crate) async fn authenticate_again(
         });
         return Err(OAuthError::InvalidCredentials);
     };
-    let left = proved.attempt.left;
-    let renewed = context.store.authenticate_again(caller, (user, session), proved).await?;
-    let token_session = renewed.map_err(refused)?;
-    note_refund(context, left);
-    TokenResponse::in_session(context, true, &token_session, None).await
+    Ok(proved)
 }
 
 fn refused(refused: LoginRefused) -> OAuthError {
@@ -191,27 +223,31 @@ pub async fn log_in(
     let grant = move |grantable: &ScopeSet| granted_scopes(requested.as_ref(), grantable).ok();
     let refresh = RefreshToken::generate(context.random)?;
     let begun = context.store.begin_session(user, proved, device, refresh.hash(), grant).await?;
-    if !matches!(begun, Err(LoginRefused::Account)) {
+    if !matches!(begun, Settled::Refused(LoginRefused::Account)) {
         note_refund(context, left);
     }
-    let token_session = begun.map_err(refused)?;
+    let token_session = begun.granted().map_err(refused)?;
     let response = TokenResponse::in_session(context, true, &token_session, None);
     Ok(response.await?.with_refresh_token(&refresh))
 }
 
-/// Signs a user in at the pages. `cookie` is the hash of the browser's new session cookie, `before` that
-/// of the cookie it replaces. Returns the time at which the browser session expires.
+/// Signs a user in in a browser. `before` is the hash of the cookie that the new one replaces. Returns the end of a
+/// persistent cookie.
 ///
 /// # Errors
 /// [`OAuthError::InvalidCredentials`], [`OAuthError::TooManyAttempts`], or a failure.
-pub async fn sign_in(
+pub(crate) async fn sign_in(
     context: &OAuthContext<'_>,
     email: &str,
     password: PasswordAttempt,
     device: Device,
-    cookie: SecretHash,
+    cookie: SessionCookie,
     before: Option<SecretHash>,
-) -> Result<DateTime<Utc>, OAuthError> {
+) -> Result<Option<DateTime<Utc>>, OAuthError> {
     let (user, proved) = prove(context, email, password, &device).await?;
-    context.store.sign_in(user, proved, device, cookie, before).await?.map_err(refused)
+    let left = proved.attempt.left;
+    let signed_in = context.store.sign_in(user, proved, device, cookie, before).await?;
+    let until = signed_in.granted().map_err(refused)?;
+    note_refund(context, left);
+    Ok(until)
 }

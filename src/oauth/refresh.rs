@@ -73,7 +73,7 @@ pub async fn exchange(
     };
     let narrow = move |grantable: &ScopeSet| granted_scopes(requested.as_ref(), grantable).ok();
     let exchanged = context.store.refresh(token.hash(), new, by, narrow).await?;
-    let exchanged = exchanged.map_err(|refused| match refused {
+    let exchanged = exchanged.granted().map_err(|refused| match refused {
         RefreshRefused::Fault => fault.unwrap_or(OAuthError::InvalidGrant),
         RefreshRefused::Scope => OAuthError::InvalidScope,
         RefreshRefused::Target => OAuthError::InvalidTarget,

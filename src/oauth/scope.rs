@@ -24,6 +24,15 @@ pub fn scope_parameter(list: &str, vocabulary: &Vocabulary) -> Result<ScopeSet, 
     Ok(vocabulary.scopes_in(list))
 }
 
+/// Reads a `scope` parameter that may be missing. One of spaces alone names no scope, as an empty one.
+///
+/// # Errors
+/// See [`scope_parameter`].
+pub fn optional_scope(list: Option<&str>, vocabulary: &Vocabulary) -> Result<Option<ScopeSet>, Invalid> {
+    let list = list.filter(|list| !list.trim_matches(' ').is_empty());
+    list.map(|list| scope_parameter(list, vocabulary)).transpose()
+}
+
 /// Returns the scopes that the client is registered for.
 pub(super) fn registered_scopes(client: &StoredClient, vocabulary: &Vocabulary) -> ScopeSet {
     if fault!(client_scope_not_limited) {

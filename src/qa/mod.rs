@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub(crate) mod seeded_records;
 pub(crate) mod test_server;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -6,16 +6,16 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::StartError;
-use super::master_key::load_master_key;
+use super::master_key::open_master_keys;
 use crate::app::App;
 use crate::config::{Config, Database};
-use crate::domain::{ClockAndRandom, Lifetimes, Random};
+use crate::domain::{ClockAndRandom, Lifetimes, Random, Rotating};
 use crate::hashing::{Hasher, InvalidCost};
 use crate::store::{Engine, OnRevoked, TrustedStore};
 use crate::token::{KeySettings, KeyStore, Keys, MasterKey, SealError};
 
 /// Context in which the master key seals the signer key of a Firebase project.
-const SIGNER_KEY: &str = "signer key of Firebase";
+pub(super) const SIGNER_KEY: &str = "signer key of Firebase";
 
 /// Returns the database engine of a configuration.
 pub(crate) fn engine(config: &Config) -> Engine {
@@ -56,7 +56,11 @@ pub(crate) fn token_lifetime(config: &Config) -> TimeDelta {
 }
 
 /// Returns the maker and opener of signing keys.
-pub(crate) fn key_store(config: &Config, master: MasterKey, clock_and_random: &ClockAndRandom) -> KeyStore {
+pub(crate) fn key_store(
+    config: &Config,
+    master: Rotating<MasterKey>,
+    clock_and_random: &ClockAndRandom,
+) -> KeyStore {
     let usage = KeySettings {
         algorithm: config.signing_algorithm,
         hs256_secret: config.hs256_secret.clone(),
@@ -75,8 +79,8 @@ pub(crate) async fn stored_keys(
     config: &Config,
     clock_and_random: &ClockAndRandom,
 ) -> Result<Keys, StartError> {
+    let master = open_master_keys(store, config, clock_and_random).await?;
     let stored = store.signing_keys().await?;
-    let master = load_master_key(config, &clock_and_random.random, true)?;
     Ok(Keys::open(key_store(config, master, clock_and_random), stored)?)
 }
 
@@ -90,7 +94,7 @@ pub(crate) fn hasher(config: &Config, clock_and_random: &ClockAndRandom) -> Resu
 }
 
 /// Returns the hasher with the power to open the signer keys in hashes of Firebase.
-pub(crate) fn open_signer_keys(hasher: Hasher, master: MasterKey) -> Hasher {
+pub(crate) fn open_signer_keys(hasher: Hasher, master: Rotating<MasterKey>) -> Hasher {
     hasher.opening_by(Arc::new(move |sealed| master.open(sealed, SIGNER_KEY).ok()))
 }
 
@@ -98,6 +102,10 @@ pub(crate) fn open_signer_keys(hasher: Hasher, master: MasterKey) -> Hasher {
 ///
 /// # Errors
 /// When the operating system gives no randomness.
-pub(crate) fn seal_signer_key(master: &MasterKey, random: &Random, key: &[u8]) -> Result<Vec<u8>, SealError> {
+pub(crate) fn seal_signer_key(
+    master: &Rotating<MasterKey>,
+    random: &Random,
+    key: &[u8],
+) -> Result<Vec<u8>, SealError> {
     master.seal(random, key, SIGNER_KEY)
 }

@@ -20,6 +20,8 @@ pub(super) enum Closed {
     WriteTimeout,
     /// The head of a request did not arrive in time.
     HeadTimeout,
+    /// A request was not HTTP. The HTTP library has answered it 400.
+    MalformedRequest,
 }
 
 /// Open connections of a listener, and their limits.
@@ -60,11 +62,13 @@ impl Connections {
         Some(Place { connections: Arc::clone(self), network })
     }
 
-    fn count_closed(&self, why: Closed) {
+    /// Counts that the server closes a connection.
+    pub(super) fn count_closed(&self, why: Closed) {
         let reason = match why {
             Closed::AddressLimit => "address-limit",
             Closed::WriteTimeout => "write-timeout",
             Closed::HeadTimeout => "head-timeout",
+            Closed::MalformedRequest => "malformed-request",
         };
         self.closed.with_label_values(&[reason]).inc();
     }

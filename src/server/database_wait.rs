@@ -32,10 +32,28 @@ impl App {
                     let (why, seconds) = (why.trim(), left.as_secs_f32().ceil());
                     log::warn!("waiting for the database, for {seconds} s more: {why}");
                 }
-                (done, _) => return done,
+                (done, _) => {
+                    let done = done?;
+                    self.warn_of_newer_schema(&engine)?;
+                    return Ok(done);
+                }
             }
             actix_web::rt::time::sleep(pause.min(left)).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
+    }
+
+    /// Warns when a newer version of the program has migrated the database. It is no error: during a rolling update the
+    /// earlier version must be able to restart, and a migration only adds.
+    fn warn_of_newer_schema(&self, engine: &Engine) -> Result<(), StoreError> {
+        let unknown = self.unknown_migrations(engine)?;
+        if !unknown.is_empty() {
+            log::warn!(
+                "the schema of the database is newer than this program, which does not know the migrations {}; start the \
+                 newer version unless a rolling update is under way",
+                unknown.join(", ")
+            );
+        }
+        Ok(())
     }
 }

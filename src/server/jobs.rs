@@ -24,6 +24,7 @@ const GAUGES: Duration = Duration::from_secs(10);
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Jobs that this replica runs.
+#[derive(Clone)]
 pub(super) struct Jobs(JobRunner);
 
 /// One job, and what is reported of it.
@@ -42,7 +43,13 @@ impl Jobs {
         let clock_and_random =
             ClockAndRandom { clock: services.clock.clone(), random: services.random.clone() };
         let (store, vocabulary) = (services.trusted.clone(), Arc::clone(&services.vocabulary));
-        let runner = JobRunner::new(store, vocabulary, clock_and_random, Arc::clone(&settings.own));
+        let runner = JobRunner::new(
+            store,
+            vocabulary,
+            clock_and_random,
+            Arc::clone(&settings.own),
+            Arc::clone(&app.states),
+        );
         for job in app.jobs.iter().chain(own) {
             let worker = Worker {
                 job: job.clone(),

@@ -24,7 +24,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::StartError;
 use super::client_stream::ClientStream;
-use super::connections::Connections;
+use super::connections::{Closed, Connections};
 use crate::config::{Config, METRICS_LISTEN};
 use crate::http::kit::Pipeline;
 use crate::http::{Endpoint, Router, Services, mount, wrap};
@@ -73,12 +73,13 @@ pub(super) fn listen(
     let connections = Connections::new(config, services);
     let builder = match tls.map(|config| TlsAcceptor::from(Arc::new(config))) {
         None => builder.listen("http", listener, move || {
-            let connections = Arc::clone(&connections);
+            let (connections, counted) = (Arc::clone(&connections), Arc::clone(&connections));
             let accept = move |io| ready(accept(&connections, io).map(http_1));
-            fn_service(accept).and_then(app.service(ClientStream::pipeline))
+            fn_service(accept).and_then(app.service(ClientStream::pipeline, counted))
         }),
         Some(tls) => builder.listen("https", listener, move || {
-            let (connections, tls) = (Arc::clone(&connections), tls.clone());
+            let (connections, counted) = (Arc::clone(&connections), Arc::clone(&connections));
+            let tls = tls.clone();
             let accept = move |io| {
                 let (accepted, tls) = (accept(&connections, io), tls.clone());
                 async move {
@@ -88,8 +89,8 @@ pub(super) fn listen(
                     Ok(http_1((stream, peer)))
                 }
             };
-            fn_service(accept)
-                .and_then(app.service(|stream: &TlsStream<ClientStream>| stream.get_ref().0.pipeline()))
+            let pipeline = |stream: &TlsStream<ClientStream>| stream.get_ref().0.pipeline();
+            fn_service(accept).and_then(app.service(pipeline, counted))
         }),
     };
     Ok(builder?.run())
@@ -134,6 +135,7 @@ impl Application {
     fn service<T: AsyncRead + AsyncWrite + Unpin + 'static>(
         &self,
         pipeline: fn(&T) -> Rc<Pipeline>,
+        connections: Arc<Connections>,
     ) -> impl ServiceFactory<
         (T, Protocol, Option<SocketAddr>),
         Config = (),
@@ -163,11 +165,17 @@ impl Application {
                 data.insert(pipeline(stream));
             })
             .finish(map_config(app, |()| AppConfig::default()))
+            .map_err(move |error| {
+                if matches!(error, DispatchError::Parse(_)) {
+                    connections.count_closed(Closed::MalformedRequest);
+                }
+                error
+            })
     }
 }
 
 /// Returns the CORS rules: exact origins, and no cookies. A page sends its token in a header.
-fn cors(origins: &[String]) -> Cors {
+pub(super) fn cors(origins: &[String]) -> Cors {
     let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
     let cors = if fault!(foreign_origin_shared) { cors.allow_any_origin() } else { cors };
     cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])

@@ -1,5 +1,5 @@
-//! Master key: given in the configuration, in a file, or created beside the SQLite database at the first
-//! start.
+//! Master keys: given in the configuration, in a file, or created beside the SQLite database at the first start. The
+//! database says which of two is in use.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::config::{Config, MasterKeySource};
-use crate::domain::{NoRandomness, Random};
+use crate::domain::{ClockAndRandom, NoRandomness, Random, Rotating, StoredKey};
+use crate::store::{MasterKeyState, StoreError, TrailKeys, TrustedStore};
+use crate::text_file::read_text;
 use crate::token::MasterKey;
 
 /// Error of the master key.
@@ -45,9 +47,106 @@ pub enum MasterKeyError {
         /// The reason.
         error: io::Error,
     },
+    /// Both settings have the same key.
+    #[error(
+        "CLOAKROOM_MASTER_KEY_PREVIOUS is the same key as CLOAKROOM_MASTER_KEY; give the key that it replaces, or remove it"
+    )]
+    Same,
+    /// The database is sealed with another master key.
+    #[error(
+        "the database is sealed with another master key than this server has; set CLOAKROOM_MASTER_KEY to the present \
+         one, and CLOAKROOM_MASTER_KEY_PREVIOUS to the one before while `keys master` says that it is needed; if the key \
+         is lost, see `keys replace-lost-master`"
+    )]
+    Other,
+    /// Values are left that the previous master key sealed.
+    #[error(
+        "the database still has values that the previous master key sealed; set CLOAKROOM_MASTER_KEY_PREVIOUS to it \
+         until `keys master` says that it may go"
+    )]
+    StillNeeded,
+    /// The database is not available.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The operating system provides no random bytes.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+}
+
+/// Returns the master keys of this configuration, and gives the store its keys. The one in use seals from now on.
+///
+/// # Errors
+/// See [`MasterKeyError`].
+pub(crate) async fn open_master_keys(
+    store: &TrustedStore,
+    config: &Config,
+    clock_and_random: &ClockAndRandom,
+) -> Result<Rotating<MasterKey>, MasterKeyError> {
+    let stored = store.signing_keys().await?;
+    let keys = load_master_keys(config, clock_and_random, !stored.is_empty() || store.has_seals().await?)?;
+    // Until the database has a record of master keys, the signing keys tell which one sealed it.
+    let opens = |key: &StoredKey| {
+        let context = StoredKey::sealing_context(&key.key.kid, &key.key.algorithm);
+        keys.present().open(&key.sealed, &context).is_ok()
+    };
+    keys.set_uses_previous(!stored.iter().any(opens));
+    use_trail_keys(store, &keys, &clock_and_random.random)?;
+    check_master_keys(store, &keys).await?;
+    Ok(keys)
+}
+
+/// Gives the store the keys of the audit trail.
+///
+/// # Errors
+/// Never for keys of 32 bytes.
+pub(crate) fn use_trail_keys(
+    store: &TrustedStore,
+    master: &Rotating<MasterKey>,
+    random: &Random,
+) -> Result<(), StoreError> {
+    let derive = master.map(|master| {
+        let master = master.clone();
+        move |purpose: &str| master.derive(purpose)
+    });
+    store.use_trail_keys(TrailKeys::new(&derive, random.clone())?);
+    Ok(())
+}
+
+/// Compares the master keys with the one in use, which seals from now on.
+///
+/// # Errors
+/// When it is another one, or a previous one is needed and not there.
+pub(crate) async fn check_master_keys(
+    store: &TrustedStore,
+    keys: &Rotating<MasterKey>,
+) -> Result<MasterKeyState, MasterKeyError> {
+    match store.follow_master_key().await? {
+        MasterKeyState::Other => Err(MasterKeyError::Other),
+        MasterKeyState::Resealing(_) if keys.previous().is_none() => Err(MasterKeyError::StillNeeded),
+        state => Ok(state),
+    }
+}
+
+/// Returns the master keys of this configuration, without a look at the database.
+///
+/// # Errors
+/// See [`MasterKeyError`].
+pub(crate) fn load_master_keys(
+    config: &Config,
+    clock_and_random: &ClockAndRandom,
+    in_use: bool,
+) -> Result<Rotating<MasterKey>, MasterKeyError> {
+    let previous = match config.previous_master_key_source() {
+        None => None,
+        Some(MasterKeySource::Given(key)) => Some(key),
+        Some(MasterKeySource::File(path) | MasterKeySource::DataDirectory(path)) => Some(read(path)?),
+    };
+    let present = load_master_key(config, &clock_and_random.random, in_use)?;
+    let is_same = |previous: &MasterKey| previous.derive("fingerprint") == present.derive("fingerprint");
+    if previous.as_ref().is_some_and(is_same) {
+        return Err(MasterKeyError::Same);
+    }
+    Ok(Rotating::new(present, previous))
 }
 
 /// Returns the master key of this configuration. It is created when the configuration allows that and
@@ -55,7 +154,7 @@ pub enum MasterKeyError {
 ///
 /// # Errors
 /// See [`MasterKeyError`]. Each error names the path and what to do.
-pub fn load_master_key(config: &Config, random: &Random, in_use: bool) -> Result<MasterKey, MasterKeyError> {
+fn load_master_key(config: &Config, random: &Random, in_use: bool) -> Result<MasterKey, MasterKeyError> {
     match config.master_key_source() {
         None => Err(MasterKeyError::NotGiven),
         Some(MasterKeySource::Given(key)) => Ok(key),
@@ -83,7 +182,7 @@ fn read_or_create(path: PathBuf, random: &Random) -> Result<MasterKey, MasterKey
 }
 
 fn read(path: PathBuf) -> Result<MasterKey, MasterKeyError> {
-    let text = match fs::read_to_string(&path) {
+    let text = match read_text(&path) {
         Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == ErrorKind::InvalidData => return Err(MasterKeyError::NotAKey(path)),
         Err(error) => return Err(MasterKeyError::Unreadable { path, error }),

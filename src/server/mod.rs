@@ -1,5 +1,6 @@
 //! Server: from an application and its settings to a listening server, and its graceful shutdown.
 
+mod beside;
 mod client_stream;
 mod components;
 mod connections;
@@ -11,6 +12,7 @@ mod listening;
 mod mail;
 pub(crate) mod master_key;
 mod replication;
+pub(crate) mod resealing;
 mod running;
 mod services;
 pub(crate) mod shutdown;
@@ -18,6 +20,7 @@ mod signing_keys;
 mod start_error;
 mod tls;
 
+pub use beside::Service;
 pub(crate) use components::{
     engine, hasher, key_store, open_signer_keys, open_store, seal_signer_key, stored_keys, token_lifetime,
 };

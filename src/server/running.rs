@@ -11,7 +11,7 @@ use super::services::services;
 use super::shutdown::Signals;
 use super::tls::Certificate;
 use crate::app::{App, Loaded};
-use crate::config::{Config, Machine};
+use crate::config::{Config, Environment, Machine, Retention};
 use crate::domain::ClockAndRandom;
 use crate::http::{Services, metrics_server};
 use crate::qa::test_server::TestServer;
@@ -47,6 +47,7 @@ impl App {
         }
         let config = &settings.config;
         log_sizes(config, Machine::of_process());
+        warn_of_growth(config);
         self.migrate_when_available(config).await?;
         let listener =
             TcpListener::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
@@ -57,7 +58,7 @@ impl App {
         let certificate = config.tls_files().map(Certificate::read).transpose()?;
         let tls = certificate.as_ref().map(Certificate::server_config).transpose()?;
         if let Some(certificate) = certificate {
-            actix_web::rt::spawn(certificate.reload());
+            actix_web::rt::spawn(certificate.reload(services.metrics.certificate_expires.clone()));
         }
         let running = listen(listener, tls, config, &services, endpoints)
             .map_err(|error| StartError::Listen(address, error))?;
@@ -103,6 +104,15 @@ fn log_sizes(config: &Config, machine: Machine) {
     }
 }
 
+/// Warns when the operator has not decided how long audit entries stay.
+fn warn_of_growth(config: &Config) {
+    if config.audit_retention == Retention::Undecided && !config.has_loopback_issuer() {
+        log::warn!(
+            "the audit trail grows without a bound; set CLOAKROOM_AUDIT_RETENTION to a time such as 400d, or to forever"
+        );
+    }
+}
+
 impl Server {
     /// Returns the address of its metrics, if it serves any.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
@@ -126,7 +136,11 @@ impl Server {
     /// When the listener fails.
     pub async fn run(self) -> std::io::Result<()> {
         let (handle, services, grace) = (self.running.handle(), Arc::clone(&self.services), self.grace);
-        let signals = self.signals;
+        let signals = match services.environment {
+            // A request can be hung on purpose.
+            Environment::Test => self.signals.at_once(),
+            Environment::Production | Environment::Staging => self.signals,
+        };
         actix_web::rt::spawn(async move { signals.stop(handle, &services.shutdown, grace).await });
         let metrics = self.metrics.map(|(_, server)| {
             let handle = server.handle();

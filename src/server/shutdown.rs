@@ -13,6 +13,8 @@ pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
+    /// Set when no signal waits for requests in flight.
+    at_once: bool,
 }
 
 /// Kind of a shutdown.
@@ -34,12 +36,21 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
+            at_once: false,
         })
+    }
+
+    /// Lets each signal stop the server without a wait for requests in flight.
+    pub(crate) fn at_once(self) -> Self {
+        Self { at_once: true, ..self }
     }
 
     async fn next(&mut self) -> Shutdown {
         tokio::select! {
-            _ = self.terminate.recv() => Shutdown::Graceful,
+            _ = self.terminate.recv() => match self.at_once {
+                false => Shutdown::Graceful,
+                true => Shutdown::Immediate,
+            },
             _ = self.interrupt.recv() => Shutdown::Immediate,
             _ = self.quit.recv() => Shutdown::Immediate,
         }

@@ -8,6 +8,7 @@ use super::tls::TlsError;
 use crate::domain::NoRandomness;
 use crate::hashing::InvalidCost;
 use crate::mail::TemplateError;
+use crate::qa::test_server::SeedError;
 use crate::store::StoreError;
 use crate::token::KeyError;
 
@@ -29,6 +30,9 @@ pub enum StartError {
     /// The database is not available, or its schema cannot be migrated.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The accounts of a test server cannot be made.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
     /// The exporter of traces cannot be made.
     #[error("traces cannot be sent: {0}")]
     Traces(#[from] opentelemetry_otlp::ExporterBuildError),

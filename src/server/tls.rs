@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use prometheus::IntGauge;
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use x509_cert::der::Decode as _;
+use zeroize::Zeroizing;
 
 use crate::config::TlsFiles;
+use crate::text_file::read_bytes;
 
 /// Interval between two checks of the files.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -69,9 +73,19 @@ impl Certificate {
         Ok(config)
     }
 
-    /// Reads the files again whenever one of them changes. An invalid certificate is not used.
-    pub(crate) async fn reload(self: Arc<Self>) {
+    /// Returns the time at which the certificate expires, in seconds since 1970. None when it has another form than X.509.
+    fn expires(&self) -> Option<i64> {
+        let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+        let certificate = x509_cert::Certificate::from_der(current.cert.first()?).ok()?;
+        let end = certificate.tbs_certificate.validity.not_after.to_unix_duration();
+        i64::try_from(end.as_secs()).ok()
+    }
+
+    /// Reads the files again whenever one of them changes. An invalid certificate is not used. `expires` gets the time of
+    /// expiry of the one in use.
+    pub(crate) async fn reload(self: Arc<Self>, expires: IntGauge) {
         let mut seen = state(&self.files);
+        expires.set(self.expires().unwrap_or_default());
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
             let now = state(&self.files);
@@ -82,6 +96,7 @@ impl Certificate {
             match certified_key(&self.files, &self.provider) {
                 Ok(key) => {
                     *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+                    expires.set(self.expires().unwrap_or_default());
                     log::info!("the certificate {} was reloaded", self.files.certificate.display());
                 }
                 Err(error) => {
@@ -109,14 +124,20 @@ fn state(files: &TlsFiles) -> [Option<(SystemTime, u64)>; 2] {
 
 fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
     let TlsFiles { certificate, key } = files;
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
+    let chain: Vec<CertificateDer<'static>> = read_pem(certificate)
+        .and_then(|pem| CertificateDer::pem_slice_iter(&pem).collect())
         .map_err(|error| unreadable(certificate, &error.to_string()))?;
     if chain.is_empty() {
         return Err(unreadable(certificate, "it contains no certificate"));
     }
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error.to_string()))?;
+    let key = read_pem(key)
+        .and_then(|pem| PrivateKeyDer::from_pem_slice(&pem))
+        .map_err(|error| unreadable(key, &error.to_string()))?;
     Ok(CertifiedKey::from_der(chain, key, provider)?)
+}
+
+fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, pem::Error> {
+    read_bytes(path).map_err(pem::Error::Io)
 }
 
 fn unreadable(path: &Path, why: &str) -> TlsError {

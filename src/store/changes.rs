@@ -39,7 +39,7 @@ struct RevocationRow<'a> {
     subject: String,
     epoch: i64,
     until: Time,
-    /// Client and kept session of a set of sessions. None for another kind.
+    /// Client of a set of sessions, and the session that does not belong to it. None for another kind.
     part: Option<String>,
     owner: Option<&'a str>,
 }
@@ -61,6 +61,12 @@ impl Changes {
     pub(in crate::store) fn revoke_of(&mut self, owner: &str, subject: Revoked, expires_at: DateTime<Utc>) {
         let revocation = Revocation { subject, until: expires_at + CLOCK_SKEW };
         self.revoked.push(Revoking { revocation, owner: Some(owner.to_owned()) });
+    }
+
+    /// Returns true when the transaction itself ends all tokens of this user.
+    pub(in crate::store) fn ends_tokens_of(&self, user: UserId) -> bool {
+        let mut subjects = self.revoked.iter().map(|revoking| &revoking.revocation.subject);
+        subjects.any(|subject| matches!(subject, Revoked::User(ended, _) if *ended == user))
     }
 
     /// Returns the revocations.
@@ -97,18 +103,18 @@ fn encode(Revoking { revocation, owner }: &Revoking) -> RevocationRow<'_> {
 /// Stands for a part of a set of sessions that is not restricted.
 const ANY: &str = "*";
 
-/// Encodes the client and the kept session of a set. No id contains a space or [`ANY`].
+/// Encodes the client of a set and the session that does not belong to it. No id contains a space or [`ANY`].
 pub(in crate::store) fn encode_part(set: &SessionSet) -> String {
-    let kept = set.kept.map(|id| id.to_string());
-    let (client, kept) = (set.client.as_deref().unwrap_or(ANY), kept.as_deref().unwrap_or(ANY));
-    format!("{client} {kept}")
+    let except = set.except.map(|id| id.to_string());
+    let (client, except) = (set.client.as_deref().unwrap_or(ANY), except.as_deref().unwrap_or(ANY));
+    format!("{client} {except}")
 }
 
 fn decode_set(user: UserId, part: &str, before: i64) -> SessionSet {
     let mut parts = part.split(' ');
     let client = parts.next().filter(|client| *client != ANY).map(str::to_owned);
-    let kept = parts.next().and_then(|kept| Uuid::try_parse(kept).ok()).map(SessionId);
-    SessionSet { user, client, kept, before }
+    let except = parts.next().and_then(|except| Uuid::try_parse(except).ok()).map(SessionId);
+    SessionSet { user, client, except, before }
 }
 
 /// Decodes what a revocation ends. Returns none for a kind that only a newer version knows.

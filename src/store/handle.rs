@@ -15,6 +15,7 @@ use super::renewed::{Authorization, Renewed, look_again};
 use super::shared::Shared;
 use super::{Connection, Engine, PoolUse, StoreError, TrustedStore};
 use crate::authz::{AuditEvent, Proof};
+use crate::telemetry::metrics::DatabaseMetrics;
 
 /// The store. Each function takes a proof that the caller may do it, or returns the record sealed. Cheap to
 /// clone.
@@ -40,6 +41,11 @@ impl Store {
         self.0.pool.usage()
     }
 
+    /// Measures the work on the database from now on.
+    pub(crate) fn measure(&self, metrics: DatabaseMetrics) {
+        self.0.pool.measure(metrics);
+    }
+
     /// Checks that the database answers.
     ///
     /// # Errors
@@ -54,8 +60,11 @@ impl Store {
         &self,
         work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let deadline = Instant::now() + Patience::REQUEST.acquire;
-        let permit = acquire(&self.0.permits, deadline).await?;
+        let began = Instant::now();
+        let deadline = began + Patience::REQUEST.acquire;
+        let permit = acquire(&self.0.permits, deadline).await;
+        let permit = permit.inspect_err(|error| self.0.pool.count_error(error))?;
+        self.0.pool.measure_wait(began);
         let pool = self.0.pool.clone();
         run_blocking(self.engine(), move |state| {
             let _permit = permit;
@@ -69,8 +78,13 @@ impl Store {
         &self,
         work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if let Engine::Sqlite(_) = self.engine() {
-            let read = async { inline_read::read(self.0.id, self.engine(), &work) };
+        if let Engine::Sqlite(_) = self.engine()
+            && !self.0.is_disk_stalled()
+        {
+            let read = async {
+                let _mark = self.0.inline_reads.begin();
+                inline_read::read(self.0.id, self.engine(), &work)
+            };
             if let Some(value) = traced(self.engine(), read).await {
                 return Ok(value);
             }
@@ -106,6 +120,22 @@ impl TrustedStore {
         self.shared().changed.subscribe()
     }
 
+    /// Empties the write-ahead log of SQLite. Returns false when it is in use.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub(crate) async fn empty_log(&self) -> Result<bool, StoreError> {
+        self.read(|conn| conn.empty_log()).await
+    }
+
+    /// Rewrites the file of an SQLite database, so that it has no copy of a deleted or changed row.
+    ///
+    /// # Errors
+    /// When the database is not available, or the disk is full.
+    pub(crate) async fn rewrite_file(&self) -> Result<(), StoreError> {
+        self.read(|conn| conn.rewrite_file()).await
+    }
+
     /// Runs `work` in one transaction as [`Store::write`] does, without a proof.
     pub(in crate::store) async fn write<T: Send + 'static>(
         &self,
@@ -131,13 +161,19 @@ async fn transact<T: Send + 'static>(
     event: Option<AuditEvent>,
     work: impl Fn(&mut Connection, &mut Changes) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let deadline = Instant::now() + patience.acquire;
+    let began = Instant::now();
+    let deadline = began + patience.acquire;
     let permits = match &shared.writers {
         Writers::Thread(_) => None,
         Writers::Permits(writers) => {
             // In this order, so that writers waiting for each other hold no connection from readers.
-            let writer = acquire(writers, deadline).await?;
-            Some((writer, acquire(&shared.permits, deadline).await?))
+            let permits = async {
+                let writer = acquire(writers, deadline).await?;
+                Ok((writer, acquire(&shared.permits, deadline).await?))
+            };
+            let permits = permits.await.inspect_err(|error| shared.pool.count_error(error))?;
+            shared.pool.measure_wait(began);
+            Some(permits)
         }
     };
     let store = Arc::clone(shared);

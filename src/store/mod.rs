@@ -44,6 +44,7 @@ mod handle;
 mod keyset;
 pub(crate) mod records;
 mod renewed;
+mod settled;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -52,25 +53,31 @@ mod trusted;
 pub(crate) use audit::chain::EXPIRE;
 pub(crate) use audit::chain::Place;
 pub use audit::entries::{Entry, EntryId, Inputs};
+pub use audit::filter::AuditFilter;
 pub(crate) use audit::queue::Recorder;
 pub(crate) use audit::seal::{BEGINNING, ChainKey};
 pub(crate) use audit::sealer::Sealer;
-pub use audit::trail::{AuditFilter, AuditPage};
+pub use audit::trail::AuditPage;
+pub(crate) use audit::trail_keys::TrailKeys;
 #[doc(hidden)]
 pub use engine::connection::Link;
 pub(crate) use engine::connection::check_postgres_url;
 pub use engine::connection::{Connection, Engine};
 pub use engine::error::StoreError;
 pub use engine::migrate::{MigrationState, Migrations};
-pub(crate) use engine::migrate::{OWN_MIGRATIONS, migrate, migration_states};
+pub(crate) use engine::migrate::{OWN_MIGRATIONS, migrate, migration_states, unknown_migrations};
 pub use engine::pool::PoolUse;
 #[doc(hidden)]
 pub use engine::postgres::PostgresConnection;
 pub(crate) use engine::snapshot::hold;
 pub(crate) use engine::snapshot::{InMemory, Snapshot};
 pub use engine::sql_types::{Moment, Uid};
+pub(crate) use extension::declared_table::DeclaredTable;
+pub(crate) use extension::filters::MOST_VALUES;
 pub use extension::lookup::{Lookup, Stored};
-pub use extension::repository::{Position, Repository, Selected, Selection};
+pub use extension::repository::{RecordKey, Repository};
+pub use extension::selection::{Position, Selected, Selection};
+pub use extension::sql_condition::Within;
 pub use handle::Store;
 pub use keyset::{Keyset, KeysetPage};
 pub(crate) use records::account_tokens::{Issued, LiveToken, NewAccountToken};
@@ -81,17 +88,20 @@ pub(crate) use records::expiry::{EXPIRING, Expiring};
 pub(crate) use records::idempotency::{EarlierRequest, IdempotentRequest, run_idempotent};
 pub(crate) use records::import_export::{ExportedUser, ImportOutcome, ImportedUser};
 pub(crate) use records::jobs::{Claim, DUTY, JobState};
+pub(crate) use records::link_redemptions::ChangeMails;
 pub use records::login::LoginRefused;
 pub(crate) use records::login::VerifiedPassword;
 pub use records::login_attempts::StoredPassword;
 pub(crate) use records::mail_queue::{MAIL, QueuedMail};
+pub(crate) use records::master_keys::{MasterKeyState, NotSwitched};
 pub(crate) use records::notifications::Notifications;
 pub(crate) use records::outbox::{Backlog, Message};
 pub(crate) use records::pending_registrations::{PendingRegistration, RegistrationMail};
 pub use records::rate_limits::CountedAttempt;
 pub(crate) use records::refresh_tokens::{NewRefreshToken, RefreshRefused, RefreshRequest};
 pub(crate) use records::revocations::TokenOwner;
-pub(crate) use records::session_rows::TokenSession;
+pub(crate) use records::sealed_values::{RowKey, SealedKind, SealedValue};
+pub(crate) use records::session_rows::{SessionCookie, TokenSession};
 pub use records::sessions::SessionPosition;
 pub(crate) use records::used_jtis::{OneTimeJwt, OneTimeJwts};
 pub use records::user_list::UserPage;
@@ -99,6 +109,7 @@ pub use records::user_query::{SortKey, UserCount, UserFilter, UserQuery, UserSor
 pub use records::user_rows::NewUser;
 pub use records::users::UserChange;
 pub use renewed::Renewed;
+pub(crate) use settled::Settled;
 pub(crate) use shared::OnRevoked;
 pub(crate) use trusted::TrustedStore;
 
@@ -106,6 +117,11 @@ pub(crate) use trusted::TrustedStore;
 #[doc(hidden)]
 pub mod private {
     pub use super::engine::limit::page;
-    pub use super::extension::repository::{Rows, Schema, parse_filter};
-    pub use super::extension::sql_condition::{FilterPart, SqlCondition, held, sql_condition, user_or_nil};
+    pub use super::extension::assertions::{IsSerialize, NotSerialize, has_hidden_members, sortable};
+    pub use super::extension::declared_table::{DeclaredTable, declared};
+    pub use super::extension::filters::{
+        FilterCondition, FilterDescription, parse_any_of, parse_filter, substr,
+    };
+    pub use super::extension::repository::Rows;
+    pub use super::extension::sql_condition::{FilterPart, SqlCondition, held, or_never, sql_condition};
 }

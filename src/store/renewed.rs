@@ -43,7 +43,7 @@ use crate::on;
 /// another one's lock.
 const LOOK_LIFETIME: Duration = Duration::from_millis(100);
 
-/// A connection in the transaction of a change whose proof `P` was renewed: the caller is looked up in the same
+/// A connection in the transaction of a change whose proof `P` was renewed. The caller is looked up in the same
 /// transaction, and its token has not lost its effect since the decision. It dereferences to the
 /// [`Connection`].
 pub struct Renewed<'tx, P> {
@@ -51,7 +51,7 @@ pub struct Renewed<'tx, P> {
     proof: PhantomData<fn() -> P>,
 }
 
-/// What a transaction needs of the proof `P`: the caller to look at again, and the audit event.
+/// Part of the proof `P` that a transaction needs: the caller to look at again, and the audit event.
 pub(in crate::store) struct Authorization<P> {
     caller: Option<Caller>,
     /// Owner whose roles the decision compared with the caller's powers, and these roles.
@@ -97,7 +97,10 @@ impl<P: Proof> Authorization<P> {
         self.compare_again(&mut renewed)?;
         let value = work(&mut renewed, changes)?;
         if began.elapsed() > LOOK_LIFETIME {
-            look_again(&mut renewed, caller).map_err(refused)?;
+            // A caller that deletes its own account has none when the change is done. It can still be revoked.
+            let ends_itself =
+                caller.and_then(Caller::user_id).is_some_and(|user| changes.ends_tokens_of(user));
+            look(&mut renewed, caller, !ends_itself).map_err(refused)?;
         }
         Ok(value)
     }
@@ -139,6 +142,11 @@ impl<P> DerefMut for Renewed<'_, P> {
 /// # Errors
 /// [`StoreError::Revoked`], [`StoreError::LeaseLost`].
 pub(in crate::store) fn look_again(conn: &mut Connection, caller: Option<&Caller>) -> Result<(), StoreError> {
+    look(conn, caller, true)
+}
+
+/// As [`look_again`]. The account is looked up if the caller `must_have_account`.
+fn look(conn: &mut Connection, caller: Option<&Caller>, must_have_account: bool) -> Result<(), StoreError> {
     if let Some(lease) = caller.and_then(Caller::lease) {
         return check_lease(conn, *lease);
     }
@@ -148,7 +156,7 @@ pub(in crate::store) fn look_again(conn: &mut Connection, caller: Option<&Caller
     if fault!(change_not_renewed) {
         return Ok(());
     }
-    if is_revoked(conn, token)? || !has_active_account(conn, caller, token)? {
+    if is_revoked(conn, token)? || (must_have_account && !has_active_account(conn, caller, token)?) {
         return Err(StoreError::revoked(AuditEvent::revoked(caller)));
     }
     Ok(())

@@ -1,17 +1,19 @@
 //! State of one store, shared by its handles and by the transactions that run for it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
-use super::Engine;
 use super::audit::backlog::Backlog;
+use super::audit::trail_keys::TrailKeys;
 use super::engine::blocking::Patience;
 use super::engine::pool::Pool;
+use super::engine::stall::Underway;
 use super::engine::writer::Writers;
+use super::{Engine, StoreError};
 use crate::authz::Vocabulary;
 use crate::domain::{ClockAndRandom, Lifetimes, NoRandomness, Revocation};
 
@@ -26,11 +28,15 @@ pub(in crate::store) struct Shared {
     /// Permits for connections.
     pub(in crate::store) permits: Arc<Semaphore>,
     pub(in crate::store) writers: Writers,
+    /// Reads that run on the thread of their request.
+    pub(in crate::store) inline_reads: Underway,
     pub(in crate::store) vocabulary: Arc<Vocabulary>,
     pub(in crate::store) lifetimes: Lifetimes,
     pub(in crate::store) on_revoked: OnRevoked,
     /// Refusals that wait to be written into the audit trail.
     pub(in crate::store) backlog: Backlog,
+    /// Keys of the audit trail, once the master key is known.
+    pub(in crate::store) trail_keys: OnceLock<TrailKeys>,
     /// Wakes the jobs that react to changes.
     pub(in crate::store) changed: watch::Sender<()>,
     clock_and_random: ClockAndRandom,
@@ -50,15 +56,31 @@ impl Shared {
         Self {
             id: STORES.fetch_add(1, Ordering::Relaxed),
             writers: Writers::new(&engine, connections),
+            inline_reads: Underway::default(),
             pool: Pool::new(engine, connections, Patience::REQUEST.acquire),
             permits: Arc::new(Semaphore::new(connections)),
             vocabulary,
             lifetimes,
             on_revoked,
             backlog: Backlog::default(),
+            trail_keys: OnceLock::new(),
             changed: watch::Sender::default(),
             clock_and_random,
         }
+    }
+
+    /// Returns the keys of the audit trail.
+    ///
+    /// # Errors
+    /// When the master key is not known yet.
+    pub(in crate::store) fn trail_keys(&self) -> Result<&TrailKeys, StoreError> {
+        let missing = || StoreError::Internal("the master key is not loaded".to_owned());
+        self.trail_keys.get().ok_or_else(missing)
+    }
+
+    /// Returns true when the disk of SQLite hangs, so that a read of it could keep its thread.
+    pub(in crate::store) fn is_disk_stalled(&self) -> bool {
+        self.writers.is_stalled() || self.inline_reads.is_stalled()
     }
 
     /// Returns the time of the store's clock.

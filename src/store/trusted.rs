@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::shared::Shared;
-use super::{Engine, OnRevoked, Store};
+use super::{DeclaredTable, Engine, OnRevoked, Store, StoreError};
 use crate::authz::Vocabulary;
 use crate::domain::{ClockAndRandom, Lifetimes};
 
@@ -35,6 +35,17 @@ impl TrustedStore {
             lifetimes,
             on_revoked,
         )))
+    }
+
+    /// Returns how the tables differ from these declarations.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub(crate) async fn differences_of(&self, tables: Vec<DeclaredTable>) -> Result<Vec<String>, StoreError> {
+        let differences = self.0.read(move |conn| {
+            tables.iter().map(|table| table.differences(conn)).collect::<Result<Vec<_>, _>>()
+        });
+        Ok(differences.await?.concat())
     }
 
     /// Opens a migrated SQLite store in a test's directory.

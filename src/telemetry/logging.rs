@@ -30,7 +30,12 @@ pub fn init(format: LogFormat, filter: &str, access_log: bool) {
     let mut builder = Builder::new();
     let level = default_level(filter);
     // At `info` actix says only how many workers it starts, which tells an operator nothing.
-    builder.filter_module("actix_server", level.min(LevelFilter::Warn)).parse_filters(filter);
+    builder.filter_module("actix_server", level.min(LevelFilter::Warn));
+    // The HTTP library writes an error for each malformed request. A stranger would fill the disk with them.
+    if level < LevelFilter::Debug {
+        builder.filter_module("actix_http", LevelFilter::Off);
+    }
+    builder.parse_filters(filter);
     if access_log {
         builder.filter_module(ACCESS, level.max(LevelFilter::Info));
     }

@@ -81,6 +81,7 @@ defects! {
     WrongIssuer = "wrong-issuer" WrongIssuer true "Of another issuer (iss)";
     WrongAudience = "wrong-audience" WrongAudience true "For another service (aud)";
     IdToken = "id-token" WrongType true "An ID token, not an access token (typ)";
+    WrongTyp = "wrong-typ" WrongType true "With typ JWT instead of at+jwt";
     Crit = "crit" CriticalHeader true "With a critical header (crit)";
     Revoked = "revoked" Revoked true "Revoked (RFC 7009)";
     Tampered = "tampered" WrongSignature false "Changed after signing";
@@ -177,7 +178,7 @@ impl TestTokens<'_> {
             TokenDefect::WrongKey => self.signed_by_other_key(token, self.kid()),
             TokenDefect::UnknownKey => self.signed_by_other_key(token, None),
             TokenDefect::EmbeddedJwk => {
-                let key = PrivateKey::generate(SigningAlgorithm::Es256)?;
+                let key = PrivateKey::generate(self.algorithm())?;
                 let public = key.public_key()?;
                 token.header.insert("jwk".to_owned(), public.jwk);
                 let kid = self.kid().unwrap_or(public.kid);
@@ -226,6 +227,7 @@ impl TestTokens<'_> {
                 }
                 token.header.insert("typ".to_owned(), "JWT".into());
             }
+            TokenDefect::WrongTyp => drop(token.header.insert("typ".to_owned(), "JWT".into())),
             TokenDefect::Crit => drop(token.header.insert("crit".to_owned(), json!(["exp"]))),
             _ => {}
         }
@@ -240,12 +242,20 @@ impl TestTokens<'_> {
         first.get("kid")?.as_str().map(str::to_owned)
     }
 
+    /// Returns the algorithm of the server's signing key, so that a token by another key has no second defect. A
+    /// server with a shared secret has no key pair, and any algorithm of one is another.
+    fn algorithm(&self) -> SigningAlgorithm {
+        let published = || self.jwks?.get("keys")?.get(0)?.get("alg")?.as_str()?.parse().ok();
+        let known: Option<SigningAlgorithm> = published();
+        known.unwrap_or(SigningAlgorithm::Es256)
+    }
+
     fn signed_by_other_key(
         &self,
         token: UnsignedToken,
         kid: Option<String>,
     ) -> Result<String, TestTokenError> {
-        let key = PrivateKey::generate(SigningAlgorithm::Es256)?;
+        let key = PrivateKey::generate(self.algorithm())?;
         let own = key.public_key()?.kid;
         Ok(signed(token, &key.signer(&kid.unwrap_or(own))?)?)
     }

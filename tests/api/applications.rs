@@ -12,6 +12,9 @@ use diesel::prelude::*;
 
 use crate::support::{Server, on_both_engines};
 
+mod lockers;
+mod orders;
+
 fn careless() -> App {
     App::new("careless").endpoints(endpoints())
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The rooms from the lowest to the highest. A file uses files of its own room and of lower layers.
 const LAYERS: &[&[&str]] = &[
     &["faults"],
-    &["domain", "json"],
+    &["domain", "json", "text_file"],
     &["telemetry"],
     &["hashing"],
     &["authz"],
@@ -315,6 +315,14 @@ fn the_routes_of_the_api_reach_neither_the_state_nor_the_store_without_proofs() 
 
 /// Lists of values in a statement of the store, each with what bounds its length. A subquery is not a list.
 const LISTS: &[(&str, &str, &str)] = &[
+    ("store/audit/holder_keys", "eq_any(&of_persons)", "a page of the trail, or a batch of 256 entries"),
+    ("store/audit/holder_keys", "eq_any(&of_days)", "a page of the trail, or a batch of 256 entries"),
+    ("store/audit/holder_keys", "eq_any(&ids)", "a page of the trail, or a batch of 256 entries"),
+    ("store/audit/holder_keys", "eq_any(&typed)", "the queries of a page of the trail, or of 256 entries"),
+    ("store/audit/old_entries", "eq_any(&positions)", "twice a batch of 256 entries"),
+    ("store/extension/filters", "eq_any($value)", "20 values of a filter, `MOST_VALUES`"),
+    ("store/extension/macros", "eq_any(ids)", "a batch of 200 ids"),
+    ("store/records/mail_queue", "eq_any(&about)", "a user's id and two addresses"),
     ("store/records/client_secrets", "eq_any(clients)", "a page of clients"),
     ("store/records/import_export", "eq_any(&external)", "a batch of an import"),
     ("store/records/import_export", "eq_any(&ids)", "a batch of an import, or a page of an export"),

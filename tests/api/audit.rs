@@ -3,9 +3,11 @@
 mod all_users;
 mod at_once;
 mod chain;
+mod erasure;
 mod floods;
 mod large;
 mod looks;
+mod old_entries;
 
 use serde_json::{Value, json};
 
@@ -36,6 +38,7 @@ on_both_engines! {
         assert_eq!(entry["actor"], format!("user:{}", ada.id));
         assert_eq!(entry["decision_id"], answer.json()["decision_id"]);
         assert_eq!(entry["request_id"].as_str(), answer.header("x-request-id"));
+        assert_eq!(entry["actor_roles"], json!(["user"]));
         // The owner does not see the other caller's token and address.
         assert_eq!((&entry["jti"], &entry["address"]), (&Value::Null, &Value::Null));
         assert!(trail(&server, &ada.id, &ada.token).iter().all(|entry| !refused(entry)));

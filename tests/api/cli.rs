@@ -3,6 +3,7 @@
 mod accounts;
 mod backup;
 mod new;
+mod pull_request;
 mod serving;
 mod settings;
 mod start;

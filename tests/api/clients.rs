@@ -90,6 +90,36 @@ on_both_engines! {
         ask_token(&server, &id, &secret_of(&made)).expect(200);
     }
 
+    fn a_client_of_another_system_keeps_its_uuid(server) {
+        let (admin, id) = (server.admin(), "3f2504e0-4f89-41d3-9a0c-0305e82c3301");
+        let chosen = register(&server, &admin.token, &json!({ "client_id": id, "scope": "users:read" }));
+        assert_eq!(chosen.expect_problem(422, "invalid-body").broken_rules(), [("/client_id".to_owned(), "invalid-id".to_owned())]);
+        let create = |option: &str, id: &str| {
+            ["clients", "create", option, id, "--scope", "users:read users:read:any", "--json"].map(str::to_owned)
+        };
+        let imported = create("--imported-id", id);
+        let made: Value = serde_json::from_str(&server.operator(&imported.each_ref().map(String::as_str))).unwrap();
+        let token = ask_token(&server, id, made["client_secret"].as_str().unwrap()).expect(200).json();
+        let token = token["access_token"].as_str().unwrap();
+        server.get("/users").bearer(token).send().expect(200);
+        server.get("/users/me").bearer(token).send().expect_problem(403, "not-owner");
+        server.get(&format!("/users/{id}")).bearer(token).send().expect_problem(404, "not-found");
+        assert_eq!(server.get(&format!("/clients/{id}")).bearer(&admin.token).send().expect(200).json()["client_id"], id);
+        for (option, wrong) in [
+            ("--imported-id", admin.id.as_str()),
+            ("--imported-id", "019ab1f7-2b11-7c90-8a4f-d3e5f7091b2c"),
+            ("--imported-id", "3F2504E0-4F89-41D3-9A0C-0305E82C3301"),
+            ("--imported-id", "3f2504e04f8941d39a0c0305e82c3301"),
+            ("--imported-id", "cloakroom"),
+            ("--imported-id", "cloakroom-docs"),
+            ("--imported-id", id),
+            ("--id", "9f2504e0-4f89-41d3-9a0c-0305e82c3302"),
+        ] {
+            let refused = server.operator_refused(&create(option, wrong).each_ref().map(String::as_str));
+            assert!(refused.contains("error: "), "{option} {wrong}: {refused}");
+        }
+    }
+
     fn lists_clients_in_pages_in_stable_order(server) {
         let admin = server.admin();
         for id in ["a", "B", "c", "Z", "1", "a-b", "a.b", "_"] {

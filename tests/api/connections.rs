@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Engine, PATIENCE, Request, Server, eventually};
+use crate::support::{Engine, PATIENCE, Request, Server, eventually, send_raw};
 
 const LARGE: &[u8] = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -180,4 +180,19 @@ fn connections_of_one_address_are_bounded() {
     let proxied = Server::start_with(Engine::Sqlite, &[limit, ("CLOAKROOM_TRUSTED_PROXIES", "127.0.0.1")]);
     let mut of_the_proxy: Vec<TcpStream> = (0..10).map(|_| connect(&proxied)).collect();
     assert!(of_the_proxy.iter_mut().all(is_answered));
+}
+
+#[test]
+fn connection_that_does_not_speak_http_is_counted() {
+    let server = Server::start_with(Engine::Sqlite, &[METRICS]);
+    for head in [
+        "nonsense\r\n\r\n",
+        "GET / HTTP/1.1\r\na b: c\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n",
+    ] {
+        let answer = send_raw(server.address, head.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+    server.get("/health/live").send().expect(200);
+    eventually("each is counted", || closed(&server, "malformed-request") == 3);
 }

@@ -1,5 +1,6 @@
 //! Tests that the documentation and the OpenAPI document agree with the code.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use cloakroom::App;
@@ -65,11 +66,25 @@ fn frontends_page_shows_the_tested_recipes() {
         shown += 1;
     }
     let files = |directory: PathBuf| std::fs::read_dir(directory).expect("a directory").count();
-    assert_eq!(
-        shown,
-        files(directory.clone()) - 1 + files(directory.join("nextjs")),
-        "every recipe is shown"
-    );
+    let below = ["nextjs", "authjs"].map(|name| files(directory.join(name)) - 1);
+    assert_eq!(shown, files(directory) + below.iter().sum::<usize>(), "every recipe is shown");
+}
+
+#[test]
+fn qa_page_shows_the_tested_recipes() {
+    let page = include_str!("../../docs/qa.md");
+    let directory = in_repository("tests/interop/runners");
+    let mut shown = Vec::new();
+    for marked in page.split("<!-- runner: ").skip(1) {
+        let (name, rest) = marked.split_once(" -->\n```").expect("a marker and its block");
+        let block = rest.split_once('\n').and_then(|(_, rest)| rest.split_once("```\n")).expect("a block").0;
+        let recipe = std::fs::read_to_string(directory.join(name)).expect("a recipe");
+        assert_eq!(block, recipe, "{name}");
+        shown.push(name.split('/').next().expect("a runner").to_owned());
+    }
+    for runner in ["ci", "curl", "go", "jest", "junit", "node", "playwright", "pytest", "vitest"] {
+        assert!(shown.iter().any(|known| known == runner), "{runner}");
+    }
 }
 
 #[test]
@@ -222,13 +237,32 @@ fn every_problem_code_has_unique_name_title_and_meaning() {
     }
 }
 
+/// A table without a bound that an operator knows can fill the disk.
+#[test]
+fn operating_page_says_what_bounds_each_table() {
+    let page = include_str!("../../docs/operating.md");
+    let section = page.split("### What bounds each table").nth(1).expect("the section");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let cells =
+        section.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let told: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let schema = include_str!("../../src/store/engine/schema.rs").split("diesel::table! {").skip(1);
+    let name = |table: &'static str| {
+        let line = table.lines().find(|line| line.trim_end().ends_with(") {"))?;
+        line.trim_start().split(' ').next()
+    };
+    let tables: BTreeSet<&str> = schema.filter_map(name).collect();
+    assert!(tables.len() > 20, "{tables:?}");
+    assert_eq!(told, tables);
+}
+
 #[test]
 fn extending_page_quotes_the_example_exactly() {
     let read =
         |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let files =
-        ["examples/notes.rs", "examples/notes/jobs.rs", "examples/notes/note.rs", "examples/notes/shares.rs"];
-    let example = files.map(read).concat();
+    let files = ["jobs", "labels", "note", "shares"].map(|name| read(&format!("examples/notes/{name}.rs")));
+    let shop = ["avatars", "invoices", "orders"].map(|name| read(&format!("examples/shop/{name}.rs")));
+    let example = read("examples/notes.rs") + &files.concat() + &read("examples/shop.rs") + &shop.concat();
     let guide = read("docs/extending.md");
     let pieces: Vec<&str> =
         guide.split("```rust\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();

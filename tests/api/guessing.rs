@@ -98,7 +98,7 @@ on_both_engines! {
         }
         assert_eq!((0..8).filter(|_| guess(&server, "", &ada.email) == 401).count(), 6);
         let told = browser.submit(&page, "log-in", &[("email", &ada.email), ("password", PASSWORD)]).expect(429);
-        assert!(told.body.contains("too many wrong passwords") && browser.cookie("__Host-cloakroom").is_none());
+        assert!(told.body.contains("too many wrong passwords") && browser.cookie("cloakroom").is_none());
     }
 
     fn correct_password_neither_counts_nor_resets(server) {

@@ -10,6 +10,8 @@ mod external;
 mod foreign_hashes;
 mod mail;
 mod openapi;
+mod pages;
+mod runners;
 mod schemathesis;
 
 use std::io::Read;
@@ -22,7 +24,7 @@ use serde_json::{Value, json};
 use crate::support::{Engine, IssuerKey, PASSWORD, Server, on_both_engines};
 
 /// Time-out of a script. Several browsers at the same time are slow.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Redirect URI of the clients; no program listens there.
 const CALLBACK: &str = "http://127.0.0.1:9/callback";

@@ -135,7 +135,8 @@ on_both_engines! {
     fn hs256_secret_cannot_be_rotated_by_the_api(engine: Engine) {
         let settings = [("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", "0123456789abcdef0123456789abcdef")];
         let server = Server::start_with(engine, &settings);
-        rotate(&server, &server.admin().token).expect_problem(409, "conflict");
+        let refused = rotate(&server, &server.admin().token).expect_problem(409, "conflict").json();
+        assert_eq!(refused["errors"][0]["detail"], refused["detail"], "a form shows the cause");
         // A client could not verify an ID token, so there is none.
         let app = server.application("photos", "openid users:read");
         let back = server.get(&app.authorize(&[])).send().expect(303);

@@ -123,7 +123,7 @@ on_both_engines! {
             assert_eq!((refused.json()["error"].as_str(), left(&refused).1), (Some("temporarily_unavailable"), 0));
             let seconds: i64 = refused.header("retry-after").unwrap().parse().unwrap();
             assert!((1..=901).contains(&seconds), "{seconds}");
-            // What is good passes as before.
+            // A good request passes as before.
             assert_eq!(good(server, "192.0.2.1").expect(200).header("ratelimit"), None);
             fail(server, "192.0.2.2").expect(401);
         }

@@ -1,6 +1,4 @@
-//! What ends or forbids something does not depend on how many sessions, codes and consents there are.
-
-use std::time::{Duration, Instant};
+//! Deeds that end or forbid something do not depend on the number of sessions, codes and consents.
 
 use cloakroom::store::PostgresConnection;
 use diesel::SqliteConnection;
@@ -15,9 +13,6 @@ use crate::support::{
 
 /// Number of children. More than one statement can name in a list.
 const MANY: usize = 40_000;
-
-/// Deadline of a request in the store. A deed that depends on the number of rows exceeds it.
-const DEADLINE: Duration = Duration::from_millis(1_900);
 
 #[derive(QueryableByName)]
 struct Number {
@@ -88,13 +83,10 @@ fn db_sessions(server: &Server, user: &str, client: &str, count: usize) {
     );
 }
 
-/// Sends a request that must be done before its deadline.
+/// Sends a request that must be done before the store's deadline, which the server answers with 503.
 #[track_caller]
 fn in_time(request: Request, status: u16) -> Answer {
-    let began = Instant::now();
-    let answer = request.send().expect(status);
-    assert!(began.elapsed() < DEADLINE, "{:?}", began.elapsed());
-    answer
+    request.send().expect(status)
 }
 
 /// Returns the token response of a login.
@@ -155,6 +147,19 @@ on_both_engines! {
         // Another replica knows of it.
         let replica = server.replica();
         replica.eventually_refuses(&ada.token);
+    }
+
+    fn all_other_of_many_sessions_end(server) {
+        let ada = server.register("ada");
+        let (own, other) = (log_in(&server, &ada), log_in(&server, &ada));
+        db_sessions(&server, &ada.id, "cloakroom", MANY);
+        let token = text(&own, "access_token");
+        in_time(server.delete("/users/me/sessions?except=current").bearer(token), 204);
+        has_ended(&server, &other);
+        let list = server.get("/users/me/sessions").bearer(token).send().expect(200).json();
+        assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{list}");
+        refresh(&server, &own).expect(200);
+        assert!(db_count(&server, "revocations") < 20);
     }
 
     fn new_password_ends_many_sessions_but_the_own(server) {

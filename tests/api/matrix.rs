@@ -35,10 +35,14 @@ on_both_engines! {
                 "another user: 403 not-owner",
                 "support: 403 not-owner",
                 "admin: in",
+                "admin, one scope: 403 above-caller",
                 "client: 403 not-owner",
                 "client, any: in",
                 "owner, stale: 401 insufficient-user-authentication",
                 "admin, stale: 401 insufficient-user-authentication",
+                "browser: in",
+                "admin's browser: 403 not-owner",
+                "foreign page: 403 foreign-origin",
             ]
         );
     }

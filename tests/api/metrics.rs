@@ -17,6 +17,9 @@ fn read(server: &Server) -> String {
         assert!(media.starts_with("text/plain; version=0.0.4"), "{media}");
     }
     assert_eq!(head.body, "");
+    let post = Request::new("POST", format!("http://{address}/metrics")).send().expect(405);
+    assert_eq!(post.header("allow"), Some("GET, HEAD"));
+    Request::new("GET", format!("http://{address}/")).send().expect(404);
     answer.body
 }
 
@@ -90,6 +93,27 @@ on_both_engines! {
         let build = format!("cloakroom_build_info{{engine=\"{engine}\",version=\"{version}\"}}");
         assert_eq!(value(&metrics, &build), 1.0, "{metrics}");
         assert!(value(&metrics, "process_resident_memory_bytes") > 0.0);
+    }
+}
+
+on_both_engines! {
+    fn measures_the_database_and_the_age_of_the_key(engine: Engine) {
+        let server = start(engine);
+        let ada = server.register("ada");
+        server.get("/users/me/sessions").bearer(&ada.token).send().expect(200);
+        let metrics = read(&server);
+        assert!(value(&metrics, "cloakroom_database_work_duration_seconds_count") > 1.0, "{metrics}");
+        assert!(value(&metrics, "cloakroom_database_wait_duration_seconds_count") > 0.0, "{metrics}");
+        let created = value(&metrics, "cloakroom_signing_key_created_timestamp_seconds");
+        let now = server.clock.now().timestamp();
+        assert!((now - 120..=now).contains(&(created as i64)), "{created}");
+        assert_eq!(value(&metrics, "cloakroom_tls_certificate_expiry_timestamp_seconds"), 0.0);
+        let errors = |class: &str| value(&read(&server), &format!("cloakroom_database_errors_total{{class=\"{class}\"}}"));
+        assert_eq!((errors("internal"), errors("lost")), (0.0, 0.0));
+        // A table that is missing is a fault of the database's content.
+        server.db_run("ALTER TABLE sessions RENAME TO moved");
+        server.get("/users/me/sessions").bearer(&ada.token).send().expect(500);
+        assert!(errors("internal") > 0.0);
     }
 }
 

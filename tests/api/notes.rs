@@ -60,7 +60,7 @@ impl World {
 }
 
 /// Returns a client's token with scopes that cloakroom's own command line does not know.
-fn db_client_token(server: &Server, id: &str, scope: &str) -> String {
+pub fn db_client_token(server: &Server, id: &str, scope: &str) -> String {
     let arguments = ["clients", "create", "--id", id, "--scope", "users:read:any", "--json"];
     let made: Value = serde_json::from_str(&server.operator(&arguments)).unwrap();
     let update = format!("UPDATE clients SET scope = '{scope}' WHERE id = '{id}'");
@@ -157,7 +157,7 @@ on_both_engines! {
         assert!(actions(&world.read(&note, &world.ada)).contains(&"update".to_owned()));
         let away = world.put_away(&note, true).expect(200);
         assert!(!actions(&away).contains(&"update".to_owned()), "{away:?}");
-        let refused = world.change(&note, &world.ada).expect_problem(403, "wrong-state");
+        let refused = world.change(&note, &world.ada).expect_problem(409, "wrong-state");
         assert!(refused.json()["detail"].as_str().unwrap().contains("open"), "{refused:?}");
         // A caller who cannot read the note gets 404.
         world.change(&note, &world.eve).expect_problem(404, "not-found");
@@ -363,5 +363,88 @@ on_both_engines! {
             assert!(pointers.iter().any(|broken| broken == pointer), "{pointer}: {refused:?}");
         }
         assert!((400..500).contains(&world.share(&note, "%00", false).status));
+    }
+}
+
+fn label(server: &Server, by: &Person, name: &str) -> String {
+    let body = json!({ "name": name, "colour": "blue" });
+    let made = server.post("/users/me/labels").bearer(&by.token).json(&body).send().expect(201);
+    let (location, id) =
+        (made.header("location").unwrap().to_owned(), made.json()["id"].as_str().unwrap().to_owned());
+    assert!(location.ends_with(&format!("/users/me/labels/{id}")), "{location}");
+    id
+}
+
+on_both_engines! {
+    fn label_below_another_user_is_refused_before_the_look_up(engine: Engine) {
+        let World { server, ada, bob, .. } = World::new(engine);
+        let (label, missing) = (label(&server, &ada, "Winter"), "01890a5d-ac96-774b-bcce-b302099a8057");
+        let below = |user: &str, label: &str| format!("/users/{user}/labels/{label}");
+        let ask = |path: &str| server.get(path).bearer(&bob.token).send().expect_problem(403, "not-owner");
+        for path in [below(&ada.id, &label), below(&ada.id, missing), below(&ada.id, "x"), below(missing, &label)] {
+            assert_eq!(without_ids(&ask(&path)), without_ids(&ask(&below(&ada.id, &label))), "{path}");
+        }
+        // The label is not his, whatever the path says.
+        for id in [&label, missing, "x"] {
+            server.get(&below("me", id)).bearer(&bob.token).send().expect_problem(404, "not-found");
+            server.delete(&below(&bob.id, id)).bearer(&bob.token).send().expect_problem(404, "not-found");
+        }
+        ask(&format!("/users/{}/labels", ada.id));
+        let new = server.post(&format!("/users/{}/labels", ada.id)).bearer(&bob.token);
+        let new = new.json(&json!({ "name": "x", "colour": "red" }));
+        new.send().expect_problem(403, "not-owner");
+        server.get(&below("me", &label)).bearer(&ada.token).send().expect(200);
+        server.get(&below(&ada.id, &label)).bearer(&ada.token).send().expect(200);
+    }
+}
+
+on_both_engines! {
+    fn labels_of_one_user_are_listed(engine: Engine) {
+        let World { server, ada, bob, .. } = World::new(engine);
+        let mine: Vec<String> = ["c", "a", "b"].iter().map(|name| label(&server, &ada, name)).collect();
+        let his = label(&server, &bob, "his");
+        let page = |by: &Person, path: &str| server.get(path).bearer(&by.token).send().expect(200);
+        let first = page(&ada, "/users/me/labels?sort=name&limit=2");
+        assert_eq!(ids(&first), [mine[1].clone(), mine[2].clone()]);
+        let next = first.json()["next"].as_str().unwrap().to_owned();
+        let rest = format!("/users/{}/labels?sort=name&limit=2&cursor={next}", ada.id);
+        assert_eq!(ids(&page(&ada, &rest)), [mine[0].clone()]);
+        // A reader of all labels sees those of the user in the path, and no other user's; each look is in the trail.
+        let admin = server.admin();
+        assert_eq!(ids(&page(&admin, &format!("/users/{}/labels", bob.id))), std::slice::from_ref(&his));
+        assert_eq!(ids(&page(&admin, "/users/me/labels")), Vec::<String>::new());
+        server.get(&format!("/users/{}/labels/{his}", bob.id)).bearer(&admin.token).send().expect(200);
+        let wrong = format!("/users/{}/labels/{his}", ada.id);
+        server.get(&wrong).bearer(&admin.token).send().expect_problem(404, "not-found");
+        let missing = "/users/01890a5d-ac96-774b-bcce-b302099a8057/labels";
+        server.get(missing).bearer(&admin.token).send().expect_problem(404, "not-found");
+        let trail = page(&bob, "/users/me/audit").json();
+        let looks = trail["items"].as_array().unwrap().iter().filter(|entry| entry["resource"] == "label");
+        let mut actions: Vec<&str> = looks.map(|entry| entry["action"].as_str().unwrap()).collect();
+        actions.sort_unstable();
+        assert_eq!(actions, ["create", "list", "read"], "{trail}");
+    }
+}
+
+on_both_engines! {
+    fn numbers_and_enumerations_are_read_strictly(engine: Engine) {
+        let World { server, ada, .. } = World::new(engine);
+        let label = format!("/users/me/labels/{}", label(&server, &ada, "Winter"));
+        let patch = |patch: Value| server.patch(&label).bearer(&ada.token).if_match("*").json(&patch).send();
+        let changed = patch(json!({ "colour": "green", "uses": 3.0 })).expect(200).json();
+        assert_eq!((&changed["colour"], &changed["uses"]), (&json!("green"), &json!(3)));
+        for (body, code) in [
+            (json!({ "colour": "Green" }), "unknown-value"),
+            (json!({ "colour": null }), "required"),
+            (json!({ "uses": 1_000_001 }), "out-of-range"),
+            (json!({ "uses": "3" }), "wrong-type"),
+        ] {
+            let errors = patch(body.clone()).expect_problem(422, "invalid-body").json()["errors"].clone();
+            assert_eq!(errors[0]["code"], code, "{body}");
+        }
+        let list = |query: &str| server.get(&format!("/users/me/labels?{query}")).bearer(&ada.token).send();
+        assert_eq!(ids(&list("colour=green&sort=-uses").expect(200)).len(), 1);
+        assert_eq!(ids(&list("colour=blue").expect(200)).len(), 0);
+        list("colour=pink").expect_problem(400, "invalid-query");
     }
 }

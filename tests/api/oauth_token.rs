@@ -62,6 +62,9 @@ on_both_engines! {
             server.post("/oauth/token").header("authorization", &basic("reports", &secret)).form(&form).send()
         };
         assert_eq!(ask("users:read:any users:delete:any").expect(200).json()["scope"], "users:read:any");
+        for none in ["", " ", "   "] {
+            assert_eq!(ask(none).expect(200).json()["scope"], "users:read:any", "{none:?}");
+        }
         expect_error(ask("users:delete:any"), 400, "invalid_scope");
         expect_error(ask("bad\u{7f}"), 400, "invalid_scope");
         expect_error(ask(&"a ".repeat(10_000)), 400, "invalid_scope");
@@ -73,6 +76,7 @@ on_both_engines! {
         let app = server.register_application(&json!({ "client_id": "photos", "scope": spaced }));
         let tokens = app.tokens(&server, &ada, &[("scope", spaced)]);
         assert_eq!(tokens["scope"], "openid users:read");
+        assert_eq!(app.tokens(&server, &ada, &[("scope", "  ")])["scope"], "openid users:read");
         let refreshed = app.refresh_for(&server, tokens["refresh_token"].as_str().unwrap(), Some("  users:read ")).expect(200);
         assert_eq!(refreshed.json()["scope"], "users:read");
         let registered = server.get("/clients/photos").bearer(&admin.token).send().expect(200).json();

@@ -7,10 +7,10 @@ use cloakroom::http::pages::{
     Application, BrowserAnswer, Destination, LogIn, LogInError, LogInForm, LogOut, PageAnswer, SeeOther,
     log_in, log_out,
 };
-use cloakroom::http::{Browser, BrowserForm, Code, Endpoint, Problem, Public, SetCookie, endpoint};
+use cloakroom::http::{Browser, BrowserForm, Code, Endpoint, Problem, Public, endpoint};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, Request, Server, on_both_engines};
+use crate::support::{Answer, Engine, Request, Server, check_scripts, on_both_engines};
 
 const PHOTOS: Application<'static> = Application { name: Some("<b>Photos</b>"), id: "photos" };
 
@@ -35,7 +35,8 @@ async fn take(_: Public, form: BrowserForm<LogInForm>, random: Random) -> Result
         "breaks" => Ok(SeeOther::to("/a\r\nset-cookie: x=y").into()),
         "ada" => {
             let secret = BrowserSecret::generate(&random)?;
-            Ok(BrowserAnswer::from(SeeOther::to("/desk")).with_cookie(SetCookie::session(&secret, None)))
+            Ok(BrowserAnswer::from(SeeOther::to("/desk"))
+                .with_cookie(form.browser().session_cookie(&secret, None)))
         }
         email => {
             let (request, error) = (field("request"), Some(LogInError::Wrong));
@@ -185,9 +186,32 @@ fn form_page_sets_csrf_cookie_and_forbids_framing() {
         "it would break windows that applications opened"
     );
     let cookie = page.header("set-cookie").expect("a cookie");
-    assert!(cookie.starts_with("__Host-cloakroom-csrf="), "{cookie}");
-    assert!(cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"), "{cookie}");
+    assert!(cookie.starts_with(&format!("{}=", server.cookie_name("cloakroom-csrf"))), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
     assert!(page.body.contains("value=\"r&quot;1\"") && page.body.contains("&lt;b&gt;Photos&lt;/b&gt;"));
+}
+
+#[test]
+fn password_can_be_shown_by_a_script_that_the_policy_permits() {
+    let server = server();
+    let page = server.get("/counter/login").send().expect(200);
+    check_scripts(&page);
+    check_scripts(&server.get("/desk").send().expect(200));
+    // Without the script there is a field, and no button that does nothing.
+    let field = page
+        .body
+        .split("id=\"password\"")
+        .nth(1)
+        .and_then(|rest| rest.split("</div>").next())
+        .expect("a field");
+    let (input, button) = field.split_once('>').expect("a button after the field");
+    assert!(button.contains("type=\"button\"") && button.contains(" hidden>"), "{button}");
+    // A browser sends what it spells to no service, also while the password is shown.
+    for attribute in
+        ["type=\"password\"", "spellcheck=\"false\"", "autocorrect=\"off\"", "autocapitalize=\"none\""]
+    {
+        assert!(input.contains(attribute), "{attribute}: {input}");
+    }
 }
 
 #[test]
@@ -226,7 +250,7 @@ fn refuses_a_cross_site_form_with_a_page() {
     let theirs = shown(&server);
     for origin in ["null", "https://evil.example", "http://127.0.0.1", "http://localhost:8080"] {
         let answer = send(&server, &ours, "ada").header("origin", origin).send();
-        refused(&answer, 403, "the form was sent from another site");
+        refused(&answer, 403, "the request was sent from another site");
         assert_eq!(answer.header("set-cookie"), None);
     }
     for site in ["cross-site", "same-site", "none"] {
@@ -269,11 +293,11 @@ fn session_cookie_is_read_by_the_next_page() {
     let answer = send(&server, &ours, "ada").send().expect(303);
     assert_eq!(answer.header("location"), Some("/desk"));
     let session = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
-    assert!(session.starts_with("__Host-cloakroom="), "{session}");
+    assert!(session.starts_with(&format!("{}=", server.cookie_name("cloakroom"))), "{session}");
     let desk = |cookies: &str| server.get("/desk").header("cookie", cookies).send();
     assert!(desk(&format!("{}; {session}", ours.cookie)).body.contains("somebody"));
     assert!(desk(&ours.cookie).body.contains("nobody"));
-    assert!(desk("__Host-cloakroom=none").body.contains("nobody"));
+    assert!(desk(&format!("{}=none", server.cookie_name("cloakroom"))).body.contains("nobody"));
     refused(&desk(&format!("{session}; {session}")), 400, "two cookies of one name");
 }
 

@@ -52,6 +52,20 @@ on_both_engines! {
         put("Grace").if_match(&format!("W/{tag}")).send().expect_problem(412, "precondition-failed");
     }
 
+    fn name_that_shows_nothing_is_refused(server) {
+        let (ada, admin) = (server.register("ada"), server.admin());
+        let profile = format!("{}/profile", ada.path());
+        for blank in [" ", "\u{200b}", "\u{3164}", "\u{2800}", "\u{2060}\u{fe0f}"] {
+            let answer = server.put(&profile).bearer(&ada.token).json(&json!({ "name": blank })).send();
+            assert_eq!(answer.expect_problem(422, "invalid-body").broken_rules(), [("/name".to_owned(), "invisible".to_owned())]);
+            let tag = server.get(&ada.path()).bearer(&admin.token).send().expect(200).etag().to_owned();
+            let patch = server.patch(&ada.path()).bearer(&admin.token).if_match(&tag);
+            let answer = patch.body("application/merge-patch+json", json!({ "external_id": blank }).to_string()).send();
+            assert_eq!(answer.expect_problem(422, "invalid-body").broken_rules(), [("/external_id".to_owned(), "invisible".to_owned())]);
+        }
+        server.put(&profile).bearer(&ada.token).json(&json!({ "name": "ا\u{200d}دا" })).send().expect(200);
+    }
+
     fn refuses_writing_the_profile_of_an_account_above_ones_own(server) {
         let (ada, admin) = (server.register("ada"), server.admin());
         let root = server.person_with_roles("root", &["admin", "user"]);

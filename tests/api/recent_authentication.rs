@@ -176,9 +176,22 @@ on_both_engines! {
         let id = server.delete(&ada.path()).bearer(&ada.token).send().expect_problem(401, STALE).json()["decision_id"].clone();
         let admin = server.admin();
         let ask = |body: Value| server.post("/authz/explain").bearer(&admin.token).json(&body).send().expect(200).json();
-        let supposed = json!({ "method": "DELETE", "path": ada.path(), "caller": { "token": ada.token } });
-        for why in [ask(json!({ "decision_id": id })), ask(supposed)] {
+        let supposed = |caller: Value| json!({ "method": "DELETE", "path": ada.path(), "caller": caller });
+        let stale = |stale: bool| supposed(json!({ "user": ada.id, "stale": stale }));
+        for why in [ask(json!({ "decision_id": id })), ask(supposed(json!({ "token": ada.token }))), ask(stale(true))] {
             assert_eq!((&why["reason"], &why["decided_by"]), (&json!(STALE), &json!("freshness")), "{why}");
+        }
+        assert_eq!(ask(stale(false))["allowed"], json!(true));
+        let evaluate = |stale: bool| {
+            let question = json!({
+                "subject": { "type": "user", "id": ada.id, "properties": { "stale": stale } },
+                "action": { "name": "DELETE" }, "resource": { "type": "route", "id": ada.path() },
+            });
+            server.post("/access/v1/evaluation").bearer(&admin.token).json(&question).send().expect(200).json()["decision"].clone()
+        };
+        assert_eq!((evaluate(true), evaluate(false)), (json!(false), json!(true)));
+        for caller in [json!({ "client": "desk", "stale": true }), json!({ "token": ada.token, "stale": false }), json!({ "token": ada.token, "scope": "users:read" })] {
+            server.post("/authz/explain").bearer(&admin.token).json(&supposed(caller)).send().expect_problem(422, "invalid-body");
         }
     }
 }

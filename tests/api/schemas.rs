@@ -1,11 +1,13 @@
 //! The schemas of the two engines are equivalent.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use cloakroom::App;
 use cloakroom::store::Engine as StoreEngine;
 use cloakroom::store::PostgresConnection;
 use diesel::SqliteConnection;
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use secrecy::SecretString;
@@ -124,7 +126,7 @@ fn both_engines_have_the_same_schema() {
     assert_eq!(sqlite.1, postgres.1, "indexes");
     assert_eq!(sqlite.2, postgres.2, "foreign keys");
     assert!(sqlite.0.len() > 60 && sqlite.1.len() > 20);
-    assert_eq!(sqlite.2.len(), 6);
+    assert_eq!(sqlite.2.len(), 7);
 }
 
 #[cfg(unix)]
@@ -153,4 +155,20 @@ fn concurrent_starts_migrate_once() {
         assert_eq!(applied.iter().filter(|names| !names.is_empty()).count(), 1, "{applied:?}");
         assert!(App::default().migration_states(&engine).unwrap().iter().all(|state| state.applied));
     }
+}
+
+#[test]
+fn start_waits_for_the_migration_of_another_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("locked.db");
+    let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    other.batch_execute("BEGIN EXCLUSIVE").unwrap();
+    std::thread::scope(|scope| {
+        let start = scope.spawn(|| App::default().migrate(&StoreEngine::Sqlite(path)));
+        // Longer than a request waits for a lock.
+        std::thread::sleep(Duration::from_secs(2));
+        assert!(!start.is_finished());
+        other.batch_execute("COMMIT").unwrap();
+        assert!(!start.join().unwrap().unwrap().is_empty());
+    });
 }

@@ -8,6 +8,14 @@ use tempfile::TempDir;
 
 use crate::support::{Answer, Engine, Process, Request, Server};
 
+mod baseline;
+mod clock;
+mod fault;
+mod parent;
+mod seed_file;
+mod settings;
+mod target;
+
 /// Test server in its own directory, and the line that it printed.
 pub struct TestServer {
     directory: TempDir,
@@ -25,19 +33,37 @@ impl Drop for TestServer {
 }
 
 impl TestServer {
-    /// Starts a test server. It takes the address to listen on and no other setting.
+    /// Starts a test server.
     pub fn start() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let settings =
-            [("DATABASE_URL", "postgres://nobody@nowhere/nothing"), ("CLOAKROOM_REGISTRATION", "closed")];
-        let arguments = ["serve", "--test", "--json"];
-        let mut child = Process::command(directory.path(), &settings, &arguments).spawn().expect("it starts");
+        Self::start_with(&[], &[])
+    }
+
+    /// Starts a test server with these settings and arguments.
+    pub fn start_with(settings: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory"), settings, arguments)
+    }
+
+    fn start_in(directory: TempDir, settings: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let arguments = [&["--json"], arguments].concat();
+        let mut command = Process::test_server_command(directory.path(), settings, &arguments);
+        let mut child = command.spawn().expect("it starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("an output")).read_line(&mut line).expect("UTF-8");
-        let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let log = || std::fs::read_to_string(directory.path().join("log")).unwrap_or_default();
+        let said: Value =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}{}", log()));
         assert_eq!(said["environment"], "test");
         let url = said["url"].as_str().expect("a URL").to_owned();
         Self { directory, child, url, seeds: said["seeds"].clone() }
+    }
+
+    /// Returns what a test server that does not start writes to standard error.
+    fn refusal(settings: &[(&str, &str)], arguments: &[&str]) -> String {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut command = Process::test_server_command(directory.path(), settings, arguments);
+        let output = command.stderr(Stdio::piped()).output().expect("it runs");
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
     fn request(&self, method: &str, path: &str) -> Request {
@@ -45,8 +71,11 @@ impl TestServer {
     }
 
     fn user(&self, name: &str) -> Value {
+        self.user_by(&format!("{name}@example.com"))
+    }
+
+    fn user_by(&self, email: &str) -> Value {
         let users = self.seeds["users"].as_array().expect("users");
-        let email = json!(format!("{name}@example.com"));
         users.iter().find(|user| user["email"] == email).cloned().expect("a seed")
     }
 
@@ -92,31 +121,13 @@ fn listed_users_log_in_and_own_separate_records() {
         let form = [("grant_type", "client_credentials")];
         server.request("POST", "/oauth/token").basic(id, secret).form(&form).send().expect(200);
     }
-    assert_eq!(server.request("GET", "/test").send().expect(200).json(), server.seeds);
+    let state = server.request("GET", "/test").send().expect(200).json();
+    for (name, seeds) in server.seeds.as_object().unwrap() {
+        assert_eq!(&state[name], seeds, "{name}");
+    }
     // Its data is in no file.
     let files = std::fs::read_dir(server.directory.path()).unwrap().map(|file| file.unwrap().file_name());
     assert_eq!(files.collect::<Vec<_>>(), ["log"]);
-}
-
-#[test]
-fn clock_can_be_moved_and_continues() {
-    let server = TestServer::start();
-    let alice = server.token("alice");
-    server.clock(&json!({ "advance": "11m" })).expect(200);
-    assert_eq!(server.me(&alice), 401, "it has expired");
-    assert_eq!(server.me(&server.token("alice")), 200);
-    let set = server.clock(&json!({ "set": "2030-01-01T00:00:00Z" })).expect(200).json();
-    assert!(set["now"].as_str().unwrap().starts_with("2030-01-01T00:00:0"), "{set}");
-    let back = server.clock(&json!({ "reset": true })).expect(200).json();
-    assert!(!back["now"].as_str().unwrap().starts_with("2030"), "{back}");
-    for wrong in [
-        json!({}),
-        json!({ "advance": "soon" }),
-        json!({ "advance": "1m", "reset": true }),
-        json!({ "back": 1 }),
-    ] {
-        server.clock(&wrong).expect_problem(422, "invalid-body");
-    }
 }
 
 #[test]
@@ -188,20 +199,23 @@ fn marks_every_answer_and_binds_to_loopback_only() {
         let answer = server.request("GET", path).send();
         assert_eq!(answer.header("x-cloakroom-environment"), Some("test"), "{path}");
     }
-    let directory = tempfile::tempdir().unwrap();
-    let elsewhere = [("CLOAKROOM_LISTEN", "0.0.0.0:0")];
-    let mut refused = Process::command(directory.path(), &elsewhere, &["serve", "--test"]);
-    let output = refused.stderr(Stdio::piped()).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && told.contains("must listen on a loopback address"), "{told}");
+    let told = TestServer::refusal(&[("CLOAKROOM_LISTEN", "0.0.0.0:0")], &[]);
+    assert!(told.contains("must listen on a loopback address"), "{told}");
 }
 
 #[test]
 fn other_servers_have_no_test_routes() {
     let server = Server::start_with(Engine::Sqlite, &[("CLOAKROOM_ENVIRONMENT", "staging")]);
-    for (method, path) in
-        [("GET", "/test"), ("POST", "/test/token"), ("POST", "/test/clock"), ("POST", "/test/reset")]
-    {
+    for (method, path) in [
+        ("GET", "/test"),
+        ("POST", "/test/token"),
+        ("POST", "/test/clock"),
+        ("GET", "/test/clock"),
+        ("POST", "/test/reset"),
+        ("POST", "/test/baseline"),
+        ("POST", "/test/fault"),
+        ("GET", "/test/mail"),
+    ] {
         server.request(method, path).send().expect_problem(404, "unknown-path");
     }
     let document = server.get("/openapi.json").send().expect(200).json();
@@ -224,6 +238,8 @@ fn token_of_each_situation_is_refused_for_that_reason() {
         ("wrong-issuer", "wrong-issuer"),
         ("wrong-audience", "wrong-audience"),
         ("id-token", "wrong-type"),
+        ("typ", "wrong-type"),
+        ("wrong-typ", "wrong-type"),
         ("crit", "critical-header"),
         ("revoked", "revoked"),
         ("tampered", "wrong-signature"),
@@ -240,8 +256,16 @@ fn token_of_each_situation_is_refused_for_that_reason() {
             (&json!(401), &json!(reason)),
             "{situation}"
         );
+        assert_eq!(made["fails_because"], reason);
         assert_eq!(server.me(made["token"].as_str().unwrap()), 401, "{situation}");
     }
+    let valid = order(&json!({ "as": "alice", "situation": "valid" })).expect(200).json();
+    assert_eq!((&valid["fails_because"], &valid["situation"]), (&Value::Null, &json!("valid")));
+    // A token with a second defect is not made.
+    let two = json!({ "as": "alice", "situation": "expired", "header": { "crit": ["exp"] } });
+    let refused = order(&two).expect_problem(409, "conflict").json();
+    let told = "the server says critical-header instead of expired";
+    assert!(refused["detail"].as_str().unwrap().contains(told), "{refused}");
     // A stale token is accepted, except by rules with `fresh`.
     let stale = order(&json!({ "as": "alice", "situation": "stale" })).expect(200).json();
     let token = stale["token"].as_str().unwrap();
@@ -268,29 +292,26 @@ fn test_token_has_the_wanted_caller_scope_and_claims() {
         assert_eq!(made["claims"]["exp"].as_i64().unwrap() - made["claims"]["iat"].as_i64().unwrap(), 3_600);
         assert_eq!(server.me(made["token"].as_str().unwrap()), 200);
     }
-    let client = order(&json!({ "client": "own" })).expect(200).json();
-    assert_eq!((&client["claims"]["sub"], &client["refused"]), (&json!("own"), &Value::Null));
+    for client in [json!({ "client": "own" }), json!({ "as": "own" })] {
+        let client = order(&client).expect(200).json();
+        assert_eq!((&client["claims"]["sub"], &client["refused"]), (&json!("own"), &Value::Null));
+    }
     order(&json!({ "as": "alice", "scope": "users:read:any" })).expect_problem(422, "invalid-body");
     order(&json!({ "as": "zoe" })).expect_problem(404, "not-found");
+    order(&json!({ "as": "suspended" })).expect_problem(409, "conflict");
+    assert_eq!(
+        server.me(order(&json!({ "as": "suspended", "situation": "revoked" })).expect(200).json()["token"]
+            .as_str()
+            .unwrap()),
+        401
+    );
     order(&json!({})).expect_problem(422, "invalid-body");
 }
 
 #[test]
 fn passes_cloakroom_verify() {
     let server = TestServer::start();
-    let secret = server.directory.path().join("secret");
-    std::fs::write(&secret, "the secret of everything, for tests alone").unwrap();
-    let arguments = [
-        "verify",
-        "--target",
-        &server.url,
-        "--client",
-        "everything",
-        "--secret-file",
-        secret.to_str().unwrap(),
-        "--no-timing",
-        "--require-all",
-    ];
+    let arguments = ["verify", "--target", &server.url, "--no-timing", "--require-all"];
     let output = Process::command(server.directory.path(), &[], &arguments).output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && told.ends_with("all are as the rules say\n"), "{told}");

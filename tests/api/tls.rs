@@ -14,7 +14,7 @@ use rustls::{
 };
 use tempfile::TempDir;
 
-use crate::support::{Process, eventually};
+use crate::support::{Process, Request, eventually, free_port};
 
 const FILES: [(&str, &str); 2] = [("CLOAKROOM_TLS_CERT", "cert.pem"), ("CLOAKROOM_TLS_KEY", "key.pem")];
 
@@ -24,8 +24,10 @@ fn certificate() -> CertifiedKey<KeyPair> {
 }
 
 fn write(dir: &Path, certificate: &CertifiedKey<KeyPair>) {
-    std::fs::write(dir.join("key.pem"), certificate.signing_key.serialize_pem()).unwrap();
-    std::fs::write(dir.join("cert.pem"), certificate.cert.pem()).unwrap();
+    // Editors that begin a text with a byte order mark are common where certificates are edited by hand.
+    std::fs::write(dir.join("key.pem"), format!("\u{feff}{}", certificate.signing_key.serialize_pem()))
+        .unwrap();
+    std::fs::write(dir.join("cert.pem"), format!("\u{feff}{}", certificate.cert.pem())).unwrap();
 }
 
 /// Connects a client that trusts only this certificate.
@@ -61,6 +63,28 @@ fn get(
 }
 
 const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+
+#[test]
+fn metrics_have_the_expiry_of_the_certificate_in_use() {
+    let dir = TempDir::new().unwrap();
+    let made = |year| {
+        let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let signing_key = KeyPair::generate().unwrap();
+        CertifiedKey { cert: params.self_signed(&signing_key).unwrap(), signing_key }
+    };
+    write(dir.path(), &made(2040));
+    let listen = format!("127.0.0.1:{}", free_port());
+    let settings = [FILES.as_slice(), &[("CLOAKROOM_METRICS_LISTEN", listen.as_str())]].concat();
+    let _server = Process::start(dir.path(), &settings);
+    let has = |seconds: &str| {
+        let metrics = Request::new("GET", format!("http://{listen}/metrics")).send().expect(200).body;
+        metrics.contains(&format!("cloakroom_tls_certificate_expiry_timestamp_seconds {seconds}\n"))
+    };
+    eventually("the first certificate expires on 1 January 2040", || has("2208988800"));
+    write(dir.path(), &made(2041));
+    eventually("the renewed one expires on 1 January 2041", || has("2240611200"));
+}
 
 #[test]
 fn serves_tls_1_3_and_1_2_and_no_plain_http() {

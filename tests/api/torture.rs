@@ -6,12 +6,14 @@ mod clock;
 mod database;
 mod disk;
 mod failover;
+mod hang;
 mod killed;
 mod ledger;
 mod mail;
 mod migration;
 mod outbox;
 mod pooler;
+mod reference;
 
 use std::time::{Duration, Instant};
 

@@ -456,3 +456,24 @@ fn db_many_users(server: &Server) {
         server.db_run("VACUUM ANALYZE");
     }
 }
+
+on_both_engines! {
+    fn search_reads_an_address_as_a_login_does(server) {
+        let admin = server.admin();
+        for email in ["zoe@bücher.example", "ann+tag@acme.example", "anna@acme.example"] {
+            server.post("/users").json(&json!({ "email": email, "password": PASSWORD })).send().expect(201);
+        }
+        let found = |query: &str| emails(&server.get(&format!("/users?q={query}")).bearer(&admin.token).send().expect(200).json());
+        let zoe = ["zoe@xn--bcher-kva.example"];
+        for query in ["zoe@b%C3%BCcher.example", "ZOE@B%C3%9CCHER.example", "@b%C3%BCcher.example", "zoe@xn--bcher-kva.example", "@xn--b"] {
+            assert_eq!(found(query), zoe, "{query}");
+        }
+        for query in ["ann+tag@acme.example", "ann%2Btag@acme.example", "ann+tag@ac"] {
+            assert_eq!(found(query), ["ann+tag@acme.example"], "{query}");
+        }
+        assert_eq!(found("@acme.").len(), 2);
+        for limit in ["%2B5", "05", "5.0", "-5", "%D9%A5", "+5"] {
+            server.get(&format!("/users?limit={limit}")).bearer(&admin.token).send().expect_problem(400, "invalid-query");
+        }
+    }
+}

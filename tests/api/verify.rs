@@ -6,7 +6,9 @@ use std::process::Child;
 use serde_json::Value;
 
 use crate::notes;
-use crate::support::{Engine, PASSWORD, Server, eventually, on_both_engines};
+use crate::support::{
+    Engine, MASTER_KEY, PASSWORD, Process, Server, eventually, on_both_engines, run_program,
+};
 
 /// Starts a server that declares itself staging, with an administrator.
 fn staging(engine: Engine) -> (Server, String) {
@@ -55,6 +57,29 @@ on_both_engines! {
     }
 }
 
+/// The application `notes` as a program, for the test below.
+#[test]
+#[ignore = "a program for another test"]
+fn program_of_notes() {
+    run_program(notes::app());
+}
+
+on_both_engines! {
+    // Only its owner can delete a note, and a label.
+    fn verifies_an_application_and_removes_its_records(engine: Engine) {
+        let server = Server::start_app_with(engine, notes::app, &[("CLOAKROOM_ENVIRONMENT", "staging")]);
+        server.admin();
+        let directory = tempfile::tempdir().unwrap();
+        let settings = [("DATABASE_URL", server.database_url.as_str()), ("CLOAKROOM_MASTER_KEY", MASTER_KEY)];
+        let arguments = ["verify", "--target", &server.url, "--issuer", &server.url, "--keys", "--no-timing"];
+        let ran = Process::command_of_app("verify::program_of_notes", directory.path(), &settings, &arguments).output().unwrap();
+        let told = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && told.contains("all are as the rules say\n"), "{told}");
+        let counter = notes::db_client_token(&server, "counter", "notes:count");
+        assert_eq!(server.get("/note-count").bearer(&counter).send().expect(200).json()["notes"], 0);
+    }
+}
+
 #[test]
 fn lists_the_checks_skipped_without_the_keys() {
     let (server, admin) = staging(Engine::Sqlite);
@@ -90,7 +115,8 @@ fn reports_a_server_with_another_matrix() {
     let admin = server.admin().email;
     let arguments =
         ["verify", "--target", &server.url, "--admin", &admin, "--secret-file", "-", "--no-timing"];
-    let told = server.operator_output_with_input(&arguments, PASSWORD);
+    // Editors and shells that begin a file with a byte order mark are common.
+    let told = server.operator_output_with_input(&arguments, &format!("\u{feff}{PASSWORD}\n"));
     assert!(
         told.contains("✗ the server's own matrix differs: GET /notes/{id} is new, and lets in owner"),
         "{told}"
@@ -195,6 +221,26 @@ fn each_fault_is_planted_and_none_is_in_a_default_build() {
     }
     let manifest = std::fs::read_to_string("Cargo.toml").unwrap();
     assert!(!manifest.contains("default = ") && manifest.contains("\nfaults = []\n"));
+}
+
+#[test]
+fn table_of_faults_names_each_and_what_finds_it() {
+    let mut declared = between("src/faults.rs", "        ", ':');
+    declared.retain(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+    let page = std::fs::read_to_string("docs/qa.md").unwrap();
+    let table =
+        page.split("<!-- faults:begin -->").nth(1).and_then(|rest| rest.split("<!-- faults:end -->").next());
+    let rows: Vec<Vec<&str>> = table
+        .expect("a table")
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches(['|', ' ']).split(" | ").collect())
+        .collect();
+    let named: Vec<&str> = rows.iter().map(|row| row[0].trim_matches('`')).collect();
+    assert_eq!(named, declared);
+    for row in rows {
+        assert!(row.len() == 3 && !["", "nothing"].contains(&row[2].trim()), "{row:?}");
+    }
 }
 
 /// Returns the text of every source file below a directory.

@@ -16,7 +16,7 @@ try {
 }
 
 async function everything(context) {
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   const elsewhere = [];
   context.on('request', (request) => {
     const { origin, protocol } = new URL(request.url());

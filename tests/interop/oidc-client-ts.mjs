@@ -31,7 +31,7 @@ try {
 
 async function everything(context) {
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   const complaints = [];
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
   const says = (text) => page.waitForFunction((text) => document.querySelector('#me')?.textContent === text, text);
@@ -61,8 +61,8 @@ async function everything(context) {
   assert.equal(new URL(page.url()).href, `${facts.application}/`);
 
   // Scripts cannot read the session cookie, and it is not sent to other sites.
-  const [session] = (await context.cookies(facts.issuer)).filter(({ name }) => name === '__Host-cloakroom');
-  assert.deepEqual([session.httpOnly, session.secure, session.sameSite, session.path], [true, true, 'Lax', '/']);
+  const [session] = (await context.cookies(facts.issuer)).filter(({ name }) => name === `cloakroom-${new URL(facts.issuer).port}`);
+  assert.deepEqual([session.httpOnly, session.secure, session.sameSite, session.path], [true, facts.issuer.startsWith('https'), 'Lax', '/']);
 
   // Two silent renewals; after a reload the page still knows its user.
   for (let times = 0; times < 2; times++) {

@@ -25,7 +25,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read an account; `me` is the caller's own */
+        /** Read an account; me is the caller's own */
         get: operations["getUser"];
         put?: never;
         post?: never;
@@ -624,6 +624,8 @@ export interface components {
              * @example user:019ab1f7-2b11-7c90-8a4f-d3e5f7091b2c
              */
             actor: string | null;
+            /** @description The roles of the caller, if it is a user. */
+            actor_roles: string[];
             /**
              * @description The client that sent the request.
              * @example cloakroom
@@ -686,6 +688,11 @@ export interface components {
              * @example 2
              */
             shown: number | null;
+            /**
+             * @description True if the address, the roles, the scope, the route and the query were erased, because the account of the
+             *     user whom they are about was deleted.
+             */
+            erased: boolean;
         };
         AuditEntryPage: {
             /** @description The records. */
@@ -836,7 +843,7 @@ export interface components {
              * @example too-short
              * @enum {string}
              */
-            code: "changed-meanwhile" | "conflict" | "control-character" | "empty" | "first-party" | "idempotency-key-in-use" | "incomplete" | "invalid-date" | "invalid-email" | "invalid-format" | "invalid-hash" | "invalid-id" | "invalid-resource" | "invalid-scope" | "invalid-time" | "invalid-uri" | "invalid-url" | "last-admin" | "not-a-jwk-set" | "not-a-list" | "not-a-method" | "not-a-path" | "not-a-time" | "not-an-id" | "not-an-object" | "number-of-keys" | "one-caller" | "one-change" | "out-of-range" | "public-client" | "public-clients-only" | "read-only" | "refresh-without-code" | "required" | "surrounding-space" | "taken" | "too-common" | "too-costly-hash" | "too-long" | "too-many" | "too-short" | "two-passwords" | "unfit-key" | "unknown" | "unknown-caller" | "unknown-grant-type" | "unknown-method" | "unknown-path" | "unknown-role" | "unknown-scope" | "unknown-semantic" | "unknown-status" | "unused" | "wrong-password" | "wrong-type";
+            code: "changed-meanwhile" | "conflict" | "contradiction" | "control-character" | "empty" | "first-party" | "idempotency-key-in-use" | "incomplete" | "invalid-date" | "invalid-email" | "invalid-format" | "invalid-hash" | "invalid-id" | "invalid-resource" | "invalid-scope" | "invalid-time" | "invalid-uri" | "invalid-url" | "invisible" | "last-admin" | "not-a-jwk-set" | "not-a-list" | "not-a-method" | "not-a-path" | "not-a-time" | "not-an-id" | "not-an-object" | "number-of-keys" | "one-caller" | "one-change" | "out-of-range" | "public-client" | "public-clients-only" | "read-only" | "refresh-without-code" | "required" | "surrounding-space" | "taken" | "too-common" | "too-costly-hash" | "too-long" | "too-many" | "too-short" | "two-passwords" | "unfit-key" | "unknown" | "unknown-caller" | "unknown-grant-type" | "unknown-method" | "unknown-path" | "unknown-role" | "unknown-scope" | "unknown-semantic" | "unknown-status" | "unknown-value" | "unused" | "wrong-media-type" | "wrong-password" | "wrong-state" | "wrong-type";
             /**
              * @description The rule, in words
              * @example must be at least 15 characters
@@ -852,7 +859,7 @@ export interface components {
              * @description The permitted type in JSON
              * @enum {string}
              */
-            expected?: "string" | "boolean" | "array" | "object";
+            expected?: "string" | "integer" | "number" | "boolean" | "array" | "object";
         };
         /**
          * @description The user's claims that the token's scope permits (OpenID Connect Core §5.1).
@@ -1405,6 +1412,8 @@ export interface components {
             action: string | null;
             /** @description Scope that the owner needs. */
             own_scope: string | null;
+            /** @description State that the record must be in for its owner. Absent when no state is required of the owner alone. */
+            own_while?: string | null;
             /** @description Relations to the caller that permit the request, each with its scope. */
             related: components["schemas"]["MatrixWay"][];
             /** @description Roles that permit the request, each with its scope. */
@@ -1413,6 +1422,8 @@ export interface components {
             systems: components["schemas"]["MatrixWay"][];
             /** @description Scope that reaches everyone's records. */
             any_scope: string | null;
+            /** @description State that the record must be in for this scope. Absent when no state is required for it alone. */
+            any_while?: string | null;
             /** @description State that the record must be in. */
             only_while: string | null;
             owner_from: components["schemas"]["OwnerFrom"] | null;
@@ -1452,6 +1463,8 @@ export interface components {
             name: string;
             /** @description Scope that the token needs. */
             scope: string;
+            /** @description State that the record must be in. Absent when no state is required for this entry alone. */
+            only_while?: string | null;
         };
         /** @description A new client, with the member names of RFC 7591 §2. */
         NewClient: {
@@ -1513,6 +1526,14 @@ export interface components {
             password: string;
             /** @description The requested scopes, separated by spaces. Default: all scopes that the user's roles grant. */
             scope?: string | null;
+            /**
+             * @description True for a session of this browser instead of tokens: the response is 204 and sets a cookie that no script can
+             *     read. The request must come from a page of this server's own origin, and so must each request with the
+             *     cookie. It reaches the user's own records alone, so `scope` must be left out.
+             */
+            cookie?: boolean | null;
+            /** @description True when the browser keeps the cookie after it ends. Only with `cookie`. */
+            remember?: boolean | null;
         };
         /** @description A new account. */
         NewUser: {
@@ -1529,8 +1550,8 @@ export interface components {
              */
             password?: string | null;
             /**
-             * @description The hash of a password from another system, by argon2, bcrypt, scrypt, PBKDF2 or SHA-crypt. It takes the
-             *     place of `password`. Requires `users:create`.
+             * @description The hash of a password from another system, by argon2, bcrypt, scrypt, PBKDF2 or SHA-crypt, or a digest
+             *     without a salt. It takes the place of `password`. Requires `users:create`.
              */
             password_hash?: string | null;
             /** @description The id in another system, which is unique. Requires `users:create`. */
@@ -1548,6 +1569,11 @@ export interface components {
             error: string;
             /** @description The error in words, for the client's developer */
             error_description?: string;
+            /**
+             * @description Why an access token is not accepted, on a 401 `invalid-token` (`invalid_token`) only: renew one that is `expired`; renew one that is `revoked`, and sign in again if that fails
+             * @enum {string}
+             */
+            reason?: "expired" | "revoked" | "invalid";
         };
         /** @description An OpenAPI 3.1 document. */
         OpenApi: {
@@ -1623,7 +1649,7 @@ export interface components {
              * @description The stable code of the problem, for programs
              * @enum {string}
              */
-            code: "unauthenticated" | "invalid-token" | "registration-closed" | "two-tokens" | "invalid-credentials" | "insufficient-scope" | "insufficient-user-authentication" | "not-owner" | "above-caller" | "wrong-state" | "not-found" | "unknown-path" | "method-not-allowed" | "request-timeout" | "email-taken" | "external-id-taken" | "taken" | "conflict" | "last-admin" | "changed-meanwhile" | "invalid-idempotency-key" | "idempotency-key-in-use" | "idempotency-key-reused" | "precondition-failed" | "precondition-required" | "body-too-large" | "unsupported-media-type" | "malformed-body" | "invalid-body" | "invalid-query" | "invalid-cursor" | "invalid-request" | "foreign-form" | "invalid-client" | "unauthorized-client" | "unsupported-grant-type" | "invalid-grant" | "invalid-link" | "invalid-dpop-proof" | "invalid-target" | "invalid-scope" | "busy" | "too-many-guesses" | "too-many-requests" | "unavailable" | "outcome-unknown" | "stopping" | "internal";
+            code: "unauthenticated" | "invalid-token" | "registration-closed" | "two-tokens" | "invalid-credentials" | "insufficient-scope" | "insufficient-user-authentication" | "not-owner" | "above-caller" | "wrong-state" | "not-found" | "unknown-path" | "method-not-allowed" | "request-timeout" | "email-taken" | "external-id-taken" | "taken" | "conflict" | "last-admin" | "changed-meanwhile" | "invalid-idempotency-key" | "idempotency-key-in-use" | "idempotency-key-reused" | "precondition-failed" | "precondition-required" | "body-too-large" | "unsupported-media-type" | "malformed-body" | "invalid-body" | "invalid-query" | "invalid-cursor" | "invalid-request" | "foreign-form" | "foreign-origin" | "invalid-client" | "unauthorized-client" | "unsupported-grant-type" | "invalid-grant" | "invalid-link" | "invalid-dpop-proof" | "invalid-target" | "invalid-scope" | "busy" | "too-many-guesses" | "too-many-requests" | "unavailable" | "outcome-unknown" | "stopping" | "internal";
             /** @description The request's id in the log */
             request_id: string;
             /**
@@ -1632,7 +1658,7 @@ export interface components {
              */
             decision_id?: string;
             /**
-             * @description Why an access token is not accepted, on a 401 `invalid-token` only: renew one that is `expired`; renew one that is `revoked`, and sign in again if that fails
+             * @description Why an access token is not accepted, on a 401 `invalid-token` (`invalid_token`) only: renew one that is `expired`; renew one that is `revoked`, and sign in again if that fails
              * @enum {string}
              */
             reason?: "expired" | "revoked" | "invalid";
@@ -1841,7 +1867,7 @@ export interface components {
              */
             id: string;
             /**
-             * @description The client that gets the tokens; null for a browser that is signed in on the pages.
+             * @description The client that gets the tokens; null for a browser that is signed in by a cookie.
              * @example cloakroom
              */
             client_id: string | null;
@@ -1870,7 +1896,7 @@ export interface components {
              * @description The time at which the session expires.
              */
             expires_at: string;
-            /** @description True for the session of this request's token. */
+            /** @description True for the session of this request's token or cookie. */
             current: boolean;
         };
         SessionPage: {
@@ -1947,8 +1973,10 @@ export interface components {
             user?: string | null;
             /** @description A client's id. */
             client?: string | null;
-            /** @description The scope of the token. Default: all scopes that can be granted. */
+            /** @description The scope of the token, with `user` or `client`. Default: all scopes that can be granted. */
             scope?: string | null;
+            /** @description True for a user who authenticated too long ago for rules that require a recent authentication. */
+            stale?: boolean | null;
         };
         /** Format: date-time */
         Time: string;
@@ -1999,6 +2027,10 @@ export interface components {
              * @description The client's secret, for `client_secret_post`.
              */
             client_secret?: string;
+            /** @description `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, for `private_key_jwt`. */
+            client_assertion_type?: string;
+            /** @description A JWT that the client signed (RFC 7523), for `private_key_jwt`. */
+            client_assertion?: string;
         };
         /** @description The token request. */
         TokenRequest: {
@@ -3024,6 +3056,9 @@ export interface operations {
                      *           "record": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *           "owner": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *           "actor": "user:019ab1f7-2b11-7c90-8a4f-d3e5f7091b2c",
+                     *           "actor_roles": [
+                     *             "user"
+                     *           ],
                      *           "client_id": "cloakroom",
                      *           "jti": "019ab1f7-3b00-7e55-a1c2-7f8091a2b3c4",
                      *           "address": "203.0.113.7",
@@ -3035,7 +3070,8 @@ export interface operations {
                      *           "first_at": "2026-11-25T18:30:00.000Z",
                      *           "last_at": "2026-11-25T18:30:00.000Z",
                      *           "query": "q=ada&limit=50",
-                     *           "shown": 2
+                     *           "shown": 2,
+                     *           "erased": true
                      *         }
                      *       ],
                      *       "next": "AbCdEf-0123456789_ghIJ"
@@ -3103,6 +3139,9 @@ export interface operations {
                      *           "record": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *           "owner": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *           "actor": "user:019ab1f7-2b11-7c90-8a4f-d3e5f7091b2c",
+                     *           "actor_roles": [
+                     *             "user"
+                     *           ],
                      *           "client_id": "cloakroom",
                      *           "jti": "019ab1f7-3b00-7e55-a1c2-7f8091a2b3c4",
                      *           "address": "203.0.113.7",
@@ -3114,7 +3153,8 @@ export interface operations {
                      *           "first_at": "2026-11-25T18:30:00.000Z",
                      *           "last_at": "2026-11-25T18:30:00.000Z",
                      *           "query": "q=ada&limit=50",
-                     *           "shown": 2
+                     *           "shown": 2,
+                     *           "erased": true
                      *         }
                      *       ],
                      *       "next": "AbCdEf-0123456789_ghIJ"
@@ -3132,6 +3172,9 @@ export interface operations {
                      *       "record": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *       "owner": "019ab1f7-3c2a-7d41-9f3e-6b0d2c8a5e17",
                      *       "actor": "user:019ab1f7-2b11-7c90-8a4f-d3e5f7091b2c",
+                     *       "actor_roles": [
+                     *         "user"
+                     *       ],
                      *       "client_id": "cloakroom",
                      *       "jti": "019ab1f7-3b00-7e55-a1c2-7f8091a2b3c4",
                      *       "address": "203.0.113.7",
@@ -3143,7 +3186,8 @@ export interface operations {
                      *       "first_at": "2026-11-25T18:30:00.000Z",
                      *       "last_at": "2026-11-25T18:30:00.000Z",
                      *       "query": "q=ada&limit=50",
-                     *       "shown": 2
+                     *       "shown": 2,
+                     *       "erased": true
                      *     }
                      */
                     "application/x-ndjson": components["schemas"]["AuditEntry"];
@@ -3189,6 +3233,13 @@ export interface operations {
                     "application/json": components["schemas"]["Token"];
                 };
             };
+            /** @description Done. For a browser session, `Set-Cookie` sets or removes its cookie */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     authenticateAgain: {
@@ -3228,6 +3279,13 @@ export interface operations {
                     "application/json": components["schemas"]["Token"];
                 };
             };
+            /** @description Done. For a browser session, `Set-Cookie` sets or removes its cookie */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     logOut: {
@@ -3239,7 +3297,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Done. For a browser session, `Set-Cookie` sets or removes its cookie */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -4234,7 +4292,7 @@ export interface operations {
             header?: never;
             path: {
                 /** @description A problem's code */
-                code: "unauthenticated" | "invalid-token" | "registration-closed" | "two-tokens" | "invalid-credentials" | "insufficient-scope" | "insufficient-user-authentication" | "not-owner" | "above-caller" | "wrong-state" | "not-found" | "unknown-path" | "method-not-allowed" | "request-timeout" | "email-taken" | "external-id-taken" | "taken" | "conflict" | "last-admin" | "changed-meanwhile" | "invalid-idempotency-key" | "idempotency-key-in-use" | "idempotency-key-reused" | "precondition-failed" | "precondition-required" | "body-too-large" | "unsupported-media-type" | "malformed-body" | "invalid-body" | "invalid-query" | "invalid-cursor" | "invalid-request" | "foreign-form" | "invalid-client" | "unauthorized-client" | "unsupported-grant-type" | "invalid-grant" | "invalid-link" | "invalid-dpop-proof" | "invalid-target" | "invalid-scope" | "busy" | "too-many-guesses" | "too-many-requests" | "unavailable" | "outcome-unknown" | "stopping" | "internal";
+                code: "unauthenticated" | "invalid-token" | "registration-closed" | "two-tokens" | "invalid-credentials" | "insufficient-scope" | "insufficient-user-authentication" | "not-owner" | "above-caller" | "wrong-state" | "not-found" | "unknown-path" | "method-not-allowed" | "request-timeout" | "email-taken" | "external-id-taken" | "taken" | "conflict" | "last-admin" | "changed-meanwhile" | "invalid-idempotency-key" | "idempotency-key-in-use" | "idempotency-key-reused" | "precondition-failed" | "precondition-required" | "body-too-large" | "unsupported-media-type" | "malformed-body" | "invalid-body" | "invalid-query" | "invalid-cursor" | "invalid-request" | "foreign-form" | "foreign-origin" | "invalid-client" | "unauthorized-client" | "unsupported-grant-type" | "invalid-grant" | "invalid-link" | "invalid-dpop-proof" | "invalid-target" | "invalid-scope" | "busy" | "too-many-guesses" | "too-many-requests" | "unavailable" | "outcome-unknown" | "stopping" | "internal";
             };
             cookie?: never;
         };

@@ -1,3 +1,5 @@
+'use client';
+
 /** `@cloakroom/client` for React. */
 import { createContext, createElement, type ReactNode, useContext, useSyncExternalStore } from 'react';
 import type { paths } from './api.js';

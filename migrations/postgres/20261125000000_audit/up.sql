@@ -1,4 +1,4 @@
--- Who did, or was refused, what, on whose record. Lines are added, never changed.
+-- Changes, reads of records of others, and refusals. Lines are added, never changed.
 CREATE TABLE audit (
     id uuid PRIMARY KEY,
     at timestamptz NOT NULL,

@@ -29,7 +29,7 @@ ALTER TABLE clients
 UPDATE clients SET secret_changed_at = newest.created_at, secret_hash = newest.hash
     FROM client_secrets newest
     WHERE newest.client_id = clients.id AND newest.expires_at IS NULL;
--- What has no secret cannot be kept as it was.
+-- Clients without a secret have no row in the old table.
 DELETE FROM clients WHERE secret_hash IS NULL;
 ALTER TABLE clients ALTER COLUMN secret_hash SET NOT NULL, ALTER COLUMN secret_changed_at SET NOT NULL;
 DROP TABLE client_secrets;

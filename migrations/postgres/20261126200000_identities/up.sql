@@ -1,4 +1,4 @@
--- Who other issuers' users are here: the pair of issuer and subject names a person.
+-- Accounts of users of other issuers: the pair of issuer and subject names a person.
 CREATE TABLE identities (
     issuer text COLLATE "C" NOT NULL,
     subject text COLLATE "C" NOT NULL,

@@ -1,4 +1,4 @@
--- What the trail can be searched by without reading all of it. Other filters narrow a part of bounded size.
+-- Indexes for the filters of the trail. Other filters narrow a part of bounded size.
 CREATE INDEX audit_by_request_id ON audit (request_id, id) WHERE request_id IS NOT NULL;
 CREATE INDEX audit_by_address ON audit (address, id) WHERE address IS NOT NULL;
 CREATE INDEX audit_by_client_id ON audit (client_id, id) WHERE client_id IS NOT NULL;

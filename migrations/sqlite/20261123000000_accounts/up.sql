@@ -56,7 +56,7 @@ CREATE TABLE signing_keys (
     created_at BIGINT NOT NULL
 );
 
--- What ends tokens before they expire; every replica reads it and holds what still matters.
+-- Revocations end tokens before they expire. Every replica holds those that still matter.
 CREATE TABLE revocations (
     seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('user', 'session', 'client')),

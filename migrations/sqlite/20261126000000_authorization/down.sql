@@ -39,7 +39,7 @@ CREATE TABLE clients_with_secret (
     created_at BIGINT NOT NULL,
     secret_changed_at BIGINT NOT NULL
 );
--- What has no secret cannot be kept as it was.
+-- Clients without a secret have no row in the old table.
 INSERT INTO clients_with_secret
     SELECT c.id, c.name, c.scope, c.grants, s.hash, c.epoch, c.created_at, s.created_at
     FROM clients c JOIN client_secrets s ON s.client_id = c.id AND s.expires_at IS NULL;

@@ -34,7 +34,7 @@ CREATE UNIQUE INDEX sessions_by_cookie_hash ON sessions (cookie_hash);
 CREATE INDEX sessions_by_parent_id ON sessions (parent_id);
 CREATE INDEX sessions_by_expires_at ON sessions (expires_at);
 
--- What a user let a client do.
+-- Consents: the scopes that a user granted to a client.
 CREATE TABLE consents (
     user_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,

@@ -4,7 +4,7 @@ ALTER TABLE users ADD COLUMN pending_email TEXT;
 -- Content of a message that is no change of a record, sealed: a mail to send.
 ALTER TABLE outbox ADD COLUMN payload BLOB;
 
--- Tokens of mailed links. A token that was used, or that lost its effect, is kept until it expires: so a mail that
+-- Tokens of mailed links. A token that was used, or that lost its effect, is kept until it expires. So a mail that
 -- is sent twice does not revive it, and the mails of an hour and of a day can be counted.
 CREATE TABLE account_tokens (
     hash BLOB PRIMARY KEY NOT NULL,

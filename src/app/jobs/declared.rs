@@ -9,7 +9,11 @@ use super::job::{Event, Job, JobError};
 use crate::app::App;
 use crate::authz::action::Changing;
 use crate::authz::{Can, Resource, Subscription, System};
+use crate::domain::OwnedId;
 use crate::store::{Message, Stored};
+
+/// Number of failures after which a change is given up: after about seven hours.
+pub(super) const MAX_FAILURES: i64 = 20;
 
 /// One run of a job's function.
 pub(super) type Run = Pin<Box<dyn Future<Output = Result<(), JobError>>>>;
@@ -46,10 +50,26 @@ pub(crate) struct Reaction {
     /// Action.
     pub(crate) action: &'static str,
     pub(super) function: OnMessage,
+    /// Number of failures after which a change is given up. None for messages that expire.
+    pub(super) most_failures: Option<i64>,
 }
 
 impl DeclaredJob {
-    /// Returns a job of cloakroom's own, which handles messages of these kinds that are no changes of records.
+    /// Returns a job of cloakroom's own, which runs at each interval.
+    pub(crate) fn every<F>(
+        system: System,
+        every: Duration,
+        function: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), JobError>> + 'static,
+    {
+        let run: OnTime = Arc::new(move |_| Box::pin(function()));
+        Self { system, trigger: Trigger::Every(every, run) }
+    }
+
+    /// Returns a job of cloakroom's own, which handles messages of these kinds that are no changes of records. They are
+    /// tried until they expire, when `function` succeeds without a deed.
     pub(crate) fn of_messages<F>(
         system: System,
         resource: &'static str,
@@ -60,7 +80,8 @@ impl DeclaredJob {
         F: Future<Output = Result<(), JobError>> + 'static,
     {
         let run: OnMessage = Arc::new(move |_, message| Box::pin(function(message)));
-        let reaction = |action| Reaction { resource, action, function: Arc::clone(&run) };
+        let reaction =
+            |action| Reaction { resource, action, function: Arc::clone(&run), most_failures: None };
         Self { system, trigger: Trigger::After(actions.into_iter().map(reaction).collect()) }
     }
 }
@@ -104,7 +125,7 @@ impl App {
     ///
     /// The transaction of the change also writes a row into the outbox. So nothing that was committed is
     /// forgotten, and nothing that was rolled back happens. Each change is delivered at least once, and the
-    /// changes of one record in their order: a change that fails is retried with back-off, and the later ones of
+    /// changes of one record in their order. A change that fails is retried with back-off, and the later ones of
     /// its record wait. After twenty failures it is given up; `jobs list` shows it, and `jobs run` tries again.
     ///
     /// Reactions of the same system caller share one queue, so that their order holds across actions.
@@ -131,16 +152,18 @@ impl App {
     where
         R: Stored + Can<A>,
         A: Changing,
-        R::Id: FromStr,
+        R::Id: EventId,
     {
         let (system, function) = (system.into(), Arc::new(function));
         let run: OnMessage = Arc::new(move |job, message| {
             let function = Arc::clone(&function);
             Box::pin(async move { function(job, event::<R>(A::NAME, message)?).await })
         });
-        let reaction = Reaction { resource: R::NAME, action: A::NAME, function: run };
+        let reaction =
+            Reaction { resource: R::NAME, action: A::NAME, function: run, most_failures: Some(MAX_FAILURES) };
         let name = system.name();
-        self.vocabulary.subscribe(Subscription { system: name, resource: R::NAME, action: A::NAME });
+        let (resource, action, names_owner) = (R::NAME, A::NAME, R::Id::NAMES_OWNER);
+        self.vocabulary.subscribe(Subscription { system: name, resource, action, names_owner });
         self.vocabulary.add_system(system);
         let queue = self.jobs.iter_mut().find_map(|job| match &mut job.trigger {
             Trigger::After(reactions) if job.system == system => Some(reactions),
@@ -154,11 +177,38 @@ impl App {
     }
 }
 
+/// Id of a record as the outbox has it.
+pub trait EventId: Sized {
+    /// Set when the owner is a part of the id, and stands before it: `user/label`.
+    const NAMES_OWNER: bool;
+
+    /// Parses the id.
+    fn of_event(text: &str) -> Option<Self>;
+}
+
+impl<Id: FromStr> EventId for Id {
+    const NAMES_OWNER: bool = false;
+
+    fn of_event(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl<Id: FromStr> EventId for OwnedId<Id> {
+    const NAMES_OWNER: bool = true;
+
+    fn of_event(text: &str) -> Option<Self> {
+        let (user, id) = text.split_once('/')?;
+        Some(Self { user: user.parse().ok()?, id: id.parse().ok()? })
+    }
+}
+
 fn event<R: Resource>(action: &'static str, message: Message) -> Result<Event<R>, JobError>
 where
-    R::Id: FromStr,
+    R::Id: EventId,
 {
     let Message { seq, record, actor, created_at, attempts, .. } = message;
-    let record = record.parse().map_err(|_| format!("{record:?} is not the id of a {}", R::NAME))?;
+    let record =
+        R::Id::of_event(&record).ok_or_else(|| format!("{record:?} is not the id of a {}", R::NAME))?;
     Ok(Event { id: seq, record, action, by: actor, at: created_at, failed_attempts: attempts })
 }

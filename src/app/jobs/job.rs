@@ -10,6 +10,7 @@ use crate::authz::action::{Action, Read};
 use crate::authz::{Allowed, Caller, Can, Reach, Reason, Refusal, Resource};
 use crate::config::Settings;
 use crate::domain::{ClockAndRandom, NoRandomness, Time};
+use crate::http::kit::Extensions;
 use crate::store::{Store, Stored};
 
 /// One run of a job. It acts as the job's [`System`](crate::authz::System) caller.
@@ -48,6 +49,7 @@ pub struct Job {
     store: Store,
     clock_and_random: ClockAndRandom,
     settings: Arc<dyn Any + Send + Sync>,
+    states: Arc<Extensions>,
 }
 
 /// A change of a record, to which a job reacts.
@@ -115,8 +117,9 @@ impl Job {
         store: Store,
         clock_and_random: ClockAndRandom,
         settings: Arc<dyn Any + Send + Sync>,
+        states: Arc<Extensions>,
     ) -> Self {
-        Self { caller, store, clock_and_random, settings }
+        Self { caller, store, clock_and_random, settings, states }
     }
 
     /// Returns the system caller.
@@ -149,6 +152,15 @@ impl Job {
     pub fn settings<S: Settings>(&self) -> Result<&S, JobError> {
         let name = std::any::type_name::<S>();
         self.settings.downcast_ref().ok_or_else(|| format!("name {name} with App::settings").into())
+    }
+
+    /// Returns a value that the application shares.
+    ///
+    /// # Errors
+    /// When no [`App::state`](crate::App::state) names one of this type.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Result<Arc<T>, JobError> {
+        let name = std::any::type_name::<T>();
+        self.states.get().ok_or_else(|| format!("name {name} with App::state").into())
     }
 
     /// Decides whether the system caller may do `A` to records of this kind at all.

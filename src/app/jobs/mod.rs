@@ -10,6 +10,7 @@ mod declared;
 mod job;
 mod runner;
 
+pub use declared::EventId;
 pub(crate) use declared::{DeclaredJob, Trigger};
 pub use job::{Event, Job, JobError};
 pub(crate) use runner::{JobRunner, Ran};

@@ -11,10 +11,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt as _;
 
 use super::back_off::back_off;
-use super::declared::{DeclaredJob, Reaction, Run, Trigger};
+use super::declared::{DeclaredJob, MAX_FAILURES, Reaction, Run, Trigger};
 use super::job::{Job, JobError};
 use crate::authz::{Caller, System, Vocabulary};
 use crate::domain::{ClockAndRandom, Lease};
+use crate::http::kit::Extensions;
 use crate::store::{Claim, Message, StoreError, TrustedStore};
 
 /// Interval of the renewals of a lease. A lease lasts for three of them.
@@ -22,9 +23,6 @@ const RENEWAL: Duration = Duration::from_secs(5);
 
 /// Time limit of the reaction to one change. Later changes wait for it.
 const REACTION_LIMIT: Duration = Duration::from_secs(60);
-
-/// Number of failures after which a change is given up: after about seven hours.
-const MAX_FAILURES: i64 = 20;
 
 /// Runner of the jobs of this replica. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +33,7 @@ struct Inner {
     vocabulary: Arc<Vocabulary>,
     clock_and_random: ClockAndRandom,
     settings: Arc<dyn Any + Send + Sync>,
+    states: Arc<Extensions>,
     /// Leases of the present runs, by the name of the job.
     held: Mutex<BTreeMap<&'static str, Lease>>,
     is_stopping: AtomicBool,
@@ -55,9 +54,10 @@ impl JobRunner {
         vocabulary: Arc<Vocabulary>,
         clock_and_random: ClockAndRandom,
         settings: Arc<dyn Any + Send + Sync>,
+        states: Arc<Extensions>,
     ) -> Self {
         let (held, is_stopping) = (Mutex::default(), AtomicBool::new(false));
-        Self(Arc::new(Inner { store, vocabulary, clock_and_random, settings, held, is_stopping }))
+        Self(Arc::new(Inner { store, vocabulary, clock_and_random, settings, states, held, is_stopping }))
     }
 
     /// Runs a job if it is due and no other replica runs it. Returns none when it did not run.
@@ -180,16 +180,19 @@ impl JobRunner {
         let mut ran = Ran { result: Ok(()), given_up: 0 };
         while !self.is_stopping() {
             let Some(message) = store.next_message(lease.job).await? else { break };
+            let is_for = |one: &&Reaction| one.resource == message.resource && one.action == message.action;
+            let reaction = reactions.iter().find(is_for);
             let delivered = match std::mem::take(&mut was_interrupted) {
                 true => Err("the run was interrupted".into()),
-                false => self.deliver(system, reactions, lease, &message).await,
+                false => self.deliver(system, reaction, lease, &message).await,
             };
             match delivered {
                 Ok(()) => store.delivered(lease, &message).await?,
                 Err(error) => {
                     let failures = message.attempts + 1;
                     let pause = back_off(failures, &clock_and_random.random)?;
-                    let is_last = failures >= MAX_FAILURES || error.is_permanent();
+                    let most = reaction.map_or(Some(MAX_FAILURES), |reaction| reaction.most_failures);
+                    let is_last = most.is_some_and(|most| failures >= most) || error.is_permanent();
                     let retry_at = (!is_last).then(|| clock_and_random.clock.now() + pause);
                     ran.given_up += u64::from(is_last);
                     let error = error.message().to_owned();
@@ -204,12 +207,11 @@ impl JobRunner {
     async fn deliver(
         &self,
         system: System,
-        reactions: &[Reaction],
+        reaction: Option<&Reaction>,
         lease: Lease,
         message: &Message,
     ) -> Result<(), JobError> {
-        let is_for = |one: &&Reaction| one.resource == message.resource && one.action == message.action;
-        let Some(reaction) = reactions.iter().find(is_for) else {
+        let Some(reaction) = reaction else {
             return Err(format!("no reaction to {} {} is declared", message.action, message.resource).into());
         };
         let run = (reaction.function)(self.job(system, lease), message.clone());
@@ -223,9 +225,10 @@ impl JobRunner {
 
     #[expect(clippy::disallowed_methods, reason = "this run has claimed the lease")]
     fn job(&self, system: System, lease: Lease) -> Job {
-        let Inner { store, vocabulary, clock_and_random, settings, .. } = &*self.0;
+        let Inner { store, vocabulary, clock_and_random, settings, states, .. } = &*self.0;
         let caller = Caller::of_run(Arc::clone(vocabulary), system, lease);
-        Job::new(caller, (**store).clone(), clock_and_random.clone(), Arc::clone(settings))
+        let (settings, states) = (Arc::clone(settings), Arc::clone(states));
+        Job::new(caller, (**store).clone(), clock_and_random.clone(), settings, states)
     }
 
     /// Begins no further runs, waits for the present ones until the deadline, and then releases their leases, so

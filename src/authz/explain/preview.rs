@@ -9,6 +9,7 @@ use crate::authz::{
     Caller, Can, Explanation, HypotheticalCaller, Reason, RecordAttributes, RowFilter, Rule, Sealed, Step,
     StepOutcome, actor_of,
 };
+use crate::domain::UserId;
 
 const HIDDEN: &str = "you may not read the record, and must not learn whether it exists";
 
@@ -56,6 +57,17 @@ impl<R: Can<A>, A: Action> Preview<R, A> {
         self.explanation.passed(OWNER, "the answer contains only records that the caller reaches").allowed()
     }
 
+    /// Explains the decision on the records of one user.
+    pub fn of_collection_of(self, owner: UserId) -> Explanation {
+        match self.of_owner(owner) {
+            Ok(preview) => {
+                let because = reached(preview.rule, &preview.caller, RecordAttributes::owned_by(owner));
+                preview.explanation.passed(OWNER, because).allowed()
+            }
+            Err(explanation) => *explanation,
+        }
+    }
+
     /// Explains the decision on "my own record" for a client, which owns no records.
     pub fn of_no_own_record(self) -> Explanation {
         self.fails(Step::Owner, "the caller is a client, which owns no records".to_owned())
@@ -71,13 +83,28 @@ impl<R: Can<A>, A: Action> Preview<R, A> {
         self.not_found("the path has no valid id of a record")
     }
 
+    /// Explains the decision on an id that no record of this owner can have.
+    pub fn of_no_record_of(self, owner: UserId) -> Explanation {
+        match self.of_owner(owner) {
+            Ok(preview) => preview.of_no_record(),
+            Err(explanation) => *explanation,
+        }
+    }
+
     /// Takes the step that the record's id alone decides.
     ///
     /// # Errors
     /// The explanation, if that step refuses.
     pub fn of_id(mut self, id: &R::Id) -> Result<Self, Box<Explanation>> {
         self.explanation.record = Some(id.to_string());
-        let Some(owner) = R::owner_by_id(id) else { return Ok(self) };
+        match R::owner_by_id(id) {
+            Some(owner) => self.of_owner(owner),
+            None => Ok(self),
+        }
+    }
+
+    /// Takes the step that the record's owner decides.
+    fn of_owner(mut self, owner: UserId) -> Result<Self, Box<Explanation>> {
         self.explanation.owner = Some(actor_of(owner));
         let attributes = RecordAttributes::owned_by(owner);
         if !self.rule.passes(Step::Owner, &self.caller, attributes) {
@@ -134,7 +161,7 @@ impl<R: Can<A> + Can<Read>, A: Action> Preview<R, A> {
             }
             let because = match step {
                 Step::Owner => reached(rule, caller, attributes),
-                Step::State => in_state(rule),
+                Step::State => in_state(rule, attributes),
                 Step::Scope | Step::Freshness | Step::Rank => outranked(rule, caller, attributes),
             };
             self.explanation = self.explanation.passed(step_of(step.reason()), because);

@@ -29,7 +29,11 @@ pub(super) fn carried(rule: &Rule, scope: &ScopeSet) -> String {
 
 /// Names the scopes of the rule that the token carried.
 pub(super) fn carried_before(rule: &Rule, scope: &ScopeSet) -> String {
-    format!("the token carried {}", common(rule, scope))
+    match common(rule, scope) {
+        // The scope was erased with the account of its user.
+        common if common.is_empty() => "the token carried a scope of the rule".to_owned(),
+        common => format!("the token carried {common}"),
+    }
 }
 
 fn common(rule: &Rule, scope: &ScopeSet) -> String {
@@ -45,7 +49,7 @@ pub(super) fn reached(rule: &Rule, caller: &Caller, attributes: RecordAttributes
 
 fn clause_that_holds(clause: Clause) -> String {
     let fact = match clause {
-        Clause::Anyone(scope) => {
+        Clause::Anyone(scope) | Clause::Everybody(scope) => {
             return format!("the token carries {scope}, which reaches everyone's records");
         }
         Clause::Owner(_) => "the caller owns it".to_owned(),
@@ -78,11 +82,13 @@ pub(super) fn not_reached(rule: &Rule, caller: &Caller, attributes: RecordAttrib
     }
 }
 
-/// States the state that the record is in.
-pub(super) fn in_state(rule: &Rule) -> String {
-    match rule.condition.state() {
-        Some(state) => format!("it is {}", state.name()),
-        None => "the rule requires no state".to_owned(),
+/// States the required states that the record is in.
+pub(super) fn in_state(rule: &Rule, attributes: RecordAttributes<'_>) -> String {
+    let holds = |state: &Relation| attributes.relations.includes(rule.relations(), *state);
+    let names: Vec<&str> = rule.condition.states().filter(holds).map(Relation::name).collect();
+    match names.is_empty() {
+        true => "the rule requires no state".to_owned(),
+        false => format!("it is {}", names.join(" and ")),
     }
 }
 
@@ -116,14 +122,15 @@ pub(super) fn lacked(roles: &[String], scope: &ScopeSet, vocabulary: &Vocabulary
 /// Lists what a request without a token needs.
 pub(super) fn any_clause(rule: Option<&Rule>) -> Vec<String> {
     let Some(rule) = rule else { return vec!["any acceptable access token".to_owned()] };
-    let clauses = rule.condition.clauses().filter(is_for_requests);
-    clauses.map(|clause| format!("a token with {}, {}", clause.scope(), where_it_holds(clause))).collect()
+    let ways = rule.condition.ways().filter(|(clause, _)| is_for_requests(clause));
+    ways.map(|(clause, state)| format!("a token with {}, {}", clause.scope(), where_it_holds(clause, state)))
+        .collect()
 }
 
 impl Wording<'_> {
-    /// Returns the name of the state that the rule requires. Empty without one.
-    pub(super) fn state(&self) -> &'static str {
-        self.rule.condition.state().map_or("", Relation::name)
+    /// Names the states that the rule requires.
+    pub(super) fn state(&self) -> String {
+        self.rule.condition.required_states()
     }
 
     /// States why a step fails on a record, and lists what would have been enough.
@@ -148,13 +155,14 @@ impl Wording<'_> {
 
     /// Lists what would have been enough for a refusal with this reason.
     pub(super) fn enough(&self, reason: Reason) -> Vec<String> {
-        let clauses = self.rule.condition.clauses().filter(is_for_requests);
-        let text =
-            |clause| format!("a token with {}, {}", self.scope_and_roles(clause), where_it_holds(clause));
+        let ways = self.rule.condition.ways().filter(|(clause, _)| is_for_requests(clause));
+        let text = |(clause, state)| {
+            format!("a token with {}, {}", self.scope_and_roles(clause), where_it_holds(clause, state))
+        };
         match reason {
-            Reason::InsufficientScope => clauses.map(text).collect(),
+            Reason::InsufficientScope => ways.map(text).collect(),
             Reason::NotOwner => {
-                clauses.filter(|clause| !matches!(clause, Clause::Owner(_))).map(text).collect()
+                ways.filter(|(clause, _)| !matches!(clause, Clause::Owner(_))).map(text).collect()
             }
             Reason::Stale => {
                 vec!["a token that was issued soon after the user authenticated again".to_owned()]
@@ -193,8 +201,8 @@ fn is_for_requests(clause: &Clause) -> bool {
     !matches!(clause, Clause::System(..))
 }
 
-fn where_it_holds(clause: Clause) -> String {
-    match clause {
+fn where_it_holds(clause: Clause, state: Option<Relation>) -> String {
+    let records = match clause {
         Clause::Owner(_) => "for one's own".to_owned(),
         Clause::Related(relation, _) if relation.is_personal() => {
             format!("where the caller is the record's {}", relation.name())
@@ -202,6 +210,10 @@ fn where_it_holds(clause: Clause) -> String {
         Clause::Related(relation, _) => format!("where the record is {}", relation.name()),
         Clause::Role(role, _) => format!("and the role {role}"),
         Clause::System(system, _) => format!("as the system caller {}", system.name()),
-        Clause::Anyone(_) => "for everyone's".to_owned(),
+        Clause::Anyone(_) | Clause::Everybody(_) => "for everyone's".to_owned(),
+    };
+    match state {
+        Some(state) => format!("{records} while it is {}", state.name()),
+        None => records,
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Term;
+use crate::authz::evaluation::Ranked;
 use crate::authz::{
-    Caller, OwnerFrom, Reason, RecordAttributes, RelationSet, RowFilter, Rule, ScopeSet, Subject, System,
-    Vocabulary,
+    Caller, OwnerFrom, Reason, RecordAttributes, Relation, RelationSet, RowFilter, Rule, ScopeSet, Step,
+    Subject, System, Vocabulary,
 };
 use crate::domain::{Role, UserId};
 
@@ -17,6 +18,15 @@ const ANOTHER: UserId = UserId(Uuid::from_u128(2));
 
 /// End of the name of a caller who authenticated too long ago.
 pub(super) const STALE: &str = ", stale";
+
+/// Record of an administrator.
+struct OfAnAdmin;
+
+impl Ranked for OfAnAdmin {
+    fn powers(&self, vocabulary: &Vocabulary) -> ScopeSet {
+        vocabulary.powers_of(&[Role::ADMIN])
+    }
+}
 
 /// Kind of caller, relative to the owner of the route's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +45,18 @@ pub enum CallerKind {
     AnotherUser,
     /// Another user, who also has this role.
     Role(Role),
+    /// Another user, to whom the record has this relation.
+    Related(Relation),
     /// Administrator who authenticated too long ago for a rule with `fresh`.
     StaleAdmin,
+    /// Administrator whose token carries one scope of the rule. The record is another administrator's.
+    NarrowAdmin,
+    /// Owner, by the cookie of a browser session.
+    Browser,
+    /// Administrator who does not own the record, by the cookie of a browser session.
+    AdminsBrowser,
+    /// Page of another origin, in the owner's browser.
+    ForeignPage,
     /// Client that acts for itself, with every scope of the role `user`.
     Client,
     /// Client that acts for itself, with every scope.
@@ -54,6 +74,8 @@ pub enum Target<'a> {
     Own,
     /// Collection: the records that the caller may see, or a new record.
     Collection,
+    /// Records of one user, whom the path names.
+    CollectionOf,
 }
 
 impl CallerKind {
@@ -67,6 +89,7 @@ impl CallerKind {
     pub fn of_requests(vocabulary: &Vocabulary) -> Vec<CallerKind> {
         let special = |role: &Role| *role != Role::USER && *role != Role::ADMIN;
         let roles = vocabulary.roles().filter(special).chain([Role::ADMIN]).map(CallerKind::Role);
+        let related = vocabulary.relations().iter().copied().map(CallerKind::Related);
         [
             CallerKind::Nobody,
             CallerKind::BadToken,
@@ -75,9 +98,12 @@ impl CallerKind {
             CallerKind::AnotherUser,
         ]
         .into_iter()
+        .chain(related)
         .chain(roles)
+        .chain([CallerKind::NarrowAdmin])
         .chain([CallerKind::Client, CallerKind::ClientWithAny])
         .chain([CallerKind::StaleOwner, CallerKind::StaleAdmin])
+        .chain([CallerKind::Browser, CallerKind::AdminsBrowser, CallerKind::ForeignPage])
         .collect()
     }
 
@@ -91,7 +117,12 @@ impl CallerKind {
             CallerKind::StaleOwner => format!("{}{STALE}", CallerKind::Owner.name()),
             CallerKind::AnotherUser => "another user".to_owned(),
             CallerKind::Role(role) => role.to_string(),
+            CallerKind::Related(relation) => format!("related: {}", relation.name()),
             CallerKind::StaleAdmin => format!("{}{STALE}", Role::ADMIN),
+            CallerKind::NarrowAdmin => format!("{}, one scope", Role::ADMIN),
+            CallerKind::Browser => "browser".to_owned(),
+            CallerKind::AdminsBrowser => "admin's browser".to_owned(),
+            CallerKind::ForeignPage => "foreign page".to_owned(),
             CallerKind::Client => "client".to_owned(),
             CallerKind::ClientWithAny => "client, any".to_owned(),
             CallerKind::System(system) => format!("system: {}", system.name()),
@@ -112,7 +143,15 @@ impl CallerKind {
             CallerKind::StaleOwner => "the owner, who authenticated longer ago than the limit of fresh rules".to_owned(),
             CallerKind::AnotherUser => "a user who does not own the record, with every scope that the role user grants".to_owned(),
             CallerKind::Role(role) => format!("a user who does not own the record and has the role {role}"),
+            CallerKind::Related(relation) => format!(
+                "another user to whom the record has the relation {}, with every scope that the role user grants",
+                relation.name()
+            ),
+            CallerKind::NarrowAdmin => "an administrator whose token carries one scope of the rule; the record is another administrator's".to_owned(),
             CallerKind::StaleAdmin => "an administrator who does not own the record and authenticated longer ago than the limit of fresh rules".to_owned(),
+            CallerKind::Browser => "the owner, by the cookie of a browser session, from a page of this server's own origin".to_owned(),
+            CallerKind::AdminsBrowser => "an administrator who does not own the record, by the cookie of a browser session, which carries no scope that reaches others".to_owned(),
+            CallerKind::ForeignPage => "a page of another origin that sends the cookie of the owner's browser session".to_owned(),
             CallerKind::Client => "a client that acts for itself, with every scope that the role user grants".to_owned(),
             CallerKind::ClientWithAny => "a client that acts for itself, with every scope".to_owned(),
             CallerKind::System(system) => {
@@ -123,7 +162,7 @@ impl CallerKind {
         Term { name: self.name(), meaning }
     }
 
-    /// Returns a caller of this kind. `None` for a request without an acceptable token.
+    /// Returns a caller of this kind. `None` for a request without an acceptable token or cookie.
     fn caller(self, rule: &Rule, vocabulary: &Arc<Vocabulary>) -> Option<Caller> {
         let of = |roles: &[Role]| vocabulary.granted_by(roles);
         let user = |id, roles: &[Role]| Subject::User { id, roles: roles.to_vec() };
@@ -131,16 +170,31 @@ impl CallerKind {
         // A client that acts for itself never gets a scope of OpenID Connect.
         let of_client = |scope: ScopeSet| scope.iter().filter(|scope| !scope.is_identity()).collect();
         let (subject, scope) = match self {
-            CallerKind::Nobody | CallerKind::BadToken => return None,
+            CallerKind::Nobody | CallerKind::BadToken | CallerKind::ForeignPage => return None,
+            CallerKind::Browser => {
+                return Some(Caller::hypothetical_browser(Arc::clone(vocabulary), (OWNER, vec![Role::USER])));
+            }
+            CallerKind::AdminsBrowser => {
+                return Some(Caller::hypothetical_browser(
+                    Arc::clone(vocabulary),
+                    (ANOTHER, vec![Role::ADMIN, Role::USER]),
+                ));
+            }
             CallerKind::WithoutScope => {
                 let opens: ScopeSet = rule.condition.scopes().collect();
                 (user(OWNER, &[Role::USER]), of(&[Role::USER]).difference(&opens))
             }
             CallerKind::Owner | CallerKind::StaleOwner => (user(OWNER, &[Role::USER]), of(&[Role::USER])),
-            CallerKind::AnotherUser => (user(ANOTHER, &[Role::USER]), of(&[Role::USER])),
+            CallerKind::AnotherUser | CallerKind::Related(_) => {
+                (user(ANOTHER, &[Role::USER]), of(&[Role::USER]))
+            }
             CallerKind::Role(role) => (user(ANOTHER, &[role, Role::USER]), of(&[role, Role::USER])),
             CallerKind::StaleAdmin => {
                 (user(ANOTHER, &[Role::ADMIN, Role::USER]), of(&[Role::ADMIN, Role::USER]))
+            }
+            CallerKind::NarrowAdmin => {
+                let scope = rule.condition.anyone_scope().into_iter().collect();
+                (user(ANOTHER, &[Role::ADMIN, Role::USER]), scope)
             }
             CallerKind::Client => (client(), of_client(of(&[Role::USER]))),
             CallerKind::ClientWithAny => (client(), of_client(vocabulary.scopes().iter().copied().collect())),
@@ -153,8 +207,8 @@ impl CallerKind {
         Some(if is_stale { caller.stale() } else { caller })
     }
 
-    /// Returns the reason for which the rule refuses a caller of this kind. The record is in the state
-    /// that the rule requires, and has no relation to the caller. `None` if the rule permits the caller,
+    /// Returns the reason for which the rule refuses a caller of this kind. The record is in the states
+    /// that the rule names, and has no relation to the caller but that of the kind. `None` if the rule permits the caller,
     /// and for a request without an acceptable token.
     pub fn refused(
         self,
@@ -163,9 +217,13 @@ impl CallerKind {
         vocabulary: &Arc<Vocabulary>,
     ) -> Option<Reason> {
         let caller = self.caller(rule, vocabulary)?;
-        let state = rule.condition.state();
-        let relations = RelationSet::of(rule.relations().iter().map(|relation| Some(*relation) == state));
-        let attributes = |owner| RecordAttributes { owner, relations, rank: None };
+        let is_named = |relation: &Relation| rule.condition.states().any(|state| state == *relation);
+        let is_related = |relation: &Relation| self == CallerKind::Related(*relation);
+        let relations = RelationSet::of(
+            rule.relations().iter().map(|relation| is_named(relation) || is_related(relation)),
+        );
+        let rank = (self == CallerKind::NarrowAdmin).then_some(&OfAnAdmin as &dyn Ranked);
+        let attributes = |owner| RecordAttributes { owner, relations, rank };
         match target {
             Target::Record(read) => {
                 let owner = (rule.owner_from != OwnerFrom::Nobody).then_some(OWNER);
@@ -180,6 +238,13 @@ impl CallerKind {
                     rule.check_token(&caller).map_or_else(|refusal| refusal.reason, |()| Reason::NotOwner),
                 ),
             },
+            Target::CollectionOf => {
+                let check = || {
+                    rule.check_token(&caller)?;
+                    rule.check(Step::Owner, &caller, RecordAttributes::owned_by(OWNER))
+                };
+                check().err().map(|refusal| refusal.reason)
+            }
             Target::Collection => match rule.check_token(&caller) {
                 Err(refusal) => Some(refusal.reason),
                 Ok(()) => RowFilter::of(&caller, &[rule]).terms().is_empty().then_some(Reason::NotOwner),

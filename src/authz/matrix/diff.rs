@@ -66,6 +66,19 @@ impl Changes<'_> {
     }
 }
 
+impl Changes<'_> {
+    fn state(&mut self, is: &str, before: Option<&String>, now: Option<&String>) {
+        match (before, now) {
+            (Some(state), None) => self.wider(format!("{is} no longer limited to records that are {state}")),
+            (None, Some(state)) => self.narrower(format!("{is} limited to records that are {state}")),
+            (Some(before), Some(now)) if before != now => {
+                self.wider(format!("{is} limited to records that are {now} instead of {before}"));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Returns the changes from one matrix to the next: of routes, of roles, and of the answers to each
 /// kind of caller.
 pub fn difference(before: &Matrix, now: &Matrix) -> Vec<Change> {
@@ -124,20 +137,19 @@ fn compare(before: &RouteRow, now: &RouteRow, changes: &mut Changes<'_>) {
 
 fn rules(before: &RouteRule, now: &RouteRule, changes: &mut Changes<'_>) {
     let clauses = |clauses: &[ClauseEntry]| {
-        clauses.iter().map(|clause| format!("{} with {}", clause.name, clause.scope)).collect::<Vec<_>>()
+        clauses.iter().map(|clause| format!("{} with {}", clause.name, clause.needs())).collect::<Vec<_>>()
     };
     changes.scope("one's own records", before.own_scope.as_ref(), now.own_scope.as_ref());
     changes.scope("everyone's records", before.any_scope.as_ref(), now.any_scope.as_ref());
     changes.items("lets in the record's", &clauses(&before.related), &clauses(&now.related));
     changes.items("lets in the role", &clauses(&before.roles), &clauses(&now.roles));
     changes.items("lets in the system caller", &clauses(&before.systems), &clauses(&now.systems));
-    match (&before.only_while, &now.only_while) {
-        (Some(state), None) => changes.wider(format!("is no longer limited to records that are {state}")),
-        (None, Some(state)) => changes.narrower(format!("is limited to records that are {state}")),
-        (Some(before), Some(now)) if before != now => {
-            changes.wider(format!("is limited to records that are {now} instead of {before}"));
-        }
-        _ => {}
+    changes.state("is", before.only_while.as_ref(), now.only_while.as_ref());
+    if before.own_scope.is_some() && now.own_scope.is_some() {
+        changes.state("is, for the owner,", before.own_while.as_ref(), now.own_while.as_ref());
+    }
+    if let (Some(_), Some(scope)) = (&before.any_scope, &now.any_scope) {
+        changes.state(&format!("is, with {scope},"), before.any_while.as_ref(), now.any_while.as_ref());
     }
     match (before.not_above, now.not_above) {
         (true, false) => changes.wider("no longer compares powers (not above)"),
@@ -229,8 +241,11 @@ mod tests {
             |row| row.rule.any_scope = Some("coats:read:any".to_owned()),
             |row| row.rule.own_scope = Some("coats".to_owned()),
             |row| {
-                row.rule.related =
-                    vec![ClauseEntry { name: "reader".to_owned(), scope: "coats:read".to_owned() }]
+                row.rule.related = vec![ClauseEntry {
+                    name: "reader".to_owned(),
+                    scope: "coats:read".to_owned(),
+                    only_while: None,
+                }]
             },
         ];
         for loosen in loosened {

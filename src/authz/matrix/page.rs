@@ -21,7 +21,7 @@ pub(crate) fn document(title: &str, style: &str, body: &Markup) -> String {
                 title { (title) }
                 style { (PreEscaped(STYLE)) (PreEscaped(style)) }
             }
-            body { (body) }
+            body { main { (body) } }
         }
     }
     .into_string()
@@ -55,13 +55,14 @@ fn how_to_read() -> Markup {
             show the refusal." }
         p { "The server takes these steps in this order. The first step that fails refuses the request:" }
         ol {
-            li { "Is there an acceptable access token? Otherwise: " b { "401" } "." }
+            li { "Is there an acceptable access token, or the cookie of a browser session? Otherwise: " b { "401" } ". A page \
+                of another origin cannot use the cookie: " b { "403 foreign-origin" } "." }
             li { "Does the token carry a scope of the route? Otherwise: " b { "403 insufficient-scope" } ", before any \
                 lookup." }
             li { "Does the caller own the record, or reach it in another way? Otherwise: " b { "403 not-owner" }
                 " before any lookup if the URL names the owner; else " b { "404" } ", the same as for a record that \
                 does not exist." }
-            li { "Is the record in the required state (“only while”)? Otherwise: " b { "403 wrong-state" } "." }
+            li { "Is the record in the required state (“only while”)? Otherwise: " b { "409 wrong-state" } "." }
             li { "“Not above”: on another user's record, does the caller have every power over others that the record \
                 has? Otherwise: " b { "403 above-caller" } "." }
         }
@@ -86,7 +87,7 @@ fn filter(matrix: &Matrix) -> Markup {
 
 fn routes(matrix: &Matrix) -> Markup {
     html! {
-        div.sheet {
+        div.sheet tabindex="0" role="region" aria-label="Routes" {
             table id="routes" {
                 thead {
                     tr {

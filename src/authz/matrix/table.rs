@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::authz::{OwnerFrom, Relation, Rule, Scope};
+use crate::authz::{Clause, OwnerFrom, Relation, Rule};
 
 /// Authorization matrix of one server: its routes, with their rules and answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -99,6 +99,9 @@ pub struct RouteRule {
     /// Scope that the owner needs.
     #[schema(required = true)]
     pub own_scope: Option<String>,
+    /// State that the record must be in for its owner. Absent when no state is required of the owner alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_while: Option<String>,
     /// Relations to the caller that permit the request, each with its scope.
     pub related: Vec<ClauseEntry>,
     /// Roles that permit the request, each with its scope.
@@ -110,6 +113,9 @@ pub struct RouteRule {
     /// Scope that reaches everyone's records.
     #[schema(required = true)]
     pub any_scope: Option<String>,
+    /// State that the record must be in for this scope. Absent when no state is required for it alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub any_while: Option<String>,
     /// State that the record must be in.
     #[schema(required = true)]
     pub only_while: Option<String>,
@@ -131,6 +137,9 @@ pub struct ClauseEntry {
     pub name: String,
     /// Scope that the token needs.
     pub scope: String,
+    /// State that the record must be in. Absent when no state is required for this entry alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_while: Option<String>,
 }
 
 impl RouteRule {
@@ -142,20 +151,34 @@ impl RouteRule {
     /// Describes a route with a rule. A collection has no owner.
     pub fn of(access: &str, rule: &Rule, names_a_record: bool) -> Self {
         let condition = &rule.condition;
-        let clause =
-            |name: &str, scope: Scope| ClauseEntry { name: name.to_owned(), scope: scope.to_string() };
-        Self {
+        let mut row = Self {
             access: access.to_owned(),
             action: Some(format!("{} {}", rule.action, rule.resource)),
-            own_scope: condition.owner_scope().map(|scope| scope.to_string()),
-            related: condition.relations().map(|(relation, scope)| clause(relation.name(), scope)).collect(),
-            roles: condition.roles().map(|(role, scope)| clause(role.as_str(), scope)).collect(),
-            systems: condition.systems().map(|(system, scope)| clause(system.name(), scope)).collect(),
-            any_scope: condition.anyone_scope().map(|scope| scope.to_string()),
             only_while: condition.state().map(Relation::name).map(str::to_owned),
             owner_from: names_a_record.then_some(rule.owner_from),
             not_above: condition.is_ranked(),
             fresh: condition.needs_freshness(),
+            ..Self::default()
+        };
+        for (clause, state) in condition.ways() {
+            let (scope, only_while) =
+                (clause.scope().to_string(), state.map(|state| state.name().to_owned()));
+            let entry = |name: &str, scope| ClauseEntry { name: name.to_owned(), scope, only_while: None };
+            let (list, entry) = match clause {
+                Clause::Owner(_) => {
+                    (row.own_scope, row.own_while) = (Some(scope), only_while);
+                    continue;
+                }
+                Clause::Anyone(_) | Clause::Everybody(_) => {
+                    (row.any_scope, row.any_while) = (Some(scope), only_while);
+                    continue;
+                }
+                Clause::Related(relation, _) => (&mut row.related, entry(relation.name(), scope)),
+                Clause::Role(role, _) => (&mut row.roles, entry(role.as_str(), scope)),
+                Clause::System(system, _) => (&mut row.systems, entry(system.name(), scope)),
+            };
+            list.push(ClauseEntry { only_while, ..entry });
         }
+        row
     }
 }

@@ -38,10 +38,12 @@ impl RouteRule {
         let named = |clauses: &[ClauseEntry], what: &str| {
             clauses
                 .iter()
-                .map(|clause| format!("{what}{}: {}", clause.name, clause.scope))
+                .map(|clause| format!("{what}{}: {}", clause.name, clause.needs()))
                 .collect::<Vec<_>>()
         };
-        let scope = |scope: &Option<String>| scope.clone().into_iter().collect::<Vec<_>>();
+        let scope = |scope: &Option<String>, state: &Option<String>| {
+            scope.iter().map(|scope| while_in(scope, state.as_deref())).collect::<Vec<_>>()
+        };
         let owner = match self.owner_from {
             Some(OwnerFrom::Url) => "the URL",
             Some(OwnerFrom::Record) => "the record",
@@ -54,11 +56,27 @@ impl RouteRule {
         if self.fresh {
             who += ", fresh";
         }
-        let own = clauses([scope(&self.own_scope), named(&self.related, "")].concat());
-        let others = [named(&self.roles, "role "), scope(&self.any_scope), named(&self.systems, "system ")];
+        let own = clauses([scope(&self.own_scope, &self.own_while), named(&self.related, "")].concat());
+        let others = [
+            named(&self.roles, "role "),
+            scope(&self.any_scope, &self.any_while),
+            named(&self.systems, "system "),
+        ];
         let any = clauses(others.concat());
         [who, own, if self.not_above { format!("{any}, not above") } else { any }, owner.to_owned()]
     }
+}
+
+impl ClauseEntry {
+    /// Returns the scope, and the state of the record.
+    pub(super) fn needs(&self) -> String {
+        while_in(&self.scope, self.only_while.as_deref())
+    }
+}
+
+/// Returns a scope with the state of the record that it is limited to.
+pub(super) fn while_in(scope: &str, state: Option<&str>) -> String {
+    state.map_or_else(|| scope.to_owned(), |state| format!("{scope} while {state}"))
 }
 
 fn rules(row: &RouteRow) -> Vec<String> {

@@ -58,7 +58,7 @@ pub(crate) fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure
     let clients = Clients { context, store, operator: context.operator(), json: given.get_flag("json") };
     System::new().block_on(async {
         match (name, new) {
-            (_, Some(metadata)) => clients.create(required(given, "id")?, metadata).await,
+            (_, Some(metadata)) => clients.create(options::new_id(given)?, metadata).await,
             ("list", _) => clients.list().await,
             ("show", _) => clients.show(required(given, "id")?).await,
             ("rotate-secret", _) => {

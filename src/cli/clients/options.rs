@@ -13,9 +13,10 @@ use super::super::scope;
 use crate::app::App;
 use crate::authz::ScopeSet;
 use crate::domain::{
-    BrokenClientRule, ClientAuthentication, ClientId, ClientMetadata, GrantType, RedirectUri,
+    BrokenClientRule, ClientAuthentication, ClientId, ClientMetadata, GrantType, RedirectUri, parse_resource,
 };
 use crate::json::parse_strict;
+use crate::text_file::read_bytes;
 use crate::token::ClientKeys;
 
 /// Maximum length of the file with keys, in bytes. It is above that of 16 keys.
@@ -41,7 +42,7 @@ pub(super) fn command(app: &Arc<App>) -> Command {
         uri.value_parser(|text: &str| text.parse::<RedirectUri>())
     };
     let resource = Arg::new("resource").long("resource").value_name("AUD").action(ArgAction::Append);
-    let resource = resource.value_parser(ClientMetadata::parse_resource);
+    let resource = resource.value_parser(parse_resource);
     let jwks = Arg::new("jwks").long("jwks").value_name("FILE");
     let jwks = jwks.value_parser(clap::value_parser!(PathBuf));
     Command::new("create")
@@ -51,7 +52,15 @@ pub(super) fn command(app: &Arc<App>) -> Command {
         .args([
             id().long("id")
                 .value_parser(ClientId::chosen)
+                .required(false)
+                .required_unless_present("imported-id")
                 .help("Its client_id: 1 to 64 of A-Z a-z 0-9 . _ -"),
+            id().id("imported-id")
+                .long("imported-id")
+                .value_parser(ClientId::imported)
+                .required(false)
+                .conflicts_with("id")
+                .help("Its client_id in the system that it comes from, which may be a UUID"),
             scope.help("The scopes that it may request, separated by spaces"),
             grants.help(
                 "A grant type that it may use; repeatable [default: authorization_code and \
@@ -73,6 +82,14 @@ pub(super) fn command(app: &Arc<App>) -> Command {
             name.help("A name for people"),
             json_flag(),
         ])
+}
+
+/// Returns the id of the new client.
+pub(super) fn new_id(given: &ArgMatches) -> Result<ClientId, Failure> {
+    match given.get_one::<ClientId>("imported-id") {
+        Some(id) => Ok(id.clone()),
+        None => required(given, "id"),
+    }
 }
 
 pub(super) fn id() -> Arg {
@@ -141,7 +158,7 @@ fn option(member: &str) -> &str {
 
 fn keys(file: &Path) -> Result<String, Failure> {
     let wrong = |why: String| Failure::new(format!("{}: {why}", file.display()));
-    let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    let bytes = read_bytes(file).map_err(|error| wrong(error.to_string()))?;
     if bytes.len() > MAX_BYTES {
         return Err(wrong("is too large for a JWK Set of 16 keys".to_owned()));
     }

@@ -2,9 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
+use super::field_lines;
+use super::fields::Field;
 use super::names::Names;
 
 const RESOURCE: &str = include_str!("templates/resource.rs");
+const BELOW_USERS: &str = include_str!("templates/resource_below_users.rs");
+const GITIGNORE: &str = include_str!("templates/gitignore");
 const LIB: &str = include_str!("templates/lib.rs");
 const MAIN: &str = include_str!("templates/main.rs");
 const WHO_MAY_DO_WHAT: &str = include_str!("templates/who_may_do_what.rs");
@@ -15,7 +19,7 @@ const CARGO: &str = include_str!("../../../.cargo/config.toml");
 const DOWN: &str = include_str!("templates/down.sql");
 
 /// Templates whose words cannot be names of a resource.
-pub(super) const TEMPLATES: &[&str] = &[RESOURCE, LIB, MAIN, WHO_MAY_DO_WHAT, MANIFEST];
+pub(super) const TEMPLATES: &[&str] = &[RESOURCE, BELOW_USERS, LIB, MAIN, WHO_MAY_DO_WHAT, MANIFEST];
 
 /// File to write, with its path in the application's directory.
 pub(super) struct File {
@@ -28,13 +32,22 @@ pub(super) fn version(at: DateTime<Utc>) -> String {
     at.format("%Y%m%d%H%M%S").to_string()
 }
 
-/// Returns the files of a resource.
-pub(super) fn of_resource(names: &Names, now: DateTime<Utc>) -> Vec<File> {
+/// Returns the files of a resource with these fields. Its URL names the owner if it is `below_users`.
+pub(super) fn of_resource(
+    names: &Names,
+    fields: &[Field],
+    below_users: bool,
+    now: DateTime<Utc>,
+) -> Vec<File> {
+    let resource = if below_users { BELOW_USERS } else { RESOURCE };
     let version = version(now);
     let migration = |engine, file| format!("migrations/{engine}/{version}_{}/{file}", names.plural);
-    let file = |path, template| File { path, text: names.write(template) };
+    let file = |path, template| File {
+        path,
+        text: field_lines::write((names.kind().as_str(), names.name.as_str()), fields, names.write(template)),
+    };
     vec![
-        file(format!("src/{}.rs", names.plural), RESOURCE),
+        file(format!("src/{}.rs", names.plural), resource),
         file(migration("sqlite", "up.sql"), SQLITE),
         file(migration("sqlite", "down.sql"), DOWN),
         file(migration("postgres", "up.sql"), POSTGRES),
@@ -42,17 +55,31 @@ pub(super) fn of_resource(names: &Names, now: DateTime<Utc>) -> Vec<File> {
     ]
 }
 
-/// Returns the files of an application. `cloakroom` is the source of the dependency in its manifest: a version or
-/// a directory.
-pub(super) fn of_application(names: &Names, cloakroom: &str) -> Vec<File> {
-    let file = |path: &str, template| File { path: path.to_owned(), text: names.write(template) };
+/// Returns the files of an application with this package name. `cloakroom` is the source of the dependency in its
+/// manifest: a directory or a repository.
+pub(super) fn of_application(names: &Names, package: &str, cloakroom: &str) -> Vec<File> {
+    let in_package =
+        |text: String| text.replace("PACKAGE", package).replace("CRATE", &package.replace('-', "_"));
+    let file = |path: &str, template| File { path: path.to_owned(), text: in_package(names.write(template)) };
     vec![
-        File { path: "Cargo.toml".to_owned(), text: names.write(MANIFEST).replace("CLOAKROOM", cloakroom) },
+        File {
+            path: "Cargo.toml".to_owned(),
+            text: in_package(names.write(MANIFEST)).replace("CLOAKROOM", cloakroom),
+        },
+        file(GITIGNORE_PATH, GITIGNORE),
         file(".cargo/config.toml", CARGO),
         file("src/lib.rs", LIB),
         file("src/main.rs", MAIN),
         file("tests/who_may_do_what.rs", WHO_MAY_DO_WHAT),
     ]
+}
+
+/// Path of the list of files that Git leaves out.
+pub(super) const GITIGNORE_PATH: &str = ".gitignore";
+
+/// Returns the lines of that list.
+pub(super) fn ignored() -> impl Iterator<Item = &'static str> {
+    GITIGNORE.lines().filter(|line| !line.starts_with('#'))
 }
 
 /// Returns the lines to add by hand to an existing application. `known` is its relevant code.
@@ -71,7 +98,7 @@ pub(super) fn to_add(names: &Names, known: &str, cloakroom: &str) -> Vec<String>
     if !known.contains("assert_matrix") {
         lines.extend(part(WHO_MAY_DO_WHAT, "#[test]", "\0"));
     }
-    let line = |line: &&str| line.replace("parcels::app()", "app()").replace("CLOAKROOM", cloakroom);
+    let line = |line: &&str| line.replace("CRATE::app()", "app()").replace("CLOAKROOM", cloakroom);
     lines.iter().map(line).map(|line| names.write(&line)).collect()
 }
 
@@ -94,8 +121,24 @@ mod tests {
     fn an_application_is_written_as_it_was_reviewed() {
         let clock = Clock::standing(parse_time("2026-11-25T12:00:00Z").unwrap());
         let names = Names::new(&App::default(), "entry", Some("entries")).unwrap();
-        let mut files = of_resource(&names, clock.now());
-        files.extend(of_application(&names, "path = \"../..\""));
+        let mut files = of_resource(&names, &[], false, clock.now());
+        files.extend(of_application(&names, "entries", "path = \"../..\""));
+        let below = Names::new(&App::default(), "address", None).unwrap();
+        files.extend(of_resource(&below, &[], true, clock.now() + chrono::TimeDelta::seconds(1)));
+        let fields = [
+            "state:enum(draft,in-transit)",
+            "seats:int",
+            "price:number?",
+            "vip:bool",
+            "note:text?",
+            "class:enum(first,second)?",
+        ];
+        let fields: Vec<Field> = fields.iter().map(|field| Field::parse(field).unwrap()).collect();
+        let ticket = Names::new(&App::default(), "ticket", None).unwrap();
+        files.extend(of_resource(&ticket, &fields, false, clock.now() + chrono::TimeDelta::seconds(2)));
+        let seat = Names::new(&App::default(), "seat", None).unwrap();
+        let fields = [Field::parse("row:int").unwrap()];
+        files.extend(of_resource(&seat, &fields, true, clock.now() + chrono::TimeDelta::seconds(3)));
         for File { path, text } in files {
             let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/generated").join(path);
             if std::env::var_os("UPDATE_GOLDEN").is_some() {

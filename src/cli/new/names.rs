@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::files::TEMPLATES;
+use super::words::{KEYWORDS, capitalised, is_identifier};
 use crate::app::App;
 
 /// Tables of cloakroom without a route or a scope of the same name.
 const TABLES: &[&str] = &[
     "audit",
+    "audit_day_keys",
+    "audit_person_keys",
     "audit_seals",
     "authorization_codes",
     "client_secrets",
@@ -17,6 +20,7 @@ const TABLES: &[&str] = &[
     "idempotency_keys",
     "identities",
     "job_leases",
+    "master_keys",
     "outbox",
     "account_tokens",
     "pending_registrations",
@@ -27,13 +31,6 @@ const TABLES: &[&str] = &[
     "used_jtis",
     "user_roles",
     "user_search_terms",
-];
-
-/// Rust keywords that the templates do not use. All words in the templates are refused anyway.
-const KEYWORDS: &[&str] = &[
-    "abstract", "as", "become", "box", "break", "continue", "do", "dyn", "else", "enum", "extern", "false",
-    "final", "gen", "in", "loop", "macro", "match", "move", "override", "priv", "ref", "return", "trait",
-    "true", "try", "typeof", "union", "unsafe", "unsized", "virtual", "where", "while", "yield",
 ];
 
 /// Names of a resource. The templates use `parcel` and `parcels`.
@@ -52,7 +49,7 @@ impl Names {
     /// A sentence that says why a name cannot be used.
     pub(super) fn new(app: &App, name: &str, plural: Option<&str>) -> Result<Self, String> {
         let names =
-            Self { name: name.to_owned(), plural: plural.map_or_else(|| format!("{name}s"), str::to_owned) };
+            Self { name: name.to_owned(), plural: plural.map_or_else(|| plural_of(name), str::to_owned) };
         for word in [&names.name, &names.plural] {
             if !is_identifier(word) {
                 return Err(format!("{word:?} cannot be a name: write it like note or lost_coat"));
@@ -71,7 +68,7 @@ impl Names {
     }
 
     /// Returns the type of a record: `LostCoat`.
-    fn kind(&self) -> String {
+    pub(super) fn kind(&self) -> String {
         self.name.split('_').map(capitalised).collect()
     }
 
@@ -115,18 +112,14 @@ fn words(template: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| !word.to_ascii_lowercase().contains("parcel"))
 }
 
-/// Returns true for lowercase letters, digits and single `_` between them, with a letter first.
-fn is_identifier(word: &str) -> bool {
-    let parts = || word.split('_');
-    let plain = |part: &str| part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    word.starts_with(|c: char| c.is_ascii_lowercase())
-        && word.len() <= 40
-        && parts().all(|part| !part.is_empty() && plain(part))
-}
-
-fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+/// Returns the regular plural of an English noun.
+fn plural_of(name: &str) -> String {
+    let vowels = ['a', 'e', 'i', 'o', 'u'];
+    match name.strip_suffix('y') {
+        Some(stem) if !stem.is_empty() && !stem.ends_with(vowels) => format!("{stem}ies"),
+        _ if ["s", "x", "z", "ch", "sh"].iter().any(|end| name.ends_with(end)) => format!("{name}es"),
+        _ => format!("{name}s"),
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +135,12 @@ mod tests {
         let names = names("lost_coat", None).unwrap();
         let written = names.write("a parcel, parcels, Parcel, ParcelId, PARCELS_READ, Parcels");
         assert_eq!(written, "a lost_coat, lost_coats, LostCoat, LostCoatId, LOST_COATS_READ, Lost_coats");
-        let names = self::names("entry", Some("entries")).unwrap();
+        for (name, plural) in
+            [("entry", "entries"), ("day", "days"), ("address", "addresses"), ("brush", "brushes")]
+        {
+            assert_eq!(self::names(name, None).unwrap().plural, plural);
+        }
+        let names = self::names("entry", None).unwrap();
         assert_eq!(names.write("Make a parcel, one of your parcels"), "Make an entry, one of your entries");
     }
 

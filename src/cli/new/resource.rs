@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::super::arguments::{group, json_flag, required};
 use super::super::output::{Failure, print, print_json};
-use super::files::{File, of_application, of_resource, to_add, version};
+use super::fields::{self, Field};
+use super::files::{File, GITIGNORE_PATH, ignored, of_application, of_resource, to_add, version};
 use super::names::Names;
 use crate::app::App;
 use crate::domain::Clock;
@@ -24,16 +25,24 @@ pub(crate) fn command() -> Command {
     let resource = Command::new("resource")
         .about("Write a resource: record, policy, routes, migrations and test; without an application, it writes that too")
         .after_help(
-            "Examples:\n  cloakroom new resource note --dir notes\n  \
-             cloakroom new resource entry --plural entries --cloakroom-path ../cloakroom",
+            "Examples:\n  cloakroom new resource note --dir notes --cloakroom-path ../cloakroom\n  \
+             cloakroom new resource address --below users\n  \
+             cloakroom new resource order 'status:enum(draft,placed)' total:int 'note:text?'\n\n\
+             cloakroom is not published as a crate: a new application depends on a checkout or on a repository.",
         )
         .args([
             Arg::new("name").value_name("NAME").required(true).help("The name of one record, such as note"),
-            Arg::new("plural").long("plural").value_name("NAME").help("The plural of the name [default: NAME + s]"),
+            Arg::new("fields").value_name("FIELD:TYPE").num_args(0..)
+                .help("The fields: text, int, number, bool or enum(a,b), with ? behind the type if it can be null [default: text:text]"),
+            Arg::new("plural").long("plural").value_name("NAME").help("The plural of the name [default: the regular one]"),
+            Arg::new("below").long("below").value_name("KIND").value_parser(["users"])
+                .help("Put the records below their owners: /users/{id}/…"),
             Arg::new("dir").long("dir").value_name("DIR").default_value(".").value_parser(directory)
                 .help("The directory of the application"),
             Arg::new("cloakroom-path").long("cloakroom-path").value_name("DIR")
-                .help("A checkout of cloakroom, relative to DIR, for the new Cargo.toml [default: the version]"),
+                .help("A checkout of cloakroom, relative to DIR, for the new Cargo.toml [default: the one that `cargo run` runs]"),
+            Arg::new("cloakroom-git").long("cloakroom-git").value_name("URL").conflicts_with("cloakroom-path")
+                .help("A Git repository of cloakroom, for the new Cargo.toml"),
             json_flag(),
         ]);
     group("new", "Write a new application, or a new resource of one", [resource])
@@ -45,23 +54,69 @@ pub(crate) fn run(app: &App, clock: &Clock, matches: &ArgMatches) -> Result<(), 
     let (name, dir): (String, PathBuf) = (required(given, "name")?, required(given, "dir")?);
     let text = |argument| given.get_one::<String>(argument).map(String::as_str);
     let names = Names::new(app, &name, text("plural")).map_err(Failure::new)?;
-    let cloakroom = match text("cloakroom-path") {
-        // A JSON string is a valid TOML string.
-        Some(path) => format!("path = {}", json!(path)),
-        None => concat!("version = \"", env!("CARGO_PKG_VERSION"), "\"").to_owned(),
-    };
-
+    let fields = given.get_many::<String>("fields").into_iter().flatten();
+    let fields: Vec<Field> =
+        fields.map(|field| Field::parse(field)).collect::<Result<_, _>>().map_err(Failure::new)?;
+    if let Some(twice) = fields::repeated(&fields) {
+        return Err(Failure::new(format!("two fields are named {twice:?}")));
+    }
     let known = known(&dir);
-    let mut files = of_resource(&names, free_version(&dir, clock.now()));
+    let needs_cloakroom = known.as_deref().is_none_or(|known| !known.contains("cloakroom"));
+    let cloakroom = match dependency(text("cloakroom-path"), text("cloakroom-git")) {
+        Some(source) => source,
+        None if needs_cloakroom => return Err(Failure::new(NO_SOURCE.to_owned())),
+        None => String::new(),
+    };
+    let below_users = text("below").is_some();
+    let mut files = of_resource(&names, &fields, below_users, free_version(&dir, clock.now()));
     let add = match &known {
         Some(known) => to_add(&names, known, &cloakroom),
         None => {
-            files.extend(of_application(&names, &cloakroom));
-            Vec::new()
+            files.extend(of_application(&names, &package(&dir, &names), &cloakroom));
+            // A repository can have its list already.
+            let has_list = dir.join(GITIGNORE_PATH).symlink_metadata().is_ok();
+            files.retain(|file| !has_list || file.path != GITIGNORE_PATH);
+            ignored().filter(|_| has_list).map(|line| format!("{GITIGNORE_PATH}: {line}")).collect()
         }
     };
     write_all(&dir, &files)?;
     report(&dir, &files, &add, given.get_flag("json"))
+}
+
+/// Failure without a source of the dependency.
+const NO_SOURCE: &str = "cloakroom is not published as a crate: name a checkout with --cloakroom-path DIR, or a \
+                         repository with --cloakroom-git URL";
+
+/// Returns the source of the dependency, as in `Cargo.toml`. By default it is the checkout that `cargo run` runs.
+fn dependency(path: Option<&str>, git: Option<&str>) -> Option<String> {
+    // A JSON string is a valid TOML string.
+    if let Some(url) = git {
+        return Some(format!("git = {}", json!(url)));
+    }
+    let checkout = || {
+        let root = std::env::var("CARGO_MANIFEST_DIR").ok()?;
+        let manifest = fs::read_to_string(Path::new(&root).join("Cargo.toml")).ok()?;
+        manifest
+            .lines()
+            .any(|line| line == concat!("name = \"", env!("CARGO_PKG_NAME"), "\""))
+            .then_some(root)
+    };
+    path.map(str::to_owned).or_else(checkout).map(|path| format!("path = {}", json!(path)))
+}
+
+/// Returns the name of a new package: that of its directory, if it can be one, otherwise that of the resource.
+fn package(dir: &Path, names: &Names) -> String {
+    let name = fs::canonicalize(dir).ok().or_else(|| Some(dir.to_owned()));
+    let name = name.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().to_lowercase());
+    let is_name = |name: &String| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(plain)
+    };
+    // A package with the name of a dependency would be confused with it.
+    let is_free = |name: &String| {
+        !["cloakroom", "diesel", "serde", "utoipa", "test", "core", "std"].contains(&name.as_str())
+    };
+    name.filter(|name| is_name(name) && is_free(name)).unwrap_or_else(|| names.plural.clone())
 }
 
 /// Returns the code of the existing application to which something may have to be added.

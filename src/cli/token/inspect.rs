@@ -1,18 +1,20 @@
 //! `cloakroom token inspect`.
 
-use std::io::Read as _;
 use std::sync::Arc;
 
 use actix_web::rt::System;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::super::arguments::json_flag;
 use super::super::context::Context;
 use super::super::output::{Failure, print, print_json};
-use crate::domain::format_time;
+use super::super::remote::{self, Remote};
+use crate::domain::{format_time, parse_time};
 use crate::store::TrustedStore;
+use crate::text_file::read_stdin;
 use crate::token::{
     Check, DecodedToken, Expected, InvalidToken, Revocations, TokenTyp, TrustedIssuer, Verification,
     Verifier, find_claim, numeric_date,
@@ -28,28 +30,37 @@ pub(super) fn command() -> Command {
         .after_help(
             "Without TOKEN it reads standard input, which keeps the token out of the shell's history. The result is \
              that of the server's own verifier, with its settings and its database. Neither the signature nor the \
-             whole token is printed.\n\n\
+             whole token is printed. With --target, a test server gives the result.\n\n\
              Exit code 1 when it is not accepted.\n\n\
-             Example:\n  cloakroom token inspect < token.txt",
+             Examples:\n  cloakroom token inspect < token.txt\n  \
+             cloakroom token inspect --target http://127.0.0.1:8080 < token.txt",
         )
+        .arg(remote::argument())
         .arg(token.help("The token, with or without `Bearer `"))
         .arg(json_flag())
 }
 
 pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> {
     let given_token = given.get_one::<String>("token").cloned();
-    let text = given_token.map_or_else(read_input, Ok)?;
+    let text = given_token.map_or_else(read_input, |token| Ok(Zeroizing::new(token)))?;
     let text = text.trim();
     let token = text.strip_prefix("Bearer ").unwrap_or(text).trim();
-    let verdict = System::new().block_on(async {
-        let store = context.store()?;
-        verify(context, &store, token).await
-    })?;
-    let report = Report {
-        context,
-        said: DecodedToken::decode(token),
-        verdict,
-        now: context.clock_and_random.clock.now(),
+    let config = context.config();
+    let now = context.clock_and_random.clock.now();
+    let said = DecodedToken::decode(token);
+    let report = match Remote::given(given)? {
+        Some(remote) => {
+            let (verdict, now) = ask(&remote, token)?;
+            Report { trusted: &[], issuer: remote.issuer, audience: remote.audience, said, verdict, now }
+        }
+        None => {
+            let (issuer, audience) = (config.issuer_at(config.listen), config.audience_at(config.listen));
+            let verdict = System::new().block_on(async {
+                let store = context.store()?;
+                verdict(context, &store, &issuer, &audience, token).await
+            })?;
+            Report { trusted: &config.trusted_issuers, issuer, audience, said, verdict, now }
+        }
     };
     if given.get_flag("json") {
         print_json(&report.as_json())?
@@ -62,17 +73,40 @@ pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> 
     }
 }
 
-fn read_input() -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = std::io::stdin().lock().take(MAX_BYTES).read_to_string(&mut text);
-    read.map_err(|error| Failure::new(format!("no token can be read from standard input: {error}")))?;
-    Ok(text)
+fn read_input() -> Result<Zeroizing<String>, Failure> {
+    read_stdin(MAX_BYTES)
+        .map_err(|error| Failure::new(format!("no token can be read from standard input: {error}")))
+}
+
+/// Asks a test server for the reason for which it refuses the token, and for its time.
+fn ask(remote: &Remote, token: &str) -> Result<(Option<InvalidToken>, DateTime<Utc>), Failure> {
+    if !remote.is_test() {
+        return Err(Failure::new(format!(
+            "{} is no test server: run the command on its own machine, with its settings, and without --target",
+            remote.url
+        )));
+    }
+    let said = remote.ask("/test/token/inspect", &json!({ "token": token }), None)?;
+    let text = |pointer: &str| said.pointer(pointer).and_then(Value::as_str);
+    let verdict = match text("/refused/reason") {
+        None => None,
+        Some(reason) => {
+            let known = InvalidToken::ALL.iter().copied().find(|known| known.as_str() == reason);
+            let unknown = || format!("{} refuses the token for a reason unknown here: {reason}", remote.url);
+            Some(known.ok_or_else(|| Failure::new(unknown()))?)
+        }
+    };
+    let now = text("/now").and_then(parse_time);
+    let now = now.ok_or_else(|| Failure::new(format!("{} does not tell its time", remote.url)))?;
+    Ok((verdict, now))
 }
 
 /// Returns the reason for which the server's verifier refuses the token, if it does.
-async fn verify(
+pub(super) async fn verdict(
     context: &Context,
     store: &TrustedStore,
+    issuer: &str,
+    audience: &str,
     token: &str,
 ) -> Result<Option<InvalidToken>, Failure> {
     let config = context.config();
@@ -82,11 +116,8 @@ async fn verify(
     };
     let revocations = Arc::new(Revocations::default());
     store.revocations(0, |page| revocations.apply(page)).await?;
-    let expected = Expected {
-        issuer: config.issuer_at(config.listen),
-        audience: config.audience_at(config.listen),
-        leeway: config.leeway,
-    };
+    let expected =
+        Expected { issuer: issuer.to_owned(), audience: audience.to_owned(), leeway: config.leeway };
     let vocabulary = Arc::new(context.vocabulary().clone());
     let verifier =
         Verifier::new(expected, keys, revocations, context.clock_and_random.clock.clone(), vocabulary)
@@ -112,7 +143,10 @@ async fn verify(
 }
 
 struct Report<'a> {
-    context: &'a Context,
+    /// The trusted issuers that are known here.
+    trusted: &'a [TrustedIssuer],
+    issuer: String,
+    audience: String,
     said: DecodedToken,
     verdict: Option<InvalidToken>,
     now: DateTime<Utc>,
@@ -161,19 +195,18 @@ impl Report<'_> {
 
     /// Returns what the server expects of a token of this issuer.
     fn expected(&self) -> Expectations<'_> {
-        let config = self.context.config();
-        let (own, audience) = (config.issuer_at(config.listen), config.audience_at(config.listen));
+        let (own, audience) = (&self.issuer, &self.audience);
         let named = self.said.claims.as_ref().and_then(|claims| claims.get("iss")?.as_str());
-        match config.trusted_issuers.iter().find(|trusted| named == Some(trusted.issuer())) {
-            Some(trusted) => Expectations::of_external(trusted, &audience),
+        match self.trusted.iter().find(|trusted| named == Some(trusted.issuer())) {
+            Some(trusted) => Expectations::of_external(trusted, audience),
             None => Expectations {
                 algorithms: String::new(),
                 typ: "\"at+jwt\"",
                 issuers: listed(
-                    std::iter::once(&*own).chain(config.trusted_issuers.iter().map(TrustedIssuer::issuer)),
+                    std::iter::once(own.as_str()).chain(self.trusted.iter().map(TrustedIssuer::issuer)),
                 ),
                 audience_claim: "aud",
-                audiences: listed([&*audience]),
+                audiences: listed([audience.as_str()]),
                 claims: vec!["sub", "client_id", "scope"],
             },
         }

@@ -1,25 +1,24 @@
 //! `cloakroom token mint`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix_web::rt::System;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
-use serde_json::{Value, json};
-use uuid::Uuid;
+use serde_json::{Map, Value, json};
 
-use super::super::account::AccountRef;
 use super::super::arguments::{json_flag, switch};
 use super::super::context::Context;
 use super::super::output::{Failure, print, print_json};
-use crate::authz::action::Read;
-use crate::authz::{Actor, AuditEvent, Outcome, ScopeSet};
+use super::super::remote::{self, Remote};
+use super::inspect::verdict;
+use super::mint_subject::{Server, forged_client, unknown_user};
+use crate::authz::ScopeSet;
 use crate::config::parse;
-use crate::domain::{ClientId, Role, Status, User, UserId};
-use crate::store::{OneTimeJwts, TokenOwner, TrustedStore};
+use crate::text_file::read_text;
 use crate::token::{
-    DecodedToken, InvalidToken, IssueRequest, IssueTo, Issuer, Keys, TestTokenError, TestTokens, TokenDefect,
-    UnsignedToken, long_ago, numeric_date,
+    DecodedToken, InvalidToken, IssueRequest, Issuer, TestTokenError, TestTokens, TokenDefect, UnsignedToken,
+    long_ago,
 };
 
 pub(super) fn command() -> Command {
@@ -30,16 +29,20 @@ pub(super) fn command() -> Command {
     Command::new("mint")
         .about("Create a token for a user or a client: a valid one, or one with a single defect")
         .after_help(
-            "A valid token, and some defects such as --expired, need the server's signing key: run the command with the \
-             server's own settings. A forged token needs no key. If it must name the server's key, it takes the name \
-             from the database, or from --jwks.\n\n\
+            "With --target, a test server makes the token: nothing else is needed.\n\n\
+             On other servers a valid token, and some defects such as --expired, need the server's signing key: run the \
+             command with the server's own settings. A forged token needs no key. Its issuer, its audience and the name \
+             of the key are those of --target, or of the settings of this machine.\n\n\
+             A token that would be refused for another reason than the one that it names is an error.\n\n\
              Standard output has only the token. The audit trail records each token made with the server's key.\n\n\
              Examples:\n  \
+             cloakroom token mint --target http://127.0.0.1:8080 --as alice --expired\n  \
              cloakroom token mint --as ada@example.com --scope users:read\n  \
              cloakroom token mint --client reports --ttl 1h\n  \
              cloakroom token mint --as ada@example.com --wrong-audience\n  \
              cloakroom token mint --as 01890a5d-ac96-774b-bcce-b302099a8057 --hs256-with-public-key --jwks jwks.json",
         )
+        .arg(remote::argument())
         .arg(text("as", "USER").help("The user of the token: an id or an e-mail address"))
         .arg(text("client", "CLIENT_ID").help("A client that acts for itself; with --as, the client of the user's token"))
         .arg(text("scope", "SCOPES").help("The scopes of the token [default: all that can be granted]"))
@@ -48,7 +51,7 @@ pub(super) fn command() -> Command {
         .arg(member("header").help("Set a header member; null removes it; repeatable"))
         .arg(text("typ", "TYP").help("Set typ instead of at+jwt"))
         .arg(text("alg", "ALG").help("Leave out the signature and set this algorithm: none, None, HS256 …"))
-        .arg(text("jwks", "FILE").value_parser(value_parser!(PathBuf)).help("The server's public keys"))
+        .arg(text("jwks", "FILE").value_parser(value_parser!(PathBuf)).conflicts_with("target").help("The server's public keys"))
         .arg(switch("stale", "Its user authenticated 30 days ago (auth_time): rules with fresh refuse it"))
         .args(defects)
         .group(ArgGroup::new("defect").args(all).arg("alg"))
@@ -64,10 +67,51 @@ fn member(text: &str) -> Result<(String, Value), String> {
 
 pub(super) fn run(context: &Context, given: &ArgMatches) -> Result<(), Failure> {
     let defect = TokenDefect::ALL.iter().copied().find(|defect| given.get_flag(defect.name()));
-    System::new().block_on(mint(context, given, defect))
+    match Remote::given(given)? {
+        Some(remote) if remote.is_test() => from_test_server(context, &remote, given, defect),
+        remote => System::new().block_on(mint(context, given, defect, remote.as_ref())),
+    }
 }
 
-async fn mint(context: &Context, given: &ArgMatches, defect: Option<TokenDefect>) -> Result<(), Failure> {
+/// Orders the token from a test server, which tries it.
+fn from_test_server(
+    context: &Context,
+    remote: &Remote,
+    given: &ArgMatches,
+    defect: Option<TokenDefect>,
+) -> Result<(), Failure> {
+    let (claims, header) = changes(given);
+    let mut order =
+        Map::from_iter([("claims".to_owned(), claims.into()), ("header".to_owned(), header.into())]);
+    for name in ["as", "client", "scope"] {
+        order.extend(given.get_one::<String>(name).map(|text| (name.to_owned(), text.clone().into())));
+    }
+    let ttl = given.get_one::<Duration>("ttl").map(|ttl| format!("{}s", ttl.as_secs()));
+    order.extend(ttl.map(|ttl| ("ttl".to_owned(), ttl.into())));
+    let stale = given.get_flag("stale").then_some("stale");
+    order.extend(defect.map(TokenDefect::name).or(stale).map(|name| ("situation".to_owned(), name.into())));
+    let made = remote.ask("/test/token", &order.into(), None)?;
+    let token = made.get("token").and_then(Value::as_str).unwrap_or_default();
+    match given.get_one::<String>("alg") {
+        None if given.get_flag("json") => print_json(&made),
+        None => print(&format!("{token}\n")),
+        Some(algorithm) => {
+            let said = DecodedToken::decode(token);
+            let (header, claims) = (said.header.unwrap_or_default(), said.claims.unwrap_or_default());
+            let now = context.clock_and_random.clock.now();
+            let test_tokens = TestTokens { keys: None, jwks: Some(&remote.jwks()?), now };
+            let token = test_tokens.with_algorithm(UnsignedToken { header, claims }, algorithm);
+            print_token(&token, None, given)
+        }
+    }
+}
+
+async fn mint(
+    context: &Context,
+    given: &ArgMatches,
+    defect: Option<TokenDefect>,
+    remote: Option<&Remote>,
+) -> Result<(), Failure> {
     let algorithm = given.get_one::<String>("alg");
     let needs_no_key = algorithm.is_some() || defect.is_some_and(|defect| !defect.needs_key());
     let server = match (Server::open(context).await, needs_no_key) {
@@ -75,13 +119,18 @@ async fn mint(context: &Context, given: &ArgMatches, defect: Option<TokenDefect>
         (Err(_), true) => None,
         (Err(failure), false) => return Err(failure),
     };
-    let draft = draft(context, given, server.as_ref(), needs_no_key).await?;
-    let jwks = match (given.get_one::<PathBuf>("jwks"), &server) {
-        (Some(file), _) => Some(read_jwks(file)?),
-        (None, Some(server)) => Some(server.keys.current().jwks().clone()),
-        (None, None) => None,
+    let expected = Expectation::new(context, server.as_ref(), remote)?;
+    let draft = draft(context, given, server.as_ref(), &expected, needs_no_key).await?;
+    let jwks = match (given.get_one::<PathBuf>("jwks"), &server, remote) {
+        (Some(file), ..) => Some(read_jwks(file)?),
+        (None, _, Some(remote)) => Some(remote.jwks()?),
+        (None, Some(server), None) => Some(server.keys.current().jwks().clone()),
+        (None, None, None) => None,
     };
     let keys = server.as_ref().map(|server| &server.keys);
+    if let (false, Some(remote), Some(keys), Some(theirs)) = (needs_no_key, remote, keys, &jwks) {
+        check_keys(keys.current().jwks(), theirs, remote)?;
+    }
     let now = context.clock_and_random.clock.now();
     let test_tokens = TestTokens { keys, jwks: jwks.as_ref(), now };
     let token = match (defect, algorithm) {
@@ -89,10 +138,84 @@ async fn mint(context: &Context, given: &ArgMatches, defect: Option<TokenDefect>
         (None, Some(algorithm)) => test_tokens.with_algorithm(draft, algorithm),
         (None, None) => test_tokens.valid(draft)?,
     };
-    if let Some(server) = server.filter(|_| !needs_no_key) {
-        server.write_down(context, &token, defect).await?;
+    if let Some(server) = server {
+        if !needs_no_key {
+            server.write_down(context, &token, defect).await?;
+        }
+        let (claims, header) = changes(given);
+        if defect.is_some() || (algorithm.is_none() && claims.is_empty() && header.is_empty()) {
+            let Expectation { issuer, audience } = &expected;
+            let refused = verdict(context, &server.store, issuer, audience, &token).await?;
+            check_reason(refused, defect.map(TokenDefect::refusal))?;
+        }
     }
     print_token(&token, defect.map(TokenDefect::refusal), given)
+}
+
+/// `iss` and `aud` that the server expects.
+struct Expectation {
+    issuer: String,
+    audience: String,
+}
+
+impl Expectation {
+    /// Takes them from the target, else from the settings of this machine.
+    ///
+    /// # Errors
+    /// When this machine has neither the server's database nor a setting for the issuer: its default would be a guess.
+    fn new(context: &Context, server: Option<&Server>, remote: Option<&Remote>) -> Result<Self, Failure> {
+        let config = context.config();
+        match remote {
+            Some(Remote { issuer, audience, .. }) => {
+                Ok(Self { issuer: issuer.clone(), audience: audience.clone() })
+            }
+            None if server.is_none() && config.issuer.is_none() => Err(Failure::new(
+                "the issuer of the server is not known on this machine: give --target URL, or --issuer",
+            )),
+            None => Ok(Self {
+                issuer: config.issuer_at(config.listen),
+                audience: config.audience_at(config.listen),
+            }),
+        }
+    }
+}
+
+/// # Errors
+/// When the target has none of the keys of this machine: it would refuse every token for its unknown key.
+fn check_keys(ours: &Value, theirs: &Value, remote: &Remote) -> Result<(), Failure> {
+    let ids = |jwks: &Value| -> Vec<Value> {
+        let keys = jwks.get("keys").and_then(Value::as_array).into_iter().flatten();
+        keys.filter_map(|key| key.get("kid").cloned()).collect()
+    };
+    let known = ids(theirs);
+    match ids(ours).iter().any(|id| known.contains(id)) {
+        true => Ok(()),
+        false => Err(Failure::new(format!(
+            "this machine does not have the signing keys of {}: run the command with the settings of that server",
+            remote.url
+        ))),
+    }
+}
+
+/// # Errors
+/// When the token is not refused for the one reason that it names.
+fn check_reason(refused: Option<InvalidToken>, named: Option<InvalidToken>) -> Result<(), Failure> {
+    let told = |reason: Option<InvalidToken>| reason.map_or("accepted", InvalidToken::as_str);
+    match refused == named {
+        true => Ok(()),
+        false => Err(Failure::new(format!(
+            "no such token can be made here: the verifier says {} instead of {}",
+            told(refused),
+            told(named)
+        ))),
+    }
+}
+
+/// Returns the claims and the members of the header to set.
+fn changes(given: &ArgMatches) -> (Map<String, Value>, Map<String, Value>) {
+    let members = |name: &str| given.get_many::<(String, Value)>(name).into_iter().flatten().cloned();
+    let typ = given.get_one::<String>("typ").map(|typ| ("typ".to_owned(), typ.as_str().into()));
+    (members("claim").collect(), members("header").chain(typ).collect())
 }
 
 /// Prints the token; as JSON, with its content and the expected answer of a server.
@@ -106,8 +229,8 @@ fn print_token(token: &str, refusal: Option<InvalidToken>, given: &ArgMatches) -
     print_json(&json!({ "token": token, "header": header, "claims": claims, "refused": refused }))
 }
 
-fn read_jwks(file: &PathBuf) -> Result<Value, Failure> {
-    let read = std::fs::read_to_string(file).map_err(|error| error.to_string());
+fn read_jwks(file: &Path) -> Result<Value, Failure> {
+    let read = read_text(file).map_err(|error| error.to_string());
     let parsed = read.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
     parsed.map_err(|error| Failure::new(format!("{} is not a JWK Set: {error}", file.display())))
 }
@@ -117,6 +240,7 @@ async fn draft(
     context: &Context,
     given: &ArgMatches,
     server: Option<&Server>,
+    expected: &Expectation,
     needs_no_key: bool,
 ) -> Result<UnsignedToken, Failure> {
     let text = |name: &str| given.get_one::<String>(name).map(String::as_str);
@@ -128,25 +252,24 @@ async fn draft(
     };
     let subject = match (server, text("as"), text("client")) {
         (Some(server), Some(user), client) => match server.user(context, user, client).await {
-            Err(_) if needs_no_key => unknown_user(context, user),
+            Err(_) if needs_no_key => unknown_user(context, user)?,
             subject => subject?,
         },
         (Some(server), None, Some(client)) => match server.client(context, client).await {
             Err(_) if needs_no_key => forged_client(client),
             subject => subject?,
         },
-        (None, Some(user), _) => unknown_user(context, user),
+        (None, Some(user), _) => unknown_user(context, user)?,
         (None, None, Some(client)) => forged_client(client),
         (_, None, None) => return Err(Failure::new("give --as USER or --client CLIENT_ID")),
     };
     let scope = match asked {
-        Some(asked) => cut(&asked, &subject.most, needs_no_key)?,
+        Some(asked) => narrowed(&asked, &subject.most, needs_no_key)?,
         None => subject.most,
     };
     let config = context.config();
-    let issuer = config.issuer_at(config.listen);
     let ttl = given.get_one::<Duration>("ttl").copied().unwrap_or(config.access_token_ttl);
-    let audience = config.audience_at(config.listen);
+    let Expectation { issuer, audience } = expected;
     let (clock, random) = (context.clock_and_random.clock.clone(), context.clock_and_random.random.clone());
     let request = IssueRequest {
         subject: subject.issue_to,
@@ -162,118 +285,18 @@ async fn draft(
         let auth_time = long_ago(context.clock_and_random.clock.now()).timestamp();
         draft.claims.insert("auth_time".to_owned(), auth_time.into());
     }
-    let members = |name: &str| given.get_many::<(String, Value)>(name).into_iter().flatten().cloned();
-    let typ = text("typ").map(|typ| ("typ".to_owned(), typ.into()));
-    draft.set(&members("claim").collect(), &members("header").chain(typ).collect());
+    let (claims, header) = changes(given);
+    draft.set(&claims, &header);
     Ok(draft)
 }
 
 /// A good token never carries more than can be granted.
-fn cut(asked: &ScopeSet, most: &ScopeSet, needs_no_key: bool) -> Result<ScopeSet, Failure> {
+fn narrowed(asked: &ScopeSet, most: &ScopeSet, needs_no_key: bool) -> Result<ScopeSet, Failure> {
     let more = asked.difference(most);
     if more.is_empty() || needs_no_key {
         return Ok(asked.clone());
     }
     Err(Failure::new(format!("{more} cannot be granted here; a valid token never has it")))
-}
-
-/// Subject of a token, with the scopes that can be granted.
-struct For {
-    issue_to: IssueTo,
-    client_id: String,
-    most: ScopeSet,
-}
-
-/// A user that is not looked up: enough for a test token.
-fn unknown_user(context: &Context, user: &str) -> For {
-    let now = context.clock_and_random.clock.now();
-    let id = user.parse().ok().or_else(|| context.clock_and_random.random.uuid_at(now).ok().map(UserId));
-    let roles = vec![Role::USER];
-    let most = context.vocabulary().granted_by(&roles);
-    let id = id.unwrap_or(UserId(Uuid::nil()));
-    let issue_to = IssueTo::User { id, roles, epoch: 1, client_epoch: None, auth_time: now };
-    For { issue_to, client_id: ClientId::FIRST_PARTY.to_owned(), most }
-}
-
-fn forged_client(client: &str) -> For {
-    let issue_to = IssueTo::Client { id: client.to_owned(), epoch: 1 };
-    For { issue_to, client_id: client.to_owned(), most: ScopeSet::default() }
-}
-
-/// Store and signing keys of the server with this configuration.
-struct Server {
-    store: TrustedStore,
-    keys: Keys,
-}
-
-impl Server {
-    async fn open(context: &Context) -> Result<Self, Failure> {
-        let store = context.store()?;
-        let keys = context.signing_keys(&store).await?;
-        Ok(Self { store, keys })
-    }
-
-    async fn user(&self, context: &Context, user: &str, client: Option<&str>) -> Result<For, Failure> {
-        let named = AccountRef::parse(user).map_err(|why| Failure::new(format!("{user:?} {why}")))?;
-        let id = named.id(&self.store).await?;
-        let operator = context.operator();
-        let filter = operator.reach::<User, Read>()?.lookup_filter();
-        let found = self.store.find(id, filter).await?;
-        let user = operator.open::<User, Read>(found).map_err(|_| named.missing())?.into_record();
-        if user.status != Status::Active {
-            return Err(Failure::new(format!("{named} is suspended: no token of this user is valid")));
-        }
-        let most = context.vocabulary().granted_by(&user.roles);
-        let auth_time = context.clock_and_random.clock.now();
-        let (roles, epoch) = (user.roles, user.epoch);
-        let issue_to = IssueTo::User { id, roles, epoch, client_epoch: None, auth_time };
-        Ok(For { issue_to, client_id: client.unwrap_or(ClientId::FIRST_PARTY).to_owned(), most })
-    }
-
-    async fn client(&self, context: &Context, client: &str) -> Result<For, Failure> {
-        let missing = || Failure::new(format!("there is no client {client}; see cloakroom clients list"));
-        let id: ClientId = client.parse().map_err(|_| missing())?;
-        let known = self.store.client_by_id(id).await?.ok_or_else(missing)?;
-        let most = context.vocabulary().scopes_in(&known.client.scope.join(" "));
-        Ok(For {
-            issue_to: IssueTo::Client { id: client.to_owned(), epoch: known.epoch },
-            client_id: client.to_owned(),
-            most,
-        })
-    }
-
-    /// Records in the audit trail that the operator created the token, and revokes a token with that defect.
-    async fn write_down(
-        &self,
-        context: &Context,
-        token: &str,
-        defect: Option<TokenDefect>,
-    ) -> Result<(), Failure> {
-        let claims = DecodedToken::decode(token).claims.unwrap_or_default();
-        let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let (jti, owner) = (text("jti").map(str::to_owned), text("sub").and_then(|sub| sub.parse().ok()));
-        let by = Actor::Caller((*context.operator()).clone());
-        let minted = AuditEvent {
-            by: by.clone(),
-            action: "mint",
-            resource: "token",
-            record: jti.clone(),
-            owner,
-            outcome: Outcome::Done,
-        };
-        let entry = self.store.entry(&minted, None).map_err(Failure::from)?;
-        self.store.append_entries(vec![entry]).await?;
-        if let (Some(TokenDefect::Revoked), Some(jti)) = (defect, jti) {
-            let subject = text("sub").unwrap_or_default();
-            let of_client = || TokenOwner::Client(subject.to_owned());
-            let expires_at = claims.get("exp").and_then(numeric_date);
-            let expires_at = expires_at.unwrap_or_else(|| context.clock_and_random.clock.now());
-            let owner = owner.map_or_else(of_client, TokenOwner::User);
-            let unsent = OneTimeJwts::default();
-            self.store.revoke_token(jti, owner, expires_at, by, unsent).await?;
-        }
-        Ok(())
-    }
 }
 
 impl From<TestTokenError> for Failure {

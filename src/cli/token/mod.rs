@@ -3,5 +3,6 @@
 mod commands;
 mod inspect;
 mod mint;
+mod mint_subject;
 
 pub(super) use commands::{command, run};

@@ -1,6 +1,5 @@
 //! The parameters of a Firebase project, which `cloakroom users import` adds to each hash of it.
 
-use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -11,10 +10,12 @@ use zeroize::Zeroizing;
 
 use super::super::output::Failure;
 use super::accounts::Users;
+use crate::domain::parse_number;
 use crate::hashing::{FirebaseProject, Hasher};
 use crate::json::parse_strict;
-use crate::server::master_key::load_master_key;
+use crate::server::master_key::{load_master_keys, open_master_keys};
 use crate::server::{hasher, open_signer_keys, seal_signer_key};
+use crate::text_file::read_text;
 use crate::token::MasterKey;
 
 /// Length of a signer key, in bytes.
@@ -47,17 +48,17 @@ impl Users<'_> {
         let hasher = hasher(config, clock_and_random)?;
         let Some(file) = given.get_one::<PathBuf>("firebase-key-file") else {
             // Hashes with a sealed key are in an export of this server, so its master key exists.
-            let master = load_master_key(config, random, true);
+            let master = load_master_keys(config, clock_and_random, true);
             return Ok((master.map_or(hasher.clone(), |master| open_signer_keys(hasher, master)), None));
         };
         let project = read(file)?;
         let master = match given.get_flag("dry-run") {
             // A check of the lines creates no master key.
-            true => match load_master_key(config, random, true) {
+            true => match load_master_keys(config, clock_and_random, true) {
                 Ok(master) => master,
-                Err(_) => MasterKey::new(random.bytes()?),
+                Err(_) => MasterKey::new(random.bytes()?).into(),
             },
-            false => load_master_key(config, random, !self.store.signing_keys().await?.is_empty())?,
+            false => open_master_keys(&self.store, config, clock_and_random).await?,
         };
         let sealed = seal_signer_key(&master, random, &project.signer_key)
             .map_err(|error| Failure::new(format!("the signer key {error}")))?;
@@ -68,7 +69,7 @@ impl Users<'_> {
 }
 
 fn read(file: &Path) -> Result<Parameters, Failure> {
-    let text = read_to_string(file)
+    let text = read_text(file)
         .map_err(|error| Failure::new(format!("{} cannot be read: {error}", file.display())))?;
     parse(&Zeroizing::new(text)).map_err(|fault| Failure::new(format!("{}: {fault}", file.display())))
 }
@@ -139,7 +140,7 @@ fn decode(name: &str, value: Option<&str>) -> Result<Vec<u8>, String> {
 
 fn number(name: &str, value: Option<&str>, most: u8) -> Result<u8, String> {
     let value = value.ok_or_else(|| format!("{name} is missing"))?;
-    let number = value.parse().ok().filter(|number| (1..=most).contains(number));
+    let number = parse_number(value).filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| format!("{name} must be a number from 1 to {most}"))
 }
 

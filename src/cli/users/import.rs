@@ -16,10 +16,11 @@ use super::super::progress::{progress, progress_ends};
 use super::accounts::Users;
 use crate::authz::Registration;
 use crate::authz::action::Create;
-use crate::domain::User;
+use crate::domain::{ExternalId, User};
 use crate::hashing::Hasher;
 use crate::http::{Line, LinePassword};
 use crate::store::{ImportOutcome, ImportedUser, NewUser, StoreError};
+use crate::text_file::BYTE_ORDER_MARK;
 
 /// Number of accounts in one transaction.
 const BATCH: usize = 2_000;
@@ -65,9 +66,6 @@ pub(super) fn command() -> Command {
         ])
 }
 
-/// Begins a file of some editors and spreadsheets. JSON has none (RFC 8259 §8.1).
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
 /// Counts of the import so far.
 #[derive(Default)]
 struct Done {
@@ -75,7 +73,17 @@ struct Done {
     bytes: u64,
     made: u64,
     there: u64,
+    /// Part of `there`: lines whose address and external id belong to different accounts.
+    conflicts: u64,
     refused: u64,
+}
+
+/// Line of a file.
+enum Read<'a> {
+    /// The line, without its end.
+    Line(&'a [u8]),
+    /// A line that is longer than the limit.
+    TooLong,
 }
 
 /// Reader of lines. It never holds more than the limit of a line.
@@ -85,8 +93,8 @@ struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Returns the next line that is not blank, without its end. None at the end of the file.
-    fn next(&mut self, done: &mut Done) -> std::io::Result<Option<Result<&[u8], &'static str>>> {
+    /// Returns the next line that is not blank. None at the end of the file.
+    fn next(&mut self, done: &mut Done) -> std::io::Result<Option<Read<'_>>> {
         loop {
             self.line.clear();
             let read = (&mut self.from).take(LONGEST_LINE + 1).read_until(b'\n', &mut self.line)?;
@@ -98,13 +106,13 @@ impl<R: BufRead> Lines<R> {
             if read > usize::try_from(LONGEST_LINE).unwrap_or(usize::MAX) && self.line.last() != Some(&b'\n')
             {
                 self.skip_rest(done)?;
-                return Ok(Some(Err("is longer than 64 KiB")));
+                return Ok(Some(Read::TooLong));
             }
-            if done.lines == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
+            if done.lines == 1 && self.line.starts_with(BYTE_ORDER_MARK.as_bytes()) {
                 self.line.drain(..BYTE_ORDER_MARK.len());
             }
             if !self.line.trim_ascii().is_empty() {
-                return Ok(Some(Ok(self.line.trim_ascii())));
+                return Ok(Some(Read::Line(self.line.trim_ascii())));
             }
         }
     }
@@ -134,10 +142,13 @@ impl Users<'_> {
             let mut batch = Vec::with_capacity(BATCH);
             while batch.len() < BATCH {
                 let Some(line) = lines.next(&mut done).map_err(unreadable)? else { break };
-                match line
-                    .map_err(|wrong| vec![wrong.to_owned()])
-                    .and_then(|line| Line::read(line, self.context.vocabulary(), &hasher, firebase.as_ref()))
-                {
+                let account = match line {
+                    Read::Line(line) => {
+                        Line::read(line, self.context.vocabulary(), &hasher, firebase.as_ref())
+                    }
+                    Read::TooLong => Err(vec!["is longer than 64 KiB".to_owned()]),
+                };
+                match account {
                     Ok(account) => batch.push(account),
                     Err(wrong) => {
                         done.refused += 1;
@@ -174,9 +185,10 @@ impl Users<'_> {
         while let Some(batch) = batches.pop() {
             match self.store.import_users(batch.clone()).await {
                 Ok(outcomes) => {
-                    let there = outcomes.iter().filter(|outcome| **outcome == ImportOutcome::Exists).count();
-                    done.there += count(there);
-                    done.made += count(outcomes.len() - there);
+                    let made = outcomes.iter().filter(|outcome| **outcome == ImportOutcome::Created).count();
+                    done.there += count(outcomes.len() - made);
+                    done.made += count(made);
+                    done.conflicts += report_conflicts(&batch, &outcomes);
                     last_success = Instant::now();
                 }
                 // Another process took an address or an id at the same moment, or the database was too slow for the batch.
@@ -205,7 +217,7 @@ impl Users<'_> {
         let grant = Registration::from(self.operator.reach::<User, Create>()?).grant(line.roles)?;
         let password = match line.password {
             Some(LinePassword::Chosen(password)) => Some(hasher.hash(&password).await?),
-            Some(LinePassword::Hashed(hash)) => Some(hash),
+            Some(LinePassword::Hashed(hash)) => Some(hasher.stored(hash).await?),
             None => None,
         };
         Ok(ImportedUser {
@@ -245,17 +257,42 @@ fn show_progress(done: &Done, size: Option<u64>) {
     progress(&format!("{} lines{}", done.lines, share.unwrap_or_default()));
 }
 
+/// Reports the accounts that were not created because their values belong to different accounts, and counts them.
+fn report_conflicts(batch: &[Arc<ImportedUser>], outcomes: &[ImportOutcome]) -> u64 {
+    let conflicts: Vec<String> = batch
+        .iter()
+        .zip(outcomes)
+        .filter(|(_, outcome)| **outcome == ImportOutcome::Conflict)
+        .map(|(user, _)| {
+            let id = user.new.external_id.as_ref().map(ExternalId::as_str).unwrap_or_default();
+            let address = &user.new.email;
+            format!("{address}: the address or the external_id {id:?} belongs to another account; nothing was changed")
+        })
+        .collect();
+    if !conflicts.is_empty() {
+        progress_ends();
+        print_errors(&conflicts);
+    }
+    count(conflicts.len())
+}
+
 fn print_counts(done: &Done, dry: bool, as_json: bool) -> Result<(), Failure> {
-    let Done { made, there, refused, .. } = done;
+    let Done { made, there, conflicts, refused, .. } = done;
     if as_json {
         return print_json(
-            &json!({ "dry_run": dry, "made": made, "there_already": there, "refused": refused }),
+            &json!({ "dry_run": dry, "made": made, "there_already": there, "conflicts": conflicts, "refused": refused }),
         );
     }
     match dry {
         true => print(&format!("{made} lines are valid, {refused} break a rule; nothing was imported\n")),
         false => {
-            print(&format!("{made} accounts created, {there} existed already, {refused} lines refused\n"))
+            let conflicts = match conflicts {
+                0 => String::new(),
+                some => format!(" ({some} with another address or external_id)"),
+            };
+            print(&format!(
+                "{made} accounts created, {there} existed already{conflicts}, {refused} lines refused\n"
+            ))
         }
     }
 }

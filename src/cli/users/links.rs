@@ -18,8 +18,9 @@ impl Users<'_> {
         let email: Email = required(given, "email")?;
         let accounts = self.context.accounts(&self.store).await?;
         let sends = accounts.sends_mail && !given.get_flag("link");
-        let roles = given.get_many::<Role>("role").map(|roles| roles.copied().collect());
-        let grant = Registration::from(self.operator.reach::<User, Create>()?).grant(roles)?;
+        let roles: Option<Vec<Role>> = given.get_many("role").map(|roles| roles.copied().collect());
+        let granted = roles.clone().map(|roles| roles.into_iter().collect());
+        let grant = Registration::from(self.operator.reach::<User, Create>()?).grant(granted)?;
         let (profile, status) = (ProfileChange::default(), Status::Active);
         let new = NewUser { email: email.clone(), password: None, profile, status, external_id: None };
         match self.store.create_user(new, grant).await {
@@ -28,6 +29,13 @@ impl Users<'_> {
         }
         let user: Allowed<User, Invite> = self.open(&AccountRef::Email(email)).await?;
         let (id, email) = (user.id, user.email.clone());
+        // An account that exists keeps its roles.
+        let lacks = |roles: &Vec<Role>| roles.iter().any(|role| !user.roles.contains(role));
+        if roles.as_ref().is_some_and(lacks) {
+            return Err(Failure::new(format!(
+                "{id} exists, with other roles; leave --role out to invite its user"
+            )));
+        }
         let link = accounts.invite(&self.store, user, sends).await?;
         match (self.json, link) {
             (true, link) => print_json(&json!({ "id": id, "email": email.as_str(), "link": link })),

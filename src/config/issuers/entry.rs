@@ -9,6 +9,7 @@ use url::Url;
 use super::super::checks;
 use super::super::parse::Parsed;
 use crate::authz::scope_names;
+use crate::domain::strict_url;
 use crate::token::{ClientToken, TokenTyp, TrustedIssuer, is_safe};
 
 /// Members of an issuer.
@@ -198,7 +199,7 @@ fn check_transport(url: &Url, allow_http: bool) -> Parsed<()> {
         }
         (false, true) => {
             "must be https: allow_http permits http only to a private address, a name without dots, or one that ends \
-             in .internal, .local, .localhost, .test or .home.arpa, and nothing permits a link-local address"
+             in .internal, .local, .localhost, .test or .home.arpa; nothing permits a link-local address"
         }
     };
     Err(problem.to_owned())
@@ -207,15 +208,14 @@ fn check_transport(url: &Url, allow_http: bool) -> Parsed<()> {
 /// Reads the issuer exactly as its tokens have it, without normalization.
 fn issuer(value: &Value, allow_http: bool) -> Parsed<String> {
     let text = text(value)?;
-    let url =
-        Url::parse(text).map_err(|_| "write the `iss` of its tokens, such as https://id.example.org")?;
+    let url = strict_url(text).ok_or("write the `iss` of its tokens, such as https://id.example.org")?;
     check_transport(&url, allow_http)?;
     let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '@'));
     if plain { Ok(text.to_owned()) } else { Err("must not have ? # @ or spaces".to_owned()) }
 }
 
 fn jwks_uri(text: &str, allow_http: bool) -> Parsed<Url> {
-    let url = Url::parse(text).map_err(|_| "write the URL of its JWK Set".to_owned())?;
+    let url = strict_url(text).ok_or("write the URL of its JWK Set")?;
     check_transport(&url, allow_http)?;
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err("must not hold a user, a password or a #".to_owned());

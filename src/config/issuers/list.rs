@@ -1,12 +1,13 @@
 //! The list of trusted issuers.
 
-use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::super::parse::Parsed;
 use super::entry;
 use crate::json::parse_strict;
+use crate::text_file::read_text;
 use crate::token::TrustedIssuer;
 
 /// Reads the list, or the file that contains it.
@@ -18,7 +19,7 @@ pub(crate) fn trusted(text: &str) -> Parsed<Vec<TrustedIssuer>> {
     if text.starts_with(['[', '{']) {
         return list(text);
     }
-    match fs::read_to_string(text) {
+    match read_text(Path::new(text)) {
         Ok(written) => list(written.trim()),
         Err(error) => Err(format!(
             "cannot be read: {error}; write a JSON list of issuers, or the path of a file that contains one"

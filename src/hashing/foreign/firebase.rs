@@ -46,6 +46,15 @@ impl FirebaseProject {
     }
 }
 
+/// Replaces the sealed signer key in a hash by what `reseal` makes of it. Returns none when it makes nothing, or the text
+/// has no sealed key.
+pub(crate) fn reseal_signer_key(text: &str, reseal: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> Option<String> {
+    let (before, rest) = text.strip_prefix(PREFIX)?.split_once("key=")?;
+    let (key, after) = rest.split_once('$')?;
+    let sealed = reseal(&STANDARD_NO_PAD.decode(key).ok()?)?;
+    Some(format!("{PREFIX}{before}key={}${after}", STANDARD_NO_PAD.encode(sealed)))
+}
+
 fn is_incomplete(rest: &str) -> bool {
     rest.matches('$').count() == 1
 }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use self::bcrypt::Bcrypt;
 use self::firebase::Firebase;
-pub(crate) use self::firebase::FirebaseProject;
+pub(crate) use self::firebase::{FirebaseProject, reseal_signer_key};
 use self::parsed::Recognized;
 use self::pbkdf2::Pbkdf2;
 use self::scrypt::Scrypt;

@@ -66,8 +66,8 @@ fn read(rest: &str, sha512: bool) -> Result<Parsed<ShaCrypt>, UnusableHash> {
     Ok(Parsed { function: ShaCrypt { sha512, params }, salt: salt.as_bytes().to_vec(), digest })
 }
 
-/// Decodes a digest. Groups of four characters, the lowest six bits first, are three bytes each, of places in
-/// the digest that begin a third apart and go round (SHA-crypt specification, step 22). The last group is shorter.
+/// Decodes a digest (SHA-crypt specification, step 22). A group of four characters, the lowest six bits first, is three
+/// bytes. Their places in the digest begin a third apart and go round. The last group is shorter.
 fn decode(text: &str, bytes: usize) -> Option<Vec<u8>> {
     if text.len() != (bytes * 8).div_ceil(6) {
         return None;

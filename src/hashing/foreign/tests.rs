@@ -139,10 +139,10 @@ fn firebase_hash_needs_the_signer_key_of_its_project() {
         (hash.replace("sep=Bw", "sep=!"), "Firebase's scrypt: a parameter is missing, or is not base64"),
         (hash.replace("5lQ==", ""), "Firebase's scrypt: the digest must have 64 bytes"),
     ] {
-        let why = hasher.check(&PasswordHash::from_phc(hash.clone())).unwrap_err().to_string();
+        let why = hasher.import(hash.clone()).err().unwrap().to_string();
         assert!(why.contains(words), "{hash}: {why}");
     }
-    let why = closed.check(&PasswordHash::from_phc(hash)).unwrap_err().to_string();
+    let why = closed.import(hash).err().unwrap().to_string();
     assert!(why.contains("another master key sealed the key of the project"), "{why}");
 }
 
@@ -217,8 +217,11 @@ fn malformed_hash_is_refused_with_its_scheme_and_without_its_text() {
         ("pbkdf2_sha256$1000$$AAAAAAAAAAAAAAAAAAAAAAAAAAAA", "PBKDF2: the salt must have 1 to 128 bytes"),
         ("$pbkdf2-sha256$i=1000$c2FsdHNhbHQ$AAAA", "PBKDF2: the digest must have 16 to 64 bytes"),
         ("$scrypt$ln=4,r=1,p=1$c2FsdHNhbHQ$!!!!", "scrypt: the digest is not base64"),
-        ("5f4dcc3b5aa765d61d8327deb882cf99", "without a salt, which is not supported"),
-        ("{SSHA}AAAA", "a scheme in braces, which is not supported"),
+        ("5f4dcc3b5aa765d61d8327deb882cf99", "without a salt, which only an import takes"),
+        ("{SSHA}AAAA", "LDAP's salted SHA, which is not supported"),
+        ("md5$ab$5f4dcc3b5aa765d61d8327deb882cf99", "Django's salted MD5, which is not supported"),
+        ("sha1$ab$5f4dcc3b", "Django's salted SHA-1, which is not supported"),
+        ("{FOO}AAAA", "a scheme in braces, which is not supported"),
         ("{noop}password", "a scheme in braces, which is not supported"),
         ("$P$B7GTQ1dW1vZl2xjoN4Ff3Bq0Yx0Jrl/", "phpass, which is not supported"),
         ("$wp$2y$10$abc", "WordPress's bcrypt of an HMAC, which is not supported"),

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::{Time, UserId};
+use crate::authz::Resource as _;
+use crate::domain::{Time, User, UserId};
 use crate::http::kit::{
     DEFAULT_LIMIT, Parameter, Parameters, QueryType, cursor_parameter, limit, limit_parameter, text,
     text_schema,
@@ -68,6 +69,15 @@ impl QueryType for AuditQuery {
         };
         let list = format!("audit {filter:?}");
         Ok(Self { limit, cursor, filter, list })
+    }
+
+    fn about(&self) -> Option<UserId> {
+        let AuditFilter { owner, actor, resource, record, .. } = &self.filter;
+        let of_user = |id: &str| id.parse().ok();
+        let actor = || actor.as_deref().and_then(|actor| of_user(actor.strip_prefix("user:")?));
+        let record =
+            || record.as_deref().filter(|_| resource.as_deref() == Some(User::NAME)).and_then(of_user);
+        owner.or_else(actor).or_else(record)
     }
 }
 

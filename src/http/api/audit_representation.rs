@@ -39,6 +39,9 @@ pub struct AuditView {
     /// login, and for the server itself.
     #[schema(required = true, examples("user:019ab1f7-2b11-7c90-8a4f-d3e5f7091b2c"))]
     actor: Option<String>,
+    /// The roles of the caller, if it is a user.
+    #[schema(examples("user"))]
+    actor_roles: Vec<String>,
     /// The client that sent the request.
     #[schema(required = true, examples("cloakroom"))]
     client_id: Option<String>,
@@ -76,12 +79,15 @@ pub struct AuditView {
     /// The number of records that the list showed; null for a single record and for a stream.
     #[schema(required = true, examples(2))]
     shown: Option<usize>,
+    /// True if the address, the roles, the scope, the route and the query were erased, because the account of the
+    /// user whom they are about was deleted.
+    erased: bool,
 }
 
 impl AuditView {
     /// Returns the representation of an entry, with the details of its caller or without.
     pub(super) fn of(entry: Entry, with_details: bool) -> Self {
-        let inputs = entry.inputs();
+        let (inputs, erased) = (entry.inputs(), entry.is_erased());
         let is_refusal = entry.outcome == "refused";
         Self {
             id: entry.id.0,
@@ -93,6 +99,7 @@ impl AuditView {
             record: entry.record,
             owner: entry.owner_id.map(|id| id.0),
             actor: entry.actor,
+            actor_roles: inputs.roles,
             client_id: entry.client_id,
             jti: entry.jti.filter(|_| with_details),
             address: entry.address.filter(|_| with_details),
@@ -105,6 +112,7 @@ impl AuditView {
             last_at: inputs.last_at.map(|at| at.to_string()),
             query: inputs.query.filter(|_| with_details),
             shown: inputs.shown,
+            erased,
         }
     }
 }

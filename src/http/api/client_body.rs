@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::authz::{ScopeSet, Vocabulary};
 use crate::domain::{
     ClientAuthentication, ClientId, ClientMetadata, GrantType, Invalid, InvalidId, RedirectUri,
+    parse_resource,
 };
 use crate::http::kit::{Given, Members};
 use crate::token::ClientKeys;
@@ -43,7 +44,7 @@ crate::body! {
         /// The resource servers that the client is: it may introspect tokens with this `aud` (RFC 7662). Not for a
         /// public client.
         #[schema(max_items = 32)]
-        resources: Option<Vec<String>> = texts(ClientMetadata::parse_resource);
+        resources: Option<Vec<String>> = texts(parse_resource);
         /// True for an own application of this service: its users are not asked for consent. Only for an
         /// administrator's token, redirect URIs with https or to a loopback address, and scopes that reach no other
         /// users.
@@ -79,7 +80,7 @@ crate::body! {
         dpop_bound_access_tokens: Option<bool> = boolean();
         /// The new resource servers, which replace the old ones; an empty array removes them.
         #[schema(max_items = 32)]
-        resources: Option<Vec<String>> = texts(ClientMetadata::parse_resource);
+        resources: Option<Vec<String>> = texts(parse_resource);
         /// True for an own application of this service, whose users are not asked for consent. False takes that back.
         first_party: Option<bool> = boolean();
         /// True when ID tokens have the claims of the scopes `profile` and `email`, as userinfo has them.
@@ -95,7 +96,7 @@ pub(super) const SERVER_SET: &[&str] =
 
 impl NewClientBody {
     /// Returns the metadata of a new client. Without `grant_types` it gets the default ones.
-    pub(super) fn into_metadata(self) -> ClientMetadata {
+    pub(crate) fn into_metadata(self) -> ClientMetadata {
         let has_grants = self.grant_types.is_some();
         let patch = ClientPatch {
             client_name: self.client_name,
@@ -141,7 +142,7 @@ impl ClientPatch {
 
 /// Checks the rules across members. A member that is broken already gets no second error, and without a known
 /// method the rules that depend on it are not checked.
-pub(super) fn checked(
+pub(crate) fn checked(
     members: &mut Members,
     client: ClientMetadata,
     vocabulary: &Vocabulary,

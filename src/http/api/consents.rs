@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::authz::action::{Delete, ListConsents};
 use crate::authz::{Allowed, Vocabulary};
 use crate::domain::{Consent, User, format_time};
-use crate::http::kit::{NoContent, Page, Paging, Problem};
+use crate::http::kit::{IfMatch, NoContent, Page, Paging, Problem};
 use crate::store::Store;
 
 /// A user's consent for an application.
@@ -63,7 +63,12 @@ pub async fn list(
 }
 
 /// `DELETE /users/{id}/grants/{client_id}`
-pub async fn withdraw(consent: Allowed<Consent, Delete>, store: Store) -> Result<NoContent, Problem> {
+pub async fn withdraw(
+    consent: Allowed<Consent, Delete>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<NoContent, Problem> {
+    if_match.check_existing()?;
     store.withdraw_consent(consent).await?;
     Ok(NoContent)
 }

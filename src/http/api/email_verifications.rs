@@ -4,7 +4,7 @@ use crate::accounts::Accounts;
 use crate::authz::Allowed;
 use crate::authz::action::SendVerification;
 use crate::domain::{AccountToken, Origin, User};
-use crate::http::kit::{Accepted, Body, NoContent, Problem, Public};
+use crate::http::kit::{Accepted, Body, IfMatch, NoContent, Problem, Public};
 use crate::store::Store;
 
 crate::body! {
@@ -19,9 +19,11 @@ crate::body! {
 /// `POST /users/{id}/email-verification`
 pub async fn send(
     user: Allowed<User, SendVerification>,
+    if_match: IfMatch,
     accounts: Accounts,
     store: Store,
 ) -> Result<Accepted, Problem> {
+    if_match.check(user.revision)?;
     accounts.send_verification(&store, user).await?;
     Ok(Accepted)
 }

@@ -7,7 +7,7 @@ use crate::accounts::Accounts;
 use crate::authz::Allowed;
 use crate::authz::action::Invite;
 use crate::domain::User;
-use crate::http::kit::{Accepted, Body, CreatedJson, Either, Problem};
+use crate::http::kit::{Accepted, Body, CreatedJson, Either, IfMatch, Problem};
 use crate::store::Store;
 
 crate::body! {
@@ -32,12 +32,14 @@ pub struct InvitationLinkView {
 pub async fn invite(
     user: Allowed<User, Invite>,
     body: Body<Invitation>,
+    if_match: IfMatch,
     accounts: Accounts,
     store: Store,
 ) -> Result<Either<Accepted, CreatedJson<InvitationLinkView>>, Problem> {
     let Invitation { send } = body.read(Invitation::read)?;
+    if_match.check(user.revision)?;
     Ok(match accounts.invite(&store, user, send.unwrap_or(true)).await? {
-        Some(link) => Either::Second(CreatedJson(InvitationLinkView { link })),
+        Some(link) => Either::Second(CreatedJson::new(InvitationLinkView { link })),
         None => Either::First(Accepted),
     })
 }

@@ -2,15 +2,15 @@
 
 use crate::authz::Allowed;
 use crate::authz::action::SetPassword;
-use crate::domain::{ChosenPassword, Device, Invalid, NewPassword, PasswordAttempt, User};
+use crate::domain::{ChosenPassword, Invalid, JudgedPassword, NewPassword, PasswordAttempt, User};
 use crate::hashing::Hasher;
-use crate::http::kit::{Body, NoContent, Problem};
+use crate::http::kit::{Body, IfMatch, NoContent, Problem};
 use crate::http::oauth::{FirstPartyLogin, wrong_password};
 use crate::store::Store;
 
 crate::body! {
     /// A change of a password.
-    pub struct PasswordChange(own: bool, is_current: bool, judged: Result<NewPassword, Invalid>) {
+    pub struct PasswordChange(own: bool, is_current: bool, judged: JudgedPassword) {
         /// The current password. Required for the caller's own password, refused for another user's.
         #[schema(format = "password")]
         current_password: Option<String> as Option<()> = required_text_if(own, |_| must_be(is_current || fault!(current_password_not_checked)));
@@ -25,7 +25,7 @@ crate::body! {
 pub async fn replace(
     user: Allowed<User, SetPassword>,
     body: Body<PasswordChange>,
-    device: Device,
+    if_match: IfMatch,
     login: FirstPartyLogin,
     hasher: Hasher,
     store: Store,
@@ -35,7 +35,7 @@ pub async fn replace(
         // Counts the attempt before the new password is judged. A missing password is a wrong one.
         true => {
             let current = PasswordAttempt::new(body.text("current_password").unwrap_or_default());
-            login.is_password_of(&user, current, device.origin.address).await?
+            login.is_password_of(&user, current, user.by().origin().address).await?
         }
         false => true,
     };
@@ -43,10 +43,11 @@ pub async fn replace(
     let judged = hasher.judge(chosen, Some(user.email.to_string())).await?;
     let PasswordChange { current_password, new_password } =
         body.read(|members| PasswordChange::read(members, own, is_current, judged))?;
+    if_match.check(user.revision)?;
     let hash = hasher.hash(&new_password).await?;
     // Keeps the session of a user who changes their own password.
     let kept = current_password.and_then(|()| user.by().session());
-    store.set_password(user, hash, kept).await?;
+    if_match.change(store.set_password(user, hash, kept)).await?;
     Ok(NoContent)
 }
 

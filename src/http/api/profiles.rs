@@ -1,83 +1,15 @@
 //! `/users/{id}/profile`: the profile of a user.
 
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::authz::Allowed;
 use crate::authz::action::{Read, Update};
-use crate::domain::{Profile, ProfileChange, ProfileClaim};
+use crate::domain::{Profile, ProfileChange, ProfileClaim, ProfileDocument};
 use crate::http::kit::{Body, BodyType, Given, IfMatch, Members, Problem, Record};
 use crate::store::Store;
 
-/// A profile: the OpenID standard claims (OpenID Connect Core §5.1) and `bio`. A member without a value is
-/// null, so that a client can send the document back unchanged.
-#[derive(ToSchema)]
-#[schema(as = Profile)]
-#[expect(dead_code, reason = "its members are the profile's documentation; they are written by their names")]
-pub struct ProfileView {
-    /// The full name for display.
-    #[schema(max_length = 200, examples("Ada Lovelace"))]
-    name: Option<String>,
-    /// The given name or names.
-    #[schema(max_length = 200, examples("Ada"))]
-    given_name: Option<String>,
-    /// The family name or names.
-    #[schema(max_length = 200, examples("Lovelace"))]
-    family_name: Option<String>,
-    /// A casual name.
-    #[schema(max_length = 200, examples("Countess"))]
-    nickname: Option<String>,
-    /// The preferred short name, which is not unique.
-    #[schema(max_length = 200, examples("ada"))]
-    preferred_username: Option<String>,
-    /// The URL of a picture.
-    #[schema(format = "uri", max_length = 2048, examples("https://example.com/ada.jpg"))]
-    picture: Option<String>,
-    /// The URL of a page or blog.
-    #[schema(format = "uri", max_length = 2048)]
-    website: Option<String>,
-    /// `YYYY-MM-DD`, `YYYY`, or `0000-MM-DD` without the year.
-    #[schema(pattern = r"^\d{4}(-\d{2}-\d{2})?$", examples("1815-12-10"))]
-    birthdate: Option<String>,
-    /// A time zone of the IANA time zone database.
-    #[schema(examples("Europe/London"))]
-    zoneinfo: Option<String>,
-    /// A BCP 47 language tag.
-    #[schema(examples("en-GB"))]
-    locale: Option<String>,
-    /// A short text about the user.
-    #[schema(max_length = 2000, examples("Poetical science"))]
-    bio: Option<String>,
-}
-
-/// Representation of a profile.
-pub struct ProfileAnswer(Profile);
-
-impl Serialize for ProfileAnswer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut members = serializer.serialize_map(Some(ProfileClaim::ALL.len()))?;
-        for claim in ProfileClaim::ALL {
-            members.serialize_entry(claim.as_str(), &self.0.claims.get(&claim))?;
-        }
-        members.end()
-    }
-}
-
-impl utoipa::PartialSchema for ProfileAnswer {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-        ProfileView::schema()
-    }
-}
-
-impl ToSchema for ProfileAnswer {
-    fn name() -> std::borrow::Cow<'static, str> {
-        ProfileView::name()
-    }
-}
-
-impl BodyType for ProfileView {
+impl BodyType for ProfileDocument {
     fn example() -> Value {
         example_profile()
     }
@@ -86,7 +18,7 @@ impl BodyType for ProfileView {
 /// A change of some members of a profile (RFC 7396).
 #[derive(ToSchema)]
 #[schema(as = ProfilePatch)]
-pub struct ProfilePatch(#[expect(dead_code, reason = "documentation")] ProfileView);
+pub struct ProfilePatch(#[expect(dead_code, reason = "documentation")] ProfileDocument);
 
 impl BodyType for ProfilePatch {
     const MEDIA_TYPE: &'static str = "application/merge-patch+json";
@@ -114,23 +46,23 @@ pub fn read_profile(members: &mut Members) -> ProfileChange {
     change
 }
 
-fn record<A>(profile: Allowed<Profile, A>) -> Record<ProfileAnswer> {
+fn record<A>(profile: Allowed<Profile, A>) -> Record<ProfileDocument> {
     let profile = profile.into_record();
-    Record { revision: profile.revision, view: ProfileAnswer(profile) }
+    Record { revision: profile.revision, view: profile.into() }
 }
 
 /// `GET /users/{id}/profile`
-pub async fn read(profile: Allowed<Profile, Read>) -> Result<Record<ProfileAnswer>, Problem> {
+pub async fn read(profile: Allowed<Profile, Read>) -> Result<Record<ProfileDocument>, Problem> {
     Ok(record(profile))
 }
 
 /// `PUT /users/{id}/profile`
 pub async fn replace(
     profile: Allowed<Profile, Update>,
-    body: Body<ProfileView>,
+    body: Body<ProfileDocument>,
     if_match: IfMatch,
     store: Store,
-) -> Result<Record<ProfileAnswer>, Problem> {
+) -> Result<Record<ProfileDocument>, Problem> {
     let change = body.read(|members| Some(read_profile(members)))?.replacing();
     write(profile, change, if_match, store).await
 }
@@ -141,7 +73,7 @@ pub async fn update(
     body: Body<ProfilePatch>,
     if_match: IfMatch,
     store: Store,
-) -> Result<Record<ProfileAnswer>, Problem> {
+) -> Result<Record<ProfileDocument>, Problem> {
     let change = body.read(|members| Some(read_profile(members)))?;
     write(profile, change, if_match, store).await
 }
@@ -151,7 +83,7 @@ async fn write(
     change: ProfileChange,
     if_match: IfMatch,
     store: Store,
-) -> Result<Record<ProfileAnswer>, Problem> {
+) -> Result<Record<ProfileDocument>, Problem> {
     let expected = if_match.check(profile.revision)?;
     Ok(record(if_match.change(store.update_profile(profile, change, expected)).await?))
 }

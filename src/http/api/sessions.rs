@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::authz::action::{Delete, EndSessions, ListSessions};
 use crate::authz::{Allowed, Caller, ScopeSet, Vocabulary};
-use crate::domain::{Device, PasswordAttempt, Session, User, format_time};
+use crate::domain::{Device, Invalid, PasswordAttempt, Session, User, format_time};
 use crate::http::kit::{
-    Argument, Authenticated, Body, Call, Json, NoContent, Page, Paging, Parameter, Parameters, Problem,
-    Public, Query, QueryType,
+    Argument, Authenticated, Body, Call, CookieAnswer, Either, IfMatch, Json, NoContent, Page, Paging,
+    Parameter, Parameters, Problem, Public, Query, QueryType, SendingPage,
 };
 use crate::http::oauth::FirstPartyLogin;
 use crate::oauth::password_login::PasswordLogin;
@@ -32,8 +32,27 @@ crate::body! {
         password: String as PasswordAttempt = required_text(|text| Ok(PasswordAttempt::new(text)));
         /// The requested scopes, separated by spaces. Default: all scopes that the user's roles grant.
         scope: Option<String> as Option<ScopeSet> = text(|list| scope_parameter(list, vocabulary));
+        /// True for a session of this browser instead of tokens: the response is 204 and sets a cookie that no script can
+        /// read. The request must come from a page of this server's own origin, and so must each request with the
+        /// cookie. It reaches the user's own records alone, so `scope` must be left out.
+        cookie: Option<bool> = boolean();
+        /// True when the browser keeps the cookie after it ends. Only with `cookie`.
+        remember: Option<bool> = boolean();
     }
     example { "email": "ada@example.com", "password": "a most unusual passphrase" }
+}
+
+impl NewSession {
+    /// Checks which members go together.
+    fn check(&self) -> Result<(), Problem> {
+        let is_for_browser = self.cookie.unwrap_or(false);
+        let (pointer, detail) = match () {
+            () if is_for_browser && self.scope.is_some() => ("/scope", "must be left out with a cookie"),
+            () if !is_for_browser && self.remember.is_some() => ("/remember", "is for a cookie alone"),
+            () => return Ok(()),
+        };
+        Err(Problem::broken_rule(pointer, Invalid::new("contradiction", detail)))
+    }
 }
 
 /// `POST /sessions`
@@ -41,13 +60,21 @@ pub async fn log_in(
     _: Public,
     body: Body<NewSession>,
     device: Device,
+    page: SendingPage,
     server: FirstPartyLogin,
     vocabulary: Arc<Vocabulary>,
-) -> Result<Json<TokenResponse>, Problem> {
-    let NewSession { email, password, scope } =
-        body.read(|members| NewSession::read(members, &vocabulary))?;
+) -> Result<Either<Json<TokenResponse>, CookieAnswer>, Problem> {
+    let new = body.read(|members| NewSession::read(members, &vocabulary))?;
+    new.check()?;
+    let NewSession { email, password, scope, cookie, remember } = new;
     let login = PasswordLogin { email, password, scope };
-    Ok(Json(server.log_in(login, device).await?))
+    Ok(match cookie {
+        Some(true) => {
+            let cookie = server.sign_in(login, device, page, remember.unwrap_or(false)).await?;
+            Either::Second(CookieAnswer(Some(cookie)))
+        }
+        _ => Either::First(Json(server.log_in(login, device).await?)),
+    })
 }
 
 /// The `User-Agent`, the address and the route of a login.
@@ -76,15 +103,26 @@ pub async fn authenticate(
     caller: Authenticated,
     body: Body<Authentication>,
     server: FirstPartyLogin,
-) -> Result<Json<TokenResponse>, Problem> {
-    let Authentication { password } = body.read(Authentication::read)?;
-    Ok(Json(server.authenticate_again(caller.caller(), password).await?))
+) -> Result<Either<Json<TokenResponse>, CookieAnswer>, Problem> {
+    let (caller, Authentication { password }) = (caller.caller(), body.read(Authentication::read)?);
+    Ok(match caller.is_browser() {
+        true => {
+            Either::Second(CookieAnswer(Some(server.authenticate_browser_again(caller, password).await?)))
+        }
+        false => Either::First(Json(server.authenticate_again(caller, password).await?)),
+    })
 }
 
 /// `DELETE /sessions/current`
-pub async fn log_out(caller: Authenticated, store: Store) -> Result<NoContent, Problem> {
+pub async fn log_out(
+    caller: Authenticated,
+    if_match: IfMatch,
+    store: Store,
+    server: FirstPartyLogin,
+) -> Result<CookieAnswer, Problem> {
+    if_match.check_existing()?;
     store.log_out(caller.caller()).await?;
-    Ok(NoContent)
+    Ok(CookieAnswer(server.end_of_session(caller.caller())))
 }
 
 /// A session of a user.
@@ -93,7 +131,7 @@ pub async fn log_out(caller: Authenticated, store: Store) -> Result<NoContent, P
 pub struct SessionView {
     /// The session's id, which tokens have as `sid`.
     id: Uuid,
-    /// The client that gets the tokens; null for a browser that is signed in on the pages.
+    /// The client that gets the tokens; null for a browser that is signed in by a cookie.
     #[schema(required = true, examples("cloakroom"))]
     client_id: Option<String>,
     /// The `User-Agent` at login.
@@ -114,7 +152,7 @@ pub struct SessionView {
     /// The time at which the session expires.
     #[schema(format = "date-time")]
     expires_at: String,
-    /// True for the session of this request's token.
+    /// True for the session of this request's token or cookie.
     current: bool,
 }
 
@@ -166,15 +204,22 @@ impl QueryType for EndedSessions {
 pub async fn end_all(
     user: Allowed<User, EndSessions>,
     Query(ended): Query<EndedSessions>,
+    if_match: IfMatch,
     store: Store,
 ) -> Result<NoContent, Problem> {
+    let expected = if_match.check(user.revision)?;
     let kept = user.by().session().filter(|_| ended.keeps_current && user.is_own());
-    store.end_sessions(user, kept).await?;
+    if_match.change(store.end_sessions(user, kept, expected)).await?;
     Ok(NoContent)
 }
 
 /// `DELETE /users/{id}/sessions/{sid}`
-pub async fn end(session: Allowed<Session, Delete>, store: Store) -> Result<NoContent, Problem> {
+pub async fn end(
+    session: Allowed<Session, Delete>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<NoContent, Problem> {
+    if_match.check_existing()?;
     store.end_session(session).await?;
     Ok(NoContent)
 }

@@ -13,7 +13,7 @@ use crate::authz::Vocabulary;
 use crate::domain::{
     Email, ExternalId, Invalid, NewPassword, PasswordHash, ProfileChange, Role, Status, UserId, parse_time,
 };
-use crate::hashing::{FirebaseProject, Hasher};
+use crate::hashing::{FirebaseProject, Hasher, ImportedHash};
 use crate::http::kit::{BrokenRule, Members};
 use crate::json::parse_strict;
 use crate::store::ExportedUser;
@@ -38,7 +38,7 @@ pub(crate) enum LinePassword {
     /// A password, which must be hashed.
     Chosen(NewPassword),
     /// The hash of a password.
-    Hashed(PasswordHash),
+    Hashed(ImportedHash),
 }
 
 impl Line {
@@ -61,7 +61,8 @@ impl Line {
         read.filter(|_| broken.is_empty()).ok_or_else(|| broken.iter().map(message).collect())
     }
 
-    fn read_members(
+    /// Reads the members of an account.
+    pub(crate) fn read_members(
         members: &mut Members,
         vocabulary: &Vocabulary,
         hasher: &Hasher,
@@ -111,12 +112,8 @@ pub(super) fn two_passwords() -> Invalid {
 }
 
 /// Reads a password hash that the server can compare passwords with.
-pub(super) fn hash(text: String, hasher: &Hasher) -> Result<PasswordHash, Invalid> {
-    let hash = PasswordHash::from_phc(text);
-    match hasher.check(&hash) {
-        Ok(()) => Ok(hash),
-        Err(why) => Err(Invalid::new(why.code(), why.to_string())),
-    }
+pub(super) fn hash(text: String, hasher: &Hasher) -> Result<ImportedHash, Invalid> {
+    hasher.import(text).map_err(|why| Invalid::new(why.code(), why.to_string()))
 }
 
 /// Line of an exported account.

@@ -7,16 +7,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::profiles::{ProfileView, example_profile, read_profile};
+use super::profiles::{example_profile, read_profile};
 use super::transfer::{hash, two_passwords};
 use crate::accounts::Accounts;
 use crate::authz::action::{Delete, Read, Update};
 use crate::authz::{Allowed, Registration, Vocabulary};
 use crate::domain::{
-    ChosenPassword, Email, ExternalId, Invalid, InvalidId, NewPassword, PasswordHash, ProfileChange, Role,
-    Status, User, format_time,
+    ChosenPassword, Email, ExternalId, Invalid, InvalidId, JudgedPassword, NewPassword, ProfileChange,
+    ProfileDocument, Role, Status, User, format_time,
 };
-use crate::hashing::Hasher;
+use crate::hashing::{Hasher, ImportedHash};
 use crate::http::kit::{
     Accepted, Body, Code, Created, Either, Given, IfMatch, NoContent, Problem, RegistrationLimit, Shown, View,
 };
@@ -96,7 +96,7 @@ impl View for User {
 
 crate::body! {
     /// A new account.
-    pub struct NewUserBody as NewUser(vocabulary: &Vocabulary, judged: Result<NewPassword, Invalid>, hasher: &Hasher, takes_password: bool) {
+    pub struct NewUserBody as NewUser(vocabulary: &Vocabulary, judged: JudgedPassword, hasher: &Hasher, takes_password: bool) {
         /// The user's e-mail address.
         #[schema(format = "email", max_length = 254)]
         email: String as Email = required_text(Email::parse);
@@ -105,15 +105,15 @@ crate::body! {
         /// an invitation by mail: it requires `users:create`.
         #[schema(format = "password", min_length = 8, max_length = 256)]
         password: Option<String> as Option<NewPassword> = required_text_if(takes_password, |_| judged);
-        /// The hash of a password from another system, by argon2, bcrypt, scrypt, PBKDF2 or SHA-crypt. It takes the
-        /// place of `password`. Requires `users:create`.
+        /// The hash of a password from another system, by argon2, bcrypt, scrypt, PBKDF2 or SHA-crypt, or a digest
+        /// without a salt. It takes the place of `password`. Requires `users:create`.
         #[schema(max_length = 512)]
-        password_hash: Option<String> as Option<PasswordHash> = optional_text(|text| hash(text.to_owned(), hasher));
+        password_hash: Option<String> as Option<ImportedHash> = optional_text(|text| hash(text.to_owned(), hasher));
         /// The id in another system, which is unique. Requires `users:create`.
         #[schema(min_length = 1, max_length = 255)]
         external_id: Option<String> as Option<ExternalId> = text(ExternalId::parse);
         /// The profile.
-        profile: Option<ProfileView> as Option<ProfileChange> = object(|members| Some(read_profile(members)));
+        profile: Option<ProfileDocument> as Option<ProfileChange> = object(|members| Some(read_profile(members)));
         /// The roles. Requires `users:create` and `roles:write`. Default: `user`.
         roles: Option<Vec<Role>> = texts(|name| role(name, vocabulary));
         /// The status. Requires `users:create` and `roles:write`. Default: `active`.
@@ -160,9 +160,10 @@ pub async fn create(
             NewUserBody::read(members, &vocabulary, judged, &hasher, takes_password)
         })?;
     let grant = entry.grant(roles)?;
-    let password = match password {
-        Some(password) => Some(hasher.hash(&password).await?),
-        None => password_hash,
+    let password = match (password, password_hash) {
+        (Some(password), _) => Some(hasher.hash(&password).await?),
+        (None, Some(hash)) => Some(hasher.stored(hash).await?),
+        (None, None) => None,
     };
     let (profile, status) = (profile.unwrap_or_default(), status.unwrap_or(Status::Active));
     if let Some(password) = password.as_ref().filter(|_| !may_import && accounts.proves_addresses) {
@@ -205,7 +206,7 @@ pub async fn update(
     store: Store,
     accounts: Accounts,
 ) -> Result<Shown<User>, Problem> {
-    let UserPatch { email, email_verified, external_id } = body.read_by(&user, |members| {
+    let UserPatch { email, email_verified, external_id } = body.read(|members| {
         members.read_only(SERVER_SET);
         members.read_only(&["roles", "status"]);
         UserPatch::read(members)

@@ -19,6 +19,8 @@ pub enum Access {
     Own(&'static Rule),
     /// A collection, as the rule says.
     Collection(&'static Rule),
+    /// The records of the user that the path names, as the rule says.
+    CollectionOf(&'static Rule),
 }
 
 impl Access {
@@ -31,9 +33,11 @@ impl Access {
     pub fn rule(&self) -> Option<&'static Rule> {
         match self {
             Self::Public | Self::Client | Self::Authenticated => None,
-            Self::PublicWhileOpen(rule) | Self::Record(rule) | Self::Own(rule) | Self::Collection(rule) => {
-                Some(rule)
-            }
+            Self::PublicWhileOpen(rule)
+            | Self::Record(rule)
+            | Self::Own(rule)
+            | Self::Collection(rule)
+            | Self::CollectionOf(rule) => Some(rule),
         }
     }
 }

@@ -39,12 +39,16 @@ pub(crate) struct RegistrationLimit {
 }
 
 impl RegistrationLimit {
-    /// Counts a registration from this address.
+    /// Counts a registration from this address. One whose address must be proved is a request for mail too.
     ///
     /// # Errors
     /// 429 when there were too many.
     pub(crate) async fn count(&self, address: Option<IpAddr>) -> Result<(), Problem> {
-        self.services.rate_limits.count_registration(address, &self.allowance).await
+        self.services.rate_limits.count_registration(address, &self.allowance).await?;
+        match self.services.accounts.proves_addresses {
+            true => self.services.rate_limits.count_mail(address, &self.allowance).await,
+            false => Ok(()),
+        }
     }
 }
 

@@ -10,12 +10,12 @@ use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{AnswerDescription, Call, Description};
+use super::{AnswerDescription, Call, Description, SetCookie};
 
 /// Successful response of a handler.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot respond with `{Self}`",
-    label = "use `Shown<…>`, `Created<…>`, `Listed<…>`, `Json<…>` or `NoContent`",
+    label = "use `Shown<…>`, `Created<…>`, `Listed<…>`, `Json<…>`, `Content<…>` or `NoContent`",
     note = "`Json<{Self}>` works for a type that derives `serde::Serialize` and `utoipa::ToSchema`"
 )]
 pub trait Answer {
@@ -36,7 +36,7 @@ pub trait Answer {
 ///     user: Allowed<User, EndSessions>,
 ///     store: Store,
 /// ) -> Result<NoContent, Problem> {
-///     Ok(store.end_sessions(user, None).await?.into())
+///     Ok(store.end_sessions(user, None, None).await?.into())
 /// }
 /// ```
 pub struct NoContent;
@@ -44,8 +44,34 @@ pub struct NoContent;
 /// 202 without a body: the request was taken, and its effect follows, such as a mail.
 pub struct Accepted;
 
-/// 201 with a JSON body that has no URL of its own.
-pub(crate) struct CreatedJson<T>(pub(crate) T);
+/// 204 that sets or removes the cookie of a session, if there is one to set or remove.
+pub(crate) struct CookieAnswer(pub(crate) Option<SetCookie>);
+
+/// 201 with a JSON body, for what is created and is no record of [`stored!`](crate::stored).
+///
+/// ```
+/// # use cloakroom::{authz::{Allowed, action::Update}, domain::User, http::{CreatedJson, Problem}};
+/// async fn export(user: Allowed<User, Update>) -> Result<CreatedJson<String>, Problem> {
+///     Ok(CreatedJson::new("begun".to_owned()).at(format!("/exports/{}", user.id)))
+/// }
+/// ```
+pub struct CreatedJson<T> {
+    body: T,
+    /// The path of its URL.
+    path: Option<String>,
+}
+
+impl<T> CreatedJson<T> {
+    /// Makes the response, without a `Location`.
+    pub fn new(body: T) -> Self {
+        Self { body, path: None }
+    }
+
+    /// Sets the `Location`: the path on this server where it can be read.
+    pub fn at(self, path: impl Into<String>) -> Self {
+        Self { path: Some(path.into()), ..self }
+    }
+}
 
 /// One of two responses.
 pub enum Either<A, B> {
@@ -130,6 +156,25 @@ impl Answer for NoContent {
     }
 }
 
+impl Answer for CookieAnswer {
+    fn respond(self, _: &Call) -> HttpResponse {
+        let mut response = HttpResponse::NoContent();
+        if let Self(Some(cookie)) = self {
+            response.insert_header((header::SET_COOKIE, cookie.as_str()));
+        }
+        response.finish()
+    }
+
+    fn describe(description: &mut Description) {
+        description.answers.push(AnswerDescription {
+            status: 204,
+            meaning: "Done. For a browser session, `Set-Cookie` sets or removes its cookie",
+            content: None,
+            headers: &["Set-Cookie"],
+        });
+    }
+}
+
 impl Answer for Accepted {
     fn respond(self, _: &Call) -> HttpResponse {
         HttpResponse::Accepted().finish()
@@ -146,10 +191,13 @@ impl Answer for Accepted {
 }
 
 impl<T: Serialize + ToSchema> Answer for CreatedJson<T> {
-    fn respond(self, _: &Call) -> HttpResponse {
+    fn respond(self, call: &Call) -> HttpResponse {
         let mut response = HttpResponse::Created();
         response.insert_header((header::CACHE_CONTROL, "no-store"));
-        with_json(response, &self.0)
+        if let Some(path) = &self.path {
+            response.insert_header((header::LOCATION, format!("{}{path}", call.services().issuer_url)));
+        }
+        with_json(response, &self.body)
     }
 
     fn describe(description: &mut Description) {
@@ -195,16 +243,21 @@ impl<T: Serialize + ToSchema> Answer for Record<T> {
 /// Responds with 200, the body and its `ETag`, or with 304 when the client has this version already.
 pub(crate) fn versioned(call: &Call, revision: i64, body: Vec<u8>) -> HttpResponse {
     let tag = entity_tag(revision, &body);
-    let known = call.header(header::IF_NONE_MATCH).is_some_and(|list| {
-        list.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
-    });
-    let safe = matches!(call.request().method().as_str(), "GET" | "HEAD");
+    let is_known = is_known(call, &tag);
     let mut response = HttpResponse::Ok();
     response.insert_header((header::ETAG, tag));
-    if safe && known {
+    if is_known {
         return response.status(StatusCode::NOT_MODIFIED).finish();
     }
     response.content_type("application/json").body(body)
+}
+
+/// True for a read by a client that has the version with this tag (RFC 9110 §13.1.2).
+pub(super) fn is_known(call: &Call, tag: &str) -> bool {
+    let known = call.header(header::IF_NONE_MATCH).is_some_and(|list| {
+        list.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+    });
+    known && matches!(call.request().method().as_str(), "GET" | "HEAD")
 }
 
 /// Returns the entity tag: the version, which writes compare, and a hash of the body. Two tags are equal only

@@ -5,9 +5,11 @@ use actix_web::body::{BodySize, MessageBody as _};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Random;
+use crate::domain::{Random, Rotating};
 use crate::store::IdempotentRequest;
 use crate::token::MasterKey;
 
@@ -16,13 +18,16 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// A kept answer.
 #[derive(Serialize, Deserialize)]
-pub(super) struct KeptAnswer {
+pub(super) struct StoredAnswer {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
+    /// Set for bytes that are no text: `body` has them in base64.
+    #[serde(default)]
+    is_base64: bool,
 }
 
-impl KeptAnswer {
+impl StoredAnswer {
     /// Returns the answer, and its copy to be kept, unless it is a stream.
     pub(super) fn of(answer: HttpResponse) -> (HttpResponse, Option<Self>) {
         let text = |value: &HeaderValue| value.to_str().map(str::to_owned).ok();
@@ -35,9 +40,12 @@ impl KeptAnswer {
         let (head, body) = answer.into_parts();
         match body.try_into_bytes() {
             Ok(bytes) => {
-                let kept = String::from_utf8(bytes.to_vec()).ok();
-                let kept = kept.map(|body| Self { status, headers, body });
-                (head.set_body(bytes).map_into_boxed_body(), kept)
+                let (body, is_base64) = match std::str::from_utf8(&bytes) {
+                    Ok(text) => (text.to_owned(), false),
+                    Err(_) => (STANDARD.encode(&bytes), true),
+                };
+                let kept = Self { status, headers, body, is_base64 };
+                (head.set_body(bytes).map_into_boxed_body(), Some(kept))
             }
             Err(body) => (head.set_body(body), None),
         }
@@ -53,6 +61,7 @@ impl KeptAnswer {
         answer.insert_header((REPLAYED, HeaderValue::from_static("true")));
         match status {
             StatusCode::NO_CONTENT => answer.finish(),
+            _ if self.is_base64 => answer.body(STANDARD.decode(self.body).unwrap_or_default()),
             _ => answer.body(self.body),
         }
     }
@@ -60,23 +69,26 @@ impl KeptAnswer {
 
 /// Seals kept answers, and hashes requests under a key: some hold a password, and the database alone must not
 /// be enough to guess it.
-pub(crate) struct AnswerSeal {
+pub(crate) struct AnswerSeal(Rotating<AnswerKeys>);
+
+/// Keys of kept answers, derived from one master key.
+pub(super) struct AnswerKeys {
     seal: MasterKey,
     digest: hmac::Key,
 }
 
 impl AnswerSeal {
-    /// Derives its keys from the master key.
-    pub(crate) fn new(master: &MasterKey) -> Self {
-        let digest = hmac::Key::new(hmac::HMAC_SHA256, &master.derive("request"));
-        Self { seal: MasterKey::new(master.derive("answer")), digest }
+    /// Derives its keys from the master keys.
+    pub(crate) fn new(master: &Rotating<MasterKey>) -> Self {
+        Self(master.map(|master| {
+            let digest = hmac::Key::new(hmac::HMAC_SHA256, &master.derive("request"));
+            AnswerKeys { seal: MasterKey::new(master.derive("answer")), digest }
+        }))
     }
 
-    /// Returns the keyed hash of a request's part.
-    pub(super) fn digest(&self, bytes: &[u8]) -> [u8; 32] {
-        let mut digest = [0; 32];
-        digest.copy_from_slice(hmac::sign(&self.digest, bytes).as_ref());
-        digest
+    /// Returns the keys, those in use first.
+    pub(super) fn each(&self) -> impl Iterator<Item = &AnswerKeys> {
+        self.0.each()
     }
 
     /// Seals an answer for its request.
@@ -84,15 +96,25 @@ impl AnswerSeal {
         &self,
         random: &Random,
         once: &IdempotentRequest,
-        answer: &KeptAnswer,
+        answer: &StoredAnswer,
     ) -> Option<Vec<u8>> {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(answer).ok()?);
-        self.seal.seal(random, &plain, &hex(once.key())).ok()
+        self.0.in_use().seal.seal(random, &plain, &hex(once.key())).ok()
     }
 
     /// Opens the answer of this request.
-    pub(super) fn open(&self, once: &IdempotentRequest, sealed: &[u8]) -> Option<KeptAnswer> {
-        serde_json::from_slice(&self.seal.open(sealed, &hex(once.key())).ok()?).ok()
+    pub(super) fn open(&self, once: &IdempotentRequest, sealed: &[u8]) -> Option<StoredAnswer> {
+        let open = |keys: &AnswerKeys| once.keys().find_map(|key| keys.seal.open(sealed, &hex(key)).ok());
+        serde_json::from_slice(&self.each().find_map(open)?).ok()
+    }
+}
+
+impl AnswerKeys {
+    /// Returns the keyed hash of a request's part.
+    pub(super) fn digest(&self, bytes: &[u8]) -> [u8; 32] {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(hmac::sign(&self.digest, bytes).as_ref());
+        digest
     }
 }
 
@@ -106,22 +128,23 @@ mod tests {
     use crate::domain::sha256;
 
     fn seal(key: u8) -> AnswerSeal {
-        AnswerSeal::new(&MasterKey::new([key; 32]))
+        AnswerSeal::new(&MasterKey::new([key; 32]).into())
     }
 
     #[test]
     fn a_request_hash_depends_on_the_master_key() {
         let body = sha256(br#"{"email":"ada@example.com","password":"a most unusual passphrase"}"#);
-        assert_eq!(seal(1).digest(&body), seal(1).digest(&body));
-        assert_ne!(seal(1).digest(&body), seal(2).digest(&body));
-        assert_ne!(seal(1).digest(&body), body);
+        let digest = |key| seal(key).0.in_use().digest(&body);
+        assert_eq!(digest(1), digest(1));
+        assert_ne!(digest(1), digest(2));
+        assert_ne!(digest(1), body);
     }
 
     #[test]
     fn an_answer_opens_for_its_own_request_only() {
-        let kept = KeptAnswer { status: 201, headers: Vec::new(), body: "{}".to_owned() };
-        let (once, other) =
-            (IdempotentRequest::new([1; 32], [2; 32]), IdempotentRequest::new([3; 32], [2; 32]));
+        let kept = StoredAnswer { status: 201, headers: Vec::new(), body: "{}".to_owned(), is_base64: false };
+        let request = |key| IdempotentRequest::new(([key; 32], [2; 32]), None);
+        let (once, other) = (request(1), request(3));
         let sealed = seal(1).seal(&Random::system(), &once, &kept).unwrap();
         assert_eq!(seal(1).open(&once, &sealed).unwrap().body, "{}");
         assert!(seal(1).open(&other, &sealed).is_none());

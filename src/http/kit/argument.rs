@@ -6,7 +6,7 @@ use super::{Call, Description, Problem};
 /// before the decision is made.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot have an argument of type `{Self}` after the decision",
-    label = "use `Body<…>`, `IfMatch`, `ListOf<…>`, `NewId<…>`, `Now`, `Query<…>`, `Segments`, `Configured<…>` or `Store`",
+    label = "use `Body<…>`, `IfMatch`, `ListOf<…>`, `NewId<…>`, `Now`, `Query<…>`, `Segments`, `Configured<…>`, `State<…>` or `Store`",
     note = "a handler has one decision, which is its first argument"
 )]
 pub trait Argument: Sized + 'static {

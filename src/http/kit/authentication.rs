@@ -1,5 +1,5 @@
-//! Authentication of a request by its access token. The database is used only if the token alone is not
-//! sufficient.
+//! Authentication of a request by its access token, or else by the cookie of a browser session. For a token the
+//! database is used only if the token alone is not sufficient.
 
 use std::time::Instant;
 
@@ -18,16 +18,30 @@ impl Call {
     /// Authenticates the caller.
     ///
     /// # Errors
-    /// 401 without a token or with an invalid one, 400 with two (RFC 6750 §3.1).
+    /// 401 without a token or with an invalid one, 400 with two (RFC 6750 §3.1), 403 for a cookie from another
+    /// origin.
     pub async fn caller(&self) -> Result<Caller, Problem> {
-        let Some((scheme, token)) = self.presented_token()? else {
-            return Err(Problem::new(Code::Unauthenticated));
+        self.caller_if_any().await?.ok_or_else(|| Problem::new(Code::Unauthenticated))
+    }
+
+    /// Authenticates the caller if the request has a token, or the cookie of a browser session.
+    ///
+    /// # Errors
+    /// As [`Call::caller`], but for the missing token.
+    pub async fn caller_if_any(&self) -> Result<Option<Caller>, Problem> {
+        let caller = match self.presented_token()? {
+            Some((scheme, token)) => match self.verify(scheme, token).await {
+                Err(_) if fault!(cookie_beside_token) => self.caller_of_browser().await?,
+                verified => Some(verified?.caller().clone()),
+            },
+            None => self.caller_of_browser().await?,
         };
-        let verified = self.verify(scheme, token).await?;
         let Services { clock, step_up, .. } = &**self.services();
-        let caller = verified.caller().clone().calling_from(self.origin()).at(clock.now(), *step_up);
-        note_caller(self.request(), &caller);
-        self.keep_caller(&caller);
+        let caller = caller.map(|caller| caller.calling_from(self.origin()).at(clock.now(), *step_up));
+        if let Some(caller) = &caller {
+            note_caller(self.request(), caller);
+            self.remember_caller(caller);
+        }
         Ok(caller)
     }
 
@@ -36,22 +50,11 @@ impl Call {
     /// # Errors
     /// 401.
     pub(super) fn refuse_revoked(&self) -> Result<(), Problem> {
-        match self.kept_caller().filter(|_| self.has_read_body()) {
+        match self.known_caller().filter(|_| self.has_read_body()) {
             Some(caller) if self.services().verifier.is_revoked(caller) && !fault!(read_not_renewed) => {
                 Err(Problem::revoked(AuditEvent::revoked(caller)))
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Authenticates the caller if the request has a token.
-    ///
-    /// # Errors
-    /// As [`Call::caller`], but for the missing token.
-    pub async fn caller_if_any(&self) -> Result<Option<Caller>, Problem> {
-        match self.presented_token()? {
-            Some(_) => self.caller().await.map(Some),
-            None => Ok(None),
         }
     }
 
@@ -94,8 +97,10 @@ impl Call {
             }
             (_, Scheme::Dpop) => Err(self.not_acceptable(&InvalidToken::NotBound)),
             (verification, Scheme::Bearer) => {
-                let confirmed = self.services().confirm(verification).await?;
-                confirmed.map_err(|reason| self.not_acceptable(&reason))
+                self.services().confirm(verification).await.map_err(|error| match error {
+                    ConfirmError::Token(reason) => self.not_acceptable(&reason),
+                    ConfirmError::Store(error) => error.into(),
+                })
             }
         }
     }
@@ -133,24 +138,41 @@ impl Services {
     /// Completes the verification of a token that does not say everything itself: looks up its user.
     ///
     /// # Errors
-    /// When the database is away. The inner error says why the token is not acceptable.
-    pub(crate) async fn confirm(
-        &self,
-        verification: Verification,
-    ) -> Result<Result<Verified, InvalidToken>, StoreError> {
-        Ok(match verification {
+    /// See [`ConfirmError`].
+    pub(crate) async fn confirm(&self, verification: Verification) -> Result<Verified, ConfirmError> {
+        match verification {
             Verification::Verified(verified) => Ok(verified),
             // A thief of a bound token would send it as a bearer token (RFC 9449 §7.2).
-            Verification::Bound(_) => Err(InvalidToken::Bound),
+            Verification::Bound(_) => Err(InvalidToken::Bound.into()),
             Verification::Unconfirmed(unconfirmed) => {
                 let standing = self.trusted.account_state(unconfirmed.user_id()).await?;
-                unconfirmed.confirm(standing.as_ref())
+                Ok(unconfirmed.confirm(standing.as_ref())?)
             }
             Verification::External(external) => {
                 let linked = self.trusted.linked_or_new_user(external.user()).await?;
-                self.verifier.confirm_external(&external, linked)
+                Ok(self.verifier.confirm_external(&external, linked)?)
             }
-        })
+        }
+    }
+}
+
+/// Reason why a token is not confirmed.
+pub(crate) enum ConfirmError {
+    /// The token is not acceptable.
+    Token(InvalidToken),
+    /// The database is away.
+    Store(StoreError),
+}
+
+impl From<InvalidToken> for ConfirmError {
+    fn from(reason: InvalidToken) -> Self {
+        Self::Token(reason)
+    }
+}
+
+impl From<StoreError> for ConfirmError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 

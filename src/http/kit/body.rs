@@ -1,28 +1,20 @@
 //! JSON request bodies: parsed strictly. Every broken rule is reported with a JSON pointer.
 
 use std::marker::PhantomData;
-use std::time::Duration;
 
+use super::incoming::{Incoming, LARGEST_BODY};
 use super::{Argument, BodyType, Call, Code, Description, Members, Problem};
-use crate::authz::{Allowed, Reason, Resource};
 use crate::domain::Invalid;
 use crate::json::{JsonError, parse_strict};
 use actix_web::http::{Method, header};
 use actix_web::web::BytesMut;
-use futures_util::StreamExt as _;
 use serde_json::Value;
-
-/// Largest body that is read, in bytes.
-pub const LARGEST_BODY: usize = 64 * 1024;
 
 /// Returns the media types that a route accepts for a body of this type. Plain JSON is a merge patch (RFC 7396) too.
 pub(crate) fn media_types(declared: &'static str) -> impl Iterator<Item = &'static str> {
     let plain = (declared == "application/merge-patch+json").then_some("application/json");
     std::iter::once(declared).chain(plain)
 }
-
-/// Time limit for the arrival of a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// JSON object of a request body, not yet checked against the rules of `T`. It is checked completely before
 /// anything is written: every broken rule is reported, and a member that no code reads is an unknown member.
@@ -42,8 +34,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 ///     }
 /// }
 ///
-/// async fn bring(user: Allowed<User, Update>, body: Body<Ticket>) -> Result<Json<String>, Problem> {
-///     let (number, note) = body.read_by(&user, |members| {
+/// async fn bring(_user: Allowed<User, Update>, body: Body<Ticket>) -> Result<Json<String>, Problem> {
+///     let (number, note) = body.read(|members| {
 ///         let number = members.required_text("number", |text| plain_text(text, 10, false));
 ///         let note = members.optional_text("note", |text| plain_text(text, 200, true));
 ///         Some((number?, note.unwrap_or_default()))
@@ -62,7 +54,8 @@ impl<T> Body<T> {
         self.members.peek_text(name)
     }
 
-    /// Reads the members. A member that `read` does not read is an unknown member.
+    /// Reads the members. A member that `read` does not read is an unknown member. Members of the record that the
+    /// caller may not write ([`Member`](crate::authz::Member)) are refused already.
     ///
     /// # Errors
     /// 422 with every broken rule.
@@ -72,31 +65,6 @@ impl<T> Body<T> {
             (Some(value), errors) if errors.is_empty() => Ok(value),
             (_, errors) => Err(Problem::broken_rules(errors)),
         }
-    }
-}
-
-impl<T> Body<T> {
-    /// Reads the members of a change to this record, as [`Body::read`] does. Refuses members that the caller
-    /// may not write ([`Member`](crate::authz::Member)).
-    ///
-    /// # Errors
-    /// 422 with every broken rule; 401 for a member that asks for a recent authentication.
-    pub fn read_by<R: Resource, A, V>(
-        mut self,
-        record: &Allowed<R, A>,
-        read: impl FnOnce(&mut Members) -> Option<V>,
-    ) -> Result<V, Problem> {
-        for member in R::MEMBERS {
-            let refusal = member.write_rule().and_then(|rule| record.refusal_by(rule));
-            let Some(refusal) = refusal.filter(|_| !fault!(member_written_by_all)) else {
-                continue;
-            };
-            if refusal.reason == Reason::Stale && self.members.has(member.name()) {
-                return Err(refusal.into());
-            }
-            self.members.read_only(&[member.name()]);
-        }
-        self.read(read)
     }
 }
 
@@ -112,7 +80,11 @@ impl<T: BodyType> Argument for Body<T> {
             })
         })?;
         match value {
-            Value::Object(object) => Ok(Self { members: Members::of(object, ""), kind: PhantomData }),
+            Value::Object(object) => {
+                let mut members = Members::of(object, "");
+                call.refuse_read_only(&mut members)?;
+                Ok(Self { members, kind: PhantomData })
+            }
             _ => Err(Problem::broken_rule("", Invalid::new("not-an-object", "must be a JSON object"))),
         }
     }
@@ -167,38 +139,15 @@ fn wrong_type(call: &Call, expected: &'static str) -> Problem {
         _ => header::ACCEPT,
     };
     let accepted: Vec<&str> = media_types(expected).collect();
+    let charset = if expected.ends_with("json") || expected.starts_with("text/") { " in UTF-8" } else { "" };
     Problem::new(Code::UnsupportedMediaType)
-        .with_detail(format!("the body must be {} in UTF-8, not compressed", accepted.join(" or ")))
+        .with_detail(format!("the body must be {}{charset}, not compressed", accepted.join(" or ")))
         .with_header(accept, accepted.join(", "))
 }
 
-/// Reads the whole body, within the limits of size and time.
+/// Reads the whole body into memory, within the limits of size and time.
 pub(crate) async fn read_bytes(call: &mut Call) -> Result<BytesMut, Problem> {
-    let too_large = || Problem::new(Code::BodyTooLarge);
-    let announced = call.request().headers().get(header::CONTENT_LENGTH);
-    let announced =
-        announced.and_then(|length| length.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
-    let most = if fault!(body_not_bounded) { usize::MAX } else { LARGEST_BODY };
-    if announced.is_some_and(|length| length > most) {
-        return Err(too_large());
-    }
-    let mut payload = call.take_payload();
-    let reading = async {
-        let mut bytes = BytesMut::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk =
-                chunk.map_err(|_| Problem::new(Code::MalformedBody).with_detail("the body is incomplete"))?;
-            if bytes.len() + chunk.len() > most {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
-    };
-    let bytes = match tokio::time::timeout(BODY_TIMEOUT, reading).await {
-        Ok(done) => done?,
-        Err(_) => return Err(Problem::new(Code::RequestTimeout)),
-    };
+    let bytes = Incoming::of(call, LARGEST_BODY)?.bytes().await?;
     call.keep_body_hash(&bytes);
     Ok(bytes)
 }

@@ -56,8 +56,8 @@ impl<T> Fill<Given<T>> for Given<T> {
 ///     example { "number": "A 17", "note": "a blue coat" }
 /// }
 ///
-/// async fn bring(user: Allowed<User, Update>, body: Body<Ticket>) -> Result<Json<String>, Problem> {
-///     let ticket = body.read_by(&user, Ticket::read)?;
+/// async fn bring(_user: Allowed<User, Update>, body: Body<Ticket>) -> Result<Json<String>, Problem> {
+///     let ticket = body.read(Ticket::read)?;
 ///     Ok(Json(format!("{}: {}", ticket.number, ticket.note.unwrap_or_default())))
 /// }
 /// ```

@@ -8,9 +8,10 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{HttpMessage as _, HttpRequest};
 
+use super::body_hash::BodyHash;
 use super::look::PendingLook;
-use super::{Captured, Family, PathSegments, Problem, Services};
-use crate::authz::Caller;
+use super::{Captured, Family, Members, PathSegments, Problem, Services};
+use crate::authz::{Caller, Reason, Refusal};
 use crate::domain::{Origin, sha256};
 use crate::telemetry::traces::Traced;
 
@@ -31,6 +32,8 @@ pub struct Call {
     has_read_body: bool,
     /// SHA-256 of the body; kept only for a request with an `Idempotency-Key`.
     body_hash: Option<[u8; 32]>,
+    /// The members of the record that the caller may not write, each with the refusal.
+    read_only: Vec<(&'static str, Refusal)>,
     /// The read of another's record, which the answer waits for.
     pub(super) look: PendingLook,
 }
@@ -56,6 +59,7 @@ impl Call {
             caller: OnceCell::new(),
             has_read_body: false,
             body_hash: None,
+            read_only: Vec::new(),
             look: PendingLook::default(),
         }
     }
@@ -114,12 +118,12 @@ impl Call {
     }
 
     /// Returns the caller, if the decision looked for one.
-    pub(super) fn kept_caller(&self) -> Option<&Caller> {
+    pub(super) fn known_caller(&self) -> Option<&Caller> {
         self.caller.get()
     }
 
-    /// Keeps the caller. A request has one token, so the first call counts.
-    pub(super) fn keep_caller(&self, caller: &Caller) {
+    /// Remembers the caller. A request has one token, so the first call counts.
+    pub(super) fn remember_caller(&self, caller: &Caller) {
         self.caller.get_or_init(|| caller.clone());
     }
 
@@ -139,6 +143,37 @@ impl Call {
         if self.has_key() {
             self.body_hash = Some(sha256(body));
         }
+    }
+
+    /// Keeps that a body of another type than JSON was read, and its hash.
+    pub(super) fn keep_upload_hash(&mut self, hash: Option<BodyHash>) {
+        self.has_read_body = true;
+        self.body_hash = hash.map(BodyHash::finish);
+    }
+
+    /// Returns the hash that takes the body in, for a request with an `Idempotency-Key`.
+    pub(super) fn begin_upload_hash(&self) -> Option<BodyHash> {
+        self.has_key().then(BodyHash::new)
+    }
+
+    /// Keeps which members of the record the caller may not write. Each decision about a change does, before the
+    /// body is read.
+    pub(super) fn keep_read_only(&mut self, members: impl Iterator<Item = (&'static str, Refusal)>) {
+        self.read_only = members.collect();
+    }
+
+    /// Refuses the members of a body that the caller may not write.
+    ///
+    /// # Errors
+    /// 401 for a member that asks for a recent authentication. The others are broken rules of the body.
+    pub(super) fn refuse_read_only(&mut self, body: &mut Members) -> Result<(), Problem> {
+        for (name, refusal) in std::mem::take(&mut self.read_only) {
+            if refusal.reason == Reason::Stale && body.has(name) {
+                return Err(refusal.into());
+            }
+            body.read_only(&[name]);
+        }
+        Ok(())
     }
 
     /// Counts a decision by its outcome.

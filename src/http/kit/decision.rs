@@ -103,6 +103,7 @@ where
         let id = match R::Id::from_path(&call.segments(), caller.user_id()) {
             Named::Record(id) => id,
             Named::Nothing => return Err(reach.no_such_record().into()),
+            Named::NothingOf(owner) => return Err(reach.no_such_record_of(owner).into()),
             Named::NoOwn => return Err(reach.no_own_record().into()),
         };
         let refused = |refusal: Refusal| refusal.on(&id, R::owner_by_id(&id));
@@ -111,6 +112,9 @@ where
         let allowed = caller.open(sealed).map_err(refused)?;
         // The store audits every change.
         call.looks_at(&allowed);
+        if A::CHANGES {
+            call.keep_read_only(allowed.read_only_members());
+        }
         Ok(allowed)
     }
 
@@ -122,6 +126,7 @@ where
         match R::Id::from_path(&inputs.path, inputs.who.and_then(HypotheticalCaller::user_id)) {
             Named::Record(id) => inputs.of_record(preview, id).await,
             Named::Nothing => Ok(preview.of_no_record()),
+            Named::NothingOf(owner) => Ok(preview.of_no_record_of(owner)),
             Named::NoOwn => Ok(preview.of_no_own_record()),
         }
     }
@@ -129,6 +134,7 @@ where
     fn describe(description: &mut Description) {
         R::Id::describe(description);
         description.decides_on::<R, A>();
+        description.check_owner_in_url::<R>();
     }
 }
 
@@ -173,7 +179,12 @@ where
         let reach = caller.reach::<R, A>()?;
         let id: R::Id = caller.user_id().ok_or_else(|| reach.no_own_record())?.into();
         let sealed: Sealed<R> = call.services().store.find(id.clone(), reach.lookup_filter()).await?;
-        Ok(Self(caller.open(sealed).map_err(|refusal| refusal.on(&id, R::owner_by_id(&id)))?))
+        let allowed: Allowed<R, A> =
+            caller.open(sealed).map_err(|refusal| refusal.on(&id, R::owner_by_id(&id)))?;
+        if A::CHANGES {
+            call.keep_read_only(allowed.read_only_members());
+        }
+        Ok(Self(allowed))
     }
 
     async fn dry_run(inputs: &DryRun<'_>) -> Result<Explanation, StoreError> {
@@ -201,6 +212,9 @@ impl<R: Can<A>, A: Action> Decision for Reach<R, A> {
         let reach = call.caller().await?.reach::<R, A>()?;
         reach.admit_collection()?;
         call.looks_within(&reach);
+        if A::CHANGES {
+            call.keep_read_only(reach.read_only_members());
+        }
         Ok(reach)
     }
 

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Bytes;
-use serde_json::Value;
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
@@ -58,8 +58,11 @@ pub struct Published<T> {
 
 impl<T> Published<T> {
     /// Makes the response with this `Cache-Control`.
-    pub fn new(document: &Value, cache_control: &'static str) -> Self {
-        Self::from_bytes(document.to_string().into(), cache_control)
+    pub fn of(document: &T, cache_control: &'static str) -> Self
+    where
+        T: Serialize,
+    {
+        Self::from_bytes(serde_json::to_vec(document).unwrap_or_default().into(), cache_control)
     }
 
     /// Makes the response of a serialized document.

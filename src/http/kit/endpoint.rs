@@ -23,12 +23,18 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
+use serde_json::Value;
 
 use super::idempotency::Repetition;
 use super::{Access, Arguments, Call, Code, Family, Handler, Outcome, Part, Problem, Route};
+use crate::authz::Relation;
 
 type Response<'a> = LocalBoxFuture<'a, Result<HttpResponse, Problem>>;
 type Run = Arc<dyn for<'a> Fn(&'a mut Call) -> Response<'a> + Send + Sync>;
+
+/// Work in front of an endpoint. Its answer, if there is one, takes the place of the endpoint's.
+pub(crate) type Before =
+    Arc<dyn Fn() -> LocalBoxFuture<'static, Option<Result<HttpResponse, Problem>>> + Send + Sync>;
 
 /// A route and its handler.
 #[derive(Clone)]
@@ -94,6 +100,7 @@ where
         problems: &[],
         rules: &[],
         segments: Vec::new(),
+        gives: Vec::new(),
         run_dry: |inputs| Box::pin(A::dry_run(inputs)),
     };
     let run: Run = Arc::new(move |call| {
@@ -120,6 +127,21 @@ where
 }
 
 impl Endpoint {
+    /// Runs `before` in front of the endpoint.
+    pub(crate) fn preceded_by(self, before: Before) -> Self {
+        let run = self.run;
+        let run: Run = Arc::new(move |call| {
+            let (before, run) = (before(), Arc::clone(&run));
+            Box::pin(async move {
+                match before.await {
+                    Some(answer) => answer,
+                    None => run(call).await,
+                }
+            })
+        });
+        Self { run, ..self }
+    }
+
     /// Adds problems that the handler can return, besides those of its types.
     pub fn or(mut self, problems: &'static [Code]) -> Self {
         self.route.problems = problems;
@@ -149,6 +171,24 @@ impl Endpoint {
     /// Describes a segment of the path that the decision does not read.
     pub fn segment(mut self, name: &'static str, meaning: &'static str) -> Self {
         self.route.segments.push((name, meaning));
+        self
+    }
+
+    /// States that a request of the owner with this body gives another user a relation to the record. The walk and
+    /// `verify` send it to call each route of the record as that user. The user's id takes the place of the text
+    /// `{user}` in the body, and of each segment of the path after the record's id.
+    ///
+    /// ```
+    /// # use actix_web::http::Method;
+    /// # use cloakroom::authz::Relation;
+    /// # use cloakroom::http::{Endpoint, NoContent, Problem, Public, endpoint};
+    /// # const READER: Relation = Relation::to_caller("reader");
+    /// # async fn share(_: Public) -> Result<NoContent, Problem> { Ok(NoContent) }
+    /// let share = endpoint(Method::PUT, "/coats/{id}/shares/{user}", "Share a coat", share)
+    ///     .gives(READER, serde_json::json!({ "may_edit": false }));
+    /// ```
+    pub fn gives(mut self, relation: Relation, body: Value) -> Self {
+        self.route.gives.push((relation, body));
         self
     }
 

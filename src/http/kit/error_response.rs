@@ -15,6 +15,7 @@ impl Call {
         problem.respond(&ProblemContext {
             issuer: &services.issuer_url,
             service: services.name,
+            home: services.home.as_ref(),
             path: self.request().path(),
             request_id: &request_id,
             decision_id,

@@ -29,6 +29,11 @@ impl Extensions {
         values.get(&TypeId::of::<T>()).and_then(|value| Arc::clone(value).downcast().ok())
     }
 
+    /// True when there is a value of this type.
+    pub(crate) fn has(&self, id: TypeId) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
+    }
+
     /// Returns the value of this type, and makes it at the first call.
     pub(crate) fn get_or_insert_with<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
         self.get().unwrap_or_else(|| {

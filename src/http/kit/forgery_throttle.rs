@@ -37,6 +37,11 @@ impl Default for ForgeryThrottle {
 }
 
 impl ForgeryThrottle {
+    /// Forgets every network, for the reset of a test server.
+    pub(crate) fn forget(&self) {
+        self.0.clear();
+    }
+
     /// Counts a bad token.
     pub(crate) fn count(&self, address: IpAddr, now: Instant) {
         let record = self.0.get(&Network::of(address)).unwrap_or_else(|| {

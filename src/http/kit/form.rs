@@ -3,7 +3,7 @@
 use super::body::{check_type, read_bytes};
 use super::{Call, Problem};
 use crate::oauth::OAuthError;
-use crate::oauth::authorization_request::Parameters;
+use crate::oauth::parameters::Parameters;
 
 /// The media type of a form.
 pub const FORM: &str = "application/x-www-form-urlencoded";

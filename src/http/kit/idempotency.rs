@@ -4,7 +4,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::HeaderName;
 
-use super::answer_seal::{KeptAnswer, hex};
+use super::answer_seal::{AnswerKeys, StoredAnswer, hex};
 use super::{Call, Code, Problem};
 use crate::authz::{Caller, Subject};
 use crate::domain::IdempotencyKey;
@@ -44,7 +44,7 @@ impl Call {
         }
         let key: Result<IdempotencyKey, _> = value.to_str().unwrap_or_default().parse();
         let once = self.once(&key.map_err(|rule| invalid(rule.detail))?);
-        match self.services().trusted.earlier_request(&once, self.kept_caller().cloned()).await? {
+        match self.services().trusted.earlier_request(&once, self.known_caller().cloned()).await? {
             None => Ok(Repetition::First(once)),
             Some(earlier) => self.again(&once, earlier).map(Repetition::Answered),
         }
@@ -60,7 +60,7 @@ impl Call {
         let answer = match run_idempotent(request.clone(), handled).await {
             // Another request with the key was first after all.
             Err(problem) if problem.code() == Code::IdempotencyKeyInUse => {
-                let earlier = store.earlier_request(&request, self.kept_caller().cloned()).await?;
+                let earlier = store.earlier_request(&request, self.known_caller().cloned()).await?;
                 return self.again(&request, earlier.unwrap_or(EarlierRequest::Unanswered));
             }
             answer => answer?,
@@ -68,7 +68,7 @@ impl Call {
         if !request.is_done() {
             return Ok(answer);
         }
-        let (answer, kept) = KeptAnswer::of(answer);
+        let (answer, kept) = StoredAnswer::of(answer);
         let services = self.services();
         let sealed = kept.and_then(|kept| services.answers.seal(&services.random, &request, &kept));
         let kept = match sealed {
@@ -84,9 +84,15 @@ impl Call {
     /// Keys belong to a caller, a client and a route. Without a caller, they belong to the body. A request of a
     /// caller with other scopes or roles is another request: its answer could show more than it may see now.
     fn once(&self, key: &IdempotencyKey) -> IdempotentRequest {
-        let answers = &self.services().answers;
+        let mut names = self.services().answers.each().map(|keys| self.name(key, keys));
+        let first = names.next().unwrap_or_default();
+        IdempotentRequest::new(first, names.next())
+    }
+
+    /// Returns the hashed key of this request, and the fingerprint of its content.
+    fn name(&self, key: &IdempotencyKey, answers: &AnswerKeys) -> ([u8; 32], [u8; 32]) {
         let body = answers.digest(&self.body_hash().unwrap_or_default());
-        let (who, request) = match self.kept_caller() {
+        let (who, request) = match self.known_caller() {
             Some(caller) => (named(caller), answers.digest(&[&body, powers(caller).as_bytes()].concat())),
             None => (hex(&body), body),
         };
@@ -97,7 +103,7 @@ impl Call {
             () => (who, request),
         };
         let named = [self.request().method().as_str(), &self.request().uri().to_string(), &who, key.as_str()];
-        IdempotentRequest::new(answers.digest(named.join("\n").as_bytes()), request)
+        (answers.digest(named.join("\n").as_bytes()), request)
     }
 
     fn again(&self, once: &IdempotentRequest, earlier: EarlierRequest) -> Result<HttpResponse, Problem> {
@@ -106,7 +112,7 @@ impl Call {
             EarlierRequest::Unanswered => Err(Problem::new(Code::IdempotencyKeyInUse)),
             EarlierRequest::Answered(sealed) => {
                 let kept = self.services().answers.open(once, &sealed);
-                kept.map(KeptAnswer::respond).ok_or_else(|| Problem::new(Code::IdempotencyKeyInUse))
+                kept.map(StoredAnswer::respond).ok_or_else(|| Problem::new(Code::IdempotencyKeyInUse))
             }
         }
     }

@@ -4,6 +4,7 @@ use actix_web::http::header;
 use serde_json::json;
 
 use super::{Argument, Call, Code, Description, Parameter, Problem};
+use crate::domain::parse_number;
 use crate::store::StoreError;
 
 /// Versions that the client accepts to overwrite (`If-Match`, RFC 9110 §13.1.1).
@@ -52,7 +53,7 @@ impl IfMatch {
     /// 412 when it does not hold.
     pub fn check(&self, revision: i64) -> Result<Option<i64>, Problem> {
         if self.none_of.iter().any(|expected| expected.is(revision)) {
-            return Err(Problem::new(Code::PreconditionFailed));
+            return Err(excluded());
         }
         let Some(expected) = &self.one_of else { return Ok(None) };
         let is_any = expected.iter().any(|expected| matches!(expected, Expected::Any));
@@ -63,6 +64,21 @@ impl IfMatch {
             Ok(Some(revision))
         } else {
             Err(Problem::new(Code::PreconditionFailed))
+        }
+    }
+
+    /// Checks the condition for a record without versions, such as a session: no tag can name a version of it.
+    ///
+    /// # Errors
+    /// 412 when it does not hold.
+    pub fn check_existing(&self) -> Result<(), Problem> {
+        let any = |tags: &[Expected]| tags.iter().any(|tag| matches!(tag, Expected::Any));
+        if any(&self.none_of) {
+            return Err(excluded());
+        }
+        match &self.one_of {
+            Some(tags) if !any(tags) => Err(Problem::new(Code::PreconditionFailed)),
+            _ => Ok(()),
         }
     }
 
@@ -90,16 +106,22 @@ impl Expected {
     }
 }
 
+/// Returns the problem of a change that the client wants only while the record has another version, or none.
+fn excluded() -> Problem {
+    let detail = "If-None-Match names the version that the record has; with * it asks for a record that does not exist.";
+    Problem::new(Code::PreconditionFailed).with_detail(detail)
+}
+
 /// Parses an entity tag. Writes compare the version only, so a weak tag matches: a proxy that compresses an
 /// answer makes its tag weak.
 fn expected(tag: &str) -> Expected {
     let strong = tag.strip_prefix("W/").unwrap_or(tag);
     let revision =
         strong.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.split_once('-'));
-    match revision.map(|(revision, _)| revision.parse()) {
+    match revision.and_then(|(revision, _)| parse_number(revision)) {
         _ if tag == "*" => Expected::Any,
-        Some(Ok(revision)) => Expected::Revision(revision),
-        _ => Expected::Unknown,
+        Some(revision) => Expected::Revision(revision),
+        None => Expected::Unknown,
     }
 }
 

@@ -153,6 +153,49 @@ impl<S: Settings> Argument for Configured<S> {
     }
 }
 
+/// A value of the application that its handlers share, such as an HTTP client or a pool: named with
+/// [`App::state`](crate::App::state).
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use cloakroom::http::{Json, Problem, Public, State};
+///
+/// struct Visits(AtomicU64);
+///
+/// async fn visit(_: Public, visits: State<Visits>) -> Result<Json<u64>, Problem> {
+///     Ok(Json(visits.0.fetch_add(1, Ordering::Relaxed)))
+/// }
+///
+/// let app = cloakroom::App::new("library").state(Visits(AtomicU64::new(0)));
+/// ```
+pub struct State<T>(Arc<T>);
+
+impl<T> State<T> {
+    /// Returns the shared value.
+    pub fn into_arc(self) -> Arc<T> {
+        self.0
+    }
+}
+
+impl<T> Deref for State<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Send + Sync + 'static> Argument for State<T> {
+    async fn take(call: &mut Call) -> Result<Self, Problem> {
+        call.services().states.get().map(Self).ok_or_else(|| Problem::new(Code::Internal))
+    }
+
+    fn describe(description: &mut Description) {
+        description.states.push((TypeId::of::<T>(), type_name::<T>()));
+    }
+}
+
 /// The segments of the path that the decision does not read.
 ///
 /// ```

@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 
 use super::{
     Argument, Call, Code, CursorKey, Description, Listed, Parameter, Parameters, Problem, Query, QueryType,
+    ReachOf,
 };
 use crate::authz::action::Action;
-use crate::authz::{Can, Reach, Rule};
-use crate::store::{Keyset, Position, Repository, Selection, Store};
+use crate::authz::{Can, Reach, RowFilter, Rule};
+use crate::domain::{UserId, parse_number};
+use crate::store::private::FilterCondition;
+use crate::store::{Keyset, MOST_VALUES, Position, Repository, Selection, Store};
 
 /// The query of a list: `limit`, `cursor`, `sort`, and the filters of the kind of record.
 ///
@@ -48,6 +51,9 @@ impl<R: Repository> Argument for ListOf<R> {
 
     fn describe(description: &mut Description) {
         <Query<ListQuery<R>> as Argument>::describe(description);
+        description.table = R::TABLE;
+        description.selects_by =
+            R::filters().iter().map(|filter| filter.member).chain(R::SORTS.iter().copied()).collect();
     }
 }
 
@@ -61,8 +67,35 @@ impl<R: Repository> ListOf<R> {
     where
         R: Can<A>,
     {
+        self.page(reach, None, store).await
+    }
+
+    /// Reads the requested page of the records of the user that the path names, as [`ListOf::within`] does.
+    ///
+    /// # Errors
+    /// The errors of [`ListOf::within`].
+    pub async fn of<A: Action>(self, reach: ReachOf<R, A>, store: &Store) -> Result<Listed<R>, Problem>
+    where
+        R: Can<A>,
+    {
+        let owner = reach.owner();
+        let (reach, of_owner) = reach.into_parts();
+        self.page(reach, Some((owner, of_owner)), store).await
+    }
+
+    async fn page<A: Action>(
+        self,
+        reach: Reach<R, A>,
+        of: Option<(UserId, RowFilter)>,
+        store: &Store,
+    ) -> Result<Listed<R>, Problem>
+    where
+        R: Can<A>,
+    {
         let ListQuery { mut selection, cursor, list, rules } = self.query;
-        let list = format!("{} {list} {:?}", R::NAME, reach.by().user_id());
+        let owner = of.as_ref().map(|(owner, _)| owner.to_string()).unwrap_or_default();
+        let list = format!("{} {owner} {list} {:?}", R::NAME, reach.by().user_id());
+        selection.within.extend(of.map(|(_, filter)| filter));
         if let Some(cursor) = cursor {
             let after = self.cursors.open::<Position>(&list, &cursor);
             selection.after = Some(after.ok_or_else(|| Problem::new(Code::InvalidCursor))?);
@@ -89,11 +122,20 @@ impl<R: Repository> QueryType for ListQuery<R> {
                 schema,
             ));
         }
-        parameters.extend(
-            R::filters()
-                .into_iter()
-                .map(|(name, schema)| Parameter::optional(name, "Records with this value", json!(schema))),
-        );
+        parameters.extend(R::filters().into_iter().map(|filter| {
+            let schema = json!(filter.schema);
+            let (meaning, schema) = match filter.condition {
+                FilterCondition::Equal => ("Records with this value", schema),
+                FilterCondition::AnyOf => (
+                    "Records with one of these values, with commas between them",
+                    json!({ "type": "array", "items": schema, "minItems": 1, "maxItems": MOST_VALUES }),
+                ),
+                FilterCondition::After => ("Records with a later or greater value", schema),
+                FilterCondition::Before => ("Records with an earlier or smaller value", schema),
+                FilterCondition::Prefix => ("Records whose text begins so, in the same case", schema),
+            };
+            Parameter::optional(filter.parameter, meaning, schema)
+        }));
         parameters
     }
 
@@ -106,10 +148,10 @@ impl<R: Repository> QueryType for ListQuery<R> {
         };
         let mut used: Vec<&str> = sort.into_iter().collect();
         let mut list = format!("{sort:?} {descending}");
-        let filter = R::read_filter(|name| {
+        let filter = R::read_filter(|name, member| {
             let value = parameters.take(name, text)?;
             if let Some(value) = &value {
-                used.push(name);
+                used.push(member);
                 list += &format!(" {name}={value:?}");
             }
             Ok(value)
@@ -152,7 +194,7 @@ impl Paging {
     ///
     /// # Errors
     /// 400 for a cursor that is invalid or of another list.
-    pub(crate) fn keyset<P: DeserializeOwned>(&self, list: &str) -> Result<Keyset<P>, Problem> {
+    pub fn keyset<P: DeserializeOwned>(&self, list: &str) -> Result<Keyset<P>, Problem> {
         let open = |cursor: &String| {
             self.cursors.open(list, cursor).ok_or_else(|| Problem::new(Code::InvalidCursor))
         };
@@ -161,7 +203,7 @@ impl Paging {
     }
 
     /// Returns the cursor of the next page.
-    pub(crate) fn cursor<P: Serialize>(&self, list: &str, next: Option<P>) -> Option<String> {
+    pub fn cursor<P: Serialize>(&self, list: &str, next: Option<P>) -> Option<String> {
         next.map(|position| self.cursors.seal(list, &position))
     }
 }
@@ -195,9 +237,7 @@ pub(crate) fn text_schema() -> Value {
 }
 
 pub(crate) fn limit(value: &str) -> Result<u16, &'static str> {
-    value
-        .parse()
-        .ok()
+    parse_number(value)
         .filter(|limit| (1..=200).contains(limit) || fault!(page_not_bounded))
         .ok_or("must be a number from 1 to 200")
 }

@@ -8,7 +8,7 @@ use actix_web::HttpResponse;
 use super::{Call, Code, Problem};
 use crate::authz::action::Action;
 use crate::authz::{
-    Allowed, AuditEvent, Caller, Reach, RecordAttributes, RelationSet, Resource, Rule, Sight,
+    Allowed, AuditEvent, Breadth, Caller, Reach, RecordAttributes, RelationSet, Resource, Rule,
 };
 use crate::domain::UserId;
 
@@ -19,16 +19,25 @@ pub(super) struct PendingLook(Cell<Option<Box<Look>>>);
 struct Look {
     event: AuditEvent,
     rule: &'static Rule,
-    sight: Sight,
+    breadth: Breadth,
     /// The query of a list.
     query: Option<String>,
     /// Number of records on the page of a list.
     shown: Option<usize>,
+    /// Users that an evaluation is about. Each finds a line in its trail.
+    subjects: Vec<UserId>,
 }
 
 impl PendingLook {
-    fn begin(&self, event: AuditEvent, rule: &'static Rule, sight: Sight) {
-        self.0.set(Some(Box::new(Look { event, rule, sight, query: None, shown: None })));
+    fn begin(&self, event: AuditEvent, rule: &'static Rule, breadth: Breadth) {
+        self.0.set(Some(Box::new(Look {
+            event,
+            rule,
+            breadth,
+            query: None,
+            shown: None,
+            subjects: Vec::new(),
+        })));
     }
 
     /// Changes the look, if there is one. `change` returns false to drop it.
@@ -44,7 +53,7 @@ impl Call {
     /// Remembers that the request reads this record, if the record is another's.
     pub(super) fn looks_at<R: Resource, A: Action>(&self, record: &Allowed<R, A>) {
         if record.is_look() {
-            self.look.begin(AuditEvent::from(record), record.rule(), Sight::Everyone);
+            self.look.begin(AuditEvent::from(record), record.rule(), Breadth::Everyone);
         }
     }
 
@@ -53,15 +62,24 @@ impl Call {
         if A::CHANGES {
             return;
         }
-        match reach.sight() {
-            Sight::Own => {}
-            sight => self.look.begin(AuditEvent::listed(reach), reach.rule(), sight),
+        match reach.breadth() {
+            Breadth::Own => {}
+            breadth => self.look.begin(AuditEvent::listed(reach), reach.rule(), breadth),
         }
     }
 
-    /// Adds the query, which was valid, to the look.
-    pub(super) fn asks(&self) {
+    /// Remembers that the request reads the records of this user, who is not the caller.
+    pub(super) fn looks_at_records_of<R: Resource, A: Action>(&self, reach: &Reach<R, A>, owner: UserId) {
+        if !A::CHANGES {
+            let event = AuditEvent { owner: Some(owner), ..AuditEvent::listed(reach) };
+            self.look.begin(event, reach.rule(), Breadth::Everyone);
+        }
+    }
+
+    /// Adds the query, which was valid, to the look. A user whom it names finds the look in their own trail.
+    pub(super) fn asks(&self, about: Option<UserId>) {
         self.look.update(|look| {
+            look.event.owner = look.event.owner.or(about);
             let parameters = form_urlencoded::parse(self.request().query_string().as_bytes());
             let kept = parameters.filter(|(name, _)| name != "cursor");
             let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
@@ -79,14 +97,16 @@ impl Call {
     }
 
     /// Adds the number of records on the page to the look. There is no look if the caller sees related records
-    /// only, and the page has none of another.
+    /// only, and the page has none of another. If all of them belong to one user, the user finds the look in their
+    /// own trail: a search for one account is a read of it.
     pub(super) fn shows<R: Resource>(&self, records: &[(R, RelationSet)], by: &Caller) {
         self.look.update(|look| {
             look.shown = Some(records.len());
+            look.event.owner = look.event.owner.or(only_owner(records));
             let is_of_another = |(record, held): &(R, RelationSet)| {
                 look.rule.is_of_another(by, RecordAttributes::of(record, *held))
             };
-            look.sight == Sight::Everyone || records.iter().any(is_of_another)
+            look.breadth == Breadth::Everyone || records.iter().any(is_of_another)
         });
     }
 
@@ -98,22 +118,40 @@ impl Call {
         });
     }
 
+    /// Adds the users whom an evaluation is about to the look.
+    pub(crate) fn evaluates(&self, subjects: Vec<UserId>) {
+        self.look.update(|look| {
+            look.subjects = subjects;
+            true
+        });
+    }
+
     /// Passes the answer on after its look is written.
     ///
     /// # Errors
     /// 503 when the look cannot be written.
     pub(super) async fn after_look(&self, answer: HttpResponse) -> Result<HttpResponse, Problem> {
         let Some(look) = self.look.0.take().filter(|_| !fault!(look_not_written)) else { return Ok(answer) };
-        let Look { event, query, shown, .. } = *look;
-        match self.services().trusted.append_look(&event, query, shown).await {
-            Ok(()) => Ok(answer),
-            Err(error) => {
+        let Look { mut event, query, shown, subjects, .. } = *look;
+        let owners =
+            if subjects.is_empty() { vec![event.owner] } else { subjects.into_iter().map(Some).collect() };
+        for owner in owners {
+            event.owner = owner;
+            if let Err(error) = self.services().trusted.append_look(&event, query.clone(), shown).await {
                 log::error!(
                     request_id:% = self.request_id();
                     "a read of another's record is refused, because its audit entry cannot be written: {error}"
                 );
-                Err(Problem::new(Code::Unavailable))
+                return Err(Problem::new(Code::Unavailable));
             }
         }
+        Ok(answer)
     }
+}
+
+/// Returns the owner of all these records. None if there are several, or none.
+fn only_owner<R: Resource>(records: &[(R, RelationSet)]) -> Option<UserId> {
+    let mut owners = records.iter().map(|(record, _)| record.owner());
+    let first = owners.next()??;
+    owners.all(|owner| owner == Some(first)).then_some(first)
 }

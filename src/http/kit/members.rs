@@ -1,80 +1,23 @@
 //! Members of a JSON object: of a body, or of an object inside a body.
 
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use serde_json::{Map, Value};
 
 use super::BrokenRule;
+use super::given::Given;
+use super::json_rules::{no_nul_within, number, parsed, whole_number, wrong_type};
 use crate::domain::Invalid;
 
 /// Largest number of broken rules in a response.
 const MOST_BROKEN_RULES: usize = 100;
-
-/// Returns the error for a value of another JSON type than `expected`.
-fn wrong_type(expected: &str, detail: &str) -> Invalid {
-    Invalid::new("wrong-type", detail).with("expected", expected)
-}
-
-/// Refuses U+0000. PostgreSQL stores no text with it, and SQLite tools cut it off there.
-fn without_nul(text: &str) -> Result<(), Invalid> {
-    match text.contains('\0') {
-        true => Err(Invalid::new("control-character", "must not contain U+0000")),
-        false => Ok(()),
-    }
-}
-
-/// Parses a text, and refuses U+0000 whatever `parse` permits. The error of `parse` says more.
-fn parsed<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Result<T, Invalid> {
-    let value = parse(text)?;
-    without_nul(text)?;
-    Ok(value)
-}
-
-/// Refuses U+0000 in each text and each name of a value. The strict parser has bounded the depth.
-fn no_nul_within(value: &Value) -> Result<(), Invalid> {
-    match value {
-        Value::String(text) => without_nul(text),
-        Value::Array(items) => items.iter().try_for_each(no_nul_within),
-        Value::Object(members) => {
-            members.iter().try_for_each(|(name, value)| without_nul(name).and_then(|()| no_nul_within(value)))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
-    }
-}
 
 /// Members of a JSON object. Each is read once, and broken rules are collected.
 pub struct Members {
     object: Map<String, Value>,
     pointer: String,
     errors: Vec<BrokenRule>,
-}
-
-/// Member that may be left out and may be null.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Given<T> {
-    /// Missing.
-    Absent,
-    /// Null.
-    Null,
-    /// A value.
-    Value(T),
-}
-
-impl<T> Given<T> {
-    /// Applies a merge patch (RFC 7396): null removes the value, and a missing member keeps it.
-    pub fn apply(self, member: &mut Option<T>) {
-        match self {
-            Given::Value(value) => *member = Some(value),
-            Given::Null => *member = None,
-            Given::Absent => {}
-        }
-    }
-
-    /// Returns the value, if there is one.
-    pub fn value(self) -> Option<T> {
-        match self {
-            Given::Value(value) => Some(value),
-            Given::Absent | Given::Null => None,
-        }
-    }
 }
 
 impl Members {
@@ -93,7 +36,7 @@ impl Members {
     }
 
     /// Returns the text of a member, which stays.
-    pub(super) fn peek_text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn peek_text(&self, name: &str) -> Option<&str> {
         self.object.get(name).and_then(Value::as_str)
     }
 
@@ -134,10 +77,7 @@ impl Members {
         parse: impl FnOnce(&str) -> Result<T, Invalid>,
     ) -> Option<T> {
         let given = self.text(name, parse);
-        if matches!(given, Given::Null) {
-            self.required(name);
-        }
-        given.value()
+        self.not_null(name, given)
     }
 
     /// Reads a required text.
@@ -146,12 +86,7 @@ impl Members {
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, Invalid>,
     ) -> Option<T> {
-        let before = self.errors.len();
-        let value = self.text(name, parse).value();
-        if value.is_none() && self.errors.len() == before {
-            self.required(name);
-        }
-        value
+        self.required_by(name, |members| members.text(name, parse))
     }
 
     /// Reads a text that is required if the condition holds. Otherwise the member is unknown.
@@ -162,6 +97,66 @@ impl Members {
         parse: impl FnOnce(&str) -> Result<T, Invalid>,
     ) -> Option<Option<T>> {
         if condition { self.required_text(name, parse).map(Some) } else { Some(None) }
+    }
+
+    /// Returns the value of a member that may be left out but not be null.
+    fn not_null<T>(&mut self, name: &str, given: Given<T>) -> Option<T> {
+        if matches!(given, Given::Null) {
+            self.required(name);
+        }
+        given.value()
+    }
+
+    /// Reads a whole number of this range, which may be left out or null.
+    pub fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Given<i64> {
+        self.json(name, |value| whole_number(value, &range))
+    }
+
+    /// Reads a whole number that may be left out but not be null.
+    pub fn optional_integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        let given = self.integer(name, range);
+        self.not_null(name, given)
+    }
+
+    /// Reads a required whole number.
+    pub fn required_integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        self.required_by(name, |members| members.integer(name, range))
+    }
+
+    /// Reads a number of this range, which may be left out or null.
+    pub fn number(&mut self, name: &str, range: RangeInclusive<f64>) -> Given<f64> {
+        self.json(name, |value| number(value, &range))
+    }
+
+    /// Reads a number that may be left out but not be null.
+    pub fn optional_number(&mut self, name: &str, range: RangeInclusive<f64>) -> Option<f64> {
+        let given = self.number(name, range);
+        self.not_null(name, given)
+    }
+
+    /// Reads a required number.
+    pub fn required_number(&mut self, name: &str, range: RangeInclusive<f64>) -> Option<f64> {
+        self.required_by(name, |members| members.number(name, range))
+    }
+
+    /// Reads an id that may be left out or null.
+    pub fn id<T: FromStr>(&mut self, name: &str) -> Given<T> {
+        self.text(name, |text| text.parse().map_err(|_| Invalid::new("invalid-id", "must be an id")))
+    }
+
+    /// Reads a required id.
+    pub fn required_id<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        self.required_by(name, |members| members.id(name))
+    }
+
+    /// Reads a member that must not be missing or null.
+    fn required_by<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Given<T>) -> Option<T> {
+        let before = self.errors.len();
+        let value = read(self).value();
+        if value.is_none() && self.errors.len() == before {
+            self.required(name);
+        }
+        value
     }
 
     /// Reads a boolean that may be left out but not be null.
@@ -272,6 +267,18 @@ impl Members {
         }
     }
 
+    /// Reads a required object with its own members.
+    pub fn required_object<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Members) -> Option<T>,
+    ) -> Option<T> {
+        if !self.object.contains_key(name) {
+            self.required(name);
+        }
+        self.object(name, read)
+    }
+
     /// Reports that a required member is missing.
     pub fn required(&mut self, name: &str) {
         self.broken(name, Invalid::new("required", "is required"));
@@ -281,7 +288,7 @@ impl Members {
     pub fn read_only(&mut self, names: &[&str]) {
         for name in names {
             if self.object.shift_remove(*name).is_some() && !fault!(read_only_ignored) {
-                self.broken(name, Invalid::new("read-only", "cannot be changed by you"));
+                self.broken(name, Invalid::read_only());
             }
         }
     }
@@ -302,6 +309,37 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn numbers_are_read_as_json_means_them() {
+        let read = |value: Value| {
+            let mut members = Members::of(Map::from_iter([("n".to_owned(), value)]), "");
+            let number = members.required_integer("n", -5..=1_000_000);
+            let broken = members.finish().pop().map(|rule| rule.code);
+            (number, broken)
+        };
+        for (value, number) in [(json!(7), 7), (json!(7.0), 7), (json!(1e6), 1_000_000), (json!(-5), -5)] {
+            assert_eq!(read(value.clone()), (Some(number), None), "{value}");
+        }
+        let huge = serde_json::from_str("123456789012345678901234567890").unwrap();
+        for (value, code) in [
+            (json!(-6), "out-of-range"),
+            (json!(1_000_001), "out-of-range"),
+            (json!(1e300), "out-of-range"),
+            (json!(u64::MAX), "out-of-range"),
+            (huge, "out-of-range"),
+            (json!(0.5), "wrong-type"),
+            (json!("7"), "wrong-type"),
+            (json!(true), "wrong-type"),
+            (json!([7]), "wrong-type"),
+            (json!(null), "required"),
+        ] {
+            assert_eq!(read(value.clone()), (None, Some(code)), "{value}");
+        }
+        let mut members = Members::of(Map::from_iter([("n".to_owned(), json!(0.25))]), "");
+        assert_eq!(members.number("n", 0.0..=1.0), Given::Value(0.25));
+        assert_eq!(members.optional_number("n", 0.0..=1.0), None);
+    }
 
     #[test]
     fn u0000_breaks_a_rule_in_each_kind_of_text() {

@@ -1,6 +1,7 @@
 //! The middleware of every request: its id, and the headers that every answer has.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -14,6 +15,7 @@ use super::call::RequestId;
 use super::pipelining::{Pipeline, TrackedBody};
 use super::rate_limit::write_headers;
 use super::{Family, Services};
+use crate::config::Environment;
 use crate::domain::Allowance;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -44,6 +46,13 @@ pub(crate) async fn wrap(
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
+    }
+    if services.environment == Environment::Test {
+        // The clock of a test server can be moved, and actix writes the time of the machine unless a date is there.
+        let now = header::HttpDate::from(SystemTime::from(services.clock.now()));
+        if let Ok(date) = HeaderValue::from_str(&now.to_string()) {
+            headers.insert(header::DATE, date);
+        }
     }
     if let Some(environment) = services.environment.told() {
         headers.insert(HeaderName::from_static(ENVIRONMENT_HEADER), HeaderValue::from_static(environment));

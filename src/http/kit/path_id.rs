@@ -1,10 +1,9 @@
 //! The ids of records in the path of a route.
 
 use serde_json::json;
-use uuid::Uuid;
 
 use super::{Description, Parameter};
-use crate::domain::{ClientId, ConsentOf, SessionId, SessionOf, UserId};
+use crate::domain::{ClientId, ConsentOf, OwnedId, SessionOf, UserId};
 
 /// The segments of a path, by their names in the route.
 #[derive(Clone, Copy)]
@@ -33,6 +32,8 @@ pub enum Named<Id> {
     Record(Id),
     /// No record: the text is not an id.
     Nothing,
+    /// No record of this user: the text after the user's id is not an id.
+    NothingOf(UserId),
     /// The caller's own record (`me`), but the caller has none.
     NoOwn,
 }
@@ -50,14 +51,15 @@ pub trait PathId: Sized {
     fn describe(description: &mut Description);
 }
 
-/// Reads a UUID from the segment `{id}`.
+/// Reads a UUID from a segment.
 #[doc(hidden)]
-pub fn uuid_from_path<Id: std::str::FromStr>(path: &PathSegments<'_>) -> Named<Id> {
-    path.get("id").parse().map_or(Named::Nothing, Named::Record)
+pub fn uuid_from_path<Id: std::str::FromStr>(path: &PathSegments<'_>, segment: &str) -> Named<Id> {
+    path.get(segment).parse().map_or(Named::Nothing, Named::Record)
 }
 
 /// Declares the id of a kind of record: a UUID, made by [`NewId`](crate::http::NewId),
-/// read from the segment `{id}` of a path, written in JSON and in the database.
+/// read from the segment `{id}` of a path, written in JSON and in the database. The id of a record below a user
+/// names its own segment; the record's id is then an [`OwnedId`] of it.
 ///
 /// ```
 /// cloakroom::uuid_id! {
@@ -66,10 +68,18 @@ pub fn uuid_from_path<Id: std::str::FromStr>(path: &PathSegments<'_>) -> Named<I
 /// }
 /// let id: NoteId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
 /// assert_eq!(id.to_string(), "01890a5d-ac96-774b-bcce-b302099a8057");
+///
+/// cloakroom::uuid_id! {
+///     /// An address's id: `OwnedId<AddressId>` reads `/users/{id}/addresses/{address}`.
+///     pub struct AddressId in "address";
+/// }
 /// ```
 #[macro_export]
 macro_rules! uuid_id {
     ($(#[$meaning:meta])* $visibility:vis struct $name:ident;) => {
+        $crate::uuid_id! { $(#[$meaning])* $visibility struct $name in "id"; }
+    };
+    ($(#[$meaning:meta])* $visibility:vis struct $name:ident in $segment:literal;) => {
         $crate::__uuid_id! { $(#[$meaning])* $visibility struct $name; }
         $crate::__stored_as_uid!($name);
 
@@ -79,16 +89,32 @@ macro_rules! uuid_id {
             }
         }
 
+        // As a part of a cursor.
+        impl<'de> $crate::__private::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::__private::serde::Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
+                let text: String = $crate::__private::serde::Deserialize::deserialize(text)?;
+                text.parse().map_err($crate::__private::serde::de::Error::custom)
+            }
+        }
+
         impl $crate::http::PathId for $name {
             fn from_path(
                 path: &$crate::http::PathSegments<'_>,
                 _: Option<$crate::domain::UserId>,
             ) -> $crate::http::Named<Self> {
-                $crate::http::uuid_from_path(path)
+                $crate::http::uuid_from_path(path, $segment)
             }
 
             fn describe(description: &mut $crate::http::Description) {
-                description.segment("id", "The record's id", "uuid");
+                description.segment($segment, "The record's id", "uuid");
+            }
+        }
+
+        impl $crate::store::RecordKey for $name {
+            type Key = Self;
+
+            fn key(&self) -> Self {
+                *self
             }
         }
     };
@@ -120,6 +146,22 @@ impl PathId for ClientId {
     }
 }
 
+impl<Id: PathId> PathId for OwnedId<Id> {
+    fn describe(description: &mut Description) {
+        UserId::describe(description);
+        let before = description.segments.len();
+        Id::describe(description);
+        description.own_segment = description.segments.get(before).map(|segment| segment.name.clone());
+    }
+
+    fn from_path(path: &PathSegments<'_>, me: Option<UserId>) -> Named<Self> {
+        below_user(path, me, |user| match Id::from_path(path, None) {
+            Named::Record(id) => Some(Self { user, id }),
+            _ => None,
+        })
+    }
+}
+
 impl PathId for ConsentOf {
     fn describe(description: &mut Description) {
         UserId::describe(description);
@@ -127,16 +169,7 @@ impl PathId for ConsentOf {
     }
 
     fn from_path(path: &PathSegments<'_>, me: Option<UserId>) -> Named<Self> {
-        match UserId::from_path(path, me) {
-            Named::Record(user) => {
-                // A text that is not a client's id names no consent of this user, for every caller.
-                let client =
-                    path.get("client_id").parse().unwrap_or_else(|_| ClientId::stored(String::new()));
-                Named::Record(Self { user, client })
-            }
-            Named::Nothing => Named::Nothing,
-            Named::NoOwn => Named::NoOwn,
-        }
+        below_user(path, me, |user| Some(Self { user, client: path.get("client_id").parse().ok()? }))
     }
 }
 
@@ -147,14 +180,20 @@ impl PathId for SessionOf {
     }
 
     fn from_path(path: &PathSegments<'_>, me: Option<UserId>) -> Named<Self> {
-        match UserId::from_path(path, me) {
-            Named::Record(user) => {
-                // A text that is not a session's id names no session of this user, for every caller.
-                let session = path.get("sid").parse().unwrap_or(SessionId(Uuid::nil()));
-                Named::Record(Self { user, session })
-            }
-            Named::Nothing => Named::Nothing,
-            Named::NoOwn => Named::NoOwn,
-        }
+        below_user(path, me, |user| Some(Self { user, session: path.get("sid").parse().ok()? }))
+    }
+}
+
+/// Reads the id of a record below a user. A text that is not an id names no record of this user, for every caller.
+fn below_user<Id>(
+    path: &PathSegments<'_>,
+    me: Option<UserId>,
+    id: impl FnOnce(UserId) -> Option<Id>,
+) -> Named<Id> {
+    match UserId::from_path(path, me) {
+        Named::Record(user) => id(user).map_or(Named::NothingOf(user), Named::Record),
+        Named::Nothing => Named::Nothing,
+        Named::NothingOf(user) => Named::NothingOf(user),
+        Named::NoOwn => Named::NoOwn,
     }
 }

@@ -14,7 +14,7 @@ use actix_web::http::header;
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
-use super::body::LARGEST_BODY;
+use super::incoming::LARGEST_BODY;
 
 /// Bytes that are read ahead of the requests that have begun. It is enough for most heads. A request of thirty
 /// bytes takes five kilobytes of memory once it is parsed, so more would be costly.
@@ -88,6 +88,15 @@ impl Pipeline {
     /// Counts bytes that were read.
     pub(crate) fn count_read(&self, bytes: usize) {
         self.allowance.set(self.allowance.get().saturating_sub(bytes));
+    }
+
+    /// Lets the connection read as many further bytes of a body that is longer than one of JSON. The handler took all
+    /// that was read before.
+    pub(super) fn allow_body(&self, bytes: usize) {
+        if self.allowance.get() < bytes {
+            self.allowance.set(bytes);
+            self.resume();
+        }
     }
 
     /// Lets the task wait until [`Pipeline::resume`].

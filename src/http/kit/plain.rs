@@ -21,7 +21,7 @@
 //! }
 //! ```
 
-use super::{IfMatch, ListOf, Listed, NoContent, Problem, Shown, View};
+use super::{IfMatch, ListOf, Listed, NoContent, Problem, ReachOf, Shown, View};
 use crate::authz::action::{Delete, List, Read};
 use crate::authz::{Allowed, Can, Reach};
 use crate::store::{Repository, Store};
@@ -36,6 +36,18 @@ pub async fn list<R: Repository + View + Can<List>>(
     store: Store,
 ) -> Result<Listed<R>, Problem> {
     list.within(reach, &store).await
+}
+
+/// Lists the records of the user that the path names, in pages.
+///
+/// # Errors
+/// The errors of [`list`], and 404 when there is no such user.
+pub async fn list_of<R: Repository + View + Can<List>>(
+    reach: ReachOf<R, List>,
+    list: ListOf<R>,
+    store: Store,
+) -> Result<Listed<R>, Problem> {
+    list.of(reach, &store).await
 }
 
 /// Reads the record.

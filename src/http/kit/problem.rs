@@ -91,9 +91,16 @@ impl Problem {
         }))
     }
 
-    /// Adds the cause in this case. It must reveal no internals of the server.
+    /// Adds the cause in this case, also to the collision of a 409. It must reveal no internals of the server.
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
+        self.with_detail_of_collision()
+    }
+
+    fn with_detail_of_collision(mut self) -> Self {
+        if let (true, Some(detail)) = (self.0.code.is_collision(), &self.0.detail) {
+            self.0.errors.iter_mut().for_each(|error| error.detail.clone_from(detail));
+        }
         self
     }
 
@@ -126,7 +133,7 @@ impl Problem {
         if self.0.code == kind {
             self.0.errors = vec![kind.as_broken_rule(pointer)];
         }
-        self
+        self.with_detail_of_collision()
     }
 
     /// Returns the broken rules of a 422, and the collisions of a 409.

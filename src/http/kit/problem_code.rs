@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use self::Header::{Allow, Challenge, MediaType, Nothing, RetryAfter};
 use self::Method::{Bearer, Client};
 use self::Wait::{Computed, OneSecond};
-use super::BrokenRule;
+use super::{BrokenRule, OwnProblem};
 use crate::authz::Reason;
 use crate::domain::Invalid;
 
@@ -48,41 +48,44 @@ macro_rules! problems {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Code {
             $(#[doc = $title] $code,)*
+            /// A problem of the application ([`problems!`](crate::problems!)).
+            Own(&'static OwnProblem),
         }
 
         impl Code {
-            /// Every code, in the order of the table.
+            /// Every code of cloakroom, in the order of the table.
             pub const ALL: &'static [Code] = &[$(Code::$code),*];
 
             /// Returns the stable name, in kebab-case.
             pub fn as_str(self) -> &'static str {
-                match self { $(Code::$code => $name,)* }
+                match self { $(Code::$code => $name,)* Code::Own(own) => own.name }
             }
 
             /// Returns the HTTP status.
             pub fn status(self) -> StatusCode {
-                let status = match self { $(Code::$code => $status,)* };
+                let status = match self { $(Code::$code => $status,)* Code::Own(own) => own.status };
                 StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
 
             /// Returns the title: the problem in a few words.
             pub fn title(self) -> &'static str {
-                match self { $(Code::$code => $title,)* }
+                match self { $(Code::$code => $title,)* Code::Own(own) => own.title }
             }
 
             /// Returns the explanation: what the problem means and how to solve it.
             pub fn meaning(self) -> &'static str {
-                match self { $(Code::$code => $meaning,)* }
+                match self { $(Code::$code => $meaning,)* Code::Own(own) => own.meaning }
             }
 
-            /// Returns the error code of RFC 6749 §5.2, for the routes of the authorization server.
+            /// Returns the error code for the routes of the authorization server (RFC 6749 §5.2; RFC 6750 §3.1 and RFC 9470
+            /// §3 where the route takes an access token).
             pub(crate) fn oauth(self) -> &'static str {
-                match self { $(Code::$code => $oauth,)* }
+                match self { $(Code::$code => $oauth,)* Code::Own(_) => "invalid_request" }
             }
 
             /// Returns the header that goes with the problem.
             pub(crate) fn header(self) -> Header {
-                match self { $(Code::$code => $header,)* }
+                match self { $(Code::$code => $header,)* Code::Own(_) => Nothing }
             }
         }
     };
@@ -90,25 +93,25 @@ macro_rules! problems {
 
 problems! {
     Unauthenticated = 401 "unauthenticated" "invalid_request" Challenge(Bearer("")), "An access token is required":
-        "The route requires an access token and the request has none. Send one as `Authorization: Bearer …`. The resource metadata named in the challenge says where to get one.";
-    InvalidToken = 401 "invalid-token" "invalid_request" Challenge(Bearer("invalid_token")), "The access token is invalid":
+        "The route requires an access token. The request has none, and no cookie of an open session. Send a token as `Authorization: Bearer …`. The resource metadata named in the challenge says where to get one.";
+    InvalidToken = 401 "invalid-token" "invalid_token" Challenge(Bearer("invalid_token")), "The access token is invalid":
         "`reason` says what to do. `expired`: renew it. `revoked`: its session has ended, or the user's roles, password or status changed; renew it, and sign in again if that fails. `invalid`: it is malformed, has the wrong issuer or audience, or its signature is wrong. The server's log has the exact reason under the request id.";
     RegistrationClosed = 401 "registration-closed" "invalid_request" Challenge(Bearer("")), "Registration is closed":
         "Users cannot create accounts themselves. A caller whose token has the scope `users:create` creates them. `GET /service` says whether registration is open.";
     TwoTokens = 400 "two-tokens" "invalid_request" Challenge(Bearer("invalid_request")), "The request has two access tokens":
-        "Send one access token, in the Authorization header only.";
+        "Send one access token, in the Authorization header only, or one cookie of a browser session.";
     InvalidCredentials = 401 "invalid-credentials" "invalid_grant" Challenge(Bearer("")), "The e-mail address or password is wrong":
         "No active account has this e-mail address and this password. The response is the same for an account that does not exist.";
-    InsufficientScope = 403 "insufficient-scope" "invalid_scope" Challenge(Bearer("insufficient_scope")), "The token's scope is insufficient":
+    InsufficientScope = 403 "insufficient-scope" "insufficient_scope" Challenge(Bearer("insufficient_scope")), "The token's scope is insufficient":
         "The token has no scope for this route. The challenge names the narrowest scope that suffices. Request that scope if your roles and the client's registration allow it.";
-    StaleAuthentication = 401 "insufficient-user-authentication" "access_denied" Challenge(Bearer("insufficient_user_authentication")), "You must authenticate again":
+    StaleAuthentication = 401 "insufficient-user-authentication" "insufficient_user_authentication" Challenge(Bearer("insufficient_user_authentication")), "You must authenticate again":
         "The action can take over an account or grant power, and you authenticated too long ago. Send your password to `POST /sessions/current/authentication` and use the new token. An OAuth client sends its user to the authorization endpoint with the `max_age` of the challenge (RFC 9470).";
     NotOwner = 403 "not-owner" "access_denied" Nothing, "This is not your own record":
         "The token's scope covers only your own records, and this is not one of them. The response does not say whether the record exists. A scope that ends in `:any` is needed.";
     AboveCaller = 403 "above-caller" "access_denied" Nothing, "This exceeds your own powers":
         "You cannot grant a power that you do not have, and you cannot act on an account or a client that has one. Your powers are the scopes of this token that reach other users. Where the detail names scopes that the token does not carry, another token can suffice; where it names scopes that your roles do not grant, none can.";
-    WrongState = 403 "wrong-state" "access_denied" Nothing, "The record is in the wrong state":
-        "The policy allows this only in the state that the detail names. Change the record's state first, if you are allowed to.";
+    WrongState = 409 "wrong-state" "access_denied" Nothing, "The record is in the wrong state":
+        "The policy allows you this in another state of the record, which the detail names. Change the record's state first, if you are allowed to.";
     NotFound = 404 "not-found" "invalid_request" Nothing, "The record was not found":
         "The record does not exist, or you may not know that it exists.";
     UnknownPath = 404 "unknown-path" "invalid_request" Nothing, "The path is unknown":
@@ -140,11 +143,11 @@ problems! {
     PreconditionRequired = 428 "precondition-required" "invalid_request" Nothing, "If-Match is required":
         "Read the record and send its `ETag` as `If-Match`. This prevents that you overwrite another client's change.";
     BodyTooLarge = 413 "body-too-large" "invalid_request" Nothing, "The request body is too large":
-        "A request body can have at most 64 KiB.";
+        "A request body can have at most 64 KiB, unless its route has another limit. The detail names the limit.";
     UnsupportedMediaType = 415 "unsupported-media-type" "invalid_request" MediaType, "The media type is not supported":
         "A header of the response names the media type that the route accepts.";
     MalformedBody = 400 "malformed-body" "invalid_request" Nothing, "The request body is malformed":
-        "The body is not valid JSON in UTF-8, is nested too deeply, or has two members of one name.";
+        "The body is not valid JSON in UTF-8, is nested too deeply, or has two members of one name. A form of parts is incomplete, or has a part without a name or two parts of one name.";
     InvalidBody = 422 "invalid-body" "invalid_request" Nothing, "The request body is invalid":
         "`errors` lists every broken rule, each with a JSON pointer (RFC 6901) to the place in the body.";
     InvalidQuery = 400 "invalid-query" "invalid_request" Nothing, "The query is invalid":
@@ -155,6 +158,8 @@ problems! {
         "A parameter is missing, is repeated, or contradicts another one.";
     ForeignForm = 403 "foreign-form" "invalid_request" Nothing, "The form was not served to this browser":
         "The server accepts a form only from its own page, in the browser that loaded the page, with the page's cookie. Load the page again. The detail says what was missing.";
+    ForeignOrigin = 403 "foreign-origin" "access_denied" Nothing, "The cookie is accepted from this server's own pages alone":
+        "The cookie of a browser session counts only for requests that a page of this server's own origin sends. The browser says so by `Origin` and `Sec-Fetch-Site`, and a request that changes something must have one of them. A page of another origin sends an access token instead. The detail says what was wrong.";
     InvalidClient = 401 "invalid-client" "invalid_client" Challenge(Client), "Client authentication failed":
         "The client is unknown, its secret is wrong, or the server does not support the authentication method.";
     UnauthorizedClient = 400 "unauthorized-client" "unauthorized_client" Nothing, "The client may not use this grant type":
@@ -188,7 +193,7 @@ problems! {
 }
 
 impl Code {
-    /// Returns the names of all codes.
+    /// Returns the names of all codes of cloakroom.
     pub fn names() -> Vec<&'static str> {
         Self::ALL.iter().map(|code| code.as_str()).collect()
     }
@@ -229,7 +234,7 @@ impl Code {
         collisions.map(|code| code.as_str())
     }
 
-    /// Returns the code of this name.
+    /// Returns the code of cloakroom with this name.
     pub fn named(name: &str) -> Option<Code> {
         Self::ALL.iter().copied().find(|code| code.as_str() == name)
     }

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::{Value, json};
+use url::Url;
 use uuid::Uuid;
 
 use super::problem::{Details, Unacceptable};
@@ -39,6 +40,8 @@ pub(crate) struct ProblemContext<'a> {
     pub(crate) issuer: &'a str,
     /// The name of the service.
     pub(crate) service: &'a str,
+    /// The application that a page leads to where nothing else does.
+    pub(crate) home: Option<&'a Url>,
     /// The path of the request.
     pub(crate) path: &'a str,
     /// The id of the request.
@@ -130,7 +133,11 @@ impl Problem {
 impl Details {
     fn oauth_error(&self) -> Value {
         let description = self.detail.as_deref().unwrap_or_else(|| self.code.title());
-        json!({ "error": self.code.oauth(), "error_description": description })
+        let (error, reason) = (self.code.oauth(), self.unacceptable.as_ref().map(Unacceptable::told));
+        match reason {
+            Some(reason) => json!({ "error": error, "error_description": description, "reason": reason }),
+            None => json!({ "error": error, "error_description": description }),
+        }
     }
 
     fn document<'a>(&'a self, context: &ProblemContext<'a>) -> ProblemDocument<'a> {

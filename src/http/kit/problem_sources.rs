@@ -3,8 +3,8 @@
 use super::Problem;
 use super::problem_code::Code;
 use crate::accounts::AccountError;
-use crate::authz::{Caller, Reason, Refusal, Relation, Rule};
-use crate::domain::NoRandomness;
+use crate::authz::{Caller, Reason, Refusal, Rule};
+use crate::domain::{Invalid, NoRandomness};
 use crate::hashing::HashError;
 use crate::store::StoreError;
 use crate::token::InvalidProof;
@@ -21,14 +21,16 @@ impl From<Refusal> for Problem {
             Reason::Stale => {
                 let limit = refusal.by.as_ref().and_then(Caller::max_age).unwrap_or_default();
                 problem.with_detail(format!(
-                    "authenticate again: this is allowed for {limit} seconds after you did"
+                    "authenticate again: this is allowed for {limit} seconds after you did. Send the password to POST \
+                     /sessions/current/authentication, or log in again; an OAuth client sends max_age={limit} to the \
+                     authorization endpoint. A test server takes CLOAKROOM_STEP_UP=off"
                 ))
             }
             Reason::NotOwner => problem.with_detail(reached(rule)),
             Reason::WrongState => problem.with_detail(format!(
-                "this needs a {} that is {}",
+                "the {} must be {}",
                 rule.resource,
-                rule.condition.state().map_or("", Relation::name)
+                rule.condition.required_states()
             )),
             Reason::AboveCaller if refusal.missing.is_empty() => {
                 problem.with_detail("this needs a power over other users that your token does not have")
@@ -90,6 +92,9 @@ impl From<StoreError> for Problem {
             StoreError::Taken => Code::Taken,
             StoreError::ExternalIdTaken => Code::ExternalIdTaken,
             StoreError::Changed => Code::ChangedMeanwhile,
+            StoreError::ReadOnly(member) => {
+                return Self::broken_rule(&format!("/{member}"), Invalid::read_only());
+            }
             StoreError::InUse => Code::Conflict,
             StoreError::LastAdmin => Code::LastAdmin,
             StoreError::Repeated => Code::IdempotencyKeyInUse,

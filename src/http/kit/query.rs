@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::{Argument, Call, Code, Description, Parameter, Problem};
+use crate::domain::UserId;
 
 /// Largest number of parameters. No route has so many.
 const MOST_PARAMETERS: usize = 32;
@@ -17,6 +18,11 @@ pub trait QueryType: Sized + 'static {
     /// # Errors
     /// The first broken rule, in words.
     fn read(parameters: &mut Parameters) -> Result<Self, String>;
+
+    /// Returns the user whom the query names, if it is about one. A look at this list is in the trail of that user.
+    fn about(&self) -> Option<UserId> {
+        None
+    }
 }
 
 /// Parsed query.
@@ -96,9 +102,9 @@ pub(crate) fn read_query<T: QueryType>(text: &str) -> Result<T, String> {
 
 impl<T: QueryType> Argument for Query<T> {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
-        match read_query(call.request().query_string()) {
+        match read_query::<T>(call.request().query_string()) {
             Ok(query) => {
-                call.asks();
+                call.asks(query.about());
                 Ok(Self(query))
             }
             Err(why) => Err(Problem::new(Code::InvalidQuery).with_detail(why)),

@@ -13,12 +13,12 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::actions::Written;
 use super::answer::{entity_tag, page, versioned};
-use super::{Answer, Call, Description, Page, answers_json};
-use crate::authz::{Allowed, Caller, Member, RecordAttributes, RelationSet, Resource, Rule};
-use crate::store::{Repository, UserCount};
+use super::{Answer, Call, Description, Page, Problem, answers_json};
+use crate::authz::action::Action;
+use crate::authz::{Allowed, Caller, Can, Member, Reach, RecordAttributes, RelationSet, Resource, Rule};
+use crate::store::{Repository, Store, UserCount};
 
-/// JSON representation of a kind of record. A type with `Serialize`, `ToSchema` and
-/// [`stored!`](crate::stored) has one already.
+/// JSON representation of a kind of record. A type with `ToSchema` and [`stored!`](crate::stored) has one already.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no JSON representation",
     label = "derive `serde::Serialize` and `utoipa::ToSchema`, and declare it with `stored!`"
@@ -38,11 +38,11 @@ pub trait View: Resource {
 }
 
 #[diagnostic::do_not_recommend]
-impl<R: Repository + Serialize + ToSchema> View for R {
+impl<R: Repository + ToSchema> View for R {
     type Json = R;
 
     fn view(&self) -> impl Serialize {
-        self
+        self.members()
     }
 
     fn revision(&self) -> i64 {
@@ -114,6 +114,27 @@ impl<R> Listed<R> {
     }
 }
 
+impl<R: Repository> Listed<R> {
+    /// Makes a page of the records with these ids, in their order, that are within reach: for a query of your own that
+    /// selects the ids. A record that is out of reach is left out, whatever the query selects. `next` is the cursor of
+    /// the next page ([`Paging::cursor`](super::Paging::cursor)).
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn of<A: Action>(
+        reach: Reach<R, A>,
+        ids: Vec<R::Id>,
+        next: Option<String>,
+        store: &Store,
+    ) -> Result<Self, Problem>
+    where
+        R: Can<A>,
+    {
+        let records = store.among(&reach, ids).await?;
+        Ok(Self::with_relations(records, reach.by().clone(), next))
+    }
+}
+
 /// A record with the actions of the caller.
 #[derive(Serialize)]
 struct WithActions<'a, T> {
@@ -171,6 +192,7 @@ impl<R: View> Answer for Shown<R> {
     }
 
     fn describe(description: &mut Description) {
+        description.shows::<R::Json>();
         answers_json::<ShownSchema<R>>(description, 200, "The record", &["ETag"]);
     }
 }
@@ -186,6 +208,7 @@ impl<R: View> Answer for Created<R> {
     }
 
     fn describe(description: &mut Description) {
+        description.shows::<R::Json>();
         answers_json::<ShownSchema<R>>(description, 201, "The new record", &["ETag", "Location"]);
     }
 }
@@ -210,6 +233,7 @@ impl<R: View> Answer for Listed<R> {
     }
 
     fn describe(description: &mut Description) {
+        description.shows::<R::Json>();
         description.schema_of::<ShownSchema<R>>();
         answers_json::<Page<ShownSchema<R>>>(description, 200, "A page of the list", &["Link"]);
         let name = Page::<ShownSchema<R>>::name();

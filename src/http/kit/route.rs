@@ -2,10 +2,11 @@
 
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
+use serde_json::Value;
 
 use super::problem_code::Code;
 use super::{Access, Description, DryRun, Family, Parameter};
-use crate::authz::{Explanation, Rule};
+use crate::authz::{Explanation, Relation, Rule};
 use crate::store::StoreError;
 
 /// The part of the server that a route belongs to.
@@ -71,6 +72,8 @@ pub struct Route {
     /// Codes of the broken rules that are the application's own.
     pub(crate) rules: &'static [&'static str],
     pub(super) segments: Vec<(&'static str, &'static str)>,
+    /// Relations that it gives to a user, each with the body that does.
+    pub(crate) gives: Vec<(Relation, Value)>,
     pub(super) run_dry: RunDry,
 }
 

@@ -19,17 +19,18 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use url::Url;
 
 use super::problem_response::RenderPage;
 use super::{
     ActionTable, AnswerSeal, Code, CursorKey, Extensions, ForgeryThrottle, FormGuard, Problem, RateLimits,
-    RouteTable, ShutdownFlag, TrustedProxies,
+    RouteTable, SetCookie, ShutdownFlag, TrustedProxies,
 };
 use crate::accounts::Accounts;
 use crate::authz::{StepUp, Vocabulary};
 use crate::config::Environment;
-use crate::domain::{Allowance, Clock, Random};
+use crate::domain::{Allowance, BrowserSecret, Clock, Random};
 use crate::hashing::Hasher;
 use crate::oauth::OAuthContext;
 use crate::store::{Recorder, Store, TrustedStore};
@@ -99,12 +100,18 @@ pub(crate) struct Services {
     pub(crate) forms: FormGuard,
     /// The application's name.
     pub(crate) name: &'static str,
+    /// The application that a page leads to where nothing else does.
+    pub(crate) home: Option<Url>,
     /// The routes.
     pub(crate) routes: RouteTable,
     /// The actions on each kind of record.
     pub(crate) actions: ActionTable,
     /// Renders a problem as a page.
     pub(crate) error_page: RenderPage,
+    /// The state of the application.
+    pub(crate) states: Arc<Extensions>,
+    /// The problems of the application.
+    pub(crate) problems: Vec<Code>,
     /// The settings of the application, and documents that are made at their first request.
     pub(crate) extensions: Extensions,
 }
@@ -128,6 +135,12 @@ impl Services {
             issuer_url: &self.issuer_url,
             resources: &self.resources,
         }
+    }
+
+    /// Sets the cookie of a browser session, until the browser ends or until this time.
+    pub(crate) fn session_cookie(&self, secret: &BrowserSecret, until: Option<DateTime<Utc>>) -> SetCookie {
+        let lifetime = until.and_then(|until| (until - self.clock.now()).to_std().ok());
+        self.forms.cookies().session(secret, lifetime)
     }
 
     /// Replaces all signing keys with a new one, so that every issued token is invalid, and forgets all

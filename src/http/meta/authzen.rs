@@ -1,6 +1,6 @@
-//! Policy decision point by the OpenID AuthZEN Authorization API 1.0. A gateway or a service requests the
-//! decision for a route (`resource.type` is `route`, its id is a path, the action is a method), or for an
-//! action of the policy on a record (`resource.type` is a kind of record, its id is the record's).
+//! Policy decision point by the OpenID AuthZEN Authorization API 1.0. A gateway or a service requests a decision for
+//! a route: `resource.type` is `route`, its id is a path, and the action is a method. Or it requests one for an action
+//! of the policy on a record: `resource.type` is a kind of record, and its id is the record's.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::authzen_evaluation::Evaluation;
-use super::authzen_evaluator::Evaluator;
+use super::authzen_evaluator::{Evaluated, Evaluator};
 use super::authzen_request::{EvaluationRequest, EvaluationsRequest, Several, read_one, read_several};
 use crate::authz::action::Explain;
 use crate::authz::{Explanation, Reach};
@@ -59,10 +59,11 @@ pub async fn evaluation(
     reach: Reach<Explanation, Explain>,
     body: Body<EvaluationRequest>,
     services: Arc<Services>,
-) -> Result<Json<Evaluation>, Problem> {
+) -> Result<Evaluated<Evaluation>, Problem> {
     let request = body.read(read_one)?;
     let mut evaluator = Evaluator::new(&services, reach.by());
-    Ok(Json(evaluator.evaluate(&request).await?))
+    let evaluation = evaluator.evaluate(&request).await?;
+    Ok(evaluator.answer(evaluation))
 }
 
 /// `POST /access/v1/evaluations`
@@ -70,12 +71,13 @@ pub async fn evaluations(
     reach: Reach<Explanation, Explain>,
     body: Body<EvaluationsRequest>,
     services: Arc<Services>,
-) -> Result<Json<Evaluations>, Problem> {
+) -> Result<Evaluated<Evaluations>, Problem> {
     let (requests, semantic) = body.read(read_several)?;
     let mut evaluator = Evaluator::new(&services, reach.by());
     let requests = match requests {
         Several::One(request) => {
-            return Ok(Json(Evaluations::One(Box::new(evaluator.evaluate(&request).await?))));
+            let evaluation = evaluator.evaluate(&request).await?;
+            return Ok(evaluator.answer(Evaluations::One(Box::new(evaluation))));
         }
         Several::Each(requests) => requests,
     };
@@ -88,5 +90,5 @@ pub async fn evaluations(
             break;
         }
     }
-    Ok(Json(Evaluations::Several { evaluations }))
+    Ok(evaluator.answer(Evaluations::Several { evaluations }))
 }

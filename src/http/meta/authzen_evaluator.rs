@@ -1,13 +1,19 @@
 //! Evaluator: looks up the subject, finds the route of the action, and makes the decision.
 
+use std::collections::BTreeSet;
+
+use actix_web::HttpResponse;
+use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::authzen_evaluation::Evaluation;
 use super::authzen_request::Parts;
 use super::explain::dry_run::{NamedCaller, ResolvedCaller, explain_route, find_route, resolve_caller};
 use super::explain::{method, path, route_of};
 use crate::authz::Caller;
-use crate::http::kit::{Captured, Code, Problem, Route, Services};
+use crate::domain::UserId;
+use crate::http::kit::{Answer, Call, Captured, Code, Description, Json, Problem, Route, Services};
 
 /// `resource.type` of a route.
 const ROUTE: &str = "route";
@@ -21,12 +27,14 @@ pub(crate) struct Evaluator<'a> {
     services: &'a Services,
     asker: &'a Caller,
     last: Option<(NamedCaller, ResolvedCaller)>,
+    /// Users whom the decisions so far are about.
+    subjects: BTreeSet<UserId>,
 }
 
 impl<'a> Evaluator<'a> {
     /// Makes the evaluator for a caller.
     pub(crate) fn new(services: &'a Services, asker: &'a Caller) -> Self {
-        Self { services, asker, last: None }
+        Self { services, asker, last: None, subjects: BTreeSet::new() }
     }
 
     /// Returns the decision on one request.
@@ -49,6 +57,11 @@ impl<'a> Evaluator<'a> {
         Ok(explain_route(services, asker, subject, endpoint, &segments).await?.into())
     }
 
+    /// Returns an answer that tells the audit trail whom the decisions are about.
+    pub(crate) fn answer<T>(self, evaluations: T) -> Evaluated<T> {
+        Evaluated { evaluations, subjects: self.subjects.into_iter().collect() }
+    }
+
     /// Looks up the subject; `None` when it is unknown or the requesting caller may not know it.
     async fn resolve(&mut self, subject: NamedCaller) -> Result<Option<&ResolvedCaller>, Problem> {
         if self.last.as_ref().is_none_or(|(last, _)| *last != subject) {
@@ -57,9 +70,29 @@ impl<'a> Evaluator<'a> {
                 Err(problem) if problem.code() == Code::InvalidBody => return Ok(None),
                 Err(problem) => return Err(problem),
             };
+            if let ResolvedCaller::Authenticated(caller) = &resolved {
+                self.subjects.extend(caller.user_id());
+            }
             self.last = Some((subject, resolved));
         }
         Ok(self.last.as_ref().map(|(_, resolved)| resolved))
+    }
+}
+
+/// Evaluations, and the users whom they are about: each finds the look in their own trail.
+pub struct Evaluated<T> {
+    evaluations: T,
+    subjects: Vec<UserId>,
+}
+
+impl<T: Serialize + ToSchema> Answer for Evaluated<T> {
+    fn respond(self, call: &Call) -> HttpResponse {
+        call.evaluates(self.subjects);
+        Json(self.evaluations).respond(call)
+    }
+
+    fn describe(description: &mut Description) {
+        <Json<T> as Answer>::describe(description);
     }
 }
 
@@ -84,11 +117,11 @@ fn target<'a>(
 
 fn subject_of(subject: Option<&Map<String, Value>>) -> Option<NamedCaller> {
     let id = text(subject, "id").to_owned();
-    let scope =
-        subject.and_then(|subject| subject.get("properties")).and_then(|all| all.get("scope")?.as_str());
-    let scope = scope.map(str::to_owned);
+    let property = |name| subject.and_then(|subject| subject.get("properties")?.get(name));
+    let scope = property("scope").and_then(Value::as_str).map(str::to_owned);
+    let stale = property("stale").and_then(Value::as_bool).unwrap_or_default();
     match text(subject, "type") {
-        "user" => Some(NamedCaller::User { user: id, scope }),
+        "user" => Some(NamedCaller::User { user: id, scope, stale }),
         "client" => Some(NamedCaller::Client { client: id, scope }),
         _ => None,
     }

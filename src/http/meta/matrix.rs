@@ -85,12 +85,13 @@ impl<R: AsRef<Route>> Rules<'_, R> {
             }
             Access::Authenticated => return without_a_good_token(kind),
             Access::PublicWhileOpen(_) if self.registration_open => {
-                return without_a_good_token(kind).filter(|_| kind == CallerKind::BadToken);
+                return without_a_good_token(kind).filter(|_| kind != CallerKind::Nobody);
             }
             Access::PublicWhileOpen(_) if kind == CallerKind::Nobody => {
                 return Some(Code::RegistrationClosed);
             }
             Access::PublicWhileOpen(rule) | Access::Collection(rule) => (rule, Target::Collection),
+            Access::CollectionOf(rule) => (rule, Target::CollectionOf),
             Access::Own(rule) => (rule, Target::Own),
             Access::Record(rule) => (rule, Target::Record(read.unwrap_or(rule))),
         };
@@ -102,6 +103,7 @@ fn without_a_good_token(kind: CallerKind) -> Option<Code> {
     match kind {
         CallerKind::Nobody => Some(Code::Unauthenticated),
         CallerKind::BadToken => Some(Code::InvalidToken),
+        CallerKind::ForeignPage => Some(Code::ForeignOrigin),
         _ => None,
     }
 }
@@ -113,7 +115,7 @@ fn rule_of(access: Access) -> RouteRule {
         Access::Authenticated => RouteRule::without_rule("anybody with a token, for that token"),
         Access::PublicWhileOpen(rule) => RouteRule::of("everybody while registration is open", rule, false),
         Access::Own(rule) => RouteRule::of("by scope, one's own alone", rule, false),
-        Access::Record(rule) => RouteRule::of("by scope", rule, true),
+        Access::Record(rule) | Access::CollectionOf(rule) => RouteRule::of("by scope", rule, true),
         Access::Collection(rule) => RouteRule::of("by scope", rule, false),
     }
 }

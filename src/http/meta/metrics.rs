@@ -26,7 +26,13 @@ pub(crate) fn metrics_server(
         let metrics = web::route()
             .guard(guard::Any(guard::Get()).or(guard::Head()))
             .to(move || std::future::ready(metrics(&services)));
-        actix_web::App::new().route("/metrics", metrics)
+        let other_method = web::to(|| {
+            let answer =
+                HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD")).finish();
+            std::future::ready(answer)
+        });
+        let resource = web::resource("/metrics").route(metrics).default_service(other_method);
+        actix_web::App::new().service(resource)
     });
     Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
 }
@@ -51,6 +57,8 @@ fn read(services: &Services, state: &State) {
     state.set_hash_turned_away(hashing.rejected);
     state.audit_waiting.set(gauge(services.recorder.waiting()));
     state.set_audit_counted(services.recorder.dropped());
+    let signing = services.keys.as_ref().and_then(|keys| keys.signing_since());
+    state.signing_key_created.set(signing.map_or(0, |created| created.timestamp()));
     let cache = services.verifier.cache_usage();
     state.cached_tokens.set(gauge(cache.tokens));
     state.set_cache_lookups(cache.hits, cache.misses);

@@ -69,7 +69,9 @@ pub struct NamedCode(Code);
 
 impl Argument for NamedCode {
     async fn take(call: &mut Call) -> Result<Self, Problem> {
-        Code::named(call.segment("code")).map(Self).ok_or_else(|| Problem::new(Code::NotFound))
+        let name = call.segment("code");
+        let own = || call.services().problems.iter().copied().find(|own| own.as_str() == name);
+        Code::named(name).or_else(own).map(Self).ok_or_else(|| Problem::new(Code::NotFound))
     }
 
     fn describe(description: &mut Description) {
@@ -108,11 +110,15 @@ impl Answer for ProblemAnswer {
 
 impl Answer for IndexAnswer {
     fn respond(self, call: &Call) -> HttpResponse {
-        let issuer = &call.services().issuer_url;
-        respond(call, explanations, || IndexView {
-            problems: Code::ALL.iter().map(|code| MeaningView::of(*code, issuer)).collect(),
-            rules: RULES.iter().map(|(code, parameters)| RuleView { code, parameters }).collect(),
-        })
+        let (issuer, own) = (&call.services().issuer_url, &call.services().problems);
+        respond(
+            call,
+            || explanations(own),
+            || IndexView {
+                problems: Code::ALL.iter().chain(own).map(|code| MeaningView::of(*code, issuer)).collect(),
+                rules: RULES.iter().map(|(code, parameters)| RuleView { code, parameters }).collect(),
+            },
+        )
     }
 
     fn describe(description: &mut Description) {

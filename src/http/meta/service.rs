@@ -41,9 +41,9 @@ pub struct ServiceView<'a> {
 #[schema(as = RegistrationState)]
 #[serde(rename_all = "kebab-case")]
 pub enum RegistrationView {
-    /// Everybody can.
+    /// Every caller can.
     Open,
-    /// Everybody can, and the account exists once its address is proved by a mailed link.
+    /// Every caller can, and the account exists once its address is proved by a mailed link.
     Verified,
     /// Only callers with `users:create` can.
     Closed,
@@ -90,5 +90,5 @@ pub async fn read(_: Public, services: Arc<Services>) -> Result<Published<Servic
         sign_in: issues_tokens.then_some(SignInView::Password).into_iter().collect(),
         password: PasswordRulesView { min: FEWEST_IN_PASSWORD, max: MOST_IN_PASSWORD, refuses_common: true },
     };
-    Ok(Published::new(&json!(view), "public, max-age=60"))
+    Ok(Published::from_bytes(json!(view).to_string().into(), "public, max-age=60"))
 }

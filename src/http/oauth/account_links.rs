@@ -8,9 +8,10 @@ use crate::http::kit::{
     Argument, Browser, BrowserForm, Call, Description, MailLimit, PageForm, Problem, Public,
 };
 use crate::http::pages::{
-    ACCEPT_INVITATION, ForgottenPasswordForm, InvitationForm, LINK_TOKEN, LinkWords, NewPasswordError,
-    PageAnswer, RESET_PASSWORD, ResetPasswordForm, UNDO_EMAIL_CHANGE, UndoEmailChangeForm, VERIFY_EMAIL,
-    VerifyEmailForm, confirmation, forgotten_password, invalid_link, link_requested, link_used, new_password,
+    ACCEPT_INVITATION, ForgottenPasswordForm, InvitationForm, LINK_TOKEN, LinkWords, NewLink,
+    NewPasswordError, PageAnswer, RESET_PASSWORD, ResetPasswordForm, UNDO_EMAIL_CHANGE, UndoEmailChangeForm,
+    VERIFY_EMAIL, VerifyEmailForm, confirmation, forgotten_password, invalid_link, link_requested, link_used,
+    new_password,
 };
 
 /// Query of a page. Programs that count clicks add parameters of their own, so unknown ones are ignored.
@@ -97,11 +98,16 @@ async fn set_password<F: PageForm>(
     let again = |error: NewPasswordError| Ok(new_password::<F>(form.browser(), words, text, Some(&error)));
     match accounts.redeem_for_password(&token, purpose, chosen, origin).await {
         Ok(()) => Ok(link_used(words, false)),
-        Err(AccountError::InvalidLink) => Ok(invalid_link(accounts.sends_mail)),
+        Err(AccountError::InvalidLink) => Ok(invalid_link(new_link(accounts))),
         Err(AccountError::Password(rule)) => again(NewPasswordError::Rule(rule.detail)),
         Err(AccountError::Hash(HashError::Busy)) => again(NewPasswordError::Busy),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Returns the way to another link for a password. Without a mail server, an administrator makes it.
+fn new_link(accounts: &Accounts) -> NewLink {
+    if accounts.sends_mail { NewLink::ForgottenPassword } else { NewLink::Application }
 }
 
 /// `GET /oauth/verify-email`
@@ -119,7 +125,7 @@ pub async fn submit_verification(
     let token = AccountToken::presented(form.get(LINK_TOKEN).unwrap_or_default());
     match accounts.redeem_verification(&token, origin).await {
         Ok(()) => Ok(link_used(&VERIFY_EMAIL, false)),
-        Err(AccountError::InvalidLink) => Ok(invalid_link(false)),
+        Err(AccountError::InvalidLink) => Ok(invalid_link(NewLink::Application)),
         Err(error) => Err(error.into()),
     }
 }
@@ -139,7 +145,7 @@ pub async fn submit_undo(
     let token = AccountToken::presented(form.get(LINK_TOKEN).unwrap_or_default());
     match accounts.undo_email_change(&token, origin).await {
         Ok(()) => Ok(link_used(&UNDO_EMAIL_CHANGE, accounts.sends_mail)),
-        Err(AccountError::InvalidLink) => Ok(invalid_link(accounts.sends_mail)),
+        Err(AccountError::InvalidLink) => Ok(invalid_link(NewLink::None)),
         Err(error) => Err(error.into()),
     }
 }

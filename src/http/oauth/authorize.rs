@@ -3,20 +3,22 @@
 
 use std::sync::Arc;
 
-use super::authorization_query::{Authorization, FormRequest, QueryRequest};
-use super::authorize_flow::AuthorizeFlow;
+use super::authorization_query::{FormRequest, QueryRequest};
+use super::authorize_flow::{AuthorizeFlow, Checked};
 use crate::domain::{BrowserSecret, Device, PasswordAttempt};
 use crate::hashing::HashError;
 use crate::http::kit::form::Form;
-use crate::http::kit::{Browser, BrowserForm, PageForm, Problem, Public, Services, SetCookie};
+use crate::http::kit::{Browser, BrowserForm, PageForm, Problem, Public, Services};
 use crate::http::pages::{
     BrowserAnswer, ConsentChoice, ConsentForm, LogInChoice, LogInError, LogInForm, STAY_SIGNED_IN, SeeOther,
     expired,
 };
 use crate::oauth::OAuthError;
 use crate::oauth::authorization::Step;
+use crate::oauth::authorization_parameters::AuthorizationParameters;
 use crate::oauth::authorization_response::AuthorizationError;
 use crate::oauth::password_login;
+use crate::store::SessionCookie;
 
 pub(super) const DENIED: AuthorizationError =
     AuthorizationError::new("access_denied", "the user denied the request");
@@ -24,7 +26,7 @@ pub(super) const DENIED: AuthorizationError =
 /// `POST /oauth/authorize` (OpenID Connect Core §3.1.2.1)
 pub async fn authorize_by_form(
     _: Public,
-    request: FormRequest<Authorization>,
+    request: FormRequest<AuthorizationParameters>,
     services: Arc<Services>,
 ) -> Result<SeeOther, Problem> {
     Ok(request.redirect_to_get(&services))
@@ -33,13 +35,13 @@ pub async fn authorize_by_form(
 /// `GET /oauth/authorize` (RFC 6749 §4.1.1)
 pub async fn authorize(
     _: Public,
-    query: QueryRequest<Authorization>,
+    query: QueryRequest<AuthorizationParameters>,
     browser: Browser,
     services: Arc<Services>,
 ) -> Result<BrowserAnswer, Problem> {
     let flow = match AuthorizeFlow::of(&services, &browser, query.parameters).await? {
-        Ok(flow) => flow,
-        Err(answer) => return Ok(answer),
+        Checked::Valid(flow) => flow,
+        Checked::Answered(answer) => return Ok(answer),
     };
     match flow.step() {
         Step::SignIn => {
@@ -64,8 +66,8 @@ pub async fn submit_login(
     services: Arc<Services>,
 ) -> Result<BrowserAnswer, Problem> {
     let flow = match AuthorizeFlow::of_form(&services, &form).await? {
-        Ok(flow) => flow,
-        Err(answer) => return Ok(answer),
+        Checked::Valid(flow) => flow,
+        Checked::Answered(answer) => return Ok(answer),
     };
     if LogInChoice::of(&form) == LogInChoice::Cancel {
         return flow.refuse(DENIED);
@@ -85,13 +87,13 @@ pub(super) async fn enter<F: PageForm>(
 ) -> Result<BrowserAnswer, Problem> {
     let secret = BrowserSecret::generate(&services.random)?;
     let before = form.browser().session();
-    match password_login::sign_in(&services.oauth(), email, password, device, secret.hash(), before).await {
-        Ok(expires_at) => {
+    // Without the choice to stay, the browser forgets the cookie when it ends.
+    let is_persistent = form.get(STAY_SIGNED_IN).is_some();
+    let cookie = SessionCookie { hash: secret.hash(), is_persistent };
+    match password_login::sign_in(&services.oauth(), email, password, device, cookie, before).await {
+        Ok(until) => {
             let next = without_login(&flow.given).encoded();
-            // Without the choice to stay, the browser forgets the cookie when it ends.
-            let stays = form.get(STAY_SIGNED_IN).is_some();
-            let lifetime = (expires_at - services.clock.now()).to_std().ok().filter(|_| stays);
-            Ok(flow.back_to_authorize(&next).with_cookie(SetCookie::session(&secret, lifetime)))
+            Ok(flow.back_to_authorize(&next).with_cookie(services.session_cookie(&secret, until)))
         }
         Err(OAuthError::InvalidCredentials) => {
             flow.login_page(form.browser(), email, Some(LogInError::Wrong))
@@ -110,7 +112,7 @@ pub(super) async fn enter<F: PageForm>(
 /// a restored tab or by the link of an expired form. The authorization starts again.
 pub async fn resume_authorization(
     _: Public,
-    query: QueryRequest<Authorization>,
+    query: QueryRequest<AuthorizationParameters>,
     services: Arc<Services>,
 ) -> Result<BrowserAnswer, Problem> {
     match query.parameters.get("client_id") {
@@ -128,8 +130,8 @@ pub async fn submit_consent(
     let shown = Form::parse(form.get("request").unwrap_or_default().as_bytes())?;
     let given = Form::parse(shown.get("request").unwrap_or_default().as_bytes())?;
     let flow = match AuthorizeFlow::of(&services, form.browser(), given).await? {
-        Ok(flow) => flow,
-        Err(answer) => return Ok(answer),
+        Checked::Valid(flow) => flow,
+        Checked::Answered(answer) => return Ok(answer),
     };
     match ConsentChoice::of(&form) {
         ConsentChoice::Deny => return flow.refuse(DENIED),

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 
-use crate::authz::{OFFLINE_ACCESS, ScopeSet};
+use crate::authz::{OFFLINE_ACCESS, Scope, ScopeSet};
 use crate::domain::{Client, Origin};
 use crate::http::kit::form::Form;
 use crate::http::kit::{Browser, BrowserForm, Code, PageForm, Problem, Services};
@@ -15,6 +15,14 @@ use crate::oauth::authorization::{AuthorizationState, Step, consented, issue_cod
 use crate::oauth::authorization_request::{AuthorizationRequest, RequestError};
 use crate::oauth::authorization_response::{AuthorizationError, AuthorizationResponse};
 use crate::store::SignedIn;
+
+/// Request of a page: valid, or answered already.
+pub enum Checked<T> {
+    /// The request is valid.
+    Valid(T),
+    /// The request is invalid, and this is its answer.
+    Answered(BrowserAnswer),
+}
 
 /// Authorization request of a client, and the user in the browser that sends it.
 pub struct AuthorizeFlow<'a> {
@@ -30,7 +38,7 @@ pub struct AuthorizeFlow<'a> {
 }
 
 impl<'a> AuthorizeFlow<'a> {
-    /// Reads the request. The inner error is the response to an invalid request.
+    /// Reads the request.
     ///
     /// # Errors
     /// When the database is away.
@@ -38,16 +46,18 @@ impl<'a> AuthorizeFlow<'a> {
         services: &'a Services,
         browser: &Browser,
         given: Form,
-    ) -> Result<Result<Self, BrowserAnswer>, Problem> {
+    ) -> Result<Checked<Self>, Problem> {
         let context = services.oauth();
         let request = match AuthorizationRequest::read(&context, &given).await {
             Ok(request) => request,
             Err(RequestError::Failure(error)) => return Err(error.into()),
-            Err(RequestError::Page(sentence)) => return Ok(Err(error_without_redirect(sentence).into())),
+            Err(RequestError::Page(sentence)) => {
+                return Ok(Checked::Answered(error_without_redirect(sentence).into()));
+            }
             Err(RequestError::Client(target, error)) => {
                 let id = given.get("client_id").unwrap_or_default();
                 let response = target.with_error(context.issuer_url, error);
-                return answer(response, Application { name: None, id }).map(Err);
+                return answer(response, Application { name: None, id }).map(Checked::Answered);
             }
         };
         let signed_in = match browser.session() {
@@ -55,7 +65,8 @@ impl<'a> AuthorizeFlow<'a> {
             None => None,
         };
         let consented = consented(&context, &request, signed_in.as_ref()).await?;
-        Ok(Ok(Self { services, given, request, signed_in, consented, origin: browser.origin().clone() }))
+        let origin = browser.origin().clone();
+        Ok(Checked::Valid(Self { services, given, request, signed_in, consented, origin }))
     }
 
     /// Reads the request that the page of this form was made for, as [`AuthorizeFlow::of`] does.
@@ -65,7 +76,7 @@ impl<'a> AuthorizeFlow<'a> {
     pub async fn of_form<F: PageForm>(
         services: &'a Services,
         form: &BrowserForm<F>,
-    ) -> Result<Result<Self, BrowserAnswer>, Problem> {
+    ) -> Result<Checked<Self>, Problem> {
         let given = Form::parse(form.get("request").unwrap_or_default().as_bytes())?;
         Self::of(services, form.browser(), given).await
     }
@@ -130,8 +141,12 @@ impl<'a> AuthorizeFlow<'a> {
         new: &ScopeSet,
     ) -> Result<BrowserAnswer, Problem> {
         let Some(signed_in) = &self.signed_in else { return Err(Problem::new(Code::Internal)) };
+        let known = self.services.vocabulary.scopes().iter().copied();
+        let mut ordered: Vec<Scope> = known.filter(|known| scope.contains(*known)).collect();
+        // The identity of the user comes first. The other scopes are declared so that reading precedes changing.
+        ordered.sort_by_key(|scope| (*scope == OFFLINE_ACCESS, !scope.is_identity()));
         let permissions: Vec<Permission<'_>> =
-            scope.iter().map(|scope| Permission::of(scope, !new.contains(scope))).collect();
+            ordered.into_iter().map(|scope| Permission::of(scope, !new.contains(scope))).collect();
         let shown = Form::of([
             ("session", signed_in.session.id.to_string()),
             ("scope", scope.to_string()),

@@ -4,38 +4,50 @@ use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web_httpauth::headers::authorization::{Basic, Scheme as _};
+use utoipa::PartialSchema as _;
+use utoipa::openapi::{Ref, RefOr, Schema};
 
 use crate::domain::{Bucket, ClientSecret, Network};
 use crate::http::kit::decision::closed::Closed;
 use crate::http::kit::form::Form;
-use crate::http::kit::{Access, Call, Code, Decision, Description, Problem};
+use crate::http::kit::{Access, BodyDescription, Call, Code, Decision, Description, FORM, Problem};
 use crate::oauth::OAuthError;
 use crate::oauth::client_authentication::{AuthenticatedClient, PresentedCredentials, authenticate};
+use crate::oauth::parameters::{DeclaredRequest, parameters};
 use crate::token::ClientAssertion;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Authenticated client, with its request.
-pub struct ClientAuth {
+/// Authenticated client, with its request `R`, a form.
+pub struct ClientAuth<R> {
     /// The client.
     pub client: AuthenticatedClient,
-    /// The parameters of the request.
-    pub form: Form,
+    /// The parameters of the request, except those that authenticate the client.
+    pub form: R,
 }
 
-impl ClientAuth {
-    /// Returns a required parameter.
-    ///
-    /// # Errors
-    /// 400 when it is missing.
-    pub fn required(&self, name: &str, missing: &'static str) -> Result<&str, Problem> {
-        self.form.get(name).ok_or_else(|| OAuthError::InvalidRequest(missing).into())
+parameters! {
+    /// The parameters that authenticate the client.
+    pub struct ClientParameters {
+        /// The client's id, unless it authenticates by HTTP Basic.
+        #[schema(required = false)]
+        client_id: String,
+        /// The client's secret, for `client_secret_post`.
+        #[schema(required = false, format = "password")]
+        client_secret: String,
+        /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, for `private_key_jwt`.
+        #[schema(required = false)]
+        client_assertion_type: String,
+        /// A JWT that the client signed (RFC 7523), for `private_key_jwt`.
+        #[schema(required = false)]
+        client_assertion: String,
     }
+    example { "client_id": "photos" }
 }
 
-impl Closed for ClientAuth {}
+impl<R> Closed for ClientAuth<R> {}
 
-impl Decision for ClientAuth {
+impl<R: DeclaredRequest> Decision for ClientAuth<R> {
     fn access() -> Access {
         Access::Client
     }
@@ -43,7 +55,7 @@ impl Decision for ClientAuth {
     async fn decide(call: &mut Call) -> Result<Self, Problem> {
         let (services, allowance) = (Arc::clone(call.services()), call.allowance());
         let form = Form::read(call).await?;
-        let presented = presented(by_basic(call)?, &form)?;
+        let presented = presented(by_basic(call)?, &ClientParameters::read(&form))?;
         let client = match authenticate(&services.oauth(), presented, call.origin()).await {
             Err(refused @ OAuthError::InvalidClient { .. }) => {
                 let bucket = call.address().map(|address| Bucket::failures_from(Network::of(address)));
@@ -53,7 +65,7 @@ impl Decision for ClientAuth {
             }
             client => client?,
         };
-        Ok(Self { client, form })
+        Ok(Self { client, form: R::read(&form) })
     }
 
     fn describe(description: &mut Description) {
@@ -65,14 +77,32 @@ impl Decision for ClientAuth {
             Code::TooManyRequests,
         ]);
         description.limited = true;
+        R::schemas(&mut description.schemas);
+        description.schemas.push((R::name().into_owned(), with_client_parameters(R::schema())));
+        let schema = Ref::from_schema_name(R::name()).into();
+        description.body =
+            Some(BodyDescription { example: R::example(), ..BodyDescription::of(FORM, schema) });
     }
 }
 
+/// Adds the parameters that authenticate the client to the schema of a request.
+fn with_client_parameters(mut request: RefOr<Schema>) -> RefOr<Schema> {
+    if let RefOr::T(Schema::Object(request)) = &mut request
+        && let RefOr::T(Schema::Object(client)) = ClientParameters::schema()
+    {
+        request.properties.extend(client.properties);
+    }
+    request
+}
+
 /// Returns the credentials of the client, which must use one method only (RFC 6749 §2.3).
-fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<PresentedCredentials, OAuthError> {
-    let id = form.get("client_id");
+fn presented(
+    basic: Option<(String, ClientSecret)>,
+    form: &ClientParameters,
+) -> Result<PresentedCredentials, OAuthError> {
+    let (id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
     if let Some(assertion) = assertion(form)? {
-        if basic.is_some() || form.get("client_secret").is_some() {
+        if basic.is_some() || secret.is_some() {
             return Err(TWO_METHODS);
         }
         let named = || ClientAssertion::client_named_in(assertion);
@@ -82,7 +112,7 @@ fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<Prese
             .ok_or(OAuthError::InvalidClient { basic: false, registered: None })?;
         return Ok(PresentedCredentials::Assertion { id, assertion: assertion.to_owned() });
     }
-    match (basic, form.get("client_secret"), id) {
+    match (basic, secret, id) {
         (Some(_), Some(_), _) => Err(TWO_METHODS),
         (Some((basic, _)), None, Some(id)) if id != basic => {
             Err(OAuthError::InvalidRequest("client_id names another client than the header"))
@@ -101,8 +131,8 @@ fn presented(basic: Option<(String, ClientSecret)>, form: &Form) -> Result<Prese
 const TWO_METHODS: OAuthError = OAuthError::InvalidRequest("the client uses two authentication methods");
 
 /// Returns the assertion that the client signed (RFC 7523 §2.2).
-fn assertion(form: &Form) -> Result<Option<&str>, OAuthError> {
-    match (form.get("client_assertion_type"), form.get("client_assertion")) {
+fn assertion(form: &ClientParameters) -> Result<Option<&str>, OAuthError> {
+    match (form.client_assertion_type.as_deref(), form.client_assertion.as_deref()) {
         (None, None) => Ok(None),
         (Some(JWT_BEARER), Some(assertion)) => Ok(Some(assertion)),
         (Some(_), Some(_)) => Err(OAuthError::InvalidRequest("client_assertion_type is not supported")),

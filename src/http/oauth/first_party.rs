@@ -1,15 +1,16 @@
-//! Login of the first-party client, for the routes of the API that check a password.
+//! Login of the first-party client or in a browser, for the routes of the API that check a password.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::authz::action::SetPassword;
 use crate::authz::{Allowed, AuditEvent, Caller, Outcome};
-use crate::domain::{Allowance, ClientId, Device, Invalid, PasswordAttempt, User};
-use crate::http::kit::{Argument, Call, Code, Description, Problem, Services};
+use crate::domain::{Allowance, BrowserSecret, ClientId, Device, Invalid, PasswordAttempt, User};
+use crate::http::kit::{Argument, Call, Code, Description, Problem, SendingPage, Services, SetCookie};
 use crate::oauth::OAuthError;
 use crate::oauth::password_login::{self, PasswordLogin};
 use crate::oauth::token_response::TokenResponse;
+use crate::store::SessionCookie;
 
 /// Checks passwords, each attempt counted by account and by address.
 pub(crate) struct FirstPartyLogin {
@@ -34,6 +35,48 @@ impl FirstPartyLogin {
         Ok(answer)
     }
 
+    /// Signs a user in in the browser that sent the request, and returns the cookie of the session.
+    ///
+    /// # Errors
+    /// As [`FirstPartyLogin::log_in`], and 403 for a page of another origin.
+    pub(crate) async fn sign_in(
+        &self,
+        login: PasswordLogin,
+        device: Device,
+        page: SendingPage,
+        is_persistent: bool,
+    ) -> Result<SetCookie, Problem> {
+        let (before, secret) = (page.session()?, BrowserSecret::generate(&self.services.random)?);
+        let PasswordLogin { email, password, .. } = login;
+        let context = self.services.oauth().with_allowance(&self.allowance);
+        let cookie = SessionCookie { hash: secret.hash(), is_persistent };
+        let until = password_login::sign_in(&context, &email, password, device, cookie, before).await?;
+        Ok(self.services.session_cookie(&secret, until))
+    }
+
+    /// Proves the password of the caller's browser session again, and returns its new cookie.
+    ///
+    /// # Errors
+    /// 422 for a wrong password, and as [`FirstPartyLogin::log_in`].
+    pub(crate) async fn authenticate_browser_again(
+        &self,
+        caller: &Caller,
+        password: PasswordAttempt,
+    ) -> Result<SetCookie, Problem> {
+        let own =
+            caller.user_id().zip(caller.session()).ok_or_else(|| Problem::new(Code::Unauthenticated))?;
+        let secret = BrowserSecret::generate(&self.services.random)?;
+        let context = self.services.oauth().with_allowance(&self.allowance);
+        let until =
+            password_login::authenticate_browser_again(&context, caller, own, password, secret.hash()).await;
+        Ok(self.services.session_cookie(&secret, until.map_err(not_proved)?))
+    }
+
+    /// Returns the cookie that ends the session of a caller in a browser.
+    pub(crate) fn end_of_session(&self, caller: &Caller) -> Option<SetCookie> {
+        caller.is_browser().then(|| self.services.forms.cookies().end_session())
+    }
+
     /// Proves the password of the caller's session again, and returns a new access token.
     ///
     /// # Errors
@@ -51,10 +94,7 @@ impl FirstPartyLogin {
         })?;
         let context = self.services.oauth().with_allowance(&self.allowance);
         let answer = password_login::authenticate_again(&context, caller, session, password).await;
-        let answer = answer.map_err(|error| match error {
-            OAuthError::InvalidCredentials => Problem::broken_rule("/password", wrong_password()),
-            error => error.into(),
-        })?;
+        let answer = answer.map_err(not_proved)?;
         self.services.metrics.tokens_issued.with_label_values(&["password"]).inc();
         Ok(answer)
     }
@@ -77,6 +117,14 @@ impl FirstPartyLogin {
                 .note(AuditEvent { outcome: Outcome::WrongPassword, ..AuditEvent::from(user) });
         }
         Ok(is_right)
+    }
+}
+
+/// Returns the problem of a password that was not proved again.
+fn not_proved(error: OAuthError) -> Problem {
+    match error {
+        OAuthError::InvalidCredentials => Problem::broken_rule("/password", wrong_password()),
+        error => error.into(),
     }
 }
 

@@ -3,28 +3,28 @@
 use std::sync::Arc;
 
 use super::super::pages::log_out;
-use super::authorization_query::{FormRequest, Logout, QueryRequest};
-use super::authorize_flow::error_without_redirect;
+use super::authorization_query::{FormRequest, QueryRequest};
+use super::authorize_flow::{Checked, error_without_redirect};
 use crate::http::kit::form::Form;
-use crate::http::kit::{Browser, BrowserForm, Problem, Public, Services, SetCookie};
+use crate::http::kit::{Browser, BrowserForm, Problem, Public, Services};
 use crate::http::pages::{
     Application, BrowserAnswer, Destination, LogOut, LogOutChoice, LogOutForm, PageAnswer, SeeOther,
     logged_out, still_logged_in,
 };
-use crate::oauth::logout::{LogoutError, LogoutRequest};
+use crate::oauth::logout::{LogoutError, LogoutParameters, LogoutRequest};
 use crate::store::SignedIn;
 
 /// `GET /oauth/logout`. A request with an ID token of the signed-in user ends the session at once. Otherwise
 /// the user must confirm, so that a link on another site cannot sign the user out.
 pub async fn logout(
     _: Public,
-    query: QueryRequest<Logout>,
+    query: QueryRequest<LogoutParameters>,
     browser: Browser,
     services: Arc<Services>,
 ) -> Result<BrowserAnswer, Problem> {
     let request = match read(&services, &query.parameters).await? {
-        Ok(request) => request,
-        Err(page) => return Ok(page.into()),
+        Checked::Valid(request) => request,
+        Checked::Answered(answer) => return Ok(answer),
     };
     match signed_in(&services, &browser).await? {
         Some(signed_in) if request.user != Some(signed_in.user.id) => {
@@ -37,7 +37,7 @@ pub async fn logout(
 /// `POST /oauth/logout`
 pub async fn logout_by_form(
     _: Public,
-    request: FormRequest<Logout>,
+    request: FormRequest<LogoutParameters>,
     services: Arc<Services>,
 ) -> Result<SeeOther, Problem> {
     Ok(request.redirect_to_get(&services))
@@ -47,7 +47,7 @@ pub async fn logout_by_form(
 /// expired form. The sign-out starts again.
 pub async fn resume_logout(
     _: Public,
-    query: QueryRequest<Logout>,
+    query: QueryRequest<LogoutParameters>,
     services: Arc<Services>,
 ) -> Result<SeeOther, Problem> {
     Ok(query.restart(&services))
@@ -61,19 +61,19 @@ pub async fn confirm_logout(
 ) -> Result<BrowserAnswer, Problem> {
     let given = Form::parse(form.get("request").unwrap_or_default().as_bytes())?;
     let request = match read(&services, &given).await? {
-        Ok(request) => request,
-        Err(page) => return Ok(page.into()),
+        Checked::Valid(request) => request,
+        Checked::Answered(answer) => return Ok(answer),
     };
     match LogOutChoice::of(&form) {
         LogOutChoice::LogOut => sign_out(&services, form.browser(), request).await,
-        LogOutChoice::Stay => Ok(still_logged_in().into()),
+        LogOutChoice::Stay => Ok(still_logged_in(request.address_of_client().as_deref()).into()),
     }
 }
 
-async fn read(services: &Services, given: &Form) -> Result<Result<LogoutRequest, PageAnswer>, Problem> {
+async fn read(services: &Services, given: &Form) -> Result<Checked<LogoutRequest>, Problem> {
     match LogoutRequest::read(&services.oauth(), given).await {
-        Ok(request) => Ok(Ok(request)),
-        Err(LogoutError::Page(sentence)) => Ok(Err(error_without_redirect(sentence))),
+        Ok(request) => Ok(Checked::Valid(request)),
+        Err(LogoutError::Page(sentence)) => Ok(Checked::Answered(error_without_redirect(sentence).into())),
         Err(LogoutError::Failure(error)) => Err(error.into()),
     }
 }
@@ -91,11 +91,11 @@ async fn sign_out(
     if let Some(cookie) = browser.session() {
         services.trusted.sign_out(cookie, browser.origin().clone()).await?;
     }
-    let answer = match request.return_to {
+    let answer = match &request.return_to {
         Some(url) => BrowserAnswer::from(SeeOther::to(url)),
-        None => logged_out().into(),
+        None => logged_out(request.address_of_client().as_deref()).into(),
     };
-    Ok(answer.with_cookie(SetCookie::end_session()))
+    Ok(answer.with_cookie(services.forms.cookies().end_session()))
 }
 
 fn confirmation(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 use crate::http::kit::{Code, Problem, Public, Published, Services};
-use crate::oauth::metadata;
+use crate::oauth::metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata};
 
 const METADATA_LIFETIME: &str = "public, max-age=300";
 
@@ -31,52 +31,9 @@ pub struct Jwk {
     alg: String,
 }
 
-/// Authorization server metadata (RFC 8414 §2, OpenID Connect Discovery §3). It has more members than these.
-#[derive(ToSchema)]
-#[schema(examples(json!({
-    "issuer": "https://id.example.org",
-    "authorization_endpoint": "https://id.example.org/oauth/authorize",
-    "token_endpoint": "https://id.example.org/oauth/token",
-    "jwks_uri": "https://id.example.org/.well-known/jwks.json",
-    "scopes_supported": ["openid", "users:read"],
-})))]
-#[expect(dead_code, reason = "its members are the document's documentation")]
-pub struct AuthorizationServerMetadata {
-    /// The `iss` claim of tokens.
-    issuer: String,
-    /// The URL at which users sign in.
-    authorization_endpoint: String,
-    /// The URL at which clients get tokens.
-    token_endpoint: String,
-    /// The URL of the public keys.
-    jwks_uri: String,
-    /// The scopes that a client can request.
-    scopes_supported: Vec<String>,
-}
-
-/// Protected resource metadata (RFC 9728 §2).
-#[derive(ToSchema)]
-#[schema(examples(json!({
-    "resource": "https://id.example.org",
-    "authorization_servers": ["https://id.example.org"],
-    "bearer_methods_supported": ["header"],
-    "scopes_supported": ["users:read"],
-})))]
-#[expect(dead_code, reason = "its members are the document's documentation")]
-pub struct ProtectedResourceMetadata {
-    /// The audience that tokens must have.
-    resource: String,
-    /// The accepted issuers of tokens.
-    authorization_servers: Vec<String>,
-    /// The supported ways to send a token.
-    bearer_methods_supported: Vec<String>,
-    /// The scopes that the routes require.
-    scopes_supported: Vec<String>,
-}
-
 /// `GET /.well-known/jwks.json`
 pub async fn jwks(_: Public, services: Arc<Services>) -> Result<Published<JwkSet>, Problem> {
-    Ok(Published::new(&services.verifier.jwks(), METADATA_LIFETIME))
+    Ok(Published::from_bytes(services.verifier.jwks().to_string().into(), METADATA_LIFETIME))
 }
 
 /// `GET /.well-known/oauth-authorization-server` and `GET /.well-known/openid-configuration`
@@ -87,8 +44,8 @@ pub async fn authorization_server(
     let Services { issuer_url, issuer, vocabulary, registration_open, .. } = services.as_ref();
     let algorithm = issuer.algorithm().ok_or_else(|| Problem::new(Code::Internal))?;
     let document =
-        metadata::authorization_server(issuer_url, algorithm.as_str(), vocabulary, *registration_open);
-    Ok(Published::new(&document, METADATA_LIFETIME))
+        AuthorizationServerMetadata::new(issuer_url, algorithm.as_str(), vocabulary, *registration_open);
+    Ok(Published::of(&document, METADATA_LIFETIME))
 }
 
 /// `GET /.well-known/oauth-protected-resource`
@@ -99,6 +56,6 @@ pub async fn protected_resource(
     let Services { issuer_url, audience, vocabulary, verifier, .. } = services.as_ref();
     let own = services.issues_tokens.then_some(issuer_url.as_str());
     let others = verifier.external_issuers().iter().map(|issuer| issuer.name());
-    let document = metadata::protected_resource(own, others, audience, vocabulary);
-    Ok(Published::new(&document, METADATA_LIFETIME))
+    let document = ProtectedResourceMetadata::new(own, others, audience, vocabulary);
+    Ok(Published::of(&document, METADATA_LIFETIME))
 }

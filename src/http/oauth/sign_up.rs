@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::authorize::{DENIED, enter};
-use super::authorize_flow::AuthorizeFlow;
+use super::authorize_flow::{AuthorizeFlow, Checked};
 use crate::authz::Registration;
 use crate::domain::{ChosenPassword, Device, Email, PasswordAttempt, ProfileChange, Status};
 use crate::http::kit::{BrowserForm, Code, Problem, Public, RegistrationLimit, SelfRegistration, Services};
@@ -20,21 +20,21 @@ pub async fn submit_sign_up(
     services: Arc<Services>,
 ) -> Result<BrowserAnswer, Problem> {
     let flow = match AuthorizeFlow::of_form(&services, &form).await? {
-        Ok(flow) => flow,
-        Err(answer) => return Ok(answer),
+        Checked::Valid(flow) => flow,
+        Checked::Answered(answer) => return Ok(answer),
     };
     if SignUpChoice::of(&form) == SignUpChoice::Cancel {
         return flow.refuse(DENIED);
     }
     let (email, password) = (form.get("email").unwrap_or_default(), form.get("password").unwrap_or_default());
     match create(&services, &entry, email, password, &device, &limit).await? {
-        Ok(()) if services.accounts.proves_addresses => Ok(flow.registration_page(email)),
-        Ok(()) => enter(&services, &flow, &form, email, PasswordAttempt::new(password), device).await,
-        Err(error) => flow.sign_up_page(form.browser(), email, Some(error)),
+        None if services.accounts.proves_addresses => Ok(flow.registration_page(email)),
+        None => enter(&services, &flow, &form, email, PasswordAttempt::new(password), device).await,
+        Some(error) => flow.sign_up_page(form.browser(), email, Some(error)),
     }
 }
 
-/// Creates the account. The inner error is for the page.
+/// Creates the account. If it cannot be created, returns the error for the page.
 async fn create(
     services: &Services,
     entry: &Registration,
@@ -42,10 +42,10 @@ async fn create(
     password: &str,
     device: &Device,
     limit: &RegistrationLimit,
-) -> Result<Result<(), SignUpError>, Problem> {
+) -> Result<Option<SignUpError>, Problem> {
     let email = match Email::parse(email) {
         Ok(email) => email,
-        Err(rule) => return Ok(Err(SignUpError::Email(rule.detail))),
+        Err(rule) => return Ok(Some(SignUpError::Email(rule.detail))),
     };
     let chosen = ChosenPassword::parse(password);
     let made = async {
@@ -55,25 +55,25 @@ async fn create(
         }
         let judged = match services.hasher.judge(chosen, Some(email.to_string())).await? {
             Ok(judged) => judged,
-            Err(rule) => return Ok(Err(SignUpError::Password(rule.detail))),
+            Err(rule) => return Ok(Some(SignUpError::Password(rule.detail))),
         };
         let password = services.hasher.hash(&judged).await?;
         if services.accounts.proves_addresses {
             services.accounts.request_registration(&email, &password, ProfileChange::default()).await?;
-            return Ok(Ok(()));
+            return Ok(None);
         }
         let password = Some(password);
         let (profile, status) = (ProfileChange::default(), Status::Active);
         let new = NewUser { email, password, profile, status, external_id: None };
         match services.store.create_user(new, entry.grant(None)?).await {
-            Ok(_) => Ok(Ok(())),
-            Err(StoreError::Taken) => Ok(Err(SignUpError::Taken)),
+            Ok(_) => Ok(None),
+            Err(StoreError::Taken) => Ok(Some(SignUpError::Taken)),
             Err(error) => Err(Problem::from(error)),
         }
     };
     made.await.or_else(|problem: Problem| match problem.code() {
-        Code::Busy => Ok(Err(SignUpError::Busy)),
-        Code::TooManyRequests => Ok(Err(SignUpError::TooMany)),
+        Code::Busy => Ok(Some(SignUpError::Busy)),
+        Code::TooManyRequests => Ok(Some(SignUpError::TooMany)),
         _ => Err(problem),
     })
 }

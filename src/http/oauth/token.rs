@@ -2,95 +2,56 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::ClientAuth;
 use crate::domain::{Allowance, AuthorizationCode, Bucket, GrantType, RefreshToken};
-use crate::http::kit::{
-    Argument, BodyDescription, Call, Description, FORM, Json, Problem, RateLimits, SentProof, Services,
-};
+use crate::http::kit::{Json, Problem, RateLimits, SentProof, Services};
 use crate::oauth::authorization_code::{self, Redemption};
+use crate::oauth::parameters::parameters;
 use crate::oauth::refresh::{self, Refresh};
 use crate::oauth::token_response::TokenResponse;
-use crate::oauth::{OAuthError, scope_parameter};
+use crate::oauth::{OAuthError, optional_scope};
 use crate::oauth::{client_credentials, introspection, revocation};
 use crate::store::StoreError;
 use crate::token::InvalidProof;
 
-/// Description of a form for the OpenAPI document. The decision has read the form already.
-pub struct DocumentedForm<T>(std::marker::PhantomData<T>);
-
-/// Form with an example.
-pub trait FormType: ToSchema + 'static {
-    /// Returns an example.
-    fn example() -> Value;
-}
-
-impl<T: FormType> Argument for DocumentedForm<T> {
-    async fn take(_: &mut Call) -> Result<Self, Problem> {
-        Ok(Self(std::marker::PhantomData))
+parameters! {
+    /// The token request.
+    pub struct TokenRequest {
+        /// The grant type.
+        grant_type: GrantType,
+        /// The requested scopes, separated by spaces. Default: all scopes that can be granted.
+        #[schema(required = false)]
+        scope: String,
+        /// The authorization code, for `authorization_code`.
+        #[schema(required = false)]
+        code: String,
+        /// The redirect URI of the authorization request, for `authorization_code`.
+        #[schema(required = false)]
+        redirect_uri: String,
+        /// The code verifier (RFC 7636), for `authorization_code`.
+        #[schema(required = false)]
+        code_verifier: String,
+        /// The refresh token, for `refresh_token`.
+        #[schema(required = false)]
+        refresh_token: String,
+        /// The resource for which the token is requested (RFC 8707). Default: this server.
+        #[schema(required = false)]
+        resource: String,
     }
-
-    fn describe(description: &mut Description) {
-        let schema = description.schema_of::<T>();
-        description.body = Some(BodyDescription { media_type: FORM, schema, example: T::example() });
-    }
-}
-
-/// The token request.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct TokenRequest {
-    /// The grant type.
-    grant_type: GrantType,
-    /// The requested scopes, separated by spaces. Default: all scopes that can be granted.
-    #[schema(required = false)]
-    scope: String,
-    /// The authorization code, for `authorization_code`.
-    #[schema(required = false)]
-    code: String,
-    /// The redirect URI of the authorization request, for `authorization_code`.
-    #[schema(required = false)]
-    redirect_uri: String,
-    /// The code verifier (RFC 7636), for `authorization_code`.
-    #[schema(required = false)]
-    code_verifier: String,
-    /// The refresh token, for `refresh_token`.
-    #[schema(required = false)]
-    refresh_token: String,
-    /// The resource for which the token is requested (RFC 8707). Default: this server.
-    #[schema(required = false)]
-    resource: String,
-    /// The client's id, unless it authenticates by HTTP Basic.
-    #[schema(required = false)]
-    client_id: String,
-    /// The client's secret, for `client_secret_post`.
-    #[schema(required = false, format = "password")]
-    client_secret: String,
-    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, for `private_key_jwt`.
-    #[schema(required = false)]
-    client_assertion_type: String,
-    /// A JWT that the client signed (RFC 7523), for `private_key_jwt`.
-    #[schema(required = false)]
-    client_assertion: String,
-}
-
-impl FormType for TokenRequest {
-    fn example() -> Value {
-        json!({ "grant_type": "client_credentials", "scope": "users:read:any" })
-    }
+    example { "grant_type": "client_credentials", "scope": "users:read:any" }
 }
 
 /// `POST /oauth/token`
 pub async fn token(
-    mut request: ClientAuth,
-    _: DocumentedForm<TokenRequest>,
+    mut request: ClientAuth<TokenRequest>,
     SentProof(proof): SentProof,
     allowance: Allowance,
     services: Arc<Services>,
 ) -> Result<Json<TokenResponse>, Problem> {
-    let grant_type = request.required("grant_type", "grant_type is missing")?;
+    let grant_type = required(request.form.grant_type.as_deref(), "grant_type is missing")?;
     let grant_type: GrantType = grant_type.parse().map_err(|_| OAuthError::UnsupportedGrantType)?;
     let proof = match proof {
         Ok(None) if request.client.stored.client.dpop_bound => Err(InvalidProof::Missing),
@@ -102,19 +63,19 @@ pub async fn token(
     // Faults of the parameters are looked at after reuse of the code or the refresh token.
     let shared_parameters = || {
         proof.as_ref().map_err(|why| OAuthError::InvalidProof(*why))?;
-        let scope = form.get("scope").map(|list| scope_parameter(list, context.vocabulary)).transpose();
+        let scope = optional_scope(form.scope.as_deref(), context.vocabulary);
         let scope = scope.map_err(|_| OAuthError::InvalidScope)?;
-        Ok(Refresh { scope, resource: context.resource_parameter(form.get("resource"))? })
+        Ok(Refresh { scope, resource: context.resource_parameter(form.resource.as_deref())? })
     };
     let granted = match grant_type {
         GrantType::AuthorizationCode => {
-            let code = AuthorizationCode::presented(request.required("code", "code is missing")?);
+            let code = AuthorizationCode::presented(required(form.code.as_deref(), "code is missing")?);
             failures.admit(context.store.has_code(code.hash())).await?;
             let parameters = shared_parameters().and_then(|shared| {
-                let missing = OAuthError::InvalidRequest("redirect_uri is missing");
+                let redirect_uri = required(form.redirect_uri.as_deref(), "redirect_uri is missing")?;
                 Ok(Redemption {
-                    redirect_uri: form.get("redirect_uri").ok_or(missing)?.to_owned(),
-                    code_verifier: form.get("code_verifier").map(str::to_owned),
+                    redirect_uri: redirect_uri.to_owned(),
+                    code_verifier: form.code_verifier.clone(),
                     resource: shared.resource,
                 })
             });
@@ -125,7 +86,7 @@ pub async fn token(
             client_credentials::issue(&context, client, scope.as_ref(), resource.as_deref()).await
         }
         GrantType::RefreshToken => {
-            let token = request.required("refresh_token", "refresh_token is missing")?;
+            let token = required(form.refresh_token.as_deref(), "refresh_token is missing")?;
             let token = RefreshToken::presented(token);
             failures.admit(context.store.has_refresh_token(token.hash())).await?;
             refresh::exchange(&context, client, &token, shared_parameters()).await
@@ -137,6 +98,11 @@ pub async fn token(
     let answer = granted?;
     services.metrics.tokens_issued.with_label_values(&[grant_type.as_str()]).inc();
     Ok(Json(answer))
+}
+
+/// Returns the value of a required parameter.
+fn required<'a>(value: Option<&'a str>, missing: &'static str) -> Result<&'a str, OAuthError> {
+    value.ok_or(OAuthError::InvalidRequest(missing))
 }
 
 /// Limit on wrong codes and refresh tokens.
@@ -162,27 +128,17 @@ impl Failures<'_> {
     }
 }
 
-/// The token to revoke or to introspect.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "its members are the body's documentation")]
-pub struct TokenNamed {
-    /// The token: an access token or a refresh token.
-    token: String,
-    /// The type of the token. It is accepted but not needed.
-    #[schema(required = false)]
-    token_type_hint: String,
-    /// The client's id, unless it authenticates by HTTP Basic.
-    #[schema(required = false)]
-    client_id: String,
-    /// The client's secret, for `client_secret_post`.
-    #[schema(required = false, format = "password")]
-    client_secret: String,
-}
-
-impl FormType for TokenNamed {
-    fn example() -> Value {
-        json!({ "token": "2YotnFZFEjr1zCsicMWpAA" })
+parameters! {
+    /// The token to revoke or to introspect.
+    pub struct TokenNamed {
+        /// The token: an access token or a refresh token.
+        token: String,
+        /// The type of the token. It is accepted but not needed.
+        #[schema(required = false)]
+        #[expect(dead_code, reason = "it is accepted but not needed")]
+        token_type_hint: String,
     }
+    example { "token": "2YotnFZFEjr1zCsicMWpAA" }
 }
 
 /// An empty object.
@@ -191,11 +147,10 @@ pub struct Nothing {}
 
 /// `POST /oauth/revoke` (RFC 7009)
 pub async fn revoke(
-    request: ClientAuth,
-    _: DocumentedForm<TokenNamed>,
+    request: ClientAuth<TokenNamed>,
     services: Arc<Services>,
 ) -> Result<Json<Nothing>, Problem> {
-    let token = request.required("token", "token is missing")?;
+    let token = required(request.form.token.as_deref(), "token is missing")?;
     revocation::revoke(&services.oauth(), &request.client, token).await?;
     Ok(Json(Nothing {}))
 }
@@ -219,8 +174,7 @@ pub struct IntrospectionView {
 
 /// `POST /oauth/introspect` (RFC 7662)
 pub async fn introspect(
-    request: ClientAuth,
-    _: DocumentedForm<TokenNamed>,
+    request: ClientAuth<TokenNamed>,
     services: Arc<Services>,
 ) -> Result<Json<IntrospectionView>, Problem> {
     let context = services.oauth();
@@ -228,7 +182,7 @@ pub async fn introspect(
         // RFC 7662 §2.1: the requesting client must authenticate.
         return Err(OAuthError::InvalidClient { basic: false, registered: None }.into());
     }
-    let token = request.required("token", "token is missing")?;
+    let token = required(request.form.token.as_deref(), "token is missing")?;
     let claims = introspection::introspect(&context, &request.client, token).await?;
     Ok(Json(IntrospectionView { active: claims.is_some(), claims: claims.unwrap_or_default() }))
 }

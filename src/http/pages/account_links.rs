@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::password_field::{PasswordField, password_field};
 use super::{PageAnswer, form};
-use crate::domain::{FEWEST_IN_PASSWORD, MOST_IN_PASSWORD};
 use crate::http::kit::{Browser, PageForm};
 
 /// Field of the token of a link.
@@ -101,7 +101,7 @@ pub const ACCEPT_INVITATION: LinkWords = LinkWords {
 pub const VERIFY_EMAIL: LinkWords = LinkWords {
     path: "verify-email",
     title: "Confirm your e-mail address",
-    explanation: "Press the button to confirm that you got our mail.",
+    explanation: "Press the button if the account that our mail names is yours.",
     button: "Confirm the address",
     done: "Your e-mail address is confirmed",
     next: "You can close this page.",
@@ -180,7 +180,8 @@ fn mail_follows(request: &str, sentence: &Markup) -> PageAnswer {
         p.note { "No mail? Look into the folder for spam, or check the address." }
         (back_to_sign_in(request))
     };
-    PageAnswer::new("Look into your mailbox", body)
+    let page = PageAnswer::new("Look into your mailbox", body);
+    if request.is_empty() { page.leading_home() } else { page }
 }
 
 fn back_to_sign_in(request: &str) -> Markup {
@@ -204,13 +205,13 @@ pub fn new_password<F: PageForm>(
             },
             None => {},
         }
-        div.field {
-            label for="password" { "New password" }
-            input #password type="password" name="password" required autocomplete="new-password" autofocus
-                minlength=(FEWEST_IN_PASSWORD) aria-invalid=[rule.then_some("true")]
-                aria-describedby=(if rule { "rule error" } else { "rule" });
-            p.note #rule { (FEWEST_IN_PASSWORD) " to " (MOST_IN_PASSWORD) " characters, and not a common password" }
-        }
+        (password_field(&PasswordField {
+            label: "New password",
+            is_new: true,
+            is_invalid: rule,
+            error: rule.then_some("error"),
+            has_focus: true,
+        }))
         div.choices { button.primary type="submit" { (words.button) } }
     };
     let status = match error {
@@ -218,7 +219,7 @@ pub fn new_password<F: PageForm>(
         Some(NewPasswordError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
         None => StatusCode::OK,
     };
-    page_of_link::<F>(browser, words, token, &content).with_status(status)
+    page_of_link::<F>(browser, words, token, &content).with_status(status).with_password_field()
 }
 
 /// Renders the page of a link that is confirmed by a button.
@@ -252,19 +253,38 @@ pub fn link_used(words: &LinkWords, offers_reset: bool) -> PageAnswer {
         p { (words.next) }
         @if offers_reset { div.choices { a.button.primary href="forgot-password" { "Set a new password" } } }
     };
-    PageAnswer::new(words.done, body).without_referrer()
+    let page = PageAnswer::new(words.done, body).without_referrer();
+    if offers_reset { page } else { page.leading_home() }
+}
+
+/// Way on from a link that has no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewLink {
+    /// The page of a forgotten password mails a new one.
+    ForgottenPassword,
+    /// The application requests a new one.
+    Application,
+    /// There is no second way back from a change of the address.
+    None,
 }
 
 /// Renders the page of a link that has no effect: wrong, used or expired alike.
-pub fn invalid_link(offers_reset: bool) -> PageAnswer {
+pub fn invalid_link(way: NewLink) -> PageAnswer {
     let body = html! {
         h1 { "This link is not valid" }
         p { "It was used already, it has expired, or a part of it is missing. Nothing was changed." }
-        @if offers_reset {
-            div.choices { a.button.primary href="forgot-password" { "Request a new link" } }
-        } @else {
-            p { "Go back to the application, and request a new link there." }
+        @match way {
+            NewLink::ForgottenPassword => div.choices {
+                a.button.primary href="forgot-password" { "Request a new link" }
+            },
+            NewLink::Application => p { "Sign in to the application, and request a new link there." },
+            NewLink::None => p {
+                "If another person changed your address, ask the operator of this service for help."
+            },
         }
     };
-    PageAnswer::new("This link is not valid", body).with_status(StatusCode::BAD_REQUEST).without_referrer()
+    let page = PageAnswer::new("This link is not valid", body)
+        .with_status(StatusCode::BAD_REQUEST)
+        .without_referrer();
+    if way == NewLink::ForgottenPassword { page } else { page.leading_home() }
 }

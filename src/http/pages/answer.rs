@@ -7,12 +7,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use maud::Markup;
+use maud::{Markup, html};
+use url::Url;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use super::Destination;
 use super::layout::{PageContext, document};
+use super::password_field;
 use crate::domain::sha256;
 use crate::http::kit::{Answer, AnswerDescription, Browser, Call, Code, Description, Problem, SetCookie};
 
@@ -22,8 +24,9 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 const NO_PERMISSIONS: &str =
     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
-/// A page with its security headers: it loads nothing from other sites, runs no script but the one that passes a form
-/// on, cannot be framed, and is not cached.
+/// A page with its security headers: it loads nothing from other sites, cannot be framed, and is not cached. It runs no
+/// script but one of two that are part of this program: the button that shows a password, and the one that passes a form
+/// on.
 ///
 /// There is no `Cross-Origin-Opener-Policy`: an application that opens the sign-in page in a window waits
 /// until that window closes. With any such policy, the application would see the window as closed at once.
@@ -37,6 +40,7 @@ pub struct PageAnswer {
     cache_control: &'static str,
     form_action: String,
     shows_request_id: bool,
+    leads_home: bool,
     referrer_policy: &'static str,
     script: Option<&'static str>,
     cookies: Vec<SetCookie>,
@@ -53,6 +57,7 @@ impl PageAnswer {
             cache_control: "no-store",
             form_action: "'none'".to_owned(),
             shows_request_id: false,
+            leads_home: false,
             // With `no-referrer`, a browser sends a form with `Origin: null`.
             referrer_policy: "same-origin",
             script: None,
@@ -78,6 +83,11 @@ impl PageAnswer {
         Self { form_action: destination.form_action(), script: Some(script), ..self }
     }
 
+    /// Runs the script of the button that shows a password, the only one that may run.
+    pub(super) fn with_password_field(self) -> Self {
+        Self { script: Some(password_field::SCRIPT), ..self }
+    }
+
     /// Hides the URL of the page, which has the token of a link, from whatever the page leads to.
     pub(super) fn without_referrer(self) -> Self {
         Self { referrer_policy: "no-referrer", ..self }
@@ -99,6 +109,11 @@ impl PageAnswer {
         Self { shows_request_id: true, ..self }
     }
 
+    /// Ends the page with a link to the operator's application, if one is set. For a page that leads nowhere else.
+    pub(super) fn leading_home(self) -> Self {
+        Self { leads_home: true, ..self }
+    }
+
     /// Makes it a page outside `/oauth/` that caches may keep for an hour.
     pub(super) fn public_at(self, files: &'static str) -> Self {
         Self { files: files.into(), cache_control: "public, max-age=3600", ..self }
@@ -113,7 +128,9 @@ impl PageAnswer {
     /// Renders the page.
     pub(crate) fn render(self, context: &PageContext<'_>) -> HttpResponse {
         let request = self.shows_request_id.then_some(context.request_id);
-        let html = document(context.service, &self.title, &self.files, &self.body, self.script, request);
+        let home = context.home.filter(|_| self.leads_home).map(way_home);
+        let body = html! { (self.body) @if let Some(link) = home { (link) } };
+        let html = document(context.service, &self.title, &self.files, &body, self.script, request);
         let script = self
             .script
             .map(|script| format!("script-src 'sha256-{}'; ", STANDARD.encode(sha256(script.as_bytes()))));
@@ -136,6 +153,12 @@ impl PageAnswer {
     }
 }
 
+/// Renders the link to the operator's application.
+fn way_home(home: &Url) -> Markup {
+    let host = home.host_str().unwrap_or_default();
+    html! { div.choices { a.button href=(home) { "Go to " bdi { (host) } } } }
+}
+
 fn set_cookies(response: &mut actix_web::HttpResponseBuilder, cookies: &[SetCookie]) {
     for cookie in cookies {
         response.append_header((header::SET_COOKIE, cookie.as_str()));
@@ -146,7 +169,12 @@ impl Answer for PageAnswer {
     const FOR_PEOPLE: bool = true;
 
     fn respond(self, call: &Call) -> HttpResponse {
-        self.render(&PageContext { service: call.services().name, request_id: &call.request_id() })
+        let services = call.services();
+        self.render(&PageContext {
+            service: services.name,
+            home: services.home.as_ref(),
+            request_id: &call.request_id(),
+        })
     }
 
     fn describe(description: &mut Description) {

@@ -35,11 +35,11 @@ pub fn error(page: &ErrorPage<'_>) -> PageAnswer {
         @if code.is_some() || detail.is_some() {
             dl.facts.small {
                 @if let Some(code) = code { div { dt { "Error" } dd { code { (shortened(code, 64)) } } } }
-                @if let Some(detail) = detail { div { dt { "Detail" } dd { (shortened(detail, LONGEST_DETAIL)) } } }
+                @if let Some(detail) = detail { div { dt { "Detail" } dd { (with_code(&shortened(detail, LONGEST_DETAIL))) } } }
             }
         }
     };
-    PageAnswer::new(*title, body).with_status(*status).showing_request_id()
+    PageAnswer::new(*title, body).with_status(*status).showing_request_id().leading_home()
 }
 
 /// Renders a problem as a page.
@@ -48,7 +48,8 @@ pub(crate) fn render_problem(code: Code, detail: Option<&str>, context: &Problem
         Code::UnknownPath => no_such_page().opened_at(context.path),
         code => of_problem(code, detail),
     };
-    page.render(&PageContext { service: context.service, request_id: context.request_id })
+    let ProblemContext { service, home, request_id, .. } = *context;
+    page.render(&PageContext { service, home, request_id })
 }
 
 fn of_problem(code: Code, detail: Option<&str>) -> PageAnswer {
@@ -97,7 +98,7 @@ fn refused_form(detail: Option<&str>) -> PageAnswer {
         h1 { "This page has expired" }
         p { "It was open for too long, or the browser was closed in the meantime. Nothing was changed." }
         @if let Some(detail) = detail {
-            dl.facts.small { div { dt { "Detail" } dd { (shortened(detail, LONGEST_DETAIL)) } } }
+            dl.facts.small { div { dt { "Detail" } dd { (with_code(&shortened(detail, LONGEST_DETAIL))) } } }
         }
         div.choices { a.button.primary href="" { "Start again" } }
         p.note { "If this happens again, allow cookies for this site, or go back to the application." }
@@ -130,11 +131,11 @@ pub fn explanation(code: Code) -> PageAnswer {
 }
 
 /// Renders the list of all problem codes.
-pub fn explanations() -> PageAnswer {
+pub fn explanations(own: &[Code]) -> PageAnswer {
     let body = html! {
         h1 { "Problem codes" }
         dl.facts.small {
-            @for code in Code::ALL {
+            @for code in Code::ALL.iter().chain(own) {
                 div {
                     dt { a href={ "problems/" (code.as_str()) } { code { (code.status().as_u16()) " " (code.as_str()) } } }
                     dd { (code.title()) }

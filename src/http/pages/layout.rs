@@ -1,6 +1,7 @@
 //! The common layout of the pages.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use url::Url;
 
 use super::files;
 use crate::http::kit::{Browser, PageForm, TOKEN_FIELD};
@@ -12,6 +13,8 @@ const LONGEST_NAME: usize = 80;
 pub(crate) struct PageContext<'a> {
     /// The name of the service.
     pub service: &'a str,
+    /// The application that a page leads to where nothing else does.
+    pub home: Option<&'a Url>,
     /// The request's id.
     pub request_id: &'a str,
 }

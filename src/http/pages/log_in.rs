@@ -5,6 +5,7 @@ use maud::html;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::password_field::{PasswordField, password_field};
 use super::{Application, PageAnswer, form};
 use crate::http::kit::{Browser, BrowserForm, PageForm};
 
@@ -112,11 +113,13 @@ pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
                 autocomplete="username" autocapitalize="none" spellcheck="false" dir="auto"
                 aria-invalid=[wrong.then_some("true")] autofocus[!in_password];
         }
-        div.field {
-            label for="password" { "Password" }
-            input #password type="password" name="password" required autocomplete="current-password"
-                aria-invalid=[wrong.then_some("true")] aria-describedby=[error_id] autofocus[in_password];
-        }
+        (password_field(&PasswordField {
+            label: "Password",
+            is_new: false,
+            is_invalid: wrong,
+            error: error_id,
+            has_focus: in_password,
+        }))
         div.check {
             input #stay type="checkbox" name=(STAY_SIGNED_IN) value="yes";
             label for="stay" { "Stay signed in on this device" }
@@ -145,5 +148,5 @@ pub fn log_in(browser: &Browser, page: &LogIn<'_>) -> PageAnswer {
         Some(LogInError::TooMany) => StatusCode::TOO_MANY_REQUESTS,
         None => StatusCode::OK,
     };
-    PageAnswer::new("Sign in", body).with_status(status).for_browser(browser)
+    PageAnswer::new("Sign in", body).with_status(status).for_browser(browser).with_password_field()
 }

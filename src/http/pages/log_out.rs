@@ -77,20 +77,23 @@ pub fn log_out(browser: &Browser, page: &LogOut<'_>) -> PageAnswer {
     PageAnswer::new("Sign out", body).for_browser(browser)
 }
 
-/// Renders the page after a sign-out.
-pub fn logged_out() -> PageAnswer {
-    let body = html! {
-        h1 { "You are signed out" }
-        p { "You can close this page." }
-    };
-    PageAnswer::new("Signed out", body)
+/// Renders the page after a sign-out. `back` is an address of the application that requested it, if it is known.
+pub fn logged_out(back: Option<&str>) -> PageAnswer {
+    end("Signed out", "You are signed out", "You can close this page.", back)
 }
 
-/// Renders the page after the user chose to stay signed in.
-pub fn still_logged_in() -> PageAnswer {
+/// Renders the page after the user chose to stay signed in, with the same `back`.
+pub fn still_logged_in(back: Option<&str>) -> PageAnswer {
+    let sentence = "Nothing was changed. You can close this page.";
+    end("Still signed in", "You are still signed in", sentence, back)
+}
+
+fn end(title: &str, heading: &str, sentence: &str, back: Option<&str>) -> PageAnswer {
     let body = html! {
-        h1 { "You are still signed in" }
-        p { "Nothing was changed. You can close this page." }
+        h1 { (heading) }
+        p { (sentence) }
+        @if let Some(back) = back { div.choices { a.button href=(back) { "Back to the application" } } }
     };
-    PageAnswer::new("Still signed in", body)
+    let page = PageAnswer::new(title, body);
+    if back.is_some() { page } else { page.leading_home() }
 }

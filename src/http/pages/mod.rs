@@ -1,5 +1,6 @@
 //! The pages of the authorization server: sign-in, consent, sign-out, mailed links and errors. They are rendered on the
-//! server, without resources from other sites, and without scripts but for the one that sends an authorization response.
+//! server, without resources from other sites. Two scripts are all: the button that shows a password, and the one that
+//! sends an authorization response.
 //!
 //! Each page is a function from its content to a [`PageAnswer`]. A page with a form also takes the
 //! [`Browser`](super::Browser), for the CSRF token and its cookie.
@@ -14,13 +15,14 @@ mod form_post;
 mod layout;
 mod log_in;
 mod log_out;
+mod password_field;
 mod sign_up;
 
 pub use account_links::{
-    ACCEPT_INVITATION, ForgottenPasswordForm, InvitationForm, LINK_TOKEN, LinkWords, NewPasswordError,
-    RESET_PASSWORD, ResetPasswordForm, UNDO_EMAIL_CHANGE, UndoEmailChangeForm, VERIFY_EMAIL, VerifyEmailForm,
-    confirmation, forgotten_password, invalid_link, link_requested, link_used, new_password,
-    registration_requested,
+    ACCEPT_INVITATION, ForgottenPasswordForm, InvitationForm, LINK_TOKEN, LinkWords, NewLink,
+    NewPasswordError, RESET_PASSWORD, ResetPasswordForm, UNDO_EMAIL_CHANGE, UndoEmailChangeForm,
+    VERIFY_EMAIL, VerifyEmailForm, confirmation, forgotten_password, invalid_link, link_requested, link_used,
+    new_password, registration_requested,
 };
 pub use answer::{BrowserAnswer, PageAnswer, SeeOther};
 pub use consent::{Consent, ConsentChoice, ConsentForm, Permission, consent};

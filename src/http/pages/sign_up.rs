@@ -5,8 +5,8 @@ use maud::html;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::password_field::{PasswordField, password_field};
 use super::{Application, PageAnswer, form};
-use crate::domain::{FEWEST_IN_PASSWORD, MOST_IN_PASSWORD};
 use crate::http::kit::{Browser, BrowserForm, PageForm};
 
 /// Content of the sign-up page.
@@ -132,13 +132,13 @@ pub fn sign_up(browser: &Browser, page: &SignUp<'_>) -> PageAnswer {
                 aria-invalid=[in_email.then_some("true")] aria-describedby=[in_email.then_some("error")]
                 autofocus[!focus_password];
         }
-        div.field {
-            label for="password" { "Password" }
-            input #password type="password" name="password" required autocomplete="new-password"
-                minlength=(FEWEST_IN_PASSWORD) aria-invalid=[in_password.then_some("true")]
-                aria-describedby=(if in_password { "rule error" } else { "rule" }) autofocus[focus_password];
-            p.note #rule { (FEWEST_IN_PASSWORD) " to " (MOST_IN_PASSWORD) " characters, and not a common password" }
-        }
+        (password_field(&PasswordField {
+            label: "Password",
+            is_new: true,
+            is_invalid: in_password,
+            error: in_password.then_some("error"),
+            has_focus: focus_password,
+        }))
         div.choices {
             // The Enter key presses the first button.
             button.primary type="submit" name="choice" value=(SignUpChoice::SIGN_UP) { "Create account" }
@@ -152,5 +152,5 @@ pub fn sign_up(browser: &Browser, page: &SignUp<'_>) -> PageAnswer {
         p.note { "You have an account? " a href={ "authorize?" (log_in) } { "Sign in" } }
     };
     let status = error.as_ref().map_or(StatusCode::OK, SignUpError::status);
-    PageAnswer::new("Create an account", body).with_status(status).for_browser(browser)
+    PageAnswer::new("Create an account", body).with_status(status).for_browser(browser).with_password_field()
 }

@@ -85,7 +85,7 @@ pub fn token(data: &[u8]) {
 
 /// Checks a cursor: one without a valid seal is refused, and a sealed one keeps its content.
 pub fn cursor(data: &[u8]) {
-    static KEY: LazyLock<CursorKey> = LazyLock::new(|| CursorKey::new(&[7; 32]));
+    static KEY: LazyLock<CursorKey> = LazyLock::new(|| CursorKey::new([7; 32]));
     let text = String::from_utf8_lossy(data);
     assert_eq!(KEY.open::<Value>("users", &text), None, "a cursor that nobody sealed");
     let sealed = KEY.seal("users", &text);

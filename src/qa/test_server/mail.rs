@@ -1,5 +1,6 @@
 //! `/test/mail`: the mails that a test server keeps instead of sending them.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::server::test_server;
-use crate::domain::format_time;
+use crate::domain::{Email, format_time, parse_number};
 use crate::http::{Json, Parameter, Parameters, Problem, Public, Query, QueryType, Services};
 use crate::mail::SentMail;
 
@@ -48,9 +49,9 @@ impl QueryType for MailQuery {
             let wait = humantime::parse_duration(text).ok().filter(|wait| *wait <= LONGEST_WAIT);
             wait.ok_or("must be a time of at most 30s, such as 2s")
         };
-        let number = |text: &str| text.parse().map_err(|_| "must be the id of a mail");
+        let number = |text: &str| parse_number(text).ok_or("must be the id of a mail");
         Ok(Self {
-            to: parameters.take("to", str::parse::<String>)?,
+            to: parameters.take("to", |to| Ok::<_, Infallible>(Email::query_key(to)))?,
             after: parameters.take("after", number)?.unwrap_or_default(),
             wait: parameters.take("wait", wait)?.unwrap_or_default(),
         })

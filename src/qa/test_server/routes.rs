@@ -1,111 +1,74 @@
 //! `/test`: additional routes of a test server.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::http::Method;
-use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::mail;
 use super::seeds::Seeds;
 use super::server::test_server;
-use super::token::token;
-use crate::domain::{Invalid, format_time, parse_time};
-use crate::http::{Body, Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
+use super::token::{inspect, token};
+use super::{clock, fault, mail};
+use crate::http::{Code, Endpoint, Json, NoContent, Problem, Public, Services, endpoint};
 
 /// Returns the additional routes of a test server.
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::GET,  "/test",       "List the test accounts", seeds),
-        endpoint(Method::POST, "/test/token", "Make a token for a situation",        token).or(&[Code::NotFound, Code::Conflict]),
-        endpoint(Method::POST, "/test/clock", "Set the clock",                       clock),
-        endpoint(Method::POST, "/test/reset", "Reset to the state at start",         reset),
-        endpoint(Method::GET,  "/test/mail",  "List the mails that were not sent",   mail::list),
+        endpoint(Method::GET,  "/test",          "List the test accounts, the time and the settings", state),
+        endpoint(Method::POST, "/test/token",    "Make a token for a situation",       token).or(&[Code::NotFound, Code::Conflict]),
+        endpoint(Method::POST, "/test/token/inspect", "Tell why a token is refused",   inspect),
+        endpoint(Method::GET,  "/test/clock",    "Read the clock",                     clock::read),
+        endpoint(Method::POST, "/test/clock",    "Move, freeze or reset the clock",    clock::set),
+        endpoint(Method::POST, "/test/baseline", "Make the present state the one that a reset restores", baseline),
+        endpoint(Method::POST, "/test/reset",    "Reset to the baseline, or else to the state at start", reset),
+        endpoint(Method::POST, "/test/fault",    "Make answers of a route late, or errors", fault::plan),
+        endpoint(Method::GET,  "/test/mail",     "List the mails that were not sent",  mail::list),
     ]
 }
 
-crate::body! {
-    /// Change of the clock: one of the three.
-    pub struct ClockChange {
-        /// Moves it by this duration, such as `10m` or `1h 30m`.
-        advance: Option<String> as Option<TimeDelta> = text(duration);
-        /// To this time.
-        #[schema(format = "date-time")]
-        set: Option<String> as Option<DateTime<Utc>> = text(time);
-        /// Back to the time of the machine.
-        reset: Option<bool> = boolean();
-    }
-    example { "advance": "0s" }
-}
-
-/// Time of the server.
+/// State of a test server.
 #[derive(Serialize, ToSchema)]
-pub struct TestTime {
-    /// The current time.
-    #[schema(format = "date-time")]
-    now: String,
-}
-
-enum Change {
-    By(TimeDelta),
-    To(DateTime<Utc>),
-    Back,
-}
-
-fn duration(text: &str) -> Result<TimeDelta, Invalid> {
-    let duration = humantime::parse_duration(text).ok().and_then(|by| TimeDelta::from_std(by).ok());
-    duration.ok_or_else(|| Invalid::new("not-a-time", "must be a time such as 10m"))
-}
-
-fn time(text: &str) -> Result<DateTime<Utc>, Invalid> {
-    parse_time(text).ok_or_else(|| Invalid::new("not-a-time", "must be an RFC 3339 time"))
+pub struct TestState {
+    /// The test accounts and records.
+    #[serde(flatten)]
+    seeds: Seeds,
+    /// The time.
+    clock: clock::TestTime,
+    /// The settings that a test server takes, with their values.
+    settings: BTreeMap<&'static str, String>,
 }
 
 /// `GET /test`
-async fn seeds(_: Public, services: Arc<Services>) -> Result<Json<Seeds>, Problem> {
-    Ok(Json(test_server(&services)?.seeds.clone()))
+async fn state(_: Public, services: Arc<Services>) -> Result<Json<TestState>, Problem> {
+    let test = test_server(&services)?;
+    let clock = clock::TestTime::of(&test.clock);
+    Ok(Json(TestState { seeds: test.seeds(), clock, settings: test.settings.clone() }))
 }
 
-/// `POST /test/clock`
-async fn clock(
-    _: Public,
-    body: Body<ClockChange>,
-    services: Arc<Services>,
-) -> Result<Json<TestTime>, Problem> {
-    let change = body.read(|members| {
-        let ClockChange { advance, set, reset } = ClockChange::read(members)?;
-        match (advance, set, reset.unwrap_or(false)) {
-            (Some(by), None, false) => Some(Change::By(by)),
-            (None, Some(to), false) => Some(Change::To(to)),
-            (None, None, true) => Some(Change::Back),
-            _ => {
-                members.broken(
-                    "advance",
-                    Invalid::new("one-change", "must be one of `advance`, `set` and `reset`"),
-                );
-                None
-            }
-        }
-    })?;
-    let clock = &test_server(&services)?.clock;
-    match change {
-        Change::By(apart) => clock.advance(apart),
-        Change::To(time) => clock.advance(time - clock.now()),
-        Change::Back => clock.reset(),
-    }
-    Ok(Json(TestTime { now: format_time(clock.now()) }))
+/// `POST /test/baseline`: takes a snapshot of every table and of the clock.
+async fn baseline(_: Public, services: Arc<Services>) -> Result<NoContent, Problem> {
+    let test = test_server(&services)?;
+    // The refusals so far belong to the state.
+    services.recorder.close().await?;
+    test.snapshot.renew().await?;
+    test.keep_clock();
+    Ok(NoContent)
 }
 
-/// `POST /test/reset`: restores every table and the clock. All issued tokens become invalid, because the server
-/// signs with a new key.
+/// `POST /test/reset`: restores every table and the clock, and ends every fault. All issued tokens become invalid,
+/// because the server signs with a new key.
 async fn reset(_: Public, services: Arc<Services>) -> Result<NoContent, Problem> {
     let test = test_server(&services)?;
+    test.faults.clear();
     services.recorder.discard().await?;
     test.snapshot.restore().await?;
-    test.clock.reset();
+    test.restore_clock();
     test.mailbox.clear();
+    services.rate_limits.forget();
+    services.forgeries.forget();
     services.forget_tokens().await?;
     Ok(NoContent)
 }

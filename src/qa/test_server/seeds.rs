@@ -1,17 +1,23 @@
-//! Test accounts: users of every kind and clients, with fixed ids and a fixed password.
+//! Test accounts: users of every kind and clients, with fixed ids and a fixed password, and those of a seed file.
+
+use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::seed_error::{SeedError, wrong};
+use super::seed_file::SeedFile;
 use crate::authz::action::Create;
 use crate::authz::{Operator, Reach, Registration};
 use crate::domain::{
-    Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, Clock, Email, GrantType,
+    Client, ClientAuthentication, ClientId, ClientMetadata, ClientSecret, ClockAndRandom, Email, GrantType,
     NewPassword, ProfileChange, Role, Status, User, UserId,
 };
 use crate::hashing::Hasher;
-use crate::store::{NewUser, Store, StoreError};
+use crate::http::{Line, LinePassword};
+use crate::store::{ImportOutcome, ImportedUser, NewUser, TrustedStore};
 
 /// Password of all test users.
 const PASSWORD: &str = "a passphrase for tests alone";
@@ -26,8 +32,23 @@ pub struct Seeds {
     pub users: Vec<SeedUser>,
     /// The clients.
     pub clients: Vec<SeedClient>,
+    /// The records of the seed file.
+    pub records: Vec<SeedRecord>,
     /// An id that does not exist.
     pub nobody: Uuid,
+}
+
+/// Record of a seed file.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SeedRecord {
+    /// Its path.
+    pub path: String,
+    /// The user or the client that created it.
+    #[serde(rename = "as")]
+    #[schema(rename = "as")]
+    pub by: String,
+    /// The answer to the request that created it.
+    pub record: Value,
 }
 
 /// Test user.
@@ -37,8 +58,8 @@ pub struct SeedUser {
     pub id: Uuid,
     /// The address to log in with.
     pub email: String,
-    /// The password to log in with.
-    pub password: String,
+    /// The password to log in with. Null when the seed file has a hash or none.
+    pub password: Option<String>,
     /// The roles.
     pub roles: Vec<String>,
     /// `active` or `suspended`.
@@ -69,63 +90,138 @@ const USERS: [(&str, &[Role], Status); 5] = [
     ("suspended", &[], Status::Suspended),
 ];
 
-/// Creates the test accounts.
-///
-/// # Errors
-/// When they cannot be stored.
-pub(crate) async fn seed(
-    store: &Store,
-    hasher: &Hasher,
-    operator: &Operator,
-    clock: &Clock,
-) -> Result<Seeds, StoreError> {
-    let wrong = |why: &dyn std::fmt::Display| StoreError::Internal(format!("a seed: {why}"));
-    let mut users = Vec::new();
-    for (number, (name, roles, status)) in (1_u128..).zip(USERS) {
-        let email = Email::parse(&format!("{name}@example.com")).map_err(|error| wrong(&error))?;
+/// Makes the test accounts of a new test server.
+pub(super) struct Seeder<'a> {
+    pub(super) store: &'a TrustedStore,
+    pub(super) hasher: &'a Hasher,
+    pub(super) operator: &'a Operator,
+    pub(super) clock_and_random: &'a ClockAndRandom,
+}
+
+impl Seeder<'_> {
+    /// Creates the accounts of the file, and those test accounts whose id, address or client id it does not have.
+    ///
+    /// # Errors
+    /// When two accounts of the file collide, or they cannot be stored.
+    pub(super) async fn seed(&self, file: SeedFile) -> Result<Seeds, SeedError> {
+        let (mut users, mut clients) = (Vec::new(), Vec::new());
+        for (number, (name, roles, status)) in (1_u128..).zip(USERS) {
+            let id = UserId(Uuid::from_u128(0x0189_0a5d_ac96_774b_8000_0000_0000_0000 + number));
+            let email = Email::parse(&format!("{name}@example.com")).map_err(|error| wrong(&error))?;
+            let is_replaced = |line: &Line| line.id == Some(id) || line.email.key() == email.key();
+            if file.users.iter().any(|(line, _)| is_replaced(line)) {
+                continue;
+            }
+            users.push(self.user(id, email, [roles, &[Role::USER]].concat(), status).await?);
+        }
+        for (id, metadata) in self::clients(self.operator) {
+            let id: ClientId = id.parse().map_err(|_| wrong(&"a client's id"))?;
+            if file.clients.iter().any(|client| client.id == id) {
+                continue;
+            }
+            let secret =
+                metadata.authentication.by_secret().then(|| format!("the secret of {id}, for tests alone"));
+            let metadata = metadata.checked(false).map_err(|_| wrong(&"a client's metadata"))?;
+            clients.push(self.client(id, metadata, secret).await?);
+        }
+        for (number, (line, password)) in file.users.into_iter().enumerate() {
+            users.push(self.line(number, line, password).await?);
+        }
+        for client in file.clients {
+            let by_secret = client.metadata.authentication.by_secret();
+            let usual = || format!("the secret of {}, for tests alone", client.id);
+            let secret = by_secret.then(|| client.secret.unwrap_or_else(usual));
+            clients.push(self.client(client.id, client.metadata, secret).await?);
+        }
+        Ok(Seeds { users, clients, records: Vec::new(), nobody: NOBODY })
+    }
+
+    async fn user(
+        &self,
+        id: UserId,
+        email: Email,
+        roles: Vec<Role>,
+        status: Status,
+    ) -> Result<SeedUser, SeedError> {
         let password = NewPassword::parse(PASSWORD, &[]).map_err(|error| wrong(&error))?;
-        let hash = hasher.hash(&password).await.map_err(|error| wrong(&error))?;
-        let id = UserId(Uuid::from_u128(0x0189_0a5d_ac96_774b_8000_0000_0000_0000 + number));
-        let roles = [roles, &[Role::USER]].concat();
-        let new = NewUser {
-            email,
-            password: Some(hash),
-            profile: ProfileChange::default(),
-            status,
-            external_id: None,
-        };
-        let reach = operator.reach::<User, Create>().map_err(|_| wrong(&"not the operator's"))?;
+        let hash = self.hasher.hash(&password).await.map_err(|error| wrong(&error))?;
+        let profile = ProfileChange::default();
+        let new = NewUser { email, password: Some(hash), profile, status, external_id: None };
+        let reach = self.operator.reach::<User, Create>().map_err(|_| wrong(&"not the operator's"))?;
         let grant = Registration::from(reach).grant(Some(roles)).map_err(|_| wrong(&"above the operator"))?;
-        let user = store.create_user_as(id, new, grant).await?;
-        users.push(SeedUser {
+        let user = self.store.create_user_as(id, new, grant).await?;
+        Ok(SeedUser {
             id: user.id.0,
             email: user.email.to_string(),
-            password: PASSWORD.to_owned(),
+            password: Some(PASSWORD.to_owned()),
             roles: user.roles.iter().map(ToString::to_string).collect(),
             status: user.status.as_str().to_owned(),
-        });
+        })
     }
-    let mut clients = Vec::new();
-    for (id, metadata) in self::clients(operator) {
-        let secret =
-            metadata.authentication.by_secret().then(|| format!("the secret of {id}, for tests alone"));
-        let client_id: ClientId = id.parse().map_err(|_| wrong(&"a client's id"))?;
-        let metadata = metadata.checked(false).map_err(|_| wrong(&"a client's metadata"))?;
+
+    /// Creates a user of the file.
+    async fn line(&self, number: usize, line: Line, password: Option<String>) -> Result<SeedUser, SeedError> {
+        let ClockAndRandom { clock, random } = self.clock_and_random;
+        let id = match line.id {
+            Some(id) => id,
+            None => UserId(random.uuid_at(clock.now()).map_err(|error| wrong(&error))?),
+        };
+        let reach = self.operator.reach::<User, Create>().map_err(|_| wrong(&"not the operator's"))?;
+        let grant = Registration::from(reach).grant(line.roles).map_err(|_| wrong(&"above the operator"))?;
+        let hash = match line.password {
+            Some(LinePassword::Chosen(chosen)) => {
+                Some(self.hasher.hash(&chosen).await.map_err(|error| wrong(&error))?)
+            }
+            Some(LinePassword::Hashed(hash)) => {
+                Some(self.hasher.stored(hash).await.map_err(|error| wrong(&error))?)
+            }
+            None => None,
+        };
+        let made = SeedUser {
+            id: id.0,
+            email: line.email.to_string(),
+            password,
+            roles: grant.roles().iter().map(ToString::to_string).collect(),
+            status: line.status.as_str().to_owned(),
+        };
+        let (email, profile, status) = (line.email, line.profile, line.status);
+        let imported = ImportedUser {
+            id: Some(id),
+            new: NewUser { email, password: hash, profile, status, external_id: line.external_id },
+            email_verified: line.email_verified,
+            created_at: line.created_at,
+            updated_at: line.updated_at,
+            last_login_at: line.last_login_at,
+            grant,
+        };
+        let outcomes = self.store.import_users(vec![Arc::new(imported)]).await?;
+        if outcomes.contains(&ImportOutcome::Exists) {
+            let rule = "has the id, the address or the external id of an earlier user";
+            return Err(SeedError::File(vec![format!("/users/{number} {rule}")]));
+        }
+        Ok(made)
+    }
+
+    async fn client(
+        &self,
+        id: ClientId,
+        metadata: ClientMetadata,
+        secret: Option<String>,
+    ) -> Result<SeedClient, SeedError> {
         let described = SeedClient {
-            client_id: id.to_owned(),
+            client_id: id.to_string(),
             client_secret: secret.clone(),
             scope: metadata.scope.join(" "),
             grant_types: metadata.grants.iter().map(ToString::to_string).collect(),
             redirect_uris: metadata.redirect_uris.iter().map(ToString::to_string).collect(),
         };
-        let reach: Reach<Client, Create> = operator.reach().map_err(|_| wrong(&"not the operator's"))?;
-        let client = reach.make(Client::new(client_id, metadata, clock.now()));
+        let reach: Reach<Client, Create> = self.operator.reach().map_err(|_| wrong(&"not the operator's"))?;
+        let client = reach.make(Client::new(id, metadata, self.clock_and_random.clock.now()));
         let client = client.map_err(|_| wrong(&"above the operator"))?;
         let hash = secret.map(|secret| ClientSecret::presented(&secret).hash());
-        drop(store.create_client(client, hash).await?);
-        clients.push(described);
+        drop(self.store.create_client(client, hash).await?);
+        Ok(described)
     }
-    Ok(Seeds { users, clients, nobody: NOBODY })
 }
 
 /// Returns a client with every scope, one with the scopes of users, and one for the login of users.

@@ -1,92 +1,84 @@
-//! Test server and its settings.
+//! State of a test server.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::seeds::{Seeds, seed};
-use crate::app::{App, Loaded};
-use crate::authz::Operator;
-use crate::config::{Config, Database, Environment, Faults, Sources};
-use crate::domain::{Clock, ClockAndRandom, Random};
-use crate::hashing::Argon2Cost;
-use crate::http::{Code, Problem, Services};
+use super::fault::Faults;
+use super::seed_error::SeedError;
+use super::seed_file::SeedFile;
+use super::seeds::{SeedRecord, Seeder, Seeds};
+use crate::app::TestSettings;
+use crate::authz::{Operator, Vocabulary};
+use crate::config::{Config, Environment};
+use crate::domain::{Clock, ClockAndRandom, ClockState, Random};
+use crate::hashing::Hasher;
+use crate::http::{Code, Endpoint, Problem, Services};
 use crate::mail::Mailbox;
 use crate::store::hold;
-use crate::store::{InMemory, Snapshot, Store, StoreError};
+use crate::store::{InMemory, Snapshot, StoreError, TrustedStore};
 
 /// SQLite database in the memory of this process, shared by its connections.
-const DATABASE: &str = "file:/cloakroom-test?vfs=memdb";
-
-/// Master key. It protects no stored data.
-pub(crate) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
-/// Cost of password hashes, below the minimum of a configuration: the documentation has these passwords.
-pub(crate) const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
+pub(super) const DATABASE: &str = "file:/cloakroom-test?vfs=memdb";
 
 /// State of a test server.
 pub struct TestServer {
-    /// The test accounts.
-    pub(crate) seeds: Seeds,
-    /// The database at the start.
-    pub(crate) snapshot: Snapshot,
+    seeds: Mutex<Seeds>,
+    /// The database at the baseline.
+    pub(super) snapshot: Snapshot,
+    /// The clock at the baseline.
+    clock_state: Mutex<ClockState>,
     /// Looks up the users of test tokens.
-    pub(crate) operator: Operator,
+    pub(super) operator: Operator,
     /// The clock of the server.
-    pub(crate) clock: Clock,
+    pub(super) clock: Clock,
     /// The mails that it would have sent.
-    pub(crate) mailbox: Mailbox,
+    pub(super) mailbox: Mailbox,
+    /// The faults of its next answers.
+    pub(crate) faults: Arc<Faults>,
+    /// The settings that it takes, with their values.
+    pub(super) settings: BTreeMap<&'static str, String>,
+    /// Methods and paths of the routes, without its additional ones.
+    routes: Vec<String>,
 }
 
-/// Error of the settings of a test server.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TestServerError {
-    /// Other machines could reach it.
-    #[error("a test server must listen on a loopback address, and {0} is not one; give --listen 127.0.0.1:0")]
-    Listen(SocketAddr),
-    /// A setting has a fault.
-    #[error("{0}")]
-    Settings(#[from] Faults),
-}
-
-/// Returns the settings of a test server. Of those given it uses the listening address, the log, and the
-/// application's own.
-pub(crate) fn settings(app: &App, given: &Sources) -> Result<Loaded, TestServerError> {
-    let kept = ["CLOAKROOM_LISTEN", "CLOAKROOM_LOG_FORMAT", "CLOAKROOM_ACCESS_LOG", "RUST_LOG"];
-    let own = |name: &&String| kept.contains(&name.as_str()) || !is_cloakrooms(name);
-    let mut sources = Sources { settings: app.settings_list(), ..Sources::default() };
-    for from in [&given.dotenv, &given.environment, &given.flags] {
-        let some = from.iter().filter(|(name, _)| own(name));
-        sources.environment.extend(some.map(|(name, value)| (name.clone(), value.clone())));
+impl TestServer {
+    /// Returns the test accounts and records.
+    pub(crate) fn seeds(&self) -> Seeds {
+        lock(&self.seeds).clone()
     }
-    let fixed = [
-        ("CLOAKROOM_MASTER_KEY", MASTER_KEY),
-        ("CLOAKROOM_WORKERS", "2"),
-        // With one connection, no request waits for the lock of another.
-        ("CLOAKROOM_DB_POOL", "1"),
-        ("CLOAKROOM_RATE_LIMITS", "off"),
-        ("CLOAKROOM_METRICS_LISTEN", "off"),
-        ("CLOAKROOM_SHUTDOWN_GRACE", "0s"),
-    ];
-    sources.environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    // This check comes before the others, so that its error is the one that is shown.
-    let listen = sources.environment.get("CLOAKROOM_LISTEN").and_then(|listen| listen.parse().ok());
-    if let Some(listen) = listen.filter(|listen: &SocketAddr| !listen.ip().to_canonical().is_loopback()) {
-        return Err(TestServerError::Listen(listen));
+
+    /// Adds records of the seed file.
+    pub(crate) fn add_records(&self, records: Vec<SeedRecord>) {
+        lock(&self.seeds).records.extend(records);
     }
-    let mut loaded = app.load(&sources)?;
-    loaded.config.database = Database::Sqlite(DATABASE.into());
-    loaded.config.argon2 = CHEAP;
-    loaded.config.environment = Environment::Test;
-    Ok(loaded)
+
+    /// Keeps the clock as a part of the baseline.
+    pub(super) fn keep_clock(&self) {
+        *lock(&self.clock_state) = self.clock.state();
+    }
+
+    /// Sets the clock as it was at the baseline.
+    pub(super) fn restore_clock(&self) {
+        self.clock.adjust(*lock(&self.clock_state));
+    }
+
+    /// Returns the route with the nearest name. None when there is a route of this name.
+    pub(super) fn nearest_route(&self, name: &str) -> Option<&str> {
+        if self.routes.iter().any(|route| route == name) {
+            return None;
+        }
+        let distance = |route: &&String| strsim::damerau_levenshtein(route, name);
+        Some(self.routes.iter().min_by_key(distance).map_or("", String::as_str))
+    }
 }
 
-fn is_cloakrooms(name: &str) -> bool {
-    name.starts_with("CLOAKROOM_") || name == "DATABASE_URL" || name == "RUST_LOG"
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns the clock and the random number generator of a test server.
 pub(crate) fn clock_and_random() -> ClockAndRandom {
-    ClockAndRandom { clock: Clock::shifted(), random: Random::system() }
+    ClockAndRandom { clock: Clock::adjustable(), random: Random::system() }
 }
 
 /// Keeps the database in memory until the returned value is dropped.
@@ -99,17 +91,43 @@ pub(crate) fn is_test(config: &Config) -> bool {
     config.environment == Environment::Test
 }
 
+/// Parts of a server that becomes a test server.
+pub(crate) struct Start<'a> {
+    pub(crate) store: &'a TrustedStore,
+    pub(crate) hasher: &'a Hasher,
+    pub(crate) vocabulary: &'a Vocabulary,
+    pub(crate) operator: Operator,
+    pub(crate) clock_and_random: &'a ClockAndRandom,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) endpoints: &'a [Endpoint],
+    pub(crate) settings: TestSettings,
+}
+
 /// Creates the test accounts, and takes a snapshot of the database.
-pub(crate) async fn start(
-    store: &Store,
-    hasher: &crate::hashing::Hasher,
-    operator: Operator,
-    clock: Clock,
-    mailbox: Mailbox,
-) -> Result<Arc<TestServer>, StoreError> {
-    let seeds = seed(store, hasher, &operator, &clock).await?;
+///
+/// # Errors
+/// When the seed file breaks a rule, or the accounts cannot be stored.
+pub(crate) async fn start(parts: Start<'_>) -> Result<Arc<TestServer>, SeedError> {
+    let Start { store, hasher, vocabulary, operator, clock_and_random, mailbox, endpoints, settings } = parts;
+    let file = match &settings.seed {
+        Some(seed) => SeedFile::read(seed, vocabulary, hasher)?,
+        None => SeedFile::default(),
+    };
+    let seeder = Seeder { store, hasher, operator: &operator, clock_and_random };
+    let seeds = Mutex::new(seeder.seed(file).await?);
     let snapshot = Snapshot::of(DATABASE)?;
-    Ok(Arc::new(TestServer { seeds, snapshot, operator, clock, mailbox }))
+    let clock = clock_and_random.clock.clone();
+    Ok(Arc::new(TestServer {
+        seeds,
+        snapshot,
+        clock_state: Mutex::new(clock.state()),
+        operator,
+        clock,
+        mailbox,
+        faults: Arc::default(),
+        settings: settings.taken,
+        routes: endpoints.iter().map(|endpoint| endpoint.name()).collect(),
+    }))
 }
 
 /// Returns the state of the test server.

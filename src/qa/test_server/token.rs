@@ -11,7 +11,8 @@ use super::TestServer;
 use super::server::test_server;
 use crate::authz::action::Read;
 use crate::authz::{ScopeSet, Vocabulary};
-use crate::domain::{ClientId, Email, Invalid, User, UserId};
+use crate::domain::{ClientId, Email, Invalid, Status, User, UserId, format_time};
+use crate::http::kit::authentication::ConfirmError;
 use crate::http::{Body, BodyType, Code, Given, Json, Members, Problem, Public, Services};
 use crate::store::{OneTimeJwts, TokenOwner};
 use crate::token::{
@@ -25,7 +26,8 @@ const LONGEST: u64 = 86_400;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "its members are the body's documentation")]
 pub struct NewTestToken {
-    /// The user: an id, an e-mail address, or the name of a test account such as `alice`.
+    /// The user: an id, an e-mail address, or the name of a test account such as `alice`. Or the id of a client that acts
+    /// for itself.
     #[schema(rename = "as")]
     user: Option<String>,
     /// A client that acts for itself; with `as`, the client of the user's token.
@@ -63,9 +65,14 @@ pub struct TestTokenView {
     /// Its claims.
     #[schema(value_type = Object)]
     claims: Option<Map<String, Value>>,
+    /// The situation.
+    situation: &'static str,
     /// Why this server refuses it; null for a token that it accepts.
     #[schema(required = true)]
     refused: Option<RefusalView>,
+    /// The reason alone, as in `refused`.
+    #[schema(required = true)]
+    fails_because: Option<&'static str>,
 }
 
 /// Reason for which a token is refused.
@@ -83,6 +90,8 @@ pub struct RefusalView {
 /// Situation of a token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Situation {
+    /// The token is good.
+    Valid,
     /// The token has this defect.
     Defect(TokenDefect),
     /// The user authenticated long ago. Rules with `fresh` refuse the token, and only they.
@@ -90,14 +99,21 @@ enum Situation {
 }
 
 impl Situation {
+    const VALID: &str = "valid";
     const STALE: &str = "stale";
+    /// Another name of `wrong-typ`, which is the name of an option on the command line.
+    const TYP: &str = "typ";
 
     fn parse(name: &str) -> Result<Self, Invalid> {
-        if name == Self::STALE {
-            return Ok(Self::Stale);
+        match name {
+            Self::VALID => return Ok(Self::Valid),
+            Self::STALE => return Ok(Self::Stale),
+            Self::TYP => return Ok(Self::Defect(TokenDefect::WrongTyp)),
+            _ => {}
         }
         let all = || TokenDefect::ALL.iter().copied();
-        let known = || all().map(TokenDefect::name).chain([Self::STALE]).collect::<Vec<_>>().join(", ");
+        let others = [Self::VALID, Self::STALE, Self::TYP];
+        let known = || all().map(TokenDefect::name).chain(others).collect::<Vec<_>>().join(", ");
         let defect = all().find(|defect| defect.name() == name).map(Self::Defect);
         defect.ok_or_else(|| Invalid::new("unknown", format!("must be one of {}", known())))
     }
@@ -105,7 +121,15 @@ impl Situation {
     fn defect(self) -> Option<TokenDefect> {
         match self {
             Self::Defect(defect) => Some(defect),
-            Self::Stale => None,
+            Self::Valid | Self::Stale => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Valid => Self::VALID,
+            Self::Stale => Self::STALE,
+            Self::Defect(defect) => defect.name(),
         }
     }
 }
@@ -172,6 +196,13 @@ async fn user(services: &Services, test: &TestServer, order: &Order, name: &str)
     let reach = test.operator.reach::<User, Read>()?;
     let found = services.store.find::<User>(id, reach.lookup_filter()).await?;
     let user = test.operator.open::<User, Read>(found).map_err(|_| missing())?.into_record();
+    if user.status == Status::Suspended && order.situation.and_then(Situation::defect).is_none() {
+        let why = format!(
+            "{name} is suspended, so no token of this user is valid; make it before the suspension, or with the situation \
+             `revoked`"
+        );
+        return Err(Problem::new(Code::Conflict).with_detail(why));
+    }
     let most = Some(services.vocabulary.granted_by(&user.roles));
     let now = services.clock.now();
     let auth_time = if order.situation == Some(Situation::Stale) { long_ago(now) } else { now };
@@ -179,6 +210,14 @@ async fn user(services: &Services, test: &TestServer, order: &Order, name: &str)
     let issue_to = IssueTo::User { id, roles, epoch, client_epoch: None, auth_time };
     let client_id = order.client.clone().unwrap_or_else(|| ClientId::FIRST_PARTY.to_owned());
     Ok(Subject { issue_to, client_id, most })
+}
+
+/// True for the id of a client. The ids of users are UUIDs of version 7, and no client has one.
+async fn is_client(services: &Services, name: &str) -> Result<bool, Problem> {
+    match name.parse::<ClientId>() {
+        Ok(id) => Ok(services.trusted.client_by_id(id).await?.is_some()),
+        Err(_) => Ok(false),
+    }
 }
 
 async fn client(services: &Services, id: &str) -> Result<Subject, Problem> {
@@ -201,6 +240,7 @@ pub(super) async fn token(
     let test = test_server(&services)?;
     let order = body.read(|members| read(members, &vocabulary))?;
     let subject = match (&order.user, &order.client) {
+        (Some(name), None) if is_client(&services, name).await? => client(&services, name).await?,
         (Some(name), _) => user(&services, &test, &order, name).await?,
         (None, Some(id)) => client(&services, id).await?,
         (None, None) => return Err(Problem::new(Code::InvalidBody)),
@@ -213,13 +253,58 @@ pub(super) async fn token(
     let refused = refusal(&services, &token).await?;
     let is_changed = !order.claims.is_empty() || !order.header.is_empty();
     let expected = defect.map(TokenDefect::refusal);
-    if !is_changed && refused != expected {
-        let why = format!("the token has not the one defect that was asked for: the server says {refused:?}");
-        return Err(Problem::new(Code::Internal).with_detail(why));
+    if refused != expected && (defect.is_some() || !is_changed) {
+        let told = |reason: Option<InvalidToken>| reason.map_or("accepted", InvalidToken::as_str);
+        let (says, wanted) = (told(refused), told(expected));
+        let why =
+            format!("the token would not be in the situation: the server says {says} instead of {wanted}");
+        return Err(Problem::new(Code::Conflict).with_detail(why));
     }
     let DecodedToken { header, claims } = DecodedToken::decode(&token);
-    let refused = refused.map(|why| RefusalView { status: 401, reason: why.as_str(), because: why.reason() });
-    Ok(Json(TestTokenView { token, header, claims, refused }))
+    let situation = order.situation.map_or(Situation::VALID, Situation::name);
+    let fails_because = refused.map(InvalidToken::as_str);
+    Ok(Json(TestTokenView { token, header, claims, situation, refused: refused.map(view), fails_because }))
+}
+
+fn view(why: InvalidToken) -> RefusalView {
+    RefusalView { status: 401, reason: why.as_str(), because: why.reason() }
+}
+
+crate::body! {
+    /// A token to inspect.
+    pub struct InspectedToken {
+        /// The token.
+        #[schema(write_only)]
+        token: String = required_text(any_text);
+    }
+    example { "token": "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.e30.c2lnbmF0dXJl" }
+}
+
+fn any_text(text: &str) -> Result<String, Invalid> {
+    Ok(text.to_owned())
+}
+
+/// Verdict of the server's verifier on a token.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TestTokenVerdict)]
+pub struct VerdictView {
+    /// Why this server refuses it; null for a token that it accepts.
+    #[schema(required = true)]
+    refused: Option<RefusalView>,
+    /// The time of the server.
+    #[schema(format = "date-time")]
+    now: String,
+}
+
+/// `POST /test/token/inspect`
+pub(super) async fn inspect(
+    _: Public,
+    body: Body<InspectedToken>,
+    services: Arc<Services>,
+) -> Result<Json<VerdictView>, Problem> {
+    let InspectedToken { token } = body.read(InspectedToken::read)?;
+    let refused = refusal(&services, &token).await?.map(view);
+    Ok(Json(VerdictView { refused, now: format_time(services.clock.now()) }))
 }
 
 fn made(services: &Services, subject: Subject, order: &Order) -> Result<String, Problem> {
@@ -276,7 +361,11 @@ async fn revoke(services: &Services, token: &str) -> Result<(), Problem> {
 /// Returns the reason for which this server refuses a token.
 async fn refusal(services: &Services, token: &str) -> Result<Option<InvalidToken>, Problem> {
     match services.verifier.verify(token) {
-        Ok(verification) => Ok(services.confirm(verification).await?.err()),
+        Ok(verification) => match services.confirm(verification).await {
+            Ok(_) => Ok(None),
+            Err(ConfirmError::Token(reason)) => Ok(Some(reason)),
+            Err(ConfirmError::Store(error)) => Err(error.into()),
+        },
         Err(reason) => Ok(Some(reason)),
     }
 }

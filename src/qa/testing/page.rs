@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::authz::Vocabulary;
+use crate::app::App;
 use crate::authz::matrix::CallerKind;
 use crate::qa::verify::{Outcome, Report, RouteReport};
 
@@ -25,16 +25,19 @@ pub struct Page {
 }
 
 impl Page {
-    pub(crate) fn of(report: &Report, vocabulary: &Vocabulary) -> Self {
-        let kinds = CallerKind::of_requests(vocabulary);
-        let rows = report.routes.iter().map(|route| {
+    pub(crate) fn of(report: &Report, app: &App, waived: &[&str]) -> Self {
+        let kinds = CallerKind::of_requests(app.vocabulary());
+        let added: Vec<String> = app.added_routes().iter().map(|endpoint| endpoint.name()).collect();
+        let routes: Vec<&RouteReport> =
+            report.routes.iter().filter(|route| added.contains(&route.route)).collect();
+        let rows = routes.iter().map(|route| {
             let cells: Vec<String> = kinds.iter().map(|kind| answers(route, *kind)).collect();
             format!("| `{}` | {} |", route.route, cells.join(" | "))
         });
         Self {
             rows: rows.collect(),
             kinds: kinds.iter().map(|kind| kind.name()).collect(),
-            broken: report.differences(),
+            broken: [report.differences(), closed(&routes, waived)].concat(),
         }
     }
 
@@ -78,7 +81,25 @@ impl fmt::Display for Page {
     }
 }
 
-/// Returns the answers to a kind of caller, each once.
+/// Returns a line for each route that lets in no kind of caller, unless it is waived, and for each waiver without use.
+/// The walk proves nothing about a route that lets in nobody.
+fn closed(routes: &[&RouteReport], waived: &[&str]) -> Vec<String> {
+    let is_open = |route: &RouteReport| route.cells.iter().any(|cell| cell.answer.starts_with(['2', '3']));
+    let closed = routes.iter().filter(|route| !is_open(route) && !waived.contains(&route.route.as_str()));
+    let closed = closed.map(|route| {
+        let owner = answers(route, CallerKind::Owner);
+        format!(
+            "{}: it lets in no kind of caller, and answers the owner {owner}: give its body and its parameters valid \
+             examples and its record a route that creates it, or waive it with Walk::waive",
+            route.route
+        )
+    });
+    let needless =
+        waived.iter().filter(|name| !routes.iter().any(|route| route.route == **name && !is_open(route)));
+    closed.chain(needless.map(|name| format!("{name}: it is waived without need"))).collect()
+}
+
+/// Returns the answers to a kind of caller, each once; `–` where there was nothing to try.
 fn answers(route: &RouteReport, kind: CallerKind) -> String {
     let mut answers: Vec<&str> = Vec::new();
     for cell in route.cells.iter().filter(|cell| cell.caller.kind() == kind) {
@@ -88,7 +109,7 @@ fn answers(route: &RouteReport, kind: CallerKind) -> String {
             answers.push(&cell.answer);
         }
     }
-    answers.join(", ")
+    if answers.is_empty() { "–".to_owned() } else { answers.join(", ") }
 }
 
 /// Returns the lines that only one of the two pages has.

@@ -10,7 +10,7 @@ use crate::config::Sources;
 use crate::domain::ClockAndRandom;
 use crate::http::Endpoint;
 use crate::qa::test_server::{CHEAP, MASTER_KEY};
-use crate::qa::verify::{Credential, Stop, Target};
+use crate::qa::verify::{Credential, Stop, Target, error_lines};
 use crate::server::{open_store, stored_keys};
 
 /// Running server. It stops when it is dropped.
@@ -26,6 +26,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the application on the database at this URL, or else on its own SQLite database.
     pub(crate) fn start(app: &Arc<App>, database_url: Option<String>, settings: &[(String, String)]) -> Self {
+        error_lines::collect();
         let directory = tempfile::tempdir().expect("a directory");
         let sqlite = || format!("sqlite://{}", directory.path().join("walk.db").display());
         let settings = load(app, database_url.unwrap_or_else(sqlite), settings);
@@ -46,6 +47,11 @@ impl Server {
         let started = receive.recv().unwrap_or_else(|_| Err("its thread ended".to_owned()));
         let (url, handle) = started.unwrap_or_else(|error| panic!("the application does not start: {error}"));
         Self { url, settings: kept, app: served, handle, thread: Some(thread), _directory: directory }
+    }
+
+    /// Returns its URL.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Returns the target for a verification, with the signing keys of the server.
@@ -84,7 +90,7 @@ fn load(app: &App, database_url: String, given: &[(String, String)]) -> Loaded {
         ("CLOAKROOM_MASTER_KEY", MASTER_KEY),
     ];
     let own = own.map(|(variable, value)| (variable.to_owned(), value.to_owned()));
-    sources.environment.extend(given.iter().cloned().chain(own));
+    sources.environment.extend(own.into_iter().chain(given.iter().cloned()));
     let mut settings = app.load(&sources).unwrap_or_else(|faults| panic!("{faults}"));
     settings.config.argon2 = CHEAP;
     settings

@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use utoipa::ToSchema;
 
-use super::Walk;
+use super::{Server, Walk};
 use crate::app::App;
 use crate::authz::action::{Create, Delete, List, Read, Update};
 use crate::authz::{Allowed, OwnerFrom, Reach, Resource, RowFilter, Sealed};
-use crate::domain::{ClockAndRandom, Random, UserId};
+use crate::domain::{ClockAndRandom, Random, Role, UserId};
 use crate::http::{
     Authenticated, Body, Code, Endpoint, Json, NoContent, Problem, Public, Segments, endpoint,
 };
@@ -34,7 +34,7 @@ crate::uuid_id! {
     struct HatId;
 }
 
-/// What is kept by hand, and therefore can be kept wrongly.
+/// Record that this test stores by hand, and therefore can store wrongly.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct Hat {
     id: HatId,
@@ -62,24 +62,24 @@ crate::policy! {
         Create: owner(HATS);
         List:   owner(HATS), anyone(HATS_ANY);
         Read:   owner(HATS), anyone(HATS_ANY);
-        // The mistake: whoever may read their own may remove everyone's.
-        Delete: anyone(HATS);
+        // The mistake: a user who may read their own hats may remove everyone's.
+        Delete: everybody(HATS);
         Update: owner(HATS), anyone(HATS_ANY);
         // The mistake: a hat does not tell its owner's roles, so that it has no power to compare.
         Lend:   owner(HATS), anyone(HATS_ANY), not_above;
     }
 }
 
-static HATS_KEPT: Mutex<BTreeMap<HatId, Hat>> = Mutex::new(BTreeMap::new());
+static STORED_HATS: Mutex<BTreeMap<HatId, Hat>> = Mutex::new(BTreeMap::new());
 
-fn kept() -> MutexGuard<'static, BTreeMap<HatId, Hat>> {
-    HATS_KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+fn stored_hats() -> MutexGuard<'static, BTreeMap<HatId, Hat>> {
+    STORED_HATS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Stored for Hat {
     async fn find(lookup: Lookup<'_, Self>, id: HatId, _: RowFilter) -> Result<Sealed<Self>, StoreError> {
         // The mistake: what is not there is taken for a fault.
-        let hat = kept().get(&id).cloned();
+        let hat = stored_hats().get(&id).cloned();
         let hat = hat.ok_or_else(|| StoreError::Internal("there is no such hat".to_owned()))?;
         lookup.record(move |_| Ok(Some(hat.clone()))).await
     }
@@ -99,19 +99,19 @@ crate::body! {
 /// after the body.
 async fn create(reach: Reach<Hat, Create>, body: Body<NewHat>) -> Result<Json<Hat>, Problem> {
     let NewHat { label } = body.read(NewHat::read)?;
-    if kept().values().any(|hat| hat.label == label) {
+    if stored_hats().values().any(|hat| hat.label == label) {
         return Err(StoreError::Taken.into());
     }
     let id = Random::system().uuid_at(ClockAndRandom::default().clock.now()).unwrap();
     let hat = Hat { id: HatId(id), label, owner: reach.owner()? };
     let hat = reach.make(hat)?;
-    kept().insert(hat.id, hat.clone());
+    stored_hats().insert(hat.id, hat.clone());
     Ok(Json(hat.into_record()))
 }
 
-/// The mistake: everybody's, whoever asks.
+/// The mistake: the list has the hats of every user.
 async fn list(_: Reach<Hat, List>) -> Result<Json<Vec<Hat>>, Problem> {
-    Ok(Json(kept().values().cloned().collect()))
+    Ok(Json(stored_hats().values().cloned().collect()))
 }
 
 async fn read(hat: Allowed<Hat, Read>) -> Result<Json<Hat>, Problem> {
@@ -122,21 +122,21 @@ async fn delete(_: Allowed<Hat, Delete>) -> Result<NoContent, Problem> {
     Ok(NoContent)
 }
 
-/// The check that somebody forgot: whoever asks is shown the hat, and may take it.
+/// The mistake: no check. Every caller is shown the hat, and may take it.
 async fn read_by_anybody(_: Public, segments: Segments) -> Result<Json<Hat>, Problem> {
-    let hat = kept().get(&segments.get("id")?).cloned();
+    let hat = stored_hats().get(&segments.get("id")?).cloned();
     hat.map(Json).ok_or_else(|| Problem::new(Code::NotFound))
 }
 
 async fn delete_by_anybody_with_a_token(_: Authenticated, segments: Segments) -> Result<NoContent, Problem> {
-    kept().remove(&segments.get("id")?);
+    stored_hats().remove(&segments.get("id")?);
     Ok(NoContent)
 }
 
 /// The check comes, but only when the hat is gone already.
 async fn brush_and_then_ask(caller: Authenticated, segments: Segments) -> Result<NoContent, Problem> {
     let id: HatId = segments.get("id")?;
-    let mut kept = kept();
+    let mut kept = stored_hats();
     let hat = kept.get_mut(&id).ok_or_else(|| Problem::new(Code::NotFound))?;
     hat.label = format!("{}, brushed", hat.label);
     match caller.caller().user_id() == Some(hat.owner) {
@@ -148,7 +148,7 @@ async fn brush_and_then_ask(caller: Authenticated, segments: Segments) -> Result
 /// The mistake: it writes beside the store, and does not look at the caller again after the body.
 async fn relabel(hat: Allowed<Hat, Update>, body: Body<NewHat>) -> Result<NoContent, Problem> {
     let NewHat { label } = body.read(NewHat::read)?;
-    let mut kept = kept();
+    let mut kept = stored_hats();
     let hat = kept.get_mut(&hat.id).ok_or_else(|| Problem::new(Code::NotFound))?;
     hat.label = label;
     Ok(NoContent)
@@ -195,6 +195,7 @@ fn a_mistake_is_named_with_its_route() {
             "DELETE /hats/{id}: another user gets 204 and must be refused",
             "DELETE /hats/{id}: a client gets 204 and must be refused",
             "DELETE /hats/{id}: a client named like the owner gets 204 and must be refused",
+            "DELETE /hats/{id}: an administrator's browser gets 204 and must be refused",
         ]
     );
 }
@@ -253,7 +254,45 @@ fn a_check_that_was_left_out_of_the_server_is_named_with_its_route() {
 }
 
 #[test]
-fn where_nothing_makes_the_record_the_page_says_so() {
-    let page = Walk::of(wardrobe(vec![endpoint(Method::GET, "/hats/{id}", "See a hat", read)])).run();
+fn route_that_lets_in_nobody_is_named_unless_it_is_waived() {
+    let lonely = || Walk::of(wardrobe(vec![endpoint(Method::GET, "/hats/{id}", "See a hat", read)]));
+    let page = lonely().run();
     assert!(page.to_string().contains("| `GET /hats/{id}` | no create route |"), "{page}");
+    let closed = "GET /hats/{id}: it lets in no kind of caller, and answers the owner no create route";
+    assert!(page.broken().iter().any(|line| line.starts_with(closed)), "{:?}", page.broken());
+    // The page has the application's own routes alone.
+    assert!(!page.to_string().contains("/users"), "{page}");
+    let waived = lonely().waive("GET /hats/{id}").waive("GET /users").run();
+    assert_eq!(waived.broken(), ["GET /users: it is waived without need"]);
+}
+
+/// The mistake: its query fails.
+async fn count(_: Reach<Hat, List>) -> Result<Json<usize>, Problem> {
+    Err(StoreError::Internal("no such column: hats.brim".to_owned()).into())
+}
+
+#[test]
+fn failure_of_the_server_is_named_with_its_cause() {
+    let counting = endpoint(Method::GET, "/hats/count", "Count hats", count);
+    let page = Walk::of(wardrobe(routes().into_iter().take(1).chain([counting]).collect())).run();
+    let named = "gets 500 internal; the log of the server: the store failed: no such column: hats.brim";
+    let is_named = |line: &String| line.starts_with("GET /hats/count: ") && line.ends_with(named);
+    assert!(page.broken().iter().any(is_named), "{:?}", page.broken());
+}
+
+#[test]
+fn server_of_a_test_has_people_and_answers() {
+    let server = Server::of(wardrobe(routes())).with("CLOAKROOM_REGISTRATION", "closed").sqlite();
+    let (ada, bob) = (server.user("ada"), server.user("bob"));
+    assert!(ada.email.starts_with("ada") && server.url().starts_with("http://127.0.0.1:"));
+    let made =
+        server.post("/hats").by(&ada).json(&serde_json::json!({ "label": "of Ada" })).send().expect(200);
+    let path = format!("/hats/{}", made.json()["id"].as_str().unwrap());
+    server.get(path.as_str()).by(&ada).send().expect(200);
+    assert_eq!(server.get(path.as_str()).by(&bob).send().expect(404).json()["code"], "not-found");
+    let everything = server.client(SCOPES);
+    server.get(path.as_str()).bearer(&everything).send().expect(200);
+    let admin = server.user_with("admin", &[Role::ADMIN]);
+    server.get("/users").by(&admin).send().expect(200);
+    server.get("/users").send().expect(401);
 }

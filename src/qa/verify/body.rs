@@ -6,22 +6,35 @@ use serde_json::Value;
 
 use super::fixture::{Fixture, TestUser};
 use crate::http::Endpoint;
+use crate::http::kit::SentExample;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Returns the media type and the documented example.
-pub(crate) fn example(endpoint: &Endpoint) -> Option<(&'static str, Value)> {
-    endpoint.description().body.map(|body| (body.media_type, body.example))
+/// The documented example of a body.
+pub(crate) enum Example {
+    /// Text with members, some of which must be unique.
+    Members(&'static str, Value),
+    /// Bytes of this media type.
+    Bytes(&'static str, Vec<u8>),
+}
+
+/// Returns the documented example.
+pub(crate) fn example(endpoint: &Endpoint) -> Option<Example> {
+    endpoint.description().body.map(|body| match body.sent {
+        Some(SentExample { media_type, bytes }) => Example::Bytes(media_type, bytes),
+        None => Example::Members(body.media_type, body.example),
+    })
 }
 
 /// Returns the body as it is sent.
-pub(crate) fn text(media_type: &str, body: &Value) -> String {
+pub(crate) fn bytes(media_type: &str, body: &Value) -> Vec<u8> {
     let members = body.as_object().into_iter().flatten();
     let pairs = members.filter_map(|(name, value)| Some((name, value.as_str()?)));
     match media_type {
         FORM => form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish(),
         _ => body.to_string(),
     }
+    .into_bytes()
 }
 
 /// Returns the example with the values of this owner and of this run.

@@ -1,7 +1,7 @@
 //! Callers of a verification: the kinds of the matrix, in more detail.
 
-use crate::authz::Vocabulary;
 use crate::authz::matrix::CallerKind;
+use crate::authz::{Relation, Vocabulary};
 use crate::domain::Role;
 use crate::token::TokenDefect;
 
@@ -18,6 +18,8 @@ pub(crate) enum Caller {
     WithoutScope,
     /// Is another user.
     AnotherUser,
+    /// Is another user, to whom the record has this relation.
+    Related(Relation),
     /// Is another user with this role.
     Role(Role),
     /// Is a client that acts for itself, with the scopes of users.
@@ -32,6 +34,12 @@ pub(crate) enum Caller {
     StaleOwner,
     /// Is an administrator who authenticated too long ago for a rule with `fresh`.
     StaleAdmin,
+    /// Is the owner, by the cookie of a browser session.
+    Browser,
+    /// Is an administrator, by the cookie of a browser session.
+    AdminsBrowser,
+    /// Is a page of another origin in the owner's browser, which says so in this way.
+    ForeignPage(Foreign),
     /// Is the owner.
     Owner,
     /// Is the owner after logout.
@@ -42,6 +50,38 @@ pub(crate) enum Caller {
     Deleted,
     /// Loses the token's effect in the middle of the request, in this way.
     Interrupted(Interruption),
+}
+
+/// Way in which a browser says that a page has another origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// Names another site.
+    Site,
+    /// Names another origin of the same site, such as a sibling subdomain.
+    Sibling,
+    /// Hides the origin, as for a sandboxed frame.
+    Hidden,
+}
+
+impl Foreign {
+    const ALL: [Self; 3] = [Self::Site, Self::Sibling, Self::Hidden];
+
+    /// Returns the headers of a request from such a page.
+    pub(crate) fn headers(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Site => &[("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")],
+            Self::Sibling => &[("sec-fetch-site", "same-site")],
+            Self::Hidden => &[("origin", "null")],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Site => "a page of another site",
+            Self::Sibling => "a page of a sibling subdomain",
+            Self::Hidden => "a page with a hidden origin",
+        }
+    }
 }
 
 /// Way in which a token loses its effect.
@@ -91,13 +131,17 @@ impl Caller {
             CallerKind::Role(role) => Some(Caller::Role(role)),
             _ => None,
         });
+        let related = vocabulary.relations().iter().copied().map(Caller::Related);
         let wrong = DEFECTS.map(Caller::Wrong);
         let first = [Caller::Anonymous, Caller::Malformed].into_iter().chain(wrong);
         first
             .chain([Caller::WithoutScope, Caller::AnotherUser])
+            .chain(related)
             .chain(roles)
             .chain([Caller::Client, Caller::NamedLikeTheOwner, Caller::ClientWithAny, Caller::Narrow])
-            .chain([Caller::StaleOwner, Caller::StaleAdmin])
+            .chain([Caller::StaleOwner, Caller::StaleAdmin, Caller::AdminsBrowser])
+            .chain(Foreign::ALL.map(Caller::ForeignPage))
+            .chain([Caller::Browser])
             .chain([Caller::Owner, Caller::Ended, Caller::Suspended, Caller::Deleted])
             .chain(Interruption::ALL.map(Caller::Interrupted))
             .collect()
@@ -113,13 +157,17 @@ impl Caller {
             Caller::Interrupted(_) => CallerKind::BadToken,
             Caller::WithoutScope => CallerKind::WithoutScope,
             Caller::AnotherUser => CallerKind::AnotherUser,
+            Caller::Related(relation) => CallerKind::Related(relation),
             Caller::Role(role) => CallerKind::Role(role),
-            Caller::Narrow => CallerKind::Role(Role::ADMIN),
+            Caller::Narrow => CallerKind::NarrowAdmin,
             Caller::Client | Caller::NamedLikeTheOwner => CallerKind::Client,
             Caller::ClientWithAny => CallerKind::ClientWithAny,
             Caller::StaleOwner => CallerKind::StaleOwner,
             Caller::StaleAdmin => CallerKind::StaleAdmin,
             Caller::Owner => CallerKind::Owner,
+            Caller::Browser => CallerKind::Browser,
+            Caller::AdminsBrowser => CallerKind::AdminsBrowser,
+            Caller::ForeignPage(_) => CallerKind::ForeignPage,
         }
     }
 
@@ -136,10 +184,14 @@ impl Caller {
             Caller::StaleOwner => "the owner, who authenticated long ago".to_owned(),
             Caller::StaleAdmin => "an administrator, who authenticated long ago".to_owned(),
             Caller::Owner => "the owner".to_owned(),
+            Caller::Browser => "the owner's browser".to_owned(),
+            Caller::AdminsBrowser => "an administrator's browser".to_owned(),
+            Caller::ForeignPage(how) => format!("{} in the owner's browser", how.name()),
             Caller::Client => "a client".to_owned(),
             Caller::ClientWithAny => "a client with every scope".to_owned(),
             Caller::Narrow => "an administrator with one scope, on an administrator's record".to_owned(),
             Caller::WithoutScope => "the owner without the scope".to_owned(),
+            Caller::Related(relation) => format!("a user with the relation {}", relation.name()),
             Caller::Anonymous | Caller::AnotherUser | Caller::Role(_) => self.kind().name(),
         }
     }

@@ -39,7 +39,7 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) path: String,
     /// The media type and the body.
-    pub(crate) body: Option<(&'static str, String)>,
+    pub(crate) body: Option<(&'static str, Vec<u8>)>,
     /// Further headers. `If-Match` is `*` unless it is here; with an empty value it is left out.
     pub(crate) headers: Vec<(&'static str, String)>,
 }
@@ -78,7 +78,7 @@ impl Request {
 
     /// Returns a merge patch (RFC 7396).
     pub(crate) fn patch(path: impl Into<String>, body: &Value) -> Self {
-        let body = Some(("application/merge-patch+json", body.to_string()));
+        let body = Some(("application/merge-patch+json", body.to_string().into_bytes()));
         Self { body, ..Self::new(Method::PATCH, path) }
     }
 
@@ -88,12 +88,17 @@ impl Request {
     }
 
     pub(crate) fn json(self, body: &Value) -> Self {
-        Self { body: Some(("application/json", body.to_string())), ..self }
+        Self { body: Some(("application/json", body.to_string().into_bytes())), ..self }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn bytes(self, media_type: &'static str, bytes: Vec<u8>) -> Self {
+        Self { body: Some((media_type, bytes)), ..self }
     }
 
     pub(crate) fn form(self, pairs: &[(&str, &str)]) -> Self {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        Self { body: Some(("application/x-www-form-urlencoded", form)), ..self }
+        Self { body: Some(("application/x-www-form-urlencoded", form.into_bytes())), ..self }
     }
 
     /// Returns the method and the path.
@@ -118,6 +123,11 @@ impl Client {
         }
     }
 
+    /// Returns the URL of the server.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Sends no request any more once `stop` is set.
     pub(crate) fn until(self, stop: Stop) -> Self {
         Self { stop: RefCell::new(Some(stop)), ..self }
@@ -137,7 +147,7 @@ impl Client {
     pub(crate) fn send(&self, request: &Request, token: Option<&str>) -> Result<Answer, VerifyError> {
         let authorization = token.map(|token| format!("Bearer {token}"));
         match &request.body {
-            Some((_, text)) => self.exchange(request, authorization, text.as_str()),
+            Some((_, bytes)) => self.exchange(request, authorization, bytes.as_slice()),
             None => self.exchange(request, authorization, ()),
         }
     }
@@ -151,8 +161,8 @@ impl Client {
     ) -> Result<Answer, VerifyError> {
         let encoded = |half: &str| form_urlencoded::byte_serialize(half.as_bytes()).collect::<String>();
         let credentials = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
-        let text = request.body.as_ref().map_or("", |(_, text)| text.as_str());
-        self.exchange(request, Some(format!("Basic {credentials}")), text)
+        let bytes = request.body.as_ref().map_or(&[][..], |(_, bytes)| bytes.as_slice());
+        self.exchange(request, Some(format!("Basic {credentials}")), bytes)
     }
 
     /// Sends a request and runs `interrupt` when the head and the first half of the body have been sent.
@@ -162,8 +172,8 @@ impl Client {
         token: &str,
         interrupt: impl FnMut() -> Result<(), VerifyError>,
     ) -> Result<Answer, VerifyError> {
-        let text = request.body.as_ref().map_or("", |(_, text)| text.as_str());
-        let mut body = InterruptedBody::new(text, interrupt);
+        let bytes = request.body.as_ref().map_or(&[][..], |(_, bytes)| bytes.as_slice());
+        let mut body = InterruptedBody::new(bytes, interrupt);
         let answer =
             self.exchange(request, Some(format!("Bearer {token}")), SendBody::from_reader(&mut body));
         body.outcome()?;
@@ -192,8 +202,8 @@ impl Client {
         if let Some(authorization) = authorization {
             head = head.header("authorization", authorization);
         }
-        if let Some((media_type, text)) = body {
-            head = head.header("content-type", *media_type).header("content-length", text.len());
+        if let Some((media_type, bytes)) = body {
+            head = head.header("content-type", *media_type).header("content-length", bytes.len());
         }
         let began = Instant::now();
         let sent = head.body(sent).map_err(|error| failed(&error))?;
@@ -201,7 +211,8 @@ impl Client {
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         let status = answer.status().as_u16();
-        let body = answer.body_mut().read_to_string().map_err(|error| failed(&error))?;
+        let body = answer.body_mut().read_to_vec().map_err(|error| failed(&error))?;
+        let body = String::from_utf8_lossy(&body).into_owned();
         Ok(Answer { status, headers, body, took: began.elapsed() })
     }
 }

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 
 use super::client::Answer;
@@ -12,14 +13,18 @@ use super::target::RemoveLastAdmin;
 use super::{Client, Credential, Request, Target, VerifyError};
 use crate::app::App;
 use crate::authz::ScopeSet;
-use crate::domain::{NoRandomness, Random, Role};
+use crate::domain::{Clock, NoRandomness, Random, Role};
 use crate::token::{IssueTo, Keys};
 
 /// Client id in a token with every scope.
 const EVERYTHING: &str = "everything";
 
-/// Time after which the token with every scope is replaced. It is below the lifetime of any token.
-const REFRESH_AFTER: Duration = Duration::from_secs(120);
+/// Time after which the token with every scope is replaced. It is below the least value of `CLOAKROOM_STEP_UP`, after
+/// which an administrator's login is too old for some rules.
+const REFRESH_AFTER: Duration = Duration::from_secs(30);
+
+/// Greatest difference between clocks that are taken as equal. `Date` has whole seconds, and an answer takes time.
+const EQUAL_CLOCKS: TimeDelta = TimeDelta::seconds(3);
 
 /// Test user with a token.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +40,13 @@ pub(crate) struct TestUser {
 pub(crate) struct TestClient {
     pub(super) id: String,
     pub(super) secret: String,
+}
+
+/// Record that the run created.
+pub(super) struct MadeRecord {
+    pub(super) path: String,
+    /// The user who created it, if a user did. An owner may be the only one who can delete a record.
+    pub(super) maker: Option<TestUser>,
 }
 
 /// Running server with its test users and clients.
@@ -55,12 +67,14 @@ pub(crate) struct Fixture {
     numbers: Cell<u32>,
     /// Last renewal of the marker.
     pub(super) renewed: Cell<Option<Instant>>,
-    pub(super) records: RefCell<Vec<String>>,
+    pub(super) records: RefCell<Vec<MadeRecord>>,
     /// The last user who consented to a client, and the client.
     pub(super) consent: RefCell<Option<(String, String)>>,
     pub(super) remove_last_admin: Option<RemoveLastAdmin>,
     /// Set for a test server.
     pub(super) is_test_server: bool,
+    /// Time that the server's clock is ahead of the clock of this machine.
+    pub(super) ahead: TimeDelta,
 }
 
 impl Fixture {
@@ -88,15 +102,20 @@ impl Fixture {
             consent: RefCell::default(),
             remove_last_admin: target.remove_last_admin,
             is_test_server: target.is_test_server,
+            ahead: TimeDelta::zero(),
         })
     }
 
-    /// Reads the public keys, and creates the other user.
+    /// Reads the public keys and the clock of the server, and creates the other user.
     ///
     /// # Errors
     /// When the server does not answer as expected.
     pub(super) fn prepare(&mut self) -> Result<(), VerifyError> {
-        self.jwks = self.done(&Request::get("/.well-known/jwks.json"), None)?.json();
+        let answer = self.done(&Request::get("/.well-known/jwks.json"), None)?;
+        let date = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let ahead = date.map_or(TimeDelta::zero(), |date| date.to_utc() - Clock::system().now());
+        self.ahead = if ahead.abs() > EQUAL_CLOCKS { ahead } else { TimeDelta::zero() };
+        self.jwks = answer.json();
         self.other = self.new_user(&[Role::USER])?;
         Ok(())
     }
@@ -189,7 +208,12 @@ impl Fixture {
 
     /// Creates a user with these roles and logs in.
     pub(crate) fn new_user(&self, roles: &[Role]) -> Result<TestUser, VerifyError> {
-        let email = self.new_address();
+        self.new_user_named("person", roles)
+    }
+
+    /// Creates a user whose address begins with this name, with these roles, and logs in.
+    pub(crate) fn new_user_named(&self, name: &str, roles: &[Role]) -> Result<TestUser, VerifyError> {
+        let email = leftovers::address(&format!("{name}{}", self.next_number()), &self.mark);
         let body = json!({ "email": email, "password": self.password, "roles": roles });
         let request = Request::post("/users").json(&body);
         let id = self.done(&request, Some(&self.everything()?))?.text("id")?;
@@ -200,6 +224,26 @@ impl Fixture {
     /// Logs in, and returns a token with this scope, or with all that can be granted.
     pub(crate) fn log_in(&self, email: &str, scope: Option<&ScopeSet>) -> Result<String, VerifyError> {
         session_token(&self.client, email, &self.password, scope)
+    }
+
+    /// Signs a user in in a browser, and returns the cookie of the session.
+    pub(crate) fn cookie_of(&self, user: &TestUser) -> Result<String, VerifyError> {
+        let body = json!({ "email": user.email, "password": self.password, "cookie": true });
+        let request = Request::post("/sessions").json(&body).header("origin", self.origin());
+        let answer = self.done(&request, None)?;
+        let pair = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next());
+        pair.map(str::to_owned).ok_or_else(|| VerifyError::new("a session of a browser has no cookie"))
+    }
+
+    /// Adds what a page of the server's own origin sends.
+    pub(crate) fn on_own_page(&self, request: Request, cookie: &str) -> Request {
+        let request = request.header("cookie", cookie).header("origin", self.origin());
+        request.header("sec-fetch-site", "same-origin")
+    }
+
+    /// Returns the origin of the server's own pages.
+    pub(crate) fn origin(&self) -> String {
+        url::Url::parse(&self.issuer).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
     }
 
     /// Ends the session of a token.
@@ -271,9 +315,9 @@ impl Fixture {
         self.app.vocabulary().scopes().iter().copied().collect()
     }
 
-    /// Notes a record to remove at the end.
-    pub(crate) fn note_record(&self, path: String) {
-        self.records.borrow_mut().push(path);
+    /// Notes a record to remove at the end, and the user who created it.
+    pub(crate) fn note_record(&self, path: String, maker: Option<&TestUser>) {
+        self.records.borrow_mut().push(MadeRecord { path, maker: maker.cloned() });
     }
 }
 

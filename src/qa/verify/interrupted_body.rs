@@ -19,8 +19,8 @@ pub(super) struct InterruptedBody<'a, F> {
 }
 
 impl<'a, F: FnMut() -> Result<(), VerifyError>> InterruptedBody<'a, F> {
-    pub(super) fn new(text: &'a str, interrupt: F) -> Self {
-        let (first, rest) = text.as_bytes().split_at(text.len() / 2);
+    pub(super) fn new(bytes: &'a [u8], interrupt: F) -> Self {
+        let (first, rest) = bytes.split_at(bytes.len() / 2);
         Self { first, rest, interrupt: Some(interrupt), outcome: Ok(()) }
     }
 
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn interrupts_once_between_the_halves() {
         let seen = std::cell::RefCell::new(0);
-        let mut body = InterruptedBody::new("{\"a\":1}", || {
+        let mut body = InterruptedBody::new(b"{\"a\":1}", || {
             *seen.borrow_mut() += 1;
             Ok(())
         });
@@ -74,8 +74,8 @@ mod tests {
 
     #[test]
     fn unsent_body_and_failed_interruption_are_errors() {
-        assert!(InterruptedBody::new("{}", || Ok(())).outcome().is_err());
-        let mut body = InterruptedBody::new("{}", || Err(VerifyError::new("no")));
+        assert!(InterruptedBody::new(b"{}", || Ok(())).outcome().is_err());
+        let mut body = InterruptedBody::new(b"{}", || Err(VerifyError::new("no")));
         assert!(body.read_to_string(&mut String::new()).is_err());
         assert!(body.outcome().is_err());
     }

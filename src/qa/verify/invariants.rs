@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::client::Answer;
+use super::error_lines;
 use crate::authz::matrix::CallerKind;
 use crate::authz::{OwnerFrom, Resource as _, Rule};
 use crate::domain::{Client, Role};
@@ -32,6 +33,7 @@ pub(crate) fn private_list(endpoint: &Endpoint) -> Option<&'static Rule> {
         Access::Collection(rule) if !rule.changes && rule.owner_from == OwnerFrom::Record => {
             Some(rule).filter(|rule| is_private(rule))
         }
+        Access::CollectionOf(rule) if !rule.changes => Some(rule).filter(|rule| is_private(rule)),
         _ => None,
     }
 }
@@ -39,19 +41,26 @@ pub(crate) fn private_list(endpoint: &Endpoint) -> Option<&'static Rule> {
 /// Returns true when a route with this access must refuse this kind of caller under every policy.
 pub(crate) fn is_always_refused(kind: CallerKind, access: Access) -> bool {
     match (kind, access) {
-        (CallerKind::Owner | CallerKind::Role(_) | CallerKind::ClientWithAny | CallerKind::System(_), _)
-        | (_, Access::Public) => false,
-        (CallerKind::BadToken, _) => true,
+        (_, Access::Public) => false,
+        (CallerKind::Owner | CallerKind::Browser, _) => false,
+        (CallerKind::Role(_) | CallerKind::ClientWithAny | CallerKind::System(_), _) => false,
+        (CallerKind::BadToken | CallerKind::ForeignPage, _) => true,
         (_, Access::PublicWhileOpen(_)) => false,
         (CallerKind::Nobody, _) => true,
-        (CallerKind::WithoutScope, Access::Record(_) | Access::Own(_) | Access::Collection(_)) => true,
-        (CallerKind::AnotherUser | CallerKind::Client, Access::Record(rule)) => is_private(rule),
+        (
+            CallerKind::WithoutScope,
+            Access::Record(_) | Access::Own(_) | Access::Collection(_) | Access::CollectionOf(_),
+        ) => true,
+        (
+            CallerKind::AnotherUser | CallerKind::Client | CallerKind::AdminsBrowser,
+            Access::Record(rule) | Access::CollectionOf(rule),
+        ) => is_private(rule),
         _ => false,
     }
 }
 
-/// Returns true when the route compares the caller's powers with those of a record that a verification can make:
-/// a record of an administrator, or a client from the documented example, which has a power.
+/// Returns true when the route compares the caller's powers with those of a record that a verification can make. This
+/// is a record of an administrator, or a client from the documented example, which has a power.
 pub(crate) fn compares_powers(endpoint: &Endpoint) -> bool {
     match endpoint.access {
         Access::Record(rule) if rule.owner_from != OwnerFrom::Nobody => rule.condition.is_ranked(),
@@ -63,9 +72,10 @@ pub(crate) fn compares_powers(endpoint: &Endpoint) -> bool {
 }
 
 /// Codes with which a decision refuses. Other errors come after the decision.
-const OF_A_DECISION: [Code; 6] = [
+const OF_A_DECISION: [Code; 7] = [
     Code::Unauthenticated,
     Code::InvalidToken,
+    Code::ForeignOrigin,
     Code::InsufficientScope,
     Code::NotOwner,
     Code::WrongState,
@@ -80,7 +90,8 @@ pub(crate) fn difference_from_rule(
 ) -> Option<String> {
     let told = answer.summary();
     if answer.status >= 500 {
-        return Some(format!("gets {told}"));
+        let cause = error_lines::take_last().map(|line| format!("; the log of the server: {line}"));
+        return Some(format!("gets {told}{}", cause.unwrap_or_default()));
     }
     let wire = |code: Code| endpoint.family.name_of(code);
     match expected {

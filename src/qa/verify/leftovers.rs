@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, MadeRecord, TestUser};
 use super::{Request, VerifyError};
 use crate::domain::Role;
 
@@ -115,12 +115,49 @@ impl Fixture {
     /// Names what could not be removed.
     pub(crate) fn clean_up(&self) -> Result<(), VerifyError> {
         self.ignore_signals();
-        let mut left = Vec::new();
-        for path in self.records.take() {
-            left.extend(self.remove(&path));
-        }
-        left.extend(self.remove_run(self.mark()));
+        let refused: Vec<_> = self
+            .records
+            .take()
+            .into_iter()
+            .filter_map(|record| Some((self.remove_record(&record)?, record)))
+            .collect();
+        let mut left = self.remove_run(self.mark());
+        left.extend(refused.into_iter().filter(|(_, record)| self.stays(record)).map(|(refusal, _)| refusal));
         none_left(left)
+    }
+
+    /// Removes a record as its maker, who may be the only one allowed to, or else as a caller with every scope. Returns
+    /// it with the reason when that failed.
+    fn remove_record(&self, MadeRecord { path, maker }: &MadeRecord) -> Option<String> {
+        let is_removed = |token: &str| {
+            let answer = self.send(&Request::delete(path), Some(token));
+            answer.is_ok_and(|answer| answer.is_success() || answer.status == 404)
+        };
+        if maker.as_ref().is_some_and(|maker| is_removed(&maker.token)) {
+            return None;
+        }
+        let refusal = self.remove(path)?;
+        let again = maker.as_ref().and_then(|maker| self.log_in_again(maker));
+        if again.is_some_and(|token| is_removed(&token)) { None } else { Some(refusal) }
+    }
+
+    /// Returns a new token of a user whose tokens were revoked, or who was suspended.
+    fn log_in_again(&self, user: &TestUser) -> Option<String> {
+        let activate =
+            Request::put(format!("/users/{}/status", user.id)).json(&json!({ "status": "active" }));
+        let _ = self.send(&activate, Some(&self.everything().ok()?));
+        self.log_in(&user.email, None).ok()
+    }
+
+    /// True when a record that could not be removed is there after the users of the run are gone. Where no caller can
+    /// see it, a record of a user is taken as gone with the user.
+    fn stays(&self, MadeRecord { path, maker }: &MadeRecord) -> bool {
+        let answer = self.everything().and_then(|token| self.send(&Request::get(path), Some(&token)));
+        match answer {
+            Ok(answer) if answer.is_success() => true,
+            Ok(answer) if answer.status == 404 => false,
+            _ => maker.is_none(),
+        }
     }
 
     /// Removes what ended runs have left.

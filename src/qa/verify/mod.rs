@@ -4,20 +4,22 @@
 //!
 //! Then it tries rules that need more than one request ([`checks`]).
 //!
-//! It also checks invariants of every application ([`invariants`]): another user's id and an unknown id get the
-//! same answer, a refused change changes nothing, a list has no records of another user, and no answer contains
+//! It also checks invariants of every application ([`invariants`]). Another user's id and an unknown id get the
+//! same answer. A refused change changes nothing. A list has no records of another user, and no answer contains
 //! a secret.
 
 mod body;
 mod caller;
 mod checks;
 mod client;
+pub(crate) mod error_lines;
 mod fixture;
 mod interrupted_body;
 mod invariants;
 mod leftovers;
 mod page;
 mod records;
+mod relations;
 mod report;
 mod run;
 mod situations;
@@ -27,7 +29,9 @@ mod timing;
 mod tokens;
 mod trial;
 
-pub(crate) use client::{Client, Request};
+pub(crate) use client::{Answer, Client, Request};
+#[cfg(feature = "testing")]
+pub(crate) use fixture::Fixture;
 pub(crate) use page::{as_html, as_junit, mark};
 pub(crate) use report::{CheckReport, Outcome, Report, RouteReport};
 pub(crate) use run::{Options, Verification};

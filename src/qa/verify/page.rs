@@ -105,7 +105,7 @@ pub(crate) fn as_html(report: &Report, at: &str) -> String {
                 h2 { "Beyond the matrix" }
                 ul { @for check in &report.checks { li.(class_of(&check.outcome)) { (mark(&check.outcome)) " " (check.rule) } } }
                 h2 { "Every route as every kind of caller" }
-                div.sheet {
+                div.sheet tabindex="0" role="region" aria-label="Answers" {
                     table {
                         thead { tr { th scope="col" { "Route" } @for caller in &callers { th scope="col" { (caller.name()) } } } }
                         tbody {

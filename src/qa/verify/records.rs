@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::body;
+use super::body::{self, Example};
 use super::client::Answer;
 use super::fixture::{Fixture, TestUser};
 use super::{Request, VerifyError};
@@ -12,6 +12,9 @@ use crate::http::{Access, Endpoint};
 
 /// Answer to a value that must be unique and is not.
 const TAKEN: &str = "409 taken";
+
+/// Reason for which a record cannot be made: the application has no route for it.
+pub(crate) const NO_ROUTE: &str = "no create route";
 
 /// Reason for which a path has no record.
 pub(crate) enum NoRecord {
@@ -30,17 +33,24 @@ impl From<VerifyError> for NoRecord {
 impl Fixture {
     /// Returns the path of a route to a record of the owner:
     ///
-    /// - `{id}` is a record of the owner, or the owner where the path names a user;
+    /// - `{id}` is a record of the owner, or the owner where the path names a user; the segment after it is then a
+    ///   record of the owner, where the decision is on one;
     /// - `{sid}` is a session of the owner, and `{client_id}` a client that the owner has consented to;
-    /// - a parameter with a single allowed value has that value;
-    /// - every other parameter is the id of the other user, so that a route which grants access is asked to grant
-    ///   it to the user who must have none.
+    /// - a parameter with a single allowed value has that value, and a required one of the query its example;
+    /// - every other parameter is the id of the other user. So a route that grants access is asked to grant it to the
+    ///   user who must have none.
     pub(crate) fn path(&self, endpoint: &Endpoint, owner: &TestUser) -> Result<String, NoRecord> {
         let id = match self.rule_of_id(endpoint) {
             Some(rule) if rule.owner_from != OwnerFrom::Url => self.make(rule, owner)?,
             _ => owner.id.clone(),
         };
-        Ok(self.path_to(endpoint, &id, owner)?)
+        match (endpoint.access, endpoint.description().own_segment) {
+            (Access::Record(rule), Some(own)) => {
+                let record = self.make(rule, owner)?;
+                Ok(self.path_with(endpoint, &id, Some((&own, &record)), owner)?)
+            }
+            _ => Ok(self.path_to(endpoint, &id, owner)?),
+        }
     }
 
     /// Returns the path with this `{id}`.
@@ -50,17 +60,36 @@ impl Fixture {
         id: &str,
         owner: &TestUser,
     ) -> Result<String, VerifyError> {
+        self.path_with(endpoint, id, None, owner)
+    }
+
+    /// Returns the path with this `{id}`, and with this value of another segment.
+    fn path_with(
+        &self,
+        endpoint: &Endpoint,
+        id: &str,
+        own: Option<(&str, &str)>,
+        owner: &TestUser,
+    ) -> Result<String, VerifyError> {
         let parts = endpoint.path.split(['{', '}']).enumerate();
         let description = endpoint.description();
-        parts.into_iter().try_fold(String::new(), |path, (place, part)| {
-            Ok(match part {
-                literal if place % 2 == 0 => path + literal,
-                "id" => path + id,
-                "sid" => path + &self.session_of(owner)?,
-                "client_id" => path + &self.consented_client(owner)?,
-                name => path + description.first_value_of(name).unwrap_or(&self.other.id),
-            })
-        })
+        let path: Result<String, VerifyError> =
+            parts.into_iter().try_fold(String::new(), |path, (place, part)| {
+                Ok(match part {
+                    literal if place % 2 == 0 => path + literal,
+                    "id" => path + id,
+                    name if own.is_some_and(|(own, _)| own == name) => {
+                        path + own.map_or("", |(_, record)| record)
+                    }
+                    "sid" => path + &self.session_of(owner)?,
+                    "client_id" => path + &self.consented_client(owner)?,
+                    name => path + description.first_value_of(name).unwrap_or(&self.other.id),
+                })
+            });
+        let required = description.parameters.iter().filter(|parameter| parameter.required);
+        let examples = required.filter_map(|one| Some((one.name.as_ref(), one.example()?)));
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(examples).finish();
+        Ok(if query.is_empty() { path? } else { format!("{}?{query}", path?) })
     }
 
     /// Returns the rule about the record that `{id}` names: that of the route, or of another route with the same
@@ -80,7 +109,7 @@ impl Fixture {
     pub(crate) fn make(&self, rule: &Rule, owner: &TestUser) -> Result<String, NoRecord> {
         let kinds = [Some(rule.resource), rule.part_of];
         let create = kinds.into_iter().flatten().find_map(|kind| self.create_route(kind));
-        let create = create.ok_or_else(|| NoRecord::NotMade("no create route".to_owned()))?;
+        let create = create.ok_or_else(|| NoRecord::NotMade(NO_ROUTE.to_owned()))?;
         let path = self.path(create, owner)?;
         let maker = match rule.owner_from {
             OwnerFrom::Nobody => self.everything()?,
@@ -94,7 +123,8 @@ impl Fixture {
         };
         let id = id.filter(|_| answer.is_success());
         let id = id.ok_or_else(|| NoRecord::NotMade(format!("not created: {}", answer.summary())))?;
-        self.note_record(format!("{path}/{id}"));
+        let is_made_by_owner = rule.owner_from != OwnerFrom::Nobody;
+        self.note_record(format!("{path}/{id}"), is_made_by_owner.then_some(owner));
         Ok(id)
     }
 
@@ -103,7 +133,7 @@ impl Fixture {
         self.app.routes().iter().find(|endpoint| {
             let makes = matches!(
                 endpoint.access,
-                Access::Collection(rule) if rule.action == Create::NAME && rule.resource == kind
+                Access::Collection(rule) | Access::CollectionOf(rule) if rule.action == Create::NAME && rule.resource == kind
             );
             makes && self.rule_of_id(endpoint).is_none_or(|rule| rule.resource != kind)
         })
@@ -132,15 +162,22 @@ impl Fixture {
         is_owner: bool,
         send: impl Fn(&Request) -> Result<Answer, VerifyError>,
     ) -> Result<Answer, VerifyError> {
-        let Some((media_type, example)) = body::example(endpoint) else { return send(&request) };
+        let (media_type, example) = match body::example(endpoint) {
+            Some(Example::Members(media_type, example)) => (media_type, example),
+            Some(Example::Bytes(media_type, bytes)) => {
+                request.body = Some((media_type, bytes));
+                return send(&request);
+            }
+            None => return send(&request),
+        };
         let unique = format!("{}.{}", self.next_number(), self.mark());
         let example = body::fitted(endpoint, example, owner, is_owner, self);
-        request.body = Some((media_type, body::text(media_type, &example)));
+        request.body = Some((media_type, body::bytes(media_type, &example)));
         let answer = send(&request)?;
         if answer.summary() != TAKEN {
             return Ok(answer);
         }
-        request.body = Some((media_type, body::text(media_type, &body::numbered(example, &unique))));
+        request.body = Some((media_type, body::bytes(media_type, &body::numbered(example, &unique))));
         send(&request)
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Verification<'f> {
     pub(super) options: Options,
     vocabulary: Arc<Vocabulary>,
     pub(super) roles: Vec<(Role, TestUser)>,
+    /// User who gets relations to records, if the application has one.
+    pub(super) related: Option<TestUser>,
     pub(super) client: TestClient,
     pub(super) client_with_any: TestClient,
     /// Number of requests in succession that got no answer.
@@ -122,8 +124,9 @@ impl<'f> Verification<'f> {
             roles.map(|role| Ok((role, fixture.new_user(&[role, Role::USER])?))).collect();
         let (own, all) = (fixture.own_scopes(), fixture.all_scopes());
         let (client, client_with_any) = (fixture.new_client(&own)?, fixture.new_client(&all)?);
+        let related = (!vocabulary.relations().is_empty()).then(|| fixture.new_owner()).transpose()?;
         let unanswered = StdCell::new(0);
-        Ok(Self { roles: roles?, client, client_with_any, fixture, options, vocabulary, unanswered })
+        Ok(Self { roles: roles?, related, client, client_with_any, fixture, options, vocabulary, unanswered })
     }
 
     fn routes(

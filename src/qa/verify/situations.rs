@@ -1,12 +1,16 @@
-//! Callers whose situation needs a request of its own: an administrator with a token of one scope, and a user who
-//! loses the token's effect in the middle of the request.
+//! Callers whose situation needs requests of its own: an administrator with a token of one scope, a user with a relation
+//! to the record, and a user who loses the token's effect in the middle of the request.
 
 use super::body;
 use super::caller::{Caller, Interruption};
 use super::fixture::TestUser;
 use super::invariants::{compares_powers, difference_from_rule};
+use super::records::NoRecord;
+use super::relations::names_relation;
 use super::report::{Cell, pointless, untried};
+use super::trial::Trial;
 use super::{Outcome, Request, Verification, VerifyError};
+use crate::authz::Relation;
 use crate::authz::matrix::CallerKind;
 use crate::domain::Role;
 use crate::http::{Code, Endpoint, Rules};
@@ -21,6 +25,7 @@ impl Verification<'_> {
     ) -> Result<Option<Cell>, VerifyError> {
         Ok(Some(match caller {
             Caller::Narrow => self.narrow(endpoint)?,
+            Caller::Related(relation) => return self.related(endpoint, rules, relation),
             Caller::Interrupted(how) => self.interrupted(endpoint, rules, how)?,
             _ => return Ok(None),
         }))
@@ -34,10 +39,37 @@ impl Verification<'_> {
             return Ok(pointless(caller, "it compares no powers"));
         }
         let owner = self.fixture.new_user(&[Role::ADMIN, Role::USER])?;
-        match self.trial(endpoint, owner)? {
+        match self.trial(endpoint, owner) {
             Ok(trial) => Ok(self.cell(&trial, caller, Some(Code::AboveCaller))?.0),
-            Err(reason) => Ok(untried(caller, reason)),
+            Err(NoRecord::NotMade(reason)) => Ok(untried(caller, reason)),
+            Err(NoRecord::Failed(error)) => Err(error),
         }
+    }
+
+    /// Calls a route on a new record, after its owner gave another user this relation to it. None for a route to which
+    /// the relation makes no difference.
+    fn related(
+        &self,
+        endpoint: &Endpoint,
+        rules: &Rules<'_, Endpoint>,
+        relation: Relation,
+    ) -> Result<Option<Cell>, VerifyError> {
+        let caller = Caller::Related(relation);
+        if !names_relation(endpoint, relation) {
+            return Ok(Some(pointless(caller, "no rule of its record names the relation")));
+        }
+        let related = || -> Result<Trial<'_>, NoRecord> {
+            let trial = self.trial(endpoint, self.fixture.new_owner()?)?;
+            self.fixture.relate(relation, self.related_user()?, &trial)?;
+            Ok(trial)
+        };
+        let trial = match related() {
+            Ok(trial) => trial,
+            Err(NoRecord::NotMade(reason)) => return Ok(Some(untried(caller, reason))),
+            Err(NoRecord::Failed(error)) => return Err(error),
+        };
+        let expected = rules.refusal(endpoint, endpoint.read_rule(), caller.kind());
+        Ok(Some(self.cell(&trial, caller, expected)?.0))
     }
 
     /// Sends the head and half of the body of a request that the route would let in, ends the effect of its token,
@@ -61,9 +93,10 @@ impl Verification<'_> {
         if !is_admin && refusal(CallerKind::Owner).is_some() {
             return Ok(pointless(caller, "it lets in neither an administrator nor the owner"));
         }
-        let trial = match self.trial(endpoint, self.fixture.new_owner()?)? {
+        let trial = match self.trial(endpoint, self.fixture.new_owner()?) {
             Ok(trial) => trial,
-            Err(reason) => return untried(&reason),
+            Err(NoRecord::NotMade(reason)) => return untried(&reason),
+            Err(NoRecord::Failed(error)) => return Err(error),
         };
         let before = self.state(endpoint, &trial.path)?;
         let send = |request: &Request| {

@@ -78,7 +78,7 @@ impl Fixture {
             return self.ordered(&json!({ "as": user.id, "situation": "stale" })).map(Some);
         }
         let scope = self.app.vocabulary().granted_by(&user.roles);
-        self.good(issue_to(user, long_ago(Clock::system().now()))?, ClientId::FIRST_PARTY, &scope)
+        self.good(issue_to(user, long_ago(self.now()))?, ClientId::FIRST_PARTY, &scope)
     }
 
     /// Returns a valid token. None without the server's signing key.
@@ -96,7 +96,7 @@ impl Fixture {
     }
 
     fn unsigned_token_of(&self, user: &TestUser) -> Result<UnsignedToken, VerifyError> {
-        self.draft(issue_to(user, Clock::system().now())?, ClientId::FIRST_PARTY, &self.own_scopes())
+        self.draft(issue_to(user, self.now())?, ClientId::FIRST_PARTY, &self.own_scopes())
     }
 
     fn draft(
@@ -106,7 +106,14 @@ impl Fixture {
         scope: &ScopeSet,
     ) -> Result<UnsignedToken, VerifyError> {
         let (issuer, audience) = (self.issuer.clone(), self.audience.clone());
-        let issuer = Issuer::new(issuer, audience, TOKEN_LIFETIME, None, Clock::system(), Random::system());
+        let issuer = Issuer::new(
+            issuer,
+            audience,
+            TOKEN_LIFETIME,
+            None,
+            Clock::standing(self.now()),
+            Random::system(),
+        );
         let client_id = client_id.to_owned();
         let request =
             IssueRequest { subject, client_id, scope, session: None, audience: None, bound_to: None };
@@ -114,7 +121,12 @@ impl Fixture {
     }
 
     fn test_tokens(&self) -> TestTokens<'_> {
-        TestTokens { keys: self.keys.as_ref(), jwks: Some(&self.jwks), now: Clock::system().now() }
+        TestTokens { keys: self.keys.as_ref(), jwks: Some(&self.jwks), now: self.now() }
+    }
+
+    /// Returns the time of the server. A token with the time of this machine could be refused for it alone.
+    fn now(&self) -> DateTime<Utc> {
+        Clock::system().now() + self.ahead
     }
 }
 

@@ -1,11 +1,13 @@
 //! Trial: a route with a record of a new owner, called as one caller.
 
+use std::cell::OnceCell;
+
 use actix_web::http::Method;
 use uuid::Uuid;
 
 use super::caller::Caller;
 use super::client::Answer;
-use super::fixture::TestUser;
+use super::fixture::{Fixture, TestUser};
 use super::invariants::{difference_from_rule, hides_existence, is_always_refused, leaked_secret};
 use super::records::NoRecord;
 use super::report::{Cell, untried};
@@ -21,6 +23,8 @@ pub(super) struct Trial<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) owner: TestUser,
     pub(super) path: String,
+    /// Cookie of a session of the owner's browser, once a caller needed it.
+    cookie: OnceCell<String>,
 }
 
 const NO_RECORD: &str = "no such record: no route creates one";
@@ -41,11 +45,12 @@ impl Verification<'_> {
         let expected = rules.refusal(endpoint, endpoint.read_rule(), caller.kind());
         let trial = match kept {
             Some(trial) => trial,
-            None => match self.trial(endpoint, self.fixture.new_owner()?)? {
+            None => match self.trial(endpoint, self.fixture.new_owner()?) {
                 Ok(trial) => trial,
-                Err(reason) => {
+                Err(NoRecord::NotMade(reason)) => {
                     return Ok((Cell { answer: reason.clone(), ..untried(caller, reason) }, None));
                 }
+                Err(NoRecord::Failed(error)) => return Err(error),
             },
         };
         let (cell, was_let_in) = self.cell(&trial, caller, expected)?;
@@ -67,10 +72,12 @@ impl Verification<'_> {
             return Ok(untried(reason));
         }
         let Some(token) = self.token(caller, trial)? else { return Ok(untried(NO_KEY.to_owned())) };
+        // A sign-in changes the time of the last login, so it comes before the state is read.
+        let request = self.request(trial, caller)?;
         let before = self.state(endpoint, &trial.path)?;
-        let answer = self.ask(trial, caller, token.as_deref())?;
+        let answer = self.ask(trial, caller, request, token.as_deref())?;
         if let Some(id) = answer.made() {
-            self.fixture.note_record(format!("{}/{id}", trial.path));
+            self.fixture.note_record(format!("{}/{id}", trial.path), self.user(caller, trial)?);
         }
         if caller == Caller::Narrow && is_record_missing(endpoint, &answer) {
             return Ok(untried(NO_RECORD.to_owned()));
@@ -91,18 +98,10 @@ impl Verification<'_> {
         Ok((Cell::new(caller, answer.summary(), outcome), answer.is_success()))
     }
 
-    /// Returns a route with a record of this owner, or the reason for which there is none.
-    pub(super) fn trial<'a>(
-        &self,
-        endpoint: &'a Endpoint,
-        owner: TestUser,
-    ) -> Result<Result<Trial<'a>, String>, VerifyError> {
-        let path = match self.fixture.path(endpoint, &owner) {
-            Ok(path) => path,
-            Err(NoRecord::NotMade(reason)) => return Ok(Err(reason)),
-            Err(NoRecord::Failed(error)) => return Err(error),
-        };
-        Ok(Ok(Trial { endpoint, owner, path }))
+    /// Returns a route with a record of this owner.
+    pub(super) fn trial<'a>(&self, endpoint: &'a Endpoint, owner: TestUser) -> Result<Trial<'a>, NoRecord> {
+        let path = self.fixture.path(endpoint, &owner)?;
+        Ok(Trial { endpoint, owner, path, cookie: OnceCell::new() })
     }
 
     /// Returns the record that a route can change, read by a caller with every scope.
@@ -140,7 +139,8 @@ impl Verification<'_> {
     fn token(&self, caller: Caller, trial: &Trial<'_>) -> Result<Option<Option<String>>, VerifyError> {
         let (fixture, owner) = (&self.fixture, &trial.owner);
         Ok(Some(match caller {
-            Caller::Anonymous => None,
+            // A browser sends a cookie instead.
+            Caller::Anonymous | Caller::Browser | Caller::AdminsBrowser | Caller::ForeignPage(_) => None,
             Caller::Malformed => Some("not-a-token".to_owned()),
             Caller::Wrong(defect) => return Ok(fixture.wrong(defect, owner)?.map(Some)),
             Caller::WithoutScope => {
@@ -154,6 +154,7 @@ impl Verification<'_> {
                 Some(fixture.log_in(&owner.email, Some(&fixture.own_scopes().difference(&opens)))?)
             }
             Caller::AnotherUser => Some(fixture.log_in(&fixture.other.email, None)?),
+            Caller::Related(_) => Some(self.related_user()?.token.clone()),
             Caller::Role(role) => Some(fixture.log_in(&self.person(role)?.email, None)?),
             Caller::Narrow => {
                 let rule = trial.endpoint.access.rule();
@@ -184,14 +185,56 @@ impl Verification<'_> {
         }))
     }
 
+    /// Returns the user whose record a caller creates, if the caller is a user.
+    fn user<'t>(&'t self, caller: Caller, trial: &'t Trial<'_>) -> Result<Option<&'t TestUser>, VerifyError> {
+        Ok(match caller {
+            Caller::AnotherUser => Some(&self.fixture.other),
+            Caller::Related(_) => Some(self.related_user()?),
+            Caller::Role(role) => Some(self.person(role)?),
+            Caller::Narrow | Caller::AdminsBrowser | Caller::StaleAdmin => Some(self.person(Role::ADMIN)?),
+            Caller::Client | Caller::ClientWithAny => None,
+            _ => Some(&trial.owner),
+        })
+    }
+
+    /// Returns the test user who gets a relation to a record.
+    pub(super) fn related_user(&self) -> Result<&TestUser, VerifyError> {
+        self.related.as_ref().ok_or_else(|| VerifyError::new("the application has no relation to a user"))
+    }
+
     /// Returns the test user with this role.
     fn person(&self, role: Role) -> Result<&TestUser, VerifyError> {
         let person = self.roles.iter().find(|(known, _)| *known == role).map(|(_, person)| person);
         person.ok_or_else(|| VerifyError::new(format!("no test user has the role {role}")))
     }
 
-    fn ask(&self, trial: &Trial<'_>, caller: Caller, token: Option<&str>) -> Result<Answer, VerifyError> {
-        self.fixture.call(trial.endpoint, trial.path.clone(), &trial.owner, caller == Caller::Owner, token)
+    /// Returns the request of a caller, with the cookie of a browser and what the browser says of the page.
+    fn request(&self, trial: &Trial<'_>, caller: Caller) -> Result<Request, VerifyError> {
+        let fixture = self.fixture;
+        let request = Request::new(trial.endpoint.method.clone(), trial.path.clone());
+        Ok(match caller {
+            Caller::Browser => fixture.on_own_page(request, trial.cookie(fixture)?),
+            Caller::AdminsBrowser => {
+                fixture.on_own_page(request, &fixture.cookie_of(self.person(Role::ADMIN)?)?)
+            }
+            Caller::ForeignPage(how) => {
+                let request = request.header("cookie", trial.cookie(fixture)?);
+                how.headers().iter().fold(request, |request, (name, value)| request.header(name, *value))
+            }
+            _ => request,
+        })
+    }
+
+    fn ask(
+        &self,
+        trial: &Trial<'_>,
+        caller: Caller,
+        request: Request,
+        token: Option<&str>,
+    ) -> Result<Answer, VerifyError> {
+        let (fixture, endpoint, owner) = (self.fixture, trial.endpoint, &trial.owner);
+        let is_owner = matches!(caller, Caller::Owner | Caller::Browser | Caller::ForeignPage(_));
+        fixture.with_examples(endpoint, request, owner, is_owner, |request| fixture.send(request, token))
     }
 
     /// Returns the broken invariants.
@@ -251,6 +294,17 @@ impl Verification<'_> {
             }
         }
         Ok(Some("can distinguish an existing record from a missing one, by the response time".to_owned()))
+    }
+}
+
+impl Trial<'_> {
+    /// Returns the cookie of a session of the owner's browser.
+    fn cookie(&self, fixture: &Fixture) -> Result<&str, VerifyError> {
+        if self.cookie.get().is_none() {
+            // Nothing else sets it.
+            drop(self.cookie.set(fixture.cookie_of(&self.owner)?));
+        }
+        Ok(self.cookie.get().map(String::as_str).unwrap_or_default())
     }
 }
 

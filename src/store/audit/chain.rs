@@ -3,15 +3,20 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
 use super::entries as trail;
-use crate::authz::{Actor, AuditEvent, Outcome};
-use crate::domain::Time;
+use super::generations::generations;
+use super::holder_keys::{expire, seal_for_holders};
+use super::personal::day_of;
+use crate::authz::action::{Action as _, Delete};
+use crate::authz::{Actor, AuditEvent, Outcome, Resource as _};
+use crate::domain::{Time, User};
 use crate::on;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{audit, audit_seals};
-use crate::store::{BEGINNING, ChainKey, Connection, Entry, Link, StoreError, TrustedStore, Uid};
+use crate::store::shared::Shared;
+use crate::store::{BEGINNING, Connection, Entry, Link, StoreError, TrustedStore, Uid};
 
 /// Action of the entry that records the removal of expired entries.
 pub(crate) const EXPIRE: &str = "expire";
@@ -26,27 +31,30 @@ diesel::define_sql_function! {
 }
 
 /// A position of the chain, with its seal and its entry.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Queryable)]
 pub struct Place {
     /// Counts from one.
     pub position: i64,
     /// The stored seal.
     pub seal: Vec<u8>,
+    /// The second seal of an entry whose personal members were sealed later.
+    pub resealed: Option<Vec<u8>>,
     /// The entry, or none when it is missing.
     pub entry: Option<Entry>,
 }
 
 impl TrustedStore {
-    /// Seals at most `most` unsealed entries, and returns how many. Returns 0 while another replica seals.
+    /// Seals at most `most` unsealed entries, their personal members for their holders, and returns how many. Returns
+    /// 0 while another replica seals.
     ///
     /// # Errors
     /// When the database is not available; then it sealed none.
-    pub(crate) async fn seal_entries(&self, key: &ChainKey, most: u16) -> Result<usize, StoreError> {
+    pub(crate) async fn seal_entries(&self, most: u16) -> Result<Sealed, StoreError> {
         if self.read(any_unsealed).await? {
-            let key = key.clone();
-            self.write_in_background(move |conn, _| seal(conn, &key, most)).await
+            let shared = self.shared().clone();
+            self.write_in_background(move |conn, _| seal(conn, &shared, most)).await
         } else {
-            Ok(0)
+            Ok(Sealed::default())
         }
     }
 
@@ -56,21 +64,16 @@ impl TrustedStore {
     ///
     /// # Errors
     /// When the database is not available; then it removed none.
-    pub(crate) async fn expire_entries(
-        &self,
-        key: &ChainKey,
-        before: DateTime<Utc>,
-        most: u16,
-    ) -> Result<usize, StoreError> {
+    pub(crate) async fn expire_entries(&self, before: DateTime<Utc>, most: u16) -> Result<usize, StoreError> {
         let any_expired = move |conn: &mut Connection| Ok(!expired(conn, before, 1)?.is_empty());
         if !self.read(any_expired).await? {
             return Ok(0);
         }
-        let (inner, key) = (self.shared().clone(), key.clone());
+        let inner = self.shared().clone();
         self.write_in_background(move |conn, _| {
             // The entry of the removal is sealed in the same transaction, so that a check never finds a removal
             // without its entry. All entries before it are sealed first; a backlog of them is left to the sealer.
-            if !try_lock(conn)? || seal(conn, &key, most)? == usize::from(most) {
+            if !try_lock(conn)? || seal(conn, &inner, most)?.entries == usize::from(most) {
                 return Ok(0);
             }
             let positions = expired(conn, before, most)?;
@@ -79,8 +82,10 @@ impl TrustedStore {
             on!(conn, |c| diesel::delete(audit_seals::table.filter(audit_seals::position.lt(last)))
                 .execute(c))?;
             let count = i64::try_from(positions.len()).unwrap_or(i64::MAX);
+            // A day more than the clocks of two replicas can be apart.
+            expire(conn, day_of(before) - 1)?;
             inner.append_event(conn, &removal(last, count))?;
-            seal(conn, &key, most)?;
+            seal(conn, &inner, most)?;
             Ok(positions.len())
         })
         .await
@@ -91,18 +96,21 @@ impl TrustedStore {
     /// # Errors
     /// When the database is not available.
     pub(crate) async fn chain(&self, after: i64, most: u16) -> Result<Vec<Place>, StoreError> {
-        let rows: Vec<(i64, Vec<u8>, Option<Entry>)> = self
-            .read(move |conn| {
-                Ok(on!(conn, |c| audit_seals::table
-                    .left_join(audit::table.on(audit::position.eq(audit_seals::position.nullable())))
-                    .filter(audit_seals::position.gt(after))
-                    .order(audit_seals::position)
-                    .limit(i64::from(most))
-                    .select((audit_seals::position, audit_seals::seal, Option::<Entry>::as_select(),))
-                    .load(c))?)
-            })
-            .await?;
-        Ok(rows.into_iter().map(|(position, seal, entry)| Place { position, seal, entry }).collect())
+        self.read(move |conn| {
+            Ok(on!(conn, |c| audit_seals::table
+                .left_join(audit::table.on(audit::position.eq(audit_seals::position.nullable())))
+                .filter(audit_seals::position.gt(after))
+                .order(audit_seals::position)
+                .limit(i64::from(most))
+                .select((
+                    audit_seals::position,
+                    audit_seals::seal,
+                    audit_seals::resealed,
+                    Option::<Entry>::as_select(),
+                ))
+                .load(c))?)
+        })
+        .await
     }
 
     /// Returns at most `most` entries that have a position without a seal.
@@ -162,54 +170,93 @@ fn any_unsealed(conn: &mut Connection) -> Result<bool, StoreError> {
     Ok(one.is_some())
 }
 
-fn last_seal(conn: &mut Connection) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+pub(in crate::store) fn last_seal(conn: &mut Connection) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
     Ok(on!(conn, |c| audit_seals::table
         .order(audit_seals::position.desc())
         .limit(1)
+        .select((audit_seals::position, audit_seals::seal))
         .get_result(c)
         .optional())?)
 }
 
-fn seal(conn: &mut Connection, key: &ChainKey, most: u16) -> Result<usize, StoreError> {
+/// Entries that were sealed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sealed {
+    /// Their number.
+    pub(crate) entries: usize,
+    /// True when one of them records the deletion of a user.
+    pub(crate) has_erasure: bool,
+}
+
+fn seal(conn: &mut Connection, shared: &Shared, most: u16) -> Result<Sealed, StoreError> {
     if !try_lock(conn)? {
-        return Ok(0);
+        return Ok(Sealed::default());
     }
     let (mut position, mut before) = last_seal(conn)?.unwrap_or((0, BEGINNING.to_vec()));
-    let entries: Vec<Entry> = on!(conn, |c| audit::table
+    let mut entries: Vec<Entry> = on!(conn, |c| audit::table
         .filter(audit::position.is_null())
         .order(audit::id)
         .limit(i64::from(most))
         .select(Entry::as_select())
         .load(c))?;
-    let (mut places, mut seals) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
-    for entry in &entries {
+    let keys = shared.trail_keys()?;
+    let key = keys.chain_key(&generations(conn)?)?;
+    seal_for_holders(conn, keys, &mut entries)?;
+    let is_erasure = |entry: &Entry| entry.action == Delete::NAME && entry.resource == User::NAME;
+    let sealed = Sealed { entries: entries.len(), has_erasure: entries.iter().any(is_erasure) };
+    let mut seals = Vec::with_capacity(entries.len());
+    for entry in &mut entries {
         position += 1;
-        before = key.seal(&before, position, entry).to_vec();
-        places.push((entry.id, position));
+        let sealed = key.seal(&before, position, entry);
+        let lost = || StoreError::Internal(format!("the position {position} has no key"));
+        before = sealed.ok_or_else(lost)?.to_vec();
+        entry.position = Some(position);
         seals.push((audit_seals::position.eq(position), audit_seals::seal.eq(before.clone())));
     }
-    place(conn, places)?;
+    rewrite(conn, entries.into_iter().map(Rewritten::of).collect())?;
     on!(conn, |c| diesel::insert_into(audit_seals::table).values(&seals).execute(c))?;
-    Ok(entries.len())
+    Ok(sealed)
 }
 
-/// Writes the positions of entries.
-fn place(conn: &mut Connection, places: Vec<(trail::EntryId, i64)>) -> Result<(), StoreError> {
+/// Members of an entry that are written when it gets its place in the chain.
+pub(super) struct Rewritten {
+    id: trail::EntryId,
+    position: Option<i64>,
+    address: Option<String>,
+    inputs: Option<String>,
+}
+
+impl Rewritten {
+    pub(super) fn of(entry: Entry) -> Self {
+        Self { id: entry.id, position: entry.position, address: entry.address, inputs: entry.inputs }
+    }
+}
+
+/// Writes the positions of entries, and their personal members.
+pub(super) fn rewrite(conn: &mut Connection, entries: Vec<Rewritten>) -> Result<(), StoreError> {
     match conn.link() {
         Link::Sqlite(c) => {
-            for (id, position) in places {
-                update(audit::table.find(id)).set(audit::position.eq(Some(position))).execute(c)?;
+            for Rewritten { id, position, address, inputs } in entries {
+                let new =
+                    (audit::position.eq(position), audit::address.eq(address), audit::inputs.eq(inputs));
+                update(audit::table.find(id)).set(new).execute(c)?;
             }
         }
         // One round trip for all entries.
         Link::Postgres(c) => {
-            let (ids, positions): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+            let columns = |Rewritten { id, position, address, inputs }| ((id, position), (address, inputs));
+            let (keys, members): (Vec<_>, Vec<_>) = entries.into_iter().map(columns).unzip();
+            let (ids, positions): (Vec<trail::EntryId>, Vec<Option<i64>>) = keys.into_iter().unzip();
+            let (addresses, inputs): (Vec<Option<String>>, Vec<Option<String>>) = members.into_iter().unzip();
             diesel::sql_query(
-                "UPDATE audit SET position = placed.position \
-                 FROM unnest($1::uuid[], $2::bigint[]) AS placed (id, position) WHERE audit.id = placed.id",
+                "UPDATE audit SET position = new.position, address = new.address, inputs = new.inputs \
+                 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) AS new (id, position, address, inputs) \
+                 WHERE audit.id = new.id",
             )
             .bind::<Array<Uid>, _>(ids)
-            .bind::<Array<BigInt>, _>(positions)
+            .bind::<Array<Nullable<BigInt>>, _>(positions)
+            .bind::<Array<Nullable<Text>>, _>(addresses)
+            .bind::<Array<Nullable<Text>>, _>(inputs)
             .execute(c)?;
         }
     }
@@ -229,7 +276,7 @@ fn expired(conn: &mut Connection, before: DateTime<Utc>, most: u16) -> Result<Ve
 }
 
 /// Takes the lock of the sealing replica until the transaction ends. SQLite has one writer anyway.
-fn try_lock(conn: &mut Connection) -> Result<bool, StoreError> {
+pub(in crate::store) fn try_lock(conn: &mut Connection) -> Result<bool, StoreError> {
     match conn.link() {
         Link::Sqlite(_) => Ok(true),
         Link::Postgres(c) => Ok(diesel::select(pg_try_advisory_xact_lock(LOCK)).get_result(c)?),

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
+use crate::domain::parse_number;
 use crate::store::{BEGINNING, ChainKey, EXPIRE, Entry, Place, StoreError, TrustedStore};
 
 /// Number of positions read at once.
@@ -32,7 +33,7 @@ impl Anchor {
         });
         let seal: Option<Vec<u8>> = digits.collect();
         let seal = seal.filter(|seal| seal.len() == BEGINNING.len()).ok_or_else(wrong)?;
-        let position = position.parse().ok().filter(|position| *position > 0).ok_or_else(wrong)?;
+        let position = parse_number(position).filter(|position| *position > 0).ok_or_else(wrong)?;
         Ok(Self { position, seal })
     }
 }
@@ -65,7 +66,7 @@ impl fmt::Display for Wrong {
     }
 }
 
-const CHANGED: &str = "the entry was changed or replaced";
+pub(super) const CHANGED: &str = "the entry was changed or replaced";
 const REMOVED: &str = "the entry was removed";
 const PLACE_REMOVED: &str = "the entry and its seal were removed, and perhaps more up to the next entry";
 const BEGINNING_REMOVED: &str = "earlier entries were removed, and no entry records that they expired";
@@ -86,6 +87,8 @@ pub(crate) struct Findings {
     pub(crate) unsealed: i64,
     /// Time of the oldest unsealed entry.
     pub(crate) oldest_unsealed: Option<DateTime<Utc>>,
+    /// Number of positions whose seal cannot be checked, because their master key was lost.
+    pub(crate) unverifiable: u64,
     /// The faults.
     pub(crate) wrong: Vec<Wrong>,
 }
@@ -93,14 +96,13 @@ pub(crate) struct Findings {
 /// A check of the chain, in bounded memory.
 pub(crate) struct Check<'a> {
     pub(crate) store: &'a TrustedStore,
-    pub(crate) key: ChainKey,
     /// A head that the chain must still contain.
     pub(crate) anchor: Option<Anchor>,
 }
 
 /// State of the walk.
 struct Walk<'a> {
-    key: &'a ChainKey,
+    key: ChainKey,
     anchor: Option<&'a Anchor>,
     /// Seal before the next position; none before the first.
     before: Option<Vec<u8>>,
@@ -117,7 +119,7 @@ impl Check<'_> {
     /// When the database is not available.
     pub(crate) async fn run(&self, progress: impl Fn(u64)) -> Result<Findings, StoreError> {
         let mut walk = Walk {
-            key: &self.key,
+            key: self.store.chain_key().await?,
             anchor: self.anchor.as_ref(),
             before: None,
             position: 0,
@@ -151,7 +153,7 @@ impl Walk<'_> {
     }
 
     fn step(&mut self, place: &Place) {
-        let Place { position, seal, entry } = place;
+        let Place { position, seal, resealed, entry } = place;
         let (position, id) = (*position, entry.as_ref().map(|entry| entry.id.0));
         if self.anchor.is_some_and(|anchor| anchor.position == position && anchor.seal != *seal) {
             self.wrong(position, id, ANCHOR_CHANGED);
@@ -181,9 +183,15 @@ impl Walk<'_> {
         match (entry, before) {
             (None, _) => self.wrong(position, None, REMOVED),
             (Some(entry), Some(before)) => {
-                let made = self.key.seal(&before, position, entry);
-                if !bool::from(made.as_slice().ct_eq(seal)) {
-                    self.wrong(position, id, CHANGED);
+                // The entry of an earlier version has a second seal, over its new form.
+                let (made, stored) = match resealed {
+                    Some(second) => (self.key.reseal(&before, seal, position, entry), second),
+                    None => (self.key.seal(&before, position, entry), seal),
+                };
+                match made {
+                    None => self.findings.unverifiable += 1,
+                    Some(made) if made.as_slice().ct_eq(stored).into() => {}
+                    Some(_) => self.wrong(position, id, CHANGED),
                 }
             }
             (Some(_), None) => {}

@@ -6,16 +6,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::authz::{Actor, AuditEvent, Caller, Outcome, Subject};
-use crate::domain::{Time, UserId};
-use crate::on;
+use crate::domain::{Time, UserId, mask_addresses};
 use crate::store::engine::schema::audit;
-use crate::store::{Connection, StoreError};
 
 /// Length limit of a text from a request, in characters. Longer texts are truncated.
 const MOST_CHARACTERS: usize = 200;
 
 /// Id of an audit entry, a UUID that sorts by time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId(pub Uuid);
 
 crate::__stored_as_uid!(EntryId);
@@ -46,13 +44,13 @@ pub struct Entry {
     pub client_id: Option<String>,
     /// `jti` of the token.
     pub jti: Option<String>,
-    /// Client IP address.
+    /// Client IP address. A personal member: in the database it is a digest, and the address is sealed in `inputs`.
     pub address: Option<String>,
     /// Request id, which the response and the log contain.
     pub request_id: Option<String>,
     /// Number of events that this entry stands for.
     pub count: i64,
-    /// [`Inputs`] of the decision, in JSON.
+    /// [`Inputs`] of the decision, in JSON. A personal member: in the database it is sealed.
     pub inputs: Option<String>,
     /// Position in the hash chain; none until the entry is sealed.
     pub position: Option<i64>,
@@ -90,7 +88,7 @@ impl Entry {
         let (caller, origin) = (event.by.caller(), event.by.origin());
         let (outcome, reason, count) = match event.outcome {
             Outcome::Done => ("done", None, 1),
-            Outcome::Removed(count) => ("done", None, count),
+            Outcome::Removed(count) | Outcome::Resealed(count) => ("done", None, count),
             Outcome::Refused(reason) => ("refused", Some(reason.as_str()), 1),
             Outcome::NotAcceptable(reason) => ("refused", Some(reason), 1),
             Outcome::WrongPassword => ("refused", Some("wrong-password"), 1),
@@ -105,7 +103,8 @@ impl Entry {
             reason: reason.map(str::to_owned),
             action: event.action.to_owned(),
             resource: event.resource.to_owned(),
-            record: event.record.as_deref().map(cut),
+            // The path of an explained request is typed.
+            record: event.record.as_deref().map(mask_addresses).as_deref().map(cut),
             owner_id: event.owner,
             actor: caller.map(|caller| caller.subject().actor()).as_deref().map(cut),
             client_id: event.by.client_id().map(cut),
@@ -152,16 +151,4 @@ impl Inputs {
 /// Returns the beginning of a text from outside of this program.
 pub(in crate::store) fn cut(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(MOST_CHARACTERS).collect()
-}
-
-/// Inserts an entry.
-pub(in crate::store) fn insert_one(conn: &mut Connection, entry: &Entry) -> Result<(), StoreError> {
-    on!(conn, |c| diesel::insert_into(audit::table).values(entry).execute(c))?;
-    Ok(())
-}
-
-/// Inserts entries, except those that are there already.
-pub(in crate::store) fn insert(conn: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
-    on!(conn, |c| diesel::insert_into(audit::table).values(entries).on_conflict_do_nothing().execute(c))?;
-    Ok(())
 }

@@ -88,6 +88,8 @@ fn copy_into(from: &Path, to: &Path, progress: impl Fn(u64, u64)) -> Result<(), 
     }
     // One file, without a write-ahead log beside it.
     fold_log(&target)?;
+    // The unused part of a page can have a copy of a row that SQLite moved, and that was deleted since.
+    target.execute_batch("VACUUM")?;
     drop(target);
     Ok(File::open(to)?.sync_all()?)
 }

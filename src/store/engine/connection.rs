@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use diesel::SqliteConnection;
 use diesel::connection::{
     AnsiTransactionManager, Connection as _, SimpleConnection as _, TransactionManager as _,
     TransactionManagerStatus,
 };
+use diesel::{RunQueryDsl as _, SqliteConnection};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::postgres::{Limit, PostgresConnection, PostgresUrl, READ_ONLY};
@@ -92,6 +92,14 @@ macro_rules! on {
 }
 
 impl Engine {
+    /// Returns its name, for people and metrics.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
     /// Opens a read-only connection that waits for no lock. Returns none for PostgreSQL, and when it cannot
     /// open.
     pub(in crate::store) fn inline_reader(&self) -> Option<Connection> {
@@ -111,17 +119,34 @@ impl Engine {
         }
     }
 
-    /// Opens and configures one connection.
+    /// Adds to an error of a database file its name and its permissions, if they are the reason.
+    pub(super) fn with_reason(&self, error: StoreError) -> StoreError {
+        match self {
+            Engine::Sqlite(path) => sqlite_file::with_reason(path, error),
+            Engine::Postgres(_) => error,
+        }
+    }
+
+    /// Opens and configures one connection. With `secure_delete` SQLite overwrites what is deleted, so that neither the
+    /// file nor a copy of it keeps an erased person.
     pub(in crate::store) fn open(&self) -> Result<Link, StoreError> {
+        self.open_with_lock_timeout(STATEMENT_TIMEOUT)
+    }
+
+    /// Opens and configures one connection, which waits so long for a lock of SQLite. The opening itself waits too: a
+    /// new file gets its journal mode, while another process may migrate it.
+    pub(super) fn open_with_lock_timeout(&self, lock_timeout: Duration) -> Result<Link, StoreError> {
         match self {
             Engine::Sqlite(path) => {
                 let mut conn = sqlite_file::open(path)?;
                 conn.batch_execute(&format!(
                     "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = {};",
-                    STATEMENT_TIMEOUT.as_millis(),
+                     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON; \
+                     PRAGMA journal_size_limit = {};",
+                    lock_timeout.as_millis(),
                     MAX_LOG
-                ))?;
+                ))
+                .map_err(|error| sqlite_file::with_reason(path, error.into()))?;
                 Ok(Link::Sqlite(conn))
             }
             Engine::Postgres(url) => {
@@ -147,7 +172,7 @@ pub(in crate::store) fn parse_url(url: &SecretString) -> Result<PostgresUrl, Sto
 /// Checks the URL of a PostgreSQL server.
 ///
 /// # Errors
-/// What is wrong or not supported, by its name.
+/// The name of the part that is wrong or not supported.
 pub(crate) fn check_postgres_url(url: &str) -> Result<(), String> {
     PostgresUrl::parse(url).map(drop)
 }
@@ -243,6 +268,30 @@ impl Connection {
     pub(in crate::store) fn expect_many_writes(&mut self) -> Result<(), StoreError> {
         match &mut self.link {
             Link::Sqlite(c) => Ok(c.batch_execute("PRAGMA cache_size = -65536")?),
+            Link::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Writes SQLite's log into the database and empties it. Returns false when a reader or writer is in the way for
+    /// longer than a moment: writers wait meanwhile.
+    pub(in crate::store) fn empty_log(&mut self) -> Result<bool, StoreError> {
+        #[derive(diesel::QueryableByName)]
+        struct Checkpoint {
+            #[diesel(sql_type = diesel::sql_types::Integer)]
+            busy: i32,
+        }
+        let Link::Sqlite(c) = &mut self.link else { return Ok(true) };
+        c.batch_execute("PRAGMA busy_timeout = 50")?;
+        let done = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result::<Checkpoint>(c);
+        c.batch_execute(&format!("PRAGMA busy_timeout = {}", STATEMENT_TIMEOUT.as_millis()))?;
+        Ok(done?.busy == 0)
+    }
+
+    /// Rewrites the file of an SQLite database. The unused parts of its pages have copies of rows that SQLite moved
+    /// before they were overwritten: `secure_delete` does not reach these. Writers wait meanwhile.
+    pub(in crate::store) fn rewrite_file(&mut self) -> Result<(), StoreError> {
+        match &mut self.link {
+            Link::Sqlite(c) => Ok(c.batch_execute("VACUUM")?),
             Link::Postgres(_) => Ok(()),
         }
     }

@@ -31,6 +31,9 @@ pub enum StoreError {
     /// The record was changed or deleted after it was read.
     #[error("the record changed after it was read")]
     Changed,
+    /// The change alters a member of the record that the caller may not write.
+    #[error("the caller may not write {0}")]
+    ReadOnly(&'static str),
     /// The account has a password, or its user has signed in.
     #[error("the account is in use")]
     InUse,
@@ -102,6 +105,29 @@ impl From<DieselError> for StoreError {
 }
 
 impl StoreError {
+    /// Returns the class of an error of the database, for the metrics. None for an outcome that a request can cause.
+    pub(in crate::store) fn class(&self) -> Option<&'static str> {
+        match self {
+            Self::Unavailable(_) => Some("unavailable"),
+            Self::Lost(_) => Some("lost"),
+            Self::RolledBack(_) => Some("rolled-back"),
+            Self::Uncertain(_) => Some("uncertain"),
+            Self::Internal(_) => Some("internal"),
+            Self::Taken
+            | Self::ExternalIdTaken
+            | Self::Changed
+            | Self::ReadOnly(_)
+            | Self::InUse
+            | Self::LastAdmin
+            | Self::Repeated
+            | Self::ProofUsed
+            | Self::TooManyProofs
+            | Self::AssertionUsed
+            | Self::Revoked(_)
+            | Self::LeaseLost => None,
+        }
+    }
+
     /// Returns true when a retry is safe and may succeed.
     pub(in crate::store) fn is_transient(&self) -> bool {
         matches!(self, Self::Lost(_) | Self::RolledBack(_))

@@ -2,7 +2,8 @@
 //!
 //! Waking a worker thread costs about three times as much as such a read. Its pages are usually in memory,
 //! SQLite's readers wait for no writer, and this connection waits for no lock. A read that fails here takes
-//! the usual way through the pool.
+//! the usual way through the pool. So do all of them while the disk hangs, because a page that is not in memory would
+//! keep the thread, and the other requests on it ([`stall`](super::stall)).
 
 use std::cell::RefCell;
 

@@ -15,5 +15,6 @@ pub(in crate::store) mod schema;
 pub(in crate::store) mod snapshot;
 pub(in crate::store) mod sql_types;
 mod sqlite_file;
+pub(in crate::store) mod stall;
 pub(in crate::store) mod transaction;
 pub(in crate::store) mod writer;

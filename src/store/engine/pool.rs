@@ -1,10 +1,11 @@
 //! The connection pool.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::store::{Connection, Engine, StoreError};
+use crate::telemetry::metrics::DatabaseMetrics;
 
 /// A connection pool for one database. Cheap to clone.
 #[derive(Clone)]
@@ -12,6 +13,7 @@ pub(in crate::store) struct Pool {
     engine: Engine,
     connections: r2d2::Pool<Manager>,
     generation: Arc<AtomicU64>,
+    metrics: Arc<OnceLock<DatabaseMetrics>>,
 }
 
 /// Numbers of a pool's connections, for the metrics.
@@ -35,7 +37,27 @@ impl Pool {
             .connection_timeout(timeout)
             .error_handler(Box::new(LogErrors))
             .build_unchecked(manager);
-        Self { engine, connections, generation }
+        Self { engine, connections, generation, metrics: Arc::default() }
+    }
+
+    /// Measures all work from now on.
+    pub(in crate::store) fn measure(&self, metrics: DatabaseMetrics) {
+        // A second call would bring the metrics of the same server.
+        drop(self.metrics.set(metrics));
+    }
+
+    /// Measures how long work waited for its place in the pool.
+    pub(in crate::store) fn measure_wait(&self, since: Instant) {
+        if let Some(metrics) = self.metrics.get() {
+            metrics.wait.observe(since.elapsed().as_secs_f64());
+        }
+    }
+
+    /// Counts an error by its class, if it is one of the database.
+    pub(in crate::store) fn count_error(&self, error: &StoreError) {
+        if let Some((metrics, class)) = self.metrics.get().zip(error.class()) {
+            metrics.errors.with_label_values(&[class]).inc();
+        }
     }
 
     pub(in crate::store) fn engine(&self) -> &Engine {
@@ -65,8 +87,17 @@ impl Pool {
     ) -> Result<T, StoreError> {
         let left = deadline.saturating_duration_since(Instant::now());
         let unavailable = |error: r2d2::Error| StoreError::Unavailable(error.to_string());
-        let mut conn = self.connections.get_timeout(left).map_err(unavailable)?;
+        let mut conn = self.connections.get_timeout(left).map_err(unavailable).inspect_err(|error| {
+            self.count_error(error);
+        })?;
+        let began = Instant::now();
         let result = work(&mut conn);
+        if let Some(metrics) = self.metrics.get() {
+            metrics.work.observe(began.elapsed().as_secs_f64());
+        }
+        if let Err(error) = &result {
+            self.count_error(error);
+        }
         let is_postgres = matches!(self.engine, Engine::Postgres(_));
         if is_postgres && matches!(result, Err(StoreError::Lost(_))) {
             self.generation.fetch_add(1, Ordering::AcqRel);

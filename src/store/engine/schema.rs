@@ -50,7 +50,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
     use super::{Moment, Uid};
 
     sessions (id) {
@@ -70,6 +70,7 @@ diesel::table! {
         cookie_hash -> Nullable<Binary>,
         network -> Nullable<Text>,
         after_tombstone -> BigInt,
+        is_persistent -> Bool,
     }
 }
 
@@ -261,11 +262,31 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Binary};
+    use diesel::sql_types::{BigInt, Binary, Nullable};
 
     audit_seals (position) {
         position -> BigInt,
         seal -> Binary,
+        resealed -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use super::Uid;
+
+    audit_person_keys (user_id) {
+        user_id -> Uid,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary};
+
+    audit_day_keys (day) {
+        day -> BigInt,
+        sealed -> Binary,
     }
 }
 
@@ -308,6 +329,7 @@ diesel::table! {
         runs -> BigInt,
         failures -> BigInt,
         failing -> BigInt,
+        sent -> BigInt,
     }
 }
 
@@ -328,6 +350,7 @@ diesel::table! {
         error -> Nullable<Text>,
         given_up_at -> Nullable<Moment>,
         payload -> Nullable<Binary>,
+        about -> Nullable<Binary>,
     }
 }
 
@@ -341,6 +364,7 @@ diesel::table! {
         purpose -> Text,
         email -> Text,
         new_email -> Nullable<Text>,
+        new_email_key -> Nullable<Text>,
         created_at -> Moment,
         expires_at -> Moment,
         ended_at -> Nullable<Moment>,
@@ -357,6 +381,20 @@ diesel::table! {
         sealed -> Nullable<Binary>,
         created_at -> Moment,
         expires_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use super::Moment;
+
+    master_keys (number) {
+        number -> BigInt,
+        fingerprint -> Text,
+        first_position -> BigInt,
+        sealed -> Nullable<Binary>,
+        created_at -> Moment,
+        resealed_at -> Nullable<Moment>,
     }
 }
 

@@ -71,7 +71,7 @@ where
     /// Runs the work in a transaction of its own; again after a transient error.
     fn attempts(&self) -> Result<T, StoreError> {
         self.check_deadline()?;
-        retry(self.deadline, &self.state, || {
+        let done = retry(self.deadline, &self.state, || {
             self.pool.with_connection(self.deadline, |conn| {
                 conn.begin()?;
                 let result = self.attempt(conn).and_then(|value| conn.commit().map(|()| value));
@@ -80,7 +80,8 @@ where
                 }
                 result
             })
-        })
+        });
+        done.map_err(|error| self.pool.engine().with_reason(error))
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, mpsc};
 
 use tokio::sync::Semaphore;
 
+use super::stall::Underway;
 use super::transaction::Queued;
 use crate::store::{Engine, StoreError};
 
@@ -32,24 +33,33 @@ impl Writers {
             }
         }
     }
+
+    /// Returns true when the writer thread waits for a disk that hangs.
+    pub(in crate::store) fn is_stalled(&self) -> bool {
+        matches!(self, Self::Thread(writer) if writer.underway.is_stalled())
+    }
 }
 
 /// The writer thread. It starts with the first transaction and ends with the store.
 #[derive(Default)]
-pub(in crate::store) struct Writer(OnceLock<mpsc::Sender<Box<dyn Queued>>>);
+pub(in crate::store) struct Writer {
+    queue: OnceLock<mpsc::Sender<Box<dyn Queued>>>,
+    underway: Arc<Underway>,
+}
 
 impl Writer {
     /// Appends a transaction to the queue.
     pub(in crate::store) fn enqueue(&self, transaction: impl Queued + 'static) {
         // Without a thread the transaction is dropped here, and its request gets an error.
-        drop(self.0.get_or_init(start_thread).send(Box::new(transaction)));
+        drop(self.queue.get_or_init(|| start_thread(Arc::clone(&self.underway))).send(Box::new(transaction)));
     }
 }
 
-fn start_thread() -> mpsc::Sender<Box<dyn Queued>> {
+fn start_thread(underway: Arc<Underway>) -> mpsc::Sender<Box<dyn Queued>> {
     let (sender, queue) = mpsc::channel::<Box<dyn Queued>>();
     let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
         for first in &queue {
+            let _mark = underway.begin();
             let others = queue.try_iter().take(MAX_GROUP - 1);
             run(std::iter::once(first).chain(others).collect());
         }

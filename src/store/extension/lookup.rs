@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use crate::authz::action::Read;
 use crate::authz::{Can, Relation, RelationSet, Resource, RowFilter, Sealed};
 use crate::domain::UserId;
+use crate::store::extension::declared_table::DeclaredTable;
 use crate::store::records::user_roles::roles_of;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Store, StoreError};
@@ -18,6 +19,9 @@ use crate::store::{Connection, Store, StoreError};
 pub trait Stored: Resource + Can<Read> {
     /// The relations that [`Stored::find`] resolves.
     const RESOLVED: &'static [Relation] = Self::RELATIONS;
+    /// The declaration of its table, with which a debug build compares the table at its start.
+    #[doc(hidden)]
+    const TABLE: Option<fn() -> DeclaredTable> = None;
 
     /// Looks up the record within `filter`. Found or not, it is sealed.
     fn find(

@@ -3,7 +3,7 @@
 /// Implements [`Repository`](crate::store::Repository) for a kind of record: its table, and its row filter in
 /// SQL.
 ///
-/// The record's struct derives diesel's `Queryable`, `Selectable`, `Insertable` and `AsChangeset`. Two of its
+/// The record's struct derives `Serialize` and diesel's `Queryable`, `Selectable`, `Insertable` and `AsChangeset`. Two of its
 /// fields, and columns of the table, are `id`, the primary key, and `revision: i64`, which begins at 1 and
 /// grows with every change.
 ///
@@ -12,8 +12,13 @@
 /// - `relations`: the meaning of each of [`Resource::RELATIONS`](crate::authz::Resource::RELATIONS), as a
 ///   diesel
 ///   expression over the table; `name(me)` binds the calling user's id. Six at most.
-/// - `sort`: the columns, each with its type, that a list can be sorted by; the first is the default.
-/// - `filter`: the columns, each with its type, that a list can be filtered by.
+/// - `sort`: the columns, each with its type, that a list can be sorted by; the first is the default. A column that
+///   can be NULL does not compile: the engines disagree about the place of NULL.
+/// - `filter`: the columns, each with its type, that a list can be filtered by: by equality, or by the conditions in
+///   brackets. `any_of` takes several values with commas between them, `after` and `before` (both exclusive) are the
+///   parameters `peg_after` and `peg_before`, and `prefix`, for a text, is `name_prefix`.
+///
+/// [`Within`](crate::store::Within) is implemented too: the row filter as a condition, for a query of your own.
 ///
 /// `examples/notes.rs` uses all of them.
 ///
@@ -70,7 +75,7 @@
 ///     Coat in coats {
 ///         owner: owner_id;
 ///         sort: created_at: Time, peg: i64;
-///         filter: peg: i64;
+///         filter: peg: i64 [any_of], created_at: Time [after, before];
 ///     }
 /// }
 /// # fn main() {}
@@ -82,21 +87,28 @@ macro_rules! stored {
         $(touch: $($touched:ident),+;)?
         $(relations: { $($relation:ident $(($me:ident))? => $holds:expr;)+ })?
         $(sort: $($sort:ident: $sort_type:ty),+;)?
-        $(filter: $($filter:ident: $filter_type:ty),+;)?
+        $(filter: $($filter:ident: $filter_type:ty $([$($condition:ident),+])?),+;)?
     }) => {
         const _: () = {
             use $crate::__private::diesel;
             use diesel::expression::SelectableHelper as _;
+            use diesel::pg::Pg;
             use diesel::prelude::*;
             use diesel::sql_types::Bool;
+            use diesel::sqlite::Sqlite;
+            #[allow(unused_imports, reason = "a constant of `IsSerialize` that is not its own")]
+            use $crate::__private::store::NotSerialize as _;
             use $crate::__private::store::{FilterPart, Rows, SqlCondition};
-            use $crate::__private::store::{held, page, sql_condition, user_or_nil};
+            use $crate::__private::store::{DeclaredTable, declared, held, or_never, page, sql_condition};
             use $crate::authz::action::{Changing, Create, Delete};
             use $crate::authz::{Allowed, RelationSet, Relation, Sealed, RowFilter};
-            use $crate::store::{Connection, Lookup, Renewed, Repository, Selection, StoreError, Stored};
+            use $crate::store::{
+                Connection, Lookup, RecordKey as _, Renewed, Repository, Selection, StoreError, Stored, Within,
+            };
 
             impl Stored for $record {
                 const RESOLVED: &'static [Relation] = &[$($($relation),+)?];
+                const TABLE: Option<fn() -> DeclaredTable> = Some(|| declared($table::table, $table::all_columns));
 
                 async fn find(
                     lookup: Lookup<'_, Self>,
@@ -107,8 +119,30 @@ macro_rules! stored {
                 }
             }
 
+            const _: () = assert!(
+                !($crate::__private::store::has_hidden_members::<$record>()
+                    && $crate::__private::store::IsSerialize::<$record>::YES),
+                concat!(
+                    "not every caller may read each member of a `", stringify!($record), "`, so it must not be \
+                     `Serialize`: write `#[serde(remote = \"Self\")]` below `derive(Serialize)`"
+                )
+            );
+
+            $crate::__stored_within! {
+                $record $table [$($owner)?] [$($($relation $(($me))? => $holds;)+)?] Sqlite Pg
+            }
+
             impl Repository for $record {
-                $crate::__stored_filters! { $table $($($filter: $filter_type),+)? }
+                #[allow(unused_imports, reason = "`remote` makes `serialize` a function of the record itself")]
+                fn serialize_members<S: $crate::__private::serde::Serializer>(
+                    &self,
+                    serializer: S,
+                ) -> Result<S::Ok, S::Error> {
+                    use $crate::__private::serde::Serialize as _;
+                    $record::serialize(self, serializer)
+                }
+
+                $crate::__stored_filters! { $table [] $($($filter: $filter_type [$($($condition)+)?],)+)? }
                 $crate::__stored_sorts! { $table $($($sort: $sort_type),+)? }
                 $crate::__stored_changes! { $table $($($touched),+)? }
 
@@ -119,34 +153,32 @@ macro_rules! stored {
                     within: &[RowFilter],
                 ) -> Result<Vec<(Self, RelationSet)>, StoreError> {
                     $crate::on!(conn, DB, |c| {
-                        let user = user_or_nil(within.iter().find_map(RowFilter::caller));
+                        // The first filter is that of the decision: another can be about another user.
+                        let user = within.first().and_then(RowFilter::caller);
                         let relations = (true.into_sql::<Bool>(), $($({
-                            $(let $me = user;)?
-                            $holds
+                            let relation = || -> Option<SqlCondition<$table::table, DB>> {
+                                $(let $me = user?;)?
+                                Some(Box::new($holds))
+                            };
+                            or_never(relation())
                         },)+)?);
                         let columns = ($record::as_select(), relations);
                         let mut query = $table::table.select(columns).into_boxed::<DB>();
                         for filter in within {
-                            let user = user_or_nil(filter.caller());
-                            let part = |part: FilterPart| -> Option<SqlCondition<$table::table, DB>> {
-                                match part {
-                                    $(FilterPart::Owner => Some(Box::new($table::$owner.eq(user))),)?
-                                    $($(FilterPart::Relation(relation) if relation == $relation => {
-                                        $(let $me = user;)?
-                                        Some(Box::new($holds))
-                                    })+)?
-                                    _ => None,
-                                }
-                            };
-                            if let Some(condition) = sql_condition::<Self, _, DB>(filter, &part) {
+                            if let Some(condition) = <Self as Within<DB>>::restriction(filter) {
                                 query = query.filter(condition);
                             }
                         }
                         type Row = ($record, (bool, $($($crate::stored!(@bool $relation),)+)?));
                         let rows: Vec<Row> = match rows {
-                            Rows::One(id) => query.filter($table::id.eq(*id)).load(c)?,
+                            Rows::One(id) => query.filter($table::id.eq(id.key())).load(c)?,
+                            Rows::Among(ids) => {
+                                let ids: Vec<_> = ids.iter().map(|id| id.key()).collect();
+                                query.filter($table::id.eq_any(ids)).load(c)?
+                            }
                             Rows::Page(selection) => {
-                                $crate::__stored_filter! { $table query selection $($($filter),+)? }
+                                let values = selection.filter.clone();
+                                $crate::__stored_filter! { $table query values [] $($($filter: $filter_type [$($($condition)+)?],)+)? }
                                 $crate::__stored_sort! { $table query selection $($($sort: $sort_type),+)? }
                                 page(query, selection.limit).load(c)?
                             }
@@ -161,35 +193,33 @@ macro_rules! stored {
     (@bool $relation:ident) => { bool };
 }
 
-/// Writes the filters of a list: their type, names, schemas and parser.
+/// Implements [`Within`](crate::store::Within) for each engine.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __stored_filters {
-    ($table:ident $($filter:ident: $type:ty),*) => {
-        type Filter = ($(Option<$type>,)*);
-
-        fn filters() -> Vec<(&'static str, $crate::__private::store::Schema)> {
-            vec![$((stringify!($filter), <$type as $crate::__private::utoipa::PartialSchema>::schema())),*]
-        }
-
-        #[allow(unused_mut, unused_variables, reason = "a list may have no filter")]
-        fn read_filter(
-            mut take: impl FnMut(&'static str) -> Result<Option<String>, String>,
-        ) -> Result<Self::Filter, String> {
-            Ok(($($crate::__private::store::parse_filter::<$type>(stringify!($filter), &mut take)?,)*))
-        }
+macro_rules! __stored_within {
+    ($record:ident $table:ident $owner:tt $relations:tt $($engine:ident)+) => {
+        $($crate::__stored_within! { @one $engine $record $table $owner $relations })+
     };
-}
+    (@one $engine:ident $record:ident $table:ident [$($owner:ident)?] [$($relation:ident $(($me:ident))? => $holds:expr;)*]) => {
+        impl Within<$engine> for $record {
+            type Table = $table::table;
 
-/// Adds the filters of a selection to a query.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __stored_filter {
-    ($table:ident $query:ident $selection:ident $($filter:ident),*) => {
-        let ($($filter,)*) = $selection.filter.clone();
-        $(if let Some(value) = $filter {
-            $query = $query.filter($table::$filter.eq(value));
-        })*
+            fn restriction(filter: &RowFilter) -> Option<SqlCondition<$table::table, $engine>> {
+                #[allow(unused_variables, reason = "a kind of record may have no owner and no relations")]
+                let user = filter.caller();
+                let part = |part: FilterPart| -> Option<SqlCondition<$table::table, $engine>> {
+                    match part {
+                        $(FilterPart::Owner => Some(Box::new($table::$owner.eq(user?))),)?
+                        $(FilterPart::Relation(relation) if relation == $relation => {
+                            $(let $me = user?;)?
+                            Some(Box::new($holds))
+                        })*
+                        _ => None,
+                    }
+                };
+                sql_condition::<Self, _, $engine>(filter, &part)
+            }
+        }
     };
 }
 
@@ -214,9 +244,11 @@ macro_rules! __stored_sorts {
 #[macro_export]
 macro_rules! __stored_sort {
     ($table:ident $query:ident $selection:ident $($sort:ident: $type:ty),*) => {
-        $(if $selection.sort == stringify!($sort) {
+        $($crate::__private::store::sortable($table::$sort);
+        if $selection.sort == stringify!($sort) {
             if let Some(after) = &$selection.after {
-                let (key, id) = after.parse::<$type, Self::Id>()?;
+                let (key, id) =
+                    after.parse::<$type, <Self::Id as $crate::store::RecordKey>::Key>()?;
                 // `a >= x AND (a > x OR id > y)` uses an index on (a, id).
                 $query = if $selection.descending {
                     let beyond = $table::$sort.lt(key.clone()).or($table::id.lt(id));

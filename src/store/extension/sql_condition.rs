@@ -5,14 +5,51 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
-use uuid::Uuid;
 
 use crate::authz::{FilterTerm, Relation, RelationSet, RowFilter};
-use crate::domain::UserId;
 use crate::store::Stored;
 
 /// A condition on the rows of table `T`, for engine `DB`.
 pub type SqlCondition<T, DB> = Box<dyn BoxableExpression<T, DB, SqlType = Bool>>;
+
+/// The row filter of a kind of record as a condition, for a query of your own on the engine `DB`.
+/// [`stored!`](crate::stored) implements it.
+///
+/// ```
+/// use cloakroom::authz::{Can, Reach, action::List};
+/// use cloakroom::on;
+/// use cloakroom::store::{Repository, Store, StoreError, Within};
+/// use diesel::pg::Pg;
+/// use diesel::prelude::*;
+/// use diesel::sqlite::Sqlite;
+///
+/// diesel::table! { coats (id) { id -> BigInt } }
+///
+/// async fn count<R>(reach: &Reach<R, List>, store: &Store) -> Result<i64, StoreError>
+/// where
+///     R: Repository + Can<List> + Within<Sqlite, Table = coats::table> + Within<Pg, Table = coats::table>,
+/// {
+///     store.gather(reach, |conn, filter| {
+///         Ok(on!(conn, DB, |c| {
+///             let within = <R as Within<DB>>::condition(filter);
+///             coats::table.filter(within).count().get_result(c)?
+///         }))
+///     }).await
+/// }
+/// ```
+pub trait Within<DB: BooleanAlgebra>: Stored {
+    /// The table.
+    type Table: 'static;
+
+    /// Returns the condition, or none when the filter hides nothing.
+    #[doc(hidden)]
+    fn restriction(filter: &RowFilter) -> Option<SqlCondition<Self::Table, DB>>;
+
+    /// Returns the condition that a row is within the filter.
+    fn condition(filter: &RowFilter) -> SqlCondition<Self::Table, DB> {
+        Self::restriction(filter).unwrap_or_else(|| DB::constant(true))
+    }
+}
 
 /// Boolean operators on conditions. One implementation per engine, because diesel restricts its own generic
 /// ones.
@@ -101,9 +138,11 @@ where
     states.map(|states| states.into_iter().fold(within, DB::and))
 }
 
-/// Returns the id to compare with: the caller's, or for a client the nil id, which no user has.
-pub fn user_or_nil(caller: Option<UserId>) -> UserId {
-    caller.unwrap_or(UserId(Uuid::nil()))
+/// Returns the condition of a relation as a column: one that does not apply to the caller never holds.
+pub fn or_never<T: 'static, DB: BooleanAlgebra>(
+    condition: Option<SqlCondition<T, DB>>,
+) -> SqlCondition<T, DB> {
+    condition.unwrap_or_else(|| DB::constant(false))
 }
 
 /// Result columns that tell which relations hold, after a first column that is always true. A tuple of one

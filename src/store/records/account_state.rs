@@ -12,7 +12,7 @@ use crate::on;
 use crate::store::changes::Changes;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{user_roles, users};
-use crate::store::extension::repository::one_row;
+use crate::store::extension::records::one_row;
 use crate::store::renewed::Authorization;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Link, Store, StoreError, TrustedStore};
@@ -43,7 +43,7 @@ impl Store {
             };
             one_row(on!(conn, |c| update(this).set(new).execute(c))?)?;
             shared.bump_revision(conn, &user, kept.is_none(), changes)?;
-            shared.end_account_tokens(conn, user.id)?;
+            shared.end_account_tokens(conn, user.id, user.is_own())?;
             let ended = Tombstone::of_user(user.id);
             if kept.is_some() {
                 shared.revoke_sessions(conn, &ended, user.id, kept, changes)?;
@@ -100,7 +100,7 @@ impl Store {
             return Ok(user);
         }
         let (by, shared) = (Authorization::of(&user), self.shared().clone());
-        let before = (*user).clone();
+        let (before, is_own) = ((*user).clone(), user.is_own());
         let next = self
             .write(by, move |conn, changes| {
                 let user = &before;
@@ -109,7 +109,7 @@ impl Store {
                 on!(conn, |c| update(users::table.filter(users::id.eq(user.id)))
                     .set(users::status.eq(status.as_str()))
                     .execute(c))?;
-                shared.end_account_tokens(conn, user.id)?;
+                shared.end_account_tokens(conn, user.id, is_own)?;
                 if status == Status::Suspended {
                     Tombstone::of_user(user.id).apply(conn, None)?;
                 }

@@ -11,7 +11,7 @@ use crate::store::engine::schema::account_tokens as tokens;
 use crate::store::shared::Shared;
 use crate::store::{Connection, StoreError, TrustedStore};
 
-/// Most mails of one purpose for one account in an hour, and in a day.
+/// Most mails of one purpose for one account, and for one address, in an hour, and in a day.
 pub(in crate::store) const MAIL_LIMITS: [(TimeDelta, i64); 2] =
     [(TimeDelta::hours(1), 3), (TimeDelta::hours(24), 10)];
 
@@ -52,7 +52,7 @@ pub(crate) enum Issued {
     Live,
     /// It was redeemed, or lost its effect, before its mail was sent again.
     Ended,
-    /// The account got as many mails of this purpose as it may get for now.
+    /// The account, or the address, got as many mails of this purpose as it may get for now.
     TooMany,
 }
 
@@ -63,6 +63,7 @@ struct TokenRow {
     purpose: String,
     email: String,
     new_email: Option<String>,
+    created_at: Time,
     ended_at: Option<Time>,
 }
 
@@ -104,6 +105,7 @@ impl Shared {
         new: &NewAccountToken,
     ) -> Result<(), StoreError> {
         let now = Time(self.now());
+        let created_at = if new.purpose.is_unique() { now } else { self.after_live_undo(conn, new.user)? };
         if new.purpose.is_unique() {
             let earlier = tokens::table
                 .filter(tokens::user_id.eq(new.user))
@@ -117,42 +119,66 @@ impl Shared {
             tokens::purpose.eq(new.purpose.as_str()),
             tokens::email.eq(new.email.as_str()),
             tokens::new_email.eq(new.new_email.as_ref().map(Email::as_str)),
-            tokens::created_at.eq(now),
+            tokens::new_email_key.eq(new.new_email.as_ref().map(Email::key)),
+            tokens::created_at.eq(created_at),
             tokens::expires_at.eq(Time(new.expires_at)),
         );
         on!(conn, |c| diesel::insert_into(tokens::table).values(row).execute(c))?;
         Ok(())
     }
 
-    /// Ends the tokens of a user whose password, address or status has changed. Those that undo a change of the
-    /// address stay: an attacker who took the account over could end them in this way.
+    /// Ends the tokens of a user whose password, address or status has changed. With `keeps_undo`, those that undo a
+    /// change of the address stay: a thief of the account acts as its owner, and must not end the first owner's way
+    /// back. A change by another caller is the decision of an administrator, which no earlier holder undoes.
     pub(in crate::store) fn end_account_tokens(
         &self,
         conn: &mut Connection,
         user: UserId,
+        keeps_undo: bool,
     ) -> Result<(), StoreError> {
+        let kept = if keeps_undo { TokenPurpose::UndoEmailChange.as_str() } else { "" };
         let live = tokens::table
             .filter(tokens::user_id.eq(user))
-            .filter(tokens::purpose.ne(TokenPurpose::UndoEmailChange.as_str()))
+            .filter(tokens::purpose.ne(kept))
             .filter(tokens::ended_at.is_null());
         on!(conn, |c| update(live).set(tokens::ended_at.eq(Some(Time(self.now())))).execute(c))?;
         Ok(())
     }
 
-    /// Ends every token of a user.
-    pub(super) fn end_all_account_tokens(
+    /// Returns true if a live token undoes a change by restoring this address.
+    pub(super) fn is_way_back(
         &self,
         conn: &mut Connection,
         user: UserId,
-    ) -> Result<(), StoreError> {
-        let live = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::ended_at.is_null());
-        on!(conn, |c| update(live).set(tokens::ended_at.eq(Some(Time(self.now())))).execute(c))?;
-        Ok(())
+        email: &Email,
+    ) -> Result<bool, StoreError> {
+        let ways: Vec<TokenRow> =
+            on!(conn, |c| live_undo(user, Time(self.now())).select(TokenRow::as_select()).load(c))?;
+        Ok(ways.into_iter().any(|way| Email::stored(way.email).key() == email.key()))
     }
 
-    /// Returns a token that can be redeemed: its account is active and still has the address to which it is bound.
+    /// Returns a time for a new token that undoes a change, later than that of the live ones: the order decides which
+    /// of them can be redeemed, and the clocks of two replicas differ.
+    fn after_live_undo(&self, conn: &mut Connection, user: UserId) -> Result<Time, StoreError> {
+        let now = self.now();
+        let live = live_undo(user, Time(now)).order(tokens::created_at.desc()).select(tokens::created_at);
+        let newest: Option<Time> = on!(conn, |c| live.first(c).optional())?;
+        let earliest = newest.map_or(now, |newest| newest.0 + TimeDelta::milliseconds(1));
+        Ok(Time(now.max(earliest)))
+    }
+
+    /// Returns true if a live token that undoes an earlier change of the address exists.
+    fn has_earlier_undo(&self, conn: &mut Connection, row: &TokenRow) -> Result<bool, StoreError> {
+        let earlier = live_undo(row.user_id, Time(self.now())).filter(tokens::created_at.lt(row.created_at));
+        Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(earlier)).get_result(c))?)
+    }
+
+    /// Returns a token that can be redeemed: its account is active and still has the address to which it is bound. Of
+    /// those that undo changes of the address, the one of the first change can be redeemed: a thief who changes the
+    /// address twice is the receiver of the second.
     fn live_token(&self, conn: &mut Connection, hash: &SecretHash) -> Result<Option<LiveToken>, StoreError> {
-        let now = Time(self.now());
+        let now = if fault!(mailed_link_outlives) { DateTime::UNIX_EPOCH } else { self.now() };
+        let now = Time(now);
         let row: Option<TokenRow> = on!(conn, |c| tokens::table
             .find(hash.as_bytes().as_slice())
             .filter(tokens::ended_at.is_null())
@@ -165,9 +191,10 @@ impl Shared {
             return Ok(None);
         };
         let Some(user) = load(conn, &self.vocabulary, row.user_id)? else { return Ok(None) };
+        let is_first_undo = purpose == TokenPurpose::UndoEmailChange && !self.has_earlier_undo(conn, &row)?;
         let (email, new_email) = (Email::stored(row.email), row.new_email.map(Email::stored));
         let is_bound = match purpose {
-            TokenPurpose::UndoEmailChange => true,
+            TokenPurpose::UndoEmailChange => is_first_undo,
             TokenPurpose::ConfirmEmail => email == user.email && new_email == user.pending_email,
             _ => email == user.email,
         };
@@ -192,23 +219,44 @@ impl Shared {
     }
 }
 
+/// Returns the live tokens that undo changes of a user's address.
+#[diesel::dsl::auto_type]
+fn live_undo(user: UserId, now: Time) -> _ {
+    let purpose: &'static str = TokenPurpose::UndoEmailChange.as_str();
+    tokens::table
+        .filter(tokens::user_id.eq(user))
+        .filter(tokens::purpose.eq(purpose))
+        .filter(tokens::ended_at.is_null())
+        .filter(tokens::expires_at.gt(now))
+}
+
 fn row_of(conn: &mut Connection, hash: &SecretHash) -> Result<Option<TokenRow>, StoreError> {
     let row = tokens::table.find(hash.as_bytes().as_slice());
     Ok(on!(conn, |c| row.select(TokenRow::as_select()).get_result(c).optional())?)
 }
 
-/// Returns true when the account got as many tokens of this purpose as it may get for now.
+/// Returns true when the account got as many mails of this purpose as it may get for now, or the new address as many from
+/// all accounts together.
 fn is_exhausted(
     conn: &mut Connection,
     new: &NewAccountToken,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
+    let new_key = new.new_email.as_ref().map(Email::key);
     for (window, most) in MAIL_LIMITS {
-        let recent = tokens::table
+        let began = Time(now - window);
+        let of_account = tokens::table
             .filter(tokens::user_id.eq(new.user))
             .filter(tokens::purpose.eq(new.purpose.as_str()))
-            .filter(tokens::created_at.gt(Time(now - window)));
-        let count: i64 = on!(conn, |c| recent.count().get_result(c))?;
+            .filter(tokens::created_at.gt(began));
+        let mut count: i64 = on!(conn, |c| of_account.count().get_result(c))?;
+        if let Some(key) = &new_key {
+            let of_address = tokens::table
+                .filter(tokens::new_email_key.eq(key))
+                .filter(tokens::created_at.gt(began))
+                .count();
+            count = count.max(on!(conn, |c| of_address.get_result(c))?);
+        }
         if count >= most {
             return Ok(true);
         }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::session_rows::{SessionBinding, SessionRow, session_event};
+use super::session_rows::{SessionBinding, SessionCookie, SessionRow, session_event};
 use super::tombstones::{alive, newest};
 use super::user_rows;
 use crate::authz::{Actor, Outcome};
@@ -12,7 +12,7 @@ use crate::on;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::sessions;
 use crate::store::shared::Shared;
-use crate::store::{Connection, LoginRefused, StoreError, TrustedStore, VerifiedPassword};
+use crate::store::{Connection, LoginRefused, Settled, StoreError, TrustedStore, VerifiedPassword};
 
 /// The user who is signed in in a browser.
 pub struct SignedIn {
@@ -29,7 +29,7 @@ impl TrustedStore {
     /// If the database is unavailable.
     pub(crate) async fn signed_in(&self, cookie: SecretHash) -> Result<Option<SignedIn>, StoreError> {
         let shared = self.shared().clone();
-        self.read(move |conn| {
+        self.read_by_key(move |conn| {
             let Some(session) = shared.browser_session(conn, &cookie)? else { return Ok(None) };
             let user = user_rows::load(conn, &shared.vocabulary, session.user_id)?;
             Ok(user.filter(|user| user.status == Status::Active).map(|user| SignedIn { session, user }))
@@ -37,9 +37,30 @@ impl TrustedStore {
         .await
     }
 
+    /// Notes that a request used a browser session, and extends the session as a refresh would. Requests within the
+    /// lifetime of an access token are noted once.
+    ///
+    /// # Errors
+    /// If the database is unavailable.
+    pub(crate) async fn note_use(&self, session: &Session) -> Result<(), StoreError> {
+        let (shared, id, now) = (self.shared(), session.id, self.shared().now());
+        let noted_before = now - shared.lifetimes.access_token;
+        if session.last_used_at > noted_before {
+            return Ok(());
+        }
+        let expires_at = shared.next_refresh_expiry(&Session { last_used_at: now, ..session.clone() });
+        self.write(None, move |conn, _| {
+            let unnoted = sessions::table.find(id).filter(sessions::last_used_at.le(Time(noted_before)));
+            let used = (sessions::last_used_at.eq(Time(now)), sessions::expires_at.eq(Time(expires_at)));
+            on!(conn, |c| update(unnoted).set(used).execute(c))?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Signs in a user whose password was right. `cookie` identifies the browser session, `before` the one that
     /// the browser had. If that was the same user's, it goes on under the new cookie; another user's ends. Returns the
-    /// time at which the browser session expires.
+    /// end of a persistent cookie: the session ends then, or earlier if nothing uses it.
     ///
     /// # Errors
     /// If the database is unavailable.
@@ -48,15 +69,15 @@ impl TrustedStore {
         user: UserId,
         password: VerifiedPassword,
         device: Device,
-        cookie: SecretHash,
+        cookie: SessionCookie,
         before: Option<SecretHash>,
-    ) -> Result<Result<DateTime<Utc>, LoginRefused>, StoreError> {
+    ) -> Result<Settled<Option<DateTime<Utc>>, LoginRefused>, StoreError> {
         let origin = device.origin.clone();
         let begun = self.new_session(user, None, device)?;
         let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
             if shared.accept_password(conn, user, &password)?.is_none() {
-                return Ok(Err(LoginRefused::Account));
+                return Ok(Settled::Refused(LoginRefused::Account));
             }
             let mut session = Session { expires_at: shared.next_refresh_expiry(&begun), ..begun.clone() };
             let binding = SessionBinding { cookie: Some(cookie.clone()), ..SessionBinding::default() };
@@ -77,7 +98,7 @@ impl TrustedStore {
                 }
             }
             shared.record_login(conn, &session, origin.clone())?;
-            Ok(Ok(session.expires_at))
+            Ok(Settled::Granted(cookie.is_persistent.then(|| shared.last_expiry(&session))))
         })
         .await
     }

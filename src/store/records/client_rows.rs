@@ -13,26 +13,15 @@ use crate::store::{Connection, StoreError};
 #[diesel(table_name = clients, treat_none_as_default_value = false)]
 pub(in crate::store) struct ClientRow {
     pub(in crate::store) id: String,
-    name: Option<String>,
-    scope: String,
-    grants: String,
     epoch: i64,
     created_at: Time,
-    authentication: String,
-    redirect_uris: String,
-    post_logout_redirect_uris: String,
-    jwks: Option<String>,
-    dpop_bound: bool,
-    revision: i64,
-    updated_at: Time,
-    resources: String,
-    first_party: bool,
-    userinfo_in_id_token: bool,
+    #[diesel(embed)]
+    metadata: MetadataRow,
 }
 
 /// The columns of a client that can be changed.
-#[derive(AsChangeset)]
-#[diesel(table_name = clients, treat_none_as_null = true)]
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = clients, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub(in crate::store) struct MetadataRow {
     name: Option<String>,
     scope: String,
@@ -66,25 +55,26 @@ impl ClientRow {
         let uris = |list: &str| -> Result<Vec<RedirectUri>, StoreError> {
             list.split_whitespace().map(|uri| uri.parse().map_err(|_| unreadable())).collect()
         };
+        let row = self.metadata;
         Ok(Client {
             metadata: ClientMetadata {
-                scope: words(&self.scope),
-                grants: words(&self.grants).iter().filter_map(|grant| grant.parse().ok()).collect(),
-                authentication: self.authentication.parse().map_err(|_| unreadable())?,
-                redirect_uris: uris(&self.redirect_uris)?,
-                post_logout_redirect_uris: uris(&self.post_logout_redirect_uris)?,
-                name: self.name,
-                jwks: self.jwks,
-                dpop_bound: self.dpop_bound,
-                resources: words(&self.resources),
-                first_party: self.first_party,
-                userinfo_in_id_token: self.userinfo_in_id_token,
+                scope: words(&row.scope),
+                grants: words(&row.grants).iter().filter_map(|grant| grant.parse().ok()).collect(),
+                authentication: row.authentication.parse().map_err(|_| unreadable())?,
+                redirect_uris: uris(&row.redirect_uris)?,
+                post_logout_redirect_uris: uris(&row.post_logout_redirect_uris)?,
+                name: row.name,
+                jwks: row.jwks,
+                dpop_bound: row.dpop_bound,
+                resources: words(&row.resources),
+                first_party: row.first_party,
+                userinfo_in_id_token: row.userinfo_in_id_token,
             },
             secrets: client_secrets::ages(secrets, &self.id),
             id: self.id.parse().map_err(|_| unreadable())?,
-            revision: self.revision,
+            revision: row.revision,
             created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
+            updated_at: row.updated_at.0,
         })
     }
 }
@@ -110,24 +100,7 @@ impl MetadataRow {
     }
 
     pub(in crate::store) fn into_client(self, id: String, now: DateTime<Utc>) -> ClientRow {
-        ClientRow {
-            id,
-            name: self.name,
-            scope: self.scope,
-            grants: self.grants,
-            epoch: now.timestamp_millis(),
-            created_at: Time(now),
-            authentication: self.authentication,
-            redirect_uris: self.redirect_uris,
-            post_logout_redirect_uris: self.post_logout_redirect_uris,
-            jwks: self.jwks,
-            dpop_bound: self.dpop_bound,
-            revision: self.revision,
-            updated_at: self.updated_at,
-            resources: self.resources,
-            first_party: self.first_party,
-            userinfo_in_id_token: self.userinfo_in_id_token,
-        }
+        ClientRow { id, epoch: now.timestamp_millis(), created_at: Time(now), metadata: self }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::on;
 use crate::store::changes::Changes;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{clients, revocations};
-use crate::store::extension::repository::one_row;
+use crate::store::extension::records::one_row;
 use crate::store::renewed::Authorization;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Lookup, Store, StoreError, Stored, StoredClient, TrustedStore};

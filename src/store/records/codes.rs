@@ -18,6 +18,7 @@ use crate::store::changes::Changes;
 use crate::store::engine::limit::rows_after;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{authorization_codes as codes, clients, sessions, users};
+use crate::store::settled::Settled;
 use crate::store::shared::Shared;
 use crate::store::{
     CodeBinding, CodeRedemption, Connection, Link, NewCode, StoreError, TokenSession, TrustedStore,
@@ -103,31 +104,31 @@ impl TrustedStore {
         code: SecretHash,
         by: CodeRedemption,
         fits: impl Fn(&CodeBinding) -> bool + Send + 'static,
-    ) -> Result<Result<RedeemedCode, CodeRefused>, StoreError> {
+    ) -> Result<Settled<RedeemedCode, CodeRefused>, StoreError> {
         let shared = self.shared().clone();
         let now = shared.now();
         let id = SessionId(shared.new_uuid(now)?);
         self.write(None, move |conn, changes| {
             let hash = code.as_bytes().as_slice();
             if by.has_fault && is_unused(conn, hash, &by.client, now)? {
-                return Ok(Err(CodeRefused::Fault));
+                return Ok(Settled::Refused(CodeRefused::Fault));
             }
             if !mark_redeemed(conn, hash, &by.client, id, now)? {
                 let Some(session) = session_of_redemption(conn, hash, &by.client)? else {
-                    return Ok(Err(CodeRefused::Unknown));
+                    return Ok(Settled::Refused(CodeRefused::Unknown));
                 };
                 let actor = Actor::Anonymous(by.origin.clone(), Some(by.client.clone()));
                 shared.end_reused_session(conn, session, actor, changes)?;
-                return Ok(Err(CodeRefused::Replayed));
+                return Ok(Settled::Refused(CodeRefused::Replayed));
             }
             let row: CodeRow =
                 on!(conn, |c| codes::table.find(hash).select(CodeRow::as_select()).get_result(c))?;
             if !fits(&row.binding()) {
                 on!(conn, |c| diesel::delete(codes::table.find(hash)).execute(c))?;
-                return Ok(Err(CodeRefused::BindingMismatch));
+                return Ok(Settled::Refused(CodeRefused::BindingMismatch));
             }
             let redeemed = shared.begin_session_of_code(conn, row, &by, id, changes)?;
-            if redeemed.is_ok() {
+            if matches!(redeemed, Settled::Granted(_)) {
                 by.one_time.use_up(conn, now)?;
             }
             Ok(redeemed)
@@ -249,13 +250,13 @@ impl Shared {
         by: &CodeRedemption,
         id: SessionId,
         changes: &mut Changes,
-    ) -> Result<Result<RedeemedCode, CodeRefused>, StoreError> {
+    ) -> Result<Settled<RedeemedCode, CodeRefused>, StoreError> {
         let now = self.now();
         if lock_user_and_client(conn, code.user_id, &by.client)? != Some(by.client_epoch) {
-            return Ok(Err(CodeRefused::ClientChanged));
+            return Ok(Settled::Refused(CodeRefused::ClientChanged));
         }
         let Some((user, parent)) = self.signed_in_user(conn, code.user_id, code.parent_id)? else {
-            return Ok(Err(CodeRefused::SignedOut));
+            return Ok(Settled::Refused(CodeRefused::SignedOut));
         };
         let consented = self.vocabulary.scopes_in(&code.scope);
         let granted = self.vocabulary.granted_by(&user.roles);
@@ -297,7 +298,7 @@ impl Shared {
             resource,
             dpop_jkt,
         };
-        Ok(Ok(RedeemedCode { token_session, nonce: code.nonce }))
+        Ok(Settled::Granted(RedeemedCode { token_session, nonce: code.nonce }))
     }
 
     /// Returns the user, if active, and the browser session in which the user authorized the client.

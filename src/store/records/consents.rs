@@ -12,7 +12,7 @@ use crate::domain::{ClientId, Consent, ConsentOf, Time, User, UserId};
 use crate::on;
 use crate::store::engine::limit::page;
 use crate::store::engine::schema::{clients, consents};
-use crate::store::extension::repository::one_row;
+use crate::store::extension::records::one_row;
 use crate::store::renewed::Authorization;
 use crate::store::{Connection, Keyset, KeysetPage, Lookup, Store, StoreError, Stored, TrustedStore};
 

@@ -1,5 +1,5 @@
-//! Idempotency keys: a request leaves its key behind in the transaction that does its work, so a second
-//! request with the same key does not do the work again, whatever became of the first response.
+//! Idempotency keys. A request leaves its key behind in the transaction that does its work. So a second request with
+//! the same key does not do the work again, also when the first response was lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use crate::store::renewed::{Authorization, look_again};
 use crate::store::{Connection, Renewed, Store, StoreError, TrustedStore};
 
 /// How long a key is remembered.
-const KEY_LIFETIME: TimeDelta = TimeDelta::hours(24);
+pub(super) const KEY_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 tokio::task_local! {
     /// The request for which this task works.
@@ -30,10 +30,14 @@ pub(crate) struct IdempotentRequest(Arc<Request>);
 
 #[derive(Debug)]
 struct Request {
-    key: [u8; 32],
-    fingerprint: [u8; 32],
+    name: Name,
+    /// The name under the other master key, while the server has two.
+    other: Option<Name>,
     is_done: AtomicBool,
 }
+
+/// Hashed key of a request, and the fingerprint of its content.
+type Name = ([u8; 32], [u8; 32]);
 
 /// State of an earlier request with the same key.
 pub(crate) enum EarlierRequest {
@@ -46,14 +50,23 @@ pub(crate) enum EarlierRequest {
 }
 
 impl IdempotentRequest {
-    /// A request with a hashed `key` and the `fingerprint` of its content.
-    pub(crate) fn new(key: [u8; 32], fingerprint: [u8; 32]) -> Self {
-        Self(Arc::new(Request { key, fingerprint, is_done: AtomicBool::new(false) }))
+    /// A request with the name under the master key in use, and the name under the other one if there is one.
+    pub(crate) fn new(name: Name, other: Option<Name>) -> Self {
+        Self(Arc::new(Request { name, other, is_done: AtomicBool::new(false) }))
     }
 
     /// Returns the hashed key.
     pub(crate) fn key(&self) -> &[u8; 32] {
-        &self.0.key
+        &self.0.name.0
+    }
+
+    /// Returns the hashed keys under which an earlier request can have left its answer.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.names().map(|(key, _)| key)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &Name> {
+        std::iter::once(&self.0.name).chain(&self.0.other)
     }
 
     /// Returns true if the work of the request is committed.
@@ -63,12 +76,19 @@ impl IdempotentRequest {
 
     /// Inserts the key, unless it exists. Of two concurrent requests the second waits here for the first.
     fn claim(&self, conn: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let key = self.0.key.as_slice();
+        if let Some((other, _)) = &self.0.other {
+            let earlier = keys::table.find(other.as_slice()).filter(keys::expires_at.gt(Time(now)));
+            if on!(conn, |c| diesel::select(diesel::dsl::exists(earlier)).get_result(c))? {
+                return Err(StoreError::Repeated);
+            }
+        }
+        let (key, fingerprint) = &self.0.name;
+        let key = key.as_slice();
         let expired = keys::table.find(key).filter(keys::expires_at.le(Time(now)));
         on!(conn, |c| diesel::delete(expired).execute(c))?;
         let row = (
             keys::key.eq(key),
-            keys::request.eq(self.0.fingerprint.as_slice()),
+            keys::request.eq(fingerprint.as_slice()),
             keys::expires_at.eq(Time(now + KEY_LIFETIME)),
         );
         let rows =
@@ -114,17 +134,23 @@ impl TrustedStore {
         let (request, now) = (request.clone(), self.shared().now());
         self.read(move |conn| {
             look_again(conn, caller.as_ref())?;
-            let row: Option<(Vec<u8>, Option<Vec<u8>>)> = on!(conn, |c| keys::table
-                .filter(keys::key.eq(request.0.key.as_slice()))
-                .filter(keys::expires_at.gt(Time(now)))
-                .select((keys::request, keys::answer))
-                .get_result(c)
-                .optional())?;
-            Ok(row.map(|(fingerprint, answer)| match answer {
-                _ if fingerprint != request.0.fingerprint => EarlierRequest::Different,
-                Some(answer) => EarlierRequest::Answered(answer),
-                None => EarlierRequest::Unanswered,
-            }))
+            for (key, fingerprint) in request.names() {
+                let row: Option<(Vec<u8>, Option<Vec<u8>>)> = on!(conn, |c| keys::table
+                    .filter(keys::key.eq(key.as_slice()))
+                    .filter(keys::expires_at.gt(Time(now)))
+                    .select((keys::request, keys::answer))
+                    .get_result(c)
+                    .optional())?;
+                let earlier = row.map(|(stored, answer)| match answer {
+                    _ if stored != fingerprint => EarlierRequest::Different,
+                    Some(answer) => EarlierRequest::Answered(answer),
+                    None => EarlierRequest::Unanswered,
+                });
+                if earlier.is_some() {
+                    return Ok(earlier);
+                }
+            }
+            Ok(None)
         })
         .await
     }
@@ -140,7 +166,7 @@ impl TrustedStore {
     ) -> Result<(), StoreError> {
         let request = request.clone();
         self.write(None, move |conn, _| {
-            let row = keys::table.find(request.0.key.as_slice());
+            let row = keys::table.find(request.key().as_slice());
             on!(conn, |c| update(row).set(keys::answer.eq(Some(&sealed))).execute(c))?;
             Ok(())
         })

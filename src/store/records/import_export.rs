@@ -12,7 +12,6 @@ use crate::authz::action::List;
 use crate::authz::{Reach, RoleGrant};
 use crate::domain::{PasswordHash, Profile, Time, User, UserId};
 use crate::on;
-use crate::store::audit::entries::insert;
 use crate::store::engine::schema::{user_roles, users};
 use crate::store::shared::Shared;
 use crate::store::{Connection, Entry, NewUser, Store, StoreError, TrustedStore};
@@ -42,6 +41,8 @@ pub(crate) enum ImportOutcome {
     Created,
     /// The id, the address or the external id exists already. Nothing was done.
     Exists,
+    /// The address and the external id belong to different accounts. Nothing was done.
+    Conflict,
 }
 
 /// A user with profile and password hash.
@@ -55,8 +56,10 @@ pub(crate) struct ExportedUser {
 #[derive(Default)]
 struct Taken {
     ids: HashSet<UserId>,
-    email_keys: HashSet<String>,
-    external_ids: HashSet<String>,
+    /// Each address with the external id of its account.
+    email_keys: HashMap<String, Option<String>>,
+    /// Each external id with the address of its account.
+    external_ids: HashMap<String, String>,
 }
 
 impl Taken {
@@ -64,34 +67,38 @@ impl Taken {
     fn load(conn: &mut Connection, rows: &[NewUserRow]) -> Result<Self, StoreError> {
         let ids: Vec<UserId> = rows.iter().map(|row| row.id).collect();
         let keys: Vec<&str> = rows.iter().map(|row| row.email_key.as_str()).collect();
-        let found: Vec<(UserId, String)> = on!(conn, |c| users::table
+        let found: Vec<(UserId, String, Option<String>)> = on!(conn, |c| users::table
             .filter(users::id.eq_any(&ids).or(users::email_key.eq_any(&keys)))
-            .select((users::id, users::email_key))
+            .select((users::id, users::email_key, users::external_id))
             .load(c))?;
-        let (ids, email_keys) = found.into_iter().unzip();
+        let (ids, email_keys) = found.into_iter().map(|(id, key, external)| (id, (key, external))).unzip();
         let external: Vec<&str> = rows.iter().filter_map(|row| row.external_id.as_deref()).collect();
         // The index has no null, and PostgreSQL uses it only if the condition says so.
-        let known: Vec<Option<String>> = on!(conn, |c| users::table
+        let known: Vec<(Option<String>, String)> = on!(conn, |c| users::table
             .filter(users::external_id.is_not_null())
             .filter(users::external_id.eq_any(&external))
-            .select(users::external_id)
+            .select((users::external_id, users::email_key))
             .load(c))?;
-        Ok(Self { ids, email_keys, external_ids: known.into_iter().flatten().collect() })
+        let external_ids = known.into_iter().filter_map(|(id, key)| Some((id?, key))).collect();
+        Ok(Self { ids, email_keys, external_ids })
     }
 
-    /// Adds the unique values of a row. Returns false if one of them exists.
-    fn take(&mut self, row: &NewUserRow) -> bool {
-        let has_external_id = |id: &String| self.external_ids.contains(id);
-        if self.ids.contains(&row.id)
-            || self.email_keys.contains(&row.email_key)
-            || row.external_id.as_ref().is_some_and(has_external_id)
-        {
-            return false;
+    /// Adds the unique values of a row, or returns why it cannot be created.
+    fn take(&mut self, row: &NewUserRow) -> ImportOutcome {
+        let (of_address, external) = (self.email_keys.get(&row.email_key), row.external_id.as_ref());
+        let of_external = external.and_then(|id| self.external_ids.get(id));
+        let is_another = of_external.is_some_and(|key| *key != row.email_key)
+            || of_address.is_some_and(|of| of.is_some() && external.is_some() && of.as_ref() != external);
+        if is_another {
+            return ImportOutcome::Conflict;
+        }
+        if self.ids.contains(&row.id) || of_address.is_some() || of_external.is_some() {
+            return ImportOutcome::Exists;
         }
         self.ids.insert(row.id);
-        self.email_keys.insert(row.email_key.clone());
-        self.external_ids.extend(row.external_id.clone());
-        true
+        self.email_keys.insert(row.email_key.clone(), row.external_id.clone());
+        self.external_ids.extend(external.map(|id| (id.clone(), row.email_key.clone())));
+        ImportOutcome::Created
     }
 }
 
@@ -176,8 +183,9 @@ impl Shared {
         let (mut roles, mut terms) = (Vec::new(), Vec::new());
         let mut entries = Vec::with_capacity(rows.len());
         for (row, user) in rows.into_iter().zip(users) {
-            if !taken.take(&row) {
-                outcomes.push(ImportOutcome::Exists);
+            let outcome = taken.take(&row);
+            outcomes.push(outcome);
+            if outcome != ImportOutcome::Created {
                 continue;
             }
             let id = row.id;
@@ -185,12 +193,11 @@ impl Shared {
             terms.extend(row.term_rows());
             entries.push(Entry::of(&user.grant.event(id), self.new_uuid(now)?, now));
             made.push(row);
-            outcomes.push(ImportOutcome::Created);
         }
         on!(conn, |c| diesel::insert_into(users::table).values(&made).execute(c))?;
         insert_roles(conn, &roles)?;
         search_terms::insert(conn, &terms)?;
-        insert(conn, &entries)?;
+        self.insert_entries(conn, &entries)?;
         Ok(outcomes)
     }
 

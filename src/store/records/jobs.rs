@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use super::lease_rows::{RunId, held_by};
-use crate::domain::{Lease, Time};
+use crate::domain::{Lease, Time, mask_addresses};
 use crate::on;
 use crate::store::audit::entries::cut;
 use crate::store::changes::CLOCK_SKEW;
@@ -48,6 +48,8 @@ pub(crate) struct JobState {
     pub(crate) failures: i64,
     /// Number of failed runs since the last success.
     pub(crate) failing: i64,
+    /// Number of mails that the job has sent.
+    pub(crate) sent: i64,
 }
 
 /// Condition under which a run claims a free lease.
@@ -73,6 +75,7 @@ impl JobState {
             runs: 0,
             failures: 0,
             failing: 0,
+            sent: 0,
         }
     }
 
@@ -83,8 +86,8 @@ impl JobState {
         self.run.is_some() && self.held_until.is_some_and(is_in_force)
     }
 
-    /// Returns true when a run may begin. A run that was interrupted is due at once, and so is a job whose next run
-    /// is much further away than its interval: the interval became shorter, or the clock was set back.
+    /// Returns true when a run may begin. A run that was interrupted is due at once. So is a job whose next run
+    /// is much further away than its interval, because the interval became shorter or the clock was set back.
     pub(crate) fn may_run(&self, claim: Claim, now: DateTime<Utc>) -> bool {
         let is_due = match claim {
             Claim::Now => true,
@@ -133,12 +136,14 @@ impl TrustedStore {
         self.write_in_background(move |conn, _| {
             let new = JobState::new(job, now);
             on!(conn, |c| diesel::insert_into(jobs::table).values(&new).on_conflict_do_nothing().execute(c))?;
-            let Some(state) = load(conn, job)?.filter(|state| state.may_run(claim, now)) else {
+            // The time at which a lease has ended.
+            let end = if fault!(held_lease_taken) { now + TimeDelta::days(1) } else { now };
+            let Some(state) = load(conn, job)?.filter(|state| state.may_run(claim, end)) else {
                 return Ok(None);
             };
             let interrupted = state.run.is_some();
             let is_set_back = jobs::held_until.gt(Time(now + LEASE_LIFETIME + CLOCK_SKEW));
-            let free = jobs::run.is_null().or(jobs::held_until.le(Time(now))).or(is_set_back);
+            let free = jobs::run.is_null().or(jobs::held_until.le(Time(end))).or(is_set_back);
             let held = (
                 jobs::run.eq(Some(RunId(lease.run))),
                 jobs::held_until.eq(Some(Time(now + LEASE_LIFETIME))),
@@ -194,13 +199,26 @@ impl TrustedStore {
                     let failed = (
                         free,
                         jobs::failed_at.eq(Some(Time(now))),
-                        jobs::error.eq(Some(cut(error))),
+                        jobs::error.eq(Some(cut(&mask_addresses(error)))),
                         jobs::failures.eq(jobs::failures + 1),
                         jobs::failing.eq(jobs::failing + 1),
                     );
                     on!(conn, |c| update(held_by(lease)).set(failed).execute(c))?
                 }
             };
+            Ok(())
+        })
+        .await
+    }
+
+    /// Counts a mail that the job has sent.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub(crate) async fn count_sent(&self, job: &'static str) -> Result<(), StoreError> {
+        self.write_in_background(move |conn, _| {
+            let counted = update(jobs::table.find(job)).set(jobs::sent.eq(jobs::sent + 1));
+            on!(conn, |c| counted.execute(c))?;
             Ok(())
         })
         .await
@@ -243,7 +261,7 @@ impl TrustedStore {
                 Err(error) => {
                     let failed = (
                         jobs::failed_at.eq(Some(Time(now))),
-                        jobs::error.eq(Some(cut(error))),
+                        jobs::error.eq(Some(cut(&mask_addresses(error)))),
                         jobs::failing.eq(jobs::failing + 1),
                     );
                     on!(conn, |c| update(row).set(failed).execute(c))?

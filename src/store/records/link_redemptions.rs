@@ -15,6 +15,13 @@ use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{user_roles, users};
 use crate::store::{Connection, StoreError, TrustedStore};
 
+/// The two forms of the mail that tells an owner of the old address of a change. The transaction decides which is sent.
+#[derive(Clone)]
+pub(crate) struct ChangeMails {
+    pub(crate) with_undo: QueuedMail,
+    pub(crate) without_undo: QueuedMail,
+}
+
 impl TrustedStore {
     /// Redeems a token for a new password. All sessions end, and all tokens of the user are revoked. The address, to
     /// which the token was sent, counts as verified. Returns false when the token cannot be redeemed.
@@ -39,7 +46,7 @@ impl TrustedStore {
             );
             on!(conn, |c| update(users::table.filter(users::id.eq(user.id))).set(new).execute(c))?;
             shared.bump_revision(conn, user, true, changes)?;
-            shared.end_account_tokens(conn, user.id)?;
+            shared.end_account_tokens(conn, user.id, true)?;
             Tombstone::of_user(user.id).apply(conn, None)?;
             shared.append_event(conn, &redeemed::<SetPassword>(user.id, origin.clone()))?;
             Ok(true)
@@ -68,9 +75,9 @@ impl TrustedStore {
         .await
     }
 
-    /// Redeems a token that confirms a new address: it replaces the address of the account. `undo` is the token for the
-    /// owner of the old address, and `mail` its mail. Returns false when the token cannot be redeemed, or another
-    /// account has the address by now.
+    /// Redeems a token that confirms a new address: it replaces the address of the account. The owner of the old one
+    /// gets the token that undoes the change. A change back to an address that such a token restores needs none: it
+    /// ends them. Returns false when the token cannot be redeemed, or another account has the address by now.
     ///
     /// # Errors
     /// When the database is not available.
@@ -78,7 +85,7 @@ impl TrustedStore {
         &self,
         hash: SecretHash,
         undo: NewAccountToken,
-        mail: QueuedMail,
+        mails: ChangeMails,
         origin: Origin,
     ) -> Result<bool, StoreError> {
         let shared = self.shared().clone();
@@ -89,9 +96,15 @@ impl TrustedStore {
             let Some(new) = token.new_email.filter(|_| token.email == undo.email) else { return Ok(false) };
             write_address(conn, token.user.id, &new)?;
             shared.bump_revision(conn, &token.user, false, changes)?;
-            shared.end_account_tokens(conn, token.user.id)?;
-            shared.insert_account_token(conn, &undo)?;
-            shared.queue_mail(conn, changes, &mail)?;
+            let is_way_back = shared.is_way_back(conn, token.user.id, &new)?;
+            shared.end_account_tokens(conn, token.user.id, !is_way_back)?;
+            let mail = if is_way_back {
+                &mails.without_undo
+            } else {
+                shared.insert_account_token(conn, &undo)?;
+                &mails.with_undo
+            };
+            shared.queue_mail(conn, changes, mail)?;
             shared.append_event(conn, &redeemed::<Update>(token.user.id, origin.clone()))?;
             Ok(true)
         });
@@ -115,7 +128,7 @@ impl TrustedStore {
             };
             write_address(conn, token.user.id, &token.email)?;
             shared.bump_revision(conn, &token.user, true, changes)?;
-            shared.end_all_account_tokens(conn, token.user.id)?;
+            shared.end_account_tokens(conn, token.user.id, false)?;
             Tombstone::of_user(token.user.id).apply(conn, None)?;
             shared.append_event(conn, &redeemed::<Update>(token.user.id, origin.clone()))?;
             Ok(true)

@@ -1,5 +1,6 @@
 //! Logins: the password was right, and a session begins.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::rate_limits;
@@ -15,7 +16,7 @@ use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{sessions, users};
 use crate::store::renewed::Authorization;
 use crate::store::shared::Shared;
-use crate::store::{Connection, CountedAttempt, Store, StoreError, TokenSession, TrustedStore};
+use crate::store::{Connection, CountedAttempt, Settled, Store, StoreError, TokenSession, TrustedStore};
 
 /// A password that matched the stored hash.
 pub(crate) struct VerifiedPassword {
@@ -49,16 +50,16 @@ impl TrustedStore {
         device: Device,
         refresh: SecretHash,
         grant: impl Fn(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
-    ) -> Result<Result<TokenSession, LoginRefused>, StoreError> {
+    ) -> Result<Settled<TokenSession, LoginRefused>, StoreError> {
         let origin = device.origin.clone();
         let begun = self.new_session(user, Some(ClientId::first_party()), device)?;
         let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
             let Some(user) = shared.accept_password(conn, user, &password)? else {
-                return Ok(Err(LoginRefused::Account));
+                return Ok(Settled::Refused(LoginRefused::Account));
             };
             let Some(scope) = grant(&shared.vocabulary.granted_by(&user.roles)) else {
-                return Ok(Err(LoginRefused::Scope));
+                return Ok(Settled::Refused(LoginRefused::Scope));
             };
             shared.record_login(conn, &begun, origin.clone())?;
             let session = Session { expires_at: shared.next_refresh_expiry(&begun), ..begun.clone() };
@@ -66,7 +67,7 @@ impl TrustedStore {
             shared.insert_session(conn, &session, binding, changes)?;
             refresh_token_rows::insert(conn, &refresh, &session, 0)?;
             let (roles, epoch) = (user.roles, user.epoch);
-            Ok(Ok(TokenSession {
+            Ok(Settled::Granted(TokenSession {
                 session,
                 roles,
                 epoch,
@@ -87,30 +88,19 @@ impl TrustedStore {
     pub(crate) async fn authenticate_again(
         &self,
         caller: &Caller,
-        (user, session): (UserId, SessionId),
+        own: (UserId, SessionId),
         password: VerifiedPassword,
-    ) -> Result<Result<TokenSession, LoginRefused>, StoreError> {
+    ) -> Result<Settled<TokenSession, LoginRefused>, StoreError> {
         let (shared, caller) = (self.shared().clone(), caller.clone());
         // The password waited in the hash queue, so the token is looked at again.
         let by = Authorization::with_event(&caller, None);
         Store::write(self, by, move |conn, _| {
-            let now = shared.now();
-            let Some(user) = shared.accept_password(conn, user, &password)? else {
-                return Ok(Err(LoginRefused::Account));
+            let authenticated = shared.authenticate_session(conn, &caller, own, &password)?;
+            let Some((session, user, binding)) = authenticated else {
+                return Ok(Settled::Refused(LoginRefused::Account));
             };
-            let own = sessions::table.filter(sessions::id.eq(session)).filter(sessions::user_id.eq(user.id));
-            let alive = own.filter(sessions::expires_at.gt(Time(now))).filter(alive!(sessions));
-            let row: Option<SessionRow> =
-                on!(conn, |c| alive.select(SessionRow::as_select()).get_result(c).optional())?;
-            let Some((session, binding)) = row.map(SessionRow::read) else {
-                return Ok(Err(LoginRefused::Account));
-            };
-            let authenticated = sessions::auth_time.eq(Time(now));
-            on!(conn, |c| update(sessions::table.find(session.id)).set(authenticated).execute(c))?;
-            let by = Actor::Caller(caller.clone());
-            shared.append_event(conn, &session_event(&session, "authenticate", by, Outcome::Done))?;
-            Ok(Ok(TokenSession {
-                session: Session { auth_time: now, ..session },
+            Ok(Settled::Granted(TokenSession {
+                session,
                 scope: caller.scope().intersection(&shared.vocabulary.granted_by(&user.roles)),
                 roles: user.roles,
                 epoch: user.epoch,
@@ -118,6 +108,32 @@ impl TrustedStore {
                 resource: binding.resource,
                 dpop_jkt: binding.dpop_jkt,
             }))
+        })
+        .await
+    }
+
+    /// Sets the time of authentication of this browser session, whose user's password was right again, and replaces
+    /// the secret of its cookie. Returns the end of a persistent cookie.
+    ///
+    /// # Errors
+    /// [`StoreError::Revoked`], or if the database is unavailable.
+    pub(crate) async fn authenticate_browser_again(
+        &self,
+        caller: &Caller,
+        own: (UserId, SessionId),
+        password: VerifiedPassword,
+        cookie: SecretHash,
+    ) -> Result<Settled<Option<DateTime<Utc>>, LoginRefused>, StoreError> {
+        let (shared, caller) = (self.shared().clone(), caller.clone());
+        let by = Authorization::with_event(&caller, None);
+        Store::write(self, by, move |conn, _| {
+            let authenticated = shared.authenticate_session(conn, &caller, own, &password)?;
+            let Some((session, _, SessionBinding { cookie: Some(old), .. })) = authenticated else {
+                return Ok(Settled::Refused(LoginRefused::Account));
+            };
+            let replaced = sessions::cookie_hash.eq(Some(cookie.as_bytes().to_vec()));
+            on!(conn, |c| update(sessions::table.find(session.id)).set(replaced).execute(c))?;
+            Ok(Settled::Granted(old.is_persistent.then(|| shared.last_expiry(&session))))
         })
         .await
     }
@@ -165,6 +181,29 @@ impl Shared {
         }
         rate_limits::refund(conn, &password.attempt)?;
         user_rows::load(conn, &self.vocabulary, id)
+    }
+
+    /// Sets the time of authentication of a session whose user's password was right again. Returns the session, its
+    /// user and its binding. `None` if one of them has ended.
+    fn authenticate_session(
+        &self,
+        conn: &mut Connection,
+        caller: &Caller,
+        (user, session): (UserId, SessionId),
+        password: &VerifiedPassword,
+    ) -> Result<Option<(Session, User, SessionBinding)>, StoreError> {
+        let now = self.now();
+        let Some(user) = self.accept_password(conn, user, password)? else { return Ok(None) };
+        let own = sessions::table.filter(sessions::id.eq(session)).filter(sessions::user_id.eq(user.id));
+        let alive = own.filter(sessions::expires_at.gt(Time(now))).filter(alive!(sessions));
+        let row: Option<SessionRow> =
+            on!(conn, |c| alive.select(SessionRow::as_select()).get_result(c).optional())?;
+        let Some((session, binding)) = row.map(SessionRow::read) else { return Ok(None) };
+        let authenticated = sessions::auth_time.eq(Time(now));
+        on!(conn, |c| update(sessions::table.find(session.id)).set(authenticated).execute(c))?;
+        let by = Actor::Caller(caller.clone());
+        self.append_event(conn, &session_event(&session, "authenticate", by, Outcome::Done))?;
+        Ok(Some((Session { auth_time: now, ..session }, user, binding)))
     }
 
     /// Records the time of the login and its audit event.

@@ -9,7 +9,7 @@ use super::tombstones::alive;
 use crate::domain::{LoginAttempt, Network, PasswordHash, Status, Time, TooMany, UserId};
 use crate::on;
 use crate::store::engine::schema::{sessions, users};
-use crate::store::{Connection, CountedAttempt, StoreError, TrustedStore};
+use crate::store::{Connection, CountedAttempt, Settled, StoreError, TrustedStore};
 
 /// The password of a user, for comparison.
 pub struct StoredPassword {
@@ -30,17 +30,20 @@ impl TrustedStore {
         &self,
         attempt: LoginAttempt,
         limited: bool,
-    ) -> Result<Result<(Option<StoredPassword>, CountedAttempt), TooMany>, StoreError> {
+    ) -> Result<Settled<(Option<StoredPassword>, CountedAttempt), TooMany>, StoreError> {
         if !limited {
             let stored = self.read(move |conn| stored_password(conn, &attempt)).await?;
-            return Ok(Ok((stored, CountedAttempt::default())));
+            return Ok(Settled::Granted((stored, CountedAttempt::default())));
         }
         let shared = self.shared().clone();
         self.write(None, move |conn, _| {
             let now = shared.now();
             let stored = stored_password(conn, &attempt)?;
             let is_known = has_session_in_network(conn, stored.as_ref(), &attempt, now)?;
-            Ok(count(conn, &attempt.buckets(is_known), now)?.map(|counted| (stored, counted)))
+            Ok(match count(conn, &attempt.buckets(is_known), now)? {
+                Settled::Granted(counted) => Settled::Granted((stored, counted)),
+                Settled::Refused(too_many) => Settled::Refused(too_many),
+            })
         })
         .await
     }
@@ -80,15 +83,14 @@ fn has_session_in_network(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     // The query runs for an unknown account too: both take the same time.
-    let user = stored.map_or(UserId(uuid::Uuid::nil()), |stored| stored.user_id);
-    let text = |name: Option<String>| name.unwrap_or_default();
-    let network = text(attempt.address.map(|address| Network::of(address).to_string()));
-    let address = text(attempt.address.map(|address| address.to_canonical().to_string()));
+    let user = stored.map(|stored| stored.user_id);
+    let network = attempt.address.map(|address| Network::of(address).to_string());
+    let address = attempt.address.map(|address| address.to_canonical().to_string());
     // Sessions of version 0.1 have an address alone.
     let began_there =
         sessions::network.eq(network).or(sessions::network.is_null().and(sessions::address.eq(address)));
     let session = sessions::table
-        .filter(sessions::user_id.eq(user))
+        .filter(sessions::user_id.nullable().eq(user))
         .filter(began_there)
         .filter(sessions::expires_at.gt(Time(now)))
         .filter(alive!(sessions));

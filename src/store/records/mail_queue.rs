@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::domain::Time;
+use crate::domain::{Time, User, sha256};
 use crate::on;
 use crate::store::changes::Changes;
 use crate::store::engine::schema::outbox;
@@ -24,6 +24,8 @@ pub(crate) struct QueuedMail {
     pub(crate) template: &'static str,
     /// Task of the sender, sealed.
     pub(crate) sealed: Vec<u8>,
+    /// The person to whom it goes: the id of the user, or the key of the typed address.
+    pub(crate) about: String,
 }
 
 impl TrustedStore {
@@ -55,9 +57,24 @@ impl Shared {
             outbox::due_at.eq(now),
             outbox::attempts.eq(0_i64),
             outbox::payload.eq(mail.sealed.as_slice()),
+            outbox::about.eq(digest(&mail.about)),
         );
         on!(conn, |c| diesel::insert_into(outbox::table).values(row).execute(c))?;
         changes.mail = true;
         Ok(())
     }
+}
+
+/// Deletes the mails that wait for a user who is deleted, also those that were given up.
+pub(super) fn drop_mails(conn: &mut Connection, user: &User) -> Result<(), StoreError> {
+    let addresses =
+        [Some(&user.email), user.pending_email.as_ref()].into_iter().flatten().map(|email| email.key());
+    let about: Vec<Vec<u8>> = addresses.chain([user.id.to_string()]).map(|about| digest(&about)).collect();
+    on!(conn, |c| diesel::delete(outbox::table.filter(outbox::about.eq_any(&about))).execute(c))?;
+    Ok(())
+}
+
+/// Returns a digest that tells a reader of the table no address at a glance. The row is short-lived.
+fn digest(about: &str) -> Vec<u8> {
+    sha256(format!("mail of {about}").as_bytes()).to_vec()
 }

@@ -4,8 +4,8 @@ use diesel::prelude::*;
 
 use super::account_tokens::NewAccountToken;
 use super::mail_queue::QueuedMail;
-use crate::authz::Allowed;
 use crate::authz::action::{Invite, SendVerification};
+use crate::authz::{Allowed, AuditEvent};
 use crate::domain::{Time, User, UserId};
 use crate::on;
 use crate::store::engine::schema::{identities, users};
@@ -26,7 +26,8 @@ impl Store {
         self.write(by, move |conn, changes| shared.queue_mail(conn, changes, &mail)).await
     }
 
-    /// Issues a token whose link an operator hands over. No limit applies.
+    /// Issues a token whose link an operator hands over. No limit applies. No earlier holder of the account undoes the
+    /// operator's decision.
     ///
     /// # Errors
     /// When the database is not available.
@@ -35,8 +36,14 @@ impl Store {
         user: Allowed<User, Invite>,
         token: NewAccountToken,
     ) -> Result<(), StoreError> {
-        let (by, shared) = (Authorization::of(&user), self.shared().clone());
-        self.write(by, move |conn, _| shared.insert_account_token(conn, &token)).await
+        // The trail tells the user of a link, and not of an invitation.
+        let event = AuditEvent { action: "issue_reset_link", ..AuditEvent::from(&user) };
+        let (by, shared) = (Authorization::with_event(&user, Some(event)), self.shared().clone());
+        self.write(by, move |conn, _| {
+            shared.end_account_tokens(conn, user.id, false)?;
+            shared.insert_account_token(conn, &token)
+        })
+        .await
     }
 
     /// Issues an invitation, which ends an earlier one, and queues its mail if there is one.

@@ -1,12 +1,14 @@
 //! Outbox: changes of records that a job reacts to. A message is written in the transaction of its change, and
 //! delivered at least once, under the lease of its job.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::lease_rows::check_lease;
 use crate::authz::{AuditEvent, Outcome};
-use crate::domain::{Lease, Time};
+use crate::domain::{Lease, Time, mask_addresses};
 use crate::on;
 use crate::store::audit::entries::cut;
 use crate::store::engine::prepared_update::update;
@@ -30,7 +32,7 @@ pub(crate) struct Message {
     pub(crate) record: String,
     /// The action.
     pub(crate) action: String,
-    /// Who performed it, as the audit trail names them.
+    /// The caller, as the audit trail names it.
     pub(crate) actor: Option<String>,
     /// Time of the change.
     pub(crate) created_at: Time,
@@ -63,7 +65,7 @@ pub(crate) struct Undelivered {
 struct NewMessage<'a> {
     job: &'a str,
     resource: &'a str,
-    record: &'a str,
+    record: Cow<'a, str>,
     action: &'a str,
     actor: Option<&'a str>,
     created_at: Time,
@@ -98,7 +100,10 @@ impl Shared {
             .map(|known| NewMessage {
                 job: known.system,
                 resource: known.resource,
-                record,
+                record: match event.owner.filter(|_| known.names_owner) {
+                    Some(owner) => format!("{owner}/{record}").into(),
+                    None => record.into(),
+                },
                 action: known.action,
                 actor: actor.as_deref(),
                 created_at: Time(at),
@@ -182,7 +187,7 @@ impl TrustedStore {
             }
             let failed = (
                 outbox::attempts.eq(message.attempts + 1),
-                outbox::error.eq(Some(cut(&error))),
+                outbox::error.eq(Some(cut(&mask_addresses(&error)))),
                 outbox::given_up_at.eq(if retry_at.is_none() { Some(now) } else { None }),
             );
             on!(conn, |c| update(outbox::table.find(message.seq)).set(failed).execute(c))?;

@@ -14,6 +14,10 @@ use crate::store::{Connection, NewUser, StoreError, TrustedStore};
 /// Shortest time between two mails that tell the owner of a taken address of a registration.
 const TOLD_ONCE_IN: TimeDelta = TimeDelta::hours(1);
 
+/// Content of a registration whose link was used. The row stays until it expires, so that a mail that is sent again does
+/// not revive it.
+const USED: &[u8] = &[];
+
 /// A registration that waits for the proof of its address.
 #[derive(Clone)]
 pub(crate) struct PendingRegistration {
@@ -56,7 +60,8 @@ impl TrustedStore {
                 .get_result(c)
                 .optional())?;
             if let Some(sealed) = known {
-                return Ok(match sealed {
+                return Ok(match sealed.as_deref() {
+                    Some(USED) => RegistrationMail::Nothing,
                     Some(_) => RegistrationMail::Confirm,
                     None => RegistrationMail::Tell,
                 });
@@ -80,6 +85,18 @@ impl TrustedStore {
         .await
     }
 
+    /// Returns true if a token is that of a registration, of whichever state.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub(crate) async fn has_registration(&self, hash: SecretHash) -> Result<bool, StoreError> {
+        self.read(move |conn| {
+            let known = pending::table.find(hash.as_bytes().as_slice());
+            Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(known)).get_result(c))?)
+        })
+        .await
+    }
+
     /// Creates the account of a registration whose address is proved. `open` opens its members. Returns false when
     /// the token cannot be redeemed, or another account has the address by now.
     ///
@@ -93,14 +110,13 @@ impl TrustedStore {
     ) -> Result<bool, StoreError> {
         let shared = self.shared().clone();
         let created = self.write(None, move |conn, _| {
-            let live = pending::table
-                .find(hash.as_bytes().as_slice())
-                .filter(pending::expires_at.gt(Time(shared.now())));
+            let unused = || pending::table.find(hash.as_bytes().as_slice()).filter(pending::sealed.ne(USED));
+            let live = unused().filter(pending::expires_at.gt(Time(shared.now())));
             let sealed: Option<Option<Vec<u8>>> =
                 on!(conn, |c| live.select(pending::sealed).get_result(c).optional())?;
             let Some(new) = sealed.flatten().as_deref().and_then(&open) else { return Ok(false) };
-            let this = pending::table.find(hash.as_bytes().as_slice());
-            if on!(conn, |c| diesel::delete(this).execute(c))? != 1 {
+            let spent = update(unused()).set(pending::sealed.eq(Some(USED)));
+            if on!(conn, |c| spent.execute(c))? != 1 {
                 return Ok(false);
             }
             let user = shared.insert_user(conn, &new, &grant)?;
@@ -113,6 +129,12 @@ impl TrustedStore {
             created => created,
         }
     }
+}
+
+/// Deletes the registrations of an address whose user is deleted.
+pub(super) fn drop_registrations(conn: &mut Connection, email: &Email) -> Result<(), StoreError> {
+    on!(conn, |c| diesel::delete(pending::table.filter(pending::email_key.eq(email.key()))).execute(c))?;
+    Ok(())
 }
 
 /// Returns true when the address got as many mails as it may get for now.

@@ -13,7 +13,7 @@ use crate::on;
 use crate::store::engine::limit::rows_after;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::guesses;
-use crate::store::{Connection, Moment, StoreError, TrustedStore};
+use crate::store::{Connection, Moment, Settled, StoreError, TrustedStore};
 
 /// A request that was counted.
 #[must_use = "an attempt that succeeded or was not checked is refunded"]
@@ -75,11 +75,13 @@ impl TrustedStore {
     ///
     /// # Errors
     /// If the database is unavailable. Then nothing is counted.
-    pub(crate) async fn count(&self, bucket: Bucket) -> Result<Result<Option<Left>, TooMany>, StoreError> {
+    pub(crate) async fn count(&self, bucket: Bucket) -> Result<Settled<Option<Left>, TooMany>, StoreError> {
         let shared = self.shared().clone();
         self.write(None, move |conn, _| {
-            let counted = count(conn, &[bucket], shared.now())?;
-            Ok(counted.map(|counted| counted.left))
+            Ok(match count(conn, &[bucket], shared.now())? {
+                Settled::Granted(counted) => Settled::Granted(counted.left),
+                Settled::Refused(too_many) => Settled::Refused(too_many),
+            })
         })
         .await
     }
@@ -92,7 +94,7 @@ pub(in crate::store) fn count(
     conn: &mut Connection,
     buckets: &[Bucket],
     now: DateTime<Utc>,
-) -> Result<Result<CountedAttempt, TooMany>, StoreError> {
+) -> Result<Settled<CountedAttempt, TooMany>, StoreError> {
     let mut counted = CountedAttempt::default();
     for bucket in buckets {
         let (began_at, count) = increment(conn, bucket, now)?;
@@ -107,10 +109,10 @@ pub(in crate::store) fn count(
         if bucket.binds && count > bucket.most {
             // A refused request is not checked, so it does not count.
             refund(conn, &counted)?;
-            return Ok(Err(TooMany { until: ends, left: counted.left }));
+            return Ok(Settled::Refused(TooMany { until: ends, left: counted.left }));
         }
     }
-    Ok(Ok(counted))
+    Ok(Settled::Granted(counted))
 }
 
 /// Undoes the count of a request. A counter that counts nothing is deleted.

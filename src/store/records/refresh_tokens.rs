@@ -10,13 +10,13 @@ use super::session_rows::session_event;
 use super::used_jtis::OneTimeJwts;
 use super::user_rows;
 use crate::authz::{Actor, Outcome, ScopeSet};
-use crate::domain::{ClientId, Origin, SecretHash, Session, Status, Thumbprint, Time};
+use crate::domain::{ClientId, Origin, SecretHash, Session, Status, Thumbprint, Time, User};
 use crate::on;
 use crate::store::changes::Changes;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{refresh_tokens as tokens, sessions};
 use crate::store::shared::Shared;
-use crate::store::{Connection, StoreError, TokenSession, TrustedStore};
+use crate::store::{Connection, Settled, StoreError, TokenSession, TrustedStore};
 
 /// The client and the parameters of a refresh request.
 pub(crate) struct RefreshRequest {
@@ -87,47 +87,44 @@ impl TrustedStore {
         new: NewRefreshToken,
         by: RefreshRequest,
         narrow: impl Fn(&ScopeSet) -> Option<ScopeSet> + Send + 'static,
-    ) -> Result<Result<Exchanged, RefreshRefused>, StoreError> {
+    ) -> Result<Settled<Exchanged, RefreshRefused>, StoreError> {
         let shared = self.shared().clone();
         self.write(None, move |conn, changes| {
             let now = shared.now();
-            let Some(known) = load(conn, &token, now)? else { return Ok(Err(RefreshRefused::Unknown)) };
+            let Some(known) = load(conn, &token, now)? else {
+                return Ok(Settled::Refused(RefreshRefused::Unknown));
+            };
             let is_theirs = known.session.client_id.as_ref() == Some(&by.client);
             if !is_theirs && !fault!(refresh_of_any_client) {
-                return Ok(Err(RefreshRefused::Unknown));
+                return Ok(Settled::Refused(RefreshRefused::Unknown));
             }
             let actor = Actor::Anonymous(by.origin.clone(), Some(by.client.clone()));
             if known.is_reused() && !fault!(refresh_used_twice) {
                 shared.end_reused_session(conn, known.session.id, actor, changes)?;
-                return Ok(Err(RefreshRefused::Reused));
+                return Ok(Settled::Refused(RefreshRefused::Reused));
             }
             if by.has_fault {
-                return Ok(Err(RefreshRefused::Fault));
+                return Ok(Settled::Refused(RefreshRefused::Fault));
             }
             if by.is_public && known.binding.dpop_jkt.is_some() && known.binding.dpop_jkt != by.dpop_jkt {
-                return Ok(Err(RefreshRefused::Key));
+                return Ok(Settled::Refused(RefreshRefused::Key));
             }
             if by.resource.is_some() && by.resource != known.binding.resource {
-                return Ok(Err(RefreshRefused::Target));
+                return Ok(Settled::Refused(RefreshRefused::Target));
             }
             let user = user_rows::load(conn, &shared.vocabulary, known.session.user_id)?;
             let Some(user) = user.filter(|user| user.status == Status::Active) else {
-                return Ok(Err(RefreshRefused::Unknown));
+                return Ok(Settled::Refused(RefreshRefused::Unknown));
             };
-            let consented = shared.vocabulary.scopes_in(known.binding.scope.as_deref().unwrap_or_default());
-            let consented = if fault!(refreshed_scope_widened) { by.registered.clone() } else { consented };
-            let grantable = consented.intersection(&by.registered);
-            let grantable = match fault!(refreshed_roles_not_limited) {
-                true => grantable,
-                false => grantable.intersection(&shared.vocabulary.granted_by(&user.roles)),
+            let Some(scope) = narrow(&shared.grantable(&known, &user, &by.registered)) else {
+                return Ok(Settled::Refused(RefreshRefused::Scope));
             };
-            let Some(scope) = narrow(&grantable) else { return Ok(Err(RefreshRefused::Scope)) };
             let (session, successor) = if mark_used(conn, &token, now)? || fault!(refresh_used_twice) {
                 (shared.rotate(conn, &token, &known, &new, now)?, new.sealed.clone())
             } else {
                 match shared.repeat(conn, &token, now, actor, changes)? {
-                    Ok(repeated) => repeated,
-                    Err(refused) => return Ok(Err(refused)),
+                    Settled::Granted(repeated) => repeated,
+                    Settled::Refused(refused) => return Ok(Settled::Refused(refused)),
                 }
             };
             by.one_time.use_up(conn, now)?;
@@ -140,7 +137,7 @@ impl TrustedStore {
                 resource: known.binding.resource,
                 dpop_jkt: by.dpop_jkt.clone(),
             };
-            Ok(Ok(Exchanged { token_session, successor }))
+            Ok(Settled::Granted(Exchanged { token_session, successor }))
         })
         .await
     }
@@ -211,8 +208,24 @@ impl TrustedStore {
 impl Shared {
     /// Returns the time of expiry of the next refresh token. It never exceeds the lifetime of the session.
     pub(in crate::store) fn next_refresh_expiry(&self, session: &Session) -> DateTime<Utc> {
-        let end = session.created_at + self.lifetimes.session;
-        end.min(session.last_used_at + self.lifetimes.refresh_token)
+        self.last_expiry(session).min(session.last_used_at + self.lifetimes.refresh_token)
+    }
+
+    /// Returns the time at which a session ends, however often it is used.
+    pub(in crate::store) fn last_expiry(&self, session: &Session) -> DateTime<Utc> {
+        session.created_at + self.lifetimes.session
+    }
+
+    /// Returns the scopes that can be granted: those of the session for which the client is still registered, and that
+    /// the user's roles still grant.
+    fn grantable(&self, known: &KnownRefreshToken, user: &User, registered: &ScopeSet) -> ScopeSet {
+        let consented = self.vocabulary.scopes_in(known.binding.scope.as_deref().unwrap_or_default());
+        let consented = if fault!(refreshed_scope_widened) { registered.clone() } else { consented };
+        let grantable = consented.intersection(registered);
+        match fault!(refreshed_roles_not_limited) {
+            true => grantable,
+            false => grantable.intersection(&self.vocabulary.granted_by(&user.roles)),
+        }
     }
 
     /// Inserts the next refresh token of a session and extends the session.
@@ -251,18 +264,20 @@ impl Shared {
         now: DateTime<Utc>,
         by: Actor,
         changes: &mut Changes,
-    ) -> Result<Result<(Session, Vec<u8>), RefreshRefused>, StoreError> {
+    ) -> Result<Settled<(Session, Vec<u8>), RefreshRefused>, StoreError> {
         // Read again: another replica may have used the token while this one waited for the lock.
-        let Some(known) = load(conn, token, now)? else { return Ok(Err(RefreshRefused::Unknown)) };
+        let Some(known) = load(conn, token, now)? else {
+            return Ok(Settled::Refused(RefreshRefused::Unknown));
+        };
         match known.successor {
             Some(successor) => {
                 let event = session_event(&known.session, "refresh", by, Outcome::Repeated);
                 self.append_event(conn, &event)?;
-                Ok(Ok((known.session, successor)))
+                Ok(Settled::Granted((known.session, successor)))
             }
             None => {
                 self.end_reused_session(conn, known.session.id, by, changes)?;
-                Ok(Err(RefreshRefused::Reused))
+                Ok(Settled::Refused(RefreshRefused::Reused))
             }
         }
     }

@@ -26,6 +26,7 @@ pub(in crate::store) struct SessionRow {
     cookie_hash: Option<Vec<u8>>,
     /// Network of the address, in which the user is known from now on.
     network: Option<String>,
+    is_persistent: bool,
 }
 
 /// A session in which tokens are issued, and the current state of its user, which they carry.
@@ -58,8 +59,17 @@ pub(in crate::store) struct SessionBinding {
     pub(in crate::store) resource: Option<String>,
     /// Thumbprint of the key to which its tokens are bound (RFC 9449 §6).
     pub(in crate::store) dpop_jkt: Option<Thumbprint>,
-    /// Hash of the cookie that identifies a browser session.
-    pub(in crate::store) cookie: Option<SecretHash>,
+    /// Cookie that identifies a browser session.
+    pub(in crate::store) cookie: Option<SessionCookie>,
+}
+
+/// Cookie of a browser session.
+#[derive(Clone)]
+pub(crate) struct SessionCookie {
+    /// Hash of its secret.
+    pub(crate) hash: SecretHash,
+    /// Set when it outlives the browser.
+    pub(crate) is_persistent: bool,
 }
 
 impl SessionRow {
@@ -79,12 +89,13 @@ impl SessionRow {
             scope: binding.scope,
             resource: binding.resource,
             dpop_jkt: binding.dpop_jkt.map(|jkt| jkt.to_string()),
-            cookie_hash: binding.cookie.map(|hash| hash.as_bytes().to_vec()),
+            is_persistent: binding.cookie.as_ref().is_some_and(|cookie| cookie.is_persistent),
+            cookie_hash: binding.cookie.map(|cookie| cookie.hash.as_bytes().to_vec()),
             network: address.map(|address| Network::of(address).to_string()),
         }
     }
 
-    /// Returns the session and its binding, without the hash of the cookie.
+    /// Returns the session and its binding.
     pub(in crate::store) fn read(self) -> (Session, SessionBinding) {
         let session = Session {
             id: self.id,
@@ -99,7 +110,10 @@ impl SessionRow {
         };
         let (parent, scope, resource, dpop_jkt) =
             (self.parent_id, self.scope, self.resource, self.dpop_jkt.map(Thumbprint::stored));
-        (session, SessionBinding { parent, scope, resource, dpop_jkt, cookie: None })
+        let (hash, is_persistent) =
+            (self.cookie_hash.and_then(|hash| hash.try_into().ok()), self.is_persistent);
+        let cookie = hash.map(|hash| SessionCookie { hash: SecretHash::from_bytes(hash), is_persistent });
+        (session, SessionBinding { parent, scope, resource, dpop_jkt, cookie })
     }
 }
 

@@ -13,7 +13,8 @@ use crate::domain::{ClientId, Revoked, Session, SessionId, SessionOf, SessionSet
 use crate::on;
 use crate::store::changes::{CLOCK_SKEW, Changes};
 use crate::store::engine::limit::{page, rows_after};
-use crate::store::engine::schema::sessions;
+use crate::store::engine::schema::{sessions, users};
+use crate::store::extension::records::one_row;
 use crate::store::renewed::Authorization;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Keyset, KeysetPage, Lookup, Store, StoreError, Stored};
@@ -89,7 +90,8 @@ impl Store {
         .await
     }
 
-    /// Ends all sessions of a user, except `kept`. Without `kept`, all tokens of the user are revoked.
+    /// Ends all sessions of a user, except `kept`. Without `kept`, all tokens of the user are revoked. With
+    /// `expected`, the user must still have this revision.
     ///
     /// # Errors
     /// [`StoreError::Changed`], or if the database is unavailable. Then no session ends.
@@ -97,9 +99,18 @@ impl Store {
         &self,
         user: Allowed<User, EndSessions>,
         kept: Option<SessionId>,
+        expected: Option<i64>,
     ) -> Result<(), StoreError> {
         let (by, shared) = (Authorization::of(&user).comparing(&user), self.shared().clone());
         self.write(by, move |conn, changes| {
+            if let Some(expected) = expected {
+                let revision: Option<i64> = on!(conn, |c| users::table
+                    .find(user.id)
+                    .select(users::revision)
+                    .get_result(c)
+                    .optional())?;
+                one_row(usize::from(revision == Some(expected)))?;
+            }
             let ended = Tombstone::of_user(user.id);
             match kept {
                 Some(_) => shared.revoke_sessions(conn, &ended, user.id, kept, changes)?,
@@ -205,7 +216,7 @@ impl Shared {
         // The clock of the replica that began the newest session may be ahead of this one.
         let last = newest.map_or(self.now(), |newest| newest.0.max(self.now()));
         let (client, before) = (ended.client().map(str::to_owned), last.timestamp_millis() + 1);
-        self.revoke_set(conn, SessionSet { user, client, kept, before }, changes)
+        self.revoke_set(conn, SessionSet { user, client, except: kept, before }, changes)
     }
 
     /// Ends the session of a code or refresh token that was reused, and records the audit event if the session

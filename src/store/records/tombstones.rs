@@ -1,4 +1,4 @@
-//! Range tombstones. Suspension, logout, a withdrawn consent and deletion end any number of sessions at once: in
+//! Range tombstones. Suspension, logout, a withdrawn consent and deletion end any number of sessions at once. In
 //! their transaction they delete one batch of rows, and leave a tombstone that covers the rest. A covered row does
 //! not exist for any query. The server deletes covered rows in batches, and then the tombstone.
 

@@ -8,7 +8,7 @@ use super::dialect::Dialect;
 use super::search_terms;
 use super::user_list_sql::{ALL, FOUND, Order, Source, Sql, Value, WITH_ROLE, run};
 use super::user_rows::UserRow;
-use crate::domain::{Time, UserId, fold_case};
+use crate::domain::{Email, Time, UserId};
 use crate::store::engine::limit;
 use crate::store::{Connection, Moment, SortKey, StoreError, Uid, UserCount, UserFilter, UserQuery};
 
@@ -59,7 +59,7 @@ pub(in crate::store) struct Loaded {
 
 /// Reads the users of a page.
 pub(in crate::store) fn load(conn: &mut Connection, query: &UserQuery) -> Result<Loaded, StoreError> {
-    let prefix = query.filter.prefix.as_deref().map(fold_case);
+    let prefix = query.filter.prefix.as_deref().map(Email::search_key);
     let is_common = match &prefix {
         Some(prefix) => search_terms::is_common(conn, prefix, MAX_SORTED_MATCHES)?,
         None => false,

@@ -3,7 +3,8 @@
 use diesel::prelude::*;
 
 use super::account_state::keep_an_admin;
-use super::mail_queue::QueuedMail;
+use super::mail_queue::{QueuedMail, drop_mails};
+use super::pending_registrations::drop_registrations;
 use super::search_terms;
 use super::tombstones::Tombstone;
 use super::user_rows::{NewUserRow, RoleRow, insert_roles, load, role_rows};
@@ -13,7 +14,7 @@ use crate::domain::{Email, ExternalId, Revoked, Time, User, UserId};
 use crate::on;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::{user_roles, users};
-use crate::store::extension::repository::one_row;
+use crate::store::extension::records::one_row;
 use crate::store::renewed::Authorization;
 use crate::store::shared::Shared;
 use crate::store::{Connection, Lookup, NewUser, Store, StoreError, Stored, TrustedStore};
@@ -92,7 +93,7 @@ impl Store {
         next.revision += 1;
         let (mails, changes_address) =
             (change.mails, has_new_address || next.pending_email != user.pending_email);
-        let written = next.clone();
+        let (written, is_own) = (next.clone(), user.is_own());
         self.write(by, move |conn, changes| {
             if has_new_external_id {
                 require_free(conn, written.id, written.external_id.as_ref())?;
@@ -114,7 +115,7 @@ impl Store {
             let key = user_roles::email_key.eq(written.email.key());
             on!(conn, |c| update(roles).set(key).execute(c))?;
             if changes_address {
-                shared.end_account_tokens(conn, written.id)?;
+                shared.end_account_tokens(conn, written.id, is_own)?;
             }
             mails.iter().try_for_each(|mail| shared.queue_mail(conn, changes, mail))?;
             if has_new_address { search_terms::replace(conn, written.id) } else { Ok(()) }
@@ -123,7 +124,7 @@ impl Store {
         Ok(user.changed(|record| *record = next))
     }
 
-    /// Deletes a user with all its records. Its tokens are revoked, and stay invalid if the address is registered
+    /// Deletes a user with all its records, and the key of the personal members of the user's audit entries. Its tokens are revoked, and stay invalid if the address is registered
     /// again.
     ///
     /// # Errors
@@ -138,6 +139,8 @@ impl Store {
         self.write(by, move |conn, changes| {
             keep_an_admin(conn, &user, even_last_admin)?;
             shared.record_deletion(conn, user.id)?;
+            drop_mails(conn, &user)?;
+            drop_registrations(conn, &user.email)?;
             let this = users::table.filter(users::id.eq(user.id)).filter(users::revision.eq(user.revision));
             one_row(on!(conn, |c| diesel::delete(this).execute(c))?)?;
             changes.revoke(&shared, Revoked::User(user.id, i64::MAX));

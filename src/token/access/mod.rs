@@ -1,5 +1,6 @@
 //! Access tokens: issuing, verification, cache and revocation.
 
+pub(in crate::token) mod browser;
 pub(in crate::token) mod cache;
 pub(in crate::token) mod claims;
 pub(in crate::token) mod id_token;

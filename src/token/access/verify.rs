@@ -41,8 +41,8 @@ pub struct Verifier {
     keys: Option<Arc<Keys>>,
     external_issuers: Vec<Arc<ExternalIssuer>>,
     revocations: Arc<Revocations>,
-    clock: Clock,
-    vocabulary: Arc<Vocabulary>,
+    pub(super) clock: Clock,
+    pub(super) vocabulary: Arc<Vocabulary>,
     cache: TokenCache,
     identities: IdentityCache,
 }

@@ -13,6 +13,7 @@ use url::Url;
 use super::address::{GuardedResolver, is_loopback};
 use super::jwks;
 use super::roots::roots;
+use crate::domain::strict_url;
 use crate::json::parse_strict;
 use crate::token::{TrustedIssuer, VerificationKey, is_safe};
 
@@ -64,7 +65,7 @@ fn discover(settings: &TrustedIssuer) -> Result<Url, FetchError> {
     if metadata.get("issuer").and_then(Value::as_str) != Some(issuer) {
         return Err(FetchError::AnotherIssuer);
     }
-    let keys = metadata.get("jwks_uri").and_then(Value::as_str).and_then(|url| Url::parse(url).ok());
+    let keys = metadata.get("jwks_uri").and_then(Value::as_str).and_then(strict_url);
     keys.filter(|keys| is_safe(keys, settings.allow_http) && (is_on_loopback(issuer) || !is_loopback(keys)))
         .ok_or(FetchError::NoKeys)
 }

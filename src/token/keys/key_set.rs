@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::private_key::PrivateKey;
 use super::signer::SigningKey as Signer;
 use super::verification_keys::VerificationKeys;
-use crate::domain::{KEPT_AFTERWARDS, KeyLifecycle, SigningKey, StoredKey};
+use crate::domain::{KEPT_AFTERWARDS, KeyLifecycle, Rotating, SigningKey, StoredKey};
 use crate::token::{KeyError, KeyRing, KeySettings, MasterKey, SigningAlgorithm, VerificationKey};
 
 /// The `kid` of the HS256 secret.
@@ -42,7 +42,7 @@ impl KeySet {
     pub(in crate::token) fn open(
         stored: Vec<StoredKey>,
         settings: &KeySettings,
-        master: &MasterKey,
+        master: &Rotating<MasterKey>,
     ) -> (Self, Vec<KeyError>) {
         let mut set = Self {
             algorithm: settings.algorithm,
@@ -113,7 +113,11 @@ impl KeySet {
     }
 }
 
-fn open(stored: StoredKey, algorithm: SigningAlgorithm, master: &MasterKey) -> Result<OpenKey, KeyError> {
+fn open(
+    stored: StoredKey,
+    algorithm: SigningAlgorithm,
+    master: &Rotating<MasterKey>,
+) -> Result<OpenKey, KeyError> {
     let private = PrivateKey::open(&stored.key.kid, algorithm, &stored.sealed, master)?;
     let public = private.public_key()?;
     let unfit = |why| KeyError::Unfit(public.kid.clone(), why);

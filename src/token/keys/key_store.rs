@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
 use super::private_key::PrivateKey;
-use crate::domain::{ClockAndRandom, PUBLISHED_AHEAD, SigningKey, StoredKey};
+use crate::domain::{ClockAndRandom, PUBLISHED_AHEAD, Rotating, SigningKey, StoredKey};
 use crate::token::{KeyError, KeySet, MasterKey, SigningAlgorithm};
 
 /// Longest time until all replicas know a new key.
@@ -36,14 +36,18 @@ pub enum SignsFrom {
 /// Key store: generates signing keys, seals them with the master key, and opens sealed keys.
 pub struct KeyStore {
     settings: KeySettings,
-    master: MasterKey,
+    master: Rotating<MasterKey>,
     clock_and_random: ClockAndRandom,
 }
 
 impl KeyStore {
     /// Creates a key store with this master key.
-    pub(crate) fn new(settings: KeySettings, master: MasterKey, clock_and_random: ClockAndRandom) -> Self {
-        Self { settings, master, clock_and_random }
+    pub(crate) fn new(
+        settings: KeySettings,
+        master: impl Into<Rotating<MasterKey>>,
+        clock_and_random: ClockAndRandom,
+    ) -> Self {
+        Self { settings, master: master.into(), clock_and_random }
     }
 
     /// Returns the algorithm that signs new tokens.

@@ -5,6 +5,7 @@ pub(in crate::token) mod error;
 pub(in crate::token) mod key_ring;
 pub(in crate::token) mod key_set;
 pub(in crate::token) mod key_store;
+pub(in crate::token) mod master_keys;
 pub(in crate::token) mod private_key;
 pub(in crate::token) mod seal;
 pub(in crate::token) mod server_keys;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::signer::SigningKey;
-use crate::domain::Random;
+use crate::domain::{Random, Rotating, StoredKey};
 use crate::token::{KeyError, MasterKey, SigningAlgorithm};
 
 /// The private half of an asymmetric key, as PKCS#8 (RFC 5208).
@@ -52,7 +52,7 @@ impl PrivateKey {
     pub(in crate::token) fn seal(
         &self,
         kid: &str,
-        master: &MasterKey,
+        master: &Rotating<MasterKey>,
         random: &Random,
     ) -> Result<Vec<u8>, KeyError> {
         let context = context(kid, self.algorithm);
@@ -63,7 +63,7 @@ impl PrivateKey {
         kid: &str,
         algorithm: SigningAlgorithm,
         sealed: &[u8],
-        master: &MasterKey,
+        master: &Rotating<MasterKey>,
     ) -> Result<Self, KeyError> {
         let pkcs8 =
             master.open(sealed, &context(kid, algorithm)).map_err(|_| KeyError::Sealed(kid.to_owned()))?;
@@ -101,7 +101,7 @@ impl PrivateKey {
 }
 
 fn context(kid: &str, algorithm: SigningAlgorithm) -> String {
-    format!("signing key {kid} {algorithm}")
+    StoredKey::sealing_context(kid, algorithm.as_str())
 }
 
 /// Returns the RSAPrivateKey (RFC 8017 §A.1.2) in a PrivateKeyInfo (RFC 5208 §5): its third element, after

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::StoredKey;
+use crate::domain::{KeyLifecycle, StoredKey};
 use crate::token::{KeyError, KeyRing, KeySet, KeyStore};
 
 /// The server's keys, replaceable while it runs. Which of them sign and verify changes with the clock.
@@ -72,6 +72,14 @@ impl Keys {
     /// Returns the keys that were loaded last, without their secrets. Retired keys are included.
     pub fn known(&self) -> Vec<crate::domain::SigningKey> {
         self.held.read().unwrap_or_else(PoisonError::into_inner).set.known().to_vec()
+    }
+
+    /// Returns the time of creation of the key that signs. None when no stored key does.
+    pub(crate) fn signing_since(&self) -> Option<DateTime<Utc>> {
+        let known = self.known();
+        let lifecycle = KeyLifecycle::new(&known, self.key_store.lifetime());
+        let signing = lifecycle.signing(self.key_store.algorithm().as_str(), self.key_store.now())?;
+        Some(signing.created_at)
     }
 
     /// True when these are the keys that were loaded last.

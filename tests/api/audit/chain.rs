@@ -5,18 +5,18 @@ use serde_json::Value;
 
 use crate::support::{Engine, Server, eventually, on_both_engines};
 
-fn verify(server: &Server) -> Value {
+pub fn verify(server: &Server) -> Value {
     serde_json::from_str(&server.operator(&["audit", "verify", "--json"])).expect("JSON")
 }
 
 /// Waits until every line is sealed, and returns the report.
-fn sealed(server: &Server) -> Value {
+pub fn sealed(server: &Server) -> Value {
     eventually("the trail is sealed", || verify(server)["unsealed"] == 0);
     verify(server)
 }
 
 /// Returns the report of a verification that must fail.
-fn faults(server: &Server, more: &[&str]) -> String {
+pub fn faults(server: &Server, more: &[&str]) -> String {
     let arguments = [&["audit", "verify"], more].concat();
     let told = server.operator_refused(&arguments);
     assert!(told.contains("the audit trail was changed"), "{told}");

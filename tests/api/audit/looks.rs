@@ -13,6 +13,7 @@ struct World {
     ada: Person,
     root: Person,
     note: String,
+    label: String,
 }
 
 /// Read that a scope for everyone's records permits.
@@ -45,8 +46,11 @@ impl World {
         let (ada, root) = (server.register("ada"), server.admin());
         let note = json!({ "title": "A coat", "text": "The blue one." });
         let note = server.post("/notes").bearer(&ada.token).json(&note).send().expect(201).json();
+        let label = json!({ "name": "Winter", "colour": "blue" });
+        let label = server.post("/users/me/labels").bearer(&ada.token).json(&label).send().expect(201).json();
         server.operator(&["clients", "create", "--id", "photos", "--scope", "users:read"]);
-        Self { ada, root, note: note["id"].as_str().unwrap().to_owned(), server }
+        let id = |record: Value| record["id"].as_str().unwrap().to_owned();
+        Self { ada, root, note: id(note), label: id(label), server }
     }
 
     /// Returns the rows of the route table that read, and that a scope permits on the records of everyone.
@@ -65,7 +69,7 @@ impl World {
                 _ => &self.ada.id,
             };
             (!changes(action)).then(|| Look {
-                path: template.replace("{id}", id),
+                path: template.replace("{id}", id).replace("{label}", &self.label),
                 body: content["application/json"].get("example").cloned(),
                 method,
                 action: action.to_owned(),
@@ -197,18 +201,21 @@ on_both_engines! {
 
 on_both_engines! {
     fn list_is_one_line_with_its_query_and_number(server) {
-        let (_, _) = (server.register("ada"), server.register("adam"));
+        let (ada, _) = (server.register("ada"), server.register("adam"));
         let root = server.admin();
         server.get("/users?q=ada&limit=1&sort=email").bearer(&root.token).send().expect(200);
         let last = || server.get("/audit?action=list&limit=1").bearer(&root.token).send().expect(200).json()["items"][0].clone();
         let line = last();
         assert_eq!((&line["resource"], &line["query"], &line["shown"]), (&json!("user"), &json!("q=ada&limit=1&sort=email"), &json!(1)));
-        assert_eq!((&line["owner"], &line["count"]), (&Value::Null, &json!(1)));
+        assert_eq!((&line["owner"], &line["count"]), (&json!(ada.id), &json!(1)));
         // The cursor is no part of what was asked.
         let next = server.get("/users?q=ada&limit=1&sort=email").bearer(&root.token).send().expect(200).json()["next"].clone();
         let path = format!("/users?cursor={}&q=ada&limit=1&sort=email", next.as_str().unwrap());
         server.get(&path).bearer(&root.token).send().expect(200);
         assert_eq!(last()["query"], "q=ada&limit=1&sort=email");
+        // A page with records of several users is in the trail of none of them.
+        server.get("/users?q=ada").bearer(&root.token).send().expect(200);
+        assert_eq!(last()["owner"], Value::Null);
         // A search without a result is a look too.
         server.get("/users?q=nobody").bearer(&root.token).send().expect(200);
         let line = last();
@@ -236,6 +243,35 @@ on_both_engines! {
         server.get("/users?cursor=x").bearer(&root.token).send().expect_problem(400, "invalid-cursor");
         server.post("/authz/explain").bearer(&root.token).json(&json!({})).send().expect_problem(422, "invalid-body");
         assert_eq!(lines(), before);
+    }
+
+    fn search_that_names_one_user_is_in_the_trail_of_that_user(server) {
+        let (ada, bob, root) = (server.register("ada"), server.register("bob"), server.admin());
+        let lines = |person: &Person| -> Vec<Value> {
+            let all = trail(&server, "me", &person.token);
+            all.into_iter().filter(|line| line["actor"] == format!("user:{}", root.id)).collect()
+        };
+        let queries = [
+            format!("/users?email={}", ada.email),
+            "/users?q=ada".to_owned(),
+            format!("/audit?owner={}", ada.id),
+            format!("/audit?actor=user:{}", ada.id),
+            format!("/audit?resource=user&record={}", ada.id),
+        ];
+        for (number, path) in (1..).zip(&queries) {
+            server.get(path).bearer(&root.token).send().expect(200);
+            assert_eq!(lines(&ada).len(), number, "{path}");
+        }
+        assert_eq!(lines(&bob), [] as [Value; 0]);
+        let evaluation = |id: &str| json!({
+            "subject": { "type": "user", "id": id }, "action": { "name": "read" }, "resource": { "type": "user", "id": root.id },
+        });
+        let before = lines(&ada).len();
+        server.post("/access/v1/evaluation").bearer(&root.token).json(&evaluation(&ada.email)).send().expect(200);
+        let both = json!({ "evaluations": [evaluation(&ada.id), evaluation(&bob.id), evaluation(&ada.id)] });
+        server.post("/access/v1/evaluations").bearer(&root.token).json(&both).send().expect(200);
+        assert_eq!((lines(&ada).len(), lines(&bob).len()), (before + 2, 1));
+        assert_eq!(lines(&bob)[0]["action"], "explain");
     }
 
     fn explanation_is_in_the_trail_of_its_subject(server) {

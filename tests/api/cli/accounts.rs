@@ -1,6 +1,7 @@
 //! `cloakroom users` and `cloakroom clients`.
 
 use super::*;
+use crate::support::Process;
 
 #[test]
 fn creates_lists_suspends_activates_and_deletes_an_account() {
@@ -70,6 +71,43 @@ fn password_is_read_from_stdin_or_generated() {
     let ran =
         machine.run_with_input(&[&set[..], &["--password-stdin"]].concat(), "another unusual passphrase\r\n");
     assert_eq!((ran.code, ran.out), (Some(0), format!("{}\n", made["id"].as_str().expect("an id"))));
+}
+
+#[test]
+fn byte_order_mark_is_no_part_of_a_text_that_a_command_reads() {
+    let machine = Machine::with_database();
+    let create = ["users", "create", "--email", "ada@example.com", "--password-stdin"];
+    assert_eq!(machine.run_with_input(&create, &format!("\u{feff}{PASSWORD}\r\n")).code, Some(0));
+    let file = |name: &str, text: &str| {
+        let path = machine.path().join(name);
+        std::fs::write(&path, format!("\u{feff}{text}")).expect("a file");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let matrix = file("matrix.json", &machine.done(&["routes", "--format", "json"]));
+    assert!(machine.done(&["routes", "--diff", &matrix]).contains("no caller gained"));
+    let key = json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    let keys = file("keys.json", &json!({ "keys": [key] }).to_string());
+    let client = [
+        "clients",
+        "create",
+        "--id",
+        "batch",
+        "--scope",
+        "users:read",
+        "--auth-method",
+        "private_key_jwt",
+        "--jwks",
+        &keys,
+    ];
+    machine.done(&client);
+    let issuers =
+        file("issuers.json", &json!([{ "issuer": "https://id.example.org", "audience": "api" }]).to_string());
+    let mut command = machine.command(&["config"]);
+    command.env("CLOAKROOM_TRUSTED_ISSUERS", &issuers);
+    let ran = finish(command.spawn().expect("it starts"), "");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let server = Process::start(machine.path(), &[]);
+    server.login("ada@example.com").send().expect(200);
 }
 
 #[test]

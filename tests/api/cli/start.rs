@@ -152,3 +152,33 @@ fn health_asks_the_server_of_these_settings() {
     machine.refused(&["health", "--listen", &address], &["/health/ready", "refused"]);
     machine.refused(&["health", "--listen", "127.0.0.1:0"], &["port 0", "--listen"]);
 }
+
+/// A user who may read the file and not write it. A test by root acts as another user.
+#[cfg(unix)]
+#[test]
+fn database_file_of_another_owner_names_its_permissions() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+    use std::os::unix::process::CommandExt as _;
+
+    let machine = Machine::with_database();
+    let mode =
+        |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("a mode");
+    let database = machine.path().join("cloakroom.db");
+    mode(&database, 0o444);
+    let is_root = database.metadata().expect("a file").uid() == 0;
+    for directory in [0o755, 0o777] {
+        mode(machine.path(), directory);
+        for arguments in [&["serve"][..], &["migrate"], &["users", "create", "--email", "ada@example.com"]] {
+            let mut command = machine.command(arguments);
+            if is_root {
+                command.uid(65_534).gid(65_534);
+            }
+            command.env("CLOAKROOM_LISTEN", "127.0.0.1:0");
+            let ran = finish(command.spawn().expect("it starts"), "");
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            for words in ["permission denied", "with mode 444", "cloakroom.db"] {
+                assert!(ran.err.contains(words), "{arguments:?}: {ran:?}");
+            }
+        }
+    }
+}

@@ -6,13 +6,14 @@ use super::Machine;
 use crate::support::{Engine, Person, Server, decoded, on_both_engines};
 
 /// Each flag that makes an invalid token, and the reason for its refusal.
-const SITUATIONS: [(&str, &str); 15] = [
+const SITUATIONS: [(&str, &str); 16] = [
     ("--expired", "expired"),
     ("--not-yet-valid", "not-yet-valid"),
     ("--issued-in-the-future", "issued-in-the-future"),
     ("--wrong-issuer", "wrong-issuer"),
     ("--wrong-audience", "wrong-audience"),
     ("--id-token", "wrong-type"),
+    ("--wrong-typ", "wrong-type"),
     ("--crit", "critical-header"),
     ("--revoked", "revoked"),
     ("--tampered", "wrong-signature"),
@@ -63,6 +64,21 @@ on_both_engines! {
             let told: Value = serde_json::from_str(&mint(&server, &["--as", &ada.email, flag, "--json"])).unwrap();
             assert_eq!(told["refused"]["reason"], reason);
         }
+    }
+
+    fn stale_token_is_refused_by_fresh_rules_alone(server) {
+        let ada = server.register("ada");
+        let stale = mint(&server, &["--as", &ada.email, "--stale"]);
+        assert_eq!(status(&server, &stale), 200);
+        let refused = server.delete(&ada.path()).bearer(&stale).send();
+        let refused = refused.expect_problem(401, "insufficient-user-authentication").json();
+        // The answer says what to do.
+        let detail = refused["detail"].as_str().unwrap();
+        for way in ["POST /sessions/current/authentication", "max_age=600", "CLOAKROOM_STEP_UP=off"] {
+            assert!(detail.contains(way), "{detail}");
+        }
+        let fresh = mint(&server, &["--as", &ada.email]);
+        server.delete(&ada.path()).bearer(&fresh).send().expect(204);
     }
 
     fn valid_token_has_at_most_the_grantable_scope(server) {
@@ -153,7 +169,9 @@ fn forged_token_needs_no_database_and_no_key() {
         assert_eq!(status(&server, token.trim_end()), 401, "{flag}");
     }
     machine.refused(&["token", "mint", "--as", &ada.id, "--expired"], &["migrate"]);
-    machine.refused(&["token", "mint", "--as", &ada.id, "--hs256-with-public-key"], &["--jwks"]);
+    let without = ["token", "mint", "--issuer", &server.url, "--as", &ada.id, "--hs256-with-public-key"];
+    machine.refused(&without, &["--jwks"]);
     machine.misused(&["token", "mint", "--as", &ada.id, "--expired", "--crit"], "cannot be used with");
-    machine.refused(&["token", "mint", "--unsigned"], &["give --as USER or --client"]);
+    machine
+        .refused(&["token", "mint", "--issuer", &server.url, "--unsigned"], &["give --as USER or --client"]);
 }

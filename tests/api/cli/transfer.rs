@@ -53,6 +53,12 @@ impl Place {
 const BCRYPT: &str = "$2y$04$Lnzc9GBtiIIrR6To6a7aJuuCdrMnlGkPD1b3/NdsF4B9F3EuHml7m";
 const SHA_CRYPT: &str = "$5$salzsalz$SGtiMT2R5lboquMRKmcs7QSRgQzVdVD0txUJrQ7cTM1";
 
+/// Digests of [`PASSWORD`] by md5sum, sha1sum, sha256sum and sha512sum.
+const MD5: &str = "a1575b44d218b889d23d06015a5e50cf";
+const SHA1: &str = "90cd187c33173e53178c2e30fb84be5324381fbd";
+const SHA256: &str = "ea51395a4037227b2c19b49dd916bc9af31ecda1d6b5093e3c1909a1b7d35468";
+const SHA512: &str = "d3c53b935e87387e00ab3740029afbe797ed0b1d01615c6504ad23fae44681fcc2625877aace21f9b5af6bc013167153af34d57cae8c2a30aedd5000baaf465f";
+
 /// Project and hash of `user1password` that the README of firebase/scrypt publishes.
 const FIREBASE_PROJECT: &str = "hash_config {
   algorithm: SCRYPT,
@@ -65,7 +71,7 @@ const FIREBASE_PROJECT: &str = "hash_config {
 const FIREBASE_HASH: &str = "$firebase-scrypt$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==";
 
 fn counts(made: u64, there: u64, refused: u64) -> Value {
-    json!({ "dry_run": false, "made": made, "there_already": there, "refused": refused })
+    json!({ "dry_run": false, "made": made, "there_already": there, "conflicts": 0, "refused": refused })
 }
 
 on_both_engines! {
@@ -131,10 +137,43 @@ on_both_engines! {
         assert!(exported().iter().all(|hash| hash.starts_with("$argon2id$v=19$")));
     }
 
+    fn digest_without_a_salt_is_wrapped_at_the_import_and_replaced_at_a_login(engine: Engine) {
+        let digests = [
+            ("md5", MD5),
+            ("django", &format!("md5$${MD5}")),
+            ("sha1", SHA1),
+            ("sha256", SHA256),
+            ("sha512", SHA512),
+        ];
+        let place = Place::new(engine);
+        let line = |(name, hash): &(&str, &str)| json!({ "email": format!("{name}@example.com"), "password_hash": hash }).to_string();
+        let salted = line(&("salted", &format!("sha1$salt${SHA1}")));
+        let lines: Vec<String> = digests.iter().map(line).chain([salted]).collect();
+        let (told, ran) = place.import(&lines.join("\n"));
+        assert_eq!(told, counts(5, 0, 1));
+        assert!(ran.err.contains("Django's salted SHA-1"), "{ran:?}");
+        let exported = || -> Vec<String> {
+            let lines = place.export(&["--with-password-hashes"]);
+            lines.iter().map(|line| line["password_hash"].as_str().unwrap().to_owned()).collect()
+        };
+        let before = exported();
+        assert!(before.iter().all(|hash| hash.starts_with("$argon2id-") && hash.contains("$v=19$m=")), "{before:?}");
+        assert!(digests.iter().all(|(_, digest)| !before.iter().any(|hash| hash.contains(digest))), "{before:?}");
+        let server = place.start();
+        for (name, _) in digests {
+            let email = format!("{name}@example.com");
+            let wrong = json!({ "email": email, "password": "mein pinguin schläft" });
+            server.post("/sessions").json(&wrong).send().expect(401);
+            server.login(&email).send().expect(200);
+            server.login(&email).send().expect(200);
+        }
+        assert!(exported().iter().all(|hash| hash.starts_with("$argon2id$v=19$")));
+    }
+
     fn account_of_firebase_logs_in_with_the_key_of_its_project(engine: Engine) {
         let place = Place::new(engine);
         let key_file = place.machine.path().join("firebase.txt");
-        std::fs::write(&key_file, FIREBASE_PROJECT).unwrap();
+        std::fs::write(&key_file, format!("\u{feff}{FIREBASE_PROJECT}")).unwrap();
         let flag = ["--firebase-key-file", key_file.to_str().unwrap()];
         let line = json!({ "email": "one@example.com", "external_id": "uid1", "password_hash": FIREBASE_HASH }).to_string();
         let import = |flags: &[&str]| place.run(&[&["users", "import", "-", "--json"], flags].concat(), &line);
@@ -178,7 +217,16 @@ on_both_engines! {
         let known = |email: &str, id: &str| json!({ "email": email, "external_id": id }).to_string();
         assert_eq!(place.import(&known("old@example.com", "7")).0, counts(1, 0, 0));
         let lines = [("new@example.com", "7"), ("a@example.com", "8"), ("b@example.com", "8")].map(|(email, id)| known(email, id));
-        assert_eq!(place.import(&lines.join("\n")).0, counts(1, 2, 0));
+        let (told, ran) = place.import(&lines.join("\n"));
+        let reported = |conflicts: u64, there: u64, made: u64| {
+            json!({ "dry_run": false, "made": made, "there_already": there, "conflicts": conflicts, "refused": 0 })
+        };
+        assert_eq!((told, ran.code), (reported(2, 2, 1), Some(0)));
+        for conflict in ["new@example.com: the address or the external_id \"7\"", "b@example.com: the address"] {
+            assert!(ran.err.contains(conflict), "{ran:?}");
+        }
+        let lines = [known("old@example.com", "7"), known("old@example.com", "9"), line(5)].join("\n");
+        assert_eq!(place.import(&lines).0, reported(1, 3, 0));
         assert_eq!(place.export(&[]).len(), 1_302);
         assert!(place.export(&[]).iter().all(|line| line.get("password_hash").is_none()));
     }

@@ -1,5 +1,7 @@
 //! Database, listen address, issuer, audience and origins.
 
+use serde_json::json;
+
 use super::*;
 
 #[test]
@@ -45,7 +47,10 @@ fn listens_on_an_address_with_a_port() {
         let listen = loaded(&[("CLOAKROOM_LISTEN", text)]).listen;
         assert_eq!(listen.to_string(), address);
     }
-    assert_refused("CLOAKROOM_LISTEN", &["8080", ":8080", "127.0.0.1", "example.org:80", "127.0.0.1:70000"]);
+    assert_refused(
+        "CLOAKROOM_LISTEN",
+        &["8080", ":8080", "127.0.0.1", "example.org:80", "127.0.0.1:70000", "localhost:+80"],
+    );
 }
 
 #[test]
@@ -133,4 +138,34 @@ fn origins_are_exact() {
         "CLOAKROOM_CORS_ORIGINS",
         "write https://a.b",
     );
+}
+
+/// Text that a browser would correct leads other programs elsewhere.
+#[test]
+fn urls_are_strict_in_each_setting() {
+    for corrected in ["https:api.example.org", "https:/api.example.org", "https:\\\\api.example.org"] {
+        for variable in [
+            "CLOAKROOM_ISSUER",
+            "CLOAKROOM_AUDIENCE",
+            "CLOAKROOM_RESOURCES",
+            "CLOAKROOM_OTLP_ENDPOINT",
+            "CLOAKROOM_HOME_URL",
+        ] {
+            assert_fault(&[(variable, corrected)], variable, "");
+        }
+        assert_fault(&[("CLOAKROOM_CORS_ORIGINS", corrected)], "CLOAKROOM_CORS_ORIGINS", "");
+        let links = json!({ "reset_password": format!("{corrected}/reset#token={{token}}") }).to_string();
+        let mail = [("CLOAKROOM_MAIL_URL", "log:"), ("CLOAKROOM_MAIL_FROM", "a@example.org")];
+        assert_fault(&[mail[0], mail[1], ("CLOAKROOM_LINKS", &links)], "CLOAKROOM_LINKS", "https URL");
+        for issuer in [
+            json!({ "issuer": corrected, "audience": "a" }),
+            json!({ "issuer": "https://id.example.org", "audience": "a", "jwks_uri": corrected }),
+        ] {
+            let issuers = json!([issuer]).to_string();
+            assert_fault(&[("CLOAKROOM_TRUSTED_ISSUERS", &issuers)], "CLOAKROOM_TRUSTED_ISSUERS", "");
+        }
+    }
+    assert_refused("CLOAKROOM_RESOURCES", &["https://api.example.org#a", "mail#a", "https://", "a b"]);
+    let resources = ["https://api.example.org", "https://api.example.org/a/", "mail", "urn:example:api"];
+    assert_eq!(loaded(&[("CLOAKROOM_RESOURCES", &resources.join(","))]).resources, resources);
 }

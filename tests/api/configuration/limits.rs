@@ -16,7 +16,7 @@ fn numbers_are_within_bounds() {
     for variable in ["CLOAKROOM_WORKERS", "CLOAKROOM_DB_POOL", "CLOAKROOM_HASH_QUEUE"] {
         loaded(&[(variable, "1")]);
         loaded(&[(variable, "1024")]);
-        assert_refused(variable, &["0", "1025", "-1", "many", "1.5", "99999999999999999999"]);
+        assert_refused(variable, &["0", "1025", "-1", "many", "1.5", "99999999999999999999", "+2", "02"]);
     }
     assert_eq!(loaded(&[("CLOAKROOM_HASH_LANES", "64")]).hash_queue, 1024);
     assert_refused("CLOAKROOM_HASH_LANES", &["0", "65"]);
@@ -55,6 +55,8 @@ fn refuses_a_password_hash_below_the_minimum_cost() {
             "m=19456,t=2",
             "19456",
             "m=-1,t=2,p=1",
+            "m=+19456,t=2,p=1",
+            "m=19456,t=02,p=1",
         ],
     );
 }

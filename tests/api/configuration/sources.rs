@@ -68,12 +68,37 @@ fn a_dollar_in_dotenv_is_literal_or_refused() {
         let read = read(&format!("\u{feff}CLOAKROOM_HS256_SECRET={given}\n"));
         assert_eq!(read, (Some(value.to_owned()), String::new()), "{given}");
     }
+    // `#` begins a comment only behind a space, and in quotes it begins none.
+    for (given, value) in
+        [("hunter#2", "hunter#2"), ("'hunter #2' # a comment", "hunter #2"), ("\"hunter #2\"", "hunter #2")]
+    {
+        assert_eq!(
+            read(&format!("CLOAKROOM_HS256_SECRET={given}\n")),
+            (Some(value.to_owned()), String::new()),
+            "{given}"
+        );
+    }
+    let (value, faults) =
+        read("CLOAKROOM_HS256_SECRET=hunter2\nOTHER=1\nOTHER=2\nCLOAKROOM_HS256_SECRET=hunter3\n");
+    assert_eq!(value.as_deref(), Some("hunter2"));
+    assert!(faults.contains("CLOAKROOM_HS256_SECRET twice") && !faults.contains("hunter"), "{faults}");
     // A comment may end with a backslash.
     let after_comment = read("# C:\\cloakroom\\\nCLOAKROOM_HS256_SECRET=hunter2\n");
     assert_eq!(after_comment, (Some("hunter2".to_owned()), String::new()));
-    for given in
-        ["hunter$2", "\"hunter$2\"", "${HOME}x", "hunter$", "$hunter", "a$b$c", "\"a'b'$c\"", r"ends\"]
-    {
+    for given in [
+        "hunter$2",
+        "\"hunter$2\"",
+        "${HOME}x",
+        "hunter$",
+        "$hunter",
+        "a$b$c",
+        "\"a'b'$c\"",
+        r"ends\",
+        "hunter #2",
+        "hunter\t#2",
+        "#hunter",
+        " # hunter",
+    ] {
         let (value, faults) =
             read(&format!("# CLOAKROOM_HS256_SECRET\n\nexport CLOAKROOM_HS256_SECRET={given}\n"));
         assert_eq!(value, None, "{given}");

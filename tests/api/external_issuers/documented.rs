@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{trusting, with};
-use crate::support::{Answer, Engine, ForeignIssuer, Server};
+use crate::support::{Answer, Engine, ForeignIssuer, Server, on_both_engines};
 
 const PAGE: &str = include_str!("../../../docs/external-issuers.md");
 
@@ -25,11 +25,11 @@ struct Documented {
 
 impl Documented {
     /// Starts a server. `claims` are part of every access token of this issuer.
-    fn new(title: &str, claims: Value) -> Self {
+    fn new(engine: Engine, title: &str, claims: Value) -> Self {
         let issuer = ForeignIssuer::start();
         let configured = with(&configured(title), "algorithms", json!(["ES256"]));
         let typ = configured["typ"].clone();
-        let server = trusting(Engine::Sqlite, &[(&issuer, configured)], &[]);
+        let server = trusting(engine, &[(&issuer, configured)], &[]);
         let now = server.clock.now().timestamp();
         let times = json!({ "iss": issuer.url, "iat": now, "exp": now + 300 });
         let claims = merged(&times, &claims);
@@ -64,109 +64,110 @@ fn merged(one: &Value, other: &Value) -> Value {
     all.into()
 }
 
-#[test]
-fn keycloak() {
-    let there = Documented::new(
-        "Keycloak",
-        json!({
-            "jti": "onrtac:1", "typ": "Bearer", "azp": "shop", "aud": ["users-api", "account"], "acr": "1",
-            "sub": "f1d4c0de-0b5c-4c0e-9d5e-1f2a3b4c5d6e",
-        }),
-    );
-    let user = json!({
-        "scope": "openid profile email", "sid": "5f2b0f7e-5a2f-4a49-9a37-2f2f0f3a7d11", "email_verified": true,
-        "email": "ada@example.com", "preferred_username": "ada",
-        "realm_access": { "roles": ["offline_access", "default-roles-staff"] },
-    });
-    let client = json!({
-        "scope": "profile email", "azp": "reports", "service_account": "true", "client_id": "reports",
-        "preferred_username": "service-account-reports", "realm_access": { "roles": ["user-reader"] },
-    });
-    there.separates_users_from_clients(&user, &client);
-    let id_token = merged(&user, &json!({ "typ": "ID", "aud": "shop", "at_hash": "h" }));
-    there.get("/users/me", id_token).expect_problem(401, "invalid-token");
-    // A user with the role is still a user, with the roles stored here.
-    let reader = merged(&user, &json!({ "realm_access": { "roles": ["user-reader"] } }));
-    there.get("/users", reader).expect_problem(403, "insufficient-scope");
-}
+on_both_engines! {
+    fn keycloak(engine: Engine) {
+        let there = Documented::new(
+            engine,
+            "Keycloak",
+            json!({
+                "jti": "onrtac:1", "typ": "Bearer", "azp": "shop", "aud": ["users-api", "account"], "acr": "1",
+                "sub": "f1d4c0de-0b5c-4c0e-9d5e-1f2a3b4c5d6e",
+            }),
+        );
+        let user = json!({
+            "scope": "openid profile email", "sid": "5f2b0f7e-5a2f-4a49-9a37-2f2f0f3a7d11", "email_verified": true,
+            "email": "ada@example.com", "preferred_username": "ada",
+            "realm_access": { "roles": ["offline_access", "default-roles-staff"] },
+        });
+        let client = json!({
+            "scope": "profile email", "azp": "reports", "service_account": "true", "client_id": "reports",
+            "preferred_username": "service-account-reports", "realm_access": { "roles": ["user-reader"] },
+        });
+        there.separates_users_from_clients(&user, &client);
+        let id_token = merged(&user, &json!({ "typ": "ID", "aud": "shop", "at_hash": "h" }));
+        there.get("/users/me", id_token).expect_problem(401, "invalid-token");
+        // A user with the role is still a user, with the roles stored here.
+        let reader = merged(&user, &json!({ "realm_access": { "roles": ["user-reader"] } }));
+        there.get("/users", reader).expect_problem(403, "insufficient-scope");
+    }
 
-#[test]
-fn auth0() {
-    let audience = json!(["https://api.example.org", "https://tenant.eu.auth0.com/userinfo"]);
-    let there = Documented::new("Auth0", json!({ "azp": "shop", "aud": audience }));
-    let user = json!({ "sub": "auth0|6553da60a54af58e", "scope": "openid profile", "permissions": [] });
-    let client = json!({
-        "sub": "reports@clients", "azp": "reports", "aud": "https://api.example.org",
-        "gty": "client-credentials", "scope": "read:users", "permissions": ["read:users"],
-    });
-    there.separates_users_from_clients(&user, &client);
-    let id_token = merged(&user, &json!({ "aud": "shop", "nonce": "n" }));
-    there.get("/users/me", id_token).expect_problem(401, "invalid-token");
-}
+    fn auth0(engine: Engine) {
+        let audience = json!(["https://api.example.org", "https://tenant.eu.auth0.com/userinfo"]);
+        let there = Documented::new(engine, "Auth0", json!({ "azp": "shop", "aud": audience }));
+        let user = json!({ "sub": "auth0|6553da60a54af58e", "scope": "openid profile", "permissions": [] });
+        let client = json!({
+            "sub": "reports@clients", "azp": "reports", "aud": "https://api.example.org",
+            "gty": "client-credentials", "scope": "read:users", "permissions": ["read:users"],
+        });
+        there.separates_users_from_clients(&user, &client);
+        let id_token = merged(&user, &json!({ "aud": "shop", "nonce": "n" }));
+        there.get("/users/me", id_token).expect_problem(401, "invalid-token");
+    }
 
-#[test]
-fn entra_id() {
-    let audience = configured("Entra ID")["audience"].clone();
-    let there = Documented::new(
-        "Entra ID",
-        json!({ "aud": audience, "azp": "88888888-2222-3333-4444-555555555555", "ver": "2.0", "uti": "u", "rh": "r" }),
-    );
-    let user = json!({
-        "sub": "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ", "oid": "00000000-0000-0000-66f3-3332eca7ea81",
-        "scp": "access_as_user", "name": "Ada", "preferred_username": "ada@example.org", "idtyp": "user",
-    });
-    let client = json!({
-        "sub": "99999999-2222-3333-4444-555555555555", "oid": "99999999-2222-3333-4444-555555555555",
-        "azpacr": "1", "idtyp": "app", "roles": ["Users.Read.All"],
-    });
-    there.separates_users_from_clients(&user, &client);
-    // An ID token is for sign-in, not for the API.
-    let id_token = merged(&user, &json!({ "azp": null, "nonce": "n" }));
-    there.get("/users/me", id_token).expect_problem(401, "invalid-token");
-}
+    fn entra_id(engine: Engine) {
+        let audience = configured("Entra ID")["audience"].clone();
+        let there = Documented::new(
+            engine,
+            "Entra ID",
+            json!({ "aud": audience, "azp": "88888888-2222-3333-4444-555555555555", "ver": "2.0", "uti": "u", "rh": "r" }),
+        );
+        let user = json!({
+            "sub": "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ", "oid": "00000000-0000-0000-66f3-3332eca7ea81",
+            "scp": "access_as_user", "name": "Ada", "preferred_username": "ada@example.org", "idtyp": "user",
+        });
+        let client = json!({
+            "sub": "99999999-2222-3333-4444-555555555555", "oid": "99999999-2222-3333-4444-555555555555",
+            "azpacr": "1", "idtyp": "app", "roles": ["Users.Read.All"],
+        });
+        there.separates_users_from_clients(&user, &client);
+        // An ID token is for sign-in, not for the API.
+        let id_token = merged(&user, &json!({ "azp": null, "nonce": "n" }));
+        there.get("/users/me", id_token).expect_problem(401, "invalid-token");
+    }
 
-#[test]
-fn okta() {
-    let there = Documented::new(
-        "Okta",
-        json!({ "ver": 1, "jti": "AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE", "aud": "https://api.example.org" }),
-    );
-    let user = json!({
-        "cid": "0oabskvc6442nkvQO0h7", "uid": "00u5t60iloOHN9pBi0h7", "sub": "ada@example.com",
-        "auth_time": 1_799_999_000, "scp": ["openid", "profile"],
-    });
-    let client = json!({ "cid": "0oaReports", "sub": "0oaReports", "scp": ["read_users"] });
-    there.separates_users_from_clients(&user, &client);
-    let id_token = json!({
-        "sub": "00u5t60iloOHN9pBi0h7", "aud": "0oabskvc6442nkvQO0h7", "amr": ["pwd"], "idp": "00o5t60il", "name": "Ada",
-    });
-    there.get("/users/me", id_token).expect_problem(401, "invalid-token");
-}
+    fn okta(engine: Engine) {
+        let there = Documented::new(
+            engine,
+            "Okta",
+            json!({ "ver": 1, "jti": "AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE", "aud": "https://api.example.org" }),
+        );
+        let user = json!({
+            "cid": "0oabskvc6442nkvQO0h7", "uid": "00u5t60iloOHN9pBi0h7", "sub": "ada@example.com",
+            "auth_time": 1_799_999_000, "scp": ["openid", "profile"],
+        });
+        let client = json!({ "cid": "0oaReports", "sub": "0oaReports", "scp": ["read_users"] });
+        there.separates_users_from_clients(&user, &client);
+        let id_token = json!({
+            "sub": "00u5t60iloOHN9pBi0h7", "aud": "0oabskvc6442nkvQO0h7", "amr": ["pwd"], "idp": "00o5t60il", "name": "Ada",
+        });
+        there.get("/users/me", id_token).expect_problem(401, "invalid-token");
+    }
 
-#[test]
-fn amazon_cognito() {
-    let there = Documented::new(
-        "Amazon Cognito",
-        json!({ "token_use": "access", "version": 2, "jti": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee" }),
-    );
-    let user = json!({
-        "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "client_id": "1example23456789", "username": "ada",
-        "auth_time": 1_799_999_000, "origin_jti": "o", "event_id": "e", "cognito:groups": ["editors"],
-        "scope": "aws.cognito.signin.user.admin openid profile",
-    });
-    let client = json!({
-        "sub": "2example23456789", "client_id": "2example23456789", "scope": "https://api.example.org/users.read",
-    });
-    there.separates_users_from_clients(&user, &client);
-    let id_token = json!({
-        "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "aud": "1example23456789", "token_use": "id",
-        "cognito:username": "ada", "email": "ada@example.com", "email_verified": true,
-    });
-    there.get("/users/me", id_token.clone()).expect_problem(401, "invalid-token");
-    let disguised = merged(&id_token, &json!({ "client_id": "1example23456789", "scope": "openid" }));
-    there.get("/users/me", disguised).expect_problem(401, "invalid-token");
-    let of_another_client = merged(&user, &json!({ "client_id": "3example23456789" }));
-    there.get("/users/me", of_another_client).expect_problem(401, "invalid-token");
+    fn amazon_cognito(engine: Engine) {
+        let there = Documented::new(
+            engine,
+            "Amazon Cognito",
+            json!({ "token_use": "access", "version": 2, "jti": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee" }),
+        );
+        let user = json!({
+            "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "client_id": "1example23456789", "username": "ada",
+            "auth_time": 1_799_999_000, "origin_jti": "o", "event_id": "e", "cognito:groups": ["editors"],
+            "scope": "aws.cognito.signin.user.admin openid profile",
+        });
+        let client = json!({
+            "sub": "2example23456789", "client_id": "2example23456789", "scope": "https://api.example.org/users.read",
+        });
+        there.separates_users_from_clients(&user, &client);
+        let id_token = json!({
+            "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "aud": "1example23456789", "token_use": "id",
+            "cognito:username": "ada", "email": "ada@example.com", "email_verified": true,
+        });
+        there.get("/users/me", id_token.clone()).expect_problem(401, "invalid-token");
+        let disguised = merged(&id_token, &json!({ "client_id": "1example23456789", "scope": "openid" }));
+        there.get("/users/me", disguised).expect_problem(401, "invalid-token");
+        let of_another_client = merged(&user, &json!({ "client_id": "3example23456789" }));
+        there.get("/users/me", of_another_client).expect_problem(401, "invalid-token");
+    }
 }
 
 #[test]

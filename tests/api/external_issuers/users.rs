@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
+use cloakroom::store::PostgresConnection;
+use diesel::Connection as _;
+use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 
 use super::{Trust, claims, header, trusting, with};
-use crate::support::{Engine, ForeignIssuer, PASSWORD, Server, on_both_engines};
+use crate::support::{Engine, ForeignIssuer, PASSWORD, Postgres, Server, on_both_engines};
 
 /// Starts a server with a running clock. Returns it with its `CLOAKROOM_TRUSTED_ISSUERS`.
 fn in_time(engine: Engine, issuer: &ForeignIssuer) -> (Server, String) {
@@ -292,4 +295,27 @@ on_both_engines! {
             assert_eq!(answer.broken_rules()[0].0, "/current_password", "{answer:?}");
         }
     }
+}
+
+/// A transaction that waited for a lock looks at its caller again. This one has deleted the caller itself.
+#[test]
+fn own_account_is_deleted_after_a_wait_for_a_lock() {
+    if !Postgres::is_available() {
+        return;
+    }
+    let trust = Trust::new(Engine::Postgres);
+    let token = trust.token(&trust.claims());
+    let ada = trust.accepts(&trust.claims()).json();
+    let mut lock = PostgresConnection::establish(&trust.server.database_url).expect("a database");
+    let row =
+        format!("BEGIN; SELECT id FROM users WHERE id = '{}' FOR UPDATE", ada["id"].as_str().expect("an id"));
+    lock.batch_execute(&row).expect("a lock");
+    let answer = std::thread::scope(|scope| {
+        let deleting = scope.spawn(|| trust.server.delete("/users/me").bearer(&token).send());
+        // Longer than the age of a look that a transaction may rely on.
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        lock.batch_execute("COMMIT").expect("the lock ends");
+        deleting.join().expect("an answer")
+    });
+    answer.expect(204);
 }

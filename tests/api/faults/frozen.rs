@@ -25,7 +25,7 @@ fn hold_every_connection(server: &Process, token: &str) {
                     }
                 };
                 assert_eq!(answer.status, 503, "{answer:?}");
-                assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+                assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
             });
         }
     });
@@ -69,7 +69,7 @@ fn requests_recover_when_a_host_no_longer_hangs() {
     let frozen = cluster.freeze();
     hold_every_connection(&server, &token);
     expect_unavailable("a read", server.get("/users/me/profile").bearer(&token));
-    // What needs no database works.
+    // A route that needs no database works.
     server.get("/.well-known/jwks.json").send().expect(200);
     drop(frozen);
     eventually("reads work", || server.get("/users/me/profile").bearer(&token).send().status == 200);

@@ -9,7 +9,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::eventually;
-use crate::support::{PASSWORD, PATIENCE, Process};
+use crate::support::{MailServer, PASSWORD, PATIENCE, Process};
 
 /// Login whose head a handler has already accepted; the handler waits for the body.
 struct Login {
@@ -157,4 +157,27 @@ fn idle_connection_does_not_delay_shutdown() {
     // Much shorter than the time-out for requests in progress.
     assert!(began.elapsed() < Duration::from_secs(15));
     drop(idle);
+}
+
+#[test]
+fn mail_server_that_hangs_does_not_delay_shutdown() {
+    let (dir, mails) = (TempDir::new().unwrap(), MailServer::start());
+    let settings = mails.settings();
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut server = Process::start(dir.path(), &settings);
+    server.registration("ada@example.com").send().expect(201);
+    mails.hang(true);
+    server.post("/password-resets").json(&json!({ "email": "ada@example.com" })).send().expect(202);
+    mails.wait_for_connection();
+    let began = Instant::now();
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+    println!("ended after {} ms", began.elapsed().as_millis());
+    // Runs of jobs get five seconds, and a mail has a time limit of 40.
+    assert!(began.elapsed() < Duration::from_secs(15));
+    mails.hang(false);
+    // The next start sends the mail.
+    let again = Process::start(dir.path(), &settings);
+    mails.wait_for("ada@example.com", 1);
+    drop(again);
 }

@@ -7,15 +7,8 @@ use super::browser::{chromium, pictures};
 use super::*;
 
 /// Packages that build and drive the client.
-const PACKAGES: [&str; 7] = [
-    "@auth/core",
-    "esbuild",
-    "openapi-typescript",
-    "playwright-core",
-    "react-dom",
-    "@types/react",
-    "typescript",
-];
+const PACKAGES: [&str; 6] =
+    ["esbuild", "openapi-typescript", "playwright-core", "react-dom", "@types/react", "typescript"];
 
 fn is_ready(more: &[&Path]) -> bool {
     let packages = PACKAGES.map(package);
@@ -42,14 +35,17 @@ fn register_client(server: &Server, application: &str) {
 
 /// Registers the clients that run on a server. Returns their secrets.
 fn register_servers(server: &Server, application: &str) -> Value {
+    // Next.js calls each loopback address so.
+    let next = application.replace("127.0.0.1", "localhost");
     let site = server.register_application(&json!({
         "client_id": "site", "scope": SCOPES,
-        "redirect_uris": ["https://photos.example.org/auth/callback"],
-        "post_logout_redirect_uris": ["https://photos.example.org/"],
+        "redirect_uris": ["https://photos.example.org/auth/callback", format!("{next}/auth/callback")],
+        "post_logout_redirect_uris": ["https://photos.example.org/", format!("{next}/")],
     }));
     let authjs = server.register_application(&json!({
-        "client_id": "authjs", "scope": "openid profile email",
-        "redirect_uris": [format!("{application}/api/auth/callback/cloakroom")],
+        "client_id": "authjs", "first_party": true, "scope": "openid profile email users:read",
+        "redirect_uris": [format!("{next}/api/auth/callback/cloakroom")],
+        "post_logout_redirect_uris": [format!("{next}/")],
     }));
     json!({ "site": site.secret, "authjs": authjs.secret })
 }
@@ -115,6 +111,14 @@ fn scenarios(engine: Engine, script: &str) {
         "pictures": pictures(engine),
     });
     run(Path::new("node"), script, &facts);
+}
+
+/// The pages of Next.js are the same on both engines, and its build takes long.
+#[test]
+fn next_application_signs_in_with_auth_js_and_with_the_helper() {
+    if are_installed(&[&package("next"), &package("next-auth")]) {
+        scenarios(Engine::Sqlite, "client/nextjs.mjs");
+    }
 }
 
 on_both_engines! {

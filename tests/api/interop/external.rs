@@ -10,9 +10,7 @@ fn takes_its_tokens(engine: Engine, issues: bool) {
     if !are_installed(&[&package("oidc-provider")]) {
         return;
     }
-    // The port is free now; the script is about to listen there. r takes_its_tokens accepts_its_tokens r
-    // beside_an_authorization_server_of_our_own beside_our_authorization_server r without_one
-    // without_our_authorization_server
+    // The port is free now; the script is about to listen there.
     let provider = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
     let provider = format!("http://{provider}");
     let trusted = json!([{

@@ -12,6 +12,24 @@ impl Mailing {
         patch.json(&json!({ "email": email })).send().expect(200).json()
     }
 
+    /// Moves an account to a new address, which is confirmed, and returns the token that undoes it: in the mail of this
+    /// number to the old address.
+    fn move_to(&self, person: &Person, email: &str, number: usize) -> String {
+        self.request_address(person, email);
+        self.verify(&self.mails.last_to(email, 1).token()).expect(204);
+        self.mails.last_to(&person.email, number).token()
+    }
+
+    /// Registers a person whose address a thief changes twice. Returns the tokens that undo both changes.
+    fn robbed(&self, name: &str) -> (Person, [String; 2]) {
+        let person = self.register(name);
+        let (second, third) = (format!("second-{name}@example.com"), format!("third-{name}@example.com"));
+        let first_way = self.move_to(&person, &second, 1);
+        let thief = Person { email: second, ..person.clone() };
+        let second_way = self.move_to(&thief, &third, 2);
+        (person, [first_way, second_way])
+    }
+
     fn undo(&self, token: &str) -> u16 {
         self.post("/email-changes/undo").json(&json!({ "token": token })).send().status
     }
@@ -65,11 +83,94 @@ on_both_engines! {
         let body = json!({ "current_password": crate::support::PASSWORD, "new_password": NEW });
         let token = server.log_in("third@example.com");
         server.put("/users/me/password").bearer(&token).json(&body).send().expect(204);
+        // The thief's own way back has no effect, before and after the owner's.
+        let of_thief = server.mails.last_to("second@example.com", 2).token();
+        assert_eq!(server.undo(&of_thief), 400);
         assert_eq!(server.undo(&back), 204);
-        // No link of the thief has any effect now.
-        assert_eq!(server.undo(&server.mails.last_to("second@example.com", 2).token()), 400);
+        assert_eq!(server.undo(&of_thief), 400);
         let admin = server.admin();
         assert_eq!(server.user(&ada.id, &admin.token)["email"], ada.email);
+    }
+
+    fn administrator_or_operator_ends_every_way_back(engine: Engine) {
+        let server = Mailing::start(engine);
+        let admin = server.admin();
+        let put = |path: String, body| server.put(&path).bearer(&admin.token).json(&body).send();
+        for deed in ["address", "password", "status", "reset-link"] {
+            let (person, ways) = server.robbed(deed);
+            let path = person.path();
+            match deed {
+                "address" => {
+                    let patch = server.patch(&path).if_match("*").bearer(&admin.token);
+                    patch.json(&json!({ "email": person.email })).send().expect(200);
+                }
+                "password" => drop(put(format!("{path}/password"), json!({ "new_password": NEW })).expect(204)),
+                "status" => {
+                    put(format!("{path}/status"), json!({ "status": "suspended" })).expect(200);
+                    put(format!("{path}/status"), json!({ "status": "active" })).expect(200);
+                }
+                _ => drop(server.operator(&["users", "reset-link", &person.id])),
+            }
+            for way in ways {
+                assert_eq!(server.undo(&way), 400, "{deed}");
+            }
+        }
+    }
+
+    fn change_of_roles_leaves_the_way_back(engine: Engine) {
+        let server = Mailing::start(engine);
+        let (admin, (ada, [first, _])) = (server.admin(), server.robbed("ada"));
+        let put = server.put(&format!("{}/roles", ada.path())).bearer(&admin.token);
+        put.json(&json!({ "roles": ["support"] })).send().expect(200);
+        assert_eq!(server.undo(&first), 204);
+    }
+
+    fn change_back_to_the_first_address_ends_every_way_back(engine: Engine) {
+        let server = Mailing::start(engine);
+        let (ada, [first, second]) = server.robbed("ada");
+        let thief = Person { email: "third-ada@example.com".to_owned(), ..ada.clone() };
+        server.request_address(&thief, "ADA@example.com");
+        server.verify(&server.mails.last_to("ADA@example.com", 1).token()).expect(204);
+        let told = server.mails.last_to("third-ada@example.com", 2);
+        assert!(!told.text.contains("token="), "{told:?}");
+        for way in [first, second] {
+            assert_eq!(server.undo(&way), 400);
+        }
+    }
+
+    fn second_way_back_works_once_the_first_has_expired(engine: Engine) {
+        let server = Mailing::standing(engine, &[]);
+        let ada = server.register("ada");
+        let first = server.move_to(&ada, "second@example.com", 1);
+        server.clock.advance(TimeDelta::days(6));
+        let moved = Person { email: "second@example.com".to_owned(), ..ada.clone() };
+        let second = server.move_to(&moved, "third@example.com", 2);
+        assert_eq!(server.undo(&second), 400);
+        server.clock.advance(TimeDelta::days(1));
+        assert_eq!((server.undo(&first), server.undo(&second)), (400, 204));
+        let admin = server.admin();
+        assert_eq!(server.user(&ada.id, &admin.token)["email"], "second@example.com");
+    }
+
+    fn address_gets_three_mails_an_hour_from_all_accounts_together(engine: Engine) {
+        let server = Mailing::standing(engine, &[]);
+        let people: Vec<Person> = (0..5).map(|number| server.register(&format!("p{number}"))).collect();
+        let ask_all = |typed: &str| {
+            for person in &people {
+                server.request_address(person, typed);
+            }
+            server.eventually_sent_all();
+        };
+        ask_all("victim@example.net");
+        assert_eq!(server.mails.count(), 3);
+        // Another spelling of the address is the same mailbox.
+        ask_all("Victim@Example.net");
+        assert_eq!(server.mails.count(), 3);
+        ask_all("another@example.net");
+        assert_eq!(server.mails.count(), 6);
+        server.clock.advance(TimeDelta::minutes(61));
+        ask_all("victim@example.net");
+        assert_eq!(server.mails.count(), 9);
     }
 
     fn way_back_ends_after_seven_days(engine: Engine) {

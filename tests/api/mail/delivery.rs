@@ -66,6 +66,36 @@ on_both_engines! {
         server.mails.wait_for(&ada.email, 1);
     }
 
+    fn mail_is_tried_as_long_as_its_link_is_valid(engine: Engine) {
+        let server = Mailing::standing(engine, &[]);
+        let (admin, ada) = (server.admin(), server.register("ada"));
+        let token = server.log_in(&ada.email);
+        let patch = server.patch(&ada.path()).if_match("*").bearer(&token);
+        patch.json(&json!({ "email": "new@example.com" })).send().expect(200);
+        let confirmed = server.mails.last_to("new@example.com", 1).token();
+        server.mails.refuse_all(true);
+        server.verify(&confirmed).expect(204);
+        let body = json!({ "email": "grace@example.com" });
+        let grace = server.post("/users").bearer(&admin.token).json(&body).send().expect(201).json();
+        let path = format!("/users/{}/invitation", grace["id"].as_str().unwrap());
+        server.post(&path).bearer(&admin.token).json(&json!({})).send().expect(202);
+        let attempts = |least: i64| {
+            let query = format!("SELECT count(*) AS total FROM outbox WHERE attempts >= {least}");
+            eventually("both mails are refused", || server.db_number(&query) == 2);
+        };
+        attempts(1);
+        // More than a change of an application is tried.
+        server.db_run("UPDATE outbox SET attempts = 50");
+        server.clock.advance(TimeDelta::hours(12));
+        attempts(51);
+        server.mails.refuse_all(false);
+        server.clock.advance(TimeDelta::hours(1));
+        let undo = server.mails.last_to(&ada.email, 1).token();
+        let invited = json!({ "token": server.mails.last_to("grace@example.com", 1).token(), "new_password": super::NEW });
+        server.post("/invitations/redeem").json(&invited).send().expect(204);
+        server.post("/email-changes/undo").json(&json!({ "token": undo })).send().expect(204);
+    }
+
     fn mail_whose_link_has_expired_is_not_sent(engine: Engine) {
         let server = Mailing::standing(engine, &[]);
         let ada = server.register("ada");
@@ -75,6 +105,24 @@ on_both_engines! {
         server.clock.advance(TimeDelta::hours(2));
         server.eventually_sent_all();
         assert_eq!(server.mails.count(), 0);
+    }
+
+    fn mail_that_is_sent_again_revives_no_used_link(engine: Engine) {
+        let server = Mailing::standing(engine, &[("CLOAKROOM_REGISTRATION", "verified")]);
+        let admin = server.admin();
+        server.mails.keep_but_refuse_next();
+        server.request_reset(&admin.email).expect(202);
+        server.reset(&server.mails.last_to(&admin.email, 1).token(), super::NEW).expect(204);
+        server.mails.keep_but_refuse_next();
+        let body = json!({ "email": "ada@example.com", "password": super::NEW });
+        server.post("/users").json(&body).send().expect(202);
+        let token = server.mails.last_to("ada@example.com", 1).token();
+        server.verify(&token).expect(204);
+        eventually("both attempts are counted", || server.operator(&["mail", "status"]).matches("1 failed").count() == 2);
+        server.clock.advance(TimeDelta::minutes(1));
+        server.eventually_sent_all();
+        assert_eq!(server.mails.count(), 2);
+        server.verify(&token).expect_problem(400, "invalid-link");
     }
 
     fn restarted_server_sends_what_the_first_one_left(engine: Engine) {

@@ -4,7 +4,34 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use super::{Mailing, NEW};
-use crate::support::{Mail, PASSWORD, on_both_engines};
+use crate::query_plans::heard;
+use crate::support::{Engine, Mail, PASSWORD, Server, on_both_engines};
+
+/// Returns true for a statement that reads accounts or that writes. The replica also looks for work in the background.
+fn is_of_a_request(text: &str) -> bool {
+    let tables = ["users", "identities", "account_tokens", "pending_registrations"];
+    let is_write = text.starts_with("INSERT") || text.starts_with("UPDATE");
+    let background = ["job_leases", "AS oldest", "DELETE", "`users`.`id` IN (?", "\"users\".\"id\" = ANY"];
+    let is_background = background.iter().any(|part| text.contains(part));
+    !is_background
+        && (tables.iter().any(|table| text.contains(table)) || (is_write && text.contains("outbox")))
+}
+
+impl Server {
+    /// Holds the lease of the job that sends mail: the clock stands still, so that it does not end.
+    fn without_sender(self) -> Self {
+        let (run, until) = match self.engine {
+            Engine::Sqlite => ("x'00000000000000000000000000000001'", "started_at + 10000000"),
+            Engine::Postgres => {
+                ("'00000000-0000-0000-0000-000000000001'", "started_at + interval '10 seconds'")
+            }
+        };
+        self.db_run(&format!(
+            "UPDATE job_leases SET run = {run}, held_until = {until} WHERE name = 'send mail'"
+        ));
+        self
+    }
+}
 
 on_both_engines! {
     fn mailed_link_sets_a_new_password_and_ends_all_sessions(engine: Engine) {
@@ -41,6 +68,81 @@ on_both_engines! {
         assert_eq!(server.mails.count(), 1);
     }
 
+    fn known_and_unknown_addresses_cost_the_same_statements(engine: Engine) {
+        let verified = [("CLOAKROOM_REGISTRATION", "verified")];
+        let server = Mailing::standing(engine, &verified);
+        let admin = server.admin();
+        // A run that goes on holds the job that sends mail, so that the replica sends the statements of requests alone.
+        server.request_reset(&admin.email).expect(202);
+        server.mails.wait_for(&admin.email, 1);
+        server.eventually_sent_all();
+        let Mailing { server, mails } = server;
+        let server = server.without_sender();
+        let own = mails.settings();
+        let settings: Vec<(&str, &str)> = own.iter().map(|(name, value)| (*name, value.as_str())).chain(verified).collect();
+        let statements = |typed: &str| {
+            let mut replica = None;
+            let mut heard = heard(&server, || {
+                let replica = replica.insert(server.replica_with(&settings));
+                let reset = replica.post("/password-resets").json(&json!({ "email": typed }));
+                reset.send().expect(202);
+                let registration = json!({ "email": typed, "password": NEW });
+                replica.post("/users").json(&registration).send().expect(202);
+            });
+            heard.all.retain(|text| is_of_a_request(text));
+            heard.all.sort();
+            heard.all
+        };
+        let known = statements(&admin.email);
+        let queued = known.iter().filter(|text| text.starts_with("INSERT INTO")).count();
+        assert!(queued >= 2, "{known:#?}");
+        assert_eq!(known, statements("nobody@example.com"));
+    }
+
+    fn text_that_a_mail_program_reads_otherwise_is_no_address(engine: Engine) {
+        let server = Mailing::start(engine);
+        let (admin, ada) = (server.admin(), server.register("ada"));
+        for typed in [
+            "a@example.com\r\nBcc: x@evil.example",
+            "a\n@example.com",
+            "a@example.com,b@example.com",
+            "a@b@example.com",
+            "=?utf-8?q?=0d=0aBcc=3ax=40evil.example?=@example.com",
+            "\u{ff1d}\u{ff1f}utf-8\u{ff1f}q\u{ff1f}ada\u{ff1f}\u{ff1d}@example.com",
+            "\"a@evil.example\"@example.com",
+            "a(evil)@example.com",
+            "<a@example.com>",
+            "@evil.example:a@example.com",
+        ] {
+            let broken = |answer: crate::support::Answer| {
+                let answer = answer.expect_problem(422, "invalid-body");
+                assert_eq!(answer.broken_rules(), [("/email".to_owned(), "invalid-email".to_owned())], "{typed:?}");
+            };
+            let body = json!({ "email": typed });
+            broken(server.request_reset(typed));
+            broken(server.post("/users").json(&json!({ "email": typed, "password": PASSWORD })).send());
+            broken(server.post("/users").bearer(&admin.token).json(&body).send());
+            broken(server.patch(&ada.path()).if_match("*").bearer(&ada.token).json(&body).send());
+            server.operator_refused(&["users", "invite", "--email", typed, "--link"]);
+        }
+        server.eventually_sent_all();
+        assert_eq!(server.mails.count(), 0);
+    }
+
+    fn address_that_a_relay_can_read_as_another_gets_no_mail(engine: Engine) {
+        let server = Mailing::start(engine);
+        let (ada, grace) = (server.register("ada"), server.register("grace%evil.example"));
+        // An account that is older than the rule.
+        server.db_run("UPDATE users SET email = '=?utf-8?q?ada?=@example.com' WHERE email = 'ada@example.com'");
+        for person in [ada, grace] {
+            server.post(&format!("{}/email-verification", person.path())).bearer(&person.token).send().expect(202);
+        }
+        server.eventually_sent_all();
+        assert_eq!(server.mails.count(), 0);
+        let status = server.operator(&["mail", "status"]);
+        assert!(status.contains("2 given up") && status.contains("read it as another"), "{status}");
+    }
+
     fn invalid_links_get_one_and_the_same_answer(engine: Engine) {
         let server = Mailing::standing(engine, &[]);
         let (ada, grace) = (server.register("ada"), server.register("grace"));
@@ -64,6 +166,51 @@ on_both_engines! {
             })
             .collect();
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    }
+
+    fn link_of_another_purpose_or_server_is_worth_nothing(engine: Engine) {
+        let (server, other) = (Mailing::standing(engine, &[]), Mailing::start(engine));
+        let (admin, people) = (server.admin(), ["reset", "verify", "confirm", "undo"].map(|name| server.register(name)));
+        let [reset, verify, confirm, undo] = &people;
+        other.register("reset");
+        server.request_reset(&reset.email).expect(202);
+        server.post(&format!("{}/email-verification", verify.path())).bearer(&verify.token).send().expect(202);
+        for (person, new) in [(confirm, "new-confirm@example.com"), (undo, "new-undo@example.com")] {
+            let patch = server.patch(&person.path()).if_match("*").bearer(&person.token);
+            patch.json(&json!({ "email": new })).send().expect(200);
+        }
+        server.verify(&server.mails.last_to("new-undo@example.com", 1).token()).expect(204);
+        let body = json!({ "email": "invited@example.com" });
+        let invited = server.post("/users").bearer(&admin.token).json(&body).send().expect(201).json();
+        let path = format!("/users/{}/invitation", invited["id"].as_str().unwrap());
+        server.post(&path).bearer(&admin.token).json(&json!({})).send().expect(202);
+        // Each purpose with the route at which it is redeemed.
+        let of = |email: &str| server.mails.last_to(email, 1).token();
+        let links = [
+            (of(&reset.email), "/password-resets/redeem"),
+            (of(&verify.email), "/email-verifications/redeem"),
+            (of("new-confirm@example.com"), "/email-verifications/redeem"),
+            (of(&undo.email), "/email-changes/undo"),
+            (of("invited@example.com"), "/invitations/redeem"),
+        ];
+        let redeem = |server: &Mailing, route: &str, token: &str| {
+            let takes_password = ["/password-resets/redeem", "/invitations/redeem"].contains(&route);
+            let body = match takes_password {
+                true => json!({ "token": token, "new_password": NEW }),
+                false => json!({ "token": token }),
+            };
+            server.post(route).json(&body).send()
+        };
+        let routes: std::collections::BTreeSet<&str> = links.iter().map(|(_, route)| *route).collect();
+        for (token, own) in &links {
+            for route in routes.iter().filter(|route| *route != own) {
+                redeem(&server, route, token).expect_problem(400, "invalid-link");
+            }
+            redeem(&other, own, token).expect_problem(400, "invalid-link");
+        }
+        for (token, own) in &links {
+            redeem(&server, own, token).expect(204);
+        }
     }
 
     fn one_account_gets_three_mails_an_hour_and_ten_a_day(engine: Engine) {

@@ -64,6 +64,14 @@ on_both_engines! {
         create().expect_problem(409, "email-taken");
     }
 
+    fn registrations_that_send_mail_are_limited_as_mail_is(engine: Engine) {
+        let server = Mailing::standing(engine, &[VERIFIED]);
+        for number in 0..100 {
+            server.request_reset(&format!("{number}@example.com")).expect(202);
+        }
+        server.sign_up("ada@example.com").expect_problem(429, "too-many-requests");
+    }
+
     fn two_registrations_of_one_address_make_one_account(engine: Engine) {
         let server = Mailing::start_with(engine, &[VERIFIED]);
         server.sign_up("ada@example.com").expect(202);
@@ -71,6 +79,19 @@ on_both_engines! {
         let mails = server.mails.wait_for("ada@example.com", 2);
         server.verify(&mails[0].token()).expect(204);
         server.verify(&mails[1].token()).expect_problem(400, "invalid-link");
+    }
+
+    fn of_fifty_confirmations_at_once_one_wins(engine: Engine) {
+        let server = Mailing::start_with(engine, &[VERIFIED]);
+        server.sign_up("ada@example.com").expect(202);
+        let token = server.mails.last_to("ada@example.com", 1).token();
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..50).map(|_| scope.spawn(|| server.verify(&token).status)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|status| [204, 400, 409, 503].contains(status)), "{statuses:?}");
+        assert_eq!(server.db_number("SELECT count(*) AS total FROM users WHERE email = 'ada@example.com'"), 1);
     }
 
     fn sign_up_page_sends_a_link(engine: Engine) {

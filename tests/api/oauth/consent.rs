@@ -37,6 +37,20 @@ on_both_engines! {
         assert_eq!(tokens["scope"], "users:read");
     }
 
+    fn consent_page_names_the_user_first_and_reading_before_changing(server) {
+        let scope = "users:delete profile users:write openid offline_access users:read email sessions:revoke";
+        let (ada, app) = (server.register("ada"), server.application("photos", scope));
+        let mut browser = Browser::new(&server);
+        let page = browser.open(&app.authorize(&[("scope", scope)]));
+        let page = browser.sign_in(&page, &ada.email).expect(200);
+        let shown: Vec<&str> = page.body.split("<li>").skip(1).filter_map(|item| item.split("</li>").next()).collect();
+        assert_eq!(shown, [
+            "Know who you are", "See your name and the rest of your profile", "See your e-mail address",
+            "Read your account", "Change your account", "Delete your account", "Log you out elsewhere",
+            "Keep this access while you are away",
+        ]);
+    }
+
     fn withdrawing_consent_revokes_the_clients_tokens(server) {
         let (ada, eve) = (server.register("ada"), server.register("eve"));
         let app = server.register_application(&json!({ "client_id": "photos", "client_name": "Photos", "scope": "openid users:read" }));
@@ -120,7 +134,7 @@ on_both_engines! {
         let mut browser = Browser::new(&server);
         let page = browser.open(&app.authorize(&[]));
         let page = browser.sign_in(&page, &ada.email);
-        let cookies = ["__Host-cloakroom", "__Host-cloakroom-csrf"].map(|name| format!("{name}={}", browser.cookie(name).unwrap()));
+        let cookies = ["cloakroom", "cloakroom-csrf"].map(|name| format!("{}={}", server.cookie_name(name), browser.cookie(name).unwrap()));
         let (_, fields) = form_of(&page);
         let send = |headers: &[(&str, &str)], token: Option<&str>| {
             let request = server.post("/oauth/consent").header("cookie", &cookies.join("; "));
@@ -166,7 +180,7 @@ on_both_engines! {
         // A form of another browser is refused, and the page leads on: an empty reference is the same address.
         let refused = browser.submit(&sign_in, "log-in", &[("email", &ada.email), ("password", PASSWORD)]).expect(403);
         assert!(refused.body.contains(" href=\"\">Start again</a>"), "{refused:?}");
-        assert!(browser.cookie("__Host-cloakroom").is_none(), "nobody is signed in");
+        assert!(browser.cookie("cloakroom").is_none(), "nobody is signed in");
         let address = |page: &Answer| format!("/oauth/{}", form_of(page).0);
         let page = browser.open(&address(&sign_in)).expect(200);
         let consent = browser.sign_in(&page, &ada.email).expect(200);

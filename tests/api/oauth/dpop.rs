@@ -265,7 +265,7 @@ on_both_engines! {
         let again = holder.post(&server, &app, &refresh).expect(200).json();
         assert_eq!((&again["token_type"], &again["refresh_token"]), (&json!("DPoP"), &next["refresh_token"]));
         holder.get(&server, "/users/me", again["access_token"].as_str().unwrap()).send().expect(200);
-        // A used token ends the session whoever sends it, without a proof or with a bad one.
+        // A used token ends the session, also without a proof or with a bad one.
         let access = next["access_token"].as_str().unwrap();
         let next = [("grant_type", "refresh_token"), ("refresh_token", next["refresh_token"].as_str().unwrap())];
         holder.post(&server, &app, &next).expect(200);

@@ -82,8 +82,22 @@ on_both_engines! {
         let told = info("openid profile email").expect(200).json();
         assert_eq!((&told["name"], &told["email"]), (&json!("Ada"), &json!(ada.email)));
         assert_eq!(told.get("bio"), None);
-        info("users:read").expect(403);
+        assert_eq!(info("users:read").expect(403).json()["error"], "insufficient_scope");
         server.get("/oauth/userinfo").send().expect(401);
+    }
+
+    fn userinfo_says_why_it_does_not_take_a_token(server) {
+        let ada = server.register("ada");
+        let app = server.application("photos", "openid profile");
+        let tokens = app.tokens(&server, &ada, &[]);
+        let access = tokens["access_token"].as_str().unwrap();
+        let (signed, _) = access.rsplit_once('.').unwrap();
+        server.delete(&format!("{}/grants/photos", ada.path())).bearer(&ada.token).send().expect(204);
+        for (token, reason) in [(access.to_owned(), "revoked"), (format!("{signed}.AAAA"), "invalid"), ("x".to_owned(), "invalid")] {
+            let answer = server.get("/oauth/userinfo").bearer(&token).send().expect(401);
+            assert_eq!((&answer.json()["error"], &answer.json()["reason"]), (&json!("invalid_token"), &json!(reason)));
+            assert!(answer.header("www-authenticate").unwrap().contains("error=\"invalid_token\""), "{answer:?}");
+        }
     }
 
     fn id_token_has_the_claims_of_userinfo_unless_the_client_wants_none(server) {

@@ -114,7 +114,6 @@ on_both_engines! {
             (vec![("max_age", "-1")], "invalid_request"),
             (vec![("max_age", "soon")], "invalid_request"),
             (vec![("scope", "a\tb")], "invalid_scope"),
-            (vec![("scope", "  ")], "invalid_scope"),
             (vec![("resource", "https://elsewhere.example.org")], "invalid_target"),
             (vec![("request", "e30.e30.")], "request_not_supported"),
             (vec![("request_uri", "https://app.example.org/r")], "request_uri_not_supported"),

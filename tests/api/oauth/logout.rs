@@ -19,7 +19,7 @@ on_both_engines! {
         let (id_token, access) = (tokens["id_token"].as_str().unwrap(), tokens["access_token"].as_str().unwrap());
         let back = browser.open(&logout(&[("id_token_hint", id_token), ("post_logout_redirect_uri", BYE), ("state", "s")])).expect(303);
         assert_eq!(back.header("location"), Some("https://app.example.org/bye?state=s"));
-        assert!(browser.cookie("__Host-cloakroom").is_none());
+        assert!(browser.cookie("cloakroom").is_none());
         // The client's tokens of this browser session are revoked.
         server.get("/users/me").bearer(access).send().expect_problem(401, "invalid-token");
         app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).expect(400);
@@ -40,11 +40,14 @@ on_both_engines! {
         }
         let page = browser.open(&logout(&[("client_id", "photos"), ("post_logout_redirect_uri", BYE)])).expect(200);
         let stayed = browser.submit(&page, "stay", &[]).expect(200);
-        assert!(stayed.body.contains("You are still signed in"));
+        let back = format!("<a class=\"button\" href=\"{BYE}\">Back to the application</a>");
+        assert!(stayed.body.contains("You are still signed in") && stayed.body.contains(&back), "{stayed:?}");
         browser.open(&app.authorize(&[])).expect(303);
         assert_eq!(browser.submit(&page, "log-out", &[]).expect(303).header("location"), Some(BYE));
         assert!(browser.open(&app.authorize(&[])).body.contains("<h1>Sign in</h1>"));
         assert!(browser.open("/oauth/logout").expect(200).body.contains("You are signed out"));
+        let end = browser.open(&logout(&[("client_id", "photos")])).expect(200);
+        assert!(end.body.contains("You are signed out") && end.body.contains(&back), "{end:?}");
     }
 
     fn refuses_an_unregistered_post_logout_redirect_uri(server) {
@@ -101,7 +104,7 @@ on_both_engines! {
         let same_user = app.authorize(&[("id_token_hint", hint), ("prompt", "none")]);
         assert_ne!(redirect_parameter(&browser.open(&same_user).expect(303), "code"), "");
         assert_eq!(browser.open(&request).expect(303).header("location"), Some(BYE));
-        assert!(browser.cookie("__Host-cloakroom").is_none());
+        assert!(browser.cookie("cloakroom").is_none());
         server.get("/users/me").bearer(tokens["access_token"].as_str().unwrap()).send().expect_problem(401, "invalid-token");
         // A key that was taken out of service, as after a leak, proves nothing: the user is asked.
         server.operator(&["keys", "retire", kid.as_str().unwrap()]);

@@ -75,6 +75,10 @@ on_both_engines! {
         for (by, tokens) in [(&ledger, &for_mail), (&ledger, &for_us), (&mail, &for_ledger), (&mail, &for_us), (&of_api, &for_ledger)] {
             assert_eq!(told(by, tokens, "access_token"), inactive, "{by:?}");
         }
+        // A slash at the end names the same resource.
+        let slash = service("ledger-slash", json!([format!("{LEDGER}/")]));
+        assert_eq!(told(&slash, &for_ledger, "access_token")["active"], true);
+        assert_eq!(told(&slash, &for_mail, "access_token"), inactive);
         // A refresh token and an ID token are meant for the client alone.
         assert_eq!(told(&ledger, &for_ledger, "refresh_token"), inactive);
         assert_eq!(told(&ledger, &for_ledger, "id_token"), inactive);

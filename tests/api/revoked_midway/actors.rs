@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, Person, Request, Server, eventually, on_both_engines};
+use crate::support::{Answer, Engine, PASSWORD, Person, Request, Server, eventually, on_both_engines};
 
 pub const METRICS: &[(&str, &str)] = &[("CLOAKROOM_METRICS_LISTEN", "127.0.0.1:0")];
 
@@ -65,6 +65,25 @@ on_both_engines! {
             let password = server.put(&format!("{}/password", actor.path())).bearer(&admin.token);
             password.json(&json!({ "new_password": "an even stranger passphrase" })).send().expect(204);
         });
+    }
+
+    fn a_browser_whose_session_ended_changes_nothing(engine: Engine) {
+        let server = Server::start_with(engine, METRICS);
+        let (admin, ada) = (server.admin(), server.register("ada"));
+        let form = json!({ "email": ada.email, "password": PASSWORD, "cookie": true });
+        for ends in ["the session", "the account"] {
+            let signed_in = server.post("/sessions").header("origin", &server.url).json(&form).send().expect(204);
+            let cookie = signed_in.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
+            let change = server.put("/users/me/profile").header("cookie", cookie).header("origin", &server.url);
+            let begun = server.begin(&change.if_match("*").json(&json!({ "name": "Eve" })));
+            match ends {
+                "the session" => drop(server.delete(&format!("{}/sessions?except=current", ada.path())).bearer(&ada.token).send().expect(204)),
+                _ => drop(server.put(&format!("{}/status", ada.path())).bearer(&admin.token).json(&json!({ "status": "suspended" })).send().expect(200)),
+            }
+            begun.finish().expect_problem(401, "invalid-token");
+            let profile = server.get(&format!("{}/profile", ada.path())).bearer(&admin.token).send().expect(200);
+            assert_eq!(profile.json()["name"], Value::Null, "{ends}");
+        }
     }
 
     fn a_deleted_client_changes_nothing(engine: Engine) {

@@ -42,7 +42,14 @@ impl Operation {
     /// Returns the request of this caller, on records that the caller may change.
     fn request(&self, server: &Server, caller: &Person, number: usize) -> Request {
         let (mut path, mut body) = (self.path.clone(), self.body.clone());
-        if let Some((collection, rest)) = self.path.split_once("/{id}") {
+        // Labels are below their owner.
+        if path.starts_with("/users/{id}/labels") {
+            path = path.replace("{id}", &caller.id);
+        }
+        if path.contains("{label}") {
+            path = path.replace("{label}", &label(server, caller));
+        }
+        if let Some((collection, rest)) = path.clone().split_once("/{id}") {
             path = format!("{collection}/{}{rest}", record(server, collection, caller, number));
         }
         if path.contains("{user}") {
@@ -61,6 +68,12 @@ impl Operation {
         let request = server.request(&self.method, &path).bearer(&caller.token).if_match("*");
         request.body(&self.media, body.to_string())
     }
+}
+
+fn label(server: &Server, caller: &Person) -> String {
+    let body = json!({ "name": "Winter", "colour": "blue" });
+    let made = server.post("/users/me/labels").bearer(&caller.token).json(&body).send().expect(201).json();
+    made["id"].as_str().expect("an id").to_owned()
 }
 
 /// Makes a record of this collection and returns its id.

@@ -1,6 +1,10 @@
-//! Browser without scripts: keeps cookies, submits forms and follows redirects within the server.
+//! Browser without scripts: keeps cookies, submits forms and follows redirects within the server. It checks which script
+//! each page permits.
 
 use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::http::{Answer, Request};
 use super::people::PASSWORD;
@@ -17,9 +21,9 @@ impl<'s> Browser<'s> {
         Self { server, cookies: BTreeMap::new() }
     }
 
-    /// Returns the value of a cookie.
+    /// Returns the value of a cookie of the server, `cloakroom` or `cloakroom-csrf`.
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        self.cookies.get(name).map(String::as_str)
+        self.cookies.get(&self.server.cookie_name(name)).map(String::as_str)
     }
 
     /// Opens a page and follows redirects within the server.
@@ -40,7 +44,12 @@ impl<'s> Browser<'s> {
         let mut pairs: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (&**name, &**value)).collect();
         pairs.extend(fields);
         pairs.push(("choice", choice));
-        self.send(self.server.post(&format!("/oauth/{action}")).header("origin", &self.issuer()).form(&pairs))
+        self.send(
+            self.server
+                .post(&format!("/oauth/{action}"))
+                .header("origin", &self.server.issuer())
+                .form(&pairs),
+        )
     }
 
     /// Submits the sign-in page.
@@ -50,7 +59,7 @@ impl<'s> Browser<'s> {
     }
 
     fn follow(&mut self, mut answer: Answer) -> Answer {
-        let issuer = self.issuer();
+        let issuer = self.server.issuer();
         for _ in 0..5 {
             let next = answer.header("location").and_then(|url| url.strip_prefix(&issuer)).map(str::to_owned);
             let Some(next) = next else { return answer };
@@ -60,17 +69,13 @@ impl<'s> Browser<'s> {
     }
 
     /// Returns the issuer of the pages. A replica uses the issuer of the first server, not its own address.
-    fn issuer(&self) -> String {
-        let metadata = self.server.get("/.well-known/oauth-authorization-server").send().expect(200);
-        metadata.json()["issuer"].as_str().expect("an issuer").to_owned()
-    }
-
     fn send(&mut self, request: Request) -> Answer {
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request =
             if cookies.is_empty() { request } else { request.header("cookie", &cookies.join("; ")) };
         let answer = request.send();
+        check_scripts(&answer);
         for (_, cookie) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let (name, value) =
                 cookie.split(';').next().and_then(|pair| pair.split_once('=')).expect("a pair");
@@ -82,6 +87,28 @@ impl<'s> Browser<'s> {
         }
         answer
     }
+}
+
+/// Checks that a page has a script only with a password or with a form for an application, and that its policy permits
+/// this script alone, by its hash.
+pub fn check_scripts(answer: &Answer) {
+    let is_page = answer.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    if !is_page {
+        return;
+    }
+    let scripts: Vec<&str> = answer.body.split("<script").skip(1).collect();
+    let needs_one = answer.body.contains("type=\"password\"") || answer.body.contains(" action=\"http");
+    assert_eq!(scripts.len(), usize::from(needs_one), "{answer:?}");
+    let sources = scripts.iter().map(|rest| {
+        let script =
+            rest.strip_prefix('>').and_then(|rest| rest.split("</script>").next()).expect("an inline script");
+        STANDARD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, script.as_bytes()))
+    });
+    let permitted: Vec<String> = sources.map(|hash| format!("script-src 'sha256-{hash}'")).collect();
+    let policy = answer.header("content-security-policy").expect("a policy");
+    let directives: Vec<&str> = policy.split("; ").filter(|rule| rule.starts_with("script-src")).collect();
+    assert_eq!(directives, permitted, "{policy}");
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
 }
 
 /// Returns the action of the page's form, and its hidden fields.

@@ -25,7 +25,7 @@ impl ExternalProgram {
     pub fn start(name: &'static str, configuration: impl FnOnce(u16, &Path) -> String) -> Option<Self> {
         if find(name).is_none() {
             assert!(std::env::var_os("CI").is_none(), "in CI the tests with {name} must run");
-            let _ = std::io::stderr().write_all(format!("SKIPPED: {name} is not installed\n").as_bytes());
+            skipped(&format!("{name} is not installed"));
             return None;
         }
         let (directory, port) = (TempDir::new().expect("a directory"), free_port());
@@ -81,7 +81,13 @@ fn spawn(name: &str, directory: &Path) -> Child {
     command.arg(file).stdin(Stdio::null()).stdout(log).stderr(also).spawn().expect("it starts")
 }
 
-fn find(name: &str) -> Option<std::path::PathBuf> {
+/// Prints why a test is skipped, also where the output is captured: it must not look like a passed one.
+pub fn skipped(why: &str) {
+    let _ = std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes());
+}
+
+/// Returns the path of a program, if it is installed.
+pub(super) fn find(name: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let directories = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
     directories.map(|directory| directory.join(name)).find(|program| program.exists())

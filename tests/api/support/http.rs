@@ -104,7 +104,7 @@ impl Request {
         Ok(Answer {
             status: answer.status().as_u16(),
             headers: answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
-            body: answer.body_mut().read_to_string()?,
+            body: String::from_utf8_lossy(&answer.body_mut().read_to_vec()?).into_owned(),
         })
     }
 }

@@ -36,8 +36,12 @@ struct Shared {
 #[derive(Default)]
 struct State {
     mails: Vec<Mail>,
-    /// Replies to the next messages, instead of `250`.
-    replies: VecDeque<String>,
+    /// Replies to the next messages, instead of `250`; true for one that is kept all the same.
+    replies: VecDeque<(String, bool)>,
+    /// True while each message is refused for now.
+    refuses: bool,
+    /// Number of connections so far.
+    connections: usize,
     /// True while no command is answered.
     hangs: bool,
     stopped: bool,
@@ -91,7 +95,26 @@ impl MailServer {
 
     /// Replies so to the next message.
     pub fn reply_to_next(&self, reply: &str) {
-        self.shared.state.lock().unwrap().replies.push_back(reply.to_owned());
+        self.shared.state.lock().unwrap().replies.push_back((reply.to_owned(), false));
+    }
+
+    /// Keeps the next message, and replies that it did not.
+    pub fn keep_but_refuse_next(&self) {
+        self.shared.state.lock().unwrap().replies.push_back(("451 not now".to_owned(), true));
+    }
+
+    /// Begins or ends to refuse each message for now.
+    pub fn refuse_all(&self, refuses: bool) {
+        self.shared.state.lock().unwrap().refuses = refuses;
+    }
+
+    /// Waits for the first connection.
+    #[track_caller]
+    pub fn wait_for_connection(&self) {
+        let state = self.shared.state.lock().unwrap();
+        let none = |state: &mut State| state.connections == 0;
+        let (_state, timed_out) = self.shared.changed.wait_timeout_while(state, PATIENCE, none).unwrap();
+        assert!(!timed_out.timed_out(), "no connection");
     }
 
     /// Stops or starts to answer commands.
@@ -149,6 +172,8 @@ impl Shared {
             let state = self.state.lock().unwrap();
             drop(self.changed.wait_while(state, |state| state.hangs).unwrap());
         };
+        self.state.lock().unwrap().connections += 1;
+        self.changed.notify_all();
         wait();
         answer("220 mail of a test")?;
         let mut to = String::new();
@@ -190,13 +215,16 @@ impl Shared {
 
     fn take(&self, to: &str, raw: &str) -> String {
         let mut state = self.state.lock().unwrap();
-        if let Some(reply) = state.replies.pop_front() {
-            self.changed.notify_all();
-            return reply;
+        let next = state.replies.pop_front();
+        let (reply, is_kept) = match state.refuses {
+            true => ("451 not now".to_owned(), false),
+            false => next.unwrap_or_else(|| ("250 taken".to_owned(), true)),
+        };
+        if is_kept {
+            state.mails.push(parsed(to, raw));
         }
-        state.mails.push(parsed(to, raw));
         self.changed.notify_all();
-        "250 taken".to_owned()
+        reply
     }
 }
 

@@ -76,6 +76,16 @@ impl Process {
         Self::prepare(command, directory, settings)
     }
 
+    /// Returns a command for a test server in `directory`. It takes none of the settings that other servers need.
+    pub fn test_server_command(directory: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
+        let mut command = Self::command(directory, &[], &[&["serve", "--test"], arguments].concat());
+        for setting in ["CLOAKROOM_ARGON2", "CLOAKROOM_METRICS_LISTEN", "CLOAKROOM_SHUTDOWN_GRACE"] {
+            command.env_remove(setting);
+        }
+        command.envs(settings.iter().copied());
+        command
+    }
+
     /// Returns a command for an application of the tests: the test `program` of this binary runs it.
     pub fn command_of_app(
         program: &str,

@@ -167,6 +167,19 @@ impl Server {
         Request::new(method, format!("{}{path}", self.url))
     }
 
+    /// Returns the `iss` of its tokens. A replica has the issuer of the first server.
+    pub fn issuer(&self) -> String {
+        let metadata = self.get("/.well-known/oauth-authorization-server").send().expect(200);
+        metadata.json()["issuer"].as_str().expect("an issuer").to_owned()
+    }
+
+    /// Returns the name of a cookie, which ends with the port of the issuer: no test server has TLS.
+    pub fn cookie_name(&self, name: &str) -> String {
+        let issuer = self.issuer();
+        let port = issuer.rsplit(':').next().expect("a port");
+        format!("{name}-{port}")
+    }
+
     pub fn get(&self, path: &str) -> Request {
         self.request("GET", path)
     }
@@ -251,7 +264,8 @@ impl Server {
 }
 
 impl Server {
-    fn stop(&mut self) {
+    /// Stops the server. Its database stays.
+    pub fn stop(&mut self) {
         // Not graceful: the HTTP client of the test keeps its connections alive.
         drop(self.handle.stop(false));
         if let Some(thread) = self.thread.take() {

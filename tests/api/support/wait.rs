@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Time-out for every wait; long enough for the slowest machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Waits until the condition is true.
 #[track_caller]

@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{SECRET, mint};
-use crate::support::{Engine, MASTER_KEY, Person, Postgres, Process, decoded, on_both_engines, send_raw};
+use crate::support::{
+    Engine, MASTER_KEY, MailServer, Person, Postgres, Process, decoded, on_both_engines, send_raw,
+};
 
 const PASSWORD: &str = "the secret Passphrase of Ada";
 const WRONG: &str = "the wrong Passphrase of Eve";
 const NEW: &str = "the newer Passphrase of Ada";
+const NEWEST: &str = "the newest Passphrase of Ada";
 const SHARED_SECRET: [(&str, &str); 2] =
     [("CLOAKROOM_SIGNING_ALGORITHM", "HS256"), ("CLOAKROOM_HS256_SECRET", SECRET)];
 
@@ -136,6 +139,46 @@ fn handle_secrets(verbose: &VerboseServer) -> Vec<String> {
     secrets
 }
 
+/// Requests, opens, refuses and redeems a mailed link of each purpose. Returns their tokens.
+fn handle_links(verbose: &VerboseServer, mails: &MailServer) -> Vec<String> {
+    let server = &verbose.server;
+    let (ada, mut tokens) = (server.token("ada@example.com"), Vec::new());
+    let ask = |method: &str, path: &str, bearer: &str, body: &Value| {
+        let request = server.request(method, path).bearer(bearer).header("if-match", "*");
+        let status = request.json(body).send().status;
+        assert!((200..300).contains(&status), "{method} {path}: {status}");
+    };
+    let mut use_link = |to: &str, number: usize, page: &str, route: &str| {
+        let token = mails.last_to(to, number).token();
+        server.get(&format!("/oauth/{page}?token={token}")).send().expect(200);
+        let form = [("token", token.as_str()), ("password", "short")];
+        server.post(&format!("/oauth/{page}")).header("origin", "https://evil.example").form(&form).send();
+        for redeemed in [204, 400] {
+            let body = match page {
+                "reset-password" | "accept-invitation" => json!({ "token": token, "new_password": NEWEST }),
+                _ => json!({ "token": token }),
+            };
+            server.post(route).json(&body).send().expect(redeemed);
+        }
+        tokens.push(token);
+    };
+    let me = "/users/me";
+    let id = server.get(me).bearer(&ada).send().expect(200).json()["id"].as_str().unwrap().to_owned();
+    ask("POST", &format!("/users/{id}/email-verification"), &ada, &json!({}));
+    use_link("ada@example.com", 1, "verify-email", "/email-verifications/redeem");
+    ask("PATCH", &format!("/users/{id}"), &ada, &json!({ "email": "new@example.com" }));
+    use_link("new@example.com", 1, "verify-email", "/email-verifications/redeem");
+    use_link("ada@example.com", 2, "undo-email-change", "/email-changes/undo");
+    server.post("/password-resets").json(&json!({ "email": "ada@example.com" })).send().expect(202);
+    use_link("ada@example.com", 3, "reset-password", "/password-resets/redeem");
+    let invite = ["users", "invite", "--email", "grace@example.com"];
+    let invited =
+        Process::command(verbose.dir.path(), &borrowed(&verbose.settings), &invite).output().unwrap();
+    assert!(invited.status.success(), "{invited:?}");
+    use_link("grace@example.com", 1, "accept-invitation", "/invitations/redeem");
+    tokens
+}
+
 /// Returns the text, and the form in which a log shows it as bytes.
 fn in_any_form(secret: &str) -> [String; 3] {
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -144,6 +187,29 @@ fn in_any_form(secret: &str) -> [String; 3] {
 }
 
 on_both_engines! {
+    fn log_and_trail_hold_no_token_of_a_mailed_link(engine: Engine) {
+        let mails = MailServer::start();
+        let own = mails.settings();
+        let settings: Vec<(&'static str, &str)> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let verbose = VerboseServer::start(engine, &settings);
+        verbose.server.registration("ada@example.com").send().expect(201);
+        let mut secrets = handle_links(&verbose, &mails);
+        assert_eq!(secrets.len(), 5);
+        secrets.push(NEWEST.to_owned());
+        let log = verbose.server.log();
+        assert!(log.contains("TRACE") && log.contains("/oauth/reset-password"), "the log must be verbose: {log}");
+        let login = json!({ "email": "ada@example.com", "password": NEWEST });
+        let session = verbose.post("/sessions", &login).expect(200).json();
+        let bearer = session["access_token"].as_str().unwrap();
+        let trail = verbose.server.get("/users/me/audit").bearer(bearer).send().expect(200).body;
+        assert!(trail.contains("verify_email"), "{trail}");
+        for secret in secrets {
+            for form in in_any_form(&secret) {
+                assert!(!log.contains(&form) && !trail.contains(&form), "{form}");
+            }
+        }
+    }
+
     fn log_holds_no_secret_at_any_level(engine: Engine) {
         for more in [&[][..], &SHARED_SECRET] {
             let verbose = VerboseServer::start(engine, more);
@@ -312,4 +378,23 @@ fn by_default_no_request_is_logged_and_the_framework_is_silent() {
     verbose.server.get("/health/live").send().expect(200);
     let log = verbose.server.log();
     assert!(!log.contains("access") && !log.contains("actix"), "{log}");
+}
+
+#[test]
+fn malformed_request_is_not_logged() {
+    let verbose =
+        VerboseServer::start(Engine::Sqlite, &[("RUST_LOG", "info"), ("CLOAKROOM_ACCESS_LOG", "off")]);
+    let heads: [&[u8]; 5] = [
+        b"GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\na b: c\r\n\r\n",
+    ];
+    for head in heads {
+        let answer = send_raw(verbose.server.address, head);
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+    let log = verbose.server.log();
+    assert!(!log.contains("ERROR") && !log.contains("actix"), "{log}");
 }

@@ -12,7 +12,8 @@ use super::{Ledger, eventually, for_a_while, on_database};
 use crate::support::{PASSWORD, Process, Request, free_port};
 
 /// `fsync` fails while the file `no-fsync` exists in the working directory, and `pwrite` fails while
-/// `no-space` exists. The process is killed at the write with the number `KILL_AT_WRITE`.
+/// `no-space` exists. Both hang while `hanging-writes` exists, and `pread` while `hanging-reads` does. The process is
+/// killed at the write with the number `KILL_AT_WRITE`.
 const FAULTS: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,23 +22,34 @@ const FAULTS: &str = r#"
 #include <stdlib.h>
 #include <unistd.h>
 static int faulty(const char *name) { int kept = errno, is = access(name, F_OK) == 0; errno = kept; return is; }
+static void hang(const char *name) { while (faulty(name)) usleep(5000); }
 static void count(void) {
     static long writes;
     const char *deadly = getenv("KILL_AT_WRITE");
     if (deadly && ++writes == atol(deadly)) kill(getpid(), SIGKILL);
 }
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-int fsync(int fd) { if (faulty("no-fsync")) { errno = EIO; return -1; } return NEXT(fsync)(fd); }
-int fdatasync(int fd) { if (faulty("no-fsync")) { errno = EIO; return -1; } return NEXT(fdatasync)(fd); }
+int fsync(int fd) { hang("hanging-writes"); if (faulty("no-fsync")) { errno = EIO; return -1; } return NEXT(fsync)(fd); }
+int fdatasync(int fd) { hang("hanging-writes"); if (faulty("no-fsync")) { errno = EIO; return -1; } return NEXT(fdatasync)(fd); }
 ssize_t pwrite(int fd, const void *data, size_t length, off_t at) {
+    hang("hanging-writes");
     count();
     if (faulty("no-space")) { errno = ENOSPC; return -1; }
     return NEXT(pwrite)(fd, data, length, at);
 }
 ssize_t pwrite64(int fd, const void *data, size_t length, off64_t at) {
+    hang("hanging-writes");
     count();
     if (faulty("no-space")) { errno = ENOSPC; return -1; }
     return NEXT(pwrite64)(fd, data, length, at);
+}
+ssize_t pread(int fd, void *data, size_t length, off_t at) {
+    hang("hanging-reads");
+    return NEXT(pread)(fd, data, length, at);
+}
+ssize_t pread64(int fd, void *data, size_t length, off64_t at) {
+    hang("hanging-reads");
+    return NEXT(pread64)(fd, data, length, at);
 }
 "#;
 

@@ -11,7 +11,7 @@ use crate::support::{Engine, Postgres, Process, free_port, on_both_engines};
 /// Test that runs the application as a program.
 const PROGRAM: &str = "jobs::program::watch";
 
-/// What the application delivered, as it wrote it.
+/// Deliveries, as the application wrote them.
 #[derive(Default)]
 struct Deliveries {
     /// Number of deliveries of each change, by kind of record, record and change.

@@ -1,4 +1,4 @@
-//! Entries: what one is, who may do what to it, where it is kept, and its routes.
+//! Entries: the record, its policy, its table and its routes.
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
@@ -12,28 +12,28 @@ use diesel::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-// What an entry is.
+// The record.
 
 cloakroom::uuid_id! {
     /// The id of an entry.
     pub struct EntryId;
 }
 
-/// A row of the table and, as JSON, what is answered.
+/// A row of the table, and the answer in JSON.
 #[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
 #[diesel(table_name = entries, treat_none_as_null = true)]
 pub struct Entry {
-    /// Made by the server.
+    /// Set by the server.
     pub id: EntryId,
-    /// Whose it is.
+    /// The owner.
     pub owner_id: UserId,
     /// The content.
     pub text: String,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: Time,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Time,
-    /// Grows with every change; it is in the `ETag`, not in the JSON.
+    /// Grows with every change. It is in the `ETag`, not in the JSON.
     #[serde(skip)]
     #[schema(ignore)]
     pub revision: i64,
@@ -53,10 +53,10 @@ impl Resource for Entry {
     }
 }
 
-// Who may do what.
+// The policy.
 
 cloakroom::scopes! {
-    /// What tokens allow.
+    /// The scopes of entries.
     pub SCOPES:
     ENTRIES_READ = "entries:read", "Read your entries";
     ENTRIES_WRITE = "entries:write", "Make, change and delete your entries";
@@ -73,7 +73,7 @@ cloakroom::policy! {
     }
 }
 
-// Where it is kept: the table of `migrations/`.
+// The table, which `migrations/` creates.
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -98,7 +98,7 @@ cloakroom::stored! {
     }
 }
 
-// Its routes.
+// The routes.
 
 /// The routes; `app()` in `lib.rs` adds them.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -163,7 +163,7 @@ async fn update(
     if_match: IfMatch,
     store: Store,
 ) -> Result<Shown<Entry>, Problem> {
-    let EntryPatch { text } = body.read_by(&entry, EntryPatch::read)?;
+    let EntryPatch { text } = body.read(EntryPatch::read)?;
     if_match.require(entry.revision)?;
     let change = store.update(entry, |entry| {
         if let Some(text) = text {

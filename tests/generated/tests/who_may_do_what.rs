@@ -1,5 +1,5 @@
-//! Every route, walked as every kind of caller; `who_may_do_what.md` is the page that comes out,
-//! for a reviewer to read. `UPDATE_GOLDEN=1 cargo test` writes it anew.
+//! Requests each route as each kind of caller, and compares the answers with `who_may_do_what.md`, which a reviewer
+//! has read. `UPDATE_GOLDEN=1 cargo test` writes the page again.
 
 #[test]
 fn who_may_do_what() {

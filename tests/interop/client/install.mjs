@@ -13,9 +13,10 @@ const tool = (path) => join(tests, 'node_modules', path);
 export const directory = mkdtempSync(tool('.client-'));
 process.on('exit', () => rmSync(directory, { recursive: true }));
 
-const installed = join(directory, 'node_modules/@cloakroom/client');
+/** The client in it. */
+export const installed = join(directory, 'node_modules/@cloakroom/client');
 mkdirSync(installed, { recursive: true });
-for (const file of ['package.json', 'tsconfig.json', 'generate.mjs', 'src']) {
+for (const file of ['package.json', 'tsconfig.json', 'generate.mjs', 'README.md', 'LICENSE', 'src']) {
   cpSync(join(root, 'clients/typescript', file), join(installed, file), { recursive: true });
 }
 
@@ -25,8 +26,8 @@ export const run = (...command) => execFileSync(process.execPath, command, { cwd
 /** Compiles a TypeScript project. */
 export const compile = (project) => run(tool('typescript/bin/tsc'), '--project', project);
 
-compile(installed);
-cpSync(join(installed, 'src/api.d.ts'), join(installed, 'dist/api.d.ts'));
+// npm finds the compiler among the packages of these tests.
+execFileSync('npm', ['run', 'build', '--silent', '--offline'], { cwd: installed, stdio: 'inherit' });
 
 /** Copies files of the repository into the directory. */
 export function copy(path, to) {
@@ -44,15 +45,25 @@ export async function bundle(contents, options = {}) {
   return result.outputFiles[0].text;
 }
 
-/** Returns the module of a recipe of docs/frontends.md, for the server of the test. */
-export async function recipe(name) {
+/** Returns a copy of the recipes of docs/frontends.md, for the server of the test and for other changes. */
+function recipesWith(replaced = {}) {
   const recipes = copy('tests/interop/recipes', 'recipes');
+  const names = Object.entries({ 'https://id.example.org': facts.issuer, ...replaced });
   for (const file of readdirSync(recipes, { recursive: true, withFileTypes: true }).filter((file) => file.isFile())) {
     const path = join(file.parentPath, file.name);
-    writeFileSync(path, readFileSync(path, 'utf8').replaceAll('https://id.example.org', facts.issuer));
+    writeFileSync(path, names.reduce((text, [name, own]) => text.replaceAll(name, own), readFileSync(path, 'utf8')));
   }
+  return recipes;
+}
+
+/** Returns a copy of the recipes, for an application at this origin. */
+export const recipesOf = (origin) => recipesWith({ 'https://photos.example.org': origin });
+
+/** Returns the module of a recipe of docs/frontends.md, for the server of the test. */
+export async function recipe(name) {
+  recipesWith();
   const module = join(directory, `${name.replace(/\W/g, '-')}.mjs`);
-  const how = { minify: false, platform: 'node', external: ['@auth/core'] };
+  const how = { minify: false, platform: 'node' };
   writeFileSync(module, await bundle(`export * from './recipes/${name}'`, how));
   return import(module);
 }

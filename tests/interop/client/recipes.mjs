@@ -1,14 +1,16 @@
-// The recipes of docs/frontends.md, run against the real server. `server.mjs` runs those for servers.
+// The recipes of docs/frontends.md, run against the real server. `server.mjs` and `nextjs.mjs` run those for servers.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Auth } from '@auth/core';
 import * as openid from 'openid-client';
 import { call, facts, Person } from '../facts.mjs';
 import { launch, logIn, serve } from './browser.mjs';
 import { bundle, compile, copy, directory, recipe } from './install.mjs';
 
 // Own form.
+/** Name of the cookie of a browser session. On a server without TLS it ends with the port. */
+const cookieName = `cloakroom-${new URL(facts.issuer).port}`;
+
 const form = await recipe('own-form.js');
 const first = await form.signIn(facts.user.email, facts.user.password);
 const second = await form.renew(first);
@@ -54,43 +56,23 @@ const granted = await openid.authorizationCodeGrant(configuration, opened, { pkc
 assert.equal(granted.claims().email, facts.user.email);
 assert.ok((await openid.refreshTokenGrant(configuration, granted.refresh_token)).access_token);
 
-// Auth.js.
-process.env.AUTH_CLOAKROOM_ID = 'authjs';
-process.env.AUTH_CLOAKROOM_SECRET = facts.secrets.authjs;
-const { config } = await recipe('authjs.ts');
-const site = new Map();
-async function visit(path, init = {}) {
-  const cookie = [...site].map(([name, value]) => `${name}=${value}`).join('; ');
-  const request = new Request(facts.application + path, { ...init, headers: { cookie, ...init.headers } });
-  const response = await Auth(request, { ...config, secret: 'a'.repeat(32), trustHost: true, basePath: '/api/auth' });
-  for (const line of response.headers.getSetCookie()) {
-    const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
-    site.set(name, value);
-  }
-  return response;
-}
-const { csrfToken } = await (await visit('/api/auth/csrf')).json();
-const start = await visit('/api/auth/signin/cloakroom', {
-  method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' },
-  body: new URLSearchParams({ csrfToken, callbackUrl: '/' }),
-});
-const returned = await new Person().visit(start.headers.get('location'));
-await visit(returned.pathname + returned.search);
-const session = await (await visit('/api/auth/session')).json();
-assert.equal(session.user.email, facts.user.email);
-
-// React: it compiles under `strict`; examples/spa-react runs in the browser.
+// They compile under `strict`. Next.js compiles those for it.
 writeFileSync(join(directory, 'package.json'), '{ "type": "module" }');
 const options = JSON.parse(readFileSync(join(copy('tests/interop/client/types', 'types'), 'tsconfig.json')));
 options.compilerOptions.types = ['node'];
-options.include = ['**/*.ts', '**/*.tsx'];
+options.include = ['*.ts', '*.tsx'];
 writeFileSync(join(directory, 'recipes/tsconfig.json'), JSON.stringify(options));
 compile('recipes');
 
 // The page with three lines, in the browser.
 const page = readFileSync(join(directory, 'recipes/page.html'), 'utf8');
 const script = await bundle(`export * from '@cloakroom/client'`);
-const application = await serve((path) => (path === '/cloakroom.js' ? ['text/javascript', script] : ['text/html', page]));
+const react = await bundle(`import './recipes/react.tsx'`, { jsx: 'automatic' });
+const mount = '<!doctype html><meta charset="utf-8"><title>Photos</title><div id="root"></div><script type="module" src="/react.js"></script>';
+// One origin, and one page after the other on it.
+let shown = page;
+const scripts = { '/cloakroom.js': script, '/react.js': react };
+const application = await serve((path) => (scripts[path] ? ['text/javascript', scripts[path]] : ['text/html', shown]));
 const browser = await launch();
 try {
   const tab = await browser.newPage();
@@ -99,9 +81,75 @@ try {
   await tab.waitForFunction((email) => document.querySelector('#me')?.textContent.endsWith(` ${email}`), facts.user.email);
   await tab.click('#out');
   await tab.waitForSelector('h1:text("Sign in")');
+  shown = mount;
+  await withReact(await browser.newContext());
+  await ownPage(await browser.newContext());
 } finally {
   await browser.close();
   application.close();
+}
+
+/** The page with React: each component is drawn again after the sign-in and after the sign-out, also in another tab. */
+async function withReact(context) {
+  const tab = await context.newPage();
+  const complaints = [];
+  tab.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  tab.on('pageerror', (error) => complaints.push(String(error)));
+  await tab.goto(facts.application);
+  await tab.click('button:text-is("Sign in")');
+  await tab.click('button[value=cancel]');
+  await tab.waitForSelector('[role=alert]');
+  await tab.click('button:text-is("Sign in")');
+  await logIn(tab);
+  const out = `button:text-is("Sign out ${facts.user.email}")`;
+  await tab.waitForSelector(out);
+  const other = await context.newPage();
+  await other.goto(facts.application);
+  await other.waitForSelector(out);
+  await tab.click(out);
+  await tab.waitForSelector('button:text-is("Sign in")');
+  await other.waitForSelector('button:text-is("Sign in")');
+  assert.deepEqual(complaints.filter((text) => !text.includes('favicon')), []);
+}
+
+/** The own form on a page of the server's own origin. No script sees a token or the cookie. */
+async function ownPage(context) {
+  const html = readFileSync(join(directory, 'recipes/own-page.html'), 'utf8');
+  const address = `${facts.issuer}/photos`;
+  await context.route(address, (route) => route.fulfill({ contentType: 'text/html', body: html }));
+  const tab = await context.newPage();
+  const says = (id, text) => tab.waitForFunction(([id, text]) => document.querySelector(id).textContent.includes(text), [id, text]);
+  await tab.goto(address);
+  await tab.fill('[name=email]', facts.user.email);
+  await tab.fill('[name=password]', 'a password of nobody at all');
+  await tab.click('#in button');
+  await says('#error', 'password');
+  await tab.fill('[name=password]', facts.user.password);
+  await tab.check('[name=remember]');
+  await tab.click('#in button');
+  await says('#me', facts.user.email);
+  assert.equal(await tab.evaluate(() => document.cookie + JSON.stringify({ ...localStorage, ...sessionStorage })), '{}');
+  const [cookie] = (await context.cookies(facts.issuer)).filter(({ name }) => name === cookieName);
+  assert.deepEqual([cookie.httpOnly, cookie.sameSite, cookie.expires > Date.now() / 1000 + 86_400], [true, 'Lax', true]);
+  // The session is there for another tab and after a reload.
+  await tab.reload();
+  await says('#me', facts.user.email);
+
+  // A page on another port is another origin of the same site, and the browser sends it the cookie.
+  const other = await context.newPage();
+  await other.goto(`${facts.application}/cloakroom.js`); // A page that does not move on.
+  for (const method of ['GET', 'POST']) {
+    const refused = other.waitForResponse((response) => response.url().startsWith(facts.issuer));
+    await other.evaluate(([url, method]) => fetch(url, { method, mode: 'no-cors', credentials: 'include', body: method === 'GET' ? null : '{}' }),
+      [`${facts.issuer}/${method === 'GET' ? 'users/me' : 'sessions/current/authentication'}`, method]);
+    const answer = await refused;
+    assert.ok((await answer.request().allHeaders()).cookie.includes(`${cookieName}=`), 'the browser sends the cookie');
+    assert.equal(answer.status(), 403);
+  }
+
+  await tab.click('#out');
+  await tab.waitForSelector('#in:not([hidden])');
+  assert.deepEqual((await context.cookies(facts.issuer)).filter(({ name }) => name === cookieName), []);
 }
 
 function discover(clientId) {

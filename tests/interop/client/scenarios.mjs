@@ -31,7 +31,7 @@ export async function settled(page) {
 /** Opens the application and signs in. */
 export async function signedIn(context, query = '') {
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   await page.goto(`${facts.application}/${query}`);
   await settled(page);
   await leave(page, () => void window.auth.signIn());

@@ -7,7 +7,6 @@ const SITE = 'https://photos.example.org';
 process.env.CLOAKROOM_CLIENT_SECRET = facts.secrets.site;
 process.env.SESSION_SECRET = 'a'.repeat(64);
 const { handle } = await recipe('bff.ts');
-const next = await recipe('nextjs/route.ts');
 
 /** Browser in front of the site. */
 class Visitor {
@@ -115,7 +114,3 @@ assert.equal(visitor.cookies.size, 0);
 visitor.cookies = kept;
 assert.equal(await visitor.me(), 401);
 assert.equal(visitor.cookies.size, 0);
-
-// The route of Next.js is the same handler.
-assert.equal((await next.GET(new Request(`${SITE}/auth/sign-in`))).status, 303);
-assert.equal((await next.POST(new Request(`${SITE}/auth/sign-out`, { method: 'POST' }))).status, 303);

@@ -16,7 +16,7 @@ await run({
     assert.equal(await page.evaluate(async () => (await window.loaded).sub), user.sub);
     const me = await page.evaluate(async () => (await window.auth.fetch('/users/me')).json());
     assert.equal(me.email, facts.user.email);
-    // What a sign-in needs is removed afterwards.
+    // The state of a sign-in is removed afterwards.
     assert.deepEqual(await page.evaluate(() => Object.keys(sessionStorage)), ['given']);
   },
 
@@ -94,7 +94,7 @@ await run({
   },
 
   async 'an answer to another sign-in is refused'(context) {
-    // What the page expects is changed after it asked, so the answer of the server is not the one that it expects.
+    // The test changes the expected values after the request, so the answer does not fit them.
     for (const [change, code] of [
       [(pending) => ({ ...pending, nonce: 'another' }), 'invalid_id_token'],
       [(pending) => ({ ...pending, options: { maxAge: -3600 } }), 'login_required'],

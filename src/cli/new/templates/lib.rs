@@ -13,7 +13,7 @@ static MIGRATIONS: Migrations = Migrations {
 
 /// The application: what cloakroom serves, and what is added to it.
 pub fn app() -> App {
-    App::new("parcels")
+    App::new("PACKAGE")
         .migrations(&MIGRATIONS)
         .scopes(parcels::SCOPES)
         .endpoints(parcels::endpoints())

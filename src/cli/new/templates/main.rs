@@ -1,5 +1,5 @@
 //! The binary; everything it does is in the library.
 
 fn main() -> std::process::ExitCode {
-    parcels::app().run()
+    CRATE::app().run()
 }

@@ -1,23 +1,30 @@
-//! The user's browser: its cookies, and the forms that it sends.
+//! The user's browser: its cookies, the forms that it sends, and its user as a caller.
 //!
 //! There are two cookies, each with its own secret: one for the session, and one that binds CSRF tokens to
 //! the browser (signed double submit). A handler gets a form only after the check of its origin and of its
 //! token. No other argument reads a form of a browser.
 
+mod caller;
 pub(crate) mod cookie;
 mod csrf;
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use serde_json::Value;
 use utoipa::ToSchema;
 
+pub(crate) use caller::SendingPage;
+pub(crate) use cookie::Cookies;
 pub use cookie::SetCookie;
 pub use csrf::{Forgery, FormGuard};
 
 use super::form::Form;
 use super::{Argument, BodyDescription, Call, Code, Description, FORM, Problem};
 use crate::domain::{BrowserSecret, NoRandomness, Origin, Random, SecretHash};
+
+/// Detail of the problem that the server cannot know which of two cookies it set.
+const SENT_TWICE: &str = "the browser sent two cookies of one name";
 
 /// Field of a form with its CSRF token.
 pub const TOKEN_FIELD: &str = "form_token";
@@ -58,15 +65,11 @@ impl Browser {
     }
 
     fn of(call: &Call) -> Result<Self, Problem> {
-        let headers = call.request().headers();
-        let read = |name| {
-            cookie::read(headers, name).map_err(|_| {
-                Problem::new(Code::InvalidRequest).with_detail("the browser sent two cookies of one name")
-            })
-        };
-        let services = call.services();
+        let (headers, services) = (call.request().headers(), call.services());
         let (guard, service) = (services.forms.clone(), services.name);
-        let (session, forms) = (read(cookie::SESSION)?, read(cookie::FORMS)?);
+        let twice = |_| Problem::new(Code::InvalidRequest).with_detail(SENT_TWICE);
+        let session = guard.cookies().read_session(headers).map_err(twice)?;
+        let forms = guard.cookies().read_forms(headers).map_err(twice)?;
         let browser = Self::holding(session, forms, guard, service, &services.random)?;
         Ok(Self { origin: call.origin(), ..browser })
     }
@@ -88,6 +91,11 @@ impl Browser {
         self.session.as_ref().map(BrowserSecret::hash)
     }
 
+    /// Sets a session with this secret, until the browser ends or for a lifetime.
+    pub fn session_cookie(&self, secret: &BrowserSecret, lifetime: Option<Duration>) -> SetCookie {
+        self.guard.cookies().session(secret, lifetime)
+    }
+
     /// Returns the CSRF token of this form.
     pub fn token<F: PageForm>(&self) -> String {
         self.guard.token(F::PURPOSE, &self.forms)
@@ -100,7 +108,7 @@ impl Browser {
 
     /// Returns the cookie for CSRF tokens, if the browser does not have it yet.
     pub fn new_cookie(&self) -> Option<SetCookie> {
-        self.is_new.then(|| SetCookie::forms(&self.forms))
+        self.is_new.then(|| self.guard.cookies().forms(&self.forms))
     }
 
     /// Checks that this form was served to this browser.
@@ -114,7 +122,7 @@ impl Browser {
     /// Makes a browser without cookies, for a test.
     #[cfg(test)]
     pub(crate) fn new_one() -> Self {
-        let guard = FormGuard::new(&[7; 32], "https://id.example.org");
+        let guard = FormGuard::new([7; 32], "https://id.example.org");
         Self::holding(None, None, guard, "cloakroom", &Random::system()).expect("randomness")
     }
 }
@@ -165,7 +173,8 @@ impl<F: PageForm> Argument for BrowserForm<F> {
 
     fn describe(description: &mut Description) {
         let schema = description.schema_of::<F>();
-        description.body = Some(BodyDescription { media_type: FORM, schema, example: F::example() });
+        description.body =
+            Some(BodyDescription { example: F::example(), ..BodyDescription::of(FORM, schema) });
         description.problems.extend([
             Code::ForeignForm,
             Code::InvalidRequest,

@@ -66,7 +66,7 @@ fn markup(services: &Services) -> Markup {
             }
             body {
                 p #elsewhere hidden { "Requests go to " a { } ", which is another address than that of this page. Open the documentation there to try them." }
-                div #docs data-issuer=(services.issuer_url) data-scopes=(own_scopes.join(" "))
+                main #docs data-issuer=(services.issuer_url) data-scopes=(own_scopes.join(" "))
                     data-client=[services.issues_tokens.then_some(ClientId::DOCS)] {}
                 noscript { p { "This page needs JavaScript. It shows " a href="openapi.json" { "openapi.json" } "." } }
                 script src="docs/swagger-ui-bundle.js" {}

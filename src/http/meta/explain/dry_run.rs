@@ -6,8 +6,9 @@ use std::sync::Arc;
 use actix_web::http::Method;
 
 use crate::authz::action::Read;
-use crate::authz::{Caller, Explanation, HypotheticalCaller, ScopeSet, Subject};
+use crate::authz::{Caller, Explanation, HypotheticalCaller, ScopeSet, StepUp, Subject};
 use crate::domain::{Client, ClientId, Email, Invalid, Status, User, UserId};
+use crate::http::kit::authentication::ConfirmError;
 use crate::http::kit::{Captured, DryRun, PathSegments, Problem, Route, Services};
 use crate::store::StoreError;
 use crate::token::{InvalidToken, Verification};
@@ -26,8 +27,9 @@ pub enum NamedCaller {
     Anonymous,
     /// The caller of this access token.
     Token(String),
-    /// A user, by id or e-mail address, with the part of this scope that the user's roles grant.
-    User { user: String, scope: Option<String> },
+    /// A user, by id or e-mail address, with the part of this scope that the user's roles grant. `stale` for one who
+    /// authenticated too long ago for rules with `fresh`.
+    User { user: String, scope: Option<String>, stale: bool },
     /// A client that acts for itself, with the part of this scope that it is registered for.
     Client { client: String, scope: Option<String> },
 }
@@ -107,11 +109,12 @@ pub(crate) async fn resolve_caller(
 ) -> Result<ResolvedCaller, Problem> {
     match caller {
         NamedCaller::Anonymous => Ok(ResolvedCaller::Anonymous),
-        NamedCaller::Token(token) => Ok(match of_token(services, token).await? {
-            Ok(who) => ResolvedCaller::Authenticated(who),
-            Err(reason) => ResolvedCaller::Refused(reason.reason().to_owned()),
-        }),
-        NamedCaller::User { user, scope } => {
+        NamedCaller::Token(token) => match of_token(services, token).await {
+            Ok(who) => Ok(ResolvedCaller::Authenticated(who)),
+            Err(ConfirmError::Token(reason)) => Ok(ResolvedCaller::Refused(reason.reason().to_owned())),
+            Err(ConfirmError::Store(error)) => Err(error.into()),
+        },
+        NamedCaller::User { user, scope, stale } => {
             let user =
                 find_user(services, asker, user).await?.ok_or_else(|| unknown("/caller/user", "user"))?;
             if user.status == Status::Suspended {
@@ -119,7 +122,9 @@ pub(crate) async fn resolve_caller(
             }
             let granted = services.vocabulary.granted_by(&user.roles);
             let subject = Subject::User { id: user.id, roles: user.roles };
-            Ok(ResolvedCaller::Authenticated(hypothetical(services, subject, &granted, scope.as_deref())))
+            let who = hypothetical(services, subject, &granted, scope.as_deref());
+            let is_stale = *stale && services.step_up != StepUp::OFF;
+            Ok(ResolvedCaller::Authenticated(if is_stale { who.stale() } else { who }))
         }
         NamedCaller::Client { client, scope } => {
             let client = find_client(services, asker, client).await?;
@@ -149,25 +154,17 @@ fn unknown(pointer: &str, kind: &str) -> Problem {
     )
 }
 
-async fn of_token(
-    services: &Services,
-    token: &str,
-) -> Result<Result<HypotheticalCaller, InvalidToken>, StoreError> {
-    let verification = match services.verifier.verify_awaiting_keys(token.trim()).await {
-        Ok(verification) => verification,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let confirmed = match verification {
+async fn of_token(services: &Services, token: &str) -> Result<HypotheticalCaller, ConfirmError> {
+    let verified = match services.verifier.verify_awaiting_keys(token.trim()).await? {
         // A dry run must not create an account, as the first real request may.
         Verification::External(external) => {
             let linked = services.trusted.linked_user(external.user()).await?;
-            services.verifier.confirm_external(&external, linked)
+            services.verifier.confirm_external(&external, linked)?
         }
         verification => services.confirm(verification).await?,
     };
-    let now = services.clock.now();
-    Ok(confirmed
-        .map(|verified| HypotheticalCaller::from(&verified.caller().clone().at(now, services.step_up))))
+    let caller = verified.caller().clone().at(services.clock.now(), services.step_up);
+    Ok(HypotheticalCaller::from(&caller))
 }
 
 async fn find_user(services: &Services, asker: &Caller, user: &str) -> Result<Option<User>, StoreError> {

@@ -27,7 +27,7 @@ crate::body! {
         #[schema(format = "uuid")]
         decision_id: Option<String> as Option<Uuid> = text(decision_id);
         /// The hypothetical caller. Default: a request without a token.
-        caller: Option<SupposedCaller> = object(SupposedCaller::read);
+        caller: Option<SupposedCaller> = object(supposed_caller);
         /// The method.
         method: Option<String> as Option<Method> = text(method);
         /// The path, with the ids in it.
@@ -45,8 +45,10 @@ crate::body! {
         user: Option<String> = text(any_text);
         /// A client's id.
         client: Option<String> = text(any_text);
-        /// The scope of the token. Default: all scopes that can be granted.
+        /// The scope of the token, with `user` or `client`. Default: all scopes that can be granted.
         scope: Option<String> = text(any_text);
+        /// True for a user who authenticated too long ago for rules that require a recent authentication.
+        stale: Option<bool> = boolean();
     }
     example { "user": "ada@example.com" }
 }
@@ -158,11 +160,24 @@ fn read(members: &mut Members) -> Option<Question> {
     }))
 }
 
+/// Reads a hypothetical caller. A token has its own scope and its own time of authentication, and a client never
+/// authenticates a user.
+fn supposed_caller(members: &mut Members) -> Option<SupposedCaller> {
+    let caller = SupposedCaller::read(members)?;
+    if caller.token.is_some() && caller.scope.is_some() {
+        members.broken("scope", Invalid::new("unknown", "is not allowed with `token`"));
+    }
+    if caller.user.is_none() && caller.stale.is_some() {
+        members.broken("stale", Invalid::new("unknown", "is allowed with `user` alone"));
+    }
+    Some(caller)
+}
+
 fn who(caller: SupposedCaller) -> Option<NamedCaller> {
-    let SupposedCaller { token, user, client, scope } = caller;
+    let SupposedCaller { token, user, client, scope, stale } = caller;
     match (token, user, client) {
         (Some(token), None, None) => Some(NamedCaller::Token(token)),
-        (None, Some(user), None) => Some(NamedCaller::User { user, scope }),
+        (None, Some(user), None) => Some(NamedCaller::User { user, scope, stale: stale.unwrap_or_default() }),
         (None, None, Some(client)) => Some(NamedCaller::Client { client, scope }),
         _ => None,
     }
@@ -218,16 +233,6 @@ impl Explained {
             at: Some(entry.at.to_string()),
             request_id: entry.request_id,
         }
-    }
-
-    /// Returns the explanation.
-    pub(crate) fn explanation(&self) -> &Explanation {
-        &self.explanation
-    }
-
-    /// Returns the route.
-    pub(crate) fn route(&self) -> Option<&str> {
-        self.route.as_deref()
     }
 }
 

@@ -88,6 +88,10 @@ fn not_modified() -> Value {
     json!({ "description": "The record has not changed", "headers": headers::with(["ETag"].into_iter()) })
 }
 
+/// Problems of a request whose caller must be known.
+const OF_AUTHENTICATION: [Code; 4] =
+    [Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens, Code::ForeignOrigin];
+
 /// Returns the problems that a route can respond with.
 fn problems(route: &Route, description: &Description) -> Vec<Code> {
     let mut problems = vec![Code::Unavailable, Code::Internal];
@@ -98,16 +102,17 @@ fn problems(route: &Route, description: &Description) -> Vec<Code> {
     match route.access {
         Access::Public | Access::Client => {}
         Access::Authenticated => {
-            problems.extend([Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens])
+            problems.extend(OF_AUTHENTICATION);
         }
         Access::PublicWhileOpen(rule)
         | Access::Record(rule)
         | Access::Own(rule)
-        | Access::Collection(rule) => {
-            problems.extend([Code::Unauthenticated, Code::InvalidToken, Code::TwoTokens]);
+        | Access::Collection(rule)
+        | Access::CollectionOf(rule) => {
+            problems.extend(OF_AUTHENTICATION);
             problems.extend([Code::InsufficientScope, Code::NotOwner]);
             problems.extend(rule.condition.needs_freshness().then_some(Code::StaleAuthentication));
-            problems.extend(rule.condition.state().map(|_| Code::WrongState));
+            problems.extend(rule.condition.states().next().map(|_| Code::WrongState));
         }
     }
     if matches!(route.access, Access::PublicWhileOpen(_)) {

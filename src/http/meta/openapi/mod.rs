@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 use crate::authz::Vocabulary;
 use crate::domain::Role;
-use crate::http::kit::{ACTIONS_OF, ActionTable, Description, Part, Route};
+use crate::http::kit::{ACTIONS_OF, ActionTable, Code, Description, Part, Route};
 
 const ABOUT: &str = "User management with authorization built in. Each operation's `x-decision` says who \
     may call it.\n\nA member of a response that has no value is null. A request body with an unknown member, or \
@@ -32,6 +32,8 @@ const ABOUT: &str = "User management with authorization built in. Each operation
 struct Api {
     /// The schemas by their names.
     schemas: BTreeMap<String, Value>,
+    /// Set when the server issues tokens, and so has browser sessions.
+    issues_tokens: bool,
 }
 
 /// Returns the document of an application's routes, for a server at `issuer`.
@@ -41,11 +43,13 @@ pub fn document<R: AsRef<Route>>(name: &str, routes: &[R], vocabulary: &Vocabula
         routes.iter().map(AsRef::as_ref).filter(|route: &&Route| route.is_documented).collect();
     let described: Vec<(&Route, Description)> =
         routes.iter().map(|route| (*route, route.description())).collect();
-    let mut schemas = schemas(described.iter().map(|(_, description)| description), vocabulary);
+    let own = own_problems(&described);
+    let mut schemas = schemas(described.iter().map(|(_, description)| description), vocabulary, &own);
     schemas.values_mut().for_each(|schema| name_actions(schema, &actions));
-    schemas.insert("BrokenRule".to_owned(), problems::broken_rule_schema(&routes));
+    schemas.insert("BrokenRule".to_owned(), problems::broken_rule_schema(&routes, &own));
     bodies::close(&mut schemas, described.iter().filter_map(|(_, description)| description.body.as_ref()));
-    let api = Api { schemas };
+    let issues_tokens = routes.iter().any(|route| route.part == Part::AuthorizationServer);
+    let api = Api { schemas, issues_tokens };
     let mut paths: Map<String, Value> = Map::new();
     for (route, description) in &described {
         let operation = api.operation(route, description);
@@ -54,7 +58,10 @@ pub fn document<R: AsRef<Route>>(name: &str, routes: &[R], vocabulary: &Vocabula
             path.insert(route.method.as_str().to_lowercase(), operation);
         }
     }
-    let issues_tokens = routes.iter().any(|route| route.part == Part::AuthorizationServer);
+    let codes = paths
+        .get_mut("/problems/{code}")
+        .and_then(|path| path.pointer_mut("/get/parameters/0/schema/enum")?.as_array_mut());
+    codes.into_iter().for_each(|codes| codes.extend(own.iter().map(|code| Value::from(code.as_str()))));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -70,10 +77,19 @@ pub fn document<R: AsRef<Route>>(name: &str, routes: &[R], vocabulary: &Vocabula
         "components": {
             "schemas": api.schemas,
             "headers": headers::components(),
-            "examples": problems::examples(issuer),
+            "examples": problems::examples(issuer, &own),
             "securitySchemes": security::schemes(issuer, issues_tokens, vocabulary),
         },
     })
+}
+
+/// Returns the problems of the application that its routes name.
+fn own_problems(described: &[(&Route, Description)]) -> Vec<Code> {
+    let named = described.iter().flat_map(|(_, description)| &description.problems);
+    let mut own: Vec<Code> = named.copied().filter(|code| matches!(code, Code::Own(_))).collect();
+    own.sort_unstable_by_key(|code| code.as_str());
+    own.dedup();
+    own
 }
 
 /// Names the actions in the schema of `_actions`, which is that of a kind of record.
@@ -108,11 +124,12 @@ fn answers_conditions(route: &Route, description: &Description) -> bool {
 fn schemas<'a>(
     descriptions: impl Iterator<Item = &'a Description>,
     vocabulary: &Vocabulary,
+    own: &[Code],
 ) -> BTreeMap<String, Value> {
     let described = descriptions.flat_map(|description| &description.schemas);
     let mut schemas: BTreeMap<String, Value> =
         described.map(|(name, schema)| (name.clone(), json!(schema))).collect();
-    schemas.insert("Problem".to_owned(), problems::problem_schema());
+    schemas.insert("Problem".to_owned(), problems::problem_schema(own));
     schemas.insert("OAuthError".to_owned(), problems::oauth_error_schema());
     let roles: Vec<&str> = vocabulary.roles().map(Role::as_str).collect();
     let role = json!({ "type": "string", "enum": roles, "examples": [Role::USER.as_str()], "description": "A role, which grants scopes to a user's tokens" });

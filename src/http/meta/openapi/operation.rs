@@ -15,12 +15,22 @@ impl Api {
             "tags": [tags::of_path(route.path)],
             "parameters": parameters(route, description),
             "responses": self.responses(route, description),
-            "security": security::of(&route.access),
+            "security": security::of(&route.access, self.issues_tokens),
         });
         let Some(members) = operation.as_object_mut() else { return operation };
         if let Some(body) = &description.body {
             let form = |media_type: &str| {
-                (media_type.to_owned(), json!({ "schema": body.schema, "example": body.example }))
+                let members = [
+                    ("schema", json!(body.schema)),
+                    ("example", body.example.clone()),
+                    ("encoding", body.encoding.clone()),
+                ];
+                let form: Map<String, Value> = members
+                    .into_iter()
+                    .filter(|(_, value)| !value.is_null())
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect();
+                (media_type.to_owned(), Value::from(form))
             };
             let content: Map<String, Value> = media_types(body.media_type).map(form).collect();
             let body = json!({ "required": !description.body_is_optional, "content": content });
@@ -53,8 +63,13 @@ fn parameters(route: &Route, description: &Description) -> Vec<Value> {
 }
 
 fn named(parameter: &Parameter, place: &str) -> Value {
-    json!({
+    let mut named = json!({
         "name": parameter.name, "in": place, "required": parameter.required,
         "description": parameter.meaning, "schema": parameter.schema,
-    })
+    });
+    let is_list = parameter.schema.get("type").is_some_and(|of| of == "array");
+    if let Some(members) = named.as_object_mut().filter(|_| is_list) {
+        members.insert("explode".to_owned(), false.into());
+    }
+    named
 }

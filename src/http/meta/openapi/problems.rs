@@ -81,6 +81,7 @@ impl Family {
             _ => problem.document(&ProblemContext {
                 issuer,
                 service: "",
+                home: None,
                 path: "/users/019ab1f7-2b11-7c90-8a4f-d3e5f7091b2c",
                 request_id: REQUEST_ID,
                 decision_id: code.is_decided().then(|| DECISION_ID.parse().ok()).flatten(),
@@ -93,19 +94,22 @@ impl Family {
 }
 
 /// Returns an example of each problem, for the operations to refer to.
-pub(crate) fn examples(issuer: &str) -> Value {
+pub(crate) fn examples(issuer: &str, own: &[Code]) -> Value {
     let forms = [Family::Api, Family::OAuth].into_iter();
     let each = forms.flat_map(|form| Code::ALL.iter().map(move |code| (form, *code)));
-    each.map(|(form, code)| (form.example_name(code), form.example(code, issuer)))
+    let own = own.iter().map(|code| (Family::Api, *code));
+    each.chain(own)
+        .map(|(form, code)| (form.example_name(code), form.example(code, issuer)))
         .collect::<Map<_, _>>()
         .into()
 }
 
 /// Returns the schema of a member of `errors`. Its code is one of cloakroom's or of the application's.
-pub(crate) fn broken_rule_schema(routes: &[&Route]) -> Value {
-    let own = routes.iter().flat_map(|route| route.rules).copied();
+pub(crate) fn broken_rule_schema(routes: &[&Route], own: &[Code]) -> Value {
+    let rules = routes.iter().flat_map(|route| route.rules).copied();
+    let own = own.iter().filter(|code| code.is_collision()).map(|code| code.as_str());
     let codes: BTreeSet<&str> =
-        RULES.iter().map(|(code, _)| *code).chain(Code::collisions()).chain(own).collect();
+        RULES.iter().map(|(code, _)| *code).chain(Code::collisions()).chain(rules).chain(own).collect();
     json!({
         "type": "object",
         "description": "A broken rule or a collision, and its place in the body",
@@ -117,12 +121,22 @@ pub(crate) fn broken_rule_schema(routes: &[&Route]) -> Value {
             "min": { "type": "integer", "description": "The smallest permitted length, number or value" },
             "max": { "type": "integer", "description": "The largest permitted length, number or value" },
             "values": { "type": "array", "items": { "type": "string" }, "description": "The permitted values" },
-            "expected": { "type": "string", "enum": ["string", "boolean", "array", "object"], "description": "The permitted type in JSON" },
+            "expected": { "type": "string", "enum": ["string", "integer", "number", "boolean", "array", "object"], "description": "The permitted type in JSON" },
         },
     })
 }
 
-pub(crate) fn problem_schema() -> Value {
+/// Returns the schema of the reason of a 401 `invalid-token`.
+fn reason_schema() -> Value {
+    json!({
+        "type": "string", "enum": ["expired", "revoked", "invalid"],
+        "description": "Why an access token is not accepted, on a 401 `invalid-token` (`invalid_token`) only: renew one that is `expired`; renew one that is `revoked`, and sign in again if that fails",
+    })
+}
+
+/// Returns the schema of a problem. Its code is one of cloakroom's or of these.
+pub(crate) fn problem_schema(own: &[Code]) -> Value {
+    let codes: Vec<&str> = Code::ALL.iter().chain(own).map(|code| code.as_str()).collect();
     json!({
         "type": "object",
         "description": "An error (RFC 9457)",
@@ -133,16 +147,13 @@ pub(crate) fn problem_schema() -> Value {
             "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the response" },
             "detail": { "type": "string", "description": "The cause in this case" },
             "instance": { "type": "string", "description": "The path of the request" },
-            "code": { "type": "string", "enum": Code::names(), "description": "The stable code of the problem, for programs" },
+            "code": { "type": "string", "enum": codes, "description": "The stable code of the problem, for programs" },
             "request_id": { "type": "string", "description": "The request's id in the log" },
             "decision_id": {
                 "type": "string", "format": "uuid",
                 "description": "The id of the decision, for `POST /authz/explain`; on a refusal only",
             },
-            "reason": {
-                "type": "string", "enum": ["expired", "revoked", "invalid"],
-                "description": "Why an access token is not accepted, on a 401 `invalid-token` only: renew one that is `expired`; renew one that is `revoked`, and sign in again if that fails",
-            },
+            "reason": reason_schema(),
             "errors": {
                 "type": "array", "items": { "$ref": "#/components/schemas/BrokenRule" },
                 "description": "Every broken rule of a 422, and the collision of a 409",
@@ -159,6 +170,7 @@ pub(crate) fn oauth_error_schema() -> Value {
         "properties": {
             "error": { "type": "string", "description": "The error code, for programs" },
             "error_description": { "type": "string", "description": "The error in words, for the client's developer" },
+            "reason": reason_schema(),
         },
     })
 }

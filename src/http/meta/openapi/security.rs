@@ -5,16 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::authz::{Rule, Scope, Vocabulary};
-use crate::http::kit::Access;
+use crate::http::kit::{Access, Cookies};
 
-/// Returns the security requirements of a route: one for each scope that gives access.
-pub(crate) fn of(access: &Access) -> Value {
+/// Returns the security requirements of a route: one for each scope that gives access, and one for a browser session
+/// where it reaches one's own records.
+pub(crate) fn of(access: &Access, has_browsers: bool) -> Value {
+    let browser = || json!({ "browser": [] });
     match access {
         Access::Public => json!([]),
         Access::Client => json!([{ "client": [] }]),
-        Access::Authenticated => json!([{ "bearer": [] }]),
+        Access::Authenticated => {
+            std::iter::once(json!({ "bearer": [] })).chain(has_browsers.then(browser)).collect()
+        }
         Access::PublicWhileOpen(rule) => std::iter::once(json!({})).chain(requirements(rule)).collect(),
-        Access::Record(rule) | Access::Own(rule) | Access::Collection(rule) => requirements(rule).collect(),
+        Access::Record(rule) | Access::Own(rule) | Access::Collection(rule) | Access::CollectionOf(rule) => {
+            let reaches_own = rule.condition.scopes().any(|scope| !scope.reaches_others());
+            requirements(rule).chain((has_browsers && reaches_own).then(browser)).collect()
+        }
     }
 }
 
@@ -47,6 +54,11 @@ pub(crate) fn schemes(issuer: &str, issues_tokens: bool, vocabulary: &Vocabulary
                 },
                 "clientCredentials": { "tokenUrl": token, "scopes": scopes },
             },
+        },
+        "browser": {
+            "type": "apiKey", "in": "cookie", "name": Cookies::of(issuer).session_name(),
+            "description": "The cookie of a browser session, which `POST /sessions` with `cookie` or the sign-in page sets. \
+                            It counts for pages of this server's own origin alone, and reaches the user's own records alone.",
         },
         "client": { "type": "http", "scheme": "basic", "description": "A client's id and secret (RFC 6749 §2.3.1)" },
     })

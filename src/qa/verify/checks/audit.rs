@@ -80,6 +80,7 @@ pub(super) fn third_parties(run: &CheckRun<'_>, found: &mut Findings) -> Checked
             own_details |= has(&entry, "address") && has(&entry, "scope");
         } else {
             foreign += 1;
+            found.must(!entry.to_string().contains('@'), "a user reads an e-mail address in the trail");
             for name in DETAILS.iter().filter(|name| has(&entry, name)) {
                 let action = text(&entry, "action");
                 // The user's own failed or successful login has no actor yet.
@@ -93,6 +94,15 @@ pub(super) fn third_parties(run: &CheckRun<'_>, found: &mut Findings) -> Checked
     found.must(
         foreign > 1 && own_details,
         "a user's trail lacks events of others, or details of the user's own",
+    );
+    let by_admin = |entry: &Value| text(entry, "actor") == format!("user:{}", admin.id);
+    let has_roles = |entry: &Value| {
+        entry.get("actor_roles").and_then(Value::as_array).is_some_and(|roles| !roles.is_empty())
+    };
+    let told = trail(run, &user, &user.token)?;
+    found.must(
+        told.iter().any(|entry| by_admin(entry) && has_roles(entry)),
+        "a user does not read the id and the roles of another caller",
     );
     let everything = trail(run, &user, &run.everything()?)?;
     let is_full = everything

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::super::client::Answer;
 use super::super::fixture::Fixture;
 use super::super::{Request, VerifyError};
+use crate::http::Cookies;
 
 /// Most redirects within the server that are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -27,9 +28,10 @@ impl<'r> Browser<'r> {
         Self { run, cookies: RefCell::default() }
     }
 
-    /// True when the browser has a cookie whose name ends in this way.
-    pub(super) fn has_cookie(&self, name: &str) -> bool {
-        self.cookies.borrow().contains_key(name)
+    /// True when the browser has the cookie of a session.
+    pub(super) fn is_signed_in(&self) -> bool {
+        let name = Cookies::of(&self.run.issuer).session_name();
+        self.cookies.borrow().contains_key(&*name)
     }
 
     /// Opens a path, and follows redirects within the server.
@@ -60,7 +62,7 @@ impl<'r> Browser<'r> {
 
     /// Returns the origin of the server's own pages.
     pub(super) fn origin(&self) -> String {
-        url::Url::parse(&self.run.issuer).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+        self.run.origin()
     }
 
     fn follow(&self, mut answer: Answer) -> Result<Answer, VerifyError> {

@@ -13,7 +13,7 @@ pub(super) fn requests(run: &CheckRun<'_>, found: &mut Findings) -> Checked {
     let user = run.new_owner()?;
     let path = path_of(&user);
     let raw = |request: Request, media_type: &'static str, text: String| Request {
-        body: Some((media_type, text)),
+        body: Some((media_type, text.into_bytes())),
         ..request
     };
     let (json_type, patch) = ("application/json", "application/merge-patch+json");

@@ -9,9 +9,6 @@ use super::findings::{Checked, Findings};
 use super::run::{CheckRun, path_of, scope_of};
 use crate::authz::{ROLES_WRITE, USERS_READ, USERS_READ_ANY};
 
-/// Cookie of a browser that is signed in.
-const SESSION_COOKIE: &str = "__Host-cloakroom";
-
 const REFUSED: &str = "401 invalid-credentials";
 
 pub(super) fn wrong_password(run: &CheckRun<'_>, found: &mut Findings) -> Checked {
@@ -83,7 +80,7 @@ pub(super) fn sign_in_page(run: &CheckRun<'_>, found: &mut Findings) -> Checked 
         let page = browser.open(&application.authorize(&[]))?;
         let fields = [("email", user.email.as_str()), ("password", password), ("choice", "log-in")];
         found.expect(&format!("a sign-in with {what}"), &browser.submit(&page, &fields)?, "403");
-        found.must(!browser.has_cookie(SESSION_COOKIE), format!("{what} begins a session in the browser"));
+        found.must(!browser.is_signed_in(), format!("{what} begins a session in the browser"));
     }
     Ok(())
 }

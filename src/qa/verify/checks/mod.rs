@@ -9,6 +9,7 @@ mod authorization;
 mod browser;
 mod clients;
 mod conditions;
+mod cookies;
 mod exchange;
 mod findings;
 mod limits;
@@ -17,6 +18,7 @@ mod login;
 mod members;
 mod others;
 mod rank;
+mod ruled_members;
 mod run;
 mod tokens;
 mod userinfo;
@@ -78,6 +80,11 @@ pub(super) const CHECKS: &[Check] = &[
     check("only an access token in the header is accepted",           tokens::other_tokens),
     check("a token ends with what it depends on",                     tokens::ended),
 
+    check("a cookie counts from the server's own pages alone",        cookies::own_page),
+    check("a cookie beside a token does not count",                   cookies::beside_a_token),
+    check("a cookie reaches its user's own records alone",            cookies::own_records),
+    check("a cookie ends with its session and its user",              cookies::ended),
+
     check("registration gives no roles and no status",                rank::registration),
     check("no role above the caller is granted",                      rank::granted_roles),
     check("no client above the caller is registered or changed",      rank::clients),
@@ -87,7 +94,7 @@ pub(super) const CHECKS: &[Check] = &[
     check("members that the caller may not write are refused",        members::read_only),
     check("_actions names what the caller may do, and no more",       members::actions),
     check("a new address is not verified",                            members::new_address),
-    check("a member with a rule is shown to no other caller",         members::ruled),
+    check("a member with a rule is shown to no other caller",         ruled_members::ruled),
 
     check("a list below a record shows only that record's",           lists::below_a_record),
     check("a record below a user is found under that user alone",     lists::foreign_parent),
@@ -126,10 +133,10 @@ impl Check {
         if let Some(VerifyError(why)) = &error {
             found.add(format!("cannot be tried: {why}"));
         }
-        let outcome = match (found.into_differences(), untried) {
-            (differences, _) if !differences.is_empty() => Outcome::Different(differences),
+        let outcome = match (found.outcome(), untried) {
+            (Outcome::Different(differences), _) => Outcome::Different(differences),
             (_, Some(reason)) => Outcome::NotTried(reason),
-            (_, None) => Outcome::AsExpected,
+            (outcome, None) => outcome,
         };
         (CheckReport { rule: self.rule, outcome, took: began.elapsed() }, error)
     }

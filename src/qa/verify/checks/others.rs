@@ -1,4 +1,4 @@
-//! What must stay as it was: the records, sessions and tokens of others.
+//! Effects beyond the request: it changes nothing of the records, sessions and tokens of others.
 
 use serde_json::json;
 

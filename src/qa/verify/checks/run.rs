@@ -1,14 +1,15 @@
 //! Run of the checks: the fixture, and requests that several checks send.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::super::client::Answer;
 use super::super::fixture::{Fixture, TestUser};
 use super::super::{Request, VerifyError};
-use crate::authz::Scope;
 use crate::authz::matrix::CallerKind;
+use crate::authz::{Scope, Vocabulary};
 use crate::domain::Role;
 use crate::http::{Code, Endpoint, Rules};
 
@@ -40,6 +41,11 @@ impl<'f> CheckRun<'f> {
     /// True when every caller may register.
     pub(super) fn registration_open(&self) -> bool {
         self.rules.registration_open
+    }
+
+    /// Returns the scopes and roles of the application.
+    pub(super) fn vocabulary(&self) -> &'f Arc<Vocabulary> {
+        self.rules.vocabulary
     }
 
     /// Returns the refusal of a kind of caller by a route. None when the rule allows it.

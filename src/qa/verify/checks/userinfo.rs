@@ -23,6 +23,6 @@ pub(super) fn claims(run: &CheckRun<'_>, found: &mut Findings) -> Checked {
     let profile = ask(&[OPENID, PROFILE])?;
     let is_profile = profile.body.contains("Marker") && !profile.body.contains(&user.email);
     found.must(is_profile, format!("userinfo with profile tells {}", profile.body));
-    found.expect("userinfo without openid", &ask(&[USERS_READ])?, "403 invalid_scope");
+    found.expect("userinfo without openid", &ask(&[USERS_READ])?, "403 insufficient_scope");
     Ok(())
 }

@@ -24,7 +24,7 @@ const STAGGER: Duration = Duration::from_millis(250);
 
 const NO_ANSWER: &str = "no answer in time";
 
-/// What sends and receives on a connection's socket.
+/// Driver, which sends and receives on a connection's socket.
 pub(super) type Driver = Connection<Wire, <Tls as MakeTlsConnect<Wire>>::Stream>;
 
 /// An open connection.

@@ -1,8 +1,10 @@
-//! What clients of PostgreSQL share on a machine: environment variables
+//! Settings that the clients of PostgreSQL share on a machine: environment variables
 //! (<https://www.postgresql.org/docs/current/libpq-envars.html>) and the password file
 //! (<https://www.postgresql.org/docs/current/libpq-pgpass.html>).
 
 use std::path::Path;
+
+use crate::text_file::read_text;
 
 /// Environment variables, each with the parameter of the URL that it is the default of. Those of a parameter that is
 /// not supported are refused like it: to ignore one could mean less security than the operator asked for.
@@ -51,7 +53,7 @@ pub(super) fn password(file: &Path, wanted: [&str; 4]) -> Option<String> {
     if !metadata.is_file() {
         return None;
     }
-    let content = std::fs::read_to_string(file).ok()?;
+    let content = read_text(file).ok()?;
     content.lines().find_map(|line| password_of_line(line, wanted))
 }
 

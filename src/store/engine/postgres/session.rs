@@ -25,7 +25,7 @@ const CANCEL_TIMEOUT: Duration = Duration::from_millis(250);
 /// Timeout of a new connection to a host whose commit is late.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What follows when a statement is late.
+/// Limit of a statement, and the action when it is late.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) enum Limit {
     /// Nothing.
@@ -82,7 +82,7 @@ impl Session {
     /// Runs `work` with the driver, and waits for its result.
     ///
     /// # Errors
-    /// That of the server, with its SQLSTATE; `ClosedConnection` when the connection is lost.
+    /// The error of the server, with its SQLSTATE; `ClosedConnection` when the connection is lost.
     pub(super) fn run<'a, T, F>(&'a self, work: impl FnOnce(&'a Client) -> F) -> QueryResult<T>
     where
         F: Future<Output = Result<T, DriverError>>,

@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::text_file::read_bytes;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
@@ -44,7 +45,7 @@ impl SslMode {
 /// `sslrootcert`: the certificates that the server's must descend from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Roots {
-    /// Those of the operating system.
+    /// Certificates of the operating system.
     System,
     File(PathBuf),
 }
@@ -104,13 +105,14 @@ fn chain_verifier(
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect)
+    let pem = read_bytes(file).map_err(pem::Error::Io);
+    pem.and_then(|pem| CertificateDer::pem_slice_iter(&pem).collect())
         .map_err(|error| format!("cannot read the certificates in {}: {error}", file.display()))
 }
 
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(file)
+    let pem = read_bytes(file).map_err(pem::Error::Io);
+    pem.and_then(|pem| PrivateKeyDer::from_pem_slice(&pem))
         .map_err(|error| format!("cannot read the private key in {}: {error}", file.display()))
 }
 

@@ -1,4 +1,4 @@
-import { auth } from './auth.js';
+import { auth } from '../../../cloakroom';
 
 export const GET = auth.handle;
 export const POST = auth.handle;

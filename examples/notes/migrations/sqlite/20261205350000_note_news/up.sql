@@ -1,4 +1,4 @@
--- What authors are told. The id of the change makes each telling unique.
+-- News for authors. The id of the change makes each one unique.
 CREATE TABLE note_news (
     event BIGINT NOT NULL PRIMARY KEY,
     note_id BLOB NOT NULL REFERENCES notes (id) ON DELETE CASCADE,

@@ -1,0 +1,4 @@
+DROP TABLE invoices;
+DROP TABLE avatars;
+DROP TABLE addresses;
+DROP TABLE orders;

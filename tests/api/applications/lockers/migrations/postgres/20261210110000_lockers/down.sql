@@ -1,0 +1,2 @@
+DROP TABLE locker_keys;
+DROP TABLE lockers;

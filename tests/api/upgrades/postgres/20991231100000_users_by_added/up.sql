@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY users_by_added ON users (added, id);

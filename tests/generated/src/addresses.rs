@@ -1,0 +1,181 @@
+//! Addresses of users: the record, its policy, its table and its routes. The URL names the owner, so that another user is
+//! refused before any look-up.
+
+use actix_web::http::Method;
+use cloakroom::authz::action::{Create, Delete, List, Read, Update};
+use cloakroom::authz::{Allowed, OwnerFrom, Resource};
+use cloakroom::domain::{Invalid, OwnedId, Time, UserId, plain_text};
+use cloakroom::http::{
+    Body, Created, Endpoint, IfMatch, NewId, Now, Problem, ReachOf, Shown, endpoint, plain,
+};
+use cloakroom::store::{Moment, Store, Uid};
+use diesel::prelude::*;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+// The record.
+
+cloakroom::uuid_id! {
+    /// The own id of an address.
+    pub struct AddressId in "address";
+}
+
+/// A row of the table, and the answer in JSON.
+#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
+#[diesel(table_name = addresses, treat_none_as_null = true)]
+pub struct Address {
+    /// Set by the server.
+    pub id: AddressId,
+    /// The user.
+    pub owner_id: UserId,
+    /// The content.
+    pub text: String,
+    /// The time of creation.
+    pub created_at: Time,
+    /// The time of the last change.
+    pub updated_at: Time,
+    /// Grows with every change. It is in the `ETag`, not in the JSON.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub revision: i64,
+}
+
+impl Resource for Address {
+    type Id = OwnedId<AddressId>;
+    const NAME: &'static str = "address";
+    const OWNER: OwnerFrom = OwnerFrom::Url;
+
+    fn id(&self) -> Self::Id {
+        OwnedId {
+            user: self.owner_id,
+            id: self.id,
+        }
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        Some(self.owner_id)
+    }
+
+    fn owner_by_id(id: &Self::Id) -> Option<UserId> {
+        Some(id.user)
+    }
+}
+
+// The policy.
+
+cloakroom::scopes! {
+    /// The scopes of addresses.
+    pub SCOPES:
+    ADDRESSES_READ = "addresses:read", "Read your addresses";
+    ADDRESSES_WRITE = "addresses:write", "Make, change and delete your addresses";
+    ADDRESSES_READ_ANY = "addresses:read:any", "Read everyone's addresses";
+}
+
+cloakroom::policy! {
+    Address {
+        Create: owner(ADDRESSES_WRITE);
+        List:   owner(ADDRESSES_READ), anyone(ADDRESSES_READ_ANY);
+        Read:   owner(ADDRESSES_READ), anyone(ADDRESSES_READ_ANY);
+        Update: owner(ADDRESSES_WRITE);
+        Delete: owner(ADDRESSES_WRITE);
+    }
+}
+
+// The table, which `migrations/` creates.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::{Moment, Uid};
+
+    addresses (id) {
+        id -> Uid,
+        owner_id -> Uid,
+        text -> Text,
+        created_at -> Moment,
+        updated_at -> Moment,
+        revision -> BigInt,
+    }
+}
+
+cloakroom::stored! {
+    Address in addresses {
+        owner: owner_id;
+        touch: updated_at;
+        sort: created_at: Time;
+    }
+}
+
+// The routes.
+
+/// The routes; `app()` in `lib.rs` adds them.
+#[rustfmt::skip]
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::POST, "/users/{id}/addresses", "Make an address", create),
+        endpoint(Method::GET, "/users/{id}/addresses", "List the addresses of a user", plain::list_of::<Address>),
+        endpoint(Method::GET, "/users/{id}/addresses/{address}", "Read an address", plain::read::<Address>),
+        endpoint(Method::PATCH, "/users/{id}/addresses/{address}", "Change an address", update),
+        endpoint(Method::DELETE, "/users/{id}/addresses/{address}", "Delete an address", plain::delete::<Address>),
+    ]
+}
+
+cloakroom::body! {
+    /// Body of `POST /users/{id}/addresses`.
+    pub struct NewAddress {
+        /// The content.
+        #[schema(max_length = 10_000)]
+        text: String = required_text(text_of);
+    }
+    example { "text": "The blue one has a loose button." }
+}
+
+cloakroom::body! {
+    /// Body of `PATCH /users/{id}/addresses/{address}`: a merge patch (RFC 7396).
+    pub struct AddressPatch {
+        /// The content.
+        #[schema(max_length = 10_000)]
+        text: Option<String> = optional_text(text_of);
+    }
+    media_type "application/merge-patch+json"
+    example { "text": "The blue one has a new button." }
+}
+
+fn text_of(text: &str) -> Result<String, Invalid> {
+    plain_text(text, 10_000, true)
+}
+
+async fn create(
+    reach: ReachOf<Address, Create>,
+    body: Body<NewAddress>,
+    NewId(id): NewId<AddressId>,
+    Now(now): Now,
+    store: Store,
+) -> Result<Created<Address>, Problem> {
+    let NewAddress { text } = body.read(NewAddress::read)?;
+    let new = Address {
+        id,
+        owner_id: reach.owner(),
+        text,
+        created_at: now,
+        updated_at: now,
+        revision: 1,
+    };
+    let made = store.insert(reach.make(new)?).await?;
+    Ok(Shown::from(made).created())
+}
+
+async fn update(
+    address: Allowed<Address, Update>,
+    body: Body<AddressPatch>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<Shown<Address>, Problem> {
+    let AddressPatch { text } = body.read(AddressPatch::read)?;
+    if_match.require(address.revision)?;
+    let change = store.update(address, |address| {
+        if let Some(text) = text {
+            address.text = text;
+        }
+    });
+    Ok(if_match.change(change).await?.into())
+}
