@@ -223,9 +223,13 @@ on_both_engines! {
         assert!(server.operator_refused(&["keys", "replace-lost-master"]).contains("--yes"));
         assert!(server.operator_refused(&["keys", "replace-lost-master", "--yes"]).contains("not lost"));
         server.get("/users/me").bearer(&ada.token).send().expect(200);
-        // A server that runs would seal the next signing key with the old master key.
-        server.stop();
+        let admin = server.admin();
         server.operator_with_settings(&["keys", "replace-lost-master", "--yes"], NEW_ALONE);
+        // A server that still runs seals no signing key with the lost master key. It may know already that its tokens ended.
+        let rotated = server.post("/keys/rotate").bearer(&admin.token).send().status;
+        assert!([401, 500].contains(&rotated), "{rotated}");
+        assert_eq!(server.db_number("SELECT count(*) AS total FROM signing_keys"), 0);
+        server.stop();
         let server = server.restart_with(NEW_ALONE);
         server.get("/users/me").bearer(&ada.token).send().expect(401);
         let token = server.log_in(&ada.email);

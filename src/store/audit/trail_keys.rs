@@ -117,20 +117,26 @@ impl TrailKeys {
     /// # Errors
     /// When another master key is in use than those of this server.
     pub(in crate::store) fn chain_key(&self, generations: &[Generation]) -> Result<ChainKey, StoreError> {
-        let Some(last) = generations.last() else {
+        self.check_in_use(generations)?;
+        if generations.is_empty() {
             return Ok(ChainKey::new(&self.secrets.in_use().chain));
-        };
-        if self.secrets.each().all(|secrets| secrets.fingerprint != last.fingerprint) {
-            return Err(StoreError::Internal(format!(
-                "the master key {} is in use, which this server does not have",
-                last.fingerprint
-            )));
         }
         let keys = generations.iter().map(|generation| {
             let secrets = self.secrets_of(generation);
             (generation.first_position, secrets.map(|secrets| secrets.chain))
         });
         Ok(ChainKey::of_generations(keys))
+    }
+
+    /// Checks that this server has the master key in use.
+    pub(in crate::store) fn check_in_use(&self, generations: &[Generation]) -> Result<(), StoreError> {
+        let Some(Generation { fingerprint, .. }) = generations.last() else { return Ok(()) };
+        if self.secrets.each().any(|secrets| secrets.fingerprint == *fingerprint) {
+            return Ok(());
+        }
+        Err(StoreError::Internal(format!(
+            "the master key {fingerprint} is in use, which this server does not have"
+        )))
     }
 
     /// Returns the keys of a generation. None when its master key is lost.

@@ -9,6 +9,7 @@ use crate::authz::action::{Action as _, List, Retire, Rotate};
 use crate::authz::{Actor, Allowed, AuditEvent, Caller, Outcome, Reach, RowFilter, Sealed};
 use crate::domain::{KeyLifecycle, SigningKey, StoredKey, Time};
 use crate::on;
+use crate::store::audit::generations::generations;
 use crate::store::changes::Changes;
 use crate::store::engine::prepared_update::update;
 use crate::store::engine::schema::signing_keys;
@@ -82,9 +83,10 @@ impl Store {
         key: StoredKey,
     ) -> Result<Vec<StoredKey>, StoreError> {
         let by = Authorization::with_event(&may, Some(AuditEvent::created(&may, &key.key.kid)));
+        let shared = self.shared().clone();
         self.write_idempotent(by, move |conn, changes| {
             lock(conn)?;
-            insert(conn, changes, &key)?;
+            insert(conn, changes, &shared, &key)?;
             load(conn)
         })
         .await
@@ -119,7 +121,7 @@ impl Store {
                 None => {
                     let mut spare = spare.clone();
                     spare.key.signs_from = now;
-                    insert(conn, changes, &spare)?;
+                    insert(conn, changes, &shared, &spare)?;
                     spare.key
                 }
             };
@@ -159,7 +161,7 @@ impl TrustedStore {
         self.write(None, move |conn, changes| {
             let keys = lock(conn)?;
             if shared.lifecycle(&keys).signing(&key.key.algorithm, shared.now()).is_none() {
-                insert(conn, changes, &key)?;
+                insert(conn, changes, &shared, &key)?;
             }
             load(conn)
         })
@@ -183,7 +185,7 @@ impl TrustedStore {
                 return Ok(None);
             }
             shared.append_event(conn, &rotation_event(None, &key.key.kid))?;
-            insert(conn, changes, &key)?;
+            insert(conn, changes, &shared, &key)?;
             load(conn).map(Some)
         })
         .await
@@ -241,7 +243,15 @@ fn load(conn: &mut Connection) -> Result<Vec<StoredKey>, StoreError> {
     Ok(rows.into_iter().map(StoredKey::from).collect())
 }
 
-fn insert(conn: &mut Connection, changes: &mut Changes, key: &StoredKey) -> Result<(), StoreError> {
+/// Inserts a key. A server that still runs with a master key that was replaced as lost seals no key, because no other
+/// server could open it.
+fn insert(
+    conn: &mut Connection,
+    changes: &mut Changes,
+    shared: &Shared,
+    key: &StoredKey,
+) -> Result<(), StoreError> {
+    shared.trail_keys()?.check_in_use(&generations(conn)?)?;
     let row = KeyRow::from(key.clone());
     on!(conn, |c| diesel::insert_into(signing_keys::table).values(&row).execute(c))?;
     changes.keys = true;
