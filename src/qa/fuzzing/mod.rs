@@ -10,6 +10,8 @@
 )]
 
 mod cpu;
+#[cfg(test)]
+mod mutations;
 mod parsers;
 mod properties;
 mod targets;

@@ -58,19 +58,26 @@ pub fn run(name: &str, data: &[u8]) {
     assert!(time <= cpu::LIMIT, "{name} takes {time:?} of CPU for {} bytes", data.len());
 }
 
+/// Returns the inputs that the fuzzer of this name begins with, and those that it found.
+#[cfg(test)]
+pub(super) fn corpus(name: &str) -> Vec<Vec<u8>> {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    let mut files: Vec<_> =
+        std::fs::read_dir(directory).expect("a corpus").map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    files.iter().map(|file| std::fs::read(file).expect("an input")).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::TARGETS;
+    use super::{TARGETS, corpus};
 
     #[test]
     fn what_the_fuzzers_found_before_holds() {
-        let corpora = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
         for target in TARGETS {
-            let files: Vec<_> = std::fs::read_dir(corpora.join(target.name)).unwrap().collect();
-            assert!(files.len() > 2, "{} has a corpus", target.name);
-            for file in files {
-                (target.check)(&std::fs::read(file.unwrap().path()).unwrap());
-            }
+            let inputs = corpus(target.name);
+            assert!(inputs.len() > 2, "{} has a corpus", target.name);
+            inputs.iter().for_each(|input| (target.check)(input));
         }
     }
 }

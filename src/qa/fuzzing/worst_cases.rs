@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::cpu;
 use super::properties::{ISSUER, NOW, VERIFIER, signed};
-use super::targets::{TARGETS, Target};
+use super::targets::{TARGETS, Target, corpus};
 
 /// CPU time that an input may take. A build without optimization is some ten times slower, and a busy machine up to
 /// twice.
@@ -156,12 +156,6 @@ fn inputs(target: &str, length: usize) -> Vec<Vec<u8>> {
             numbered(|number| format!("\"{number}\","), "{\"email\":\"a@b.c\",\"roles\":[", "0]}"),
         ])
         .collect()
-}
-
-/// Returns the inputs that fuzzers begin with, and those that they found.
-fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    std::fs::read_dir(directory).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
 }
 
 fn time_of(target: &Target, input: &[u8], limit: Duration) -> Duration {
