@@ -39,6 +39,7 @@ mod notes;
 mod oauth;
 mod oauth_token;
 mod order_of_answers;
+mod package;
 mod pages;
 mod passwords;
 mod preconditions;

@@ -178,6 +178,28 @@ fn signal_ends_a_run_and_leaves_nothing() {
 }
 
 #[test]
+fn server_that_ends_during_a_run_gets_a_report() {
+    let (mut server, _) = staging(Engine::Sqlite);
+    let run = verification_at_work(&server);
+    server.stop();
+    let output = run.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.status.success() && told.contains("the run ended early: "), "{told}");
+    assert!(told.contains("GET /users"), "it names the routes: {told}");
+}
+
+#[test]
+fn run_that_leaves_something_untried_fails_if_all_is_required() {
+    let (server, admin) = staging(Engine::Sqlite);
+    let arguments =
+        ["verify", "--target", &server.url, "--admin", &admin, "--secret-file", "-", "--no-timing"];
+    server.operator_with_input(&arguments, PASSWORD);
+    let required = [&arguments[..], &["--require-all"]].concat();
+    let told = server.operator_refused_with_input(&required, PASSWORD);
+    assert!(told.contains("were not tried, and --require-all is given"), "{told}");
+}
+
+#[test]
 fn next_run_removes_what_a_killed_one_left() {
     let (server, _) = staging(Engine::Sqlite);
     let before = people(&server);
@@ -239,7 +261,7 @@ fn table_of_faults_names_each_and_what_finds_it() {
     let named: Vec<&str> = rows.iter().map(|row| row[0].trim_matches('`')).collect();
     assert_eq!(named, declared);
     for row in rows {
-        assert!(row.len() == 3 && !["", "nothing"].contains(&row[2].trim()), "{row:?}");
+        assert!(row.len() == 3 && !["", "nothing", "not tried yet"].contains(&row[2].trim()), "{row:?}");
     }
 }
 

@@ -207,7 +207,11 @@ impl Server {
 
     /// Runs a command that must fail and returns its standard error.
     pub fn operator_refused(&self, arguments: &[&str]) -> String {
-        let output = self.run_operator(arguments, "");
+        self.operator_refused_with_input(arguments, "")
+    }
+
+    pub fn operator_refused_with_input(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.run_operator(arguments, input);
         assert!(!output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
