@@ -221,7 +221,6 @@ mod planted {
         // Mail, search and leases.
         mailed_link_outlives: "A mailed link works after its time";
         mail_requests_not_counted: "Requests for mail are not counted";
-        listed_names_told: "A list shows names to callers who may not read profiles";
         name_order_for_all: "Callers who may not read profiles sort a list by name";
         lease_not_compared: "A run without its lease changes records";
         held_lease_taken: "A run takes a lease that another one holds";

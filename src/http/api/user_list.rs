@@ -161,8 +161,7 @@ pub async fn list(
         filter.role = Some(known.map_err(unknown)?);
     }
     let reads_profiles = reach.by().row_filter_by(Rule::of::<Profile, Read>());
-    let shows_profiles =
-        fault!(listed_names_told) || reads_profiles.as_ref().is_ok_and(RowFilter::is_unrestricted);
+    let shows_profiles = reads_profiles.as_ref().is_ok_and(RowFilter::is_unrestricted);
     let by_name = query.sort.is_by_name() && !fault!(name_order_for_all);
     if by_name && !reads_profiles?.is_unrestricted() {
         return Err(Problem::new(Code::InvalidQuery).with_detail("sort=name requires profiles:read:any"));

@@ -12,6 +12,7 @@ use super::targets::{TARGETS, Target, corpus};
 const INPUTS: u32 = 1_000;
 
 /// Bytes that parsers treat differently from others, and characters that change when they are normalized.
+#[rustfmt::skip]
 const SPECIAL: &[&str] = &[
     "\0", "\n", "\r", " ", "\"", "\\", "/", "%", "&", "=", "+", "-", ".", ",", ";", ":", "@", "#", "?", "$",
     "{", "}", "[", "]", "0", "9", "-1", "1e400", "18446744073709551616", "null", "%00", "%C3", "\\u0000",

@@ -83,7 +83,7 @@ impl JobState {
     /// was set back since.
     pub(crate) fn is_held(&self, now: DateTime<Utc>) -> bool {
         let is_in_force = |until: Time| until.0 > now && until.0 <= now + LEASE_LIFETIME + CLOCK_SKEW;
-        self.run.is_some() && self.held_until.is_some_and(is_in_force)
+        self.run.is_some() && self.held_until.is_some_and(is_in_force) && !fault!(held_lease_taken)
     }
 
     /// Returns true when a run may begin. A run that was interrupted is due at once. So is a job whose next run
@@ -136,13 +136,13 @@ impl TrustedStore {
         self.write_in_background(move |conn, _| {
             let new = JobState::new(job, now);
             on!(conn, |c| diesel::insert_into(jobs::table).values(&new).on_conflict_do_nothing().execute(c))?;
-            // The time at which a lease has ended.
-            let end = if fault!(held_lease_taken) { now + TimeDelta::days(1) } else { now };
-            let Some(state) = load(conn, job)?.filter(|state| state.may_run(claim, end)) else {
+            let Some(state) = load(conn, job)?.filter(|state| state.may_run(claim, now)) else {
                 return Ok(None);
             };
             let interrupted = state.run.is_some();
             let is_set_back = jobs::held_until.gt(Time(now + LEASE_LIFETIME + CLOCK_SKEW));
+            // The time at which a lease has ended.
+            let end = if fault!(held_lease_taken) { now + TimeDelta::days(1) } else { now };
             let free = jobs::run.is_null().or(jobs::held_until.le(Time(end))).or(is_set_back);
             let held = (
                 jobs::run.eq(Some(RunId(lease.run))),
