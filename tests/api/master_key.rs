@@ -217,13 +217,12 @@ on_both_engines! {
 
     fn lost_master_key_is_replaced_by_a_command(engine: Engine) {
         let mut server = Server::start_with(engine, &[]);
-        let ada = server.register("ada");
+        let (ada, admin) = (server.register("ada"), server.admin());
         eventually("every entry is sealed", || verified(&server, &[])["unsealed"] == 0);
         let before = verified(&server, &[])["lines"].as_u64().unwrap();
         assert!(server.operator_refused(&["keys", "replace-lost-master"]).contains("--yes"));
         assert!(server.operator_refused(&["keys", "replace-lost-master", "--yes"]).contains("not lost"));
         server.get("/users/me").bearer(&ada.token).send().expect(200);
-        let admin = server.admin();
         server.operator_with_settings(&["keys", "replace-lost-master", "--yes"], NEW_ALONE);
         // A server that still runs seals no signing key with the lost master key. It may know already that its tokens ended.
         let rotated = server.post("/keys/rotate").bearer(&admin.token).send().status;
