@@ -67,6 +67,8 @@ crate::actions! {
     pub RotateSecret = "rotate_secret", changes;
     /// Explain a decision.
     pub Explain = "explain";
+    /// Evaluate whether a subject may do an action (AuthZEN).
+    pub Evaluate = "evaluate";
     /// Replace a user's password.
     pub SetPassword = "set_password", changes;
     /// Prove knowledge of one's own password.

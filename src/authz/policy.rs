@@ -57,6 +57,7 @@ crate::policy! {
     }
     Explanation {
         Explain:       anyone(AUTHZ_EXPLAIN);
+        Evaluate:      owner(AUTHZ_EVALUATE), anyone(AUTHZ_EXPLAIN);
     }
     Profile {
         Read:          owner(PROFILES_READ), anyone(PROFILES_READ_ANY);

@@ -38,6 +38,8 @@ impl Rule {
 pub enum OwnerFrom {
     /// The URL. A refusal precedes every lookup.
     Url,
+    /// The body of the request. A refusal precedes every lookup.
+    Body,
     /// The record. A record that the caller may not see answers like one that does not exist.
     Record,
     /// Records of this kind have no owner.

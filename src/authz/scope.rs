@@ -61,6 +61,7 @@ crate::scopes! {
     SESSIONS_READ = "sessions:read", "See where you are logged in";
     SESSIONS_REVOKE = "sessions:revoke", "Log you out elsewhere";
     AUDIT_READ = "audit:read", "See who looked at your data";
+    AUTHZ_EVALUATE = "authz:evaluate", "Ask what you may do";
     USERS_READ_ANY = "users:read:any", "Read everyone's account";
     USERS_WRITE_ANY = "users:write:any", "Change everyone's account";
     USERS_DELETE_ANY = "users:delete:any", "Delete everyone's account";

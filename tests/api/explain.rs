@@ -1,6 +1,7 @@
 //! `/authz/explain` and AuthZEN: why a request was refused, and how a request would be decided.
 
 mod authzen;
+mod own_evaluations;
 mod predictions;
 
 use serde_json::{Value, json};

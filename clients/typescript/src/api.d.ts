@@ -1071,8 +1071,8 @@ export interface components {
              * @example false
              */
             decision: boolean;
-            /** @description The reasons. */
-            context: components["schemas"]["EvaluationContext"];
+            /** @description The reasons. Left out for a caller who may ask about itself alone. */
+            context?: components["schemas"]["EvaluationContext"];
         };
         /** @description The reasons of a decision. */
         EvaluationContext: {
@@ -1591,7 +1591,7 @@ export interface components {
          * @description Source of a record's owner.
          * @enum {string}
          */
-        OwnerFrom: "url" | "record" | "nobody";
+        OwnerFrom: "url" | "body" | "record" | "nobody";
         /** @description A change of a password. */
         PasswordChange: {
             /**

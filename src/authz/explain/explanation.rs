@@ -4,9 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::wording::{STALE, Wording, any_clause, carried_before, lacked, not_carried};
-use crate::authz::action::{Explain, List};
+use crate::authz::action::{Evaluate, Explain, List};
 use crate::authz::{
-    AuditTrail, HypotheticalCaller, OwnerFrom, Reach, Reason, Resource, Rule, Subject, Vocabulary,
+    AuditTrail, Breadth, HypotheticalCaller, OwnerFrom, Reach, Reason, Refusal, Resource, Rule, Subject,
+    Vocabulary, user_of,
 };
 use crate::domain::UserId;
 
@@ -258,18 +259,18 @@ impl Explanation {
     }
 }
 
-/// Explanations have no owner. A caller who may ask for one may ask for every explanation.
+/// The owner of an explanation is its subject: the user about whom the body asks.
 impl Resource for Explanation {
     type Id = String;
     const NAME: &'static str = "decision";
-    const OWNER: OwnerFrom = OwnerFrom::Nobody;
+    const OWNER: OwnerFrom = OwnerFrom::Body;
 
     fn id(&self) -> String {
         self.record.clone().unwrap_or_default()
     }
 
     fn owner(&self) -> Option<UserId> {
-        None
+        self.caller.as_deref().and_then(user_of)
     }
 }
 
@@ -277,5 +278,24 @@ impl Reach<Explanation, Explain> {
     /// True when the caller may also read the audit trail, whose entries name other users.
     pub fn may_read_audit_trail(&self) -> bool {
         self.by().reach::<AuditTrail, List>().is_ok()
+    }
+}
+
+impl Reach<Explanation, Evaluate> {
+    /// True when the caller may ask about every subject. Such a caller is told the reasons too.
+    pub(crate) fn includes_everyone(&self) -> bool {
+        self.breadth() == Breadth::Everyone
+    }
+
+    /// Checks that the caller may ask about this subject. `None` for a subject that is not the id of a user.
+    ///
+    /// # Errors
+    /// [`Reason::NotOwner`].
+    pub(crate) fn admit_subject(&self, subject: Option<UserId>) -> Result<(), Refusal> {
+        match subject {
+            Some(user) => self.admit_owner(user),
+            None if self.includes_everyone() => Ok(()),
+            None => Err(self.no_own_record()),
+        }
     }
 }

@@ -15,6 +15,11 @@ impl HypotheticalCaller {
         Self(Caller::hypothetical(Arc::clone(vocabulary), subject, scope))
     }
 
+    /// Returns this caller with no scope but these.
+    pub(crate) fn restricted_to(&self, scope: &ScopeSet) -> Self {
+        Self(self.0.restricted_to(scope))
+    }
+
     /// Returns this caller with a user who authenticated too long ago for rules with `fresh`.
     pub(crate) fn stale(self) -> Self {
         Self(self.0.stale())

@@ -132,10 +132,15 @@ impl<R: Can<A>, A: Action> Preview<R, A> {
 }
 
 impl<R: Can<A> + Can<Read>, A: Action> Preview<R, A> {
+    /// Returns the filter for the lookup of the hypothetical caller's own request.
+    pub(crate) fn lookup_filter(&self) -> RowFilter {
+        RowFilter::of(&self.caller, &[self.rule, Rule::of::<R, Read>()])
+    }
+
     /// Explains the decision on a record. `found` is the result of the preview's own lookup. `asker`
     /// asks for the explanation, and `seen` is the result of the asker's own lookup: an asker who may
     /// not read the record learns nothing about it.
-    pub fn of_record(mut self, found: Sealed<R>, asker: &Caller, seen: Sealed<R>) -> Explanation {
+    pub fn of_record(self, found: Sealed<R>, asker: &Caller, seen: Sealed<R>) -> Explanation {
         if asker.open::<R, Read>(seen).is_err() {
             return if Rule::of::<R, Read>().reaches_everyone(asker) {
                 self.of_missing_record()
@@ -143,6 +148,11 @@ impl<R: Can<A> + Can<Read>, A: Action> Preview<R, A> {
                 self.explanation.with_the_rest(StepOutcome::NotTold, HIDDEN)
             };
         }
+        self.of_found(found)
+    }
+
+    /// Explains the decision on a record that the hypothetical caller's own request would find.
+    pub(crate) fn of_found(mut self, found: Sealed<R>) -> Explanation {
         let Some(found) = found.into_found() else { return self.of_missing_record() };
         let attributes = found.attributes();
         self.explanation.owner = attributes.owner.map(actor_of);

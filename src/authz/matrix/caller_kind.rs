@@ -74,7 +74,7 @@ pub enum Target<'a> {
     Own,
     /// Collection: the records that the caller may see, or a new record.
     Collection,
-    /// Records of one user, whom the path names.
+    /// Records of one user, whom the path or the body names.
     CollectionOf,
 }
 

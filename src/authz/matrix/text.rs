@@ -46,6 +46,7 @@ impl RouteRule {
         };
         let owner = match self.owner_from {
             Some(OwnerFrom::Url) => "the URL",
+            Some(OwnerFrom::Body) => "the body",
             Some(OwnerFrom::Record) => "the record",
             Some(OwnerFrom::Nobody) | None => "–",
         };

@@ -19,7 +19,7 @@ pub enum Access {
     Own(&'static Rule),
     /// A collection, as the rule says.
     Collection(&'static Rule),
-    /// The records of the user that the path names, as the rule says.
+    /// The records of the user that the path or the body names, as the rule says.
     CollectionOf(&'static Rule),
 }
 

@@ -13,8 +13,9 @@ pub struct DryRun<'a> {
     pub(crate) who: Option<&'a HypotheticalCaller>,
     /// The segments of the path.
     pub(crate) path: PathSegments<'a>,
-    /// The caller that requests the dry run. The explanation reveals no record that this caller may not read.
-    pub(crate) asker: &'a Caller,
+    /// The caller that requests the dry run. The explanation reveals no record that this caller may not read. `None` when
+    /// the hypothetical caller itself does: it is told the outcome alone, which its own request would tell.
+    pub(crate) asker: Option<&'a Caller>,
     /// Set while registration is open.
     pub(crate) registration_open: bool,
 }
@@ -34,11 +35,15 @@ impl DryRun<'_> {
             Ok(preview) => preview,
             Err(explanation) => return Ok(*explanation),
         };
+        let Some(asker) = self.asker else {
+            let found = self.store.find(id, preview.lookup_filter()).await?;
+            return Ok(preview.of_found(found));
+        };
         let found = self.store.find(id.clone(), preview.row_filter()).await?;
-        let seen = match self.asker.reach::<R, Read>() {
+        let seen = match asker.reach::<R, Read>() {
             Ok(reach) => self.store.find(id, reach.lookup_filter()).await?,
             Err(_) => Sealed::nothing(),
         };
-        Ok(preview.of_record(found, self.asker, seen))
+        Ok(preview.of_record(found, asker, seen))
     }
 }

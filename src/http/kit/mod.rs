@@ -78,6 +78,7 @@ pub(crate) use client_address::TrustedProxies;
 pub use content::Content;
 pub use cursor::CursorKey;
 pub(crate) use decision::SelfRegistration;
+pub(crate) use decision::closed::Closed;
 pub use decision::{Authenticated, Decision, Own, Public};
 pub(crate) use description::{AnswerDescription, BodyDescription, SentExample};
 pub use description::{BodyType, Description, Parameter};

@@ -1,6 +1,9 @@
 //! Policy decision point by the OpenID AuthZEN Authorization API 1.0. A gateway or a service requests a decision for
 //! a route: `resource.type` is `route`, its id is a path, and the action is a method. Or it requests one for an action
 //! of the policy on a record: `resource.type` is a kind of record, and its id is the record's.
+//!
+//! A caller with `authz:explain` asks about each subject and is told the reasons. A user with `authz:evaluate` asks about
+//! itself, and is told the decision alone: that of the request which this very caller would send.
 
 use std::sync::Arc;
 
@@ -9,9 +12,8 @@ use utoipa::ToSchema;
 
 use super::authzen_evaluation::Evaluation;
 use super::authzen_evaluator::{Evaluated, Evaluator};
+use super::authzen_reach::EvaluationReach;
 use super::authzen_request::{EvaluationRequest, EvaluationsRequest, Several, read_one, read_several};
-use crate::authz::action::Explain;
-use crate::authz::{Explanation, Reach};
 use crate::http::kit::{Body, Json, Problem, Public, Services};
 
 /// The results of several requests, in their order, or of a single request.
@@ -56,31 +58,33 @@ pub async fn configuration(
 
 /// `POST /access/v1/evaluation`
 pub async fn evaluation(
-    reach: Reach<Explanation, Explain>,
+    reach: EvaluationReach,
     body: Body<EvaluationRequest>,
     services: Arc<Services>,
 ) -> Result<Evaluated<Evaluation>, Problem> {
     let request = body.read(read_one)?;
-    let mut evaluator = Evaluator::new(&services, reach.by());
+    let mut evaluator = Evaluator::new(&services, reach.for_subjects_of(std::slice::from_ref(&request))?);
     let evaluation = evaluator.evaluate(&request).await?;
     Ok(evaluator.answer(evaluation))
 }
 
 /// `POST /access/v1/evaluations`
 pub async fn evaluations(
-    reach: Reach<Explanation, Explain>,
+    reach: EvaluationReach,
     body: Body<EvaluationsRequest>,
     services: Arc<Services>,
 ) -> Result<Evaluated<Evaluations>, Problem> {
     let (requests, semantic) = body.read(read_several)?;
-    let mut evaluator = Evaluator::new(&services, reach.by());
     let requests = match requests {
         Several::One(request) => {
+            let reach = reach.for_subjects_of(std::slice::from_ref(&request))?;
+            let mut evaluator = Evaluator::new(&services, reach);
             let evaluation = evaluator.evaluate(&request).await?;
             return Ok(evaluator.answer(Evaluations::One(Box::new(evaluation))));
         }
         Several::Each(requests) => requests,
     };
+    let mut evaluator = Evaluator::new(&services, reach.for_subjects_of(&requests)?);
     let mut evaluations = Vec::with_capacity(requests.len());
     for request in &requests {
         let evaluation = evaluator.evaluate(request).await?;

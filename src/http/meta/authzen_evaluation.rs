@@ -11,8 +11,10 @@ pub struct Evaluation {
     /// True when the subject is allowed to do the action.
     #[schema(examples(false))]
     pub(super) decision: bool,
-    /// The reasons.
-    context: EvaluationContext,
+    /// The reasons. Left out for a caller who may ask about itself alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = EvaluationContext, required = false)]
+    context: Option<EvaluationContext>,
 }
 
 /// The reasons of a decision.
@@ -31,7 +33,12 @@ impl Evaluation {
     /// Denies a request without a decision, for this reason.
     pub(super) fn denied(reason: &str) -> Self {
         let reason = Some(reason.to_owned());
-        Self { decision: false, context: EvaluationContext { reason, explanation: None } }
+        Self { decision: false, context: Some(EvaluationContext { reason, explanation: None }) }
+    }
+
+    /// Returns the decision alone.
+    pub(super) fn without_reasons(self) -> Self {
+        Self { context: None, ..self }
     }
 }
 
@@ -41,6 +48,7 @@ impl From<Explanation> for Evaluation {
         // The decision may depend on a record that the requesting caller may not read.
         let hidden = explanation.allowed.is_none().then(|| "not-told".to_owned());
         let reason = explanation.reason.clone().or(hidden);
-        Self { decision, context: EvaluationContext { reason, explanation: Some(explanation) } }
+        let context = EvaluationContext { reason, explanation: Some(explanation) };
+        Self { decision, context: Some(context) }
     }
 }

@@ -11,7 +11,8 @@ use super::authzen_evaluation::Evaluation;
 use super::authzen_request::Parts;
 use super::explain::dry_run::{NamedCaller, ResolvedCaller, explain_route, find_route, resolve_caller};
 use super::explain::{method, path, route_of};
-use crate::authz::Caller;
+use crate::authz::action::Evaluate;
+use crate::authz::{Explanation, HypotheticalCaller, Reach, StepUp};
 use crate::domain::UserId;
 use crate::http::kit::{Answer, Call, Captured, Code, Description, Json, Problem, Route, Services};
 
@@ -25,20 +26,25 @@ const UNKNOWN_OR_HIDDEN: &str = "unknown-subject-or-resource";
 /// same one.
 pub(crate) struct Evaluator<'a> {
     services: &'a Services,
-    asker: &'a Caller,
+    reach: Reach<Explanation, Evaluate>,
     last: Option<(NamedCaller, ResolvedCaller)>,
     /// Users whom the decisions so far are about.
     subjects: BTreeSet<UserId>,
 }
 
 impl<'a> Evaluator<'a> {
-    /// Makes the evaluator for a caller.
-    pub(crate) fn new(services: &'a Services, asker: &'a Caller) -> Self {
-        Self { services, asker, last: None, subjects: BTreeSet::new() }
+    /// Makes the evaluator for a caller who may ask about the subjects.
+    pub(crate) fn new(services: &'a Services, reach: Reach<Explanation, Evaluate>) -> Self {
+        Self { services, reach, last: None, subjects: BTreeSet::new() }
     }
 
-    /// Returns the decision on one request.
+    /// Returns the decision on one request. A caller who asks about itself learns what its own request would tell.
     pub(crate) async fn evaluate(&mut self, request: &Parts) -> Result<Evaluation, Problem> {
+        let evaluation = self.evaluation(request).await?;
+        Ok(if self.reach.includes_everyone() { evaluation } else { evaluation.without_reasons() })
+    }
+
+    async fn evaluation(&mut self, request: &Parts) -> Result<Evaluation, Problem> {
         let Parts { subject, action, resource } = request;
         let Some(subject) = subject_of(subject.as_ref()) else {
             return Ok(Evaluation::denied("unknown-subject"));
@@ -50,11 +56,13 @@ impl<'a> Evaluator<'a> {
             Ok(target) => target,
             Err(reason) => return Ok(Evaluation::denied(reason)),
         };
-        let asker = self.asker;
-        let Some(subject) = self.resolve(subject).await? else {
-            return Ok(Evaluation::denied(UNKNOWN_OR_HIDDEN));
-        };
-        Ok(explain_route(services, asker, subject, endpoint, &segments).await?.into())
+        if !self.reach.includes_everyone() {
+            let own = ResolvedCaller::Authenticated(self.own(subject));
+            return Ok(explain_route(services, None, &own, endpoint, &segments).await?.into());
+        }
+        self.resolve(subject).await?;
+        let Some((_, subject)) = &self.last else { return Ok(Evaluation::denied(UNKNOWN_OR_HIDDEN)) };
+        Ok(explain_route(services, Some(self.reach.by()), subject, endpoint, &segments).await?.into())
     }
 
     /// Returns an answer that tells the audit trail whom the decisions are about.
@@ -62,20 +70,33 @@ impl<'a> Evaluator<'a> {
         Evaluated { evaluations, subjects: self.subjects.into_iter().collect() }
     }
 
-    /// Looks up the subject; `None` when it is unknown or the requesting caller may not know it.
-    async fn resolve(&mut self, subject: NamedCaller) -> Result<Option<&ResolvedCaller>, Problem> {
-        if self.last.as_ref().is_none_or(|(last, _)| *last != subject) {
-            let resolved = match resolve_caller(self.services, self.asker, &subject).await {
-                Ok(resolved) => resolved,
-                Err(problem) if problem.code() == Code::InvalidBody => return Ok(None),
-                Err(problem) => return Err(problem),
-            };
-            if let ResolvedCaller::Authenticated(caller) = &resolved {
-                self.subjects.extend(caller.user_id());
-            }
-            self.last = Some((subject, resolved));
+    /// Returns the requesting caller, with the scope and the freshness that the request supposes.
+    fn own(&self, subject: NamedCaller) -> HypotheticalCaller {
+        let own = HypotheticalCaller::from(self.reach.by());
+        let NamedCaller::User { scope, stale, .. } = subject else { return own };
+        let own = match scope {
+            Some(scope) => own.restricted_to(&self.services.vocabulary.scopes_in(&scope)),
+            None => own,
+        };
+        if stale && self.services.step_up != StepUp::OFF { own.stale() } else { own }
+    }
+
+    /// Looks up the subject. There is none afterwards when it is unknown, or the requesting caller may not know it.
+    async fn resolve(&mut self, subject: NamedCaller) -> Result<(), Problem> {
+        if self.last.as_ref().is_some_and(|(last, _)| *last == subject) {
+            return Ok(());
         }
-        Ok(self.last.as_ref().map(|(_, resolved)| resolved))
+        self.last = None;
+        let resolved = match resolve_caller(self.services, self.reach.by(), &subject).await {
+            Ok(resolved) => resolved,
+            Err(problem) if problem.code() == Code::InvalidBody => return Ok(()),
+            Err(problem) => return Err(problem),
+        };
+        if let ResolvedCaller::Authenticated(caller) = &resolved {
+            self.subjects.extend(caller.user_id());
+        }
+        self.last = Some((subject, resolved));
+        Ok(())
     }
 }
 
@@ -115,7 +136,7 @@ fn target<'a>(
     Ok((endpoint, segments.map(|(name, value)| (name, value.to_owned())).collect()))
 }
 
-fn subject_of(subject: Option<&Map<String, Value>>) -> Option<NamedCaller> {
+pub(super) fn subject_of(subject: Option<&Map<String, Value>>) -> Option<NamedCaller> {
     let id = text(subject, "id").to_owned();
     let property = |name| subject.and_then(|subject| subject.get("properties")?.get(name));
     let scope = property("scope").and_then(Value::as_str).map(str::to_owned);

@@ -4,7 +4,8 @@
 pub(crate) mod authzen;
 pub(crate) mod authzen_evaluation;
 pub(crate) mod authzen_evaluator;
-pub(crate) mod authzen_request;
+pub(crate) mod authzen_reach;
+mod authzen_request;
 pub(crate) mod docs;
 pub(crate) mod explain;
 pub(crate) mod health;

@@ -56,6 +56,11 @@ pub(crate) fn fitted(
             set("email", &owner.email);
             set("password", &fixture.password);
         }
+        (&Method::POST, "/access/v1/evaluation" | "/access/v1/evaluations") => {
+            if let Some(subject) = members.get_mut("subject").and_then(Value::as_object_mut) {
+                subject.insert("id".to_owned(), owner.id.as_str().into());
+            }
+        }
         (&Method::PUT, "/users/{id}/password") if is_owner => set("current_password", &fixture.password),
         (&Method::PUT, "/users/{id}/password") => drop(members.shift_remove("current_password")),
         _ => {}

@@ -113,7 +113,7 @@ impl Fixture {
         let path = self.path(create, owner)?;
         let maker = match rule.owner_from {
             OwnerFrom::Nobody => self.everything()?,
-            OwnerFrom::Url | OwnerFrom::Record => owner.token.clone(),
+            OwnerFrom::Url | OwnerFrom::Body | OwnerFrom::Record => owner.token.clone(),
         };
         let answer = self.call(create, path.clone(), owner, true, Some(&maker))?;
         let id = match answer.json().get("id") {

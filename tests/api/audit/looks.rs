@@ -32,7 +32,7 @@ fn changes(action: &str) -> bool {
     }
     let known = known! {
         Create List Read Update Delete RotateSecret Explain SetPassword ProvePassword VerifyEmail SetRoles SetStatus
-        ListSessions EndSessions ListConsents ReadClaims Rotate Retire ReadAudit SendVerification Invite
+        ListSessions EndSessions ListConsents ReadClaims Rotate Retire ReadAudit SendVerification Invite Evaluate
     };
     let of_notes =
         [("share", true), ("list_shares", false), ("archive", true), ("moderate", true), ("count", false)];
@@ -271,7 +271,7 @@ on_both_engines! {
         let both = json!({ "evaluations": [evaluation(&ada.id), evaluation(&bob.id), evaluation(&ada.id)] });
         server.post("/access/v1/evaluations").bearer(&root.token).json(&both).send().expect(200);
         assert_eq!((lines(&ada).len(), lines(&bob).len()), (before + 2, 1));
-        assert_eq!(lines(&bob)[0]["action"], "explain");
+        assert_eq!(lines(&bob)[0]["action"], "evaluate");
     }
 
     fn explanation_is_in_the_trail_of_its_subject(server) {

@@ -44,7 +44,8 @@ on_both_engines! {
         let request = json!({ "subject": user(&ada.id), "action": { "name": "read" }, "resource": user(&ada.id) });
         let answer = ask(&server, &gateway, &request).expect(200).json();
         assert_eq!(answer, json!({ "decision": false, "context": { "reason": "unknown-subject-or-resource" } }));
-        ask(&server, &ada.token, &request).expect_problem(403, "insufficient-scope");
+        let reader = server.log_in_for(&ada.email, Some("users:read"));
+        ask(&server, &reader, &request).expect_problem(403, "insufficient-scope");
     }
 
     fn evaluates_batches_with_short_circuit(server) {

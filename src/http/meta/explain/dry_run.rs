@@ -55,13 +55,13 @@ pub(crate) async fn explain<'a>(
 ) -> Result<(Explanation, &'a Route), Problem> {
     let (endpoint, segments) = find_route(services, &request.method, &request.path)?;
     let caller = resolve_caller(services, asker, &request.caller).await?;
-    Ok((explain_route(services, asker, &caller, endpoint, &segments).await?, endpoint))
+    Ok((explain_route(services, Some(asker), &caller, endpoint, &segments).await?, endpoint))
 }
 
-/// Explains the decision of a route for these segments of its path.
+/// Explains the decision of a route for these segments of its path. Without an asker, the caller asks about itself.
 pub(crate) async fn explain_route(
     services: &Services,
-    asker: &Caller,
+    asker: Option<&Caller>,
     caller: &ResolvedCaller,
     route: &Route,
     segments: &Captured,
