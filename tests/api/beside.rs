@@ -42,7 +42,8 @@ impl Beside {
                     let own = paths.iter().fold(actix_web::App::new(), |app, path| {
                         app.route(path, web::get().to(async || "Soup"))
                     });
-                    own.service(beside.scope())
+                    let nested = web::scope("/clients").default_service(web::to(async || "Soup"));
+                    own.service(nested).wrap(beside.middleware())
                 });
                 let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
                 let address = server.addrs()[0];
@@ -82,7 +83,8 @@ fn service_answers_beside_other_routes() {
     beside.get("/health/live").expect(200);
     let refused = beside.get("/users/me").expect_problem(401, "unauthenticated");
     assert!(refused.header("x-request-id").is_some() && refused.header("x-content-type-options").is_some());
-    beside.get("/nothing").expect_problem(404, "unknown-path");
+    // What neither has is the program's.
+    assert_eq!(beside.get("/nothing").expect(404).header("x-request-id"), None);
     let body = serde_json::json!({ "email": "ada@example.com", "password": PASSWORD });
     beside.request("POST", "/users").json(&body).send().expect(201);
     let session = beside.request("POST", "/sessions").json(&body).send().expect(200).json();
@@ -91,13 +93,53 @@ fn service_answers_beside_other_routes() {
     assert_eq!(beside.get("/menu/today").expect(200).body, "Soup");
 }
 
+/// Routes of the program at, below and beside paths of cloakroom.
+const PATHS: &[&str] = &[
+    "/users/{id}",
+    "/users/me",
+    "/users/me/avatar",
+    "/users/{id}/avatar",
+    "/users/{name}/audit",
+    "/oauth/{tail:.*}",
+    "/health/live",
+    "/.well-known/{file:.*}",
+    "/usersmenu",
+    "/{tail:.*}",
+];
+
 #[test]
-fn service_refuses_to_work_beside_a_route_for_one_of_its_paths() {
-    for path in ["/users/{id}", "/users/me", "/users/me/profile", "/users/{name}/audit", "/health/live"] {
-        let paths: &'static [&'static str] = Box::leak(Box::new([path]));
-        let beside = Beside::start(paths);
-        for asked in ["/users", "/clients", "/health/ready"] {
-            beside.get(asked).expect(500);
-        }
+fn no_route_of_the_program_answers_below_a_path_of_cloakroom() {
+    let beside = Beside::start(PATHS);
+    for path in [
+        "/users/me",
+        "/users/me/profile",
+        "/users/01890a5d-ac96-774b-bcce-b302099a8057/audit",
+        "/clients",
+        "/audit",
+    ] {
+        beside.get(path).expect_problem(401, "unauthenticated");
     }
+    for path in [
+        "/users/me/avatar",
+        "/users/x/avatar",
+        "/users/",
+        "/oauth/nothing",
+        "/clients/a/b/c",
+        "/health/other",
+        "/%75sers/me/avatar",
+        "//users/me/avatar",
+    ] {
+        let answer = beside.get(path).expect(404);
+        assert_ne!(answer.body, "Soup", "{path}");
+        assert!(answer.header("x-request-id").is_some(), "{path}");
+    }
+    beside.get("/health/live").expect(200);
+    let keys = beside.get("/.well-known/jwks.json").expect(200).json();
+    assert!(keys["keys"].is_array());
+    // The well-known URIs of others, and a name that only begins alike, are the program's.
+    for path in ["/.well-known/acme-challenge/x", "/usersmenu", "/usersx/me", "/menu", "/", "/Users/me"] {
+        assert_eq!(beside.get(path).expect(200).body, "Soup", "{path}");
+    }
+    // Another method is not the program's either.
+    beside.request("PUT", "/users/me/avatar").send().expect_problem(404, "unknown-path");
 }

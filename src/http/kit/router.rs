@@ -43,7 +43,7 @@ impl Router {
     }
 
     /// Answers a request. A wrong method on a known path is 405, every other path 404.
-    async fn answer(&self, request: HttpRequest, payload: Payload) -> HttpResponse {
+    pub(crate) async fn answer(&self, request: HttpRequest, payload: Payload) -> HttpResponse {
         // Only escapes of characters that need none are decoded in it (RFC 3986 §2.3).
         let Some((indices, captured)) = self.services.routes.find(request.match_info().as_str()) else {
             return self.unknown(request, Problem::new(Code::UnknownPath));
