@@ -172,8 +172,7 @@ impl Caller {
     /// Returns a hypothetical caller that is this one with no scope but these.
     pub(super) fn restricted_to(&self, scope: &ScopeSet) -> Self {
         let (scope, inner) = (self.scope().intersection(scope), &self.inner);
-        let mut caller =
-            Self::hypothetical(Arc::clone(&inner.vocabulary), inner.subject.clone(), scope);
+        let mut caller = Self::hypothetical(Arc::clone(&inner.vocabulary), inner.subject.clone(), scope);
         if let Some(restricted) = Arc::get_mut(&mut caller.inner) {
             restricted.is_browser = inner.is_browser;
         }

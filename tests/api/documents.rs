@@ -319,8 +319,8 @@ fn openapi_refers_to_shared_headers_in_every_answer() {
             401 if !route.contains("/sessions") => &["WWW-Authenticate"],
             415 if route.starts_with("patch") => &["Accept-Patch"],
             429 | 503 => &["Retry-After"],
-            // The link of an invitation has no URL of its own.
-            201 if route.ends_with("/invitation") => &[],
+            // An invitation has no version.
+            201 if route.ends_with("/invitation") => &["Location"],
             201 => &["Location", "ETag"],
             303 => &["Location"],
             304 => &["ETag"],

@@ -201,7 +201,7 @@ impl<T: Serialize + ToSchema> Answer for CreatedJson<T> {
     }
 
     fn describe(description: &mut Description) {
-        answers_json::<T>(description, 201, "The new data, shown once", &[]);
+        answers_json::<T>(description, 201, "The new data, shown once", &["Location"]);
     }
 }
 

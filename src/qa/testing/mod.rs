@@ -40,7 +40,9 @@
 //! - a list does not show the owner's records to another user;
 //! - no answer contains a password, its hash, a token or a private key, except where one is issued;
 //! - no answer is 5xx;
-//! - each of the application's own routes lets in some kind of caller, unless the test waives it by name.
+//! - each of the application's own routes lets in some kind of caller, unless the test waives it by name;
+//! - each relation of the application is given by one of its routes ([`Endpoint::gives`](crate::http::Endpoint::gives)),
+//!   unless the test waives it by name.
 #![expect(clippy::expect_used, clippy::panic, reason = "a library for tests: a panic fails the test")]
 
 mod application;

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
+use super::walk::Waived;
 use crate::app::App;
+use crate::authz::Relation;
 use crate::authz::matrix::CallerKind;
 use crate::qa::verify::{Outcome, Report, RouteReport};
 
@@ -25,7 +27,7 @@ pub struct Page {
 }
 
 impl Page {
-    pub(crate) fn of(report: &Report, app: &App, waived: &[&str]) -> Self {
+    pub(super) fn of(report: &Report, app: &App, waived: &Waived) -> Self {
         let kinds = CallerKind::of_requests(app.vocabulary());
         let added: Vec<String> = app.added_routes().iter().map(|endpoint| endpoint.name()).collect();
         let routes: Vec<&RouteReport> =
@@ -37,7 +39,12 @@ impl Page {
         Self {
             rows: rows.collect(),
             kinds: kinds.iter().map(|kind| kind.name()).collect(),
-            broken: [report.differences(), closed(&routes, waived)].concat(),
+            broken: [
+                report.differences(),
+                closed(&routes, &waived.routes),
+                untried(&routes, app.vocabulary().relations(), waived),
+            ]
+            .concat(),
         }
     }
 
@@ -84,7 +91,6 @@ impl fmt::Display for Page {
 /// Returns a line for each route that lets in no kind of caller, unless it is waived, and for each waiver without use.
 /// The walk proves nothing about a route that lets in nobody.
 fn closed(routes: &[&RouteReport], waived: &[&str]) -> Vec<String> {
-    let is_open = |route: &RouteReport| route.cells.iter().any(|cell| cell.answer.starts_with(['2', '3']));
     let closed = routes.iter().filter(|route| !is_open(route) && !waived.contains(&route.route.as_str()));
     let closed = closed.map(|route| {
         let owner = answers(route, CallerKind::Owner);
@@ -97,6 +103,35 @@ fn closed(routes: &[&RouteReport], waived: &[&str]) -> Vec<String> {
     let needless =
         waived.iter().filter(|name| !routes.iter().any(|route| route.route == **name && !is_open(route)));
     closed.chain(needless.map(|name| format!("{name}: it is waived without need"))).collect()
+}
+
+/// Returns true for a route that lets in some kind of caller.
+fn is_open(route: &RouteReport) -> bool {
+    route.cells.iter().any(|cell| cell.answer.starts_with(['2', '3']))
+}
+
+/// Returns a line for each relation that a route was not tried with, unless it is waived, and for each waiver without use.
+fn untried(routes: &[&RouteReport], relations: &[Relation], waived: &Waived) -> Vec<String> {
+    // A route that lets in nobody has a line of its own, or is waived.
+    let open: Vec<&RouteReport> = routes.iter().copied().filter(|route| is_open(route)).collect();
+    let reason = |relation: Relation| {
+        open.iter().find_map(|route| {
+            let cell = route.cells.iter().find(|cell| cell.caller.kind() == CallerKind::Related(relation))?;
+            match &cell.outcome {
+                Outcome::NotTried(why) => Some(format!("{} was not tried: {why}", route.route)),
+                _ => None,
+            }
+        })
+    };
+    let untried = relations.iter().filter(|relation| !waived.relations.contains(relation));
+    let untried = untried.filter_map(|relation| {
+        let name = CallerKind::Related(*relation).name();
+        Some(format!("{name}: {}, or waive it with Walk::waive_relation", reason(*relation)?))
+    });
+    let needless = waived.relations.iter().filter(|relation| reason(**relation).is_none());
+    let needless = needless
+        .map(|relation| format!("{}: it is waived without need", CallerKind::Related(*relation).name()));
+    untried.chain(needless).collect()
 }
 
 /// Returns the answers to a kind of caller, each once; `–` where there was nothing to try.

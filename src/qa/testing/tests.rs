@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 use super::{Server, Walk};
 use crate::app::App;
 use crate::authz::action::{Create, Delete, List, Read, Update};
-use crate::authz::{Allowed, OwnerFrom, Reach, Resource, RowFilter, Sealed};
+use crate::authz::{Allowed, OwnerFrom, Reach, Relation, Resource, RowFilter, Sealed};
 use crate::domain::{ClockAndRandom, Random, Role, UserId};
 use crate::http::{
-    Authenticated, Body, Code, Endpoint, Json, NoContent, Problem, Public, Segments, endpoint,
+    Authenticated, Body, Code, CreatedJson, Endpoint, Json, NoContent, Problem, Public, Segments, endpoint,
 };
 use crate::store::{Lookup, StoreError, Stored};
 
@@ -43,10 +43,14 @@ struct Hat {
     owner: UserId,
 }
 
+/// Wears the hat of another. No route gives the relation.
+const BORROWER: Relation = Relation::to_caller("borrower");
+
 impl Resource for Hat {
     type Id = HatId;
     const NAME: &'static str = "hat";
     const OWNER: OwnerFrom = OwnerFrom::Record;
+    const RELATIONS: &'static [Relation] = &[BORROWER];
 
     fn id(&self) -> HatId {
         self.id
@@ -61,7 +65,7 @@ crate::policy! {
     Hat {
         Create: owner(HATS);
         List:   owner(HATS), anyone(HATS_ANY);
-        Read:   owner(HATS), anyone(HATS_ANY);
+        Read:   owner(HATS), related(BORROWER, HATS), anyone(HATS_ANY);
         // The mistake: a user who may read their own hats may remove everyone's.
         Delete: everybody(HATS);
         Update: owner(HATS), anyone(HATS_ANY);
@@ -196,6 +200,8 @@ fn a_mistake_is_named_with_its_route() {
             "DELETE /hats/{id}: a client gets 204 and must be refused",
             "DELETE /hats/{id}: a client named like the owner gets 204 and must be refused",
             "DELETE /hats/{id}: an administrator's browser gets 204 and must be refused",
+            "related: borrower: GET /hats/{id} was not tried: no route gives the relation borrower: declare it with \
+             Endpoint::gives, or waive it with Walk::waive_relation",
         ]
     );
 }
@@ -266,6 +272,16 @@ fn route_that_lets_in_nobody_is_named_unless_it_is_waived() {
     assert_eq!(waived.broken(), ["GET /users: it is waived without need"]);
 }
 
+#[test]
+fn relation_that_no_route_gives_is_named_unless_it_is_waived() {
+    const LENDER: Relation = Relation::to_caller("lender");
+    let mended: Vec<Endpoint> =
+        routes().into_iter().filter(|route| route.name() != "GET /hats").take(2).collect();
+    let page = Walk::of(wardrobe(mended)).waive_relation(BORROWER).waive_relation(LENDER).run();
+    let lines: Vec<&String> = page.broken().iter().filter(|line| line.starts_with("related: ")).collect();
+    assert_eq!(lines, ["related: lender: it is waived without need"]);
+}
+
 /// The mistake: its query fails.
 async fn count(_: Reach<Hat, List>) -> Result<Json<usize>, Problem> {
     Err(StoreError::Internal("no such column: hats.brim".to_owned()).into())
@@ -295,4 +311,22 @@ fn server_of_a_test_has_people_and_answers() {
     let admin = server.user_with("admin", &[Role::ADMIN]);
     server.get("/users").by(&admin).send().expect(200);
     server.get("/users").send().expect(401);
+}
+
+/// Creates something that is no record of its own.
+async fn pawn(reach: Reach<Hat, Create>) -> Result<CreatedJson<String>, Problem> {
+    let owner = reach.owner()?;
+    Ok(CreatedJson::new("a ticket".to_owned()).at(format!("/pawned/{owner}")))
+}
+
+#[test]
+fn created_data_has_its_described_url() {
+    let pawning = endpoint(Method::POST, "/pawned", "Pawn a hat", pawn);
+    let server = Server::of(wardrobe(vec![pawning])).sqlite();
+    let ada = server.user("ada");
+    let made = server.post("/pawned").by(&ada).send().expect(201);
+    assert_eq!(made.header("location"), Some(format!("{}/pawned/{}", server.url(), ada.id).as_str()));
+    let document = server.get("/openapi.json").send().expect(200).json();
+    let described = &document["paths"]["/pawned"]["post"]["responses"]["201"]["headers"]["Location"];
+    assert_eq!(described["$ref"], "#/components/headers/Location", "{document}");
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Page;
 use super::server::Server;
 use crate::app::App;
+use crate::authz::Relation;
 use crate::qa::verify::{Options, Verification};
 
 /// Walk of every route of an application as every kind of caller, on a running server.
@@ -22,14 +23,29 @@ pub struct Walk {
     served: Arc<App>,
     database_url: Option<String>,
     settings: Vec<(String, String)>,
-    waived: Vec<&'static str>,
+    waived: Waived,
+}
+
+/// What a walk need not try.
+#[derive(Default)]
+pub(super) struct Waived {
+    /// Routes that need not let in a kind of caller.
+    pub(super) routes: Vec<&'static str>,
+    /// Relations that need not be tried.
+    pub(super) relations: Vec<Relation>,
 }
 
 impl Walk {
     /// Returns a walk of this application, on its own SQLite database.
     pub fn of(app: App) -> Self {
         let app = Arc::new(app);
-        Self { served: Arc::clone(&app), app, database_url: None, settings: Vec::new(), waived: Vec::new() }
+        Self {
+            served: Arc::clone(&app),
+            app,
+            database_url: None,
+            settings: Vec::new(),
+            waived: Waived::default(),
+        }
     }
 
     /// Serves another application, to check that the walk finds its faults.
@@ -52,7 +68,14 @@ impl Walk {
     /// Waives, for a route such as `POST /orders/{id}/refund`, that a kind of caller must be let in: it needs what the
     /// walk cannot prepare. The route is still called as every kind of caller.
     pub fn waive(mut self, route: &'static str) -> Self {
-        self.waived.push(route);
+        self.waived.routes.push(route);
+        self
+    }
+
+    /// Waives that the walk must try a route as a user with this relation: no route gives it, or the walk cannot send the
+    /// request that does.
+    pub fn waive_relation(mut self, relation: Relation) -> Self {
+        self.waived.relations.push(relation);
         self
     }
 

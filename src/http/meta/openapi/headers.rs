@@ -33,7 +33,7 @@ const HEADERS: &[Header] = &[
     ),
     (
         "Location",
-        "The URL of the new record, or the target of the redirect",
+        "The URL of what is new, or the target of the redirect",
         || json!({ "type": "string", "format": "uri-reference" }),
     ),
     (
