@@ -3,15 +3,9 @@
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
-use cloakroom::authz::{Allowed, OwnerFrom, Resource};
-use cloakroom::domain::{Invalid, OwnedId, Time, UserId, plain_text};
-use cloakroom::http::{
-    Body, Created, Endpoint, IfMatch, NewId, Now, Problem, ReachOf, Shown, endpoint, plain,
-};
-use cloakroom::store::{Moment, Store, Uid};
-use diesel::prelude::*;
-use serde::Serialize;
-use utoipa::ToSchema;
+use cloakroom::domain::{Invalid, Time, UserId, plain_text};
+use cloakroom::http::{Body, Created, Endpoint, NewId, Now, Problem, ReachOf, Shown, endpoint, plain};
+use cloakroom::store::Store;
 
 cloakroom::uuid_id! {
     /// A label's own id.
@@ -30,42 +24,28 @@ cloakroom::text_enum! {
     }
 }
 
-/// A label.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
-#[diesel(table_name = labels)]
-pub struct Label {
-    /// Set by the server.
-    pub id: LabelId,
-    /// The user.
-    pub owner_id: UserId,
-    /// The text on it.
-    pub name: String,
-    /// Its colour.
-    pub colour: Colour,
-    /// How often it is used, by the user's own count.
-    pub uses: i64,
-    /// The time of creation.
-    pub created_at: Time,
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub revision: i64,
+cloakroom::record! {
+    /// A label.
+    pub struct Label in labels {
+        /// Set by the server.
+        pub id: LabelId => Uid,
+        /// The user.
+        pub owner_id: UserId => Uid,
+        /// The text on it.
+        pub name: String => Text,
+        /// Its colour.
+        pub colour: Colour => Text,
+        /// How often it is used, by the user's own count.
+        pub uses: i64 => BigInt,
+        /// The time of creation.
+        pub created_at: Time => Moment,
+    }
 }
 
-impl Resource for Label {
-    type Id = OwnedId<LabelId>;
-    const NAME: &'static str = "label";
-    const OWNER: OwnerFrom = OwnerFrom::Url;
-
-    fn id(&self) -> Self::Id {
-        OwnedId { user: self.owner_id, id: self.id }
-    }
-
-    fn owner(&self) -> Option<UserId> {
-        Some(self.owner_id)
-    }
-
-    fn owner_by_id(id: &Self::Id) -> Option<UserId> {
-        Some(id.user)
+cloakroom::resource! {
+    Label = "label" {
+        id: OwnedId<LabelId>;
+        owner: owner_id;
     }
 }
 
@@ -87,21 +67,6 @@ cloakroom::policy! {
     }
 }
 
-diesel::table! {
-    use diesel::sql_types::*;
-    use super::{Moment, Uid};
-
-    labels (id) {
-        id -> Uid,
-        owner_id -> Uid,
-        name -> Text,
-        colour -> Text,
-        uses -> BigInt,
-        created_at -> Moment,
-        revision -> BigInt,
-    }
-}
-
 cloakroom::stored! {
     Label in labels {
         owner: owner_id;
@@ -117,7 +82,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(Method::POST,   "/users/{id}/labels",         "Make a label",   create),
         endpoint(Method::GET,    "/users/{id}/labels",         "List labels",    plain::list_of::<Label>),
         endpoint(Method::GET,    "/users/{id}/labels/{label}", "Read a label",   plain::read::<Label>),
-        endpoint(Method::PATCH,  "/users/{id}/labels/{label}", "Change a label", update),
+        endpoint(Method::PATCH,  "/users/{id}/labels/{label}", "Change a label", plain::update::<LabelPatch>),
         endpoint(Method::DELETE, "/users/{id}/labels/{label}", "Delete a label", plain::delete::<Label>),
     ]
 }
@@ -139,7 +104,7 @@ cloakroom::body! {
 
 cloakroom::body! {
     /// Body of `PATCH /users/{id}/labels/{label}`: a merge patch (RFC 7396).
-    pub struct LabelPatch {
+    pub struct LabelPatch changes Label {
         /// The text on it.
         #[schema(max_length = 60)]
         name: Option<String> = optional_text(name_of);
@@ -168,20 +133,4 @@ async fn create(
     let (owner_id, uses) = (reach.owner(), uses.unwrap_or_default());
     let label = Label { id, owner_id, name, colour, uses, created_at, revision: 1 };
     Ok(Shown::from(store.insert(reach.make(label)?).await?).created())
-}
-
-async fn update(
-    label: Allowed<Label, Update>,
-    body: Body<LabelPatch>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<Shown<Label>, Problem> {
-    let LabelPatch { name, colour, uses } = body.read(LabelPatch::read)?;
-    if_match.require(label.revision)?;
-    let change = store.update(label, |label| {
-        label.name = name.unwrap_or_else(|| label.name.clone());
-        label.colour = colour.unwrap_or(label.colour);
-        label.uses = uses.unwrap_or(label.uses);
-    });
-    Ok(if_match.change(change).await?.into())
 }

@@ -2,13 +2,11 @@
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
-use cloakroom::authz::{Allowed, Member, OwnerFrom, Reach, Relation, Resource};
+use cloakroom::authz::{Allowed, Member, Reach, Relation};
 use cloakroom::domain::{Invalid, Time, UserId, plain_text};
 use cloakroom::http::{Body, Created, Endpoint, IfMatch, NewId, Now, Problem, Shown, endpoint, plain};
-use cloakroom::store::{Moment, Store, Uid};
+use cloakroom::store::{Store, Uid};
 use diesel::prelude::*;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::jobs::{EMPTY_ARCHIVE, TELL_AUTHOR, Tell};
 use super::moderation::{Count, Moderate};
@@ -21,46 +19,35 @@ cloakroom::uuid_id! {
     pub struct NoteId;
 }
 
-/// A note.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
-#[diesel(table_name = notes, treat_none_as_null = true)]
-#[serde(remote = "Self")]
-pub struct Note {
-    /// Set by the server.
-    pub id: NoteId,
-    /// The author.
-    pub owner_id: UserId,
-    /// The subject.
-    pub title: String,
-    /// The content.
-    pub text: String,
-    /// Set when it is archived. An archived note cannot be changed.
-    pub archived: bool,
-    /// The moderators' remark, for moderators only.
-    pub verdict: Option<String>,
-    /// The time of creation.
-    pub created_at: Time,
-    /// The time of the last change.
-    pub updated_at: Time,
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub revision: i64,
+cloakroom::record! {
+    /// A note.
+    #[serde(remote = "Self")]
+    pub struct Note in notes {
+        /// Set by the server.
+        pub id: NoteId => Uid,
+        /// The author.
+        pub owner_id: UserId => Uid,
+        /// The subject.
+        pub title: String => Text,
+        /// The content.
+        pub text: String => Text,
+        /// Set when it is archived. An archived note cannot be changed.
+        pub archived: bool => Bool,
+        /// The moderators' remark, for moderators only.
+        pub verdict: Option<String> => Nullable<Text>,
+        /// The time of creation.
+        pub created_at: Time => Moment,
+        /// The time of the last change.
+        pub updated_at: Time => Moment,
+    }
 }
 
-impl Resource for Note {
-    type Id = NoteId;
-    const NAME: &'static str = "note";
-    const OWNER: OwnerFrom = OwnerFrom::Record;
-    const RELATIONS: &'static [Relation] = &[READER, EDITOR, OPEN];
-    const MEMBERS: &'static [Member] =
-        &[Member::new("verdict").read_by::<Note, Moderate>().written_by::<Note, Moderate>()];
-
-    fn id(&self) -> NoteId {
-        self.id
-    }
-
-    fn owner(&self) -> Option<UserId> {
-        Some(self.owner_id)
+cloakroom::resource! {
+    Note = "note" {
+        id: NoteId;
+        owner: owner_id;
+        relations: [READER, EDITOR, OPEN];
+        members: [Member::new("verdict").read_by::<Note, Moderate>().written_by::<Note, Moderate>()];
     }
 }
 
@@ -100,23 +87,6 @@ cloakroom::policy! {
 }
 
 // The table.
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use super::{Moment, Uid};
-
-    notes (id) {
-        id -> Uid,
-        owner_id -> Uid,
-        title -> Text,
-        text -> Text,
-        archived -> Bool,
-        verdict -> Nullable<Text>,
-        created_at -> Moment,
-        updated_at -> Moment,
-        revision -> BigInt,
-    }
-}
 
 diesel::table! {
     use diesel::sql_types::*;

@@ -2,50 +2,30 @@
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
-use cloakroom::authz::{Allowed, OwnerFrom, Resource};
-use cloakroom::domain::{Invalid, OwnedId, Time, UserId, plain_text};
-use cloakroom::http::{
-    Body, Created, Endpoint, IfMatch, NewId, Now, Problem, ReachOf, Shown, endpoint, plain,
-};
-use cloakroom::store::{Moment, Store, Uid};
-use diesel::prelude::*;
-use serde::Serialize;
-use utoipa::ToSchema;
+use cloakroom::domain::{Invalid, Time, UserId, plain_text};
+use cloakroom::http::{Body, Created, Endpoint, NewId, Now, Problem, ReachOf, Shown, endpoint, plain};
+use cloakroom::store::Store;
 
 cloakroom::uuid_id! {
     /// An address's own id.
     pub struct AddressId in "address";
 }
 
-/// An address.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
-#[diesel(table_name = addresses)]
-pub struct Address {
-    pub id: AddressId,
-    pub owner_id: UserId,
-    /// The lines on the parcel.
-    pub lines: String,
-    pub created_at: Time,
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub revision: i64,
+cloakroom::record! {
+    /// An address.
+    pub struct Address in addresses {
+        pub id: AddressId => Uid,
+        pub owner_id: UserId => Uid,
+        /// The lines on the parcel.
+        pub lines: String => Text,
+        pub created_at: Time => Moment,
+    }
 }
 
-impl Resource for Address {
-    type Id = OwnedId<AddressId>;
-    const NAME: &'static str = "address";
-    const OWNER: OwnerFrom = OwnerFrom::Url;
-
-    fn id(&self) -> Self::Id {
-        OwnedId { user: self.owner_id, id: self.id }
-    }
-
-    fn owner(&self) -> Option<UserId> {
-        Some(self.owner_id)
-    }
-
-    fn owner_by_id(id: &Self::Id) -> Option<UserId> {
-        Some(id.user)
+cloakroom::resource! {
+    Address = "address" {
+        id: OwnedId<AddressId>;
+        owner: owner_id;
     }
 }
 
@@ -66,19 +46,6 @@ cloakroom::policy! {
     }
 }
 
-diesel::table! {
-    use diesel::sql_types::*;
-    use super::{Moment, Uid};
-
-    addresses (id) {
-        id -> Uid,
-        owner_id -> Uid,
-        lines -> Text,
-        created_at -> Moment,
-        revision -> BigInt,
-    }
-}
-
 cloakroom::stored! {
     Address in addresses {
         owner: owner_id;
@@ -93,7 +60,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(Method::POST,   "/users/{id}/addresses",           "Write an address",  create),
         endpoint(Method::GET,    "/users/{id}/addresses",           "List addresses",    plain::list_of::<Address>),
         endpoint(Method::GET,    "/users/{id}/addresses/{address}", "Read an address",   plain::read::<Address>),
-        endpoint(Method::PATCH,  "/users/{id}/addresses/{address}", "Change an address", update),
+        endpoint(Method::PATCH,  "/users/{id}/addresses/{address}", "Change an address", plain::update::<AddressPatch>),
         endpoint(Method::DELETE, "/users/{id}/addresses/{address}", "Delete an address", plain::delete::<Address>),
     ]
 }
@@ -110,7 +77,7 @@ cloakroom::body! {
 
 cloakroom::body! {
     /// Body of `PATCH /users/{id}/addresses/{address}`: a merge patch (RFC 7396).
-    pub struct AddressPatch {
+    pub struct AddressPatch changes Address {
         /// The lines on the parcel.
         #[schema(max_length = 500)]
         lines: Option<String> = optional_text(lines_of);
@@ -133,18 +100,4 @@ async fn create(
     let NewAddress { lines } = body.read(NewAddress::read)?;
     let address = Address { id, owner_id: reach.owner(), lines, created_at, revision: 1 };
     Ok(Shown::from(store.insert(reach.make(address)?).await?).created())
-}
-
-async fn update(
-    address: Allowed<Address, Update>,
-    body: Body<AddressPatch>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<Shown<Address>, Problem> {
-    let AddressPatch { lines } = body.read(AddressPatch::read)?;
-    if_match.require(address.revision)?;
-    let change = store.update(address, |address| {
-        address.lines = lines.unwrap_or_else(|| address.lines.clone());
-    });
-    Ok(if_match.change(change).await?.into())
 }

@@ -2,16 +2,14 @@
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, List, Read};
-use cloakroom::authz::{OwnerFrom, Reach, Resource, System};
+use cloakroom::authz::{Reach, System};
 use cloakroom::domain::{Time, UserId};
 use cloakroom::http::{Content, Endpoint, MediaType, Problem, endpoint, plain};
 use cloakroom::jobs::{Event, Job, JobError};
 use cloakroom::on;
-use cloakroom::store::{Moment, Store, StoreError, Uid, Within};
+use cloakroom::store::{Store, StoreError, Within};
 use diesel::prelude::*;
 use futures_util::stream;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::orders::{ORDERS_SUPPORT, Order, OrderId};
 
@@ -20,32 +18,22 @@ cloakroom::uuid_id! {
     pub struct InvoiceId;
 }
 
-/// An invoice.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
-#[diesel(table_name = invoices)]
-pub struct Invoice {
-    pub id: InvoiceId,
-    pub owner_id: UserId,
-    pub order_id: OrderId,
-    /// The price in pence.
-    pub total: i64,
-    pub created_at: Time,
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub revision: i64,
+cloakroom::record! {
+    /// An invoice.
+    pub struct Invoice in invoices {
+        pub id: InvoiceId => Uid,
+        pub owner_id: UserId => Uid,
+        pub order_id: OrderId => Uid,
+        /// The price in pence.
+        pub total: i64 => BigInt,
+        pub created_at: Time => Moment,
+    }
 }
 
-impl Resource for Invoice {
-    type Id = InvoiceId;
-    const NAME: &'static str = "invoice";
-    const OWNER: OwnerFrom = OwnerFrom::Record;
-
-    fn id(&self) -> InvoiceId {
-        self.id
-    }
-
-    fn owner(&self) -> Option<UserId> {
-        Some(self.owner_id)
+cloakroom::resource! {
+    Invoice = "invoice" {
+        id: InvoiceId;
+        owner: owner_id;
     }
 }
 
@@ -70,20 +58,6 @@ cloakroom::policy! {
         Create: system(BILL, INVOICES_WRITE);
         List:   owner(INVOICES_READ), anyone(INVOICES_READ_ANY);
         Read:   owner(INVOICES_READ), anyone(INVOICES_READ_ANY);
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use super::{Moment, Uid};
-
-    invoices (id) {
-        id -> Uid,
-        owner_id -> Uid,
-        order_id -> Uid,
-        total -> BigInt,
-        created_at -> Moment,
-        revision -> BigInt,
     }
 }
 

@@ -4,17 +4,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
-use cloakroom::authz::{Allowed, Member, OwnerFrom, Reach, Relation, Resource};
+use cloakroom::authz::{Allowed, Member, Reach, Relation};
 use cloakroom::domain::{Invalid, Time, UserId, plain_text};
 use cloakroom::http::{
-    Body, Created, Endpoint, Given, IfMatch, Listed, NewId, Now, Paging, Problem, Shown, State, endpoint,
-    plain,
+    Body, Created, Endpoint, Given, Listed, NewId, Now, Paging, Problem, Shown, State, endpoint, plain,
 };
 use cloakroom::on;
-use cloakroom::store::{Moment, Store, Uid, Within};
+use cloakroom::store::{Store, Within};
 use diesel::prelude::*;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::invoices::{BILL, Bill};
 use super::jobs::CLEAN_UP;
@@ -34,45 +31,35 @@ cloakroom::text_enum! {
     }
 }
 
-/// An order.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
-#[diesel(table_name = orders, treat_none_as_null = true)]
-#[serde(remote = "Self")]
-pub struct Order {
-    pub id: OrderId,
-    pub owner_id: UserId,
-    /// The article.
-    pub item: String,
-    /// How many of it.
-    pub quantity: i64,
-    pub state: OrderState,
-    /// A remark of support, for support only.
-    pub remark: Option<String>,
-    /// The discount in per cent, which support grants.
-    pub discount: i64,
-    pub created_at: Time,
-    pub updated_at: Time,
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub revision: i64,
+cloakroom::record! {
+    /// An order.
+    #[serde(remote = "Self")]
+    pub struct Order in orders {
+        pub id: OrderId => Uid,
+        pub owner_id: UserId => Uid,
+        /// The article.
+        pub item: String => Text,
+        /// How many of it.
+        pub quantity: i64 => BigInt,
+        pub state: OrderState => Text,
+        /// A remark of support, for support only.
+        pub remark: Option<String> => Nullable<Text>,
+        /// The discount in per cent, which support grants.
+        pub discount: i64 => BigInt,
+        pub created_at: Time => Moment,
+        pub updated_at: Time => Moment,
+    }
 }
 
-impl Resource for Order {
-    type Id = OrderId;
-    const NAME: &'static str = "order";
-    const OWNER: OwnerFrom = OwnerFrom::Record;
-    const RELATIONS: &'static [Relation] = &[DRAFT];
-    const MEMBERS: &'static [Member] = &[
-        Member::new("remark").read_by::<Order, Support>().written_by::<Order, Support>(),
-        Member::new("discount").written_by::<Order, Support>(),
-    ];
-
-    fn id(&self) -> OrderId {
-        self.id
-    }
-
-    fn owner(&self) -> Option<UserId> {
-        Some(self.owner_id)
+cloakroom::resource! {
+    Order = "order" {
+        id: OrderId;
+        owner: owner_id;
+        relations: [DRAFT];
+        members: [
+            Member::new("remark").read_by::<Order, Support>().written_by::<Order, Support>(),
+            Member::new("discount").written_by::<Order, Support>(),
+        ];
     }
 }
 
@@ -107,24 +94,6 @@ cloakroom::policy! {
     }
 }
 
-diesel::table! {
-    use diesel::sql_types::*;
-    use super::{Moment, Uid};
-
-    orders (id) {
-        id -> Uid,
-        owner_id -> Uid,
-        item -> Text,
-        quantity -> BigInt,
-        state -> Text,
-        remark -> Nullable<Text>,
-        discount -> BigInt,
-        created_at -> Moment,
-        updated_at -> Moment,
-        revision -> BigInt,
-    }
-}
-
 cloakroom::stored! {
     Order in orders {
         owner: owner_id;
@@ -151,7 +120,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(Method::GET,    "/orders",             "List orders",              plain::list::<Order>),
         endpoint(Method::GET,    "/orders/largest",     "List the largest orders",  largest),
         endpoint(Method::GET,    "/orders/{id}",        "Read an order",            plain::read::<Order>),
-        endpoint(Method::PATCH,  "/orders/{id}",        "Change an order",          update),
+        endpoint(Method::PATCH,  "/orders/{id}",        "Change an order",          plain::update::<OrderPatch>),
         endpoint(Method::DELETE, "/orders/{id}",        "Delete a draft",           plain::delete::<Order>),
         endpoint(Method::PUT,    "/orders/{id}/placed", "Place an order",           place).or(&[OUT_OF_STOCK]),
     ]
@@ -193,7 +162,7 @@ cloakroom::body! {
 
 cloakroom::body! {
     /// Body of `PATCH /orders/{id}`: a merge patch (RFC 7396).
-    pub struct OrderPatch {
+    pub struct OrderPatch changes Order {
         /// The article.
         #[schema(max_length = 60)]
         item: Option<String> = optional_text(item_of);
@@ -236,23 +205,6 @@ async fn create(
         revision: 1,
     };
     Ok(Shown::from(store.insert(reach.make(order)?).await?).created())
-}
-
-async fn update(
-    order: Allowed<Order, Update>,
-    body: Body<OrderPatch>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<Shown<Order>, Problem> {
-    let OrderPatch { item, quantity, remark, discount } = body.read(OrderPatch::read)?;
-    if_match.require(order.revision)?;
-    let change = store.update(order, |order| {
-        order.item = item.unwrap_or_else(|| order.item.clone());
-        order.quantity = quantity.unwrap_or(order.quantity);
-        remark.apply(&mut order.remark);
-        order.discount = discount.unwrap_or(order.discount);
-    });
-    Ok(if_match.change(change).await?.into())
 }
 
 async fn place(

@@ -57,3 +57,79 @@ pub trait Resource: Sized + 'static {
         vocabulary.powers_of(self.owner_roles())
     }
 }
+
+/// Implements [`Resource`](crate::authz::Resource) for a kind of record with an owner: its name, its id, and the member
+/// that has the owner.
+///
+/// With `id: OwnedId<CoatId>` the records are below their owner, whom the URL names (`/users/{id}/coats/{coat}`).
+/// Otherwise the record alone tells the owner. `relations` and `members` are
+/// [`RELATIONS`](crate::authz::Resource::RELATIONS) and [`MEMBERS`](crate::authz::Resource::MEMBERS).
+///
+/// ```
+/// use cloakroom::{authz::{OwnerFrom, Resource}, domain::UserId};
+/// cloakroom::uuid_id! {
+///     /// A coat's id.
+///     pub struct CoatId in "coat";
+/// }
+///
+/// struct Coat { id: CoatId, owner_id: UserId }
+///
+/// cloakroom::resource! {
+///     Coat = "coat" {
+///         id: OwnedId<CoatId>;
+///         owner: owner_id;
+///     }
+/// }
+/// assert_eq!(Coat::OWNER, OwnerFrom::Url);
+/// ```
+#[macro_export]
+macro_rules! resource {
+    ($record:ident = $name:literal {
+        id: OwnedId<$id:ident>;
+        owner: $owner:ident;
+        $(relations: $relations:expr;)?
+        $(members: $members:expr;)?
+    }) => {
+        impl $crate::authz::Resource for $record {
+            type Id = $crate::domain::OwnedId<$id>;
+            const NAME: &'static str = $name;
+            const OWNER: $crate::authz::OwnerFrom = $crate::authz::OwnerFrom::Url;
+            $(const RELATIONS: &'static [$crate::authz::Relation] = &$relations;)?
+            $(const MEMBERS: &'static [$crate::authz::Member] = &$members;)?
+
+            fn id(&self) -> Self::Id {
+                $crate::domain::OwnedId { user: self.$owner, id: self.id }
+            }
+
+            fn owner(&self) -> Option<$crate::domain::UserId> {
+                Some(self.$owner)
+            }
+
+            fn owner_by_id(id: &Self::Id) -> Option<$crate::domain::UserId> {
+                Some(id.user)
+            }
+        }
+    };
+    ($record:ident = $name:literal {
+        id: $id:ident;
+        owner: $owner:ident;
+        $(relations: $relations:expr;)?
+        $(members: $members:expr;)?
+    }) => {
+        impl $crate::authz::Resource for $record {
+            type Id = $id;
+            const NAME: &'static str = $name;
+            const OWNER: $crate::authz::OwnerFrom = $crate::authz::OwnerFrom::Record;
+            $(const RELATIONS: &'static [$crate::authz::Relation] = &$relations;)?
+            $(const MEMBERS: &'static [$crate::authz::Member] = &$members;)?
+
+            fn id(&self) -> $id {
+                self.id
+            }
+
+            fn owner(&self) -> Option<$crate::domain::UserId> {
+                Some(self.$owner)
+            }
+        }
+    };
+}

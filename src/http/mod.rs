@@ -27,9 +27,9 @@ pub use kit::{
     Access, Answer, Argument, Arguments, Authenticated, Body, BodyType, BrokenRule, Browser, BrowserForm,
     Call, Code, Configured, Content, Created, CreatedJson, CursorKey, Decision, Description, Document,
     DryRun, Endpoint, Forgery, FormGuard, FormPart, FormParts, Given, Handler, IfMatch, Json, ListOf, Listed,
-    MediaType, Members, Multipart, Named, NewId, NoContent, Now, Outcome, Own, OwnProblem, Page, PageForm,
-    Paging, Parameter, Parameters, PathId, PathSegments, Problem, Public, Query, QueryType, RawBody, ReachOf,
-    Record, Route, Segments, SetCookie, Shown, State, Upload, View, endpoint,
+    MediaType, Members, MergePatch, Multipart, Named, NewId, NoContent, Now, Outcome, Own, OwnProblem, Page,
+    PageForm, Paging, Parameter, Parameters, PathId, PathSegments, Problem, Public, Query, QueryType,
+    RawBody, ReachOf, Record, Route, Segments, SetCookie, Shown, State, Upload, View, endpoint,
 };
 pub(crate) use kit::{Cookies, ENVIRONMENT_HEADER, Router, ServedParts, Services, mount, wrap};
 #[cfg(any(test, feature = "fuzzing"))]

@@ -70,17 +70,11 @@ impl Field {
         if self.is_optional { format!("Option<{of}>") } else { of }
     }
 
-    /// Returns the member of the record.
+    /// Returns the member of the record, with its column.
     fn member(&self, kind: &str) -> String {
-        let of = self.nullable(self.value(kind));
-        format!("    /// {}\n    pub {}: {of},\n", self.meaning(), self.name)
-    }
-
-    /// Returns the column in diesel's table.
-    fn column(&self) -> String {
-        let [of, ..] = self.columns();
-        let of = if self.is_optional { format!("Nullable<{of}>") } else { of.to_owned() };
-        format!("        {} -> {of},\n", self.name)
+        let (of, [column, ..]) = (self.nullable(self.value(kind)), self.columns());
+        let column = if self.is_optional { format!("Nullable<{column}>") } else { column.to_owned() };
+        format!("        /// {}\n        pub {}: {of} => {column},\n", self.meaning(), self.name)
     }
 
     /// Returns the column in the SQL of an engine: 1 is SQLite, 2 is PostgreSQL.
@@ -113,17 +107,6 @@ impl Field {
         format!("        /// {}\n{}        {}: {declared};\n", self.meaning(), self.schema(), self.name)
     }
 
-    /// Returns the statement that changes the member of a record.
-    fn change(&self, record: &str) -> String {
-        let name = &self.name;
-        match self.is_optional {
-            true => format!("        {name}.apply(&mut {record}.{name});\n"),
-            false => format!(
-                "        if let Some({name}) = {name} {{\n            {record}.{name} = {name};\n        }}\n"
-            ),
-        }
-    }
-
     /// Returns the type of an enumeration; nothing for another field.
     fn enumeration(&self, kind: &str) -> String {
         let Kind::Enumeration(values) = &self.kind else { return String::new() };
@@ -145,7 +128,7 @@ impl Field {
 }
 
 /// Returns a written template with these fields in place of its `text`.
-pub(super) fn write((kind, name): (&str, &str), fields: &[Field], written: String) -> String {
+pub(super) fn write(kind: &str, fields: &[Field], written: String) -> String {
     if fields.is_empty() {
         return written;
     }
@@ -159,8 +142,7 @@ pub(super) fn write((kind, name): (&str, &str), fields: &[Field], written: Strin
     };
     let (enumerations, filters) = (each(&|field| field.enumeration(kind)), each(&|field| field.filter(kind)));
     let mut written = written
-        .replace("    /// The content.\n    pub text: String,\n", &each(&|field| field.member(kind)))
-        .replace("        text -> Text,\n", &each(&Field::column))
+        .replace("        /// The content.\n        pub text: String => Text,\n", &each(&|field| field.member(kind)))
         .replace("    text TEXT NOT NULL,\n", &each(&|field| field.sql(1)))
         .replace("    text text NOT NULL,\n", &each(&|field| field.sql(2)))
         .replace(
@@ -174,21 +156,16 @@ pub(super) fn write((kind, name): (&str, &str), fields: &[Field], written: Strin
         .replace("example { \"text\": \"The blue one has a loose button.\" }", &examples(0, usize::MAX))
         .replace("example { \"text\": \"The blue one has a new button.\" }", &examples(1, 1))
         .replace(&format!("New{kind} {{ text }}"), &format!("New{kind} {{ {list} }}"))
-        .replace(&format!("{kind}Patch {{ text }}"), &format!("{kind}Patch {{ {list} }}"))
         .replace("        text,\n", &each(&|field| format!("        {},\n", field.name)))
-        .replace(
-            &format!("        if let Some(text) = text {{\n            {name}.text = text;\n        }}\n"),
-            &each(&|field| field.change(name)),
-        )
         .replace("filter: owner_id: UserId;", &format!("filter: owner_id: UserId{filters};"))
-        .replace("/// A row of the table, and", &format!("{enumerations}/// A row of the table, and"));
+        .replace("cloakroom::record! {", &format!("{enumerations}cloakroom::record! {{"));
     if fields.iter().all(|field| !matches!(field.kind, Kind::Text)) {
         let text_of =
             "fn text_of(text: &str) -> Result<String, Invalid> {\n    plain_text(text, 10_000, true)\n}\n\n";
         written = written.replace(text_of, "").replace("{Invalid, ", "{").replace(", plain_text}", "}");
     }
     if fields.iter().any(|field| field.is_optional) {
-        written = written.replace("Endpoint, IfMatch,", "Endpoint, Given, IfMatch,");
+        written = written.replace("Endpoint, NewId,", "Endpoint, Given, NewId,");
     }
     written
 }

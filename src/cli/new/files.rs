@@ -44,7 +44,7 @@ pub(super) fn of_resource(
     let migration = |engine, file| format!("migrations/{engine}/{version}_{}/{file}", names.plural);
     let file = |path, template| File {
         path,
-        text: field_lines::write((names.kind().as_str(), names.name.as_str()), fields, names.write(template)),
+        text: field_lines::write(names.kind().as_str(), fields, names.write(template)),
     };
     vec![
         file(format!("src/{}.rs", names.plural), resource),

@@ -1,6 +1,6 @@
 //! `body!`: declares a body once, for its schema in the OpenAPI document and for reading it.
 
-use super::Given;
+use super::{BodyType, Given, Members};
 
 /// Fills a member of a declared body with the value that was read. `None` means that a required member is
 /// missing or breaks a rule, which is already reported.
@@ -34,10 +34,57 @@ impl<T> Fill<Given<T>> for Given<T> {
     }
 }
 
+/// Member of a merge patch: what it does to the member of the record.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot change a member of type `{T}`",
+    label = "a member that the patch may leave out is `Option<…>`; one that it may also remove is `as Given<…>`"
+)]
+pub trait ChangeMember<T> {
+    /// Changes the member, if the patch has it.
+    fn change_member(self, member: &mut T);
+}
+
+impl<T> ChangeMember<T> for Option<T> {
+    fn change_member(self, member: &mut T) {
+        if let Some(value) = self {
+            *member = value;
+        }
+    }
+}
+
+impl<T> ChangeMember<Option<T>> for Given<T> {
+    fn change_member(self, member: &mut Option<T>) {
+        self.apply(member);
+    }
+}
+
+/// Changes a member of a record by the member of a merge patch.
+#[doc(hidden)]
+pub fn change_member<P: ChangeMember<T>, T>(patch: P, member: &mut T) {
+    patch.change_member(member);
+}
+
+/// Body that changes a record: a merge patch (RFC 7396), which sets the members that it has. Declared by
+/// [`body!`](crate::body) with `changes`, and taken by [`plain::update`](crate::http::plain::update).
+pub trait MergePatch: BodyType + Sized {
+    /// The kind of record.
+    type Record;
+
+    /// Reads the members; every broken rule is noted in `members`.
+    fn read(members: &mut Members) -> Option<Self>;
+
+    /// Changes the record.
+    fn apply(self, record: &mut Self::Record);
+}
+
 /// Declares a body. Each member has a description, its type in JSON, and the method of
 /// [`Members`](crate::http::Members) that reads it. If the type in Rust is a different one, it follows `as`.
 /// A member of type `Option<…>` or `Given<…>` may be left out. Values that the rules depend on are arguments
 /// of `read`.
+///
+/// `pub struct CoatPatch changes Coat` is a merge patch: it sets the members of the same names of the record. Its
+/// members are `Option<…>`, or `as Given<…>` where null removes the value.
 ///
 /// ```
 /// use cloakroom::authz::{Allowed, action::Update};
@@ -65,7 +112,7 @@ impl<T> Fill<Given<T>> for Given<T> {
 macro_rules! body {
     (
         $(#[$meta:meta])*
-        $visibility:vis struct $body:ident $(as $schema_name:ident)? $(($($argument:ident: $argument_type:ty),+))? {
+        $visibility:vis struct $body:ident $(as $schema_name:ident)? $(($($argument:ident: $argument_type:ty),+))? $(changes $record:ident)? {
             $(
                 $(#[$member_meta:meta])*
                 $member:ident: $schema:ty $(as $type:ty)? = $read:ident($($rule:tt)*);
@@ -90,6 +137,8 @@ macro_rules! body {
                 Some(Self { $($member: $member?,)* })
             }
         }
+
+        $crate::__merge_patch! { [$($record)?] $body $($member)* }
 
         const _: () = {
             use $crate::__private::utoipa;
@@ -128,6 +177,26 @@ macro_rules! body {
                 }
             }
         };
+    };
+}
+
+/// Implements [`MergePatch`] for a body that changes a record.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __merge_patch {
+    ([] $($body:tt)*) => {};
+    ([$record:ident] $body:ident $($member:ident)*) => {
+        impl $crate::http::MergePatch for $body {
+            type Record = $record;
+
+            fn read(members: &mut $crate::http::Members) -> Option<Self> {
+                $body::read(members)
+            }
+
+            fn apply(self, record: &mut $record) {
+                $($crate::__private::change_member(self.$member, &mut record.$member);)*
+            }
+        }
     };
 }
 

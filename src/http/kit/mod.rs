@@ -71,6 +71,7 @@ pub(crate) use answer_seal::AnswerSeal;
 pub use argument::Argument;
 pub use body::Body;
 pub(crate) use body::media_types;
+pub use body_macro::MergePatch;
 pub use browser::{Browser, BrowserForm, Forgery, FormGuard, PageForm, SetCookie};
 pub(crate) use browser::{Cookies, SendingPage, TOKEN_FIELD};
 pub use call::Call;

@@ -1,5 +1,5 @@
-//! Handlers that are the same for every resource: list, read, delete. Creating and changing a record are
-//! particular to its resource.
+//! Handlers that are the same for many resources: list, read, delete, and a change that sets members. Creating a record
+//! is particular to its resource.
 //!
 //! ```
 //! use actix_web::http::Method;
@@ -21,8 +21,8 @@
 //! }
 //! ```
 
-use super::{IfMatch, ListOf, Listed, NoContent, Problem, ReachOf, Shown, View};
-use crate::authz::action::{Delete, List, Read};
+use super::{Body, IfMatch, ListOf, Listed, MergePatch, NoContent, Problem, ReachOf, Shown, View};
+use crate::authz::action::{Delete, List, Read, Update};
 use crate::authz::{Allowed, Can, Reach};
 use crate::store::{Repository, Store};
 
@@ -56,6 +56,21 @@ pub async fn list_of<R: Repository + View + Can<List>>(
 /// None.
 pub async fn read<R: Repository + View>(record: Allowed<R, Read>) -> Result<Shown<R>, Problem> {
     Ok(record.into())
+}
+
+/// Changes the record: sets the members that the merge patch has.
+///
+/// # Errors
+/// 422 for a broken rule, 428 without `If-Match`, 412 when the record was changed since the caller read it.
+pub async fn update<P: MergePatch<Record: Repository + View + Can<Update>>>(
+    record: Allowed<P::Record, Update>,
+    body: Body<P>,
+    if_match: IfMatch,
+    store: Store,
+) -> Result<Shown<P::Record>, Problem> {
+    let patch = body.read(P::read)?;
+    if_match.require(View::revision(&*record))?;
+    Ok(if_match.change(store.update(record, |record| patch.apply(record))).await?.into())
 }
 
 /// Removes the record.

@@ -5,6 +5,7 @@ pub(in crate::store) mod declared_table;
 pub(in crate::store) mod filters;
 pub(in crate::store) mod lookup;
 pub(in crate::store) mod macros;
+pub(in crate::store) mod record_macro;
 pub(in crate::store) mod records;
 pub(in crate::store) mod repository;
 pub(in crate::store) mod selection;

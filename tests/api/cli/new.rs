@@ -69,7 +69,9 @@ fn writes_a_new_application() {
     let migration = paths.iter().find_map(|path| path.strip_prefix("my-wardrobe/migrations/sqlite/"));
     let (version, rest) = migration.unwrap().split_once('_').unwrap();
     assert_eq!((version.len(), rest), (14, "lost_coats/up.sql"));
-    assert!(written(&machine, "my-wardrobe/src/lost_coats.rs").contains("pub struct LostCoat {"));
+    assert!(
+        written(&machine, "my-wardrobe/src/lost_coats.rs").contains("pub struct LostCoat in lost_coats {")
+    );
     let manifest = written(&machine, "my-wardrobe/Cargo.toml");
     assert!(
         manifest.contains("name = \"my-wardrobe\"")

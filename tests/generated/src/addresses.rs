@@ -3,15 +3,11 @@
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
-use cloakroom::authz::{Allowed, OwnerFrom, Resource};
-use cloakroom::domain::{Invalid, OwnedId, Time, UserId, plain_text};
+use cloakroom::domain::{Invalid, Time, UserId, plain_text};
 use cloakroom::http::{
-    Body, Created, Endpoint, IfMatch, NewId, Now, Problem, ReachOf, Shown, endpoint, plain,
+    Body, Created, Endpoint, NewId, Now, Problem, ReachOf, Shown, endpoint, plain,
 };
-use cloakroom::store::{Moment, Store, Uid};
-use diesel::prelude::*;
-use serde::Serialize;
-use utoipa::ToSchema;
+use cloakroom::store::Store;
 
 // The record.
 
@@ -20,44 +16,26 @@ cloakroom::uuid_id! {
     pub struct AddressId in "address";
 }
 
-/// A row of the table, and the answer in JSON.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
-#[diesel(table_name = addresses, treat_none_as_null = true)]
-pub struct Address {
-    /// Set by the server.
-    pub id: AddressId,
-    /// The user.
-    pub owner_id: UserId,
-    /// The content.
-    pub text: String,
-    /// The time of creation.
-    pub created_at: Time,
-    /// The time of the last change.
-    pub updated_at: Time,
-    /// Grows with every change. It is in the `ETag`, not in the JSON.
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub revision: i64,
+cloakroom::record! {
+    /// A row of the table, which `migrations/` creates, and the answer in JSON.
+    pub struct Address in addresses {
+        /// Set by the server.
+        pub id: AddressId => Uid,
+        /// The user.
+        pub owner_id: UserId => Uid,
+        /// The content.
+        pub text: String => Text,
+        /// The time of creation.
+        pub created_at: Time => Moment,
+        /// The time of the last change.
+        pub updated_at: Time => Moment,
+    }
 }
 
-impl Resource for Address {
-    type Id = OwnedId<AddressId>;
-    const NAME: &'static str = "address";
-    const OWNER: OwnerFrom = OwnerFrom::Url;
-
-    fn id(&self) -> Self::Id {
-        OwnedId {
-            user: self.owner_id,
-            id: self.id,
-        }
-    }
-
-    fn owner(&self) -> Option<UserId> {
-        Some(self.owner_id)
-    }
-
-    fn owner_by_id(id: &Self::Id) -> Option<UserId> {
-        Some(id.user)
+cloakroom::resource! {
+    Address = "address" {
+        id: OwnedId<AddressId>;
+        owner: owner_id;
     }
 }
 
@@ -81,21 +59,7 @@ cloakroom::policy! {
     }
 }
 
-// The table, which `migrations/` creates.
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use super::{Moment, Uid};
-
-    addresses (id) {
-        id -> Uid,
-        owner_id -> Uid,
-        text -> Text,
-        created_at -> Moment,
-        updated_at -> Moment,
-        revision -> BigInt,
-    }
-}
+// The queries.
 
 cloakroom::stored! {
     Address in addresses {
@@ -114,7 +78,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(Method::POST, "/users/{id}/addresses", "Make an address", create),
         endpoint(Method::GET, "/users/{id}/addresses", "List the addresses of a user", plain::list_of::<Address>),
         endpoint(Method::GET, "/users/{id}/addresses/{address}", "Read an address", plain::read::<Address>),
-        endpoint(Method::PATCH, "/users/{id}/addresses/{address}", "Change an address", update),
+        endpoint(Method::PATCH, "/users/{id}/addresses/{address}", "Change an address", plain::update::<AddressPatch>),
         endpoint(Method::DELETE, "/users/{id}/addresses/{address}", "Delete an address", plain::delete::<Address>),
     ]
 }
@@ -131,7 +95,7 @@ cloakroom::body! {
 
 cloakroom::body! {
     /// Body of `PATCH /users/{id}/addresses/{address}`: a merge patch (RFC 7396).
-    pub struct AddressPatch {
+    pub struct AddressPatch changes Address {
         /// The content.
         #[schema(max_length = 10_000)]
         text: Option<String> = optional_text(text_of);
@@ -162,20 +126,4 @@ async fn create(
     };
     let made = store.insert(reach.make(new)?).await?;
     Ok(Shown::from(made).created())
-}
-
-async fn update(
-    address: Allowed<Address, Update>,
-    body: Body<AddressPatch>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<Shown<Address>, Problem> {
-    let AddressPatch { text } = body.read(AddressPatch::read)?;
-    if_match.require(address.revision)?;
-    let change = store.update(address, |address| {
-        if let Some(text) = text {
-            address.text = text;
-        }
-    });
-    Ok(if_match.change(change).await?.into())
 }

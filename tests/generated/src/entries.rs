@@ -2,15 +2,10 @@
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
-use cloakroom::authz::{Allowed, OwnerFrom, Reach, Resource};
+use cloakroom::authz::Reach;
 use cloakroom::domain::{Invalid, Time, UserId, plain_text};
-use cloakroom::http::{
-    Body, Created, Endpoint, IfMatch, NewId, Now, Problem, Shown, endpoint, plain,
-};
-use cloakroom::store::{Moment, Store, Uid};
-use diesel::prelude::*;
-use serde::Serialize;
-use utoipa::ToSchema;
+use cloakroom::http::{Body, Created, Endpoint, NewId, Now, Problem, Shown, endpoint, plain};
+use cloakroom::store::Store;
 
 // The record.
 
@@ -19,37 +14,26 @@ cloakroom::uuid_id! {
     pub struct EntryId;
 }
 
-/// A row of the table, and the answer in JSON.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
-#[diesel(table_name = entries, treat_none_as_null = true)]
-pub struct Entry {
-    /// Set by the server.
-    pub id: EntryId,
-    /// The owner.
-    pub owner_id: UserId,
-    /// The content.
-    pub text: String,
-    /// The time of creation.
-    pub created_at: Time,
-    /// The time of the last change.
-    pub updated_at: Time,
-    /// Grows with every change. It is in the `ETag`, not in the JSON.
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub revision: i64,
+cloakroom::record! {
+    /// A row of the table, which `migrations/` creates, and the answer in JSON.
+    pub struct Entry in entries {
+        /// Set by the server.
+        pub id: EntryId => Uid,
+        /// The owner.
+        pub owner_id: UserId => Uid,
+        /// The content.
+        pub text: String => Text,
+        /// The time of creation.
+        pub created_at: Time => Moment,
+        /// The time of the last change.
+        pub updated_at: Time => Moment,
+    }
 }
 
-impl Resource for Entry {
-    type Id = EntryId;
-    const NAME: &'static str = "entry";
-    const OWNER: OwnerFrom = OwnerFrom::Record;
-
-    fn id(&self) -> EntryId {
-        self.id
-    }
-
-    fn owner(&self) -> Option<UserId> {
-        Some(self.owner_id)
+cloakroom::resource! {
+    Entry = "entry" {
+        id: EntryId;
+        owner: owner_id;
     }
 }
 
@@ -73,21 +57,7 @@ cloakroom::policy! {
     }
 }
 
-// The table, which `migrations/` creates.
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use super::{Moment, Uid};
-
-    entries (id) {
-        id -> Uid,
-        owner_id -> Uid,
-        text -> Text,
-        created_at -> Moment,
-        updated_at -> Moment,
-        revision -> BigInt,
-    }
-}
+// The queries.
 
 cloakroom::stored! {
     Entry in entries {
@@ -106,7 +76,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(Method::POST, "/entries", "Make an entry", create),
         endpoint(Method::GET, "/entries", "List entries", plain::list::<Entry>),
         endpoint(Method::GET, "/entries/{id}", "Read an entry", plain::read::<Entry>),
-        endpoint(Method::PATCH, "/entries/{id}", "Change an entry", update),
+        endpoint(Method::PATCH, "/entries/{id}", "Change an entry", plain::update::<EntryPatch>),
         endpoint(Method::DELETE, "/entries/{id}", "Delete an entry", plain::delete::<Entry>),
     ]
 }
@@ -123,7 +93,7 @@ cloakroom::body! {
 
 cloakroom::body! {
     /// Body of `PATCH /entries/{id}`: a merge patch (RFC 7396).
-    pub struct EntryPatch {
+    pub struct EntryPatch changes Entry {
         /// The content.
         #[schema(max_length = 10_000)]
         text: Option<String> = optional_text(text_of);
@@ -155,20 +125,4 @@ async fn create(
     };
     let made = store.insert(reach.make(new)?).await?;
     Ok(Shown::from(made).created())
-}
-
-async fn update(
-    entry: Allowed<Entry, Update>,
-    body: Body<EntryPatch>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<Shown<Entry>, Problem> {
-    let EntryPatch { text } = body.read(EntryPatch::read)?;
-    if_match.require(entry.revision)?;
-    let change = store.update(entry, |entry| {
-        if let Some(text) = text {
-            entry.text = text;
-        }
-    });
-    Ok(if_match.change(change).await?.into())
 }

@@ -3,15 +3,11 @@
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
-use cloakroom::authz::{Allowed, OwnerFrom, Resource};
-use cloakroom::domain::{OwnedId, Time, UserId};
+use cloakroom::domain::{Time, UserId};
 use cloakroom::http::{
-    Body, Created, Endpoint, IfMatch, NewId, Now, Problem, ReachOf, Shown, endpoint, plain,
+    Body, Created, Endpoint, NewId, Now, Problem, ReachOf, Shown, endpoint, plain,
 };
-use cloakroom::store::{Moment, Store, Uid};
-use diesel::prelude::*;
-use serde::Serialize;
-use utoipa::ToSchema;
+use cloakroom::store::Store;
 
 // The record.
 
@@ -20,44 +16,26 @@ cloakroom::uuid_id! {
     pub struct SeatId in "seat";
 }
 
-/// A row of the table, and the answer in JSON.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
-#[diesel(table_name = seats, treat_none_as_null = true)]
-pub struct Seat {
-    /// Set by the server.
-    pub id: SeatId,
-    /// The user.
-    pub owner_id: UserId,
-    /// The row.
-    pub row: i64,
-    /// The time of creation.
-    pub created_at: Time,
-    /// The time of the last change.
-    pub updated_at: Time,
-    /// Grows with every change. It is in the `ETag`, not in the JSON.
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub revision: i64,
+cloakroom::record! {
+    /// A row of the table, which `migrations/` creates, and the answer in JSON.
+    pub struct Seat in seats {
+        /// Set by the server.
+        pub id: SeatId => Uid,
+        /// The user.
+        pub owner_id: UserId => Uid,
+        /// The row.
+        pub row: i64 => BigInt,
+        /// The time of creation.
+        pub created_at: Time => Moment,
+        /// The time of the last change.
+        pub updated_at: Time => Moment,
+    }
 }
 
-impl Resource for Seat {
-    type Id = OwnedId<SeatId>;
-    const NAME: &'static str = "seat";
-    const OWNER: OwnerFrom = OwnerFrom::Url;
-
-    fn id(&self) -> Self::Id {
-        OwnedId {
-            user: self.owner_id,
-            id: self.id,
-        }
-    }
-
-    fn owner(&self) -> Option<UserId> {
-        Some(self.owner_id)
-    }
-
-    fn owner_by_id(id: &Self::Id) -> Option<UserId> {
-        Some(id.user)
+cloakroom::resource! {
+    Seat = "seat" {
+        id: OwnedId<SeatId>;
+        owner: owner_id;
     }
 }
 
@@ -81,21 +59,7 @@ cloakroom::policy! {
     }
 }
 
-// The table, which `migrations/` creates.
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use super::{Moment, Uid};
-
-    seats (id) {
-        id -> Uid,
-        owner_id -> Uid,
-        row -> BigInt,
-        created_at -> Moment,
-        updated_at -> Moment,
-        revision -> BigInt,
-    }
-}
+// The queries.
 
 cloakroom::stored! {
     Seat in seats {
@@ -114,7 +78,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(Method::POST, "/users/{id}/seats", "Make a seat", create),
         endpoint(Method::GET, "/users/{id}/seats", "List the seats of a user", plain::list_of::<Seat>),
         endpoint(Method::GET, "/users/{id}/seats/{seat}", "Read a seat", plain::read::<Seat>),
-        endpoint(Method::PATCH, "/users/{id}/seats/{seat}", "Change a seat", update),
+        endpoint(Method::PATCH, "/users/{id}/seats/{seat}", "Change a seat", plain::update::<SeatPatch>),
         endpoint(Method::DELETE, "/users/{id}/seats/{seat}", "Delete a seat", plain::delete::<Seat>),
     ]
 }
@@ -131,7 +95,7 @@ cloakroom::body! {
 
 cloakroom::body! {
     /// Body of `PATCH /users/{id}/seats/{seat}`: a merge patch (RFC 7396).
-    pub struct SeatPatch {
+    pub struct SeatPatch changes Seat {
         /// The row.
         #[schema(minimum = 0, maximum = 1_000_000_000)]
         row: Option<i64> = optional_integer(0..=1_000_000_000);
@@ -158,20 +122,4 @@ async fn create(
     };
     let made = store.insert(reach.make(new)?).await?;
     Ok(Shown::from(made).created())
-}
-
-async fn update(
-    seat: Allowed<Seat, Update>,
-    body: Body<SeatPatch>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<Shown<Seat>, Problem> {
-    let SeatPatch { row } = body.read(SeatPatch::read)?;
-    if_match.require(seat.revision)?;
-    let change = store.update(seat, |seat| {
-        if let Some(row) = row {
-            seat.row = row;
-        }
-    });
-    Ok(if_match.change(change).await?.into())
 }

@@ -2,15 +2,10 @@
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
-use cloakroom::authz::{Allowed, OwnerFrom, Reach, Resource};
+use cloakroom::authz::Reach;
 use cloakroom::domain::{Invalid, Time, UserId, plain_text};
-use cloakroom::http::{
-    Body, Created, Endpoint, Given, IfMatch, NewId, Now, Problem, Shown, endpoint, plain,
-};
-use cloakroom::store::{Moment, Store, Uid};
-use diesel::prelude::*;
-use serde::Serialize;
-use utoipa::ToSchema;
+use cloakroom::http::{Body, Created, Endpoint, Given, NewId, Now, Problem, Shown, endpoint, plain};
+use cloakroom::store::Store;
 
 // The record.
 
@@ -39,47 +34,36 @@ cloakroom::text_enum! {
     }
 }
 
-/// A row of the table, and the answer in JSON.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
-#[diesel(table_name = tickets, treat_none_as_null = true)]
-pub struct Ticket {
-    /// Set by the server.
-    pub id: TicketId,
-    /// The owner.
-    pub owner_id: UserId,
-    /// The state.
-    pub state: TicketState,
-    /// The seats.
-    pub seats: i64,
-    /// The price.
-    pub price: Option<f64>,
-    /// The vip.
-    pub vip: bool,
-    /// The note.
-    pub note: Option<String>,
-    /// The class.
-    pub class: Option<TicketClass>,
-    /// The time of creation.
-    pub created_at: Time,
-    /// The time of the last change.
-    pub updated_at: Time,
-    /// Grows with every change. It is in the `ETag`, not in the JSON.
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub revision: i64,
+cloakroom::record! {
+    /// A row of the table, which `migrations/` creates, and the answer in JSON.
+    pub struct Ticket in tickets {
+        /// Set by the server.
+        pub id: TicketId => Uid,
+        /// The owner.
+        pub owner_id: UserId => Uid,
+        /// The state.
+        pub state: TicketState => Text,
+        /// The seats.
+        pub seats: i64 => BigInt,
+        /// The price.
+        pub price: Option<f64> => Nullable<Double>,
+        /// The vip.
+        pub vip: bool => Bool,
+        /// The note.
+        pub note: Option<String> => Nullable<Text>,
+        /// The class.
+        pub class: Option<TicketClass> => Nullable<Text>,
+        /// The time of creation.
+        pub created_at: Time => Moment,
+        /// The time of the last change.
+        pub updated_at: Time => Moment,
+    }
 }
 
-impl Resource for Ticket {
-    type Id = TicketId;
-    const NAME: &'static str = "ticket";
-    const OWNER: OwnerFrom = OwnerFrom::Record;
-
-    fn id(&self) -> TicketId {
-        self.id
-    }
-
-    fn owner(&self) -> Option<UserId> {
-        Some(self.owner_id)
+cloakroom::resource! {
+    Ticket = "ticket" {
+        id: TicketId;
+        owner: owner_id;
     }
 }
 
@@ -103,26 +87,7 @@ cloakroom::policy! {
     }
 }
 
-// The table, which `migrations/` creates.
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use super::{Moment, Uid};
-
-    tickets (id) {
-        id -> Uid,
-        owner_id -> Uid,
-        state -> Text,
-        seats -> BigInt,
-        price -> Nullable<Double>,
-        vip -> Bool,
-        note -> Nullable<Text>,
-        class -> Nullable<Text>,
-        created_at -> Moment,
-        updated_at -> Moment,
-        revision -> BigInt,
-    }
-}
+// The queries.
 
 cloakroom::stored! {
     Ticket in tickets {
@@ -141,7 +106,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(Method::POST, "/tickets", "Make a ticket", create),
         endpoint(Method::GET, "/tickets", "List tickets", plain::list::<Ticket>),
         endpoint(Method::GET, "/tickets/{id}", "Read a ticket", plain::read::<Ticket>),
-        endpoint(Method::PATCH, "/tickets/{id}", "Change a ticket", update),
+        endpoint(Method::PATCH, "/tickets/{id}", "Change a ticket", plain::update::<TicketPatch>),
         endpoint(Method::DELETE, "/tickets/{id}", "Delete a ticket", plain::delete::<Ticket>),
     ]
 }
@@ -170,7 +135,7 @@ cloakroom::body! {
 
 cloakroom::body! {
     /// Body of `PATCH /tickets/{id}`: a merge patch (RFC 7396).
-    pub struct TicketPatch {
+    pub struct TicketPatch changes Ticket {
         /// The state.
         state: Option<TicketState> = optional_text(TicketState::parse);
         /// The seats.
@@ -219,29 +184,4 @@ async fn create(
     };
     let made = store.insert(reach.make(new)?).await?;
     Ok(Shown::from(made).created())
-}
-
-async fn update(
-    ticket: Allowed<Ticket, Update>,
-    body: Body<TicketPatch>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<Shown<Ticket>, Problem> {
-    let TicketPatch { state, seats, price, vip, note, class } = body.read(TicketPatch::read)?;
-    if_match.require(ticket.revision)?;
-    let change = store.update(ticket, |ticket| {
-        if let Some(state) = state {
-            ticket.state = state;
-        }
-        if let Some(seats) = seats {
-            ticket.seats = seats;
-        }
-        price.apply(&mut ticket.price);
-        if let Some(vip) = vip {
-            ticket.vip = vip;
-        }
-        note.apply(&mut ticket.note);
-        class.apply(&mut ticket.class);
-    });
-    Ok(if_match.change(change).await?.into())
 }

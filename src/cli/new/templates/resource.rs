@@ -2,15 +2,10 @@
 
 use actix_web::http::Method;
 use cloakroom::authz::action::{Create, Delete, List, Read, Update};
-use cloakroom::authz::{Allowed, OwnerFrom, Reach, Resource};
+use cloakroom::authz::Reach;
 use cloakroom::domain::{Invalid, Time, UserId, plain_text};
-use cloakroom::http::{
-    Body, Created, Endpoint, IfMatch, NewId, Now, Problem, Shown, endpoint, plain,
-};
-use cloakroom::store::{Moment, Store, Uid};
-use diesel::prelude::*;
-use serde::Serialize;
-use utoipa::ToSchema;
+use cloakroom::http::{Body, Created, Endpoint, NewId, Now, Problem, Shown, endpoint, plain};
+use cloakroom::store::Store;
 
 // The record.
 
@@ -19,37 +14,26 @@ cloakroom::uuid_id! {
     pub struct ParcelId;
 }
 
-/// A row of the table, and the answer in JSON.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
-#[diesel(table_name = parcels, treat_none_as_null = true)]
-pub struct Parcel {
-    /// Set by the server.
-    pub id: ParcelId,
-    /// The owner.
-    pub owner_id: UserId,
-    /// The content.
-    pub text: String,
-    /// The time of creation.
-    pub created_at: Time,
-    /// The time of the last change.
-    pub updated_at: Time,
-    /// Grows with every change. It is in the `ETag`, not in the JSON.
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub revision: i64,
+cloakroom::record! {
+    /// A row of the table, which `migrations/` creates, and the answer in JSON.
+    pub struct Parcel in parcels {
+        /// Set by the server.
+        pub id: ParcelId => Uid,
+        /// The owner.
+        pub owner_id: UserId => Uid,
+        /// The content.
+        pub text: String => Text,
+        /// The time of creation.
+        pub created_at: Time => Moment,
+        /// The time of the last change.
+        pub updated_at: Time => Moment,
+    }
 }
 
-impl Resource for Parcel {
-    type Id = ParcelId;
-    const NAME: &'static str = "parcel";
-    const OWNER: OwnerFrom = OwnerFrom::Record;
-
-    fn id(&self) -> ParcelId {
-        self.id
-    }
-
-    fn owner(&self) -> Option<UserId> {
-        Some(self.owner_id)
+cloakroom::resource! {
+    Parcel = "parcel" {
+        id: ParcelId;
+        owner: owner_id;
     }
 }
 
@@ -73,21 +57,7 @@ cloakroom::policy! {
     }
 }
 
-// The table, which `migrations/` creates.
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use super::{Moment, Uid};
-
-    parcels (id) {
-        id -> Uid,
-        owner_id -> Uid,
-        text -> Text,
-        created_at -> Moment,
-        updated_at -> Moment,
-        revision -> BigInt,
-    }
-}
+// The queries.
 
 cloakroom::stored! {
     Parcel in parcels {
@@ -106,7 +76,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(Method::POST, "/parcels", "Make a parcel", create),
         endpoint(Method::GET, "/parcels", "List parcels", plain::list::<Parcel>),
         endpoint(Method::GET, "/parcels/{id}", "Read a parcel", plain::read::<Parcel>),
-        endpoint(Method::PATCH, "/parcels/{id}", "Change a parcel", update),
+        endpoint(Method::PATCH, "/parcels/{id}", "Change a parcel", plain::update::<ParcelPatch>),
         endpoint(Method::DELETE, "/parcels/{id}", "Delete a parcel", plain::delete::<Parcel>),
     ]
 }
@@ -123,7 +93,7 @@ cloakroom::body! {
 
 cloakroom::body! {
     /// Body of `PATCH /parcels/{id}`: a merge patch (RFC 7396).
-    pub struct ParcelPatch {
+    pub struct ParcelPatch changes Parcel {
         /// The content.
         #[schema(max_length = 10_000)]
         text: Option<String> = optional_text(text_of);
@@ -155,20 +125,4 @@ async fn create(
     };
     let made = store.insert(reach.make(new)?).await?;
     Ok(Shown::from(made).created())
-}
-
-async fn update(
-    parcel: Allowed<Parcel, Update>,
-    body: Body<ParcelPatch>,
-    if_match: IfMatch,
-    store: Store,
-) -> Result<Shown<Parcel>, Problem> {
-    let ParcelPatch { text } = body.read(ParcelPatch::read)?;
-    if_match.require(parcel.revision)?;
-    let change = store.update(parcel, |parcel| {
-        if let Some(text) = text {
-            parcel.text = text;
-        }
-    });
-    Ok(if_match.change(change).await?.into())
 }
