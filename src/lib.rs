@@ -39,7 +39,7 @@ pub use server::Service;
 /// Items that the macros of this crate name in the code of an application.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::http::kit::body_macro::{Fill, change_member};
+    pub use crate::http::kit::body_macro::{ChangedBy, Fill};
     pub use crate::store::private as store;
     pub use {chrono, diesel, serde, serde_json, utoipa, uuid};
 }

@@ -83,7 +83,7 @@ fn service_answers_beside_other_routes() {
     beside.get("/health/live").expect(200);
     let refused = beside.get("/users/me").expect_problem(401, "unauthenticated");
     assert!(refused.header("x-request-id").is_some() && refused.header("x-content-type-options").is_some());
-    // What neither has is the program's.
+    // A path that neither has is the program's.
     assert_eq!(beside.get("/nothing").expect(404).header("x-request-id"), None);
     let body = serde_json::json!({ "email": "ada@example.com", "password": PASSWORD });
     beside.request("POST", "/users").json(&body).send().expect(201);

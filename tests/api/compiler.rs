@@ -36,7 +36,7 @@ const CASES: &[(&str, &str)] = &[
     ("hidden_member_serialized", "write `#[serde(remote = \"Self\")]` below `derive(Serialize)`"),
     ("id_without_a_path_type", "declare it with `uuid_id! { pub struct ShelfNumber; }`"),
     ("list_sorted_by_a_nullable_column", "a list cannot be sorted by a column that can be NULL"),
-    ("patch_of_a_member_that_can_be_null", "one that it may also remove is `as Given<…>`"),
+    ("patch_of_a_member_that_can_be_null", "where null removes the value, declare it `as Given<…>`"),
     ("policy_without_the_action", "write `policy! { Note { Publish: owner(SCOPE), anyone(SCOPE_ANY); } }`"),
     ("policy_without_the_action_on_a_collection", "write `policy! { Note { Publish: owner(SCOPE)"),
     ("proof_made_by_hand", "of struct `Allowed` are private"),

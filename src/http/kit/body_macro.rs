@@ -34,35 +34,30 @@ impl<T> Fill<Given<T>> for Given<T> {
     }
 }
 
-/// Member of a merge patch: what it does to the member of the record.
+/// Member of a record that a member of a merge patch changes. The record's type comes first, so that the compiler names
+/// the types that do not fit.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot change a member of type `{T}`",
-    label = "a member that the patch may leave out is `Option<…>`; one that it may also remove is `as Given<…>`"
+    message = "a member of type `{Self}` cannot be changed by `{P}`; where null removes the value, declare it `as Given<…>`",
+    label = "declare the member of the patch `Option<…>`, or `as Given<…>`"
 )]
-pub trait ChangeMember<T> {
+pub trait ChangedBy<P> {
     /// Changes the member, if the patch has it.
-    fn change_member(self, member: &mut T);
+    fn change(&mut self, patch: P);
 }
 
-impl<T> ChangeMember<T> for Option<T> {
-    fn change_member(self, member: &mut T) {
-        if let Some(value) = self {
-            *member = value;
+impl<T> ChangedBy<Option<T>> for T {
+    fn change(&mut self, patch: Option<T>) {
+        if let Some(value) = patch {
+            *self = value;
         }
     }
 }
 
-impl<T> ChangeMember<Option<T>> for Given<T> {
-    fn change_member(self, member: &mut Option<T>) {
-        self.apply(member);
+impl<T> ChangedBy<Given<T>> for Option<T> {
+    fn change(&mut self, patch: Given<T>) {
+        patch.apply(self);
     }
-}
-
-/// Changes a member of a record by the member of a merge patch.
-#[doc(hidden)]
-pub fn change_member<P: ChangeMember<T>, T>(patch: P, member: &mut T) {
-    patch.change_member(member);
 }
 
 /// Body that changes a record: a merge patch (RFC 7396), which sets the members that it has. Declared by
@@ -194,7 +189,7 @@ macro_rules! __merge_patch {
             }
 
             fn apply(self, record: &mut $record) {
-                $($crate::__private::change_member(self.$member, &mut record.$member);)*
+                $($crate::__private::ChangedBy::change(&mut record.$member, self.$member);)*
             }
         }
     };

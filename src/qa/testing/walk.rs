@@ -26,7 +26,7 @@ pub struct Walk {
     waived: Waived,
 }
 
-/// What a walk need not try.
+/// Routes and relations that a walk need not try.
 #[derive(Default)]
 pub(super) struct Waived {
     /// Routes that need not let in a kind of caller.
