@@ -7,10 +7,10 @@ use tokio::sync::{oneshot, watch};
 
 use super::changes::Changes;
 use super::engine::blocking::{Patience, acquire, run_blocking, traced, wait_for};
-use super::engine::inline_read;
 use super::engine::retry::retry;
 use super::engine::transaction::{Queued as _, Transaction};
 use super::engine::writer::Writers;
+use super::engine::{inline_read, pipelined_read};
 use super::renewed::{Authorization, Renewed, look_again};
 use super::shared::Shared;
 use super::{Connection, Engine, PoolUse, StoreError, TrustedStore};
@@ -60,36 +60,49 @@ impl Store {
         &self,
         work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.read_within(Patience::REQUEST, work).await
+    }
+
+    async fn read_within<T: Send + 'static>(
+        &self,
+        patience: Patience,
+        work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let began = Instant::now();
-        let deadline = began + Patience::REQUEST.acquire;
+        let deadline = began + patience.acquire;
         let permit = acquire(&self.0.permits, deadline).await;
         let permit = permit.inspect_err(|error| self.0.pool.count_error(error))?;
         self.0.pool.measure_wait(began);
         let pool = self.0.pool.clone();
-        run_blocking(self.engine(), move |state| {
+        run_blocking(self.engine(), patience, move |state| {
             let _permit = permit;
             retry(deadline, state, || pool.with_connection(deadline, |conn| conn.reading(&work)))
         })
         .await
     }
 
-    /// Runs a read of a few rows by key. On SQLite it runs on this thread; see [`inline_read`].
+    /// Runs a read of a few rows by key. On SQLite it runs on this thread; see [`inline_read`]. On PostgreSQL this
+    /// thread's reads share a connection; see [`pipelined_read`]. `work` runs several times.
     pub(in crate::store) async fn read_by_key<T: Send + 'static>(
         &self,
         work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if let Engine::Sqlite(_) = self.engine()
-            && !self.0.is_disk_stalled()
-        {
-            let read = async {
-                let _mark = self.0.inline_reads.begin();
-                inline_read::read(self.0.id, self.engine(), &work)
-            };
-            if let Some(value) = traced(self.engine(), read).await {
-                return Ok(value);
+        let (shared, began) = (&self.0, Instant::now());
+        let value = match self.engine() {
+            Engine::Sqlite(_) if shared.is_disk_stalled() => None,
+            engine @ Engine::Sqlite(_) => {
+                let read = async {
+                    let _mark = shared.inline_reads.begin();
+                    inline_read::read(shared.id, engine, &work)
+                };
+                traced(engine, read).await
             }
+            Engine::Postgres(_) => pipelined_read::read(shared.id, &shared.pool, &work).await,
+        };
+        match value {
+            Some(value) => Ok(value),
+            None => self.read_within(Patience::REQUEST.after(began.elapsed()), work).await,
         }
-        self.read(work).await
     }
 
     /// Runs `work` in one transaction with its audit event and its revocations, after it renewed the proof. The

@@ -31,6 +31,12 @@ impl Patience {
         result: Duration::from_secs(60),
         statement: Some(Duration::from_secs(20)),
     };
+
+    /// Returns what is left of it after an attempt of this duration.
+    pub(in crate::store) fn after(self, spent: Duration) -> Self {
+        let left = |deadline: Duration| deadline.saturating_sub(spent);
+        Self { acquire: left(self.acquire), result: left(self.result), ..self }
+    }
 }
 
 /// Runs `work` on a worker thread that may block, and waits for its result.
@@ -39,12 +45,13 @@ impl Patience {
 /// See [`wait_for`].
 pub(in crate::store) async fn run_blocking<T: Send + 'static>(
     engine: &Engine,
+    patience: Patience,
     work: impl FnOnce(&CommitState) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let state = Arc::new(CommitState::default());
     let shared = Arc::clone(&state);
     let result = tokio::task::spawn_blocking(move || work(&shared));
-    wait_for(engine, &state, Patience::REQUEST.result, result).await
+    wait_for(engine, &state, patience.result, result).await
 }
 
 /// Waits for the result of another thread, at most `timeout`; then cancels the work, which must not

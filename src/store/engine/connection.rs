@@ -10,7 +10,7 @@ use diesel::connection::{
 use diesel::{RunQueryDsl as _, SqliteConnection};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::postgres::{Limit, PostgresConnection, PostgresUrl, READ_ONLY};
+use super::postgres::{Limit, Pipeline, PostgresConnection, PostgresUrl, READ_ONLY, Replay};
 use super::sqlite_file;
 use crate::store::StoreError;
 
@@ -111,6 +111,19 @@ impl Engine {
         Some(Connection { link, generation: 0, broken: false, is_pooled: false, is_reading: true })
     }
 
+    /// Opens a pipelined connection to PostgreSQL, with a connection on which its answers are replayed.
+    pub(super) async fn open_pipeline(&self) -> Result<(Pipeline, Connection), StoreError> {
+        let Engine::Postgres(url) = self else {
+            return Err(StoreError::Internal("only PostgreSQL has pipelined connections".to_owned()));
+        };
+        let url = parse_url(url)?;
+        // Behind a pooler there is no session to configure. The caller's own time limit remains.
+        let settings = if url.is_pooled { String::new() } else { timeouts("SET") };
+        let pipeline = Pipeline::open(&url, &settings).await.map_err(StoreError::Unavailable)?;
+        let link = Link::Postgres(PostgresConnection::replaying(&url));
+        Ok((pipeline, Connection { link, generation: 0, broken: false, is_pooled: false, is_reading: true }))
+    }
+
     /// Returns true when a connection pooler assigns a server connection to each transaction.
     pub(in crate::store) fn is_pooled(&self) -> bool {
         match self {
@@ -204,6 +217,13 @@ impl Connection {
 
     pub(in crate::store) fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// Exchanges the answers that queries get, on a connection from [`Engine::open_pipeline`].
+    pub(super) fn swap_answers(&mut self, answers: &mut Replay) {
+        if let Link::Postgres(c) = &mut self.link {
+            c.swap_answers(answers);
+        }
     }
 
     #[doc(hidden)]

@@ -7,6 +7,7 @@ pub(in crate::store) mod error;
 pub(in crate::store) mod inline_read;
 pub(in crate::store) mod limit;
 pub(in crate::store) mod migrate;
+pub(in crate::store) mod pipelined_read;
 pub(in crate::store) mod pool;
 pub(in crate::store) mod postgres;
 pub(in crate::store) mod prepared_update;

@@ -53,6 +53,13 @@ impl Pool {
         }
     }
 
+    /// Measures work on a connection.
+    pub(in crate::store) fn measure_work(&self, since: Instant) {
+        if let Some(metrics) = self.metrics.get() {
+            metrics.work.observe(since.elapsed().as_secs_f64());
+        }
+    }
+
     /// Counts an error by its class, if it is one of the database.
     pub(in crate::store) fn count_error(&self, error: &StoreError) {
         if let Some((metrics, class)) = self.metrics.get().zip(error.class()) {
@@ -62,6 +69,11 @@ impl Pool {
 
     pub(in crate::store) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Returns the present generation. An outage begins a new one.
+    pub(in crate::store) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Returns how many connections are idle and in use.
@@ -92,9 +104,7 @@ impl Pool {
         })?;
         let began = Instant::now();
         let result = work(&mut conn);
-        if let Some(metrics) = self.metrics.get() {
-            metrics.work.observe(began.elapsed().as_secs_f64());
-        }
+        self.measure_work(began);
         if let Err(error) = &result {
             self.count_error(error);
         }

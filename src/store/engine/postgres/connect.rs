@@ -22,7 +22,7 @@ use super::wire::Wire;
 /// Delay before the next host is tried beside one that does not answer.
 const STAGGER: Duration = Duration::from_millis(250);
 
-const NO_ANSWER: &str = "no answer in time";
+pub(super) const NO_ANSWER: &str = "no answer in time";
 
 /// Driver, which sends and receives on a connection's socket.
 pub(super) type Driver = Connection<Wire, <Tls as MakeTlsConnect<Wire>>::Stream>;

@@ -2,6 +2,7 @@
 
 use std::iter::Map;
 use std::pin::pin;
+use std::sync::Arc;
 use std::vec::IntoIter;
 
 use diesel::connection::statement_cache::{PrepareForCache, StatementCache};
@@ -18,28 +19,30 @@ use diesel::query_builder::{Query, QueryFragment, QueryId};
 use diesel::result::{ConnectionResult, Error as DieselError, QueryResult};
 use diesel::{ConnectionError, RunQueryDsl as _, debug_query, sql_query};
 use futures_util::TryStreamExt as _;
-use tokio_postgres::types::{Kind, Type};
-use tokio_postgres::{Client, Error as DriverError, Row, RowStream, Statement};
+use tokio_postgres::Row;
 
+use super::replay::Replay;
 use super::row::{Parameter, PostgresRow};
 use super::session::{Limit, Session};
+use super::statement::{Question, Statement};
 use super::url::PostgresUrl;
 
 /// A connection to PostgreSQL. It blocks the thread during a query, which must not be one of an async runtime.
 #[doc(hidden)]
 pub struct PostgresConnection {
-    session: Box<Session>,
-    statements: StatementCache<Pg, Prepared>,
+    source: Source,
+    statements: StatementCache<Pg, Arc<Statement>>,
     types: PgMetadataCache,
     transaction: AnsiTransactionManager,
     instrumentation: DynInstrumentation,
 }
 
-/// A query's text with the types of its parameters, or the statement that the server prepared from it.
-#[derive(Clone)]
-enum Prepared {
-    Statement(Statement),
-    Text(String, Vec<Type>),
+/// Where the rows come from.
+enum Source {
+    /// The server.
+    Session(Box<Session>),
+    /// Answers that came before, on another connection.
+    Replay(Replay),
 }
 
 impl PostgresConnection {
@@ -53,26 +56,39 @@ impl PostgresConnection {
         let session = Session::open(url).map_err(ConnectionError::BadConnection);
         let finished = Event::finish_establish_connection(&url.text, session.as_ref().err());
         instrumentation.on_connection_event(finished);
+        Ok(Self::new(Source::Session(Box::new(session?)), instrumentation, url))
+    }
+
+    /// Makes a connection without a server, for [`PostgresConnection::replay`].
+    pub(in crate::store) fn replaying(url: &PostgresUrl) -> Self {
+        Self::new(Source::Replay(Replay::default()), DynInstrumentation::default_instrumentation(), url)
+    }
+
+    fn new(source: Source, instrumentation: DynInstrumentation, url: &PostgresUrl) -> Self {
         let mut statements = StatementCache::new();
         if url.is_pooled {
             statements.set_cache_size(CacheSize::Disabled);
         }
-        Ok(Self {
-            session: Box::new(session?),
-            statements,
-            types: PgMetadataCache::new(),
-            transaction: AnsiTransactionManager::default(),
-            instrumentation,
-        })
+        let (types, transaction) = (PgMetadataCache::new(), AnsiTransactionManager::default());
+        Self { source, statements, types, transaction, instrumentation }
     }
 
     /// Limits the time that each further statement may take.
     pub(in crate::store) fn set_limit(&self, limit: Limit) {
-        self.session.set_limit(limit);
+        if let Source::Session(session) = &self.source {
+            session.set_limit(limit);
+        }
+    }
+
+    /// Exchanges the answers from which a connection without a server takes its rows.
+    pub(in crate::store) fn swap_answers(&mut self, answers: &mut Replay) {
+        if let Source::Replay(replay) = &mut self.source {
+            std::mem::swap(replay, answers);
+        }
     }
 
     /// Returns the query's statement and its parameters.
-    fn prepare<T>(&mut self, query: &T) -> QueryResult<(Prepared, Vec<Parameter>)>
+    fn prepare<T>(&mut self, query: &T) -> QueryResult<Question>
     where
         T: QueryFragment<Pg> + QueryId,
     {
@@ -82,11 +98,12 @@ impl PostgresConnection {
             query,
             &Pg,
             &collected.metadata,
-            self.session.as_ref(),
-            prepare_statement,
+            (),
+            new_statement,
             &mut *self.instrumentation,
         )?;
-        Ok((Prepared::clone(&statement), collected.binds.into_iter().map(Parameter).collect()))
+        let parameters = collected.binds.into_iter().map(Parameter).collect();
+        Ok(Question { statement: Arc::clone(&statement), parameters })
     }
 
     fn query<T>(&mut self, query: &T) -> QueryResult<Vec<Row>>
@@ -95,8 +112,11 @@ impl PostgresConnection {
     {
         let shown = debug_query(query);
         self.instrumentation.on_connection_event(Event::start_query(&shown));
-        let result = self.prepare(query).and_then(|(statement, parameters)| {
-            self.session.run(async |client| send(client, statement, parameters).await?.try_collect().await)
+        let result = self.prepare(query).and_then(|question| match &mut self.source {
+            Source::Session(session) => {
+                session.run(async |client| question.send(client).await?.try_collect().await)
+            }
+            Source::Replay(replay) => replay.answer_to(question),
         });
         self.finish(&shown, result)
     }
@@ -107,15 +127,26 @@ impl PostgresConnection {
     {
         let shown = debug_query(query);
         self.instrumentation.on_connection_event(Event::start_query(&shown));
-        let result = self.prepare(query).and_then(|(statement, parameters)| {
-            self.session.run(async |client| {
-                let mut rows = pin!(send(client, statement, parameters).await?);
+        let result = self.prepare(query).and_then(|question| {
+            self.session()?.run(async |client| {
+                let mut rows = pin!(question.send(client).await?);
                 while rows.try_next().await?.is_some() {}
                 Ok(rows.rows_affected().unwrap_or(0))
             })
         });
         let count = self.finish(&shown, result)?;
         usize::try_from(count).map_err(|error| DieselError::DeserializationError(Box::new(error)))
+    }
+
+    /// Returns the connection to the server.
+    ///
+    /// # Errors
+    /// When there is none: answers are replayed for queries alone.
+    fn session(&self) -> QueryResult<&Session> {
+        match &self.source {
+            Source::Session(session) => Ok(session),
+            Source::Replay(_) => Err(DieselError::QueryBuilderError("only a query can be replayed".into())),
+        }
     }
 
     /// Notes whether an open transaction can only be rolled back: the server accepts no other statement in it.
@@ -139,40 +170,15 @@ impl PostgresConnection {
     }
 }
 
-/// Prepares a statement that diesel keeps. Another one is prepared and run in one round trip later.
-fn prepare_statement(
-    session: &Session,
+/// Makes a statement of which diesel says whether it is kept. Its text is sent when it is used.
+fn new_statement(
+    (): (),
     text: &str,
     cache: PrepareForCache,
     metadata: &[PgTypeMetadata],
-) -> QueryResult<Prepared> {
-    let types = types(metadata)?;
-    match cache {
-        PrepareForCache::Yes { .. } => {
-            session.run(async |client| client.prepare_typed(text, &types).await).map(Prepared::Statement)
-        }
-        PrepareForCache::No => Ok(Prepared::Text(text.to_owned(), types)),
-    }
-}
-
-async fn send(
-    client: &Client,
-    statement: Prepared,
-    parameters: Vec<Parameter>,
-) -> Result<RowStream, DriverError> {
-    match statement {
-        Prepared::Statement(statement) => client.query_raw(&statement, parameters).await,
-        Prepared::Text(text, types) => client.query_typed_raw(&text, parameters.into_iter().zip(types)).await,
-    }
-}
-
-fn types(metadata: &[PgTypeMetadata]) -> QueryResult<Vec<Type>> {
-    let of = |metadata: &PgTypeMetadata| {
-        let oid = metadata.oid().map_err(|error| DieselError::SerializationError(Box::new(error)))?;
-        let other = || Type::new("application".to_owned(), oid, Kind::Simple, "public".to_owned());
-        Ok(Type::from_oid(oid).unwrap_or_else(other))
-    };
-    metadata.iter().map(of).collect()
+) -> QueryResult<Arc<Statement>> {
+    let is_kept = matches!(cache, PrepareForCache::Yes { .. });
+    Statement::new(text, metadata, is_kept).map(Arc::new)
 }
 
 impl ConnectionSealed for PostgresConnection {}
@@ -181,7 +187,8 @@ impl SimpleConnection for PostgresConnection {
     fn batch_execute(&mut self, statements: &str) -> QueryResult<()> {
         let shown = StrQueryHelper::new(statements);
         self.instrumentation.on_connection_event(Event::start_query(&shown));
-        let result = self.session.run(|client| client.batch_execute(statements));
+        let result =
+            self.session().and_then(|session| session.run(|client| client.batch_execute(statements)));
         self.finish(&shown, result)
     }
 }

@@ -153,12 +153,7 @@ impl Session {
 
     /// Asks the server to cancel the running statement. A host that hangs does not take this request either.
     fn cancel(&self) {
-        let cancel = async {
-            let wire = dial(&self.host).await.ok()?;
-            let token = self.client.cancel_token();
-            token.cancel_query_raw(wire, session(&self.tls, &self.host)).await.ok()
-        };
-        let _ = blocking(async { timeout(CANCEL_TIMEOUT, cancel).await });
+        let _ = blocking(cancel(&self.client, &self.host, &self.tls));
     }
 
     /// Returns true when the host of this connection accepts another one, or has too many.
@@ -180,6 +175,16 @@ impl Session {
         self.is_lost.set(true);
         lost(why)
     }
+}
+
+/// Asks the server to cancel the statement that runs on a connection.
+pub(super) async fn cancel(client: &Client, host: &Host, tls: &Tls) {
+    let token = client.cancel_token();
+    let cancel = async {
+        let wire = dial(host).await.ok()?;
+        token.cancel_query_raw(wire, session(tls, host)).await.ok()
+    };
+    let _ = timeout(CANCEL_TIMEOUT, cancel).await;
 }
 
 /// Runs async work on this thread, which must not be one of an async runtime.

@@ -36,8 +36,9 @@ impl SqlState {
             // serialization_failure, deadlock_detected
             "40001" | "40P01" => Self::RolledBack,
             // admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout;
-            // read_only_sql_transaction, idle_in_transaction_session_timeout
-            "57P01" | "57P02" | "57P03" | "57P05" | "25006" | "25P03" => Self::Lost,
+            // read_only_sql_transaction, idle_in_transaction_session_timeout;
+            // invalid_sql_statement_name: the server does not know a statement that it prepared
+            "57P01" | "57P02" | "57P03" | "57P05" | "25006" | "25P03" | "26000" => Self::Lost,
             // lock_not_available, query_canceled, io_error
             "55P03" | "57014" | "58030" => Self::Temporary,
             // Class 08: connection exceptions, also those that pgbouncer reports.
@@ -53,9 +54,7 @@ impl SqlState {
 /// of its own for it.
 pub(super) fn diesel_error(error: &DriverError) -> DieselError {
     match error.as_db_error() {
-        Some(error) => {
-            DieselError::DatabaseError(kind(error.code().code()), Box::new(ServerError::of(error)))
-        }
+        Some(error) => DieselError::DatabaseError(kind(error), Box::new(ServerError::of(error))),
         None => lost(describe(error)),
     }
 }
@@ -74,8 +73,14 @@ pub(super) fn describe(error: &DriverError) -> String {
     }
 }
 
-fn kind(code: &str) -> DatabaseErrorKind {
-    match code {
+/// Function of the server that reports that a migration changed the columns of a prepared statement. Its SQLSTATE is
+/// that of any feature which is not supported.
+const OUTDATED_STATEMENT: &str = "RevalidateCachedQuery";
+
+fn kind(error: &DbError) -> DatabaseErrorKind {
+    match error.code().code() {
+        // Only a new connection prepares the statement again.
+        "0A000" if error.routine() == Some(OUTDATED_STATEMENT) => DatabaseErrorKind::ClosedConnection,
         "23505" => DatabaseErrorKind::UniqueViolation,
         "23503" => DatabaseErrorKind::ForeignKeyViolation,
         "23001" => DatabaseErrorKind::RestrictViolation,
@@ -142,6 +147,7 @@ mod tests {
             ("57P01: Verbindung wird abgebrochen", Some(SqlState::Lost)),
             ("53300: tut mir leid, schon zu viele Verbindungen", Some(SqlState::Temporary)),
             ("08P01: pgbouncer cannot connect to server", Some(SqlState::Lost)),
+            ("26000: vorbereiteter Befehl »s7« existiert nicht", Some(SqlState::Lost)),
             ("22012: Division durch Null", Some(SqlState::Other)),
             ("database is locked", None),
             ("error: 40P01: deadlock detected", None),
