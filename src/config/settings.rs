@@ -217,7 +217,7 @@ crate::settings! {
         workers: u16 = at("CLOAKROOM_WORKERS", Auto(auto::workers)), parse::number_or_auto(1..=1024);
 
         /// The size of the database connection pool, 1 to 1024. `auto` is two for each core, at most one for each
-        /// 16 MiB of memory, and at least 4.
+        /// 16 MiB of memory, and at least 4. On PostgreSQL each worker thread has one more.
         db_pool: u16 = at("CLOAKROOM_DB_POOL", Auto(auto::db_pool)), parse::number_or_auto(1..=1024);
 
         /// The number of password hashes computed at the same time, 1 to 64. `auto` is one for each core, as far

@@ -81,8 +81,9 @@ impl Store {
         .await
     }
 
-    /// Runs a read of a few rows by key. On SQLite it runs on this thread; see [`inline_read`]. On PostgreSQL this
-    /// thread's reads share a connection; see [`pipelined_read`]. `work` runs several times.
+    /// Runs a read of a few rows by key. On SQLite it runs on this thread; see [`inline_read`]. On PostgreSQL the
+    /// reads of this thread share a connection; see [`pipelined_read`]. `work` must only read, and may run several
+    /// times.
     pub(in crate::store) async fn read_by_key<T: Send + 'static>(
         &self,
         work: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,

@@ -4,7 +4,7 @@
 mod busy;
 mod database_tls;
 mod frozen;
-mod outage;
+pub mod outage;
 mod proxy;
 mod stopping;
 mod transient;
@@ -15,7 +15,7 @@ use crate::support::{Answer, MASTER_KEY, Request, eventually};
 
 /// Sends a request that the server cannot serve now. Checks for 503 with `Retry-After` within the time limit.
 #[track_caller]
-fn expect_unavailable(what: &str, request: Request) {
+pub fn expect_unavailable(what: &str, request: Request) {
     let began = Instant::now();
     let answer = request.send();
     let took = began.elapsed();
@@ -45,6 +45,6 @@ fn expect_retry_later(answer: Answer, code: &str) {
 }
 
 /// Returns the settings of a process on this database.
-fn on_database(url: &str) -> [(&str, &str); 2] {
+pub fn on_database(url: &str) -> [(&str, &str); 2] {
     [("DATABASE_URL", url), ("CLOAKROOM_MASTER_KEY", MASTER_KEY)]
 }

@@ -42,6 +42,7 @@ mod order_of_answers;
 mod package;
 mod pages;
 mod passwords;
+mod pipelined_reads;
 mod preconditions;
 mod profiles;
 mod properties;

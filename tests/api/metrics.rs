@@ -25,7 +25,7 @@ fn read(server: &Server) -> String {
 
 /// Returns the value of a series; 0 if it does not exist.
 #[track_caller]
-fn value(metrics: &str, series: &str) -> f64 {
+pub fn value(metrics: &str, series: &str) -> f64 {
     let line = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.map_or(0.0, |value| value.parse().expect("a number"))
 }

@@ -42,9 +42,10 @@ fn settings_of_the_reference_are_valid() {
     sources.read_dotenv(&read("cloakroom.env"));
     let config = Config::load(&sources).unwrap_or_else(|faults| panic!("{faults}"));
     assert!(read("cloakroom.env").contains("sslmode=verify-full"));
-    // Three pools, and 20 more for Patroni, the replication and an operator.
+    // Three pools, nine worker threads and two connections more for each, and 20 for Patroni, the replication and an
+    // operator.
     let connections = number(&read("patroni.yaml"), "max_connections:");
-    assert!(3 * u64::from(config.db_pool) + 20 <= connections, "{} of {connections}", config.db_pool);
+    assert!(3 * (u64::from(config.db_pool) + 9 + 2) + 20 <= connections, "{} of {connections}", config.db_pool);
     assert_eq!(number(&read("haproxy.cfg"), "shutdown-sessions maxconn"), connections);
 }
 

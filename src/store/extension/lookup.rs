@@ -76,7 +76,7 @@ impl<R: Resource + Send> Lookup<'_, R> {
         Ok(Sealed::new(self.0.read(work).await?))
     }
 
-    /// Returns a record of cloakroom's own by its key. On SQLite it reads on this thread.
+    /// Returns a record of cloakroom's own by its key. `work` only reads, and may run several times.
     ///
     /// # Errors
     /// The error of `work`.

@@ -7,7 +7,7 @@ use super::register::{DURATIONS, Register};
 /// Metrics of the database. A clone counts into the same series.
 #[derive(Clone)]
 pub(crate) struct DatabaseMetrics {
-    /// Time from a connection of the pool to the end of the work on it.
+    /// Time from a connection to the end of the work on it.
     pub(crate) work: Histogram,
     /// Wait for a place in the pool.
     pub(crate) wait: Histogram,

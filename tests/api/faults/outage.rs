@@ -124,7 +124,7 @@ struct Ended {
 }
 
 /// Ends every other connection to the database. Returns their number.
-fn db_end_connections(url: &str) -> i64 {
+pub fn db_end_connections(url: &str) -> i64 {
     let mut conn = PostgresConnection::establish(url).unwrap();
     let sql = "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 5000)) AS count FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";

@@ -9,7 +9,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{Ledger, eventually, for_a_while, on_database};
-use crate::support::{Cluster, ExternalProgram, Postgres, Process};
+use crate::pipelined_reads::{pool_uses, until_pipelined};
+use crate::support::{Cluster, ExternalProgram, Postgres, Process, free_port};
 
 /// Starts pgbouncer with fewer connections to PostgreSQL than the server has to pgbouncer.
 fn pooler(cluster: &Cluster) -> Option<ExternalProgram> {
@@ -83,6 +84,32 @@ fn requests_and_revocations_work_through_pgbouncer() {
     other.batch_execute("ROLLBACK").unwrap();
     let profile = server.get("/users/me/profile").bearer(&token).send().expect(200).json();
     assert_ne!(profile["name"], "late");
+}
+
+#[test]
+fn reads_share_a_connection_through_pgbouncer() {
+    let Some(world) = World::new() else { return };
+    let (dir, listen) = (TempDir::new().unwrap(), format!("127.0.0.1:{}", free_port()));
+    let own = [("CLOAKROOM_WORKERS", "1"), ("CLOAKROOM_METRICS_LISTEN", listen.as_str())];
+    let server = Process::start(dir.path(), &[on_database(&world.database).as_slice(), &own].concat());
+    server.registration("ada@example.com").send().expect(201);
+    let token = server.token("ada@example.com");
+    let metrics = format!("http://{listen}");
+    let read = || server.get("/users/me").bearer(&token).send().status;
+    until_pipelined(&metrics, read);
+    let before = pool_uses(&metrics);
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    assert_eq!(read(), 200);
+                }
+            });
+        }
+    });
+    let uses = pool_uses(&metrics) - before;
+    // A background duty may use the pool meanwhile.
+    assert!(uses < 20.0, "{uses} of 160 reads used the pool");
 }
 
 #[test]
