@@ -45,7 +45,11 @@ fn settings_of_the_reference_are_valid() {
     // Three pools, nine worker threads and two connections more for each, and 20 for Patroni, the replication and an
     // operator.
     let connections = number(&read("patroni.yaml"), "max_connections:");
-    assert!(3 * (u64::from(config.db_pool) + 9 + 2) + 20 <= connections, "{} of {connections}", config.db_pool);
+    assert!(
+        3 * (u64::from(config.db_pool) + 9 + 2) + 20 <= connections,
+        "{} of {connections}",
+        config.db_pool
+    );
     assert_eq!(number(&read("haproxy.cfg"), "shutdown-sessions maxconn"), connections);
 }
 
