@@ -138,6 +138,24 @@ fn terminated_connection_loses_no_read() {
 }
 
 #[test]
+fn read_that_waits_survives_the_end_of_its_connection() {
+    let Some(world) = World::new() else { return };
+    let mut other = PostgresConnection::establish(&world.server.database_url).unwrap();
+    other.batch_execute("BEGIN; LOCK TABLE users").unwrap();
+    thread::scope(|scope| {
+        let readers = [(); 8].map(|()| scope.spawn(|| world.read()));
+        let end = "SELECT count(pg_terminate_backend(pid, 5000)) AS total FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        eventually("a read waits", || world.server.db_number(end) > 0);
+        other.batch_execute("ROLLBACK").unwrap();
+        for reader in readers {
+            assert_eq!(reader.join().expect("an answer"), 200);
+        }
+    });
+    world.until_pipelined();
+}
+
+#[test]
 fn changed_result_type_is_no_error() {
     let Some(world) = World::new() else { return };
     let (server, ada, admin) = (&world.server, &world.ada, world.server.admin());

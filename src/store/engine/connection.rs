@@ -117,9 +117,11 @@ impl Engine {
             return Err(StoreError::Internal("only PostgreSQL has pipelined connections".to_owned()));
         };
         let url = parse_url(url)?;
-        // Behind a pooler there is no session to configure. The caller's own time limit remains.
-        let settings = if url.is_pooled { String::new() } else { timeouts("SET") };
-        let pipeline = Pipeline::open(&url, &settings).await.map_err(StoreError::Unavailable)?;
+        let (settings, begin) = match url.is_pooled {
+            true => (String::new(), Some(pooled("BEGIN READ ONLY"))),
+            false => (timeouts("SET"), None),
+        };
+        let pipeline = Pipeline::open(&url, &settings, begin).await.map_err(StoreError::Unavailable)?;
         let link = Link::Postgres(PostgresConnection::replaying(&url));
         Ok((pipeline, Connection { link, generation: 0, broken: false, is_pooled: false, is_reading: true }))
     }

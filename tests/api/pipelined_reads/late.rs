@@ -8,7 +8,7 @@ use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
 use tempfile::TempDir;
 
-use super::{World, until_pipelined};
+use super::{World, pool_uses, until_pipelined};
 use crate::faults::{expect_unavailable, on_database};
 use crate::support::{Postgres, Process, eventually, free_port};
 
@@ -59,12 +59,16 @@ fn read_behind_a_late_one_uses_the_pool() {
         server.db_number(waiting)
     };
     other.batch_execute("BEGIN; LOCK TABLE clients").unwrap();
+    let before = pool_uses(&world.metrics());
     thread::scope(|scope| {
         let late =
             scope.spawn(|| expect_unavailable("a client", server.get("/clients/x").bearer(&admin.token)));
         eventually("the read of a client waits", || db_waiting() > 0);
         assert_eq!(world.read(), 200);
-        assert!(!late.is_finished(), "the other read waited for it");
+        // One for each of the two.
+        let uses = pool_uses(&world.metrics()) - before;
+        assert!(uses >= 2.0, "it waited for the other read, with {uses} uses of the pool");
+        assert!(!late.is_finished(), "it waited for the other read");
         late.join().expect("an answer");
     });
     eventually("no statement is left behind", || db_waiting() == 0);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use diesel::QueryResult;
 use futures_util::TryStreamExt as _;
+use futures_util::future::join3;
 use tokio::task::{AbortHandle, spawn};
 use tokio::time::timeout;
 use tokio_postgres::Client;
@@ -24,22 +25,29 @@ pub(in crate::store) struct Pipeline {
     driver: AbortHandle,
     host: Host,
     tls: Tls,
+    /// Behind a connection pooler, the statements that begin a transaction for each query: no session keeps its
+    /// settings.
+    begin: Option<String>,
     /// Set when it is not used for further reads.
     is_given_up: AtomicBool,
 }
 
 impl Pipeline {
-    /// Connects, and runs the statements that configure a session. An async runtime must run this thread.
+    /// Connects, and runs the statements that configure the session. An async runtime must run this thread.
     ///
     /// # Errors
     /// The reason why no host accepts the connection, or a statement fails.
-    pub(in crate::store) async fn open(url: &PostgresUrl, settings: &str) -> Result<Self, String> {
+    pub(in crate::store) async fn open(
+        url: &PostgresUrl,
+        settings: &str,
+        begin: Option<String>,
+    ) -> Result<Self, String> {
         let Opened { client, mut driver, host, tls, .. } = connect(url).await?;
         let work =
             async move { while let Some(Ok(_)) = poll_fn(|context| driver.poll_message(context)).await {} };
         let driver = spawn(work).abort_handle();
-        let pipeline =
-            Self { client: Arc::new(client), driver, host, tls, is_given_up: AtomicBool::new(false) };
+        let (client, is_given_up) = (Arc::new(client), AtomicBool::new(false));
+        let pipeline = Self { client, driver, host, tls, begin, is_given_up };
         match timeout(url.connect_timeout, pipeline.client.batch_execute(settings)).await {
             Ok(Ok(())) => Ok(pipeline),
             Ok(Err(error)) => Err(describe(&error)),
@@ -63,8 +71,17 @@ impl Pipeline {
     pub(in crate::store) async fn answer(&self, replay: &mut Replay) -> QueryResult<bool> {
         let Some(question) = replay.take_question() else { return Ok(false) };
         let statement = Arc::clone(&question.statement);
-        let rows = async { question.send(&self.client).await?.try_collect().await };
-        replay.push_answer(statement, rows.await.map_err(|error| diesel_error(&error))?);
+        let query = async { question.send(&self.client).await?.try_collect().await };
+        let rows = match &self.begin {
+            None => query.await,
+            // All three are sent at once, so this takes one round trip.
+            Some(begin) => {
+                let (begin, end) = (self.client.batch_execute(begin), self.client.batch_execute("ROLLBACK"));
+                let (begun, rows, ended) = join3(begin, query, end).await;
+                begun.and(rows).and_then(|rows| ended.map(|()| rows))
+            }
+        };
+        replay.push_answer(statement, rows.map_err(|error| diesel_error(&error))?);
         Ok(true)
     }
 
@@ -74,10 +91,14 @@ impl Pipeline {
     }
 
     /// Gives up a connection that is late: cancels the statement that runs on it, and closes it. The reads that wait
-    /// on it fail.
+    /// on it fail. A pooler gets no cancel request, because the older ones end when its sender is gone too soon. There
+    /// the transaction has a timeout.
     pub(in crate::store) fn give_up(&self) {
         if self.is_given_up.swap(true, Ordering::Relaxed) {
             return;
+        }
+        if self.begin.is_some() {
+            return self.driver.abort();
         }
         let (client, driver) = (Arc::clone(&self.client), self.driver.clone());
         let (host, tls) = (self.host.clone(), self.tls.clone());
