@@ -91,8 +91,8 @@ impl Pipeline {
     }
 
     /// Gives up a connection that is late: cancels the statement that runs on it, and closes it. The reads that wait
-    /// on it fail. A pooler gets no cancel request, because the older ones end when its sender is gone too soon. There
-    /// the transaction has a timeout.
+    /// on it fail. A pooler gets no cancel request: pgbouncer 1.18 crashes when the sender of one disconnects early.
+    /// There the transaction has a timeout.
     pub(in crate::store) fn give_up(&self) {
         if self.is_given_up.swap(true, Ordering::Relaxed) {
             return;
