@@ -59,7 +59,7 @@ impl PostgresConnection {
         Ok(Self::new(Source::Session(Box::new(session?)), instrumentation, url))
     }
 
-    /// Makes a connection without a server, for [`PostgresConnection::replay`].
+    /// Makes a connection without a server, for [`PostgresConnection::swap_answers`].
     pub(in crate::store) fn replaying(url: &PostgresUrl) -> Self {
         Self::new(Source::Replay(Replay::default()), DynInstrumentation::default_instrumentation(), url)
     }
