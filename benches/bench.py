@@ -63,10 +63,11 @@ def built_with_symbols():
 # Programs
 
 class Database:
-    """SQLite file, or PostgreSQL cluster on its own socket. New, unless the directory has one already."""
+    """SQLite file, or PostgreSQL cluster on its own socket. New, unless the directory has one already. With a port, the
+    server connects to PostgreSQL by TCP."""
 
-    def __init__(self, engine, work):
-        self.engine, self.dir, self.postmaster = engine, work / engine, None
+    def __init__(self, engine, work, port=None):
+        self.engine, self.dir, self.port, self.postmaster = engine, work / engine, port, None
 
     def __enter__(self):
         self.is_fresh = not self.dir.exists()
@@ -83,12 +84,14 @@ class Database:
             self.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
         # A quarter of the memory, as PostgreSQL's documentation recommends for a dedicated machine.
         buffers = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4 >> 20
-        options = f"-k '{self.dir}' -c listen_addresses= -c shared_buffers={buffers}MB"
+        listen = f"-c listen_addresses=127.0.0.1 -p {self.port}" if self.port else "-c listen_addresses="
+        options = f"-k '{self.dir}' {listen} -c shared_buffers={buffers}MB"
         self.run("pg_ctl", "-D", data, "-o", options, "-l", self.dir / "log", "-w", "start")
         self.postmaster = int((data / "postmaster.pid").read_text().split()[0])
         if self.is_fresh:
-            self.run("createdb", "-h", self.dir, "-U", "postgres", "cloakroom")
-        self.url = f"postgres://postgres@/cloakroom?host={self.dir}"
+            self.run("createdb", "-h", self.dir, *(["-p", self.port] if self.port else []), "-U", "postgres", "cloakroom")
+        by_tcp = f"postgres://postgres@127.0.0.1:{self.port}/cloakroom"
+        self.url = by_tcp if self.port else f"postgres://postgres@/cloakroom?host={self.dir}"
         return self
 
     def __exit__(self, *_):
