@@ -143,8 +143,9 @@ mod tests {
     use super::*;
     use crate::App;
     use crate::authz::Operator;
-    use crate::domain::{ClockAndRandom, Lifetimes, Random, SigningKey, StoredKey};
+    use crate::domain::{ClockAndRandom, Lifetimes, Random, Rotating, SigningKey, StoredKey};
     use crate::server::duties::Duty;
+    use crate::server::master_key::use_trail_keys;
     use crate::server::signing_keys::{KeyRotation, load_or_create_keys};
     use crate::store::Engine;
     use crate::telemetry::metrics::Metrics;
@@ -173,7 +174,9 @@ mod tests {
                 TrustedStore::open(engine, 4, clock_and_random.clone(), Arc::default(), lifetimes, quiet);
             let algorithm = SigningAlgorithm::Es256;
             let usage = KeySettings { algorithm, hs256_secret: None, lifetime, leeway: TimeDelta::zero() };
-            let safe = KeyStore::new(usage, MasterKey::new([9; 32]), clock_and_random);
+            let master = MasterKey::new([9; 32]);
+            use_trail_keys(&store, &Rotating::new(master.clone(), None), &clock_and_random.random).unwrap();
+            let safe = KeyStore::new(usage, master, clock_and_random);
             let keys = Arc::new(load_or_create_keys(&store, safe).await.unwrap());
             Self { store, keys, revocations: Arc::default(), clock: clock.clone() }
         }

@@ -74,7 +74,7 @@ impl Store {
         let permit = permit.inspect_err(|error| self.0.pool.count_error(error))?;
         self.0.pool.measure_wait(began);
         let pool = self.0.pool.clone();
-        run_blocking(self.engine(), patience, move |state| {
+        run_blocking(self.engine(), patience.after(began.elapsed()), move |state| {
             let _permit = permit;
             retry(deadline, state, || pool.with_connection(deadline, |conn| conn.reading(&work)))
         })
@@ -228,5 +228,5 @@ async fn transact<T: Send + 'static>(
             Box::new(transaction).run_alone();
         })),
     }
-    wait_for(shared.pool.engine(), &state, patience.result, result).await
+    wait_for(shared.pool.engine(), &state, patience.after(began.elapsed()).result, result).await
 }

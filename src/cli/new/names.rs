@@ -161,6 +161,8 @@ mod tests {
             ("signing_key", None, "cloakroom has signing_key already"),
             ("match", None, "match"),
             ("type", None, "type"),
+            ("union", None, "union"),
+            ("async", None, "async"),
             ("body", None, "body"),
             ("time", None, "Time"),
             ("shelf", Some("diesel"), "diesel"),

@@ -1,10 +1,12 @@
 //! Words that can be names in the written code.
 
-/// Rust keywords that the templates do not use. All words in the templates are refused anyway.
+/// Keywords of Rust, also those that are reserved for later.
+#[rustfmt::skip]
 pub(super) const KEYWORDS: &[&str] = &[
-    "abstract", "as", "become", "box", "break", "continue", "do", "dyn", "else", "enum", "extern", "false",
-    "final", "gen", "in", "loop", "macro", "match", "move", "override", "priv", "ref", "return", "trait",
-    "true", "try", "typeof", "union", "unsafe", "unsized", "virtual", "where", "while", "yield",
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
+    "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",
+    "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true", "try",
+    "type", "typeof", "union", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
 /// Returns true for lowercase letters, digits and single `_` between them, with a letter first.

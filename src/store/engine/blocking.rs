@@ -15,7 +15,7 @@ use crate::telemetry::traces;
 pub(in crate::store) struct Patience {
     /// Deadline for a permit and a connection.
     pub(in crate::store) acquire: Duration,
-    /// Deadline for the result, after which the work is cancelled.
+    /// Deadline for the result, with the time that the permit took, after which the work is cancelled.
     pub(in crate::store) result: Duration,
     /// Timeout of a statement on PostgreSQL. None for that of the connection.
     pub(in crate::store) statement: Option<Duration>,
