@@ -150,7 +150,7 @@ pub(super) fn new_address(run: &CheckRun<'_>, found: &mut Findings) -> Checked {
     let path = path_of(&user);
     let verified = Request::patch(&path, &json!({ "email_verified": true }));
     let everything = run.everything()?;
-    // Where the server sends mail, the owner's new address waits until it is confirmed. That of an administrator does not.
+    // An owner's new address waits until it is confirmed, if the server sends mail. An administrator's does not.
     for token in [&user.token, &everything] {
         run.done(&verified, Some(&everything))?;
         let new = run.new_address();

@@ -37,7 +37,7 @@ pub struct PostgresConnection {
     instrumentation: DynInstrumentation,
 }
 
-/// Where the rows come from.
+/// Source of the rows.
 enum Source {
     /// The server.
     Session(Box<Session>),
